@@ -1,0 +1,276 @@
+"""How an operator writes a poll down, and which edits keep faith with votes already cast.
+
+``PollDraft`` and ``PollPatch`` are the shapes of the request bodies; unknown
+fields, wrong types and kinds that this service does not run are refused with
+the path of the field (``InvalidPoll``). ``draft_of`` reads JSON, ``new_poll``
+and ``edited`` make the poll that is to stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from service.domain.errors import EditRefused, InvalidPoll, PhaseConflict
+from service.domain.poll import WIDEST_FIRST, Choices, Identity, Kind, Option, Poll, ResultsMode, Revote
+from service.domain.window import Phase, parse_instant, zone_named
+
+Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
+Question = Annotated[str, Meta(min_length=1, max_length=300)]
+Description = Annotated[str, Meta(max_length=2000)]
+Label = Annotated[str, Meta(min_length=1, max_length=200)]
+Image = Annotated[str, Meta(max_length=2000, pattern=r"^(https?://|/)\S+\Z")]
+Origin = Annotated[str, Meta(max_length=300, pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+)\Z")]
+Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")]
+
+FEWEST_OPTIONS: Final = 2
+MOST_OPTIONS: Final = 50
+_FIRST_CODE: Final = ord("A")
+
+
+class OptionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One option as submitted."""
+
+    id: Id
+    label: Label
+    image: Image | None = None
+
+
+class ChoicesDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bounds of a ``multiple`` ballot; ``max`` defaults to every option."""
+
+    min: Annotated[int, Meta(ge=1, le=MOST_OPTIONS)] = 1
+    max: Annotated[int, Meta(ge=1, le=MOST_OPTIONS)] | None = None
+
+
+OptionDrafts = tuple[OptionDraft, ...]
+Origins = Annotated[tuple[Origin, ...], Meta(max_length=100)]
+
+
+class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A poll to be created."""
+
+    id: Id | None = None
+    kind: Kind
+    question: Question
+    description: Description | None = None
+    options: OptionDrafts = ()
+    choices: ChoicesDraft | None = None
+    opens_at: str | None = None
+    closes_at: str | None = None
+    visible_at: str | None = None
+    timezone: str | None = None
+    revote: Revote | None = None
+    identity: Identity = Identity.DEVICE
+    results: ResultsMode = ResultsMode.ALWAYS
+    shards: Annotated[int, Meta(ge=1, le=1)] = 1
+    origins: Origins | None = None
+    shuffle: bool = False
+    lang: Language | None = None
+
+
+class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change; absent fields stay. ``options`` replaces the list."""
+
+    kind: Kind | UnsetType = UNSET
+    question: Question | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
+    options: OptionDrafts | UnsetType = UNSET
+    choices: ChoicesDraft | UnsetType | None = UNSET
+    opens_at: str | UnsetType = UNSET
+    closes_at: str | UnsetType | None = UNSET
+    visible_at: str | UnsetType | None = UNSET
+    timezone: str | None = None
+    revote: Revote | UnsetType = UNSET
+    identity: Identity | UnsetType = UNSET
+    results: ResultsMode | UnsetType = UNSET
+    origins: Origins | UnsetType | None = UNSET
+    shuffle: bool | UnsetType = UNSET
+    lang: Language | UnsetType | None = UNSET
+
+
+Shape = TypeVar("Shape")
+
+
+def read_document(document: object, shape: type[Shape]) -> Shape:
+    """A decoded JSON (or TOML) object as ``shape``; ``InvalidPoll`` with the path of what is wrong."""
+    try:
+        return msgspec.convert(document, shape)
+    except msgspec.ValidationError as error:
+        raise InvalidPoll(*field_and_detail(error)) from None
+
+
+_PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_NAMED = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
+
+
+def field_and_detail(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Where msgspec found fault (``options[0].label``) and a sentence about it."""
+    message = str(error)
+    path = _PATH.search(message)
+    field = path["path"] if path else ""
+    sentence = _PATH.sub("", message)
+    if named := _NAMED.match(sentence):
+        field = f"{field}.{named['name']}" if field else named["name"]
+    return field or "body", sentence + "."
+
+
+def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
+    """The poll that the draft asks for, created at ``now``. Raises ``InvalidPoll``."""
+    options = _options(draft.options, ())
+    opens_at = _instant(draft.opens_at, draft.timezone, "opens_at")
+    poll = Poll(
+        id=poll_id,
+        kind=draft.kind,
+        question=draft.question,
+        description=draft.description,
+        options=options,
+        choices=_choices(draft.kind, draft.choices, len(options)),
+        opens_at=now if opens_at is None else opens_at,
+        closes_at=_instant(draft.closes_at, draft.timezone, "closes_at"),
+        visible_at=_instant(draft.visible_at, draft.timezone, "visible_at"),
+        revote=draft.revote or Revote.NEVER,
+        identity=draft.identity,
+        results=draft.results,
+        origins=draft.origins,
+        shuffle=draft.shuffle,
+        lang=draft.lang,
+        created_at=now,
+    )
+    if draft.timezone is not None:
+        zone_named(draft.timezone)
+    _check_whole(poll)
+    return poll
+
+
+def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
+    """The poll after the edit, its ``version`` grown by one.
+
+    Raises ``InvalidPoll`` for what no poll can be, ``EditRefused`` for what
+    would falsify votes (``voted``: at least one was ever counted), and
+    ``PhaseConflict`` for moving a closed poll: ``reopen`` does that.
+    """
+    changes: dict[str, object] = {
+        name: value
+        for name in (
+            "kind",
+            "question",
+            "description",
+            "revote",
+            "identity",
+            "results",
+            "origins",
+            "shuffle",
+            "lang",
+        )
+        if (value := getattr(patch, name)) is not UNSET
+    }
+    for name in ("opens_at", "closes_at", "visible_at"):
+        if (text := getattr(patch, name)) is not UNSET:
+            changes[name] = _instant(text, patch.timezone, name)
+    if patch.options is not UNSET:
+        changes["options"] = _options(patch.options, poll.options if voted else ())
+    after: Poll = msgspec.structs.replace(poll, **changes)
+    if patch.choices is not UNSET:
+        choices = _choices(after.kind, patch.choices, len(after.options))
+    else:
+        choices = _carried_choices(poll, after)
+    after = msgspec.structs.replace(after, choices=choices, version=poll.version + 1)
+    _check_whole(after)
+    _check_faith(poll, after, now=now, voted=voted)
+    return after
+
+
+def _check_whole(poll: Poll) -> None:
+    if not FEWEST_OPTIONS <= len(poll.options) <= MOST_OPTIONS:
+        raise InvalidPoll(
+            "options", f"A poll has {FEWEST_OPTIONS} to {MOST_OPTIONS} options, not {len(poll.options)}."
+        )
+    if poll.closes_at is not None and poll.closes_at <= poll.opens_at:
+        raise InvalidPoll("closes_at", "closes_at must be later than opens_at.")
+    if poll.identity is Identity.OPEN and poll.revote is not Revote.NEVER:
+        raise InvalidPoll(
+            "revote", "An open poll knows no voters, so nobody can change a vote: revote must be never."
+        )
+    if poll.identity is Identity.OPEN and poll.results is ResultsMode.AFTER_VOTE:
+        raise InvalidPoll(
+            "results", "An open poll does not know who has voted: results cannot be after_vote."
+        )
+
+
+def _check_faith(before: Poll, after: Poll, *, now: int, voted: bool) -> None:
+    phase = before.phase(now)
+    window_moved = (before.opens_at, before.closes_at) != (after.opens_at, after.closes_at)
+    if window_moved and phase.is_over:
+        raise PhaseConflict("edit", phase)
+    if before.opens_at != after.opens_at and phase is not Phase.SCHEDULED:
+        raise EditRefused("opens_at", "The poll has opened already, so its opening cannot be moved.")
+    if window_moved and after.closes_at is not None and after.closes_at <= now:
+        raise EditRefused(
+            "closes_at", "closes_at must be in the future; use the act close to close the poll now."
+        )
+    if not voted:
+        return
+    for name in ("kind", "choices", "identity"):
+        if getattr(before, name) != getattr(after, name):
+            raise EditRefused(name, f"Votes were cast under the present {name}, so it stays.")
+    if gone := {option.id for option in before.options} - {option.id for option in after.options}:
+        raise EditRefused(
+            "options", f"Votes were cast with these options, so none may go: {', '.join(sorted(gone))}."
+        )
+    if len(after.options) > len(before.options) and phase.is_over:
+        raise EditRefused(
+            "options", f"The poll is {phase}; options are added while people can vote for them."
+        )
+    if WIDEST_FIRST.index(after.results) < WIDEST_FIRST.index(before.results):
+        raise EditRefused("results", "People voted under the present promise; results may only be narrowed.")
+
+
+def _options(drafts: Sequence[OptionDraft], standing: Sequence[Option]) -> tuple[Option, ...]:
+    """The drafts with their codes: a standing option keeps its own, a new one gets the next never given."""
+    if len(drafts) > MOST_OPTIONS:
+        raise InvalidPoll("options", f"A poll has at most {MOST_OPTIONS} options, not {len(drafts)}.")
+    codes = {option.id: option.code for option in standing}
+    next_code = max((ord(code) for code in codes.values()), default=_FIRST_CODE - 1) + 1
+    options: list[Option] = []
+    for position, draft in enumerate(drafts):
+        if any(draft.id == option.id for option in options):
+            raise InvalidPoll(f"options[{position}].id", f"The option id {draft.id!r} stands twice.")
+        code = codes.get(draft.id)
+        if code is None:
+            code, next_code = chr(next_code), next_code + 1
+        options.append(Option(id=draft.id, label=draft.label, code=code, image=draft.image))
+    return tuple(options)
+
+
+def _choices(kind: Kind, draft: ChoicesDraft | None, options: int) -> Choices | None:
+    if kind is not Kind.MULTIPLE:
+        if draft is not None:
+            raise InvalidPoll("choices", f"Only a multiple poll has choices; this one is {kind}.")
+        return None
+    draft = draft or ChoicesDraft()
+    most = options if draft.max is None else draft.max
+    if draft.min > options:
+        raise InvalidPoll("choices.min", f"choices.min is {draft.min}, and there are {options} options.")
+    if not draft.min <= most <= options:
+        raise InvalidPoll(
+            "choices.max", f"choices.max must lie between choices.min ({draft.min}) and {options}."
+        )
+    return Choices(min=draft.min, max=most)
+
+
+def _carried_choices(before: Poll, after: Poll) -> Choices | None:
+    """Bounds that an edit does not name: those that stand, or all options where they meant all."""
+    if after.kind is not Kind.MULTIPLE:
+        return None
+    if before.choices is None:
+        return _choices(after.kind, None, len(after.options))
+    return _choices(after.kind, ChoicesDraft(before.choices.min, before.choices.max), len(after.options))
+
+
+def _instant(text: str | None, timezone: str | None, field: str) -> int | None:
+    return None if text is None else parse_instant(text, timezone, field)

@@ -1,0 +1,110 @@
+"""A poll: what is asked, of whom, and under which policies.
+
+``Poll`` is what stands; ``service.domain.draft`` says how one is written down
+by an operator and which edits keep faith with the votes already cast.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from service.domain.window import Phase, phase_at
+
+
+class Kind(StrEnum):
+    """What is asked of a voter."""
+
+    SINGLE = "single"
+    MULTIPLE = "multiple"
+    PREDICTION = "prediction"
+
+
+class Revote(StrEnum):
+    """Whether a voter may change a vote, or take it back as well."""
+
+    NEVER = "never"
+    CHANGE = "change"
+    WITHDRAW = "withdraw"
+
+
+class Identity(StrEnum):
+    """How one voter is told from another."""
+
+    DEVICE = "device"
+    OPEN = "open"
+
+
+class ResultsMode(StrEnum):
+    """Who sees totals, from everybody to nobody but operators."""
+
+    ALWAYS = "always"
+    AFTER_VOTE = "after_vote"
+    AFTER_CLOSE = "after_close"
+    OPERATORS = "operators"
+
+
+WIDEST_FIRST: Final = tuple(ResultsMode)
+"""Modes from the widest audience to the narrowest; an edit may only go rightwards once people have voted."""
+
+
+class Option(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing to vote for.
+
+    ``code`` is the option's one-letter name in stored ballots and counts:
+    given once, never given again, whatever is added, renamed or reordered.
+    """
+
+    id: str
+    label: str
+    code: str
+    image: str | None = None
+
+
+class Choices(msgspec.Struct, frozen=True):
+    """How many options a voter of a ``multiple`` poll may pick."""
+
+    min: int
+    max: int
+
+
+class Poll(msgspec.Struct, frozen=True, kw_only=True):
+    """A poll as it stands. Times are milliseconds since the epoch."""
+
+    id: str
+    kind: Kind
+    question: str
+    description: str | None = None
+    options: tuple[Option, ...]
+    choices: Choices | None = None
+    opens_at: int
+    closes_at: int | None = None
+    planned_closes_at: int | None = None
+    visible_at: int | None = None
+    revote: Revote = Revote.NEVER
+    identity: Identity = Identity.DEVICE
+    results: ResultsMode = ResultsMode.ALWAYS
+    origins: tuple[str, ...] | None = None
+    shuffle: bool = False
+    lang: str | None = None
+    created_at: int
+    version: int = 1
+    closed_at: int | None = None
+    """The latch: when the window ended, once anybody has seen that it has."""
+
+    def phase(self, now: int) -> Phase:
+        """Where the poll is in its life at ``now``."""
+        return phase_at(now, opens_at=self.opens_at, closes_at=self.closes_at, closed_at=self.closed_at)
+
+    def is_visible(self, now: int) -> bool:
+        """Whether the public may know of the poll at all."""
+        return self.visible_at is None or now >= self.visible_at
+
+    @property
+    def choice_bounds(self) -> tuple[int, int]:
+        """The least and the most options of one ballot."""
+        if self.choices is not None:
+            return self.choices.min, self.choices.max
+        return 1, 1
