@@ -1,0 +1,66 @@
+"""A poll as the JSON document that operators and the public read.
+
+One builder for every channel: the public read, the operators' answers and the
+lists carry the same fields, all of them always present, so that no client has
+to ask whether a key exists.
+"""
+
+from __future__ import annotations
+
+from service.domain.poll import Option, Poll
+from service.domain.window import format_instant
+
+Document = dict[str, object]
+"""A JSON object, ready to be encoded."""
+
+
+def poll_document(poll: Poll, now: int) -> Document:
+    """The poll at ``now`` (ms, the store's clock): times in RFC 3339, ``phase`` as it is at that instant.
+
+    ``choices`` is null but for ``multiple``. ``scale``, ``series``,
+    ``resolve_by`` and ``resolution`` are null, and ``forecast`` false, for
+    every kind that asks a voter for a pick.
+    """
+    return {
+        "id": poll.id,
+        "kind": poll.kind.value,
+        "question": poll.question,
+        "description": poll.description,
+        "options": [_option_document(option) for option in poll.options],
+        "choices": _choices_document(poll),
+        "scale": None,
+        "forecast": False,
+        "opens_at": format_instant(poll.opens_at),
+        "closes_at": _time(poll.closes_at),
+        "visible_at": _time(poll.visible_at),
+        "revote": poll.revote.value,
+        "identity": poll.identity.value,
+        "results": poll.results.value,
+        "series": None,
+        "resolve_by": None,
+        "shards": 1,  # one slot holds a whole poll
+        "origins": None if poll.origins is None else list(poll.origins),
+        "shuffle": poll.shuffle,
+        "lang": poll.lang,
+        "phase": poll.phase(now).value,
+        "resolution": None,
+        "planned_closes_at": _time(poll.planned_closes_at),
+        "created_at": format_instant(poll.created_at),
+        "version": poll.version,
+    }
+
+
+def _option_document(option: Option) -> Document:
+    """The option without its stored code, which is nobody's business outside."""
+    document: Document = {"id": option.id, "label": option.label}
+    if option.image is not None:
+        document["image"] = option.image
+    return document
+
+
+def _choices_document(poll: Poll) -> Document | None:
+    return None if poll.choices is None else {"min": poll.choices.min, "max": poll.choices.max}
+
+
+def _time(instant: int | None) -> str | None:
+    return None if instant is None else format_instant(instant)
