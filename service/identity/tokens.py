@@ -1,0 +1,71 @@
+"""A voter's token: the right to be one anonymous voter, for 400 days.
+
+Its payload is ``expires 4 B (seconds since the epoch, big-endian) | voter id
+16 B | name (UTF-8, may be empty)``, sealed by ``signing``. The id is random
+and the same in every poll; what a poll stores is made from it by ``voters``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from service.identity.signing import Signer
+
+LIFETIME_S: Final = 400 * 24 * 3600
+"""The longest that browsers keep a cookie (RFC 6265bis, section 5.5)."""
+
+VOTER_ID_BYTES: Final = 16
+LONGEST_TOKEN: Final = 300
+"""Characters; 37 bytes and a name of 40 characters of 4 bytes each take 263. Longer ones are not decoded."""
+
+Clock = Callable[[], int]
+"""Milliseconds since the epoch."""
+
+_HEAD_BYTES: Final = 4 + VOTER_ID_BYTES
+
+
+class VoterToken(msgspec.Struct, frozen=True, gc=False):
+    """Who a good token speaks for: ``id`` is 16 bytes; ``name`` is what the voter asked to be called."""
+
+    id: bytes
+    name: str | None
+
+
+class IssuedToken(msgspec.Struct, frozen=True):
+    """A token on its way to its owner; ``expires_at`` in milliseconds."""
+
+    token: str
+    expires_at: int
+
+
+class VoterTokens:
+    """Issues voters' tokens and verifies them."""
+
+    __slots__ = ("_clock", "_signer")
+
+    def __init__(self, secrets: Sequence[str], clock: Clock) -> None:
+        self._signer = Signer(secrets, "voter token")
+        self._clock = clock
+
+    def issue(self, voter_id: bytes | None = None, name: str | None = None) -> IssuedToken:
+        """A token for a new voter, or a longer-lasting one for the voter of ``voter_id``."""
+        expires_s = self._clock() // 1000 + LIFETIME_S
+        voter = os.urandom(VOTER_ID_BYTES) if voter_id is None else voter_id
+        payload = expires_s.to_bytes(4, "big") + voter + (name or "").encode()
+        return IssuedToken(token=self._signer.seal(payload), expires_at=expires_s * 1000)
+
+    def verify(self, token: bytes) -> VoterToken | None:
+        """The voter that ``token`` speaks for; None where it was not issued here or has expired."""
+        if len(token) > LONGEST_TOKEN:
+            return None
+        payload = self._signer.open(token)
+        if payload is None or len(payload) < _HEAD_BYTES:
+            return None
+        if int.from_bytes(payload[:4], "big") * 1000 <= self._clock():
+            return None
+        name = payload[_HEAD_BYTES:]
+        return VoterToken(payload[4:_HEAD_BYTES], name.decode() if name else None)

@@ -1,0 +1,26 @@
+"""A voter as one poll knows it: 16 bytes from which nobody gets back to the token.
+
+The key is random, belongs to the poll and lives in the store, so that two
+polls cannot be laid side by side to see who voted in both, and the signing
+secret may be rotated without anybody voting twice.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Final
+
+_OPEN: Final = b"idempotency-key"
+
+
+def voter_of(voter_key: bytes, token_id: bytes) -> bytes:
+    """The voter of a token's id, in the poll of ``voter_key`` (at most 64 bytes)."""
+    return blake2b(token_id, key=voter_key, digest_size=16).digest()
+
+
+def voter_of_key(voter_key: bytes, idempotency_key: bytes) -> bytes:
+    """The one-time voter that an ``Idempotency-Key`` stands for in an open poll.
+
+    ``person`` keeps it apart from every token's (BLAKE2, section 2.8).
+    """
+    return blake2b(idempotency_key, key=voter_key, digest_size=16, person=_OPEN).digest()
