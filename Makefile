@@ -1,0 +1,73 @@
+# From a clone to a running service, with Python >= 3.11, git and make alone. `make` prints what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup up test check lock clean dev chromium
+
+help: ## Print this list
+	@echo "Pollwire: real-time polls with live results."
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/.setup ## Make .venv with everything the service needs, and .venv/bin/pollwire
+
+up: setup ## Start the service with the demo polls; Ctrl-C stops it
+	@exec $(BIN)/pollwire up --demo
+
+test: dev chromium check ## Run lint, types, contracts and the whole suite (PYTEST="-k window" narrows it)
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: dev ## Run lint, types and import contracts only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
+	$(LOCK) --upgrade --group build --output-file requirements.txt
+	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## Remove what setup and the tests made (never a data folder)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
+	find service tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- what the above stands on: a stamp is as new as the lock it was installed from ---
+
+dev: $(VENV)/.setup-dev
+
+$(VENV)/.setup: $(BIN)/python requirements.txt pyproject.toml
+	@echo "Installing the service into $(VENV) (half a minute the first time) ..."
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.txt
+	@echo "Installing the tools of the tests into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# An interpreter that no longer runs (its Python was removed, or its making was cut short) is made anew.
+ifneq ($(shell $(BIN)/python -c "import pip; print('runs')" 2>/dev/null),runs)
+.PHONY: $(BIN)/python
+endif
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "Pollwire needs Python 3.11 or newer, and $(PYTHON) is `$(PYTHON) -V 2>&1`; name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || \
+		{ echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+# Browser tests want Chromium. Where it is missing and may be installed it is; elsewhere they are skipped by name (in CI they fail).
+chromium:
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
+	fi >/dev/null || echo "Chromium could not be installed."
