@@ -1,0 +1,114 @@
+"""The whole service on a real port, in the test's own loop, over a store that no other test sees."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from service.server import running
+from service.settings import Settings
+from service.store import Store
+
+LUNCH: dict[str, object] = {
+    "kind": "single",
+    "question": "Rice or yam?",
+    "options": [{"id": "rice", "label": "Rice"}, {"id": "yam", "label": "Yam"}],
+}
+"""A poll that is open from now on and takes one vote a voter."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service and those who talk to it: anybody (``http``), an operator (``admin``), the test (``store``)."""
+
+    url: str
+    http: httpx.AsyncClient
+    admin: httpx.AsyncClient
+    store: Store
+    settings: Settings
+
+    @property
+    def ws_url(self) -> str:
+        """Where sockets go: the same place in the words of RFC 6455."""
+        return self.url.replace("http", "ws", 1)
+
+    async def create_poll(self, **changes: object) -> dict[str, Any]:
+        """A fresh poll as the operator reads it; ``changes`` on top of ``LUNCH``."""
+        document = {"id": f"poll-{secrets.token_hex(5)}", **LUNCH, **changes}
+        answer = await self.admin.post("/v1/admin/polls", json=document)
+        assert answer.status_code == 201, answer.text
+        created: dict[str, Any] = answer.json()
+        return created
+
+    async def act(self, poll: str, act: str, **body: object) -> dict[str, Any]:
+        """The poll after an operator's act that must succeed."""
+        answer = await self.admin.post(f"/v1/admin/polls/{poll}/{act}", json=body)
+        assert answer.status_code == 200, answer.text
+        after: dict[str, Any] = answer.json()
+        return after
+
+    async def voter(self) -> str:
+        """A new voter's token."""
+        answer = await self.http.post("/v1/voters")
+        assert answer.status_code == 201, answer.text
+        self.http.cookies.clear()  # a cookie would make the next voter the same one
+        token: str = answer.json()["token"]
+        return token
+
+    async def vote(
+        self, poll: str, choice: object, token: str | None = None, **body: object
+    ) -> httpx.Response:
+        """The answer to one vote, whatever it is."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return await self.http.post(
+            f"/v1/polls/{poll}/votes", json={"choice": choice, **body}, headers=headers
+        )
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Service]]
+
+
+@asynccontextmanager
+async def serving(store: Store, store_url: str, **changes: object) -> AsyncIterator[Service]:
+    """The service over ``store``, with ``changes`` to its settings, for as long as the block runs."""
+    settings = msgspec.structs.replace(
+        Settings(
+            port=0,
+            redis_url=store_url,
+            secret=secrets.token_urlsafe(32),
+            admin_key=secrets.token_urlsafe(24),
+            namespace=store.connection.namespace,
+        ),
+        **changes,
+    )
+    key = {"Authorization": f"Bearer {settings.admin_key}"}
+    async with (
+        running(settings, store_url) as url,
+        httpx.AsyncClient(base_url=url, timeout=10) as http,
+        httpx.AsyncClient(base_url=url, timeout=10, headers=key) as admin,
+    ):
+        yield Service(url, http, admin, store, settings)
+
+
+@pytest.fixture
+def serve(store: Store, valkey: Any) -> Serve:  # Any: the fixture's class lives in a conftest
+    """Start a service with settings of the test's own: ``async with serve(stream_hz=50) as service``."""
+
+    def start(**changes: object) -> AbstractAsyncContextManager[Service]:
+        return serving(store, valkey.url, **changes)
+
+    return start
+
+
+@pytest.fixture
+async def service(serve: Serve) -> AsyncIterator[Service]:
+    """The service with the settings it has by default."""
+    async with serve() as running_service:
+        yield running_service
