@@ -26,7 +26,7 @@ LUNCH: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Service:
-    """A running service and who talks to it: anybody (``http``), an operator (``admin``), the test (``store``)."""
+    """A running service, and who talks to it: anybody (``http``), an operator (``admin``)."""
 
     url: str
     http: httpx.AsyncClient
