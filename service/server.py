@@ -1,0 +1,357 @@
+"""uvicorn as this service runs it: one worker, from its listener to its drain.
+
+``python -m service.server`` is a worker of ``pollwire up``. It is handed its
+listening socket by inheritance and one JSON line on standard input, so no
+secret is ever in an argument or in the environment. The pipe then stays open
+as a lifeline: its end means that the supervisor is gone, and the worker
+drains as if it had been told to. It says ``ready`` on standard output once it
+serves, and logs to standard error.
+
+uvicorn would handle signals itself, and badly for us: after a shutdown it
+raises the signal again, so that the process ends by SIGTERM instead of with
+0, and it closes sockets with 1012 before anybody could tell their readers
+when to come back. So ``Server`` takes no signals, and ``drain`` says what
+happens when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from typing import Any, Final, Literal
+
+import msgspec
+import uvicorn
+import uvloop
+
+from service.app import Wiring, build
+from service.domain.errors import StoreUnavailable
+from service.problems import Answer, answer_of
+from service.settings import Settings, decode_settings, encode_settings
+from service.store import Store, StoreUnfit, open_store
+from service.telemetry import configure_logging
+
+log = logging.getLogger("pollwire.server")
+
+Message = MutableMapping[str, Any]  # Any: ASGI's messages are dicts of many shapes
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]  # Any: each framework types its own scope and messages
+
+BACKLOG: Final = 2048
+"""Connections the kernel may hold until we accept them; a crowd joins within one round trip."""
+MESSAGE_LIMIT_BYTES: Final = 16 * 1024
+"""What a reader may send in one message on a socket; a longer one is closed with 1009."""
+PING_S: Final = 20.0
+"""Below the 30 s after which common proxies drop a silent connection; an unanswered ping ends the socket."""
+RECONNECT_SPREAD_MS: Final = 3_000
+"""Readers are told to come back within this time, each at its own moment: no stampede."""
+REQUESTS_GRACE_S: Final = 3
+"""Requests in flight at a stop get this long; votes are answered or refused within 1 s."""
+STORE_RETRY_S: Final = 0.5
+"""Between two looks for a store that was not there at the start."""
+HARD_STOP_S: Final = 12.0
+"""A worker that hangs while it stops ends itself after this; it must not outlive its service."""
+EXIT_UNFIT: Final = 78
+"""EX_CONFIG of sysexits.h: to start again would change nothing, so the supervisor does not."""
+
+
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is told on standard input, in one line of JSON."""
+
+    settings: msgspec.Raw
+    store_url: str
+    listener_fd: int
+    worker: int
+
+
+class StartupFailed(Exception):
+    """The application did not start; the log has the reason."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server without its signal handling, and with an event that says it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_serving = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # in a task it would tear down the whole event loop, whoever else runs there
+            raise StartupFailed from None
+        self.is_serving.set()
+
+
+def server_of(
+    app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools", lifespan: Literal["on", "off"] = "on"
+) -> Server:
+    """A server of the application; ``http`` is the protocol class that reads requests.
+
+    Named rather than left to ``auto``, which falls back to slower parsers in silence.
+    """
+    config = uvicorn.Config(
+        app,
+        http=http,
+        ws="websockets-sansio",
+        loop="none",
+        lifespan=lifespan,
+        interface="asgi3",
+        ws_max_size=MESSAGE_LIMIT_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=PING_S,
+        log_config=None,
+        log_level="warning",  # INFO writes addresses and query strings, and tickets travel there
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=REQUESTS_GRACE_S,
+    )
+    return Server(config)
+
+
+class Stop:
+    """Whether this process was asked to stop: once means in order, again means at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.asked_again = asyncio.Event()
+
+    def ask(self) -> None:
+        """To be called on a signal, and when the supervisor is gone."""
+        (self.asked_again if self.asked.is_set() else self.asked).set()
+
+
+async def drain(server: Server, wiring: Wiring, stop: Stop) -> None:
+    """The end of one server, once it is asked for.
+
+    In order: ``/readyz`` says 503 and readers are told when to come back while requests are still
+    answered; then the listener closes, what is in flight ends, and the server stops. Asked again:
+    whatever is in flight is cut.
+    """
+    await stop.asked.wait()
+    _end_by_deadline()
+    telling = asyncio.create_task(_tell_readers(wiring), name="tell readers")
+    again = asyncio.create_task(stop.asked_again.wait(), name="asked to hurry")
+    await asyncio.wait((telling, again), return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await again
+    server.force_exit = True
+
+
+async def _tell_readers(wiring: Wiring) -> None:
+    try:
+        await wiring.drain(RECONNECT_SPREAD_MS)
+    except Exception:  # a drain that fails must still end in a stop
+        log.exception("Not every reader could be told to come back.")
+
+
+def _end_by_deadline() -> None:
+    """A thread of its own: an event loop that hangs runs no timer."""
+    timer = threading.Timer(HARD_STOP_S, os._exit, args=(1,))
+    timer.daemon = True
+    timer.start()
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, store_url: str) -> AsyncIterator[str]:
+    """The whole service on this event loop, on a port of its own unless one is set; yields its address."""
+    listener = listening(settings.host, settings.port)
+    store = await open_store(store_url, namespace=settings.namespace)
+    server = server_of(build(settings, store).app)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
+    try:
+        await _first_of(serving, server.is_serving)
+        yield address_of(listener)
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+        listener.close()
+        await store.close()
+
+
+async def _first_of(serving: asyncio.Task[None], is_serving: asyncio.Event) -> None:
+    """Until the server serves; raises what ended it before."""
+    waiting = asyncio.create_task(is_serving.wait())
+    await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if serving.done():
+        serving.result()
+
+
+def listening(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; ``shared`` (SO_REUSEPORT) lets others listen beside it. Raises ``OSError``."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6 and host == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """``http://host:port`` under which this machine reaches the listener."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def handover(settings: Settings, store_url: str, listener: socket.socket, worker: int) -> bytes:
+    """The line that ``main`` reads."""
+    told = Handover(
+        settings=msgspec.Raw(encode_settings(settings)),
+        store_url=store_url,
+        listener_fd=listener.fileno(),
+        worker=worker,
+    )
+    return msgspec.json.encode(told) + b"\n"
+
+
+def main() -> int:
+    """Serve until told to stop; the exit code."""
+    told = msgspec.json.decode(sys.stdin.buffer.readline(), type=Handover)
+    settings = decode_settings(bytes(told.settings))
+    configure_logging(settings)
+    _raise_file_limit(told.worker)
+    try:
+        uvloop.run(_work(settings, told))
+    except StoreUnfit as error:
+        log.critical("%s", error)
+        return EXIT_UNFIT
+    except StartupFailed:
+        return 1
+    return 0
+
+
+def _raise_file_limit(worker: int) -> None:
+    """Every reader is an open file, and the usual soft limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # macOS refuses 'unlimited' although it names it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    now_soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    log.info("Worker %d may open %d files (the limit was %d).", worker, now_soft, soft)
+
+
+async def _work(settings: Settings, told: Handover) -> None:
+    listener = socket.socket(fileno=told.listener_fd)
+    stop = Stop()
+    _listen_for_stops(stop)
+    opening = asyncio.create_task(
+        _store_once_there(settings, told.store_url, listener), name="open the store"
+    )
+    asked = asyncio.create_task(stop.asked.wait(), name="asked to stop")
+    await asyncio.wait((opening, asked), return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not opening.done():
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        return
+    store = opening.result()
+    try:
+        await _serve(settings, store, listener, stop)
+    finally:
+        await store.close()
+
+
+async def _serve(settings: Settings, store: Store, listener: socket.socket, stop: Stop) -> None:
+    wiring = build(settings, store)
+    server = server_of(wiring.app)
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
+    await _first_of(serving, server.is_serving)
+    print("ready", flush=True)  # noqa: T201  # the supervisor waits for this word
+    draining = asyncio.create_task(drain(server, wiring, stop), name="drain")
+    try:
+        await serving
+    finally:
+        draining.cancel()
+
+
+def _listen_for_stops(stop: Stop) -> None:
+    """Signals, and the end of standard input: the supervisor holds the other end as long as it lives."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.ask)
+    lifeline = sys.stdin.fileno()
+
+    def at_end() -> None:
+        loop.remove_reader(lifeline)
+        log.warning("The supervisor is gone; this worker stops.")
+        stop.ask()
+
+    loop.add_reader(lifeline, at_end)  # nothing is ever written after the handover: readable means ended
+
+
+async def _store_once_there(settings: Settings, store_url: str, listener: socket.socket) -> Store:
+    """The store, waited for as long as it takes; meanwhile requests are answered, with 503.
+
+    Raises ``StoreUnfit`` for a server that will never do.
+    """
+    try:
+        return await open_store(store_url, namespace=settings.namespace)
+    except StoreUnavailable as error:
+        log.warning("Waiting for the store: %s", error.detail)
+    async with _waiting_room(listener.dup()):
+        while True:
+            await asyncio.sleep(STORE_RETRY_S)
+            with contextlib.suppress(StoreUnavailable):
+                return await open_store(store_url, namespace=settings.namespace)
+
+
+@contextlib.asynccontextmanager
+async def _waiting_room(listener: socket.socket) -> AsyncIterator[None]:
+    """Answers on the listener before there is anything to serve from."""
+    server = server_of(waiting_room, lifespan="off")
+    serving = asyncio.create_task(server.serve(sockets=[listener]), name="waiting room")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+_ALIVE: Final = Answer(
+    status=200, headers=((b"content-type", b"application/json"),), body=b'{"status":"alive"}'
+)
+
+
+async def waiting_room(scope: Message, receive: Receive, send: Send) -> None:
+    """The application until the store has answered once: alive, not ready, all else to be retried."""
+    answer = answer_of(StoreUnavailable(retry_after_s=1), scope["path"])
+    if scope["type"] == "http" and scope["path"] == "/livez":
+        answer = _ALIVE
+    kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
+    length = (b"content-length", str(len(answer.body)).encode())
+    await send({"type": f"{kind}.start", "status": answer.status, "headers": [*answer.headers, length]})
+    await send({"type": f"{kind}.body", "body": b"" if scope.get("method") == "HEAD" else answer.body})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
