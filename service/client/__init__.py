@@ -1,0 +1,16 @@
+"""The Python client: what HTTP and the streams offer, for programs and for the command line.
+
+::
+
+    async with Client("http://127.0.0.1:8000", key=admin_key) as client:
+        poll = await client.create_poll({"kind": "single", "question": "Tea?", "options": [...]})
+        async for results in client.watch(poll["id"]):
+            ...
+
+It knows the wire (``docs/protocol.md``) and nothing else of the service.
+"""
+
+from service.client.client import Client
+from service.client.errors import ClientError, NotUnderstood, Refused, Unreachable
+
+__all__ = ["Client", "ClientError", "NotUnderstood", "Refused", "Unreachable"]

@@ -1,0 +1,229 @@
+"""The calls of the three doors, one method each, with the retries that each of them can bear.
+
+What may be sent twice is decided here, call by call. Reads, acts and votes
+may: the service knows a repeat when it sees one (a vote's standing choice is
+looked up first; on open polls the ``Idempotency-Key`` that every vote carries
+tells). A poll created without an id may not: two would stand.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from service.client.errors import (
+    ClientError,
+    Document,
+    NotUnderstood,
+    Refused,
+    Unreachable,
+    no_such_poll,
+    refusal_of,
+)
+from service.client.retrying import Backoff
+from service.client.watching import reason_of, watch
+
+ANSWER_WITHIN_S: Final = 5.0
+"""The service answers within a second even without its store; five allow for a slow network."""
+
+PAGE: Final = 100
+_POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+class Client:
+    """One service, as one voter (``token``), one operator (``key``), both or neither.
+
+    ``url`` is the service's base, ``http://host:port``; ``patience_s`` bounds
+    how long a call is repeated while the service cannot answer. Answers are
+    the wire's own JSON objects. Errors: ``ClientError`` and below.
+    """
+
+    def __init__(
+        self, url: str, *, key: str | None = None, token: str | None = None, patience_s: float = 10.0
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"A service's address looks like http://127.0.0.1:8000, not {url!r}.")
+        self.url = url.rstrip("/")
+        self.token = token
+        self._key = key
+        self._patience_s = patience_s
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=ANSWER_WITHIN_S)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections; streams end with their own iteration."""
+        await self._http.aclose()
+
+    # Door 1: voters and votes.
+
+    async def issue_voter(self, name: str | None = None) -> Document:
+        """``{"token", "expires_at"}``: a new voter, or the one held renewed; later votes are this voter's."""
+        body = {} if name is None else {"name": name}
+        issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
+        self.token = str(issued["token"])
+        return issued
+
+    async def vote(
+        self,
+        poll: str,
+        choice: object,
+        *,
+        revision: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Document:
+        """Casts ``choice`` (the protocol says its form by kind); answers what stands now, with a receipt.
+
+        ``revision`` names the choice that this one replaces. An own
+        ``idempotency_key`` makes a repeat of the whole call on an open poll
+        safe as well; without it only the repeats made here are.
+        """
+        body = {"choice": choice} | ({} if revision is None else {"revision": revision})
+        headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+        return await self._call(
+            "POST", f"{_public(poll)}/votes", json=body, headers=headers, bearer=self.token
+        )
+
+    async def my_vote(self, poll: str) -> Document:
+        """The standing choice of this voter; ``Refused`` (``vote-not-found``) where there is none."""
+        return await self._call("GET", f"{_public(poll)}/votes/mine", bearer=self.token)
+
+    async def withdraw(self, poll: str) -> Document:
+        """Takes the standing choice back, where the poll allows it."""
+        return await self._call("DELETE", f"{_public(poll)}/votes/mine", bearer=self.token)
+
+    async def check_receipt(self, poll: str, receipt: str) -> Document:
+        """``{"valid", "counted", "choice", "at"}`` for the receipt of a vote."""
+        return await self._call("POST", f"{_public(poll)}/receipts", json={"receipt": receipt})
+
+    # Door 2: polls and their results.
+
+    async def poll(self, poll: str) -> Document:
+        """The poll as the public sees it."""
+        return await self._call("GET", _public(poll))
+
+    async def results(self, poll: str) -> Document:
+        """The totals that this voter may see."""
+        return await self._call("GET", f"{_public(poll)}/results", bearer=self.token)
+
+    def watch(
+        self, poll: str, *, on_lost: Callable[[ClientError], None] | None = None
+    ) -> AsyncIterator[Document]:
+        """The results now and whenever they change, for ever; see ``service.client.watching.watch``."""
+        if not _POLL_ID.fullmatch(poll):
+            raise no_such_poll(poll)
+        return watch(self.url, poll, ticket=self._ticket, patience_s=self._patience_s, on_lost=on_lost)
+
+    async def _ticket(self) -> str | None:
+        """A ticket to read as whom we are; None for the public's view, also where we are not known there."""
+        bearer = self._key or self.token
+        if bearer is None:
+            return None
+        try:
+            return str((await self._call("POST", "/v1/tickets", bearer=bearer))["ticket"])
+        except Refused as refusal:
+            if refusal.status != httpx.codes.UNAUTHORIZED:
+                raise
+            return None
+
+    # Door 3: operators.
+
+    async def create_poll(self, poll: Mapping[str, Any]) -> Document:
+        """Creates the poll; an identical repeat answers the one that stands."""
+        return await self._operate("POST", "", json=poll, repeatable="id" in poll)
+
+    async def polls(self, *, limit: int, **filters: str | None) -> tuple[list[Document], str | None]:
+        """The newest ``limit`` polls, by ``phase``, ``kind`` or ``q``, and the cursor where more begin."""
+        items: list[Document] = []
+        cursor: str | None = None
+        while True:
+            wanted = {"limit": str(min(limit - len(items), PAGE)), "cursor": cursor, **filters}
+            params = {name: value for name, value in wanted.items() if value is not None}
+            page = await self._operate("GET", "", params=params)
+            items += page["items"]
+            cursor = page["next"]
+            if cursor is None or len(items) >= limit:
+                return items, cursor
+
+    async def poll_for_operators(self, poll: str) -> Document:
+        """The poll, also before the public may see it."""
+        return await self._operate("GET", _one(poll))
+
+    async def results_for_operators(self, poll: str) -> Document:
+        """The totals, whoever else may see them."""
+        return await self._operate("GET", f"{_one(poll)}/results")
+
+    async def edit_poll(
+        self, poll: str, changes: Mapping[str, Any], *, version: int | None = None
+    ) -> Document:
+        """Changes the fields named; where ``version`` is given, only if the poll is still at it."""
+        headers = {} if version is None else {"If-Match": f'"{version}"'}
+        return await self._operate(
+            "PATCH", _one(poll), json=changes, headers=headers, repeatable=version is None
+        )
+
+    async def act(self, poll: str, act: str, **body: object) -> Document:
+        """``open``, ``close`` or ``reopen`` (``closes_at=`` when); repeating the act that stands is fine."""
+        return await self._operate("POST", f"{_one(poll)}/{act}", json=body)
+
+    async def delete_poll(self, poll: str) -> None:
+        """Deletes the poll and every vote in it, for good."""
+        await self._operate("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
+
+    async def _operate(self, method: str, path: str, **request: Any) -> Document:
+        return await self._call(method, f"/v1/admin/polls{path}", bearer=self._key, **request)
+
+    async def _call(
+        self, method: str, path: str, *, bearer: str | None = None, repeatable: bool = True, **request: Any
+    ) -> Document:
+        """One call, repeated while that is safe and may help. ``request`` goes to httpx as it is."""
+        if bearer is not None:
+            request["headers"] = {**request.get("headers", {}), "Authorization": f"Bearer {bearer}"}
+        backoff = Backoff(self._patience_s)
+        while True:
+            try:
+                return self._understood(await self._http.request(method, path, **request))
+            except (Refused, NotUnderstood) as error:
+                failure: ClientError = error
+                again = repeatable and error.is_passing
+            except httpx.TransportError as error:
+                failure = Unreachable(self.url, reason_of(error))
+                # Without a connection nothing was sent, so anything may be sent again.
+                again = repeatable or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            wait_s = failure.retry_after_s if isinstance(failure, Refused) else 0.0
+            if not (again and await backoff.pause(wait_s)):
+                raise failure
+
+    def _understood(self, response: httpx.Response) -> Document:
+        """The object that a success carries (empty for 204); raises what anything else is."""
+        if response.status_code == httpx.codes.NO_CONTENT:
+            return {}
+        headers = response.headers
+        if response.is_success and headers.get("content-type", "").startswith("application/json"):
+            document: Document = response.json()
+            return document
+        refusal = refusal_of(response.content, headers.get("content-type", ""), headers.get("retry-after"))
+        raise refusal or NotUnderstood(self.url, response.status_code)
+
+
+def _one(poll: str) -> str:
+    if not _POLL_ID.fullmatch(poll):
+        raise no_such_poll(poll)
+    return f"/{poll}"
+
+
+def _public(poll: str) -> str:
+    return f"/v1/polls{_one(poll)}"
