@@ -7,7 +7,10 @@ counted once, which is all that the counting step knows of kinds.
 
 from __future__ import annotations
 
+from typing import Annotated, Final
+
 import msgspec
+from msgspec import Meta
 
 from service.domain.errors import InvalidChoice
 from service.domain.poll import Kind, Poll
@@ -16,11 +19,16 @@ Choice = str | list[str]
 """A choice on the wire: an option id, or a list of them."""
 
 
+LAST_REVISION: Final = 2**24 - 2
+"""A revision is kept in three bytes, and one of them has to say that a ballot names none."""
+
+
 class Vote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a vote; ``choice`` is judged by the poll's ``BallotPaper``."""
 
     choice: object
-    revision: int | None = None
+    revision: Annotated[int, Meta(ge=0, le=LAST_REVISION)] | None = None
+    """The revision that this vote replaces; 0: none stands."""
 
 
 class BallotPaper:

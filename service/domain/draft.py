@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from string import ascii_lowercase, ascii_uppercase
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -29,7 +30,8 @@ Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0
 
 FEWEST_OPTIONS: Final = 2
 MOST_OPTIONS: Final = 50
-_FIRST_CODE: Final = ord("A")
+CODES: Final = ascii_uppercase + ascii_lowercase
+"""The codes of options, in the order in which they are given."""
 
 
 class OptionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,8 +143,7 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         lang=draft.lang,
         created_at=now,
     )
-    if draft.timezone is not None:
-        zone_named(draft.timezone)
+    _check_zone(draft.timezone)
     _check_whole(poll)
     return poll
 
@@ -154,42 +155,38 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
     would falsify votes (``voted``: at least one was ever counted), and
     ``PhaseConflict`` for moving a closed poll: ``reopen`` does that.
     """
-    changes: dict[str, object] = {
-        name: value
-        for name in (
-            "kind",
-            "question",
-            "description",
-            "revote",
-            "identity",
-            "results",
-            "origins",
-            "shuffle",
-            "lang",
-        )
-        if (value := getattr(patch, name)) is not UNSET
-    }
-    for name in ("opens_at", "closes_at", "visible_at"):
+    after: Poll = msgspec.structs.replace(poll, version=poll.version + 1, **_changes(poll, patch, voted))
+    if patch.choices is UNSET:
+        choices = _carried_choices(poll, after)
+    else:
+        choices = _choices(after.kind, patch.choices, len(after.options))
+    after = msgspec.structs.replace(after, choices=choices)
+    _check_whole(after)
+    _check_window_edit(poll, after, now)
+    if voted:
+        _check_faith(poll, after, now)
+    return after
+
+
+_AS_GIVEN: Final = tuple("kind question description revote identity results origins shuffle lang".split())
+_TIMES: Final = ("opens_at", "closes_at", "visible_at")
+
+
+def _changes(poll: Poll, patch: PollPatch, voted: bool) -> dict[str, object]:
+    """The fields that the patch names, as the poll holds them; ``choices`` follow once options stand."""
+    _check_zone(patch.timezone)
+    changes = {name: value for name in _AS_GIVEN if (value := getattr(patch, name)) is not UNSET}
+    for name in _TIMES:
         if (text := getattr(patch, name)) is not UNSET:
             changes[name] = _instant(text, patch.timezone, name)
     if patch.options is not UNSET:
         changes["options"] = _options(patch.options, poll.options if voted else ())
-    after: Poll = msgspec.structs.replace(poll, **changes)
-    if patch.choices is not UNSET:
-        choices = _choices(after.kind, patch.choices, len(after.options))
-    else:
-        choices = _carried_choices(poll, after)
-    after = msgspec.structs.replace(after, choices=choices, version=poll.version + 1)
-    _check_whole(after)
-    _check_faith(poll, after, now=now, voted=voted)
-    return after
+    return changes
 
 
 def _check_whole(poll: Poll) -> None:
-    if not FEWEST_OPTIONS <= len(poll.options) <= MOST_OPTIONS:
-        raise InvalidPoll(
-            "options", f"A poll has {FEWEST_OPTIONS} to {MOST_OPTIONS} options, not {len(poll.options)}."
-        )
+    if len(poll.options) < FEWEST_OPTIONS:
+        raise InvalidPoll("options", f"A poll has at least {FEWEST_OPTIONS} options.")
     if poll.closes_at is not None and poll.closes_at <= poll.opens_at:
         raise InvalidPoll("closes_at", "closes_at must be later than opens_at.")
     if poll.identity is Identity.OPEN and poll.revote is not Revote.NEVER:
@@ -202,26 +199,27 @@ def _check_whole(poll: Poll) -> None:
         )
 
 
-def _check_faith(before: Poll, after: Poll, *, now: int, voted: bool) -> None:
+def _check_window_edit(before: Poll, after: Poll, now: int) -> None:
+    if (before.opens_at, before.closes_at) == (after.opens_at, after.closes_at):
+        return
     phase = before.phase(now)
-    window_moved = (before.opens_at, before.closes_at) != (after.opens_at, after.closes_at)
-    if window_moved and phase.is_over:
+    if phase.is_over:
         raise PhaseConflict("edit", phase)
     if before.opens_at != after.opens_at and phase is not Phase.SCHEDULED:
         raise EditRefused("opens_at", "The poll has opened already, so its opening cannot be moved.")
-    if window_moved and after.closes_at is not None and after.closes_at <= now:
+    if after.closes_at is not None and after.closes_at <= now:
         raise EditRefused(
             "closes_at", "closes_at must be in the future; use the act close to close the poll now."
         )
-    if not voted:
-        return
-    for name in ("kind", "choices", "identity"):
+
+
+def _check_faith(before: Poll, after: Poll, now: int) -> None:
+    for name in ("kind", "identity"):
         if getattr(before, name) != getattr(after, name):
             raise EditRefused(name, f"Votes were cast under the present {name}, so it stays.")
-    if gone := {option.id for option in before.options} - {option.id for option in after.options}:
-        raise EditRefused(
-            "options", f"Votes were cast with these options, so none may go: {', '.join(sorted(gone))}."
-        )
+    if after.choices != _carried_choices(before, after):
+        raise EditRefused("choices", "Votes were cast under the present choices, so they stay.")
+    phase = before.phase(now)
     if len(after.options) > len(before.options) and phase.is_over:
         raise EditRefused(
             "options", f"The poll is {phase}; options are added while people can vote for them."
@@ -231,20 +229,31 @@ def _check_faith(before: Poll, after: Poll, *, now: int, voted: bool) -> None:
 
 
 def _options(drafts: Sequence[OptionDraft], standing: Sequence[Option]) -> tuple[Option, ...]:
-    """The drafts with their codes: a standing option keeps its own, a new one gets the next never given."""
+    """The drafts with their codes: an option that people could vote for (``standing``) keeps its own.
+
+    None of those may go, so no poll ever gives more than ``MOST_OPTIONS`` codes: the letters suffice.
+    """
+    _check_ids(drafts, standing)
+    codes = {option.id: option.code for option in standing}
+    unused = (letter for letter in CODES if letter not in codes.values())
+    return tuple(
+        Option(id=draft.id, label=draft.label, code=codes.get(draft.id) or next(unused), image=draft.image)
+        for draft in drafts
+    )
+
+
+def _check_ids(drafts: Sequence[OptionDraft], standing: Sequence[Option]) -> None:
     if len(drafts) > MOST_OPTIONS:
         raise InvalidPoll("options", f"A poll has at most {MOST_OPTIONS} options, not {len(drafts)}.")
-    codes = {option.id: option.code for option in standing}
-    next_code = max((ord(code) for code in codes.values()), default=_FIRST_CODE - 1) + 1
-    options: list[Option] = []
+    ids: set[str] = set()
     for position, draft in enumerate(drafts):
-        if any(draft.id == option.id for option in options):
+        if draft.id in ids:
             raise InvalidPoll(f"options[{position}].id", f"The option id {draft.id!r} stands twice.")
-        code = codes.get(draft.id)
-        if code is None:
-            code, next_code = chr(next_code), next_code + 1
-        options.append(Option(id=draft.id, label=draft.label, code=code, image=draft.image))
-    return tuple(options)
+        ids.add(draft.id)
+    if gone := {option.id for option in standing} - ids:
+        raise EditRefused(
+            "options", f"Votes were cast with these options, so none may go: {', '.join(sorted(gone))}."
+        )
 
 
 def _choices(kind: Kind, draft: ChoicesDraft | None, options: int) -> Choices | None:
@@ -269,8 +278,16 @@ def _carried_choices(before: Poll, after: Poll) -> Choices | None:
         return None
     if before.choices is None:
         return _choices(after.kind, None, len(after.options))
-    return _choices(after.kind, ChoicesDraft(before.choices.min, before.choices.max), len(after.options))
+    meant_all = before.choices.max == len(before.options)
+    draft = ChoicesDraft(before.choices.min, None if meant_all else before.choices.max)
+    return _choices(after.kind, draft, len(after.options))
 
 
 def _instant(text: str | None, timezone: str | None, field: str) -> int | None:
     return None if text is None else parse_instant(text, timezone, field)
+
+
+def _check_zone(timezone: str | None) -> None:
+    """A zone that no time needs must still be one: a misspelt name is told, not ignored."""
+    if timezone is not None:
+        zone_named(timezone)

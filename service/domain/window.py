@@ -20,7 +20,8 @@ LATEST_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can write."""
 
 _RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:\d{2})?",
+    r"\d{4}-\d{2}-\d{2}[Tt ]([01]\d|2[0-3]):[0-5]\d(:\d{2}(\.\d{1,9})?)?"
+    r"([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)?",
     re.ASCII,
 )
 
@@ -90,8 +91,14 @@ def parse_instant(text: str, timezone: str | None, field: str) -> int:
 
 
 def zone_named(timezone: str) -> ZoneInfo:
-    """The zone of an IANA name; ``InvalidPoll`` where there is none."""
+    """The zone of an IANA name; ``InvalidPoll`` where there is none.
+
+    Every IANA name begins with a capital; what else a machine's zone folder
+    holds (``localtime``, ``posixrules``, ``right/``) means something there alone.
+    """
     try:
+        if not timezone[:1].isupper():
+            raise ValueError(timezone)
         return ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):  # absent, malformed, or a folder of zones
         raise InvalidPoll(
