@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -121,7 +121,7 @@ class Client:
 
     def watch(
         self, poll: str, *, on_lost: Callable[[ClientError], None] | None = None
-    ) -> AsyncIterator[Document]:
+    ) -> AsyncGenerator[Document]:
         """The results now and whenever they change, for ever; see ``service.client.watching.watch``."""
         if not _POLL_ID.fullmatch(poll):
             raise no_such_poll(poll)
@@ -212,11 +212,19 @@ class Client:
         if response.status_code == httpx.codes.NO_CONTENT:
             return {}
         headers = response.headers
-        if response.is_success and headers.get("content-type", "").startswith("application/json"):
-            document: Document = response.json()
-            return document
+        if response.is_success:
+            return self._object_in(response)
         refusal = refusal_of(response.content, headers.get("content-type", ""), headers.get("retry-after"))
         raise refusal or NotUnderstood(self.url, response.status_code)
+
+    def _object_in(self, response: httpx.Response) -> Document:
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise NotUnderstood(self.url, response.status_code)
+        return document
 
 
 def _one(poll: str) -> str:

@@ -5,12 +5,14 @@
     ClientError
     ├── Refused        the service answered with a problem document
     ├── Unreachable    nothing answered within the caller's patience
-    └── NotUnderstood  something answered that is not this service
+    ├── NotUnderstood  something answered that is not this service
+    └── FolderUnusable the data folder cannot keep what has to be kept
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Final
 
 Document = dict[str, Any]
@@ -75,6 +77,14 @@ class NotUnderstood(ClientError):
     def is_passing(self) -> bool:
         """A proxy whose service restarts."""
         return self.status in _GATEWAY_FAILURES
+
+
+class FolderUnusable(ClientError):
+    """What has to be remembered cannot be written down."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"The voter's token cannot be kept in {folder}: {reason}.")
+        self.folder = folder
 
 
 def no_such_poll(poll: str) -> Refused:
