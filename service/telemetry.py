@@ -17,8 +17,6 @@ import msgspec
 
 from service.settings import Settings
 
-log = logging.getLogger("pollwire.telemetry")
-
 _QUIET: Final = (
     "uvicorn",
     "uvicorn.error",
@@ -86,50 +84,13 @@ def configure_logging(settings: Settings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class Presence:
-    """Tells once when something that we need goes away, and once when it is back.
-
-    A store that is away fails every request; one line a request would bury
-    the one that matters.
-    """
-
-    __slots__ = ("_is_there", "_name", "reason")
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._is_there: bool | None = None
-        self.reason: str | None = None
-
-    @property
-    def is_there(self) -> bool:
-        """Whether it answered when last looked at; False before the first look."""
-        return self._is_there is True
-
-    @property
-    def was_seen(self) -> bool:
-        """Whether anybody has looked yet."""
-        return self._is_there is not None
-
-    def came(self) -> None:
-        """It answered."""
-        if self._is_there is False:
-            log.warning("%s is back.", self._name)
-        self._is_there, self.reason = True, None
-
-    def went(self, reason: str) -> None:
-        """It did not answer; ``reason`` is a sentence."""
-        if self._is_there is not False:
-            log.error("%s is away: %s", self._name, reason)
-        self._is_there, self.reason = False, reason
-
-
 def _time(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _room(record: logging.LogRecord) -> str:
-    return record.name.removeprefix("pollwire.")
+    return record.name.removeprefix("pollwire.").removeprefix("service.")
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:

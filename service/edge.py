@@ -1,0 +1,263 @@
+"""What every request passes before it reaches a door, and every answer after it left one.
+
+The web framework stands between two jobs that it does not do as this service
+promises: a HEAD wherever there is a GET; operators' addresses that ask for the
+key before they tell what exists; CORS by each poll's own rule, preflights
+included; bodies bounded while they arrive, whether or not their length was
+told; and an answer in our own form to whatever else goes wrong, sockets
+included. So the application is wrapped once, here, and the wrapping is plain
+ASGI: one call, no request objects.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from litestar.enums import ScopeType
+from litestar.exceptions import ClientException
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send, WebSocketScope
+
+from service.domain.errors import BodyTooLarge, MalformedBody, NotFound, PollwireError
+from service.identity.api_keys import ApiKeys
+from service.identity.origins import Origins
+from service.problems import Answer, answer_of, error_of
+
+log = logging.getLogger("pollwire.edge")
+
+PUBLIC: Final = "/v1/"
+OPERATORS: Final = "/v1/admin"
+PUBLIC_BODY_BYTES: Final = 16 * 1024
+OPERATORS_BODY_BYTES: Final = 256 * 1024
+PUBLIC_METHODS: Final = ("GET", "HEAD", "POST", "DELETE")
+FAILURE: Final = "pollwire_failure"
+"""Where ``remember_failure`` leaves an exception in the scope of a socket."""
+
+_POLL_OF_PATH = re.compile(r"/v1/polls/(?P<poll>[a-z0-9][a-z0-9-]{0,63})(/|\Z)")
+_UNEXPECTED_CLOSE: Final = 4500
+"""What the framework closes a socket with when a handler raised."""
+_INTERNAL_ERROR: Final = 1011
+"""What RFC 6455 (7.4.1) has for that."""
+
+PollOrigins = Callable[[str], Awaitable[tuple[str, ...] | None]]
+"""The sites that a poll (by id) names, or None: those of the service. Must not raise."""
+
+
+class Edge:
+    """The application as the server calls it."""
+
+    def __init__(self, app: ASGIApp, *, keys: ApiKeys, origins: Origins, poll_origins: PollOrigins) -> None:
+        self._app = app
+        self._keys = keys
+        self._origins = origins
+        self._poll_origins = poll_origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Any ASGI scope."""
+        if scope["type"] == ScopeType.HTTP:
+            await self._request(scope, receive, send)
+        elif scope["type"] == ScopeType.WEBSOCKET:
+            await self._socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        exchange = _Exchange(scope, receive, send)
+        try:
+            await self._answer(exchange)
+        except Exception as failure:
+            if exchange.is_answered:
+                log.exception("An answer broke off.")
+                return
+            await exchange.reply(answer_of(error_of(failure), scope["path"]))
+
+    async def _answer(self, exchange: _Exchange) -> None:
+        path = exchange.scope["path"]
+        if _is_below(path, OPERATORS):
+            self._keys.require_operator(exchange.header(b"authorization"))
+        elif path.startswith(PUBLIC) and await self._crosses_origins(exchange):
+            return
+        await self._app(exchange.inner_scope, exchange.receive, exchange.send)
+
+    async def _crosses_origins(self, exchange: _Exchange) -> bool:
+        """Settles what other sites' pages get; whether the request was a preflight, and is answered."""
+        origin, host = _text(exchange.header(b"origin")), _text(exchange.header(b"host"))
+        named = None if origin is None else await self._origins_of(exchange.scope["path"])
+        if origin is None or not _is_preflight(exchange):
+            exchange.extra_headers = self._origins.cors_headers(origin, host, named)
+            return False
+        headers = self._origins.preflight_headers(origin, host, PUBLIC_METHODS, named)
+        await exchange.reply(Answer(204, headers, b""))
+        return True
+
+    async def _origins_of(self, path: str) -> tuple[str, ...] | None:
+        found = _POLL_OF_PATH.match(path)
+        return await self._poll_origins(found["poll"]) if found else None
+
+    async def _socket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
+        handshake = _Handshake(scope, send)
+        try:
+            await self._app(scope, receive, handshake.send)
+        except Exception as failure:
+            await handshake.fail(failure)
+
+
+class _Exchange:
+    """One request and the answer to it, watched on their way."""
+
+    def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.is_answered = False
+        self.extra_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self._receive = receive
+        self._send = send
+        self._limit = OPERATORS_BODY_BYTES if _is_below(scope["path"], OPERATORS) else PUBLIC_BODY_BYTES
+        self._received = 0
+        self._is_whole = False
+        self._is_head = scope["method"] == "HEAD"
+        self._is_done = False
+
+    @property
+    def inner_scope(self) -> HTTPScope:
+        """The scope for the framework, to which a HEAD is a GET (RFC 9110, 9.3.2)."""
+        return {**self.scope, "method": "GET"} if self._is_head else self.scope
+
+    def header(self, name: bytes) -> bytes | None:
+        return _header(self.scope, name)
+
+    async def receive(self) -> Any:
+        """The next message; raises ``BodyTooLarge`` before more than the limit is held.
+
+        A client that leaves in the middle of a body is no failure of ours,
+        so it must not look like one.
+        """
+        if self._received == 0 and _length_told(self) > self._limit:
+            raise BodyTooLarge(self._limit)
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            self._is_whole = not message.get("more_body", False)
+            if self._received > self._limit:
+                raise BodyTooLarge(self._limit)
+        elif not self._is_whole and not self.is_answered:
+            raise MalformedBody("The body ended early.")
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Passes the answer on: with the headers that other sites' pages need, and bodiless for a HEAD."""
+        if message["type"] == "http.response.start":
+            self.is_answered = True
+            message["headers"] = [*message.get("headers", ()), *self._missing_from(message)]
+        if not self._is_head:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            await self._send(message)
+            # The end at once: a stream's GET would never come to one by itself.
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _missing_from(self, message: Any) -> tuple[tuple[bytes, bytes], ...]:
+        """Nothing where the door has settled by itself who may read the answer."""
+        for name, value in message.get("headers", ()):
+            if name.lower() == b"access-control-allow-origin":
+                return ()
+            if name.lower() == b"vary" and b"origin" in value.lower():
+                return ()
+        return self.extra_headers
+
+    async def reply(self, answer: Answer) -> None:
+        """Sends a whole answer of our own."""
+        length = () if answer.status == 204 else ((b"content-length", str(len(answer.body)).encode()),)
+        headers = [*answer.headers, *length]
+        await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+
+class _Handshake:
+    """A socket until it is accepted or refused, and the code it is closed with."""
+
+    def __init__(self, scope: WebSocketScope, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+        self._is_open = False
+        self._is_refused = False
+
+    async def send(self, message: Any) -> None:
+        """Passes messages on; where the framework would only close, the client gets a status and a reason.
+
+        An unknown address closed before it is accepted would be a bare 403.
+        """
+        if message["type"] == "websocket.close":
+            await self._close(message)
+            return
+        self._is_open = self._is_open or message["type"] == "websocket.accept"
+        self._is_refused = self._is_refused or message["type"] == "websocket.http.response.start"
+        await self._send(message)
+
+    async def fail(self, failure: Exception) -> None:
+        """What a handler raised, told as far as it still can be."""
+        if self._is_refused:
+            log.error("A refused handshake broke off.", exc_info=failure)
+        elif self._is_open:
+            error_of(failure)  # logged there
+            await self._send({"type": "websocket.close", "code": _INTERNAL_ERROR, "reason": ""})
+        else:
+            await self._refuse(failure)
+
+    async def _close(self, message: Any) -> None:
+        failure = self._scope.get(FAILURE)
+        if not self._is_open and isinstance(failure, Exception):
+            await self._refuse(failure)
+        elif message.get("code") == _UNEXPECTED_CLOSE:
+            await self._send({"type": "websocket.close", "code": _INTERNAL_ERROR, "reason": ""})
+        else:
+            await self._send(message)
+
+    async def _refuse(self, failure: Exception) -> None:
+        answer = answer_of(_error_of_handshake(failure), self._scope["path"])
+        if "websocket.http.response" not in (self._scope.get("extensions") or {}):
+            await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
+            return
+        self._is_refused = True
+        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+        start: Any = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
+        body: Any = {"type": "websocket.http.response.body", "body": answer.body, "more_body": False}
+        await self._send(start)  # of ASGI's extension, which the framework's types do not know
+        await self._send(body)
+
+
+async def remember_failure(failure: Exception, scope: Scope) -> None:
+    """For the framework's ``after_exception``, which is told what it is about to close a socket for."""
+    if scope["type"] == ScopeType.WEBSOCKET:
+        scope[FAILURE] = failure  # type: ignore[typeddict-unknown-key]  # a scope may carry keys of ours
+
+
+def _error_of_handshake(failure: Exception) -> PollwireError:
+    """The framework knows no 404 for sockets: an address without one is a client's error to it."""
+    if isinstance(failure, ClientException) and failure.status_code == 400:
+        return NotFound("There is no socket at this address.")
+    return error_of(failure)
+
+
+def _is_preflight(exchange: _Exchange) -> bool:
+    """As the Fetch standard (3.2.2) knows one."""
+    is_options = exchange.scope["method"] == "OPTIONS"
+    return is_options and exchange.header(b"access-control-request-method") is not None
+
+
+def _length_told(exchange: _Exchange) -> int:
+    length = exchange.header(b"content-length") or b"0"
+    return int(length) if length.isdigit() else 0
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(prefix + "/")
+
+
+def _header(scope: HTTPScope, name: bytes) -> bytes | None:
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

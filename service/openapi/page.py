@@ -1,0 +1,74 @@
+"""The reference as one page of HTML, built from the OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from service.openapi.document import Json
+
+
+def page_of(document: Json) -> str:
+    """The whole page; every text of the document is escaped."""
+    operations = (
+        _operation(document, address, method, operation)
+        for address, methods in sorted(document["paths"].items())
+        for method, operation in methods.items()
+    )
+    return _template("page.html").substitute(
+        title=escape(document["info"]["title"]),
+        version=escape(document["info"]["version"]),
+        description=escape(document["info"]["description"]),
+        operations="\n".join(operations),
+    )
+
+
+def stylesheet() -> str:
+    """The page's style, served beside it: a content policy need not allow any within the page."""
+    return _text("style.css")
+
+
+def _operation(document: Json, address: str, method: str, operation: Json) -> str:
+    row = _template("row.html")
+    rows = [
+        row.substitute(name=name, title=escape(schema), schema=escape(_shown(document, schema)))
+        for name, schema in _schemas_of(operation)
+    ]
+    return _template("operation.html").substitute(
+        anchor=escape(operation["operationId"]),
+        method=method,
+        address=escape(address),
+        summary=escape(operation.get("summary") or ""),
+        rows="\n".join(rows),
+    )
+
+
+def _schemas_of(operation: Json) -> Iterator[tuple[str, str]]:
+    """What an operation reads and answers: pairs of ``Body`` or a status, and the name of a schema."""
+    if body := _schema_name(operation.get("requestBody", {})):
+        yield "Body", body
+    for status, response in operation["responses"].items():
+        if answer := _schema_name(response):
+            yield ("Refusal" if status == "default" else status), answer
+
+
+def _schema_name(part: Json) -> str | None:
+    for content in part.get("content", {}).values():
+        if reference := content.get("schema", {}).get("$ref"):
+            return str(reference).rpartition("/")[2]
+    return None
+
+
+def _shown(document: Json, schema: str) -> str:
+    return json.dumps(document["components"]["schemas"][schema], indent=2, ensure_ascii=False)
+
+
+def _template(name: str) -> Template:
+    return Template(_text(name))
+
+
+def _text(name: str) -> str:
+    return files("service.openapi").joinpath(name).read_text(encoding="utf-8")

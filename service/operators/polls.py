@@ -1,0 +1,216 @@
+"""What operators do with polls: write them down, read, mend, open, close and delete them.
+
+Whether an act fits is judged where it cannot race: windows and phases inside
+the store's own step, edits by a version that the store compares. What is read
+before is only there to be judged again when it turns out to have moved.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+import msgspec
+
+from service.domain.document import Document, poll_document
+from service.domain.draft import PollDraft, PollPatch, edited, new_poll, read_document
+from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
+from service.domain.poll import Kind, Poll
+from service.domain.tally import Results, results_of
+from service.domain.window import Act, Phase, parse_instant
+from service.operators.requests import Object, Precondition
+from service.store import Store
+from service.store.polls import PollRecord
+
+POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+MOST_ITEMS: Final = 100
+USUAL_ITEMS: Final = 50
+LONGEST_SEARCH: Final = 300
+"""Characters; no question is longer."""
+
+_RACES: Final = 8
+"""How often an edit is judged anew when others edit or vote in between; each try is a whole round trip."""
+_WORDS_IN_ID: Final = 40
+"""Characters of the question that a made-up id keeps."""
+_SUFFIX_BYTES: Final = 4
+
+
+class OperatedPolls:
+    """Polls as operators handle them; every answer is ready to be encoded."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def find(self, poll_id: str) -> PollRecord:
+        """The poll as it stands in the store; ``PollNotFound``."""
+        if not POLL_ID.fullmatch(poll_id):
+            raise PollNotFound(poll_id[:64])
+        return await self._store.polls.get(poll_id)
+
+    async def document(self, record: PollRecord) -> Document:
+        """The poll as operators read it, in the phase that the store's clock says."""
+        return poll_document(record.poll, await self._store.polls.now())
+
+    async def create(self, body: Object) -> tuple[Document, bool]:
+        """The new poll and True; False where this very request was answered before.
+
+        Raises ``InvalidPoll``, and ``PollExists`` where another poll has the id.
+        """
+        draft = read_document(body, PollDraft)
+        now = await self._store.polls.now()
+        poll = new_poll(draft, poll_id=draft.id or made_id(draft.question), now=now)
+        record, created = await self._store.polls.create(poll, digest_of(draft))
+        return poll_document(record.poll, now), created
+
+    async def list(self, query: dict[str, str]) -> Document:
+        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        records, cursor = await self._store.polls.list(
+            cursor=query.get("cursor"),
+            limit=_limit_of(query.get("limit")),
+            phase=_word_of(Phase, query, "phase"),
+            kind=_word_of(Kind, query, "kind"),
+            q=_search_of(query.get("q")),
+        )
+        now = await self._store.polls.now()
+        return {"items": [poll_document(record.poll, now) for record in records], "next": cursor}
+
+    async def edit(self, record: PollRecord, body: Object, precondition: Precondition) -> Document:
+        """The poll after the edit.
+
+        Without a version of the caller's own, an edit that lost a race against
+        another edit or the first vote is judged again on what stands now.
+        Raises ``VersionMismatch``, ``InvalidPoll``, ``EditRefused`` and ``PhaseConflict``.
+        """
+        patch = read_document(body, PollPatch)
+        for tries_left in reversed(range(_RACES)):
+            precondition.check(record.poll.version)
+            try:
+                return await self.document(await self._edit_once(record, patch))
+            except VersionMismatch:
+                if precondition.is_given or not tries_left:
+                    raise
+            record = await self.find(record.poll.id)
+        raise AssertionError("the last try either returns or raises")  # pragma: no cover
+
+    async def _edit_once(self, record: PollRecord, patch: PollPatch) -> PollRecord:
+        now = await self._store.polls.now()
+        after = edited(record.poll, patch, now=now, voted=record.voted)
+        if _is_same(record.poll, after):
+            return record  # a repeat changes nothing, the version included
+        return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted)
+
+    async def act(self, record: PollRecord, act: Act, body: Object, precondition: Precondition) -> Document:
+        """The poll after the act; a repeat of the act that stands changes nothing.
+
+        Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
+        """
+        closes_at = _closing_of(act, body)
+        precondition.check(record.poll.version)
+        version = record.poll.version if precondition.is_given else None
+        after = await self._store.polls.act(record.poll.id, act, closes_at=closes_at, version=version)
+        return await self.document(after)
+
+    async def delete(self, record: PollRecord, body: Object, precondition: Precondition) -> None:
+        """The poll and its votes are gone; ``InvalidPoll`` unless the body confirms the poll's own id."""
+        confirmation = read_document(body, _Confirmation)
+        if confirmation.confirm != record.poll.id:
+            raise InvalidPoll("confirm", f"To delete this poll, confirm its id: {record.poll.id!r}.")
+        precondition.check(record.poll.version)
+        await self._store.polls.delete(record.poll.id)
+
+    async def results(self, record: PollRecord) -> Results:
+        """The totals, whoever else may see them."""
+        poll_id = record.poll.id
+        reading = (await self._store.results.read_many([poll_id]))[poll_id]
+        if isinstance(reading, PollwireError):
+            raise reading
+        return results_of(reading.record.poll, reading.tally)
+
+
+class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    confirm: str
+
+
+class _Reopening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    closes_at: str | None = None
+    timezone: str | None = None
+
+
+class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+def _closing_of(act: Act, body: Object) -> int | None:
+    """When a reopened poll closes (None: when an operator closes it); other acts take no fields."""
+    if act is not Act.REOPEN:
+        read_document(body, _Nothing)
+        return None
+    reopening = read_document(body, _Reopening)
+    if reopening.closes_at is None:
+        return None
+    return parse_instant(reopening.closes_at, reopening.timezone, "closes_at")
+
+
+def _limit_of(text: str | None) -> int:
+    if text is None:
+        return USUAL_ITEMS
+    if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= MOST_ITEMS:
+        raise InvalidPoll("limit", f"limit must be a whole number from 1 to {MOST_ITEMS}, not {text[:20]!r}.")
+    return int(text)
+
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def _word_of(words: type[Word], query: dict[str, str], name: str) -> Word | None:
+    if name not in query:
+        return None
+    try:
+        return words(query[name])
+    except ValueError:
+        known = ", ".join(words)
+        raise InvalidPoll(name, f"{name} must be one of {known}, not {query[name][:40]!r}.") from None
+
+
+def _search_of(text: str | None) -> str | None:
+    if text is not None and len(text) > LONGEST_SEARCH:
+        raise InvalidPoll("q", f"q may have at most {LONGEST_SEARCH} characters.")
+    return text or None
+
+
+def digest_of(draft: PollDraft) -> str:
+    """Tells a repeat of a request from another one for the same id.
+
+    Made of what was asked for, without what is the default anyway: neither
+    the order of keys nor a field that a later release adds changes it.
+    """
+    given = {
+        name: msgspec.to_builtins(value)
+        for name in PollDraft.__struct_fields__
+        if (value := getattr(draft, name)) != _DEFAULTS.get(name)
+    }
+    return blake2b(msgspec.json.encode(given, order="sorted"), digest_size=16).hexdigest()
+
+
+_DEFAULTS: Final = {
+    field.name: field.default
+    for field in msgspec.structs.fields(PollDraft)
+    if field.default is not msgspec.NODEFAULT
+}
+
+
+def made_id(question: str) -> str:
+    """An id that people can read: words of the question, and what makes it unlike any other."""
+    plain = unicodedata.normalize("NFKD", question).encode("ascii", "ignore").decode().lower()
+    words = "-".join(re.findall(r"[a-z0-9]+", plain))[:_WORDS_IN_ID].strip("-") or "poll"
+    return f"{words}-{secrets.token_hex(_SUFFIX_BYTES)}"
+
+
+def _is_same(before: Poll, after: Poll) -> bool:
+    return msgspec.structs.replace(after, version=before.version) == before

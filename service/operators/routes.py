@@ -1,0 +1,133 @@
+"""The addresses of the operators' door: read the request, ask ``OperatedPolls``, encode the answer.
+
+Checks come in one order: the key (401) and its scope (403), whether the poll
+exists (404), the body's type, size and form (415, 413, 400), its fields (422),
+and then what stands in the way (409, 412). An unknown address or method under
+``/v1/admin`` needs the key as well: ``service.edge`` asks before routing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from litestar import Response, delete, get, patch, post
+from litestar.handlers import HTTPRouteHandler
+
+from service.domain.document import Document
+from service.domain.tally import Results
+from service.domain.window import Act
+from service.identity.api_keys import ApiKeys, Scope
+from service.operators.polls import OperatedPolls
+from service.operators.requests import (
+    JSON,
+    AnyRequest,
+    json_object,
+    optional_object,
+    precondition_of,
+    query_of,
+)
+from service.store.polls import PollRecord
+
+PREFIX: Final = "/v1/admin"
+_POLLS: Final = f"{PREFIX}/polls"
+_POLL: Final = f"{_POLLS}/{{poll_id:str}}"
+_FILTERS: Final = ("limit", "cursor", "phase", "kind", "q")
+_NO_STORE: Final = {"cache-control": "private, no-store"}
+
+Encoded = Response[bytes]
+
+
+def handlers(polls: OperatedPolls, keys: ApiKeys) -> list[HTTPRouteHandler]:
+    """Every route of the door."""
+    door = _Door(polls, keys)
+    return [*_collection(door), *_single(door), *(_act(door, act) for act in Act)]
+
+
+class _Door:
+    """What all routes ask first: whose key this is, and which poll."""
+
+    def __init__(self, polls: OperatedPolls, keys: ApiKeys) -> None:
+        self.polls = polls
+        self._keys = keys
+
+    def admit(self, request: AnyRequest, scope: Scope) -> None:
+        self._keys.require_operator(request.headers.get("authorization")).may(scope)
+
+    async def find(self, request: AnyRequest, scope: Scope, poll_id: str) -> PollRecord:
+        self.admit(request, scope)
+        return await self.polls.find(poll_id)
+
+
+def _collection(door: _Door) -> list[HTTPRouteHandler]:
+    @post(_POLLS, summary="Create a poll", tags=["operators"])
+    async def create_poll(request: AnyRequest) -> Encoded:
+        door.admit(request, Scope.POLLS_WRITE)
+        document, created = await door.polls.create(await json_object(request))
+        location = f"{_POLLS}/{document['id']}"
+        return _of_poll(document, status=201 if created else 200, location=location)
+
+    @get(_POLLS, summary="List polls, newest first", tags=["operators"])
+    async def list_polls(request: AnyRequest) -> Encoded:
+        door.admit(request, Scope.POLLS_READ)
+        return _encoded(await door.polls.list(query_of(request, _FILTERS)))
+
+    return [create_poll, list_polls]
+
+
+def _single(door: _Door) -> list[HTTPRouteHandler]:
+    @get(_POLL, summary="Read a poll", tags=["operators"])
+    async def read_poll(request: AnyRequest, poll_id: str) -> Encoded:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        return _of_poll(await door.polls.document(record))
+
+    @patch(_POLL, summary="Edit a poll", tags=["operators"])
+    async def edit_poll(request: AnyRequest, poll_id: str) -> Encoded:
+        record = await door.find(request, Scope.POLLS_WRITE, poll_id)
+        body = await json_object(request)
+        return _of_poll(await door.polls.edit(record, body, precondition_of(request)))
+
+    @delete(_POLL, summary="Delete a poll and its votes", tags=["operators"], status_code=204)
+    async def delete_poll(request: AnyRequest, poll_id: str) -> None:
+        record = await door.find(request, Scope.POLLS_WRITE, poll_id)
+        await door.polls.delete(record, await optional_object(request), precondition_of(request))
+
+    @get(f"{_POLL}/results", summary="Read a poll's totals", tags=["operators"])
+    async def read_results(request: AnyRequest, poll_id: str) -> Encoded:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        return _encoded(await door.polls.results(record))
+
+    return [read_poll, edit_poll, delete_poll, read_results]
+
+
+def _act(door: _Door, act: Act) -> HTTPRouteHandler:
+    @post(
+        f"{_POLL}/{act}",
+        summary=f"{act.capitalize()} a poll",
+        tags=["operators"],
+        status_code=200,
+        operation_id=f"{act}_poll",
+    )
+    async def act_on_poll(request: AnyRequest, poll_id: str) -> Encoded:
+        record = await door.find(request, Scope.POLLS_WRITE, poll_id)
+        body = await optional_object(request)
+        return _of_poll(await door.polls.act(record, act, body, precondition_of(request)))
+
+    return act_on_poll
+
+
+def _of_poll(document: Document, status: int = 200, location: str | None = None) -> Encoded:
+    """The poll with its version as the tag that ``If-Match`` takes."""
+    headers = {"etag": f'"{document["version"]}"'}
+    if location is not None:
+        headers["location"] = location
+    return _encoded(document, status, headers)
+
+
+def _encoded(value: Document | Results, status: int = 200, headers: dict[str, str] | None = None) -> Encoded:
+    return Response(
+        msgspec.json.encode(value),
+        status_code=status,
+        media_type=JSON,
+        headers=_NO_STORE | (headers or {}),
+    )
