@@ -36,12 +36,12 @@ class ClientError(Exception):
 
 
 class Refused(ClientError):
-    """The service said no. ``document`` is its problem document (RFC 9457)."""
+    """The service said no. ``document`` is its problem document (RFC 9457), or a stream's problem frame."""
 
     def __init__(self, document: Document, *, retry_after_s: float = 0.0) -> None:
         self.document = document
         self.status = int(document.get("status", 0))
-        self.slug = str(document.get("type", document.get("problem", ""))).rpartition("/")[2]
+        self.slug = str(document.get("problem") or document.get("type", "")).rpartition("/")[2]
         self.detail = str(document.get("detail") or document.get("title") or "The request was refused.")
         self.retry_after_s = retry_after_s
         super().__init__(self.detail)

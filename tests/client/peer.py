@@ -1,0 +1,103 @@
+"""A service that misbehaves on purpose: real sockets, and answers that a test wrote down in advance."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection, serve
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One HTTP answer; ``status`` 0 cuts the connection after the request was read."""
+
+    status: int
+    document: Any = None  # Any: whatever JSON the test wants
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def written(self) -> bytes:
+        """The answer as it goes over the wire."""
+        body = b"" if self.document is None else json.dumps(self.document).encode()
+        kind = "application/json" if self.status < 400 else "application/problem+json"
+        headers = {"content-type": kind, "content-length": str(len(body)), **self.headers}
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def problem(status: int, slug: str, **headers: str) -> Reply:
+    """A problem document of the service's form."""
+    document = {"type": f"/problems/{slug}", "title": slug, "status": status, "detail": f"It is {slug}."}
+    return Reply(status, document, headers)
+
+
+CUT = Reply(0)
+"""The request was read, and nobody will ever know what came of it."""
+
+
+@dataclass
+class Peer:
+    """Where it listens, and the requests that came, as text."""
+
+    url: str
+    requests: list[str]
+
+
+@asynccontextmanager
+async def answering(*replies: Reply) -> AsyncIterator[Peer]:
+    """Answers one request after another from ``replies``; the last one answers all that follow."""
+    waiting, peer = list(replies), Peer("", [])
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await _request(reader):
+                peer.requests.append(head)
+                reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+                if reply is CUT:
+                    break
+                writer.write(reply.written())
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        peer.url = _url(server.sockets[0])
+        yield peer
+
+
+async def _request(reader: asyncio.StreamReader) -> str:
+    """One request, head and body; empty at the end of the connection."""
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    except asyncio.IncompleteReadError:
+        return ""
+    lengths = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
+    length = int(lengths[0].partition(":")[2]) if lengths else 0
+    return head + (await reader.readexactly(length)).decode()
+
+
+@asynccontextmanager
+async def streaming(*scripts: Sequence[dict[str, Any]]) -> AsyncIterator[Peer]:
+    """Each connection gets the frames of the next script and is then closed; the last one stays open."""
+    waiting, peer = list(scripts), Peer("", [])
+
+    async def handle(socket: ServerConnection) -> None:
+        assert socket.request is not None
+        peer.requests.append(socket.request.path)
+        for frame in waiting.pop(0):
+            await socket.send(json.dumps(frame))
+        if not waiting:
+            await socket.wait_closed()
+
+    async with serve(handle, "127.0.0.1", 0) as server:
+        peer.url = _url(next(iter(server.sockets)))
+        yield peer
+
+
+def _url(socket: Any) -> str:  # Any: asyncio's TransportSocket
+    return f"http://127.0.0.1:{socket.getsockname()[1]}"

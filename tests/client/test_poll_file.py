@@ -1,0 +1,48 @@
+"""Polls as people write them down."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.client.poll_file import PollFileError, parse_poll
+
+TOML = """
+kind = "single"
+question = "Tea?"
+opens_at = 2026-07-02T08:00:00
+closes_at = 2026-07-02T10:00:00+02:00
+timezone = "Africa/Accra"
+[[options]]
+id = "yes"
+label = "Yes"
+"""
+
+
+def test_toml_times_become_text() -> None:
+    """Times that TOML knows arrive as the protocol writes them: local without, others with their offset."""
+    poll = parse_poll(TOML, "poll.toml")
+    assert (poll["opens_at"], poll["closes_at"]) == ("2026-07-02T08:00:00", "2026-07-02T10:00:00+02:00")
+    assert poll["options"] == [{"id": "yes", "label": "Yes"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.json", '{"kind": "single"}'), ("-", ' {"kind": "single"}'), ("-", 'kind="single"')]
+)
+def test_the_form_is_told_by_name_or_by_first_sign(name: str, text: str) -> None:
+    """Standard input has no name, so its first sign tells JSON from TOML."""
+    assert parse_poll(text, name) == {"kind": "single"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", "{", "a.json is not JSON"),
+        ("a.toml", "{", "a.toml is not TOML"),
+        ("-", "[1]", "must hold one poll"),
+        ("-", "[" * 100_000, "is not JSON"),
+    ],
+)
+def test_what_is_no_poll_is_refused_in_one_sentence(name: str, text: str, said: str) -> None:
+    """Text that is no poll is refused by the file's name, however broken it is."""
+    with pytest.raises(PollFileError, match=said):
+        parse_poll(text, name)
