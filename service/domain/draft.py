@@ -54,7 +54,10 @@ Origins = Annotated[tuple[Origin, ...], Meta(max_length=100)]
 
 
 class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A poll to be created."""
+    """A poll to be created.
+
+    ``scale``, ``series`` and ``resolve_by`` may be null and ``forecast`` false, as in a poll's document.
+    """
 
     id: Id | None = None
     kind: Kind
@@ -62,6 +65,10 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     description: Description | None = None
     options: OptionDrafts = ()
     choices: ChoicesDraft | None = None
+    scale: None = None
+    forecast: bool = False
+    series: None = None
+    resolve_by: None = None
     opens_at: str | None = None
     closes_at: str | None = None
     visible_at: str | None = None
@@ -123,6 +130,10 @@ def field_and_detail(error: msgspec.ValidationError) -> tuple[str, str]:
 
 def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
     """The poll that the draft asks for, created at ``now``. Raises ``InvalidPoll``."""
+    if draft.forecast:
+        raise InvalidPoll(
+            "forecast", "Voters pick one outcome; forecasts of every outcome are not taken here."
+        )
     options = _options(draft.options, ())
     opens_at = _instant(draft.opens_at, draft.timezone, "opens_at")
     poll = Poll(
@@ -168,7 +179,10 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
     return after
 
 
-_AS_GIVEN: Final = tuple("kind question description revote identity results origins shuffle lang".split())
+_AS_GIVEN: Final = (
+    *("kind", "question", "description", "revote", "identity", "results"),
+    *("origins", "shuffle", "lang"),
+)
 _TIMES: Final = ("opens_at", "closes_at", "visible_at")
 
 

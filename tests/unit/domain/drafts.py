@@ -1,0 +1,48 @@
+"""Polls as operators write them down, for the tests of drafts and edits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.domain.draft import PollDraft, PollPatch, edited, new_poll, read_document
+from service.domain.poll import Poll
+
+NOW = 1_730_000_000_000
+OPENING, CLOSING = "2024-12-01T00:00:00Z", "2024-12-02T00:00:00Z"
+"""A window that begins after ``NOW``."""
+
+
+def option_documents(ids: str | Sequence[str]) -> list[dict[str, object]]:
+    return [{"id": name, "label": f"Team {name}"} for name in ids]
+
+
+def a_document(**changes: object) -> dict[str, object]:
+    """A poll of three options as JSON; ``options`` may be given as ids."""
+    document = {"kind": "single", "question": "Who wins?", "options": "abc"} | changes
+    return document | {"options": _spelt_out(document["options"])}
+
+
+def made(**changes: object) -> Poll:
+    """The poll that the document asks for, created at ``NOW``."""
+    return new_poll(read_document(a_document(**changes), PollDraft), poll_id="ghana-2024", now=NOW)
+
+
+def patched(poll: Poll, *, now: int = NOW, voted: bool = False, **changes: object) -> Poll:
+    """The poll after the edit; ``options`` may be given as ids."""
+    if "options" in changes:
+        changes["options"] = _spelt_out(changes["options"])
+    return edited(poll, read_document(changes, PollPatch), now=now, voted=voted)
+
+
+def ids_of(poll: Poll) -> list[str]:
+    return [option.id for option in poll.options]
+
+
+def codes_of(poll: Poll) -> dict[str, str]:
+    return {option.id: option.code for option in poll.options}
+
+
+def _spelt_out(options: object) -> object:
+    if isinstance(options, list) and all(isinstance(option, str) for option in options):
+        return option_documents(options)
+    return option_documents(options) if isinstance(options, str) else options

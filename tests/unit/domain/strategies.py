@@ -1,0 +1,52 @@
+"""Polls of every shape, windows and JSON of every type, for the property tests."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from service.domain.draft import CODES, MOST_OPTIONS
+from service.domain.poll import Choices, Kind, Option, Poll
+from service.domain.window import LATEST_MS
+from tests.making import a_poll
+
+instants = st.integers(0, LATEST_MS)
+"""Every millisecond that RFC 3339 can write, from 1970 on."""
+
+option_ids = st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}", fullmatch=True)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+"""Whatever a body may hold, and more (JSON has neither NaN nor lone surrogates)."""
+
+
+@st.composite
+def polls(draw: st.DrawFn) -> Poll:
+    """A poll of any kind, whose options have codes in any order."""
+    ids = draw(st.lists(option_ids, min_size=2, max_size=MOST_OPTIONS, unique=True))
+    codes = draw(st.permutations(CODES[: len(ids)]))
+    kind = draw(st.sampled_from(Kind))
+    return a_poll(
+        kind=kind,
+        options=tuple(Option(id=name, label=name, code=code) for name, code in zip(ids, codes, strict=True)),
+        choices=draw(bounds(len(ids))) if kind is Kind.MULTIPLE else None,
+    )
+
+
+@st.composite
+def bounds(draw: st.DrawFn, options: int) -> Choices:
+    """How many of so many options may be picked."""
+    least = draw(st.integers(1, options))
+    return Choices(min=least, max=draw(st.integers(least, options)))
+
+
+@st.composite
+def choices_of(draw: st.DrawFn, poll: Poll) -> str | list[str]:
+    """A choice that the poll takes."""
+    ids = [option.id for option in poll.options]
+    if poll.kind is not Kind.MULTIPLE:
+        return draw(st.sampled_from(ids))
+    least, most = poll.choice_bounds
+    return draw(st.lists(st.sampled_from(ids), min_size=least, max_size=most, unique=True))

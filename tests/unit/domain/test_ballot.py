@@ -1,0 +1,118 @@
+"""Choices and their codes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.ballot import LAST_REVISION, BallotPaper, Vote
+from service.domain.errors import InvalidChoice
+from service.domain.poll import Choices, Kind, Poll
+from tests.making import a_poll, options
+from tests.unit.domain.strategies import choices_of, json_values, polls
+
+
+def several(least: int = 1, most: int = 3) -> BallotPaper:
+    return BallotPaper(
+        a_poll(kind=Kind.MULTIPLE, options=options("a", "b", "c"), choices=Choices(min=least, max=most))
+    )
+
+
+@given(data=st.data(), poll=polls())
+def test_a_choice_survives_its_code(data: st.DataObject, poll: Poll) -> None:
+    """A valid choice of any poll is stored, read back and stored again as the same thing."""
+    paper = BallotPaper(poll)
+    choice = data.draw(choices_of(poll))
+    code = paper.code_of(choice)
+    back = paper.choice_of(code)
+    assert paper.code_of(back) == code
+    assert back == choice if isinstance(choice, str) else set(back) == set(choice)
+
+
+@given(data=st.data(), poll=polls())
+def test_a_code_names_each_chosen_option_once(data: st.DataObject, poll: Poll) -> None:
+    """The letters of a code are those of the chosen options, which is all that counting knows of kinds."""
+    choice = data.draw(choices_of(poll))
+    chosen = {choice} if isinstance(choice, str) else set(choice)
+    code = BallotPaper(poll).code_of(choice)
+    assert sorted(code) == sorted(option.code for option in poll.options if option.id in chosen)
+
+
+@given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.MULTIPLE))
+def test_the_order_of_several_options_means_nothing(data: st.DataObject, poll: Poll) -> None:
+    """However a voter orders a multiple choice, it is the same vote, answered in the poll's order."""
+    paper = BallotPaper(poll)
+    choice = data.draw(choices_of(poll))
+    code = paper.code_of(data.draw(st.permutations(choice)))
+    assert code == paper.code_of(choice)
+    assert paper.choice_of(code) == [option.id for option in poll.options if option.id in choice]
+
+
+@given(poll=polls(), junk=json_values)
+def test_junk_is_refused_and_nothing_worse(poll: Poll, junk: object) -> None:
+    """A value of any JSON type is a choice of the poll or ``InvalidChoice``, never another error."""
+    with suppress(InvalidChoice):
+        assert BallotPaper(poll).code_of(junk)
+
+
+@pytest.mark.parametrize("kind", [Kind.SINGLE, Kind.PREDICTION])
+@pytest.mark.parametrize("choice", ["green", "A", "", None, 1, True, ["npp"], ["npp", "ndc"], {"npp": 1}])
+def test_a_pick_is_the_id_of_one_option(kind: Kind, choice: object) -> None:
+    """A stranger, a code, nothing, two options or a list of one are refused, and told what would do."""
+    with pytest.raises(InvalidChoice, match="npp, ndc, other"):
+        BallotPaper(a_poll(kind=kind)).code_of(choice)
+
+
+@pytest.mark.parametrize("choice", ["a", None, ["a", "a"], ["a", "z"], ["a", 1], [["a"]], [None], {"a": 1}])
+def test_several_options_are_a_list_of_ids_each_once(choice: object) -> None:
+    """A bare id, a doubled one, a stranger among friends and other types are refused."""
+    with pytest.raises(InvalidChoice, match="a, b, c"):
+        several().code_of(choice)
+
+
+@pytest.mark.parametrize("choice", [[], ["a"], ["a", "b", "c"]])
+def test_bounds_of_a_multiple_choice_hold(choice: list[str]) -> None:
+    """Too few and too many options are refused with the bounds."""
+    paper = several(2, 2)
+    assert paper.code_of(["a", "b"]) == "AB"
+    with pytest.raises(InvalidChoice, match=f"2 to 2 options, not {len(choice)}"):
+        paper.code_of(choice)
+
+
+def test_a_refusal_names_at_most_ten_options() -> None:
+    """A poll of many options does not make its refusals long."""
+    paper = BallotPaper(a_poll(options=options(*(f"option-{number}" for number in range(20)))))
+    with pytest.raises(InvalidChoice) as refusal:
+        paper.code_of("stranger")
+    assert "option-9, ..." in refusal.value.detail
+    assert "option-10" not in refusal.value.detail
+
+
+def test_a_vote_is_a_choice_and_perhaps_a_revision() -> None:
+    """The body of a vote reads as written, its choice unjudged."""
+    vote = msgspec.json.decode(b'{"choice": ["a", 1], "revision": 3}', type=Vote)
+    assert (vote.choice, vote.revision) == (["a", 1], 3)
+    assert msgspec.json.decode(b'{"choice": null}', type=Vote).revision is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{}",
+        '{"choice": "a", "weight": 2}',
+        '{"choice": "a", "revision": -1}',
+        '{"choice": "a", "revision": 1.5}',
+        '{"choice": "a", "revision": true}',
+        '{"choice": "a", "revision": "1"}',
+        f'{{"choice": "a", "revision": {LAST_REVISION + 1}}}',
+        f'{{"choice": "a", "revision": {2**70}}}',
+    ],
+)
+def test_a_vote_without_a_choice_or_with_more_than_that_is_refused(body: str) -> None:
+    """A missing choice, an unknown field and a revision that cannot be are invalid."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(body, type=Vote)

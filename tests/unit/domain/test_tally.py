@@ -1,0 +1,106 @@
+"""Results, shown and hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from service.domain.poll import Kind, Poll
+from service.domain.tally import Results, Tally, hidden_results_of, is_newer, results_of
+from service.domain.window import Phase
+from tests.making import LONG_AGO, a_poll
+from tests.unit.domain.strategies import polls
+
+EPOCH = "01933c5f8a2b"
+
+
+def a_tally(now: int = LONG_AGO, **counts: int) -> Tally:
+    return Tally(epoch=EPOCH, seq=42, voters=sum(counts.values()), counts=counts, now=now)
+
+
+@given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.SINGLE))
+def test_counts_of_a_single_choice_sum_to_its_voters(data: st.DataObject, poll: Poll) -> None:
+    """No vote is lost or doubled between codes and ids, whoever voted for what."""
+    codes = [option.code for option in poll.options]
+    ballots = data.draw(st.lists(st.sampled_from(codes)))
+    results = results_of(poll, a_tally(**{code: ballots.count(code) for code in set(ballots)}))
+    assert results.counts is not UNSET
+    assert results.voters == len(ballots)
+    assert sum(results.counts.values()) == len(ballots)
+    assert results.counts == {option.id: ballots.count(option.code) for option in poll.options}
+
+
+@given(poll=polls())
+def test_every_option_is_told_in_the_polls_order(poll: Poll) -> None:
+    """An option nobody chose is there with 0, and options come as the poll lists them."""
+    counts = results_of(poll, a_tally()).counts
+    assert counts is not UNSET
+    assert list(counts.items()) == [(option.id, 0) for option in poll.options]
+
+
+def test_results_are_told_as_the_protocol_has_them() -> None:
+    """The object on the wire carries exactly these fields, in JSON's types."""
+    poll = a_poll(id="ghana-2024", opens_at=0, closes_at=LONG_AGO + 1000)
+    assert msgspec.to_builtins(results_of(poll, a_tally(A=3, B=2))) == {
+        "type": "results",
+        "poll": "ghana-2024",
+        "epoch": EPOCH,
+        "seq": 42,
+        "phase": "open",
+        "final": False,
+        "as_of": "2023-11-14T22:13:20.000Z",
+        "closes_at": "2023-11-14T22:13:21.000Z",
+        "voters": 5,
+        "counts": {"npp": 3, "ndc": 2, "other": 0},
+    }
+
+
+def test_hidden_results_carry_no_number() -> None:
+    """A reader who may not see totals gets the phase, and nothing that a vote changes."""
+    poll = a_poll(id="ghana-2024")
+    hidden = msgspec.to_builtins(hidden_results_of(poll, a_tally(A=3, B=2)))
+    assert hidden == {
+        "type": "results",
+        "poll": "ghana-2024",
+        "epoch": EPOCH,
+        "seq": 0,
+        "phase": "open",
+        "final": False,
+        "as_of": "2023-11-14T22:13:20.000Z",
+        "closes_at": None,
+        "hidden": True,
+    }
+    assert hidden == msgspec.to_builtins(hidden_results_of(poll, a_tally()))
+
+
+@pytest.mark.parametrize("tell", [results_of, hidden_results_of])
+@pytest.mark.parametrize(
+    ("now", "phase", "final"),
+    [(9, Phase.SCHEDULED, False), (10, Phase.OPEN, False), (19, Phase.OPEN, False), (20, Phase.CLOSED, True)],
+)
+def test_results_are_final_once_voting_has_ended(
+    tell: Callable[[Poll, Tally], Results], now: int, phase: Phase, final: bool
+) -> None:
+    """Phase and finality are those of the instant at which the totals were read."""
+    results = tell(a_poll(opens_at=10, closes_at=20), a_tally(now=now))
+    assert (results.phase, results.final) == (phase, final)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "seq", "replaces"),
+    [
+        ("01933c5f8a2b", 43, True),
+        ("01933c5f8a2b", 42, True),
+        ("01933c5f8a2b", 41, False),
+        ("01933c5f8a2c", 0, True),
+        ("01933c5f8a2a", 99, False),
+    ],
+)
+def test_a_reader_replaces_what_is_not_older(epoch: str, seq: int, replaces: bool) -> None:
+    """Epochs outweigh seqs, and an equal position replaces, since the phase may have moved with the clock."""
+    assert is_newer(epoch, seq, EPOCH, 42) is replaces

@@ -1,0 +1,246 @@
+"""Windows, phases and instants."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from service.domain.errors import InvalidPoll
+from service.domain.window import (
+    ACTS,
+    LATEST_MS,
+    Act,
+    Phase,
+    format_instant,
+    parse_instant,
+    phase_at,
+    zone_named,
+)
+from tests.unit.domain.strategies import instants
+
+ZONES = st.sampled_from(
+    [
+        "Africa/Accra",
+        "Europe/Berlin",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Pacific/Apia",
+        "Asia/Kolkata",
+    ]
+)
+SPANS = st.integers(1, 10**12)
+
+
+def refused(text: str, timezone: str | None = None) -> InvalidPoll:
+    with pytest.raises(InvalidPoll) as refusal:
+        parse_instant(text, timezone, "closes_at")
+    return refusal.value
+
+
+@given(opens_at=instants, length=SPANS)
+def test_the_window_begins_at_its_opening_and_ends_before_its_closing(opens_at: int, length: int) -> None:
+    """A poll is open when ``opens_at <= t < closes_at``, to the millisecond."""
+    closes_at = opens_at + length
+
+    def phase(now: int) -> Phase:
+        return phase_at(now, opens_at=opens_at, closes_at=closes_at, closed_at=None)
+
+    assert phase(opens_at - 1) is Phase.SCHEDULED
+    assert phase(opens_at) is Phase.OPEN
+    assert phase(closes_at - 1) is Phase.OPEN
+    assert phase(closes_at) is Phase.CLOSED
+
+
+@given(opens_at=instants, later=SPANS)
+def test_a_window_without_an_end_stays_open(opens_at: int, later: int) -> None:
+    """Without ``closes_at`` no clock closes a poll."""
+    assert phase_at(opens_at + later, opens_at=opens_at, closes_at=None, closed_at=None) is Phase.OPEN
+
+
+@given(now=instants, opens_at=instants, length=SPANS, closed_at=instants)
+def test_a_poll_once_seen_closed_stays_closed(now: int, opens_at: int, length: int, closed_at: int) -> None:
+    """The latch outweighs the clock, wherever that has gone."""
+    window = {"opens_at": opens_at, "closes_at": opens_at + length}
+    assert phase_at(now, **window, closed_at=closed_at) is Phase.CLOSED
+
+
+def test_voting_has_ended_in_every_phase_but_two() -> None:
+    """Only a scheduled and an open poll can still be voted in."""
+    assert [phase for phase in Phase if not phase.is_over] == [Phase.SCHEDULED, Phase.OPEN]
+
+
+def test_acts_lead_from_phase_to_phase() -> None:
+    """Open, close and reopen are the only ways, and each fits one phase."""
+    assert {act: (set(sources), target) for act, (sources, target) in ACTS.items()} == {
+        Act.OPEN: ({Phase.SCHEDULED}, Phase.OPEN),
+        Act.CLOSE: ({Phase.OPEN}, Phase.CLOSED),
+        Act.REOPEN: ({Phase.CLOSED}, Phase.OPEN),
+    }
+
+
+@given(instant=instants)
+@example(instant=0)
+@example(instant=LATEST_MS)
+def test_an_instant_survives_being_written_and_read(instant: int) -> None:
+    """What an answer says is the millisecond that a request means by it."""
+    text = format_instant(instant)
+    assert parse_instant(text, None, "opens_at") == instant
+    assert len(text) == len("2024-07-02T00:00:00.000Z")
+
+
+@given(
+    moment=st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30)),  # noqa: DTZ001 - local by intent
+    minutes=st.integers(-23 * 60 - 59, 23 * 60 + 59),
+)
+def test_an_offset_is_taken_off(moment: datetime, minutes: int) -> None:
+    """A time with an offset is the instant it names, whichever zone stands beside it."""
+    sign, (hours, rest) = "-" if minutes < 0 else "+", divmod(abs(minutes), 60)
+    text = f"{moment:%Y-%m-%dT%H:%M:%S}{sign}{hours:02d}:{rest:02d}"
+    expected = moment.replace(microsecond=0, tzinfo=UTC) - timedelta(minutes=minutes)
+    assert parse_instant(text, None, "opens_at") == expected.timestamp() * 1000
+    assert parse_instant(text, "Asia/Kolkata", "opens_at") == expected.timestamp() * 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2024-07-02T00:00:00Z", 1_719_878_400_000),
+        ("2024-07-02t00:00:00z", 1_719_878_400_000),
+        ("2024-07-02 00:00Z", 1_719_878_400_000),
+        ("2024-07-02T00:00:00.5Z", 1_719_878_400_500),
+        ("2024-07-02T00:00:00.123999999Z", 1_719_878_400_123),
+        ("2024-07-02T05:30:00+05:30", 1_719_878_400_000),
+        ("1970-01-01T00:00:00-00:00", 0),
+    ],
+)
+def test_rfc_3339_is_read_as_people_write_it(text: str, instant: int) -> None:
+    """Letter case, a space for the T, missing seconds and long fractions are all understood."""
+    assert parse_instant(text, None, "opens_at") == instant
+
+
+def test_a_day_of_accra_begins_at_midnight_there() -> None:
+    """2 July 2024 in Ghana begins at midnight UTC, and October ends with November's first instant."""
+    assert parse_instant("2024-07-02T00:00", "Africa/Accra", "opens_at") == 1_719_878_400_000
+    assert parse_instant("2024-11-01T00:00", "Africa/Accra", "closes_at") == 1_730_419_200_000
+
+
+def test_a_zones_summer_is_an_hour_ahead_of_its_winter() -> None:
+    """The offset is the zone's on that day, not today's."""
+    assert parse_instant("2024-07-01T02:00", "Europe/Berlin", "opens_at") == 1_719_792_000_000
+    assert parse_instant("2024-01-01T01:00", "Europe/Berlin", "opens_at") == 1_704_067_200_000
+
+
+def test_a_naive_time_is_refused() -> None:
+    """Without an offset and without a zone nobody knows which instant is meant."""
+    refusal = refused("2024-07-02T08:00:00")
+    assert refusal.field == "closes_at"
+    assert "offset" in refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "timezone"),
+    [
+        ("2024-03-31T02:30", "Europe/Berlin"),
+        ("2024-03-31T02:00", "Europe/Berlin"),
+        ("2024-03-10T02:59:59.999", "America/New_York"),
+        ("2024-10-06T02:15", "Australia/Lord_Howe"),
+        ("2011-12-30T12:00", "Pacific/Apia"),
+    ],
+)
+def test_a_skipped_time_is_refused(text: str, timezone: str) -> None:
+    """A local time that the zone's clock never showed is nobody's instant."""
+    assert "skips" in refused(text, timezone).detail
+
+
+@pytest.mark.parametrize(
+    ("text", "timezone"),
+    [
+        ("2024-10-27T02:00", "Europe/Berlin"),
+        ("2024-11-03T01:30", "America/New_York"),
+        ("2024-04-07T01:45", "Australia/Lord_Howe"),
+    ],
+)
+def test_a_doubled_time_is_refused(text: str, timezone: str) -> None:
+    """A local time that the zone's clock showed twice could be either."""
+    assert "twice" in refused(text, timezone).detail
+
+
+@pytest.mark.parametrize("text", ["2024-03-31T01:59:59.999", "2024-03-31T03:00", "2024-10-27T03:00"])
+def test_the_hours_beside_a_clock_change_stand(text: str) -> None:
+    """Only the hour itself is refused, not its neighbours."""
+    assert parse_instant(text, "Europe/Berlin", "opens_at")
+
+
+@given(instant=instants, name=ZONES)
+def test_a_local_time_names_its_instant_or_is_refused(instant: int, name: str) -> None:
+    """What a zone's clock shows at an instant is read as that instant, unless the clock shows it twice."""
+    assume(instant < LATEST_MS - 86_400_000)
+    local = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=instant)).astimezone(ZoneInfo(name))
+    assume(local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset())
+    text = local.replace(tzinfo=None).isoformat(timespec="milliseconds")
+    assert parse_instant(text, name, "opens_at") == instant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "2024-07-02",
+        "20240702T080000Z",
+        "02-07-2024T08:00:00Z",
+        "2024-07-02T08:00:00Z\n",
+        "2024-07-02T08:00:00 Z",
+        "2024-02-30T00:00:00Z",
+        "2024-07-02T24:00:00Z",
+        "2016-12-31T23:59:60Z",
+        "2024-07-02T08:00:00+24:00",
+        "2024-07-02T08:00:00+05:60",
+        "2024-W27-2T08:00:00Z",
+        "٢٠٢٤-07-02T08:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+        "9999-12-31T23:59:59-00:01",
+        "0001-01-01T00:00:00+23:59",
+    ],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    """Other notations, days that no calendar has and years out of reach name their field."""
+    assert refused(text, "UTC").field == "closes_at"
+
+
+@given(text=st.text() | st.from_regex(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2})?([Zz]|[+-]\d{2}:\d{2})?\Z"))
+def test_any_text_is_an_instant_or_refused(text: str) -> None:
+    """No text whatever raises anything but a refusal."""
+    with suppress(InvalidPoll):
+        assert 0 <= parse_instant(text, "America/New_York", "opens_at") <= LATEST_MS
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "Nowhere/City",
+        "Africa",
+        "africa/accra",
+        "Africa/Accra\n",
+        "../etc/passwd",
+        "/etc/localtime",
+        "localtime",
+        "right/UTC",
+        "A\0B",
+        "\ud800",
+        "X" * 5000,
+    ],
+)
+def test_a_zone_that_is_none_is_refused(name: str) -> None:
+    """Paths, folders, a machine's own files and nonsense are no IANA names."""
+    with pytest.raises(InvalidPoll) as refusal:
+        zone_named(name)
+    assert refusal.value.field == "timezone"
+    assert len(refusal.value.detail) < 400
