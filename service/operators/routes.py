@@ -3,7 +3,7 @@
 Checks come in one order: the key (401) and its scope (403), whether the poll
 exists (404), the body's type, size and form (415, 413, 400), its fields (422),
 and then what stands in the way (409, 412). An unknown address or method under
-``/v1/admin`` needs the key as well: ``service.edge`` asks before routing.
+``/v1/admin`` needs the key as well: ``service.app.edge`` asks before routing.
 """
 
 from __future__ import annotations

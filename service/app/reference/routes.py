@@ -13,8 +13,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
 from service import __version__
-from service.openapi.document import DESCRIPTION, TITLE, document_of
-from service.openapi.page import page_of, stylesheet
+from service.app.reference.document import DESCRIPTION, TITLE, document_of
+from service.app.reference.page import page_of, stylesheet
 
 DOCS: Final = "/docs"
 _PAGE_HEADERS: Final = {

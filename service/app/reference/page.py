@@ -8,7 +8,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from service.openapi.document import Json
+from service.app.reference.document import Json
 
 
 def page_of(document: Json) -> str:
@@ -71,4 +71,4 @@ def _template(name: str) -> Template:
 
 
 def _text(name: str) -> str:
-    return files("service.openapi").joinpath(name).read_text(encoding="utf-8")
+    return files("service.app.reference").joinpath(name).read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 from litestar.enums import ScopeType
 from litestar.exceptions import ClientException
@@ -36,6 +37,8 @@ FAILURE: Final = "pollwire_failure"
 """Where ``remember_failure`` leaves an exception in the scope of a socket."""
 
 _POLL_OF_PATH = re.compile(r"/v1/polls/(?P<poll>[a-z0-9][a-z0-9-]{0,63})(/|\Z)")
+_PATH_CHARACTERS: Final = "/-._~!$&'()*+,;=:@"
+"""What a path may hold unescaped (RFC 3986, 3.3)."""
 _UNEXPECTED_CLOSE: Final = 4500
 """What the framework closes a socket with when a handler raised."""
 _INTERNAL_ERROR: Final = 1011
@@ -71,7 +74,7 @@ class Edge:
             if exchange.is_answered:
                 log.exception("An answer broke off.")
                 return
-            await exchange.reply(answer_of(error_of(failure), scope["path"]))
+            await exchange.reply(answer_of(error_of(failure), instance_of(scope)))
 
     async def _answer(self, exchange: _Exchange) -> None:
         path = exchange.scope["path"]
@@ -215,7 +218,7 @@ class _Handshake:
             await self._send(message)
 
     async def _refuse(self, failure: Exception) -> None:
-        answer = answer_of(_error_of_handshake(failure), self._scope["path"])
+        answer = answer_of(_error_of_handshake(failure), instance_of(self._scope))
         if "websocket.http.response" not in (self._scope.get("extensions") or {}):
             await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
             return
@@ -231,6 +234,11 @@ async def remember_failure(failure: Exception, scope: Scope) -> None:
     """For the framework's ``after_exception``, which is told what it is about to close a socket for."""
     if scope["type"] == ScopeType.WEBSOCKET:
         scope[FAILURE] = failure  # type: ignore[typeddict-unknown-key]  # a scope may carry keys of ours
+
+
+def instance_of(scope: Scope) -> str:
+    """The path that was asked for, without its query, as a URI reference (RFC 9457, 3.1.5)."""
+    return quote(scope["path"], safe=_PATH_CHARACTERS)
 
 
 def _error_of_handshake(failure: Exception) -> PollwireError:

@@ -1,0 +1,10 @@
+"""The composition root: the only place that makes rooms know one another.
+
+``build`` wires one process's service over an open store; ``edge`` is what
+every request passes around it, ``probes`` says how it is, ``reference``
+describes it.
+"""
+
+from service.app.wiring import Wiring, build, create_app
+
+__all__ = ["Wiring", "build", "create_app"]

@@ -1,0 +1,157 @@
+"""One process's service, wired: rooms are made here, given to each other, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
+
+from service.app import probes
+from service.app.edge import Edge, instance_of, remember_failure
+from service.app.reference import routes as reference_routes
+from service.domain.errors import PollwireError
+from service.identity.api_keys import ApiKeys
+from service.identity.origins import Origins
+from service.identity.tickets import Tickets
+from service.identity.tokens import VoterTokens
+from service.live import routes as live_routes
+from service.live.door import Door
+from service.live.feed import Feed
+from service.live.hub import Hub
+from service.operators import routes as operators_routes
+from service.operators.polls import OperatedPolls
+from service.problems import answer_of, error_of
+from service.settings import Settings
+from service.store import Store
+from service.voting import routes as voting_routes
+from service.voting.desk import Desk
+from service.voting.receipts import Receipts
+from service.voting.recorder import Recorder
+from service.web import routes as web_routes
+
+log = logging.getLogger("pollwire.app")
+
+AGAIN_AFTER_S: Final = 1.0
+"""Before a task that must never end, and did, begins anew."""
+
+
+class Wiring(msgspec.Struct, frozen=True):
+    """A wired service: the application, and the rooms that the server's lanes and drain ask themselves."""
+
+    app: ASGIApp
+    desk: Desk
+    door: Door
+    hub: Hub
+    feed: Feed
+    health: probes.Health
+
+    async def drain(self, spread_ms: int) -> None:
+        """Say that the end is near: to balancers at once, to readers each at a moment of its own."""
+        self.health.is_draining = True
+        await self.hub.drain(spread_ms)
+
+
+def build(settings: Settings, store: Store) -> Wiring:
+    """The whole service over an open store; the application's lifespan runs what stands beside requests."""
+    keys = ApiKeys(settings.admin_key)
+    origins = Origins(settings)
+    tokens = VoterTokens(settings.secrets, wall_clock)
+    tickets = Tickets(settings.secrets, wall_clock)
+    receipts = Receipts(settings.secrets)
+    desk = Desk(
+        polls=store.polls,
+        recorder=Recorder(store.ballots),
+        tokens=tokens,
+        receipts=receipts,
+        origins=origins,
+    )
+    hub = Hub()
+    feed = Feed(store, hub, stream_hz=settings.stream_hz)
+    door = Door(store, feed, hub, origins=origins, tokens=tokens, tickets=tickets, api_keys=keys)
+    health = probes.Health(store)
+    framework = Litestar(
+        route_handlers=[
+            *voting_routes.handlers(),
+            *live_routes.handlers(),
+            *operators_routes.handlers(OperatedPolls(store), keys),
+            *web_routes.handlers(settings, store),
+            *probes.handlers(health),
+            *reference_routes.handlers(),
+        ],
+        exception_handlers={HTTPException: refused, Exception: refused},
+        after_exception=[remember_failure],
+        lifespan=[_beside(store.notices.run, feed.run, health.run)],
+        openapi_config=reference_routes.config(),
+        request_max_body_size=None,  # bounded at the edge, where the answer can say by how much
+        logging_config=None,
+    )
+    edge = Edge(framework, keys=keys, origins=origins, poll_origins=_poll_origins(store))
+    return Wiring(app=edge, desk=desk, door=door, hub=hub, feed=feed, health=health)
+
+
+def create_app(settings: Settings, store: Store) -> ASGIApp:
+    """The application alone, for a server that has no use for the rest."""
+    return build(settings, store).app
+
+
+def refused(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
+    """The framework's exception handler: every failure of a route, from one table."""
+    answer = answer_of(error_of(failure), instance_of(request.scope))
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(
+        answer.body, status_code=answer.status, media_type=headers.pop("content-type"), headers=headers
+    )
+
+
+def wall_clock() -> int:
+    """Milliseconds since the epoch: good enough for what expires in a minute or a year, not for windows."""
+    return time.time_ns() // 1_000_000
+
+
+def _poll_origins(store: Store) -> Callable[[str], Awaitable[tuple[str, ...] | None]]:
+    async def poll_origins(poll_id: str) -> tuple[str, ...] | None:
+        record = store.polls.cached(poll_id)
+        if record is None:
+            with contextlib.suppress(PollwireError):  # whatever is wrong, the route itself will say so
+                record = await store.polls.get(poll_id)
+        return None if record is None else record.poll.origins
+
+    return poll_origins
+
+
+Endless = Callable[[], Awaitable[None]]
+
+
+def _beside(*endless: Endless) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
+    """A lifespan in which tasks run beside the requests, each begun anew should it ever end."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(_kept_up(run), name=run.__qualname__) for run in endless]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    return lifespan
+
+
+async def _kept_up(run: Endless) -> None:
+    """Tasks of this kind have died silently in other services, and everything looked well but stood still."""
+    while True:
+        try:
+            await run()
+            log.critical("%s ended, and begins anew.", run.__qualname__)
+        except Exception:
+            log.critical("%s failed, and begins anew.", run.__qualname__, exc_info=True)
+        await asyncio.sleep(AGAIN_AFTER_S)
