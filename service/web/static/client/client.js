@@ -1,0 +1,95 @@
+/**
+ * Pollwire for a page: read a poll, vote in it, watch its results.
+ *
+ *     import { connect } from 'https://polls.example/client.js';
+ *     const polls = connect('https://polls.example/');
+ *     const poll = await polls.poll('lunch');
+ *     const stop = polls.watch('lunch', { results: ({ counts }) => draw(counts) });
+ *     await polls.vote(poll, 'noodles');
+ *
+ * Everything on a page that names the same service shares one connection and one voter.
+ */
+import { Clock } from './clock.js';
+import { ask } from './http.js';
+import { Stream } from './stream.js';
+import { Voter } from './voter.js';
+import { Votes } from './votes.js';
+
+export { PollwireError } from './errors.js';
+
+/** @typedef {import('./types.js').Poll} Poll */
+
+export class Client {
+  /** @param {string} base */
+  constructor(base) {
+    this.base = base;
+    this.clock = new Clock();
+    const voter = new Voter(base);
+    this.votes = new Votes(base, voter);
+    this.stream = new Stream(base, voter, this.clock);
+  }
+
+  /**
+   * What is asked, and in which phase it is.
+   * @param {string} id
+   * @returns {Promise<Poll>}
+   * @throws {import('./errors.js').PollwireError} status 404 where there is none
+   */
+  poll(id) {
+    return ask(this.base, `v1/polls/${encodeURIComponent(id)}`);
+  }
+
+  /**
+   * Counts once, however often the line breaks; rejects when it was refused, or not answered for a minute.
+   * @param {Poll} poll
+   * @param {import('./types.js').Choice} choice
+   * @param {Parameters<Votes['cast']>[2]} [how]
+   */
+  async vote(poll, choice, how) {
+    const standing = await this.votes.cast(poll, choice, how);
+    if (poll.results !== 'always') this.stream.identify();
+    return standing;
+  }
+
+  /**
+   * The vote of this browser that stands, or null.
+   * @param {Poll} poll
+   */
+  async mine(poll) {
+    const standing = await this.votes.mine(poll.id);
+    if (standing && poll.results !== 'always') this.stream.identify();
+    return standing;
+  }
+
+  /**
+   * Takes the vote back, where the poll lets voters do that.
+   * @param {Poll} poll
+   * @param {Parameters<Votes['withdraw']>[1]} [onRetry]
+   */
+  async withdraw(poll, onRetry) {
+    const taken = await this.votes.withdraw(poll.id, onRetry);
+    if (poll.results !== 'always') this.stream.identify();
+    return taken;
+  }
+
+  /**
+   * Results now and whenever they change, newest only, never an older one.
+   * @param {string} id
+   * @param {import('./types.js').Watcher} watcher
+   * @returns {() => void} stops it
+   */
+  watch(id, watcher) {
+    return this.stream.watch(id, watcher);
+  }
+}
+
+/** @type {Map<string, Client>} */
+const clients = new Map();
+
+/** The page's client of one service. @param {string | URL} base its address */
+export function connect(base) {
+  const address = new URL('.', base).href;
+  const client = clients.get(address) ?? new Client(address);
+  clients.set(address, client);
+  return client;
+}

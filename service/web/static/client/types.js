@@ -1,0 +1,60 @@
+/**
+ * The shapes that travel on the wire (docs/protocol.md) and between the modules here. Types only.
+ *
+ * @typedef {{id: string, label: string, image?: string | null}} Option
+ *
+ * @typedef {object} Resolution
+ * @property {string | null} outcome the option that came true; null where the question was annulled
+ * @property {string} at
+ *
+ * @typedef {object} Poll
+ * @property {string} id
+ * @property {string} kind `single`, `multiple`, `prediction`, or one that this release does not know
+ * @property {string} question
+ * @property {string | null} [description]
+ * @property {Option[] | null} options
+ * @property {{min: number, max: number} | null} [choices] how many options one ballot of a `multiple` poll names
+ * @property {boolean} [forecast]
+ * @property {string} opens_at
+ * @property {string | null} closes_at
+ * @property {string} revote `never`, `change` or `withdraw`
+ * @property {string} identity `device`, `open` or `signed`
+ * @property {string} results `always`, `after_vote`, `after_close` or `operators`
+ * @property {string | null} [lang]
+ * @property {boolean} [shuffle]
+ * @property {string} phase
+ * @property {Resolution | null} [resolution]
+ *
+ * @typedef {object} Results
+ * @property {'results'} type
+ * @property {string} poll
+ * @property {string} epoch the history that `seq` counts in; ordered as text
+ * @property {number} seq
+ * @property {string} phase
+ * @property {boolean} final
+ * @property {string} as_of when the store was read, by its own clock
+ * @property {string | null} closes_at
+ * @property {boolean} [hidden]
+ * @property {number} [voters]
+ * @property {Record<string, number>} [counts]
+ * @property {Resolution | null} [resolution]
+ *
+ * @typedef {string | string[]} Choice an option's id, or several
+ *
+ * @typedef {object} Standing a voter's vote as it stands
+ * @property {string} [status]
+ * @property {Choice} choice
+ * @property {string} at
+ * @property {number} revision
+ * @property {string} [receipt]
+ *
+ * @typedef {'connecting' | 'live' | 'delayed' | 'away'} Connection
+ *   `live`: pushed as it happens; `delayed`: read every few seconds; `away`: no answer for now
+ *
+ * @typedef {object} Watcher who wants to know of one poll
+ * @property {(results: Results) => void} results
+ * @property {(error: import('./errors.js').PollwireError) => void} [problem]
+ * @property {(connection: Connection) => void} [connection]
+ */
+
+export {};
