@@ -1,0 +1,113 @@
+"""The command as its users run it, against the whole service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import main
+from tests.api.conftest import Service, serve, service
+
+__all__ = ["serve", "service"]
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended and what it said."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # Any: the wire's JSON
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Pollwire:
+    """Runs commands with a data folder of their own, as a shell would in that folder."""
+
+    folder: Path
+
+    async def __call__(self, *arguments: str, stdin: str | None = None) -> Said:
+        """One command from start to end."""
+        run = CliRunner(env=self._environment()).invoke
+        result = await asyncio.to_thread(run, main, arguments, input=stdin, prog_name="pollwire")
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return Said(result.exit_code, result.stdout, result.stderr)
+
+    async def start(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE) -> Running:
+        """A command in a process of its own, for those that go on."""
+        program = "from service.cli import main; main(prog_name='pollwire')"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            program,
+            *arguments,
+            stdout=stdout,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **self._environment()},
+        )
+        return Running(process)
+
+    def knows(self, service: Service) -> None:
+        """Writes into the folder what ``pollwire up`` writes there."""
+        (self.folder / "service.json").write_text(json.dumps({"url": service.url}))
+        (self.folder / "admin-key").write_text(f"{service.settings.admin_key}\n")
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "POLLWIRE_DATA_DIR": str(self.folder),
+            "POLLWIRE_ADMIN_KEY": "",
+            "TERM": "xterm",
+            "COLUMNS": "80",
+        }
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command that goes on until it is told to end; killed with its block if it does not."""
+
+    process: asyncio.subprocess.Process
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+    async def line(self) -> str:
+        """The next line on standard output."""
+        assert self.process.stdout is not None
+        return (await asyncio.wait_for(self.process.stdout.readline(), 10)).decode().rstrip("\n")
+
+    async def end(self) -> tuple[int, str]:
+        """The exit code and everything said on standard error."""
+        assert self.process.stderr is not None
+        said = await asyncio.wait_for(self.process.stderr.read(), 10)
+        return await self.process.wait(), said.decode()
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Pollwire:
+    """The command with an empty data folder."""
+    return Pollwire(tmp_path)
+
+
+@pytest.fixture
+def pollwire(stranger: Pollwire, service: Service) -> Pollwire:
+    """The command of whoever runs the service."""
+    stranger.knows(service)
+    return stranger

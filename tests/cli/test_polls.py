@@ -1,0 +1,113 @@
+"""Running polls from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import LUNCH, Service
+from tests.cli.conftest import Pollwire
+
+TOML = """
+id = "lunch"
+kind = "single"
+question = "Rice or yam?"
+opens_at = 2030-07-02T08:00:00
+timezone = "Africa/Accra"
+options = [{ id = "rice", label = "Rice" }, { id = "yam", label = "Yam" }]
+"""
+
+
+async def test_a_poll_is_created_from_toml(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
+    """A TOML file becomes a poll, and people are told when it opens and where it stands."""
+    (tmp_path / "lunch.toml").write_text(TOML)
+    said = await pollwire("polls", "create", str(tmp_path / "lunch.toml"))
+    assert (said.exit_code, said.err) == (0, "")
+    expected = f"lunch is scheduled, 2030-07-02 08:00 UTC.\n{service.url}/polls/lunch\n"
+    assert said.out == expected
+
+
+async def test_a_poll_is_created_from_standard_input(pollwire: Pollwire) -> None:
+    """JSON on standard input becomes a poll, and its repeat answers the same poll."""
+    document = json.dumps({"id": "lunch", **LUNCH})
+    first = await pollwire("polls", "create", "-", "--json", stdin=document)
+    again = await pollwire("polls", "create", "-", "--json", stdin=document)
+    assert first.json["id"] == again.json["id"] == "lunch"
+    assert (first.exit_code, again.exit_code) == (0, 0)
+
+
+async def test_a_poll_that_cannot_be_is_refused_by_its_field(pollwire: Pollwire) -> None:
+    """The service's own sentence is what people read, and programs get the problem document."""
+    document = json.dumps({**LUNCH, "kind": "guess"})
+    for_people = await pollwire("polls", "create", "-", stdin=document)
+    for_programs = await pollwire("polls", "create", "-", "--json", stdin=document)
+    assert for_people.exit_code == for_programs.exit_code == 1
+    assert for_people.err.startswith("Error: ")
+    assert "Traceback" not in for_people.err
+    problem = json.loads(for_programs.err)
+    assert (problem["status"], problem["field"]) == (422, "kind")
+    assert problem["detail"] in for_people.err
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "\x00"])
+async def test_a_file_that_is_no_poll_is_misuse(pollwire: Pollwire, text: str) -> None:
+    """What is neither TOML nor JSON is refused before anything is sent, in one line."""
+    said = await pollwire("polls", "create", "-", stdin=text)
+    assert said.exit_code == 2
+    assert len(said.err.splitlines()) == 1
+
+
+async def test_polls_are_listed(pollwire: Pollwire, service: Service) -> None:
+    """Polls are listed the newest first, narrowed by phase, and no more of them than asked for."""
+    for name in ("one", "two", "three"):
+        await service.create_poll(id=name)
+    await service.act("two", "close")
+    every = await pollwire("polls", "list")
+    assert [row.split("\t")[0] for row in every.out.splitlines()] == ["three", "two", "one"]
+    closed = await pollwire("polls", "list", "--phase", "closed", "--json")
+    assert [poll["id"] for poll in closed.json["items"]] == ["two"]
+    some = await pollwire("polls", "list", "--limit", "2")
+    assert len(some.out.splitlines()) == 2
+    assert "There are more" in some.err
+
+
+async def test_a_poll_is_shown_with_its_totals(pollwire: Pollwire, service: Service) -> None:
+    """An operator sees the totals, also where they are hidden from everybody else."""
+    poll = await service.create_poll(results="operators")
+    await service.vote(poll["id"], "rice", await service.voter())
+    said = await pollwire("polls", "show", poll["id"])
+    assert "100.0 %" in said.out
+    assert (await pollwire("polls", "show", poll["id"], "--json")).json["id"] == poll["id"]
+
+
+async def test_a_poll_goes_through_its_life(pollwire: Pollwire, service: Service) -> None:
+    """Open, close, reopen and a repeat of each do what they say; an act out of turn is refused."""
+    await service.create_poll(id="lunch", opens_at="2030-01-01T00:00:00Z")
+    for act, phase in (("open", "open"), ("open", "open"), ("close", "closed"), ("close", "closed")):
+        said = await pollwire("polls", act, "lunch", "--json")
+        assert (said.exit_code, said.json["phase"]) == (0, phase)
+    assert (await pollwire("polls", "open", "lunch")).exit_code == 1
+    again = await pollwire("polls", "reopen", "lunch", "--closes-at", "2031-01-01T00:00:00Z")
+    assert again.out == "lunch is open until 2031-01-01 00:00 UTC.\n"
+
+
+async def test_a_poll_is_edited(pollwire: Pollwire, service: Service) -> None:
+    """The fields of the file change, and an edit of a version that no longer stands is refused."""
+    await service.create_poll(id="lunch")
+    said = await pollwire("polls", "edit", "lunch", "-", "--version", "1", stdin='question = "Yam?"')
+    assert said.out.endswith("Version 2.\n")
+    late = await pollwire("polls", "edit", "lunch", "-", "--version", "1", stdin='question = "Rice?"')
+    assert late.exit_code == 1
+    assert (await pollwire("polls", "show", "lunch", "--json")).json["question"] == "Yam?"
+
+
+async def test_a_poll_is_deleted_when_somebody_means_it(pollwire: Pollwire, service: Service) -> None:
+    """Without a yes nothing is deleted; with it the poll is gone."""
+    await service.create_poll(id="lunch")
+    assert (await pollwire("polls", "delete", "lunch", stdin="n\n")).exit_code != 0
+    assert (await pollwire("polls", "show", "lunch")).exit_code == 0
+    assert (await pollwire("polls", "delete", "lunch", "--yes")).out == "lunch is deleted.\n"
+    gone = await pollwire("polls", "show", "lunch")
+    assert (gone.exit_code, gone.err) == (1, "Error: There is no poll 'lunch' here.\n")

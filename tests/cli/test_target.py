@@ -1,0 +1,72 @@
+"""Which service is spoken to, and with whose key."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.api.conftest import Service
+from tests.cli.conftest import Pollwire
+from tests.client.peer import Reply, answering
+
+
+async def test_no_service_is_known(stranger: Pollwire) -> None:
+    """Without a running service and without --url, people are told both ways out."""
+    said = await stranger("polls", "list")
+    assert said.exit_code == 3
+    assert "pollwire up" in said.err
+    assert "--url" in said.err
+
+
+async def test_a_service_that_is_gone(stranger: Pollwire) -> None:
+    """A service that does not answer is one sentence and its own exit code, for people and programs."""
+    (stranger.folder / "service.json").write_text('{"url": "http://127.0.0.1:9"}')
+    for_people = await stranger("polls", "list")
+    for_programs = await stranger("polls", "list", "--json")
+    assert for_people.exit_code == for_programs.exit_code == 3
+    assert for_people.err.splitlines() == [f"Error: {json.loads(for_programs.err)['detail']}"]
+
+
+async def test_the_url_and_the_key_of_the_line_win(stranger: Pollwire, service: Service) -> None:
+    """--url and --key name a service that the folder does not know, wherever on the line they stand."""
+    key = str(service.settings.admin_key)
+    assert (await stranger("--url", service.url, "polls", "--key", key, "list")).exit_code == 0
+    assert (await stranger("polls", "list", "--url", f"{service.url}/", "--key", key)).exit_code == 0
+    wrong = await stranger("polls", "list", "--url", service.url, "--key", "wrong", "--json")
+    assert (wrong.exit_code, json.loads(wrong.err)["type"]) == (1, "/problems/api-key-invalid")
+
+
+async def test_the_folders_key_stays_with_its_service(pollwire: Pollwire) -> None:
+    """A service that --url names does not get to see the key of the folder's own service."""
+    async with answering(Reply(200, {"items": [], "next": None})) as other:
+        await pollwire("polls", "list", "--url", other.url)
+    assert len(other.requests) == 1
+    assert "authorization" not in other.requests[0].lower()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("polls", "create", "absent.toml"),
+        ("vote", "lunch"),
+        ("vote", "lunch", "rice", "--withdraw"),
+        ("polls", "list", "--limit", "0"),
+        ("polls", "list", "--url", "localhost"),
+        ("frobnicate",),
+        ("up", "--port", "eight"),
+    ],
+)
+async def test_wrong_use_is_told_from_refusal(stranger: Pollwire, arguments: tuple[str, ...]) -> None:
+    """What cannot be meant ends with 2 and a sentence on standard error."""
+    said = await stranger(*arguments)
+    assert said.exit_code == 2
+    assert "Error: " in said.err
+
+
+async def test_help_needs_no_service(stranger: Pollwire) -> None:
+    """Every command explains itself without a service."""
+    for arguments in ((), ("polls",), ("polls", "create"), ("vote",), ("watch",), ("up",)):
+        said = await stranger(*arguments, "--help")
+        assert said.exit_code == 0
+        assert "Usage: pollwire" in said.out

@@ -1,0 +1,83 @@
+"""Watching from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+from contextlib import suppress
+
+from tests.api.conftest import Service
+from tests.cli.conftest import Pollwire
+from tests.waiting import until
+
+
+async def test_each_change_is_a_line(pollwire: Pollwire, service: Service) -> None:
+    """Where no terminal is, every change is a line, and --until-final ends with the poll."""
+    await service.create_poll(id="lunch")
+    async with await pollwire.start("watch", "lunch", "--until-final") as watching:
+        assert "open 0 voters: rice 0 (-), yam 0 (-)" in await watching.line()
+        await service.vote("lunch", "rice", await service.voter())
+        assert "open 1 voter: rice 1 (100.0 %), yam 0 (0.0 %)" in await watching.line()
+        await service.act("lunch", "close")
+        assert "closed 1 voter" in await watching.line()
+        assert await watching.end() == (0, "")
+
+
+async def test_json_lines_are_the_frames(pollwire: Pollwire, service: Service) -> None:
+    """With --json each line is the results object as the service sent it."""
+    poll = await service.create_poll(id="lunch")
+    async with await pollwire.start("watch", "lunch", "--json") as watching:
+        frame = json.loads(await watching.line())
+    assert (frame["type"], frame["poll"], frame["counts"]) == ("results", poll["id"], {"rice": 0, "yam": 0})
+
+
+async def test_ctrl_c_ends_it(pollwire: Pollwire, service: Service) -> None:
+    """Ctrl-C is how a watch ends: exit code 0 and not a word."""
+    await service.create_poll(id="lunch")
+    async with await pollwire.start("watch", "lunch") as watching:
+        await watching.line()
+        watching.process.send_signal(signal.SIGINT)
+        assert await watching.end() == (0, "")
+
+
+async def test_bars_are_drawn_on_a_terminal(pollwire: Pollwire, service: Service) -> None:
+    """On a terminal the bars are redrawn in place, and the cursor is given back at the end."""
+    await service.create_poll(id="lunch")
+    controller, terminal = pty.openpty()
+    os.set_blocking(controller, False)
+    seen = bytearray()
+
+    def shows(text: str) -> bool:
+        with suppress(BlockingIOError):
+            seen.extend(os.read(controller, 65536))
+        return text.encode() in seen
+
+    async with await pollwire.start("watch", "lunch", stdout=terminal) as watching:
+        await until(lambda: shows("0 voters"))
+        await service.vote("lunch", "yam", await service.voter())
+        await until(lambda: shows("100.0 %"))
+        watching.process.send_signal(signal.SIGINT)
+        assert await watching.end() == (0, "")
+        await until(lambda: shows("\x1b[?25h"))
+    os.close(terminal)
+    os.close(controller)
+    assert b"Rice or yam?" in seen
+
+
+async def test_an_unknown_poll_is_refused(pollwire: Pollwire) -> None:
+    """A poll that does not exist is one sentence and exit code 1."""
+    said = await pollwire("watch", "absent")
+    assert (said.exit_code, said.err) == (1, "Error: There is no poll 'absent' here.\n")
+
+
+async def test_a_deleted_poll_ends_it(pollwire: Pollwire, service: Service) -> None:
+    """A poll that is deleted while it is watched ends the watch with the service's sentence."""
+    await service.create_poll(id="lunch")
+    async with await pollwire.start("watch", "lunch") as watching:
+        await watching.line()
+        assert (await pollwire("polls", "delete", "lunch", "--yes")).exit_code == 0
+        code, said = await watching.end()
+    assert code == 1
+    assert said.startswith("Error: There is no poll")
