@@ -1,0 +1,1 @@
+"""What holds, each as one sentence that a test proves."""

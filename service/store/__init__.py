@@ -1,0 +1,43 @@
+"""Where polls and votes are kept: Redis or Valkey, and nobody else knows it.
+
+``open_store`` gives a ``Store``: its rooms share one connection, one cache of
+polls and one memory of positions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.store.ballots import Ballots
+from service.store.connection import Connection
+from service.store.notices import Notices
+from service.store.polls import Polls
+from service.store.positions import Positions
+from service.store.records import Records
+from service.store.results import TallyReader
+
+__all__ = ["Store", "open_store"]
+
+
+class Store:
+    """The rooms of the store over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        positions, records = Positions(), Records(connection.namespace)
+        self.connection: Final = connection
+        self.results: Final = TallyReader(connection, positions, records)
+        self.polls: Final = Polls(connection, positions, records, self.results)
+        self.ballots: Final = Ballots(connection, positions)
+        self.notices: Final = Notices(connection)
+        self.notices.on_notice(self.polls.on_notice)
+        self.notices.on_gap(self.polls.on_gap)
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self.connection.close()
+
+
+async def open_store(url: str, namespace: str = "pw") -> Store:
+    """The store at ``url``; ``StoreUnfit`` if it cannot keep polls. One that is away is waited for by nobody:
+    what is asked of it is refused with ``StoreUnavailable`` until it answers."""
+    return Store(await Connection.open(url, namespace=namespace))

@@ -1,0 +1,173 @@
+"""Votes as they are kept: judged and counted by the store, many in one round trip.
+
+This is the hot path. A ballot crosses as one short blob, its outcome comes
+back as one letter (``functions/cast.lua``), and what this module does per
+ballot is to join the one and look up the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from service.domain.errors import PollNotFound, PollwireError, VoteNotFound
+from service.store.connection import Call, Connection
+from service.store.keys import BUCKETS, FIRST_BUCKET, notice_channel
+from service.store.library import OUTCOMES, Answer, Status
+from service.store.positions import Positions
+from service.store.records import PollRecord
+
+__all__ = ["Ballots", "Cast", "CastReply", "Outcome", "Status"]
+
+_NAMES_NONE: Final = bytes(3)
+_LARGEST_NAMED: Final = 2**24 - 2
+_STATUS: Final = {letter: status for letter, (_, status) in OUTCOMES.items()}
+_GONE, _STALE = Answer.GONE.encode(), Answer.STALE.encode()
+_COUNTED: Final = Status.COUNTED
+
+
+class Cast(NamedTuple):
+    """A ballot on its way: the voter's 16 bytes, the choice's code, the revision it replaces if it names one."""
+
+    voter: bytes
+    code: str
+    revision: int | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """What became of a ballot, and the choice that stands after it (``code`` empty: none)."""
+
+    status: Status
+    code: str
+    at: int
+    """When the standing choice was counted; for ``not-open`` and ``closed`` the instant of the refusal."""
+    revision: int
+    """Of the standing choice, from 1; 0 where none ever stood, and for ``not-open`` and ``closed``."""
+    seq: int
+    """The poll's, right after this ballot."""
+
+
+class CastReply(msgspec.Struct, frozen=True):
+    """The store's answer to one batch of ballots."""
+
+    now: int
+    epoch: str
+    outcomes: list[Outcome] | None
+    """In the order of the ballots. None: judged by a version that no longer stands; nothing was written."""
+    closed_at: int | None = None
+
+
+_STALE_REPLY: Final = CastReply(now=0, epoch="", outcomes=None)
+
+
+class Ballots:
+    """The votes of every poll."""
+
+    def __init__(self, connection: Connection, positions: Positions) -> None:
+        self._connection = connection
+        self._positions = positions
+        self._channel = notice_channel(connection.namespace)
+
+    async def cast_many(
+        self, batches: Sequence[tuple[PollRecord, Sequence[Cast]]]
+    ) -> list[CastReply | PollwireError]:
+        """Each batch's reply, or ``PollNotFound`` or ``StoreUnavailable`` in its place; one round trip.
+
+        A batch counts whole or not at all. One without a reply may have been counted; sent again, its ballots
+        are ``unchanged`` then (those of open polls only with a voter made from an idempotency key).
+        """
+        replies = await self._connection.call_many([self._call(record, casts) for record, casts in batches])
+        return [
+            self._reply(record, casts, reply) for (record, casts), reply in zip(batches, replies, strict=True)
+        ]
+
+    async def standing(self, record: PollRecord, voter: bytes, *, at: int | None = None) -> Outcome | None:
+        """The voter's standing choice (as ``unchanged``), or None; ``PollNotFound``, ``StoreUnavailable``.
+
+        ``at`` asks for the vote of that instant, which finds votes on open polls whose key was used anew.
+        Read the poll afresh to name the choice: the option may be newer than the record at hand.
+        """
+        keys = (*record.keys[:2], _bucket(record, voter))
+        args = (record.birth, voter, "" if at is None else at)
+        answer, *rest = await self._connection.call("standing", keys, args)
+        if answer == _GONE:
+            raise PollNotFound(record.poll.id)
+        seq, held = rest
+        outcome = None if held is None else _outcome(Status.UNCHANGED, held, seq)
+        return outcome if outcome is not None and outcome.code else None
+
+    async def withdraw(self, record: PollRecord, voter: bytes, revision: int | None = None) -> Outcome:
+        """The outcome of taking a vote back: ``withdrawn`` (also for a repeat), or why not.
+
+        Raises ``VoteNotFound`` where this voter never voted, ``PollNotFound`` and ``StoreUnavailable``.
+        """
+        epoch, seq = self._positions.highest(record.poll.id)
+        keys = (*record.keys[:2], _bucket(record, voter))
+        args = (self._channel, record.poll.id, record.birth, epoch, seq, voter, _named(revision))
+        answer, *rest = await self._connection.call("withdraw", keys, args)
+        if answer == _GONE:
+            raise PollNotFound(record.poll.id)
+        _, new_epoch, new_seq, _, letter, *held = rest
+        self._positions.saw(record.poll.id, new_epoch.decode(), new_seq)
+        if not letter:
+            raise VoteNotFound(record.poll.id)
+        return _outcome(_STATUS[letter.decode()], held[0], new_seq)
+
+    def _call(self, record: PollRecord, casts: Sequence[Cast]) -> Call:
+        poll_id = record.poll.id
+        epoch, seq = self._positions.highest(poll_id)
+        args: list[bytes | str | int] = [self._channel, poll_id, record.stamp, epoch, seq]
+        args += [
+            voter + (_NAMES_NONE if revision is None else _named(revision)) + code.encode()
+            for voter, code, revision in casts
+        ]
+        return Call("cast", record.keys, args)
+
+    def _reply(self, record: PollRecord, casts: Sequence[Cast], reply: Any) -> CastReply | PollwireError:
+        if isinstance(reply, PollwireError):
+            return reply
+        if reply[0] == _STALE:
+            return _STALE_REPLY
+        if reply[0] == _GONE:
+            return PollNotFound(record.poll.id)
+        _, now, raw_epoch, seq, closed_at, letters, *held = reply
+        outcomes = _outcomes(casts, letters.decode(), held, now, seq)
+        epoch = raw_epoch.decode()
+        self._positions.saw(record.poll.id, epoch, outcomes[-1].seq if outcomes else seq)
+        return CastReply(now, epoch, outcomes, None if closed_at < 0 else closed_at)
+
+
+def _outcomes(casts: Sequence[Cast], letters: str, held: list[bytes], now: int, seq: int) -> list[Outcome]:
+    outcomes = []
+    standing = iter(held)
+    for cast, letter in zip(casts, letters, strict=True):
+        if letter == "c":
+            seq += 1
+            outcomes.append(Outcome(_COUNTED, cast.code, now, 1, seq))
+        elif letter in "nx":
+            outcomes.append(Outcome(_STATUS[letter], "", now, 0, seq))
+        else:
+            seq += letter in "Ch"
+            outcomes.append(_outcome(_STATUS[letter], next(standing), seq))
+    return outcomes
+
+
+def _outcome(status: Status, held: bytes, seq: int) -> Outcome:
+    """From a stored value: revision (3 bytes), at (6 bytes), code (``includes/ballots.lua``)."""
+    return Outcome(
+        status, held[9:].decode(), int.from_bytes(held[3:9], "big"), int.from_bytes(held[:3], "big"), seq
+    )
+
+
+def _named(revision: int | None) -> bytes:
+    """A revision as ballots name it. One that cannot exist names the largest, which never stands."""
+    if revision is None:
+        return _NAMES_NONE
+    named = revision if 0 <= revision <= _LARGEST_NAMED else _LARGEST_NAMED
+    return (named + 1).to_bytes(3, "big")
+
+
+def _bucket(record: PollRecord, voter: bytes) -> bytes:
+    return record.keys[FIRST_BUCKET + voter[0] % BUCKETS]

@@ -1,0 +1,244 @@
+"""The way to the store: calls that are answered or refused within a second, whatever the store does.
+
+How. Every call goes through one gate. While the store is *up*, calls are sent
+(at most ``MOST_CONNECTIONS`` at a time) and each has ``CALL_TIMEOUT_S`` in
+all, waiting included. The first call that finds the store away closes the
+gate: from then on calls are refused at once with ``StoreUnavailable`` instead
+of each waiting for a time-out of its own, and those that wait behind the gate
+are refused with them, so nothing piles up. One task knocks until the store
+answers and has the function library, and opens the gate again.
+
+Retries. The client makes none: a call whose reply was lost may have run. One
+kind of failure is repeated here, a function that the server does not have
+(it was flushed, or a new master took over), because then nothing ran.
+
+Alternatives. Letting each call try for itself costs every request 0.8 s and a
+connection while the store is paused; a client-side retry would hide outages
+from the votes' own deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from redis.exceptions import ClusterDownError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from service.domain.errors import PollwireError, StoreUnavailable
+from service.store.library import Library, StoreUnfit, is_missing
+from service.store.topology import MOST_CONNECTIONS, REPLY_TIMEOUT_S, Topology, topology_of, without_password
+
+_log = logging.getLogger(__name__)
+
+CALL_TIMEOUT_S: Final = REPLY_TIMEOUT_S + 0.1
+"""A whole call: its turn, a connection perhaps made anew, and the reply. Under the second that is promised."""
+
+KNOCK_EVERY_S: Final = 0.1
+"""Between two knocks at a store that is away: it is found within this after its return."""
+
+_AWAY: Final = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    ReadOnlyError,
+    ClusterDownError,
+    TimeoutError,
+    OSError,
+)
+"""Failures that say the store, not the call, is at fault. ReadOnly: a master that was demoted."""
+
+
+class Call(NamedTuple):
+    """One function call: its name as in ``functions/``, its keys (all of one slot) and arguments."""
+
+    function: str
+    keys: Sequence[bytes]
+    args: Sequence[bytes | str | int]
+
+
+class Connection:
+    """One process's way to the store; make it with ``open``."""
+
+    def __init__(self, url: str, namespace: str) -> None:
+        self.namespace: Final = namespace
+        self.library: Final = Library()
+        self.last_error: str | None = None
+        self._address = without_password(url)
+        self._topology: Topology = topology_of(url)
+        self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._up = asyncio.Event()
+        self._has_answered = False
+        self._knocking: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, url: str, *, namespace: str = "pw") -> Connection:
+        """A connection to the store at ``url`` (``topology`` lists the forms).
+
+        Raises ``StoreUnfit`` if the URL is none, or the server cannot run the library. A store that is away
+        is no error: calls are refused until it answers.
+        """
+        connection = cls(url, namespace)
+        try:
+            await connection._knock()
+        except StoreUnfit:
+            await connection.close()
+            raise
+        except (*_AWAY, RedisError) as error:
+            connection._went_away(error)
+        return connection
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        if self._knocking is not None:
+            self._knocking.cancel()
+            await asyncio.gather(self._knocking, return_exceptions=True)
+        await self._topology.client.aclose()
+
+    @property
+    def client(self) -> Any:
+        """The redis client itself, for what is no function call (subscribing, the index)."""
+        return self._topology.client
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether keys of different slots may lie on different servers."""
+        return self._topology.is_cluster
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the last thing heard of the store is that it answers."""
+        return self._up.is_set()
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the store has answered at least once."""
+        return self._has_answered
+
+    async def wait_up(self) -> None:
+        """Return once the store answers."""
+        await self._up.wait()
+
+    async def call(self, function: str, keys: Sequence[bytes], args: Sequence[bytes | str | int]) -> Any:
+        """One function's reply, as its header in ``functions/`` has it. Raises ``StoreUnavailable``."""
+        (reply,) = await self.call_many([Call(function, keys, args)])
+        if isinstance(reply, PollwireError):
+            raise reply
+        return reply
+
+    async def call_many(self, calls: Sequence[Call]) -> list[Any]:
+        """The replies to many calls, in one round trip; ``StoreUnavailable`` in the place of each without.
+
+        Never raises for the store's sake: one call's failure is no other's.
+        """
+        try:
+            async with self._gate():
+                replies = await self._send(calls)
+                if missing := [place for place, reply in enumerate(replies) if _is_missing(reply)]:
+                    await self.library.load(self.client, self._topology.everywhere)
+                    again = await self._send([calls[place] for place in missing])
+                    for place, reply in zip(missing, again, strict=True):
+                        replies[place] = reply
+        except StoreUnavailable as error:
+            return [error] * len(calls)
+        return [self._judged(reply) for reply in replies]
+
+    async def command(self, *words: bytes | str | int) -> Any:
+        """One plain command's reply, for what needs no function. Raises ``StoreUnavailable``."""
+        async with self._gate():
+            return await self.client.execute_command(*words)
+
+    async def now(self) -> int:
+        """The store's clock, in milliseconds since the epoch."""
+        seconds, microseconds = await self.command("TIME")
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    async def ping(self) -> None:
+        """Return if the store answers; ``StoreUnavailable`` otherwise."""
+        await self.command("PING")
+
+    def dedicated_link(self) -> Any:
+        """A connection outside the pool, not connected yet, for one user alone (a subscription)."""
+        if self.is_cluster:
+            node = self.client.get_default_node()
+            return node.connection_class(**node.connection_kwargs)
+        return self.client.connection_pool.make_connection()
+
+    async def _send(self, calls: Sequence[Call]) -> list[Any]:
+        name_of = self.library.name_of
+        pipeline = self.client.pipeline(transaction=False) if not self.is_cluster else self.client.pipeline()
+        for function, keys, args in calls:
+            pipeline.execute_command("FCALL", name_of(function), len(keys), *keys, *args)
+        replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        return replies
+
+    @asynccontextmanager
+    async def _gate(self) -> AsyncIterator[None]:
+        """Around all that is sent: refused at once while the store is away, bounded while it is not."""
+        if not self._up.is_set():
+            raise StoreUnavailable()
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_S), self._slots:
+                if not self._up.is_set():  # it went away while this call waited for its turn
+                    raise StoreUnavailable()
+                yield
+        except _AWAY as error:
+            self._went_away(error)
+            raise StoreUnavailable() from error
+        except (RedisError, StoreUnfit) as error:
+            _log.error("the store refused a call: %s", error)
+            raise StoreUnavailable() from error
+
+    def _judged(self, reply: Any) -> Any:
+        """A reply, or what its error means to the caller."""
+        if not isinstance(reply, Exception):
+            return reply
+        if isinstance(reply, _AWAY):
+            self._went_away(reply)
+        else:
+            _log.error("the store refused a call: %s", reply)
+        return StoreUnavailable()
+
+    def _went_away(self, error: BaseException) -> None:
+        self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if self._up.is_set() or not self._has_answered:
+            _log.warning("the store at %s does not answer: %s", self._address, self.last_error)
+        self._up.clear()
+        if self._knocking is None or self._knocking.done():
+            self._knocking = asyncio.get_running_loop().create_task(
+                self._knock_until_up(), name="store-knock"
+            )
+
+    async def _knock_until_up(self) -> None:
+        while not self._up.is_set():
+            try:
+                await self._knock()
+            except Exception as error:  # nothing but an answer ends the knocking
+                self.last_error = str(error) or type(error).__name__
+                await asyncio.sleep(KNOCK_EVERY_S)
+        _log.info("the store at %s answers", self._address)
+
+    async def _knock(self) -> None:
+        """Ask every master for proof that it is there and has the library.
+
+        On new connections, for the old ones may lead to a master that is none any more.
+        """
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            await self._drop_idle_connections()
+            await self.library.ensure(self.client, self._topology.everywhere)
+        self.last_error = None
+        self._has_answered = True
+        self._up.set()
+
+    async def _drop_idle_connections(self) -> None:
+        if (
+            not self.is_cluster
+        ):  # a cluster client replaces its nodes' connections itself when it sees them fail
+            await self.client.connection_pool.disconnect(inuse_connections=False)
+
+
+def _is_missing(reply: Any) -> bool:
+    return isinstance(reply, ResponseError) and is_missing(reply)

@@ -1,0 +1,42 @@
+-- edit: a poll's next version, judged by the caller and checked here against what may have moved since.
+--
+-- KEYS  poll, tally
+-- ARGV  channel, poll id, stamp judged by, '1' if judged as never voted on,
+--       doc, opens_at, closes_at ('' none), revote, identity
+-- Answers
+--   {'done', snapshot}   the new version stands
+--   {'gone'}
+--   {'version', n}       not what was judged: another version stands (n), the first vote was counted since, or
+--                        the clock has moved the phase from under the new window; nothing was written
+-- Guarantees: no vote that was counted falls outside the new window, and none slips in before an edit that
+-- only an unvoted poll may have.
+
+-- Whether moving the window now would falsify: over already, opened already, or to an end that is past.
+local function is_late(window, opens_at, closes_at, now)
+  if opens_at == window.opens_at and closes_at == window.closes_at then
+    return false
+  end
+  local opened = opens_at ~= window.opens_at and now >= window.opens_at
+  return window.closed_at ~= nil or opened or (closes_at ~= nil and closes_at <= now)
+end
+
+local function edit(keys, args)
+  local channel, poll_id, stamp, unvoted, doc, opens_at, closes_at, revote, identity = unpack(args)
+  local standing = stamp_of(keys[1])
+  if not standing then
+    return {GONE}
+  end
+  local now, window = now_ms(), window_of(keys[1])
+  latch(keys[1], window, now)
+  local voted = tonumber(redis.call('HGET', keys[2], 'seq') or 0) > 0
+  local late = is_late(window, tonumber(opens_at), tonumber(closes_at), now)
+  if standing ~= stamp or (voted and unvoted == '1') or late then
+    return {VERSION_MOVED, tonumber(redis.call('HGET', keys[1], 'version'))}
+  end
+  redis.call('HSET', keys[1], 'doc', doc, 'opens_at', opens_at, 'revote', revote, 'identity', identity)
+  set_or_clear(keys[1], 'closes_at', closes_at)
+  redis.call('HINCRBY', keys[1], 'version', 1)
+  return announced(keys, channel, poll_id, now)
+end
+
+register('edit', edit)

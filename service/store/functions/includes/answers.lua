@@ -1,0 +1,22 @@
+-- What every function answers with before it says anything else, and the letters of one ballot's outcome.
+-- The Python side translates these in one table (library.py); a test holds the two together.
+
+local GONE = 'gone'       -- no such poll
+local STALE = 'stale'     -- the caller judged by another version of the poll; nothing was written
+local DONE = 'done'       -- done now
+local STANDS = 'stands'   -- done before, or so already: nothing was written
+local EXISTS = 'exists'   -- another poll has this id
+local VERSION_MOVED = 'version'  -- the poll is at another version than the caller named
+local CONFLICT = 'conflict'      -- the act does not fit the phase
+local PAST = 'past'       -- an instant that must lie ahead does not
+
+local COUNTED = 'c'         -- a first vote: revision 1, at this call's now
+local COUNTED_AGAIN = 'C'   -- a vote after one was taken back: the revision has grown
+local CHANGED = 'h'         -- another choice stood
+local UNCHANGED = 'u'       -- this choice stands already
+local WITHDRAWN = 'w'       -- no choice stands any more
+local ALREADY_VOTED = 'v'   -- another choice stands, and the poll lets nobody change
+local STALE_REVISION = 'r'  -- another revision stands than the one to be replaced
+local NOT_OPEN = 'n'        -- the window has not begun
+local CLOSED = 'x'          -- the window has ended
+local KEY_REUSED = 'k'      -- an idempotency key came back with another choice

@@ -1,0 +1,86 @@
+-- How a voter's choice is kept: field = the voter's 16 bytes, value = revision (3 bytes), at (6 bytes, ms), code.
+-- Big-endian. An empty code is a choice taken back: the revision lives on, so that a late retry stays late.
+-- A poll's ballots lie in 16 hashes, by the low half of the voter's first byte, which keeps each one small.
+
+local VOTER_BYTES = 16
+local HELD = '>I3I6'
+local HELD_BYTES = 9
+local HIGHEST_REVISION = 0xFFFFFF
+local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,000
+
+-- KEYS of a function that reaches every ballot: poll, tally, then the 16 buckets.
+local FIRST_BUCKET = 3
+
+local function bucket_of(voter)
+  return FIRST_BUCKET + string.byte(voter) % 16
+end
+
+local function packed(revision, at, code)
+  return struct.pack(HELD, math.min(revision, HIGHEST_REVISION), at) .. code
+end
+
+-- revision, at, code of a stored value; 0, 0, '' where nothing stands.
+local function unpacked(held)
+  if not held then
+    return 0, 0, ''
+  end
+  local revision, at = struct.unpack(HELD, held)
+  return revision, at, string.sub(held, HELD_BYTES + 1)
+end
+
+-- A revision as ballots name it: 3 bytes, one more than the revision; 0 names none (nil).
+local function expected_in(text, from)
+  local named = struct.unpack('>I3', text, from)
+  if named == 0 then
+    return nil
+  end
+  return named - 1
+end
+
+-- Adds delta to every letter of the code: a letter is an option, and each is counted once.
+local function count_letters(deltas, code, delta)
+  for position = 1, #code do
+    local letter = string.sub(code, position, position)
+    deltas[letter] = (deltas[letter] or 0) + delta
+  end
+end
+
+local function add_counts(tally_key, deltas)
+  for name, delta in pairs(deltas) do
+    if delta ~= 0 then
+      redis.call('HINCRBY', tally_key, name, delta)
+    end
+  end
+end
+
+-- The choices that stand, by voter (nil where none does): one HMGET a bucket, or as many as CHUNK asks for.
+local function read_held(keys, voters_by_bucket)
+  local held = {}
+  for bucket, voters in pairs(voters_by_bucket) do
+    for from = 1, #voters, CHUNK do
+      local upto = math.min(from + CHUNK - 1, #voters)
+      local values = redis.call('HMGET', keys[bucket], unpack(voters, from, upto))
+      for position = 1, #values do
+        held[voters[from + position - 1]] = values[position] or nil
+      end
+    end
+  end
+  return held
+end
+
+-- Writes field -> value into the buckets that the fields belong to: one HSET a bucket, or as CHUNK asks.
+local function write_held(keys, values)
+  local by_bucket = {}
+  for field, value in pairs(values) do
+    local bucket = bucket_of(field)
+    local pairs_of_bucket = by_bucket[bucket] or {}
+    by_bucket[bucket] = pairs_of_bucket
+    pairs_of_bucket[#pairs_of_bucket + 1] = field
+    pairs_of_bucket[#pairs_of_bucket + 1] = value
+  end
+  for bucket, fields in pairs(by_bucket) do
+    for from = 1, #fields, CHUNK do
+      redis.call('HSET', keys[bucket], unpack(fields, from, math.min(from + CHUNK - 1, #fields)))
+    end
+  end
+end

@@ -1,0 +1,37 @@
+"""Every name under which anything is kept, and nothing else.
+
+All keys of a poll share one hash tag, so that one function may reach them in
+a cluster (Redis Cluster: keys with the same ``{tag}`` lie in one slot).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BUCKETS: Final = 16
+"""Hashes that a poll's ballots lie in, by the low half of a voter's first byte (``includes/ballots.lua``)."""
+
+FIRST_BUCKET: Final = 2
+"""Where the buckets begin among the keys of a poll: poll, tally, then they."""
+
+
+def slot_of(poll_id: str) -> str:
+    """The hash tag of a poll's keys."""
+    return f"{{p:{poll_id}}}"
+
+
+def keys_of(namespace: str, poll_id: str) -> tuple[bytes, ...]:
+    """The keys of a poll as functions take them: poll, tally, 16 buckets."""
+    stem = f"{namespace}:{slot_of(poll_id)}:"
+    names = ("poll", "tally", *(f"b{number:x}" for number in range(BUCKETS)))
+    return tuple((stem + name).encode() for name in names)
+
+
+def index_key(namespace: str) -> bytes:
+    """The sorted set of poll ids by the instant of creation; a list of where to look, never the truth."""
+    return f"{namespace}:polls".encode()
+
+
+def notice_channel(namespace: str) -> bytes:
+    """The channel on which changes are told."""
+    return f"{namespace}:notices".encode()

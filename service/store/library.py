@@ -1,0 +1,176 @@
+"""The function library: assembled from ``functions/``, loaded and proven on every master.
+
+One library holds all functions; its name and theirs carry a hash of the
+source, so that two releases run side by side on one store, and a function
+never changes under a caller. Redis keeps libraries with the data and a
+cluster's masters do not share them, so each master is asked and given it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib.resources import files
+from typing import Any, Final
+
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+
+OLDEST_MAJOR: Final = 7
+"""Functions came with Redis 7.0; Valkey names the Redis it is compatible with."""
+
+_INCLUDES: Final = ("answers", "clock", "window", "position", "ballots", "polls")
+"""In the order in which they need one another."""
+
+_FUNCTIONS: Final = (
+    "probe",
+    "create",
+    "edit",
+    "act",
+    "delete",
+    "cast",
+    "withdraw",
+    "standing",
+    "read",
+    "positions",
+)
+
+_REGISTER: Final = """\
+local function register(name, callback, flags)
+  redis.register_function{function_name = 'pollwire_%s_' .. name, callback = callback, flags = flags or {}}
+end
+"""
+
+
+class StoreUnfit(Exception):
+    """The server answers, and cannot keep polls. The message is a sentence for whoever starts the service."""
+
+
+class Answer(StrEnum):
+    """What a function's reply begins with (``includes/answers.lua``)."""
+
+    GONE = "gone"
+    STALE = "stale"
+    DONE = "done"
+    STANDS = "stands"
+    EXISTS = "exists"
+    VERSION_MOVED = "version"
+    CONFLICT = "conflict"
+    PAST = "past"
+
+
+class Status(StrEnum):
+    """What became of one ballot."""
+
+    COUNTED = "counted"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    WITHDRAWN = "withdrawn"
+    ALREADY_VOTED = "already-voted"
+    STALE_REVISION = "stale-revision"
+    NOT_OPEN = "not-open"
+    CLOSED = "closed"
+    KEY_REUSED = "key-reused"
+
+
+OUTCOMES: Final[Mapping[str, tuple[str, Status]]] = {
+    # letter: (its name in includes/answers.lua, what it means)
+    "c": ("COUNTED", Status.COUNTED),
+    "C": ("COUNTED_AGAIN", Status.COUNTED),
+    "h": ("CHANGED", Status.CHANGED),
+    "u": ("UNCHANGED", Status.UNCHANGED),
+    "w": ("WITHDRAWN", Status.WITHDRAWN),
+    "v": ("ALREADY_VOTED", Status.ALREADY_VOTED),
+    "r": ("STALE_REVISION", Status.STALE_REVISION),
+    "n": ("NOT_OPEN", Status.NOT_OPEN),
+    "x": ("CLOSED", Status.CLOSED),
+    "k": ("KEY_REUSED", Status.KEY_REUSED),
+}
+"""The one table between the letters of a reply and their meaning."""
+
+
+class Library:
+    """The library as source text, and its way onto a server."""
+
+    def __init__(self) -> None:
+        body = _body()
+        self.version: Final = hashlib.sha256(body.encode()).hexdigest()[:12]
+        self.source: Final = f"#!lua name=pollwire_{self.version}\n{_REGISTER % self.version}{body}"
+        self._names = {name: f"pollwire_{self.version}_{name}" for name in _FUNCTIONS}
+
+    def name_of(self, function: str) -> str:
+        """What the server calls ``function``."""
+        return self._names[function]
+
+    async def ensure(self, client: Any, everywhere: Mapping[str, Any]) -> None:
+        """Load and prove the library on every master (``everywhere``: the client's way of naming them).
+
+        Raises ``StoreUnfit`` where a server cannot run it, and redis' own errors where one does not answer.
+        """
+        try:
+            await self._check_age(client, everywhere)
+            await self.load(client, everywhere)
+            answers = await client.execute_command("FCALL", self.name_of("probe"), 0, **everywhere)
+        except AuthenticationError as error:
+            raise StoreUnfit(f"The store refuses the user name or password of its URL: {error}") from error
+        except ResponseError as error:
+            raise _judged(error) from error
+        if any(answer != b"ready" for answer in _each(answers)):
+            raise StoreUnfit(
+                "The store runs functions, but its Lua lacks the struct library that Redis ships."
+            )
+
+    async def load(self, client: Any, everywhere: Mapping[str, Any]) -> None:
+        """Load it where it is missing; harmless where it is there."""
+        try:
+            await client.execute_command("FUNCTION LOAD", self.source, **everywhere)
+        except ResponseError as error:
+            if "already exists" not in str(
+                error
+            ):  # by an earlier start, or another process that got there first
+                raise
+
+    async def _check_age(self, client: Any, everywhere: Mapping[str, Any]) -> None:
+        for text in _each(await client.execute_command("INFO", "server", **everywhere)):
+            version = _field(text, "redis_version")
+            if int(version.partition(".")[0] or 0) < OLDEST_MAJOR:
+                raise StoreUnfit(
+                    f"The store is Redis {version}; Pollwire needs Redis or Valkey 7.0 or later."
+                )
+
+
+def is_missing(error: RedisError) -> bool:
+    """Whether a call failed because the server does not have the function: so it did not run."""
+    return isinstance(error, ResponseError) and "Function not found" in str(error)
+
+
+def _body() -> str:
+    folder = files("service.store").joinpath("functions")
+    parts = [folder.joinpath("includes", f"{name}.lua").read_text("utf-8") for name in _INCLUDES]
+    parts += [folder.joinpath(f"{name}.lua").read_text("utf-8") for name in _FUNCTIONS]
+    return "\n".join(parts)
+
+
+def _judged(error: ResponseError) -> Exception:
+    """A refusal for good (no functions, no right to load them) told from one for the moment (no memory)."""
+    text = str(error)
+    if text.startswith(("OOM", "MISCONF", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS", "CLUSTERDOWN")):
+        return error
+    return StoreUnfit(f"The store refuses the function library: {text}")
+
+
+def _each(answers: Any) -> list[Any]:
+    """One master's answer, or each of a cluster's (which come by node)."""
+    return list(answers.values()) if isinstance(answers, dict) and not _is_info(answers) else [answers]
+
+
+def _is_info(answer: dict[Any, Any]) -> bool:
+    return "redis_version" in answer
+
+
+def _field(info: Any, name: str) -> str:
+    """A field of INFO, parsed by the client or not."""
+    if isinstance(info, dict):
+        return str(info.get(name, "0"))
+    lines = bytes(info).decode("utf-8", "replace").splitlines()
+    return next((line.partition(":")[2] for line in lines if line.startswith(f"{name}:")), "0")

@@ -1,0 +1,235 @@
+"""Polls as they are kept: made once, edited by version, moved by acts, listed newest first."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from service.domain.errors import (
+    InvalidPoll,
+    PhaseConflict,
+    PollExists,
+    PollNotFound,
+    PollwireError,
+    StoreUnavailable,
+    VersionMismatch,
+)
+from service.domain.poll import Kind, Poll
+from service.domain.window import Act, Phase
+from service.store.connection import Connection
+from service.store.index import Cursor, PollIndex
+from service.store.keys import notice_channel
+from service.store.library import Answer
+from service.store.notices import Notice
+from service.store.positions import Positions
+from service.store.records import PollRecord, Records, document_of, snapshot_from
+from service.store.results import Reading, TallyReader
+
+__all__ = ["PollRecord", "Polls"]
+
+_VOTER_KEY_BYTES: Final = 32
+_BIRTH_BYTES: Final = 6
+_LISTED_AT_ONCE: Final = 100
+"""Polls read in one round trip while a list looks for those that fit."""
+_MOST_LOOKED_AT: Final = 2_000
+"""Polls that one page may look at; a page that ends for this has a cursor, and maybe few items."""
+
+
+class Polls:
+    """Every poll of the namespace."""
+
+    def __init__(
+        self, connection: Connection, positions: Positions, records: Records, results: TallyReader
+    ) -> None:
+        self._connection = connection
+        self._positions = positions
+        self._records = records
+        self._results = results
+        self._index = PollIndex(connection)
+        self._channel = notice_channel(connection.namespace)
+        self._running: dict[str, asyncio.Task[Reading]] = {}
+        self._queued: dict[str, asyncio.Task[Reading]] = {}
+
+    async def now(self) -> int:
+        """The store's clock, in milliseconds since the epoch."""
+        return await self._connection.now()
+
+    def cached(self, poll_id: str) -> PollRecord | None:
+        """The poll as last seen by this process, at no cost; nothing may be refused on this alone."""
+        return self._records.held(poll_id)
+
+    async def get(self, poll_id: str) -> PollRecord:
+        """The poll, from a read that began after this call, which callers share. ``PollNotFound``."""
+        queued = self._queued.get(poll_id)
+        if queued is None:
+            queued = asyncio.create_task(self._read_after(poll_id, self._running.get(poll_id)))
+            queued.add_done_callback(_retrieved)
+            self._queued[poll_id] = queued
+        return (await asyncio.shield(queued)).record
+
+    async def create(self, poll: Poll, digest: str | bytes) -> tuple[PollRecord, bool]:
+        """The poll that is there now, and whether this call made it.
+
+        ``digest`` names the request: its repeat is told from another poll of the same id (``PollExists``).
+        """
+        epoch = self._positions.highest(poll.id).epoch
+        birth = secrets.token_hex(_BIRTH_BYTES)
+        voter_key = secrets.token_bytes(_VOTER_KEY_BYTES)
+        args = [poll.id, epoch, digest, *_fields(poll), voter_key, birth]
+        reply = await self._call("create", poll.id, args)
+        record = self._absorbed(poll.id, reply)
+        # After the poll, and again for a repeat: a poll that is there is listed, whatever was interrupted.
+        await self._index.add(poll.id, record.poll.created_at)
+        return record, reply[0] == Answer.DONE.encode()
+
+    async def edit(self, record: PollRecord, after: Poll, *, assumes_unvoted: bool) -> PollRecord:
+        """``after`` stands in the place of what ``record`` holds.
+
+        Raises ``VersionMismatch`` where that was overtaken: by another version, by the first vote (if the
+        edit ``assumes_unvoted``), or by the clock (it has turned a window that was to move). Read and judge again.
+        """
+        unvoted = "1" if assumes_unvoted else "0"
+        reply = await self._call("edit", after.id, [after.id, record.stamp, unvoted, *_fields(after)])
+        return self._absorbed(after.id, reply)
+
+    async def act(
+        self, poll_id: str, act: Act, *, closes_at: int | None = None, version: int | None = None
+    ) -> PollRecord:
+        """The poll after the act, or as it is where the act stands already.
+
+        ``closes_at`` is the new end for ``reopen`` (None: until closed again). Raises ``PollNotFound``,
+        ``VersionMismatch``, ``PhaseConflict``, and ``InvalidPoll`` for an end that is past.
+        """
+        args = [poll_id, act.value, _text(closes_at), _text(version)]
+        return self._absorbed(poll_id, await self._call("act", poll_id, args), act)
+
+    async def delete(self, poll_id: str) -> None:
+        """The poll and its votes are gone. ``PollNotFound`` if they were."""
+        # Out of the list first: a poll made anew under the id is listed once it is there, so it stays.
+        await self._index.remove(poll_id)
+        reply = await self._call("delete", poll_id, [poll_id])
+        self._records.forget(poll_id)
+        if reply[0] == Answer.GONE.encode():
+            raise PollNotFound(poll_id)
+
+    async def list(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        phase: Phase | None = None,
+        kind: Kind | None = None,
+        q: str | None = None,
+        visible_only: bool = False,
+    ) -> tuple[list[PollRecord], str | None]:
+        """Newest first: at most ``limit`` polls that fit, and where to go on (None: nowhere).
+
+        ``q``: words of the question or the id, in any case. Polls made meanwhile move nothing. A page may be
+        short, and still have a cursor, where few of many fit. ``InvalidPoll`` for a cursor that is none of ours.
+        """
+        fits = _Filter(phase, kind, (q or "").casefold(), visible_only)
+        place, found, looked_at = Cursor.parse(cursor), list[PollRecord](), 0
+        while looked_at < _MOST_LOOKED_AT:
+            entries = await self._index.after(place, _LISTED_AT_ONCE)
+            readings = await self._results.read_many(entry.poll_id for entry in entries)
+            for entry in entries:
+                place = entry
+                reading = readings[entry.poll_id]
+                if isinstance(reading, StoreUnavailable):
+                    raise reading
+                if isinstance(reading, Reading) and fits(reading):
+                    found.append(reading.record)
+                if len(found) == limit:
+                    return found, await self._cursor_if_more(place)
+            if len(entries) < _LISTED_AT_ONCE:
+                return found, None
+            looked_at += len(entries)
+        return found, str(place)
+
+    def on_notice(self, notice: Notice) -> None:
+        """Let go of a poll that is held in another version than the notice tells."""
+        record = self._records.held(notice.poll_id)
+        if record is not None and (notice.gone or record.poll.version != notice.version):
+            self._records.forget(notice.poll_id)
+
+    def on_gap(self) -> None:
+        """Let go of every poll: notices may have been missed."""
+        self._records.forget_all()
+
+    async def _cursor_if_more(self, place: Cursor | None) -> str | None:
+        return str(place) if await self._index.after(place, 1) else None
+
+    async def _read_after(self, poll_id: str, running: asyncio.Task[Reading] | None) -> Reading:
+        """A read that begins once the running one is over, so that it serves whoever came meanwhile."""
+        if running is not None:
+            await asyncio.wait([running])
+        task = self._running[poll_id] = self._queued.pop(poll_id)
+        try:
+            return await self._results.read(poll_id)
+        finally:
+            if self._running.get(poll_id) is task:
+                del self._running[poll_id]
+
+    async def _call(self, function: str, poll_id: str, args: Sequence[Any]) -> Any:
+        keys = self._records.keys_of(poll_id)
+        return await self._connection.call(
+            function, keys if function == "delete" else keys[:2], [self._channel, *args]
+        )
+
+    def _absorbed(self, poll_id: str, reply: Any, act: Act | None = None) -> PollRecord:
+        answer = Answer(reply[0].decode())
+        if answer not in (Answer.DONE, Answer.STANDS):
+            raise _refusal(answer, poll_id, reply, act)
+        snapshot = snapshot_from(reply[1])
+        self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
+        return self._records.absorb(poll_id, snapshot, None)
+
+
+class _Filter(msgspec.Struct, frozen=True):
+    phase: Phase | None
+    kind: Kind | None
+    words: str
+    visible_only: bool
+
+    def __call__(self, reading: Reading) -> bool:
+        poll, now = reading.record.poll, reading.tally.now
+        return (
+            (self.phase is None or poll.phase(now) is self.phase)
+            and (self.kind is None or poll.kind is self.kind)
+            and (not self.words or self.words in poll.question.casefold() or self.words in poll.id)
+            and (not self.visible_only or poll.is_visible(now))
+        )
+
+
+def _fields(poll: Poll) -> list[Any]:
+    return [document_of(poll), poll.opens_at, _text(poll.closes_at), poll.revote.value, poll.identity.value]
+
+
+def _text(number: int | None) -> str:
+    """A number as functions take it; empty for none."""
+    return "" if number is None else str(number)
+
+
+def _refusal(answer: Answer, poll_id: str, reply: Any, act: Act | None) -> PollwireError:
+    """The one table between answers that refuse and what they mean to an operator."""
+    match answer:
+        case Answer.EXISTS:
+            return PollExists(poll_id)
+        case Answer.VERSION_MOVED:
+            return VersionMismatch(reply[1])
+        case Answer.CONFLICT:
+            return PhaseConflict(act.value if act is not None else "", reply[1].decode())
+        case Answer.PAST:
+            return InvalidPoll("closes_at", "closes_at must lie in the future.")
+        case _:
+            return PollNotFound(poll_id)
+
+
+def _retrieved(task: asyncio.Task[Reading]) -> None:
+    """Whoever waited may have gone; the error, if any, was theirs to see."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,133 @@
+"""A poll as this process holds it: read from the store's fields, and kept until another version shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from service.domain.ballot import BallotPaper
+from service.domain.poll import Poll
+from service.domain.tally import Tally
+from service.store.keys import keys_of
+
+MOST_RECORDS: Final = 10_000
+"""Polls held, some KB each; the one first met goes first."""
+
+_LIFECYCLE: Final = ("opens_at", "closes_at", "planned_closes_at", "closed_at", "version")
+"""What acts and the clock move; kept as fields of their own, beside the rest of the poll in one document."""
+
+
+class PollRecord(msgspec.Struct, frozen=True, eq=False):
+    """One version of one poll, with all that judging a ballot of it needs."""
+
+    poll: Poll
+    paper: BallotPaper
+    voter_key: bytes
+    """32 random bytes that belong to this poll; a voter here is a keyed hash under them."""
+    voted: bool
+    """Whether a vote was ever counted, as of the read that made this."""
+    stamp: bytes
+    """Names this version of this poll to the store, and no other, not even of a later poll of the same id."""
+    birth: bytes
+    """Tells this poll from an earlier one of the same id."""
+    keys: tuple[bytes, ...]
+    """The poll's keys, as ``keys_of`` gives them."""
+
+
+class Snapshot(NamedTuple):
+    """What one step of the store said of a poll (``snapshot`` in ``functions/includes/polls.lua``)."""
+
+    tally: Tally
+    closed_at: int | None
+    fields: dict[bytes, bytes] | None
+
+
+def snapshot_from(reply: Sequence[Any]) -> Snapshot:
+    """A snapshot out of a function's reply."""
+    now, closed_at, tally_fields, poll_fields = reply
+    held = _pairs(tally_fields)
+    tally = Tally(
+        epoch=held.pop(b"epoch", b"").decode(),
+        seq=int(held.pop(b"seq", 0)),
+        voters=int(held.pop(b"voters", 0)),
+        counts={letter.decode(): int(count) for letter, count in held.items()},
+        now=now,
+    )
+    return Snapshot(tally, None if closed_at < 0 else closed_at, _pairs(poll_fields) if poll_fields else None)
+
+
+def document_of(poll: Poll) -> bytes:
+    """A poll without what acts and the clock move, as the store keeps it."""
+    document = msgspec.to_builtins(poll)
+    return msgspec.json.encode({name: value for name, value in document.items() if name not in _LIFECYCLE})
+
+
+class Records:
+    """The polls that this process has seen last, each until the store is known to have another version."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._records: dict[str, PollRecord] = {}
+
+    def held(self, poll_id: str) -> PollRecord | None:
+        """The poll as last seen, if it is held."""
+        return self._records.get(poll_id)
+
+    def keys_of(self, poll_id: str) -> tuple[bytes, ...]:
+        """The poll's keys, whether or not it is held."""
+        record = self._records.get(poll_id)
+        return record.keys if record is not None else keys_of(self._namespace, poll_id)
+
+    def absorb(self, poll_id: str, snapshot: Snapshot, known: PollRecord | None) -> PollRecord:
+        """The record that a snapshot stands for, held from now on; ``known`` had its stamp compared."""
+        voted = snapshot.tally.seq > 0
+        if snapshot.fields is not None:
+            record = self._read(poll_id, snapshot.fields, voted)
+        elif known is None:
+            raise AssertionError("the store leaves a poll out only for a reader that named its stamp")
+        else:
+            record = _moved(known, snapshot.closed_at, voted)
+        self._hold(poll_id, record)
+        return record
+
+    def forget(self, poll_id: str) -> None:
+        """Hold it no longer."""
+        self._records.pop(poll_id, None)
+
+    def forget_all(self) -> None:
+        """Hold nothing: anything may have changed."""
+        self._records.clear()
+
+    def _hold(self, poll_id: str, record: PollRecord) -> None:
+        if poll_id not in self._records and len(self._records) >= MOST_RECORDS:
+            del self._records[next(iter(self._records))]
+        self._records[poll_id] = record
+
+    def _read(self, poll_id: str, fields: Mapping[bytes, bytes], voted: bool) -> PollRecord:
+        document = msgspec.json.decode(fields[b"doc"])
+        document |= {name: int(fields[key]) for name in _LIFECYCLE if (key := name.encode()) in fields}
+        poll = msgspec.convert(document, Poll)
+        return PollRecord(
+            poll=poll,
+            paper=BallotPaper(poll),
+            voter_key=fields[b"voter_key"],
+            voted=voted,
+            stamp=fields[b"version"] + b"." + fields[b"birth"],
+            birth=fields[b"birth"],
+            keys=self.keys_of(poll_id),
+        )
+
+
+def _moved(record: PollRecord, closed_at: int | None, voted: bool) -> PollRecord:
+    """The record after what moves without a new version: the latch, and the first vote."""
+    if record.poll.closed_at == closed_at and record.voted == voted:
+        return record
+    return msgspec.structs.replace(
+        record, poll=msgspec.structs.replace(record.poll, closed_at=closed_at), voted=voted
+    )
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))

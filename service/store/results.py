@@ -1,0 +1,99 @@
+"""Totals as they are read: many polls in one round trip, each from one consistent instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from service.domain.errors import PollNotFound, PollwireError
+from service.domain.tally import Tally
+from service.domain.window import Phase
+from service.store.connection import Call, Connection
+from service.store.library import Answer
+from service.store.positions import Positions
+from service.store.records import PollRecord, Records, snapshot_from
+
+_POLLS_A_CALL: Final = 200
+"""Polls asked of one call of ``positions``: some 200 us of the store's time, so votes need not wait long."""
+
+
+class Reading(msgspec.Struct, frozen=True, eq=False):
+    """A poll and its totals, of one instant of the store."""
+
+    record: PollRecord
+    tally: Tally
+
+
+class Standing(NamedTuple):
+    """Where a poll stands, for whoever may have missed a notice."""
+
+    version: int
+    epoch: str
+    seq: int
+    phase: Phase
+
+
+class TallyReader:
+    """Reads totals; the polls themselves come along only where another version is held here."""
+
+    def __init__(self, connection: Connection, positions: Positions, records: Records) -> None:
+        self._connection = connection
+        self._positions = positions
+        self._records = records
+
+    async def read_many(self, poll_ids: Iterable[str]) -> dict[str, Reading | PollwireError]:
+        """Each poll's reading, or ``PollNotFound`` or ``StoreUnavailable`` in its place; one round trip."""
+        wanted = {poll_id: self._records.held(poll_id) for poll_id in poll_ids}
+        replies = await self._connection.call_many([self._call(*item) for item in wanted.items()])
+        return {
+            poll_id: self._reading(poll_id, known, reply)
+            for (poll_id, known), reply in zip(wanted.items(), replies, strict=True)
+        }
+
+    async def read(self, poll_id: str) -> Reading:
+        """One poll's reading. Raises ``PollNotFound`` and ``StoreUnavailable``."""
+        reading = (await self.read_many((poll_id,)))[poll_id]
+        if isinstance(reading, PollwireError):
+            raise reading
+        return reading
+
+    async def positions(self, poll_ids: Iterable[str]) -> dict[str, Standing | None]:
+        """Where each poll stands, None where there is no such poll; cheap. Raises ``StoreUnavailable``."""
+        wanted = list(dict.fromkeys(poll_ids))
+        # Keys of one call lie in one slot (Redis Cluster), and each poll is a slot of its own.
+        size = 1 if self._connection.is_cluster else _POLLS_A_CALL
+        parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+        calls = [Call("positions", self._poll_and_tally_keys(part), ()) for part in parts]
+        found: dict[str, Standing | None] = {}
+        for part, reply in zip(parts, await self._connection.call_many(calls), strict=True):
+            if isinstance(reply, PollwireError):
+                raise reply
+            found |= zip(part, map(_standing, reply), strict=True)
+        return found
+
+    def _poll_and_tally_keys(self, poll_ids: Sequence[str]) -> list[bytes]:
+        return [key for poll_id in poll_ids for key in self._records.keys_of(poll_id)[:2]]
+
+    def _call(self, poll_id: str, known: PollRecord | None) -> Call:
+        epoch, seq = self._positions.highest(poll_id)
+        keys = self._records.keys_of(poll_id)[:2]
+        return Call("read", keys, (b"" if known is None else known.stamp, epoch, seq))
+
+    def _reading(self, poll_id: str, known: PollRecord | None, reply: Any) -> Reading | PollwireError:
+        if isinstance(reply, PollwireError):
+            return reply
+        if reply[0] == Answer.GONE.encode():
+            self._records.forget(poll_id)
+            return PollNotFound(poll_id)
+        snapshot = snapshot_from(reply[1])
+        self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
+        return Reading(self._records.absorb(poll_id, snapshot, known), snapshot.tally)
+
+
+def _standing(reply: Sequence[Any] | None) -> Standing | None:
+    if reply is None:
+        return None
+    version, epoch, seq, phase = reply
+    return Standing(version, epoch.decode(), seq, Phase(phase.decode()))

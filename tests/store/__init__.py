@@ -1,0 +1,1 @@
+"""The store's functions and its connection, on a real server."""

