@@ -25,25 +25,21 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
-from typing import Any, Final, Literal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, Final
 
 import msgspec
 import uvicorn
 import uvloop
 
 from service.app import Wiring, build
-from service.domain.errors import StoreUnavailable
-from service.problems import Answer, answer_of
 from service.settings import Settings, decode_settings, encode_settings
-from service.store import Store, StoreUnfit, open_store
+from service.store import Store, open_store
+from service.store.library import StoreUnfit
 from service.telemetry import configure_logging
 
 log = logging.getLogger("pollwire.server")
 
-Message = MutableMapping[str, Any]  # Any: ASGI's messages are dicts of many shapes
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]  # Any: each framework types its own scope and messages
 
 BACKLOG: Final = 2048
@@ -56,8 +52,6 @@ RECONNECT_SPREAD_MS: Final = 3_000
 """Readers are told to come back within this time, each at its own moment: no stampede."""
 REQUESTS_GRACE_S: Final = 3
 """Requests in flight at a stop get this long; votes are answered or refused within 1 s."""
-STORE_RETRY_S: Final = 0.5
-"""Between two looks for a store that was not there at the start."""
 HARD_STOP_S: Final = 12.0
 """A worker that hangs while it stops ends itself after this; it must not outlive its service."""
 EXIT_UNFIT: Final = 78
@@ -96,9 +90,7 @@ class Server(uvicorn.Server):
         self.is_serving.set()
 
 
-def server_of(
-    app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools", lifespan: Literal["on", "off"] = "on"
-) -> Server:
+def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools") -> Server:
     """A server of the application; ``http`` is the protocol class that reads requests.
 
     Named rather than left to ``auto``, which falls back to slower parsers in silence.
@@ -108,7 +100,7 @@ def server_of(
         http=http,
         ws="websockets-sansio",
         loop="none",
-        lifespan=lifespan,
+        lifespan="on",
         interface="asgi3",
         ws_max_size=MESSAGE_LIMIT_BYTES,
         ws_per_message_deflate=False,
@@ -120,6 +112,7 @@ def server_of(
         proxy_headers=False,
         server_header=False,
         backlog=BACKLOG,
+        workers=1,  # given, so that uvicorn does not look for WEB_CONCURRENCY
         timeout_keep_alive=75,
         timeout_graceful_shutdown=REQUESTS_GRACE_S,
     )
@@ -261,22 +254,11 @@ def _raise_file_limit(worker: int) -> None:
 
 
 async def _work(settings: Settings, told: Handover) -> None:
-    listener = socket.socket(fileno=told.listener_fd)
     stop = Stop()
     _listen_for_stops(stop)
-    opening = asyncio.create_task(
-        _store_once_there(settings, told.store_url, listener), name="open the store"
-    )
-    asked = asyncio.create_task(stop.asked.wait(), name="asked to stop")
-    await asyncio.wait((opening, asked), return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
-    if not opening.done():
-        opening.cancel()
-        await asyncio.gather(opening, return_exceptions=True)
-        return
-    store = opening.result()
+    store = await open_store(told.store_url, namespace=settings.namespace)
     try:
-        await _serve(settings, store, listener, stop)
+        await _serve(settings, store, socket.socket(fileno=told.listener_fd), stop)
     finally:
         await store.close()
 
@@ -307,50 +289,6 @@ def _listen_for_stops(stop: Stop) -> None:
         stop.ask()
 
     loop.add_reader(lifeline, at_end)  # nothing is ever written after the handover: readable means ended
-
-
-async def _store_once_there(settings: Settings, store_url: str, listener: socket.socket) -> Store:
-    """The store, waited for as long as it takes; meanwhile requests are answered, with 503.
-
-    Raises ``StoreUnfit`` for a server that will never do.
-    """
-    try:
-        return await open_store(store_url, namespace=settings.namespace)
-    except StoreUnavailable as error:
-        log.warning("Waiting for the store: %s", error.detail)
-    async with _waiting_room(listener.dup()):
-        while True:
-            await asyncio.sleep(STORE_RETRY_S)
-            with contextlib.suppress(StoreUnavailable):
-                return await open_store(store_url, namespace=settings.namespace)
-
-
-@contextlib.asynccontextmanager
-async def _waiting_room(listener: socket.socket) -> AsyncIterator[None]:
-    """Answers on the listener before there is anything to serve from."""
-    server = server_of(waiting_room, lifespan="off")
-    serving = asyncio.create_task(server.serve(sockets=[listener]), name="waiting room")
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.gather(serving, return_exceptions=True)
-
-
-_ALIVE: Final = Answer(
-    status=200, headers=((b"content-type", b"application/json"),), body=b'{"status":"alive"}'
-)
-
-
-async def waiting_room(scope: Message, receive: Receive, send: Send) -> None:
-    """The application until the store has answered once: alive, not ready, all else to be retried."""
-    answer = answer_of(StoreUnavailable(retry_after_s=1), scope["path"])
-    if scope["type"] == "http" and scope["path"] == "/livez":
-        answer = _ALIVE
-    kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
-    length = (b"content-length", str(len(answer.body)).encode())
-    await send({"type": f"{kind}.start", "status": answer.status, "headers": [*answer.headers, length]})
-    await send({"type": f"{kind}.body", "body": b"" if scope.get("method") == "HEAD" else answer.body})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,163 @@
+"""One run of the service, from its listeners to its last worker's end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from service.domain.errors import StoreUnavailable
+from service.server import address_of
+from service.settings import Settings
+from service.store import Store, open_store
+from service.store.embedded import EmbeddedStore, find_server
+from service.supervisor.data_folder import DataFolder, Running, say
+from service.supervisor.demo import make_demo_polls
+from service.supervisor.workers import Worker, open_listeners
+
+log = logging.getLogger("pollwire.supervisor")
+
+DRAIN_GRACE_S: Final = 15.0
+"""A worker that has not drained by then is killed; its own deadline is shorter."""
+HURRY_GRACE_S: Final = 2.0
+"""What a second signal leaves them."""
+STORE_RETRY_S: Final = 0.25
+ORPHAN_GRACE_S: Final = 3.0
+"""Workers of a killed supervisor drain by themselves; the next start waits so long for them."""
+
+
+class Supervisor:
+    """One run of the service, from its listeners to its last worker's end."""
+
+    def __init__(self, settings: Settings, folder: DataFolder) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._stop_asked = asyncio.Event()
+        self._hurry_asked = asyncio.Event()
+        self._listeners: list[socket.socket] = []
+        self._store: EmbeddedStore | None = None
+        self._workers: list[Worker] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> int:
+        """Start, watch, and stop in order; 0 where it was told to stop."""
+        self._listen_for_signals()
+        await self._end_leftovers()
+        self._listeners = open_listeners(self._settings)
+        try:
+            store_url = self._settings.redis_url or await self._start_store()
+            self._start_workers(store_url)
+            self._watch(self._become_ready(store_url), "become ready")
+            await self._until_stopped()
+        finally:
+            await self._stop()
+        return 0
+
+    def _listen_for_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants its hang-ups ignored
+                loop.add_signal_handler(number, self._ask_to_stop)
+
+    def _ask_to_stop(self) -> None:
+        (self._hurry_asked if self._stop_asked.is_set() else self._stop_asked).set()
+
+    async def _end_leftovers(self) -> None:
+        """Workers of a run whose supervisor was killed: they drain, and hold the port until then."""
+        last = self._folder.last_run()
+        if last is not None:
+            await asyncio.gather(*(worker.end(ORPHAN_GRACE_S) for worker in last.workers))
+
+    async def _start_store(self) -> str:
+        self._store = EmbeddedStore(self._folder.path, find_server())
+        await self._store.start()
+        self._watch(self._store.watch(), "store")
+        return self._store.url
+
+    def _start_workers(self, store_url: str) -> None:
+        for number, listener in enumerate(self._listeners, start=1):
+            worker = Worker(number, listener, self._settings, store_url)
+            self._workers.append(worker)
+            self._watch(worker.keep(self._remember), f"worker {number}")
+
+    def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def _become_ready(self, store_url: str) -> None:
+        """Say so once the store has answered and every worker serves. Raises ``StoreUnfit``."""
+        store = await open_store(store_url, namespace=self._settings.namespace)
+        try:
+            await self._prepare(store)
+        finally:
+            await store.close()
+        for worker in self._workers:
+            await worker.is_ready.wait()
+        self._remember()
+        say(self._greeting())
+
+    async def _prepare(self, store: Store) -> None:
+        """However long a shared store is away: meanwhile the workers answer 503, which may be retried."""
+        if not store.connection.is_up:
+            log.warning("The store does not answer yet; the service waits for it.")
+        while True:
+            await store.connection.wait_up()
+            try:
+                return await make_demo_polls(store) if self._settings.demo else None
+            except StoreUnavailable:
+                await asyncio.sleep(STORE_RETRY_S)
+
+    async def _until_stopped(self) -> None:
+        """Returns when told to stop; raises what makes going on impossible."""
+        asked = asyncio.create_task(self._stop_asked.wait(), name="asked to stop")
+        waiting: set[asyncio.Task[Any]] = {asked, *self._tasks}
+        try:
+            while asked not in (
+                done := (await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))[0]
+            ):
+                waiting -= done
+                for task in done:
+                    task.result()
+        finally:
+            asked.cancel()
+
+    async def _stop(self) -> None:
+        """Workers first, while the store still answers them; then the store."""
+        log.info("The service stops.")
+        for listener in self._listeners:
+            listener.close()  # the workers' own copies take connections until they have drained
+        for worker in self._workers:
+            worker.stop()
+        hurrying = asyncio.create_task(self._hurry(), name="hurry")
+        await asyncio.gather(*(worker.gone(DRAIN_GRACE_S) for worker in self._workers))
+        hurrying.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._store is not None:
+            await self._store.stop()
+        self._folder.remember(None)
+
+    async def _hurry(self) -> None:
+        await self._hurry_asked.wait()
+        for worker in self._workers:
+            worker.stop()
+        await asyncio.gather(*(worker.gone(HURRY_GRACE_S) for worker in self._workers))
+
+    def _remember(self) -> None:
+        if not self._stop_asked.is_set():
+            marks = tuple(mark for worker in self._workers if (mark := worker.mark) is not None)
+            self._folder.remember(Running(url=self._url, supervisor=os.getpid(), workers=marks))
+
+    @property
+    def _url(self) -> str:
+        return address_of(self._listeners[0])
+
+    def _greeting(self) -> str:
+        url = self._settings.public_url or self._url
+        return (
+            f"Pollwire is ready at {self._url}\n  an article with a poll  {url}/demo\n  the API  {url}/docs"
+        )

@@ -1,0 +1,134 @@
+"""The workers: one place each, whose listener outlives every process that serves on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from service.server import EXIT_UNFIT, handover, listening
+from service.settings import PREFIX, Settings
+from service.store.processes import ProcessMark, Restarts, ending
+from service.supervisor.data_folder import CannotStart
+
+log = logging.getLogger("pollwire.supervisor")
+
+
+class Worker:
+    """One place for a worker process: its listener, which outlives every process that serves on it."""
+
+    def __init__(self, number: int, listener: socket.socket, settings: Settings, store_url: str) -> None:
+        self.number = number
+        self.is_ready = asyncio.Event()
+        self._listener = listener
+        self._told = handover(settings, store_url, listener, number)
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+
+    @property
+    def mark(self) -> ProcessMark | None:
+        """Who serves here just now."""
+        return None if self._process is None else ProcessMark.of(self._process.pid)
+
+    async def keep(self, on_change: Callable[[], None]) -> None:
+        """Have a process serve here until ``stop``; ``CannotStart`` once that is hopeless."""
+        restarts = Restarts()
+        while True:
+            started_at = time.monotonic()
+            status, served = await self._one_life(on_change)
+            if self._stopping:
+                return
+            if status == EXIT_UNFIT:
+                raise CannotStart("The store cannot be used; the log above says why.")
+            pause_s = restarts.pause_after(served=served, lived_s=time.monotonic() - started_at)
+            if pause_s is None:
+                raise CannotStart(
+                    f"Worker {self.number} ends before it serves, again and again; the log says why."
+                )
+            log.error("Worker %d ended unexpectedly (%s) and is replaced.", self.number, ending(status))
+            await asyncio.sleep(pause_s)
+
+    def stop(self) -> None:
+        """Ask it to drain; asked again, to hurry."""
+        self._stopping = True
+        self._send(signal.SIGTERM)
+
+    async def gone(self, within_s: float) -> None:
+        """Until its process has ended, by itself or else by force."""
+        if self._process is None:
+            return
+        try:
+            await asyncio.wait_for(self._process.wait(), within_s)
+        except TimeoutError:
+            log.warning("Worker %d did not stop in time and is killed.", self.number)
+            self._send(signal.SIGKILL)
+            await self._process.wait()
+
+    async def _one_life(self, on_change: Callable[[], None]) -> tuple[int, bool]:
+        """Start a process and wait for its end: its exit status, and whether it ever served."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # a folder named `service` where the command is run must not be taken for ours
+            "-m",
+            "service.server",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(),
+            pass_fds=(self._listener.fileno(),),
+            start_new_session=True,  # a terminal's Ctrl-C comes to us alone; we drain the workers
+        )
+        self._process = process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(ConnectionError):  # it died at once; its status says so
+            process.stdin.write(self._told)
+            await process.stdin.drain()
+        on_change()
+        served = (await process.stdout.readline()).strip() == b"ready"
+        if served:
+            self.is_ready.set()
+            log.info("Worker %d serves (process %d).", self.number, process.pid)
+        return await process.wait(), served
+
+    def _send(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+
+def open_listeners(settings: Settings) -> list[socket.socket]:
+    """One listener per worker, all on one port. Raises ``CannotStart``.
+
+    To share a port (SO_REUSEPORT) also means that another service of the same user could take half of our
+    connections unnoticed. So the port is first taken alone, which fails where anybody listens.
+    """
+    host, port = settings.host, settings.port
+    try:
+        if port:
+            listening(host, port).close()
+        first = listening(host, port, shared=True)
+        port = first.getsockname()[1]
+        if sys.platform != "linux":  # only Linux spreads connections over those who share a port
+            return [first, *(first.dup() for _ in range(settings.workers - 1))]
+        return [first, *(listening(host, port, shared=True) for _ in range(settings.workers - 1))]
+    except OSError as error:
+        reason = "something else listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        raise CannotStart(
+            f"Cannot listen on {host} port {port}: {reason}; choose with --host and --port."
+        ) from None
+
+
+def _environment() -> dict[str, str]:
+    """Ours, less what the worker is told by its pipe, plus where this very package lies."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    root = str(Path(__file__).parents[2])
+    return ours | {"PYTHONPATH": os.pathsep.join(filter(None, (root, ours.get("PYTHONPATH"))))}
