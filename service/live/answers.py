@@ -1,0 +1,74 @@
+"""Plain reads: a poll and its results as whole HTTP answers, with what caches need to know.
+
+What everybody sees alike may be kept by anybody and is validated by its tag;
+whatever depends on who asks is nobody else's, and is not kept at all.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from service.domain.document import poll_document
+from service.domain.errors import PollNotFound
+from service.domain.poll import ResultsMode
+from service.identity.origins import Headers, Origins
+from service.live.door import Door, Visitor
+from service.live.frames import Change, etag_of
+from service.problems import Answer
+
+_JSON: Final = (b"content-type", b"application/json")
+_PRIVATE: Final = ((b"cache-control", b"private, no-store"), (b"vary", b"Origin, Authorization, Cookie"))
+_ETAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_VARY: Final = b"vary"
+
+
+class Answers:
+    """Answers ``GET /v1/polls/{id}`` and ``GET /v1/polls/{id}/results``."""
+
+    def __init__(self, door: Door, origins: Origins, results_max_age_s: int) -> None:
+        self._door = door
+        self._origins = origins
+        self._public = b"public, max-age=%d" % results_max_age_s
+
+    async def poll(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
+        """The poll's document. Raises ``PollNotFound``, ``StoreUnavailable``, ``VoterTokenInvalid``."""
+        change = await self._door.read(poll_id)
+        await self._door.judge(change, visitor)
+        body = msgspec.json.encode(poll_document(change.poll, change.now))
+        return self._answer(change, visitor, body, etag_of(body), if_none_match)
+
+    async def results(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
+        """The results as this visitor may see them. Raises like ``poll``."""
+        change = await self._door.read(poll_id)
+        admission = await self._door.judge(change, visitor)
+        frame = change.frame_for(admission.reader)
+        if frame is None:
+            raise PollNotFound(poll_id)
+        return self._answer(change, visitor, frame.json, frame.etag, if_none_match)
+
+    def _answer(
+        self, change: Change, visitor: Visitor, body: bytes, etag: str, if_none_match: str | None
+    ) -> Answer:
+        cors = self._origins.cors_headers(visitor.origin, visitor.host, change.poll.origins)
+        if change.poll.results is not ResultsMode.ALWAYS or not change.is_visible:
+            return Answer(200, (_JSON, *_PRIVATE, *_but_vary(cors)), body)
+        headers = ((b"etag", etag.encode()), (b"cache-control", self._public), *cors)
+        if matches(if_none_match, etag):
+            return Answer(304, headers, b"")  # RFC 9110, 15.4.5: the fields that a 200 would have had
+        return Answer(200, (_JSON, *headers), body)
+
+
+def matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether ``If-None-Match`` names the tag, by weak comparison (RFC 9110, sections 13.1.2 and 8.8.3.2)."""
+    if if_none_match is None:
+        return False
+    if if_none_match.strip() == "*":
+        return True
+    return etag.removeprefix("W/") in _ETAG.findall(if_none_match)
+
+
+def _but_vary(headers: Headers) -> Headers:
+    return tuple(header for header in headers if header[0] != _VARY)

@@ -1,0 +1,232 @@
+"""May this reader watch this poll, and what may it see: one answer for routes and lanes alike.
+
+``glance`` answers at once, from what this process knows, in all the ordinary
+cases. It never refuses: whatever is not plainly right is read again by
+``admit``, which may. Both give an ``Admission``: the poll, and who the reader
+is to it.
+
+Who somebody is matters only where totals are hidden from some. A poll that
+shows its results always is answered alike to everybody, and neither tokens
+nor tickets are looked at, so that its answers may be cached for all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import parse_qs
+
+import msgspec
+
+from service.domain.errors import (
+    OriginNotAllowed,
+    Overloaded,
+    PollNotFound,
+    PollwireError,
+    VoterTokenInvalid,
+)
+from service.domain.poll import Poll, ResultsMode
+from service.domain.visibility import Reader
+from service.identity.api_keys import ApiKeys, Scope
+from service.identity.credentials import bearer_of, cookie_of
+from service.identity.origins import Origins
+from service.identity.tickets import Ticket, Tickets
+from service.identity.tokens import VoterTokens
+from service.identity.voters import voter_of
+from service.live.feed import Feed
+from service.live.frames import Change
+from service.live.hub import Hub
+from service.store import Store
+from service.store.records import PollRecord
+
+_POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
+DRAINING_RETRY_S: Final = 1
+
+
+class TicketInvalid(VoterTokenInvalid):
+    """A ticket on an open stream that was not issued here, or has expired."""
+
+    def __init__(self) -> None:
+        PollwireError.__init__(
+            self, "This ticket was not issued here, or has expired; ask for one with POST /v1/tickets."
+        )
+
+
+class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request says of who asks, not yet verified."""
+
+    origin: str | None = None
+    host: str | None = None
+    ticket: str | None = None
+    authorization: bytes | None = None
+    cookie: bytes | None = None
+    proven: Ticket | None = None
+    """Who this is, found out earlier on an open stream: tickets expire, streams go on."""
+
+
+def visitor_of(headers: Mapping[bytes, bytes], query: bytes = b"") -> Visitor:
+    """The visitor of a request with these headers (names in lower case) and query string."""
+    ticket = parse_qs(query.decode("latin-1")).get("ticket") if b"ticket=" in query else None
+    return Visitor(
+        origin=_text(headers.get(b"origin")),
+        host=_text(headers.get(b"host")),
+        ticket=ticket[0] if ticket else None,
+        authorization=headers.get(b"authorization"),
+        cookie=headers.get(b"cookie"),
+    )
+
+
+class Admission(NamedTuple):
+    """The poll, and who the reader is to it."""
+
+    record: PollRecord
+    reader: Reader
+
+
+class Door:
+    """Admits readers. ``feed`` reads polls afresh, ``hub`` knows whether the service is about to stop."""
+
+    def __init__(
+        self,
+        store: Store,
+        feed: Feed,
+        hub: Hub,
+        *,
+        origins: Origins,
+        tokens: VoterTokens,
+        tickets: Tickets,
+        api_keys: ApiKeys,
+    ) -> None:
+        self._polls = store.polls
+        self._ballots = store.ballots
+        self._feed = feed
+        self._hub = hub
+        self._origins = origins
+        self._tokens = tokens
+        self._tickets = tickets
+        self._api_keys = api_keys
+
+    def glance(self, poll_id: str, visitor: Visitor) -> Admission | None:
+        """Admits without asking the store, where this process knows enough; None: ask ``admit``."""
+        record = self._polls.cached(poll_id)
+        if record is None or self._hub.is_draining:
+            return None
+        poll = record.poll
+        if not poll.is_visible(self._feed.latest_now):
+            return None
+        if not self._origins.allows(visitor.origin, visitor.host, poll.origins):
+            return None
+        try:
+            reader = self._reader_at_once(poll, visitor)
+        except PollwireError:
+            return None
+        return None if reader is None else Admission(record, reader)
+
+    async def admit(self, poll_id: str, visitor: Visitor, *, by_origin: bool = True) -> Admission:
+        """Admits a stream to a poll as it stands now; ``by_origin``: only for pages that may watch.
+
+        Raises ``PollNotFound``, ``OriginNotAllowed``, ``VoterTokenInvalid``,
+        ``ScopeMissing``, ``StoreUnavailable``, and ``Overloaded`` before a
+        planned stop.
+        """
+        self.check_open()
+        change = await self.read(poll_id)
+        if by_origin:
+            self.check_origin(visitor, change.poll.origins)
+        return await self.judge(change, visitor)
+
+    async def read(self, poll_id: str) -> Change:
+        """The poll by a read that begins now; what can be no poll's id costs none."""
+        if not _POLL_ID.fullmatch(poll_id):
+            raise PollNotFound(poll_id)
+        return await self._feed.fresh(poll_id)
+
+    async def judge(self, change: Change, visitor: Visitor) -> Admission:
+        """Who the visitor is to the poll as it was just read. Raises like ``admit``, origins aside."""
+        poll = change.poll
+        if not change.is_visible:
+            who = self.who(visitor)
+            if who is None or not who.is_operator:
+                raise PollNotFound(poll.id)
+            return Admission(change.record, Reader.OPERATOR)
+        reader = self._reader_at_once(poll, visitor)
+        if reader is None:
+            reader = await self._reader_by_vote(change.record, self.who(visitor))
+        return Admission(change.record, reader)
+
+    def check_open(self) -> None:
+        """Raises ``Overloaded`` once the service is about to stop: another node takes new streams."""
+        if self._hub.is_draining:
+            raise Overloaded(DRAINING_RETRY_S)
+
+    def check_origin(self, visitor: Visitor, poll_origins: tuple[str, ...] | None = None) -> None:
+        """Raises ``OriginNotAllowed`` for a browser's page of a site that may not watch."""
+        if not self._origins.allows(visitor.origin, visitor.host, poll_origins):
+            raise OriginNotAllowed(visitor.origin or "")
+
+    def who(self, visitor: Visitor) -> Ticket | None:
+        """The voter or operator that a visitor proves to be; None for anybody.
+
+        A ticket, then ``Authorization``, then the cookie. What the reader
+        sent on purpose must be good (``VoterTokenInvalid``, ``ScopeMissing``);
+        an expired ticket, which stands in the address of a stream that
+        reconnects by itself, and a cookie, which browsers send by themselves,
+        are passed over where they are not.
+        """
+        ticket = self._ticket(visitor)
+        if ticket is not None:
+            return ticket
+        bearer = bearer_of(visitor.authorization)
+        if bearer is not None:
+            return self._bearer(bearer)
+        cookie = cookie_of(visitor.cookie)
+        token = None if cookie is None else self._tokens.verify(cookie)
+        return None if token is None else Ticket(token.id)
+
+    def proven(self, visitor: Visitor) -> Visitor:
+        """The visitor at the start of a stream, whose ticket holds for as long as the stream does."""
+        return msgspec.structs.replace(visitor, proven=self._ticket(visitor))
+
+    def open_ticket(self, ticket: str) -> Ticket:
+        """The ticket given on an open stream. Raises ``TicketInvalid``."""
+        opened = self._tickets.verify(ticket)
+        if opened is None:
+            raise TicketInvalid
+        return opened
+
+    def _ticket(self, visitor: Visitor) -> Ticket | None:
+        if visitor.proven is not None or visitor.ticket is None:
+            return visitor.proven
+        return self._tickets.verify(visitor.ticket)
+
+    def _bearer(self, bearer: bytes) -> Ticket:
+        token = self._tokens.verify(bearer)
+        if token is not None:
+            return Ticket(token.id)
+        operator = self._api_keys.operator_of(bearer)
+        if operator is None:
+            raise VoterTokenInvalid
+        operator.may(Scope.POLLS_READ)
+        return Ticket(None)
+
+    def _reader_at_once(self, poll: Poll, visitor: Visitor) -> Reader | None:
+        """Who the visitor is to the poll; None where that depends on whether they have voted."""
+        if poll.results is ResultsMode.ALWAYS:
+            return Reader.PUBLIC
+        who = self.who(visitor)
+        if who is None:
+            return Reader.PUBLIC
+        if who.is_operator:
+            return Reader.OPERATOR
+        return None if poll.results is ResultsMode.AFTER_VOTE else Reader.PUBLIC
+
+    async def _reader_by_vote(self, record: PollRecord, who: Ticket | None) -> Reader:
+        if who is None or who.voter_id is None:
+            return Reader.PUBLIC if who is None else Reader.OPERATOR
+        standing = await self._ballots.standing(record, voter_of(record.voter_key, who.voter_id))
+        return Reader.PUBLIC if standing is None else Reader.VOTED
+
+
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("latin-1")

@@ -1,0 +1,101 @@
+"""The addresses of the readers' door: read the request, ask, pass the answer on."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import Request, get, websocket
+from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from service.identity.origins import Origins
+from service.live.answers import Answers
+from service.live.door import Door, Visitor, visitor_of
+from service.live.events import open_events
+from service.live.feed import Feed
+from service.live.hub import Hub
+from service.live.mailbox import Pace
+from service.live.sockets import AnySocket, serve_many, serve_one
+from service.live.streams import Live
+from service.problems import Answer
+
+AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
+
+_POLL: Final = "/v1/polls/{poll_id:str}"
+_ANSWERS: Final = {200: ResponseSpec(dict[str, Any], description="As docs/protocol.md has it.")}  # Any: JSON
+_STREAM: Final = {200: ResponseSpec(str, media_type="text/event-stream", description="Events without end.")}
+
+
+class _Sent:
+    """An answer as the ASGI application that sends it: its headers are exactly its own."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = self._answer
+        length = () if answer.status == 304 else ((b"content-length", str(len(answer.body)).encode()),)
+        headers = [*answer.headers, *length]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+
+def handlers(
+    door: Door,
+    feed: Feed,
+    hub: Hub,
+    *,
+    origins: Origins,
+    results_max_age_s: int = 0,
+    pace: Pace | None = None,
+) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
+    """Every route of the door; ``pace`` sets the deadlines of streams."""
+    live = Live(door, feed, hub, pace or Pace())
+    return [*_reads(Answers(door, origins, results_max_age_s)), *_events(live), *_sockets(live)]
+
+
+def _reads(answers: Answers) -> list[HTTPRouteHandler]:
+    @get(_POLL, summary="Read a poll", tags=["readers"], responses=_ANSWERS)
+    async def poll(request: AnyRequest, poll_id: str) -> ASGIApp:
+        return _Sent(await answers.poll(poll_id, _visitor(request), _if_none_match(request)))
+
+    @get(f"{_POLL}/results", summary="Read the results of a poll", tags=["readers"], responses=_ANSWERS)
+    async def results(request: AnyRequest, poll_id: str) -> ASGIApp:
+        return _Sent(await answers.results(poll_id, _visitor(request), _if_none_match(request)))
+
+    return [poll, results]
+
+
+def _events(live: Live) -> list[HTTPRouteHandler]:
+    @get("/v1/events", summary="Watch polls by server-sent events", tags=["readers"], responses=_STREAM)
+    async def events(request: AnyRequest) -> ASGIApp:
+        polls = request.query_params.getall("poll", [])
+        return await open_events(live, _visitor(request), polls)
+
+    @get(f"{_POLL}/events", summary="Watch a poll by server-sent events", tags=["readers"], responses=_STREAM)
+    async def poll_events(request: AnyRequest, poll_id: str) -> ASGIApp:
+        return await open_events(live, _visitor(request), [poll_id])
+
+    return [events, poll_events]
+
+
+def _sockets(live: Live) -> list[WebsocketRouteHandler]:
+    @websocket("/v1/live")
+    async def live_polls(socket: AnySocket) -> None:
+        await serve_many(live, socket)
+
+    @websocket(f"{_POLL}/live")
+    async def live_poll(socket: AnySocket, poll_id: str) -> None:
+        await serve_one(live, socket, poll_id)
+
+    return [live_polls, live_poll]
+
+
+def _visitor(request: AnyRequest) -> Visitor:
+    return visitor_of(dict(request.scope["headers"]), request.scope["query_string"])
+
+
+def _if_none_match(request: AnyRequest) -> str | None:
+    """All lines of the header, which together are one list (RFC 9110, section 5.3)."""
+    return ", ".join(request.headers.getall("if-none-match", [])) or None
