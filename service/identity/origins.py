@@ -25,6 +25,8 @@ from service.settings import Settings
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+PUBLIC_METHODS: Final = ("GET", "HEAD", "POST", "DELETE")
+"""What the public addresses take, all together; a preflight is answered alike for each."""
 PREFLIGHT_MAX_AGE_S: Final = 7200
 """The longest that Chromium keeps one."""
 
@@ -50,6 +52,11 @@ class Origins:
         self._allowed = frozenset(_normal(origin) for origin in settings.allowed_origins)
         self._own = None if settings.public_url is None else _origin_of(settings.public_url)
         self._remembered = lru_cache(_REMEMBERED)(self._decide)
+
+    @property
+    def is_public_url_encrypted(self) -> bool:
+        """Whether people reach the service by https, though the connection to it (from a proxy) is plain."""
+        return self._own is not None and self._own.startswith("https://")
 
     def allows(
         self, origin: str | None, host: str | None, poll_origins: tuple[str, ...] | None = None

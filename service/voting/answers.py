@@ -1,0 +1,125 @@
+"""What a voter is answered: the documents of this door, and the headers that they travel with."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from service.domain.errors import (
+    AlreadyVoted,
+    IdempotencyKeyReused,
+    PollClosed,
+    PollNotOpen,
+    PollwireError,
+    StaleRevision,
+    VoteNotFound,
+)
+from service.domain.visibility import Reader, may_see_totals
+from service.domain.window import format_instant
+from service.identity.origins import Headers
+from service.problems import Answer, answer_of
+from service.store.ballots import Outcome, Status
+from service.store.polls import PollRecord
+
+_JSON_HEADERS: Final = (
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"private, no-store"),
+)
+
+_encode = msgspec.json.Encoder().encode
+time_text = lru_cache(maxsize=256)(format_instant)
+"""Remembered: the votes of one batch share an instant, and writing it out costs more than the rest."""
+
+
+class VoteAnswer(msgspec.Struct, frozen=True):
+    """A vote that stands, or (``choice`` null) was taken back."""
+
+    status: Status
+    poll: str
+    choice: object
+    at: str
+    revision: int
+    seq: int | UnsetType = UNSET
+    """Left out where this reader may not see totals: it tells how many have voted."""
+    receipt: str | UnsetType = UNSET
+
+
+class StandingAnswer(msgspec.Struct, frozen=True):
+    """The caller's own vote as it stands."""
+
+    poll: str
+    choice: object
+    at: str
+    revision: int
+
+
+class ReceiptAnswer(msgspec.Struct, frozen=True):
+    """What a receipt proves: ``counted`` says whether this very choice is the one that counts now."""
+
+    valid: bool
+    counted: bool
+    choice: object
+    at: str
+
+
+class TokenAnswer(msgspec.Struct, frozen=True):
+    """A voter's token."""
+
+    token: str
+    expires_at: str
+
+
+class TicketAnswer(msgspec.Struct, frozen=True):
+    """A ticket to read with."""
+
+    ticket: str
+    expires_at: str
+
+
+def json_answer(document: msgspec.Struct, headers: Headers, status: int = 200) -> Answer:
+    """A document that nobody else may be given."""
+    return Answer(status, _JSON_HEADERS + headers, _encode(document))
+
+
+def refusal(error: PollwireError, path: str, headers: Headers) -> Answer:
+    """A problem with the headers that let a page of an allowed site read it."""
+    answer = answer_of(error, path)
+    return Answer(answer.status, answer.headers + headers, answer.body)
+
+
+def visible_seq(record: PollRecord, outcome: Outcome, now: int, reader: Reader) -> int | UnsetType:
+    """``seq`` where ``reader`` may see totals at ``now``."""
+    poll = record.poll
+    return outcome.seq if may_see_totals(poll, poll.phase(now), reader) else UNSET
+
+
+def refusal_of(record: PollRecord, outcome: Outcome, closed_at: int | None) -> PollwireError:
+    """Why the store did not count a vote, with what helps the voter.
+
+    Every edit and every act grows the version, which the store has just found
+    to be this record's, so its times stand; but the clock may have closed the
+    poll since, at ``closed_at``.
+    """
+    poll = record.poll
+    match outcome.status:
+        case Status.NOT_OPEN:
+            return PollNotOpen(poll.opens_at)
+        case Status.CLOSED:
+            return PollClosed(poll.closes_at if closed_at is None else closed_at)
+        case Status.ALREADY_VOTED:
+            return AlreadyVoted(record.paper.choice_of(outcome.code), outcome.revision)
+        case Status.STALE_REVISION:
+            return StaleRevision(outcome.revision)
+        case Status.KEY_REUSED:
+            return IdempotencyKeyReused()
+        case _:
+            return VoteNotFound(poll.id)
+
+
+def poll_path(poll_id: str, address: str) -> str:
+    """An address of a poll, as problems name it."""
+    return f"/v1/polls/{quote(poll_id, safe='')}/{address}"

@@ -1,0 +1,222 @@
+"""The desk: what happens to one vote, whatever brought it.
+
+Who votes (the token), in what (the poll), for what (the body): judged in the
+contract's one order, 404, 415, 413, 400, 401, 422. Then the recorder takes
+the vote to the store, which judges the rest (the window, what stands) by its
+own clock, and the answer is written from what it says.
+
+Nearly every vote meets a poll that this process has read before, and is
+judged by that record without waiting for anything. A record may be out of
+date, and that does no harm: the store refuses a vote that was judged by
+another version than the one standing (*stale*), and the desk refuses nothing
+on a remembered record alone. In both cases the poll is read again and the
+vote judged anew; only then is an error final.
+
+A voter may be known by a cookie. That needs no further defense against
+foreign pages, because they cannot send what this door reads: a vote is JSON
+and taking one back is a DELETE, both sent by a browser only after a preflight
+that foreign sites are refused, and the cookie is SameSite=Lax, so that pages
+of other sites cannot send it with either. What it may send without asking
+(no body type, plain text, a form) is answered 415.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from service.domain.ballot import Vote
+from service.domain.errors import (
+    Overloaded,
+    PollNotFound,
+    PollwireError,
+    StoreUnavailable,
+)
+from service.domain.poll import Identity
+from service.domain.visibility import Reader
+from service.identity.origins import Headers, Origins
+from service.identity.tokens import VoterTokens
+from service.problems import Answer, error_of
+from service.store.ballots import Cast, CastReply, Outcome, Status
+from service.store.polls import PollRecord, Polls
+from service.voting.answers import (
+    VoteAnswer,
+    json_answer,
+    poll_path,
+    refusal,
+    refusal_of,
+    time_text,
+    visible_seq,
+)
+from service.voting.callers import Callers, one_time_voter
+from service.voting.receipts import Receipts
+from service.voting.recorder import DEADLINE_S, Recorder
+from service.voting.requests import BodyReader, VoteRequest
+
+Done = Callable[[Answer], None]
+
+MOST_READINGS: Final = 3
+"""How often one vote makes the desk read its poll again; edits do not follow one another that fast."""
+
+_POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_STANDS: Final = frozenset({Status.COUNTED, Status.CHANGED, Status.UNCHANGED})
+
+
+class Desk:
+    """Deals with votes. For one event loop."""
+
+    __slots__ = ("_body", "_callers", "_origins", "_polls", "_reading", "_receipts", "_recorder")
+
+    def __init__(
+        self, *, polls: Polls, recorder: Recorder, tokens: VoterTokens, receipts: Receipts, origins: Origins
+    ) -> None:
+        self._polls = polls
+        self._recorder = recorder
+        self._callers = Callers(tokens)
+        self._receipts = receipts
+        self._origins = origins
+        self._body = BodyReader(Vote)
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def vote(self, request: VoteRequest, done: Done) -> None:
+        """Deals with a vote; ``done`` is called once with the answer, perhaps before this returns.
+
+        Never raises, and never waits. Must be called from the event loop.
+        """
+        case = _Case(self, request, done)
+        record = self._polls.cached(request.poll_id)
+        if record is None:
+            self._read_again(case)
+            return
+        case.record = record
+        try:
+            if not record.poll.is_visible(_wall_clock()):
+                raise PollNotFound(request.poll_id)
+            self._recorder.submit(record, self._judge(case, record), case.counted)
+        except Overloaded as error:
+            case.refuse(error)
+        except PollwireError:
+            self._read_again(case)
+
+    def _judge(self, case: _Case, record: PollRecord) -> Cast:
+        """The ballot that the request is, in the order 415, 413, 400, 401, 422."""
+        request = case.request
+        vote = self._body.read(request.content_type, request.body)
+        if record.poll.identity is Identity.OPEN:
+            voter = one_time_voter(request.idempotency_key, record)
+        else:
+            voter = self._callers.voter(request, record)
+        if not isinstance(vote, Vote):
+            raise vote
+        case.voter = voter
+        return Cast(voter, record.paper.code_of(vote.choice), vote.revision)
+
+    def _read_again(self, case: _Case) -> None:
+        """Judges the vote by a fresh record, in a task of its own, within the same deadline."""
+        loop = asyncio.get_running_loop()
+        case.readings += 1
+        if case.readings > MOST_READINGS:
+            case.refuse(Overloaded())
+            return
+        if case.deadline is None:
+            case.deadline = loop.call_later(DEADLINE_S, case.expire)
+        task = loop.create_task(self._judge_afresh(case))
+        self._reading.add(task)  # the loop itself keeps no task alive
+        task.add_done_callback(self._reading.discard)
+
+    async def _judge_afresh(self, case: _Case) -> None:
+        try:
+            record = case.record = await visible_record(self._polls, case.request.poll_id)
+            self._recorder.submit(record, self._judge(case, record), case.counted)
+        except Exception as failure:
+            case.refuse(error_of(failure))
+
+    def _conclude(self, case: _Case, record: PollRecord, reply: CastReply, outcome: Outcome) -> Answer:
+        """The answer to a vote that the store has judged."""
+        poll = record.poll
+        headers = self._headers(case)
+        if outcome.status not in _STANDS:
+            return refusal(refusal_of(record, outcome, reply.closed_at), poll_path(poll.id, "votes"), headers)
+        document = VoteAnswer(
+            outcome.status,
+            poll.id,
+            record.paper.choice_of(outcome.code),
+            time_text(outcome.at),
+            outcome.revision,
+            visible_seq(record, outcome, reply.now, Reader.VOTED),
+            self._receipts.issue(poll.id, reply.epoch, case.voter, outcome),
+        )
+        return json_answer(document, headers)
+
+    def _headers(self, case: _Case) -> Headers:
+        request, record = case.request, case.record
+        origins = None if record is None else record.poll.origins
+        return self._origins.cors_headers(request.origin, request.host, origins)
+
+
+class _Case:
+    """One vote on its way through the desk; answered once."""
+
+    __slots__ = ("deadline", "desk", "done", "readings", "record", "request", "voter")
+
+    def __init__(self, desk: Desk, request: VoteRequest, done: Done) -> None:
+        self.desk = desk
+        self.request = request
+        self.done: Done | None = done
+        self.record: PollRecord | None = None
+        self.voter = b""
+        self.readings = 0
+        self.deadline: asyncio.TimerHandle | None = None
+
+    def counted(self, reply: CastReply | PollwireError, outcome: Outcome | None) -> None:
+        """What the recorder calls with the store's word."""
+        record = self.record
+        if self.done is None:
+            return
+        if isinstance(reply, PollwireError):
+            self.refuse(reply)
+        elif outcome is None or record is None:
+            self.desk._read_again(self)
+        else:
+            try:
+                answer = self.desk._conclude(self, record, reply, outcome)
+            except Exception as failure:  # whatever it is, the voter is told to come back
+                self.refuse(error_of(failure))
+            else:
+                self.answer(answer)
+
+    def expire(self) -> None:
+        """The deadline has passed; the vote may yet be counted, and may be sent again."""
+        self.refuse(StoreUnavailable())
+
+    def refuse(self, error: PollwireError) -> None:
+        """Answers with a problem."""
+        self.answer(refusal(error, poll_path(self.request.poll_id, "votes"), self.desk._headers(self)))
+
+    def answer(self, answer: Answer) -> None:
+        """Hands the answer over, unless one was given."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+        done, self.done = self.done, None
+        if done is not None:
+            done(answer)
+
+
+async def visible_record(polls: Polls, poll_id: str) -> PollRecord:
+    """The poll, read anew; ``PollNotFound`` where there is none that the public may know of.
+
+    The store's clock decides, asked only where the poll has an hour to appear at.
+    """
+    if not _POLL_ID.fullmatch(poll_id):  # no such poll can have been made, and asking costs a read
+        raise PollNotFound(poll_id)
+    record = await polls.get(poll_id)
+    if record.poll.visible_at is not None and not record.poll.is_visible(await polls.now()):
+        raise PollNotFound(poll_id)
+    return record
+
+
+def _wall_clock() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,131 @@
+"""Voters come and get their papers: a token to vote with, a ticket to read with.
+
+The cookie is set beside the token for pages of the service's own site: out
+of reach of scripts (``HttpOnly``), never sent by other sites' pages
+(``SameSite=Lax``), kept as long as the token. A form on a foreign page could
+send a visitor here without asking first, and a cookie set in that answer would
+replace the visitor's own; so a request of a foreign origin gets none.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from service.domain.errors import InvalidChoice, PollwireError
+from service.identity.api_keys import ApiKeys, Scope
+from service.identity.credentials import COOKIE, bearer_of
+from service.identity.origins import Headers, Origins
+from service.identity.tickets import Tickets
+from service.identity.tokens import LIFETIME_S, VoterTokens
+from service.problems import Answer, error_of
+from service.voting.answers import TicketAnswer, TokenAnswer, json_answer, refusal, time_text
+from service.voting.callers import Callers
+from service.voting.requests import BodyReader, EnrolmentRequest, Shape
+
+VOTERS_PATH = "/v1/voters"
+TICKETS_PATH = "/v1/tickets"
+
+
+class VoterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a voter may say of themselves."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
+    """Shown on leaderboards, if anywhere."""
+
+
+class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An empty object."""
+
+
+class Enrolment:
+    """Issues tokens and tickets."""
+
+    __slots__ = ("_callers", "_keys", "_nothing", "_origins", "_tickets", "_tokens", "_voter")
+
+    def __init__(
+        self,
+        *,
+        tokens: VoterTokens,
+        tickets: Tickets,
+        keys: ApiKeys,
+        origins: Origins,
+    ) -> None:
+        self._callers = Callers(tokens)
+        self._tokens = tokens
+        self._tickets = tickets
+        self._keys = keys
+        self._origins = origins
+        self._voter = BodyReader(VoterBody)
+        self._nothing = BodyReader(NoFields)
+
+    def enrol(self, request: EnrolmentRequest) -> Answer:
+        """A token for a new voter, or one for the same voter that lasts 400 days from now."""
+        headers = self._cors(request)
+        try:
+            body = _fields(self._voter, request) or VoterBody()
+            name = None if body.name is None else _checked_name(body.name)
+        except Exception as failure:
+            return refusal(error_of(failure), VOTERS_PATH, headers)
+        voter_id, known_name = self._known(request)
+        issued = self._tokens.issue(voter_id, name or known_name)
+        document = TokenAnswer(issued.token, time_text(issued.expires_at))
+        if self._origins.allows(request.origin, request.host):
+            headers = (*headers, (b"set-cookie", self._cookie(issued.token, request)))
+        return json_answer(document, headers, status=201)
+
+    def ticket(self, request: EnrolmentRequest) -> Answer:
+        """A ticket for whoever has a voter's token or an API key that may read polls."""
+        headers = self._cors(request)
+        try:
+            body = self._nothing.read_optional(request.content_type, request.body)
+            voter_id = self._reader(request)
+            if isinstance(body, PollwireError):
+                raise body
+        except Exception as failure:
+            return refusal(error_of(failure), TICKETS_PATH, headers)
+        issued = self._tickets.issue(voter_id)
+        return json_answer(TicketAnswer(issued.ticket, time_text(issued.expires_at)), headers, status=201)
+
+    def _known(self, request: EnrolmentRequest) -> tuple[bytes | None, str | None]:
+        """Id and name of the voter that asks; nobody's where the token is bad: they came for a new one."""
+        try:
+            voter = self._callers.known(request)
+        except PollwireError:
+            return None, None
+        return voter.id, voter.name
+
+    def _reader(self, request: EnrolmentRequest) -> bytes | None:
+        """The id of the voter who is to read; None for an operator."""
+        bearer = bearer_of(request.authorization)
+        operator = None if bearer is None else self._keys.operator_of(bearer)
+        if operator is None:
+            return self._callers.known(request).id
+        operator.may(Scope.POLLS_READ)
+        return None
+
+    def _cookie(self, token: str, request: EnrolmentRequest) -> bytes:
+        attributes = f"Max-Age={LIFETIME_S}; Path=/; HttpOnly; SameSite=Lax"
+        secure = "; Secure" if request.secure or self._origins.is_public_url_encrypted else ""
+        return f"{COOKIE}={token}; {attributes}{secure}".encode("ascii")
+
+    def _cors(self, request: EnrolmentRequest) -> Headers:
+        return self._origins.cors_headers(request.origin, request.host)
+
+
+def _fields(reader: BodyReader[Shape], request: EnrolmentRequest) -> Shape | None:
+    """The body's fields, None without a body."""
+    body = reader.read_optional(request.content_type, request.body)
+    if isinstance(body, InvalidChoice):
+        raise body
+    return body
+
+
+def _checked_name(name: str) -> str:
+    """The name without the space around it; ``InvalidChoice`` where nothing can be read in it."""
+    name = name.strip()
+    if not name or any(letter < " " or "\x7f" <= letter < "\xa0" for letter in name):
+        raise InvalidChoice("name must have 1 to 40 characters that can be read.", "name")
+    return name

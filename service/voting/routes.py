@@ -1,0 +1,189 @@
+"""The addresses of this door: make plain values of a request, ask, send the answer as it is.
+
+An address is found before its method is judged: an unknown poll is 404 even
+to a method that no poll takes. The framework asks the other way round, so
+each address of a poll also has a handler for the methods it does not take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from litestar import Request, delete, get, post, route
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+
+from service.domain.errors import BodyTooLarge, MethodNotAllowed
+from service.identity.origins import Origins
+from service.problems import Answer, error_of, with_head
+from service.store.polls import Polls
+from service.voting.answers import poll_path, refusal
+from service.voting.desk import Desk, visible_record
+from service.voting.enrolment import TICKETS_PATH, VOTERS_PATH, Enrolment
+from service.voting.mine import OwnVotes
+from service.voting.requests import (
+    LARGEST_BODY_BYTES,
+    EnrolmentRequest,
+    MineRequest,
+    ReceiptRequest,
+    VoteRequest,
+)
+
+AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
+
+_TAGS: Final = ["voting"]
+_POLL: Final = "/v1/polls/{poll_id:str}"
+_METHODS: Final = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)
+_TOO_LARGE: Final = bytes(LARGEST_BODY_BYTES + 1)
+"""Stands for any body that was refused on its way, so that 413 is told in its turn, after 404 and 415."""
+
+
+def handlers(
+    *, desk: Desk, own_votes: OwnVotes, enrolment: Enrolment, polls: Polls, origins: Origins
+) -> list[HTTPRouteHandler]:
+    """Every route of the door."""
+    return [
+        _vote(desk),
+        *_mine(own_votes),
+        _receipts(own_votes),
+        *_enrolment(enrolment),
+        *_other_methods(polls, origins),
+    ]
+
+
+def _vote(desk: Desk) -> HTTPRouteHandler:
+    @post(f"{_POLL}/votes", summary="Vote", tags=_TAGS, status_code=200, request_max_body_size=None)
+    async def cast_vote(request: AnyRequest, poll_id: str) -> ASGIResponse:
+        vote = VoteRequest(
+            poll_id=poll_id,
+            idempotency_key=_header(request, b"idempotency-key"),
+            **_caller(request),
+            **await _content(request),
+        )
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        # A client that left cancels its handler, and the vote goes on without it.
+        desk.vote(vote, lambda answer: None if answered.done() else answered.set_result(answer))
+        return _response(await answered)
+
+    return cast_vote
+
+
+def _mine(own_votes: OwnVotes) -> list[HTTPRouteHandler]:
+    @get(f"{_POLL}/votes/mine", summary="Read one's own vote", tags=_TAGS)
+    async def read_own_vote(request: AnyRequest, poll_id: str) -> ASGIResponse:
+        return _response(await own_votes.standing(_mine_request(request, poll_id)))
+
+    @delete(f"{_POLL}/votes/mine", summary="Take one's own vote back", tags=_TAGS, status_code=200)
+    async def withdraw_own_vote(request: AnyRequest, poll_id: str) -> ASGIResponse:
+        return _response(await own_votes.withdraw(_mine_request(request, poll_id)))
+
+    return [read_own_vote, withdraw_own_vote]
+
+
+def _receipts(own_votes: OwnVotes) -> HTTPRouteHandler:
+    @post(
+        f"{_POLL}/receipts",
+        summary="Check a receipt",
+        tags=_TAGS,
+        status_code=200,
+        request_max_body_size=None,
+    )
+    async def check_receipt(request: AnyRequest, poll_id: str) -> ASGIResponse:
+        shown = ReceiptRequest(poll_id=poll_id, **_caller(request), **await _content(request))
+        return _response(await own_votes.check(shown))
+
+    return check_receipt
+
+
+def _enrolment(enrolment: Enrolment) -> list[HTTPRouteHandler]:
+    @post(VOTERS_PATH, summary="Become a voter, or stay the same one", tags=_TAGS, request_max_body_size=None)
+    async def enrol_voter(request: AnyRequest) -> ASGIResponse:
+        return _response(enrolment.enrol(await _enrolment_request(request)))
+
+    @post(TICKETS_PATH, summary="Get a ticket to read with", tags=_TAGS, request_max_body_size=None)
+    async def issue_ticket(request: AnyRequest) -> ASGIResponse:
+        return _response(enrolment.ticket(await _enrolment_request(request)))
+
+    return [enrol_voter, issue_ticket]
+
+
+def _other_methods(polls: Polls, origins: Origins) -> list[HTTPRouteHandler]:
+    return [
+        _refusing(polls, origins, "votes", ("POST",)),
+        _refusing(polls, origins, "votes/mine", ("GET", "DELETE")),
+        _refusing(polls, origins, "receipts", ("POST",)),
+    ]
+
+
+def _refusing(polls: Polls, origins: Origins, address: str, taken: tuple[str, ...]) -> HTTPRouteHandler:
+    """The handler of the methods that an address of a poll does not take."""
+    others = [method for method in _METHODS if method.value not in taken]
+
+    @route(f"{_POLL}/{address}", http_method=others, include_in_schema=False, status_code=405)
+    async def refuse_method(request: AnyRequest, poll_id: str) -> ASGIResponse:
+        named = None
+        try:
+            named = (await visible_record(polls, poll_id)).poll.origins
+            raise MethodNotAllowed(with_head(taken))
+        except Exception as failure:
+            caller = _caller(request)
+            headers = origins.cors_headers(caller["origin"], caller["host"], named)
+            return _response(refusal(error_of(failure), poll_path(poll_id, address), headers))
+
+    return refuse_method
+
+
+def _mine_request(request: AnyRequest, poll_id: str) -> MineRequest:
+    return MineRequest(
+        poll_id=poll_id,
+        idempotency_key=_header(request, b"idempotency-key"),
+        revision=request.query_params.get("revision"),
+        **_caller(request),
+    )
+
+
+async def _enrolment_request(request: AnyRequest) -> EnrolmentRequest:
+    return EnrolmentRequest(**_caller(request), **await _content(request))
+
+
+def _caller(request: AnyRequest) -> dict[str, Any]:  # Any: the fields of ``requests.Caller``
+    return {
+        "authorization": _header(request, b"authorization"),
+        "cookie": _header(request, b"cookie"),
+        "origin": _text(_header(request, b"origin")),
+        "host": _text(_header(request, b"host")),
+        "secure": request.scope["scheme"] == "https",
+    }
+
+
+async def _content(request: AnyRequest) -> dict[str, Any]:  # Any: as above, for what has a body
+    return {"content_type": _header(request, b"content-type"), "body": await _body(request)}
+
+
+async def _body(request: AnyRequest) -> bytes:
+    """The body, as far as it may be long."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY_BYTES:
+                return _TOO_LARGE
+    except BodyTooLarge:
+        return _TOO_LARGE
+    return bytes(body)
+
+
+def _header(request: AnyRequest, name: bytes) -> bytes | None:
+    """A header as it was sent; the first of several."""
+    return next((value for key, value in request.scope["headers"] if key == name), None)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+def _response(answer: Answer) -> ASGIResponse:
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
+    return ASGIResponse(body=answer.body, status_code=answer.status, headers=headers)
