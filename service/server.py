@@ -176,6 +176,7 @@ async def running(settings: Settings, store_url: str) -> AsyncIterator[str]:
         server.should_exit = True
         server.force_exit = True
         await asyncio.gather(serving, return_exceptions=True)
+        await server.lifespan.shutdown()  # which a forced exit leaves out
         listener.close()
         await store.close()
 

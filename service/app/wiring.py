@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from service.app import probes
 from service.app.edge import Edge, instance_of, remember_failure
@@ -33,11 +34,16 @@ from service.settings import Settings
 from service.store import Store
 from service.voting import routes as voting_routes
 from service.voting.desk import Desk
+from service.voting.enrolment import Enrolment
+from service.voting.mine import OwnVotes
 from service.voting.receipts import Receipts
 from service.voting.recorder import Recorder
 from service.web import routes as web_routes
 
 log = logging.getLogger("pollwire.app")
+
+Endless = Callable[[], Awaitable[None]]
+"""What runs for as long as the service does."""
 
 AGAIN_AFTER_S: Final = 1.0
 """Before a task that must never end, and did, begins anew."""
@@ -59,42 +65,78 @@ class Wiring(msgspec.Struct, frozen=True):
         await self.hub.drain(spread_ms)
 
 
+class _Who(NamedTuple):
+    """Everything that tells who asks."""
+
+    keys: ApiKeys
+    origins: Origins
+    tokens: VoterTokens
+    tickets: Tickets
+
+
 def build(settings: Settings, store: Store) -> Wiring:
     """The whole service over an open store; the application's lifespan runs what stands beside requests."""
-    keys = ApiKeys(settings.admin_key)
-    origins = Origins(settings)
-    tokens = VoterTokens(settings.secrets, wall_clock)
-    tickets = Tickets(settings.secrets, wall_clock)
+    who = _Who(
+        keys=ApiKeys(settings.admin_key),
+        origins=Origins(settings),
+        tokens=VoterTokens(settings.secrets, wall_clock),
+        tickets=Tickets(settings.secrets, wall_clock),
+    )
+    hub = Hub()
+    feed = Feed(store, hub, stream_hz=settings.stream_hz)
+    door = Door(
+        store, feed, hub, origins=who.origins, tokens=who.tokens, tickets=who.tickets, api_keys=who.keys
+    )
+    health = probes.Health(store)
+    desk, of_voting = _voting(settings, store, who)
+    routes = [
+        *of_voting,
+        *live_routes.handlers(
+            door, feed, hub, origins=who.origins, results_max_age_s=settings.results_max_age_s
+        ),
+        *operators_routes.handlers(OperatedPolls(store), who.keys),
+        *web_routes.handlers(settings, store),
+        *probes.handlers(health),
+        *reference_routes.handlers(),
+    ]
+    framework = _framework(routes, beside=(store.notices.run, feed.run, health.run))
+    edge = Edge(framework, keys=who.keys, origins=who.origins, poll_origins=_poll_origins(store))
+    return Wiring(app=edge, desk=desk, door=door, hub=hub, feed=feed, health=health)
+
+
+def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, list[HTTPRouteHandler]]:
     receipts = Receipts(settings.secrets)
     desk = Desk(
         polls=store.polls,
         recorder=Recorder(store.ballots),
-        tokens=tokens,
+        tokens=who.tokens,
         receipts=receipts,
-        origins=origins,
+        origins=who.origins,
     )
-    hub = Hub()
-    feed = Feed(store, hub, stream_hz=settings.stream_hz)
-    door = Door(store, feed, hub, origins=origins, tokens=tokens, tickets=tickets, api_keys=keys)
-    health = probes.Health(store)
-    framework = Litestar(
-        route_handlers=[
-            *voting_routes.handlers(),
-            *live_routes.handlers(),
-            *operators_routes.handlers(OperatedPolls(store), keys),
-            *web_routes.handlers(settings, store),
-            *probes.handlers(health),
-            *reference_routes.handlers(),
-        ],
+    own_votes = OwnVotes(
+        polls=store.polls,
+        ballots=store.ballots,
+        tokens=who.tokens,
+        receipts=receipts,
+        origins=who.origins,
+    )
+    enrolment = Enrolment(tokens=who.tokens, tickets=who.tickets, keys=who.keys, origins=who.origins)
+    handlers = voting_routes.handlers(
+        desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, origins=who.origins
+    )
+    return desk, handlers
+
+
+def _framework(routes: Sequence[ControllerRouterHandler], beside: Sequence[Endless]) -> Litestar:
+    return Litestar(
+        route_handlers=routes,
         exception_handlers={HTTPException: refused, Exception: refused},
         after_exception=[remember_failure],
-        lifespan=[_beside(store.notices.run, feed.run, health.run)],
+        lifespan=[_beside(*beside)],
         openapi_config=reference_routes.config(),
         request_max_body_size=None,  # bounded at the edge, where the answer can say by how much
         logging_config=None,
     )
-    edge = Edge(framework, keys=keys, origins=origins, poll_origins=_poll_origins(store))
-    return Wiring(app=edge, desk=desk, door=door, hub=hub, feed=feed, health=health)
 
 
 def create_app(settings: Settings, store: Store) -> ASGIApp:
@@ -125,9 +167,6 @@ def _poll_origins(store: Store) -> Callable[[str], Awaitable[tuple[str, ...] | N
         return None if record is None else record.poll.origins
 
     return poll_origins
-
-
-Endless = Callable[[], Awaitable[None]]
 
 
 def _beside(*endless: Endless) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:

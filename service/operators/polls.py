@@ -83,9 +83,10 @@ class OperatedPolls:
     async def edit(self, record: PollRecord, body: Object, precondition: Precondition) -> Document:
         """The poll after the edit.
 
-        Without a version of the caller's own, an edit that lost a race against
-        another edit or the first vote is judged again on what stands now.
-        Raises ``VersionMismatch``, ``InvalidPoll``, ``EditRefused`` and ``PhaseConflict``.
+        An edit that lost a race (against another edit, the first vote or the
+        clock) is judged again on what stands now; a caller who named a version
+        gets ``VersionMismatch`` once another one stands. Raises that,
+        ``InvalidPoll``, ``EditRefused`` and ``PhaseConflict``.
         """
         patch = read_document(body, PollPatch)
         for tries_left in reversed(range(_RACES)):
@@ -93,7 +94,7 @@ class OperatedPolls:
             try:
                 return await self.document(await self._edit_once(record, patch))
             except VersionMismatch:
-                if precondition.is_given or not tries_left:
+                if not tries_left:
                     raise
             record = await self.find(record.poll.id)
         raise AssertionError("the last try either returns or raises")  # pragma: no cover

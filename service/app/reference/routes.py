@@ -24,8 +24,8 @@ _PAGE_HEADERS: Final = {
 }
 _MEDIA_TYPES: Final = {
     "json": "application/json",
-    "html": "text/html; charset=utf-8",
-    "css": "text/css; charset=utf-8",
+    "html": "text/html",
+    "css": "text/css",
 }
 
 AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's

@@ -1,0 +1,210 @@
+"""Door 3: operators create, read, list, open, close, reopen and delete polls."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.api.conftest import LUNCH, Service
+
+POLLS = "/v1/admin/polls"
+PAST = {"opens_at": "2024-07-02T00:00:00Z", "closes_at": "2024-11-01T00:00:00Z"}
+FUTURE = {"opens_at": "2031-01-01T00:00:00Z", "closes_at": "2031-02-01T00:00:00Z"}
+
+
+async def test_a_created_poll_is_answered_whole_with_its_address(service: Service) -> None:
+    """201 carries the poll, where it is, and the version as an entity tag."""
+    answer = await service.admin.post(POLLS, json={"id": "lunch", **LUNCH})
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"{POLLS}/lunch"
+    assert answer.headers["etag"] == '"1"'
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert answer.json()["phase"] == "open"
+    assert (await service.admin.get(answer.headers["location"])).json() == answer.json()
+
+
+async def test_a_repeated_request_creates_nothing_more(service: Service) -> None:
+    """The same document again, in any order of its keys, is 200 and the poll that stands."""
+    document = {"id": "lunch", **LUNCH}
+    first = await service.admin.post(POLLS, json=document)
+    again = await service.admin.post(POLLS, json=dict(reversed(document.items())))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+
+
+async def test_another_poll_of_the_same_id_is_a_conflict(service: Service) -> None:
+    """An id names one poll; a different document for it is 409 and changes nothing."""
+    await service.admin.post(POLLS, json={"id": "lunch", **LUNCH})
+    other = await service.admin.post(POLLS, json={"id": "lunch", **LUNCH, "question": "Tea or coffee?"})
+    assert other.status_code == 409
+    assert other.json()["type"] == "/problems/poll-exists"
+    assert (await service.admin.get(f"{POLLS}/lunch")).json()["question"] == LUNCH["question"]
+
+
+async def test_polls_without_an_id_get_readable_ones_of_their_own(service: Service) -> None:
+    """The server makes an id of the question's words, another one each time."""
+    ids = {(await service.admin.post(POLLS, json=LUNCH)).json()["id"] for _ in range(2)}
+    assert len(ids) == 2
+    assert all(poll_id.startswith("rice-or-yam-") for poll_id in ids)
+
+
+async def test_a_question_in_another_script_still_makes_an_id(service: Service) -> None:
+    """Where no word can be written in an id, one is made all the same."""
+    answer = await service.admin.post(POLLS, json={**LUNCH, "question": "何を食べますか?"})
+    assert answer.status_code == 201
+    assert answer.json()["id"].startswith("poll-")
+
+
+async def test_a_poll_not_yet_visible_is_the_operators_own(service: Service) -> None:
+    """Before ``visible_at`` the public gets 404, and operators read the poll."""
+    await service.create_poll(id="soon", visible_at="2031-01-01T00:00:00Z")
+    assert (await service.admin.get(f"{POLLS}/soon")).status_code == 200
+    assert (await service.http.get("/v1/polls/soon")).status_code == 404
+
+
+async def test_a_list_pages_through_everything_newest_first(service: Service) -> None:
+    """Following ``next`` meets every poll once, and polls made meanwhile move nothing."""
+    made = [(await service.create_poll())["id"] for _ in range(5)]
+    met: list[str] = []
+    cursor: str | None = None
+    while True:
+        query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        page = (await service.admin.get(POLLS, params=query)).json()
+        met += [poll["id"] for poll in page["items"]]
+        await service.create_poll()
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert met == made[::-1]
+
+
+async def test_a_list_is_narrowed_by_phase_kind_and_words(service: Service) -> None:
+    """Each filter leaves the polls that fit, and several together those that fit all."""
+    await service.create_poll(id="past", **PAST)
+    await service.create_poll(id="future", **FUTURE)
+    await service.create_poll(id="several", kind="multiple", question="Which fruits?")
+
+    async def found(**query: str) -> set[str]:
+        items = (await service.admin.get(POLLS, params=query)).json()["items"]
+        return {poll["id"] for poll in items}
+
+    assert await found(phase="closed") == {"past"}
+    assert await found(phase="scheduled") == {"future"}
+    assert await found(kind="multiple") == {"several"}
+    assert await found(q="FRUITS") == {"several"}
+    assert await found(kind="single", phase="open") == set()
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("cursor=nonsense", "cursor"),
+        ("phase=asleep", "phase"),
+        ("kind=essay", "kind"),
+        ("colour=red", "colour"),
+        (f"q={'x' * 301}", "q"),
+    ],
+)
+async def test_a_parameter_that_means_nothing_is_named(service: Service, query: str, field: str) -> None:
+    """422 says which parameter of a list is wrong, instead of passing it over."""
+    answer = await service.admin.get(f"{POLLS}?{query}")
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["field"] == field
+
+
+async def test_acts_move_a_poll_through_its_life(service: Service) -> None:
+    """Open, close and reopen answer the poll in its new phase, each a version on."""
+    poll = (await service.create_poll(**FUTURE))["id"]
+    opened = await service.act(poll, "open")
+    closed = await service.act(poll, "close")
+    reopened = await service.act(poll, "reopen", closes_at="2032-01-01T00:00:00Z")
+    assert [after["phase"] for after in (opened, closed, reopened)] == ["open", "closed", "open"]
+    assert [after["version"] for after in (opened, closed, reopened)] == [2, 3, 4]
+    assert closed["planned_closes_at"] == "2031-02-01T00:00:00.000Z"
+    assert reopened["closes_at"] == "2032-01-01T00:00:00.000Z"
+
+
+async def test_an_act_that_stands_already_changes_nothing(service: Service) -> None:
+    """A repeat of the act that stands is 200 and the same version."""
+    poll = (await service.create_poll())["id"]
+    closed = await service.act(poll, "close")
+    assert await service.act(poll, "close") == closed
+
+
+async def test_an_act_that_does_not_fit_the_phase_is_refused(service: Service) -> None:
+    """Closing what has not opened is 409, with the act and the phase."""
+    poll = (await service.create_poll(**FUTURE))["id"]
+    answer = await service.admin.post(f"{POLLS}/{poll}/close")
+    assert answer.status_code == 409
+    problem = answer.json()
+    assert problem["type"] == "/problems/phase-conflict"
+    assert (problem["act"], problem["phase"]) == ("close", "scheduled")
+
+
+async def test_a_poll_may_be_reopened_until_closed_again(service: Service) -> None:
+    """Without an end, or with null for one, a reopened poll has none."""
+    poll = (await service.create_poll(**PAST))["id"]
+    assert (await service.act(poll, "reopen", closes_at=None))["closes_at"] is None
+    await service.act(poll, "close")
+    answer = await service.admin.post(f"{POLLS}/{poll}/reopen")
+    assert answer.json()["closes_at"] is None
+
+
+async def test_a_poll_is_reopened_until_a_local_time(service: Service) -> None:
+    """A naive time is one of the zone beside it."""
+    poll = (await service.create_poll(**PAST))["id"]
+    after = await service.act(poll, "reopen", closes_at="2031-06-01T12:00", timezone="Europe/Berlin")
+    assert after["closes_at"] == "2031-06-01T10:00:00.000Z"
+
+
+@pytest.mark.parametrize("closes_at", ["2031-06-01T12:00", "2020-01-01T00:00:00Z", "tomorrow", 5])
+async def test_a_poll_is_not_reopened_until_nonsense(service: Service, closes_at: object) -> None:
+    """A naive, past, or unreadable end is 422 at ``closes_at``."""
+    poll = (await service.create_poll(**PAST))["id"]
+    answer = await service.admin.post(f"{POLLS}/{poll}/reopen", json={"closes_at": closes_at})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["field"] == "closes_at"
+
+
+async def test_acts_take_no_fields(service: Service) -> None:
+    """A field that an act does not know is 422, not passed over."""
+    poll = (await service.create_poll())["id"]
+    answer = await service.admin.post(f"{POLLS}/{poll}/close", json={"closes_at": None})
+    assert answer.status_code == 422
+    assert answer.json()["field"] == "closes_at"
+
+
+async def test_deleting_wants_the_polls_own_id(service: Service) -> None:
+    """Without the right confirmation nothing goes; with it the poll is gone for everybody."""
+    poll = (await service.create_poll())["id"]
+    for body in ({}, {"confirm": "another"}, {"confirm": None}):
+        refused = await service.admin.request("DELETE", f"{POLLS}/{poll}", json=body)
+        assert refused.status_code == 422, refused.text
+        assert refused.json()["field"] == "confirm"
+    gone = await service.admin.request("DELETE", f"{POLLS}/{poll}", json={"confirm": poll})
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert (await service.admin.get(f"{POLLS}/{poll}")).status_code == 404
+    assert (await service.http.get(f"/v1/polls/{poll}")).status_code == 404
+
+
+async def test_operators_see_totals_that_nobody_else_sees(service: Service) -> None:
+    """Results kept to operators are whole on their address and hidden on the public one."""
+    poll = (await service.create_poll(results="operators"))["id"]
+    await service.vote(poll, "rice", await service.voter())
+    whole = (await service.admin.get(f"{POLLS}/{poll}/results")).json()
+    assert (whole["voters"], whole["counts"]) == (1, {"rice": 1, "yam": 0})
+    public = (await service.http.get(f"/v1/polls/{poll}/results")).json()
+    assert public["hidden"] is True
+    assert "counts" not in public
+
+
+async def test_two_creations_at_once_make_one_poll(service: Service) -> None:
+    """Of many identical requests in flight one creates and the others find it."""
+    document = {"id": "lunch", **LUNCH}
+    answers = await asyncio.gather(*(service.admin.post(POLLS, json=document) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]

@@ -1,0 +1,158 @@
+"""Operators mend polls without falsifying votes, and without overwriting each other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Service
+
+POLLS = "/v1/admin/polls"
+RICE = {"id": "rice", "label": "Rice"}
+YAM = {"id": "yam", "label": "Yam"}
+FUFU = {"id": "fufu", "label": "Fufu"}
+
+
+async def edit(service: Service, poll: str, version: str | None = None, **changes: object) -> httpx.Response:
+    headers = {} if version is None else {"If-Match": version}
+    return await service.admin.patch(f"{POLLS}/{poll}", json=changes, headers=headers)
+
+
+async def voted_poll(service: Service, **changes: object) -> str:
+    poll: str = (await service.create_poll(**changes))["id"]
+    answer = await service.vote(poll, "rice", await service.voter())
+    assert answer.status_code == 200, answer.text
+    return poll
+
+
+async def test_an_edit_answers_the_poll_one_version_on(service: Service) -> None:
+    """What was named has changed, what was not stays, and the version has grown."""
+    before = await service.create_poll()
+    answer = await edit(service, before["id"], question="Fufu or yam?")
+    assert answer.status_code == 200
+    assert answer.headers["etag"] == '"2"'
+    assert answer.json() == before | {"question": "Fufu or yam?", "version": 2}
+
+
+async def test_an_edit_that_changes_nothing_is_no_new_version(service: Service) -> None:
+    """Repeating an edit after a lost answer is safe, and tells nobody of a change."""
+    poll = (await service.create_poll())["id"]
+    first = await edit(service, poll, lang="en")
+    assert (await edit(service, poll, lang="en")).json() == first.json()
+    assert (await edit(service, poll)).json() == first.json()
+
+
+@pytest.mark.parametrize("tag", ['"1"', "1", 'W/"1"', "*", '"7", "1"'])
+async def test_an_edit_of_the_version_that_stands_goes_through(service: Service, tag: str) -> None:
+    """``If-Match`` takes the version as a tag, bare, in a list, or any."""
+    poll = (await service.create_poll())["id"]
+    assert (await edit(service, poll, tag, lang="en")).status_code == 200
+
+
+@pytest.mark.parametrize("tag", ['"2"', "0", '"abc"', '""', "1.0"])
+async def test_an_edit_of_another_version_is_refused(service: Service, tag: str) -> None:
+    """412 names the version that stands, and nothing has changed."""
+    poll = await service.create_poll()
+    answer = await edit(service, poll["id"], tag, lang="en")
+    assert answer.status_code == 412
+    assert answer.json()["type"] == "/problems/version-mismatch"
+    assert answer.json()["version"] == 1
+    assert (await service.admin.get(f"{POLLS}/{poll['id']}")).json() == poll
+
+
+async def test_acts_and_deletion_honor_the_version_too(service: Service) -> None:
+    """Neither an act nor a deletion goes through on a version that no longer stands."""
+    poll = (await service.create_poll())["id"]
+    stale = {"If-Match": '"9"'}
+    closing = await service.admin.post(f"{POLLS}/{poll}/close", headers=stale)
+    deleting = await service.admin.request("DELETE", f"{POLLS}/{poll}", json={"confirm": poll}, headers=stale)
+    assert (closing.status_code, deleting.status_code) == (412, 412)
+    assert (await service.admin.get(f"{POLLS}/{poll}")).json()["phase"] == "open"
+
+
+async def test_edits_at_once_all_arrive(service: Service) -> None:
+    """Edits that name no version and race each other lose nothing: each is judged on what stands."""
+    poll = (await service.create_poll())["id"]
+    changes: list[dict[str, Any]] = [{"lang": "en"}, {"shuffle": True}, {"description": "Today"}]
+    answers = await asyncio.gather(*(edit(service, poll, **change) for change in changes))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    after = (await service.admin.get(f"{POLLS}/{poll}")).json()
+    assert (after["lang"], after["shuffle"], after["description"]) == ("en", True, "Today")
+    assert after["version"] == 4
+
+
+async def test_of_edits_of_one_version_at_once_one_arrives(service: Service) -> None:
+    """Naming the version makes an edit exclusive: one is 200 and the other 412."""
+    poll = (await service.create_poll())["id"]
+    answers = await asyncio.gather(*(edit(service, poll, '"1"', question=f"{n}?") for n in range(2)))
+    assert sorted(answer.status_code for answer in answers) == [200, 412]
+
+
+async def test_a_label_is_mended_under_standing_votes(service: Service) -> None:
+    """Votes stay with the option's id when its label changes and the order with it."""
+    poll = await voted_poll(service)
+    answer = await edit(service, poll, options=[YAM, {"id": "rice", "label": "Jollof rice"}])
+    assert answer.status_code == 200
+    results = (await service.http.get(f"/v1/polls/{poll}/results")).json()
+    assert results["counts"] == {"yam": 0, "rice": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"options": [RICE, FUFU]}, "options"),
+        ({"kind": "multiple"}, "kind"),
+        ({"identity": "open"}, "identity"),
+    ],
+)
+async def test_what_would_falsify_votes_is_refused(
+    service: Service, changes: dict[str, object], field: str
+) -> None:
+    """Once somebody has voted, 409 keeps what they voted for and under."""
+    poll = await voted_poll(service)
+    answer = await edit(service, poll, **changes)
+    assert answer.status_code == 409, answer.text
+    assert answer.json()["type"] == "/problems/edit-refused"
+    assert answer.json()["field"] == field
+
+
+async def test_results_are_never_widened_after_votes(service: Service) -> None:
+    """Who voted under the promise of hidden totals keeps it; narrowing goes through."""
+    poll = await voted_poll(service, results="after_close")
+    assert (await edit(service, poll, results="always")).status_code == 409
+    assert (await edit(service, poll, results="operators")).status_code == 200
+
+
+async def test_a_closed_poll_is_not_moved_by_an_edit(service: Service) -> None:
+    """The end of a closed poll is moved by ``reopen`` alone."""
+    poll = (await service.create_poll())["id"]
+    await service.act(poll, "close")
+    answer = await edit(service, poll, closes_at="2031-01-01T00:00:00Z")
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "/problems/phase-conflict"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"question": ""}, "question"),
+        ({"question": None}, "question"),
+        ({"id": "other"}, "id"),
+        ({"options": [RICE]}, "options"),
+        ({"options": [RICE, RICE]}, "options[1].id"),
+        ({"closes_at": "2020-01-01T00:00:00Z"}, "closes_at"),
+        ({"kind": "ranked"}, "kind"),
+        ({"phase": "closed"}, "phase"),
+    ],
+)
+async def test_what_no_poll_can_be_is_refused(
+    service: Service, changes: dict[str, object], field: str
+) -> None:
+    """422 says which field of an edit is wrong."""
+    poll = (await service.create_poll())["id"]
+    answer = await edit(service, poll, **changes)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["field"] == field

@@ -1,0 +1,186 @@
+"""What operators' routes refuse, and in which order they look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.api.conftest import LUNCH, Service
+
+POLLS = "/v1/admin/polls"
+JSON = {"Content-Type": "application/json"}
+ADDRESSES = [
+    ("GET", POLLS),
+    ("POST", POLLS),
+    ("GET", f"{POLLS}/x"),
+    ("PATCH", f"{POLLS}/x"),
+    ("DELETE", f"{POLLS}/x"),
+    ("POST", f"{POLLS}/x/open"),
+    ("POST", f"{POLLS}/x/close"),
+    ("POST", f"{POLLS}/x/reopen"),
+    ("GET", f"{POLLS}/x/results"),
+    ("PUT", POLLS),
+    ("GET", "/v1/admin/nothing"),
+    ("GET", "/v1/admin"),
+]
+
+
+def slug(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    return str(problem["type"].removeprefix("/problems/"))
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+async def test_every_address_asks_for_the_key_first(service: Service, method: str, path: str) -> None:
+    """Without a key, or with a wrong one, nothing is told, not even what exists."""
+    without = await service.http.request(method, path)
+    assert (without.status_code, slug(without)) == (401, "api-key-required")
+    assert without.headers["www-authenticate"].startswith("Bearer")
+    wrong = await service.http.request(method, path, headers={"Authorization": "Bearer wrong"})
+    assert (wrong.status_code, slug(wrong)) == (401, "api-key-invalid")
+
+
+@pytest.mark.parametrize(
+    "authorization", ["Basic YTpi", "Bearer", "Bearer ", "bearer x", "x", "Bearer \u00e4", "Bearer a b"]
+)
+async def test_a_broken_authorization_is_401(service: Service, authorization: str) -> None:
+    """Whatever stands where the key should be is refused as such."""
+    answer = await service.http.get(POLLS, headers=[("Authorization", authorization.encode("latin-1"))])
+    assert answer.status_code == 401
+    assert slug(answer) in ("api-key-required", "api-key-invalid")
+
+
+async def test_the_scheme_of_a_key_is_of_any_case(service: Service) -> None:
+    """``bearer`` is ``Bearer`` (RFC 9110, 11.1)."""
+    headers = {"Authorization": f"bearer {service.settings.admin_key}"}
+    assert (await service.http.get(POLLS, headers=headers)).status_code == 200
+
+
+async def test_a_poll_that_is_not_there_comes_before_a_body(service: Service) -> None:
+    """404 is told before anybody looks at type, size or form of what was sent."""
+    for method, path in (("PATCH", "nope"), ("DELETE", "nope"), ("POST", "nope/open"), ("PATCH", "N%20pe")):
+        answer = await service.admin.request(method, f"{POLLS}/{path}", content=b"x" * 300_000)
+        assert (answer.status_code, slug(answer)) == (404, "poll-not-found")
+
+
+async def test_a_wrong_method_is_405_with_those_that_exist(service: Service) -> None:
+    """An operator with a key learns which methods an address takes."""
+    answer = await service.admin.put(POLLS, content=b"not json")
+    assert (answer.status_code, slug(answer)) == (405, "method-not-allowed")
+    assert {"GET", "HEAD", "POST"} <= set(answer.headers["allow"].split(", "))
+
+
+async def test_a_type_comes_before_a_size(service: Service) -> None:
+    """415 for a body of another type, however large."""
+    answer = await service.admin.post(POLLS, content=b"x" * 300_000, headers={"Content-Type": "text/csv"})
+    assert (answer.status_code, slug(answer)) == (415, "unsupported-media-type")
+    assert (await service.admin.post(POLLS, content=b"{}")).status_code == 415
+
+
+async def test_a_type_may_name_its_character_set(service: Service) -> None:
+    """Parameters and case of the type are no reason to refuse."""
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    answer = await service.admin.post(POLLS, content=json.dumps(LUNCH).encode(), headers=headers)
+    assert answer.status_code == 201
+
+
+async def test_a_size_comes_before_the_form(service: Service) -> None:
+    """413 for more than 256 KiB, told or not, before anybody reads the JSON."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(300):
+            yield b"x" * 1024
+
+    for content in (b"x" * (256 * 1024 + 1), chunks()):
+        answer = await service.admin.post(POLLS, content=content, headers=JSON)
+        assert (answer.status_code, slug(answer)) == (413, "body-too-large")
+        assert answer.json()["limit_bytes"] == 256 * 1024
+
+
+async def test_a_body_of_just_the_limit_is_read(service: Service) -> None:
+    """256 KiB are taken: what is wrong with them is told instead."""
+    body = json.dumps({**LUNCH, "description": ""}).encode()
+    padded = body.replace(b'""', b'"' + b"x" * (256 * 1024 - len(body)) + b'"')
+    assert len(padded) == 256 * 1024
+    answer = await service.admin.post(POLLS, content=padded, headers=JSON)
+    assert (answer.status_code, answer.json()["field"]) == (422, "description")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"question": "\xff"}',
+        b"[" * 200_000,
+        b'{"a":' * 40_000,
+        b'{"question": "\\ud800"}',
+        b'{"question": 1e999}',
+        b"NaN",
+    ],
+)
+async def test_what_is_no_json_object_is_400(service: Service, body: bytes) -> None:
+    """Whatever cannot be read as an object is malformed, and never more than that."""
+    answer = await service.admin.post(POLLS, content=body, headers=JSON)
+    assert (answer.status_code, slug(answer)) == (400, "malformed-body")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"question": "x" * 301}, "question"),
+        ({"question": 5}, "question"),
+        ({"kind": "rating"}, "kind"),
+        ({"id": "No Spaces"}, "id"),
+        ({"id": "a" * 65}, "id"),
+        ({"options": []}, "options"),
+        ({"options": [{"id": "a", "label": "A"}, {"id": "b"}]}, "options[1].label"),
+        (
+            {"options": [{"id": "a", "label": "A"}, {"id": "b", "label": "B", "capacity": 3}]},
+            "options[1].capacity",
+        ),
+        ({"opens_at": "2026-01-01T00:00"}, "opens_at"),
+        ({"closes_at": "2026-03-29T02:30", "timezone": "Europe/Berlin"}, "closes_at"),
+        ({"closes_at": "2026-10-25T02:30", "timezone": "Europe/Berlin"}, "closes_at"),
+        ({"opens_at": "2026-02-01T00:00:00Z", "closes_at": "2026-01-01T00:00:00Z"}, "closes_at"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"timezone": "../etc/passwd"}, "timezone"),
+        ({"results": "sometimes"}, "results"),
+        ({"shards": 2}, "shards"),
+        ({"series": "cup"}, "series"),
+        ({"colour": "red"}, "colour"),
+        ({"origins": ["not an origin"]}, "origins[0]"),
+        ({"choices": {"min": 1}}, "choices"),
+    ],
+)
+async def test_a_field_that_is_wrong_is_named(
+    service: Service, changes: dict[str, object], field: str
+) -> None:
+    """422 carries the path of the field, so that a form can show the fault beside it."""
+    answer = await service.admin.post(POLLS, json={**LUNCH, **changes})
+    assert answer.status_code == 422, answer.text
+    assert (slug(answer), answer.json()["field"]) == ("invalid-poll", field)
+
+
+async def test_a_missing_field_is_named(service: Service) -> None:
+    """A poll without a question says that the question is missing."""
+    answer = await service.admin.post(POLLS, json={"kind": "single"})
+    assert answer.json()["field"] == "question"
+
+
+async def test_pages_of_other_sites_are_told_nothing(service: Service) -> None:
+    """Operators' routes answer no preflight and carry no CORS headers."""
+    headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    preflight = await service.http.options(POLLS, headers=headers)
+    assert preflight.status_code == 401
+    answer = await service.admin.get(POLLS, headers={"Origin": "https://elsewhere.example"})
+    assert "access-control-allow-origin" not in answer.headers
