@@ -7,6 +7,7 @@ from typing import Any, Final
 from litestar import Request, get, websocket
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.identity.origins import Origins
@@ -57,11 +58,11 @@ def handlers(
 
 def _reads(answers: Answers) -> list[HTTPRouteHandler]:
     @get(_POLL, summary="Read a poll", tags=["readers"], responses=_ANSWERS)
-    async def poll(request: AnyRequest, poll_id: str) -> ASGIApp:
+    async def poll(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         return _Sent(await answers.poll(poll_id, _visitor(request), _if_none_match(request)))
 
     @get(f"{_POLL}/results", summary="Read the results of a poll", tags=["readers"], responses=_ANSWERS)
-    async def results(request: AnyRequest, poll_id: str) -> ASGIApp:
+    async def results(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         return _Sent(await answers.results(poll_id, _visitor(request), _if_none_match(request)))
 
     return [poll, results]
@@ -74,7 +75,7 @@ def _events(live: Live) -> list[HTTPRouteHandler]:
         return await open_events(live, _visitor(request), polls)
 
     @get(f"{_POLL}/events", summary="Watch a poll by server-sent events", tags=["readers"], responses=_STREAM)
-    async def poll_events(request: AnyRequest, poll_id: str) -> ASGIApp:
+    async def poll_events(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         return await open_events(live, _visitor(request), [poll_id])
 
     return [events, poll_events]
@@ -86,7 +87,7 @@ def _sockets(live: Live) -> list[WebsocketRouteHandler]:
         await serve_many(live, socket)
 
     @websocket(f"{_POLL}/live")
-    async def live_poll(socket: AnySocket, poll_id: str) -> None:
+    async def live_poll(socket: AnySocket, poll_id: FromPath[str]) -> None:
         await serve_one(live, socket, poll_id)
 
     return [live_polls, live_poll]

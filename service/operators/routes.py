@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from service.domain.document import Document
 from service.domain.tally import Results
@@ -77,23 +78,23 @@ def _collection(door: _Door) -> list[HTTPRouteHandler]:
 
 def _single(door: _Door) -> list[HTTPRouteHandler]:
     @get(_POLL, summary="Read a poll", tags=["operators"])
-    async def read_poll(request: AnyRequest, poll_id: str) -> Encoded:
+    async def read_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await door.find(request, Scope.POLLS_READ, poll_id)
         return _of_poll(await door.polls.document(record))
 
     @patch(_POLL, summary="Edit a poll", tags=["operators"])
-    async def edit_poll(request: AnyRequest, poll_id: str) -> Encoded:
+    async def edit_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await door.find(request, Scope.POLLS_WRITE, poll_id)
         body = await json_object(request)
         return _of_poll(await door.polls.edit(record, body, precondition_of(request)))
 
     @delete(_POLL, summary="Delete a poll and its votes", tags=["operators"], status_code=204)
-    async def delete_poll(request: AnyRequest, poll_id: str) -> None:
+    async def delete_poll(request: AnyRequest, poll_id: FromPath[str]) -> None:
         record = await door.find(request, Scope.POLLS_WRITE, poll_id)
         await door.polls.delete(record, await optional_object(request), precondition_of(request))
 
     @get(f"{_POLL}/results", summary="Read a poll's totals", tags=["operators"])
-    async def read_results(request: AnyRequest, poll_id: str) -> Encoded:
+    async def read_results(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await door.find(request, Scope.POLLS_READ, poll_id)
         return _encoded(await door.polls.results(record))
 
@@ -108,7 +109,7 @@ def _act(door: _Door, act: Act) -> HTTPRouteHandler:
         status_code=200,
         operation_id=f"{act}_poll",
     )
-    async def act_on_poll(request: AnyRequest, poll_id: str) -> Encoded:
+    async def act_on_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await door.find(request, Scope.POLLS_WRITE, poll_id)
         body = await optional_object(request)
         return _of_poll(await door.polls.act(record, act, body, precondition_of(request)))

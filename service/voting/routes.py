@@ -13,6 +13,7 @@ from typing import Any, Final
 from litestar import Request, delete, get, post, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from service.domain.errors import BodyTooLarge, MethodNotAllowed
@@ -55,7 +56,7 @@ def handlers(
 
 def _vote(desk: Desk) -> HTTPRouteHandler:
     @post(f"{_POLL}/votes", summary="Vote", tags=_TAGS, status_code=200, request_max_body_size=None)
-    async def cast_vote(request: AnyRequest, poll_id: str) -> ASGIResponse:
+    async def cast_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         vote = VoteRequest(
             poll_id=poll_id,
             idempotency_key=_header(request, b"idempotency-key"),
@@ -72,11 +73,11 @@ def _vote(desk: Desk) -> HTTPRouteHandler:
 
 def _mine(own_votes: OwnVotes) -> list[HTTPRouteHandler]:
     @get(f"{_POLL}/votes/mine", summary="Read one's own vote", tags=_TAGS)
-    async def read_own_vote(request: AnyRequest, poll_id: str) -> ASGIResponse:
+    async def read_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         return _response(await own_votes.standing(_mine_request(request, poll_id)))
 
     @delete(f"{_POLL}/votes/mine", summary="Take one's own vote back", tags=_TAGS, status_code=200)
-    async def withdraw_own_vote(request: AnyRequest, poll_id: str) -> ASGIResponse:
+    async def withdraw_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         return _response(await own_votes.withdraw(_mine_request(request, poll_id)))
 
     return [read_own_vote, withdraw_own_vote]
@@ -90,7 +91,7 @@ def _receipts(own_votes: OwnVotes) -> HTTPRouteHandler:
         status_code=200,
         request_max_body_size=None,
     )
-    async def check_receipt(request: AnyRequest, poll_id: str) -> ASGIResponse:
+    async def check_receipt(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         shown = ReceiptRequest(poll_id=poll_id, **_caller(request), **await _content(request))
         return _response(await own_votes.check(shown))
 
@@ -122,7 +123,7 @@ def _refusing(polls: Polls, origins: Origins, address: str, taken: tuple[str, ..
     others = [method for method in _METHODS if method.value not in taken]
 
     @route(f"{_POLL}/{address}", http_method=others, include_in_schema=False, status_code=405)
-    async def refuse_method(request: AnyRequest, poll_id: str) -> ASGIResponse:
+    async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         named = None
         try:
             named = (await visible_record(polls, poll_id)).poll.origins

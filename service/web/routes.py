@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from litestar import Response, get
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 
 from service.domain.errors import NotFound, PollNotFound, PollwireError
 from service.domain.poll import Poll
@@ -44,14 +45,14 @@ def _plain_pages(pages: Pages) -> list[BaseRouteHandler]:
 
 def _poll_pages(pages: Pages, settings: Settings, store: Store) -> list[BaseRouteHandler]:
     @get("/polls/{poll_id:str}", include_in_schema=False)
-    async def live_page(request: AnyRequest, poll_id: str) -> Response[bytes]:
+    async def live_page(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         """One poll on a page of its own."""
         poll, status = await _looked_up(store, poll_id)
         name = "page/missing.html" if status == 404 else "page/poll.html"
         return pages.send(name, request, root="../", status=status, **_values(poll_id, poll))
 
     @get("/embed/{poll_id:str}", include_in_schema=False)
-    async def embedded_page(request: AnyRequest, poll_id: str) -> Response[bytes]:
+    async def embedded_page(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         """One poll to be framed by the sites that may embed it."""
         poll, status = await _looked_up(store, poll_id)
         sites = settings.allowed_origins if poll is None or poll.origins is None else poll.origins
@@ -79,7 +80,7 @@ def _files(library: Library) -> list[BaseRouteHandler]:
         return _sent(library, "page/icon.svg", request, ASK_EACH_TIME)
 
     @get("/static/{edition:str}/{path:path}", include_in_schema=False)
-    async def static(request: AnyRequest, edition: str, path: str) -> Response[bytes]:
+    async def static(request: AnyRequest, edition: FromPath[str], path: FromPath[str]) -> Response[bytes]:
         """A file of this edition, for good; of another (a release is being rolled out), not to be kept."""
         life = FOR_GOOD if edition == library.edition else ASK_EACH_TIME
         return _sent(library, path.lstrip("/"), request, life)
