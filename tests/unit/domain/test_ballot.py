@@ -99,6 +99,13 @@ def test_a_vote_is_a_choice_and_perhaps_a_revision() -> None:
     assert msgspec.json.decode(b'{"choice": null}', type=Vote).revision is None
 
 
+@pytest.mark.parametrize("revision", [0, 1, 2**24 - 2])
+def test_a_revision_fits_in_three_bytes_with_one_to_spare(revision: int) -> None:
+    """From none standing (0) to the last that the store can keep, a vote may name what it replaces."""
+    assert msgspec.json.decode(f'{{"choice": "a", "revision": {revision}}}', type=Vote).revision == revision
+    assert LAST_REVISION == 2**24 - 2
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -1,0 +1,120 @@
+"""docker-compose.yml: by the schema, safe as it stands, and in words that the service understands."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from compose_spec import PyCompose
+
+from service.settings import PREFIX, read_settings
+from tests.deploy.dockerfile import DOCKERFILE, ROOT
+
+TEXT = (ROOT / "docker-compose.yml").read_text()
+SECRETS = {"POLLWIRE_SECRET": "s" * 64, "POLLWIRE_ADMIN_KEY": "k" * 64}
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[?-])(?P<rest>[^}]*))?\}")
+
+
+def interpolated(environ: dict[str, str]) -> dict[str, Any]:  # Any: what YAML holds
+    """The document as compose reads it: variables put into its texts, and a missing ``:?`` one refused."""
+
+    def value(match: re.Match[str]) -> str:
+        found = environ.get(match["name"], "")
+        if not found and match["kind"] == "?":
+            raise LookupError(match["name"])
+        return found or (match["rest"] if match["kind"] == "-" else "")
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: walk(child) for key, child in node.items()}
+        if isinstance(node, list):
+            return [walk(child) for child in node]
+        return _VARIABLE.sub(value, node) if isinstance(node, str) else node
+
+    document: dict[str, Any] = walk(msgspec.yaml.decode(TEXT))
+    return document
+
+
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = interpolated(SECRETS)["services"]
+    return found
+
+
+def parsed(document: dict[str, Any]) -> PyCompose:
+    """The document by the schema of the compose specification."""
+    return PyCompose.from_yaml(msgspec.yaml.encode(document).decode())
+
+
+def test_the_file_follows_the_compose_specification() -> None:
+    """The schema knows every field, and every volume and network that is named is declared."""
+    compose = parsed(interpolated(SECRETS))
+    compose.validate()
+    assert sorted(compose.service_names()) == ["pollwire", "store"]
+
+
+def test_a_misspelt_file_would_not_follow_it() -> None:
+    """The schema in use does refuse what is no compose file."""
+    document = interpolated(SECRETS)
+    document["services"]["pollwire"]["imagine"] = "pollwire"
+    with pytest.raises(Exception, match="imagine"):
+        parsed(document)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_has_no_default(secret: str) -> None:
+    """Without a secret from outside nothing starts: no value in the tree could be anybody's secret."""
+    with pytest.raises(LookupError, match=secret):
+        interpolated({name: value for name, value in SECRETS.items() if name != secret})
+
+
+def test_the_service_understands_what_it_is_told() -> None:
+    """Each variable is one of the service's settings, and together they pass its own checks."""
+    environment = services()["pollwire"]["environment"]
+    settings = read_settings(environment)
+    assert settings.warnings == ()
+    assert settings.redis_url == "redis://store:6379/0"
+    assert settings.secrets == (SECRETS["POLLWIRE_SECRET"],)
+    assert settings.admin_key == SECRETS["POLLWIRE_ADMIN_KEY"]
+    assert all(name.startswith(PREFIX) for name in environment)
+
+
+def test_the_image_is_built_from_the_projects_dockerfile() -> None:
+    """Compose builds the very file that the container's tests carry out."""
+    build = services()["pollwire"]["build"]
+    assert (ROOT / build["context"] / build["dockerfile"]).resolve() == DOCKERFILE.resolve()
+
+
+def test_a_vote_is_on_disk_before_it_is_answered() -> None:
+    """The store appends and flushes every write, to a volume of its own, and never drops a key for room."""
+    store = services()["store"]
+    options = dict(zip(store["command"][1::2], store["command"][2::2], strict=True))
+    assert options["--appendonly"] == "yes"
+    assert options["--appendfsync"] == "always"
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert store["volumes"] == [f"store:{options['--dir']}"]
+
+
+def test_only_the_service_reaches_the_store() -> None:
+    """The store publishes no port and stands in a network that leads nowhere."""
+    document = interpolated(SECRETS)
+    store = document["services"]["store"]
+    assert not store.keys() & {"ports", "expose", "network_mode"}
+    assert [document["networks"][name] for name in store["networks"]] == [{"internal": True}]
+
+
+def test_the_service_is_published_to_this_machine_alone() -> None:
+    """Without being told so, no port is open to the network, where it would be open without TLS."""
+    assert services()["pollwire"]["ports"] == ["127.0.0.1:8000:8000"]
+
+
+def test_the_service_waits_for_a_healthy_store() -> None:
+    """The store has a health check of its own, and the service starts after it."""
+    assert services()["pollwire"]["depends_on"] == {"store": {"condition": "service_healthy"}}
+    assert services()["store"]["healthcheck"]["test"]
+
+
+def test_the_store_is_debians() -> None:
+    """The store's image is no musl build, which has crashed on loading functions."""
+    assert re.fullmatch(r"valkey/valkey:[\d.]+-(bookworm|trixie)", services()["store"]["image"])

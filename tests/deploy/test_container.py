@@ -1,0 +1,134 @@
+"""The image: what the Dockerfile promises, and that its steps make a service that runs."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.dockerfile import DOCKERFILE, ROOT, Build, Stage, instructions, is_sent
+
+SHUTDOWN_S = 30.0
+READY = "Pollwire is ready at"
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """The last stage, built from a clean folder."""
+    return Build(tmp_path_factory.mktemp("image")).image()
+
+
+@contextmanager
+def running(image: Stage, port: int) -> Iterator[subprocess.Popen[str]]:
+    """The image's own command with the image's own environment; stopped by force only if a test fails."""
+    process = subprocess.Popen(
+        image.command("ENTRYPOINT") + image.command("CMD"),
+        cwd=image.place("."),
+        env=image.environment | {"POLLWIRE_PORT": str(port)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(SHUTDOWN_S)
+        if process.stdout:
+            process.stdout.close()
+
+
+def is_healthy(image: Stage, port: int) -> bool:
+    """What the image's own health check says."""
+    environment = image.environment | {"POLLWIRE_PORT": str(port)}
+    checked = subprocess.run(
+        image.command("HEALTHCHECK"), env=environment, check=False, timeout=30, capture_output=True
+    )
+    return checked.returncode == 0
+
+
+def a_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_image_serves_is_healthy_and_stops(image: Stage) -> None:
+    """The image's command serves, its own check agrees, and its own signal ends it with 0."""
+    port = a_free_port()
+    assert not is_healthy(image, port)
+    with running(image, port) as process:
+        assert process.stdout
+        assert any(READY in line for line in process.stdout)
+        assert is_healthy(image, port)
+        process.send_signal(signal.Signals[image.said["STOPSIGNAL"]])
+        assert process.wait(SHUTDOWN_S) == 0
+    assert not is_healthy(image, port)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_image_has_the_command_and_no_sources(image: Stage) -> None:
+    """The service is installed whole, its pages and functions too, and the build's folder stays behind."""
+    [package] = (image.root / "opt/pollwire").glob("lib/python3*/site-packages/service")
+    sources = {str(path.relative_to(ROOT / "service")) for path in (ROOT / "service").rglob("*.*")}
+    kept = {str(path.relative_to(package)) for path in package.rglob("*.*")}
+    assert {name for name in sources - kept if "__pycache__" not in name} == set()
+    assert (image.root / "opt/pollwire/bin/pollwire").exists()
+    assert not (image.root / "src").exists()
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    """The last user is a number other than root's, so that a cluster can hold the image to it."""
+    user = [rest for name, rest in instructions(DOCKERFILE.read_text()) if name == "USER"][-1]
+    assert int(user) > 0
+
+
+def test_dependencies_are_installed_by_hash_before_the_service_is_copied() -> None:
+    """What changes seldom comes first, and nothing is installed that the lock does not name."""
+    steps = list(instructions(DOCKERFILE.read_text()))
+    installs = [rest for name, rest in steps if name == "RUN" and "pip install" in rest]
+    assert all("--require-hashes" in step or "--no-deps --no-build-isolation" in step for step in installs)
+    assert steps.index(("RUN", installs[0])) < steps.index(("COPY", "service ./service"))
+
+
+def test_every_base_is_debian() -> None:
+    """No stage stands on musl, where the store has crashed on loading its functions."""
+    bases = [rest.split()[0] for name, rest in instructions(DOCKERFILE.read_text()) if name == "FROM"]
+    assert bases
+    assert all(re.fullmatch(r"python:3\.\d+-slim-(bookworm|trixie)", base) for base in bases)
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("requirements.txt", True),
+        ("service/domain/poll.py", True),
+        ("service/domain/__pycache__/poll.cpython-313.pyc", False),
+        (".env", False),
+        (".git/config", False),
+        (".pollwire/secret", False),
+        ("tests/conftest.py", False),
+        (".venv/bin/python", False),
+    ],
+)
+def test_a_build_is_sent_what_it_needs_and_nothing_else(name: str, sent: bool) -> None:
+    """Secrets, data and history never leave the folder for an image."""
+    assert is_sent(name) is sent
+
+
+def test_every_copied_file_is_sent() -> None:
+    """What the Dockerfile copies is let through by ``.dockerignore``."""
+    copies = [rest.split() for name, rest in instructions(DOCKERFILE.read_text()) if name == "COPY"]
+    sources = [source for copy in copies if not copy[0].startswith("--from") for source in copy[:-1]]
+    assert sources
+    assert [source for source in sources if not is_sent(source)] == []
+    assert [source for source in sources if not Path(ROOT, source).exists()] == []
