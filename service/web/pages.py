@@ -71,7 +71,7 @@ class Pages:
         edition = self._library.edition
         known = {**values, "root": root, "edition": edition, "static": f"{root}static/{edition}/"}
         text = _NAME.sub(lambda found: html.escape(known[found["name"]]), self._library.page(name))
-        asset = Asset.of(text.encode("utf-8"), "text/html; charset=utf-8")
+        asset = Asset.of(text.encode("utf-8"), "text/html")
         if status == 200:
             return send(asset, request, cache_control=ASK_EACH_TIME, headers=PAGE_HEADERS)
         headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}

@@ -100,8 +100,9 @@ export function isOutdated(poll, held, results) {
 }
 
 /** @param {State} state @returns {Row[]} */
-export function rowsOf({ poll, results, mine }) {
-  const counts = results?.hidden ? null : results?.counts ?? null;
+export function rowsOf({ poll, results, mine, ...state }) {
+  const unshown = results?.hidden || phaseOf({ poll, results, mine, ...state }) === 'scheduled'; // all zero by then
+  const counts = unshown ? null : results?.counts ?? null;
   const options = poll?.options?.length ? poll.options : Object.keys(counts ?? {}).map((id) => ({ id, label: id }));
   const most = Math.max(0, ...Object.values(counts ?? {}));
   const chosen = mine ? [mine.choice].flat().map(String) : [];

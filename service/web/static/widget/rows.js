@@ -102,6 +102,7 @@ export class Rows {
   update(rows, voters, how) {
     if (how.asking) this.list.removeAttribute('role');
     else this.list.setAttribute('role', 'list');
+    this.list.classList.toggle('is-plain', !how.asking && !rows.some((row) => row.mine));
     this.#keepOnly(new Set(rows.map((row) => row.id)));
     rows.forEach((row, position) => {
       const view = this.#views.get(row.id) ?? this.#add(row.id);

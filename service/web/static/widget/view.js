@@ -111,7 +111,7 @@ export class View {
 
   /** @param {State} state @param {import('../client/types.js').Poll} poll */
   #foot({ results, connection }, poll) {
-    const voters = results?.voters;
+    const voters = results?.phase === 'scheduled' ? undefined : results?.voters;
     const several = takesSeveral(poll) ? ` · ${texts.severalEach}` : '';
     write(this.voters, voters === undefined ? '' : texts.voters(voters) + several);
     const ended = Boolean(results?.final) && connection === 'live';
