@@ -181,7 +181,7 @@ class Hub:
         return is_news
 
     def deliver(self, poll_id: str) -> None:
-        """Shows every member the newest frame of its class, in slices that begin with the loop's next turn."""
+        """Shows every member the newest frame of its class; slices begin with the loop's next turn."""
         room = self._rooms.get(poll_id)
         if room is None:
             return

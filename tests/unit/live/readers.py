@@ -1,0 +1,72 @@
+"""Readers and readings for tests: a subscriber that remembers what it was told, and totals made up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Any
+
+from service.domain.ballot import BallotPaper
+from service.domain.poll import Poll
+from service.domain.tally import Tally
+from service.live.frames import Change, Frame
+from service.store.records import PollRecord
+from service.store.results import Reading
+from tests.making import LONG_AGO, a_poll
+
+NOW = LONG_AGO + 1_000
+EPOCH = "018bcfe56800"
+
+
+class Listener:
+    """A subscriber that remembers."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.times: list[float] = []
+        self.lost: list[str] = []
+        self.retired: list[int] = []
+
+    def offer(self, poll_id: str, frame: Frame) -> None:
+        """Remembers the frame, and when it came."""
+        self.frames.append(frame)
+        self.times.append(perf_counter())
+
+    def gone(self, poll_id: str) -> None:
+        """Remembers the poll."""
+        self.lost.append(poll_id)
+
+    def retire(self, after_ms: int) -> None:
+        """Remembers the time."""
+        self.retired.append(after_ms)
+
+    @property
+    def voters(self) -> list[object]:
+        """The number of voters of each frame, None where the totals were hidden."""
+        return [None if frame.results.hidden else frame.results.voters for frame in self.frames]
+
+
+def a_record(poll: Poll | None = None) -> PollRecord:
+    """A poll as the store would hand it out, without a store."""
+    poll = poll or a_poll()
+    return PollRecord(poll, BallotPaper(poll), b"k" * 32, voted=False, stamp=b"", birth=b"", keys=())
+
+
+def a_change(
+    poll: Poll,
+    *,
+    seq: int = 0,
+    turn: int = 1,
+    now: int = NOW,
+    epoch: str = EPOCH,
+    counts: Mapping[str, int] | None = None,
+) -> Change:
+    """One read of ``poll`` at which ``seq`` people have voted, all for the first option."""
+    tally = Tally(epoch=epoch, seq=seq, voters=seq, counts=counts or {"A": seq}, now=now)
+    return Change(Reading(a_record(poll), tally), turn)
+
+
+def event_fields(event: bytes) -> dict[str, Any]:
+    """A server-sent event's fields by name."""
+    lines = event.decode().strip().split("\n")
+    return dict(line.split(": ", 1) for line in lines)

@@ -1,0 +1,122 @@
+"""Results in every wire form."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from websockets.frames import Frame as ParsedFrame
+from websockets.frames import Opcode
+from websockets.streams import StreamReader
+
+from service.domain.errors import PollNotFound, StoreUnavailable
+from service.domain.poll import ResultsMode
+from service.domain.visibility import Reader
+from service.live.frames import problem_message, reconnect_message, socket_frame
+from tests.making import FAR_OFF, a_poll
+from tests.unit.live.readers import EPOCH, NOW, a_change, event_fields
+
+
+def parsed(data: bytes) -> ParsedFrame:
+    reader = StreamReader()
+    reader.feed_data(data)
+    parsing = ParsedFrame.parse(reader.read_exact, mask=False)
+    with pytest.raises(StopIteration) as end:
+        next(parsing)  # all of it is there, so nothing more is asked for
+    frame: ParsedFrame = end.value.value
+    return frame
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536])
+def test_socket_frames_are_what_a_client_reads(size: int) -> None:
+    """A payload of any length is framed as RFC 6455 has it, in one final text frame."""
+    frame = parsed(socket_frame(b"x" * size))
+    assert (frame.opcode, frame.fin, frame.data) == (Opcode.TEXT, True, b"x" * size)
+
+
+def test_every_wire_form_carries_the_same_object() -> None:
+    """HTTP, socket and event bytes differ in their wrapping alone."""
+    frame = a_change(a_poll(), seq=3).whole
+    said = json.loads(frame.json)
+    assert said == json.loads(frame.text) == json.loads(parsed(frame.socket_bytes).data)
+    assert said == json.loads(event_fields(frame.event_bytes)["data"])
+
+
+def test_an_event_names_the_position() -> None:
+    """An event's id is poll, epoch and seq."""
+    poll = a_poll()
+    fields = event_fields(a_change(poll, seq=3).whole.event_bytes)
+    assert fields["event"] == "results"
+    assert fields["id"] == f"{poll.id}-{EPOCH}-3"
+
+
+def test_a_form_is_built_once() -> None:
+    """Whoever asks second gets the very bytes that the first one got."""
+    change = a_change(a_poll())
+    assert change.whole.socket_bytes is change.whole.socket_bytes
+    assert change.whole.json is change.whole.json
+
+
+def test_the_tag_leaves_out_when_it_was_read() -> None:
+    """Two reads that say the same have one tag; another count, or hidden totals, have another."""
+    poll = a_poll()
+    first, later = a_change(poll, seq=1), a_change(poll, seq=1, now=NOW + 5)
+    assert first.whole.json != later.whole.json
+    assert first.whole.etag == later.whole.etag
+    assert len({first.whole.etag, first.hidden.etag, a_change(poll, seq=2).whole.etag}) == 3
+
+
+def test_the_hidden_view_is_the_same_whatever_is_counted() -> None:
+    """Nothing that voting changes is in a hidden frame."""
+    poll = a_poll(results=ResultsMode.AFTER_CLOSE)
+    assert a_change(poll, seq=1).hidden.content == a_change(poll, seq=2).hidden.content
+    said = json.loads(a_change(poll, seq=2).hidden.json)
+    assert said["hidden"] is True
+    assert said["seq"] == 0
+    assert not {"voters", "counts"} & said.keys()
+
+
+@pytest.mark.parametrize(
+    ("mode", "reader", "closed", "sees"),
+    [
+        (mode, reader, closed, reader is Reader.OPERATOR or rule(reader, closed))
+        for mode, rule in {
+            ResultsMode.ALWAYS: lambda reader, closed: True,
+            ResultsMode.AFTER_VOTE: lambda reader, closed: closed or reader is Reader.VOTED,
+            ResultsMode.AFTER_CLOSE: lambda reader, closed: closed,
+            ResultsMode.OPERATORS: lambda reader, closed: False,
+        }.items()
+        for reader in Reader
+        for closed in (False, True)
+    ],
+)
+def test_each_class_of_reader_gets_its_frame(
+    mode: ResultsMode, reader: Reader, closed: bool, sees: bool
+) -> None:
+    """Whole totals go to exactly those whom the poll's mode lets see them in its phase."""
+    change = a_change(a_poll(results=mode, closes_at=NOW if closed else FAR_OFF))
+    assert change.frame_for(reader) is (change.whole if sees else change.hidden)
+
+
+def test_a_poll_that_is_not_visible_yet_has_a_frame_for_operators_alone() -> None:
+    """Before ``visible_at`` the public gets no frame at all."""
+    change = a_change(a_poll(visible_at=NOW + 1))
+    assert change.frame_for(Reader.PUBLIC) is None
+    assert change.frame_for(Reader.VOTED) is None
+    assert change.frame_for(Reader.OPERATOR) is change.whole
+
+
+def test_problems_on_streams_name_type_status_and_poll() -> None:
+    """A refusal on a stream carries what its HTTP answer would, under the names that streams use."""
+    said = msgspec.json.decode(problem_message(PollNotFound("lunch"), "lunch"))
+    assert said["type"] == "problem"
+    assert said["problem"] == "/problems/poll-not-found"
+    assert (said["status"], said["poll"]) == (404, "lunch")
+    assert said["detail"]
+    assert "poll" not in msgspec.json.decode(problem_message(StoreUnavailable()))
+
+
+def test_reconnect_names_the_wait() -> None:
+    """The last message before a planned stop says when to come back."""
+    assert json.loads(reconnect_message(1200)) == {"type": "reconnect", "after_ms": 1200}
