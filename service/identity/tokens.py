@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from struct import Struct
 from typing import Final
 
 import msgspec
@@ -25,7 +26,7 @@ LONGEST_TOKEN: Final = 300
 Clock = Callable[[], int]
 """Milliseconds since the epoch."""
 
-_HEAD_BYTES: Final = 4 + VOTER_ID_BYTES
+_HEAD: Final = Struct(f">I{VOTER_ID_BYTES}s")
 
 
 class VoterToken(msgspec.Struct, frozen=True, gc=False):
@@ -55,7 +56,7 @@ class VoterTokens:
         """A token for a new voter, or a longer-lasting one for the voter of ``voter_id``."""
         expires_s = self._clock() // 1000 + LIFETIME_S
         voter = os.urandom(VOTER_ID_BYTES) if voter_id is None else voter_id
-        payload = expires_s.to_bytes(4, "big") + voter + (name or "").encode()
+        payload = _HEAD.pack(expires_s, voter) + (name or "").encode()
         return IssuedToken(token=self._signer.seal(payload), expires_at=expires_s * 1000)
 
     def verify(self, token: bytes) -> VoterToken | None:
@@ -63,9 +64,10 @@ class VoterTokens:
         if len(token) > LONGEST_TOKEN:
             return None
         payload = self._signer.open(token)
-        if payload is None or len(payload) < _HEAD_BYTES:
+        if payload is None or len(payload) < _HEAD.size:
             return None
-        if int.from_bytes(payload[:4], "big") * 1000 <= self._clock():
+        expires_s, voter_id = _HEAD.unpack_from(payload)
+        if expires_s * 1000 <= self._clock():
             return None
-        name = payload[_HEAD_BYTES:]
-        return VoterToken(payload[4:_HEAD_BYTES], name.decode() if name else None)
+        name = payload[_HEAD.size :]
+        return VoterToken(voter_id, name.decode() if name else None)

@@ -35,7 +35,7 @@ time_text = lru_cache(maxsize=256)(format_instant)
 """Remembered: the votes of one batch share an instant, and writing it out costs more than the rest."""
 
 
-class VoteAnswer(msgspec.Struct, frozen=True):
+class VoteAnswer(msgspec.Struct, frozen=True, gc=False):
     """A vote that stands, or (``choice`` null) was taken back."""
 
     status: Status
@@ -91,10 +91,10 @@ def refusal(error: PollwireError, path: str, headers: Headers) -> Answer:
     return Answer(answer.status, answer.headers + headers, answer.body)
 
 
-def visible_seq(record: PollRecord, outcome: Outcome, now: int, reader: Reader) -> int | UnsetType:
-    """``seq`` where ``reader`` may see totals at ``now``."""
-    poll = record.poll
-    return outcome.seq if may_see_totals(poll, poll.phase(now), reader) else UNSET
+@lru_cache(maxsize=256)
+def shows_totals(record: PollRecord, now: int, reader: Reader) -> bool:
+    """Whether ``reader`` may see totals at ``now``; remembered, since the votes of one batch ask alike."""
+    return may_see_totals(record.poll, record.poll.phase(now), reader)
 
 
 def refusal_of(record: PollRecord, outcome: Outcome, closed_at: int | None) -> PollwireError:

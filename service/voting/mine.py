@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from msgspec import UNSET
 
 from service.domain.ballot import LAST_REVISION
 from service.domain.errors import InvalidChoice, VoteNotFound
@@ -23,8 +24,8 @@ from service.voting.answers import (
     poll_path,
     refusal,
     refusal_of,
+    shows_totals,
     time_text,
-    visible_seq,
 )
 from service.voting.callers import Callers, one_time_voter
 from service.voting.desk import visible_record
@@ -76,7 +77,7 @@ class OwnVotes:
             reply = await self._ballots.withdraw(record, voter, _revision_of(request.revision))
             if reply.status is not Status.WITHDRAWN:
                 raise refusal_of(record, reply, record.poll.closed_at)
-            seq = visible_seq(record, reply, reply.at, Reader.PUBLIC)
+            seq = reply.seq if shows_totals(record, reply.at, Reader.PUBLIC) else UNSET
             return VoteAnswer(
                 Status.WITHDRAWN, record.poll.id, None, time_text(reply.at), reply.revision, seq
             )
