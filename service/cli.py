@@ -31,7 +31,6 @@ from service.client.poll_file import PollFileError, parse_poll
 from service.client.showing import JsonShow, LineShow, Show, bar_show
 from service.client.voting import vote_as_remembered
 from service.settings import Settings, SettingsError, read_settings
-from service.supervisor import run_up
 
 PATIENCE_S: Final = 3.0
 """A store that restarts is back within two seconds; longer is too long to learn that nothing is there."""
@@ -69,9 +68,9 @@ class Target(NamedTuple):
     folder: DataFolder
     as_json: bool
 
-    def tell(self, document: Document, sentence: str) -> None:
-        """The answer on standard output: whole for programs, in a sentence for people."""
-        click.echo(_compact(document) if self.as_json else printable(sentence))
+    def tell(self, document: Document, *sentences: str) -> None:
+        """The answer on standard output: whole for programs, in a sentence a line for people."""
+        click.echo(_compact(document) if self.as_json else "\n".join(map(printable, sentences)))
 
 
 def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
@@ -173,6 +172,9 @@ def main() -> None:
 @_DATA
 def up(host: str | None, port: str | None, workers: str | None, redis_url: str | None, demo: bool) -> None:
     """Start the service; Ctrl-C stops it."""
+    # Here, not above: it brings the whole service along, and loading that takes longer than a vote.
+    from service.supervisor import run_up  # noqa: PLC0415
+
     settings = _settings(
         host=host,
         port=port,
@@ -197,7 +199,7 @@ def create(file: IO[str]) -> None:
     """Create the poll that FILE describes (TOML or JSON; - reads standard input)."""
     document, target = _read(file), _target()
     poll = _ask(lambda client: client.create_poll(document), target)
-    target.tell(poll, f"{_summary(poll)}\n{target.url}/polls/{poll['id']}")
+    target.tell(poll, _summary(poll), f"{target.url}/polls/{poll['id']}")
 
 
 @polls.command("list")
@@ -294,6 +296,8 @@ def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
     if withdraw == bool(choice):
         raise click.UsageError("Name at least one CHOICE, or take the vote back with --withdraw alone.")
     target = _target()
+    if withdraw and target.folder.voter_token(target.url) is None:
+        raise Failure(f"Nobody has voted at {target.url} from the data folder {target.folder.path}.", REFUSED)
     if withdraw:
         answer = _ask(lambda client: client.withdraw(poll), target)
     else:

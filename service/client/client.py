@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -54,7 +55,9 @@ class Client:
         self.token = token
         self._key = key
         self._patience_s = patience_s
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=ANSWER_WITHIN_S)
+        # No cookies: the service would set one for each voter, and ``token`` alone says whom we vote as.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=ANSWER_WITHIN_S, cookies=no_cookies)
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,102 @@
+"""The client's calls against the whole service: every door, and what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from service.client import Client, Refused
+from tests.api.conftest import LUNCH, Service, serve, service
+from tests.valkey import Valkey
+
+__all__ = ["serve", "service"]
+
+
+def operator(service: Service) -> Client:
+    """A client with the service's own key."""
+    return Client(service.url, key=service.settings.admin_key)
+
+
+async def test_a_poll_from_its_creation_to_its_end(service: Service) -> None:
+    """Every call of an operator does what it says, and a repeated creation answers the same poll."""
+    async with operator(service) as client:
+        poll = await client.create_poll({"id": "lunch", **LUNCH})
+        assert (await client.create_poll({"id": "lunch", **LUNCH}))["id"] == poll["id"]
+        after = await client.edit_poll("lunch", {"question": "Yam?"}, version=poll["version"])
+        assert after["question"] == (await client.poll("lunch"))["question"] == "Yam?"
+        assert (await client.act("lunch", "close"))["phase"] == "closed"
+        assert (await client.results_for_operators("lunch"))["final"] is True
+        assert [item["id"] for item in (await client.polls(limit=10))[0]] == ["lunch"]
+        await client.delete_poll("lunch")
+        with pytest.raises(Refused) as caught:
+            await client.poll_for_operators("lunch")
+    assert caught.value.slug == "poll-not-found"
+
+
+async def test_a_vote_from_its_token_to_its_withdrawal(service: Service) -> None:
+    """A voter votes, changes, proves it by the receipt and takes it back."""
+    await service.create_poll(id="lunch", revote="withdraw")
+    async with Client(service.url) as client:
+        await client.issue_voter("Ama")
+        first = await client.vote("lunch", "rice")
+        second = await client.vote("lunch", "yam", revision=first["revision"])
+        assert (first["status"], second["status"]) == ("counted", "changed")
+        assert (await client.my_vote("lunch"))["choice"] == "yam"
+        assert (await client.check_receipt("lunch", first["receipt"]))["counted"] is False
+        assert (await client.check_receipt("lunch", second["receipt"]))["counted"] is True
+        assert (await client.withdraw("lunch"))["status"] == "withdrawn"
+        assert (await client.results("lunch"))["voters"] == 0
+
+
+async def test_the_token_alone_says_who_votes(service: Service) -> None:
+    """A client without a token is nobody, and a new token is a new voter, whatever cookies were set."""
+    await service.create_poll(id="lunch")
+    async with Client(service.url) as client:
+        for voters in (1, 2):
+            client.token = None
+            with pytest.raises(Refused) as caught:
+                await client.vote("lunch", "rice")
+            assert caught.value.slug == "voter-token-required"
+            await client.issue_voter()
+            await client.vote("lunch", "rice")
+            assert (await client.results("lunch"))["voters"] == voters
+
+
+async def test_lists_are_read_page_by_page(service: Service) -> None:
+    """More polls than a page holds are read to the end, each once, and no more than asked for."""
+    for number in range(103):
+        await service.create_poll(id=f"poll-{number}")
+    async with operator(service) as client:
+        every, more = await client.polls(limit=1000)
+        assert (len({poll["id"] for poll in every}), more) == (103, None)
+        some, more = await client.polls(limit=101)
+    assert len(some) == 101
+    assert more is not None
+
+
+async def test_a_voter_watches_what_is_hidden_from_others(service: Service) -> None:
+    """Where totals are shown after a vote, the watch of somebody who has voted shows them."""
+    await service.create_poll(id="lunch", results="after_vote")
+    async with Client(service.url) as stranger, Client(service.url) as voter:
+        await voter.issue_voter()
+        await voter.vote("lunch", "rice")
+        async with aclosing(stranger.watch("lunch")) as hidden, aclosing(voter.watch("lunch")) as shown:
+            assert (await anext(hidden))["hidden"] is True
+            assert (await anext(shown))["counts"] == {"rice": 1, "yam": 0}
+
+
+async def test_a_vote_outlasts_a_store_that_restarts(service: Service, valkey: Valkey) -> None:
+    """A vote cast while the store is away is answered when it is back, and counted once."""
+    await service.create_poll(id="lunch")
+    async with Client(service.url) as client, Client(service.url, patience_s=0.1) as hasty:
+        await client.issue_voter()
+        hasty.token = client.token
+        with valkey.away():
+            voting = asyncio.create_task(client.vote("lunch", "rice"))
+            with pytest.raises(Refused) as caught:
+                await hasty.vote("lunch", "rice")
+        assert caught.value.slug == "store-unavailable"
+        assert (await voting)["status"] == "counted"
+        assert (await client.results("lunch"))["voters"] == 1
