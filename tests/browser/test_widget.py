@@ -1,0 +1,167 @@
+"""The widget through its phases, among hostile labels, and beside other votes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open, Service
+
+OVERRIDE = chr(0x202E)
+LABELS = {
+    "markup": "<b>Bold</b> & <img src=x onerror=\"document.title='ran'\">",
+    "override": f"{OVERRIDE}txt.exe",
+    "long": "w" * 200,
+    "arabic": "مقعد تحت الشجرة",
+}
+
+
+def in_seconds(seconds: float) -> str:
+    """A time near now, as an operator writes it."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+async def test_a_scheduled_poll_opens_by_itself(service: Service, open_page: Open) -> None:
+    """A page opened before the window counts down, and takes a vote once it opens, without a reload."""
+    poll = (await service.create_poll(opens_at=in_seconds(3)))["id"]
+    widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
+    await widget.shows("Not open yet")
+    await expect(widget.element.locator(".clock")).to_contain_text("opens in 0:0")
+    await widget.said("Voting is open now.", within_s=8)
+    assert (await widget.vote("rice")).status == 200
+    await widget.marks_as_mine("rice")
+
+
+async def test_a_poll_closes_by_the_clock(service: Service, open_page: Open) -> None:
+    """At closes_at the open page says that voting has ended, though nobody did anything."""
+    poll = (await service.create_poll(closes_at=in_seconds(3)))["id"]
+    widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
+    await widget.shows("Open")
+    await widget.said("Voting has ended.", within_s=8)
+    await widget.shows("Closed")
+
+
+async def test_totals_are_hidden_until_the_close(service: Service, open_page: Open) -> None:
+    """Hidden totals are nowhere on the page, it says when they appear, and then they do."""
+    poll = (await service.create_poll(results="after_close"))["id"]
+    widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
+    await widget.shows("The results appear when voting has ended.")
+    await widget.vote("yam")
+    await widget.marks_as_mine("yam")
+    await expect(widget.option("yam").locator(".numbers")).to_be_hidden()
+    await service.act(poll, "close")
+    await widget.shows_votes("yam", "1 vote")
+
+
+async def test_totals_appear_once_the_reader_has_voted(service: Service, open_page: Open) -> None:
+    """Where results are for voters, the own vote opens them on the same socket, and again after a reload."""
+    poll = (await service.create_poll(results="after_vote"))["id"]
+    reader = await open_page(f"{service.url}/polls/{poll}")
+    widget = reader.poll(poll)
+    await widget.shows("You will see the results as soon as you have voted.")
+    await widget.vote("rice")
+    await widget.shows_votes("rice", "1 vote")
+    await reader.page.reload()
+    await widget.shows_votes("rice", "1 vote")
+
+
+async def test_a_half_made_choice_survives_live_updates(service: Service, open_page: Open) -> None:
+    """Votes of others change the numbers, and neither the choice being made nor the focus."""
+    poll = (await service.create_poll())["id"]
+    reader = await open_page(f"{service.url}/polls/{poll}")
+    widget = reader.poll(poll)
+    await widget.input("rice").check()
+    await service.vote(poll, "yam", await service.voter())
+    await widget.shows_votes("yam", "1 vote")
+    await expect(widget.input("rice")).to_be_checked()
+    await expect(widget.input("rice")).to_be_focused()
+
+
+async def test_several_answers(service: Service, open_page: Open) -> None:
+    """A multiple poll takes as many answers as it asks for, says so otherwise, and marks each of them."""
+    options = [{"id": name, "label": name} for name in ("a", "b", "c")]
+    poll = await service.create_poll(kind="multiple", options=options, choices={"min": 2, "max": 2})
+    widget = (await open_page(f"{service.url}/polls/{poll['id']}")).poll(poll["id"])
+    await widget.choose("a")
+    await widget.button("Vote").click()
+    await widget.said("Choose 2 answers.")
+    await widget.vote("c")
+    await widget.marks_as_mine("a")
+    await widget.marks_as_mine("c")
+
+
+async def test_a_vote_is_taken_back(service: Service, open_page: Open) -> None:
+    """Where the poll allows it a vote is taken back, and another can be cast."""
+    poll = (await service.create_poll(revote="withdraw"))["id"]
+    widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
+    await widget.vote("rice")
+    await widget.button("Take my vote back").click()
+    await widget.said("Your vote was taken back.")
+    await widget.shows_votes("rice", "0 votes")
+    await widget.vote("yam")
+    await widget.shows_votes("yam", "1 vote")
+
+
+async def test_an_open_poll_takes_a_vote_again(service: Service, open_page: Open) -> None:
+    """Where nobody is identified, somebody may vote again, and each vote counts."""
+    poll = (await service.create_poll(identity="open"))["id"]
+    widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
+    await widget.vote("rice")
+    await widget.shows_votes("rice", "1 vote")
+    await widget.button("Vote again").click()
+    await widget.vote("rice")
+    await widget.shows_votes("rice", "2 votes")
+
+
+async def test_labels_stay_text(service: Service, open_page: Open) -> None:
+    """Markup in a label is shown as it was written, runs nothing, and no label widens the page."""
+    options = [{"id": name, "label": label} for name, label in LABELS.items()]
+    poll = (await service.create_poll(options=options, question="Is <i>this</i> markup?"))["id"]
+    reader = await open_page(f"{service.url}/polls/{poll}", viewport={"width": 360, "height": 800})
+    widget = reader.poll(poll)
+    for name, label in LABELS.items():
+        await expect(widget.option(name).locator(".label")).to_have_text(label)
+    assert await widget.element.locator("b, i, img").count() == 0
+    assert await reader.page.title() == "Is <i>this</i> markup?"
+    assert await reader.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+async def test_a_poll_that_is_taken_down(service: Service, open_page: Open) -> None:
+    """A poll deleted while somebody reads it says so, instead of going on as if it stood."""
+    poll = (await service.create_poll())["id"]
+    widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
+    await widget.shows_votes("rice", "0 votes")
+    deleted = await service.admin.request("DELETE", f"/v1/admin/polls/{poll}", json={"confirm": poll})
+    assert deleted.status_code < 300
+    await widget.shows("This poll has been taken down. Votes can no longer be cast or shown.")
+
+
+async def test_a_vote_that_stands_from_elsewhere(service: Service, open_page: Open) -> None:
+    """Two tabs of one reader: the second is refused another choice and shows the one that stands."""
+    poll = (await service.create_poll())["id"]
+    first = await open_page(f"{service.url}/polls/{poll}")
+    await first.poll(poll).shows_votes("rice", "0 votes")
+    second = await first.page.context.new_page()
+    await second.goto(f"{service.url}/polls/{poll}")
+    tab = type(first)(second).poll(poll)
+    await tab.choose("yam")
+    await first.poll(poll).vote("rice")
+    assert (await tab.vote("yam")).status == 409
+    await tab.said("You have voted before, and that vote stands.")
+    await tab.marks_as_mine("rice")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (320, 640)])
+async def test_the_live_page_tells_how_it_stands(
+    service: Service, open_page: Open, width: int, height: int
+) -> None:
+    """The live page shows voters, time and connection, and fits a screen of any width."""
+    poll = (await service.create_poll(closes_at=in_seconds(7200)))["id"]
+    reader = await open_page(f"{service.url}/polls/{poll}", viewport={"width": width, "height": height})
+    await expect(reader.page.locator("#connection")).to_have_text("Live")
+    await expect(reader.page.locator("#clock")).to_contain_text("1 h 59 min")
+    await service.vote(poll, "yam", await service.voter())
+    await expect(reader.page.locator("#voters")).to_have_text("1")
+    assert await reader.page.evaluate("document.documentElement.scrollWidth") <= width
