@@ -67,7 +67,7 @@ $(BIN)/python:
 
 # Browser tests want Chromium. Where it is missing and may be installed it is; elsewhere they are skipped by name (in CI they fail).
 chromium:
-	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
+	@if command -v chromium || command -v chromium-browser; then :; \
 	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
 	fi >/dev/null || echo "Chromium could not be installed."
