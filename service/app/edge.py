@@ -23,7 +23,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send, We
 
 from service.domain.errors import BodyTooLarge, MalformedBody, NotFound, PollwireError
 from service.identity.api_keys import ApiKeys
-from service.identity.origins import Origins
+from service.identity.origins import PUBLIC_METHODS, Origins
 from service.problems import Answer, answer_of, error_of
 
 log = logging.getLogger("pollwire.edge")
@@ -32,7 +32,7 @@ PUBLIC: Final = "/v1/"
 OPERATORS: Final = "/v1/admin"
 PUBLIC_BODY_BYTES: Final = 16 * 1024
 OPERATORS_BODY_BYTES: Final = 256 * 1024
-PUBLIC_METHODS: Final = ("GET", "HEAD", "POST", "DELETE")
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 FAILURE: Final = "pollwire_failure"
 """Where ``remember_failure`` leaves an exception in the scope of a socket."""
 
@@ -124,8 +124,14 @@ class _Exchange:
 
     @property
     def inner_scope(self) -> HTTPScope:
-        """The scope for the framework, to which a HEAD is a GET (RFC 9110, 9.3.2)."""
-        return {**self.scope, "method": "GET"} if self._is_head else self.scope
+        """The scope for the framework, to which a HEAD is a GET (RFC 9110, 9.3.2).
+
+        A method that nobody has heard of goes as PUT, which no address here
+        takes, so that it is refused with what the address does take.
+        """
+        if self._is_head:
+            return {**self.scope, "method": "GET"}
+        return self.scope if self.scope["method"] in _METHODS else {**self.scope, "method": "PUT"}
 
     def header(self, name: bytes) -> bytes | None:
         return _header(self.scope, name)

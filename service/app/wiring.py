@@ -30,11 +30,13 @@ from service.live.hub import Hub
 from service.operators import routes as operators_routes
 from service.operators.polls import OperatedPolls
 from service.problems import answer_of, error_of
+from service.protocol import Lane
 from service.settings import Settings
 from service.store import Store
 from service.voting import routes as voting_routes
 from service.voting.desk import Desk
 from service.voting.enrolment import Enrolment
+from service.voting.lane import VotingLane
 from service.voting.mine import OwnVotes
 from service.voting.receipts import Receipts
 from service.voting.recorder import Recorder
@@ -58,6 +60,7 @@ class Wiring(msgspec.Struct, frozen=True):
     hub: Hub
     feed: Feed
     health: probes.Health
+    lanes: tuple[Lane, ...]
 
     async def drain(self, spread_ms: int) -> None:
         """Say that the end is near: to balancers at once, to readers each at a moment of its own."""
@@ -88,7 +91,7 @@ def build(settings: Settings, store: Store) -> Wiring:
         store, feed, hub, origins=who.origins, tokens=who.tokens, tickets=who.tickets, api_keys=who.keys
     )
     health = probes.Health(store)
-    desk, of_voting = _voting(settings, store, who)
+    desk, lane, of_voting = _voting(settings, store, who)
     routes = [
         *of_voting,
         *live_routes.handlers(
@@ -101,10 +104,12 @@ def build(settings: Settings, store: Store) -> Wiring:
     ]
     framework = _framework(routes, beside=(store.notices.run, feed.run, health.run))
     edge = Edge(framework, keys=who.keys, origins=who.origins, poll_origins=_poll_origins(store))
-    return Wiring(app=edge, desk=desk, door=door, hub=hub, feed=feed, health=health)
+    return Wiring(app=edge, desk=desk, door=door, hub=hub, feed=feed, health=health, lanes=(lane,))
 
 
-def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, list[HTTPRouteHandler]]:
+def _voting(
+    settings: Settings, store: Store, who: _Who
+) -> tuple[Desk, VotingLane, list[HTTPRouteHandler]]:
     receipts = Receipts(settings.secrets)
     desk = Desk(
         polls=store.polls,
@@ -124,7 +129,8 @@ def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, list[HTT
     handlers = voting_routes.handlers(
         desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, origins=who.origins
     )
-    return desk, handlers
+    lane = VotingLane(desk, enrolment, who.origins, store.polls)
+    return desk, lane, handlers
 
 
 def _framework(routes: Sequence[ControllerRouterHandler], beside: Sequence[Endless]) -> Litestar:

@@ -1,0 +1,96 @@
+"""What every new voter's browser sends, answered behind the server's parser: a vote, a token, preflights.
+
+Transport only: the same desk, the same enrolment and the same rule of origins
+as the routes ask, so that meaning exists once. The corpus test sends the same
+requests both ways and compares what comes back.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from service.identity.origins import PUBLIC_METHODS, Origins
+from service.problems import Answer
+from service.protocol import Handler, Headers, LaneRequest, Respond
+from service.store.polls import Polls
+from service.voting.desk import Desk
+from service.voting.enrolment import VOTERS_PATH, Enrolment
+from service.voting.requests import EnrolmentRequest, VoteRequest
+
+_VOTERS: Final = VOTERS_PATH.encode("ascii")
+_BEFORE_ID: Final = len(b"/v1/polls/")
+_BEHIND_ID: Final = len(b"/votes")
+_VOTES = re.compile(rb"/v1/polls/[a-z0-9][a-z0-9-]{0,63}/votes")
+
+
+class VotingLane:
+    """Door 1 for plain requests."""
+
+    __slots__ = ("_desk", "_enrolment", "_origins", "_polls")
+
+    def __init__(self, desk: Desk, enrolment: Enrolment, origins: Origins, polls: Polls) -> None:
+        self._desk = desk
+        self._enrolment = enrolment
+        self._origins = origins
+        self._polls = polls
+
+    def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
+        """The handler of a vote, of somebody who comes for a token, or of the preflight of either."""
+        if method == b"POST":
+            if _VOTES.fullmatch(url):
+                return self._vote
+            return self._enrol if url == _VOTERS else None
+        if method == b"OPTIONS" and _is_preflight(headers):
+            is_known = url == _VOTERS or (_VOTES.fullmatch(url) and self._polls.cached(_poll_id(url)))
+            return self._preflight if is_known else None
+        return None
+
+    def _vote(self, request: LaneRequest, respond: Respond) -> None:
+        header = request.headers.get
+        self._desk.vote(
+            VoteRequest(
+                poll_id=_poll_id(request.url),
+                authorization=header(b"authorization"),
+                cookie=header(b"cookie"),
+                origin=_text(header(b"origin")),
+                host=_text(header(b"host")),
+                secure=request.secure,
+                content_type=header(b"content-type"),
+                idempotency_key=header(b"idempotency-key"),
+                body=request.body,
+            ),
+            respond,
+        )
+
+    def _enrol(self, request: LaneRequest, respond: Respond) -> None:
+        header = request.headers.get
+        asked = EnrolmentRequest(
+            authorization=header(b"authorization"),
+            cookie=header(b"cookie"),
+            origin=_text(header(b"origin")),
+            host=_text(header(b"host")),
+            secure=request.secure,
+            content_type=header(b"content-type"),
+            body=request.body,
+        )
+        respond(self._enrolment.enrol(asked))
+
+    def _preflight(self, request: LaneRequest, respond: Respond) -> None:
+        record = None if request.url == _VOTERS else self._polls.cached(_poll_id(request.url))
+        named = None if record is None else record.poll.origins
+        origin, host = (_text(request.headers.get(name)) for name in (b"origin", b"host"))
+        respond(Answer(204, self._origins.preflight_headers(origin, host, PUBLIC_METHODS, named), b""))
+
+
+def _is_preflight(headers: Headers) -> bool:
+    """As the Fetch standard (3.2.2) knows one."""
+    return b"origin" in headers and b"access-control-request-method" in headers
+
+
+def _poll_id(url: bytes) -> str:
+    return url[_BEFORE_ID:-_BEHIND_ID].decode("ascii")
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
