@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-from litestar import Response, delete, get, patch, post
+from litestar import Response, delete, get, patch, post, route
+from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from service.domain.document import Document
+from service.domain.errors import MethodNotAllowed
 from service.domain.tally import Results
 from service.domain.window import Act
 from service.identity.api_keys import ApiKeys, Scope
@@ -28,6 +30,7 @@ from service.operators.requests import (
     precondition_of,
     query_of,
 )
+from service.problems import with_head
 from service.store.polls import PollRecord
 
 PREFIX: Final = "/v1/admin"
@@ -36,13 +39,16 @@ _POLL: Final = f"{_POLLS}/{{poll_id:str}}"
 _FILTERS: Final = ("limit", "cursor", "phase", "kind", "q")
 _NO_STORE: Final = {"cache-control": "private, no-store"}
 
+_METHODS: Final = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)
+
 Encoded = Response[bytes]
 
 
 def handlers(polls: OperatedPolls, keys: ApiKeys) -> list[HTTPRouteHandler]:
     """Every route of the door."""
     door = _Door(polls, keys)
-    return [*_collection(door), *_single(door), *(_act(door, act) for act in Act)]
+    taken = [*_collection(door), *_single(door), *(_act(door, act) for act in Act)]
+    return [*taken, *_other_methods(door, taken)]
 
 
 class _Door:
@@ -115,6 +121,29 @@ def _act(door: _Door, act: Act) -> HTTPRouteHandler:
         return _of_poll(await door.polls.act(record, act, body, precondition_of(request)))
 
     return act_on_poll
+
+
+def _other_methods(door: _Door, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """For each address of a poll, the methods that it does not take.
+
+    The framework judges the method first; here a poll that is not there is
+    404 whatever was to be done with it.
+    """
+    methods: dict[str, set[HttpMethod]] = {}
+    for handler in taken:
+        for path in handler.paths:
+            if path.startswith(f"{_POLLS}/"):
+                methods.setdefault(path, set()).update(map(HttpMethod, handler.http_methods))
+    return [_refusing(door, path, takes) for path, takes in methods.items()]
+
+
+def _refusing(door: _Door, path: str, takes: set[HttpMethod]) -> HTTPRouteHandler:
+    @route(path, http_method=[method for method in _METHODS if method not in takes], include_in_schema=False)
+    async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
+        await door.find(request, Scope.POLLS_READ, poll_id)
+        raise MethodNotAllowed(with_head({*takes, HttpMethod.OPTIONS}))
+
+    return refuse_method
 
 
 def _of_poll(document: Document, status: int = 200, location: str | None = None) -> Encoded:

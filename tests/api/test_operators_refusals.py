@@ -46,7 +46,7 @@ async def test_every_address_asks_for_the_key_first(service: Service, method: st
 
 
 @pytest.mark.parametrize(
-    "authorization", ["Basic YTpi", "Bearer", "Bearer ", "bearer x", "x", "Bearer \u00e4", "Bearer a b"]
+    "authorization", ["Basic YTpi", "Bearer", "bearer x", "x", "Bearer \u00e4", "Bearer a b"]
 )
 async def test_a_broken_authorization_is_401(service: Service, authorization: str) -> None:
     """Whatever stands where the key should be is refused as such."""
@@ -68,11 +68,27 @@ async def test_a_poll_that_is_not_there_comes_before_a_body(service: Service) ->
         assert (answer.status_code, slug(answer)) == (404, "poll-not-found")
 
 
-async def test_a_wrong_method_is_405_with_those_that_exist(service: Service) -> None:
-    """An operator with a key learns which methods an address takes."""
-    answer = await service.admin.put(POLLS, content=b"not json")
-    assert (answer.status_code, slug(answer)) == (405, "method-not-allowed")
-    assert {"GET", "HEAD", "POST"} <= set(answer.headers["allow"].split(", "))
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("POST", "/{poll}", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
+        ("GET", "/{poll}/close", {"POST", "OPTIONS"}),
+        ("HEAD", "/{poll}/close", {"POST", "OPTIONS"}),
+        ("DELETE", "/{poll}/results", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+async def test_a_wrong_method_is_405_with_those_that_exist(
+    service: Service, method: str, path: str, allowed: set[str]
+) -> None:
+    """An operator with a key learns which methods an address takes; of a poll that is not there, nothing."""
+    poll = (await service.create_poll())["id"]
+    answer = await service.admin.request(method, POLLS + path.format(poll=poll), content=b"not json")
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == allowed
+    if path:
+        nowhere = await service.admin.request(method, POLLS + path.format(poll="nope"))
+        assert nowhere.status_code == 404
 
 
 async def test_a_type_comes_before_a_size(service: Service) -> None:

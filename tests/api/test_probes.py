@@ -1,0 +1,125 @@
+"""Probes and the reference: how the service says how it is, and what it offers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import Any
+
+import pytest
+
+from service.app.probes import Health
+from service.store import Store, open_store
+from tests.api.conftest import Service, serving
+from tests.waiting import until
+
+
+async def test_a_running_service_is_alive_and_ready(service: Service) -> None:
+    """Both probes are 200, and readiness is without reservation."""
+    assert (await service.http.get("/livez")).json() == {"status": "alive"}
+    ready = await service.http.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "degraded": False})
+    assert ready.headers["cache-control"] == "no-store"
+
+
+async def test_a_draining_service_is_not_ready(store: Store) -> None:
+    """Before a planned stop balancers are told to send nobody here."""
+    health = Health(store)
+    health.is_draining = True
+    status, body = health.report()
+    assert (status, body["status"]) == (503, "draining")
+
+
+async def test_a_service_whose_store_never_answered_is_starting() -> None:
+    """503 until the store has answered once; the process lives all the same."""
+    nowhere = "unix:///nowhere/to/be/found"
+    store = await open_store(nowhere)
+    try:
+        async with serving(store, nowhere) as service:
+            ready = await service.http.get("/readyz")
+            assert (ready.status_code, ready.json()["status"]) == (503, "starting")
+            assert ready.headers["retry-after"] == "1"
+            assert (await service.http.get("/livez")).status_code == 200
+    finally:
+        await store.close()
+
+
+async def test_a_store_that_goes_away_and_returns(own_valkey: Any) -> None:
+    """While it is away: 503 within a second, and degraded; within two of its return all is well again."""
+    store = await open_store(own_valkey.url, namespace="away")
+    async with serving(store, own_valkey.url) as service:
+        poll = (await service.create_poll())["id"]
+        token = await service.voter()
+        own_valkey.kill()
+        for path in (f"/v1/polls/{poll}/results", f"/v1/admin/polls/{poll}"):
+            began = time.monotonic()
+            refused = await service.admin.get(path)
+            assert time.monotonic() - began < 1
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert refused.json()["type"] == "/problems/store-unavailable"
+        assert (await service.vote(poll, "rice", token)).status_code == 503
+
+        async def degraded() -> bool:
+            ready = await service.http.get("/readyz")
+            return ready.status_code == 200 and ready.json()["degraded"] is True
+
+        await until(degraded)
+        assert (await service.http.get("/")).status_code == 200
+        own_valkey.restart()
+
+        async def back() -> bool:
+            return (await service.admin.get(f"/v1/admin/polls/{poll}")).status_code in (200, 404)
+
+        await until(back, within_s=2)
+        assert (await service.http.get("/readyz")).json()["degraded"] is False
+    await store.close()
+
+
+async def test_the_document_describes_every_route(service: Service) -> None:
+    """/openapi.json is titled, and every operation tells its refusals as problems."""
+    document = (await service.http.get("/openapi.json")).json()
+    assert document["info"]["title"] == "Pollwire"
+    operations = [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    assert {"/v1/polls/{poll_id}/votes", "/v1/admin/polls/{poll_id}/reopen", "/v1/voters", "/readyz"} <= set(
+        document["paths"]
+    )
+    for path, method, operation in operations:
+        assert "application/problem+json" in operation["responses"]["default"]["content"], (method, path)
+    problem = document["components"]["schemas"]["Problem"]
+    assert "/problems/already-voted" in problem["properties"]["type"]["enum"]
+
+
+async def test_every_reference_in_the_document_leads_somewhere(service: Service) -> None:
+    """No schema is named that is not there."""
+    answer = await service.http.get("/openapi.json")
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', answer.text))
+    assert named
+    assert named <= set(answer.json()["components"]["schemas"])
+
+
+async def test_the_reference_page_needs_nothing_from_elsewhere(service: Service) -> None:
+    """/docs lists every operation, runs no script, and takes its style from the service alone."""
+    page = await service.http.get("/docs")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "<script" not in page.text
+    assert "<style" not in page.text
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//', page.text)
+    document = (await service.http.get("/openapi.json")).json()
+    assert all(path in page.text for path in document["paths"])
+    links = re.findall(r'href="(/[^"]+)"', page.text)
+    answers = await asyncio.gather(*(service.http.get(link) for link in links))
+    assert [answer.status_code for answer in answers] == [200] * len(links)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/openapi.json"])
+async def test_probes_and_reference_take_no_other_method(service: Service, path: str) -> None:
+    """405 names what they do take."""
+    answer = await service.http.post(path)
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}

@@ -1,0 +1,61 @@
+"""Log lines: readable, one an event, and without what must not be kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from service.telemetry import JsonFormatter, TextFormatter, scrubbed
+
+
+def a_record(message: str, *args: object, failure: BaseException | None = None) -> logging.LogRecord:
+    info = (type(failure), failure, failure.__traceback__) if failure else None
+    record = logging.LogRecord("pollwire.live", logging.WARNING, __file__, 1, message, args, info)
+    record.created = 1_719_907_200.123
+    return record
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("GET /v1/polls/a/live?ticket=abc.def HTTP/1.1", "abc.def"),
+        ("Authorization: Bearer tok-en_1", "tok-en_1"),
+        ("header bearer tok-en_1, refused", "tok-en_1"),
+        ("redis://user:passw0rd@store:6379/0 is away", "passw0rd"),
+        ("peer ('203.0.113.9', 51234) left", "203.0.113.9"),
+        ("peer ('2001:db8::7', 51234, 0, 0) left", "2001:db8::7"),
+        ("Cookie: a=b; pollwire_voter=AAAA; c=d", "AAAA"),
+    ],
+)
+def test_secrets_and_addresses_do_not_reach_the_log(text: str, secret: str) -> None:
+    """Whoever wrote the line, tokens, tickets, passwords and peers are not in it."""
+    assert secret in text
+    assert secret not in scrubbed(text)
+
+
+def test_ordinary_sentences_are_left_alone() -> None:
+    """Scrubbing takes nothing from what has nothing to hide."""
+    text = "Is the store away? It answered at 12:00 (3 times) on redis://store:6379/0."
+    assert scrubbed(text) == text
+
+
+def test_a_text_line_says_when_how_bad_where_and_what() -> None:
+    """One line for people, with the arguments filled in."""
+    line = TextFormatter().format(a_record("%d readers left", 3))
+    assert line == "2024-07-02T08:00:00.123Z WARNING  live: 3 readers left"
+
+
+def test_a_json_line_is_one_object_with_its_traceback() -> None:
+    """Machines read one object a line, however long the traceback; it is scrubbed as well."""
+    try:
+        raise ValueError("?ticket=abc")
+    except ValueError:
+        line = JsonFormatter().format(a_record("broke", failure=sys.exc_info()[1]))
+    assert "\n" not in line
+    event = json.loads(line)
+    assert (event["at"], event["level"], event["room"]) == ("2024-07-02T08:00:00.123Z", "warning", "live")
+    assert "ValueError" in event["traceback"]
+    assert "abc" not in event["traceback"]
