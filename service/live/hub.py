@@ -164,6 +164,7 @@ class Hub:
     def note(self, change: Change) -> bool:
         """Takes a change in, shows it to newcomers at once; whether it is news for the others.
 
+        The first of a room is none: nobody is there but newcomers.
         A change that reads earlier than what the room has is not shown to
         anybody, but it proves that what the room has is not too old for those
         who waited for its turn.
@@ -175,7 +176,7 @@ class Hub:
         room.turn = max(room.turn, change.turn)
         is_news = False
         if before is None or change.position >= before.position:
-            is_news = before is None or change.state != before.state
+            is_news = before is not None and change.state != before.state
             room.newest = change
         self._welcome(room)
         return is_news

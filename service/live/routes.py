@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from litestar import Request, get, websocket
+from litestar import Request, get, route, websocket
+from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from service.domain.errors import MethodNotAllowed, NotFound
 from service.identity.origins import Origins
 from service.live.answers import Answers
 from service.live.door import Door, Visitor, visitor_of
@@ -24,6 +26,7 @@ from service.problems import Answer
 AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
 
 _POLL: Final = "/v1/polls/{poll_id:str}"
+_OTHER_METHODS: Final = [HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE]
 _ANSWERS: Final = {200: ResponseSpec(dict[str, Any], description="As docs/protocol.md has it.")}  # Any: JSON
 _STREAM: Final = {200: ResponseSpec(str, media_type="text/event-stream", description="Events without end.")}
 
@@ -53,7 +56,13 @@ def handlers(
 ) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
     """Every route of the door; ``pace`` sets the deadlines of streams."""
     live = Live(door, feed, hub, pace or Pace())
-    return [*_reads(Answers(door, origins, results_max_age_s)), *_events(live), *_sockets(live)]
+    return [
+        *_reads(Answers(door, origins, results_max_age_s)),
+        *_events(live),
+        *_sockets(live),
+        *(_refusing(door, address) for address in ("", "/results", "/events")),
+        _only_sockets(),
+    ]
 
 
 def _reads(answers: Answers) -> list[HTTPRouteHandler]:
@@ -91,6 +100,30 @@ def _sockets(live: Live) -> list[WebsocketRouteHandler]:
         await serve_one(live, socket, poll_id)
 
     return [live_polls, live_poll]
+
+
+def _refusing(door: Door, address: str) -> HTTPRouteHandler:
+    """The handler of the methods that a poll's address does not take: an unknown poll is 404 even to those."""
+
+    @route(f"{_POLL}{address}", http_method=_OTHER_METHODS, include_in_schema=False, status_code=405)
+    async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
+        await door.judge(await door.read(poll_id), _visitor(request))
+        raise MethodNotAllowed(("GET", "HEAD"))
+
+    return refuse_method
+
+
+def _only_sockets() -> HTTPRouteHandler:
+    @route(
+        ["/v1/live", f"{_POLL}/live"],
+        http_method=[HttpMethod.GET, *_OTHER_METHODS],
+        include_in_schema=False,
+        status_code=404,
+    )
+    async def refuse_request() -> None:
+        raise NotFound("At this address a WebSocket can be opened, and nothing else.")
+
+    return refuse_request
 
 
 def _visitor(request: AnyRequest) -> Visitor:

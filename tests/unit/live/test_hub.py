@@ -53,7 +53,7 @@ async def test_members_wait_for_the_delivery() -> None:
     """A change that a newcomer's read brought is news for the others, and theirs once delivered."""
     hub, poll = Hub(), a_poll()
     early = joined(hub, poll)
-    assert hub.note(a_change(poll, seq=1)) is True
+    assert hub.note(a_change(poll, seq=1)) is False  # nobody is there but newcomers
     await settled(hub)
     joined(hub, poll, since=2)
     assert hub.note(a_change(poll, seq=2, turn=2)) is True
