@@ -93,14 +93,9 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        if (
-            self.force_exit
-        ):  # in a hurry uvicorn leaves this out, and what runs beside the requests would go on
-            await self.lifespan.shutdown()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
         self._deadlines.stop()
+        if self.force_exit:  # in a hurry uvicorn leaves this out, and tasks beside the requests would go on
+            await self.lifespan.shutdown()
 
 
 def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools") -> Server:

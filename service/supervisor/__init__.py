@@ -35,7 +35,11 @@ def run_up(settings: Settings) -> int:
         log.warning("%s", warning)
     try:
         with DataFolder(settings) as folder:
-            return asyncio.run(Supervisor(folder.complete(settings), folder).run())
+            return asyncio.run(_run(folder.complete(settings), folder))
     except (CannotStart, EmbeddedStoreError, StoreUnfit) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # for whoever typed the command
         return 1
+
+
+async def _run(settings: Settings, folder: DataFolder) -> int:
+    return await Supervisor(settings, folder).run()

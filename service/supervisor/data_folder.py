@@ -6,7 +6,9 @@ alone; the private store has a folder of its own beside them.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import tempfile
@@ -18,6 +20,8 @@ import msgspec
 
 from service.settings import Settings
 from service.store.processes import ProcessMark
+
+log = logging.getLogger("pollwire.supervisor")
 
 KEY_PREFIX: Final = "pwk_"
 """Makes a leaked key recognisable to secret scanners."""
@@ -41,6 +45,7 @@ class DataFolder:
     def __init__(self, settings: Settings) -> None:
         self.path = settings.data_dir.absolute()
         self._shown = settings.data_dir
+        self._is_shared = settings.redis_url is not None
         self._service = self.path / "service.json"
         self._lock = -1
 
@@ -50,7 +55,7 @@ class DataFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise CannotStart(f"The data folder {self._shown} cannot be used: {error.strerror}.") from None
+            return self._without(error)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -59,7 +64,20 @@ class DataFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._lock)  # and with it the lock
+        if self._is_usable:
+            os.close(self._lock)  # and with it the lock
+
+    @property
+    def _is_usable(self) -> bool:
+        return self._lock >= 0
+
+    def _without(self, error: OSError) -> DataFolder:
+        """With a shared store nothing has to be kept here (a container's file system may be read only)."""
+        told = f"The data folder {self._shown} cannot be used: {error.strerror}."
+        if not self._is_shared:
+            raise CannotStart(told) from None
+        log.warning("%s The command line will need --url.", told)
+        return self
 
     def complete(self, settings: Settings) -> Settings:
         """The settings with what the folder keeps: its own secret and operator's key, unless some are set.
@@ -82,6 +100,8 @@ class DataFolder:
 
     def remember(self, running: Running | None) -> None:
         """Tell others which service runs; None: none any more."""
+        if not self._is_usable:
+            return
         if running is None:
             self._service.unlink(missing_ok=True)
         else:
@@ -124,7 +144,8 @@ class DataFolder:
 
 def say(text: str) -> None:
     """Tell whoever typed the command, on standard output and at once."""
-    print(text, flush=True)  # noqa: T201
+    with contextlib.suppress(OSError):  # nobody reads it any more; the service runs all the same
+        print(text, flush=True)  # noqa: T201
 
 
 def _write_private(file: Path, content: bytes) -> None:

@@ -41,17 +41,18 @@ class Supervisor:
         self._listeners: list[socket.socket] = []
         self._store: EmbeddedStore | None = None
         self._workers: list[Worker] = []
+        self._url = ""
         self._tasks: list[asyncio.Task[None]] = []
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> int:
         """Start, watch, and stop in order; 0 where it was told to stop."""
         self._listen_for_signals()
         await self._end_leftovers()
         self._listeners = open_listeners(self._settings)
+        self._url = address_of(self._listeners[0])
         try:
-            store_url = self._settings.redis_url or await self._start_store()
-            self._start_workers(store_url)
-            self._watch(self._become_ready(store_url), "become ready")
+            self._watch(self._start(), "start")
             await self._until_stopped()
         finally:
             await self._stop()
@@ -72,6 +73,11 @@ class Supervisor:
         if last is not None:
             await asyncio.gather(*(worker.end(ORPHAN_GRACE_S) for worker in last.workers))
 
+    async def _start(self) -> None:
+        store_url = self._settings.redis_url or await self._start_store()
+        self._start_workers(store_url)
+        await self._become_ready(store_url)
+
     async def _start_store(self) -> str:
         self._store = EmbeddedStore(self._folder.path, find_server())
         await self._store.start()
@@ -85,7 +91,14 @@ class Supervisor:
             self._watch(worker.keep(self._remember), f"worker {number}")
 
     def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
+        """Do it beside everything else; where it fails, the service ends."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._note_failure)
+        self._tasks.append(task)
+
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) and not self._failed.done():
+            self._failed.set_exception(error)
 
     async def _become_ready(self, store_url: str) -> None:
         """Say so once the store has answered and every worker serves. Raises ``StoreUnfit``."""
@@ -113,30 +126,24 @@ class Supervisor:
     async def _until_stopped(self) -> None:
         """Returns when told to stop; raises what makes going on impossible."""
         asked = asyncio.create_task(self._stop_asked.wait(), name="asked to stop")
-        waiting: set[asyncio.Task[Any]] = {asked, *self._tasks}
-        try:
-            while asked not in (
-                done := (await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))[0]
-            ):
-                waiting -= done
-                for task in done:
-                    task.result()
-        finally:
-            asked.cancel()
+        await asyncio.wait((asked, self._failed), return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if self._failed.done():
+            self._failed.result()
 
     async def _stop(self) -> None:
         """Workers first, while the store still answers them; then the store."""
         log.info("The service stops.")
+        self._tasks[0].cancel()  # the start, where it still goes on: nothing new begins from here on
         for listener in self._listeners:
             listener.close()  # the workers' own copies take connections until they have drained
         for worker in self._workers:
             worker.stop()
         hurrying = asyncio.create_task(self._hurry(), name="hurry")
         await asyncio.gather(*(worker.gone(DRAIN_GRACE_S) for worker in self._workers))
-        hurrying.cancel()
-        for task in self._tasks:
+        for task in (hurrying, *self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(hurrying, *self._tasks, return_exceptions=True)
         if self._store is not None:
             await self._store.stop()
         self._folder.remember(None)
@@ -152,12 +159,11 @@ class Supervisor:
             marks = tuple(mark for worker in self._workers if (mark := worker.mark) is not None)
             self._folder.remember(Running(url=self._url, supervisor=os.getpid(), workers=marks))
 
-    @property
-    def _url(self) -> str:
-        return address_of(self._listeners[0])
-
     def _greeting(self) -> str:
         url = self._settings.public_url or self._url
-        return (
-            f"Pollwire is ready at {self._url}\n  an article with a poll  {url}/demo\n  the API  {url}/docs"
+        lines = (
+            f"Pollwire is ready at {self._url}",
+            f"  an article with a poll  {url}/demo",
+            f"  the API  {url}/docs",
         )
+        return "\n".join(lines)

@@ -33,6 +33,7 @@ class Worker:
         self._told = handover(settings, store_url, listener, number)
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._is_over = asyncio.Event()
 
     @property
     def mark(self) -> ProcessMark | None:
@@ -42,20 +43,26 @@ class Worker:
     async def keep(self, on_change: Callable[[], None]) -> None:
         """Have a process serve here until ``stop``; ``CannotStart`` once that is hopeless."""
         restarts = Restarts()
-        while True:
-            started_at = time.monotonic()
-            status, served = await self._one_life(on_change)
-            if self._stopping:
-                return
-            if status == EXIT_UNFIT:
-                raise CannotStart("The store cannot be used; the log above says why.")
-            pause_s = restarts.pause_after(served=served, lived_s=time.monotonic() - started_at)
-            if pause_s is None:
-                raise CannotStart(
-                    f"Worker {self.number} ends before it serves, again and again; the log says why."
-                )
-            log.error("Worker %d ended unexpectedly (%s) and is replaced.", self.number, ending(status))
-            await asyncio.sleep(pause_s)
+        try:
+            while not self._stopping:
+                started_at = time.monotonic()
+                status, served = await self._one_life(on_change)
+                if not self._stopping:
+                    lived_s = time.monotonic() - started_at
+                    await asyncio.sleep(self._pause(restarts, status, served=served, lived_s=lived_s))
+        finally:
+            self._is_over.set()
+
+    def _pause(self, restarts: Restarts, status: int, *, served: bool, lived_s: float) -> float:
+        if status == EXIT_UNFIT:
+            raise CannotStart("The store cannot be used; the log above says why.")
+        pause_s = restarts.pause_after(served=served, lived_s=lived_s)
+        if pause_s is None:
+            raise CannotStart(
+                f"Worker {self.number} ends again and again before it serves; the log says why."
+            )
+        log.error("Worker %d ended unexpectedly (%s) and is replaced.", self.number, ending(status))
+        return pause_s
 
     def stop(self) -> None:
         """Ask it to drain; asked again, to hurry."""
@@ -63,30 +70,19 @@ class Worker:
         self._send(signal.SIGTERM)
 
     async def gone(self, within_s: float) -> None:
-        """Until its process has ended, by itself or else by force."""
-        if self._process is None:
-            return
+        """Until its last process has ended, by itself or else by force."""
         try:
-            await asyncio.wait_for(self._process.wait(), within_s)
+            await asyncio.wait_for(self._is_over.wait(), within_s)
         except TimeoutError:
             log.warning("Worker %d did not stop in time and is killed.", self.number)
             self._send(signal.SIGKILL)
-            await self._process.wait()
+            await self._is_over.wait()
 
     async def _one_life(self, on_change: Callable[[], None]) -> tuple[int, bool]:
         """Start a process and wait for its end: its exit status, and whether it ever served."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # a folder named `service` where the command is run must not be taken for ours
-            "-m",
-            "service.server",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=_environment(),
-            pass_fds=(self._listener.fileno(),),
-            start_new_session=True,  # a terminal's Ctrl-C comes to us alone; we drain the workers
-        )
-        self._process = process
+        process = self._process = await self._spawn()
+        if self._stopping:  # asked while it came to life
+            self._send(signal.SIGTERM)
         assert process.stdin is not None
         assert process.stdout is not None
         with contextlib.suppress(ConnectionError):  # it died at once; its status says so
@@ -98,6 +94,19 @@ class Worker:
             self.is_ready.set()
             log.info("Worker %d serves (process %d).", self.number, process.pid)
         return await process.wait(), served
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # a folder named `service` where the command is run must not be taken for ours
+            "-m",
+            "service.server",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(),
+            pass_fds=(self._listener.fileno(),),
+            start_new_session=True,  # a terminal's Ctrl-C comes to us alone; we drain the workers
+        )
 
     def _send(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -31,16 +31,15 @@ POLL = {
 class Up:
     """One ``pollwire up``: its process, what it wrote, and the processes under it."""
 
-    def __init__(self, data: Path, *flags: str, **environ: str) -> None:
+    def __init__(self, data: Path, logs: Path, *flags: str, **environ: str) -> None:
         self.data = data
         self._flags = flags
         self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
-        self._logs = data.parent / f"{data.name}-logs"
+        self._logs = logs
 
     async def start(self) -> Up:
         """Start the process, and nothing more."""
-        self._logs.mkdir(parents=True, exist_ok=True)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("POLLWIRE_")}
         with self._log("out").open("wb") as out, self._log("err").open("wb") as err:
             self._process = await asyncio.create_subprocess_exec(
@@ -88,7 +87,9 @@ class Up:
 
     @property
     def key(self) -> str:
-        """The operator's key that it made."""
+        """The operator's key: the one that was set, else the one that it made."""
+        if "POLLWIRE_ADMIN_KEY" in self._environ:
+            return self._environ["POLLWIRE_ADMIN_KEY"]
         return (self.data / "admin-key").read_text().strip()
 
     @property
@@ -178,12 +179,12 @@ Start = Callable[..., Up]
 
 
 @pytest.fixture
-async def up(tmp_path: Path) -> AsyncIterator[Start]:
+async def up(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Start]:
     """Services of the test's own: ``up()``, ``up("--workers", "2", data=...)``; none survives the test."""
     made: list[Up] = []
 
     def make(*flags: str, data: Path | None = None, **environ: str) -> Up:
-        made.append(Up(data or tmp_path / "d", *flags, **environ))
+        made.append(Up(data or tmp_path / "d", tmp_path_factory.mktemp("logs"), *flags, **environ))
         return made[-1]
 
     yield make

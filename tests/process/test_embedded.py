@@ -55,6 +55,11 @@ def mode_of(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
+def is_there(path: Path) -> bool:
+    """Whether anything has this name."""
+    return os.path.lexists(path)
+
+
 async def config(store: EmbeddedStore, name: str) -> str:
     """What the running server says of one of its options."""
     async with client_of(store) as client:
@@ -87,7 +92,7 @@ async def test_nobody_else_can_reach_the_socket(tmp_path: Path) -> None:
 
 
 async def test_what_was_written_survives_a_kill(tmp_path: Path) -> None:
-    """A store killed right after an answer comes back by itself, at the same address, with what it answered."""
+    """A store killed right after an answer comes back by itself, at its old address, with all it knew."""
     async with running(tmp_path) as store:
         first = store.pid
         assert first is not None
@@ -115,19 +120,19 @@ async def test_a_store_stopped_in_order_leaves_only_data(tmp_path: Path) -> None
         socket = socket_of(store)
     assert mark is not None
     assert not mark.runs
-    assert not os.path.lexists(socket)
+    assert not is_there(socket)
     assert (tmp_path / "store" / "appendonlydir").is_dir()
 
 
 async def test_a_deep_data_folder_gets_a_short_socket(tmp_path: Path) -> None:
-    """A path too long for a socket still gives a working store: the same socket each start, gone after a stop."""
+    """A path too long for a socket still gives a working store, with one socket at every start."""
     deep = tmp_path.joinpath(*["a folder with a long name"] * 8)
     deep.mkdir(parents=True)
     async with running(deep) as store:
         socket = socket_of(store)
         assert await answers(store)
     assert len(os.fsencode(socket)) <= embedded.SOCKET_PATH_LIMIT
-    assert not os.path.lexists(socket.parent)
+    assert not is_there(socket.parent)
     async with running(deep) as store:
         assert store.url == f"unix://{socket}"
 
@@ -180,7 +185,7 @@ async def orphan(data: Path) -> ProcessMark:
 
 
 async def test_an_orphan_is_ended_before_the_next_start(tmp_path: Path) -> None:
-    """A store that outlived its supervisor, where no kernel sees to that, never shares its data with a second."""
+    """A store that outlived its supervisor, where no kernel ends it, never shares its data with another."""
     first = EmbeddedStore(tmp_path, find_server())
     await first.start()  # never watched nor stopped: for the second, it is somebody else's leftover
     mark = ProcessMark.of(first.pid or 0)
