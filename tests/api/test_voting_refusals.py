@@ -1,0 +1,334 @@
+"""What a voter can be refused for, and in which order the service looks."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from service.domain.window import format_instant
+from service.identity.tokens import VoterTokens
+from tests.api.conftest import Service
+from tests.making import FAR_OFF
+
+NOWHERE = "no-such-poll"
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and slug of a refusal that is told as problems are."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    assert answer.headers["cache-control"] == "private, no-store"
+    document = answer.json()
+    assert document["status"] == answer.status_code
+    assert document["title"]
+    assert document["detail"]
+    return answer.status_code, document["type"].removeprefix("/problems/")
+
+
+class Ballot:
+    """A request to vote, right in everything until a fault is put into it."""
+
+    def __init__(self, poll: str, token: str) -> None:
+        self.poll, self.method, self.address = poll, "POST", "votes"
+        self.headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        self.body = b'{"choice": "rice"}'
+
+    async def send(self, service: Service) -> httpx.Response:
+        """The answer."""
+        path = f"/v1/polls/{self.poll}/{self.address}"
+        return await service.http.request(self.method, path, headers=self.headers, content=self.body)
+
+
+def _nowhere(ballot: Ballot) -> None:
+    ballot.poll = NOWHERE
+
+
+def _wrong_method(ballot: Ballot) -> None:
+    ballot.method = "PUT"
+
+
+def _wrong_type(ballot: Ballot) -> None:
+    ballot.headers["Content-Type"] = "text/plain"
+
+
+def _too_large(ballot: Ballot) -> None:
+    ballot.body = ballot.body.ljust(17 * 1024)
+
+
+def _broken(ballot: Ballot) -> None:
+    ballot.body = ballot.body[:-1] + ballot.body[-1:].replace(b"}", b"")
+
+
+def _forged(ballot: Ballot) -> None:
+    ballot.headers["Authorization"] = "Bearer forged"
+
+
+def _unknown_option(ballot: Ballot) -> None:
+    ballot.body = ballot.body.replace(b"rice", b"stew")
+
+
+def _closed(ballot: Ballot) -> None:
+    """The poll that every ballot of these tests is for is closed."""
+
+
+FAULTS: list[tuple[Callable[[Ballot], None], tuple[int, str]]] = [
+    # in the order in which the service looks
+    (_nowhere, (404, "poll-not-found")),
+    (_wrong_method, (405, "method-not-allowed")),
+    (_wrong_type, (415, "unsupported-media-type")),
+    (_too_large, (413, "body-too-large")),
+    (_broken, (400, "malformed-body")),
+    (_forged, (401, "voter-token-invalid")),
+    (_unknown_option, (422, "invalid-choice")),
+    (_closed, (403, "poll-closed")),
+]
+
+
+async def test_of_two_faults_the_earlier_in_the_order_is_told(service: Service) -> None:
+    """404, 405, 415, 413, 400, 401, 422, then the store's: every pair of faults is told as its first."""
+    poll = await service.create_poll()
+    await service.act(poll["id"], "close")
+    token = await service.voter()
+    for (first, expected), (second, _) in itertools.combinations(FAULTS, 2):
+        ballot = Ballot(poll["id"], token)
+        second(ballot)
+        first(ballot)
+        told = problem(await ballot.send(service))
+        assert told == expected, f"{first.__name__} and {second.__name__}"
+
+
+WRONG_CHOICES: list[tuple[dict[str, Any], str]] = [
+    ({}, "choice"),
+    ({"choice": None}, "choice"),
+    ({"choice": "stew"}, "choice"),
+    ({"choice": ""}, "choice"),
+    ({"choice": "RICE"}, "choice"),
+    ({"choice": ["rice"]}, "choice"),
+    ({"choice": ["rice", "yam"]}, "choice"),
+    ({"choice": 1}, "choice"),
+    ({"choice": True}, "choice"),
+    ({"choice": {"rice": 1}}, "choice"),
+    ({"choice": "rice", "colour": "red"}, "colour"),
+    ({"choice": "rice", "revision": "1"}, "revision"),
+    ({"choice": "rice", "revision": -1}, "revision"),
+    ({"choice": "rice", "revision": 1.5}, "revision"),
+    ({"choice": "rice", "revision": True}, "revision"),
+    ({"choice": "rice", "revision": 2**24}, "revision"),
+    ({"choice": "rice", "revision": 10**30}, "revision"),
+]
+
+
+async def test_a_wrong_choice_is_told_by_its_field(service: Service) -> None:
+    """A missing, unknown or misshapen choice, two where one is asked, an unknown field: 422, and where."""
+    poll = await service.create_poll()
+    ballot = Ballot(poll["id"], await service.voter())
+    for body, field in WRONG_CHOICES:
+        ballot.body = json.dumps(body).encode()
+        answer = await ballot.send(service)
+        assert problem(answer) == (422, "invalid-choice"), body
+        assert answer.json()["field"] == field, body
+
+
+async def test_a_wrong_set_of_options_is_422(service: Service) -> None:
+    """Where one or two of three options are asked: none, three, one twice, an unknown one, or no list."""
+    options = [{"id": name, "label": name} for name in ("a", "b", "c")]
+    poll = await service.create_poll(kind="multiple", options=options, choices={"min": 1, "max": 2})
+    token = await service.voter()
+    wrong = ["a", [], ["a", "a"], ["a", "x"], ["a", "b", "c"], [["a"]], [None], {"a": True}, None]
+    for choice in wrong:
+        assert problem(await service.vote(poll["id"], choice, token)) == (422, "invalid-choice"), choice
+
+
+NO_OBJECTS = [
+    b"",
+    b"rice",
+    b"{",
+    b'"rice"',
+    b"[]",
+    b"null",
+    b"1",
+    b'{"choice": "rice"',
+    b'{"choice": "rice"} and more',
+    b'{"colour": "red", "choice": rice}',
+    b'{"choice": "\xff"}',
+    b'\xef\xbb\xbf{"choice": "rice"}',
+    b'{"choice": NaN}',
+    b'{"choice": "\\ud800"}',
+    b'{"choice": ' + b"[" * 8000 + b"]" * 8000 + b"}",
+]
+
+
+async def test_what_is_no_json_object_is_400(service: Service) -> None:
+    """Broken JSON, another JSON value, another encoding, and a tower of brackets are malformed bodies."""
+    poll = await service.create_poll()
+    ballot = Ballot(poll["id"], await service.voter())
+    for body in NO_OBJECTS:
+        ballot.body = body
+        assert problem(await ballot.send(service)) == (400, "malformed-body"), body[:40]
+
+
+async def test_a_body_that_is_not_called_json_is_415(service: Service) -> None:
+    """Also one without a type: a foreign page may send that without asking first."""
+    poll = await service.create_poll()
+    ballot = Ballot(poll["id"], await service.voter())
+    for wrong in ("", "text/plain", "application/x-www-form-urlencoded", "application/json5", "json"):
+        ballot.headers["Content-Type"] = wrong
+        assert problem(await ballot.send(service)) == (415, "unsupported-media-type"), wrong
+    del ballot.headers["Content-Type"]
+    assert problem(await ballot.send(service)) == (415, "unsupported-media-type")
+    for right in ("application/json; charset=utf-8", "Application/JSON ;x=y"):  # RFC 9110, 8.3.1
+        ballot.headers["Content-Type"] = right
+        assert (await ballot.send(service)).status_code == 200, right
+
+
+async def test_a_body_of_sixteen_kib_is_read_and_one_byte_more_is_not(service: Service) -> None:
+    """The limit stands where the contract has it."""
+    poll = await service.create_poll()
+    ballot = Ballot(poll["id"], await service.voter())
+    ballot.body = ballot.body.ljust(16 * 1024)
+    assert (await ballot.send(service)).status_code == 200
+    ballot.body += b" "
+    answer = await ballot.send(service)
+    assert problem(answer) == (413, "body-too-large")
+    assert answer.json()["limit_bytes"] == 16 * 1024
+
+
+async def test_a_body_whose_length_is_not_told_is_bounded_as_well(service: Service) -> None:
+    """A chunked body is cut off at the limit, in the same place of the order."""
+    poll = await service.create_poll()
+    headers = {"Content-Type": "application/json"}
+
+    async def endless() -> Any:
+        for _ in range(64):
+            yield b" " * 1024
+
+    for address, expected in (
+        (poll["id"], (413, "body-too-large")),
+        (NOWHERE, (404, "poll-not-found")),
+    ):
+        answer = await service.http.post(f"/v1/polls/{address}/votes", headers=headers, content=endless())
+        assert problem(answer) == expected
+
+
+async def test_who_votes_must_be_known(service: Service) -> None:
+    """No token is 401, and so is one that is forged, truncated, expired, or no token at all."""
+    poll = await service.create_poll()
+    token = await service.voter()
+    answer = await service.vote(poll["id"], "rice")
+    assert problem(answer) == (401, "voter-token-required")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert service.settings.secret is not None
+    other = VoterTokens(["another secret"], lambda: int(time.time() * 1000)).issue().token
+    expired = VoterTokens([service.settings.secret], lambda: 0).issue().token
+    key = str(service.settings.admin_key)
+    for wrong in (other, expired, token[:-1], token[:20], token + "A", "null", key, "A" * 5000):
+        refused = await service.vote(poll["id"], "rice", wrong)
+        assert problem(refused) == (401, "voter-token-invalid"), wrong
+
+
+async def test_the_bearer_wins_over_the_cookie_even_when_it_is_bad(service: Service) -> None:
+    """A page that sends a token means it: the cookie's voter does not vote in its stead."""
+    poll = await service.create_poll()
+    service.http.cookies.set("pollwire_voter", await service.voter())
+    assert problem(await service.vote(poll["id"], "rice", "bad")) == (401, "voter-token-invalid")
+    assert (await service.vote(poll["id"], "rice")).json()["status"] == "counted"
+
+
+async def test_before_the_window_and_after_it_votes_are_refused(service: Service) -> None:
+    """403 with the time that matters: when it opens, or when it closed."""
+    token = await service.voter()
+    ahead = await service.create_poll(opens_at=format_instant(FAR_OFF))
+    early = await service.vote(ahead["id"], "rice", token)
+    assert problem(early) == (403, "poll-not-open")
+    assert early.json()["opens_at"] == format_instant(FAR_OFF)
+    past = await service.create_poll(opens_at="2024-07-02T00:00:00Z", closes_at="2024-11-01T00:00:00Z")
+    late = await service.vote(past["id"], "rice", token)
+    assert problem(late) == (403, "poll-closed")
+    assert late.json()["closed_at"] == "2024-11-01T00:00:00.000Z"
+    shut = await service.create_poll()
+    closes_at = (await service.act(shut["id"], "close"))["closes_at"]
+    late = await service.vote(shut["id"], "rice", token)
+    assert problem(late) == (403, "poll-closed")
+    assert late.json()["closed_at"] == closes_at
+
+
+async def test_a_second_vote_with_another_choice_is_refused(service: Service) -> None:
+    """Where nobody may change, 409 tells the choice that stands, and the totals stay."""
+    poll = await service.create_poll()
+    token = await service.voter()
+    await service.vote(poll["id"], "rice", token)
+    refused = await service.vote(poll["id"], "yam", token)
+    assert problem(refused) == (409, "already-voted")
+    assert (refused.json()["choice"], refused.json()["revision"]) == ("rice", 1)
+
+
+async def test_a_key_that_cannot_be_read_is_refused(service: Service) -> None:
+    """An Idempotency-Key has 1 to 255 visible ASCII characters."""
+    poll = await service.create_poll(identity="open")
+    path = f"/v1/polls/{poll['id']}/votes"
+    for key in (b"", b"a b", b"x" * 256, b"caf\xe9"):
+        headers = [(b"Content-Type", b"application/json"), (b"Idempotency-Key", key)]
+        answer = await service.http.post(path, content=b'{"choice": "rice"}', headers=headers)
+        assert problem(answer) == (422, "invalid-choice"), key
+        assert answer.json()["field"] == "Idempotency-Key"
+
+
+async def test_a_poll_that_is_not_visible_yet_is_not_there(service: Service) -> None:
+    """Before ``visible_at`` the public gets 404 everywhere, whatever else is wrong."""
+    poll = await service.create_poll(visible_at=format_instant(FAR_OFF))
+    ballot = Ballot(poll["id"], await service.voter())
+    for _ in range(2):  # the second time the poll is held
+        assert problem(await ballot.send(service)) == (404, "poll-not-found")
+    ballot.address = "receipts"
+    assert problem(await ballot.send(service)) == (404, "poll-not-found")
+    ballot.address, ballot.method, ballot.body = "votes/mine", "GET", b""
+    assert problem(await ballot.send(service)) == (404, "poll-not-found")
+
+
+async def test_what_can_be_no_id_is_no_poll(service: Service) -> None:
+    """Ids of another form are 404 like any unknown one."""
+    for poll_id in ("NO", "-x", "a" * 65, "a_b", "a%2Fb", "%F0%9F%98%80", "%00", "a.b"):
+        for address in ("votes", "receipts"):
+            answer = await service.http.post(f"/v1/polls/{poll_id}/{address}", json={"choice": "rice"})
+            assert answer.status_code == 404, (poll_id, answer.text)
+
+
+METHODS = [
+    ("GET", "votes", "POST"),
+    ("PATCH", "votes", "POST"),
+    ("DELETE", "votes", "POST"),
+    ("POST", "votes/mine", "DELETE, GET, HEAD"),
+    ("PUT", "votes/mine", "DELETE, GET, HEAD"),
+    ("GET", "receipts", "POST"),
+]
+
+
+async def test_a_method_that_an_address_does_not_take_is_405_after_404(service: Service) -> None:
+    """``Allow`` says what it takes; an unknown poll is 404 whatever the method."""
+    poll = await service.create_poll()
+    for method, address, allowed in METHODS:
+        answer = await service.http.request(method, f"/v1/polls/{poll['id']}/{address}")
+        assert problem(answer) == (405, "method-not-allowed"), (method, address)
+        assert answer.headers["allow"] == allowed
+        unknown = await service.http.request(method, f"/v1/polls/{NOWHERE}/{address}")
+        assert problem(unknown) == (404, "poll-not-found"), (method, address)
+
+
+async def test_a_problem_names_the_address_that_was_asked(service: Service) -> None:
+    """``instance`` is the path, as RFC 9457 has it."""
+    answer = await service.vote(NOWHERE, "rice")
+    assert answer.json()["instance"] == f"/v1/polls/{NOWHERE}/votes"
+
+
+async def test_the_first_votes_of_a_poll_are_counted_like_all_others(service: Service) -> None:
+    """The first votes of a poll all wait for it, and all are counted."""
+    poll = await service.create_poll()
+    service.store.polls.on_gap()
+    tokens = [await service.voter() for _ in range(20)]
+    answers = await asyncio.gather(*(service.vote(poll["id"], "rice", token) for token in tokens))
+    assert [answer.json()["status"] for answer in answers] == ["counted"] * 20

@@ -1,0 +1,85 @@
+"""What voters meet while the store is away, slow or forgetful."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import httpx
+import pytest
+
+from service.store import open_store
+from tests.api.conftest import Service, serving
+from tests.valkey import Valkey
+from tests.waiting import until
+
+ANSWERED_WITHIN_S = 1.0
+BACK_WITHIN_S = 2.0
+
+
+@pytest.fixture
+async def frail(own_valkey: Valkey) -> AsyncIterator[Service]:
+    """A service over a store of the test's own, which the test may harm."""
+    store = await open_store(own_valkey.url, namespace="frail")
+    async with serving(store, own_valkey.url) as service:
+        yield service
+    await store.close()
+
+
+def fault(valkey: Valkey, kind: str) -> AbstractContextManager[None]:
+    """The store crashed, or frozen with its sockets open."""
+    return valkey.away() if kind == "away" else valkey.paused()
+
+
+async def timed(asking: Any) -> tuple[float, httpx.Response]:  # Any: a coroutine of a Response
+    """How long an answer took, in seconds, and the answer."""
+    begun = time.monotonic()
+    answer: httpx.Response = await asking
+    return time.monotonic() - begun, answer
+
+
+@pytest.mark.parametrize("kind", ["away", "paused"])
+async def test_every_vote_is_answered_within_a_second_whatever_the_store_does(
+    frail: Service, own_valkey: Valkey, kind: str
+) -> None:
+    """Votes already waiting, later ones, and reads are told 503 with ``Retry-After``, and nothing hangs;
+    once the store is back votes count again, without a restart, and none counts twice."""
+    poll = await frail.create_poll()
+    tokens = [await frail.voter() for _ in range(20)]
+    with fault(own_valkey, kind):
+        for batch in (tokens[:10], tokens[10:]):
+            answers = await asyncio.gather(
+                *(timed(frail.vote(poll["id"], "rice", token)) for token in batch),
+                timed(frail.vote("unknown", "rice", batch[0])),
+                timed(frail.http.post(f"/v1/polls/{poll['id']}/receipts", json={"receipt": "x"})),
+            )
+            for took_s, answer in answers:
+                assert answer.status_code == 503
+                assert answer.json()["type"] == "/problems/store-unavailable"
+                assert int(answer.headers["retry-after"]) >= 1
+                assert took_s < ANSWERED_WITHIN_S
+        voted = await frail.http.post("/v1/voters")
+        assert voted.status_code == 201, "tokens need no store"
+        frail.http.cookies.clear()
+
+    async def counts_again() -> bool:
+        return (await frail.vote(poll["id"], "rice", tokens[0])).status_code == 200
+
+    await until(counts_again, within_s=BACK_WITHIN_S)
+    retried = await asyncio.gather(*(frail.vote(poll["id"], "rice", token) for token in tokens))
+    assert {answer.status_code for answer in retried} == {200}
+    results = (await frail.admin.get(f"/v1/admin/polls/{poll['id']}/results")).json()
+    assert (results["voters"], results["counts"]["rice"]) == (20, 20)
+
+
+async def test_a_wrong_token_is_told_503_where_the_poll_cannot_be_read(
+    frail: Service, own_valkey: Valkey
+) -> None:
+    """Nothing is refused on a remembered poll alone, so overload comes before any other check."""
+    poll = await frail.create_poll()
+    await frail.vote(poll["id"], "rice", await frail.voter())
+    with own_valkey.away():
+        assert (await frail.vote(poll["id"], "rice", "bad")).status_code == 503
