@@ -1,0 +1,119 @@
+"""What pages of other sites may do: vote where they are allowed, and nothing where they are not."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.api.conftest import Serve, Service
+
+NEWS = "https://news.example"
+FOREIGN = "https://foreign.example"
+CORS = "access-control-allow-origin"
+
+
+def told(answer: httpx.Response) -> list[str]:
+    """The CORS headers of an answer, by name."""
+    return sorted(name for name in answer.headers if name.startswith("access-control-"))
+
+
+async def asked(service: Service, poll: str, origin: str) -> list[httpx.Response]:
+    """An answer of every kind that this door gives to a page of ``origin``."""
+    votes = f"/v1/polls/{poll}/votes"
+    headers = {"Origin": origin, "Authorization": f"Bearer {await service.voter()}"}
+    requests = [
+        ("POST", votes, {"choice": "rice"}),  # counted
+        ("POST", votes, {"choice": "stew"}),  # refused by the desk
+        ("POST", votes, {"choice": "yam"}),  # refused by the store
+        ("PUT", votes, {"choice": "rice"}),
+        ("GET", f"{votes}/mine", None),
+        ("POST", f"/v1/polls/{poll}/receipts", {"receipt": "x"}),
+        ("POST", "/v1/voters", {}),
+        ("POST", "/v1/tickets", {}),
+    ]
+    return [
+        await service.http.request(method, path, headers=headers, json=body)
+        for method, path, body in requests
+    ]
+
+
+async def test_a_page_of_an_allowed_site_can_read_every_answer(serve: Serve) -> None:
+    """Answers and problems alike name the origin, once, and no credentials are asked for."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        poll = await service.create_poll()
+        for answer in await asked(service, poll["id"], NEWS):
+            assert answer.headers.get_list(CORS) == [NEWS], answer.request.url
+            assert answer.headers.get_list("vary") == ["Origin"]
+            assert "Retry-After" in answer.headers["access-control-expose-headers"]
+            assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", [FOREIGN, "null", "https://news.example.foreign.example"])
+async def test_a_page_of_a_foreign_site_can_read_none(serve: Serve, origin: str) -> None:
+    """No answer carries a CORS header; all say that they depend on the origin."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        poll = await service.create_poll()
+        for answer in await asked(service, poll["id"], origin):
+            assert told(answer) == [], answer.request.url
+            assert answer.headers.get_list("vary") == ["Origin"]
+
+
+async def test_without_an_origin_answers_still_depend_on_it(service: Service) -> None:
+    """A cache must not give a page the answer that was made for a program."""
+    poll = await service.create_poll()
+    answer = await service.vote(poll["id"], "rice", await service.voter())
+    assert (told(answer), answer.headers["vary"]) == ([], "Origin")
+
+
+async def test_a_poll_s_own_origins_decide_instead_of_the_service_s(serve: Serve) -> None:
+    """A poll may be for another site than the rest; the service's own pages can always use it."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        poll = await service.create_poll(origins=["https://blog.example"])
+        token = await service.voter()
+        for origin, allowed in (("https://blog.example", True), (NEWS, False), (service.url, True)):
+            headers = {"Origin": origin, "Authorization": f"Bearer {token}"}
+            path = f"/v1/polls/{poll['id']}/votes"
+            answer = await service.http.post(path, json={"choice": "rice"}, headers=headers)
+            assert answer.status_code == 200
+            assert answer.headers.get(CORS) == (origin if allowed else None)
+
+
+async def test_a_preflight_lets_an_allowed_site_on_and_no_other(serve: Serve) -> None:
+    """Votes, tokens and takings-back are announced and allowed for two hours, or not at all."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        poll = await service.create_poll()
+        wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+        for path in (f"/v1/polls/{poll['id']}/votes", f"/v1/polls/{poll['id']}/votes/mine", "/v1/voters"):
+            allowed = await service.http.options(path, headers={"Origin": NEWS, **wanted})
+            assert allowed.status_code == 204
+            assert allowed.headers[CORS] == NEWS
+            assert allowed.headers["access-control-max-age"] == "7200"
+            assert {"POST", "DELETE"} <= set(allowed.headers["access-control-allow-methods"].split(", "))
+            named = allowed.headers["access-control-allow-headers"].lower().split(", ")
+            assert {"authorization", "content-type", "idempotency-key"} <= set(named)
+            assert "origin" in allowed.headers["vary"].lower()
+            foreign = await service.http.options(path, headers={"Origin": FOREIGN, **wanted})
+            assert told(foreign) == []
+
+
+async def test_a_foreign_page_cannot_replace_a_visitor_s_cookie(serve: Serve) -> None:
+    """A form that a foreign page sends is answered without a cookie, so the visitor stays the same voter."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        for origin, is_set in ((FOREIGN, False), ("null", False), (NEWS, True), (service.url, True)):
+            answer = await service.http.post("/v1/voters", headers={"Origin": origin})
+            assert answer.status_code == 201
+            assert ("set-cookie" in answer.headers) is is_set, origin
+
+
+async def test_what_a_foreign_page_may_send_without_asking_is_no_vote(serve: Serve) -> None:
+    """With the visitor's own cookie, the bodies that need no preflight are all refused, uncounted."""
+    async with serve() as service:
+        poll = await service.create_poll()
+        cookie = {"Cookie": f"pollwire_voter={await service.voter()}", "Origin": FOREIGN}
+        for kind in (None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+            headers = cookie if kind is None else {**cookie, "Content-Type": kind}
+            path = f"/v1/polls/{poll['id']}/votes"
+            answer = await service.http.post(path, content=b'{"choice": "rice"}', headers=headers)
+            assert answer.status_code == 415
+        results = await service.admin.get(f"/v1/admin/polls/{poll['id']}/results")
+        assert results.json()["voters"] == 0
