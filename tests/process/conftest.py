@@ -33,6 +33,7 @@ class Up:
 
     def __init__(self, data: Path, logs: Path, *flags: str, **environ: str) -> None:
         self.data = data
+        self.cwd = ROOT
         self._flags = flags
         self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
@@ -55,6 +56,7 @@ class Up:
                 *self._flags,
                 stdout=out,
                 stderr=err,
+                cwd=self.cwd,
                 env=clean | {"PYTHONPATH": str(ROOT)} | self._environ,
                 start_new_session=True,
             )

@@ -55,6 +55,16 @@ async def test_a_stop_before_it_is_ready_is_a_stop(up: Start) -> None:
     assert not [process for process in processes if process.runs]
 
 
+async def test_it_runs_in_a_folder_that_has_a_service_of_its_own(up: Start, tmp_path: Path) -> None:
+    """A package named ``service`` where the command is run is never taken for ours."""
+    (tmp_path / "service").mkdir()
+    (tmp_path / "service" / "__init__.py").write_text("raise SystemExit('a stranger')\n")
+    service = up()
+    service.cwd = tmp_path
+    await (await service.start()).ready()
+    assert await service.stop() == 0
+
+
 async def test_the_data_folder_is_its_owners_alone(up: Start) -> None:
     """Folder, secret, key and record can be read by nobody else."""
     service = await (await up().start()).ready()
