@@ -60,6 +60,21 @@ async def test_examples_run(document: Path, folder: Path, service: Service) -> N
         assert is_alike(shown, json.loads(said[number].splitlines()[-1])), f"{shown}\n{said[number]}"
 
 
+@pytest.mark.parametrize(
+    ("shown", "said", "alike"),
+    [
+        ({"a": 1, "b": None}, {"a": 2, "b": "x"}, True),
+        ({"a": 1}, {"a": "1"}, False),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({"a": [{"b": 1}]}, {"a": [{"b": 2}, {"c": 3}]}, False),
+        ({"type": "results", "counts": {"rice": 1}}, {"type": "results", "counts": {"yam": 1}}, False),
+    ],
+)
+def test_answers_are_compared(shown: object, said: object, alike: bool) -> None:
+    """A document that shows other fields, or values of another kind, than the service answers is found out."""
+    assert is_alike(shown, said) is alike
+
+
 def test_documents_link_to_what_exists() -> None:
     """Every relative link of every document leads to a file of this repository."""
     for document in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
