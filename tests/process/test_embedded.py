@@ -63,8 +63,7 @@ def is_there(path: Path) -> bool:
 async def config(store: EmbeddedStore, name: str) -> str:
     """What the running server says of one of its options."""
     async with client_of(store) as client:
-        value: str = (await client.config_get(name))[name]
-        return value
+        return str((await client.config_get(name))[name])
 
 
 @pytest.mark.parametrize(
