@@ -103,7 +103,7 @@ def _sockets(live: Live) -> list[WebsocketRouteHandler]:
 
 
 def _refusing(door: Door, address: str) -> HTTPRouteHandler:
-    """The handler of the methods that a poll's address does not take: an unknown poll is 404 even to those."""
+    """The methods that a poll's address does not take: an unknown poll is 404 even to those."""
 
     @route(f"{_POLL}{address}", http_method=_OTHER_METHODS, include_in_schema=False, status_code=405)
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
