@@ -71,7 +71,7 @@ async def test_examples_run(document: Path, folder: Path, service: Service) -> N
     ],
 )
 def test_answers_are_compared(shown: object, said: object, alike: bool) -> None:
-    """A document that shows other fields, or values of another kind, than the service answers is found out."""
+    """A document that shows other fields than are answered, or values of another kind, is found out."""
     assert is_alike(shown, said) is alike
 
 
