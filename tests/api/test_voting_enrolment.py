@@ -39,7 +39,7 @@ async def enrol(service: Service, headers: dict[str, str] | None = None, **body:
 async def test_a_voter_gets_a_token_for_400_days_with_or_without_a_body(service: Service) -> None:
     """201 with token and expiry, never to be kept by a cache."""
     for body in ({}, {"name": "Ama"}):
-        answer = await enrol(service, **body)
+        answer = await enrol(service, None, **body)
         assert answer.status_code == 201
         assert set(answer.json()) == {"token", "expires_at"}
         assert answer.headers["cache-control"] == "private, no-store"

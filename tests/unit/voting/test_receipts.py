@@ -1,0 +1,57 @@
+"""Receipts say what was counted, and cannot be made up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.errors import ReceiptInvalid
+from service.identity.signing import Signer
+from service.store.ballots import Outcome, Status
+from service.voting.receipts import LONGEST_RECEIPT, Receipt, Receipts
+
+EPOCH = "01933c5f8a2b"
+
+
+@given(
+    poll=st.from_regex(r"[a-z0-9][a-z0-9-]{0,63}", fullmatch=True),
+    voter=st.binary(min_size=16, max_size=16),
+    at=st.integers(0, 2**48 - 1),
+    revision=st.integers(1, 2**24 - 1),
+    code=st.text(alphabet=[chr(letter) for letter in range(65, 126)], min_size=1, max_size=50),
+)
+def test_a_receipt_says_what_went_in(poll: str, voter: bytes, at: int, revision: int, code: str) -> None:
+    """Whatever was counted, its receipt reads back the same, and is short enough to be read at all."""
+    receipts = Receipts(["s"])
+    text = receipts.issue(poll, EPOCH, voter, Outcome(Status.COUNTED, code, at, revision, 1))
+    assert len(text) <= LONGEST_RECEIPT
+    assert receipts.read(poll, text) == Receipt(EPOCH, voter, revision, at, code)
+
+
+def test_a_receipt_is_for_one_poll() -> None:
+    """Shown for another poll, also one whose name begins or ends alike, it is invalid."""
+    receipts = Receipts(["s"])
+    text = receipts.issue("lunch", EPOCH, b"v" * 16, Outcome(Status.COUNTED, "A", 5, 1, 1))
+    for other in ("lunc", "lunchA", "dinner", ""):
+        with pytest.raises(ReceiptInvalid):
+            receipts.read(other, text)
+
+
+@pytest.mark.parametrize("text", ["", "x", "é", "A" * 120, "A" * (LONGEST_RECEIPT + 1), "=" * 50])
+def test_what_is_no_receipt_is_invalid(text: str) -> None:
+    """Nothing but a receipt reads as one, and nothing else is raised."""
+    with pytest.raises(ReceiptInvalid):
+        Receipts(["s"]).read("lunch", text)
+
+
+def test_what_another_signer_made_is_no_receipt() -> None:
+    """Neither another secret's receipt nor something signed for another purpose, however short, passes."""
+    counted = Outcome(Status.COUNTED, "A", 5, 1, 1)
+    for text in (
+        Receipts(["other"]).issue("lunch", EPOCH, b"v" * 16, counted),
+        Signer(["s"], "voter token").seal(b"x" * 60),
+        Signer(["s"], "receipt").seal(b"x"),
+    ):
+        with pytest.raises(ReceiptInvalid):
+            Receipts(["s"]).read("lunch", text)
