@@ -16,7 +16,7 @@ YAM = {"id": "yam", "label": "Yam"}
 FUFU = {"id": "fufu", "label": "Fufu"}
 
 
-async def edit(service: Service, poll: str, version: str | None = None, **changes: object) -> httpx.Response:
+async def edit(service: Service, poll: str, version: str | None = None, **changes: Any) -> httpx.Response:
     headers = {} if version is None else {"If-Match": version}
     return await service.admin.patch(f"{POLLS}/{poll}", json=changes, headers=headers)
 
@@ -109,7 +109,7 @@ async def test_a_label_is_mended_under_standing_votes(service: Service) -> None:
     ],
 )
 async def test_what_would_falsify_votes_is_refused(
-    service: Service, changes: dict[str, object], field: str
+    service: Service, changes: dict[str, Any], field: str
 ) -> None:
     """Once somebody has voted, 409 keeps what they voted for and under."""
     poll = await voted_poll(service)
@@ -148,9 +148,7 @@ async def test_a_closed_poll_is_not_moved_by_an_edit(service: Service) -> None:
         ({"phase": "closed"}, "phase"),
     ],
 )
-async def test_what_no_poll_can_be_is_refused(
-    service: Service, changes: dict[str, object], field: str
-) -> None:
+async def test_what_no_poll_can_be_is_refused(service: Service, changes: dict[str, Any], field: str) -> None:
     """422 says which field of an edit is wrong."""
     poll = (await service.create_poll())["id"]
     answer = await edit(service, poll, **changes)

@@ -50,7 +50,7 @@ async def test_every_address_asks_for_the_key_first(service: Service, method: st
 )
 async def test_a_broken_authorization_is_401(service: Service, authorization: str) -> None:
     """Whatever stands where the key should be is refused as such."""
-    answer = await service.http.get(POLLS, headers=[("Authorization", authorization.encode("latin-1"))])
+    answer = await service.http.get(POLLS, headers=[(b"Authorization", authorization.encode("latin-1"))])
     assert answer.status_code == 401
     assert slug(answer) in ("api-key-required", "api-key-invalid")
 
