@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
 
@@ -42,3 +43,33 @@ async def test_the_service_clock_wins_over_a_wrong_one(service: Service, open_pa
       return clock.now() - Date.parse('2031-05-06T07:08:10.000Z');
     }"""
     assert 0 <= await reader.page.evaluate(script) < 1000
+
+
+async def test_totals_are_announced_at_most_every_ten_seconds(service: Service, open_page: Open) -> None:
+    """A screen reader hears of totals after ten seconds, and the newest only; of other news at once."""
+    reader = await open_page(f"{service.url}/")
+    await reader.page.clock.install()
+    script = """async () => {
+      const { Announcer } = await import('/static/x/widget/announcer.js');
+      const region = document.body.appendChild(document.createElement('output'));
+      const announcer = new Announcer(region);
+      announcer.soon(() => 'one voter');
+      announcer.soon(() => 'two voters');
+      announcer.atOnce('closed');
+    }"""
+    await reader.page.evaluate(script)
+    region = reader.page.locator("output")
+    await expect(region).to_have_text("closed")
+    await reader.page.clock.fast_forward(9_000)
+    await expect(region).to_have_text("closed")
+    await reader.page.clock.fast_forward(1_500)
+    await expect(region).to_have_text("two voters")
+
+
+async def test_bars_stand_still_where_motion_is_unwelcome(service: Service, open_page: Open) -> None:
+    """With reduced motion asked for, bars jump to where they belong; without, they move there."""
+    poll = (await service.create_poll())["id"]
+    for wish, duration in (("reduce", "0s"), ("no-preference", "0.45s, 0.2s")):
+        reader = await open_page(f"{service.url}/polls/{poll}", reduced_motion=wish)
+        bar = reader.poll(poll).option("rice").locator(".bar")
+        await expect(bar).to_have_css("transition-duration", duration)

@@ -100,12 +100,13 @@ export class View {
     const open = phaseOf({ ...state, mine, changing, sending, resultsOnly }) === 'open' && !resultsOnly && canAsk(poll);
     const mayChange = open && mine !== null && !changing;
     this.vote.hidden = !asking;
-    write(this.vote, sending ? texts.voting : changing ? texts.save : texts.vote);
+    const anew = poll.identity === 'open'; // there is no earlier vote that a new one would replace
+    write(this.vote, sending ? texts.voting : changing && !anew ? texts.save : texts.vote);
     this.vote.setAttribute('aria-disabled', String(sending));
-    this.change.hidden = !mayChange || (poll.revote === 'never' && poll.identity !== 'open');
-    write(this.change, poll.identity === 'open' ? texts.again : texts.change);
+    this.change.hidden = !mayChange || (poll.revote === 'never' && !anew);
+    write(this.change, anew ? texts.again : texts.change);
     this.takeBack.hidden = !mayChange || poll.revote !== 'withdraw';
-    this.keep.hidden = !asking || !changing;
+    this.keep.hidden = !asking || !changing || anew;
     this.actions.hidden = [this.vote, this.change, this.takeBack, this.keep].every((button) => button.hidden);
   }
 
