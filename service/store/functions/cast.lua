@@ -24,23 +24,28 @@ local EXPECTED_FROM = VOTER_BYTES + 1
 local CODE_FROM = VOTER_BYTES + 4
 local KEY_LIVES_MS = 24 * 60 * 60 * 1000
 
-local function voters_by_bucket(args)
-  local wanted, met = {}, {}
+-- The voter of each ballot in order, and each voter once by the bucket to look into.
+local function voters_of(args)
+  local voters, by_bucket, met = {}, {}, {}
   for position = CAST_HEAD + 1, #args do
-    local voter = string.sub(args[position], 1, VOTER_BYTES)
+    local voter = args[position]:sub(1, VOTER_BYTES)
+    voters[position - CAST_HEAD] = voter
     if not met[voter] then
       met[voter] = true
       local bucket = bucket_of(voter)
-      local voters = wanted[bucket] or {}
-      wanted[bucket] = voters
-      voters[#voters + 1] = voter
+      local wanted = by_bucket[bucket]
+      if wanted then
+        wanted[#wanted + 1] = voter
+      else
+        by_bucket[bucket] = {voter}
+      end
     end
   end
-  return wanted
+  return voters, by_bucket
 end
 
 -- Why this ballot is not counted, or nil where it is.
-local function refusal(rules, expected, revision, choice)
+local function refusal(rules, ballot, revision, choice)
   if rules.phase == SCHEDULED then
     return NOT_OPEN
   elseif rules.phase == OVER then
@@ -49,7 +54,9 @@ local function refusal(rules, expected, revision, choice)
     return KEY_REUSED
   elseif choice ~= '' and rules.revote == 'never' then
     return ALREADY_VOTED
-  elseif expected and expected ~= revision then
+  end
+  local expected = expected_in(ballot, EXPECTED_FROM)
+  if expected and expected ~= revision then
     return STALE_REVISION
   end
 end
@@ -60,8 +67,15 @@ local function set_aside(batch, voter, at)
   batch.held[voter] = nil
 end
 
+-- The value of a first vote, the same for all who chose alike in one batch.
+local function first_value(batch, code)
+  local value = batch.first[code] or packed(1, batch.now, code)
+  batch.first[code] = value
+  return value
+end
+
 local function count(batch, voter, code, revision, choice)
-  local value = packed(revision + 1, batch.now, code)
+  local value = revision == 0 and first_value(batch, code) or packed(revision + 1, batch.now, code)
   batch.held[voter], batch.writes[voter] = value, value
   count_letters(batch.deltas, choice, -1)
   count_letters(batch.deltas, code, 1)
@@ -73,28 +87,27 @@ local function count(batch, voter, code, revision, choice)
   return revision == 0 and COUNTED or COUNTED_AGAIN
 end
 
-local function judge(batch, rules, ballot)
-  local voter, code = string.sub(ballot, 1, VOTER_BYTES), string.sub(ballot, CODE_FROM)
+local function judge(batch, rules, voter, ballot)
+  local code = ballot:sub(CODE_FROM)
   local revision, at, choice = unpacked(batch.held[voter])
   local outlived = rules.is_open_to_all and rules.phase == OPEN and choice ~= '' and batch.now - at >= KEY_LIVES_MS
   if outlived then
     set_aside(batch, voter, at)
     revision, choice = 0, ''
   elseif choice == code then
-    return UNCHANGED, voter
+    return UNCHANGED
   end
-  local refused = refusal(rules, expected_in(ballot, EXPECTED_FROM), revision, choice)
-  return refused or count(batch, voter, code, revision, choice), voter
+  return refusal(rules, ballot, revision, choice) or count(batch, voter, code, revision, choice)
 end
 
 local NEEDS_NO_DETAIL = {[COUNTED] = true, [NOT_OPEN] = true, [CLOSED] = true}
 
 -- The outcome letters, and in the reply's tail what stands for each that needs it.
-local function judge_all(batch, rules, args, reply)
+local function judge_all(batch, rules, voters, args, reply)
   local outcomes = {}
-  for position = CAST_HEAD + 1, #args do
-    local outcome, voter = judge(batch, rules, args[position])
-    outcomes[position - CAST_HEAD] = outcome
+  for position, voter in ipairs(voters) do
+    local outcome = judge(batch, rules, voter, args[CAST_HEAD + position])
+    outcomes[position] = outcome
     if not NEEDS_NO_DETAIL[outcome] then
       reply[#reply + 1] = batch.held[voter] or packed(0, 0, '')
     end
@@ -113,9 +126,10 @@ local function cast(keys, args)
   local policies = redis.call('HMGET', keys[1], 'revote', 'identity', 'version')
   local rules = {phase = phase, revote = policies[1], is_open_to_all = policies[2] == 'open'}
   local epoch, seq = position_at(keys[2], seen_epoch, seen_seq, now)
-  local batch = {now = now, held = read_held(keys, voters_by_bucket(args)), writes = {}, deltas = {seq = 0, voters = 0}}
+  local voters, by_bucket = voters_of(args)
+  local batch = {now = now, held = read_held(keys, by_bucket), first = {}, writes = {}, deltas = {seq = 0, voters = 0}}
   local reply = {DONE, now, epoch, seq, window.closed_at or -1, ''}
-  reply[6] = judge_all(batch, rules, args, reply)
+  reply[6] = judge_all(batch, rules, voters, args, reply)
   if batch.deltas.seq > 0 then
     write_held(keys, batch.writes)
     add_counts(keys[2], batch.deltas)

@@ -12,7 +12,7 @@ local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,00
 local FIRST_BUCKET = 3
 
 local function bucket_of(voter)
-  return FIRST_BUCKET + string.byte(voter) % 16
+  return FIRST_BUCKET + voter:byte() % 16
 end
 
 local function packed(revision, at, code)
@@ -25,7 +25,7 @@ local function unpacked(held)
     return 0, 0, ''
   end
   local revision, at = struct.unpack(HELD, held)
-  return revision, at, string.sub(held, HELD_BYTES + 1)
+  return revision, at, held:sub(HELD_BYTES + 1)
 end
 
 -- A revision as ballots name it: 3 bytes, one more than the revision; 0 names none (nil).
@@ -40,7 +40,7 @@ end
 -- Adds delta to every letter of the code: a letter is an option, and each is counted once.
 local function count_letters(deltas, code, delta)
   for position = 1, #code do
-    local letter = string.sub(code, position, position)
+    local letter = code:sub(position, position)
     deltas[letter] = (deltas[letter] or 0) + delta
   end
 end

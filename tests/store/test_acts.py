@@ -1,0 +1,174 @@
+"""Windows and acts: the store's rules, and the domain's, are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from service.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
+from service.domain.window import ACTS, Act, phase_at
+from service.store import Store
+from service.store.ballots import Cast, Status
+from service.store.polls import PollRecord
+from tests.making import FAR_OFF, LONG_AGO, a_voter
+from tests.store.casting import DAY_MS, cast, made, outcomes_of, set_field
+
+
+async def scheduled(store: Store) -> PollRecord:
+    """A poll that is yet to open."""
+    return await made(store, opens_at=FAR_OFF)
+
+
+async def opened_by_clock(store: Store) -> PollRecord:
+    """A poll whose window has begun."""
+    return await made(store)
+
+
+async def opened_by_act(store: Store) -> PollRecord:
+    """A poll that an operator opened."""
+    return await store.polls.act((await scheduled(store)).poll.id, Act.OPEN)
+
+
+async def closed_by_clock(store: Store) -> PollRecord:
+    """A poll whose window has ended."""
+    return await made(store, closes_at=LONG_AGO + 1)
+
+
+async def closed_by_act(store: Store) -> PollRecord:
+    """A poll that an operator closed."""
+    return await store.polls.act((await made(store)).poll.id, Act.CLOSE)
+
+
+async def reopened(store: Store) -> PollRecord:
+    """A poll that an operator closed and opened again, to close at no fixed time."""
+    return await store.polls.act((await closed_by_act(store)).poll.id, Act.REOPEN)
+
+
+Situation = Callable[[Store], Awaitable[PollRecord]]
+SITUATIONS = [scheduled, opened_by_clock, opened_by_act, closed_by_clock, closed_by_act, reopened]
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("act", list(Act))
+async def test_acts_are_the_domains(store: Store, act: Act, situation: Situation) -> None:
+    """Every act, from every phase, does what the domain's table says: moves, stands, or conflicts."""
+    record = await situation(store)
+    now = await store.polls.now()
+    allowed_from, leads_to = ACTS[act]
+    before = record.poll.phase(now)
+    stands = before is leads_to and (act is not Act.REOPEN or situation is reopened)
+    if before in allowed_from:
+        after = await store.polls.act(record.poll.id, act)
+        assert after.poll.version == record.poll.version + 1
+    elif stands:
+        after = await store.polls.act(record.poll.id, act)
+        assert after.poll == record.poll
+    else:
+        with pytest.raises(PhaseConflict) as conflict:
+            await store.polls.act(record.poll.id, act)
+        assert (conflict.value.act, conflict.value.phase) == (act, before)
+        after = await store.polls.get(record.poll.id)
+        assert after.poll == record.poll
+        return
+    assert after.poll.phase(await store.polls.now()) is leads_to
+
+
+@pytest.mark.parametrize("closed_at", [None, -5, 5])
+@pytest.mark.parametrize("closes_at", [None, -60_000, 60_000])
+@pytest.mark.parametrize("opens_at", [-120_000, -60_000, 30_000])
+async def test_phases_are_the_domains(
+    store: Store, opens_at: int, closes_at: int | None, closed_at: int | None
+) -> None:
+    """The store and the domain see the same phase in every window, past, present and to come."""
+    record, now = await made(store), await store.polls.now()
+    ends = {"closes_at": closes_at, "closed_at": closed_at}
+    window = {name: now + offset for name, offset in ends.items() if offset is not None}
+    for name, instant in {"opens_at": now + opens_at, **window}.items():
+        await set_field(store, record, name, instant)
+    standing = (await store.results.positions([record.poll.id]))[record.poll.id]
+    assert standing is not None
+    expected = phase_at(
+        now, opens_at=now + opens_at, closes_at=window.get("closes_at"), closed_at=window.get("closed_at")
+    )
+    assert standing.phase is expected
+
+
+async def test_opening_moves_the_opening(store: Store) -> None:
+    """Open makes now the opening, and votes count."""
+    record = await opened_by_act(store)
+    assert LONG_AGO < record.poll.opens_at <= await store.polls.now()
+    assert await cast(store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
+
+
+async def test_closing_keeps_the_plan(store: Store) -> None:
+    """Close ends the window now, remembers the planned end, and every counted vote lies before the end."""
+    record = await made(store, closes_at=FAR_OFF)
+    (vote,) = await outcomes_of(store, record, Cast(a_voter(), "A"))
+    closed = await store.polls.act(record.poll.id, Act.CLOSE)
+    assert closed.poll.planned_closes_at == FAR_OFF
+    assert closed.poll.closes_at == closed.poll.closed_at
+    assert closed.poll.closed_at is not None
+    assert vote.at < closed.poll.closed_at <= await store.polls.now() + 1
+    assert await cast(store, closed, Cast(a_voter(), "A")) == [Status.CLOSED]
+
+
+async def test_the_first_plan_is_the_one_remembered(store: Store) -> None:
+    """Closing again after a reopening does not overwrite the end that was planned at first."""
+    record = await made(store, closes_at=FAR_OFF)
+    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF - 1)
+    assert (await store.polls.act(record.poll.id, Act.CLOSE)).poll.planned_closes_at == FAR_OFF
+
+
+async def test_reopening_to_a_new_end(store: Store) -> None:
+    """Reopen lifts the latch and sets the end that it is given, or none."""
+    record = await closed_by_clock(store)
+    opened = await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)
+    assert (opened.poll.closes_at, opened.poll.closed_at) == (FAR_OFF, None)
+    assert await cast(store, opened, Cast(a_voter(), "A")) == [Status.COUNTED]
+    await store.polls.act(record.poll.id, Act.CLOSE)
+    assert (await store.polls.act(record.poll.id, Act.REOPEN)).poll.closes_at is None
+
+
+async def test_reopening_again_to_another_end(store: Store) -> None:
+    """A repeat of reopen stands; one that names another end is no repeat, and conflicts."""
+    record = await closed_by_act(store)
+    first = await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)
+    assert (await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)).poll == first.poll
+    with pytest.raises(PhaseConflict):
+        await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF + 1)
+
+
+async def test_reopening_to_a_past_end(store: Store) -> None:
+    """An end that is past is refused, and the poll stays closed."""
+    record = await closed_by_act(store)
+    with pytest.raises(InvalidPoll) as refused:
+        await store.polls.act(record.poll.id, Act.REOPEN, closes_at=LONG_AGO)
+    assert refused.value.field == "closes_at"
+    assert (await store.polls.get(record.poll.id)).poll == record.poll
+
+
+async def test_an_act_on_a_version(store: Store) -> None:
+    """An act that names a version is done to that one only."""
+    record = await made(store)
+    with pytest.raises(VersionMismatch) as mismatch:
+        await store.polls.act(record.poll.id, Act.CLOSE, version=7)
+    assert mismatch.value.version == 1
+    assert (await store.polls.act(record.poll.id, Act.CLOSE, version=1)).poll.version == 2
+    assert (await store.polls.act(record.poll.id, Act.CLOSE, version=1)).poll.version == 2
+
+
+async def test_an_act_on_no_poll(store: Store) -> None:
+    """A poll that is not there takes no act."""
+    with pytest.raises(PollNotFound):
+        await store.polls.act("nowhere", Act.OPEN)
+
+
+async def test_a_read_latches(store: Store) -> None:
+    """A window that a read saw closed stays closed though the clock steps back."""
+    record, now = await made(store), await store.polls.now()
+    await set_field(store, record, "closes_at", now - 1)
+    assert (await store.results.read(record.poll.id)).record.poll.closed_at == now - 1
+    await set_field(store, record, "closes_at", now + DAY_MS)
+    assert await cast(store, record, Cast(a_voter(), "A")) == [Status.CLOSED]

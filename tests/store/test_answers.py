@@ -1,0 +1,49 @@
+"""What the functions answer and what Python makes of it are one vocabulary."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from service.store.keys import BUCKETS, FIRST_BUCKET
+from service.store.library import _FUNCTIONS, _INCLUDES, OUTCOMES, Answer
+
+FUNCTIONS = files("service.store").joinpath("functions")
+_CONSTANT = re.compile(r"^local ([A-Z_]+) = '(\w+)'", re.MULTILINE)
+
+
+def lua(name: str) -> str:
+    """The source of one Lua file."""
+    return FUNCTIONS.joinpath(name).read_text("utf-8")
+
+
+def test_answers_agree() -> None:
+    """Every answer and outcome letter of the functions has its meaning in Python, and the other way round."""
+    in_lua = dict(_CONSTANT.findall(lua("includes/answers.lua")))
+    answers = {answer.name: answer.value for answer in Answer}
+    letters = {name: letter for letter, (name, _) in OUTCOMES.items()}
+    assert in_lua == answers | letters
+
+
+def test_buckets_agree() -> None:
+    """Functions and callers look for a ballot in the same bucket."""
+    assert f"voter:byte() % {BUCKETS}" in lua("includes/ballots.lua")
+    assert f"local FIRST_BUCKET = {FIRST_BUCKET + 1}" in lua("includes/ballots.lua")  # Lua counts from one
+
+
+def test_every_file_is_in_the_library() -> None:
+    """No Lua file is left out of the library."""
+    assert {path.name for path in FUNCTIONS.iterdir()} == {f"{name}.lua" for name in _FUNCTIONS} | {
+        "includes"
+    }
+    includes = {path.name for path in FUNCTIONS.joinpath("includes").iterdir()}
+    assert includes == {f"{name}.lua" for name in _INCLUDES}
+
+
+def test_every_function_has_its_contract() -> None:
+    """Each function's file opens with its name, its KEYS, its ARGV and its answers."""
+    for name in _FUNCTIONS:
+        head = lua(f"{name}.lua").split("\n\n", 1)[0]
+        assert head.startswith(f"-- {name}: "), name
+        for part in ("KEYS", "ARGV", "Answers"):
+            assert part in head, (name, part)
