@@ -93,7 +93,9 @@ class Worker:
         if served:
             self.is_ready.set()
             log.info("Worker %d serves (process %d).", self.number, process.pid)
-        return await process.wait(), served
+        status = await process.wait()
+        process.stdin.close()
+        return status, served
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(

@@ -85,7 +85,7 @@ class Up:
     @property
     def url(self) -> str:
         """Where it said that it is ready."""
-        return re.findall(r"^Pollwire is ready at (http://\S+)$", self.out, re.MULTILINE)[0]
+        return str(re.findall(r"^Pollwire is ready at (http://\S+)$", self.out, re.MULTILINE)[0])
 
     @property
     def key(self) -> str:

@@ -179,7 +179,7 @@ async def orphan(data: Path) -> ProcessMark:
     mark = ProcessMark.of(int(await parent.stdout.readline()))
     assert mark is not None
     parent.kill()
-    await parent.wait()
+    await parent.communicate()
     return mark
 
 
@@ -220,7 +220,8 @@ async def test_a_process_that_ignores_the_request_is_killed() -> None:
     mark = ProcessMark.of(stubborn.pid)
     assert mark is not None
     await mark.end(grace_s=0.1)
-    assert await stubborn.wait() == -signal.SIGKILL
+    await stubborn.communicate()
+    assert stubborn.returncode == -signal.SIGKILL
 
 
 async def test_damaged_data_is_one_clear_sentence(tmp_path: Path) -> None:
