@@ -26,6 +26,9 @@ from service.store.results import Reading
 _FINAL_TEXT: Final = 0x81
 """RFC 6455, section 5.2: FIN set, opcode 1; a server never masks."""
 
+RANK: Final = {reader: place for place, reader in enumerate(Reader)}
+"""Where a class of readers stands in ``Change.frames``."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -124,8 +127,16 @@ class Change:
         """For readers who may not: the same whatever is counted."""
         return Frame(hidden_results_of(self.poll, self._tally))
 
+    @cached_property
+    def frames(self) -> tuple[Frame | None, ...]:
+        """What each class of reader gets, by ``RANK``: looked up for every reader, decided once a change."""
+        return tuple(self._frame_for(reader) for reader in Reader)
+
     def frame_for(self, reader: Reader) -> Frame | None:
         """What ``reader`` gets; None where the poll does not exist for them (``visible_at`` is ahead)."""
+        return self.frames[RANK[reader]]
+
+    def _frame_for(self, reader: Reader) -> Frame | None:
         if not self.is_visible and reader is not Reader.OPERATOR:
             return None
         return self.whole if may_see_totals(self.poll, self.phase, reader) else self.hidden

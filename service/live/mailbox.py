@@ -9,10 +9,13 @@ there, a heartbeat after silence, and the last words.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Final, NamedTuple, Protocol
 
 from service.live.frames import Frame
+
+log = logging.getLogger("pollwire.live")
 
 HEARTBEAT_S: Final = 25.0
 """Silence after which a reader is told that the stream lives; common proxies cut at 30 or 60 s."""
@@ -150,6 +153,7 @@ class Pump:
                 elif await self._empty():
                     return
         except _TooSlow:
+            log.debug("A reader took nothing for %g s; the stream is closed.", self._pace.slow_s)
             await self._end(CLOSE_TOO_SLOW, "the reader is too slow")
 
     async def _empty(self) -> bool:

@@ -132,7 +132,7 @@ async def test_watching_again_as_somebody_else_shows_what_they_may_see() -> None
 async def test_a_delivery_gives_way_and_brings_the_newest() -> None:
     """A round is cut into slices; who is reached after another change gets that one, and all end on it."""
     ticks = itertools.count()
-    hub, poll = Hub(slice_s=10, clock=lambda: float(next(ticks))), a_poll()
+    hub, poll = Hub(slice_s=1, clock=lambda: float(next(ticks))), a_poll()
     listeners = [joined(hub, poll) for _ in range(100)]
     hub.note(a_change(poll, seq=1))
     await settled(hub)
@@ -151,7 +151,7 @@ async def test_a_delivery_gives_way_and_brings_the_newest() -> None:
 async def test_a_large_room_does_not_hold_up_a_small_one() -> None:
     """Rounds take turns, slice by slice."""
     ticks = itertools.count()
-    hub, large, small = Hub(slice_s=10, clock=lambda: float(next(ticks))), a_poll(), a_poll()
+    hub, large, small = Hub(slice_s=1, clock=lambda: float(next(ticks))), a_poll(), a_poll()
     crowd = [joined(hub, large) for _ in range(100)]
     served_before: list[int] = []
 
