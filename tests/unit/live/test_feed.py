@@ -211,6 +211,20 @@ async def test_watchers_outlast_the_store(own_valkey: Valkey) -> None:
     await store.close()
 
 
+async def test_a_due_poll_stays_due_while_the_store_is_away(own_valkey: Valkey) -> None:
+    """Without any notice or sweep, a reader who came during the outage is shown the poll after it."""
+    store = await open_store(own_valkey.url, namespace="retry")
+    record = await created(store)
+    async with feeding(store, deaf=True) as feed:
+        own_valkey.kill()
+        listener = watching(feed, record.poll)
+        with pytest.raises(StoreUnavailable):
+            await feed.fresh(record.poll.id)
+        own_valkey.restart()
+        await until(lambda: listener.voters == [0])
+    await store.close()
+
+
 async def test_an_emptied_store_ends_what_it_had(own_valkey: Valkey) -> None:
     """A poll that the store lost with all its data is gone for its watchers, and the process goes on."""
     store = await open_store(own_valkey.url, namespace="wiped")

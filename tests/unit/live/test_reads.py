@@ -1,0 +1,130 @@
+"""Who is answered by which read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from service.domain.errors import Overloaded, PollwireError, StoreUnavailable
+from service.domain.tally import Tally
+from service.domain.visibility import Reader
+from service.live import reads as module
+from service.live.frames import Change
+from service.live.hub import Hub
+from service.live.reads import Reads
+from service.store.results import Reading
+from tests.making import a_poll
+from tests.unit.live.readers import EPOCH, NOW, Listener, a_record
+from tests.waiting import until
+
+POLL = a_poll(id="lunch")
+
+
+class Totals:
+    """Something to read from: each read says what was true when it began, once it is let go on."""
+
+    def __init__(self) -> None:
+        self.voters = 1
+        self.batches: list[Sequence[str]] = []
+        self.go_on = asyncio.Event()
+        self.failure: Exception | None = None
+
+    async def read_many(self, polls: Sequence[str]) -> dict[str, Reading | PollwireError]:
+        self.batches.append(polls)
+        tally = Tally(epoch=EPOCH, seq=self.voters, voters=self.voters, counts={}, now=NOW)
+        await self.go_on.wait()
+        if self.failure is not None:
+            raise self.failure
+        return {poll: Reading(a_record(POLL), tally) for poll in polls}
+
+
+def reads_of(totals: Totals, hub: Hub | None = None) -> Reads:
+    hub = hub or Hub()
+    return Reads(totals.read_many, arrived=hub.note, failed=lambda poll, error: None)
+
+
+async def under_way(totals: Totals) -> None:
+    """Returns once the first read has begun."""
+    await until(lambda: totals.batches)
+
+
+async def test_who_comes_during_a_read_is_answered_by_the_next() -> None:
+    """The read that was under way answers those who asked before it, and nobody else."""
+    totals = Totals()
+    reads = reads_of(totals)
+    early = asyncio.create_task(reads.fresh("lunch"))
+    await under_way(totals)
+    totals.voters = 2
+    late = [asyncio.create_task(reads.fresh("lunch")) for _ in range(3)]
+    await asyncio.sleep(0)
+    totals.go_on.set()
+    assert (await early).whole.results.voters == 1
+    assert {(await one).whole.results.voters for one in late} == {2}
+    assert len(totals.batches) == 2
+
+
+async def test_who_begins_to_watch_during_a_read_is_not_shown_it() -> None:
+    """The first frame comes from a read that began after its reader."""
+    totals, hub, listener = Totals(), Hub(), Listener()
+    reads = reads_of(totals, hub)
+    hub.watch("lunch", Listener(), Reader.PUBLIC, reads.next_turn)
+    reads.ask("lunch")
+    await under_way(totals)
+    totals.voters = 2
+    hub.watch("lunch", listener, Reader.PUBLIC, reads.next_turn)
+    reads.ask("lunch")
+    totals.go_on.set()
+    await until(lambda: listener.frames)
+    assert listener.voters == [2]
+
+
+async def test_polls_share_a_round_trip() -> None:
+    """Whatever is asked for at one moment is read together, each poll once."""
+    totals = Totals()
+    totals.go_on.set()
+    reads = reads_of(totals)
+    await asyncio.gather(*(reads.fresh(poll) for poll in ("a", "b", "a", "c")))
+    assert totals.batches == [["a", "b", "c"]]
+
+
+async def test_a_round_trip_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More polls than one turn takes wait for the next, and too many are refused."""
+    monkeypatch.setattr(module, "POLLS_A_TURN", 2)
+    monkeypatch.setattr(module, "MOST_POLLS_WAITING", 5)
+    totals = Totals()
+    reads = reads_of(totals)
+    asked = [asyncio.create_task(reads.fresh(f"p{number}")) for number in range(6)]
+    totals.go_on.set()
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [len(batch) for batch in totals.batches] == [2, 2, 1]
+    assert [isinstance(outcome, Change) for outcome in outcomes] == [True] * 5 + [False]
+    assert isinstance(outcomes[5], Overloaded)
+
+
+async def test_who_waits_is_told_together_that_the_store_is_away() -> None:
+    """Those who came during a failing read do not wait for a time-out of their own."""
+    totals = Totals()
+    reads = reads_of(totals)
+    asked = [asyncio.create_task(reads.fresh("a"))]
+    await under_way(totals)
+    asked += [asyncio.create_task(reads.fresh(poll)) for poll in ("a", "b")]
+    await asyncio.sleep(0)
+    totals.failure = StoreUnavailable()
+    totals.go_on.set()
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
+    assert len(totals.batches) == 1
+
+
+async def test_nobody_waits_for_ever() -> None:
+    """A failure that nobody foresaw is told as one to be retried, and the next read works."""
+    totals = Totals()
+    totals.failure = RuntimeError("unforeseen")
+    totals.go_on.set()
+    reads = reads_of(totals)
+    with pytest.raises(Overloaded):
+        await reads.fresh("lunch")
+    totals.failure = None
+    assert (await reads.fresh("lunch")).whole.results.voters == 1
