@@ -28,13 +28,18 @@ class Totals:
     def __init__(self) -> None:
         self.voters = 1
         self.batches: list[Sequence[str]] = []
-        self.go_on = asyncio.Event()
+        self.allowed = asyncio.Semaphore(0)
         self.failure: Exception | None = None
+
+    def go_on(self, reads: int = 100) -> None:
+        """Lets so many reads come to their end."""
+        for _ in range(reads):
+            self.allowed.release()
 
     async def read_many(self, polls: Sequence[str]) -> dict[str, Reading | PollwireError]:
         self.batches.append(polls)
         tally = Tally(epoch=EPOCH, seq=self.voters, voters=self.voters, counts={}, now=NOW)
-        await self.go_on.wait()
+        await self.allowed.acquire()
         if self.failure is not None:
             raise self.failure
         return {poll: Reading(a_record(POLL), tally) for poll in polls}
@@ -59,7 +64,7 @@ async def test_who_comes_during_a_read_is_answered_by_the_next() -> None:
     totals.voters = 2
     late = [asyncio.create_task(reads.fresh("lunch")) for _ in range(3)]
     await asyncio.sleep(0)
-    totals.go_on.set()
+    totals.go_on()
     assert (await early).whole.results.voters == 1
     assert {(await one).whole.results.voters for one in late} == {2}
     assert len(totals.batches) == 2
@@ -67,23 +72,25 @@ async def test_who_comes_during_a_read_is_answered_by_the_next() -> None:
 
 async def test_who_begins_to_watch_during_a_read_is_not_shown_it() -> None:
     """The first frame comes from a read that began after its reader."""
-    totals, hub, listener = Totals(), Hub(), Listener()
+    totals, hub, early, late = Totals(), Hub(), Listener(), Listener()
     reads = reads_of(totals, hub)
-    hub.watch("lunch", Listener(), Reader.PUBLIC, reads.next_turn)
+    hub.watch("lunch", early, Reader.PUBLIC, reads.next_turn)
     reads.ask("lunch")
     await under_way(totals)
     totals.voters = 2
-    hub.watch("lunch", listener, Reader.PUBLIC, reads.next_turn)
+    hub.watch("lunch", late, Reader.PUBLIC, reads.next_turn)
     reads.ask("lunch")
-    totals.go_on.set()
-    await until(lambda: listener.frames)
-    assert listener.voters == [2]
+    totals.go_on(1)
+    await until(lambda: early.voters == [1])
+    assert late.frames == []
+    totals.go_on(1)
+    await until(lambda: late.voters == [2])
 
 
 async def test_polls_share_a_round_trip() -> None:
     """Whatever is asked for at one moment is read together, each poll once."""
     totals = Totals()
-    totals.go_on.set()
+    totals.go_on()
     reads = reads_of(totals)
     await asyncio.gather(*(reads.fresh(poll) for poll in ("a", "b", "a", "c")))
     assert totals.batches == [["a", "b", "c"]]
@@ -96,7 +103,7 @@ async def test_a_round_trip_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     totals = Totals()
     reads = reads_of(totals)
     asked = [asyncio.create_task(reads.fresh(f"p{number}")) for number in range(6)]
-    totals.go_on.set()
+    totals.go_on()
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [len(batch) for batch in totals.batches] == [2, 2, 1]
     assert [isinstance(outcome, Change) for outcome in outcomes] == [True] * 5 + [False]
@@ -112,7 +119,7 @@ async def test_who_waits_is_told_together_that_the_store_is_away() -> None:
     asked += [asyncio.create_task(reads.fresh(poll)) for poll in ("a", "b")]
     await asyncio.sleep(0)
     totals.failure = StoreUnavailable()
-    totals.go_on.set()
+    totals.go_on()
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
     assert len(totals.batches) == 1
@@ -122,7 +129,7 @@ async def test_nobody_waits_for_ever() -> None:
     """A failure that nobody foresaw is told as one to be retried, and the next read works."""
     totals = Totals()
     totals.failure = RuntimeError("unforeseen")
-    totals.go_on.set()
+    totals.go_on()
     reads = reads_of(totals)
     with pytest.raises(Overloaded):
         await reads.fresh("lunch")
