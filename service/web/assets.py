@@ -4,10 +4,10 @@ There is no build step: modules are served as they lie in the tree, only
 without the comments that stand on lines of their own (half of their bytes),
 under ``/static/<edition>/``, where the edition is a digest of them all. An
 address therefore never changes its content, so browsers keep it for good, and
-modules of two releases never mix in one page. ``/widget.js``, whose address
-has to stay the same for every site that embeds it, is the one exception: its
-imports are pointed at the present edition, and browsers ask whether it
-changed.
+modules of two releases never mix in one page. ``/widget.js`` and
+``/client.js``, whose addresses have to stay the same for every site that
+imports them, are the exception: their own imports are pointed at the present
+edition, and browsers ask whether they changed.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ CONTENT_TYPES: Final = {  # the framework adds the charset to text
 
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
 ASK_EACH_TIME: Final = "public, no-cache"
-WIDGET_LIFE: Final = "public, max-age=300"
+ENTRY_LIFE: Final = "public, max-age=300"
 """The widget of a release reaches every embedding page within five minutes."""
+
+ENTRIES: Final = ("widget.js", "client.js")
+"""Modules at the service's root, where other sites import them from."""
 
 WORTH_PACKING_BYTES: Final = 512
 """Below it gzip saves less than its own headers and the time to unpack."""
@@ -83,7 +86,7 @@ class Library:
             if path.suffix != ".html"
         }
         self._pages = {name: files[name].read_text("utf-8") for name in files if name.endswith(".html")}
-        self._entries = {name: self._entry(name) for name in ("widget.js",)}
+        self._entries = {name: self._entry(name) for name in ENTRIES}
 
     def asset(self, name: str) -> Asset | None:
         """The file at ``name``, or None; pages are not among them."""

@@ -16,7 +16,7 @@ from service.domain.errors import NotFound, PollNotFound, PollwireError
 from service.domain.poll import Poll
 from service.settings import Settings
 from service.store import Store
-from service.web.assets import ASK_EACH_TIME, EVERYWHERE, FOR_GOOD, WIDGET_LIFE, AnyRequest, Library, send
+from service.web.assets import ASK_EACH_TIME, ENTRY_LIFE, EVERYWHERE, FOR_GOOD, AnyRequest, Library, send
 from service.web.pages import Pages
 
 __all__ = ["handlers"]
@@ -72,7 +72,12 @@ def _files(library: Library) -> list[BaseRouteHandler]:
     @get("/widget.js", include_in_schema=False)
     async def widget(request: AnyRequest) -> Response[bytes]:
         """The module that defines ``<live-poll>``."""
-        return send(library.entry("widget.js"), request, cache_control=WIDGET_LIFE)
+        return send(library.entry("widget.js"), request, cache_control=ENTRY_LIFE)
+
+    @get("/client.js", include_in_schema=False)
+    async def client(request: AnyRequest) -> Response[bytes]:
+        """The module under the widget, for pages that draw results themselves."""
+        return send(library.entry("client.js"), request, cache_control=ENTRY_LIFE)
 
     @get("/favicon.ico", include_in_schema=False)
     async def icon(request: AnyRequest) -> Response[bytes]:
@@ -85,7 +90,7 @@ def _files(library: Library) -> list[BaseRouteHandler]:
         life = FOR_GOOD if edition == library.edition else ASK_EACH_TIME
         return _sent(library, path.lstrip("/"), request, life)
 
-    return [widget, icon, static]
+    return [widget, client, icon, static]
 
 
 def _sent(library: Library, name: str, request: AnyRequest, cache_control: str) -> Response[bytes]:

@@ -104,6 +104,6 @@ async def test_the_widget_is_light(service: Service) -> None:
     """Everything that an embedding page loads stays within 22 KB, packed."""
     edition = await edition_of(service)
     entry = (await service.http.get("/widget.js")).text
-    names = [*re.findall(rf"'\./static/{edition}/([^']+)'", entry), "widget/widget.css"]
+    names = [*re.findall(rf"'\./static/{edition}/([^']+)'", entry), "widget/widget.css", "widget/rows.css"]
     bodies = [(await service.http.get(f"/static/{edition}/{name}")).content for name in names]
     assert sum(len(gzip.compress(body, 9)) for body in bodies) < 22_000

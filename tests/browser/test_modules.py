@@ -73,3 +73,20 @@ async def test_bars_stand_still_where_motion_is_unwelcome(service: Service, open
         reader = await open_page(f"{service.url}/polls/{poll}", reduced_motion=wish)
         bar = reader.poll(poll).option("rice").locator(".bar")
         await expect(bar).to_have_css("transition-duration", duration)
+
+
+async def test_a_page_of_its_own_votes_and_watches(service: Service, open_page: Open) -> None:
+    """The client module alone reads a poll, votes, knows the vote again and hears the new totals."""
+    poll = (await service.create_poll())["id"]
+    reader = await open_page(f"{service.url}/")
+    script = """async (id) => {
+      const { connect } = await import('/client.js');
+      const polls = connect(location.href);
+      const poll = await polls.poll(id);
+      await polls.vote(poll, 'yam');
+      const heard = new Promise((resolve) => {
+        polls.watch(id, { results: ({ counts }) => counts.yam === 1 && resolve(counts) });
+      });
+      return [(await polls.mine(poll)).choice, await heard];
+    }"""
+    assert await reader.page.evaluate(script, poll) == ["yam", {"rice": 0, "yam": 1}]
