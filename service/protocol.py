@@ -82,9 +82,17 @@ class SocketLane(Protocol):
     """What takes WebSocket handshakes over, the transport and all that comes after included."""
 
     def take(
-        self, url: bytes, headers: Headers, rest: bytes, transport: asyncio.Transport, state: ServerState
+        self,
+        url: bytes,
+        headers: Headers,
+        rest: bytes,
+        transport: asyncio.Transport,
+        among: set[Any],  # of uvicorn's connections, which are of several classes
     ) -> bool:
-        """Whether the handshake was taken; ``rest`` is what the client sent behind it."""
+        """Whether the handshake was taken; ``rest`` is what the client sent behind it.
+
+        A lane that takes it adds the transport's new protocol to ``among``, so that a drain finds it.
+        """
 
 
 class _NobodyWaits:
@@ -110,6 +118,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     lanes: Sequence[Lane] = ()
     socket_lane: SocketLane | None = None
+    deadlines: Deadlines
 
     def __init__(
         self,
@@ -125,6 +134,18 @@ class LaneProtocol(HttpToolsProtocol):
         self._body: bytes = b""
         self._header_bytes = 0
         self._in_headers = True
+
+    def connection_made(  # type: ignore[override]  # as uvicorn has it
+        self, transport: asyncio.Transport
+    ) -> None:
+        """A client has come."""
+        super().connection_made(transport)
+        self.deadlines.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has left."""
+        super().connection_lost(exc)
+        self.deadlines.discard(self)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; whatever it cannot read is told as a problem, not as text."""
@@ -233,19 +254,22 @@ class LaneProtocol(HttpToolsProtocol):
         if in_flight or self.parser.get_method() != b"GET" or self.parser.get_http_version() != "1.1":
             self._refuse("A WebSocket handshake is a GET of HTTP/1.1, with nothing else under way.")
             return
-        self._unset_keepalive_if_required()
-        self.deadline = math.inf
+        self.deadlines.discard(self)
         self.flow.resume_reading()
-        lane = self.socket_lane
-        if lane is not None and lane.take(
-            self.url, dict(self.headers), rest, self.transport, self.server_state
-        ):
+        if self._is_taken(rest):
             self.connections.discard(self)
             return
         self.handle_websocket_upgrade()
         if rest:
             socket = cast(asyncio.Protocol, self.transport.get_protocol())
             socket.data_received(rest)
+
+    def _is_taken(self, rest: bytes) -> bool:
+        """Whether the lane has taken the handshake over."""
+        lane, headers = self.socket_lane, dict(self.headers)
+        if lane is None or len(headers) != len(self.headers):
+            return False
+        return lane.take(self.url, headers, rest, self.transport, self.connections)
 
     def _asks_for_another_protocol(self) -> bool:
         return self.parser.should_upgrade() and not self._should_upgrade()
@@ -315,28 +339,39 @@ class LaneProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def protocol_with(lanes: Sequence[Lane], socket_lane: SocketLane | None = None) -> type[LaneProtocol]:
-    """The protocol class that uvicorn makes its connections of, with these lanes."""
-    return type("ServiceProtocol", (LaneProtocol,), {"lanes": tuple(lanes), "socket_lane": socket_lane})
+def protocol_with(
+    lanes: Sequence[Lane], socket_lane: SocketLane | None, deadlines: Deadlines
+) -> type[LaneProtocol]:
+    """The protocol class that uvicorn makes its connections of: these lanes, and these deadlines kept."""
+    return type(
+        "ServiceProtocol",
+        (LaneProtocol,),
+        {"lanes": tuple(lanes), "socket_lane": socket_lane, "deadlines": deadlines},
+    )
 
 
 class Deadlines:
-    """Closes the connections that let their deadline pass; one timer for all of them."""
+    """Closes the HTTP connections that let their deadline pass; one timer for all of them."""
 
     SWEEP_S: Final = 1.0
 
-    def __init__(self, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
-        self._state = state
-        self._loop = loop
-        self._timer = loop.call_later(self.SWEEP_S, self._sweep)
+    def __init__(self) -> None:
+        self._connections: set[LaneProtocol] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
-    def _sweep(self) -> None:
-        now = self._loop.time()
-        for connection in list(self._state.connections):
-            if getattr(connection, "deadline", math.inf) < now:
+    def add(self, connection: LaneProtocol) -> None:
+        """The connection is watched from now on."""
+        self._connections.add(connection)
+        if self._timer is None:
+            self._timer = connection.loop.call_later(self.SWEEP_S, self._sweep, connection.loop)
+
+    def discard(self, connection: LaneProtocol) -> None:
+        """The connection has ended, or speaks another protocol now."""
+        self._connections.discard(connection)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for connection in list(self._connections):
+            if connection.deadline < now:
                 connection.transport.abort()
-        self._timer = self._loop.call_later(self.SWEEP_S, self._sweep)
-
-    def stop(self) -> None:
-        """No more sweeps."""
-        self._timer.cancel()
+        self._timer = loop.call_later(self.SWEEP_S, self._sweep, loop) if self._connections else None

@@ -33,7 +33,7 @@ import uvicorn
 import uvloop
 
 from service.app import Wiring, build
-from service.protocol import Deadlines, protocol_with
+from service.protocol import Deadlines, LaneProtocol, protocol_with
 from service.settings import Settings, decode_settings, encode_settings
 from service.store import Store, open_store
 from service.store.library import StoreUnfit
@@ -88,12 +88,10 @@ class Server(uvicorn.Server):
             await super().startup(sockets)
         except SystemExit:  # in a task it would tear down the whole event loop, whoever else runs there
             raise StartupFailed from None
-        self._deadlines = Deadlines(self.server_state, asyncio.get_running_loop())
         self.is_serving.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        self._deadlines.stop()
         if self.force_exit:  # in a hurry uvicorn leaves this out, and tasks beside the requests would go on
             await self.lifespan.shutdown()
 
@@ -125,6 +123,11 @@ def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools")
         timeout_graceful_shutdown=REQUESTS_GRACE_S,
     )
     return Server(config)
+
+
+def protocol_of(wiring: Wiring) -> type[LaneProtocol]:
+    """What reads this service's requests: its lanes, and the ordinary way behind them."""
+    return protocol_with(wiring.lanes, wiring.socket_lane, Deadlines())
 
 
 class Stop:
@@ -176,7 +179,7 @@ async def running(settings: Settings, store_url: str) -> AsyncIterator[str]:
     listener = listening(settings.host, settings.port)
     store = await open_store(store_url, namespace=settings.namespace)
     wiring = build(settings, store)
-    server = server_of(wiring.app, http=protocol_with(wiring.lanes))
+    server = server_of(wiring.app, http=protocol_of(wiring))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
     try:
         await _first_of(serving, server.is_serving)
@@ -275,7 +278,7 @@ async def _work(settings: Settings, told: Handover) -> None:
 
 async def _serve(settings: Settings, store: Store, listener: socket.socket, stop: Stop) -> None:
     wiring = build(settings, store)
-    server = server_of(wiring.app, http=protocol_with(wiring.lanes))
+    server = server_of(wiring.app, http=protocol_of(wiring))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
     await _first_of(serving, server.is_serving)
     print("ready", flush=True)  # noqa: T201  # the supervisor waits for this word

@@ -24,13 +24,17 @@ from service.identity.origins import Origins
 from service.identity.tickets import Tickets
 from service.identity.tokens import VoterTokens
 from service.live import routes as live_routes
+from service.live.answers import Answers
 from service.live.door import Door
 from service.live.feed import Feed
 from service.live.hub import Hub
+from service.live.lane import LiveLane
+from service.live.mailbox import Pace
+from service.live.streams import Live
 from service.operators import routes as operators_routes
 from service.operators.polls import OperatedPolls
 from service.problems import answer_of, error_of
-from service.protocol import Lane
+from service.protocol import Lane, SocketLane
 from service.settings import Settings
 from service.store import Store
 from service.voting import routes as voting_routes
@@ -61,6 +65,7 @@ class Wiring(msgspec.Struct, frozen=True):
     feed: Feed
     health: probes.Health
     lanes: tuple[Lane, ...]
+    socket_lane: SocketLane
 
     async def drain(self, spread_ms: int) -> None:
         """Say that the end is near: to balancers at once, to readers each at a moment of its own."""
@@ -90,13 +95,14 @@ def build(settings: Settings, store: Store) -> Wiring:
     door = Door(
         store, feed, hub, origins=who.origins, tokens=who.tokens, tickets=who.tickets, api_keys=who.keys
     )
+    live = Live(door, feed, hub, Pace())
+    answers = Answers(door, who.origins, settings.results_max_age_s)
+    readers_lane = LiveLane(live, answers)
     health = probes.Health(store)
-    desk, lane, of_voting = _voting(settings, store, who)
+    desk, voting_lane, of_voting = _voting(settings, store, who)
     routes = [
         *of_voting,
-        *live_routes.handlers(
-            door, feed, hub, origins=who.origins, results_max_age_s=settings.results_max_age_s
-        ),
+        *live_routes.handlers(live, answers),
         *operators_routes.handlers(OperatedPolls(store), who.keys),
         *web_routes.handlers(settings, store),
         *probes.handlers(health),
@@ -104,12 +110,19 @@ def build(settings: Settings, store: Store) -> Wiring:
     ]
     framework = _framework(routes, beside=(store.notices.run, feed.run, health.run))
     edge = Edge(framework, keys=who.keys, origins=who.origins, poll_origins=_poll_origins(store))
-    return Wiring(app=edge, desk=desk, door=door, hub=hub, feed=feed, health=health, lanes=(lane,))
+    return Wiring(
+        app=edge,
+        desk=desk,
+        door=door,
+        hub=hub,
+        feed=feed,
+        health=health,
+        lanes=(voting_lane, readers_lane),
+        socket_lane=readers_lane,
+    )
 
 
-def _voting(
-    settings: Settings, store: Store, who: _Who
-) -> tuple[Desk, VotingLane, list[HTTPRouteHandler]]:
+def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, VotingLane, list[HTTPRouteHandler]]:
     receipts = Receipts(settings.secrets)
     desk = Desk(
         polls=store.polls,

@@ -13,7 +13,8 @@ import msgspec
 
 from service.domain.document import poll_document
 from service.domain.errors import PollNotFound
-from service.domain.poll import ResultsMode
+from service.domain.poll import Poll, ResultsMode
+from service.domain.visibility import Reader
 from service.identity.origins import Headers, Origins
 from service.live.door import Door, Visitor
 from service.live.frames import Change, etag_of
@@ -44,15 +45,25 @@ class Answers:
         """The results as this visitor may see them. Raises like ``poll``."""
         change = await self._door.read(poll_id)
         admission = await self._door.judge(change, visitor)
-        frame = change.frame_for(admission.reader)
+        return self.seen_by(admission.reader, change, visitor, if_none_match)
+
+    def seen_by(
+        self, reader: Reader, change: Change, visitor: Visitor, if_none_match: str | None = None
+    ) -> Answer:
+        """The results of one read as ``reader`` may see them. Raises ``PollNotFound``."""
+        frame = change.frame_for(reader)
         if frame is None:
-            raise PollNotFound(poll_id)
+            raise PollNotFound(change.poll.id)
         return self._answer(change, visitor, frame.json, frame.etag, if_none_match)
+
+    def cors_headers(self, visitor: Visitor, poll: Poll) -> Headers:
+        """What lets the visitor's page read an answer about the poll."""
+        return self._origins.cors_headers(visitor.origin, visitor.host, poll.origins)
 
     def _answer(
         self, change: Change, visitor: Visitor, body: bytes, etag: str, if_none_match: str | None
     ) -> Answer:
-        cors = self._origins.cors_headers(visitor.origin, visitor.host, change.poll.origins)
+        cors = self.cors_headers(visitor, change.poll)
         if change.poll.results is not ResultsMode.ALWAYS or not change.is_visible:
             return Answer(200, (_JSON, *_PRIVATE, *_but_vary(cors)), body)
         headers = ((b"etag", etag.encode()), (b"cache-control", self._public), *cors)

@@ -17,7 +17,7 @@ from litestar.types import Receive, Scope, Send
 from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, Unavailable
 from service.live.door import Admission, Visitor
 from service.live.frames import Frame, event, problem_message, reconnect_message
-from service.live.mailbox import Pump
+from service.live.mailbox import Mailbox, Pump
 from service.live.streams import Live, Stream
 
 MOST_POLLS: Final = 100
@@ -43,7 +43,7 @@ async def open_events(live: Live, visitor: Visitor, polls: list[str]) -> EventSt
     if not 1 <= len(wanted) <= MOST_POLLS:
         raise InvalidPoll("poll", f"Name 1 to {MOST_POLLS} polls to watch: /v1/events?poll=a&poll=b.")
     live.door.check_open()
-    stream = Stream(live, visitor, by_origin=False)
+    stream = Stream(live, visitor, Mailbox(), by_origin=False)
     outcomes = await asyncio.gather(*(_admit(stream, poll_id) for poll_id in wanted))
     refusals = {
         poll: error for poll, error in zip(wanted, outcomes, strict=True) if isinstance(error, PollwireError)
@@ -59,7 +59,7 @@ async def open_events(live: Live, visitor: Visitor, polls: list[str]) -> EventSt
     return EventStream(live, stream, admitted, refusals)
 
 
-async def _admit(stream: Stream, poll_id: str) -> Admission | PollwireError:
+async def _admit(stream: Stream[Mailbox], poll_id: str) -> Admission | PollwireError:
     try:
         return await stream.admit(poll_id)
     except PollwireError as error:
@@ -69,7 +69,7 @@ async def _admit(stream: Stream, poll_id: str) -> Admission | PollwireError:
 class _EventWire:
     """A pump's messages as events."""
 
-    def __init__(self, send: Send, stream: Stream) -> None:
+    def __init__(self, send: Send, stream: Stream[Mailbox]) -> None:
         self._send = send
         self._stream = stream
 
@@ -103,7 +103,7 @@ class EventStream:
     def __init__(
         self,
         live: Live,
-        stream: Stream,
+        stream: Stream[Mailbox],
         admitted: Mapping[str, Admission],
         refusals: Mapping[str, PollwireError],
     ) -> None:
@@ -131,7 +131,7 @@ class EventStream:
             await wire.problem(error, poll_id)
         for poll_id, admission in self._admitted.items():
             self._stream.watch(poll_id, admission.reader)
-        await Pump(self._stream.mailbox, wire, self._pace).run()
+        await Pump(self._stream.subscriber, wire, self._pace).run()
 
     async def _wait_for_the_end(self, receive: Receive) -> None:
         message: Any = {"type": "http.request"}
@@ -139,4 +139,4 @@ class EventStream:
             while message["type"] != "http.disconnect":
                 message = await receive()
         finally:
-            self._stream.mailbox.leave()
+            self._stream.subscriber.leave()

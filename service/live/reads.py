@@ -42,7 +42,7 @@ class Reads:
         self,
         read_many: ReadMany,
         *,
-        arrived: Callable[[Change], None],
+        arrived: Callable[[Change], object],
         failed: Callable[[str, PollwireError], None],
     ) -> None:
         self._read_many = read_many

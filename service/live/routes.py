@@ -12,13 +12,9 @@ from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.domain.errors import MethodNotAllowed, NotFound
-from service.identity.origins import Origins
 from service.live.answers import Answers
 from service.live.door import Door, Visitor, visitor_of
 from service.live.events import open_events
-from service.live.feed import Feed
-from service.live.hub import Hub
-from service.live.mailbox import Pace
 from service.live.sockets import AnySocket, serve_many, serve_one
 from service.live.streams import Live
 from service.problems import Answer
@@ -45,22 +41,13 @@ class _Sent:
         await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
-def handlers(
-    door: Door,
-    feed: Feed,
-    hub: Hub,
-    *,
-    origins: Origins,
-    results_max_age_s: int = 0,
-    pace: Pace | None = None,
-) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
-    """Every route of the door; ``pace`` sets the deadlines of streams."""
-    live = Live(door, feed, hub, pace or Pace())
+def handlers(live: Live, answers: Answers) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
+    """Every route of the door."""
     return [
-        *_reads(Answers(door, origins, results_max_age_s)),
+        *_reads(answers),
         *_events(live),
         *_sockets(live),
-        *(_refusing(door, address) for address in ("", "/results", "/events")),
+        *(_refusing(live.door, address) for address in ("", "/results", "/events")),
         _only_sockets(),
     ]
 

@@ -1,50 +1,33 @@
 """WebSocket streams: one poll's socket, and the socket of many polls.
 
-A socket is two tasks: the pump writes what the hub brings, and this module
-reads what the reader says. Whatever a reader says wrong is answered by a
-``problem`` message and the socket lives on; what the protocol itself forbids
-(a message over 16 KiB, text that is not UTF-8) the server closes.
+A socket is two tasks: the pump writes what the hub brings, and the
+conversation hears the reader. What the protocol itself forbids (a message over
+16 KiB, text that is not UTF-8) the server closes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 from litestar import WebSocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.types import Receive, Send
-from msgspec import UNSET, UnsetType
 
-from service.domain.errors import InvalidPoll, MalformedBody, PollNotFound, PollwireError
+from service.domain.errors import PollNotFound, PollwireError
+from service.live.conversation import Conversation
 from service.live.door import Visitor, visitor_of
 from service.live.frames import HEARTBEAT, Frame, problem_message, reconnect_message
-from service.live.mailbox import Pump
+from service.live.mailbox import Mailbox, Pump
 from service.live.streams import Live, Stream
-from service.problems import Answer, answer_of, error_of
+from service.problems import Answer, answer_of
 
 AnySocket = WebSocket[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
-
-MOST_POLLS: Final = 100
-"""Polls that one socket may watch."""
-
-
-class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A reader's message: what it sets is done, the ticket first."""
-
-    watch: list[str] | UnsetType = UNSET
-    unwatch: list[str] | UnsetType = UNSET
-    ticket: str | UnsetType = UNSET
-
-
-_read_message = msgspec.json.Decoder(Said).decode
 
 
 async def serve_one(live: Live, socket: AnySocket, poll_id: str) -> None:
     """``WS /v1/polls/{id}/live``, from handshake to close."""
-    stream = Stream(live, _visitor(socket), by_origin=True)
+    stream = Stream(live, _visitor(socket), Mailbox(), by_origin=True)
     try:
         admission = await stream.admit(poll_id)
     except PollwireError as error:
@@ -53,7 +36,7 @@ async def serve_one(live: Live, socket: AnySocket, poll_id: str) -> None:
     await socket.accept()
     with stream:
         stream.watch(poll_id, admission.reader)
-        await _Conversation(live, stream, socket, only=poll_id).run()
+        await _converse(live, stream, socket, only=poll_id)
 
 
 async def serve_many(live: Live, socket: AnySocket) -> None:
@@ -66,8 +49,8 @@ async def serve_many(live: Live, socket: AnySocket) -> None:
         await refuse(socket, error)
         return
     await socket.accept()
-    with Stream(live, visitor, by_origin=True) as stream:
-        await _Conversation(live, stream, socket, only=None).run()
+    with Stream(live, visitor, Mailbox(), by_origin=True) as stream:
+        await _converse(live, stream, socket, only=None)
 
 
 async def refuse(socket: AnySocket, error: PollwireError) -> None:
@@ -95,7 +78,7 @@ def _visitor(socket: AnySocket) -> Visitor:
 class _SocketWire:
     """A pump's messages as text frames."""
 
-    def __init__(self, send: Send, stream: Stream, only: str | None) -> None:
+    def __init__(self, send: Send, stream: Stream[Mailbox], only: str | None) -> None:
         self._send = send
         self._stream = stream
         self._only = only
@@ -124,80 +107,24 @@ class _SocketWire:
         await self._send({"type": "websocket.send", "text": text, "bytes": None})
 
 
-class _Conversation:
+async def _converse(live: Live, stream: Stream[Mailbox], socket: AnySocket, *, only: str | None) -> None:
     """An accepted socket: reads until the reader leaves, while the pump writes; ``only``: of this poll."""
+    receive: Receive = socket.receive
+    wire = _SocketWire(socket.send, stream, only)
+    conversation = Conversation(stream, wire.problem, only=only)
 
-    def __init__(self, live: Live, stream: Stream, socket: AnySocket, *, only: str | None) -> None:
-        self._stream = stream
-        self._only = only
-        self._receive: Receive = socket.receive
-        self._wire = _SocketWire(socket.send, stream, only)
-        self._pump = Pump(stream.mailbox, self._wire, live.pace)
-
-    async def run(self) -> None:
-        listening = asyncio.create_task(self._listen(), name="socket reader")
+    async def listen() -> None:
         try:
-            await self._pump.run()
-        except (OSError, WebSocketDisconnect):
-            return  # the reader left while something was sent (ASGI, the WebSocket send event)
+            while (message := await receive())["type"] == "websocket.receive":
+                await conversation.hear(message.get("text"))
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            stream.subscriber.leave()
 
-    async def _listen(self) -> None:
-        try:
-            while (message := await self._receive())["type"] == "websocket.receive":
-                await self._hear(message.get("text"))
-        finally:
-            self._stream.mailbox.leave()
-
-    async def _hear(self, text: str | None) -> None:
-        try:
-            await self._do(_said(text))
-        except (OSError, WebSocketDisconnect):
-            raise
-        except Exception as failure:
-            await self._wire.problem(error_of(failure))
-
-    async def _do(self, said: Said) -> None:
-        if self._only is not None and (said.watch is not UNSET or said.unwatch is not UNSET):
-            raise MalformedBody('This socket is one poll\'s; it takes {"ticket": "..."} alone.')
-        if said.ticket is not UNSET:
-            self._stream.prove(said.ticket)
-            await self._watch(sorted(self._stream.polls))
-        if said.unwatch is not UNSET:
-            for poll_id in said.unwatch:
-                self._stream.unwatch(poll_id)
-        if said.watch is not UNSET:
-            wanted = list(dict.fromkeys(said.watch))
-            if len(self._stream.polls.union(wanted)) > MOST_POLLS:
-                raise InvalidPoll("watch", f"One socket watches at most {MOST_POLLS} polls.")
-            await self._watch(wanted)
-
-    async def _watch(self, polls: Sequence[str]) -> None:
-        """All at once, so that their reads share a round trip."""
-        await asyncio.gather(*(self._watch_one(poll_id) for poll_id in polls))
-
-    async def _watch_one(self, poll_id: str) -> None:
-        try:
-            admission = await self._stream.admit(poll_id)
-        except PollwireError as error:
-            await self._wire.problem(error, poll_id)
-        else:
-            self._stream.watch(poll_id, admission.reader)
-
-
-def _said(text: str | None) -> Said:
-    """The message, which must be a JSON object with at least one of the fields."""
-    if text is None:
-        raise MalformedBody("Messages are text, not binary.")
+    listening = asyncio.create_task(listen(), name="socket reader")
     try:
-        said = _read_message(text)
-    except msgspec.DecodeError as error:
-        raise MalformedBody(f"The message is not one of this socket's: {error}.") from None
-    if said == _NOTHING:
-        raise MalformedBody("A message is a JSON object with watch, unwatch or ticket.")
-    return said
-
-
-_NOTHING: Final = Said()
+        await Pump(stream.subscriber, wire, live.pace).run()
+    except (OSError, WebSocketDisconnect):
+        return  # the reader left while something was sent (ASGI, the WebSocket send event)
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)

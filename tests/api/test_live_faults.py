@@ -17,8 +17,10 @@ from websockets.exceptions import InvalidStatus
 
 from service.app import Wiring, build
 from service.identity.origins import Origins
+from service.live.answers import Answers
 from service.live.mailbox import Pace
 from service.live.routes import handlers
+from service.live.streams import Live
 from service.server import address_of, listening, server_of
 from service.settings import Settings
 from service.store import open_store
@@ -130,7 +132,8 @@ def wired(service: Service) -> Wiring:
 
 def hurried(wiring: Wiring, settings: Settings, pace: Pace) -> Litestar:
     """The readers' door with deadlines of a test's patience."""
-    routes = handlers(wiring.door, wiring.feed, wiring.hub, origins=Origins(settings), pace=pace)
+    live = Live(wiring.door, wiring.feed, wiring.hub, pace)
+    routes = handlers(live, Answers(wiring.door, Origins(settings), results_max_age_s=0))
     return Litestar(routes, openapi_config=None, logging_config=None)
 
 

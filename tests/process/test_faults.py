@@ -12,7 +12,8 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.process.conftest import Start, Up
+from tests.process.conftest import Start
+from tests.upping import Up
 from tests.waiting import until
 
 

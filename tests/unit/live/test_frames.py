@@ -39,7 +39,7 @@ def test_every_wire_form_carries_the_same_object() -> None:
     """HTTP, socket and event bytes differ in their wrapping alone."""
     frame = a_change(a_poll(), seq=3).whole
     said = json.loads(frame.json)
-    assert said == json.loads(frame.text) == json.loads(parsed(frame.socket_bytes).data)
+    assert said == json.loads(frame.text) == json.loads(bytes(parsed(frame.socket_bytes).data))
     assert said == json.loads(event_fields(frame.event_bytes)["data"])
 
 

@@ -1,0 +1,105 @@
+"""What a reader says on a socket, and what is done about it, whatever carries the socket.
+
+Whatever is said wrong is answered by a ``problem`` message, and the socket
+lives on; what the protocol itself forbids, the carrier closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from service.domain.errors import InvalidPoll, MalformedBody, PollwireError
+from service.live.streams import Stream
+from service.problems import error_of
+
+MOST_POLLS: Final = 100
+"""Polls that one socket may watch."""
+
+Tell = Callable[[PollwireError, str | None], Awaitable[None]]
+"""Answers with a problem, about a poll if one is named."""
+
+
+class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A reader's message: what it sets is done, the ticket first."""
+
+    watch: list[str] | UnsetType = UNSET
+    unwatch: list[str] | UnsetType = UNSET
+    ticket: str | UnsetType = UNSET
+
+
+_read_message = msgspec.json.Decoder(Said).decode
+_NOTHING: Final = Said()
+
+
+class Conversation:
+    """Hears a reader on one stream; ``only``: a socket of this one poll."""
+
+    __slots__ = ("_only", "_stream", "_tell")
+
+    def __init__(
+        self,
+        stream: Stream[Any],  # of any kind of subscriber
+        tell: Tell,
+        *,
+        only: str | None,
+    ) -> None:
+        self._stream = stream
+        self._tell = tell
+        self._only = only
+
+    async def hear_all(self, messages: Iterable[str | None]) -> None:
+        """Does what the messages say, in order."""
+        for text in messages:
+            await self.hear(text)
+
+    async def hear(self, text: str | None) -> None:
+        """Does what a message says; ``None`` is a binary one. Raises only what telling raises."""
+        try:
+            await self._do(_said(text))
+        except Exception as failure:
+            await self._tell(error_of(failure), None)
+
+    async def _do(self, said: Said) -> None:
+        if self._only is not None and (said.watch is not UNSET or said.unwatch is not UNSET):
+            raise MalformedBody('This socket is one poll\'s; it takes {"ticket": "..."} alone.')
+        if said.ticket is not UNSET:
+            self._stream.prove(said.ticket)
+            await self._watch(sorted(self._stream.polls))
+        if said.unwatch is not UNSET:
+            for poll_id in said.unwatch:
+                self._stream.unwatch(poll_id)
+        if said.watch is not UNSET:
+            wanted = list(dict.fromkeys(said.watch))
+            if len(self._stream.polls.union(wanted)) > MOST_POLLS:
+                raise InvalidPoll("watch", f"One socket watches at most {MOST_POLLS} polls.")
+            await self._watch(wanted)
+
+    async def _watch(self, polls: Sequence[str]) -> None:
+        """All at once, so that their reads share a round trip."""
+        await asyncio.gather(*(self._watch_one(poll_id) for poll_id in polls))
+
+    async def _watch_one(self, poll_id: str) -> None:
+        try:
+            admission = await self._stream.admit(poll_id)
+        except PollwireError as error:
+            await self._tell(error, poll_id)
+        else:
+            self._stream.watch(poll_id, admission.reader)
+
+
+def _said(text: str | None) -> Said:
+    """The message, which must be a JSON object with at least one of the fields."""
+    if text is None:
+        raise MalformedBody("Messages are text, not binary.")
+    try:
+        said = _read_message(text)
+    except msgspec.DecodeError as error:
+        raise MalformedBody(f"The message is not one of this socket's: {error}.") from None
+    if said == _NOTHING:
+        raise MalformedBody("A message is a JSON object with watch, unwatch or ticket.")
+    return said

@@ -1,0 +1,131 @@
+"""What every page that watches sends, answered behind the server's parser: looks at results, and handshakes.
+
+What costs in a socket is everything made for it: scope, task, coroutine,
+queue, protocol object. Here it is one slotted object that is the transport's
+protocol and the hub's subscriber at once (``lane_socket``). The handshake is
+answered from the request that the parser has read already, together with the
+first frame; a frame is the same bytes for everybody, handed to the transport;
+a reader that does not keep up holds one frame a poll until its transport has
+room; silence is timed by the wheel.
+
+Only what the door can admit at a glance is taken. Whoever needs the store to
+be asked (a poll not met before, a reader who may see more for having voted)
+goes the ordinary way, with the same meaning and the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from base64 import b64encode
+from hashlib import sha1
+from typing import Any, Final
+
+from service.domain.errors import PollwireError
+from service.live.answers import Answers
+from service.live.door import Admission, Visitor, visitor_of
+from service.live.frames import Change
+from service.live.lane_socket import LaneSocket, Watch
+from service.live.streams import Live
+from service.live.wheel import Wheel
+from service.problems import Answer, answer_of
+from service.protocol import Handler, Headers, LaneRequest, Respond
+
+_RESULTS = re.compile(rb"/v1/polls/([a-z0-9][a-z0-9-]{0,63})/results")
+_STREAM = re.compile(rb"/v1/(?:polls/([a-z0-9][a-z0-9-]{0,63})/live|live)(?:\?([!-~]*))?")
+_KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+"""Sixteen bytes in base64 (RFC 6455, section 4.2.1)."""
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_SWITCHING: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
+)
+MOST_VISITORS: Final = 1024
+"""Kinds of anonymous visitors (by origin and host) that sockets share one description of."""
+
+
+class LiveLane:
+    """Door 2 for plain requests and handshakes."""
+
+    def __init__(self, live: Live, answers: Answers) -> None:
+        self._live = live
+        self._answers = answers
+        self._wheel = Wheel()
+        self._visitors: dict[tuple[str | None, str | None], Visitor] = {}
+
+    def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
+        """The handler of a look at results by somebody who can be told at a glance."""
+        found = _RESULTS.fullmatch(url) if method == b"GET" else None
+        if found is None:
+            return None
+        visitor = visitor_of(headers)
+        admission = self._live.door.glance(found[1].decode("ascii"), visitor)
+        if admission is None:
+            return None
+
+        def look(request: LaneRequest, respond: Respond) -> None:
+            self._look(admission, visitor, request, respond)
+
+        return look
+
+    def take(
+        self,
+        url: bytes,
+        headers: Headers,
+        rest: bytes,
+        transport: asyncio.Transport,
+        among: set[Any],  # of uvicorn's connections, which are of several classes
+    ) -> bool:
+        """Takes a handshake over, where it is a whole one and the door admits at a glance."""
+        found = _STREAM.fullmatch(url)
+        key = headers.get(b"sec-websocket-key", b"")
+        if found is None or headers.get(b"sec-websocket-version") != b"13" or not _KEY.fullmatch(key):
+            return False
+        visitor = visitor_of(headers, found[2] or b"")
+        watch = self._watch_any(visitor) if found[1] is None else self._watch_one(found[1].decode(), visitor)
+        if watch is None:
+            return False
+        LaneSocket(self._live, self._wheel, watch, transport, among).open(_switching(key), rest)
+        return True
+
+    def _look(self, admission: Admission, visitor: Visitor, request: LaneRequest, respond: Respond) -> None:
+        poll = admission.record.poll
+        if_none_match = request.headers.get(b"if-none-match")
+        tags = None if if_none_match is None else if_none_match.decode("latin-1")
+
+        def answered(outcome: Change | PollwireError) -> None:
+            try:
+                if isinstance(outcome, PollwireError):
+                    raise outcome.with_traceback(None)  # shared by all who waited
+                respond(self._answers.seen_by(admission.reader, outcome, visitor, tags))
+            except PollwireError as error:
+                refusal = answer_of(error, f"/v1/polls/{poll.id}/results")
+                cors = self._answers.cors_headers(visitor, poll)
+                respond(Answer(refusal.status, refusal.headers + cors, refusal.body))
+
+        self._live.feed.ask(poll.id, answered)
+
+    def _watch_one(self, poll_id: str, visitor: Visitor) -> Watch | None:
+        admission = self._live.door.glance(poll_id, visitor)
+        return None if admission is None else Watch(self._kept(visitor), poll_id, admission.reader)
+
+    def _watch_any(self, visitor: Visitor) -> Watch | None:
+        try:
+            self._live.door.check_open()
+            self._live.door.check_origin(visitor)
+        except PollwireError:
+            return None
+        return Watch(self._kept(visitor))
+
+    def _kept(self, visitor: Visitor) -> Visitor:
+        """What a stream keeps of its visitor; all who brought nothing to prove share one."""
+        if visitor.ticket or visitor.authorization or visitor.cookie:
+            return self._live.door.proven(visitor)
+        if len(self._visitors) >= MOST_VISITORS:
+            self._visitors.clear()
+        return self._visitors.setdefault((visitor.origin, visitor.host), visitor)
+
+
+def _switching(key: bytes) -> bytes:
+    """The answer to a handshake (RFC 6455, section 4.2.2)."""
+    return _SWITCHING % (b64encode(sha1(key + _GUID, usedforsecurity=False).digest()), b"")

@@ -1,0 +1,271 @@
+"""One reader's socket in the lane: the transport's protocol and the hub's subscriber in one small object.
+
+A frame for a reader that keeps up goes straight to the transport. The
+transport's buffer may hold nothing (its high-water mark is 0), so the first
+byte that the kernel does not take says that the reader is behind: from then
+on the newest frame of each poll waits here, in place of the one before it,
+and goes out when the transport has room again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final, NamedTuple
+
+from service.domain.errors import PollNotFound, PollwireError
+from service.domain.visibility import Reader
+from service.live.conversation import Conversation
+from service.live.door import Visitor
+from service.live.ear import Ear
+from service.live.frames import HEARTBEAT, Frame, problem_message, reconnect_message, socket_frame
+from service.live.mailbox import CLOSE_GONE, CLOSE_RESTART, CLOSE_TOO_SLOW
+from service.live.streams import Live, Stream
+from service.live.wheel import Wheel
+
+CHECK_S: Final = 5.0
+"""Between two looks of the wheel at one socket; every deadline below is kept to within this."""
+PING_S: Final = 20.0
+"""Silence of a reader after which it is pinged; silent for as long again, it is gone."""
+
+_PING: Final = b"\x89\x00"
+_HEARTBEAT: Final = socket_frame(HEARTBEAT)
+
+
+class Watch(NamedTuple):
+    """What a handshake asked for: one poll, as somebody, or (``poll_id`` None) whatever is named later."""
+
+    visitor: Visitor
+    poll_id: str | None = None
+    reader: Reader = Reader.PUBLIC
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """RFC 6455, section 5.5.1; the reason is short ASCII."""
+    payload = code.to_bytes(2, "big") + reason.encode("ascii")
+    return bytes((0x88, len(payload))) + payload
+
+
+class LaneSocket(asyncio.Protocol):
+    """From the handshake's answer to the end of the connection."""
+
+    __slots__ = (
+        "_among",
+        "_blocked_since",
+        "_ear",
+        "_ends_at",
+        "_head",
+        "_heard_at",
+        "_hearing",
+        "_is_left",
+        "_is_pinged",
+        "_live",
+        "_sent_at",
+        "_stream",
+        "_transport",
+        "_waiting",
+        "_watch",
+        "_wheel",
+    )
+
+    def __init__(
+        self,
+        live: Live,
+        wheel: Wheel,
+        watch: Watch,
+        transport: asyncio.Transport,
+        among: set[Any],  # of uvicorn's connections, which are of several classes
+    ) -> None:
+        self._live = live
+        self._wheel = wheel
+        self._watch = watch
+        self._transport = transport
+        self._among = among
+        self._head = b""
+        self._waiting: dict[str, Frame] | None = None
+        self._blocked_since: float | None = None
+        self._ends_at: float | None = None
+        self._is_left = False
+        self._is_pinged = False
+        self._ear: Ear | None = None
+        self._hearing: asyncio.Task[None] | None = None
+        self._stream: Stream[LaneSocket] | None = None
+        self._heard_at = self._sent_at = wheel.now
+
+    def open(self, head: bytes, rest: bytes) -> None:
+        """Takes the transport over; ``head`` answers the handshake, ``rest`` came behind it.
+
+        The answer waits for the first frame, to leave in one write with it;
+        should the store be away, the wheel sends it alone.
+        """
+        transport, watch = self._transport, self._watch
+        transport.set_write_buffer_limits(0)
+        transport.set_protocol(self)
+        self._among.add(self)
+        self._live.hub.join(self)
+        self._wheel.book(self, self._wheel.now + 1)
+        self._heard_at = self._sent_at = self._wheel.now
+        if watch.poll_id is None:
+            self._write(head)
+        else:
+            self._head = head
+            self._live.feed.watch(watch.poll_id, self, watch.reader)
+        if rest:
+            self.data_received(rest)
+
+    # What the hub says --------------------------------------------------------------------------------
+
+    def offer(self, poll_id: str, frame: Frame) -> None:
+        """The newest frame of a poll, in place of any that was not sent yet."""
+        if self._blocked_since is None:
+            self._write(frame.socket_bytes)
+        elif self._waiting is None:
+            self._waiting = {poll_id: frame}
+        else:
+            self._waiting[poll_id] = frame
+
+    def gone(self, poll_id: str) -> None:
+        """The poll does not exist any more; a socket of its own ends with it."""
+        self._tell(PollNotFound(poll_id), poll_id)
+        if self._stream is not None:
+            self._stream.unwatch(poll_id)
+        if poll_id == self._watch.poll_id:
+            self._end(CLOSE_GONE, "there is no such poll")
+
+    def retire(self, after_ms: int) -> None:
+        """The service stops: the reader is told when to come back."""
+        self._write(socket_frame(reconnect_message(after_ms)))
+        self._end(CLOSE_RESTART, "the service restarts")
+
+    def forget(self, poll_id: str) -> None:
+        """The reader wants to hear of the poll no more."""
+        if self._waiting is not None:
+            self._waiting.pop(poll_id, None)
+
+    # What the transport says --------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """The reader speaks."""
+        self._heard_at = self._wheel.now
+        self._is_pinged = False
+        ear = self._ear or Ear()
+        messages = ear.hear(data)
+        reply = ear.reply()
+        if self._ends_at is None and not self._is_left:
+            if reply:
+                self._write(reply)
+            if messages:
+                self._answer(messages)
+        if ear.is_over:
+            self._leave()
+            self._transport.close()
+        self._ear = None if ear.is_quiet else ear
+
+    def eof_received(self) -> None:
+        """The reader will say nothing more; the transport closes itself."""
+
+    def pause_writing(self) -> None:
+        """The reader is behind."""
+        self._blocked_since = self._wheel.now
+
+    def resume_writing(self) -> None:
+        """The reader has caught up: it gets the newest of what waited."""
+        self._blocked_since = None
+        while self._waiting and self._blocked_since is None:
+            poll_id = next(iter(self._waiting))
+            self._write(self._waiting.pop(poll_id).socket_bytes)
+        if not self._waiting:
+            self._waiting = None
+            if self._hearing is None:
+                self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self._leave()
+        self._among.discard(self)
+        if self._hearing is not None:
+            self._hearing.cancel()
+
+    def shutdown(self) -> None:
+        """The server stops now."""
+        self._end(CLOSE_RESTART, "the service restarts")
+        self._transport.close()
+
+    # What time says -----------------------------------------------------------------------------------
+
+    def wake(self) -> float | None:
+        """The wheel's look: ends what is over, closes who is too slow or gone, keeps the rest alive."""
+        transport, now, pace = self._transport, self._wheel.now, self._live.pace
+        if self._ends_at is not None:
+            if now < self._ends_at and not transport.is_closing():
+                return self._ends_at
+            transport.abort()
+            return None
+        if self._is_left or transport.is_closing() or now - self._heard_at >= 2 * PING_S + CHECK_S:
+            transport.abort()
+            return None
+        if self._blocked_since is not None:
+            if now - self._blocked_since >= pace.slow_s:
+                self._end(CLOSE_TOO_SLOW, "the reader is too slow")
+        else:
+            self._keep_alive(now, pace.heartbeat_s)
+        return now + min(CHECK_S, pace.heartbeat_s)
+
+    def _keep_alive(self, now: float, heartbeat_s: float) -> None:
+        if self._head:
+            self._write(b"")
+        if now - self._heard_at >= PING_S and not self._is_pinged:
+            self._is_pinged = True
+            self._transport.write(_PING)  # a page cannot see it, so it breaks no silence
+        if now + min(CHECK_S, heartbeat_s) - self._sent_at > heartbeat_s:
+            self._write(_HEARTBEAT)
+
+    # What it does -------------------------------------------------------------------------------------
+
+    def _write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        self._sent_at = self._wheel.now
+        self._transport.write(data)
+
+    async def _answer_problem(self, error: PollwireError, poll_id: str | None) -> None:
+        self._tell(error, poll_id)
+
+    def _tell(self, error: PollwireError, poll_id: str | None) -> None:
+        if self._ends_at is None and not self._is_left:
+            self._write(socket_frame(problem_message(error, poll_id)))
+
+    def _answer(self, messages: list[str | None]) -> None:
+        """Does what the reader says, in order, in a task that lasts as long as that; reading waits for it."""
+        if self._stream is None:
+            self._stream = Stream(self._live, self._watch.visitor, self, by_origin=True)
+            if self._watch.poll_id is not None:
+                self._stream.polls.add(self._watch.poll_id)
+        self._transport.pause_reading()
+        conversation = Conversation(self._stream, self._answer_problem, only=self._watch.poll_id)
+        self._hearing = asyncio.get_running_loop().create_task(conversation.hear_all(messages))
+        self._hearing.add_done_callback(self._heard)
+
+    def _heard(self, _: asyncio.Task[None]) -> None:
+        self._hearing = None
+        if not self._transport.is_closing() and self._blocked_since is None:
+            self._transport.resume_reading()
+
+    def _end(self, code: int, reason: str) -> None:
+        """Says why, and gives the reader a moment to answer."""
+        if self._ends_at is None and not self._is_left:
+            self._write(close_frame(code, reason))
+            self._leave()
+            self._ends_at = self._wheel.now + self._live.pace.last_words_s
+
+    def _leave(self) -> None:
+        """Watches nothing any more."""
+        if self._is_left:
+            return
+        self._is_left = True
+        self._waiting = None
+        feed, polls = self._live.feed, set(self._stream.polls) if self._stream else set[str]()
+        if self._watch.poll_id is not None:
+            polls.add(self._watch.poll_id)
+        for poll_id in polls:
+            feed.unwatch(poll_id, self)
+        self._live.hub.leave(self)

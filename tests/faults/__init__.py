@@ -1,0 +1,1 @@
+"""Promises held against crashes, crowds and clocks: real processes, and a journal kept outside them."""

@@ -1,0 +1,85 @@
+"""Twenty thousand votes across the instant at which the poll closes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+import websockets
+
+from tests.faults.journal import CHOICES, POLL, Ballot, Journal, voters
+from tests.loading import Wire, spread, wires
+from tests.upping import Up
+
+VOTES = 20_000
+VOTERS = 15_000
+CONNECTIONS = 64
+
+
+def _ballots(tokens: list[str]) -> list[Ballot]:
+    """Every voter once, and the rest a second time: half with the same choice, half with another."""
+    chance = random.Random(20241031)
+    first = [Ballot(token, chance.choice(CHOICES)) for token in tokens]
+    again = [
+        Ballot(ballot.voter, ballot.choice if position % 2 else chance.choice(CHOICES))
+        for position, ballot in enumerate(chance.sample(first, VOTES - VOTERS))
+    ]
+    ballots = first + again
+    chance.shuffle(ballots)
+    return ballots
+
+
+async def _last_frame(url: str, is_open: asyncio.Event) -> dict[str, object]:
+    """The frame that says the poll is over, after which nothing may come but a repeat of it."""
+    async with websockets.connect(url) as socket:
+        is_open.set()
+        async for message in socket:
+            frame: dict[str, object] = msgspec.json.decode(message)
+            if frame.get("final"):
+                return frame
+    raise AssertionError("the stream ended before the poll did")
+
+
+@pytest.mark.slow
+async def test_counts_are_exact_across_the_closing_instant(up: Up) -> None:
+    """20,000 votes of 15,000 voters while the poll closes: totals equal what voters were told."""
+    journal = Journal()
+    async with wires(up.address, CONNECTIONS) as connections, up.client() as operator:
+        ballots = _ballots(await voters(connections, VOTERS))
+        is_watching = asyncio.Event()
+        watching = asyncio.create_task(
+            _last_frame(up.url.replace("http", "ws", 1) + f"/v1/polls/{POLL['id']}/live", is_watching)
+        )
+        await is_watching.wait()
+        closes_at: list[str] = []
+
+        async def cast(wire: Wire, ballot: Ballot) -> None:
+            await journal.cast(wire, ballot)
+            if len(journal.answers) >= VOTES // 2 and not closes_at:
+                closes_at.append("soon")
+                soon = datetime.now(UTC) + timedelta(milliseconds=150)
+                answer = await operator.patch(
+                    f"/v1/admin/polls/{POLL['id']}", json={"closes_at": soon.isoformat()}
+                )
+                assert answer.status_code == 200, answer.text
+                closes_at[0] = answer.json()["closes_at"]
+
+        await spread(ballots, connections, cast)
+        last = await asyncio.wait_for(watching, 5)
+        fresh = (await operator.get(f"/v1/polls/{POLL['id']}/results")).json()
+
+    counted = journal.told("counted")
+    assert not journal.unanswered
+    assert len({ballot.voter for ballot, _ in counted}) == len(counted) == fresh["voters"]
+    assert Counter(answer["choice"] for _, answer in counted) == {
+        k: v for k, v in fresh["counts"].items() if v
+    }
+    assert sum(fresh["counts"].values()) == fresh["voters"]
+    assert all(answer["at"] < closes_at[0] for _, answer in counted)
+    assert sorted(answer["seq"] for _, answer in counted) == list(range(1, len(counted) + 1))
+    assert set(journal.refusals()) == {"poll-closed", "already-voted"}, "the poll closed half way"
+    assert {k: v for k, v in last.items() if k != "as_of"} == {k: v for k, v in fresh.items() if k != "as_of"}

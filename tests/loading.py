@@ -1,0 +1,90 @@
+"""Many voters at once: kept connections of HTTP/1.1 that cost the test little."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+
+class Answer(NamedTuple):
+    """What came back: the status, and the JSON object of the body."""
+
+    status: int
+    document: dict[str, Any]
+
+
+class Unanswered(Exception):
+    """The connection ended, or stayed silent, before the answer was whole: the request may have been done."""
+
+
+class Wire:
+    """One connection to ``host:port``, opened when it is first used and again after it was lost."""
+
+    def __init__(self, host: str, port: int, within_s: float = 10.0) -> None:
+        self._address = host, port
+        self._within_s = within_s
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request and its answer; ``Unanswered`` where none came."""
+        content = b"" if body is None else msgspec.json.encode(body)
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self._address[0]}:{self._address[1]}"]
+        lines += [f"Content-Type: application/json\r\nContent-Length: {len(content)}"] if content else []
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await self._exchange("\r\n".join([*lines, "\r\n"]).encode() + content)
+        except (OSError, EOFError, TimeoutError) as failure:
+            await self.close()
+            raise Unanswered(repr(failure)) from failure
+
+    async def _exchange(self, request: bytes) -> Answer:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(*self._address)
+        reader, writer = self._streams
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        _, _, after = head.partition(b"content-length:")
+        content = await reader.readexactly(int(after.split(b"\r\n", 1)[0] or 0))
+        if b"connection: close" in head:
+            await self.close()
+        return Answer(int(head[9:12]), msgspec.json.decode(content) if content else {})
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        if self._streams is not None:
+            writer, self._streams = self._streams[1], None
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def wires(address: tuple[str, int], count: int) -> AsyncIterator[list[Wire]]:
+    """``count`` connections, closed with the block."""
+    opened = [Wire(*address) for _ in range(count)]
+    try:
+        yield opened
+    finally:
+        await asyncio.gather(*(wire.close() for wire in opened))
+
+
+async def spread(
+    jobs: Iterable[Any],  # Any: whatever ``do`` takes
+    over: list[Wire],
+    do: Callable[[Wire, Any], Awaitable[None]],
+) -> None:
+    """Do every job, each connection taking the next as soon as it has done one."""
+    waiting = iter(jobs)
+
+    async def work(wire: Wire) -> None:
+        for job in waiting:
+            await do(wire, job)
+
+    await asyncio.gather(*(work(wire) for wire in over))
