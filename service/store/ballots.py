@@ -29,7 +29,7 @@ _COUNTED: Final = Status.COUNTED
 
 
 class Cast(NamedTuple):
-    """A ballot on its way: the voter's 16 bytes, the choice's code, the revision it replaces if it names one."""
+    """A ballot on its way: the voter's 16 bytes, the choice's code, the revision it replaces if any."""
 
     voter: bytes
     code: str

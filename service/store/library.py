@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 OLDEST_MAJOR: Final = 7
 """Functions came with Redis 7.0; Valkey names the Redis it is compatible with."""
@@ -111,9 +112,7 @@ class Library:
             await self._check_age(client, everywhere)
             await self.load(client, everywhere)
             answers = await client.execute_command("FCALL", self.name_of("probe"), 0, **everywhere)
-        except AuthenticationError as error:
-            raise StoreUnfit(f"The store refuses the user name or password of its URL: {error}") from error
-        except ResponseError as error:
+        except (ResponseError, RedisConnectionError) as error:
             raise _judged(error) from error
         if any(answer != b"ready" for answer in _each(answers)):
             raise StoreUnfit(
@@ -125,18 +124,22 @@ class Library:
         try:
             await client.execute_command("FUNCTION LOAD", self.source, **everywhere)
         except ResponseError as error:
-            if "already exists" not in str(
-                error
-            ):  # by an earlier start, or another process that got there first
+            # By an earlier start, or by another process that got there first.
+            if "already exists" not in str(error):
                 raise
 
     async def _check_age(self, client: Any, everywhere: Mapping[str, Any]) -> None:
         for text in _each(await client.execute_command("INFO", "server", **everywhere)):
-            version = _field(text, "redis_version")
-            if int(version.partition(".")[0] or 0) < OLDEST_MAJOR:
-                raise StoreUnfit(
-                    f"The store is Redis {version}; Pollwire needs Redis or Valkey 7.0 or later."
-                )
+            self.check_version(_field(text, "redis_version"))
+
+    @staticmethod
+    def check_version(version: str) -> None:
+        """``StoreUnfit`` for a version of Redis that has no functions."""
+        major = version.partition(".")[0]
+        if not major.isdigit() or int(major) < OLDEST_MAJOR:
+            raise StoreUnfit(
+                f"The store is Redis {version or '?'}; Pollwire needs Redis or Valkey 7 or later."
+            )
 
 
 def is_missing(error: RedisError) -> bool:
@@ -151,12 +154,16 @@ def _body() -> str:
     return "\n".join(parts)
 
 
-def _judged(error: ResponseError) -> Exception:
-    """A refusal for good (no functions, no right to load them) told from one for the moment (no memory)."""
-    text = str(error)
-    if text.startswith(("OOM", "MISCONF", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS", "CLUSTERDOWN")):
+_FOR_THE_MOMENT: Final = ("OOM", "MISCONF", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS", "CLUSTERDOWN")
+
+
+def _judged(error: RedisError) -> Exception:
+    """A refusal for good (the login, no functions, no right to load them) told from one for the moment."""
+    if any(isinstance(cause, AuthenticationError) for cause in (error, error.__cause__)):
+        return StoreUnfit(f"The store refuses the user name or password of its URL: {error}")
+    if isinstance(error, RedisConnectionError) or str(error).startswith(_FOR_THE_MOMENT):
         return error
-    return StoreUnfit(f"The store refuses the function library: {text}")
+    return StoreUnfit(f"The store refuses the function library: {error}")
 
 
 def _each(answers: Any) -> list[Any]:

@@ -72,8 +72,12 @@ class Notices:
         heartbeat = asyncio.create_task(self._beat(), name="store-heartbeat")
         try:
             while True:
-                with contextlib.suppress(RedisError, OSError, TimeoutError):
+                try:
                     await self._listen()
+                except (RedisError, OSError, TimeoutError) as error:
+                    _log.info("the subscription was lost: %s", error)
+                except Exception:  # a listener that ends is worse than one that starts again
+                    _log.exception("the subscription failed")
                 self._subscribed.clear()
                 await asyncio.sleep(RECONNECT_AFTER_S)
         finally:
@@ -91,7 +95,10 @@ class Notices:
             self._subscribed.set()
             self._tell(self._on_gap)
             while True:
-                self._heard(await link.read_response(timeout=SILENCE_S))
+                message = await link.read_response(timeout=SILENCE_S)
+                if message is None:  # what this client answers when the time is up
+                    raise TimeoutError(f"nothing was heard for {SILENCE_S} s")
+                self._heard(message)
         finally:
             await link.disconnect(nowait=True)
 
@@ -116,10 +123,11 @@ class Notices:
 
 
 def _notice(text: bytes) -> Notice | None:
+    """None for what another release may say; whoever watches looks for itself in time."""
     match text.split(b" "):
         case [poll_id, gone] if gone == _GONE:
             return Notice(poll_id.decode(), 0, "", 0, gone=True)
-        case [poll_id, version, epoch, seq]:
+        case [poll_id, version, epoch, seq] if version.isdigit() and seq.isdigit():
             return Notice(poll_id.decode(), int(version), epoch.decode(), int(seq))
         case _:
-            return None  # of a release that says more; whoever watches looks for itself in time
+            return None

@@ -90,7 +90,8 @@ class Polls:
         """``after`` stands in the place of what ``record`` holds.
 
         Raises ``VersionMismatch`` where that was overtaken: by another version, by the first vote (if the
-        edit ``assumes_unvoted``), or by the clock (it has turned a window that was to move). Read and judge again.
+        edit ``assumes_unvoted``), or by the clock (it has turned a window that was to move). Then read the
+        poll and judge again.
         """
         unvoted = "1" if assumes_unvoted else "0"
         reply = await self._call("edit", after.id, [after.id, record.stamp, unvoted, *_fields(after)])
@@ -129,7 +130,7 @@ class Polls:
         """Newest first: at most ``limit`` polls that fit, and where to go on (None: nowhere).
 
         ``q``: words of the question or the id, in any case. Polls made meanwhile move nothing. A page may be
-        short, and still have a cursor, where few of many fit. ``InvalidPoll`` for a cursor that is none of ours.
+        short, and still have a cursor, where few of many fit. Raises ``InvalidPoll`` for a broken cursor.
         """
         fits = _Filter(phase, kind, (q or "").casefold(), visible_only)
         place, found, looked_at = Cursor.parse(cursor), list[PollRecord](), 0
