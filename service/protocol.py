@@ -98,19 +98,22 @@ class SocketLane(Protocol):
 class _NobodyWaits:
     """Stands for the cycle's event, which only an ASGI task would wait for."""
 
+    __slots__ = ()
+
     def set(self) -> None: ...
 
 
 class LaneCycle:
-    """The request in a lane, of the shape in which uvicorn looks at its cycles."""
+    """The request in a lane, of the shape in which uvicorn looks at its cycles; one a connection, used anew."""
 
-    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
+    __slots__ = ("disconnected", "keep_alive", "response_complete")
+
+    message_event = _NobodyWaits()
 
     def __init__(self) -> None:
         self.disconnected = False
         self.keep_alive = True
-        self.response_complete = False
-        self.message_event = _NobodyWaits()
+        self.response_complete = True
 
 
 class LaneProtocol(HttpToolsProtocol):
@@ -130,6 +133,7 @@ class LaneProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.deadline = self.loop.time() + HEADERS_WITHIN_S
         self._handler: Handler | None = None
+        self._lane_cycle = LaneCycle()
         self._lane_headers: Headers = {}
         self._body: bytes = b""
         self._header_bytes = 0
@@ -182,7 +186,9 @@ class LaneProtocol(HttpToolsProtocol):
             return
         self._handler = handler
         self._body = b""
-        self.cycle = LaneCycle()  # type: ignore[assignment]  # of the cycle's shape, as far as it is looked at
+        cycle = self._lane_cycle
+        cycle.response_complete = False
+        self.cycle = cycle  # type: ignore[assignment]  # of the cycle's shape, as far as it is looked at
         self.deadline = self.loop.time() + BODY_WITHIN_S
 
     def on_body(self, body: bytes) -> None:
@@ -291,11 +297,11 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _respond(self, answer: Answer) -> None:
         """Writes the lane's answer, and lets the connection go on."""
-        cycle = self.cycle
-        if not cycle.disconnected and not self.transport.is_closing():
-            self.transport.write(self._encoded(answer, cycle.keep_alive))
+        cycle, transport = self._lane_cycle, self.transport
+        if not cycle.disconnected and not transport.is_closing():
+            transport.write(self._encoded(answer, cycle.keep_alive))
             if not cycle.keep_alive:
-                self.transport.close()
+                transport.close()
         cycle.response_complete = True
         self.on_response_complete()
 
