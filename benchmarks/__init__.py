@@ -1,0 +1,1 @@
+"""How fast the service is, beside what people would pick instead, in one run (``make bench``)."""

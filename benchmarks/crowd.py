@@ -1,0 +1,46 @@
+"""A poll that many watch while votes come in: what fan-out, latency and growth have in common."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import browser
+from benchmarks.load import Answers, Load, Readers
+from benchmarks.processes import BenchmarkError, Process
+from benchmarks.run import Run
+from benchmarks.service import OPTIONS, Service, write_tokens
+
+SETTLE_S = 1.0
+"""From the last handshake to the first measure: what joining left behind is done by then."""
+
+
+@contextmanager
+def voting(
+    run: Run, service: Service, poll: str, *, rate: float, seconds: float, log: Path | None = None
+) -> Iterator[list[Answers]]:
+    """Votes of as many voters, ``rate`` a second for ``seconds``, while the caller measures."""
+    requests = [browser.vote(service.port, poll, choice) for choice in OPTIONS]
+    count = max(1, int(rate * seconds))
+    load = Load(run, service.port, requests, tokens=write_tokens(run, count), connections=32)
+    with load.sending(count, rate=rate, log=log) as answers:
+        yield answers
+    service.check_votes(poll, count)
+
+
+def deliveries(process: Process, readers: Readers, seconds: float) -> tuple[int, float]:
+    """Frames received in ``seconds``, and what they cost the server (CPU seconds)."""
+    before, cpu_s = readers.stats(), process.cpu_s()
+    time.sleep(seconds)
+    after, spent_s = readers.stats(), process.cpu_s() - cpu_s
+    if after.frames == before.frames:
+        raise BenchmarkError("Nothing was delivered.")
+    return after.frames - before.frames, spent_s
+
+
+def check_truth(service: Service, poll: str, readers: Readers) -> None:
+    """Every reader ends on the totals that a fresh read finds. Raises ``BenchmarkError``."""
+    results = service.results(poll)
+    readers.check_end(results["epoch"], results["seq"])

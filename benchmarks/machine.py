@@ -1,0 +1,80 @@
+"""Where and with what the figures came about: figures of two machines, or of two versions, do not compare."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from benchmarks.peers.starting import NCHAN_MODULE, PEERS
+from benchmarks.processes import LOAD_CORE, ROOT, SERVER_CORE
+from service.store.embedded import find_server
+
+PACKAGES: Final = ("uvicorn", "uvloop", "httptools", "litestar", "websockets", "redis", "hiredis", "fastapi")
+
+
+def facts() -> dict[str, str]:
+    """The machine, the versions of everything measured, and the commit."""
+    return {
+        "machine": f"{_cpu()}, {os.cpu_count()} cores, {_memory_gb()} GB",
+        "pinned": f"servers to core {SERVER_CORE}; load, store and benchmark to core {LOAD_CORE}",
+        "system": f"{platform.system()} {platform.release()}",
+        "store's disk": _file_system(),
+        "commit": _said("git", "describe", "--always", "--dirty", "--abbrev=12"),
+        "Python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+        "Valkey": _found(r"v=([\d.]+)", _said(str(find_server()), "--version")),
+        "Node": _said("node", "--version"),
+        **{f"{name} (npm)": _npm_version(name) for name in ("fastify", "ioredis", "ws")},
+        "nginx": _found(r"nginx/([\d.]+)", _said("nginx", "-v")),
+        "nchan": _said("dpkg-query", "-W", "-f=${Version}", "libnginx-mod-nchan"),
+        "gcc": _found(r"([\d.]+)$", _said("gcc", "-dumpfullversion")),
+    }
+
+
+def missing() -> list[str]:
+    """What is needed and not there."""
+    wanted = ("node", "gcc", "nginx", "taskset")
+    lacking = [name for name in wanted if shutil.which(name) is None]
+    if not NCHAN_MODULE.exists():
+        lacking.append("nchan (libnginx-mod-nchan)")
+    if not (PEERS / "node_modules").exists():
+        lacking.append("the Node peers (npm ci in benchmarks/peers)")
+    return lacking
+
+
+def _said(*command: str) -> str:
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, cwd=ROOT)
+    except OSError:
+        return "not found"
+    return (answer.stdout + answer.stderr).strip() if answer.returncode == 0 else "not found"
+
+
+def _found(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    return found[1] if found else "not found"
+
+
+def _cpu() -> str:
+    return _found(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+
+
+def _memory_gb() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+def _file_system() -> str:
+    return _said("stat", "-f", "-c", "%T", tempfile.gettempdir())
+
+
+def _npm_version(name: str) -> str:
+    package = PEERS / "node_modules" / name / "package.json"
+    return str(json.loads(package.read_text())["version"]) if package.exists() else "not found"

@@ -1,0 +1,29 @@
+"""The service's application on its own server, but without the fast lanes: what they are worth.
+
+usage: python -m benchmarks.ordinary PORT     (settings from the environment)
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import uvloop
+
+from service.app import build
+from service.server import listening, server_of
+from service.settings import read_settings
+from service.store import open_store
+
+
+async def main() -> None:
+    """Serves until told to stop."""
+    settings = read_settings(os.environ)
+    assert settings.redis_url is not None
+    store = await open_store(settings.redis_url)
+    server = server_of(build(settings, store).app, http="httptools")
+    await server.serve(sockets=[listening("127.0.0.1", int(sys.argv[1]))])
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

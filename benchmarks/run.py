@@ -1,0 +1,59 @@
+"""One run of the benchmark: its folder, its scale, and what it has found out so far."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from benchmarks.processes import LOAD_CORE, SERVER_CORE, Process
+from benchmarks.record import Record
+from benchmarks.scale import Scale
+
+
+def say(text: str) -> None:
+    """Tell whoever waits for the figures."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+class Run:
+    """What every part is handed."""
+
+    def __init__(self, folder: Path, scale: Scale) -> None:
+        self.folder = folder
+        self.scale = scale
+        self.record = Record()
+        self._names = count(1)
+
+    def path(self, name: str) -> Path:
+        """A file of this run that nothing else has used."""
+        return self.folder / f"{next(self._names):03}-{name}"
+
+    def server(self, argv: list[str | Path], name: str, env: dict[str, str] | None = None) -> Process:
+        """Start what is measured."""
+        return Process(argv, core=SERVER_CORE, log=self.path(f"{name}.log"), env=env)
+
+    def beside(self, argv: list[str | Path], name: str) -> Process:
+        """Start what is not measured."""
+        return Process(argv, core=LOAD_CORE, log=self.path(f"{name}.log"))
+
+    def rounds(self, part: str) -> Iterator[int]:
+        """Round after round, each announced."""
+        for number in range(1, self.scale.rounds + 1):
+            say(f"  {part}, round {number} of {self.scale.rounds}")
+            yield number
+
+
+@contextmanager
+def a_run(scale: Scale) -> Iterator[Run]:
+    """A run in a folder of its own (a short name: sockets lie in it), which goes when the run ends."""
+    folder = Path(tempfile.mkdtemp(prefix="pwb-"))
+    folder.chmod(0o755)  # nginx reads its pages as another user
+    try:
+        yield Run(folder, scale)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,112 @@
+"""The service under measure: ``pollwire up`` on the servers' core, and what it takes to vote."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from benchmarks.processes import BenchmarkError, Process, free_port, listens, running
+from benchmarks.run import Run
+from benchmarks.store import PrivateStore
+from service.identity.tokens import VoterTokens
+
+SECRET: Final = secrets.token_urlsafe(32)
+ADMIN_KEY: Final = secrets.token_urlsafe(32)
+"""Both made for this run alone."""
+OPTIONS: Final = ("npp", "ndc", "other")
+SITE: Final = "https://news.example"
+"""Another site than the service's own, allowed to embed its polls."""
+
+_READY: Final = re.compile(r"ready at http://127\.0\.0\.1:(\d+)")
+
+
+class Service:
+    """A running service, and the operator's and the voters' side of it."""
+
+    def __init__(self, process: Process, port: int) -> None:
+        self.process = process
+        self.port = port
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30
+        )
+
+    def add_poll(self, poll: str, **fields: object) -> str:
+        """Create a poll of three options; its id."""
+        document: dict[str, object] = {
+            "id": poll,
+            "kind": "single",
+            "question": "Which team has the higher chance of winning?",
+            "options": [{"id": name, "label": name.upper()} for name in OPTIONS],
+        }
+        answer = self._client.post("/v1/admin/polls", json=document | fields)
+        if answer.status_code != 201:
+            raise BenchmarkError(f"The poll {poll} was not created: {answer.text}")
+        return poll
+
+    def results(self, poll: str) -> dict[str, Any]:
+        """The totals as any reader sees them."""
+        answer = self._client.get(f"/v1/polls/{poll}/results").raise_for_status()
+        document: dict[str, Any] = answer.json()
+        return document
+
+    def check_votes(self, poll: str, votes: int) -> None:
+        """Every vote counted, and once. Raises ``BenchmarkError``."""
+        found = self.results(poll)
+        if not found["voters"] == found["seq"] == sum(found["counts"].values()) == votes:
+            raise BenchmarkError(
+                f"{poll} has {found['voters']} voters after {votes} votes: {found['counts']}"
+            )
+
+    def workers(self) -> list[int]:
+        """The processes that serve: the supervisor's children."""
+        return self.process.tree()[1:]
+
+
+@contextmanager
+def a_service(
+    run: Run, store: PrivateStore, *, workers: int = 1, stream_hz: float = 10.0
+) -> Iterator[Service]:
+    """The service over ``store``, as operators start it."""
+    argv: list[str | Path] = [Path(sys.executable).with_name("pollwire"), "up", "--port", "0"]
+    argv += ["--workers", str(workers), "--redis", store.url, "--data", run.path("data")]
+    process = run.server(argv, "pollwire", _environment() | {"POLLWIRE_STREAM_HZ": str(stream_hz)})
+    with running(process, lambda: _READY.search(process.said()) is not None):
+        found = _READY.search(process.said())
+        assert found is not None
+        yield Service(process, int(found[1]))
+
+
+@contextmanager
+def the_ordinary_way(run: Run, store: PrivateStore) -> Iterator[Service]:
+    """The same application on the same server without its fast lanes."""
+    port = free_port()
+    environment = _environment() | {"POLLWIRE_REDIS_URL": store.url}
+    process = run.server([sys.executable, "-m", "benchmarks.ordinary", str(port)], "ordinary", environment)
+    with running(process, lambda: listens(port)):
+        yield Service(process, port)
+
+
+def write_tokens(run: Run, count: int) -> Path:
+    """A file of the tokens of ``count`` voters, a line each, all of one length."""
+    tokens = VoterTokens([SECRET], lambda: time.time_ns() // 1_000_000)
+    path = run.path("tokens")
+    path.write_text("".join(f"{tokens.issue().token}\n" for _ in range(count)))
+    return path
+
+
+def _environment() -> dict[str, str]:
+    ours = {name: "" for name in os.environ if name.startswith("POLLWIRE_")}  # empty counts as absent
+    return ours | {
+        "POLLWIRE_SECRET": SECRET,
+        "POLLWIRE_ADMIN_KEY": ADMIN_KEY,
+        "POLLWIRE_ALLOWED_ORIGINS": SITE,
+    }

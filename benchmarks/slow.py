@@ -1,0 +1,34 @@
+"""(e) Slow readers: a tenth of the subscribers never read; what the others see, what it costs in memory."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks import latency
+from benchmarks.run import Run
+from benchmarks.service import a_service
+from benchmarks.store import a_store
+
+PART: Final = "slow readers"
+ALL_READ: Final = "all read"
+SOME_DO_NOT: Final = "a tenth never reads, the others"
+MEMORY: Final = "memory a reader that never reads"
+
+
+def measure(run: Run) -> None:
+    """With and without them, in turn."""
+    scale = run.scale
+    mute = scale.watchers // 10
+    all_read = latency.Watched("all-read", scale.watchers, scale.vote_rate, scale.slow_s)
+    some_do_not = all_read._replace(poll="some-do-not", mute=mute)
+    for _ in run.rounds(PART):
+        with a_store(run) as store, a_service(run, store) as service:
+            before, grown_before = latency.timed(run, service, all_read)
+            after, grown_after = latency.timed(run, service, some_do_not)
+        latency.note(run, PART, ALL_READ, before)
+        latency.note(run, PART, SOME_DO_NOT, after)
+        run.record.note(PART, ALL_READ, "the server's memory grew by", "MB", grown_before / 2**20)
+        run.record.note(PART, SOME_DO_NOT, "the server's memory grew by", "MB", grown_after / 2**20)
+        run.record.note(PART, SOME_DO_NOT, MEMORY, "KB", max(0, grown_after - grown_before) / mute / 1024)
+    run.record.hold_ratio(PART, "p99", SOME_DO_NOT, ALL_READ, 1.1)
+    run.record.hold_median(PART, SOME_DO_NOT, MEMORY, 4.0)
