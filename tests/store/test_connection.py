@@ -82,7 +82,7 @@ async def test_a_crowd_at_a_paused_store(own_valkey: Valkey, own_store: Store) -
         assert max(took_s) < ANSWERED_WITHIN_S
     await until(lambda: own_store.connection.is_up, BACK_WITHIN_S)
     await asyncio.gather(*(own_store.connection.ping() for _ in range(asking)))
-    assert len(own_store.connection.client.connection_pool._in_use_connections) == 0
+    assert len(pool._in_use_connections) == 0
 
 
 async def test_a_crowd_at_a_store_that_answers(store: Store) -> None:
@@ -95,13 +95,14 @@ async def test_a_crowd_at_a_store_that_answers(store: Store) -> None:
 async def test_a_caller_who_gives_up(own_valkey: Valkey, own_store: Store) -> None:
     """A call cancelled in flight leaves no reply behind for the next one, and no connection taken."""
     record = await made(own_store)
+    pool = own_store.connection.client.connection_pool
     with own_valkey.paused():
         call = asyncio.create_task(own_store.connection.now())
-        await asyncio.sleep(0.05)  # in flight: the server is paused, so nothing else can show it
+        await until(lambda: pool._in_use_connections)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
     assert (await own_store.polls.get(record.poll.id)).poll == record.poll
-    assert len(own_store.connection.client.connection_pool._in_use_connections) == 0
+    assert len(pool._in_use_connections) == 0
 
 
 async def test_functions_flushed_behind_our_back(store: Store) -> None:
