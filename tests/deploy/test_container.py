@@ -79,9 +79,10 @@ def test_the_image_serves_is_healthy_and_stops(image: Stage) -> None:
 def test_the_image_has_the_command_and_no_sources(image: Stage) -> None:
     """The service is installed whole, its pages and functions too, and the build's folder stays behind."""
     [package] = (image.root / "opt/pollwire").glob("lib/python3*/site-packages/service")
-    sources = {str(path.relative_to(ROOT / "service")) for path in (ROOT / "service").rglob("*.*")}
-    kept = {str(path.relative_to(package)) for path in package.rglob("*.*")}
-    assert {name for name in sources - kept if "__pycache__" not in name} == set()
+    sent = image.root.parent / "context/service"
+    sources = {path.relative_to(sent) for path in sent.rglob("*.*")}
+    assert sources
+    assert sources <= {path.relative_to(package) for path in package.rglob("*.*")}
     assert (image.root / "opt/pollwire/bin/pollwire").exists()
     assert not (image.root / "src").exists()
 
