@@ -82,7 +82,7 @@ async def test_a_crowd_at_a_paused_store(own_valkey: Valkey, own_store: Store) -
         assert max(took_s) < ANSWERED_WITHIN_S
     await until(lambda: own_store.connection.is_up, BACK_WITHIN_S)
     await asyncio.gather(*(own_store.connection.ping() for _ in range(asking)))
-    assert len(pool._in_use_connections) == 0
+    assert len(own_store.connection.client.connection_pool._in_use_connections) == 0
 
 
 async def test_a_crowd_at_a_store_that_answers(store: Store) -> None:
