@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -23,7 +23,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send, We
 
 from service.domain.errors import BodyTooLarge, MalformedBody, NotFound, PollwireError
 from service.identity.api_keys import ApiKeys
-from service.identity.origins import PUBLIC_METHODS, Origins
+from service.identity.origins import PUBLIC_METHODS
+from service.identity.sites import MOST_NAMED, Sites, polls_named
 from service.problems import Answer, answer_of, error_of
 
 log = logging.getLogger("pollwire.edge")
@@ -44,18 +45,17 @@ _UNEXPECTED_CLOSE: Final = 4500
 _INTERNAL_ERROR: Final = 1011
 """What RFC 6455 (7.4.1) has for that."""
 
-PollOrigins = Callable[[str], Awaitable[tuple[str, ...] | None]]
-"""The sites that a poll (by id) names, or None: those of the service. Must not raise."""
+_FOR_POLLS: Final[Mapping[str, int]] = {"/v1/voters": 1, "/v1/tickets": 1, "/v1/events": MOST_NAMED}
+"""Addresses of no one poll, and how many polls a request may name to be judged by their rule."""
 
 
 class Edge:
     """The application as the server calls it."""
 
-    def __init__(self, app: ASGIApp, *, keys: ApiKeys, origins: Origins, poll_origins: PollOrigins) -> None:
+    def __init__(self, app: ASGIApp, *, keys: ApiKeys, sites: Sites) -> None:
         self._app = app
         self._keys = keys
-        self._origins = origins
-        self._poll_origins = poll_origins
+        self._sites = sites
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Any ASGI scope."""
@@ -87,17 +87,15 @@ class Edge:
     async def _crosses_origins(self, exchange: _Exchange) -> bool:
         """Settles what other sites' pages get; whether the request was a preflight, and is answered."""
         origin, host = _text(exchange.header(b"origin")), _text(exchange.header(b"host"))
-        named = None if origin is None else await self._origins_of(exchange.scope["path"])
+        origins, rule = self._sites.origins, None
+        if origin is not None:
+            rule = await self._sites.rule(origin, host, _polls_of(exchange.scope))
         if origin is None or not _is_preflight(exchange):
-            exchange.extra_headers = self._origins.cors_headers(origin, host, named)
+            exchange.extra_headers = origins.cors_headers(origin, host, rule)
             return False
-        headers = self._origins.preflight_headers(origin, host, PUBLIC_METHODS, named)
+        headers = origins.preflight_headers(origin, host, PUBLIC_METHODS, rule)
         await exchange.reply(Answer(204, headers, b""))
         return True
-
-    async def _origins_of(self, path: str) -> tuple[str, ...] | None:
-        found = _POLL_OF_PATH.match(path)
-        return await self._poll_origins(found["poll"]) if found else None
 
     async def _socket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
         handshake = _Handshake(scope, send)
@@ -252,6 +250,14 @@ def _error_of_handshake(failure: Exception) -> PollwireError:
     if isinstance(failure, ClientException) and failure.status_code == 400:
         return NotFound("There is no socket at this address.")
     return error_of(failure)
+
+
+def _polls_of(scope: HTTPScope) -> tuple[str, ...]:
+    """The polls whose rule a request is judged by."""
+    found = _POLL_OF_PATH.match(scope["path"])
+    if found:
+        return (found["poll"],)
+    return polls_named(scope["query_string"], _FOR_POLLS.get(scope["path"], 0))
 
 
 def _is_preflight(exchange: _Exchange) -> bool:

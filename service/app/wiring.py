@@ -18,9 +18,9 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from service.app import probes
 from service.app.edge import Edge, instance_of, remember_failure
 from service.app.reference import routes as reference_routes
-from service.domain.errors import PollwireError
 from service.identity.api_keys import ApiKeys
 from service.identity.origins import Origins
+from service.identity.sites import Sites
 from service.identity.tickets import Tickets
 from service.identity.tokens import VoterTokens
 from service.live import routes as live_routes
@@ -78,23 +78,24 @@ class _Who(NamedTuple):
 
     keys: ApiKeys
     origins: Origins
+    sites: Sites
     tokens: VoterTokens
     tickets: Tickets
 
 
 def build(settings: Settings, store: Store) -> Wiring:
     """The whole service over an open store; the application's lifespan runs what stands beside requests."""
+    origins = Origins(settings)
     who = _Who(
         keys=ApiKeys(settings.admin_key),
-        origins=Origins(settings),
+        origins=origins,
+        sites=Sites(origins, store),
         tokens=VoterTokens(settings.secrets, wall_clock),
         tickets=Tickets(settings.secrets, wall_clock),
     )
     hub = Hub()
     feed = Feed(store, hub, stream_hz=settings.stream_hz)
-    door = Door(
-        store, feed, hub, origins=who.origins, tokens=who.tokens, tickets=who.tickets, api_keys=who.keys
-    )
+    door = Door(store, feed, hub, sites=who.sites, tokens=who.tokens, tickets=who.tickets, api_keys=who.keys)
     live = Live(door, feed, hub, Pace())
     answers = Answers(door, who.origins, settings.results_max_age_s)
     readers_lane = LiveLane(live, answers)
@@ -109,7 +110,7 @@ def build(settings: Settings, store: Store) -> Wiring:
         *reference_routes.handlers(),
     ]
     framework = _framework(routes, beside=(store.notices.run, feed.run, health.run))
-    edge = Edge(framework, keys=who.keys, origins=who.origins, poll_origins=_poll_origins(store))
+    edge = Edge(framework, keys=who.keys, sites=who.sites)
     return Wiring(
         app=edge,
         desk=desk,
@@ -140,7 +141,7 @@ def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, VotingLa
     )
     enrolment = Enrolment(tokens=who.tokens, tickets=who.tickets, keys=who.keys, origins=who.origins)
     handlers = voting_routes.handlers(
-        desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, origins=who.origins
+        desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, sites=who.sites
     )
     lane = VotingLane(desk, enrolment, who.origins, store.polls)
     return desk, lane, handlers
@@ -175,17 +176,6 @@ def refused(request: Request[Any, Any, Any], failure: Exception) -> Response[byt
 def wall_clock() -> int:
     """Milliseconds since the epoch: good enough for what expires in a minute or a year, not for windows."""
     return time.time_ns() // 1_000_000
-
-
-def _poll_origins(store: Store) -> Callable[[str], Awaitable[tuple[str, ...] | None]]:
-    async def poll_origins(poll_id: str) -> tuple[str, ...] | None:
-        record = store.polls.cached(poll_id)
-        if record is None:
-            with contextlib.suppress(PollwireError):  # whatever is wrong, the route itself will say so
-                record = await store.polls.get(poll_id)
-        return None if record is None else record.poll.origins
-
-    return poll_origins
 
 
 def _beside(*endless: Endless) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:

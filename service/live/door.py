@@ -13,7 +13,7 @@ nor tickets are looked at, so that its answers may be cached for all.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
@@ -30,7 +30,7 @@ from service.domain.poll import Poll, ResultsMode
 from service.domain.visibility import Reader
 from service.identity.api_keys import ApiKeys, Scope
 from service.identity.credentials import bearer_of, cookie_of
-from service.identity.origins import Origins
+from service.identity.sites import Sites
 from service.identity.tickets import Ticket, Tickets
 from service.identity.tokens import VoterTokens
 from service.identity.voters import voter_of
@@ -93,7 +93,7 @@ class Door:
         feed: Feed,
         hub: Hub,
         *,
-        origins: Origins,
+        sites: Sites,
         tokens: VoterTokens,
         tickets: Tickets,
         api_keys: ApiKeys,
@@ -102,7 +102,8 @@ class Door:
         self._ballots = store.ballots
         self._feed = feed
         self._hub = hub
-        self._origins = origins
+        self._sites = sites
+        self._origins = sites.origins
         self._tokens = tokens
         self._tickets = tickets
         self._api_keys = api_keys
@@ -135,6 +136,18 @@ class Door:
         if by_origin:
             self.check_origin(visitor, change.poll.origins)
         return await self.judge(change, visitor)
+
+    def glance_at_site(self, visitor: Visitor, polls: Sequence[str]) -> bool:
+        """Whether a socket of many polls is open to the visitor's page, by what this process knows."""
+        return not self._hub.is_draining and self._sites.allows_now(visitor.origin, visitor.host, polls)
+
+    async def admit_site(self, visitor: Visitor, polls: Sequence[str]) -> None:
+        """Passes for a page that may use the service or, if polls are named, any of them.
+
+        Raises ``OriginNotAllowed``, and ``Overloaded`` before a planned stop.
+        """
+        self.check_open()
+        self.check_origin(visitor, await self._sites.rule(visitor.origin, visitor.host, polls))
 
     async def read(self, poll_id: str) -> Change:
         """The poll by a read that begins now; what can be no poll's id costs none."""

@@ -33,8 +33,12 @@ _HEADERS: Final = (
 )
 
 
-async def open_events(live: Live, visitor: Visitor, polls: list[str]) -> EventStream:
+async def open_events(live: Live, visitor: Visitor, polls: list[str], *, by_origin: bool) -> EventStream:
     """A stream of these polls, those left out of it that do not exist while others do.
+
+    ``by_origin``: and those that the visitor's page may not use. A stream of
+    one poll needs no such look, since the page is told by CORS; a stream of
+    many is open to a page that may use any of them.
 
     Raises ``InvalidPoll`` (field ``poll``) for none or more than 100, and like
     ``Door.admit``: for the only poll, for all, and where the store is away.
@@ -43,7 +47,7 @@ async def open_events(live: Live, visitor: Visitor, polls: list[str]) -> EventSt
     if not 1 <= len(wanted) <= MOST_POLLS:
         raise InvalidPoll("poll", f"Name 1 to {MOST_POLLS} polls to watch: /v1/events?poll=a&poll=b.")
     live.door.check_open()
-    stream = Stream(live, visitor, Mailbox(), by_origin=False)
+    stream = Stream(live, visitor, Mailbox(), by_origin=by_origin)
     outcomes = await asyncio.gather(*(_admit(stream, poll_id) for poll_id in wanted))
     refusals = {
         poll: error for poll, error in zip(wanted, outcomes, strict=True) if isinstance(error, PollwireError)

@@ -18,10 +18,12 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha1
 from typing import Any, Final
 
 from service.domain.errors import PollwireError
+from service.identity.sites import polls_named
 from service.live.answers import Answers
 from service.live.door import Admission, Visitor, visitor_of
 from service.live.frames import Change
@@ -82,7 +84,11 @@ class LiveLane:
         if found is None or headers.get(b"sec-websocket-version") != b"13" or not _KEY.fullmatch(key):
             return False
         visitor = visitor_of(headers, found[2] or b"")
-        watch = self._watch_any(visitor) if found[1] is None else self._watch_one(found[1].decode(), visitor)
+        watch = (
+            self._watch_any(visitor, polls_named(found[2] or b""))
+            if found[1] is None
+            else self._watch_one(found[1].decode(), visitor)
+        )
         if watch is None:
             return False
         LaneSocket(self._live, self._wheel, watch, transport, among).open(_switching(key), rest)
@@ -109,13 +115,8 @@ class LiveLane:
         admission = self._live.door.glance(poll_id, visitor)
         return None if admission is None else Watch(self._kept(visitor), poll_id, admission.reader)
 
-    def _watch_any(self, visitor: Visitor) -> Watch | None:
-        try:
-            self._live.door.check_open()
-            self._live.door.check_origin(visitor)
-        except PollwireError:
-            return None
-        return Watch(self._kept(visitor))
+    def _watch_any(self, visitor: Visitor, polls: Sequence[str]) -> Watch | None:
+        return Watch(self._kept(visitor)) if self._live.door.glance_at_site(visitor, polls) else None
 
     def _kept(self, visitor: Visitor) -> Visitor:
         """What a stream keeps of its visitor; all who brought nothing to prove share one."""

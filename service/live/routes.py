@@ -68,11 +68,11 @@ def _events(live: Live) -> list[HTTPRouteHandler]:
     @get("/v1/events", summary="Watch polls by server-sent events", tags=["readers"], responses=_STREAM)
     async def events(request: AnyRequest) -> ASGIApp:
         polls = request.query_params.getall("poll", [])
-        return await open_events(live, _visitor(request), polls)
+        return await open_events(live, _visitor(request), polls, by_origin=True)
 
     @get(f"{_POLL}/events", summary="Watch a poll by server-sent events", tags=["readers"], responses=_STREAM)
     async def poll_events(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
-        return await open_events(live, _visitor(request), [poll_id])
+        return await open_events(live, _visitor(request), [poll_id], by_origin=False)
 
     return [events, poll_events]
 

@@ -15,6 +15,7 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.types import Receive, Send
 
 from service.domain.errors import PollNotFound, PollwireError
+from service.identity.sites import polls_named
 from service.live.conversation import Conversation
 from service.live.door import Visitor, visitor_of
 from service.live.frames import HEARTBEAT, Frame, problem_message, reconnect_message
@@ -43,8 +44,7 @@ async def serve_many(live: Live, socket: AnySocket) -> None:
     """``WS /v1/live``, from handshake to close."""
     visitor = _visitor(socket)
     try:
-        live.door.check_open()
-        live.door.check_origin(visitor)
+        await live.door.admit_site(visitor, polls_named(socket.scope["query_string"]))
     except PollwireError as error:
         await refuse(socket, error)
         return

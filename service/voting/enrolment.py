@@ -4,7 +4,8 @@ The cookie is set beside the token for pages of the service's own site: out
 of reach of scripts (``HttpOnly``), never sent by other sites' pages
 (``SameSite=Lax``), kept as long as the token. A form on a foreign page could
 send a visitor here without asking first, and a cookie set in that answer would
-replace the visitor's own; so a request of a foreign origin gets none.
+replace the visitor's own; so a request of a foreign origin gets none, for
+whichever poll it asks: only the service's own rule says who is foreign here.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class Enrolment:
         return f"{COOKIE}={token}; {attributes}{secure}".encode("ascii")
 
     def _cors(self, request: EnrolmentRequest) -> Headers:
-        return self._origins.cors_headers(request.origin, request.host)
+        return self._origins.cors_headers(request.origin, request.host, request.sites)
 
 
 def _fields(reader: BodyReader[Shape], request: EnrolmentRequest) -> Shape | None:

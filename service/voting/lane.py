@@ -21,7 +21,8 @@ from service.voting.requests import EnrolmentRequest, VoteRequest
 _VOTERS: Final = VOTERS_PATH.encode("ascii")
 _BEFORE_ID: Final = len(b"/v1/polls/")
 _BEHIND_ID: Final = len(b"/votes")
-_VOTES = re.compile(rb"/v1/polls/[a-z0-9][a-z0-9-]{0,63}/votes")
+_ENROLMENT = re.compile(_VOTERS + rb"(?:\?poll=([a-z0-9][a-z0-9-]{0,63}))?")
+_VOTES = re.compile(rb"/v1/polls/([a-z0-9][a-z0-9-]{0,63})/votes")
 
 
 class VotingLane:
@@ -40,11 +41,21 @@ class VotingLane:
         if method == b"POST":
             if _VOTES.fullmatch(url):
                 return self._vote
-            return self._enrol if url == _VOTERS else None
+            return self._enrol if self._is_told_at_once(_ENROLMENT.fullmatch(url)) else None
         if method == b"OPTIONS" and _is_preflight(headers):
-            is_known = url == _VOTERS or (_VOTES.fullmatch(url) and self._polls.cached(_poll_id(url)))
-            return self._preflight if is_known else None
+            found = _VOTES.fullmatch(url) or _ENROLMENT.fullmatch(url)
+            return self._preflight if self._is_told_at_once(found) else None
         return None
+
+    def _is_told_at_once(self, found: re.Match[bytes] | None) -> bool:
+        """Whether whose pages may is the service's own rule, or that of a poll met before."""
+        return found is not None and (found[1] is None or self._polls.cached(found[1].decode()) is not None)
+
+    def _sites(self, url: bytes) -> tuple[str, ...] | None:
+        """The sites of the poll that the address is of or names."""
+        found = _VOTES.fullmatch(url) or _ENROLMENT.fullmatch(url)
+        record = self._polls.cached(found[1].decode()) if found and found[1] else None
+        return None if record is None else record.poll.origins
 
     def _vote(self, request: LaneRequest, respond: Respond) -> None:
         header = request.headers.get
@@ -73,14 +84,14 @@ class VotingLane:
             secure=request.secure,
             content_type=header(b"content-type"),
             body=request.body,
+            sites=self._sites(request.url),
         )
         respond(self._enrolment.enrol(asked))
 
     def _preflight(self, request: LaneRequest, respond: Respond) -> None:
-        record = None if request.url == _VOTERS else self._polls.cached(_poll_id(request.url))
-        named = None if record is None else record.poll.origins
         origin, host = (_text(request.headers.get(name)) for name in (b"origin", b"host"))
-        respond(Answer(204, self._origins.preflight_headers(origin, host, PUBLIC_METHODS, named), b""))
+        sites = self._sites(request.url)
+        respond(Answer(204, self._origins.preflight_headers(origin, host, PUBLIC_METHODS, sites), b""))
 
 
 def _is_preflight(headers: Headers) -> bool:

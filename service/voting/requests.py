@@ -65,8 +65,9 @@ class ReceiptRequest(Caller, kw_only=True):
 
 
 class EnrolmentRequest(Caller, kw_only=True):
-    """Somebody asks for a token or a ticket."""
+    """Somebody asks for a token or a ticket; ``sites`` are those of the poll that it is for."""
 
+    sites: tuple[str, ...] | None = None
     content_type: bytes | None = None
     body: bytes = b""
 

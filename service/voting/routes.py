@@ -18,6 +18,7 @@ from litestar.response.base import ASGIResponse
 
 from service.domain.errors import BodyTooLarge, MethodNotAllowed
 from service.identity.origins import Origins
+from service.identity.sites import Sites, polls_named
 from service.problems import Answer, error_of, with_head
 from service.store.polls import Polls
 from service.voting.answers import poll_path, refusal
@@ -42,15 +43,15 @@ _TOO_LARGE: Final = bytes(LARGEST_BODY_BYTES + 1)
 
 
 def handlers(
-    *, desk: Desk, own_votes: OwnVotes, enrolment: Enrolment, polls: Polls, origins: Origins
+    *, desk: Desk, own_votes: OwnVotes, enrolment: Enrolment, polls: Polls, sites: Sites
 ) -> list[HTTPRouteHandler]:
     """Every route of the door."""
     return [
         _vote(desk),
         *_mine(own_votes),
         _receipts(own_votes),
-        *_enrolment(enrolment),
-        *_other_methods(polls, origins),
+        *_enrolment(enrolment, sites),
+        *_other_methods(polls, sites.origins),
     ]
 
 
@@ -98,14 +99,14 @@ def _receipts(own_votes: OwnVotes) -> HTTPRouteHandler:
     return check_receipt
 
 
-def _enrolment(enrolment: Enrolment) -> list[HTTPRouteHandler]:
+def _enrolment(enrolment: Enrolment, sites: Sites) -> list[HTTPRouteHandler]:
     @post(VOTERS_PATH, summary="Become a voter, or stay the same one", tags=_TAGS, request_max_body_size=None)
     async def enrol_voter(request: AnyRequest) -> ASGIResponse:
-        return _response(enrolment.enrol(await _enrolment_request(request)))
+        return _response(enrolment.enrol(await _enrolment_request(request, sites)))
 
     @post(TICKETS_PATH, summary="Get a ticket to read with", tags=_TAGS, request_max_body_size=None)
     async def issue_ticket(request: AnyRequest) -> ASGIResponse:
-        return _response(enrolment.ticket(await _enrolment_request(request)))
+        return _response(enrolment.ticket(await _enrolment_request(request, sites)))
 
     return [enrol_voter, issue_ticket]
 
@@ -145,8 +146,11 @@ def _mine_request(request: AnyRequest, poll_id: str) -> MineRequest:
     )
 
 
-async def _enrolment_request(request: AnyRequest) -> EnrolmentRequest:
-    return EnrolmentRequest(**_caller(request), **await _content(request))
+async def _enrolment_request(request: AnyRequest, sites: Sites) -> EnrolmentRequest:
+    caller = _caller(request)
+    named = polls_named(request.scope["query_string"], most=1)
+    rule = await sites.rule(caller["origin"], caller["host"], named)
+    return EnrolmentRequest(sites=rule, **caller, **await _content(request))
 
 
 def _caller(request: AnyRequest) -> dict[str, Any]:  # Any: the fields of ``requests.Caller``

@@ -68,6 +68,18 @@ async def test_the_widget_votes_from_another_origin(serve: Serve, open_page: Ope
         assert await reader.page.evaluate(leaked) == []
 
 
+async def test_the_widget_votes_from_a_site_that_its_poll_alone_allows(serve: Serve, open_page: Open) -> None:
+    """Its page gets token, socket and ticket for the poll's sake, and sees totals for having voted."""
+    poll = f"elsewhere-{secrets.token_hex(4)}"
+    async with another_site(poll) as (origin, services), serve() as service:
+        services.append(service.url)
+        await service.create_poll(id=poll, origins=[origin], results="after_vote")
+        widget = (await open_page(f"{origin}/article")).poll(poll)
+        await widget.shows("Live")
+        assert (await widget.vote("rice")).status == 200
+        await widget.shows_votes("rice", "1 vote")
+
+
 async def test_without_storage_a_vote_counts_all_the_same(service: Service, open_page: Open) -> None:
     """Where the browser forbids storage the voter lasts as long as the page, and can vote and change."""
     poll = (await service.create_poll(revote="change"))["id"]

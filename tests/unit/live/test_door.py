@@ -17,6 +17,7 @@ from service.domain.poll import ResultsMode
 from service.domain.visibility import Reader
 from service.identity.api_keys import ApiKeys
 from service.identity.origins import Origins
+from service.identity.sites import Sites
 from service.identity.tickets import Tickets
 from service.identity.tokens import VoterTokens
 from service.identity.voters import voter_of
@@ -62,9 +63,9 @@ def house(store: Store) -> House:
     clock, hub = [1_800_000_000_000], Hub()
     secret = (secrets.token_urlsafe(32),)
     tokens, tickets = VoterTokens(secret, lambda: clock[0]), Tickets(secret, lambda: clock[0])
-    origins = Origins(Settings(allowed_origins=("https://news.example",)))
+    sites = Sites(Origins(Settings(allowed_origins=("https://news.example",))), store)
     feed = Feed(store, hub, stream_hz=10)
-    door = Door(store, feed, hub, origins=origins, tokens=tokens, tickets=tickets, api_keys=ApiKeys(KEY))
+    door = Door(store, feed, hub, sites=sites, tokens=tokens, tickets=tickets, api_keys=ApiKeys(KEY))
     return House(door, hub, store, tokens, tickets, clock)
 
 

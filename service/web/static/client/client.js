@@ -47,7 +47,7 @@ export class Client {
    */
   async vote(poll, choice, how) {
     const standing = await this.votes.cast(poll, choice, how);
-    if (poll.results !== 'always') this.stream.identify();
+    if (poll.results !== 'always') this.stream.identify(poll.id);
     return standing;
   }
 
@@ -57,7 +57,7 @@ export class Client {
    */
   async mine(poll) {
     const standing = await this.votes.mine(poll.id);
-    if (standing && poll.results !== 'always') this.stream.identify();
+    if (standing && poll.results !== 'always') this.stream.identify(poll.id);
     return standing;
   }
 
@@ -68,7 +68,7 @@ export class Client {
    */
   async withdraw(poll, onRetry) {
     const taken = await this.votes.withdraw(poll.id, onRetry);
-    if (poll.results !== 'always') this.stream.identify();
+    if (poll.results !== 'always') this.stream.identify(poll.id);
     return taken;
   }
 

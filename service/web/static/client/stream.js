@@ -32,7 +32,8 @@ export class Stream {
   /** @type {Connection} */
   #connection = 'connecting';
   #running = false;
-  #identified = false;
+  /** @type {string | null} the poll for whose sake streams show who reads */
+  #identified = null;
 
   /**
    * @param {string} base
@@ -62,9 +63,12 @@ export class Stream {
     return () => this.#leave(id, watcher);
   }
 
-  /** From now on streams show who reads: somebody whose vote stands may see more. */
-  identify() {
-    this.#identified = true;
+  /**
+   * From now on streams show who reads: somebody whose vote stands may see more.
+   * @param {string} id the poll of that vote
+   */
+  identify(id) {
+    this.#identified = id;
     this.#controls?.identify();
   }
 
@@ -110,7 +114,7 @@ export class Stream {
     return {
       base: this.base,
       polls: () => [...this.#watchers.keys()],
-      ticket: () => (this.#identified ? this.voter.ticket().catch(() => null) : Promise.resolve(null)),
+      ticket: () => (this.#identified === null ? Promise.resolve(null) : this.voter.ticket(this.#identified).catch(() => null)),
       deliver: (message) => this.#deliver(message),
       opened: () => this.#tell(whenOpen),
       attach: (controls) => {
@@ -122,7 +126,7 @@ export class Stream {
   /** One poll over HTTP, as a message; null when the service did not answer. @param {string} id */
   async #read(id) {
     try {
-      return await readResults(this.base, id, this.#identified ? this.voter.known : null);
+      return await readResults(this.base, id, this.#identified === null ? null : this.voter.known);
     } catch (error) {
       if (!(error instanceof PollwireError) || error.passes) return null;
       return { type: 'problem', poll: id, status: error.status, problem: `/problems/${error.slug}`, detail: error.message };

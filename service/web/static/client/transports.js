@@ -43,7 +43,7 @@ const POLLING_MS = 4000;
 export async function overSocket(line) {
   const ticket = await line.ticket();
   return new Promise((resolve) => {
-    const socket = socketTo(line.base);
+    const socket = socketTo(line.base, line.polls());
     if (socket === null) return resolve({ opened: false });
     /** @type {End} */
     const end = { opened: false };
@@ -154,9 +154,14 @@ function told(say, added, removed) {
   if (removed.length) say({ unwatch: removed });
 }
 
-/** @param {string} base @returns {WebSocket | null} null where the page may open none */
-function socketTo(base) {
+/**
+ * @param {string} base
+ * @param {string[]} polls named, because the page's site may be allowed by them alone
+ * @returns {WebSocket | null} null where the page may open none
+ */
+function socketTo(base, polls) {
   const url = new URL('v1/live', base);
+  for (const id of polls) url.searchParams.append('poll', id);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   try {
     return new WebSocket(url);

@@ -29,11 +29,15 @@ export class Voter {
     return this.#kept()?.token ?? null;
   }
 
-  /** The voter's token; asked for now where there is none. @returns {Promise<string>} */
-  token() {
+  /**
+   * The voter's token; asked for now where there is none.
+   * @param {string} pollId what it is for: the page's site may be allowed by that poll alone
+   * @returns {Promise<string>}
+   */
+  token(pollId) {
     const kept = this.#kept();
     if (kept && Date.parse(kept.expires_at) - Date.now() > RENEW_BEFORE_MS) return Promise.resolve(kept.token);
-    this.#asking ??= alone(this.key, () => this.#obtain()).finally(() => {
+    this.#asking ??= alone(this.key, () => this.#obtain(pollId)).finally(() => {
       this.#asking = null;
     });
     return this.#asking;
@@ -46,31 +50,32 @@ export class Voter {
     withStorage((storage) => storage.removeItem(this.key));
   }
 
-  /** A ticket to see on a stream what this voter may see; null for somebody unknown. */
-  async ticket() {
+  /** A ticket to see on a stream what this voter may see; null for somebody unknown. @param {string} pollId */
+  async ticket(pollId) {
     const token = this.known;
     if (!token) return null;
     /** @type {{ticket: string}} */
-    const { ticket } = await ask(this.base, 'v1/tickets', { method: 'POST', token });
+    const { ticket } = await ask(this.base, forPoll('v1/tickets', pollId), { method: 'POST', token });
     return ticket;
   }
 
-  async #obtain() {
+  /** @param {string} pollId */
+  async #obtain(pollId) {
     const kept = this.#kept(); // another tab may have been first
     if (kept && Date.parse(kept.expires_at) - Date.now() > RENEW_BEFORE_MS) return kept.token;
-    const token = await this.#issued(kept?.token ?? null);
+    const token = await this.#issued(forPoll('v1/voters', pollId), kept?.token ?? null);
     this.#inMemory = token;
     withStorage((storage) => storage.setItem(this.key, JSON.stringify(token)));
     return token.token;
   }
 
-  /** @param {string | null} former @returns {Promise<Token>} */
-  async #issued(former) {
+  /** @param {string} path @param {string | null} former @returns {Promise<Token>} */
+  async #issued(path, former) {
     try {
-      return await ask(this.base, 'v1/voters', { method: 'POST', token: former });
+      return await ask(this.base, path, { method: 'POST', token: former });
     } catch (error) {
       if (!former || !(error instanceof PollwireError) || error.status !== 401) throw error;
-      return ask(this.base, 'v1/voters', { method: 'POST' });
+      return ask(this.base, path, { method: 'POST' });
     }
   }
 
@@ -85,6 +90,11 @@ export class Voter {
       return null;
     }
   }
+}
+
+/** @param {string} path @param {string} pollId */
+function forPoll(path, pollId) {
+  return `${path}?poll=${encodeURIComponent(pollId)}`;
 }
 
 /**

@@ -75,13 +75,13 @@ export class Votes {
    */
   async #asVoter(pollId, rest, request) {
     const path = pathOf(pollId) + rest;
-    const token = await this.voter.token();
+    const token = await this.voter.token(pollId);
     try {
       return await ask(this.base, path, { ...request, token });
     } catch (error) {
       if (!(error instanceof PollwireError) || error.status !== 401) throw error;
       this.voter.forget(token);
-      return ask(this.base, path, { ...request, token: await this.voter.token() });
+      return ask(this.base, path, { ...request, token: await this.voter.token(pollId) });
     }
   }
 

@@ -1,0 +1,118 @@
+"""A site that a poll's own ``origins`` allow, and the service does not: everything that its page needs."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+import websockets
+
+from tests.api.conftest import Serve, Service
+from tests.api.streams import Said, events_at, socket_at
+
+NEWS = "https://news.example"
+BLOG = "https://blog.example"
+CORS = "access-control-allow-origin"
+WANTED = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+
+
+async def readers_of(service: Service, method: str, path: str, **headers: str) -> dict[str, bool]:
+    """Which of the two sites' pages may read the answer."""
+    token = {"Authorization": f"Bearer {await service.voter()}"}
+    may = {}
+    for origin in (NEWS, BLOG):
+        answer = await service.http.request(method, path, headers={**token, **headers, "Origin": origin})
+        assert answer.is_success, answer.text
+        assert "origin" in answer.headers["vary"].lower()
+        may[origin] = answer.headers.get(CORS) == origin
+    return may
+
+
+@pytest.mark.parametrize("path", ["/v1/voters", "/v1/tickets"])
+@pytest.mark.parametrize("is_met", [True, False])
+async def test_a_poll_that_is_named_says_whose_pages_get_papers(
+    serve: Serve, path: str, is_met: bool
+) -> None:
+    """Tokens, tickets and their preflights: by the poll's rule where one is named, else by the service's."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        poll = (await service.create_poll(origins=[BLOG]))["id"]
+        plain = (await service.create_poll())["id"]
+        if is_met:
+            for one in (poll, plain):
+                await service.http.get(f"/v1/polls/{one}")
+        for query, may in (
+            (f"?poll={poll}", {NEWS: False, BLOG: True}),
+            (f"?poll={plain}", {NEWS: True, BLOG: False}),
+            ("?poll=nowhere", {NEWS: True, BLOG: False}),
+            ("?poll=NO%20ID", {NEWS: True, BLOG: False}),
+            ("", {NEWS: True, BLOG: False}),
+        ):
+            assert await readers_of(service, "POST", path + query) == may, query
+            assert await readers_of(service, "OPTIONS", path + query, **WANTED) == may, query
+
+
+async def test_a_poll_s_site_gets_no_cookie(serve: Serve) -> None:
+    """A form of that site could otherwise put its own voter in the place of the visitor's."""
+    async with serve() as service:
+        poll = (await service.create_poll(origins=[BLOG]))["id"]
+        answer = await service.http.post(f"/v1/voters?poll={poll}", headers={"Origin": BLOG})
+        assert answer.headers[CORS] == BLOG
+        assert "set-cookie" not in answer.headers
+
+
+async def refused_with(service: Service, path: str, origin: str) -> int | None:
+    """The status that refuses a handshake, or None."""
+    try:
+        async with socket_at(service, path, origin=origin):
+            return None
+    except websockets.InvalidStatus as refusal:
+        return refusal.response.status_code
+
+
+@pytest.mark.parametrize("is_met", [True, False])
+async def test_a_socket_of_many_is_open_to_the_sites_of_its_polls(serve: Serve, is_met: bool) -> None:
+    """The handshake is judged by the polls that it names, of which one is enough."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        poll = (await service.create_poll(origins=[BLOG]))["id"]
+        plain = (await service.create_poll())["id"]
+        if is_met:
+            for one in (poll, plain):
+                await service.http.get(f"/v1/polls/{one}")
+        for query, of_news, of_blog in (
+            ("", None, 403),
+            (f"?poll={poll}", 403, None),
+            (f"?poll={plain}", None, 403),
+            (f"?poll={plain}&poll={poll}", None, None),
+            ("?poll=nowhere", None, 403),
+        ):
+            assert await refused_with(service, f"/v1/live{query}", NEWS) == of_news, query
+            assert await refused_with(service, f"/v1/live{query}", BLOG) == of_blog, query
+
+
+def told(said: list[Said]) -> dict[str, int]:
+    """What came of each poll: 200 for results."""
+    return {one["poll"]: one.get("status", 200) for one in said}
+
+
+async def test_each_poll_on_a_stream_of_many_is_judged_by_its_own_sites(serve: Serve) -> None:
+    """A page that may use one of two polls gets its results, and a problem 403 for the other."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        poll = (await service.create_poll(origins=[BLOG]))["id"]
+        plain = (await service.create_poll())["id"]
+        query = f"?poll={poll}&poll={plain}"
+        for origin, expected in ((BLOG, {poll: 200, plain: 403}), (NEWS, {poll: 403, plain: 200})):
+            async with socket_at(service, f"/v1/live{query}", origin=origin) as socket:
+                await socket.say(watch=[poll, plain])
+                assert told([await socket.next(), await socket.next()]) == expected
+            async with events_at(service, f"/v1/events{query}", headers={"Origin": origin}) as events:
+                assert events.response.headers[CORS] == origin
+                assert told([await events.next(), await events.next()]) == expected
+
+
+async def test_events_of_a_poll_are_not_read_through_the_address_of_many(serve: Serve) -> None:
+    """A site that may use none of the polls named is refused, and may not even read that."""
+    async with serve(allowed_origins=(NEWS,)) as service:
+        poll = (await service.create_poll(origins=[BLOG]))["id"]
+        answer: httpx.Response = await service.http.get(f"/v1/events?poll={poll}", headers={"Origin": NEWS})
+        assert answer.status_code == 403
+        assert answer.json()["type"] == "/problems/origin-not-allowed"
+        assert CORS not in answer.headers
