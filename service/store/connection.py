@@ -182,7 +182,8 @@ class Connection:
     async def _send_on_one_link(self, commands: Sequence[tuple[bytes | str | int, ...]]) -> list[Any]:
         """What the client's pipeline does, but packed by hiredis.
 
-        The pipeline packs in Python at 1.5 us an argument, and a batch of votes has an argument a vote.
+        The pipeline packs in Python at 1.5 us an argument, and a batch has an argument a vote. As there,
+        a link whose call fails or is cancelled disconnects itself, so no reply is ever taken for another's.
         """
         pool = self.client.connection_pool
         link = await pool.get_connection()
@@ -190,9 +191,6 @@ class Connection:
             packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]  # a stub too narrow
             await link.send_packed_command(packed, check_health=False)
             return [await _reply_on(link) for _ in commands]
-        except BaseException:  # cancelled, too: a reply left unread would be taken for the next call's
-            await link.disconnect(nowait=True)
-            raise
         finally:
             await pool.release(link)
 

@@ -152,9 +152,9 @@ class Polls:
         return found, str(place)
 
     def on_notice(self, notice: Notice) -> None:
-        """Let go of a poll that is held in another version than the notice tells."""
+        """Let go of a poll that is held in another version than the notice tells (0, where it is gone)."""
         record = self._records.held(notice.poll_id)
-        if record is not None and (notice.gone or record.poll.version != notice.version):
+        if record is not None and record.poll.version != notice.version:
             self._records.forget(notice.poll_id)
 
     def on_gap(self) -> None:

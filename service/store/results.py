@@ -61,7 +61,7 @@ class TallyReader:
 
     async def positions(self, poll_ids: Iterable[str]) -> dict[str, Standing | None]:
         """Where each poll stands, None where there is no such poll; cheap. Raises ``StoreUnavailable``."""
-        wanted = list(dict.fromkeys(poll_ids))
+        wanted = list(poll_ids)
         # Keys of one call lie in one slot (Redis Cluster), and each poll is a slot of its own.
         size = 1 if self._connection.is_cluster else _POLLS_A_CALL
         parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]

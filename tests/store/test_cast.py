@@ -8,6 +8,7 @@ import pytest
 
 from service.domain.errors import PollNotFound
 from service.domain.poll import Identity, Kind, Revote
+from service.domain.window import Act
 from service.store import Store
 from service.store.ballots import Cast, Status
 from service.store.polls import PollRecord
@@ -115,16 +116,16 @@ async def test_one_voter_twice_in_a_batch(store: Store) -> None:
     assert (await tally_of(store, record)).counts == {"B": 1}
 
 
-async def test_a_thousand_ballots_in_a_batch(store: Store) -> None:
+async def test_ten_thousand_ballots_in_a_batch(store: Store) -> None:
     """A large batch counts every ballot once, also where all of them fall into one bucket."""
     record = await made(store)
-    voters = [b"\x00" + a_voter()[1:] for _ in range(1_500)] + [a_voter() for _ in range(1_000)]
+    voters = [b"\x00" + a_voter()[1:] for _ in range(9_000)] + [a_voter() for _ in range(1_000)]
     casts = [Cast(voter, "ABC"[number % 3]) for number, voter in enumerate(voters)]
     outcomes = await outcomes_of(store, record, *casts)
-    assert [outcome.seq for outcome in outcomes] == list(range(1, 2_501))
+    assert [outcome.seq for outcome in outcomes] == list(range(1, 10_001))
     tally = await tally_of(store, record)
     assert tally.counts == Counter(code for _, code, _ in casts)
-    assert tally.voters == len(await stored_ballots(store, record)) == 2_500
+    assert tally.voters == len(await stored_ballots(store, record)) == 10_000
     assert set(await cast(store, record, *casts)) == {Status.UNCHANGED}
 
 
@@ -249,6 +250,16 @@ async def test_an_idempotency_key_forgets_after_a_day(store: Store) -> None:
     older = await store.ballots.standing(record, key, at=a_day_ago)
     assert older is not None
     assert (older.code, older.at) == ("A", a_day_ago)
+
+
+async def test_an_old_idempotency_key_on_a_closed_poll(store: Store) -> None:
+    """After its day, and after the poll closed, a key's vote still stands: the same again is unchanged."""
+    record, key = await open_to_all(store), a_voter()
+    await cast(store, record, Cast(key, "A"))
+    long_ago = (1).to_bytes(3, "big") + LONG_AGO.to_bytes(6, "big") + b"A"
+    await store.connection.client.hset(record.keys[2 + key[0] % 16], key, long_ago)
+    closed = await store.polls.act(record.poll.id, Act.CLOSE)
+    assert await cast(store, closed, Cast(key, "A"), Cast(key, "B")) == [Status.UNCHANGED, Status.CLOSED]
 
 
 async def test_an_idempotency_key_within_the_day(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 
@@ -85,6 +86,16 @@ async def test_a_crowd_at_a_paused_store(own_valkey: Valkey, own_store: Store) -
     assert len(own_store.connection.client.connection_pool._in_use_connections) == 0
 
 
+async def test_calls_that_wait_hold_up_no_refusal(own_valkey: Valkey, own_store: Store) -> None:
+    """Once the store is known to be away, a call is refused at once though older calls take every slot."""
+    own_valkey.kill()
+    await refused_after_s(own_store)
+    async with contextlib.AsyncExitStack() as taken:
+        for _ in range(MOST_CONNECTIONS):
+            await taken.enter_async_context(own_store.connection._slots)
+        assert await refused_after_s(own_store) < 0.05
+
+
 async def test_a_crowd_at_a_store_that_answers(store: Store) -> None:
     """More calls at once than there are connections wait their turn and are answered."""
     record = await made(store)
@@ -97,7 +108,7 @@ async def test_a_caller_who_gives_up(own_valkey: Valkey, own_store: Store) -> No
     record = await made(own_store)
     pool = own_store.connection.client.connection_pool
     with own_valkey.paused():
-        call = asyncio.create_task(own_store.connection.now())
+        call = asyncio.create_task(own_store.connection.call("probe", (), ()))
         await until(lambda: pool._in_use_connections)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)

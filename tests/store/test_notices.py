@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
+from service.domain.poll import Revote
 from service.domain.window import Act
 from service.store import Store, open_store
 from service.store.ballots import Cast
@@ -68,6 +69,18 @@ async def test_what_changes_is_told(watcher: Watcher) -> None:
         Notice(name, 3, epoch, 2),
         Notice(name, 0, "", 0, gone=True),
     ]
+
+
+async def test_a_vote_taken_back_is_told(watcher: Watcher) -> None:
+    """A withdrawal gives notice of the position after it; its repeat gives none."""
+    store, voter = watcher.store, a_voter()
+    record = await made(store, revote=Revote.WITHDRAW)
+    await cast(store, record, Cast(voter, "A"))
+    await store.ballots.withdraw(record, voter)
+    await store.ballots.withdraw(record, voter)
+    await cast(store, record, Cast(voter, "B"))
+    await until(lambda: len(watcher.heard) == 4)
+    assert [notice.seq for notice in watcher.heard] == [0, 1, 2, 3]
 
 
 async def test_what_does_not_change_is_not_told(watcher: Watcher) -> None:

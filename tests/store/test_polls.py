@@ -15,7 +15,7 @@ from service.store import Store, open_store
 from service.store.ballots import Cast, Status
 from service.store.records import MOST_RECORDS, Records
 from tests.making import FAR_OFF, LONG_AGO, a_poll, a_voter
-from tests.store.casting import cast, made, tally_of
+from tests.store.casting import cast, made, set_tally, tally_of
 from tests.valkey import Valkey
 
 FULL = Poll(
@@ -151,9 +151,11 @@ async def test_a_deletion(store: Store) -> None:
 
 
 async def test_a_poll_made_anew_starts_a_later_epoch(store: Store) -> None:
-    """A poll that takes a deleted one's id is newer to every reader, even if the clock stood still."""
+    """A poll that takes a deleted one's id is newer to every reader, even if the clock went back."""
     record = await made(store)
-    before = (await tally_of(store, record)).epoch
+    before = f"{FAR_OFF:012x}"
+    await set_tally(store, record, "epoch", before)
+    await tally_of(store, record)
     await store.polls.delete(record.poll.id)
     anew, _ = await store.polls.create(record.poll, "digest")
     assert (await tally_of(store, anew)).epoch > before
@@ -181,6 +183,23 @@ async def test_a_read_begins_after_it_was_asked_for(store: Store) -> None:
     late = asyncio.create_task(store.polls.get(record.poll.id))
     assert (await late).poll.version == 2
     await early
+
+
+async def test_readers_who_come_one_by_one_share_too(own_valkey: Valkey) -> None:
+    """While one read is under way, all who come meanwhile wait for one more, however many and whenever."""
+    store = await open_store(own_valkey.url)
+    record = await made(store)
+    await store.connection.client.config_resetstat()
+    with own_valkey.paused():
+        tasks = []
+        for _ in range(20):
+            tasks.append(asyncio.create_task(store.polls.get(record.poll.id)))
+            for _ in range(5):
+                await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    calls = (await store.connection.client.info("commandstats"))["cmdstat_fcall"]["calls"]
+    await store.close()
+    assert calls == 2
 
 
 async def test_a_reader_who_leaves(store: Store) -> None:

@@ -24,22 +24,16 @@ local EXPECTED_FROM = VOTER_BYTES + 1
 local CODE_FROM = VOTER_BYTES + 4
 local KEY_LIVES_MS = 24 * 60 * 60 * 1000
 
--- The voter of each ballot in order, and each voter once by the bucket to look into.
+-- The voter of each ballot in order, and all of them by the bucket to look into.
 local function voters_of(args)
-  local voters, by_bucket, met = {}, {}, {}
+  local voters, by_bucket = {}, {}
   for position = CAST_HEAD + 1, #args do
     local voter = args[position]:sub(1, VOTER_BYTES)
+    local bucket = bucket_of(voter)
+    local wanted = by_bucket[bucket] or {}
+    by_bucket[bucket] = wanted
+    wanted[#wanted + 1] = voter
     voters[position - CAST_HEAD] = voter
-    if not met[voter] then
-      met[voter] = true
-      local bucket = bucket_of(voter)
-      local wanted = by_bucket[bucket]
-      if wanted then
-        wanted[#wanted + 1] = voter
-      else
-        by_bucket[bucket] = {voter}
-      end
-    end
   end
   return voters, by_bucket
 end
