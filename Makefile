@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := benchmarks/.venv
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up test check lock clean dev chromium
+.PHONY: help setup up test check bench lock clean dev chromium bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -29,13 +30,19 @@ check: dev ## Run lint, types and import contracts only
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: bench-packages $(BENCH)/.setup benchmarks/peers/node_modules/.setup ## Measure speed beside peers (QUICK=1: in 3 minutes; PARTS="votes joining")
+	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
+
 lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(LOCK) --upgrade --group build --output-file requirements.txt
 	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK:pyproject.toml=benchmarks/requirements.in) --upgrade --constraint requirements.txt \
+		--output-file benchmarks/requirements.txt
 
 clean: ## Remove what setup and the tests made (never a data folder)
+	rm -rf $(BENCH) benchmarks/.build benchmarks/peers/node_modules
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
-	find service tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find service tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- what the above stands on: a stamp is as new as the lock it was installed from ---
 
@@ -71,3 +78,23 @@ chromium:
 	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
 	fi >/dev/null || echo "Chromium could not be installed."
+
+# The peers of the benchmark are no part of the service: an environment, packages and programs of their own.
+$(BENCH)/.setup: requirements.txt benchmarks/requirements.txt
+	@echo "Installing the service and its Python peers into $(BENCH) ..."
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(PIP:$(BIN)/%=$(BENCH)/bin/%) install --require-hashes -r requirements.txt -r benchmarks/requirements.txt
+	@$(PIP:$(BIN)/%=$(BENCH)/bin/%) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+benchmarks/peers/node_modules/.setup: benchmarks/peers/package-lock.json
+	@echo "Installing the Node peers ..."
+	@cd benchmarks/peers && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+bench-packages:
+	@if command -v gcc && command -v node && command -v npm && ls /usr/lib/nginx/modules/ngx_nchan_module.so; then :; \
+	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+			gcc libc6-dev nodejs npm nginx libnginx-mod-nchan; \
+	fi >/dev/null 2>&1 || echo "Not all programs of the benchmark could be installed."

@@ -1,0 +1,63 @@
+"""What a clone is told by make, before anything is installed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.dockerfile import ROOT
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+@pytest.fixture
+def old_python(tmp_path: Path) -> Path:
+    """A Python of years ago, as far as make can tell."""
+    python = tmp_path / "python3.9"
+    python.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.2 || exit 1\n')
+    python.chmod(0o755)
+    return python
+
+
+def test_make_alone_tells_what_there_is() -> None:
+    """The default is the list of everything else, a line each."""
+    told = make()
+    assert told.returncode == 0
+    names = [line.split()[1] for line in told.stdout.splitlines() if line.startswith("  make ")]
+    assert {"setup", "up", "test", "check", "bench", "lock", "clean"} <= set(names)
+    assert len(names) == len(set(names))
+    assert told.stdout == make("help").stdout
+
+
+def test_an_old_python_is_told_so(old_python: Path, tmp_path: Path) -> None:
+    """A Python that is too old is refused by its version, with what would do, and nothing is made."""
+    refused = make("setup", f"PYTHON={old_python}", f"VENV={tmp_path}/venv")
+    assert refused.returncode != 0
+    assert "needs Python 3.11 or newer" in refused.stdout
+    assert "Python 3.9.2" in refused.stdout
+    assert not (tmp_path / "venv").exists()
+
+
+def test_a_missing_python_is_told_so(tmp_path: Path) -> None:
+    """Where there is no Python, make says which one it looked for and how to name another."""
+    refused = make("setup", "PYTHON=python-of-tomorrow", f"VENV={tmp_path}/venv")
+    assert refused.returncode != 0
+    assert "There is no python-of-tomorrow here" in refused.stdout
+
+
+@pytest.mark.parametrize("place", ["Makefile", ".ci/run"])
+def test_ci_runs_what_people_run(place: str) -> None:
+    """The check before landing is ``make test``, and nothing that only it knows."""
+    text = (ROOT / place).read_text()
+    assert "\ntest: dev chromium check " in text if place == "Makefile" else "\nexec make test\n" in text
