@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -16,6 +17,14 @@ from service.domain.visibility import Reader
 from service.live.frames import problem_message, reconnect_message, socket_frame
 from tests.making import FAR_OFF, a_poll
 from tests.unit.live.readers import EPOCH, NOW, a_change, event_fields
+
+AUDIENCES: dict[ResultsMode, Callable[[Reader, bool], bool]] = {
+    # mode: whether a reader sees totals, given whether the poll has closed; operators aside
+    ResultsMode.ALWAYS: lambda reader, closed: True,
+    ResultsMode.AFTER_VOTE: lambda reader, closed: closed or reader is Reader.VOTED,
+    ResultsMode.AFTER_CLOSE: lambda reader, closed: closed,
+    ResultsMode.OPERATORS: lambda reader, closed: False,
+}
 
 
 def parsed(data: bytes) -> ParsedFrame:
@@ -81,12 +90,7 @@ def test_the_hidden_view_is_the_same_whatever_is_counted() -> None:
     ("mode", "reader", "closed", "sees"),
     [
         (mode, reader, closed, reader is Reader.OPERATOR or rule(reader, closed))
-        for mode, rule in {
-            ResultsMode.ALWAYS: lambda reader, closed: True,
-            ResultsMode.AFTER_VOTE: lambda reader, closed: closed or reader is Reader.VOTED,
-            ResultsMode.AFTER_CLOSE: lambda reader, closed: closed,
-            ResultsMode.OPERATORS: lambda reader, closed: False,
-        }.items()
+        for mode, rule in AUDIENCES.items()
         for reader in Reader
         for closed in (False, True)
     ],
