@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from html import escape
-from importlib.resources import files
-from string import Template
 
 from service.app.reference.document import Json
+from service.app.reference.files import template, text
 
 
 def page_of(document: Json) -> str:
@@ -18,7 +17,7 @@ def page_of(document: Json) -> str:
         for address, methods in sorted(document["paths"].items())
         for method, operation in methods.items()
     )
-    return _template("page.html").substitute(
+    return template("page.html").substitute(
         title=escape(document["info"]["title"]),
         version=escape(document["info"]["version"]),
         description=escape(document["info"]["description"]),
@@ -28,16 +27,16 @@ def page_of(document: Json) -> str:
 
 def stylesheet() -> str:
     """The page's style, served beside it: a content policy need not allow any within the page."""
-    return _text("style.css")
+    return text("style.css")
 
 
 def _operation(document: Json, address: str, method: str, operation: Json) -> str:
-    row = _template("row.html")
+    row = template("row.html")
     rows = [
         row.substitute(name=name, title=escape(schema), schema=escape(_shown(document, schema)))
         for name, schema in _schemas_of(operation)
     ]
-    return _template("operation.html").substitute(
+    return template("operation.html").substitute(
         anchor=escape(operation["operationId"]),
         method=method,
         address=escape(address),
@@ -64,11 +63,3 @@ def _schema_name(part: Json) -> str | None:
 
 def _shown(document: Json, schema: str) -> str:
     return json.dumps(document["components"]["schemas"][schema], indent=2, ensure_ascii=False)
-
-
-def _template(name: str) -> Template:
-    return Template(_text(name))
-
-
-def _text(name: str) -> str:
-    return files("service.app.reference").joinpath(name).read_text(encoding="utf-8")

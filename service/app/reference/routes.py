@@ -1,4 +1,4 @@
-"""``/openapi.json``, ``/docs`` and its style; each is built when it is first asked for, and kept."""
+"""``/openapi.json``, ``/docs``, ``/problems``; each page is built when it is first asked for, and kept."""
 
 from __future__ import annotations
 
@@ -7,25 +7,22 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, Router, get
-from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler
 
 from service import __version__
 from service.app.reference.document import DESCRIPTION, TITLE, document_of
 from service.app.reference.page import page_of, stylesheet
+from service.app.reference.problems import ADDRESS, PROBLEMS, index_page, problem_page
 
 DOCS: Final = "/docs"
+STYLE: Final = f"{DOCS}/style.css"
 _PAGE_HEADERS: Final = {
     "cache-control": "no-cache",
     "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'",
     "x-content-type-options": "nosniff",
-}
-_MEDIA_TYPES: Final = {
-    "json": "application/json",
-    "html": "text/html",
-    "css": "text/css",
 }
 
 AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
@@ -33,49 +30,54 @@ AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or s
 
 def config() -> OpenAPIConfig:
     """What the framework is to collect; it serves none of it by itself."""
-    router = Router(
-        f"{DOCS}/unserved", route_handlers=[], include_in_schema=False, before_request=_nothing_here
-    )
     return OpenAPIConfig(
         title=TITLE,
         version=__version__,
         description=DESCRIPTION,
         use_handler_docstrings=True,
-        openapi_router=router,
-        render_plugins=[_Unserved(path="/openapi.json")],
+        openapi_router=_Nowhere(DOCS, route_handlers=[]),
     )
 
 
 def handlers() -> list[HTTPRouteHandler]:
-    """The three addresses."""
+    """Every address of this room."""
     kept: dict[str, bytes] = {}
 
-    def once(kind: str, build: Callable[[], bytes]) -> Response[bytes]:
-        if kind not in kept:
-            kept[kind] = build()
-        return Response(kept[kind], media_type=_MEDIA_TYPES[kind], headers=_PAGE_HEADERS)
+    def once(address: str, build: Callable[[], bytes], media_type: str = "text/html") -> Response[bytes]:
+        if address not in kept:
+            kept[address] = build()
+        return Response(kept[address], media_type=media_type, headers=_PAGE_HEADERS)
 
     @get("/openapi.json", include_in_schema=False)
     async def openapi_json(request: AnyRequest) -> Response[bytes]:
-        return once("json", lambda: msgspec.json.encode(document_of(request.app)))
+        return once(
+            "/openapi.json", lambda: msgspec.json.encode(document_of(request.app)), "application/json"
+        )
 
     @get(DOCS, include_in_schema=False)
     async def docs(request: AnyRequest) -> Response[bytes]:
-        return once("html", lambda: page_of(document_of(request.app)).encode())
+        return once(DOCS, lambda: page_of(document_of(request.app)).encode())
 
-    @get(f"{DOCS}/style.css", include_in_schema=False)
+    @get(STYLE, include_in_schema=False)
     async def docs_style() -> Response[bytes]:
-        return once("css", lambda: stylesheet().encode())
+        return once(STYLE, lambda: stylesheet().encode(), "text/css")
 
-    return [openapi_json, docs, docs_style]
+    @get(ADDRESS, include_in_schema=False)
+    async def problems() -> Response[bytes]:
+        return once(ADDRESS, lambda: index_page().encode())
+
+    # An address for each, not a pattern, so that there is nothing at any other, whatever the method.
+    @get([f"{ADDRESS}/{slug}" for slug in PROBLEMS], include_in_schema=False)
+    async def problem(request: AnyRequest) -> Response[bytes]:
+        slug = request.scope["path"].rstrip("/").rpartition("/")[2]
+        return once(f"{ADDRESS}/{slug}", lambda: problem_page(slug).encode())
+
+    return [openapi_json, docs, docs_style, problems, problem]
 
 
-class _Unserved(OpenAPIRenderPlugin):
-    """The framework wants a page of its own; the usual ones fetch their scripts from elsewhere."""
+class _Nowhere(Router):
+    """Takes no route: the framework would serve pages of its own, whose scripts come from elsewhere."""
 
-    def render(self, request: AnyRequest, openapi_schema: dict[str, Any]) -> bytes:
-        raise NotFoundException
-
-
-async def _nothing_here(request: AnyRequest) -> None:
-    raise NotFoundException
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        """Passes over it."""
+        return []
