@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from benchmarks import (
+    document,
     durable,
     fanout,
     growth,
@@ -80,8 +81,7 @@ def _tell(run: Run, facts: dict[str, str], *, is_quick: bool, is_whole: bool) ->
         return
     say(f"Kept in {report.save(run.record, facts, is_quick=is_quick)}.")
     if not is_quick and not run.record.failures:
-        report.draw(run.record)
-        report.fill_document(run.record, facts)
+        document.fill(run.record, facts, document.draw(run.record))
 
 
 if __name__ == "__main__":

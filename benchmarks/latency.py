@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,7 +17,7 @@ from benchmarks import crowd
 from benchmarks.load import Readers
 from benchmarks.processes import BenchmarkError
 from benchmarks.run import Run
-from benchmarks.service import Service, a_service
+from benchmarks.service import OPTIONS, Service, a_service
 from benchmarks.store import a_store
 
 PART: Final = "vote to screen"
@@ -35,6 +36,7 @@ class Watched(NamedTuple):
     rate: float
     seconds: float
     mute: int = 0
+    options: Sequence[str] = OPTIONS
 
     def __str__(self) -> str:
         if self.rate <= QUIET_RATE:
@@ -60,7 +62,7 @@ def measure(run: Run) -> None:
 
 def timed(run: Run, service: Service, watched: Watched) -> tuple[Delays, int]:
     """Delays of every vote at every sampled reader (ms), and how far the server's memory grew (bytes)."""
-    poll, log = service.add_poll(watched.poll), run.path("answers")
+    poll, log = service.add_poll(watched.poll, watched.options), run.path("answers")
     with Readers(service.port, watched.watchers, f"/v1/polls/{poll}/live", mute=watched.mute) as readers:
         time.sleep(crowd.SETTLE_S)
         memory = service.process.memory_bytes()

@@ -43,12 +43,12 @@ FULL = Scale(
     quiet_changes=25,
     joiners=6_000,
     stored_voters=200_000,
-    slow_s=8.0,
+    slow_s=12.0,
     spread_over=512,
     voters=(10, 1_000, 100_000, 1_000_000),
     polls=(1, 10, 100, 1_000, 10_000),
     subscribers=(100, 1_000, 5_000, 15_000),
-    visits=4_000,
+    visits=6_000,
 )
 QUICK = Scale(
     rounds=1,

@@ -7,7 +7,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -39,15 +39,15 @@ class Service:
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=30
         )
 
-    def add_poll(self, poll: str, **fields: object) -> str:
-        """Create a poll of three options; its id."""
+    def add_poll(self, poll: str, options: Sequence[str] = OPTIONS) -> str:
+        """Create a poll; its id."""
         document: dict[str, object] = {
             "id": poll,
             "kind": "single",
             "question": "Which team has the higher chance of winning?",
-            "options": [{"id": name, "label": name.upper()} for name in OPTIONS],
+            "options": [{"id": name, "label": name.upper()} for name in options],
         }
-        answer = self._client.post("/v1/admin/polls", json=document | fields)
+        answer = self._client.post("/v1/admin/polls", json=document)
         if answer.status_code != 201:
             raise BenchmarkError(f"The poll {poll} was not created: {answer.text}")
         return poll

@@ -1,4 +1,8 @@
-"""(e) Slow readers: a tenth of the subscribers never read; what the others see, what it costs in memory."""
+"""(e) Slow readers: a tenth of the subscribers never read; what the others see, what it costs in memory.
+
+The poll has fifty options, so that its frames fill the kernel's buffers of
+those who do not read long before they would be closed for it (after 15 s).
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,21 @@ from typing import Final
 
 from benchmarks import latency
 from benchmarks.run import Run
-from benchmarks.service import a_service
+from benchmarks.service import OPTIONS, a_service
 from benchmarks.store import a_store
 
 PART: Final = "slow readers"
 ALL_READ: Final = "all read"
 SOME_DO_NOT: Final = "a tenth never reads, the others"
 MEMORY: Final = "memory a reader that never reads"
+CHOICES: Final = (*OPTIONS, *(f"party-{number:02}" for number in range(len(OPTIONS), 50)))
 
 
 def measure(run: Run) -> None:
     """With and without them, in turn."""
     scale = run.scale
     mute = scale.watchers // 10
-    all_read = latency.Watched("all-read", scale.watchers, scale.vote_rate, scale.slow_s)
+    all_read = latency.Watched("all-read", scale.watchers, scale.vote_rate, scale.slow_s, options=CHOICES)
     some_do_not = all_read._replace(poll="some-do-not", mute=mute)
     for _ in run.rounds(PART):
         with a_store(run) as store, a_service(run, store) as service:
