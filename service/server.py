@@ -33,7 +33,7 @@ import uvicorn
 import uvloop
 
 from service.app import Wiring, build
-from service.protocol import Deadlines, LaneProtocol, protocol_with
+from service.protocol import Deadlines, LaneProtocol, SocketProtocol, protocol_with
 from service.settings import Settings, decode_settings, encode_settings
 from service.store import Store, open_store
 from service.store.library import StoreUnfit
@@ -49,6 +49,9 @@ MESSAGE_LIMIT_BYTES: Final = 16 * 1024
 """What a reader may send in one message on a socket; a longer one is closed with 1009."""
 PING_S: Final = 20.0
 """Below the 30 s after which common proxies drop a silent connection; an unanswered ping ends the socket."""
+UNSENT_BYTES: Final = 16 * 1024
+"""What the kernel may hold for a reader beyond what is on its way. More would only be old totals: what waits
+here instead is replaced by newer ones, and the newest goes out when there is room."""
 RECONNECT_SPREAD_MS: Final = 3_000
 """Readers are told to come back within this time, each at its own moment: no stampede."""
 REQUESTS_GRACE_S: Final = 3
@@ -104,7 +107,7 @@ def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools")
     config = uvicorn.Config(
         app,
         http=http,
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         loop="none",
         lifespan="on",
         interface="asgi3",
@@ -214,6 +217,8 @@ def listening(host: str, port: int, *, shared: bool = False) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and host == "::":
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Linux hands it on to accepted sockets
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError:

@@ -49,10 +49,10 @@ MOST_VISITORS: Final = 1024
 class LiveLane:
     """Door 2 for plain requests and handshakes."""
 
-    def __init__(self, live: Live, answers: Answers) -> None:
+    def __init__(self, live: Live, answers: Answers, wheel: Wheel | None = None) -> None:
         self._live = live
         self._answers = answers
-        self._wheel = Wheel()
+        self._wheel = wheel or Wheel()
         self._visitors: dict[tuple[str | None, str | None], Visitor] = {}
 
     def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:

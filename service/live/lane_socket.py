@@ -22,12 +22,10 @@ from service.live.mailbox import CLOSE_GONE, CLOSE_RESTART, CLOSE_TOO_SLOW
 from service.live.streams import Live, Stream
 from service.live.wheel import Wheel
 
-CHECK_S: Final = 5.0
-"""Between two looks of the wheel at one socket; every deadline below is kept to within this."""
-PING_S: Final = 20.0
-"""Silence of a reader after which it is pinged; silent for as long again, it is gone."""
-
 _PING: Final = b"\x89\x00"
+_PONG: Final = b"\x8a\x80"
+"""What the answer to that begins with; four bytes of mask are the rest (RFC 6455, sections 5.2 and 5.5.3)."""
+_PONG_BYTES: Final = 6
 _HEARTBEAT: Final = socket_frame(HEARTBEAT)
 
 
@@ -59,6 +57,7 @@ class LaneSocket(asyncio.Protocol):
         "_is_left",
         "_is_pinged",
         "_live",
+        "_room",
         "_sent_at",
         "_stream",
         "_transport",
@@ -88,6 +87,7 @@ class LaneSocket(asyncio.Protocol):
         self._is_pinged = False
         self._ear: Ear | None = None
         self._hearing: asyncio.Task[None] | None = None
+        self._room: asyncio.Future[None] | None = None
         self._stream: Stream[LaneSocket] | None = None
         self._heard_at = self._sent_at = wheel.now
 
@@ -147,25 +147,30 @@ class LaneSocket(asyncio.Protocol):
         """The reader speaks."""
         self._heard_at = self._wheel.now
         self._is_pinged = False
-        ear = self._ear or Ear()
+        ear = self._ear
+        if ear is None:
+            if len(data) == _PONG_BYTES and data.startswith(_PONG):
+                return  # nearly all that readers ever say
+            ear = Ear()
         messages = ear.hear(data)
         reply = ear.reply()
-        if self._ends_at is None and not self._is_left:
-            if reply:
-                self._write(reply)
-            if messages:
-                self._answer(messages)
+        is_ours = self._ends_at is None and not self._is_left
+        if is_ours and reply:
+            self._write(reply)
         if ear.is_over:
             self._leave()
             self._transport.close()
+        elif is_ours and messages:
+            self._answer(messages)
         self._ear = None if ear.is_quiet else ear
 
     def eof_received(self) -> None:
         """The reader will say nothing more; the transport closes itself."""
 
     def pause_writing(self) -> None:
-        """The reader is behind."""
+        """The reader is behind. Nor is it heard: what it asks for meanwhile would only pile up."""
         self._blocked_since = self._wheel.now
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """The reader has caught up: it gets the newest of what waited."""
@@ -175,6 +180,9 @@ class LaneSocket(asyncio.Protocol):
             self._write(self._waiting.pop(poll_id).socket_bytes)
         if not self._waiting:
             self._waiting = None
+        if self._blocked_since is None:
+            if self._room is not None and not self._room.done():
+                self._room.set_result(None)
             if self._hearing is None:
                 self._transport.resume_reading()
 
@@ -182,8 +190,6 @@ class LaneSocket(asyncio.Protocol):
         """The connection has ended."""
         self._leave()
         self._among.discard(self)
-        if self._hearing is not None:
-            self._hearing.cancel()
 
     def shutdown(self) -> None:
         """The server stops now."""
@@ -200,23 +206,28 @@ class LaneSocket(asyncio.Protocol):
                 return self._ends_at
             transport.abort()
             return None
-        if self._is_left or transport.is_closing() or now - self._heard_at >= 2 * PING_S + CHECK_S:
+        is_silent = now - self._heard_at >= 2 * pace.ping_s + pace.check_s
+        if self._is_left or transport.is_closing() or is_silent:
             transport.abort()
             return None
         if self._blocked_since is not None:
             if now - self._blocked_since >= pace.slow_s:
                 self._end(CLOSE_TOO_SLOW, "the reader is too slow")
         else:
-            self._keep_alive(now, pace.heartbeat_s)
-        return now + min(CHECK_S, pace.heartbeat_s)
+            self._keep_alive(now)
+        return self._next_look(now) if self._ends_at is None else self._ends_at
 
-    def _keep_alive(self, now: float, heartbeat_s: float) -> None:
+    def _next_look(self, now: float) -> float:
+        return now + min(self._live.pace.check_s, self._live.pace.heartbeat_s)
+
+    def _keep_alive(self, now: float) -> None:
+        pace = self._live.pace
         if self._head:
             self._write(b"")
-        if now - self._heard_at >= PING_S and not self._is_pinged:
+        if now - self._heard_at >= pace.ping_s and not self._is_pinged:
             self._is_pinged = True
             self._transport.write(_PING)  # a page cannot see it, so it breaks no silence
-        if now + min(CHECK_S, heartbeat_s) - self._sent_at > heartbeat_s:
+        if self._next_look(now) - self._sent_at > pace.heartbeat_s:
             self._write(_HEARTBEAT)
 
     # What it does -------------------------------------------------------------------------------------
@@ -228,7 +239,12 @@ class LaneSocket(asyncio.Protocol):
         self._transport.write(data)
 
     async def _answer_problem(self, error: PollwireError, poll_id: str | None) -> None:
+        """For the conversation, which goes on once the reader has taken the answer."""
         self._tell(error, poll_id)
+        if self._blocked_since is not None:
+            if self._room is None or self._room.done():
+                self._room = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._room)  # others may wait for it, too
 
     def _tell(self, error: PollwireError, poll_id: str | None) -> None:
         if self._ends_at is None and not self._is_left:
@@ -263,6 +279,8 @@ class LaneSocket(asyncio.Protocol):
             return
         self._is_left = True
         self._waiting = None
+        if self._hearing is not None:
+            self._hearing.cancel()  # it could begin to watch another poll
         feed, polls = self._live.feed, set(self._stream.polls) if self._stream else set[str]()
         if self._watch.poll_id is not None:
             polls.add(self._watch.poll_id)

@@ -25,6 +25,11 @@ cheap; a reader who takes nothing for so long is better off with a new stream.""
 LAST_WORDS_S: Final = 5.0
 """How long the end of a stream may take to be sent to a reader who takes nothing."""
 
+CHECK_S: Final = 5.0
+"""Between two looks at one of the lane's sockets; what is timed there is kept to within this."""
+PING_S: Final = 20.0
+"""Silence of a reader after which it is pinged; silent for as long again, it is gone."""
+
 CLOSE_GONE: Final = 4404
 CLOSE_TOO_SLOW: Final = 4408
 CLOSE_RESTART: Final = 1012
@@ -37,6 +42,8 @@ class Pace(NamedTuple):
     heartbeat_s: float = HEARTBEAT_S
     slow_s: float = SLOW_READER_S
     last_words_s: float = LAST_WORDS_S
+    ping_s: float = PING_S
+    check_s: float = CHECK_S
 
 
 class Wire(Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from typing import Final, Protocol
@@ -28,41 +29,46 @@ class Sleeper(Protocol):
 
 
 class Wheel:
-    """Buckets of sleepers, by second. For one event loop; it turns while anybody sleeps."""
+    """Buckets of sleepers, by turn (a second). For one event loop; it turns while anybody sleeps."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn_s: float = 1.0) -> None:
         self.now = 0.0
-        """Seconds on the loop's clock, as of the last turn: within a second of the truth."""
+        """Seconds on the loop's clock, as of the last turn; at most one turn old while anybody sleeps."""
+        self._turn_s = turn_s
         self._buckets: dict[int, list[Sleeper]] = {}
         self._due: deque[Sleeper] = deque()
         self._turned = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def book(self, sleeper: Sleeper, at: float) -> None:
-        """``sleeper`` is woken in the first second that begins at or after ``at``."""
+        """``sleeper`` is woken at the first turn at or after ``at``, the turn under way not being one."""
         if self._timer is None:
             self._start()
-        second = max(-int(-at // 1), self._turned + 1)
-        bucket = self._buckets.get(second)
+        turn = max(math.ceil(at / self._turn_s), self._turned + 1)
+        bucket = self._buckets.get(turn)
         if bucket is None:
-            bucket = self._buckets[second] = []
+            bucket = self._buckets[turn] = []
         bucket.append(sleeper)
 
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
         self.now = loop.time()
-        self._turned = int(self.now)
-        self._timer = loop.call_at(self._turned + 1, self._turn)
+        self._turned = int(self.now / self._turn_s)
+        self._timer = self._book_turn(loop)
+
+    def _book_turn(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle:
+        return loop.call_at((self._turned + 1) * self._turn_s, self._turn)
 
     def _turn(self) -> None:
         loop = asyncio.get_running_loop()
         self.now = loop.time()
-        while self._turned < int(self.now):
+        turns = int(self.now / self._turn_s)
+        while self._turned < turns:
             self._turned += 1
             self._due.extend(self._buckets.pop(self._turned, ()))
         self._wake_some()
         is_needed = self._buckets or self._due
-        self._timer = loop.call_at(self._turned + 1, self._turn) if is_needed else None
+        self._timer = self._book_turn(loop) if is_needed else None
 
     def _wake_some(self) -> None:
         deadline = time.perf_counter() + SLICE_S

@@ -1,37 +1,11 @@
-"""HTTP as the server's parser sees it, with fast lanes for what a million readers do.
-
-An ordinary request costs a scope, a task, an event, a trip through the router
-and a response object: some 100 us. A few requests are sent by everybody in the
-same minute (a vote and what a browser sends before it, a look at the results,
-a stream's handshake) and need none of that: once the headers are complete,
-method and path say which they are, and the doors know what they mean. So this
-subclass of uvicorn's protocol offers each plain request to its lanes from the
-parser's own callback; the lane that takes it answers with one
-``transport.write``. Everything else, and everything unusual, goes the ordinary
-way through Litestar, before a byte is answered.
-
-Plain means: HTTP/1.1 kept alive, no ``Expect``, no ``Transfer-Encoding``, a
-body of stated and moderate length, no header given twice, nothing else in
-flight on the connection, and a client that reads its answers. While a lane
-answers, a ``LaneCycle`` stands where uvicorn keeps its own cycle, so that a
-drain waits for it and a pipelined request queues behind it.
-
-Nothing in uvicorn times a silent socket or bounds a header. ``Deadlines`` does
-both, with one timer for all connections instead of one each: a connection
-carries the instant by which it must have moved on, and a sweep once a second
-closes those that have not.
-
-uvicorn's classes are no public interface: its version is pinned to a minor
-one, and the corpus test sends the same requests with and without lanes.
-"""
+"""One HTTP connection: which way each request goes, a lane's answers, and what is told to no request."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, cast
+from collections.abc import Sequence
+from typing import Any, Final, cast
 
 import httptools
 from uvicorn.config import Config
@@ -40,59 +14,19 @@ from uvicorn.server import ServerState
 
 from service.domain.errors import BadRequest
 from service.problems import Answer, answer_of, error_of
-
-log = logging.getLogger("pollwire.protocol")
+from service.protocol.deadlines import Deadlines
+from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, SocketLane
 
 LANE_PREFIX: Final = b"/v1/"
 LANE_BODY_BYTES: Final = 16 * 1024
 """A longer body takes the ordinary way, where it is refused with a reason."""
-HEADER_BYTES: Final = 64 * 1024
-HEADERS_WITHIN_S: Final = 10.0
-BODY_WITHIN_S: Final = 30.0
-IDLE_WITHIN_S: Final = 75.0
-
-Headers = Mapping[bytes, bytes]
-Respond = Callable[[Answer], None]
+_NO_HTTP: Final = "The request is not readable as HTTP/1.1."
+_OF_THE_UPGRADE: Final = (b"connection", b"upgrade", b"http2-settings")
+"""Headers that mean nothing once an upgrade is ignored."""
 
 
-class LaneRequest:
-    """One plain request: ``url`` as sent (path and query), header names in lower case."""
-
-    __slots__ = ("body", "headers", "method", "secure", "url")
-
-    def __init__(self, method: bytes, url: bytes, headers: Headers, body: bytes, secure: bool) -> None:
-        self.method = method
-        self.url = url
-        self.headers = headers
-        self.body = body
-        self.secure = secure
-
-
-Handler = Callable[[LaneRequest, Respond], None]
-
-
-class Lane(Protocol):
-    """What answers a family of plain requests."""
-
-    def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
-        """The handler of such a request, or None: the ordinary way. It must call ``respond`` exactly once."""
-
-
-class SocketLane(Protocol):
-    """What takes WebSocket handshakes over, the transport and all that comes after included."""
-
-    def take(
-        self,
-        url: bytes,
-        headers: Headers,
-        rest: bytes,
-        transport: asyncio.Transport,
-        among: set[Any],  # of uvicorn's connections, which are of several classes
-    ) -> bool:
-        """Whether the handshake was taken; ``rest`` is what the client sent behind it.
-
-        A lane that takes it adds the transport's new protocol to ``among``, so that a drain finds it.
-        """
+class _Unreadable(Exception):
+    """Stops the parser from within one of its callbacks; says why."""
 
 
 class _NobodyWaits:
@@ -104,11 +38,12 @@ class _NobodyWaits:
 
 
 class LaneCycle:
-    """The request in a lane, of the shape in which uvicorn looks at its cycles; one a connection, used anew."""
+    """The request in a lane, of the shape in which uvicorn looks at its cycles; one a connection."""
 
     __slots__ = ("disconnected", "keep_alive", "response_complete")
 
     message_event = _NobodyWaits()
+    response_started = False
 
     def __init__(self) -> None:
         self.disconnected = False
@@ -121,7 +56,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     lanes: Sequence[Lane] = ()
     socket_lane: SocketLane | None = None
-    deadlines: Deadlines
+    deadlines = Deadlines()
 
     def __init__(
         self,
@@ -131,13 +66,18 @@ class LaneProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.deadline = self.loop.time() + HEADERS_WITHIN_S
+        self.limits = self.deadlines.limits
+        self.deadline = self.loop.time() + self.limits.headers_s
         self._handler: Handler | None = None
         self._lane_cycle = LaneCycle()
         self._lane_headers: Headers = {}
         self._body: bytes = b""
-        self._header_bytes = 0
         self._in_headers = True
+        self._in_body = False
+        self._began_before = False  # the message, in a segment before the one being read
+        self._segment_bytes = 0
+        self._header_bytes = 0
+        self._refusal: str | None = None
 
     def connection_made(  # type: ignore[override]  # as uvicorn has it
         self, transport: asyncio.Transport
@@ -153,14 +93,19 @@ class LaneProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; whatever it cannot read is told as a problem, not as text."""
+        if self._refusal is not None:
+            return  # what stands behind a request that cannot be read means nothing
+        self._began_before = True
+        self._segment_bytes = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError:
-            self._refuse("The request is not readable as HTTP/1.1.")
+        except httptools.HttpParserError as error:
+            why = error.__context__
+            self._refuse(str(why) if isinstance(why, _Unreadable) else _NO_HTTP)
         else:
-            if self._in_headers:
+            if self._in_headers and self._began_before:
                 self._bound_headers(len(data))
 
     # What the parser calls, in the order of a request ------------------------------------------------
@@ -171,25 +116,29 @@ class LaneProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._handler = None
+        self._began_before = False
         if not self._in_headers:
             self._in_headers, self._header_bytes = True, 0
-            self.deadline = self.loop.time() + HEADERS_WITHIN_S
+            self.deadline = self.loop.time() + self.limits.headers_s
 
     def on_headers_complete(self) -> None:
         """Either a lane takes the request, or it goes the ordinary way."""
         self._in_headers = False
+        if self._began_before or self._segment_bytes > self.limits.header_bytes:
+            self._check_size()
         if self._asks_for_another_protocol():
             return  # ``_ignore_upgrade`` reads it anew
         handler = self._lane_handler()
         if handler is None:
             self._take_the_ordinary_way()
-            return
-        self._handler = handler
-        self._body = b""
-        cycle = self._lane_cycle
-        cycle.response_complete = False
-        self.cycle = cycle  # type: ignore[assignment]  # of the cycle's shape, as far as it is looked at
-        self.deadline = self.loop.time() + BODY_WITHIN_S
+        else:
+            self._handler = handler
+            self._body = b""
+            cycle = self._lane_cycle
+            cycle.response_complete = False
+            self.cycle = cycle  # type: ignore[assignment]  # of the cycle's shape, as far as it is looked at
+        self._in_body = True
+        self.deadline = self.loop.time() + self.limits.body_s
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; nearly always the whole."""
@@ -202,18 +151,24 @@ class LaneProtocol(HttpToolsProtocol):
         """The request is whole: the lane answers now or later, through ``_respond``."""
         if self._asks_for_another_protocol():
             return
+        self._in_body = False
         handler = self._handler
-        self.deadline = math.inf  # from here on it is ours to be quick
         if handler is None:
-            super().on_message_complete()
+            # Answered before it was whole, it idles by now; else it is ours to be quick.
+            self.deadline = math.inf if self._is_busy() else self.loop.time() + self.limits.idle_s
+            if self.cycle is not None:
+                super().on_message_complete()
             return
+        self.deadline = math.inf
         method = self.parser.get_method()
         request = LaneRequest(method, self.url, self._lane_headers, self._body, self.scheme == "https")
         try:
             handler(request, self._respond)
-        except Exception as failure:  # a parser callback must not raise: it would become a textual 400
-            path = self.url.partition(b"?")[0].decode("latin-1")
-            self._respond(answer_of(error_of(failure), path))
+        except Exception as failure:  # a parser callback must not raise: it would become a 400
+            path = request.url.partition(b"?")[0].decode("latin-1")
+            answer = answer_of(error_of(failure), path)  # logged there
+            if not self._lane_cycle.response_complete:
+                self._respond(answer)
 
     # Which way ----------------------------------------------------------------------------------------
 
@@ -230,9 +185,12 @@ class LaneProtocol(HttpToolsProtocol):
                 return handler
         return None
 
+    def _is_busy(self) -> bool:
+        """Whether the newest request is not answered yet, or any before it."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _is_plain(self, headers: Headers) -> bool:
-        in_flight = self.cycle is not None and not self.cycle.response_complete
-        if in_flight or self.pipeline or self.flow.write_paused or self.expect_100_continue:
+        if self._is_busy() or self.pipeline or self.flow.write_paused or self.expect_100_continue:
             return False
         parser = self.parser
         if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or parser.should_upgrade():
@@ -248,7 +206,6 @@ class LaneProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
-        self.deadline = self.loop.time() + BODY_WITHIN_S
         super().on_headers_complete()
 
     def _upgrade(self, rest: bytes) -> None:
@@ -256,19 +213,25 @@ class LaneProtocol(HttpToolsProtocol):
         if self._asks_for_another_protocol():
             self._ignore_upgrade(rest)
             return
-        in_flight = self.cycle is not None and not self.cycle.response_complete
-        if in_flight or self.parser.get_method() != b"GET" or self.parser.get_http_version() != "1.1":
-            self._refuse("A WebSocket handshake is a GET of HTTP/1.1, with nothing else under way.")
+        if self._is_busy() or not self._is_handshake():
+            self._refuse("A WebSocket handshake is a GET of HTTP/1.1 without a body, and nothing before it.")
             return
         self.deadlines.discard(self)
         self.flow.resume_reading()
         if self._is_taken(rest):
             self.connections.discard(self)
-            return
-        self.handle_websocket_upgrade()
-        if rest:
-            socket = cast(asyncio.Protocol, self.transport.get_protocol())
-            socket.data_received(rest)
+        else:
+            self.handle_websocket_upgrade()
+            if rest:
+                cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
+        self.parser = None  # type: ignore[assignment]  # it and this know one another, and neither is needed
+
+    def _is_handshake(self) -> bool:
+        """RFC 6455, section 4.2.1, as far as it is plain HTTP."""
+        parser, headers = self.parser, dict(self.headers)
+        if parser.get_method() != b"GET" or parser.get_http_version() != "1.1":
+            return False
+        return b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
 
     def _is_taken(self, rest: bytes) -> bool:
         """Whether the lane has taken the handshake over."""
@@ -281,15 +244,17 @@ class LaneProtocol(HttpToolsProtocol):
         return self.parser.should_upgrade() and not self._should_upgrade()
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """A server may ignore an upgrade (RFC 9110, 7.8); llhttp skips the body, so it is all read anew."""
+        """A server may ignore an upgrade (RFC 9110, 7.8); the parser skips the body, so all is read anew."""
         method = self.parser.get_method()
         if method == b"CONNECT":  # asks for a tunnel, which is an upgrade to the parser
             self._refuse("This service is no proxy.")
             return
-        lines = [method, b" ", self.url, b" HTTP/1.1\r\n"]
+        lines = [b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())]
         for name, value in self.headers:
-            if name not in (b"connection", b"upgrade", b"http2-settings"):
+            if name not in _OF_THE_UPGRADE:
                 lines += (name, b": ", value, b"\r\n")
+            elif b"close" in (option.strip() for option in value.lower().split(b",")):
+                lines.append(b"connection: close\r\n")
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(b"".join((*lines, b"\r\n", rest)))
 
@@ -314,8 +279,10 @@ class LaneProtocol(HttpToolsProtocol):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
+        elif self._refusal is not None:
+            self._end(self._refusal)
         elif not self._in_headers:
-            self.deadline = self.loop.time() + IDLE_WITHIN_S
+            self.deadline = self.loop.time() + self.limits.idle_s
 
     def _encoded(self, answer: Answer, keep_alive: bool) -> bytes:
         parts = [STATUS_LINE[answer.status]]
@@ -329,20 +296,46 @@ class LaneProtocol(HttpToolsProtocol):
         parts.append(answer.body)
         return b"".join(parts)
 
+    # What is no request -------------------------------------------------------------------------------
+
     def _bound_headers(self, received: int) -> None:
+        """Counts the headers of a message that is not complete; its first segment may hold much else."""
         self._header_bytes += received
-        if self._header_bytes > HEADER_BYTES:
-            self._refuse(f"The headers may have at most {HEADER_BYTES} bytes.")
+        if self._header_bytes > self.limits.header_bytes:
+            self._refuse(self._too_long())
+
+    def _check_size(self) -> None:
+        """Judges complete headers by what they are; those within one moderate segment need no look."""
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self.limits.header_bytes:
+            raise _Unreadable(self._too_long())
+
+    def _too_long(self) -> str:
+        return f"The headers may have at most {self.limits.header_bytes} bytes."
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn itself finds unreadable is told like everything else."""
         self._refuse(msg)
 
     def _refuse(self, detail: str) -> None:
-        """Answers what is no request, and closes."""
-        if not self.transport.is_closing():
+        """Answers what is no request, once all that came before it is answered, and closes."""
+        if self._in_body and not self.pipeline:
+            self._end(detail)  # the request that breaks off is the one under way
+        elif self._is_busy():
+            if self._in_body:
+                self.pipeline.popleft()  # it waits behind others, and will never be whole
+            self._refusal, self.deadline = detail, math.inf
+        else:
+            self._end(detail)
+
+    def _end(self, detail: str) -> None:
+        if self.transport.is_closing():
+            return
+        is_half_answered = self._in_body and self.cycle.response_started
+        if not is_half_answered:
             self.transport.write(self._encoded(answer_of(BadRequest(detail), "/"), keep_alive=False))
-            self.transport.close()
+        self.transport.close()
+        self.deadline = self.loop.time() + self.limits.closing_s
 
 
 def protocol_with(
@@ -354,30 +347,3 @@ def protocol_with(
         (LaneProtocol,),
         {"lanes": tuple(lanes), "socket_lane": socket_lane, "deadlines": deadlines},
     )
-
-
-class Deadlines:
-    """Closes the HTTP connections that let their deadline pass; one timer for all of them."""
-
-    SWEEP_S: Final = 1.0
-
-    def __init__(self) -> None:
-        self._connections: set[LaneProtocol] = set()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, connection: LaneProtocol) -> None:
-        """The connection is watched from now on."""
-        self._connections.add(connection)
-        if self._timer is None:
-            self._timer = connection.loop.call_later(self.SWEEP_S, self._sweep, connection.loop)
-
-    def discard(self, connection: LaneProtocol) -> None:
-        """The connection has ended, or speaks another protocol now."""
-        self._connections.discard(connection)
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
-        for connection in list(self._connections):
-            if connection.deadline < now:
-                connection.transport.abort()
-        self._timer = loop.call_later(self.SWEEP_S, self._sweep, loop) if self._connections else None
