@@ -36,15 +36,13 @@ class Answers:
 
     async def poll(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
         """The poll's document. Raises ``PollNotFound``, ``StoreUnavailable``, ``VoterTokenInvalid``."""
-        change = await self._door.read(poll_id)
-        await self._door.judge(change, visitor)
+        change, _ = await self._door.look(poll_id, visitor)
         body = msgspec.json.encode(poll_document(change.poll, change.now))
         return self._answer(change, visitor, body, etag_of(body), if_none_match)
 
     async def results(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
         """The results as this visitor may see them. Raises like ``poll``."""
-        change = await self._door.read(poll_id)
-        admission = await self._door.judge(change, visitor)
+        change, admission = await self._door.look(poll_id, visitor)
         return self.seen_by(admission.reader, change, visitor, if_none_match)
 
     def seen_by(

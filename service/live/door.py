@@ -38,6 +38,7 @@ from service.live.feed import Feed
 from service.live.frames import Change
 from service.live.hub import Hub
 from service.store import Store
+from service.store.deadline import one_deadline
 from service.store.records import PollRecord
 
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
@@ -132,10 +133,17 @@ class Door:
         planned stop.
         """
         self.check_open()
-        change = await self.read(poll_id)
-        if by_origin:
-            self.check_origin(visitor, change.poll.origins)
-        return await self.judge(change, visitor)
+        async with one_deadline():
+            change = await self.read(poll_id)
+            if by_origin:
+                self.check_origin(visitor, change.poll.origins)
+            return await self.judge(change, visitor)
+
+    async def look(self, poll_id: str, visitor: Visitor) -> tuple[Change, Admission]:
+        """The poll as it stands now, for one answer; raises like ``admit``, origins and stops aside."""
+        async with one_deadline():
+            change = await self.read(poll_id)
+            return change, await self.judge(change, visitor)
 
     def glance_at_site(self, visitor: Visitor, polls: Sequence[str]) -> bool:
         """Whether a socket of many polls is open to the visitor's page, by what this process knows."""

@@ -94,7 +94,7 @@ def _refusing(door: Door, address: str) -> HTTPRouteHandler:
 
     @route(f"{_POLL}{address}", http_method=_OTHER_METHODS, include_in_schema=False, status_code=405)
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
-        await door.judge(await door.read(poll_id), _visitor(request))
+        await door.look(poll_id, _visitor(request))
         raise MethodNotAllowed(("GET", "HEAD"))
 
     return refuse_method

@@ -15,6 +15,7 @@ from service.identity.origins import Origins
 from service.identity.tokens import VoterTokens
 from service.problems import Answer, error_of
 from service.store.ballots import Ballots, Outcome, Status
+from service.store.deadline import one_deadline
 from service.store.polls import PollRecord, Polls
 from service.voting.answers import (
     ReceiptAnswer,
@@ -102,9 +103,10 @@ class OwnVotes:
         """The document that ``found`` makes of the poll, or a problem, with the poll's own CORS headers."""
         poll_origins = None
         try:
-            record = await visible_record(self._polls, poll_id)
-            poll_origins = record.poll.origins
-            document = await found(record)
+            async with one_deadline():
+                record = await visible_record(self._polls, poll_id)
+                poll_origins = record.poll.origins
+                document = await found(record)
         except Exception as failure:
             headers = self._origins.cors_headers(caller.origin, caller.host, poll_origins)
             return refusal(error_of(failure), poll_path(poll_id, address), headers)

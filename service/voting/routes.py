@@ -20,6 +20,7 @@ from service.domain.errors import BodyTooLarge, MethodNotAllowed
 from service.identity.origins import Origins
 from service.identity.sites import Sites, polls_named
 from service.problems import Answer, error_of, with_head
+from service.store.deadline import one_deadline
 from service.store.polls import Polls
 from service.voting.answers import poll_path, refusal
 from service.voting.desk import Desk, visible_record
@@ -127,7 +128,8 @@ def _refusing(polls: Polls, origins: Origins, address: str, taken: tuple[str, ..
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         named = None
         try:
-            named = (await visible_record(polls, poll_id)).poll.origins
+            async with one_deadline():
+                named = (await visible_record(polls, poll_id)).poll.origins
             raise MethodNotAllowed(with_head(taken))
         except Exception as failure:
             caller = _caller(request)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import time
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -11,6 +13,7 @@ from service.domain.errors import (
     OriginNotAllowed,
     Overloaded,
     PollNotFound,
+    StoreUnavailable,
     VoterTokenInvalid,
 )
 from service.domain.poll import ResultsMode
@@ -25,10 +28,12 @@ from service.live.door import Door, TicketInvalid, Visitor, visitor_of
 from service.live.feed import Feed
 from service.live.hub import Hub
 from service.settings import Settings
-from service.store import Store
+from service.store import Store, open_store
 from service.store.ballots import Cast
 from service.store.records import PollRecord
+from tests.lagging import lagging
 from tests.making import FAR_OFF, a_poll
+from tests.valkey import Valkey
 
 KEY = secrets.token_urlsafe(16)
 FOREIGN = Visitor(origin="https://elsewhere.example", host="polls.example")
@@ -60,6 +65,11 @@ class House(NamedTuple):
 @pytest.fixture
 def house(store: Store) -> House:
     """A door over the real store."""
+    return house_over(store)
+
+
+def house_over(store: Store) -> House:
+    """A door, and what stands around it."""
     clock, hub = [1_800_000_000_000], Hub()
     secret = (secrets.token_urlsafe(32),)
     tokens, tickets = VoterTokens(secret, lambda: clock[0]), Tickets(secret, lambda: clock[0])
@@ -219,3 +229,21 @@ async def test_nobody_is_let_in_before_a_planned_stop(house: House) -> None:
     house.hub.is_draining = True
     with pytest.raises(Overloaded):
         await house.door.admit(record.poll.id, Visitor())
+
+
+async def test_a_look_that_needs_two_slow_calls_is_refused_in_time(
+    own_valkey: Valkey, tmp_path: Path
+) -> None:
+    """Whether somebody may see totals needs the poll and their vote: together under a second, or 503."""
+    async with lagging(own_valkey, tmp_path) as (url, lag):
+        house = house_over(await open_store(url))
+        poll = (await house.poll(results=ResultsMode.AFTER_VOTE)).poll
+        token, _ = house.token()
+        assert (await house.door.look(poll.id, bearer(token)))[1].reader is Reader.PUBLIC
+        lag.seconds = 0.55
+        for asked in (house.door.look, house.door.admit):
+            began = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                await asked(poll.id, bearer(token))
+            assert time.monotonic() - began < 1
+        await house.store.close()

@@ -1,0 +1,103 @@
+"""What a voter asks about a vote of their own, when the store is slow."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+
+from service.domain.poll import Revote
+from service.identity.origins import Origins
+from service.identity.tokens import VoterTokens
+from service.identity.voters import voter_of
+from service.problems import Answer
+from service.settings import Settings
+from service.store import Store, open_store
+from service.store.ballots import Cast
+from service.store.records import PollRecord
+from service.voting.mine import OwnVotes
+from service.voting.receipts import Receipts
+from service.voting.requests import MineRequest, ReceiptRequest
+from tests.lagging import Lag, lagging
+from tests.making import a_poll
+from tests.valkey import Valkey
+
+LAG_S = 0.55
+"""Late, and in time for one call's own bound; two of them take longer than a voter should wait."""
+
+
+class Voter(NamedTuple):
+    """Somebody who has voted, at a store whose answers may be late."""
+
+    own_votes: OwnVotes
+    record: PollRecord
+    lag: Lag
+    authorization: bytes
+    receipt: str
+
+    async def ask(self, what: str) -> Answer:
+        """The answer to one of the three questions about one's own vote."""
+        poll_id = self.record.poll.id
+        mine = MineRequest(poll_id=poll_id, authorization=self.authorization)
+        if what == "standing":
+            return await self.own_votes.standing(mine)
+        if what == "withdraw":
+            return await self.own_votes.withdraw(mine)
+        body = msgspec.json.encode({"receipt": self.receipt})
+        request = ReceiptRequest(poll_id=poll_id, content_type=b"application/json", body=body)
+        return await self.own_votes.check(request)
+
+
+async def voted(store: Store, lag: Lag) -> Voter:
+    """A vote that stands, and who cast it."""
+    tokens, receipts = VoterTokens(["s"], lambda: time.time_ns() // 1_000_000), Receipts(["s"])
+    record, _ = await store.polls.create(a_poll(revote=Revote.WITHDRAW), "digest")
+    token = tokens.issue().token.encode()
+    known = tokens.verify(token)
+    assert known is not None
+    voter = voter_of(record.voter_key, known.id)
+    (reply,) = await store.ballots.cast_many([(record, [Cast(voter, "A", None)])])
+    assert not isinstance(reply, Exception)
+    assert reply.outcomes is not None
+    receipt = receipts.issue(record.poll.id, reply.epoch, voter, reply.outcomes[0])
+    own_votes = OwnVotes(
+        polls=store.polls,
+        ballots=store.ballots,
+        tokens=tokens,
+        receipts=receipts,
+        origins=Origins(Settings()),
+    )
+    return Voter(own_votes, record, lag, b"Bearer " + token, receipt)
+
+
+@pytest.fixture
+async def voter(own_valkey: Valkey) -> AsyncIterator[Voter]:
+    """Somebody who has voted at a store that answers at once, for now."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with lagging(own_valkey, Path(folder)) as (url, lag):
+            store = await open_store(url)
+            yield await voted(store, lag)
+            await store.close()
+
+
+@pytest.mark.parametrize("what", ["standing", "receipt", "withdraw"])
+async def test_two_slow_calls_are_one_refusal_in_time(voter: Voter, what: str) -> None:
+    """A quick store answers; one so slow that two calls take over a second is 503 before that."""
+    if what != "withdraw":
+        assert (await voter.ask(what)).status == 200
+    voter.lag.seconds = LAG_S
+    began = time.monotonic()
+    answer = await voter.ask(what)
+    assert time.monotonic() - began < 1
+    assert (answer.status, dict(answer.headers)[b"retry-after"]) == (503, b"1")
+
+
+async def test_one_slow_call_is_waited_for(voter: Voter) -> None:
+    """A store that takes half as long is slow, and answers."""
+    voter.lag.seconds = LAG_S / 2
+    assert (await voter.ask("standing")).status == 200
