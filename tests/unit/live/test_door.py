@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -232,10 +231,10 @@ async def test_nobody_is_let_in_before_a_planned_stop(house: House) -> None:
 
 
 async def test_a_look_that_needs_two_slow_calls_is_refused_in_time(
-    own_valkey: Valkey, tmp_path: Path
+    own_valkey: Valkey,
 ) -> None:
     """Whether somebody may see totals needs the poll and their vote: together under a second, or 503."""
-    async with lagging(own_valkey, tmp_path) as (url, lag):
+    async with lagging(own_valkey) as (url, lag):
         house = house_over(await open_store(url))
         poll = (await house.poll(results=ResultsMode.AFTER_VOTE)).poll
         token, _ = house.token()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -78,11 +76,10 @@ async def voted(store: Store, lag: Lag) -> Voter:
 @pytest.fixture
 async def voter(own_valkey: Valkey) -> AsyncIterator[Voter]:
     """Somebody who has voted at a store that answers at once, for now."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with lagging(own_valkey, Path(folder)) as (url, lag):
-            store = await open_store(url)
-            yield await voted(store, lag)
-            await store.close()
+    async with lagging(own_valkey) as (url, lag):
+        store = await open_store(url)
+        yield await voted(store, lag)
+        await store.close()
 
 
 @pytest.mark.parametrize("what", ["standing", "receipt", "withdraw"])
