@@ -32,6 +32,7 @@ def bars(poll: Document, results: Document, note: str | None = None) -> Renderab
     """The question, a bar an option, and who voted; ``note`` stands below (a lost connection, say)."""
     parts: list[RenderableType] = [Text(printable(poll["question"]), style="bold"), _state(poll, results)]
     if results.get("hidden"):
+        parts.extend(_named(option["id"], option["label"]) for option in poll.get("options") or ())
         parts.append(Text("The totals are hidden from this reader for now.", style="italic"))
     else:
         parts.append(_table(poll, results))
@@ -100,8 +101,16 @@ def _table(poll: Document, results: Document) -> Table:
         bar = ProgressBar(
             total=max(results["voters"], 1), completed=count, complete_style=style, finished_style=style
         )
-        table.add_row(Text(printable(labels.get(option, option))), bar, f"{count:,}", shares[option])
+        table.add_row(_named(option, labels.get(option, option)), bar, f"{count:,}", shares[option])
     return table
+
+
+def _named(option: str, label: str) -> Text:
+    """An option as people know it, and the id that a vote names, where that is another word."""
+    text = Text(printable(label))
+    if label.casefold() != option:
+        text.append(f" {printable(option)}", style="dim")
+    return text
 
 
 def _shares(counts: dict[str, int], voters: int) -> dict[str, str]:

@@ -37,7 +37,8 @@ def drawn(*args: Any, **more: Any) -> str:
 def test_bars_grow_with_their_share() -> None:
     """Three quarters of the voters are a bar three times as long as a quarter's."""
     rice, yam = (text for text in drawn(POLL, RESULTS).splitlines() if "%" in text)
-    assert "Jollof rice" in rice
+    assert "Jollof rice rice " in rice  # the label, and the id that a vote names
+    assert "Yam yam" not in yam  # which is the same word here
     assert rice.rstrip().endswith("3 75.0 %")
     lengths = [text.count("━") + text.count("╸") / 2 for text in (rice, yam)]
     assert lengths[0] / lengths[1] == pytest.approx(3, rel=0.05)
@@ -51,8 +52,9 @@ def test_the_state_of_the_results_is_told() -> None:
 
 
 def test_hidden_totals_are_said_to_be_hidden() -> None:
-    """Where the totals are hidden there is a sentence and no number, drawn or in a line."""
+    """Where the totals are hidden there are the options and a sentence, and no number, drawn or in a line."""
     assert "hidden" in drawn(POLL, HIDDEN)
+    assert "Jollof rice rice" in drawn(POLL, HIDDEN)  # what can be voted for is no secret
     assert line(POLL, HIDDEN) == "2026-11-24T12:00:00.123Z open totals hidden"
 
 
