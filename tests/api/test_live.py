@@ -184,6 +184,27 @@ async def test_handshakes_are_refused_with_a_reason(serve: Serve) -> None:
                 await socket.results()
 
 
+async def test_a_ticket_given_after_taking_a_vote_back_hides_the_totals(service: Service) -> None:
+    """Reads hide them at once, the open socket when it is shown who reads; it tells of no later vote."""
+    poll = await service.create_poll(results="after_vote", revote="withdraw")
+    token = await service.voter()
+    mine = {"Authorization": f"Bearer {token}"}
+    await service.vote(poll["id"], "rice", token)
+    async with socket_at(service, live(poll, await ticket_of(service, token))) as socket:
+        assert (await socket.results())["voters"] == 1
+        assert (
+            await service.http.delete(f"/v1/polls/{poll['id']}/votes/mine", headers=mine)
+        ).status_code == 200
+        assert (await service.http.get(f"/v1/polls/{poll['id']}/results", headers=mine)).json()[
+            "hidden"
+        ] is True
+        await socket.say(ticket=await ticket_of(service, token))
+        await socket.until(lambda said: said.get("hidden"))
+        await service.vote(poll["id"], "yam", await service.voter())
+        await service.act(poll["id"], "close")
+        assert (await socket.results())["phase"] == "closed"
+
+
 async def test_a_ticket_given_after_voting_shows_the_totals(service: Service) -> None:
     """On an open socket a voter's ticket turns the hidden view into the whole, others' votes too."""
     poll = await service.create_poll(results="after_vote")
