@@ -79,7 +79,7 @@ class Edge:
     async def _answer(self, exchange: _Exchange) -> None:
         path = exchange.scope["path"]
         if _is_below(path, OPERATORS):
-            self._keys.require_operator(exchange.header(b"authorization"))
+            await self._keys.admit(exchange.header(b"authorization"))
         elif path.startswith(PUBLIC) and await self._crosses_origins(exchange):
             return
         await self._app(exchange.inner_scope, exchange.receive, exchange.send)

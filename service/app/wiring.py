@@ -31,7 +31,9 @@ from service.live.hub import Hub
 from service.live.lane import LiveLane
 from service.live.mailbox import Pace
 from service.live.streams import Live
+from service.operators import credentials_routes
 from service.operators import routes as operators_routes
+from service.operators.keys import OperatedKeys
 from service.operators.polls import OperatedPolls
 from service.problems import answer_of, error_of
 from service.protocol import Lane, SocketLane
@@ -87,7 +89,7 @@ def build(settings: Settings, store: Store) -> Wiring:
     """The whole service over an open store; the application's lifespan runs what stands beside requests."""
     origins = Origins(settings)
     who = _Who(
-        keys=ApiKeys(settings.admin_key),
+        keys=ApiKeys(settings.admin_key, store.api_keys, store.api_key_uses),
         origins=origins,
         sites=Sites(origins, store),
         tokens=VoterTokens(settings.secrets, wall_clock),
@@ -97,7 +99,7 @@ def build(settings: Settings, store: Store) -> Wiring:
     feed = Feed(store, hub, stream_hz=settings.stream_hz)
     door = Door(store, feed, hub, sites=who.sites, tokens=who.tokens, tickets=who.tickets, api_keys=who.keys)
     live = Live(door, feed, hub, Pace())
-    answers = Answers(door, who.origins, settings.results_max_age_s)
+    answers = Answers(door, store.rankings, who.origins, settings.results_max_age_s)
     readers_lane = LiveLane(live, answers)
     health = probes.Health(store)
     desk, voting_lane, of_voting = _voting(settings, store, who)
@@ -105,11 +107,12 @@ def build(settings: Settings, store: Store) -> Wiring:
         *of_voting,
         *live_routes.handlers(live, answers),
         *operators_routes.handlers(OperatedPolls(store), who.keys),
+        *credentials_routes.handlers(OperatedKeys(store), who.keys),
         *web_routes.handlers(settings, store),
         *probes.handlers(health),
         *reference_routes.handlers(),
     ]
-    framework = _framework(routes, beside=(store.notices.run, feed.run, health.run))
+    framework = _framework(routes, beside=(*store.endless, feed.run, health.run))
     edge = Edge(framework, keys=who.keys, sites=who.sites)
     return Wiring(
         app=edge,

@@ -22,13 +22,12 @@ from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, Vers
 from service.domain.poll import Kind, Poll
 from service.domain.tally import Results, results_of
 from service.domain.window import Act, Phase, parse_instant
+from service.operators.paging import limit_of
 from service.operators.requests import Object, Precondition
 from service.store import Store
 from service.store.polls import PollRecord
 
 POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-MOST_ITEMS: Final = 100
-USUAL_ITEMS: Final = 50
 LONGEST_SEARCH: Final = 300
 """Characters; no question is longer."""
 
@@ -72,7 +71,7 @@ class OperatedPolls:
         """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
         records, cursor = await self._store.polls.list(
             cursor=query.get("cursor"),
-            limit=_limit_of(query.get("limit")),
+            limit=limit_of(query.get("limit")),
             phase=_word_of(Phase, query, "phase"),
             kind=_word_of(Kind, query, "kind"),
             q=_search_of(query.get("q")),
@@ -131,7 +130,10 @@ class OperatedPolls:
         reading = (await self._store.results.read_many([poll_id]))[poll_id]
         if isinstance(reading, PollwireError):
             raise reading
-        return results_of(reading.record.poll, reading.tally)
+        if reading.record.poll.kind is not Kind.RANKED:
+            return results_of(reading.record.poll, reading.tally)
+        counted, outcome = await self._store.rankings.counted(reading)
+        return results_of(counted.record.poll, counted.tally, outcome)
 
 
 class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,14 +158,6 @@ def _closing_of(act: Act, body: Object) -> int | None:
     if reopening.closes_at is None:
         return None
     return parse_instant(reopening.closes_at, reopening.timezone, "closes_at")
-
-
-def _limit_of(text: str | None) -> int:
-    if text is None:
-        return USUAL_ITEMS
-    if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= MOST_ITEMS:
-        raise InvalidPoll("limit", f"limit must be a whole number from 1 to {MOST_ITEMS}, not {text[:20]!r}.")
-    return int(text)
 
 
 Word = TypeVar("Word", bound=StrEnum)

@@ -6,6 +6,7 @@ polls and one memory of positions.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from service.store.ballots import Ballots
@@ -13,8 +14,10 @@ from service.store.connection import Connection
 from service.store.notices import Notices
 from service.store.polls import Polls
 from service.store.positions import Positions
+from service.store.rankings import Rankings
 from service.store.records import Records
 from service.store.results import TallyReader
+from service.store.rosters import Roster, Uses
 
 __all__ = ["Store", "open_store"]
 
@@ -28,9 +31,17 @@ class Store:
         self.results: Final = TallyReader(connection, positions, records)
         self.polls: Final = Polls(connection, positions, records, self.results)
         self.ballots: Final = Ballots(connection, positions)
+        self.rankings: Final = Rankings(connection, positions, records)
         self.notices: Final = Notices(connection)
+        self.api_keys: Final = Roster(connection, self.notices, "api-keys")
+        self.api_key_uses: Final = Uses(connection, "api-keys")
         self.notices.on_notice(self.polls.on_notice)
         self.notices.on_gap(self.polls.on_gap)
+
+    @property
+    def endless(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """What must run for as long as the store is used, to hear of changes and to write down uses."""
+        return self.notices.run, self.api_keys.run, self.api_key_uses.run
 
     async def close(self) -> None:
         """Let go of every connection."""

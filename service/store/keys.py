@@ -35,3 +35,18 @@ def index_key(namespace: str) -> bytes:
 def notice_channel(namespace: str) -> bytes:
     """The channel on which changes are told."""
     return f"{namespace}:notices".encode()
+
+
+def roster_key(namespace: str, roster: str) -> bytes:
+    """The hash of a roster's members (operators' keys, issuers), by id."""
+    return f"{namespace}:{{roster:{roster}}}".encode()
+
+
+def uses_key(namespace: str, roster: str) -> bytes:
+    """The hash of when each member of a roster was last used, in the roster's slot."""
+    return roster_key(namespace, roster) + b":used"
+
+
+def voters_key_key(namespace: str) -> bytes:
+    """The key under which voters of other sites get an id here; made once for the life of the store."""
+    return f"{namespace}:voters-key".encode()

@@ -33,6 +33,8 @@ RECONNECT_AFTER_S: Final = 0.25
 
 _HEARTBEAT: Final = b"."
 _GONE: Final = b"gone"
+ROSTER: Final = b"roster "
+"""Begins the notice of a roster; what follows is its name, which is never ``gone``."""
 
 
 class Notice(NamedTuple):
@@ -53,6 +55,7 @@ class Notices:
         self._channel = notice_channel(connection.namespace)
         self._on_notice: list[Callable[[Notice], object]] = []
         self._on_gap: list[Callable[[], object]] = []
+        self._on_roster: list[Callable[[str], object]] = []
         self._subscribed = asyncio.Event()
 
     def on_notice(self, callback: Callable[[Notice], object]) -> None:
@@ -62,6 +65,10 @@ class Notices:
     def on_gap(self, callback: Callable[[], object]) -> None:
         """Call this whenever notices may have been missed: after every subscription, the first included."""
         self._on_gap.append(callback)
+
+    def on_roster(self, callback: Callable[[str], object]) -> None:
+        """Call this with the name of every roster that is told to have changed; it must not block."""
+        self._on_roster.append(callback)
 
     async def subscribed(self) -> None:
         """Return while there is a subscription; after an outage, once it is made anew."""
@@ -105,8 +112,12 @@ class Notices:
     def _heard(self, message: Any) -> None:
         """A message as RESP2 delivers it: kind, channel, text."""
         text: bytes = message[2]
-        if text != _HEARTBEAT and (notice := _notice(text)) is not None:
+        if text == _HEARTBEAT:
+            return
+        if (notice := _notice(text)) is not None:
             self._tell(self._on_notice, notice)
+        elif text.startswith(ROSTER):
+            self._tell(self._on_roster, text.removeprefix(ROSTER).decode("utf-8", "replace"))
 
     def _tell(self, callbacks: list[Any], *args: Any) -> None:
         for callback in callbacks:

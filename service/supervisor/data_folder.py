@@ -14,17 +14,14 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
+from service.identity.api_keys import KEY_PREFIX
 from service.settings import Settings
 from service.store.processes import ProcessMark
 
 log = logging.getLogger("pollwire.supervisor")
-
-KEY_PREFIX: Final = "pwk_"
-"""Makes a leaked key recognisable to secret scanners."""
 
 
 class CannotStart(Exception):
@@ -82,7 +79,8 @@ class DataFolder:
     def complete(self, settings: Settings) -> Settings:
         """The settings with what the folder keeps: its own secret and operator's key, unless some are set.
 
-        Raises ``CannotStart`` where a shared store leaves no room for them: each node would make its own.
+        Raises ``CannotStart`` where a shared store leaves no room for a secret: each node would make its
+        own. Whether operators have keys there, only the store knows.
         """
         if settings.redis_url is None:
             return msgspec.structs.replace(
@@ -90,12 +88,9 @@ class DataFolder:
                 secret=settings.secret or self._kept("secret", lambda: secrets.token_urlsafe(32)),
                 admin_key=settings.admin_key or self._kept_key(),
             )
-        for name, value, use in (
-            ("POLLWIRE_SECRET", settings.secret, "it signs voters' tokens, alike on every node"),
-            ("POLLWIRE_ADMIN_KEY", settings.admin_key, "operators need a key, and the store has none yet"),
-        ):
-            if not value:
-                raise CannotStart(f"With --redis, set {name} (or {name}_FILE): {use}.")
+        if not settings.secret:
+            use = "it signs voters' tokens, alike on every node"
+            raise CannotStart(f"With --redis, set POLLWIRE_SECRET (or POLLWIRE_SECRET_FILE): {use}.")
         return settings
 
     def remember(self, running: Running | None) -> None:

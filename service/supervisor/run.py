@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -15,7 +16,7 @@ from service.server import address_of
 from service.settings import Settings
 from service.store import Store, open_store
 from service.store.embedded import EmbeddedStore, find_server
-from service.supervisor.data_folder import DataFolder, Running, say
+from service.supervisor.data_folder import CannotStart, DataFolder, Running, say
 from service.supervisor.demo import make_demo_polls
 from service.supervisor.workers import Worker, open_listeners
 
@@ -75,8 +76,16 @@ class Supervisor:
 
     async def _start(self) -> None:
         store_url = self._settings.redis_url or await self._start_store()
-        self._start_workers(store_url)
-        await self._become_ready(store_url)
+        store = await open_store(store_url, namespace=self._settings.namespace)
+        try:
+            if store.connection.is_up:  # known before anything serves, where it can be
+                with contextlib.suppress(StoreUnavailable):
+                    await self._require_a_key(store)
+            self._start_workers(store_url)
+            await self._prepare(store)
+        finally:
+            await store.close()
+        await self._become_ready()
 
     async def _start_store(self) -> str:
         self._store = EmbeddedStore(self._folder.path, find_server())
@@ -100,13 +109,8 @@ class Supervisor:
         if not task.cancelled() and (error := task.exception()) and not self._failed.done():
             self._failed.set_exception(error)
 
-    async def _become_ready(self, store_url: str) -> None:
-        """Say so once the store has answered and every worker serves. Raises ``StoreUnfit``."""
-        store = await open_store(store_url, namespace=self._settings.namespace)
-        try:
-            await self._prepare(store)
-        finally:
-            await store.close()
+    async def _become_ready(self) -> None:
+        """Say so once every worker serves."""
         for worker in self._workers:
             await worker.is_ready.wait()
         self._remember()
@@ -119,9 +123,18 @@ class Supervisor:
         while True:
             await store.connection.wait_up()
             try:
+                await self._require_a_key(store)
                 return await make_demo_polls(store) if self._settings.demo else None
             except StoreUnavailable:
                 await asyncio.sleep(STORE_RETRY_S)
+
+    async def _require_a_key(self, store: Store) -> None:
+        """``CannotStart`` where nobody could run a poll."""
+        if self._settings.admin_key is None and not await store.api_keys.fresh(0):
+            raise CannotStart(
+                "With --redis, set POLLWIRE_ADMIN_KEY (or POLLWIRE_ADMIN_KEY_FILE): operators need a key, "
+                "and the store has none yet."
+            )
 
     async def _until_stopped(self) -> None:
         """Returns when told to stop; raises what makes going on impossible."""

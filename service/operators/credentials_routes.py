@@ -1,0 +1,59 @@
+"""The addresses at which operators make, list and strike off who may come: other operators' keys.
+
+Checks come in the door's one order: the key (401), the scope (403), the body
+(415, 413, 400), its fields (422).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from service.domain.document import Document
+from service.identity.api_keys import ApiKeys, Operator, Scope
+from service.operators.keys import OperatedKeys
+from service.operators.requests import JSON, AnyRequest, json_object, query_of
+
+_KEYS: Final = "/v1/admin/keys"
+_PAGING: Final = ("limit", "cursor")
+
+Encoded = Response[bytes]
+
+
+def handlers(operated: OperatedKeys, keys: ApiKeys) -> list[HTTPRouteHandler]:
+    """Every route of this part of the door."""
+    return _keys(operated, keys)
+
+
+def _admitted(keys: ApiKeys, request: AnyRequest) -> Operator:
+    operator = keys.require_operator(request.headers.get("authorization"))
+    operator.may(Scope.KEYS_WRITE)
+    return operator
+
+
+def _keys(operated: OperatedKeys, keys: ApiKeys) -> list[HTTPRouteHandler]:
+    @post(_KEYS, summary="Make an API key, shown this once", tags=["operators"])
+    async def create_key(request: AnyRequest) -> Encoded:
+        operator = _admitted(keys, request)
+        return _encoded(await operated.create(await json_object(request), operator), status=201)
+
+    @get(_KEYS, summary="List API keys, newest first", tags=["operators"])
+    async def list_keys(request: AnyRequest) -> Encoded:
+        _admitted(keys, request)
+        return _encoded(await operated.list(query_of(request, _PAGING)))
+
+    @delete(f"{_KEYS}/{{key_id:str}}", summary="Revoke an API key", tags=["operators"], status_code=204)
+    async def revoke_key(request: AnyRequest, key_id: FromPath[str]) -> None:
+        _admitted(keys, request)
+        await operated.revoke(key_id)
+
+    return [create_key, list_keys, revoke_key]
+
+
+def _encoded(document: Document, status: int = 200) -> Encoded:
+    headers = {"cache-control": "private, no-store"}
+    return Response(msgspec.json.encode(document), status_code=status, media_type=JSON, headers=headers)
