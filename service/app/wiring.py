@@ -39,6 +39,7 @@ from service.problems import answer_of, error_of
 from service.protocol import Lane, SocketLane
 from service.settings import Settings
 from service.store import Store
+from service.store.ending import ended
 from service.voting import routes as voting_routes
 from service.voting.desk import Desk
 from service.voting.enrolment import Enrolment
@@ -190,9 +191,7 @@ def _beside(*endless: Endless) -> Callable[[Litestar], contextlib.AbstractAsyncC
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(*tasks)
 
     return lifespan
 

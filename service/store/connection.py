@@ -31,6 +31,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.domain.errors import PollwireError, StoreUnavailable
+from service.store.ending import ended
 from service.store.library import Library, StoreUnfit, is_missing
 from service.store.topology import MOST_CONNECTIONS, REPLY_TIMEOUT_S, Topology, topology_of, without_password
 
@@ -95,8 +96,7 @@ class Connection:
     async def close(self) -> None:
         """Let go of every connection."""
         if self._knocking is not None:
-            self._knocking.cancel()
-            await asyncio.gather(self._knocking, return_exceptions=True)
+            await ended(self._knocking)
         await self._topology.client.aclose()
 
     @property

@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 
 from service.domain.errors import StoreUnavailable
 from service.store.connection import Connection
+from service.store.ending import ended
 from service.store.keys import notice_channel
 
 _log = logging.getLogger(__name__)
@@ -89,8 +90,7 @@ class Notices:
                 await asyncio.sleep(RECONNECT_AFTER_S)
         finally:
             self._subscribed.clear()
-            heartbeat.cancel()
-            await asyncio.gather(heartbeat, return_exceptions=True)
+            await ended(heartbeat)
 
     async def _listen(self) -> None:
         """One subscription, from its start to its failure."""
