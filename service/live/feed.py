@@ -192,8 +192,18 @@ class Feed:
             self._book(watched, watched.next_at - now)
             return
         watched.is_stale = False
-        watched.next_at = math.ceil((now + self._interval_s) / GRAIN_S) * GRAIN_S
+        watched.next_at = self._next_at(watched.next_at, now)
         self._hub.deliver(watched.poll_id)
+
+    def _next_at(self, was_due: float, now: float) -> float:
+        """One interval on.
+
+        From when this delivery was due, so that what it took does not slow the pace; after quiet, from now,
+        on a grain that busy polls share.
+        """
+        if now - was_due < self._interval_s:
+            return was_due + self._interval_s
+        return math.ceil((now + self._interval_s) / GRAIN_S) * GRAIN_S
 
     def _await_moment(self, watched: _Watched, change: Change) -> None:
         """Looks again when the clock next moves the poll by itself, reckoned from the read's own instant."""

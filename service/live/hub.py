@@ -25,7 +25,8 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Final, Protocol
 
 from service.domain.visibility import Reader
@@ -35,8 +36,8 @@ log = logging.getLogger("pollwire.live")
 
 SLICE_S: Final = 0.005
 """The longest that delivering may hold the loop: below what anybody notices, far above a switch's cost."""
-GLANCE_EVERY: Final = 8
-"""Members served between two glances at the clock; they take less than 0.1 ms."""
+GLANCE_EVERY: Final = 32
+"""Members served between two glances at the clock; they take a third of a millisecond."""
 FAREWELL_S: Final = 3.0
 """How long a drain waits for readers to be told; one that does not read is not waited for."""
 
@@ -82,18 +83,15 @@ class _Room:
         self.ended = False
 
 
-class _Round(Iterator[_Member]):
+class _Round:
     """A walk through some members of a room that can be interrupted; ``is_full``: through all of them."""
 
-    __slots__ = ("_members", "is_full", "room")
+    __slots__ = ("is_full", "members", "room")
 
     def __init__(self, room: _Room, members: Iterable[_Member], *, is_full: bool) -> None:
         self.room = room
         self.is_full = is_full
-        self._members = iter(list(members))
-
-    def __next__(self) -> _Member:
-        return next(self._members)
+        self.members = iter(list(members))
 
 
 class Hub:
@@ -238,10 +236,10 @@ class Hub:
         deadline = self._clock() + self._slice_s
         while self._rounds:
             current = self._rounds[0]
-            show = self._dismiss if current.room.ended else self._show
-            for count, member in enumerate(current, start=1):
-                show(current.room, member)
-                if count % GLANCE_EVERY == 0 and self._clock() >= deadline:
+            show = self._dismiss_all if current.room.ended else self._show_all
+            while some := list(islice(current.members, GLANCE_EVERY)):
+                show(current.room, some)
+                if self._clock() >= deadline:
                     self._rounds.rotate(-1)
                     asyncio.get_running_loop().call_soon(self._run)
                     return
@@ -259,20 +257,29 @@ class Hub:
         else:
             room.delivering = False
 
-    def _show(self, room: _Room, member: _Member) -> None:
+    def _show_all(self, room: _Room, members: Iterable[_Member]) -> None:
         """Written out, for it is all that a delivery costs here; a fault must not end the others' round."""
-        subscriber, newest = member.subscriber, room.newest
-        if subscriber is None or newest is None or member.since > room.turn:
+        newest, turn, poll_id = room.newest, room.turn, room.poll_id
+        if newest is None:
             return
-        frame = newest.frames[member.rank]
-        if frame is None:
+        frames = newest.frames
+        for member in members:
+            subscriber = member.subscriber
+            if subscriber is None or member.since > turn:
+                continue
+            frame = frames[member.rank]
+            if frame is None:
+                self._dismiss(room, member)
+            elif (content := frame.content) != member.shown:
+                member.shown = content
+                try:
+                    subscriber.offer(poll_id, frame)
+                except Exception:
+                    log.exception("A subscriber failed at a frame.")
+
+    def _dismiss_all(self, room: _Room, members: Iterable[_Member]) -> None:
+        for member in members:
             self._dismiss(room, member)
-        elif frame.content != member.shown:
-            member.shown = frame.content
-            try:
-                subscriber.offer(room.poll_id, frame)
-            except Exception:
-                log.exception("A subscriber failed at a frame.")
 
     def _dismiss(self, room: _Room, member: _Member) -> None:
         """The member is shown nothing more; its stream answers by unwatching, and rooms are emptied there."""

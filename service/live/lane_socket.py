@@ -117,7 +117,11 @@ class LaneSocket(asyncio.Protocol):
     def offer(self, poll_id: str, frame: Frame) -> None:
         """The newest frame of a poll, in place of any that was not sent yet."""
         if self._blocked_since is None:
-            self._write(frame.socket_bytes)
+            if self._head:
+                self._write(frame.socket_bytes)
+            else:  # ``_write`` itself, written out: this is all that a delivery costs here
+                self._sent_at = self._wheel.now
+                self._transport.write(frame.socket_bytes)
         elif self._waiting is None:
             self._waiting = {poll_id: frame}
         else:
