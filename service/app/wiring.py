@@ -100,7 +100,7 @@ def build(settings: Settings, store: Store) -> Wiring:
     feed = Feed(store, hub, stream_hz=settings.stream_hz)
     door = Door(store, feed, hub, sites=who.sites, tokens=who.tokens, tickets=who.tickets, api_keys=who.keys)
     live = Live(door, feed, hub, Pace())
-    answers = Answers(door, store.rankings, who.origins, settings.results_max_age_s)
+    answers = Answers(door, who.origins, settings.results_max_age_s)
     readers_lane = LiveLane(live, answers)
     health = probes.Health(store)
     desk, voting_lane, of_voting = _voting(settings, store, who)

@@ -1,8 +1,8 @@
 """What a voter submits, and the compact code under which it is stored.
 
-A code is a string of option codes (one letter each, ``Option.code``): ``A``
-for a pick, ``ACF`` (sorted) for a multiple choice. Every letter of a code is
-counted once, which is all that the counting step knows of kinds.
+A code is a string of letters, each of which names one thing that is counted
+(``Poll.codes``): ``A`` for a pick, ``ACF`` (sorted) for a multiple choice,
+``4`` for a value of a scale, ``CAF`` (best first) for a ranking.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Meta
 
 from service.domain.errors import InvalidChoice
-from service.domain.poll import Kind, Poll
+from service.domain.poll import Kind, Poll, code_of_value
 
-Choice = str | list[str]
-"""A choice on the wire: an option id, or a list of them."""
+Choice = str | int | list[str]
+"""A choice on the wire: an option's id, a value of the scale, or a list of ids."""
 
 
 LAST_REVISION: Final = 2**24 - 2
@@ -34,40 +34,67 @@ class Vote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BallotPaper:
     """Translates between choices and codes for one version of one poll; made once, used for every vote."""
 
-    __slots__ = ("_codes", "_ids", "_kind", "_least", "_most", "_poll")
+    __slots__ = ("_codes", "_ids", "_kind", "_least", "_most", "_poll", "_values")
 
     def __init__(self, poll: Poll) -> None:
         self._poll = poll.id
         self._kind = poll.kind
-        self._codes = {option.id: option.code for option in poll.options}
-        self._ids = {option.code: option.id for option in poll.options}
+        self._codes = poll.codes
+        self._ids = {code: name for name, code in self._codes.items()}
         self._least, self._most = poll.choice_bounds
+        self._values = range(0) if poll.scale is None else poll.scale.values
 
     def code_of(self, choice: object) -> str:
         """The stored code of a submitted choice; ``InvalidChoice`` says what would be valid."""
-        if self._kind is Kind.MULTIPLE:
-            return self._code_of_several(choice)
+        match self._kind:
+            case Kind.SINGLE | Kind.PREDICTION:
+                return self._code_of_one(choice)
+            case Kind.MULTIPLE:
+                return "".join(sorted(self._codes_of_several(choice)))
+            case Kind.RANKED:
+                return "".join(self._codes_of_several(choice))
+            case Kind.RATING:
+                return self._code_of_value(choice)
+
+    def choice_of(self, code: str) -> Choice:
+        """The choice that a stored code stands for."""
+        match self._kind:
+            case Kind.SINGLE | Kind.PREDICTION:
+                return self._ids[code]
+            case Kind.MULTIPLE:
+                chosen = set(code)
+                return [option for letter, option in self._ids.items() if letter in chosen]
+            case Kind.RANKED:
+                return [self._ids[letter] for letter in code]
+            case Kind.RATING:
+                return int(self._ids[code])
+
+    def option_of(self, letter: str) -> str:
+        """The id of the option that the letter names."""
+        return self._ids[letter]
+
+    def _code_of_one(self, choice: object) -> str:
         code = self._codes.get(choice) if isinstance(choice, str) else None
         if code is None:
             raise InvalidChoice(f"choice must be the id of one option: {self._some_ids()}.")
         return code
 
-    def choice_of(self, code: str) -> Choice:
-        """The choice that a stored code stands for."""
-        if self._kind is Kind.MULTIPLE:
-            chosen = set(code)
-            return [option for letter, option in self._ids.items() if letter in chosen]
-        return self._ids[code]
+    def _code_of_value(self, choice: object) -> str:
+        # JSON's true is an int to Python, and no value of a scale.
+        if isinstance(choice, int) and not isinstance(choice, bool) and choice in self._values:
+            return code_of_value(choice)
+        raise InvalidChoice(f"choice must be a whole number from {self._values[0]} to {self._values[-1]}.")
 
-    def _code_of_several(self, choice: object) -> str:
+    def _codes_of_several(self, choice: object) -> list[str]:
         if not isinstance(choice, list):
-            raise InvalidChoice(f"choice must be a list of option ids: {self._some_ids()}.")
-        codes = {self._codes[item] for item in choice if isinstance(item, str) and item in self._codes}
-        if len(codes) != len(choice):
+            form = "the best first" if self._kind is Kind.RANKED else "in any order"
+            raise InvalidChoice(f"choice must be a list of option ids, {form}: {self._some_ids()}.")
+        codes = [self._codes[item] for item in choice if isinstance(item, str) and item in self._codes]
+        if len(codes) != len(choice) or len(set(codes)) != len(codes):
             raise InvalidChoice(f"choice must name options of this poll, each once: {self._some_ids()}.")
         if not self._least <= len(codes) <= self._most:
             raise InvalidChoice(f"Choose {self._least} to {self._most} options, not {len(codes)}.")
-        return "".join(sorted(codes))
+        return codes
 
     def _some_ids(self) -> str:
         ids = list(self._codes)

@@ -7,7 +7,7 @@ to ask whether a key exists.
 
 from __future__ import annotations
 
-from service.domain.poll import Option, Poll
+from service.domain.poll import Choices, Option, Poll, Scale
 from service.domain.window import format_instant
 
 Document = dict[str, object]
@@ -17,9 +17,9 @@ Document = dict[str, object]
 def poll_document(poll: Poll, now: int) -> Document:
     """The poll at ``now`` (ms, the store's clock): times in RFC 3339, ``phase`` as it is at that instant.
 
-    ``choices`` is null but for ``multiple``. ``scale``, ``series``,
-    ``resolve_by`` and ``resolution`` are null, and ``forecast`` false, for
-    every kind that asks a voter for a pick.
+    ``choices`` is null but for ``multiple``, ``scale`` but for ``rating``.
+    ``series``, ``resolve_by`` and ``resolution`` are null, and ``forecast``
+    false, for every kind that asks a voter for no forecast.
     """
     return {
         "id": poll.id,
@@ -27,8 +27,8 @@ def poll_document(poll: Poll, now: int) -> Document:
         "question": poll.question,
         "description": poll.description,
         "options": [_option_document(option) for option in poll.options],
-        "choices": _choices_document(poll),
-        "scale": None,
+        "choices": _bounds_document(poll.choices),
+        "scale": _bounds_document(poll.scale),
         "forecast": False,
         "opens_at": format_instant(poll.opens_at),
         "closes_at": _time(poll.closes_at),
@@ -55,11 +55,13 @@ def _option_document(option: Option) -> Document:
     document: Document = {"id": option.id, "label": option.label}
     if option.image is not None:
         document["image"] = option.image
+    if option.capacity is not None:
+        document["capacity"] = option.capacity
     return document
 
 
-def _choices_document(poll: Poll) -> Document | None:
-    return None if poll.choices is None else {"min": poll.choices.min, "max": poll.choices.max}
+def _bounds_document(bounds: Choices | Scale | None) -> Document | None:
+    return None if bounds is None else {"min": bounds.min, "max": bounds.max}
 
 
 def _time(instant: int | None) -> str | None:

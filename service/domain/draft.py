@@ -9,54 +9,39 @@ and ``edited`` make the poll that is to stand.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from string import ascii_lowercase, ascii_uppercase
 from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from service.domain.errors import EditRefused, InvalidPoll, PhaseConflict
-from service.domain.poll import WIDEST_FIRST, Choices, Identity, Kind, Option, Poll, ResultsMode, Revote
+from service.domain.options import (
+    ChoicesDraft,
+    Id,
+    OptionDrafts,
+    ScaleDraft,
+    check_options,
+    choices_of,
+    edited_choices,
+    edited_scale,
+    options_of,
+    scale_of,
+)
+from service.domain.poll import WIDEST_FIRST, Identity, Kind, Poll, ResultsMode, Revote
 from service.domain.window import Phase, parse_instant, zone_named
 
-Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
 Question = Annotated[str, Meta(min_length=1, max_length=300)]
 Description = Annotated[str, Meta(max_length=2000)]
-Label = Annotated[str, Meta(min_length=1, max_length=200)]
-Image = Annotated[str, Meta(max_length=2000, pattern=r"^(https?://|/)\S+\Z")]
 Origin = Annotated[str, Meta(max_length=300, pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+)\Z")]
 Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")]
 
-FEWEST_OPTIONS: Final = 2
-MOST_OPTIONS: Final = 50
-CODES: Final = ascii_uppercase + ascii_lowercase
-"""The codes of options, in the order in which they are given."""
-
-
-class OptionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One option as submitted."""
-
-    id: Id
-    label: Label
-    image: Image | None = None
-
-
-class ChoicesDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The bounds of a ``multiple`` ballot; ``max`` defaults to every option."""
-
-    min: Annotated[int, Meta(ge=1, le=MOST_OPTIONS)] = 1
-    max: Annotated[int, Meta(ge=1, le=MOST_OPTIONS)] | None = None
-
-
-OptionDrafts = tuple[OptionDraft, ...]
 Origins = Annotated[tuple[Origin, ...], Meta(max_length=100)]
 
 
 class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A poll to be created.
 
-    ``scale``, ``series`` and ``resolve_by`` may be null and ``forecast`` false, as in a poll's document.
+    ``series`` and ``resolve_by`` may be null and ``forecast`` false, as in a poll's document.
     """
 
     id: Id | None = None
@@ -65,7 +50,7 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     description: Description | None = None
     options: OptionDrafts = ()
     choices: ChoicesDraft | None = None
-    scale: None = None
+    scale: ScaleDraft | None = None
     forecast: bool = False
     series: None = None
     resolve_by: None = None
@@ -90,6 +75,7 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     description: Description | UnsetType | None = UNSET
     options: OptionDrafts | UnsetType = UNSET
     choices: ChoicesDraft | UnsetType | None = UNSET
+    scale: ScaleDraft | UnsetType | None = UNSET
     opens_at: str | UnsetType = UNSET
     closes_at: str | UnsetType | None = UNSET
     visible_at: str | UnsetType | None = UNSET
@@ -134,7 +120,7 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         raise InvalidPoll(
             "forecast", "Voters pick one outcome; forecasts of every outcome are not taken here."
         )
-    options = _options(draft.options, ())
+    options = options_of(draft.kind, draft.options, ())
     opens_at = _instant(draft.opens_at, draft.timezone, "opens_at")
     poll = Poll(
         id=poll_id,
@@ -142,7 +128,8 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         question=draft.question,
         description=draft.description,
         options=options,
-        choices=_choices(draft.kind, draft.choices, len(options)),
+        choices=choices_of(draft.kind, draft.choices, len(options)),
+        scale=scale_of(draft.kind, draft.scale),
         opens_at=now if opens_at is None else opens_at,
         closes_at=_instant(draft.closes_at, draft.timezone, "closes_at"),
         visible_at=_instant(draft.visible_at, draft.timezone, "visible_at"),
@@ -167,11 +154,11 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
     ``PhaseConflict`` for moving a closed poll: ``reopen`` does that.
     """
     after: Poll = msgspec.structs.replace(poll, version=poll.version + 1, **_changes(poll, patch, voted))
-    if patch.choices is UNSET:
-        choices = _carried_choices(poll, after)
-    else:
-        choices = _choices(after.kind, patch.choices, len(after.options))
-    after = msgspec.structs.replace(after, choices=choices)
+    after = msgspec.structs.replace(
+        after,
+        choices=edited_choices(poll, after, patch.choices),
+        scale=edited_scale(poll, after, patch.scale),
+    )
     _check_whole(after)
     _check_window_edit(poll, after, now)
     if voted:
@@ -187,20 +174,22 @@ _TIMES: Final = ("opens_at", "closes_at", "visible_at")
 
 
 def _changes(poll: Poll, patch: PollPatch, voted: bool) -> dict[str, object]:
-    """The fields that the patch names, as the poll holds them; ``choices`` follow once options stand."""
+    """The fields that the patch names, as the poll holds them; bounds and scale follow once options stand."""
     _check_zone(patch.timezone)
     changes = {name: value for name in _AS_GIVEN if (value := getattr(patch, name)) is not UNSET}
     for name in _TIMES:
         if (text := getattr(patch, name)) is not UNSET:
             changes[name] = _instant(text, patch.timezone, name)
+    kind = poll.kind if patch.kind is UNSET else patch.kind
     if patch.options is not UNSET:
-        changes["options"] = _options(patch.options, poll.options if voted else ())
+        changes["options"] = options_of(kind, patch.options, poll.options if voted else ())
+    elif kind is Kind.RATING:
+        changes["options"] = ()  # they go with the kind that had them, as choices and scale do
     return changes
 
 
 def _check_whole(poll: Poll) -> None:
-    if len(poll.options) < FEWEST_OPTIONS:
-        raise InvalidPoll("options", f"A poll has at least {FEWEST_OPTIONS} options.")
+    check_options(poll)
     if poll.closes_at is not None and poll.closes_at <= poll.opens_at:
         raise InvalidPoll("closes_at", "closes_at must be later than opens_at.")
     if poll.identity is Identity.OPEN and poll.revote is not Revote.NEVER:
@@ -231,8 +220,10 @@ def _check_faith(before: Poll, after: Poll, now: int) -> None:
     for name in ("kind", "identity"):
         if getattr(before, name) != getattr(after, name):
             raise EditRefused(name, f"Votes were cast under the present {name}, so it stays.")
-    if after.choices != _carried_choices(before, after):
+    if after.choices != edited_choices(before, after, UNSET):
         raise EditRefused("choices", "Votes were cast under the present choices, so they stay.")
+    if after.scale != before.scale:
+        raise EditRefused("scale", "Votes were cast on the present scale, so it stays.")
     phase = before.phase(now)
     if len(after.options) > len(before.options) and phase.is_over:
         raise EditRefused(
@@ -240,61 +231,6 @@ def _check_faith(before: Poll, after: Poll, now: int) -> None:
         )
     if WIDEST_FIRST.index(after.results) < WIDEST_FIRST.index(before.results):
         raise EditRefused("results", "People voted under the present promise; results may only be narrowed.")
-
-
-def _options(drafts: Sequence[OptionDraft], standing: Sequence[Option]) -> tuple[Option, ...]:
-    """The drafts with their codes: an option that people could vote for (``standing``) keeps its own.
-
-    None of those may go, so no poll ever gives more than ``MOST_OPTIONS`` codes: the letters suffice.
-    """
-    _check_ids(drafts, standing)
-    codes = {option.id: option.code for option in standing}
-    unused = (letter for letter in CODES if letter not in codes.values())
-    return tuple(
-        Option(id=draft.id, label=draft.label, code=codes.get(draft.id) or next(unused), image=draft.image)
-        for draft in drafts
-    )
-
-
-def _check_ids(drafts: Sequence[OptionDraft], standing: Sequence[Option]) -> None:
-    if len(drafts) > MOST_OPTIONS:
-        raise InvalidPoll("options", f"A poll has at most {MOST_OPTIONS} options, not {len(drafts)}.")
-    ids: set[str] = set()
-    for position, draft in enumerate(drafts):
-        if draft.id in ids:
-            raise InvalidPoll(f"options[{position}].id", f"The option id {draft.id!r} stands twice.")
-        ids.add(draft.id)
-    if gone := {option.id for option in standing} - ids:
-        raise EditRefused(
-            "options", f"Votes were cast with these options, so none may go: {', '.join(sorted(gone))}."
-        )
-
-
-def _choices(kind: Kind, draft: ChoicesDraft | None, options: int) -> Choices | None:
-    if kind is not Kind.MULTIPLE:
-        if draft is not None:
-            raise InvalidPoll("choices", f"Only a multiple poll has choices; this one is {kind}.")
-        return None
-    draft = draft or ChoicesDraft()
-    most = options if draft.max is None else draft.max
-    if draft.min > options:
-        raise InvalidPoll("choices.min", f"choices.min is {draft.min}, and there are {options} options.")
-    if not draft.min <= most <= options:
-        raise InvalidPoll(
-            "choices.max", f"choices.max must lie between choices.min ({draft.min}) and {options}."
-        )
-    return Choices(min=draft.min, max=most)
-
-
-def _carried_choices(before: Poll, after: Poll) -> Choices | None:
-    """Bounds that an edit does not name: those that stand, or all options where they meant all."""
-    if after.kind is not Kind.MULTIPLE:
-        return None
-    if before.choices is None:
-        return _choices(after.kind, None, len(after.options))
-    meant_all = before.choices.max == len(before.options)
-    draft = ChoicesDraft(before.choices.min, None if meant_all else before.choices.max)
-    return _choices(after.kind, draft, len(after.options))
 
 
 def _instant(text: str | None, timezone: str | None, field: str) -> int | None:

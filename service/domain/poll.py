@@ -19,6 +19,8 @@ class Kind(StrEnum):
 
     SINGLE = "single"
     MULTIPLE = "multiple"
+    RATING = "rating"
+    RANKED = "ranked"
     PREDICTION = "prediction"
 
 
@@ -61,6 +63,8 @@ class Option(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str
     code: str
     image: str | None = None
+    capacity: int | None = None
+    """The most voters who may choose it at one time; None: any number."""
 
 
 class Choices(msgspec.Struct, frozen=True):
@@ -68,6 +72,27 @@ class Choices(msgspec.Struct, frozen=True):
 
     min: int
     max: int
+
+
+HIGHEST_VALUE: Final = 10
+"""Of any scale; the lowest is 0."""
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """The values of a ``rating``: every whole number from ``min`` to ``max``."""
+
+    min: int
+    max: int
+
+    @property
+    def values(self) -> range:
+        """What a voter may give, the least first."""
+        return range(self.min, self.max + 1)
+
+
+def code_of_value(value: int) -> str:
+    """A value's one-character name in stored ballots and counts: ``0`` to ``9``, then ``:`` for 10."""
+    return chr(ord("0") + value)
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +104,7 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
     options: tuple[Option, ...]
     choices: Choices | None = None
+    scale: Scale | None = None
     opens_at: int
     closes_at: int | None = None
     planned_closes_at: int | None = None
@@ -107,4 +133,11 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
         """The least and the most options of one ballot."""
         if self.choices is not None:
             return self.choices.min, self.choices.max
-        return 1, 1
+        return 1, len(self.options) if self.kind is Kind.RANKED else 1
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """What is counted, in the order in which it is told: the name that readers know, and its code."""
+        if self.scale is not None:
+            return {str(value): code_of_value(value) for value in self.scale.values}
+        return {option.id: option.code for option in self.options}

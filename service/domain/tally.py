@@ -7,10 +7,12 @@ one object that HTTP, every socket frame and every event carry.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
-from service.domain.poll import Poll
+from service.domain.poll import Poll, Scale, code_of_value
+from service.domain.runoff import Round, RunOff
 from service.domain.window import Phase, format_instant
 
 
@@ -40,10 +42,23 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     hidden: bool = False
     voters: int | msgspec.UnsetType = msgspec.UNSET
     counts: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
+    """By option id, or by value of the scale; of a ranked poll the first preferences."""
+    mean: float | msgspec.UnsetType | None = msgspec.UNSET
+    """Of a rating; null while nobody has voted."""
+    rounds: tuple[Round, ...] | msgspec.UnsetType = msgspec.UNSET
+    winner: str | msgspec.UnsetType | None = msgspec.UNSET
+    """With ``rounds``, of a ranked poll, where the reader asked once and is sent no stream."""
 
 
-def results_of(poll: Poll, tally: Tally) -> Results:
-    """What a reader who may see the totals gets; every option is there, in the poll's order."""
+MEAN_DIGITS: Final = 4
+"""After the point. More than people read, and equal for readers who add up the counts themselves."""
+
+
+def results_of(poll: Poll, tally: Tally, outcome: RunOff | None = None) -> Results:
+    """What a reader who may see the totals gets; every option (or value) is there, in the poll's order.
+
+    ``outcome`` is what a ranked poll's rankings come to, of the same instant as the tally.
+    """
     phase = poll.phase(tally.now)
     return Results(
         poll=poll.id,
@@ -54,8 +69,18 @@ def results_of(poll: Poll, tally: Tally) -> Results:
         as_of=format_instant(tally.now),
         closes_at=_time(poll.closes_at),
         voters=tally.voters,
-        counts={option.id: tally.counts.get(option.code, 0) for option in poll.options},
+        counts={name: tally.counts.get(code, 0) for name, code in poll.codes.items()},
+        mean=msgspec.UNSET if poll.scale is None else _mean(poll.scale, tally),
+        rounds=msgspec.UNSET if outcome is None else outcome.rounds,
+        winner=msgspec.UNSET if outcome is None else outcome.winner,
     )
+
+
+def _mean(scale: Scale, tally: Tally) -> float | None:
+    if not tally.voters:
+        return None
+    total = sum(value * tally.counts.get(code_of_value(value), 0) for value in scale.values)
+    return round(total / tally.voters, MEAN_DIGITS)
 
 
 def hidden_results_of(poll: Poll, tally: Tally) -> Results:

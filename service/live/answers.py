@@ -13,7 +13,7 @@ import msgspec
 
 from service.domain.document import poll_document
 from service.domain.errors import PollNotFound
-from service.domain.poll import Poll, ResultsMode
+from service.domain.poll import Kind, Poll, ResultsMode
 from service.domain.visibility import Reader
 from service.identity.origins import Headers, Origins
 from service.live.door import Door, Visitor
@@ -43,6 +43,8 @@ class Answers:
     async def results(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
         """The results as this visitor may see them. Raises like ``poll``."""
         change, admission = await self._door.look(poll_id, visitor)
+        if change.poll.kind is Kind.RANKED:
+            change = await self._door.counted_out(change, admission.reader)
         return self.seen_by(admission.reader, change, visitor, if_none_match)
 
     def seen_by(

@@ -101,6 +101,7 @@ class Door:
     ) -> None:
         self._polls = store.polls
         self._ballots = store.ballots
+        self._rankings = store.rankings
         self._feed = feed
         self._hub = hub
         self._sites = sites
@@ -144,6 +145,16 @@ class Door:
         async with one_deadline():
             change = await self.read(poll_id)
             return change, await self.judge(change, visitor)
+
+    async def counted_out(self, change: Change, reader: Reader) -> Change:
+        """A ranked poll's change, or a later one, with its rounds, where the reader may see any totals.
+
+        Raises ``PollNotFound`` and ``StoreUnavailable``. May take seconds where there are very many rankings.
+        """
+        if change.frame_for(reader) is not change.whole:
+            return change
+        reading, outcome = await self._rankings.counted(change.reading)
+        return Change(reading, change.turn, outcome)
 
     def glance_at_site(self, visitor: Visitor, polls: Sequence[str]) -> bool:
         """Whether a socket of many polls is open to the visitor's page, by what this process knows."""

@@ -17,6 +17,7 @@ import msgspec
 
 from service.domain.errors import PollwireError
 from service.domain.poll import Poll
+from service.domain.runoff import RunOff
 from service.domain.tally import Results, hidden_results_of, results_of
 from service.domain.visibility import Reader, may_see_totals
 from service.problems import problem_document
@@ -95,10 +96,12 @@ class Change:
     """What one read says of one poll, with a frame for each class of reader.
 
     ``turn`` numbers the reads of this process in the order in which they
-    began; ``position`` orders what they say.
+    began; ``position`` orders what they say. ``outcome`` is what a ranked poll
+    comes to, for those who ask once: streams are not told.
     """
 
-    def __init__(self, reading: Reading, turn: int = 0) -> None:
+    def __init__(self, reading: Reading, turn: int = 0, outcome: RunOff | None = None) -> None:
+        self.reading = reading
         self.record: PollRecord = reading.record
         self.poll: Poll = reading.record.poll
         self.now = reading.tally.now
@@ -106,6 +109,7 @@ class Change:
         self.is_visible = self.poll.is_visible(self.now)
         self.turn = turn
         self._tally = reading.tally
+        self._outcome = outcome
 
     @cached_property
     def position(self) -> tuple[str, int, int, int]:
@@ -120,7 +124,7 @@ class Change:
     @cached_property
     def whole(self) -> Frame:
         """For readers who may see the totals."""
-        return Frame(results_of(self.poll, self._tally))
+        return Frame(results_of(self.poll, self._tally, self._outcome))
 
     @cached_property
     def hidden(self) -> Frame:

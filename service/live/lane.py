@@ -23,6 +23,7 @@ from hashlib import sha1
 from typing import Any, Final
 
 from service.domain.errors import PollwireError
+from service.domain.poll import Kind
 from service.identity.sites import polls_named
 from service.live.answers import Answers
 from service.live.door import Admission, Visitor, visitor_of
@@ -62,8 +63,8 @@ class LiveLane:
             return None
         visitor = visitor_of(headers)
         admission = self._live.door.glance(found[1].decode("ascii"), visitor)
-        if admission is None:
-            return None
+        if admission is None or admission.record.poll.kind is Kind.RANKED:
+            return None  # counting out may take a while, and is the routes' to wait for
 
         def look(request: LaneRequest, respond: Respond) -> None:
             self._look(admission, visitor, request, respond)

@@ -14,7 +14,7 @@ import msgspec
 
 from service.domain.errors import PollNotFound, PollwireError, VoteNotFound
 from service.store.connection import Call, Connection
-from service.store.keys import BUCKETS, FIRST_BUCKET, notice_channel
+from service.store.keys import BUCKETS, FIRST_BUCKET, RANKINGS, notice_channel
 from service.store.library import OUTCOMES, Answer, Status
 from service.store.positions import Positions
 from service.store.records import PollRecord
@@ -37,7 +37,10 @@ class Cast(NamedTuple):
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """What became of a ballot, and the choice that stands after it (``code`` empty: none)."""
+    """What became of a ballot, and the choice that stands after it (``code`` empty: none).
+
+    For ``option-full`` the code is that of the option without a place.
+    """
 
     status: Status
     code: str
@@ -104,7 +107,7 @@ class Ballots:
         Raises ``VoteNotFound`` where this voter never voted, ``PollNotFound`` and ``StoreUnavailable``.
         """
         epoch, seq = self._positions.highest(record.poll.id)
-        keys = (*record.keys[:2], _bucket(record, voter))
+        keys = (*record.keys[:2], _bucket(record, voter), record.keys[RANKINGS])
         args = (self._channel, record.poll.id, record.birth, epoch, seq, voter, _named(revision))
         answer, *rest = await self._connection.call("withdraw", keys, args)
         if answer == _GONE:

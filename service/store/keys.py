@@ -14,6 +14,9 @@ BUCKETS: Final = 16
 FIRST_BUCKET: Final = 2
 """Where the buckets begin among the keys of a poll: poll, tally, then they."""
 
+RANKINGS: Final = FIRST_BUCKET + BUCKETS
+"""Where the rankings of a ranked poll are among its keys: how many voters gave each."""
+
 
 def slot_of(poll_id: str) -> str:
     """The hash tag of a poll's keys."""
@@ -21,9 +24,9 @@ def slot_of(poll_id: str) -> str:
 
 
 def keys_of(namespace: str, poll_id: str) -> tuple[bytes, ...]:
-    """The keys of a poll as functions take them: poll, tally, 16 buckets."""
+    """The keys of a poll as functions take them: poll, tally, 16 buckets, rankings."""
     stem = f"{namespace}:{slot_of(poll_id)}:"
-    names = ("poll", "tally", *(f"b{number:x}" for number in range(BUCKETS)))
+    names = ("poll", "tally", *(f"b{number:x}" for number in range(BUCKETS)), "rankings")
     return tuple((stem + name).encode() for name in names)
 
 

@@ -20,7 +20,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 OLDEST_MAJOR: Final = 7
 """Functions came with Redis 7.0; Valkey names the Redis it is compatible with."""
 
-_INCLUDES: Final = ("answers", "clock", "window", "position", "ballots", "polls")
+_INCLUDES: Final = ("answers", "clock", "window", "position", "ballots", "capacity", "polls")
 """In the order in which they need one another."""
 
 _FUNCTIONS: Final = (
@@ -33,6 +33,7 @@ _FUNCTIONS: Final = (
     "withdraw",
     "standing",
     "read",
+    "rankings",
     "positions",
 )
 
@@ -58,6 +59,7 @@ class Answer(StrEnum):
     VERSION_MOVED = "version"
     CONFLICT = "conflict"
     PAST = "past"
+    OVERFILLED = "overfilled"
 
 
 class Status(StrEnum):
@@ -72,6 +74,7 @@ class Status(StrEnum):
     NOT_OPEN = "not-open"
     CLOSED = "closed"
     KEY_REUSED = "key-reused"
+    OPTION_FULL = "option-full"
 
 
 OUTCOMES: Final[Mapping[str, tuple[str, Status]]] = {
@@ -86,6 +89,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, Status]]] = {
     "n": ("NOT_OPEN", Status.NOT_OPEN),
     "x": ("CLOSED", Status.CLOSED),
     "k": ("KEY_REUSED", Status.KEY_REUSED),
+    "f": ("OPTION_FULL", Status.OPTION_FULL),
 }
 """The one table between the letters of a reply and their meaning."""
 

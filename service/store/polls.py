@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from service.domain.errors import (
+    EditRefused,
     InvalidPoll,
     PhaseConflict,
     PollExists,
@@ -91,10 +92,12 @@ class Polls:
 
         Raises ``VersionMismatch`` where that was overtaken: by another version, by the first vote (if the
         edit ``assumes_unvoted``), or by the clock (it has turned a window that was to move). Then read the
-        poll and judge again.
+        poll and judge again. Raises ``EditRefused`` for a capacity that more have chosen already.
         """
         unvoted = "1" if assumes_unvoted else "0"
         reply = await self._call("edit", after.id, [after.id, record.stamp, unvoted, *_fields(after)])
+        if reply[0] == Answer.OVERFILLED.encode():
+            raise _overfilled(after, reply[1].decode(), reply[2])
         return self._absorbed(after.id, reply)
 
     async def act(
@@ -207,12 +210,23 @@ class _Filter(msgspec.Struct, frozen=True):
 
 
 def _fields(poll: Poll) -> list[Any]:
-    return [document_of(poll), poll.opens_at, _text(poll.closes_at), poll.revote.value, poll.identity.value]
+    capacity = "".join(f"{option.code}{option.capacity}" for option in poll.options if option.capacity)
+    ranked = "1" if poll.kind is Kind.RANKED else ""
+    policies = [poll.revote.value, poll.identity.value, capacity, ranked]
+    return [document_of(poll), poll.opens_at, _text(poll.closes_at), *policies]
 
 
 def _text(number: int | None) -> str:
     """A number as functions take it; empty for none."""
     return "" if number is None else str(number)
+
+
+def _overfilled(poll: Poll, letter: str, voters: int) -> EditRefused:
+    position = next(place for place, option in enumerate(poll.options) if option.code == letter)
+    return EditRefused(
+        f"options[{position}].capacity",
+        f"The option {poll.options[position].id!r} was chosen by {voters}; its capacity cannot be less.",
+    )
 
 
 def _refusal(answer: Answer, poll_id: str, reply: Any, act: Act | None) -> PollwireError:

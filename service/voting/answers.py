@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from service.domain.errors import (
     AlreadyVoted,
     IdempotencyKeyReused,
+    OptionFull,
     PollClosed,
     PollNotOpen,
     PollwireError,
@@ -110,14 +111,22 @@ def refusal_of(record: PollRecord, outcome: Outcome, closed_at: int | None) -> P
             return PollNotOpen(poll.opens_at)
         case Status.CLOSED:
             return PollClosed(poll.closes_at if closed_at is None else closed_at)
+        case _:
+            return _refusal_by_policy(record, outcome)
+
+
+def _refusal_by_policy(record: PollRecord, outcome: Outcome) -> PollwireError:
+    match outcome.status:
         case Status.ALREADY_VOTED:
             return AlreadyVoted(record.paper.choice_of(outcome.code), outcome.revision)
         case Status.STALE_REVISION:
             return StaleRevision(outcome.revision)
         case Status.KEY_REUSED:
             return IdempotencyKeyReused()
+        case Status.OPTION_FULL:
+            return OptionFull(record.paper.option_of(outcome.code))
         case _:
-            return VoteNotFound(poll.id)
+            return VoteNotFound(record.poll.id)
 
 
 def poll_path(poll_id: str, address: str) -> str:

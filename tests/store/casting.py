@@ -8,6 +8,7 @@ from service.domain.errors import PollwireError
 from service.domain.tally import Tally
 from service.store import Store
 from service.store.ballots import Cast, CastReply, Outcome, Status
+from service.store.keys import FIRST_BUCKET, RANKINGS
 from service.store.polls import PollRecord
 from tests.making import a_poll
 
@@ -59,6 +60,6 @@ async def set_tally(store: Store, record: PollRecord, field: str, value: object)
 async def stored_ballots(store: Store, record: PollRecord) -> dict[bytes, bytes]:
     """Every ballot's field and value, from all buckets."""
     found: dict[bytes, bytes] = {}
-    for bucket in record.keys[2:]:
+    for bucket in record.keys[FIRST_BUCKET:RANKINGS]:
         found |= await store.connection.client.hgetall(bucket)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from service.store.keys import BUCKETS, FIRST_BUCKET
+from service.store.keys import BUCKETS, FIRST_BUCKET, RANKINGS
 from service.store.library import _FUNCTIONS, _INCLUDES, OUTCOMES, Answer
 
 FUNCTIONS = files("service.store").joinpath("functions")
@@ -29,6 +29,7 @@ def test_buckets_agree() -> None:
     """Functions and callers look for a ballot in the same bucket."""
     assert f"voter:byte() % {BUCKETS}" in lua("includes/ballots.lua")
     assert f"local FIRST_BUCKET = {FIRST_BUCKET + 1}" in lua("includes/ballots.lua")  # Lua counts from one
+    assert f"local RANKINGS = FIRST_BUCKET + {RANKINGS - FIRST_BUCKET}" in lua("includes/ballots.lua")
 
 
 def test_every_file_is_in_the_library() -> None:

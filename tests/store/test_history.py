@@ -6,20 +6,25 @@ import asyncio
 import secrets
 from collections import Counter
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.errors import PhaseConflict, VoteNotFound
-from service.domain.poll import Kind, Revote
+from service.domain.poll import Kind, Revote, Scale
 from service.domain.window import Act
 from service.store import Store, open_store
 from service.store.ballots import Cast, Outcome, Status
+from service.store.keys import RANKINGS
 from service.store.polls import PollRecord
+from tests.making import options
 from tests.store.casting import made, outcomes_of, stored_ballots, tally_of
 from tests.valkey import Valkey
 
 VOTERS = [bytes([number]) * 16 for number in (0, 1, 2, 17, 255)]
-CODES = ["A", "B", "C", "AB", "BC", "ABC"]
+CODES = ["A", "B", "C", "AB", "BC", "ABC", "CA", "BA"]
+CAPACITY = 2
+"""Places of option B, where it has a capacity."""
 
 revisions = st.none() | st.integers(0, 4)
 ballots = st.builds(Cast, st.sampled_from(VOTERS), st.sampled_from(CODES), revisions)
@@ -32,8 +37,10 @@ histories = st.lists(st.one_of(casting, casting, withdrawing, acting), min_size=
 class Model:
     """The rules once more, as plainly as they can be said."""
 
-    def __init__(self, revote: Revote) -> None:
+    def __init__(self, revote: Revote, kind: Kind, capacity: int | None) -> None:
         self.revote = revote
+        self.kind = kind
+        self.capacity = capacity
         self.is_open = True
         self.standing: dict[bytes, tuple[int, str]] = {}
         self.seq = 0
@@ -49,6 +56,8 @@ class Model:
             return Status.ALREADY_VOTED
         if ballot.revision is not None and ballot.revision != revision:
             return Status.STALE_REVISION
+        if "B" in ballot.code and "B" not in code and self.counts().get("B", 0) == self.capacity:
+            return Status.OPTION_FULL
         self._move(ballot.voter, revision, ballot.code)
         return Status.CHANGED if code else Status.COUNTED
 
@@ -73,22 +82,41 @@ class Model:
         self.is_open = act is Act.REOPEN
 
     def counts(self) -> dict[str, int]:
-        """Every letter that stands."""
-        return dict(Counter(letter for _, code in self.standing.values() for letter in code))
+        """Every letter that stands; of rankings the first."""
+        return dict(Counter("".join(counted(self.kind, code) for code in self.codes())))
+
+    def codes(self) -> list[str]:
+        """Every choice that stands."""
+        return [code for _, code in self.standing.values() if code]
 
     def _move(self, voter: bytes, revision: int, code: str) -> None:
         self.standing[voter] = (revision + 1, code)
         self.seq += 1
 
 
-@settings(max_examples=60, deadline=None)
-@given(history=histories, revote=st.sampled_from(Revote), kind=st.sampled_from([Kind.SINGLE, Kind.MULTIPLE]))
-def test_any_history(valkey: Valkey, history: list[tuple[str, object]], revote: Revote, kind: Kind) -> None:
-    """After any history each answer is the model's, counts are a recount of the ballots, voters those whose
-    choice stands (in a single poll the counts' sum), and seq grew by one with each counted change."""
-    if kind is Kind.SINGLE:
+def counted(kind: Kind, code: str) -> str:
+    """The letters that a code is counted for."""
+    return code[:1] if kind is Kind.RANKED else code
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    history=histories,
+    revote=st.sampled_from(Revote),
+    kind=st.sampled_from(Kind),
+    capacity=st.sampled_from([None, CAPACITY]),
+)
+def test_any_history(
+    valkey: Valkey, history: list[tuple[str, object]], revote: Revote, kind: Kind, capacity: int | None
+) -> None:
+    """After any history each answer is the model's, counts and rankings are a recount of the ballots, voters
+    those whose choice stands (with one choice each the counts' sum), no option has more than its capacity,
+    and seq grew by one with each counted change."""
+    if kind not in (Kind.MULTIPLE, Kind.RANKED):
         history = [(name, one_letter_each(given)) for name, given in history]
-    asyncio.run(live_through(valkey, history, revote, kind))
+    if kind in (Kind.RANKED, Kind.RATING):
+        capacity = None
+    asyncio.run(live_through(valkey, history, Model(revote, kind, capacity)))
 
 
 def one_letter_each(given: object) -> object:
@@ -98,16 +126,24 @@ def one_letter_each(given: object) -> object:
     return [ballot._replace(code=ballot.code[0]) for ballot in given]
 
 
-async def live_through(valkey: Valkey, history: list[tuple[str, object]], revote: Revote, kind: Kind) -> None:
+async def live_through(valkey: Valkey, history: list[tuple[str, object]], model: Model) -> None:
     """The history, on the store and on the model side by side."""
     store = await open_store(valkey.url, namespace=f"h{secrets.token_hex(5)}")
     try:
-        record, model = await made(store, revote=revote, kind=kind), Model(revote)
+        record = await made(store, revote=model.revote, kind=model.kind, **choosing_from(model))
         for name, given in history:
             record = await step(store, record, model, name, given)
-            await compare(store, record, model, kind)
+            await compare(store, record, model)
     finally:
         await store.close()
+
+
+def choosing_from(model: Model) -> dict[str, object]:
+    """Options a, b and c, the second with the model's capacity; of a rating its scale."""
+    if model.kind is Kind.RATING:
+        return {"options": (), "scale": Scale(min=1, max=5)}
+    first, second, third = options("a", "b", "c")
+    return {"options": (first, msgspec.structs.replace(second, capacity=model.capacity), third)}
 
 
 async def step(store: Store, record: PollRecord, model: Model, name: str, given: object) -> PollRecord:
@@ -138,17 +174,24 @@ def check_standing(casts: list[Cast], outcomes: list[Outcome], model: Model) -> 
     last = {ballot.voter: outcome for ballot, outcome in zip(casts, outcomes, strict=True)}
     for voter, outcome in last.items():
         if outcome.status is not Status.CLOSED:
-            assert (outcome.revision, outcome.code) == model.standing.get(voter, (0, ""))
+            standing = model.standing.get(voter, (0, ""))
+            full = outcome.status is Status.OPTION_FULL
+            assert (outcome.revision, outcome.code) == ((standing[0], "B") if full else standing)
 
 
-async def compare(store: Store, record: PollRecord, model: Model, kind: Kind) -> None:
+async def compare(store: Store, record: PollRecord, model: Model) -> None:
     """The totals against the model, and against a recount of what is stored."""
     tally = await tally_of(store, record)
     stored = await stored_ballots(store, record)
     counts = {letter: count for letter, count in tally.counts.items() if count}
-    recount = Counter(chr(letter) for value in stored.values() for letter in value[9:])
+    codes = [value[9:].decode() for value in stored.values()]
+    recount = Counter("".join(counted(model.kind, code) for code in codes))
     assert counts == recount == model.counts()
+    rankings = await store.connection.client.hgetall(record.keys[RANKINGS])
+    profile = {code.decode(): int(number) for code, number in rankings.items()}
+    assert profile == (Counter(model.codes()) if model.kind is Kind.RANKED else {})
+    assert model.capacity is None or counts.get("B", 0) <= model.capacity
     assert tally.voters == sum(bool(value[9:]) for value in stored.values())
     assert tally.seq == model.seq
-    if kind is Kind.SINGLE:
+    if model.kind is not Kind.MULTIPLE:
         assert sum(counts.values()) == tally.voters

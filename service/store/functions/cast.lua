@@ -1,6 +1,6 @@
 -- cast: ballots of one poll are judged and counted, in order, in one step.
 --
--- KEYS  poll, tally, 16 buckets
+-- KEYS  poll, tally, 16 buckets, rankings
 -- ARGV  channel, poll id, stamp judged by, seen epoch, seen seq, then a ballot each:
 --       voter (16 bytes), revision to be replaced plus one (3 bytes, big-endian; 0 names none), code
 -- Answers
@@ -10,12 +10,14 @@
 --       outcomes: one letter a ballot (includes/answers.lua)
 --       held: in order, for each letter but COUNTED, NOT_OPEN and CLOSED, the value that stands after the ballot:
 --       revision (3 bytes), at (6 bytes, ms), code ('' where none stands)
+--       Of OPTION_FULL the code is the letter of the option that is full.
 --       COUNTED needs none: revision 1, at now. COUNTED, COUNTED_AGAIN and CHANGED each raise seq by one.
 -- Guarantees
 --   One vote a voter, also within a batch. The standing choice comes first: the same again is UNCHANGED in any phase.
 --   The window is judged by the store's clock, once for the batch; seen closed, it stays closed.
 --   On open polls a ballot's voter is an idempotency key, which forgets after 24 hours: the older vote goes on
 --   counting under a name that no key can reach (its voter and its instant), and the ballot counts anew.
+--   An option with a capacity never has more voters than that; a voter who chose it already needs no new place.
 --   Everything is judged before the first write (functions do not roll back). One notice if anything changed.
 -- Costs one HMGET and one HSET for each bucket touched, one HINCRBY for each count changed.
 
@@ -71,8 +73,8 @@ end
 local function count(batch, voter, code, revision, choice)
   local value = revision == 0 and first_value(batch, code) or packed(revision + 1, batch.now, code)
   batch.held[voter], batch.writes[voter] = value, value
-  count_letters(batch.deltas, choice, -1)
-  count_letters(batch.deltas, code, 1)
+  count_code(batch.deltas, batch.rankings, choice, -1)
+  count_code(batch.deltas, batch.rankings, code, 1)
   batch.deltas.seq = batch.deltas.seq + 1
   if choice ~= '' then
     return CHANGED
@@ -86,24 +88,47 @@ local function judge(batch, rules, voter, ballot)
   local revision, at, choice = unpacked(batch.held[voter])
   local outlived = rules.is_open_to_all and rules.phase == OPEN and choice ~= '' and batch.now - at >= KEY_LIVES_MS
   if outlived then
-    set_aside(batch, voter, at)
     revision, choice = 0, ''
   elseif choice == code then
     return UNCHANGED
   end
-  return refusal(rules, ballot, revision, choice) or count(batch, voter, code, revision, choice)
+  local refused = refusal(rules, ballot, revision, choice)
+  if refused then
+    return refused
+  end
+  local full = batch.left and full_letter(batch.left, batch.deltas, code, choice)
+  if full then
+    return OPTION_FULL, packed(revision, at, full)
+  end
+  if outlived then
+    set_aside(batch, voter, at)
+  end
+  return count(batch, voter, code, revision, choice)
 end
 
 local NEEDS_NO_DETAIL = {[COUNTED] = true, [NOT_OPEN] = true, [CLOSED] = true}
+
+-- What the ballots of one call are judged against, and what they come to.
+local function new_batch(keys, now, by_bucket, capacity, is_ranked)
+  return {
+    now = now,
+    held = read_held(keys, by_bucket),
+    left = places_left(keys[2], capacity),
+    rankings = is_ranked and {} or nil,
+    first = {},
+    writes = {},
+    deltas = {seq = 0, voters = 0},
+  }
+end
 
 -- The outcome letters, and in the reply's tail what stands for each that needs it.
 local function judge_all(batch, rules, voters, args, reply)
   local outcomes = {}
   for position, voter in ipairs(voters) do
-    local outcome = judge(batch, rules, voter, args[CAST_HEAD + position])
+    local outcome, detail = judge(batch, rules, voter, args[CAST_HEAD + position])
     outcomes[position] = outcome
     if not NEEDS_NO_DETAIL[outcome] then
-      reply[#reply + 1] = batch.held[voter] or packed(0, 0, '')
+      reply[#reply + 1] = detail or batch.held[voter] or packed(0, 0, '')
     end
   end
   return table.concat(outcomes)
@@ -117,16 +142,17 @@ local function cast(keys, args)
   end
   local now, window = now_ms(), window_of(keys[1])
   local phase = latched_phase(keys[1], window, now)
-  local policies = redis.call('HMGET', keys[1], 'revote', 'identity', 'version')
+  local policies = redis.call('HMGET', keys[1], 'revote', 'identity', 'version', 'capacity', 'ranked')
   local rules = {phase = phase, revote = policies[1], is_open_to_all = policies[2] == 'open'}
   local epoch, seq = position_at(keys[2], seen_epoch, seen_seq, now)
   local voters, by_bucket = voters_of(args)
-  local batch = {now = now, held = read_held(keys, by_bucket), first = {}, writes = {}, deltas = {seq = 0, voters = 0}}
+  local batch = new_batch(keys, now, by_bucket, policies[4], policies[5])
   local reply = {DONE, now, epoch, seq, window.closed_at or -1, ''}
   reply[6] = judge_all(batch, rules, voters, args, reply)
   if batch.deltas.seq > 0 then
     write_held(keys, batch.writes)
     add_counts(keys[2], batch.deltas)
+    add_rankings(keys[RANKINGS], batch.rankings or {})
     give_notice(channel, poll_id, policies[3], epoch, seq + batch.deltas.seq)
   end
   return reply

@@ -1,7 +1,8 @@
 -- create: a poll comes to be, once.
 --
 -- KEYS  poll, tally
--- ARGV  channel, poll id, seen epoch, digest, doc, opens_at, closes_at ('' none), revote, identity, voter key, birth
+-- ARGV  channel, poll id, seen epoch, digest, doc, opens_at, closes_at ('' none), revote, identity,
+--       capacity ('' none bounded), ranked ('1' or ''), voter key, birth
 -- Answers
 --   {'done', snapshot}    it is there now, at version 1
 --   {'stands', snapshot}  it was there already, made by the same request (the digest); nothing was written
@@ -10,7 +11,7 @@
 
 local function create(keys, args)
   local channel, poll_id, seen_epoch, digest, doc = unpack(args, 1, 5)
-  local opens_at, closes_at, revote, identity, voter_key, birth = unpack(args, 6, 11)
+  local opens_at, closes_at, revote, identity, capacity, ranked, voter_key, birth = unpack(args, 6, 13)
   local now = now_ms()
   local standing = redis.call('HGET', keys[1], 'digest')
   if standing and standing ~= digest then
@@ -23,6 +24,8 @@ local function create(keys, args)
   redis.call('HSET', keys[1], 'doc', doc, 'digest', digest, 'version', 1, 'birth', birth, 'opens_at', opens_at,
     'revote', revote, 'identity', identity, 'voter_key', voter_key)
   set_or_clear(keys[1], 'closes_at', closes_at)
+  set_or_clear(keys[1], 'capacity', capacity)
+  set_or_clear(keys[1], 'ranked', ranked)
   redis.call('HSET', keys[2], 'epoch', epoch_after(seen_epoch, now), 'seq', 0, 'voters', 0)
   latch(keys[1], window_of(keys[1]), now)
   return announced(keys, channel, poll_id, now)

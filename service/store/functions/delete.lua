@@ -1,6 +1,6 @@
 -- delete: a poll and every vote in it are gone.
 --
--- KEYS  poll, tally, 16 buckets
+-- KEYS  poll, tally, 16 buckets, rankings
 -- ARGV  channel, poll id
 -- Answers {'done'}, or {'gone'} if it was so already.
 -- Guarantees: all or nothing; watchers are told '<poll> gone'.

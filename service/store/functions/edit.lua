@@ -2,12 +2,14 @@
 --
 -- KEYS  poll, tally
 -- ARGV  channel, poll id, stamp judged by, '1' if judged as never voted on,
---       doc, opens_at, closes_at ('' none), revote, identity
+--       doc, opens_at, closes_at ('' none), revote, identity,
+--       capacity ('' none bounded), ranked ('1' or '')
 -- Answers
 --   {'done', snapshot}   the new version stands
 --   {'gone'}
 --   {'version', n}       not what was judged: another version stands (n), the first vote was counted since, or
 --                        the clock has moved the phase from under the new window; nothing was written
+--   {'overfilled', letter, n}  n voters have chosen the option, more than its capacity would be; nothing was written
 -- Guarantees: no vote that was counted falls outside the new window, and none slips in before an edit that
 -- only an unvoted poll may have.
 
@@ -21,7 +23,7 @@ local function is_late(window, opens_at, closes_at, now)
 end
 
 local function edit(keys, args)
-  local channel, poll_id, stamp, unvoted, doc, opens_at, closes_at, revote, identity = unpack(args)
+  local channel, poll_id, stamp, unvoted, doc, opens_at, closes_at, revote, identity, capacity, ranked = unpack(args)
   local standing = stamp_of(keys[1])
   if not standing then
     return {GONE}
@@ -33,8 +35,14 @@ local function edit(keys, args)
   if standing ~= stamp or (voted and unvoted == '1') or late then
     return {VERSION_MOVED, tonumber(redis.call('HGET', keys[1], 'version'))}
   end
+  local full, votes = overfilled(keys[2], capacity)
+  if full then
+    return {OVERFILLED, full, votes}
+  end
   redis.call('HSET', keys[1], 'doc', doc, 'opens_at', opens_at, 'revote', revote, 'identity', identity)
   set_or_clear(keys[1], 'closes_at', closes_at)
+  set_or_clear(keys[1], 'capacity', capacity)
+  set_or_clear(keys[1], 'ranked', ranked)
   redis.call('HINCRBY', keys[1], 'version', 1)
   return announced(keys, channel, poll_id, now)
 end

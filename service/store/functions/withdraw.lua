@@ -1,6 +1,6 @@
 -- withdraw: a voter takes a choice back.
 --
--- KEYS  poll, tally, the voter's bucket
+-- KEYS  poll, tally, the voter's bucket, rankings
 -- ARGV  channel, poll id, birth of the poll meant, seen epoch, seen seq, voter,
 --       revision to be replaced plus one (3 bytes, big-endian; 0 names none)
 -- Answers
@@ -22,7 +22,7 @@ end
 
 local function withdraw(keys, args)
   local channel, poll_id, birth, seen_epoch, seen_seq, voter, named = unpack(args)
-  local poll = redis.call('HMGET', keys[1], 'birth', 'revote', 'version')
+  local poll = redis.call('HMGET', keys[1], 'birth', 'revote', 'version', 'ranked')
   if poll[1] ~= birth then
     return {GONE}
   end
@@ -39,10 +39,11 @@ local function withdraw(keys, args)
   if refused then
     return {DONE, now, epoch, seq, closed_at, refused, held}
   end
-  local tombstone, deltas = packed(revision + 1, now, ''), {seq = 1, voters = -1}
-  count_letters(deltas, choice, -1)
+  local tombstone, deltas, rankings = packed(revision + 1, now, ''), {seq = 1, voters = -1}, {}
+  count_code(deltas, poll[4] and rankings, choice, -1)
   redis.call('HSET', keys[3], voter, tombstone)
   add_counts(keys[2], deltas)
+  add_rankings(keys[4], rankings)
   give_notice(channel, poll_id, poll[3], epoch, seq + 1)
   return {DONE, now, epoch, seq + 1, closed_at, WITHDRAWN, tombstone}
 end

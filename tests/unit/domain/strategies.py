@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from service.domain.draft import CODES, MOST_OPTIONS
-from service.domain.poll import Choices, Kind, Option, Poll
+from service.domain.options import CODES, MOST_OPTIONS
+from service.domain.poll import HIGHEST_VALUE, Choices, Kind, Option, Poll, Scale
 from service.domain.window import LATEST_MS
 from tests.making import a_poll
 
@@ -24,15 +24,24 @@ json_values = st.recursive(
 
 @st.composite
 def polls(draw: st.DrawFn) -> Poll:
-    """A poll of any kind, whose options have codes in any order."""
+    """A poll of any kind, whose options have codes in any order, or that has a scale."""
+    if draw(st.integers(1, len(Kind))) == 1:
+        return a_poll(kind=Kind.RATING, options=(), scale=draw(scales()))
     ids = draw(st.lists(option_ids, min_size=2, max_size=MOST_OPTIONS, unique=True))
     codes = draw(st.permutations(CODES[: len(ids)]))
-    kind = draw(st.sampled_from(Kind))
+    kind = draw(st.sampled_from([kind for kind in Kind if kind is not Kind.RATING]))
     return a_poll(
         kind=kind,
         options=tuple(Option(id=name, label=name, code=code) for name, code in zip(ids, codes, strict=True)),
         choices=draw(bounds(len(ids))) if kind is Kind.MULTIPLE else None,
     )
+
+
+@st.composite
+def scales(draw: st.DrawFn) -> Scale:
+    """Two values at least."""
+    least = draw(st.integers(0, HIGHEST_VALUE - 1))
+    return Scale(min=least, max=draw(st.integers(least + 1, HIGHEST_VALUE)))
 
 
 @st.composite
@@ -43,10 +52,12 @@ def bounds(draw: st.DrawFn, options: int) -> Choices:
 
 
 @st.composite
-def choices_of(draw: st.DrawFn, poll: Poll) -> str | list[str]:
+def choices_of(draw: st.DrawFn, poll: Poll) -> str | int | list[str]:
     """A choice that the poll takes."""
+    if poll.scale is not None:
+        return draw(st.sampled_from(poll.scale.values))
     ids = [option.id for option in poll.options]
-    if poll.kind is not Kind.MULTIPLE:
+    if poll.kind not in (Kind.MULTIPLE, Kind.RANKED):
         return draw(st.sampled_from(ids))
     least, most = poll.choice_bounds
     return draw(st.lists(st.sampled_from(ids), min_size=least, max_size=most, unique=True))

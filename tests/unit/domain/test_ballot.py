@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.domain.ballot import LAST_REVISION, BallotPaper, Vote
 from service.domain.errors import InvalidChoice
-from service.domain.poll import Choices, Kind, Poll
+from service.domain.poll import Choices, Kind, Poll, Scale
 from tests.making import a_poll, options
 from tests.unit.domain.strategies import choices_of, json_values, polls
 
@@ -30,16 +30,53 @@ def test_a_choice_survives_its_code(data: st.DataObject, poll: Poll) -> None:
     code = paper.code_of(choice)
     back = paper.choice_of(code)
     assert paper.code_of(back) == code
-    assert back == choice if isinstance(choice, str) else set(back) == set(choice)
+    if poll.kind is Kind.MULTIPLE:
+        assert isinstance(choice, list)
+        assert isinstance(back, list)
+        choice, back = sorted(choice), sorted(back)
+    assert back == choice
 
 
 @given(data=st.data(), poll=polls())
-def test_a_code_names_each_chosen_option_once(data: st.DataObject, poll: Poll) -> None:
-    """The letters of a code are those of the chosen options, which is all that counting knows of kinds."""
+def test_a_code_names_each_chosen_thing_once(data: st.DataObject, poll: Poll) -> None:
+    """The letters of a code are those of the chosen options or value, which is what is counted."""
     choice = data.draw(choices_of(poll))
-    chosen = {choice} if isinstance(choice, str) else set(choice)
+    chosen = set(choice) if isinstance(choice, list) else {str(choice)}
     code = BallotPaper(poll).code_of(choice)
-    assert sorted(code) == sorted(option.code for option in poll.options if option.id in chosen)
+    assert sorted(code) == sorted(letter for name, letter in poll.codes.items() if name in chosen)
+
+
+@given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.RANKED))
+def test_the_order_of_a_ranking_is_the_vote(data: st.DataObject, poll: Poll) -> None:
+    """A ranking is stored best first, and in another order it is another vote."""
+    paper = BallotPaper(poll)
+    choice = data.draw(choices_of(poll))
+    assert isinstance(choice, list)
+    code = paper.code_of(choice)
+    assert [paper.option_of(letter) for letter in code] == choice == paper.choice_of(code)
+    other = data.draw(st.permutations(choice))
+    assert (paper.code_of(other) == code) is (other == choice)
+
+
+def test_a_value_is_one_character() -> None:
+    """Every value that any scale may have is stored in one character of its own, 10 too."""
+    paper = BallotPaper(a_poll(kind=Kind.RATING, options=(), scale=Scale(min=0, max=10)))
+    assert "".join(paper.code_of(value) for value in range(11)) == "0123456789:"
+    assert paper.choice_of(":") == 10
+
+
+@pytest.mark.parametrize("choice", [0, 6, -1, 2**70, 3.0, 3.5, "3", True, False, None, [3], {"value": 3}])
+def test_a_rating_is_a_whole_number_of_the_scale(choice: object) -> None:
+    """Values beyond the scale, fractions, texts and truths are refused, and told what would do."""
+    with pytest.raises(InvalidChoice, match="whole number from 1 to 5"):
+        BallotPaper(a_poll(kind=Kind.RATING, options=(), scale=Scale(min=1, max=5))).code_of(choice)
+
+
+@pytest.mark.parametrize("choice", ["a", None, [], ["a", "a"], ["a", "z"], ["a", 1], [["a"]], {"a": 1}, 1])
+def test_a_ranking_is_a_list_of_options_each_once(choice: object) -> None:
+    """A bare id, nothing, a repeat, a stranger among friends and other types are refused."""
+    with pytest.raises(InvalidChoice):
+        BallotPaper(a_poll(kind=Kind.RANKED, options=options("a", "b"))).code_of(choice)
 
 
 @given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.MULTIPLE))
@@ -47,6 +84,7 @@ def test_the_order_of_several_options_means_nothing(data: st.DataObject, poll: P
     """However a voter orders a multiple choice, it is the same vote, answered in the poll's order."""
     paper = BallotPaper(poll)
     choice = data.draw(choices_of(poll))
+    assert isinstance(choice, list)
     code = paper.code_of(data.draw(st.permutations(choice)))
     assert code == paper.code_of(choice)
     assert paper.choice_of(code) == [option.id for option in poll.options if option.id in choice]

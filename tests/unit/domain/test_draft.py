@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.ballot import BallotPaper
-from service.domain.draft import CODES, MOST_OPTIONS, PollDraft, PollPatch, new_poll, read_document
+from service.domain.draft import PollDraft, PollPatch, new_poll, read_document
 from service.domain.errors import InvalidPoll
-from service.domain.poll import Choices, Identity, Kind, ResultsMode, Revote
+from service.domain.options import CODES, MOST_OPTIONS
+from service.domain.poll import Choices, Identity, Kind, ResultsMode, Revote, Scale
 from tests.unit.domain.drafts import NOW, a_document, codes_of, ids_of, made, option_documents
 from tests.unit.domain.strategies import json_values, option_ids
 
@@ -61,10 +62,9 @@ def test_a_poll_is_what_its_document_says() -> None:
     assert made(identity="open").identity is Identity.OPEN
 
 
+RARE = {"id": "a", "label": "A", "capacity": 3}
 WRONG = [
     ("kind", {"kind": "essay"}),
-    ("kind", {"kind": "rating"}),
-    ("kind", {"kind": "ranked"}),
     ("kind", {"kind": None}),
     ("id", {"id": ""}),
     ("id", {"id": "Ghana"}),
@@ -87,7 +87,13 @@ WRONG = [
     ("options[0].id", {"options": [{"id": "a\n", "label": "A"}, {"id": "b", "label": "B"}]}),
     ("options[0].image", {"options": [{"id": "a", "label": "A", "image": "javascript:alert(1)"}]}),
     ("options[0].image", {"options": [{"id": "a", "label": "A", "image": "/" + "a" * 2000}]}),
-    ("options[0].capacity", {"options": [{"id": "a", "label": "A", "capacity": 3}]}),
+    *(
+        ("options[0].capacity", {"options": [{"id": "a", "label": "A", "capacity": capacity}]})
+        for capacity in (0, -1, 1.5, True, "3", 10**9 + 1)
+    ),
+    ("options[0].capacity", {"kind": "ranked", "options": [RARE, {"id": "b", "label": "B"}]}),
+    ("options", {"kind": "rating"}),
+    ("options", {"kind": "ranked", "options": "a"}),
     ("options[2].id", {"options": "aba"}),
     ("choices", {"choices": {"min": 1, "max": 2}}),
     ("choices.min", {"kind": "multiple", "choices": {"min": 0}}),
@@ -99,7 +105,25 @@ WRONG = [
     ("choices.max", {"kind": "multiple", "choices": {"max": 2**70}}),
     ("choices.max", {"kind": "multiple", "choices": {"max": float("nan")}}),
     ("choices.most", {"kind": "multiple", "choices": {"most": 2}}),
+    ("choices", {"kind": "rating", "options": [], "choices": {"min": 1}}),
+    ("choices", {"kind": "ranked", "choices": {"min": 1}}),
     ("scale", {"scale": {"min": 1, "max": 5}}),
+    ("scale", {"kind": "ranked", "scale": {}}),
+    ("scale", {"kind": "rating", "options": [], "scale": 5}),
+    *(
+        (field, {"kind": "rating", "options": [], "scale": scale})
+        for field, scale in (
+            ("scale.max", {"min": 3, "max": 3}),
+            ("scale.max", {"min": 5, "max": 1}),
+            ("scale.max", {"max": 1}),
+            ("scale.max", {"max": 11}),
+            ("scale.max", {"max": 4.5}),
+            ("scale.min", {"min": -1}),
+            ("scale.min", {"min": True}),
+            ("scale.min", {"min": "1"}),
+            ("scale.step", {"step": 2}),
+        )
+    ),
     ("forecast", {"kind": "prediction", "forecast": True}),
     ("series", {"series": "ghana"}),
     ("resolve_by", {"resolve_by": "2025-01-01T00:00:00Z"}),
@@ -203,6 +227,30 @@ def test_fifty_options_are_enough() -> None:
 def test_bounds_default_to_one_and_all(given_bounds: object, least: int, most: int) -> None:
     """A multiple choice takes 1 to all options, as far as nothing else is said."""
     assert made(kind="multiple", choices=given_bounds).choices == Choices(min=least, max=most)
+
+
+@pytest.mark.parametrize(
+    ("given_scale", "least", "most"),
+    [(None, 1, 5), ({}, 1, 5), ({"min": 0}, 0, 5), ({"max": 10}, 1, 10), ({"min": 0, "max": 1}, 0, 1)],
+)
+def test_a_rating_has_a_scale_and_no_options(given_scale: object, least: int, most: int) -> None:
+    """A rating takes 1 to 5, as far as nothing else is said, and every whole number between."""
+    poll = made(kind="rating", options=[], scale=given_scale)
+    assert (poll.scale, poll.options, poll.choices) == (Scale(min=least, max=most), (), None)
+    assert list(poll.codes) == [str(value) for value in range(least, most + 1)]
+
+
+def test_a_ranked_poll_has_options_and_no_bounds() -> None:
+    """A ranking names one to all options, and needs nothing said about that."""
+    poll = made(kind="ranked")
+    assert (poll.choices, poll.scale, poll.choice_bounds) == (None, None, (1, 3))
+
+
+@pytest.mark.parametrize("kind", ["single", "multiple", "prediction"])
+def test_an_option_may_have_a_capacity(kind: str) -> None:
+    """A number of places is kept with its option, and with no other."""
+    poll = made(kind=kind, options=[RARE, {"id": "b", "label": "B", "capacity": None}])
+    assert [option.capacity for option in poll.options] == [3, None]
 
 
 def test_what_other_kinds_use_may_be_given_as_absent() -> None:

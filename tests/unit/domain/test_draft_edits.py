@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.draft import CODES, MOST_OPTIONS
 from service.domain.errors import EditRefused, InvalidPoll, PhaseConflict
-from service.domain.poll import WIDEST_FIRST, Choices, Identity, Kind, Poll, ResultsMode
+from service.domain.options import CODES, MOST_OPTIONS
+from service.domain.poll import WIDEST_FIRST, Choices, Identity, Kind, Poll, ResultsMode, Scale
 from service.domain.window import parse_instant
 from tests.unit.domain.drafts import CLOSING, NOW, OPENING, codes_of, ids_of, made, patched
 from tests.unit.domain.strategies import option_ids
@@ -75,6 +75,9 @@ def test_every_plain_field_may_be_edited() -> None:
         ("options", {"options": "a"}),
         ("options[1].id", {"options": "aa"}),
         ("choices", {"choices": {"min": 1}}),
+        ("scale", {"scale": {"min": 1}}),
+        ("scale.max", {"kind": "rating", "scale": {"min": 5}}),
+        ("options", {"kind": "rating", "options": "ab"}),
         ("revote", {"identity": "open", "revote": "change"}),
         ("id", {"id": "another"}),
         ("shards", {"shards": 1}),
@@ -148,6 +151,8 @@ def test_a_closed_poll_with_votes_gets_no_new_option() -> None:
     [
         ("kind", {"kind": "prediction"}),
         ("kind", {"kind": "multiple"}),
+        ("kind", {"kind": "rating"}),
+        ("kind", {"kind": "ranked"}),
         ("identity", {"identity": "open"}),
     ],
 )
@@ -185,6 +190,35 @@ def test_bounds_come_and_go_with_the_kind() -> None:
     """A poll that becomes a multiple choice gets bounds, and one that ceases to be loses them."""
     assert patched(made(), kind="multiple").choices == Choices(min=1, max=3)
     assert patched(made(kind="multiple"), kind="single").choices is None
+
+
+def test_a_scale_comes_and_goes_with_the_kind() -> None:
+    """A poll that becomes a rating gets a scale and loses its options; one that ceases to be wants some."""
+    rating = patched(made(kind="multiple"), kind="rating")
+    assert (rating.scale, rating.options, rating.choices) == (Scale(min=1, max=5), (), None)
+    ranked = patched(rating, kind="ranked", options="ab")
+    assert (ranked.scale, ids_of(ranked)) == (None, ["a", "b"])
+    with pytest.raises(InvalidPoll) as refusal:
+        patched(rating, kind="single")
+    assert refusal.value.field == "options"
+
+
+def test_a_scale_stays_once_voted_on() -> None:
+    """Everybody rates on the same scale; naming the one that stands is no change, nor is leaving it out."""
+    poll = made(kind="rating", options=[], scale={"min": 0, "max": 3})
+    assert refused_field(poll, scale={"min": 0, "max": 4}) == "scale"
+    assert refused_field(poll, scale=None) == "scale"
+    assert patched(poll, voted=True, scale={"min": 0, "max": 3}).scale == poll.scale
+    assert patched(poll, voted=True, question="And now?").scale == poll.scale
+    assert patched(poll, scale={"max": 4}).scale == Scale(min=1, max=4)
+
+
+def test_a_capacity_is_edited_with_its_option() -> None:
+    """A capacity comes, moves and goes under votes; whether it still holds them is the store's to judge."""
+    roomy = [{"id": "a", "label": "A", "capacity": 5}, {"id": "b", "label": "B"}, {"id": "c", "label": "C"}]
+    poll = patched(made(), voted=True, options=roomy)
+    assert [option.capacity for option in poll.options] == [5, None, None]
+    assert patched(poll, voted=True, options="abc").options[0].capacity is None
 
 
 @pytest.mark.parametrize("before", ResultsMode)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from statistics import fmean
 
 import msgspec
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from service.domain.poll import Kind, Poll
+from service.domain.poll import Kind, Poll, code_of_value
 from service.domain.tally import Results, Tally, hidden_results_of, is_newer, results_of
 from service.domain.window import Phase
 from tests.making import LONG_AGO, a_poll
@@ -40,7 +42,29 @@ def test_every_option_is_told_in_the_polls_order(poll: Poll) -> None:
     """An option nobody chose is there with 0, and options come as the poll lists them."""
     counts = results_of(poll, a_tally()).counts
     assert counts is not UNSET
-    assert list(counts.items()) == [(option.id, 0) for option in poll.options]
+    assert list(counts.items()) == [(name, 0) for name in poll.codes]
+
+
+@given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.RATING))
+def test_a_mean_is_that_of_the_values_given(data: st.DataObject, poll: Poll) -> None:
+    """A rating tells the mean of every value given, to four digits; null while there is none."""
+    assert poll.scale is not None
+    values = data.draw(st.lists(st.sampled_from(poll.scale.values)))
+    tally = Tally(EPOCH, 1, len(values), Counter(map(code_of_value, values)), LONG_AGO)
+    results = results_of(poll, tally)
+    assert results.counts == {str(value): values.count(value) for value in poll.scale.values}
+    if values:
+        assert results.mean == pytest.approx(fmean(values), abs=0.00005001)
+    else:
+        assert msgspec.to_builtins(results)["mean"] is None
+
+
+@given(poll=polls().filter(lambda poll: poll.kind is not Kind.RATING))
+def test_what_is_no_rating_has_no_mean(poll: Poll) -> None:
+    """Other kinds, and hidden ratings, say nothing of a mean, and streams nothing of rounds."""
+    told = msgspec.to_builtins(results_of(poll, a_tally()))
+    assert not {"mean", "rounds", "winner"} & set(told)
+    assert "mean" not in msgspec.to_builtins(hidden_results_of(poll, a_tally()))
 
 
 def test_results_are_told_as_the_protocol_has_them() -> None:

@@ -9,6 +9,7 @@ local EXISTS = 'exists'   -- another poll has this id
 local VERSION_MOVED = 'version'  -- the poll is at another version than the caller named
 local CONFLICT = 'conflict'      -- the act does not fit the phase
 local PAST = 'past'       -- an instant that must lie ahead does not
+local OVERFILLED = 'overfilled'  -- more voters have chosen an option than its capacity would be
 
 local COUNTED = 'c'         -- a first vote: revision 1, at this call's now
 local COUNTED_AGAIN = 'C'   -- a vote after one was taken back: the revision has grown
@@ -20,3 +21,4 @@ local STALE_REVISION = 'r'  -- another revision stands than the one to be replac
 local NOT_OPEN = 'n'        -- the window has not begun
 local CLOSED = 'x'          -- the window has ended
 local KEY_REUSED = 'k'      -- an idempotency key came back with another choice
+local OPTION_FULL = 'f'     -- as many voters as may have chosen an option of the ballot

@@ -8,8 +8,9 @@ local HELD_BYTES = 9
 local HIGHEST_REVISION = 0xFFFFFF
 local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,000
 
--- KEYS of a function that reaches every ballot: poll, tally, then the 16 buckets.
+-- KEYS of a function that reaches every ballot: poll, tally, then the 16 buckets, then the rankings.
 local FIRST_BUCKET = 3
+local RANKINGS = FIRST_BUCKET + 16
 
 local function bucket_of(voter)
   return FIRST_BUCKET + voter:byte() % 16
@@ -42,6 +43,25 @@ local function count_letters(deltas, code, delta)
   for position = 1, #code do
     local letter = code:sub(position, position)
     deltas[letter] = (deltas[letter] or 0) + delta
+  end
+end
+
+-- Adds delta to what a code is counted as: each of its letters or, of a ranking (where rankings are kept), the
+-- first letter and the ranking itself.
+local function count_code(deltas, rankings, code, delta)
+  if rankings and code ~= '' then
+    rankings[code] = (rankings[code] or 0) + delta
+    code = code:sub(1, 1)
+  end
+  count_letters(deltas, code, delta)
+end
+
+-- Where a poll keeps its rankings: how many voters gave each; one that nobody gives any more is not kept.
+local function add_rankings(rankings_key, deltas)
+  for ranking, delta in pairs(deltas) do
+    if delta ~= 0 and redis.call('HINCRBY', rankings_key, ranking, delta) == 0 then
+      redis.call('HDEL', rankings_key, ranking)
+    end
   end
 end
 

@@ -1,0 +1,144 @@
+"""The rankings of ranked polls, read and counted out for whoever asks once; streams tell first preferences.
+
+Rankings are read a page at a time, each page with the totals of its instant,
+so that votes never wait for a poll of many rankings. Pages of one position
+are parts of one instant; when a vote comes between two of them they are read
+again, a few times. Up to a page (thousands of rankings, so nearly every poll)
+that cannot happen.
+
+What was counted out is kept until the poll moves on, and whoever asks while a
+count is under way shares the next one, so that a crowd costs one count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, NamedTuple
+
+from service.domain.errors import PollNotFound
+from service.domain.poll import Kind
+from service.domain.runoff import RunOff, run_off
+from service.store.connection import Connection
+from service.store.keys import RANKINGS
+from service.store.library import Answer
+from service.store.positions import Positions
+from service.store.records import Records, snapshot_from
+from service.store.results import Reading
+
+MOST_KEPT: Final = 256
+"""Polls whose last count is kept, some KB each."""
+_TRIES: Final = 4
+_INLINE: Final = 2_000
+"""Rankings counted out in well under 10 ms; more are counted beside the event loop."""
+
+
+class Counted(NamedTuple):
+    """One instant of a ranked poll; ``outcome`` is None where votes came too fast for many rankings."""
+
+    reading: Reading
+    outcome: RunOff | None
+
+
+class _Page(NamedTuple):
+    reading: Reading
+    cursor: bytes
+    rankings: dict[str, int]
+
+    @property
+    def position(self) -> tuple[bytes, str, int]:
+        return _position(self.reading)
+
+
+class Rankings:
+    """Counts ranked polls out."""
+
+    def __init__(self, connection: Connection, positions: Positions, records: Records) -> None:
+        self._connection = connection
+        self._positions = positions
+        self._records = records
+        self._kept: dict[str, Counted] = {}
+        self._running: dict[str, asyncio.Task[Counted]] = {}
+        self._queued: dict[str, asyncio.Task[Counted]] = {}
+
+    async def counted(self, reading: Reading) -> Counted:
+        """The poll of a reading, counted out as of that reading or later.
+
+        Raises ``PollNotFound`` and ``StoreUnavailable``.
+        """
+        poll_id = reading.record.poll.id
+        kept = self._kept.get(poll_id)
+        if kept is not None and kept.outcome is not None and _position(kept.reading) == _position(reading):
+            return Counted(reading, kept.outcome)
+        queued = self._queued.get(poll_id)
+        if queued is None:
+            queued = asyncio.create_task(self._count_after(poll_id, self._running.get(poll_id)))
+            queued.add_done_callback(_retrieved)
+            self._queued[poll_id] = queued
+        return await asyncio.shield(queued)
+
+    async def _count_after(self, poll_id: str, running: asyncio.Task[Counted] | None) -> Counted:
+        """A count that begins once the running one is over, so that it serves whoever came meanwhile."""
+        if running is not None:
+            await asyncio.wait([running])
+        task = self._running[poll_id] = self._queued.pop(poll_id)
+        try:
+            counted = await self._count(poll_id)
+        finally:
+            if self._running.get(poll_id) is task:
+                del self._running[poll_id]
+        if len(self._kept) >= MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[poll_id] = counted
+        return counted
+
+    async def _count(self, poll_id: str) -> Counted:
+        for _ in range(_TRIES):
+            reading, profile = await self._read(poll_id)
+            if profile is None:
+                continue
+            if reading.record.poll.kind is not Kind.RANKED:  # edited since the caller looked
+                break
+            if len(profile) <= _INLINE:
+                return Counted(reading, run_off(reading.record.poll, profile))
+            return Counted(reading, await asyncio.to_thread(run_off, reading.record.poll, profile))
+        return Counted(reading, None)
+
+    async def _read(self, poll_id: str) -> tuple[Reading, dict[str, int] | None]:
+        """All rankings of one instant, or None where the poll moved on between two pages."""
+        first = page = await self._page(poll_id, b"0")
+        profile = dict(first.rankings)
+        while page.cursor != b"0":
+            page = await self._page(poll_id, page.cursor)
+            if page.position != first.position:
+                return page.reading, None
+            profile |= page.rankings
+        return page.reading, profile
+
+    async def _page(self, poll_id: str, cursor: bytes) -> _Page:
+        known = self._records.held(poll_id)
+        keys = self._records.keys_of(poll_id)
+        epoch, seq = self._positions.highest(poll_id)
+        args = (b"" if known is None else known.stamp, epoch, seq, cursor)
+        reply = await self._connection.call("rankings", (*keys[:2], keys[RANKINGS]), args)
+        if reply[0] == Answer.GONE.encode():
+            self._records.forget(poll_id)
+            raise PollNotFound(poll_id)
+        snapshot = snapshot_from(reply[1])
+        self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
+        reading = Reading(self._records.absorb(poll_id, snapshot, known), snapshot.tally)
+        flat = reply[3]
+        rankings = {
+            ranking.decode(): int(number) for ranking, number in zip(flat[::2], flat[1::2], strict=True)
+        }
+        return _Page(reading, reply[2], rankings)
+
+
+def _position(reading: Reading) -> tuple[bytes, str, int]:
+    """What a count depends on: the poll's version (its options' order breaks ties), and the votes."""
+    return reading.record.stamp, reading.tally.epoch, reading.tally.seq
+
+
+def _retrieved(task: asyncio.Task[Counted]) -> None:
+    """Whoever waited may have gone; the error, if any, was theirs to see."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,192 @@
+"""Options with a capacity, on the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+import pytest
+
+from service.domain.errors import EditRefused
+from service.domain.poll import Identity, Kind, Option, Poll, Revote
+from service.store import Store
+from service.store.ballots import Cast, Status
+from service.store.polls import PollRecord
+from tests.making import a_poll, a_voter, options
+from tests.store.casting import DAY_MS, cast, made, outcomes_of, stored_ballots, tally_of
+
+
+def bounded(**capacities: int) -> tuple[Option, ...]:
+    """Options npp, ndc and other, those named with a capacity."""
+    return tuple(
+        msgspec.structs.replace(option, capacity=capacities.get(option.id))
+        for option in options("npp", "ndc", "other")
+    )
+
+
+async def with_capacity(record: PollRecord, store: Store, **capacities: int) -> PollRecord:
+    """The poll after an edit of its capacities."""
+    after: Poll = msgspec.structs.replace(
+        record.poll, options=bounded(**capacities), version=record.poll.version + 1
+    )
+    return await store.polls.edit(record, after, assumes_unvoted=False)
+
+
+async def test_a_full_option_takes_no_more(store: Store) -> None:
+    """Voters beyond the capacity are refused with the option's letter, and nothing is counted for them."""
+    record = await made(store, options=bounded(npp=2))
+    casts = [Cast(a_voter(), "A") for _ in range(3)] + [Cast(a_voter(), "B")]
+    outcomes = await outcomes_of(store, record, *casts)
+    found = [(outcome.status, outcome.code, outcome.revision) for outcome in outcomes]
+    assert found == [
+        (Status.COUNTED, "A", 1),
+        (Status.COUNTED, "A", 1),
+        (Status.OPTION_FULL, "A", 0),
+        (Status.COUNTED, "B", 1),
+    ]
+    assert (await tally_of(store, record)).counts == {"A": 2, "B": 1}
+    assert len(await stored_ballots(store, record)) == 3
+
+
+async def test_the_standing_choice_comes_first(store: Store) -> None:
+    """Who has a place keeps it: the same choice again is unchanged, however full the option is."""
+    record, voter = await made(store, options=bounded(npp=1)), a_voter()
+    assert await cast(store, record, Cast(voter, "A"), Cast(voter, "A"), Cast(a_voter(), "A")) == [
+        Status.COUNTED,
+        Status.UNCHANGED,
+        Status.OPTION_FULL,
+    ]
+
+
+async def test_a_change_frees_the_place(store: Store) -> None:
+    """A place that somebody leaves is the next one's, in one batch too; where none is, the old vote stays."""
+    record = await made(store, options=bounded(npp=1, ndc=1), revote=Revote.CHANGE)
+    first, second = a_voter(), a_voter()
+    outcomes = await outcomes_of(
+        store,
+        record,
+        *(Cast(first, "A"), Cast(second, "B"), Cast(first, "B"), Cast(first, "C"), Cast(second, "A")),
+    )
+    statuses = [outcome.status for outcome in outcomes]
+    assert statuses[2:] == [Status.OPTION_FULL, Status.CHANGED, Status.CHANGED]
+    assert (outcomes[2].code, outcomes[2].revision) == ("B", 1)
+    assert (await tally_of(store, record)).counts == {"A": 1, "C": 1}
+
+
+async def test_a_withdrawal_frees_the_place(store: Store) -> None:
+    """A vote taken back leaves its place to others, and its own voter has to find one again."""
+    record = await made(store, options=bounded(npp=1), revote=Revote.WITHDRAW)
+    first, second = a_voter(), a_voter()
+    await cast(store, record, Cast(first, "A"))
+    await store.ballots.withdraw(record, first)
+    assert await cast(store, record, Cast(second, "A"), Cast(first, "A")) == [
+        Status.COUNTED,
+        Status.OPTION_FULL,
+    ]
+
+
+async def test_several_options_need_a_place_each(store: Store) -> None:
+    """A multiple choice is refused for the one option that is full; one already held needs no new place."""
+    record = await made(store, kind=Kind.MULTIPLE, options=bounded(npp=1, ndc=2), revote=Revote.CHANGE)
+    voter = a_voter()
+    await cast(store, record, Cast(voter, "AB"))
+    (refused,) = await outcomes_of(store, record, Cast(a_voter(), "AB"))
+    assert (refused.status, refused.code) == (Status.OPTION_FULL, "A")
+    assert await cast(store, record, Cast(voter, "ABC"), Cast(a_voter(), "BC")) == [
+        Status.CHANGED,
+        Status.COUNTED,
+    ]
+    assert (await tally_of(store, record)).counts == {"A": 1, "B": 2, "C": 2}
+
+
+async def test_a_revision_is_judged_before_the_place(store: Store) -> None:
+    """Reasons come in one order: already voted and stale revision before full."""
+    record = await made(store, options=bounded(npp=1), revote=Revote.CHANGE)
+    voter = a_voter()
+    await cast(store, record, Cast(a_voter(), "A"), Cast(voter, "B"))
+    assert await cast(store, record, Cast(voter, "A", 7), Cast(voter, "A", 1)) == [
+        Status.STALE_REVISION,
+        Status.OPTION_FULL,
+    ]
+    never = await made(store, options=bounded(npp=1))
+    await cast(store, never, Cast(a_voter(), "A"), Cast(voter, "B"))
+    assert await cast(store, never, Cast(voter, "A")) == [Status.ALREADY_VOTED]
+
+
+async def test_a_capacity_is_exact_when_everybody_comes_at_once(store: Store) -> None:
+    """Of a thousand ballots in calls that overlap, exactly as many are counted as there are places."""
+    record = await made(store, options=bounded(npp=137))
+    replies = await asyncio.gather(
+        *(cast(store, record, *(Cast(a_voter(), "A") for _ in range(20))) for _ in range(50))
+    )
+    statuses = [status for reply in replies for status in reply]
+    assert statuses.count(Status.COUNTED) == 137
+    assert statuses.count(Status.OPTION_FULL) == 1000 - 137
+    tally = await tally_of(store, record)
+    assert (tally.voters, tally.counts, len(await stored_ballots(store, record))) == (137, {"A": 137}, 137)
+
+
+async def test_an_outlived_key_is_refused_whole(store: Store) -> None:
+    """On an open poll, a key used anew for a full option leaves the older vote exactly as it was."""
+    record = await made(store, identity=Identity.OPEN, options=bounded(npp=1))
+    key, long_ago = a_voter(), int(time.time() * 1000) - DAY_MS - 1000
+    held = (1).to_bytes(3, "big") + long_ago.to_bytes(6, "big") + b"A"
+    await store.connection.client.hset(record.keys[2 + key[0] % 16], key, held)
+    await store.connection.client.hset(record.keys[1], mapping={"A": 1, "voters": 1, "seq": 1})
+    other = a_voter()
+    assert await cast(store, record, Cast(key, "A"), Cast(other, "B")) == [
+        Status.OPTION_FULL,
+        Status.COUNTED,
+    ]
+    ballots = await stored_ballots(store, record)
+    assert set(ballots) == {key, other}
+    assert ballots[key] == held
+
+
+async def test_a_capacity_never_falls_below_what_stands(store: Store) -> None:
+    """An edit may set any capacity that holds the votes there are, and is refused by its field below that."""
+    record = await made(store, options=bounded(ndc=5))
+    await cast(store, record, *(Cast(a_voter(), "B") for _ in range(3)))
+    with pytest.raises(EditRefused, match="chosen by 3") as refusal:
+        await with_capacity(record, store, ndc=2)
+    assert refusal.value.field == "options[1].capacity"
+    assert (await store.polls.get(record.poll.id)).poll.options[1].capacity == 5
+    record = await with_capacity(record, store, ndc=3)
+    assert await cast(store, record, Cast(a_voter(), "B")) == [Status.OPTION_FULL]
+    record = await with_capacity(record, store, ndc=4)
+    assert await cast(store, record, Cast(a_voter(), "B")) == [Status.COUNTED]
+    record = await with_capacity(record, store)
+    assert await cast(store, record, *(Cast(a_voter(), "B") for _ in range(9))) == [Status.COUNTED] * 9
+
+
+async def test_edits_and_votes_at_once_agree(store: Store) -> None:
+    """A capacity that was accepted holds: no votes slip in between the edit's judgement and its writing."""
+    record = await made(store, options=bounded(npp=1000))
+
+    async def vote() -> None:
+        for _ in range(60):
+            current = await store.polls.get(record.poll.id)
+            await store.ballots.cast_many([(current, [Cast(a_voter(), "A")])])
+
+    async def narrow() -> int:
+        accepted = 1000
+        for capacity in range(30, 60):
+            current = await store.polls.get(record.poll.id)
+            try:
+                accepted = (await with_capacity(current, store, npp=capacity)).poll.options[0].capacity or 0
+            except EditRefused:
+                continue
+        return accepted
+
+    *_, accepted = await asyncio.gather(vote(), vote(), narrow())
+    assert (await tally_of(store, record)).counts["A"] <= accepted
+
+
+async def test_a_poll_made_anew_forgets_capacities(store: Store) -> None:
+    """A capacity belongs to the poll that had it, not to its id."""
+    poll = a_poll(options=bounded(npp=1))
+    await store.polls.create(poll, "digest")
+    await store.polls.delete(poll.id)
+    anew, _ = await store.polls.create(msgspec.structs.replace(poll, options=bounded()), "another")
+    assert await cast(store, anew, Cast(a_voter(), "A"), Cast(a_voter(), "A")) == [Status.COUNTED] * 2
