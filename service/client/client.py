@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -185,6 +185,27 @@ class Client:
     async def delete_poll(self, poll: str) -> None:
         """Deletes the poll and every vote in it, for good."""
         await self._operate("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
+
+    async def create_key(self, name: str, scopes: Sequence[str]) -> Document:
+        """A new API key, whose ``key`` is shown this once. Not repeated: each call makes another."""
+        body = {"name": name, "scopes": list(scopes)}
+        return await self._call("POST", "/v1/admin/keys", bearer=self._key, json=body, repeatable=False)
+
+    async def keys(self) -> list[Document]:
+        """Every API key, the newest first, without their secrets."""
+        items: list[Document] = []
+        params = {"limit": str(PAGE)}
+        while True:
+            page = await self._call("GET", "/v1/admin/keys", bearer=self._key, params=params)
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            params["cursor"] = page["next"]
+
+    async def revoke_key(self, key: str) -> None:
+        """Revokes the API key of this id."""
+        path = f"/v1/admin/keys/{quote(key, safe='')}"
+        await self._call("DELETE", path, bearer=self._key, repeatable=False)
 
     async def _operate(self, method: str, path: str, **request: Any) -> Document:
         return await self._call(method, f"/v1/admin/polls{path}", bearer=self._key, **request)

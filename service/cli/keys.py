@@ -1,0 +1,49 @@
+"""The commands that hand out operators' keys and take them back."""
+
+from __future__ import annotations
+
+import click
+
+from service.cli.session import ask, compact, speaks, target_of_flags
+from service.client.bars import printable
+
+
+@click.group()
+@speaks
+def keys() -> None:
+    """Make API keys and revoke them (operators)."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do, such as polls:read.")
+@speaks
+def create(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key called NAME; it is shown this once."""
+    target = target_of_flags()
+    made = ask(lambda client: client.create_key(name, scopes), target)
+    target.tell(made, made["key"])
+
+
+@keys.command("list")
+@speaks
+def list_keys() -> None:
+    """List keys, the newest first: id, scopes, last use, name."""
+    target = target_of_flags()
+    items = ask(lambda client: client.keys(), target)
+    if target.as_json:
+        click.echo(compact({"items": items, "next": None}))
+        return
+    for key in items:
+        told = (key["id"], ",".join(key["scopes"]), key["last_used_at"] or "never used", key["name"])
+        click.echo("\t".join(map(printable, told)))
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@speaks
+def revoke(key_id: str) -> None:
+    """Revoke the key of ID, as keys list shows it."""
+    target = target_of_flags()
+    ask(lambda client: client.revoke_key(key_id), target)
+    target.tell({"revoked": key_id}, f"{key_id} is revoked.")

@@ -1,0 +1,31 @@
+"""Handing out API keys from the command line."""
+
+from __future__ import annotations
+
+from tests.api.conftest import Service
+from tests.cli.conftest import Pollwire
+
+
+async def test_a_key_is_made_used_listed_and_revoked(pollwire: Pollwire, service: Service) -> None:
+    """The key that was told works with ``--key``, is listed without its secret, and revoked works no more."""
+    made = await pollwire("keys", "create", "night desk", "--scope", "polls:read", "--scope", "keys:write")
+    assert (made.exit_code, made.err) == (0, "")
+    key = made.out.strip()
+    key_id = key.split("_")[1]
+    assert (await pollwire("polls", "list", "--key", key)).exit_code == 0
+    listed = await pollwire("keys", "list", "--key", key)
+    columns = listed.out.strip().split("\t")
+    assert (columns[0], columns[1], columns[3]) == (key_id, "polls:read,keys:write", "night desk")
+    assert key not in listed.out
+    assert (await pollwire("keys", "list", "--json")).json["items"][0]["id"] == key_id
+    assert (await pollwire("keys", "revoke", key_id)).out == f"{key_id} is revoked.\n"
+    refused = await pollwire("polls", "list", "--key", key)
+    assert (refused.exit_code, "revoked" in refused.err) == (1, True)
+
+
+async def test_what_cannot_be_is_one_sentence(pollwire: Pollwire) -> None:
+    """A scope that is none, a key that is none and a command without scopes end with the reason."""
+    wrong = await pollwire("keys", "create", "x", "--scope", "polls:burn")
+    assert (wrong.exit_code, "polls:burn" in wrong.err) == (1, True)
+    assert (await pollwire("keys", "revoke", "a/b")).exit_code == 1
+    assert (await pollwire("keys", "create", "x")).exit_code == 2
