@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.client.errors import Document
+from service.client.rounds import rounds_told
 
 _UNPRINTED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Controls (C0, C1), line breaks, changes of direction, and halves of characters."""
@@ -29,14 +30,15 @@ def printable(text: object) -> str:
 
 
 def bars(poll: Document, results: Document, note: str | None = None) -> RenderableType:
-    """The question, a bar an option, and who voted; ``note`` stands below (a lost connection, say)."""
+    """The question, a bar an option, who voted, what it comes to; ``note`` stands below (a lost connection, say)."""
     parts: list[RenderableType] = [Text(printable(poll["question"]), style="bold"), _state(poll, results)]
     if results.get("hidden"):
         parts.extend(_named(option["id"], option["label"]) for option in poll.get("options") or ())
         parts.append(Text("The totals are hidden from this reader for now.", style="italic"))
     else:
         parts.append(_table(poll, results))
-        parts.append(Text(voters_told(results["voters"]), style="dim"))
+        parts.append(Text(_summary(poll, results), style="dim"))
+        parts.extend(Text(printable(sentence)) for sentence in rounds_told(poll, results))
     if note is not None:
         parts.append(Text(note, style="yellow"))
     return Group(*parts)
@@ -50,7 +52,15 @@ def line(poll: Document, results: Document) -> str:
     counts = results["counts"]
     shares = _shares(counts, results["voters"])
     told = (f"{printable(option)} {count} ({shares[option]})" for option, count in counts.items())
-    return f"{head} {voters_told(results['voters'])}: {', '.join(told)}"
+    return f"{head} {_summary(poll, results)}: {', '.join(told)}"
+
+
+def fits(poll: Document, results: Document) -> bool:
+    """Whether the poll as it was read names all that the results count: options may have come since."""
+    scale, counts = poll.get("scale"), results.get("counts", {})
+    if scale:
+        return set(counts) <= {str(value) for value in range(scale["min"], scale["max"] + 1)}
+    return {option["id"] for option in poll["options"]} == set(counts)
 
 
 def window_told(poll: Document) -> str:
@@ -77,6 +87,14 @@ def minute_of(instant: object) -> str:
 def voters_told(voters: int) -> str:
     """``1 voter``, ``1,234 voters``."""
     return f"{voters:,} voter{'' if voters == 1 else 's'}"
+
+
+def _summary(poll: Document, results: Document) -> str:
+    """How many voted, and their mean; of a ranked poll, that the counts are but the first preferences."""
+    told = voters_told(results["voters"])
+    if results.get("mean") is not None:
+        told += f", mean {results['mean']:.2f}"
+    return f"{told}, first preferences" if poll.get("kind") == "ranked" else told
 
 
 def _state(poll: Document, results: Document) -> Text:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from service.client.client import Client
 from service.client.errors import Document, FolderUnusable, Refused
 from service.client.folder import DataFolder
+
+_LISTS: Final = ("multiple", "ranked")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
 
 async def vote_as_remembered(
@@ -14,7 +19,7 @@ async def vote_as_remembered(
 ) -> Document:
     """Votes for the ``options`` in the form that the poll's kind asks for; answers what stands now."""
     poll = await client.poll(poll_id)
-    choice = list(options) if poll["kind"] == "multiple" or len(options) > 1 else options[0]
+    choice = choice_of(poll["kind"], options)
     if poll["identity"] == "open":
         return await client.vote(poll_id, choice)
     if client.token is None:
@@ -27,6 +32,15 @@ async def vote_as_remembered(
     # The token has expired, or the service has another secret: nobody can vote with it any more.
     await _become_voter(client, folder)
     return await client.vote(poll_id, choice)
+
+
+def choice_of(kind: str, words: Sequence[str]) -> object:
+    """The words of a command line as a choice of the kind; what does not fit is the service's to refuse."""
+    if kind in _LISTS or len(words) > 1:
+        return list(words)
+    if kind == "rating" and _WHOLE.fullmatch(words[0]):
+        return int(words[0])
+    return words[0]
 
 
 async def _become_voter(client: Client, folder: DataFolder) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.client.bars import bars, line, printable, window_told
+from service.client.bars import bars, fits, line, printable, window_told
 
 POLL: dict[str, Any] = {
     "id": "lunch",
@@ -68,6 +68,50 @@ def test_nobody_has_voted_yet() -> None:
 def test_a_line_has_everything() -> None:
     """One line tells when, the phase, the voters and every option."""
     assert line(POLL, RESULTS) == "2026-11-24T12:00:00.123Z open 4 voters: rice 3 (75.0 %), yam 1 (25.0 %)"
+
+
+RATED: dict[str, Any] = RESULTS | {"counts": {"1": 0, "2": 1, "3": 3}, "mean": 2.75}
+RATING: dict[str, Any] = POLL | {"kind": "rating", "options": [], "scale": {"min": 1, "max": 3}}
+TOWNS: dict[str, Any] = POLL | {
+    "kind": "ranked",
+    "options": [{"id": town, "label": town.title()} for town in ("accra", "kumasi", "tamale")],
+}
+FIRSTS: dict[str, Any] = RESULTS | {"voters": 7, "counts": {"accra": 3, "kumasi": 2, "tamale": 2}}
+
+
+def test_a_rating_tells_its_mean() -> None:
+    """Beside the voters stands the mean of their values, drawn or in a line; without voters there is none."""
+    assert line(RATING, RATED).endswith("4 voters, mean 2.75: 1 0 (0.0 %), 2 1 (25.0 %), 3 3 (75.0 %)")
+    assert "4 voters, mean 2.75" in drawn(RATING, RATED)
+    assert "mean" not in drawn(RATING, RATED | {"voters": 0, "mean": None})
+
+
+def test_a_ranked_poll_tells_its_rounds() -> None:
+    """Whoever asks once reads round by round who goes out, what passes on and who wins."""
+    rounds = [
+        {"counts": FIRSTS["counts"], "exhausted": 0, "eliminated": "tamale", "transfers": {"kumasi": 1}},
+        {"counts": {"accra": 3, "kumasi": 3}, "exhausted": 1, "eliminated": "kumasi", "transfers": {}},
+        {"counts": {"accra": 3}, "exhausted": 4},
+    ]
+    text = drawn(TOWNS, FIRSTS | {"rounds": rounds, "winner": "accra"})
+    assert "7 voters, first preferences" in text
+    assert "Round 1: Tamale goes out with 2: 1 to Kumasi, 1 exhausted." in text
+    assert "Round 2: Kumasi goes out with 3: 3 exhausted." in text
+    assert "Round 3: Accra wins with 3 of 3 votes (4 exhausted)." in text
+
+
+@pytest.mark.parametrize("rounds", [{}, {"rounds": [], "winner": None}])
+def test_a_ranked_poll_without_rounds(rounds: dict[str, Any]) -> None:
+    """A stream brings first preferences alone, and a poll without votes has no rounds to tell."""
+    assert "Round" not in drawn(TOWNS, FIRSTS | rounds)
+
+
+def test_results_that_name_something_new() -> None:
+    """Options that came since the poll was read are noticed; a scale's values are all known."""
+    assert fits(POLL, RESULTS)
+    assert not fits(POLL, RESULTS | {"counts": {"rice": 1, "yam": 0, "fufu": 0}})
+    assert fits(RATING, RATED)
+    assert not fits(RATING, RATED | {"counts": {"4": 1}})
 
 
 def test_a_note_stands_below() -> None:
