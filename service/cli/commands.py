@@ -26,7 +26,7 @@ from service.cli.session import (
     target_of_flags,
 )
 from service.client import Client
-from service.client.bars import bars, printable, window_told
+from service.client.bars import bars, fits, printable, window_told
 from service.client.errors import Document
 from service.client.poll_file import PollFileError, parse_poll
 from service.client.showing import JsonShow, LineShow, Show, bar_show
@@ -169,7 +169,8 @@ def delete(poll: str, yes: bool) -> None:
 @click.option("--withdraw", is_flag=True, help="Take the standing vote back.")
 @speaks
 def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
-    """Vote for CHOICE, an option's id (several ids in a poll that takes several)."""
+    """Vote for CHOICE: an option's id, several where a poll takes several, the best first where it ranks
+    them, or a number of its scale."""
     if withdraw == bool(choice):
         raise click.UsageError("Name at least one CHOICE, or take the vote back with --withdraw alone.")
     target = target_of_flags()
@@ -232,7 +233,7 @@ async def _poll_and_results(client: Client, poll: str, target: Target) -> tuple[
 def _vote_told(answer: Document) -> str:
     choice = answer.get("choice")
     named = ", ".join(choice) if isinstance(choice, list) else choice
-    about = f" ({named})" if named else ""
+    about = "" if named is None else f" ({named})"
     return f"{str(answer['status']).capitalize()}: your vote in {answer['poll']}{about}."
 
 
@@ -251,7 +252,7 @@ async def _follow(client: Client, poll_id: str, target: Target, show: Show, unti
     poll, _ = await _poll_and_results(client, poll_id, target)
     async with aclosing(client.watch(poll_id, on_lost=show.lost)) as frames:
         async for results in frames:
-            if {option["id"] for option in poll["options"]} != set(results.get("counts", ())):
+            if not fits(poll, results):
                 poll, _ = await _poll_and_results(client, poll_id, target)  # options were added or renamed
             show.results(poll, results)
             if until_final and results["final"]:

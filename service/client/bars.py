@@ -30,7 +30,7 @@ def printable(text: object) -> str:
 
 
 def bars(poll: Document, results: Document, note: str | None = None) -> RenderableType:
-    """The question, a bar an option, who voted, what it comes to; ``note`` stands below (a lost connection, say)."""
+    """The question, a bar an option, who voted, what it comes to; ``note`` (a lost connection, say) below."""
     parts: list[RenderableType] = [Text(printable(poll["question"]), style="bold"), _state(poll, results)]
     if results.get("hidden"):
         parts.extend(_named(option["id"], option["label"]) for option in poll.get("options") or ())

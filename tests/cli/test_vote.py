@@ -35,6 +35,36 @@ async def test_several_options(pollwire: Pollwire, service: Service) -> None:
     assert (await pollwire("vote", "lunch", "rice", "yam")).exit_code == 1
 
 
+async def test_a_rating(pollwire: Pollwire, service: Service) -> None:
+    """A number of the scale is a vote, 0 too, and what is none is refused in the service's words."""
+    await service.create_poll(id="stay", kind="rating", options=[], scale={"min": 0}, revote="change")
+    assert (await pollwire("vote", "stay", "4")).out == "Counted: your vote in stay (4).\n"
+    assert (await pollwire("vote", "stay", "0")).out == "Changed: your vote in stay (0).\n"
+    for words in (["6"], ["four"], ["1", "2"]):
+        said = await pollwire("vote", "stay", *words)
+        assert (said.exit_code, said.err) == (1, "Error: choice must be a whole number from 0 to 5.\n")
+    assert "1 voter, mean 0.00" in (await pollwire("polls", "show", "stay")).out
+
+
+async def test_a_ranking(pollwire: Pollwire, service: Service) -> None:
+    """Options are ranked in the order in which they are typed, and the poll is shown with its rounds."""
+    await service.create_poll(id="dishes", kind="ranked", revote="change")
+    assert (await pollwire("vote", "dishes", "yam", "--json")).json["choice"] == ["yam"]
+    assert (await pollwire("vote", "dishes", "yam", "rice")).out.endswith("(yam, rice).\n")
+    assert (await pollwire("vote", "dishes", "yam", "yam")).exit_code == 1
+    shown = await pollwire("polls", "show", "dishes")
+    assert "Round 1: Yam wins with 1 of 1 votes." in shown.out
+
+
+async def test_a_full_option(pollwire: Pollwire, service: Service) -> None:
+    """Who comes too late for an option is told so in a sentence."""
+    options = [{"id": "rice", "label": "Rice", "capacity": 1}, {"id": "yam", "label": "Yam"}]
+    await service.create_poll(id="lunch", options=options)
+    await service.vote("lunch", "rice", await service.voter())
+    said = await pollwire("vote", "lunch", "rice")
+    assert (said.exit_code, "full" in said.err) == (1, True)
+
+
 async def test_a_vote_is_taken_back(pollwire: Pollwire, service: Service) -> None:
     """Where the poll allows it, --withdraw takes the standing vote back."""
     await service.create_poll(id="lunch", revote="withdraw")

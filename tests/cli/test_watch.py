@@ -25,6 +25,15 @@ async def test_each_change_is_a_line(pollwire: Pollwire, service: Service) -> No
         assert await watching.end() == (0, "")
 
 
+async def test_a_rating_is_watched_with_its_mean(pollwire: Pollwire, service: Service) -> None:
+    """Each change tells the mean beside the number of voters."""
+    await service.create_poll(id="stay", kind="rating", options=[], scale={"min": 1, "max": 2})
+    async with await pollwire.start("watch", "stay") as watching:
+        assert "open 0 voters: 1 0 (-), 2 0 (-)" in await watching.line()
+        await service.vote("stay", 2, await service.voter())
+        assert "open 1 voter, mean 2.00: 1 0 (0.0 %), 2 1 (100.0 %)" in await watching.line()
+
+
 async def test_json_lines_are_the_frames(pollwire: Pollwire, service: Service) -> None:
     """With --json each line is the results object as the service sent it."""
     poll = await service.create_poll(id="lunch")
