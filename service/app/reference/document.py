@@ -8,6 +8,7 @@ import msgspec
 from litestar import Litestar
 
 from service.domain.draft import PollDraft, PollPatch
+from service.domain.poll import Kind
 from service.domain.tally import Results
 from service.problems import CONTENT_TYPE, TABLE
 
@@ -23,7 +24,15 @@ DESCRIPTION: Final = (
 _REF: Final = "#/components/schemas/{name}"
 _TIME: Final = {"type": "string", "format": "date-time"}
 _MAYBE_TIME: Final = {"type": ["string", "null"], "format": "date-time"}
-_CHOICE: Final = {"type": ["string", "array"], "items": {"type": "string"}}
+_CHOICE: Final = {
+    "type": ["string", "integer", "array"],
+    "items": {"type": "string"},
+    "description": "An option's id; a value of the scale (rating); ids (multiple), the best first (ranked).",
+}
+_BOUNDS: Final = {
+    "type": ["object", "null"],
+    "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}},
+}
 
 _BY_HAND: Final[Json] = {
     "Vote": {
@@ -73,7 +82,7 @@ _BY_HAND: Final[Json] = {
         "description": "A poll as it stands; every field is always present.",
         "properties": {
             "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
-            "kind": {"enum": ["single", "multiple", "prediction"]},
+            "kind": {"enum": [kind.value for kind in Kind]},
             "question": {"type": "string"},
             "description": {"type": ["string", "null"]},
             "options": {
@@ -81,14 +90,14 @@ _BY_HAND: Final[Json] = {
                 "items": {
                     "type": "object",
                     "required": ["id", "label"],
-                    "properties": {name: {"type": "string"} for name in ("id", "label", "image")},
+                    "properties": {
+                        **{name: {"type": "string"} for name in ("id", "label", "image")},
+                        "capacity": {"type": "integer", "minimum": 1},
+                    },
                 },
             },
-            "choices": {
-                "type": ["object", "null"],
-                "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}},
-            },
-            "scale": {"type": ["object", "null"]},
+            "choices": _BOUNDS,
+            "scale": _BOUNDS,
             "forecast": {"type": "boolean"},
             "opens_at": _TIME,
             "closes_at": _MAYBE_TIME,
