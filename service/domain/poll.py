@@ -119,10 +119,18 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     closed_at: int | None = None
     """The latch: when the window ended, once anybody has seen that it has."""
+    ended: Phase | None = None
+    """Canceled or archived, where an operator ended the poll for good."""
 
     def phase(self, now: int) -> Phase:
         """Where the poll is in its life at ``now``."""
-        return phase_at(now, opens_at=self.opens_at, closes_at=self.closes_at, closed_at=self.closed_at)
+        return phase_at(
+            now,
+            opens_at=self.opens_at,
+            closes_at=self.closes_at,
+            closed_at=self.closed_at,
+            ended=self.ended,
+        )
 
     def is_visible(self, now: int) -> bool:
         """Whether the public may know of the poll at all."""

@@ -48,19 +48,37 @@ class Act(StrEnum):
     OPEN = "open"
     CLOSE = "close"
     REOPEN = "reopen"
+    PUBLISH = "publish"
+    CANCEL = "cancel"
+    ARCHIVE = "archive"
+    RESET = "reset"
 
 
-ACTS: Final[dict[Act, tuple[frozenset[Phase], Phase]]] = {
-    # act: (the phases it may start from, the phase it leads to)
+_BEFORE_AN_END: Final = frozenset({Phase.SCHEDULED, Phase.OPEN, Phase.CLOSED})
+
+ACTS: Final[dict[Act, tuple[frozenset[Phase], Phase | None]]] = {
+    # act: (the phases it may start from, the phase it leads to; None: the poll stays where it is)
     Act.OPEN: (frozenset({Phase.SCHEDULED}), Phase.OPEN),
     Act.CLOSE: (frozenset({Phase.OPEN}), Phase.CLOSED),
     Act.REOPEN: (frozenset({Phase.CLOSED}), Phase.OPEN),
+    Act.PUBLISH: (frozenset(Phase), None),
+    Act.CANCEL: (_BEFORE_AN_END, Phase.CANCELED),
+    Act.ARCHIVE: (frozenset({Phase.CLOSED, Phase.CANCELED}), Phase.ARCHIVED),
+    Act.RESET: (_BEFORE_AN_END, None),
 }
 """Who may go from where to where. A repeat of the act that stands is no conflict."""
 
 
-def phase_at(now: int, *, opens_at: int, closes_at: int | None, closed_at: int | None) -> Phase:
-    """The phase at ``now``; ``closed_at`` is the latch, set once the window was seen closed."""
+def phase_at(
+    now: int, *, opens_at: int, closes_at: int | None, closed_at: int | None, ended: Phase | None = None
+) -> Phase:
+    """The phase at ``now``.
+
+    ``closed_at`` is the latch, set once the window was seen closed. ``ended`` is the phase that an operator
+    ended the poll with (canceled, archived); no clock moves it.
+    """
+    if ended is not None:
+        return ended
     if closed_at is not None or (closes_at is not None and now >= closes_at):
         return Phase.CLOSED
     return Phase.OPEN if now >= opens_at else Phase.SCHEDULED

@@ -56,7 +56,7 @@ class OperatedPolls:
         """The poll as operators read it, in the phase that the store's clock says."""
         return poll_document(record.poll, await self._store.polls.now())
 
-    async def create(self, body: Object) -> tuple[Document, bool]:
+    async def create(self, body: Object, by: str) -> tuple[Document, bool]:
         """The new poll and True; False where this very request was answered before.
 
         Raises ``InvalidPoll``, and ``PollExists`` where another poll has the id.
@@ -64,7 +64,7 @@ class OperatedPolls:
         draft = read_document(body, PollDraft)
         now = await self._store.polls.now()
         poll = new_poll(draft, poll_id=draft.id or made_id(draft.question), now=now)
-        record, created = await self._store.polls.create(poll, digest_of(draft))
+        record, created = await self._store.polls.create(poll, digest_of(draft), by=by)
         return poll_document(record.poll, now), created
 
     async def list(self, query: dict[str, str]) -> Document:
@@ -79,7 +79,7 @@ class OperatedPolls:
         now = await self._store.polls.now()
         return {"items": [poll_document(record.poll, now) for record in records], "next": cursor}
 
-    async def edit(self, record: PollRecord, body: Object, precondition: Precondition) -> Document:
+    async def edit(self, record: PollRecord, body: Object, precondition: Precondition, by: str) -> Document:
         """The poll after the edit.
 
         An edit that lost a race (against another edit, the first vote or the
@@ -91,38 +91,55 @@ class OperatedPolls:
         for tries_left in reversed(range(_RACES)):
             precondition.check(record.poll.version)
             try:
-                return await self.document(await self._edit_once(record, patch))
+                return await self.document(await self._edit_once(record, patch, by))
             except VersionMismatch:
                 if not tries_left:
                     raise
             record = await self.find(record.poll.id)
         raise AssertionError("the last try either returns or raises")  # pragma: no cover
 
-    async def _edit_once(self, record: PollRecord, patch: PollPatch) -> PollRecord:
+    async def _edit_once(self, record: PollRecord, patch: PollPatch, by: str) -> PollRecord:
         now = await self._store.polls.now()
         after = edited(record.poll, patch, now=now, voted=record.voted)
         if _is_same(record.poll, after):
             return record  # a repeat changes nothing, the version included
-        return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted)
+        return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted, by=by)
 
-    async def act(self, record: PollRecord, act: Act, body: Object, precondition: Precondition) -> Document:
+    async def act(
+        self, record: PollRecord, act: Act, body: Object, precondition: Precondition, by: str
+    ) -> Document:
         """The poll after the act; a repeat of the act that stands changes nothing.
+
+        An archived poll's votes go from the store's files as well, in the background; a repeat asks again.
 
         Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
         """
-        closes_at = _closing_of(act, body)
+        closes_at = _closing_of(act, body, record.poll.id)
         precondition.check(record.poll.version)
         version = record.poll.version if precondition.is_given else None
-        after = await self._store.polls.act(record.poll.id, act, closes_at=closes_at, version=version)
+        after = await self._store.polls.act(record.poll.id, act, closes_at=closes_at, version=version, by=by)
+        if act is Act.ARCHIVE:
+            self._store.erasure.begin()
         return await self.document(after)
 
-    async def delete(self, record: PollRecord, body: Object, precondition: Precondition) -> None:
+    async def delete(self, record: PollRecord, body: Object, precondition: Precondition, by: str) -> None:
         """The poll and its votes are gone; ``InvalidPoll`` unless the body confirms the poll's own id."""
-        confirmation = read_document(body, _Confirmation)
-        if confirmation.confirm != record.poll.id:
-            raise InvalidPoll("confirm", f"To delete this poll, confirm its id: {record.poll.id!r}.")
+        _check_confirmed(body, record.poll.id, "delete")
         precondition.check(record.poll.version)
-        await self._store.polls.delete(record.poll.id)
+        await self._store.polls.delete(record.poll.id, by=by)
+
+    async def audit(self, poll_id: str, query: dict[str, str]) -> Document:
+        """What was done to a poll, the newest first: ``{"items", "next"}``; also for a while after a delete.
+
+        Raises ``PollNotFound``, and ``InvalidPoll`` with the parameter.
+        """
+        if not POLL_ID.fullmatch(poll_id):
+            raise PollNotFound(poll_id[:64])
+        limit = limit_of(query.get("limit"))
+        entries, cursor = await self._store.audit.entries(poll_id, cursor=query.get("cursor"), limit=limit)
+        if not entries:
+            await self.find(poll_id)
+        return {"items": entries, "next": cursor}
 
     async def results(self, record: PollRecord) -> Results:
         """The totals, whoever else may see them."""
@@ -149,8 +166,16 @@ class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-def _closing_of(act: Act, body: Object) -> int | None:
-    """When a reopened poll closes (None: when an operator closes it); other acts take no fields."""
+def _check_confirmed(body: Object, poll_id: str, deed: str) -> None:
+    if read_document(body, _Confirmation).confirm != poll_id:
+        raise InvalidPoll("confirm", f"To {deed} this poll, confirm its id: {poll_id!r}.")
+
+
+def _closing_of(act: Act, body: Object, poll_id: str) -> int | None:
+    """When a reopened poll closes (None: by hand); reset wants to be confirmed, other acts take no fields."""
+    if act is Act.RESET:
+        _check_confirmed(body, poll_id, "reset")
+        return None
     if act is not Act.REOPEN:
         read_document(body, _Nothing)
         return None

@@ -20,7 +20,7 @@ from service.domain.document import Document
 from service.domain.errors import MethodNotAllowed
 from service.domain.tally import Results
 from service.domain.window import Act
-from service.identity.api_keys import ApiKeys, Scope
+from service.identity.api_keys import ApiKeys, Operator, Scope
 from service.operators.polls import OperatedPolls
 from service.operators.requests import (
     JSON,
@@ -37,6 +37,7 @@ PREFIX: Final = "/v1/admin"
 _POLLS: Final = f"{PREFIX}/polls"
 _POLL: Final = f"{_POLLS}/{{poll_id:str}}"
 _FILTERS: Final = ("limit", "cursor", "phase", "kind", "q")
+_PAGE: Final = ("limit", "cursor")
 _NO_STORE: Final = {"cache-control": "private, no-store"}
 
 _METHODS: Final = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)
@@ -58,8 +59,10 @@ class _Door:
         self.polls = polls
         self._keys = keys
 
-    def admit(self, request: AnyRequest, scope: Scope) -> None:
-        self._keys.require_operator(request.headers.get("authorization")).may(scope)
+    def admit(self, request: AnyRequest, scope: Scope) -> Operator:
+        operator = self._keys.require_operator(request.headers.get("authorization"))
+        operator.may(scope)
+        return operator
 
     async def find(self, request: AnyRequest, scope: Scope, poll_id: str) -> PollRecord:
         self.admit(request, scope)
@@ -69,8 +72,8 @@ class _Door:
 def _collection(door: _Door) -> list[HTTPRouteHandler]:
     @post(_POLLS, summary="Create a poll", tags=["operators"])
     async def create_poll(request: AnyRequest) -> Encoded:
-        door.admit(request, Scope.POLLS_WRITE)
-        document, created = await door.polls.create(await json_object(request))
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        document, created = await door.polls.create(await json_object(request), operator.name)
         location = f"{_POLLS}/{document['id']}"
         return _of_poll(document, status=201 if created else 200, location=location)
 
@@ -90,21 +93,29 @@ def _single(door: _Door) -> list[HTTPRouteHandler]:
 
     @patch(_POLL, summary="Edit a poll", tags=["operators"])
     async def edit_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await door.find(request, Scope.POLLS_WRITE, poll_id)
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
         body = await json_object(request)
-        return _of_poll(await door.polls.edit(record, body, precondition_of(request)))
+        return _of_poll(await door.polls.edit(record, body, precondition_of(request), operator.name))
 
     @delete(_POLL, summary="Delete a poll and its votes", tags=["operators"], status_code=204)
     async def delete_poll(request: AnyRequest, poll_id: FromPath[str]) -> None:
-        record = await door.find(request, Scope.POLLS_WRITE, poll_id)
-        await door.polls.delete(record, await optional_object(request), precondition_of(request))
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
+        body = await optional_object(request)
+        await door.polls.delete(record, body, precondition_of(request), operator.name)
 
     @get(f"{_POLL}/results", summary="Read a poll's totals", tags=["operators"])
     async def read_results(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await door.find(request, Scope.POLLS_READ, poll_id)
         return _encoded(await door.polls.results(record))
 
-    return [read_poll, edit_poll, delete_poll, read_results]
+    @get(f"{_POLL}/audit", summary="Read what was done to a poll, the newest first", tags=["operators"])
+    async def read_audit(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        door.admit(request, Scope.POLLS_READ)
+        return _encoded(await door.polls.audit(poll_id, query_of(request, _PAGE)))
+
+    return [read_poll, edit_poll, delete_poll, read_results, read_audit]
 
 
 def _act(door: _Door, act: Act) -> HTTPRouteHandler:
@@ -116,9 +127,10 @@ def _act(door: _Door, act: Act) -> HTTPRouteHandler:
         operation_id=f"{act}_poll",
     )
     async def act_on_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await door.find(request, Scope.POLLS_WRITE, poll_id)
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
         body = await optional_object(request)
-        return _of_poll(await door.polls.act(record, act, body, precondition_of(request)))
+        return _of_poll(await door.polls.act(record, act, body, precondition_of(request), operator.name))
 
     return act_on_poll
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from service.store.audit import AuditLogs
 from service.store.ballots import Ballots
 from service.store.connection import Connection
+from service.store.erasure import Erasure
 from service.store.notices import Notices
 from service.store.polls import Polls
 from service.store.positions import Positions
@@ -32,6 +34,8 @@ class Store:
         self.polls: Final = Polls(connection, positions, records, self.results)
         self.ballots: Final = Ballots(connection, positions)
         self.rankings: Final = Rankings(connection, positions, records)
+        self.audit: Final = AuditLogs(connection)
+        self.erasure: Final = Erasure(connection)
         self.notices: Final = Notices(connection)
         self.api_keys: Final = Roster(connection, self.notices, "api-keys")
         self.api_key_uses: Final = Uses(connection, "api-keys")
@@ -45,6 +49,7 @@ class Store:
 
     async def close(self) -> None:
         """Let go of every connection."""
+        await self.erasure.close()
         await self.connection.close()
 
 

@@ -152,6 +152,18 @@ class Connection:
         async with self._gate():
             return await self.client.execute_command(*words)
 
+    async def everywhere(self, *words: bytes | str | int) -> Any:
+        """One plain command's reply from every master (a cluster's by node).
+
+        Raises ``StoreUnavailable``, and redis' own ``ResponseError`` where a server refuses the command.
+        """
+        async with self._gate():
+            try:
+                return await self.client.execute_command(*words, **self._topology.everywhere)
+            except ResponseError as error:
+                refusal = error
+        raise refusal
+
     async def now(self) -> int:
         """The store's clock, in milliseconds since the epoch."""
         seconds, microseconds = await self.command("TIME")

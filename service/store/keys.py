@@ -25,9 +25,17 @@ def slot_of(poll_id: str) -> str:
 
 def keys_of(namespace: str, poll_id: str) -> tuple[bytes, ...]:
     """The keys of a poll as functions take them: poll, tally, 16 buckets, rankings."""
-    stem = f"{namespace}:{slot_of(poll_id)}:"
     names = ("poll", "tally", *(f"b{number:x}" for number in range(BUCKETS)), "rankings")
-    return tuple((stem + name).encode() for name in names)
+    return tuple(_key(namespace, poll_id, name) for name in names)
+
+
+def audit_key(namespace: str, poll_id: str) -> bytes:
+    """What operators did to a poll; it outlives the poll for a while."""
+    return _key(namespace, poll_id, "audit")
+
+
+def _key(namespace: str, poll_id: str, name: str) -> bytes:
+    return f"{namespace}:{slot_of(poll_id)}:{name}".encode()
 
 
 def index_key(namespace: str) -> bytes:

@@ -20,7 +20,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 OLDEST_MAJOR: Final = 7
 """Functions came with Redis 7.0; Valkey names the Redis it is compatible with."""
 
-_INCLUDES: Final = ("answers", "clock", "window", "position", "ballots", "capacity", "polls")
+_INCLUDES: Final = ("answers", "clock", "window", "position", "ballots", "capacity", "polls", "audit")
 """In the order in which they need one another."""
 
 _FUNCTIONS: Final = (

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from service.domain.audit import change_of
 from service.domain.errors import (
     EditRefused,
     InvalidPoll,
@@ -21,9 +22,10 @@ from service.domain.errors import (
 )
 from service.domain.poll import Kind, Poll
 from service.domain.window import Act, Phase
+from service.store.audit import BY_SERVICE
 from service.store.connection import Connection
 from service.store.index import Cursor, PollIndex
-from service.store.keys import notice_channel
+from service.store.keys import audit_key, notice_channel
 from service.store.library import Answer
 from service.store.notices import Notice
 from service.store.positions import Positions
@@ -72,22 +74,26 @@ class Polls:
             self._queued[poll_id] = queued
         return (await asyncio.shield(queued)).record
 
-    async def create(self, poll: Poll, digest: str | bytes) -> tuple[PollRecord, bool]:
-        """The poll that is there now, and whether this call made it.
+    async def create(
+        self, poll: Poll, digest: str | bytes, *, by: str = BY_SERVICE
+    ) -> tuple[PollRecord, bool]:
+        """The poll that is there now, and whether this call made it; ``by`` whom, for the audit log.
 
         ``digest`` names the request: its repeat is told from another poll of the same id (``PollExists``).
         """
         epoch = self._positions.highest(poll.id).epoch
         birth = secrets.token_hex(_BIRTH_BYTES)
-        voter_key = secrets.token_bytes(_VOTER_KEY_BYTES)
-        args = [poll.id, epoch, digest, *_fields(poll), voter_key, birth]
+        told = msgspec.json.encode(change_of(None, poll))
+        args = [poll.id, epoch, digest, _new_voter_key(), birth, by, told, *_fields(poll)]
         reply = await self._call("create", poll.id, args)
         record = self._absorbed(poll.id, reply)
         # After the poll, and again for a repeat: a poll that is there is listed, whatever was interrupted.
         await self._index.add(poll.id, record.poll.created_at)
         return record, reply[0] == Answer.DONE.encode()
 
-    async def edit(self, record: PollRecord, after: Poll, *, assumes_unvoted: bool) -> PollRecord:
+    async def edit(
+        self, record: PollRecord, after: Poll, *, assumes_unvoted: bool, by: str = BY_SERVICE
+    ) -> PollRecord:
         """``after`` stands in the place of what ``record`` holds.
 
         Raises ``VersionMismatch`` where that was overtaken: by another version, by the first vote (if the
@@ -95,27 +101,36 @@ class Polls:
         poll and judge again. Raises ``EditRefused`` for a capacity that more have chosen already.
         """
         unvoted = "1" if assumes_unvoted else "0"
-        reply = await self._call("edit", after.id, [after.id, record.stamp, unvoted, *_fields(after)])
+        told = msgspec.json.encode(change_of(record.poll, after))
+        args = [after.id, record.stamp, unvoted, by, told, *_fields(after)]
+        reply = await self._call("edit", after.id, args)
         if reply[0] == Answer.OVERFILLED.encode():
             raise _overfilled(after, reply[1].decode(), reply[2])
         return self._absorbed(after.id, reply)
 
     async def act(
-        self, poll_id: str, act: Act, *, closes_at: int | None = None, version: int | None = None
+        self,
+        poll_id: str,
+        act: Act,
+        *,
+        closes_at: int | None = None,
+        version: int | None = None,
+        by: str = BY_SERVICE,
     ) -> PollRecord:
         """The poll after the act, or as it is where the act stands already.
 
         ``closes_at`` is the new end for ``reopen`` (None: until closed again). Raises ``PollNotFound``,
         ``VersionMismatch``, ``PhaseConflict``, and ``InvalidPoll`` for an end that is past.
         """
-        args = [poll_id, act.value, _text(closes_at), _text(version)]
+        epoch = self._positions.highest(poll_id).epoch
+        args = [poll_id, act.value, by, _text(closes_at), _text(version), epoch, _new_voter_key()]
         return self._absorbed(poll_id, await self._call("act", poll_id, args), act)
 
-    async def delete(self, poll_id: str) -> None:
-        """The poll and its votes are gone. ``PollNotFound`` if they were."""
+    async def delete(self, poll_id: str, *, by: str = BY_SERVICE) -> None:
+        """The poll and its votes are gone; its audit log stays for a while. ``PollNotFound`` if they were."""
         # Out of the list first: a poll made anew under the id is listed once it is there, so it stays.
         await self._index.remove(poll_id)
-        reply = await self._call("delete", poll_id, [poll_id])
+        reply = await self._call("delete", poll_id, [poll_id, by])
         self._records.forget(poll_id)
         if reply[0] == Answer.GONE.encode():
             raise PollNotFound(poll_id)
@@ -179,10 +194,8 @@ class Polls:
                 del self._running[poll_id]
 
     async def _call(self, function: str, poll_id: str, args: Sequence[Any]) -> Any:
-        keys = self._records.keys_of(poll_id)
-        return await self._connection.call(
-            function, keys if function == "delete" else keys[:2], [self._channel, *args]
-        )
+        keys = (*self._records.keys_of(poll_id), audit_key(self._connection.namespace, poll_id))
+        return await self._connection.call(function, keys, [self._channel, *args])
 
     def _absorbed(self, poll_id: str, reply: Any, act: Act | None = None) -> PollRecord:
         answer = Answer(reply[0].decode())
@@ -212,8 +225,12 @@ class _Filter(msgspec.Struct, frozen=True):
 def _fields(poll: Poll) -> list[Any]:
     capacity = "".join(f"{option.code}{option.capacity}" for option in poll.options if option.capacity)
     ranked = "1" if poll.kind is Kind.RANKED else ""
-    policies = [poll.revote.value, poll.identity.value, capacity, ranked]
+    policies = (poll.revote.value, poll.identity.value, poll.results.value, capacity, ranked)
     return [document_of(poll), poll.opens_at, _text(poll.closes_at), *policies]
+
+
+def _new_voter_key() -> bytes:
+    return secrets.token_bytes(_VOTER_KEY_BYTES)
 
 
 def _text(number: int | None) -> str:

@@ -18,6 +18,9 @@ MOST_RECORDS: Final = 10_000
 _LIFECYCLE: Final = ("opens_at", "closes_at", "planned_closes_at", "closed_at", "version")
 """What acts and the clock move; kept as fields of their own, beside the rest of the poll in one document."""
 
+_WORDS: Final = ("results", "ended")
+"""What acts move besides, in words. The document has ``results`` as well, as it was before any publish."""
+
 
 class PollRecord(msgspec.Struct, frozen=True, eq=False):
     """One version of one poll, with all that judging a ballot of it needs."""
@@ -25,7 +28,7 @@ class PollRecord(msgspec.Struct, frozen=True, eq=False):
     poll: Poll
     paper: BallotPaper
     voter_key: bytes
-    """32 random bytes that belong to this poll; a voter here is a keyed hash under them."""
+    """32 random bytes of this poll's; a voter here is a keyed hash under them. Empty once archived."""
     voted: bool
     """Whether a vote was ever counted, as of the read that made this."""
     stamp: bytes
@@ -61,7 +64,9 @@ def snapshot_from(reply: Sequence[Any]) -> Snapshot:
 def document_of(poll: Poll) -> bytes:
     """A poll without what acts and the clock move, as the store keeps it."""
     document = msgspec.to_builtins(poll)
-    return msgspec.json.encode({name: value for name, value in document.items() if name not in _LIFECYCLE})
+    return msgspec.json.encode(
+        {name: value for name, value in document.items() if name not in (*_LIFECYCLE, "ended")}
+    )
 
 
 class Records:
@@ -108,11 +113,12 @@ class Records:
     def _read(self, poll_id: str, fields: Mapping[bytes, bytes], voted: bool) -> PollRecord:
         document = msgspec.json.decode(fields[b"doc"])
         document |= {name: int(fields[key]) for name in _LIFECYCLE if (key := name.encode()) in fields}
+        document |= {name: fields[key].decode() for name in _WORDS if (key := name.encode()) in fields}
         poll = msgspec.convert(document, Poll)
         return PollRecord(
             poll=poll,
             paper=BallotPaper(poll),
-            voter_key=fields[b"voter_key"],
+            voter_key=fields.get(b"voter_key", b""),
             voted=voted,
             stamp=fields[b"version"] + b"." + fields[b"birth"],
             birth=fields[b"birth"],

@@ -111,7 +111,7 @@ _BY_HAND: Final[Json] = {
             "origins": {"type": ["array", "null"], "items": {"type": "string"}},
             "shuffle": {"type": "boolean"},
             "lang": {"type": ["string", "null"]},
-            "phase": {"enum": ["scheduled", "open", "closed"]},
+            "phase": {"enum": ["scheduled", "open", "closed", "canceled", "archived"]},
             "resolution": {"type": ["object", "null"]},
             "planned_closes_at": _MAYBE_TIME,
             "created_at": _TIME,
@@ -122,6 +122,25 @@ _BY_HAND: Final[Json] = {
         "type": "object",
         "properties": {
             "items": {"type": "array", "items": {"$ref": _REF.format(name="Poll")}},
+            "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
+        },
+    },
+    "Audit": {
+        "type": "object",
+        "properties": {
+            "items": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "at": _TIME,
+                        "by": {"type": "string", "description": "The name of the operator's key."},
+                        "act": {"type": "string"},
+                        "before": {"type": ["object", "null"]},
+                        "after": {"type": ["object", "null"]},
+                    },
+                },
+            },
             "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
         },
     },
@@ -152,6 +171,11 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     ("post", f"{_POLL}/open"): (None, "Poll"),
     ("post", f"{_POLL}/close"): (None, "Poll"),
     ("post", f"{_POLL}/reopen"): ("Reopening", "Poll"),
+    ("post", f"{_POLL}/publish"): (None, "Poll"),
+    ("post", f"{_POLL}/cancel"): (None, "Poll"),
+    ("post", f"{_POLL}/archive"): (None, "Poll"),
+    ("post", f"{_POLL}/reset"): ("Confirmation", "Poll"),
+    ("get", f"{_POLL}/audit"): (None, "Audit"),
     ("get", f"{_POLL}/results"): (None, "Results"),
     ("post", "/v1/voters"): ("Voter", "Token"),
     ("post", "/v1/tickets"): (None, "Ticket"),

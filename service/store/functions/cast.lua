@@ -44,7 +44,7 @@ end
 local function refusal(rules, ballot, revision, choice)
   if rules.phase == SCHEDULED then
     return NOT_OPEN
-  elseif rules.phase == OVER then
+  elseif rules.phase ~= OPEN then
     return CLOSED
   elseif choice ~= '' and rules.is_open_to_all then
     return KEY_REUSED

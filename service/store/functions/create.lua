@@ -1,8 +1,9 @@
 -- create: a poll comes to be, once.
 --
--- KEYS  poll, tally
--- ARGV  channel, poll id, seen epoch, digest, doc, opens_at, closes_at ('' none), revote, identity,
---       capacity ('' none bounded), ranked ('1' or ''), voter key, birth
+-- KEYS  poll, tally, and every other key of the poll, audit
+-- ARGV  channel, poll id, seen epoch, digest, voter key, birth, operator's name, the poll for the audit log (JSON),
+--       doc, opens_at, closes_at ('' none), revote, identity, results,
+--       capacity ('' none bounded), ranked ('1' or '')
 -- Answers
 --   {'done', snapshot}    it is there now, at version 1
 --   {'stands', snapshot}  it was there already, made by the same request (the digest); nothing was written
@@ -10,8 +11,8 @@
 -- Guarantees: repeating a create is harmless; a poll that takes a deleted one's id starts a later epoch.
 
 local function create(keys, args)
-  local channel, poll_id, seen_epoch, digest, doc = unpack(args, 1, 5)
-  local opens_at, closes_at, revote, identity, capacity, ranked, voter_key, birth = unpack(args, 6, 13)
+  local channel, poll_id, seen_epoch, digest, voter_key, birth, by, told = unpack(args, 1, 8)
+  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked = unpack(args, 9)
   local now = now_ms()
   local standing = redis.call('HGET', keys[1], 'digest')
   if standing and standing ~= digest then
@@ -22,12 +23,14 @@ local function create(keys, args)
     return {STANDS, snapshot(keys[1], keys[2], now, true)}
   end
   redis.call('HSET', keys[1], 'doc', doc, 'digest', digest, 'version', 1, 'birth', birth, 'opens_at', opens_at,
-    'revote', revote, 'identity', identity, 'voter_key', voter_key)
+    'revote', revote, 'identity', identity, 'results', results, 'voter_key', voter_key)
   set_or_clear(keys[1], 'closes_at', closes_at)
   set_or_clear(keys[1], 'capacity', capacity)
   set_or_clear(keys[1], 'ranked', ranked)
   redis.call('HSET', keys[2], 'epoch', epoch_after(seen_epoch, now), 'seq', 0, 'voters', 0)
   latch(keys[1], window_of(keys[1]), now)
+  local after = state_of(keys[1], keys[2], now)
+  write_down(audit_key_in(keys), {now = now, by = by, act = 'create', before = '', after = after, change = told})
   return announced(keys, channel, poll_id, now)
 end
 

@@ -1,8 +1,8 @@
 -- edit: a poll's next version, judged by the caller and checked here against what may have moved since.
 --
--- KEYS  poll, tally
--- ARGV  channel, poll id, stamp judged by, '1' if judged as never voted on,
---       doc, opens_at, closes_at ('' none), revote, identity,
+-- KEYS  poll, tally, and every other key of the poll, audit
+-- ARGV  channel, poll id, stamp judged by, '1' if judged as never voted on, operator's name,
+--       what changes for the audit log (JSON), doc, opens_at, closes_at ('' none), revote, identity, results,
 --       capacity ('' none bounded), ranked ('1' or '')
 -- Answers
 --   {'done', snapshot}   the new version stands
@@ -23,7 +23,8 @@ local function is_late(window, opens_at, closes_at, now)
 end
 
 local function edit(keys, args)
-  local channel, poll_id, stamp, unvoted, doc, opens_at, closes_at, revote, identity, capacity, ranked = unpack(args)
+  local channel, poll_id, stamp, unvoted, by, change = unpack(args, 1, 6)
+  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked = unpack(args, 7)
   local standing = stamp_of(keys[1])
   if not standing then
     return {GONE}
@@ -39,11 +40,15 @@ local function edit(keys, args)
   if full then
     return {OVERFILLED, full, votes}
   end
-  redis.call('HSET', keys[1], 'doc', doc, 'opens_at', opens_at, 'revote', revote, 'identity', identity)
+  local before = state_of(keys[1], keys[2], now)
+  redis.call('HSET', keys[1], 'doc', doc, 'opens_at', opens_at, 'revote', revote, 'identity', identity,
+    'results', results)
   set_or_clear(keys[1], 'closes_at', closes_at)
   set_or_clear(keys[1], 'capacity', capacity)
   set_or_clear(keys[1], 'ranked', ranked)
   redis.call('HINCRBY', keys[1], 'version', 1)
+  local after = state_of(keys[1], keys[2], now)
+  write_down(audit_key_in(keys), {now = now, by = by, act = 'edit', before = before, after = after, change = change})
   return announced(keys, channel, poll_id, now)
 end
 

@@ -12,7 +12,7 @@
 
 local function withdrawal_refusal(phase, revote, expected, revision)
   if phase ~= OPEN then
-    return phase == OVER and CLOSED or NOT_OPEN
+    return phase == SCHEDULED and NOT_OPEN or CLOSED
   elseif revote ~= 'withdraw' then
     return ALREADY_VOTED
   elseif expected and expected ~= revision then

@@ -75,11 +75,16 @@ def test_voting_has_ended_in_every_phase_but_two() -> None:
 
 
 def test_acts_lead_from_phase_to_phase() -> None:
-    """Open, close and reopen are the only ways, and each fits one phase."""
+    """The table of acts is the one that users are told of: what each may start from, and where it leads."""
+    living = {Phase.SCHEDULED, Phase.OPEN, Phase.CLOSED}
     assert {act: (set(sources), target) for act, (sources, target) in ACTS.items()} == {
         Act.OPEN: ({Phase.SCHEDULED}, Phase.OPEN),
         Act.CLOSE: ({Phase.OPEN}, Phase.CLOSED),
         Act.REOPEN: ({Phase.CLOSED}, Phase.OPEN),
+        Act.PUBLISH: (set(Phase), None),
+        Act.CANCEL: (living, Phase.CANCELED),
+        Act.ARCHIVE: ({Phase.CLOSED, Phase.CANCELED}, Phase.ARCHIVED),
+        Act.RESET: (living, None),
     }
 
 

@@ -1,0 +1,83 @@
+"""The audit logs, read: they are written by the functions, each entry in the step that it tells of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from service.domain.audit import AuditEntry, Change
+from service.domain.document import Document
+from service.domain.errors import InvalidPoll
+from service.domain.window import format_instant
+from service.store.connection import Connection
+from service.store.keys import audit_key
+
+BY_SERVICE: Final = "pollwire"
+"""Who made a poll that no operator did (the demo polls)."""
+
+_PLACE: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,10}", re.ASCII)
+_STATE: Final = ("version", "phase", "opens_at", "closes_at", "results", "voters")
+_ALWAYS_TOLD: Final = ("version", "phase")
+_NUMBERS: Final = ("version", "voters")
+_INSTANTS: Final = ("opens_at", "closes_at")
+
+
+class AuditLogs:
+    """What was done to each poll of the namespace."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def entries(
+        self, poll_id: str, *, cursor: str | None, limit: int
+    ) -> tuple[list[AuditEntry], str | None]:
+        """At most ``limit`` entries, the newest first, and where to go on (None: nowhere).
+
+        None at all where no such poll ever was, or it was deleted long ago. Raises ``InvalidPoll`` for a
+        broken cursor, and ``StoreUnavailable``.
+        """
+        if cursor is not None and not _PLACE.fullmatch(cursor):
+            raise InvalidPoll("cursor", "cursor must be the next of an earlier page.")
+        newest = "+" if cursor is None else f"({cursor}"
+        key = audit_key(self._connection.namespace, poll_id)
+        found = await self._connection.command("XREVRANGE", key, newest, "-", "COUNT", limit + 1)
+        page = found[:limit]
+        more = page[-1][0].decode() if len(found) > limit else None
+        return [_entry(fields) for _, fields in page], more
+
+
+def _entry(fields: Mapping[bytes, bytes]) -> AuditEntry:
+    told = {name.decode(): value.decode() for name, value in fields.items()}
+    before, after = _state(told["before"]), _state(told["after"])
+    change: Change = msgspec.json.decode(told["change"]) if told["change"] else {}
+    return AuditEntry(
+        at=format_instant(int(told["at"])),
+        by=told["by"],
+        act=told["act"],
+        before=_side(before, after, change.get("before", {})),
+        after=_side(after, before, change.get("after", {})),
+    )
+
+
+def _side(own: Document, other: Document, change: Document) -> Document | None:
+    """One side of an entry: the version, the phase, and what differs from the other side."""
+    if not own:
+        return None
+    told = {name: value for name, value in own.items() if name in _ALWAYS_TOLD or value != other.get(name)}
+    return told | change
+
+
+def _state(text: str) -> Document:
+    """``state_of`` of ``includes/audit.lua``; empty where there was no poll."""
+    return {name: _value(name, word) for name, word in zip(_STATE, text.split(), strict=False)}
+
+
+def _value(name: str, word: str) -> Any:  # Any: numbers and texts
+    if word == "-":
+        return None
+    if name in _NUMBERS:
+        return int(word)
+    return format_instant(int(word)) if name in _INSTANTS else word

@@ -1,0 +1,33 @@
+-- The audit log of a poll: a stream in its slot, written by the same step as what it tells, so that neither can be
+-- there without the other. The key outlives the poll for a while: a delete is the act one asks about most.
+
+local AUDIT_MOST = 1000  -- entries kept; the oldest goes first
+local AUDIT_AFTER_DELETE_MS = 90 * 24 * 60 * 60 * 1000
+
+-- Functions that write one take the poll's keys, all of them, and then the log's.
+local function audit_key_in(keys)
+  return keys[#keys]
+end
+
+-- The poll's own keys from first on; the log is not among them.
+local function unlink_from(keys, first)
+  redis.call('UNLINK', unpack(keys, first, #keys - 1))
+end
+
+-- What an entry says of a poll: 'version phase opens_at closes_at results voters' ('-': none); '' where there is none.
+local function state_of(poll_key, tally_key, now)
+  local held = redis.call('HMGET', poll_key, 'version', 'opens_at', 'closes_at', 'results')
+  if not held[1] then
+    return ''
+  end
+  local phase = phase_of(window_of(poll_key), now)
+  local voters = redis.call('HGET', tally_key, 'voters') or '0'
+  return table.concat({held[1], phase, held[2], held[3] or '-', held[4] or '-', voters}, ' ')
+end
+
+-- change: the fields that were given, as JSON ('' none); what moved by itself is in the states.
+local function write_down(audit_key, entry)
+  redis.call('XADD', audit_key, 'MAXLEN', '=', AUDIT_MOST, '*', 'at', whole(entry.now), 'by', entry.by,
+    'act', entry.act, 'before', entry.before, 'after', entry.after, 'change', entry.change or '')
+  redis.call('PERSIST', audit_key)
+end

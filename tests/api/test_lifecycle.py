@@ -1,0 +1,125 @@
+"""A poll's whole life by HTTP: publish, cancel, archive, reset, and the log of who did it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.api.conftest import Service
+
+POLLS = "/v1/admin/polls"
+
+
+async def results_of(service: Service, poll: str) -> dict[str, object]:
+    """What the public reads now."""
+    document: dict[str, object] = (await service.http.get(f"/v1/polls/{poll}/results")).json()
+    return document
+
+
+async def test_publish_shows_what_was_the_operators_own(service: Service) -> None:
+    """Before publish the public sees no totals, after it everybody does; a repeat changes nothing."""
+    poll = (await service.create_poll(results="operators"))["id"]
+    await service.vote(poll, "rice", await service.voter())
+    assert (await results_of(service, poll))["hidden"] is True
+    published = await service.act(poll, "publish")
+    assert published["results"] == "always"
+    assert (await results_of(service, poll))["counts"] == {"rice": 1, "yam": 0}
+    assert await service.act(poll, "publish") == published
+
+
+async def test_reopening_hides_again(service: Service) -> None:
+    """Totals shown after closing are hidden by a reopening: on a plain read and to those who watch."""
+    poll = (await service.create_poll(results="after_close"))["id"]
+    token = await service.voter()
+    await service.vote(poll, "rice", token)
+    await service.act(poll, "close")
+    shown = await service.http.get(f"/v1/polls/{poll}/results")
+    assert shown.json()["counts"] == {"rice": 1, "yam": 0}
+    await service.act(poll, "reopen")
+    known = {"If-None-Match": shown.headers.get("etag", '"none"')}
+    hidden = await service.http.get(f"/v1/polls/{poll}/results", headers=known)
+    assert (hidden.status_code, hidden.json()["hidden"], hidden.json()["seq"]) == (200, True, 0)
+    assert "counts" not in hidden.text
+    vote = await service.vote(poll, "rice", token)
+    assert (vote.json()["status"], "seq" in vote.json()) == ("unchanged", False)
+
+
+async def test_a_canceled_poll_is_over_for_good(service: Service) -> None:
+    """Nobody votes in a canceled poll, nobody opens it again, and it may be archived."""
+    poll = (await service.create_poll())["id"]
+    assert (await service.act(poll, "cancel"))["phase"] == "canceled"
+    vote = await service.vote(poll, "rice", await service.voter())
+    assert (vote.status_code, vote.json()["type"]) == (403, "/problems/poll-closed")
+    for act in ("open", "close", "reopen"):
+        refused = await service.admin.post(f"{POLLS}/{poll}/{act}")
+        assert (refused.status_code, refused.json()["phase"]) == (409, "canceled")
+    assert (await results_of(service, poll))["phase"] == "canceled"
+    assert (await service.act(poll, "archive"))["phase"] == "archived"
+
+
+async def test_an_archived_poll_keeps_results_and_no_votes(service: Service) -> None:
+    """After archive results stand, no vote is found or the same again, and a repeat answers the same."""
+    poll, token = (await service.create_poll(revote="withdraw"))["id"], await service.voter()
+    await service.vote(poll, "rice", token)
+    refused = await service.admin.post(f"{POLLS}/{poll}/archive")
+    assert (refused.status_code, refused.json()["phase"]) == (409, "open")
+    await service.act(poll, "close")
+    archived = await service.act(poll, "archive")
+    assert await service.act(poll, "archive") == archived
+    assert (await results_of(service, poll))["counts"] == {"rice": 1, "yam": 0}
+    assert (await service.vote(poll, "rice", token)).status_code == 403
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert (await service.http.get(f"/v1/polls/{poll}/votes/mine", headers=bearer)).status_code == 404
+
+
+async def test_reset_wants_the_polls_own_id(service: Service) -> None:
+    """Without the right confirmation nothing is reset; with it counts are zero in a later epoch."""
+    poll, token = (await service.create_poll())["id"], await service.voter()
+    receipt = (await service.vote(poll, "rice", token)).json()["receipt"]
+    before = await results_of(service, poll)
+    for body in ({}, {"confirm": "another"}):
+        refused = await service.admin.post(f"{POLLS}/{poll}/reset", json=body)
+        assert (refused.status_code, refused.json()["field"]) == (422, "confirm")
+    await service.act(poll, "reset", confirm=poll)
+    after = await results_of(service, poll)
+    assert (after["voters"], after["seq"]) == (0, 0)
+    assert str(after["epoch"]) > str(before["epoch"])
+    assert (await service.vote(poll, "rice", token)).json()["status"] == "counted"
+    checked = (await service.http.post(f"/v1/polls/{poll}/receipts", json={"receipt": receipt})).json()
+    assert (checked["valid"], checked["counted"]) == (True, False)
+
+
+async def test_the_log_tells_who_did_what(service: Service) -> None:
+    """The audit log has every act, the newest first and in pages, and outlives the poll."""
+    poll = (await service.create_poll(results="operators"))["id"]
+    await service.act(poll, "publish")
+    await service.admin.request("DELETE", f"{POLLS}/{poll}", json={"confirm": poll})
+    page = (await service.admin.get(f"{POLLS}/{poll}/audit", params={"limit": "2"})).json()
+    assert [(entry["by"], entry["act"]) for entry in page["items"]] == [
+        ("admin", "delete"),
+        ("admin", "publish"),
+    ]
+    assert page["items"][1]["before"] == {"version": 1, "phase": "open", "results": "operators"}
+    assert page["items"][0]["after"] is None
+    rest = (
+        await service.admin.get(f"{POLLS}/{poll}/audit", params={"limit": "2", "cursor": page["next"]})
+    ).json()
+    assert ([entry["act"] for entry in rest["items"]], rest["next"]) == (["create"], None)
+
+
+@pytest.mark.parametrize("path", ["nowhere", "NOT-AN-ID"])
+async def test_no_log_of_no_poll(service: Service, path: str) -> None:
+    """A poll that never was has no log: 404."""
+    answer = await service.admin.get(f"{POLLS}/{path}/audit")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/poll-not-found")
+
+
+async def test_two_operators_at_once(service: Service) -> None:
+    """Of a close and a cancel at once both may be done in turn; whoever comes too late is told the phase."""
+    poll = (await service.create_poll())["id"]
+    acts = ("cancel", "reopen", "open", "close")
+    answers = await asyncio.gather(*(service.admin.post(f"{POLLS}/{poll}/{act}") for act in acts))
+    assert (await service.admin.get(f"{POLLS}/{poll}")).json()["phase"] == "canceled"
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert all("phase" in answer.json() for answer in answers)
