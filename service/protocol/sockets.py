@@ -14,14 +14,16 @@ from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-LINGER_S: Final = 5.0
-"""How long what was said last may wait to be read, once the stream and its closing handshake have ended."""
+LINGER_S: Final = 15.0
+"""From the end of a stream to the end of its connection, whether or not the reader takes the last words;
+10 s of it uvicorn itself waits for the closing handshake."""
 _UNREADABLE: Final = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
     """One WebSocket on the ordinary way."""
 
+    linger_s = LINGER_S
     _early: bytes = b""
     _end: asyncio.TimerHandle | None = None
 
@@ -44,7 +46,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         """The application's part, from handshake to end."""
         await super().run_asgi()
-        self._end = self.loop.call_later(self.close_timeout + LINGER_S, self.transport.abort)
+        self._end = self.loop.call_later(self.linger_s, self.transport.abort)
 
     async def send(self, message: Any) -> None:  # Any: as ASGI types its messages
         """What the application says."""

@@ -18,7 +18,7 @@ from service.app import Wiring, build
 from service.app.wiring import wall_clock
 from service.identity.tokens import VoterTokens
 from service.protocol import Deadlines, Handler, Headers, Lane, Limits, protocol_with
-from service.server import listening, server_of
+from service.server import Server, listening, server_of
 from service.settings import Settings
 from service.store import open_store
 
@@ -51,6 +51,14 @@ class Way(NamedTuple):
     wiring: Wiring
     taken: list[bytes]
     """Addresses of the requests that a lane has taken."""
+
+
+class Served(NamedTuple):
+    """A running service, its rooms, and the server to stop it by."""
+
+    port: int
+    wiring: Wiring
+    server: Server
 
 
 class _Noting:
@@ -116,10 +124,8 @@ async def ways(store_url: str, name: str) -> AsyncIterator[tuple[Way, ...]]:
 
 
 @asynccontextmanager
-async def serving(
-    store_url: str, settings: Settings, protocol: Protocol
-) -> AsyncIterator[tuple[int, Wiring]]:
-    """The service behind a protocol of the test's own: its port and its rooms."""
+async def serving(store_url: str, settings: Settings, protocol: Protocol) -> AsyncIterator[Served]:
+    """The service behind a protocol of the test's own."""
     store = await open_store(store_url, namespace=settings.namespace)
     wiring = build(settings, store)
     listener = listening("127.0.0.1", 0)
@@ -127,7 +133,7 @@ async def serving(
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait_for(server.is_serving.wait(), 10)
     try:
-        yield listener.getsockname()[1], wiring
+        yield Served(listener.getsockname()[1], wiring, server)
     finally:
         server.should_exit = server.force_exit = True
         await asyncio.gather(task, return_exceptions=True)
@@ -168,6 +174,6 @@ async def make_polls(port: int, polls: dict[str, dict[str, object]]) -> None:
 async def _way(
     name: str, namespace: str, store_url: str, protocol: Protocol, taken: list[bytes]
 ) -> AsyncIterator[Way]:
-    async with serving(store_url, settings_of(store_url, namespace), protocol) as (port, wiring):
+    async with serving(store_url, settings_of(store_url, namespace), protocol) as (port, wiring, _):
         await make_polls(port, POLLS)
         yield Way(name, port, wiring, taken)

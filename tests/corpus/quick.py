@@ -1,0 +1,133 @@
+"""A service behind lanes whose deadlines are of a test's patience, and readers who do not read."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from service.app import Wiring
+from service.identity.origins import Origins
+from service.live.answers import Answers
+from service.live.lane import LiveLane
+from service.live.lane_socket import LaneSocket
+from service.live.mailbox import Pace
+from service.live.streams import Live
+from service.live.wheel import Wheel
+from service.protocol import Deadlines, Limits, protocol_with
+from service.server import Server
+from tests.corpus.case import vote
+from tests.corpus.handshakes import handshake
+from tests.corpus.ways import make_polls, serving, settings_of
+from tests.corpus.wire import Talk, talk
+
+TURN_S = 0.02
+PATIENT = Limits(sweep_s=TURN_S)
+"""The limits of the service, looked after as often as a test can wait."""
+
+AS_EVER = Pace()
+
+
+class Quick(NamedTuple):
+    """The service, and what a test looks into."""
+
+    port: int
+    wiring: Wiring
+    server: Server
+    deadlines: Deadlines
+
+    @property
+    def sockets(self) -> list[LaneSocket]:
+        """The lane's open sockets."""
+        return [one for one in self.server.server_state.connections if isinstance(one, LaneSocket)]
+
+    async def voters(self, poll: str) -> int:
+        """How many have voted, by a fresh read."""
+        change = await self.wiring.feed.fresh(poll)
+        return change.whole.results.voters or 0
+
+
+@asynccontextmanager
+async def quick(
+    store_url: str,
+    *,
+    limits: Limits = PATIENT,
+    pace: Pace = AS_EVER,
+    hz: float = 100,
+    **polls: dict[str, object],
+) -> AsyncIterator[Quick]:
+    """A service with these polls (``lunch`` at least) and these deadlines."""
+    settings = settings_of(store_url, f"q{secrets.token_hex(4)}", stream_hz=hz)
+    deadlines = Deadlines(limits)
+
+    def protocol(wiring: Wiring) -> type[asyncio.Protocol]:
+        live = Live(wiring.door, wiring.feed, wiring.hub, pace)
+        lane = LiveLane(live, Answers(wiring.door, Origins(settings), 0), Wheel(TURN_S))
+        return protocol_with((wiring.lanes[0], lane), lane, deadlines)
+
+    async with serving(store_url, settings, protocol) as (port, wiring, server):
+        await make_polls(port, {"lunch": {"identity": "open"}, **polls})
+        yield Quick(port, wiring, server, deadlines)
+
+
+@asynccontextmanager
+async def opened(service: Quick, path: str = "/v1/polls/lunch/live") -> AsyncIterator[Talk]:
+    """A socket that is open; what it says first is still to be read."""
+    async with talk(service.port) as connection:
+        await connection.send([handshake(path=path)])
+        answer = await connection.answer()
+        assert answer is not None
+        assert answer.status == 101
+        yield connection
+
+
+class Deaf:
+    """A client with small buffers that reads only when it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.setblocking(False)
+        self._port = port
+        self._reading: Talk | None = None
+
+    async def __aenter__(self) -> Deaf:
+        await asyncio.get_running_loop().sock_connect(self.socket, ("127.0.0.1", self._port))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reading is None:
+            self.socket.close()
+        else:
+            self._reading.writer.transport.abort()
+
+    async def send(self, data: bytes) -> None:
+        """Sends all of it."""
+        await asyncio.get_running_loop().sock_sendall(self.socket, data)
+
+    async def read_on(self) -> Talk:
+        """From now on it reads."""
+        reader, writer = await asyncio.open_connection(sock=self.socket)
+        self._reading = Talk(reader, writer)
+        return self._reading
+
+
+async def votes(service: Quick, poll: str, times: int) -> None:
+    """So many votes in an open poll, one after another, each counted."""
+    async with talk(service.port) as connection:
+        for _ in range(times):
+            await connection.send([vote("", poll=poll)])
+            answer = await connection.answer()
+            assert answer is not None
+            assert answer.status == 200, answer.body
+
+
+LONG: Any = {
+    "identity": "open",
+    "options": [{"id": "rice", "label": "Rice"}]
+    + [{"id": f"{place:02}-{'x' * 60}", "label": "x"} for place in range(49)],
+}
+"""A poll whose results take some 4 KB; Any: JSON."""
