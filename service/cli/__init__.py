@@ -1,7 +1,7 @@
 """The ``pollwire`` command: runs a service, and speaks to one as an operator or a voter.
 
-``session`` says which service is spoken to and as whom; ``commands`` and
-``keys`` are what may be said.
+``session`` says which service is spoken to and as whom; ``commands``,
+``ledgers`` and ``keys`` are what may be said.
 
 Exit codes: 0 done; 1 refused, with the problem's own sentence; 2 used in the
 wrong way; 3 the service cannot be reached, or cannot answer just now.
@@ -10,8 +10,12 @@ wrong way; 3 the service cannot be reached, or cannot answer just now.
 from __future__ import annotations
 
 from service.cli.commands import main
+from service.cli.commands import polls as group_of_polls
 from service.cli.keys import keys as group_of_keys
+from service.cli.ledgers import audit, export
 
 __all__ = ["main"]
 
 main.add_command(group_of_keys)
+group_of_polls.add_command(export)
+group_of_polls.add_command(audit)

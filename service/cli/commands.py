@@ -152,6 +152,44 @@ def reopen(poll: str, closes_at: str | None) -> None:
 
 @polls.command()
 @click.argument("poll")
+@speaks
+def publish(poll: str) -> None:
+    """Show a poll's totals to everybody."""
+    _act(poll, "publish")
+
+
+@polls.command()
+@click.argument("poll")
+@speaks
+def cancel(poll: str) -> None:
+    """End a poll for good; what was counted stays."""
+    _act(poll, "cancel")
+
+
+@polls.command()
+@click.argument("poll")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@speaks
+def archive(poll: str, yes: bool) -> None:
+    """Destroy the votes of a closed poll, and keep its results."""
+    if not yes:
+        click.confirm(f"Destroy every vote in {printable(poll)} and keep its results?", abort=True, err=True)
+    _act(poll, "archive")
+
+
+@polls.command()
+@click.argument("poll")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@speaks
+def reset(poll: str, yes: bool) -> None:
+    """Throw every vote away and begin anew."""
+    if not yes:
+        click.confirm(f"Throw every vote in {printable(poll)} away?", abort=True, err=True)
+    _act(poll, "reset", confirm=poll)
+
+
+@polls.command()
+@click.argument("poll")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @speaks
 def delete(poll: str, yes: bool) -> None:

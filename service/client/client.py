@@ -179,12 +179,44 @@ class Client:
         )
 
     async def act(self, poll: str, act: str, **body: object) -> Document:
-        """``open``, ``close`` or ``reopen`` (``closes_at=`` when); repeating the act that stands is fine."""
+        """An act by its name (``reopen`` takes ``closes_at=``); repeating the one that stands is fine.
+
+        ``reset`` wants ``confirm=`` the poll's id, and is repeated here only while nobody has voted since.
+        """
         return await self._operate("POST", f"{_one(poll)}/{act}", json=body)
 
     async def delete_poll(self, poll: str) -> None:
         """Deletes the poll and every vote in it, for good."""
         await self._operate("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
+
+    async def audit(self, poll: str, *, limit: int) -> tuple[list[Document], str | None]:
+        """The newest ``limit`` entries of the poll's audit log, and the cursor where more begin."""
+        items: list[Document] = []
+        params: dict[str, str] = {}
+        while True:
+            params["limit"] = str(min(limit - len(items), PAGE))
+            page = await self._operate("GET", f"{_one(poll)}/audit", params=params)
+            items += page["items"]
+            if page["next"] is None or len(items) >= limit:
+                return items, page["next"]
+            params["cursor"] = page["next"]
+
+    async def export(self, poll: str, form: str = "csv") -> AsyncGenerator[bytes]:
+        """Every vote that stands, as a file (``csv`` or ``ndjson``) in pieces, in memory one at a time.
+
+        ``Unreachable`` in the middle says that the file is not whole. Nothing is repeated here.
+        """
+        path = f"{self.url}/v1/admin/polls{_one(poll)}/export"
+        headers = {} if self._key is None else {"Authorization": f"Bearer {self._key}"}
+        try:
+            async with self._http.stream("GET", path, params={"format": form}, headers=headers) as response:
+                if not response.is_success:
+                    await response.aread()
+                    self._understood(response)
+                async for piece in response.aiter_bytes():
+                    yield piece
+        except httpx.TransportError as error:
+            raise Unreachable(self.url, reason_of(error)) from None
 
     async def create_key(self, name: str, scopes: Sequence[str]) -> Document:
         """A new API key, whose ``key`` is shown this once. Not repeated: each call makes another."""

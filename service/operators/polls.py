@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final, TypeVar
@@ -22,6 +23,7 @@ from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, Vers
 from service.domain.poll import Kind, Poll
 from service.domain.tally import Results, results_of
 from service.domain.window import Act, Phase, parse_instant
+from service.operators.export import Format, exported, format_of
 from service.operators.paging import limit_of
 from service.operators.requests import Object, Precondition
 from service.store import Store
@@ -127,6 +129,11 @@ class OperatedPolls:
         _check_confirmed(body, record.poll.id, "delete")
         precondition.check(record.poll.version)
         await self._store.polls.delete(record.poll.id, by=by)
+
+    async def export(self, record: PollRecord, query: dict[str, str]) -> tuple[AsyncIterator[bytes], Format]:
+        """Every vote that stands, as a file in pieces. Raises ``InvalidPoll`` and ``PhaseConflict``."""
+        form = format_of(query.get("format"))
+        return await exported(self._store, record.poll.id, form), form
 
     async def audit(self, poll_id: str, query: dict[str, str]) -> Document:
         """What was done to a poll, the newest first: ``{"items", "next"}``; also for a while after a delete.

@@ -15,6 +15,7 @@ from litestar import Response, delete, get, patch, post, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.response import Stream
 
 from service.domain.document import Document
 from service.domain.errors import MethodNotAllowed
@@ -115,7 +116,14 @@ def _single(door: _Door) -> list[HTTPRouteHandler]:
         door.admit(request, Scope.POLLS_READ)
         return _encoded(await door.polls.audit(poll_id, query_of(request, _PAGE)))
 
-    return [read_poll, edit_poll, delete_poll, read_results, read_audit]
+    @get(f"{_POLL}/export", summary="Download every vote that stands", tags=["operators"])
+    async def export_votes(request: AnyRequest, poll_id: FromPath[str]) -> Stream:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        pieces, form = await door.polls.export(record, query_of(request, ("format",)))
+        headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{form}"'}
+        return Stream(pieces, media_type=form.media_type, headers=_NO_STORE | headers)
+
+    return [read_poll, edit_poll, delete_poll, read_results, read_audit, export_votes]
 
 
 def _act(door: _Door, act: Act) -> HTTPRouteHandler:

@@ -20,6 +20,7 @@ from service.store.rankings import Rankings
 from service.store.records import Records
 from service.store.results import TallyReader
 from service.store.rosters import Roster, Uses
+from service.store.scanning import BallotScan
 
 __all__ = ["Store", "open_store"]
 
@@ -34,6 +35,7 @@ class Store:
         self.polls: Final = Polls(connection, positions, records, self.results)
         self.ballots: Final = Ballots(connection, positions)
         self.rankings: Final = Rankings(connection, positions, records)
+        self.scan: Final = BallotScan(connection)
         self.audit: Final = AuditLogs(connection)
         self.erasure: Final = Erasure(connection)
         self.notices: Final = Notices(connection)

@@ -35,6 +35,7 @@ _FUNCTIONS: Final = (
     "read",
     "rankings",
     "positions",
+    "scan",
 )
 
 _REGISTER: Final = """\

@@ -1,0 +1,107 @@
+"""The commands that read a poll's books: every vote (export), and who did what (audit)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from service.cli.session import MISUSED, Failure, ask, compact, speaks, target_of_flags
+from service.client import Client
+from service.client.bars import minute_of, printable
+from service.client.errors import Document
+
+Advance = Callable[[int], None]
+"""Told how many more votes were written."""
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True)
+@click.option(
+    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write it there."
+)
+@speaks
+def export(poll: str, form: str, out: Path | None) -> None:
+    """Write out every vote that stands in a poll (default: to standard output)."""
+    target = target_of_flags()
+    if out is None:
+        ask(lambda client: _write(client, poll, form, sys.stdout.buffer), target)
+        return
+    try:
+        with _whole_or_not_at_all(out) as file:
+            votes = ask(lambda client: _write(client, poll, form, file), target)
+    except OSError as error:
+        raise Failure(f"{out} cannot be written: {error.strerror}.", MISUSED) from None
+    target.tell({"file": str(out), "votes": votes}, f"{out} has {votes:,} votes.")
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@speaks
+def audit(poll: str, limit: int) -> None:
+    """List who did what to a poll, the newest first."""
+    target = target_of_flags()
+    items, more = ask(lambda client: client.audit(poll, limit=limit), target)
+    if target.as_json:
+        click.echo(compact({"items": items, "next": more}))
+        return
+    for entry in items:
+        told = (minute_of(entry["at"]), entry["by"], entry["act"], _changes(entry))
+        click.echo("\t".join(map(printable, told)))
+
+
+def _changes(entry: Document) -> str:
+    """``phase open -> closed`` and the like; the version grows with every act, and says nothing more."""
+    before, after = entry["before"] or {}, entry["after"] or {}
+    names = [
+        name for name in {**before, **after} if name != "version" and before.get(name) != after.get(name)
+    ]
+    if not before or not after:
+        return ""
+    return ", ".join(f"{name} {before.get(name)} -> {after.get(name)}" for name in names)
+
+
+@contextmanager
+def _whole_or_not_at_all(out: Path) -> Iterator[IO[bytes]]:
+    """A file that is there under its name once it is whole: one that broke off leaves nothing."""
+    part = out.with_name(f"{out.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        os.replace(part, out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _write(client: Client, poll: str, form: str, file: IO[bytes]) -> int:
+    """The votes written."""
+    lines = 0
+    with _progress((await client.results_for_operators(poll))["voters"]) as advance:
+        async with aclosing(client.export(poll, form)) as pieces:
+            async for piece in pieces:
+                file.write(piece)
+                lines += piece.count(b"\n")
+                advance(lines)
+    file.flush()
+    return lines - (form == "csv")
+
+
+@contextmanager
+def _progress(votes: int) -> Iterator[Advance]:
+    """A bar on standard error for people who wait; nothing for programs."""
+    if not sys.stderr.isatty():
+        yield lambda lines: None
+        return
+    columns = (TextColumn("votes"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("votes", total=votes)
+        yield lambda lines: progress.update(task, completed=lines)

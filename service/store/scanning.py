@@ -1,0 +1,63 @@
+"""Every ballot of a poll, a page at a time: for exports, which need no one instant and hold up no votes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final, NamedTuple
+
+from service.domain.errors import PollNotFound
+from service.store.connection import Connection
+from service.store.keys import BUCKETS, FIRST_BUCKET
+from service.store.library import Answer
+from service.store.results import Reading
+
+_END: Final = b"0"
+
+
+class Held(NamedTuple):
+    """A choice as it is kept."""
+
+    voter: bytes
+    """16 bytes; longer for a vote in an open poll whose idempotency key was used anew."""
+    code: str
+    """Empty where the choice was taken back."""
+    at: int
+    revision: int
+
+
+class BallotScan:
+    """Reads ballots, bucket by bucket."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def pages(self, reading: Reading) -> AsyncGenerator[list[Held]]:
+        """Some 1,000 ballots at a time, each ballot once; a bucket's voters are remembered meanwhile.
+
+        Raises ``PollNotFound`` where the poll was deleted or reset since the reading, and
+        ``StoreUnavailable``: then what has come is not the whole.
+        """
+        record, epoch = reading.record, reading.tally.epoch
+        for bucket in record.keys[FIRST_BUCKET : FIRST_BUCKET + BUCKETS]:
+            met: set[bytes] = set()
+            cursor = _END
+            while True:
+                keys = (*record.keys[:2], bucket)
+                answer, *rest = await self._connection.call("scan", keys, (record.birth, epoch, cursor))
+                if answer == Answer.GONE.encode():
+                    raise PollNotFound(record.poll.id)
+                cursor, flat = rest
+                yield _unmet(flat, met)
+                if cursor == _END:
+                    break
+
+
+def _unmet(flat: Sequence[bytes], met: set[bytes]) -> list[Held]:
+    """HSCAN may give a field twice while a hash grows or shrinks."""
+    page = []
+    for voter, value in zip(flat[::2], flat[1::2], strict=True):
+        if voter not in met:
+            met.add(voter)
+            at, revision = int.from_bytes(value[3:9], "big"), int.from_bytes(value[:3], "big")
+            page.append(Held(voter, value[9:].decode(), at, revision))
+    return page

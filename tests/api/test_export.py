@@ -1,0 +1,131 @@
+"""Exports: every vote that stands, once, as a file that harms nobody who opens it."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import secrets
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from service.operators.export import safe_cell
+from service.store.ballots import Cast
+from tests.api.conftest import Service
+from tests.making import a_voter
+
+POLLS = "/v1/admin/polls"
+SEVERAL = [
+    {"id": "a", "label": "=HYPERLINK(1)"},
+    {"id": "b", "label": "B, or “not b”"},
+    {"id": "c", "label": "C"},
+]
+
+
+async def fill(service: Service, poll: str, votes: int, code: str = "A") -> None:
+    """Many votes at once, past the doors."""
+    record = await service.store.polls.get(poll)
+    for start in range(0, votes, 2_000):
+        casts = [Cast(a_voter(), code) for _ in range(min(2_000, votes - start))]
+        await service.store.ballots.cast_many([(record, casts)])
+
+
+async def test_every_vote_is_a_line(service: Service) -> None:
+    """NDJSON has each standing choice once, in the form that votes have, and none that was taken back."""
+    poll = (await service.create_poll(kind="multiple", options=SEVERAL, revote="withdraw"))["id"]
+    tokens = [await service.voter() for _ in range(3)]
+    for token, choice in zip(tokens, (["a"], ["b", "a"], ["c"]), strict=True):
+        vote = await service.vote(poll, choice, token)
+        assert vote.status_code == 200, vote.text
+    bearer = {"Authorization": f"Bearer {tokens[2]}"}
+    assert (await service.http.delete(f"/v1/polls/{poll}/votes/mine", headers=bearer)).status_code == 200
+    answer = await service.admin.get(f"{POLLS}/{poll}/export", params={"format": "ndjson"})
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert f'filename="{poll}.ndjson"' in answer.headers["content-disposition"]
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert sorted(row["choice"] for row in rows) == [["a"], ["a", "b"]]
+    assert {tuple(row) for row in rows} == {("voter", "choice", "at", "revision")}
+
+
+async def test_a_table_runs_no_formula(service: Service) -> None:
+    """In CSV, which is the default, a label that begins like a formula is text; commas and quotes survive."""
+    poll = (await service.create_poll(kind="multiple", options=SEVERAL))["id"]
+    await service.vote(poll, ["a", "b"], await service.voter())
+    answer = await service.admin.get(f"{POLLS}/{poll}/export")
+    assert answer.headers["content-type"].startswith("text/csv")
+    head, row = csv.reader(io.StringIO(answer.text, newline=""))
+    assert head == ["voter", "choice", "label", "at", "revision"]
+    assert row[1:3] == ["a b", "'=HYPERLINK(1); B, or “not b”"]
+    assert row[4] == "1"
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "＝1"])
+def test_formulas_become_text(text: str) -> None:
+    """Whatever a spreadsheet may take for a formula gets an apostrophe, and nothing else does."""
+    assert safe_cell(text) == f"'{text}"
+    assert safe_cell("rice = yam") == "rice = yam"
+
+
+async def test_nobody_is_named(service: Service) -> None:
+    """A row's voter is neither the token's id nor the whole name under which the store keeps the vote."""
+    poll, token = (await service.create_poll())["id"], await service.voter()
+    await service.vote(poll, "rice", token)
+    (row,) = (await service.admin.get(f"{POLLS}/{poll}/export?format=ndjson")).text.splitlines()
+    assert len(json.loads(row)["voter"]) == 16
+    assert token not in row
+
+
+async def test_many_votes_are_all_there(service: Service) -> None:
+    """Thousands of votes, over many pages, come each once, also while others are cast."""
+    poll = (await service.create_poll())["id"]
+    await fill(service, poll, 30_000)
+    meanwhile = asyncio.create_task(fill(service, poll, 10_000))
+    answer = await service.admin.get(f"{POLLS}/{poll}/export?format=ndjson", timeout=60)
+    await meanwhile
+    lines = answer.text.splitlines()
+    voters = {json.loads(line)["voter"] for line in lines}
+    assert 30_000 <= len(voters) == len(lines) <= 40_000
+
+
+async def test_leaving_half_way_harms_nothing(service: Service) -> None:
+    """A client that leaves in the middle leaves the poll as it was, and the next export whole."""
+    poll = (await service.create_poll())["id"]
+    await fill(service, poll, 20_000)
+    async with service.admin.stream("GET", f"{POLLS}/{poll}/export") as answer:
+        async for _ in answer.aiter_bytes():
+            break
+    whole = await service.admin.get(f"{POLLS}/{poll}/export", timeout=60)
+    assert len(whole.text.splitlines()) == 20_001
+    assert (await service.admin.get(f"{POLLS}/{poll}/results")).json()["voters"] == 20_000
+
+
+async def test_an_export_of_what_was_reset_does_not_look_whole(service: Service) -> None:
+    """Where the votes are thrown away in the middle, the transfer breaks off."""
+    poll = (await service.create_poll())["id"]
+    await fill(service, poll, 200_000)
+
+    async def rest_of(pieces: AsyncIterator[bytes]) -> list[bytes]:
+        return [piece async for piece in pieces]
+
+    async with service.admin.stream("GET", f"{POLLS}/{poll}/export?format=ndjson") as answer:
+        pieces = answer.aiter_bytes()
+        await anext(pieces)
+        await service.act(poll, "reset", confirm=poll)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await rest_of(pieces)
+
+
+async def test_what_cannot_be_exported(service: Service) -> None:
+    """An unknown poll is 404, an unknown format 422, an archived poll 409 with its phase."""
+    poll = (await service.create_poll())["id"]
+    assert (await service.admin.get(f"{POLLS}/nowhere-{secrets.token_hex(2)}/export")).status_code == 404
+    wrong = await service.admin.get(f"{POLLS}/{poll}/export?format=xlsx")
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "format")
+    await service.act(poll, "cancel")
+    await service.act(poll, "archive")
+    gone = await service.admin.get(f"{POLLS}/{poll}/export")
+    assert (gone.status_code, gone.json()["phase"]) == (409, "archived")

@@ -1,0 +1,45 @@
+"""A poll's life and its books from the command line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.api.conftest import Service
+from tests.cli.conftest import Pollwire
+
+
+async def test_a_life_from_the_command_line(pollwire: Pollwire, service: Service) -> None:
+    """Publish, reset, cancel and archive do what they say; the destructive two ask first."""
+    poll = (await service.create_poll(results="operators"))["id"]
+    assert (await pollwire("polls", "publish", poll, "--json")).json["results"] == "always"
+    await service.vote(poll, "rice", await service.voter())
+    refused = await pollwire("polls", "reset", poll, stdin="n\n")
+    assert refused.exit_code == 1
+    assert (await pollwire("polls", "reset", poll, "--yes")).exit_code == 0
+    assert (await pollwire("polls", "cancel", poll)).out == f"{poll} is canceled.\n"
+    assert (await pollwire("polls", "archive", poll, "--yes")).out == f"{poll} is archived.\n"
+    said = await pollwire("polls", "audit", poll)
+    assert [line.split("\t")[2] for line in said.out.splitlines()] == [
+        *("archive", "cancel", "reset", "publish", "create")
+    ]
+    assert "phase canceled -> archived" in said.out.splitlines()[0]
+
+
+async def test_votes_are_exported(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
+    """An export goes to standard output, or whole into a file with its number told."""
+    poll = (await service.create_poll())["id"]
+    await service.vote(poll, "rice", await service.voter())
+    printed = await pollwire("polls", "export", poll, "--format", "ndjson")
+    assert '"choice":"rice"' in printed.out
+    file = tmp_path / "votes.csv"
+    said = await pollwire("polls", "export", poll, "--out", str(file), "--json")
+    assert said.json == {"file": str(file), "votes": 1}
+    assert file.read_text().splitlines()[0] == "voter,choice,label,at,revision"
+
+
+async def test_a_refused_export_leaves_no_file(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
+    """What cannot be exported ends in one sentence, and nothing lies in the folder."""
+    said = await pollwire("polls", "export", "nowhere", "--out", str(tmp_path / "votes.csv"))
+    assert (said.exit_code, os.listdir(tmp_path)) == (1, [])
+    assert len(said.err.splitlines()) == 1
