@@ -97,11 +97,14 @@ def _command_for(language: str, text: str, folder: Path, number: int) -> str:
 
 
 def is_alike(shown: Any, said: Any) -> bool:
-    """Whether two JSON values have the same shape; null stands for whatever may be absent."""
+    """Whether two JSON values have the same shape; null stands for whatever may be absent, and
+    a list of another length has items like the first that is shown."""
     if shown is None or said is None:
         return True
     if isinstance(shown, dict) and isinstance(said, dict):
         return shown.keys() == said.keys() and all(is_alike(shown[name], said[name]) for name in shown)
     if isinstance(shown, list) and isinstance(said, list):
+        if len(shown) == len(said):
+            return all(map(is_alike, shown, said))
         return all(is_alike(shown[0], item) for item in said) if shown else not said
     return type(shown) is type(said)
