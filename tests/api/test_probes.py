@@ -94,6 +94,14 @@ async def test_the_document_describes_every_route(service: Service) -> None:
     assert "/problems/already-voted" in problem["properties"]["type"]["enum"]
 
 
+async def test_the_document_tells_where_a_poll_may_be_named(service: Service) -> None:
+    """Tokens, tickets and events of many polls take ``?poll=``."""
+    paths = (await service.http.get("/openapi.json")).json()["paths"]
+    for method, address in (("post", "/v1/voters"), ("post", "/v1/tickets"), ("get", "/v1/events")):
+        (named,) = paths[address][method]["parameters"]
+        assert (named["name"], named["in"]) == ("poll", "query")
+
+
 async def test_every_reference_in_the_document_leads_somewhere(service: Service) -> None:
     """No schema is named that is not there."""
     answer = await service.http.get("/openapi.json")

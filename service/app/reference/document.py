@@ -103,7 +103,8 @@ _BY_HAND: Final[Json] = {
             "closes_at": _MAYBE_TIME,
             "visible_at": _MAYBE_TIME,
             "revote": {"enum": ["never", "change", "withdraw"]},
-            "identity": {"enum": ["device", "open"]},
+            "identity": {"enum": ["device", "signed", "open"]},
+            "issuer": {"type": ["string", "null"]},
             "results": {"enum": ["always", "after_vote", "after_close", "operators"]},
             "series": {"type": ["string", "null"]},
             "resolve_by": _MAYBE_TIME,
@@ -188,6 +189,14 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
 }
 
 
+_POLLS_NAMED: Final[dict[tuple[str, str], str]] = {
+    ("post", "/v1/voters"): "For a page whose site this poll alone allows.",
+    ("post", "/v1/tickets"): "For a page whose site this poll alone allows.",
+    ("get", "/v1/events"): "What to watch; may be given up to 100 times.",
+}
+"""Where ``?poll=`` is read, and what for."""
+
+
 def document_of(app: Litestar) -> Json:
     """The whole document, as ``/openapi.json`` serves it."""
     document: Json = app.openapi_schema.to_schema()
@@ -207,6 +216,9 @@ def _tell_meaning(method: str, address: str, operation: Json) -> None:
     body, answer = _MEANING.get((method, address), (None, None))
     if body is not None:
         operation["requestBody"] = {"content": _content("application/json", body)}
+    if (method, address) in _POLLS_NAMED:
+        named = {"name": "poll", "in": "query", "schema": {"type": "string"}}
+        operation["parameters"] = [named | {"description": _POLLS_NAMED[method, address]}]
     responses = operation.setdefault("responses", {})
     if answer is not None:
         for status, response in responses.items():
