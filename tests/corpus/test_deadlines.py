@@ -27,11 +27,13 @@ async def ends_in_time(connection: Talk, since: float) -> bool:
     return SOON_S - 0.05 <= loop.time() - since <= SOON_S + 1
 
 
-async def trickle(connection: Talk, letter: bytes) -> None:
-    """Sends a little again and again, so that the connection is never silent."""
-    while not connection.writer.is_closing():
+async def ends_in_time_though_fed(connection: Talk, since: float, letter: bytes) -> bool:
+    """The same while a little is sent again and again, so that the connection is never silent."""
+    ending = asyncio.create_task(ends_in_time(connection, since))
+    while not ending.done():
         connection.writer.write(letter)
-        await asyncio.sleep(0.02)
+        await asyncio.wait((ending,), timeout=0.02)
+    return ending.result()
 
 
 @pytest.mark.parametrize("begun", [b"", b"\r\n", b"PO", vote("")[:-30], request("GET /livez")[:-2]])
@@ -54,9 +56,7 @@ async def test_a_trickle_of_headers_is_no_progress(valkey: Valkey) -> None:
     ):
         since = asyncio.get_running_loop().time()
         await client.send([b"GET / HTTP/1.1\r\nx: "])
-        trickling = asyncio.create_task(trickle(client, b"x"))
-        assert await ends_in_time(client, since)
-        await trickling
+        assert await ends_in_time_though_fed(client, since, b"x")
 
 
 @pytest.mark.parametrize("length", ["content-length: 400", "transfer-encoding: chunked"])
@@ -68,9 +68,7 @@ async def test_a_body_has_its_time(valkey: Valkey, length: str) -> None:
     ):
         since = asyncio.get_running_loop().time()
         await client.send([vote("", length, body="1" if "chunked" in length else "{")])
-        trickling = asyncio.create_task(trickle(client, b"0"))
-        assert await ends_in_time(client, since)
-        await trickling
+        assert await ends_in_time_though_fed(client, since, b"0")
 
 
 @pytest.mark.parametrize("sent", [vote(""), request("GET /v1/nowhere"), vote("", "upgrade: h2c")])
