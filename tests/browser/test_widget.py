@@ -165,3 +165,33 @@ async def test_the_live_page_tells_how_it_stands(
     await service.vote(poll, "yam", await service.voter())
     await expect(reader.page.locator("#voters")).to_have_text("1")
     assert await reader.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_a_rating_is_given_and_changed(service: Service, open_page: Open) -> None:
+    """Every value of the scale is a radio button, the vote is a number, and the average moves with it."""
+    document: dict[str, object] = {"kind": "rating", "options": [], "scale": {"min": 0, "max": 3}}
+    poll = (await service.create_poll(**document, revote="change"))["id"]
+    widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
+    voters = widget.element.locator(".voters")
+    await expect(widget.element.locator(".option")).to_have_count(4)
+    assert (await (await widget.vote("0")).json())["choice"] == 0
+    await widget.marks_as_mine("0")
+    await expect(voters).to_have_text("1 voter · average 0.0")
+    await service.vote(poll, 3, await service.voter())
+    await expect(voters).to_have_text("2 voters · average 1.5")
+    await widget.button("Change my vote").click()
+    await expect(widget.input("0")).to_be_checked()
+    await widget.choose("2")
+    await widget.button("Save my change").click()
+    await expect(voters).to_have_text("2 voters · average 2.5")
+    await widget.marks_as_mine("2")
+
+
+async def test_a_kind_without_a_ballot_shows_its_results(service: Service, open_page: Open) -> None:
+    """A ranked poll shows its first preferences and says that votes are not cast here."""
+    poll = (await service.create_poll(kind="ranked"))["id"]
+    widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
+    await widget.shows("Votes of this kind cannot be cast here yet; you see the results.")
+    await expect(widget.button("Vote")).to_be_hidden()
+    await service.vote(poll, ["yam", "rice"], await service.voter())
+    await widget.shows_votes("yam", "1 vote")

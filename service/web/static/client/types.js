@@ -9,11 +9,12 @@
  *
  * @typedef {object} Poll
  * @property {string} id
- * @property {string} kind `single`, `multiple`, `prediction`, or one that this release does not know
+ * @property {string} kind `single`, `multiple`, `rating`, `prediction`, or one that this release does not know
  * @property {string} question
  * @property {string | null} [description]
  * @property {Option[] | null} options
  * @property {{min: number, max: number} | null} [choices] how many options one ballot of a `multiple` poll names
+ * @property {{min: number, max: number} | null} [scale] the values of a `rating`
  * @property {boolean} [forecast]
  * @property {string} opens_at
  * @property {string | null} closes_at
@@ -36,10 +37,11 @@
  * @property {string | null} closes_at
  * @property {boolean} [hidden]
  * @property {number} [voters]
- * @property {Record<string, number>} [counts]
+ * @property {Record<string, number>} [counts] by option, or by value of the scale
+ * @property {number | null} [mean] of a `rating`
  * @property {Resolution | null} [resolution]
  *
- * @typedef {string | string[]} Choice an option's id, or several
+ * @typedef {string | number | string[]} Choice an option's id, a value of the scale, or several ids
  *
  * @typedef {object} Standing a voter's vote as it stands
  * @property {string} [status]

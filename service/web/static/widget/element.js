@@ -6,7 +6,7 @@
  */
 import { connect, PollwireError } from '../client/client.js';
 import { jitteredMs, pause } from '../client/waiting.js';
-import { boundsOf, isAsking, isOutdated, nothingKnown, phaseOf, takesSeveral, withAddresses } from './model.js';
+import { boundsOf, choiceOf, idsOf, isAsking, isOutdated, nothingKnown, phaseOf, takesSeveral, withAddresses } from './model.js';
 import { dress } from './sheet.js';
 import { View } from './view.js';
 import { texts } from './words.js';
@@ -175,8 +175,7 @@ class LivePoll extends HTMLElement {
     }
     const revision = poll.identity === 'open' ? undefined : mine?.revision;
     await this.#doing(async () => {
-      const choice = takesSeveral(poll) ? chosen : chosen[0];
-      const standing = await this.client.vote(poll, choice, { revision, onRetry: () => this.#news(texts.retrying) });
+      const standing = await this.client.vote(poll, choiceOf(poll, chosen), { revision, onRetry: () => this.#news(texts.retrying) });
       const said = { changed: texts.changed, unchanged: texts.unchanged }[standing.status ?? ''] ?? texts.counted;
       return { text: said, mine: standing };
     });
@@ -185,7 +184,7 @@ class LivePoll extends HTMLElement {
   #change() {
     const { mine, poll } = this.#state;
     this.#set({ changing: true, notice: null });
-    this.#view?.rows.choose(mine && poll?.identity !== 'open' ? [mine.choice].flat() : []);
+    this.#view?.rows.choose(poll?.identity !== 'open' ? idsOf(mine) : []);
     this.#paint();
     this.#view?.rows.focusFirst();
   }

@@ -32,6 +32,7 @@
 /** Kinds of which this release can cast a ballot; of any other it shows the results. */
 const PICKS = ['single', 'prediction'];
 const SEVERAL = 'multiple';
+const RATING = 'rating';
 
 /** @returns {State} */
 export function nothingKnown() {
@@ -60,6 +61,7 @@ export function takesSeveral(poll) {
 
 /** Whether this release knows how to ask for a vote of this kind. @param {Poll} poll */
 export function canAsk(poll) {
+  if (poll.kind === RATING) return Boolean(poll.scale);
   return Boolean(poll.options?.length) && !poll.forecast && (takesSeveral(poll) || PICKS.includes(poll.kind));
 }
 
@@ -75,6 +77,17 @@ export function boundsOf(poll) {
   if (!takesSeveral(poll)) return { min: 1, max: 1 };
   const most = poll.options?.length ?? 1;
   return { min: poll.choices?.min ?? 1, max: poll.choices?.max ?? most };
+}
+
+/** What is ticked, as a vote of the poll's kind. @param {Poll} poll @param {string[]} chosen */
+export function choiceOf(poll, chosen) {
+  if (takesSeveral(poll)) return chosen;
+  return poll.kind === RATING ? Number(chosen[0]) : chosen[0];
+}
+
+/** A standing vote as the ids of rows. @param {Standing | null} mine */
+export function idsOf(mine) {
+  return mine ? [mine.choice].flat().map(String) : [];
 }
 
 /** Pictures on the service itself are named without its address. @param {Poll} poll @param {string} base @returns {Poll} */
@@ -99,13 +112,20 @@ export function isOutdated(poll, held, results) {
   return counted.length !== known.size || counted.some((id) => !known.has(id));
 }
 
+/** What a poll without options counts: its scale, or whatever the totals name. @param {Poll | null} poll @param {Record<string, number> | null} counts */
+function valuesOf(poll, counts) {
+  const scale = poll?.scale;
+  if (!scale) return Object.keys(counts ?? {});
+  return Array.from({ length: scale.max - scale.min + 1 }, (_, step) => String(scale.min + step));
+}
+
 /** @param {State} state @returns {Row[]} */
 export function rowsOf({ poll, results, mine, ...state }) {
   const unshown = results?.hidden || phaseOf({ poll, results, mine, ...state }) === 'scheduled'; // all zero by then
   const counts = unshown ? null : results?.counts ?? null;
-  const options = poll?.options?.length ? poll.options : Object.keys(counts ?? {}).map((id) => ({ id, label: id }));
+  const options = poll?.options?.length ? poll.options : valuesOf(poll, counts).map((id) => ({ id, label: id }));
   const most = Math.max(0, ...Object.values(counts ?? {}));
-  const chosen = mine ? [mine.choice].flat().map(String) : [];
+  const chosen = idsOf(mine);
   const outcome = (results?.resolution ?? poll?.resolution)?.outcome ?? null;
   return options.map((/** @type {import('../client/types.js').Option} */ { id, label, image }) => {
     const votes = counts ? counts[id] ?? 0 : null;

@@ -114,7 +114,8 @@ export class View {
   #foot({ results, connection }, poll) {
     const voters = results?.phase === 'scheduled' ? undefined : results?.voters;
     const several = takesSeveral(poll) ? ` · ${texts.severalEach}` : '';
-    write(this.voters, voters === undefined ? '' : texts.voters(voters) + several);
+    const mean = typeof results?.mean === 'number' ? ` · ${texts.mean(results.mean)}` : '';
+    write(this.voters, voters === undefined ? '' : texts.voters(voters) + several + mean);
     const ended = Boolean(results?.final) && connection === 'live';
     write(this.connection, ended ? texts.final : texts.connections[connection]);
     this.connection.dataset.state = ended ? 'final' : connection;

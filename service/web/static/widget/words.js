@@ -4,6 +4,7 @@
 
 const locale = navigator.languages?.find((language) => language.startsWith('en')) ?? 'en';
 const whole = new Intl.NumberFormat(locale);
+const decimal = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
 const percent = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 });
 const finePercent = new Intl.NumberFormat(locale, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: 'long', timeStyle: 'short' });
@@ -120,6 +121,8 @@ export const texts = {
   /** @param {number} count */
   votes: (count) => counted(count, 'vote', 'votes'),
   severalEach: 'several answers each',
+  /** @param {number} mean */
+  mean: (mean) => `average ${decimal.format(mean)}`,
   /** @type {Record<import('../client/types.js').Connection, string>} */
   connections: { connecting: 'Connecting…', live: 'Live', delayed: 'Every few seconds', away: 'Reconnecting…' },
   final: 'Final',
