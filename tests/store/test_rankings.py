@@ -13,6 +13,7 @@ import pytest
 from service.domain.errors import PollNotFound
 from service.domain.poll import Kind, Revote
 from service.domain.runoff import run_off
+from service.domain.window import Act
 from service.store import Store, rankings
 from service.store.ballots import Cast, Status
 from service.store.keys import RANKINGS
@@ -174,3 +175,17 @@ async def test_a_poll_of_another_kind_is_not_counted_out(store: Store) -> None:
         record, msgspec.structs.replace(record.poll, kind=Kind.SINGLE, version=2), assumes_unvoted=True
     )
     assert (await store.rankings.counted(reading)).outcome is None
+
+
+async def test_an_archived_poll_keeps_its_rounds_and_a_reset_one_does_not(store: Store) -> None:
+    """Rankings are results: they outlive the ballots that an archive destroys, and go with a reset."""
+    record = await ranked(store)
+    await cast(store, record, Cast(a_voter(), "BA"), Cast(a_voter(), "A"))
+    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, Act.ARCHIVE)
+    kept = await store.rankings.counted(await store.results.read(record.poll.id))
+    assert kept.outcome == run_off(record.poll, {"BA": 1, "A": 1})
+    other = await ranked(store)
+    await cast(store, other, Cast(a_voter(), "BA"))
+    await store.polls.act(other.poll.id, Act.RESET)
+    assert await profile_of(store, other) == {}
