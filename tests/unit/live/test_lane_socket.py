@@ -18,8 +18,8 @@ from service.live.streams import Live
 from service.live.wheel import Wheel
 from tests.corpus.wire import masked
 from tests.making import a_poll
+from tests.transports import Pipe
 from tests.unit.live.readers import a_change
-from tests.unit.transports import Pipe
 from tests.waiting import until
 
 POLL = a_poll(id="lunch")
