@@ -12,10 +12,11 @@ from __future__ import annotations
 from service.cli.commands import main
 from service.cli.commands import polls as group_of_polls
 from service.cli.keys import keys as group_of_keys
-from service.cli.ledgers import audit, export
+from service.cli.ledgers import audit, export, recount
 
 __all__ = ["main"]
 
 main.add_command(group_of_keys)
 group_of_polls.add_command(export)
 group_of_polls.add_command(audit)
+group_of_polls.add_command(recount)

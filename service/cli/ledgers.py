@@ -1,4 +1,4 @@
-"""The commands that read a poll's books: every vote (export), and who did what (audit)."""
+"""The commands that read a poll's books: every vote (export), their sum (recount), who did what (audit)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from service.cli.session import MISUSED, Failure, ask, compact, speaks, target_of_flags
+from service.cli.session import MISUSED, REFUSED, Failure, ask, compact, speaks, target_of_flags
 from service.client import Client
-from service.client.bars import minute_of, printable
+from service.client.bars import minute_of, printable, voters_told
 from service.client.errors import Document
 
 Advance = Callable[[int], None]
@@ -57,6 +57,22 @@ def audit(poll: str, limit: int) -> None:
     for entry in items:
         told = (minute_of(entry["at"]), entry["by"], entry["act"], _changes(entry))
         click.echo("\t".join(map(printable, told)))
+
+
+@click.command()
+@click.argument("poll")
+@speaks
+def recount(poll: str) -> None:
+    """Count every ballot anew and compare; ends with 1 where the totals differ."""
+    target = target_of_flags()
+    answer = ask(lambda client: client.recount(poll), target)
+    stored, recounted = answer["stored"], answer["recounted"]
+    told = f"The ballots of {voters_told(recounted['voters'])} make the totals that stand."
+    if not answer["matches"]:
+        told = f"The ballots make {recounted}, and {stored} stands."
+    target.tell(answer, told)
+    if not answer["matches"]:
+        sys.exit(REFUSED)
 
 
 def _changes(entry: Document) -> str:

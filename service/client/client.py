@@ -37,6 +37,10 @@ PAGE: Final = 100
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
+RECOUNTED_WITHIN_S: Final = 600.0
+"""A recount reads every ballot: some seconds for a million."""
+
+
 class Client:
     """One service, as one voter (``token``), one operator (``key``), both or neither.
 
@@ -188,6 +192,10 @@ class Client:
     async def delete_poll(self, poll: str) -> None:
         """Deletes the poll and every vote in it, for good."""
         await self._operate("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
+
+    async def recount(self, poll: str) -> Document:
+        """``{"matches", "stored", "recounted"}``: every ballot counted anew; minutes for millions of them."""
+        return await self._operate("POST", f"{_one(poll)}/recount", timeout=RECOUNTED_WITHIN_S)
 
     async def audit(self, poll: str, *, limit: int) -> tuple[list[Document], str | None]:
         """The newest ``limit`` entries of the poll's audit log, and the cursor where more begin."""

@@ -21,6 +21,7 @@ from service.domain.document import Document, poll_document
 from service.domain.draft import PollDraft, PollPatch, edited, new_poll, read_document
 from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
 from service.domain.poll import Kind, Poll
+from service.domain.recount import Recount, recount_of
 from service.domain.tally import Results, results_of
 from service.domain.window import Act, Phase, parse_instant
 from service.operators.export import Format, exported, format_of
@@ -130,6 +131,14 @@ class OperatedPolls:
         precondition.check(record.poll.version)
         await self._store.polls.delete(record.poll.id, by=by)
 
+    async def recount(self, record: PollRecord) -> Recount:
+        """The totals beside those that the ballots make, of one instant.
+
+        Raises ``PhaseConflict`` for an archived poll, and ``Overloaded`` while another recount is under way.
+        """
+        reading, codes = await self._store.recounts.recount(record.poll.id)
+        return recount_of(reading.record.poll, reading.tally, codes)
+
     async def export(self, record: PollRecord, query: dict[str, str]) -> tuple[AsyncIterator[bytes], Format]:
         """Every vote that stands, as a file in pieces. Raises ``InvalidPoll`` and ``PhaseConflict``."""
         form = format_of(query.get("format"))
@@ -173,6 +182,11 @@ class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
+def read_nothing(body: Object) -> None:
+    """For what takes no fields: ``InvalidPoll`` names one that came."""
+    read_document(body, _Nothing)
+
+
 def _check_confirmed(body: Object, poll_id: str, deed: str) -> None:
     if read_document(body, _Confirmation).confirm != poll_id:
         raise InvalidPoll("confirm", f"To {deed} this poll, confirm its id: {poll_id!r}.")
@@ -184,7 +198,7 @@ def _closing_of(act: Act, body: Object, poll_id: str) -> int | None:
         _check_confirmed(body, poll_id, "reset")
         return None
     if act is not Act.REOPEN:
-        read_document(body, _Nothing)
+        read_nothing(body)
         return None
     reopening = read_document(body, _Reopening)
     if reopening.closes_at is None:

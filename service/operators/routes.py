@@ -19,10 +19,11 @@ from litestar.response import Stream
 
 from service.domain.document import Document
 from service.domain.errors import MethodNotAllowed
+from service.domain.recount import Recount
 from service.domain.tally import Results
 from service.domain.window import Act
 from service.identity.api_keys import ApiKeys, Operator, Scope
-from service.operators.polls import OperatedPolls
+from service.operators.polls import OperatedPolls, read_nothing
 from service.operators.requests import (
     JSON,
     AnyRequest,
@@ -123,7 +124,13 @@ def _single(door: _Door) -> list[HTTPRouteHandler]:
         headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{form}"'}
         return Stream(pieces, media_type=form.media_type, headers=_NO_STORE | headers)
 
-    return [read_poll, edit_poll, delete_poll, read_results, read_audit, export_votes]
+    @post(f"{_POLL}/recount", summary="Count every ballot anew", tags=["operators"], status_code=200)
+    async def recount_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        read_nothing(await optional_object(request))
+        return _encoded(await door.polls.recount(record))
+
+    return [read_poll, edit_poll, delete_poll, read_results, read_audit, export_votes, recount_votes]
 
 
 def _act(door: _Door, act: Act) -> HTTPRouteHandler:
@@ -174,7 +181,9 @@ def _of_poll(document: Document, status: int = 200, location: str | None = None)
     return _encoded(document, status, headers)
 
 
-def _encoded(value: Document | Results, status: int = 200, headers: dict[str, str] | None = None) -> Encoded:
+def _encoded(
+    value: Document | Results | Recount, status: int = 200, headers: dict[str, str] | None = None
+) -> Encoded:
     return Response(
         msgspec.json.encode(value),
         status_code=status,

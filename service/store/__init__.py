@@ -18,6 +18,7 @@ from service.store.polls import Polls
 from service.store.positions import Positions
 from service.store.rankings import Rankings
 from service.store.records import Records
+from service.store.recounting import Recounts
 from service.store.results import TallyReader
 from service.store.rosters import Roster, Uses
 from service.store.scanning import BallotScan
@@ -35,6 +36,7 @@ class Store:
         self.polls: Final = Polls(connection, positions, records, self.results)
         self.ballots: Final = Ballots(connection, positions)
         self.rankings: Final = Rankings(connection, positions, records)
+        self.recounts: Final = Recounts(connection, records)
         self.scan: Final = BallotScan(connection)
         self.audit: Final = AuditLogs(connection)
         self.erasure: Final = Erasure(connection)

@@ -14,7 +14,7 @@ import msgspec
 
 from service.domain.errors import PollNotFound, PollwireError, VoteNotFound
 from service.store.connection import Call, Connection
-from service.store.keys import BUCKETS, FIRST_BUCKET, RANKINGS, notice_channel
+from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET, RANKINGS, notice_channel
 from service.store.library import OUTCOMES, Answer, Status
 from service.store.positions import Positions
 from service.store.records import PollRecord
@@ -107,7 +107,7 @@ class Ballots:
         Raises ``VoteNotFound`` where this voter never voted, ``PollNotFound`` and ``StoreUnavailable``.
         """
         epoch, seq = self._positions.highest(record.poll.id)
-        keys = (*record.keys[:2], _bucket(record, voter), record.keys[RANKINGS])
+        keys = (*record.keys[:2], _bucket(record, voter), record.keys[RANKINGS], record.keys[ASIDE])
         args = (self._channel, record.poll.id, record.birth, epoch, seq, voter, _named(revision))
         answer, *rest = await self._connection.call("withdraw", keys, args)
         if answer == _GONE:

@@ -17,6 +17,9 @@ FIRST_BUCKET: Final = 2
 RANKINGS: Final = FIRST_BUCKET + BUCKETS
 """Where the rankings of a ranked poll are among its keys: how many voters gave each."""
 
+ASIDE: Final = RANKINGS + 1
+"""Where among a poll's keys a recount has what ballots were before they were replaced."""
+
 
 def slot_of(poll_id: str) -> str:
     """The hash tag of a poll's keys."""
@@ -24,8 +27,8 @@ def slot_of(poll_id: str) -> str:
 
 
 def keys_of(namespace: str, poll_id: str) -> tuple[bytes, ...]:
-    """The keys of a poll as functions take them: poll, tally, 16 buckets, rankings."""
-    names = ("poll", "tally", *(f"b{number:x}" for number in range(BUCKETS)), "rankings")
+    """The keys of a poll as functions take them: poll, tally, 16 buckets, rankings, aside."""
+    names = ("poll", "tally", *(f"b{number:x}" for number in range(BUCKETS)), "rankings", "aside")
     return tuple(_key(namespace, poll_id, name) for name in names)
 
 

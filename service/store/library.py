@@ -20,7 +20,17 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 OLDEST_MAJOR: Final = 7
 """Functions came with Redis 7.0; Valkey names the Redis it is compatible with."""
 
-_INCLUDES: Final = ("answers", "clock", "window", "position", "ballots", "capacity", "polls", "audit")
+_INCLUDES: Final = (
+    "answers",
+    "clock",
+    "window",
+    "position",
+    "ballots",
+    "aside",
+    "capacity",
+    "polls",
+    "audit",
+)
 """In the order in which they need one another."""
 
 _FUNCTIONS: Final = (
@@ -36,6 +46,8 @@ _FUNCTIONS: Final = (
     "rankings",
     "positions",
     "scan",
+    "recount",
+    "recount_page",
 )
 
 _REGISTER: Final = """\

@@ -123,3 +123,19 @@ async def test_two_operators_at_once(service: Service) -> None:
     assert (await service.admin.get(f"{POLLS}/{poll}")).json()["phase"] == "canceled"
     assert {answer.status_code for answer in answers} <= {200, 409}
     assert all("phase" in answer.json() for answer in answers)
+
+
+async def test_a_recount_tells_both_totals(service: Service) -> None:
+    """The totals that stand and those of the ballots are told side by side; neither is for the public."""
+    poll = (await service.create_poll(results="operators"))["id"]
+    for choice in ("rice", "rice", "yam"):
+        await service.vote(poll, choice, await service.voter())
+    totals = {"voters": 3, "counts": {"rice": 2, "yam": 1}}
+    answer = await service.admin.post(f"{POLLS}/{poll}/recount")
+    assert answer.json() == {"matches": True, "stored": totals, "recounted": totals}
+    record = await service.store.polls.get(poll)
+    await service.store.connection.client.hincrby(record.keys[1], "A", 5)
+    wrong = (await service.admin.post(f"{POLLS}/{poll}/recount")).json()
+    assert (wrong["matches"], wrong["stored"]["counts"]["rice"]) == (False, 7)
+    assert (await service.http.post(f"{POLLS}/{poll}/recount")).status_code == 401
+    assert (await service.admin.post(f"{POLLS}/{poll}/recount", json={"x": 1})).status_code == 422

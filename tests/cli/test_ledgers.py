@@ -44,3 +44,15 @@ async def test_a_refused_export_leaves_no_file(pollwire: Pollwire, service: Serv
     assert said.exit_code == 1
     assert [name for name in os.listdir(tmp_path) if name.startswith("votes")] == []
     assert len(said.err.splitlines()) == 1
+
+
+async def test_votes_are_recounted(pollwire: Pollwire, service: Service) -> None:
+    """A recount that agrees is told in a sentence; one that does not ends with 1."""
+    poll = (await service.create_poll())["id"]
+    await service.vote(poll, "rice", await service.voter())
+    said = await pollwire("polls", "recount", poll)
+    assert (said.exit_code, said.out) == (0, "The ballots of 1 voter make the totals that stand.\n")
+    record = await service.store.polls.get(poll)
+    await service.store.connection.client.hincrby(record.keys[1], "A", 5)
+    wrong = await pollwire("polls", "recount", poll, "--json")
+    assert (wrong.exit_code, wrong.json["matches"]) == (1, False)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from service.domain.errors import PhaseConflict, VoteNotFound
 from service.domain.poll import Kind, Revote, Scale
+from service.domain.recount import recount_of
 from service.domain.window import Act
 from service.store import Store, open_store
 from service.store.ballots import Cast, Outcome, Status
@@ -30,7 +31,7 @@ revisions = st.none() | st.integers(0, 4)
 ballots = st.builds(Cast, st.sampled_from(VOTERS), st.sampled_from(CODES), revisions)
 casting = st.tuples(st.just("cast"), st.lists(ballots, min_size=1, max_size=8))
 withdrawing = st.tuples(st.just("withdraw"), st.tuples(st.sampled_from(VOTERS), revisions))
-acting = st.tuples(st.just("act"), st.sampled_from([Act.CLOSE, Act.REOPEN]))
+acting = st.tuples(st.just("act"), st.sampled_from([Act.CLOSE, Act.REOPEN, Act.RESET]))
 histories = st.lists(st.one_of(casting, casting, withdrawing, acting), min_size=1, max_size=14)
 
 
@@ -78,7 +79,10 @@ class Model:
         return Status.WITHDRAWN
 
     def act(self, act: Act) -> None:
-        """Close or reopen; a repeat changes nothing."""
+        """Close or reopen, of which a repeat changes nothing; or reset, which leaves no vote."""
+        if act is Act.RESET:
+            self.standing, self.seq = {}, 0
+            return
         self.is_open = act is Act.REOPEN
 
     def counts(self) -> dict[str, int]:
@@ -193,5 +197,8 @@ async def compare(store: Store, record: PollRecord, model: Model) -> None:
     assert model.capacity is None or counts.get("B", 0) <= model.capacity
     assert tally.voters == sum(bool(value[9:]) for value in stored.values())
     assert tally.seq == model.seq
+    reading, found = await store.recounts.recount(record.poll.id)
+    assert recount_of(reading.record.poll, reading.tally, found).matches
+    assert found == Counter(model.codes())
     if model.kind is not Kind.MULTIPLE:
         assert sum(counts.values()) == tally.voters

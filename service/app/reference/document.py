@@ -126,6 +126,22 @@ _BY_HAND: Final[Json] = {
             "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
         },
     },
+    "Recount": {
+        "type": "object",
+        "properties": {
+            "matches": {"type": "boolean"},
+            **{
+                side: {
+                    "type": "object",
+                    "properties": {
+                        "voters": {"type": "integer"},
+                        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+                    },
+                }
+                for side in ("stored", "recounted")
+            },
+        },
+    },
     "Audit": {
         "type": "object",
         "properties": {
@@ -177,6 +193,7 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     ("post", f"{_POLL}/archive"): (None, "Poll"),
     ("post", f"{_POLL}/reset"): ("Confirmation", "Poll"),
     ("get", f"{_POLL}/audit"): (None, "Audit"),
+    ("post", f"{_POLL}/recount"): (None, "Recount"),
     ("get", f"{_POLL}/results"): (None, "Results"),
     ("post", "/v1/voters"): ("Voter", "Token"),
     ("post", "/v1/tickets"): (None, "Ticket"),

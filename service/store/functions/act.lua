@@ -65,6 +65,7 @@ local APPLY = {
   end,
   archive = function(keys)
     redis.call('UNLINK', unpack(keys, FIRST_BUCKET, FIRST_BUCKET + 15))
+    forget_recount(keys[1], keys[ASIDE])
     redis.call('HDEL', keys[1], 'voter_key')
     redis.call('HSET', keys[1], 'ended', ARCHIVED)
   end,
@@ -72,6 +73,7 @@ local APPLY = {
     local held = redis.call('HGET', keys[2], 'epoch') or ''
     local latest = held > change.seen_epoch and held or change.seen_epoch
     unlink_from(keys, 2)
+    forget_recount(keys[1], keys[ASIDE])
     redis.call('HSET', keys[2], 'epoch', epoch_after(latest, change.now), 'seq', 0, 'voters', 0)
     redis.call('HSET', keys[1], 'voter_key', change.voter_key)
   end,

@@ -1,6 +1,6 @@
 -- cast: ballots of one poll are judged and counted, in order, in one step.
 --
--- KEYS  poll, tally, 16 buckets, rankings
+-- KEYS  poll, tally, 16 buckets, rankings, aside
 -- ARGV  channel, poll id, stamp judged by, seen epoch, seen seq, then a ballot each:
 --       voter (16 bytes), revision to be replaced plus one (3 bytes, big-endian; 0 names none), code
 -- Answers
@@ -142,7 +142,7 @@ local function cast(keys, args)
   end
   local now, window = now_ms(), window_of(keys[1])
   local phase = latched_phase(keys[1], window, now)
-  local policies = redis.call('HMGET', keys[1], 'revote', 'identity', 'version', 'capacity', 'ranked')
+  local policies = redis.call('HMGET', keys[1], 'revote', 'identity', 'version', 'capacity', 'ranked', 'recount')
   local rules = {phase = phase, revote = policies[1], is_open_to_all = policies[2] == 'open'}
   local epoch, seq = position_at(keys[2], seen_epoch, seen_seq, now)
   local voters, by_bucket = voters_of(args)
@@ -150,6 +150,7 @@ local function cast(keys, args)
   local reply = {DONE, now, epoch, seq, window.closed_at or -1, ''}
   reply[6] = judge_all(batch, rules, voters, args, reply)
   if batch.deltas.seq > 0 then
+    keep_aside(keys, batch.writes, policies[6], now)
     write_held(keys, batch.writes)
     add_counts(keys[2], batch.deltas)
     add_rankings(keys[RANKINGS], batch.rankings or {})

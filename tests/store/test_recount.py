@@ -1,0 +1,168 @@
+"""Recounts: exact for one instant, whatever is cast, changed and taken back meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+
+import pytest
+
+from service.domain.errors import Overloaded, PhaseConflict, PollNotFound
+from service.domain.poll import Identity, Kind, Revote
+from service.domain.recount import recount_of
+from service.domain.window import Act
+from service.store import Store
+from service.store.ballots import Cast
+from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET
+from service.store.polls import PollRecord
+from tests.making import a_voter
+from tests.store.casting import DAY_MS, cast, made, set_field, set_tally, stored_ballots
+
+
+async def begun(store: Store, record: PollRecord, token: bytes = b"token") -> None:
+    """A recount is under way, and has read nothing."""
+    keys = (*record.keys[:2], record.keys[ASIDE])
+    answer, *_ = await store.connection.call("recount", keys, (token, "begin"))
+    assert answer == b"done"
+
+
+async def pages_of(store: Store, record: PollRecord, token: bytes = b"token") -> dict[bytes, bytes]:
+    """All that the pages of a recount tell."""
+    told: dict[bytes, bytes] = {}
+    for place in range(FIRST_BUCKET, FIRST_BUCKET + BUCKETS):
+        cursor = b"0"
+        while True:
+            keys = (*record.keys[:2], record.keys[place], record.keys[ASIDE])
+            answer, cursor, flat = await store.connection.call(
+                "recount_page", keys, (token, place + 1, cursor)
+            )
+            assert answer == b"done"
+            told |= zip(flat[::2], flat[1::2], strict=True)
+            if cursor == b"0":
+                break
+    return {voter: value for voter, value in told.items() if value}
+
+
+async def test_pages_tell_of_the_beginning(store: Store) -> None:
+    """What is cast, changed (twice) and taken back after the beginning is told as it stood at it."""
+    record = await made(store, revote=Revote.WITHDRAW)
+    voters = [a_voter() for _ in range(200)]
+    await cast(store, record, *(Cast(voter, "A") for voter in voters))
+    before = await stored_ballots(store, record)
+    await begun(store, record)
+    await cast(store, record, *(Cast(voter, "B") for voter in voters[:100]))
+    await cast(store, record, *(Cast(voter, "C") for voter in voters[50:100]))
+    for voter in voters[90:120]:
+        await store.ballots.withdraw(record, voter)
+    await cast(store, record, *(Cast(a_voter(), "C") for _ in range(100)))
+    assert await pages_of(store, record) == before
+
+
+async def test_a_key_used_anew_is_told_as_it_stood(store: Store) -> None:
+    """On an open poll a vote that is moved aside by its key's next use is told once, by its old name."""
+    record, voter = await made(store, identity=Identity.OPEN), a_voter()
+    await cast(store, record, Cast(voter, "A"))
+    (bucket,) = [key for key in record.keys[FIRST_BUCKET : FIRST_BUCKET + BUCKETS] if await held(store, key)]
+    old = (await store.polls.now() - 2 * DAY_MS).to_bytes(6, "big")
+    await store.connection.client.hset(bucket, voter, bytes([0, 0, 1]) + old + b"A")
+    before = await stored_ballots(store, record)
+    await begun(store, record)
+    await cast(store, record, Cast(voter, "B"))
+    assert len(await stored_ballots(store, record)) == 2
+    assert await pages_of(store, record) == before
+
+
+async def held(store: Store, key: bytes) -> int:
+    """How many ballots a bucket has."""
+    return int(await store.connection.client.hlen(key))
+
+
+@pytest.mark.parametrize("kind", [Kind.SINGLE, Kind.MULTIPLE, Kind.RANKED])
+async def test_a_recount_is_exact_while_votes_come_in(store: Store, kind: Kind) -> None:
+    """With votes cast and changed all the while, the ballots make the totals of one instant, each time."""
+    record = await made(store, revote=Revote.CHANGE, kind=kind)
+    codes = ["A", "B", "C"] if kind is Kind.SINGLE else ["A", "B", "AB", "BC", "ABC"]
+    voters = [a_voter() for _ in range(4000)]
+    await cast(store, record, *(Cast(voter, codes[place % 3]) for place, voter in enumerate(voters)))
+    is_over = False
+
+    async def voting() -> None:
+        while not is_over:
+            some = [secrets.choice(voters) for _ in range(40)] + [a_voter() for _ in range(10)]
+            await cast(store, record, *(Cast(voter, secrets.choice(codes)) for voter in some))
+
+    crowd = asyncio.gather(*(voting() for _ in range(3)))
+    seqs = set()
+    for _ in range(5):
+        reading, found = await store.recounts.recount(record.poll.id)
+        result = recount_of(reading.record.poll, reading.tally, found)
+        assert result.matches, result
+        seqs.add(reading.tally.seq)
+    is_over = True
+    await crowd
+    assert len(seqs) > 1
+    assert not await store.connection.client.exists(record.keys[ASIDE])
+
+
+async def test_totals_that_are_wrong_are_found(store: Store) -> None:
+    """Totals that the ballots do not make are told beside those that they do."""
+    record = await made(store)
+    await cast(store, record, Cast(a_voter(), "A"), Cast(a_voter(), "B"))
+    await set_tally(store, record, "A", 7)
+    reading, found = await store.recounts.recount(record.poll.id)
+    result = recount_of(reading.record.poll, reading.tally, found)
+    assert not result.matches
+    assert (result.stored.counts["npp"], result.recounted.counts["npp"]) == (7, 1)
+    assert found == Counter(A=1, B=1)
+
+
+async def test_one_recount_at_a_time(store: Store) -> None:
+    """A second recount is told to come back; one that nobody goes on with is over, and keeps nothing more."""
+    record, voter = await made(store, revote=Revote.CHANGE), a_voter()
+    await cast(store, record, Cast(voter, "A"))
+    await begun(store, record)
+    with pytest.raises(Overloaded):
+        await store.recounts.recount(record.poll.id)
+    past = (await store.polls.now() - 1).to_bytes(6, "big")
+    await set_field(store, record, "recount", past + bytes([3]) + b"token")
+    await cast(store, record, Cast(voter, "B"))
+    assert not await store.connection.client.exists(record.keys[ASIDE])
+    assert not await store.connection.client.hexists(record.keys[0], "recount")
+    _, found = await store.recounts.recount(record.poll.id)
+    assert found == Counter(B=1)
+
+
+async def test_nothing_is_set_aside_in_passed_buckets(store: Store) -> None:
+    """Once a bucket was read, a ballot in it is replaced without a copy."""
+    record = await made(store, revote=Revote.CHANGE)
+    first, last = bytes(16), bytes([15]) * 16
+    await cast(store, record, Cast(first, "A"), Cast(last, "A"))
+    await begun(store, record)
+    keys = (*record.keys[:2], record.keys[FIRST_BUCKET + 1], record.keys[ASIDE])
+    await store.connection.call("recount_page", keys, (b"token", FIRST_BUCKET + 2, b"0"))
+    await cast(store, record, Cast(first, "B"), Cast(last, "B"))
+    assert await store.connection.client.hkeys(record.keys[ASIDE]) == [last]
+
+
+async def test_a_recount_of_what_was_reset_begins_anew(store: Store) -> None:
+    """A reset ends the recount under way, and leaves nothing set aside."""
+    record = await made(store, revote=Revote.CHANGE)
+    await cast(store, record, Cast(a_voter(), "A"))
+    await begun(store, record)
+    await store.polls.act(record.poll.id, Act.RESET)
+    keys = (*record.keys[:2], record.keys[FIRST_BUCKET], record.keys[ASIDE])
+    assert await store.connection.call("recount_page", keys, (b"token", 3, b"0")) == [b"stale"]
+    reading, found = await store.recounts.recount(record.poll.id)
+    assert (reading.tally.voters, found) == (0, Counter())
+
+
+async def test_what_cannot_be_recounted(store: Store) -> None:
+    """No poll, and one whose ballots were archived."""
+    record = await made(store)
+    await store.polls.act(record.poll.id, Act.CANCEL)
+    await store.polls.act(record.poll.id, Act.ARCHIVE)
+    with pytest.raises(PhaseConflict):
+        await store.recounts.recount(record.poll.id)
+    with pytest.raises(PollNotFound):
+        await store.recounts.recount("nowhere")
