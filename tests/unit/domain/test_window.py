@@ -65,8 +65,8 @@ def test_a_window_without_an_end_stays_open(opens_at: int, later: int) -> None:
 @given(now=instants, opens_at=instants, length=SPANS, closed_at=instants)
 def test_a_poll_once_seen_closed_stays_closed(now: int, opens_at: int, length: int, closed_at: int) -> None:
     """The latch outweighs the clock, wherever that has gone."""
-    window = {"opens_at": opens_at, "closes_at": opens_at + length}
-    assert phase_at(now, **window, closed_at=closed_at) is Phase.CLOSED
+    closes_at = opens_at + length
+    assert phase_at(now, opens_at=opens_at, closes_at=closes_at, closed_at=closed_at) is Phase.CLOSED
 
 
 def test_voting_has_ended_in_every_phase_but_two() -> None:
