@@ -34,11 +34,12 @@ class Vote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BallotPaper:
     """Translates between choices and codes for one version of one poll; made once, used for every vote."""
 
-    __slots__ = ("_codes", "_ids", "_kind", "_least", "_most", "_poll", "_values")
+    __slots__ = ("_codes", "_ids", "_is_pick", "_kind", "_least", "_most", "_poll", "_values")
 
     def __init__(self, poll: Poll) -> None:
         self._poll = poll.id
         self._kind = poll.kind
+        self._is_pick = poll.kind in (Kind.SINGLE, Kind.PREDICTION)  # asked for every vote, so decided once
         self._codes = poll.codes
         self._ids = {code: name for name, code in self._codes.items()}
         self._least, self._most = poll.choice_bounds
@@ -46,38 +47,35 @@ class BallotPaper:
 
     def code_of(self, choice: object) -> str:
         """The stored code of a submitted choice; ``InvalidChoice`` says what would be valid."""
+        if self._is_pick:
+            code = self._codes.get(choice) if isinstance(choice, str) else None
+            if code is None:
+                raise InvalidChoice(f"choice must be the id of one option: {self._some_ids()}.")
+            return code
         match self._kind:
-            case Kind.SINGLE | Kind.PREDICTION:
-                return self._code_of_one(choice)
             case Kind.MULTIPLE:
                 return "".join(sorted(self._codes_of_several(choice)))
             case Kind.RANKED:
                 return "".join(self._codes_of_several(choice))
-            case Kind.RATING:
+            case _:
                 return self._code_of_value(choice)
 
     def choice_of(self, code: str) -> Choice:
         """The choice that a stored code stands for."""
+        if self._is_pick:
+            return self._ids[code]
         match self._kind:
-            case Kind.SINGLE | Kind.PREDICTION:
-                return self._ids[code]
             case Kind.MULTIPLE:
                 chosen = set(code)
                 return [option for letter, option in self._ids.items() if letter in chosen]
             case Kind.RANKED:
                 return [self._ids[letter] for letter in code]
-            case Kind.RATING:
+            case _:
                 return int(self._ids[code])
 
     def option_of(self, letter: str) -> str:
         """The id of the option that the letter names."""
         return self._ids[letter]
-
-    def _code_of_one(self, choice: object) -> str:
-        code = self._codes.get(choice) if isinstance(choice, str) else None
-        if code is None:
-            raise InvalidChoice(f"choice must be the id of one option: {self._some_ids()}.")
-        return code
 
     def _code_of_value(self, choice: object) -> str:
         # JSON's true is an int to Python, and no value of a scale.

@@ -73,13 +73,14 @@ end
 local function count(batch, voter, code, revision, choice)
   local value = revision == 0 and first_value(batch, code) or packed(revision + 1, batch.now, code)
   batch.held[voter], batch.writes[voter] = value, value
-  count_code(batch.deltas, batch.rankings, choice, -1)
-  count_code(batch.deltas, batch.rankings, code, 1)
-  batch.deltas.seq = batch.deltas.seq + 1
+  local deltas, rankings = batch.deltas, batch.rankings
+  count_code(deltas, rankings, code, 1)
+  deltas.seq = deltas.seq + 1
   if choice ~= '' then
+    count_code(deltas, rankings, choice, -1)
     return CHANGED
   end
-  batch.deltas.voters = batch.deltas.voters + 1
+  deltas.voters = deltas.voters + 1
   return revision == 0 and COUNTED or COUNTED_AGAIN
 end
 

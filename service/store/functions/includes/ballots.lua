@@ -49,9 +49,9 @@ local function count_letters(deltas, code, delta)
 end
 
 -- Adds delta to what a code is counted as: each of its letters or, of a ranking (where rankings are kept), the
--- first letter and the ranking itself.
+-- first letter and the ranking itself. The code is not empty.
 local function count_code(deltas, rankings, code, delta)
-  if rankings and code ~= '' then
+  if rankings then
     rankings[code] = (rankings[code] or 0) + delta
     code = code:sub(1, 1)
   end
