@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: LogFormat = "text"
     results_max_age_s: int = 0
     demo: bool = False
+    jwks_loopback: bool = False
+    """Whether sites on this very machine may publish keys, and without https."""
     namespace: str = "pw"
     """The first part of every key in the store; not from the environment."""
     warnings: tuple[str, ...] = ()
@@ -141,6 +143,12 @@ def _origins(text: str) -> tuple[str, ...]:
     return ("*",) if "*" in origins else tuple(dict.fromkeys(_origin(item) for item in origins))
 
 
+def _switch(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError("must be 0 or 1")
+    return text == "1"
+
+
 def _log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError("must be text or json")
@@ -161,6 +169,7 @@ _PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each fi
     "PUBLIC_URL": ("public_url", _origin),
     "ALLOWED_ORIGINS": ("allowed_origins", _origins),
     "STREAM_HZ": ("stream_hz", _stream_hz),
+    "JWKS_LOOPBACK": ("jwks_loopback", _switch),
     "LOG_FORMAT": ("log_format", _log_format),
     "RESULTS_MAX_AGE": ("results_max_age_s", _whole_number(0, 31_536_000)),
 }

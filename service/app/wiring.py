@@ -19,6 +19,8 @@ from service.app import probes
 from service.app.edge import Edge, instance_of, remember_failure
 from service.app.reference import routes as reference_routes
 from service.identity.api_keys import ApiKeys
+from service.identity.issuers import Issuers
+from service.identity.key_sets import KeySets
 from service.identity.origins import Origins
 from service.identity.sites import Sites
 from service.identity.tickets import Tickets
@@ -33,6 +35,7 @@ from service.live.mailbox import Pace
 from service.live.streams import Live
 from service.operators import credentials_routes
 from service.operators import routes as operators_routes
+from service.operators.issuers import OperatedIssuers
 from service.operators.keys import OperatedKeys
 from service.operators.polls import OperatedPolls
 from service.problems import answer_of, error_of
@@ -41,6 +44,7 @@ from service.settings import Settings
 from service.store import Store
 from service.store.ending import ended
 from service.voting import routes as voting_routes
+from service.voting.callers import Callers
 from service.voting.desk import Desk
 from service.voting.enrolment import Enrolment
 from service.voting.lane import VotingLane
@@ -83,22 +87,34 @@ class _Who(NamedTuple):
     origins: Origins
     sites: Sites
     tokens: VoterTokens
+    issuers: Issuers
     tickets: Tickets
 
 
 def build(settings: Settings, store: Store) -> Wiring:
     """The whole service over an open store; the application's lifespan runs what stands beside requests."""
     origins = Origins(settings)
+    key_sets = KeySets(allows_loopback=settings.jwks_loopback)
     who = _Who(
         keys=ApiKeys(settings.admin_key, store.api_keys, store.api_key_uses),
         origins=origins,
         sites=Sites(origins, store),
         tokens=VoterTokens(settings.secrets, wall_clock),
+        issuers=Issuers(store.issuers, key_sets),
         tickets=Tickets(settings.secrets, wall_clock),
     )
     hub = Hub()
     feed = Feed(store, hub, stream_hz=settings.stream_hz)
-    door = Door(store, feed, hub, sites=who.sites, tokens=who.tokens, tickets=who.tickets, api_keys=who.keys)
+    door = Door(
+        store,
+        feed,
+        hub,
+        sites=who.sites,
+        tokens=who.tokens,
+        tickets=who.tickets,
+        api_keys=who.keys,
+        issuers=who.issuers,
+    )
     live = Live(door, feed, hub, Pace())
     answers = Answers(door, who.origins, settings.results_max_age_s)
     readers_lane = LiveLane(live, answers)
@@ -108,12 +124,12 @@ def build(settings: Settings, store: Store) -> Wiring:
         *of_voting,
         *live_routes.handlers(live, answers),
         *operators_routes.handlers(OperatedPolls(store), who.keys),
-        *credentials_routes.handlers(OperatedKeys(store), who.keys),
+        *credentials_routes.handlers(OperatedKeys(store), OperatedIssuers(store, key_sets), who.keys),
         *web_routes.handlers(settings, store),
         *probes.handlers(health),
         *reference_routes.handlers(),
     ]
-    framework = _framework(routes, beside=(*store.endless, feed.run, health.run))
+    framework = _framework(routes, beside=(*store.endless, who.issuers.run, feed.run, health.run))
     edge = Edge(framework, keys=who.keys, sites=who.sites)
     return Wiring(
         app=edge,
@@ -129,21 +145,24 @@ def build(settings: Settings, store: Store) -> Wiring:
 
 def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, VotingLane, list[HTTPRouteHandler]]:
     receipts = Receipts(settings.secrets)
+    callers = Callers(who.tokens, who.issuers)
     desk = Desk(
         polls=store.polls,
         recorder=Recorder(store.ballots),
-        tokens=who.tokens,
+        callers=callers,
         receipts=receipts,
         origins=who.origins,
     )
     own_votes = OwnVotes(
         polls=store.polls,
         ballots=store.ballots,
-        tokens=who.tokens,
+        callers=callers,
         receipts=receipts,
         origins=who.origins,
     )
-    enrolment = Enrolment(tokens=who.tokens, tickets=who.tickets, keys=who.keys, origins=who.origins)
+    enrolment = Enrolment(
+        callers=callers, tokens=who.tokens, tickets=who.tickets, keys=who.keys, origins=who.origins
+    )
     handlers = voting_routes.handlers(
         desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, sites=who.sites
     )

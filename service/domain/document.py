@@ -18,6 +18,7 @@ def poll_document(poll: Poll, now: int) -> Document:
     """The poll at ``now`` (ms, the store's clock): times in RFC 3339, ``phase`` as it is at that instant.
 
     ``choices`` is null but for ``multiple``, ``scale`` but for ``rating``.
+    ``issuer`` is null but for signed voters.
     ``series``, ``resolve_by`` and ``resolution`` are null, and ``forecast``
     false, for every kind that asks a voter for no forecast.
     """
@@ -35,6 +36,7 @@ def poll_document(poll: Poll, now: int) -> Document:
         "visible_at": _time(poll.visible_at),
         "revote": poll.revote.value,
         "identity": poll.identity.value,
+        "issuer": poll.issuer,
         "results": poll.results.value,
         "series": None,
         "resolve_by": None,

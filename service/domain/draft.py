@@ -33,6 +33,7 @@ from service.domain.window import Phase, parse_instant, zone_named
 Question = Annotated[str, Meta(min_length=1, max_length=300)]
 Description = Annotated[str, Meta(max_length=2000)]
 Origin = Annotated[str, Meta(max_length=300, pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+)\Z")]
+Issuer = Annotated[str, Meta(min_length=1, max_length=300)]
 Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")]
 
 Origins = Annotated[tuple[Origin, ...], Meta(max_length=100)]
@@ -60,6 +61,7 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timezone: str | None = None
     revote: Revote | None = None
     identity: Identity = Identity.DEVICE
+    issuer: Issuer | None = None
     results: ResultsMode = ResultsMode.ALWAYS
     shards: Annotated[int, Meta(ge=1, le=1)] = 1
     origins: Origins | None = None
@@ -82,6 +84,7 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timezone: str | None = None
     revote: Revote | UnsetType = UNSET
     identity: Identity | UnsetType = UNSET
+    issuer: Issuer | UnsetType | None = UNSET
     results: ResultsMode | UnsetType = UNSET
     origins: Origins | UnsetType | None = UNSET
     shuffle: bool | UnsetType = UNSET
@@ -135,6 +138,7 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         visible_at=_instant(draft.visible_at, draft.timezone, "visible_at"),
         revote=draft.revote or Revote.NEVER,
         identity=draft.identity,
+        issuer=draft.issuer,
         results=draft.results,
         origins=draft.origins,
         shuffle=draft.shuffle,
@@ -167,7 +171,7 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
 
 
 _AS_GIVEN: Final = (
-    *("kind", "question", "description", "revote", "identity", "results"),
+    *("kind", "question", "description", "revote", "identity", "issuer", "results"),
     *("origins", "shuffle", "lang"),
 )
 _TIMES: Final = ("opens_at", "closes_at", "visible_at")
@@ -192,6 +196,10 @@ def _check_whole(poll: Poll) -> None:
     check_options(poll)
     if poll.closes_at is not None and poll.closes_at <= poll.opens_at:
         raise InvalidPoll("closes_at", "closes_at must be later than opens_at.")
+    if (poll.identity is Identity.SIGNED) != (poll.issuer is not None):
+        raise InvalidPoll(
+            "issuer", "A signed poll names the issuer of its voters' tokens, and no other does."
+        )
     if poll.identity is Identity.OPEN and poll.revote is not Revote.NEVER:
         raise InvalidPoll(
             "revote", "An open poll knows no voters, so nobody can change a vote: revote must be never."
@@ -217,7 +225,7 @@ def _check_window_edit(before: Poll, after: Poll, now: int) -> None:
 
 
 def _check_faith(before: Poll, after: Poll, now: int) -> None:
-    for name in ("kind", "identity"):
+    for name in ("kind", "identity", "issuer"):
         if getattr(before, name) != getattr(after, name):
             raise EditRefused(name, f"Votes were cast under the present {name}, so it stays.")
     if after.choices != edited_choices(before, after, UNSET):

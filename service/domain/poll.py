@@ -36,6 +36,7 @@ class Identity(StrEnum):
     """How one voter is told from another."""
 
     DEVICE = "device"
+    SIGNED = "signed"
     OPEN = "open"
 
 
@@ -111,6 +112,8 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     visible_at: int | None = None
     revote: Revote = Revote.NEVER
     identity: Identity = Identity.DEVICE
+    issuer: str | None = None
+    """The site whose tokens say who votes, where ``identity`` is signed."""
     results: ResultsMode = ResultsMode.ALWAYS
     origins: tuple[str, ...] | None = None
     shuffle: bool = False

@@ -11,11 +11,17 @@ from hashlib import blake2b
 from typing import Final
 
 _OPEN: Final = b"idempotency-key"
+_SIGNED: Final = b"signed voter"
 
 
 def voter_of(voter_key: bytes, token_id: bytes) -> bytes:
     """The voter of a token's id, in the poll of ``voter_key`` (at most 64 bytes)."""
     return blake2b(token_id, key=voter_key, digest_size=16).digest()
+
+
+def voter_of_site(voter_key: bytes, signed_id: bytes) -> bytes:
+    """The voter whom a site vouches for, in the poll of ``voter_key``; ``person`` keeps it from tokens'."""
+    return blake2b(signed_id, key=voter_key, digest_size=16, person=_SIGNED).digest()
 
 
 def voter_of_key(voter_key: bytes, idempotency_key: bytes) -> bytes:

@@ -26,14 +26,15 @@ from service.domain.errors import (
     PollwireError,
     VoterTokenInvalid,
 )
-from service.domain.poll import Poll, ResultsMode
+from service.domain.poll import Identity, Poll, ResultsMode
 from service.domain.visibility import Reader
 from service.identity.api_keys import ApiKeys, Scope
 from service.identity.credentials import bearer_of, cookie_of
+from service.identity.issuers import Issuers, is_site_token
 from service.identity.sites import Sites
 from service.identity.tickets import Ticket, Tickets
 from service.identity.tokens import VoterTokens
-from service.identity.voters import voter_of
+from service.identity.voters import voter_of, voter_of_site
 from service.live.feed import Feed
 from service.live.frames import Change
 from service.live.hub import Hub
@@ -98,6 +99,7 @@ class Door:
         tokens: VoterTokens,
         tickets: Tickets,
         api_keys: ApiKeys,
+        issuers: Issuers,
     ) -> None:
         self._polls = store.polls
         self._ballots = store.ballots
@@ -109,6 +111,7 @@ class Door:
         self._tokens = tokens
         self._tickets = tickets
         self._api_keys = api_keys
+        self._issuers = issuers
 
     def glance(self, poll_id: str, visitor: Visitor) -> Admission | None:
         """Admits without asking the store, where this process knows enough; None: ask ``admit``."""
@@ -177,6 +180,8 @@ class Door:
     async def judge(self, change: Change, visitor: Visitor) -> Admission:
         """Who the visitor is to the poll as it was just read. Raises like ``admit``, origins aside."""
         poll = change.poll
+        if not change.is_visible or poll.results is not ResultsMode.ALWAYS:
+            await self._prepare(visitor)
         if not change.is_visible:
             who = self.who(visitor)
             if who is None or not who.is_operator:
@@ -227,6 +232,12 @@ class Door:
             raise TicketInvalid
         return opened
 
+    async def _prepare(self, visitor: Visitor) -> None:
+        """Read whatever may be missing to know the voter of a site."""
+        bearer = bearer_of(visitor.authorization)
+        if bearer is not None and is_site_token(bearer):
+            await self._issuers.prepare(bearer)
+
     def _ticket(self, visitor: Visitor) -> Ticket | None:
         if visitor.proven is not None or visitor.ticket is None:
             return visitor.proven
@@ -237,6 +248,8 @@ class Door:
         if token is not None:
             return Ticket(token.id)
         operator = self._api_keys.operator_of(bearer)
+        if operator is None and is_site_token(bearer):
+            return Ticket(self._issuers.voter_id(bearer))
         if operator is None:
             raise VoterTokenInvalid
         operator.may(Scope.POLLS_READ)
@@ -256,7 +269,9 @@ class Door:
     async def _reader_by_vote(self, record: PollRecord, who: Ticket | None) -> Reader:
         if who is None or who.voter_id is None:
             return Reader.PUBLIC if who is None else Reader.OPERATOR
-        standing = await self._ballots.standing(record, voter_of(record.voter_key, who.voter_id))
+        signed = record.poll.identity is Identity.SIGNED
+        voter = (voter_of_site if signed else voter_of)(record.voter_key, who.voter_id)
+        standing = await self._ballots.standing(record, voter)
         return Reader.PUBLIC if standing is None else Reader.VOTED
 
 

@@ -1,4 +1,5 @@
-"""The addresses at which operators make, list and strike off who may come: other operators' keys.
+"""The addresses at which operators make, list and strike off who may come: other operators' keys,
+and the sites that vouch for voters.
 
 Checks come in the door's one order: the key (401), the scope (403), the body
 (415, 413, 400), its fields (422).
@@ -15,18 +16,20 @@ from litestar.params import FromPath
 
 from service.domain.document import Document
 from service.identity.api_keys import ApiKeys, Operator, Scope
+from service.operators.issuers import OperatedIssuers
 from service.operators.keys import OperatedKeys
 from service.operators.requests import JSON, AnyRequest, json_object, query_of
 
 _KEYS: Final = "/v1/admin/keys"
+_ISSUERS: Final = "/v1/admin/issuers"
 _PAGING: Final = ("limit", "cursor")
 
 Encoded = Response[bytes]
 
 
-def handlers(operated: OperatedKeys, keys: ApiKeys) -> list[HTTPRouteHandler]:
+def handlers(operated: OperatedKeys, issuers: OperatedIssuers, keys: ApiKeys) -> list[HTTPRouteHandler]:
     """Every route of this part of the door."""
-    return _keys(operated, keys)
+    return [*_keys(operated, keys), *_issuers(issuers, keys)]
 
 
 def _admitted(keys: ApiKeys, request: AnyRequest) -> Operator:
@@ -52,6 +55,26 @@ def _keys(operated: OperatedKeys, keys: ApiKeys) -> list[HTTPRouteHandler]:
         await operated.revoke(key_id)
 
     return [create_key, list_keys, revoke_key]
+
+
+def _issuers(operated: OperatedIssuers, keys: ApiKeys) -> list[HTTPRouteHandler]:
+    @post(_ISSUERS, summary="Register a site that vouches for voters", tags=["operators"])
+    async def register_issuer(request: AnyRequest) -> Encoded:
+        _admitted(keys, request)
+        document, is_new = await operated.register(await json_object(request))
+        return _encoded(document, status=201 if is_new else 200)
+
+    @get(_ISSUERS, summary="List the sites that vouch for voters", tags=["operators"])
+    async def list_issuers(request: AnyRequest) -> Encoded:
+        _admitted(keys, request)
+        return _encoded(await operated.list(query_of(request, _PAGING)))
+
+    @delete(f"{_ISSUERS}/{{issuer_id:str}}", summary="Strike a site off", tags=["operators"], status_code=204)
+    async def strike_issuer(request: AnyRequest, issuer_id: FromPath[str]) -> None:
+        _admitted(keys, request)
+        await operated.strike(issuer_id)
+
+    return [register_issuer, list_issuers, strike_issuer]
 
 
 def _encoded(document: Document, status: int = 200) -> Encoded:

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import UnsetType
 
 from service.domain.document import Document, poll_document
 from service.domain.draft import PollDraft, PollPatch, edited, new_poll, read_document
@@ -24,6 +25,7 @@ from service.domain.poll import Kind, Poll
 from service.domain.recount import Recount, recount_of
 from service.domain.tally import Results, results_of
 from service.domain.window import Act, Phase, parse_instant
+from service.identity.issuers import issuer_id
 from service.operators.export import Format, exported, format_of
 from service.operators.paging import limit_of
 from service.operators.requests import Object, Precondition
@@ -49,6 +51,10 @@ class OperatedPolls:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    async def _check_issuer(self, issuer: str | UnsetType | None) -> None:
+        if isinstance(issuer, str) and issuer_id(issuer) not in await self._store.issuers.fresh(0):
+            raise InvalidPoll("issuer", "No site of this name is registered; see /v1/admin/issuers.")
+
     async def find(self, poll_id: str) -> PollRecord:
         """The poll as it stands in the store; ``PollNotFound``."""
         if not POLL_ID.fullmatch(poll_id):
@@ -65,6 +71,7 @@ class OperatedPolls:
         Raises ``InvalidPoll``, and ``PollExists`` where another poll has the id.
         """
         draft = read_document(body, PollDraft)
+        await self._check_issuer(draft.issuer)
         now = await self._store.polls.now()
         poll = new_poll(draft, poll_id=draft.id or made_id(draft.question), now=now)
         record, created = await self._store.polls.create(poll, digest_of(draft), by=by)
@@ -91,6 +98,7 @@ class OperatedPolls:
         ``InvalidPoll``, ``EditRefused`` and ``PhaseConflict``.
         """
         patch = read_document(body, PollPatch)
+        await self._check_issuer(patch.issuer)
         for tries_left in reversed(range(_RACES)):
             precondition.check(record.poll.version)
             try:

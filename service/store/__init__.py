@@ -6,6 +6,7 @@ polls and one memory of positions.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,6 +14,7 @@ from service.store.audit import AuditLogs
 from service.store.ballots import Ballots
 from service.store.connection import Connection
 from service.store.erasure import Erasure
+from service.store.keys import voters_key_key
 from service.store.notices import Notices
 from service.store.polls import Polls
 from service.store.positions import Positions
@@ -42,6 +44,7 @@ class Store:
         self.erasure: Final = Erasure(connection)
         self.notices: Final = Notices(connection)
         self.api_keys: Final = Roster(connection, self.notices, "api-keys")
+        self.issuers: Final = Roster(connection, self.notices, "issuers")
         self.api_key_uses: Final = Uses(connection, "api-keys")
         self.notices.on_notice(self.polls.on_notice)
         self.notices.on_gap(self.polls.on_gap)
@@ -49,7 +52,14 @@ class Store:
     @property
     def endless(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """What must run for as long as the store is used, to hear of changes and to write down uses."""
-        return self.notices.run, self.api_keys.run, self.api_key_uses.run
+        return self.notices.run, self.api_keys.run, self.issuers.run, self.api_key_uses.run
+
+    async def voters_key(self) -> bytes:
+        """The 32 random bytes under which voters of other sites get their ids: made once, never again."""
+        key = voters_key_key(self.connection.namespace)
+        await self.connection.command("SET", key, secrets.token_bytes(32), "NX")
+        kept: bytes = await self.connection.command("GET", key)
+        return kept
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 from service.domain.errors import VoterTokenInvalid, VoterTokenRequired
-from service.identity.credentials import token_of
+from service.domain.poll import Identity
+from service.identity.credentials import bearer_of, token_of
+from service.identity.issuers import Issuers, is_site_token
 from service.identity.tokens import VoterToken, VoterTokens
-from service.identity.voters import voter_of, voter_of_key
+from service.identity.voters import voter_of, voter_of_key, voter_of_site
 from service.store.polls import PollRecord
 from service.voting.requests import Caller, check_idempotency_key
 
@@ -15,10 +17,11 @@ from service.voting.requests import Caller, check_idempotency_key
 class Callers:
     """Finds out who calls, and who that is in a poll."""
 
-    __slots__ = ("_tokens",)
+    __slots__ = ("_issuers", "_tokens")
 
-    def __init__(self, tokens: VoterTokens) -> None:
+    def __init__(self, tokens: VoterTokens, issuers: Issuers) -> None:
         self._tokens = tokens
+        self._issuers = issuers
 
     def known(self, caller: Caller) -> VoterToken:
         """Whom the caller's token speaks for; ``VoterTokenRequired`` or ``VoterTokenInvalid``."""
@@ -31,8 +34,34 @@ class Callers:
         return voter
 
     def voter(self, caller: Caller, record: PollRecord) -> bytes:
-        """The caller's 16 bytes in a poll that tells its voters apart; raises as ``known`` does."""
-        return voter_of(record.voter_key, self.known(caller).id)
+        """The caller's 16 bytes in a poll that tells its voters apart; raises as ``known`` does.
+
+        Where a site vouches for voters, its token comes in ``Authorization`` alone: the cookie is ours.
+        """
+        if record.poll.identity is not Identity.SIGNED:
+            return voter_of(record.voter_key, self.known(caller).id)
+        token = bearer_of(caller.authorization)
+        if token is None:
+            raise VoterTokenRequired
+        return voter_of_site(record.voter_key, self._issuers.voter_id(token, record.poll.issuer))
+
+    def reader(self, caller: Caller) -> bytes:
+        """The id that a ticket for the caller holds, by our token or a site's; raises as ``known`` does."""
+        token = bearer_of(caller.authorization)
+        if token is not None and is_site_token(token):
+            return self._issuers.voter_id(token)
+        return self.known(caller).id
+
+    async def prepare(self, caller: Caller, record: PollRecord | None = None) -> None:
+        """Read whatever may be missing to know the caller, of the poll or (None) of whichever site.
+
+        Raises ``StoreUnavailable``, and ``Overloaded`` where a site has not told its keys yet.
+        """
+        if record is not None and record.poll.identity is not Identity.SIGNED:
+            return
+        token = bearer_of(caller.authorization)
+        if token is not None and is_site_token(token):
+            await self._issuers.prepare(token, None if record is None else record.poll.issuer)
 
 
 def one_time_voter(idempotency_key: bytes | None, record: PollRecord) -> bytes:

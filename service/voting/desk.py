@@ -40,7 +40,6 @@ from service.domain.errors import (
 from service.domain.poll import Identity
 from service.domain.visibility import Reader
 from service.identity.origins import Headers, Origins
-from service.identity.tokens import VoterTokens
 from service.problems import Answer, error_of
 from service.store.ballots import Cast, CastReply, Outcome, Status
 from service.store.polls import PollRecord, Polls
@@ -77,11 +76,11 @@ class Desk:
     __slots__ = ("_body", "_callers", "_origins", "_polls", "_reading", "_receipts", "_recorder")
 
     def __init__(
-        self, *, polls: Polls, recorder: Recorder, tokens: VoterTokens, receipts: Receipts, origins: Origins
+        self, *, polls: Polls, recorder: Recorder, callers: Callers, receipts: Receipts, origins: Origins
     ) -> None:
         self._polls = polls
         self._recorder = recorder
-        self._callers = Callers(tokens)
+        self._callers = callers
         self._receipts = receipts
         self._origins = origins
         self._body = BodyReader(Vote)
@@ -136,6 +135,7 @@ class Desk:
     async def _judge_afresh(self, case: _Case) -> None:
         try:
             record = case.record = await visible_record(self._polls, case.request.poll_id)
+            await self._callers.prepare(case.request, record)
             self._recorder.submit(record, self._judge(case, record), case.counted)
         except Exception as failure:
             case.refuse(error_of(failure))

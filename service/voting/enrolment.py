@@ -49,12 +49,13 @@ class Enrolment:
     def __init__(
         self,
         *,
+        callers: Callers,
         tokens: VoterTokens,
         tickets: Tickets,
         keys: ApiKeys,
         origins: Origins,
     ) -> None:
-        self._callers = Callers(tokens)
+        self._callers = callers
         self._tokens = tokens
         self._tickets = tickets
         self._keys = keys
@@ -77,10 +78,11 @@ class Enrolment:
             headers = (*headers, (b"set-cookie", self._cookie(issued.token, request)))
         return json_answer(document, headers, status=201)
 
-    def ticket(self, request: EnrolmentRequest) -> Answer:
-        """A ticket for whoever has a voter's token or an API key that may read polls."""
+    async def ticket(self, request: EnrolmentRequest) -> Answer:
+        """A ticket for whoever has a voter's token, ours or a site's, or an API key that may read polls."""
         headers = self._cors(request)
         try:
+            await self._callers.prepare(request)
             body = self._nothing.read_optional(request.content_type, request.body)
             voter_id = self._reader(request)
             if isinstance(body, PollwireError):
@@ -103,7 +105,7 @@ class Enrolment:
         bearer = bearer_of(request.authorization)
         operator = None if bearer is None else self._keys.operator_of(bearer)
         if operator is None:
-            return self._callers.known(request).id
+            return self._callers.reader(request)
         operator.may(Scope.POLLS_READ)
         return None
 

@@ -12,7 +12,6 @@ from service.domain.errors import InvalidChoice, VoteNotFound
 from service.domain.poll import Identity
 from service.domain.visibility import Reader
 from service.identity.origins import Origins
-from service.identity.tokens import VoterTokens
 from service.problems import Answer, error_of
 from service.store.ballots import Ballots, Outcome, Status
 from service.store.deadline import one_deadline
@@ -49,11 +48,11 @@ class OwnVotes:
     __slots__ = ("_ballots", "_body", "_callers", "_origins", "_polls", "_receipts")
 
     def __init__(
-        self, *, polls: Polls, ballots: Ballots, tokens: VoterTokens, receipts: Receipts, origins: Origins
+        self, *, polls: Polls, ballots: Ballots, callers: Callers, receipts: Receipts, origins: Origins
     ) -> None:
         self._polls = polls
         self._ballots = ballots
-        self._callers = Callers(tokens)
+        self._callers = callers
         self._receipts = receipts
         self._origins = origins
         self._body = BodyReader(ReceiptBody)
@@ -62,7 +61,7 @@ class OwnVotes:
         """The caller's standing choice, or 404."""
 
         async def found(record: PollRecord) -> msgspec.Struct:
-            outcome = await self._ballots.standing(record, self._voter(request, record))
+            outcome = await self._ballots.standing(record, await self._voter(request, record))
             if outcome is None:
                 raise VoteNotFound(record.poll.id)
             choice = record.paper.choice_of(outcome.code)
@@ -74,7 +73,7 @@ class OwnVotes:
         """Takes the caller's vote back, where the poll lets voters do that; a repeat answers the same."""
 
         async def found(record: PollRecord) -> msgspec.Struct:
-            voter = self._voter(request, record)
+            voter = await self._voter(request, record)
             reply = await self._ballots.withdraw(record, voter, _revision_of(request.revision))
             if reply.status is not Status.WITHDRAWN:
                 raise refusal_of(record, reply, record.poll.closed_at)
@@ -112,10 +111,11 @@ class OwnVotes:
             return refusal(error_of(failure), poll_path(poll_id, address), headers)
         return json_answer(document, self._origins.cors_headers(caller.origin, caller.host, poll_origins))
 
-    def _voter(self, request: MineRequest, record: PollRecord) -> bytes:
+    async def _voter(self, request: MineRequest, record: PollRecord) -> bytes:
         """The caller; in an open poll, where nobody is known, whoever has the key of the vote."""
         if record.poll.identity is Identity.OPEN:
             return one_time_voter(request.idempotency_key, record)
+        await self._callers.prepare(request, record)
         return self._callers.voter(request, record)
 
 

@@ -107,7 +107,7 @@ def _enrolment(enrolment: Enrolment, sites: Sites) -> list[HTTPRouteHandler]:
 
     @post(TICKETS_PATH, summary="Get a ticket to read with", tags=_TAGS, request_max_body_size=None)
     async def issue_ticket(request: AnyRequest) -> ASGIResponse:
-        return _response(enrolment.ticket(await _enrolment_request(request, sites)))
+        return _response(await enrolment.ticket(await _enrolment_request(request, sites)))
 
     return [enrol_voter, issue_ticket]
 

@@ -75,7 +75,7 @@ async def test_every_route_of_operators_wants_a_scope(service: Service) -> None:
         for method in set(methods) & {"get", "post", "patch", "put", "delete"}:
             if path.startswith("/v1/admin"):
                 asked += 1
-                address = path.replace("{poll_id}", "x").replace("{key_id}", "x").replace("{issuer}", "x")
+                address = path.replace("{poll_id}", "x").replace("{key_id}", "x").replace("{issuer_id}", "x")
                 answers = [
                     await service.http.request(method, address, headers=bearing(key))
                     for key in wrong.values()

@@ -10,7 +10,8 @@ from service.domain.poll import Choices, Kind, Option, Poll, Revote
 T0 = 1_719_907_200_000
 FIELDS = {
     *("id", "kind", "question", "description", "options", "choices", "scale", "forecast"),
-    *("opens_at", "closes_at", "visible_at", "revote", "identity", "results", "series", "resolve_by"),
+    *("opens_at", "closes_at", "visible_at", "revote", "identity", "issuer"),
+    *("results", "series", "resolve_by"),
     *("shards", "origins", "shuffle", "lang", "phase", "resolution"),
     *("planned_closes_at", "created_at", "version"),
 }

@@ -18,6 +18,8 @@ from service.domain.errors import (
 from service.domain.poll import ResultsMode
 from service.domain.visibility import Reader
 from service.identity.api_keys import ApiKeys
+from service.identity.issuers import Issuers
+from service.identity.key_sets import KeySets
 from service.identity.origins import Origins
 from service.identity.sites import Sites
 from service.identity.tickets import Tickets
@@ -74,7 +76,10 @@ def house_over(store: Store) -> House:
     tokens, tickets = VoterTokens(secret, lambda: clock[0]), Tickets(secret, lambda: clock[0])
     sites = Sites(Origins(Settings(allowed_origins=("https://news.example",))), store)
     feed = Feed(store, hub, stream_hz=10)
-    door = Door(store, feed, hub, sites=sites, tokens=tokens, tickets=tickets, api_keys=ApiKeys(KEY))
+    issuers = Issuers(store.issuers, KeySets())
+    door = Door(
+        store, feed, hub, sites=sites, tokens=tokens, tickets=tickets, api_keys=ApiKeys(KEY), issuers=issuers
+    )
     return House(door, hub, store, tokens, tickets, clock)
 
 

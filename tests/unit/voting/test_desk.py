@@ -16,6 +16,8 @@ import pytest
 from service.domain.errors import PollwireError
 from service.domain.poll import Poll
 from service.domain.window import Act
+from service.identity.issuers import Issuers
+from service.identity.key_sets import KeySets
 from service.identity.origins import Origins
 from service.identity.tokens import VoterTokens
 from service.problems import Answer
@@ -24,6 +26,7 @@ from service.store import Store, open_store
 from service.store.ballots import Cast, CastReply
 from service.store.polls import PollRecord
 from service.voting import desk as dealing
+from service.voting.callers import Callers
 from service.voting.desk import Desk
 from service.voting.receipts import Receipts
 from service.voting.recorder import CountsBallots, Recorder
@@ -56,7 +59,7 @@ class Voter:
         self.desk = Desk(
             polls=store.polls,
             recorder=Recorder(ballots or store.ballots),
-            tokens=TOKENS,
+            callers=Callers(TOKENS, Issuers(store.issuers, KeySets())),
             receipts=Receipts(["s"]),
             origins=Origins(Settings()),
         )

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from service.domain.poll import Revote
+from service.identity.issuers import Issuers
+from service.identity.key_sets import KeySets
 from service.identity.origins import Origins
 from service.identity.tokens import VoterTokens
 from service.identity.voters import voter_of
@@ -18,6 +20,7 @@ from service.settings import Settings
 from service.store import Store, open_store
 from service.store.ballots import Cast
 from service.store.records import PollRecord
+from service.voting.callers import Callers
 from service.voting.mine import OwnVotes
 from service.voting.receipts import Receipts
 from service.voting.requests import MineRequest, ReceiptRequest
@@ -66,7 +69,7 @@ async def voted(store: Store, lag: Lag) -> Voter:
     own_votes = OwnVotes(
         polls=store.polls,
         ballots=store.ballots,
-        tokens=tokens,
+        callers=Callers(tokens, Issuers(store.issuers, KeySets())),
         receipts=receipts,
         origins=Origins(Settings()),
     )
