@@ -144,7 +144,7 @@ async def test_a_closed_poll_is_not_moved_by_an_edit(service: Service) -> None:
         ({"options": [RICE]}, "options"),
         ({"options": [RICE, RICE]}, "options[1].id"),
         ({"closes_at": "2020-01-01T00:00:00Z"}, "closes_at"),
-        ({"kind": "ranked"}, "kind"),
+        ({"kind": "essay"}, "kind"),
         ({"phase": "closed"}, "phase"),
     ],
 )

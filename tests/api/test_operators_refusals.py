@@ -155,13 +155,13 @@ async def test_what_is_no_json_object_is_400(service: Service, body: bytes) -> N
     [
         ({"question": "x" * 301}, "question"),
         ({"question": 5}, "question"),
-        ({"kind": "rating"}, "kind"),
+        ({"kind": "essay"}, "kind"),
         ({"id": "No Spaces"}, "id"),
         ({"id": "a" * 65}, "id"),
         ({"options": []}, "options"),
         ({"options": [{"id": "a", "label": "A"}, {"id": "b"}]}, "options[1].label"),
         (
-            {"options": [{"id": "a", "label": "A"}, {"id": "b", "label": "B", "capacity": 3}]},
+            {"options": [{"id": "a", "label": "A"}, {"id": "b", "label": "B", "capacity": 0}]},
             "options[1].capacity",
         ),
         ({"opens_at": "2026-01-01T00:00"}, "opens_at"),
