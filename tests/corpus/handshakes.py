@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tests.corpus.case import request
-from tests.corpus.ways import ADMIN_KEY, FRIEND, NEWS, STRANGER, voter
+from tests.corpus.ways import ADMIN_KEY, FRIEND, NEWS, STRANGER, operators_ticket, voter
 from tests.corpus.wire import masked
 
 TEXT, BINARY, CLOSE, PING, PONG, MORE = 1, 2, 8, 9, 10, 0
@@ -78,6 +78,7 @@ def opening() -> Iterator[Case]:
         [handshake(f"cookie: pollwire_voter={voter('x')}", path="/v1/polls/after-vote/live")],
         lane=False,
     )
+    yield Case("ticket", [handshake(path=f"/v1/polls/secret/live?ticket={operators_ticket()}")])
     yield Case("bad ticket", [handshake(path="/v1/polls/secret/live?ticket=x")])
     yield Case("operator", [handshake(f"authorization: Bearer {ADMIN_KEY}", path="/v1/polls/secret/live")])
     yield Case("encoded id", [handshake(path="/v1/polls/lunc%68/live")], lane=False)
@@ -200,6 +201,7 @@ def messages() -> Iterator[Case]:
     yield many("watch none", say(watch=[]), frames=0)
     yield many("watch too many", say(watch=[f"p{n}" for n in range(101)]), frames=1)
     yield many("unwatch", say(watch=["lunch"], unwatch=["over"]), frames=1)
+    yield many("ticket", say(ticket=operators_ticket(), watch=["secret"]), frames=1)
     yield many("bad ticket", say(ticket="x"), frames=1)
     yield many("watch in pieces", *_pieces(b'{"watch":["lunch"]}'), frames=1)
     yield many(

@@ -192,10 +192,12 @@ async def test_the_route_does_not_wait_for_ever_either() -> None:
     server.config.ws = _Impatient
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait_for(server.is_serving.wait(), 5)
-    async with Deaf(listener.getsockname()[1]) as client:
-        await client.send(handshake())
-        await until(lambda: len(server.server_state.connections) == 1)
-        await until(lambda: not server.server_state.connections)
-    server.should_exit = server.force_exit = True
-    await asyncio.gather(serving, return_exceptions=True)
-    listener.close()
+    try:
+        async with Deaf(listener.getsockname()[1]) as client:
+            await client.send(handshake())
+            await until(lambda: len(server.server_state.connections) == 1)
+            await until(lambda: not server.server_state.connections)
+    finally:
+        server.should_exit = server.force_exit = True
+        await asyncio.gather(serving, return_exceptions=True)
+        listener.close()

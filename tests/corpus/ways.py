@@ -16,6 +16,7 @@ import httpx
 
 from service.app import Wiring, build
 from service.app.wiring import wall_clock
+from service.identity.tickets import Tickets
 from service.identity.tokens import VoterTokens
 from service.protocol import Deadlines, Handler, Headers, Lane, Limits, protocol_with
 from service.server import Server, listening, server_of
@@ -98,6 +99,11 @@ def voter(name: str) -> str:
     """The token of the voter of this name, good in every world."""
     voter_id = blake2b(name.encode(), digest_size=16).digest()
     return VoterTokens((SECRET,), wall_clock).issue(voter_id).token
+
+
+def operators_ticket() -> str:
+    """A ticket that shows an operator's view, in every world."""
+    return Tickets((SECRET,), wall_clock).issue(None).ticket
 
 
 @asynccontextmanager

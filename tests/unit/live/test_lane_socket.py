@@ -196,6 +196,16 @@ async def test_a_slow_reader_is_closed_by_the_deadline(house: House) -> None:
     assert house.pipe.aborted
 
 
+async def test_last_words_have_their_own_time() -> None:
+    """A deadline that comes before the next look is kept, not looked for then."""
+    house = House(pace=PACE._replace(last_words_s=2))
+    house.open()
+    house.offer(0)
+    house.pipe.full = True
+    house.offer(1)
+    assert house.wake(15) == 17
+
+
 async def test_a_reader_who_catches_up_has_its_time_anew(house: House) -> None:
     """Being behind twice for a while is not being behind for long."""
     house.open()
