@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import httptools
@@ -49,6 +50,12 @@ class LaneCycle:
         self.disconnected = False
         self.keep_alive = True
         self.response_complete = True
+
+
+@lru_cache(maxsize=256)
+def head_of(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """The status line and an answer's own headers; nearly all answers share a handful of them."""
+    return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
 class LaneProtocol(HttpToolsProtocol):
@@ -285,10 +292,8 @@ class LaneProtocol(HttpToolsProtocol):
             self.deadline = self.loop.time() + self.limits.idle_s
 
     def _encoded(self, answer: Answer, keep_alive: bool) -> bytes:
-        parts = [STATUS_LINE[answer.status]]
+        parts = [head_of(answer.status, answer.headers)]
         for name, value in self.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        for name, value in answer.headers:
             parts += (name, b": ", value, b"\r\n")
         if answer.status not in (204, 304):  # RFC 9110, 8.6: neither has a body to state the length of
             parts.append(b"content-length: %d\r\n" % len(answer.body))
