@@ -299,7 +299,7 @@ async def _serve(settings: Settings, store: Store, listener: socket.socket, stop
 
 
 def _spare_the_collector() -> None:
-    """What stands by now stands for good, and is looked through no more; a vote's objects are freed by counts.
+    """What stands by now stands for good, and is looked through no more; votes are freed by counts.
 
     The collector only finds cycles, which are rare here, and by default it would look for some
     every 700 objects: with a few hundred votes in flight that is several times a batch.
