@@ -228,7 +228,7 @@ class AlreadyVoted(Conflict):
     """Another choice of this voter stands, and the poll lets nobody change."""
 
     def __init__(self, choice: object, revision: int) -> None:
-        super().__init__("You have already voted in this poll, and votes cannot be changed.")
+        super().__init__("You have already voted in this poll, and that vote stands.")
         self.choice = choice
         self.revision = revision
 

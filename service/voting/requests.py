@@ -6,8 +6,9 @@ wrong fields (422), because the question who asks (401) stands between them.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NoReturn, TypeVar
 
 import msgspec
 
@@ -96,6 +97,8 @@ class BodyReader(Generic[Shape]):
             field, detail = field_and_detail(error)
             return InvalidChoice(detail, field)
         except (ValueError, RecursionError) as error:
+            if _is_object(body):
+                return InvalidChoice("The body holds a number that no choice can be.")
             raise _malformed(error) from None
 
     def read_optional(self, content_type: bytes | None, body: bytes) -> Shape | InvalidChoice | None:
@@ -126,9 +129,25 @@ def _check_object(body: bytes) -> None:
     try:
         document = msgspec.json.decode(body)
     except (ValueError, RecursionError) as error:
+        if _is_object(body):
+            return
         raise _malformed(error) from None
     if not isinstance(document, dict):
         raise MalformedBody("The body must be a JSON object.")
+
+
+def _is_object(body: bytes) -> bool:
+    """Whether the body is a JSON object to a reader that bounds no numbers, as JSON itself does not."""
+    try:
+        document = json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=_no_json)
+        json.dumps(document, ensure_ascii=False).encode()  # half a character is no text
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict)
+
+
+def _no_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _malformed(error: Exception) -> MalformedBody:

@@ -138,9 +138,9 @@ async def test_a_poll_that_is_taken_down(service: Service, open_page: Open) -> N
     await widget.shows("This poll has been taken down. Votes can no longer be cast or shown.")
 
 
-async def test_a_vote_that_stands_from_elsewhere(service: Service, open_page: Open) -> None:
-    """Two tabs of one reader: the second is refused another choice and shows the one that stands."""
-    poll = (await service.create_poll())["id"]
+async def test_a_vote_is_marked_in_every_tab(service: Service, open_page: Open) -> None:
+    """Two tabs of one reader: a vote in one, and its change, are marked in the other at once."""
+    poll = (await service.create_poll(revote="change"))["id"]
     first = await open_page(f"{service.url}/polls/{poll}")
     await first.poll(poll).shows_votes("rice", "0 votes")
     second = await first.page.context.new_page()
@@ -148,9 +148,46 @@ async def test_a_vote_that_stands_from_elsewhere(service: Service, open_page: Op
     tab = type(first)(second).poll(poll)
     await tab.choose("yam")
     await first.poll(poll).vote("rice")
-    assert (await tab.vote("yam")).status == 409
-    await tab.said("You have voted before, and that vote stands.")
     await tab.marks_as_mine("rice")
+
+
+@pytest.mark.parametrize(
+    ("revote", "words"),
+    [
+        ("never", "You have voted before, and that vote stands."),
+        ("change", "You have changed your vote elsewhere since. This is how it stands now."),
+    ],
+)
+async def test_a_vote_that_stands_from_elsewhere(
+    service: Service, open_page: Open, revote: str, words: str
+) -> None:
+    """A tab that cannot hear of the other's vote replaces nothing unseen, and shows the vote that stands."""
+    poll = (await service.create_poll(revote=revote))["id"]
+    first = await open_page(f"{service.url}/polls/{poll}")
+    await first.poll(poll).shows_votes("rice", "0 votes")
+    await first.page.context.add_init_script("delete window.BroadcastChannel")
+    second = await first.page.context.new_page()
+    await second.goto(f"{service.url}/polls/{poll}")
+    tab = type(first)(second).poll(poll)
+    await tab.choose("yam")
+    await first.poll(poll).vote("rice")
+    assert (await tab.vote("yam")).status == 409
+    await tab.said(words)
+    await tab.marks_as_mine("rice")
+
+
+async def test_a_vote_taken_back_can_be_given_again(service: Service, open_page: Open) -> None:
+    """After taking back, also by a page that only sees that nothing stands, the next vote counts."""
+    poll = (await service.create_poll(revote="withdraw"))["id"]
+    reader = await open_page(f"{service.url}/polls/{poll}")
+    widget = reader.poll(poll)
+    assert (await widget.vote("rice")).status == 200
+    await widget.element.get_by_role("button", name="Take my vote back").click()
+    await widget.shows_votes("rice", "0 votes")
+    await reader.page.reload()
+    first = await widget.vote("yam")
+    assert first.status == 200 or (await widget.vote("yam")).status == 200
+    await widget.shows_votes("yam", "1 vote")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (320, 640)])

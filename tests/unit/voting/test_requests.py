@@ -36,6 +36,14 @@ def test_a_wrong_field_in_what_is_no_json_is_no_fault_of_the_field() -> None:
         BodyReader(Vote).read(JSON, b'{"colour": "red", "choice": "a"')
 
 
+@pytest.mark.parametrize("number", ["1e999", "9" * 8000])
+def test_a_number_past_all_bounds_is_a_wrong_field(number: str) -> None:
+    """The body is a JSON object all the same, so it is the choice that is wrong, not the form."""
+    fault = BodyReader(Vote).read(JSON, b'{"choice": %b}' % number.encode())
+    assert isinstance(fault, InvalidChoice)
+    assert fault.field == "choice"
+
+
 def test_a_body_that_was_left_out_is_none() -> None:
     """Where a body may be missing, no type is asked for either; where one came, it is."""
     reader = BodyReader(Vote)

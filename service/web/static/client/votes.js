@@ -30,13 +30,13 @@ export class Votes {
    * @param {Poll} poll
    * @param {Choice} choice
    * @param {{revision?: number, onRetry?: (error: PollwireError, attempt: number) => void}} [how]
-   *   `revision`: the standing choice that this one replaces; `onRetry` hears of each failed attempt
+   *   `revision`: the standing choice that this one replaces, 0 for none; `onRetry` hears of each failed attempt
    * @returns {Promise<Standing>}
    */
   async cast(poll, choice, { revision, onRetry } = {}) {
     const name = `${poll.id} ${JSON.stringify(choice)}`;
     const headers = poll.identity === 'open' ? { 'Idempotency-Key': this.#keyOf(name) } : undefined;
-    const body = revision ? { choice, revision } : { choice };
+    const body = revision === undefined ? { choice } : { choice, revision };
     const standing = await insisting(() => this.#asVoter(poll.id, '', { method: 'POST', body, headers }), onRetry);
     this.#keys.delete(name);
     return standing;

@@ -8,6 +8,7 @@ import { connect, PollwireError } from '../client/client.js';
 import { jitteredMs, pause } from '../client/waiting.js';
 import { boundsOf, choiceOf, idsOf, isAsking, isOutdated, nothingKnown, phaseOf, takesSeveral, withAddresses } from './model.js';
 import { dress } from './sheet.js';
+import { hearTabs, tellTabs } from './tabs.js';
 import { View } from './view.js';
 import { texts } from './words.js';
 
@@ -38,6 +39,8 @@ class LivePoll extends HTMLElement {
   #life = null;
   #drawing = 0;
   #reading = false;
+  /** The voter's newest revision that this page knows of; a change names it, so that it replaces nothing unseen. */
+  #revision = 0;
 
   get base() {
     return new URL('../', import.meta.url).href;
@@ -103,7 +106,9 @@ class LivePoll extends HTMLElement {
         const poll = withAddresses(await this.client.poll(id), this.base);
         const mine = poll.identity === 'open' ? null : await this.client.mine(poll).catch(() => null);
         if (life.aborted) return;
+        this.#revision = mine?.revision ?? 0;
         this.#set({ poll, mine, trouble: null });
+        hearTabs({ base: this.base, poll: id }, life, () => this.#readMine(poll));
         return this.#follow(id, life);
       } catch (error) {
         if (life.aborted) return;
@@ -164,8 +169,22 @@ class LivePoll extends HTMLElement {
     this.#reading = false;
   }
 
+  /** Another tab has voted, or taken back. @param {NonNullable<State['poll']>} poll */
+  async #readMine(poll) {
+    const life = this.#life;
+    if (poll.identity === 'open' || this.#state.sending) return;
+    try {
+      const mine = await this.client.mine(poll);
+      if (life !== this.#life || this.#state.sending) return;
+      if (mine) this.#revision = mine.revision;
+      this.#set({ mine, notice: null, changing: false });
+    } catch {
+      // what is shown stays, and a change of it names the revision that it saw
+    }
+  }
+
   async #submit() {
-    const { poll, sending, mine } = this.#state;
+    const { poll, sending } = this.#state;
     if (!poll || sending || !isAsking(this.#state) || !this.#view) return;
     const chosen = this.#view.rows.chosen;
     const { min, max } = boundsOf(poll);
@@ -173,9 +192,10 @@ class LivePoll extends HTMLElement {
       this.#news(takesSeveral(poll) ? texts.chooseSome(min, max) : texts.chooseOne);
       return this.#view.rows.focusFirst();
     }
-    const revision = poll.identity === 'open' ? undefined : mine?.revision;
+    const revision = poll.identity === 'open' ? undefined : this.#revision;
     await this.#doing(async () => {
       const standing = await this.client.vote(poll, choiceOf(poll, chosen), { revision, onRetry: () => this.#news(texts.retrying) });
+      this.#seen(poll, standing.revision);
       const said = { changed: texts.changed, unchanged: texts.unchanged }[standing.status ?? ''] ?? texts.counted;
       return { text: said, mine: standing };
     });
@@ -193,7 +213,8 @@ class LivePoll extends HTMLElement {
     const { poll } = this.#state;
     if (!poll || this.#state.sending) return;
     return this.#doing(async () => {
-      await this.client.withdraw(poll, () => this.#news(texts.retrying));
+      const taken = await this.client.withdraw(poll, () => this.#news(texts.retrying));
+      this.#seen(poll, taken.revision);
       this.#view?.rows.choose([]);
       return { text: texts.withdrawn, mine: null };
     });
@@ -214,11 +235,18 @@ class LivePoll extends HTMLElement {
     }
   }
 
+  /** The voter's choice moved here. @param {NonNullable<State['poll']>} poll @param {number} revision */
+  #seen(poll, revision) {
+    this.#revision = revision;
+    tellTabs({ base: this.base, poll: poll.id });
+  }
+
   /** @param {unknown} error */
   async #refused(error) {
     if (!(error instanceof PollwireError)) throw error;
     const { poll } = this.#state;
     const standing = error.status === 409 && poll ? await this.client.mine(poll).catch(() => null) : null;
+    if (error.status === 409) this.#revision = standing?.revision ?? error.facts.revision ?? this.#revision;
     const known = standing ? { mine: standing, changing: false } : {};
     this.#news(sentenceFor(error), { sending: false, ...known });
   }
