@@ -64,8 +64,9 @@ int main(int argc, char **argv) {
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 2048) < 0) { perror("listen"); return 1; }
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-    long period = 1000000000L / atoi(argv[3]);
-    struct itimerspec every = {{0, period}, {0, period}};
+    long hz = atoi(argv[3]);
+    struct timespec period = {hz == 1, hz == 1 ? 0 : 1000000000L / hz};   /* a timespec's nanoseconds stay below a second */
+    struct itimerspec every = {period, period};
     timerfd_settime(timer, 0, &every, NULL);
     struct epoll_event e = {.events = EPOLLIN, .data.fd = listener}, ready[256];
     epoll_ctl(poller, EPOLL_CTL_ADD, listener, &e);

@@ -8,7 +8,7 @@ import { connect, PollwireError } from '../client/client.js';
 import { jitteredMs, pause } from '../client/waiting.js';
 import { boundsOf, choiceOf, idsOf, isAsking, isOutdated, nothingKnown, phaseOf, takesSeveral, withAddresses } from './model.js';
 import { dress } from './sheet.js';
-import { hearTabs, tellTabs } from './tabs.js';
+import { joinTabs } from './tabs.js';
 import { View } from './view.js';
 import { texts } from './words.js';
 
@@ -41,6 +41,7 @@ class LivePoll extends HTMLElement {
   #reading = false;
   /** The voter's newest revision that this page knows of; a change names it, so that it replaces nothing unseen. */
   #revision = 0;
+  #tellTabs = () => {};
 
   get base() {
     return new URL('../', import.meta.url).href;
@@ -108,7 +109,7 @@ class LivePoll extends HTMLElement {
         if (life.aborted) return;
         this.#revision = mine?.revision ?? 0;
         this.#set({ poll, mine, trouble: null });
-        hearTabs({ base: this.base, poll: id }, life, () => this.#readMine(poll));
+        this.#tellTabs = joinTabs({ base: this.base, poll: id }, life, () => this.#readMine(poll));
         return this.#follow(id, life);
       } catch (error) {
         if (life.aborted) return;
@@ -195,7 +196,7 @@ class LivePoll extends HTMLElement {
     const revision = poll.identity === 'open' ? undefined : this.#revision;
     await this.#doing(async () => {
       const standing = await this.client.vote(poll, choiceOf(poll, chosen), { revision, onRetry: () => this.#news(texts.retrying) });
-      this.#seen(poll, standing.revision);
+      this.#moved(standing.revision);
       const said = { changed: texts.changed, unchanged: texts.unchanged }[standing.status ?? ''] ?? texts.counted;
       return { text: said, mine: standing };
     });
@@ -214,7 +215,7 @@ class LivePoll extends HTMLElement {
     if (!poll || this.#state.sending) return;
     return this.#doing(async () => {
       const taken = await this.client.withdraw(poll, () => this.#news(texts.retrying));
-      this.#seen(poll, taken.revision);
+      this.#moved(taken.revision);
       this.#view?.rows.choose([]);
       return { text: texts.withdrawn, mine: null };
     });
@@ -235,10 +236,10 @@ class LivePoll extends HTMLElement {
     }
   }
 
-  /** The voter's choice moved here. @param {NonNullable<State['poll']>} poll @param {number} revision */
-  #seen(poll, revision) {
+  /** The voter's choice moved here. @param {number} revision */
+  #moved(revision) {
     this.#revision = revision;
-    tellTabs({ base: this.base, poll: poll.id });
+    this.#tellTabs();
   }
 
   /** @param {unknown} error */

@@ -4,28 +4,23 @@
  */
 const CHANNEL = 'pollwire';
 
-/** @typedef {{base: string, poll: string}} Word that the voter's choice in this poll may have changed */
-
-/** Tells the other tabs. @param {Word} word */
-export function tellTabs(word) {
-  const channel = open();
-  channel?.postMessage(word);
-  channel?.close();
-}
-
 /**
- * Hears of this voter's choice in this poll from other tabs.
- * @param {Word} about
+ * Joins the tabs that show this poll of this service.
+ * @param {{base: string, poll: string}} about
  * @param {AbortSignal} life until when
- * @param {() => void} heard
+ * @param {() => void} heard the voter's choice may have changed elsewhere
+ * @returns {() => void} tells the others that it has changed here; never this one, as a channel does not hear itself
  */
-export function hearTabs(about, life, heard) {
+export function joinTabs(about, life, heard) {
   const channel = open();
-  if (!channel) return;
+  if (!channel) return () => {};
   channel.onmessage = ({ data }) => {
     if (data?.base === about.base && data?.poll === about.poll) heard();
   };
   life.addEventListener('abort', () => channel.close());
+  return () => {
+    if (!life.aborted) channel.postMessage(about);
+  };
 }
 
 /** @returns {BroadcastChannel | null} null where the browser has none, or forbids it here */
