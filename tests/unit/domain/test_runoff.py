@@ -164,6 +164,8 @@ def test_votelib_finds_the_same_winner(election: tuple[Poll, dict[str, int]]) ->
     votes = {tuple(names[code] for code in ranking): number for ranking, number in profile.items()}
     try:
         winners = TransferableVoteSelector(quota_function="droop").evaluate(votes, n_seats=1)
+    except NotImplementedError:  # its quota makes it go on past our last round, and it met a tie there
+        assume(False)
     except VotingSystemError:
         assert outcome.rounds[-1].exhausted > 0
     else:
