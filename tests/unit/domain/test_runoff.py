@@ -126,14 +126,15 @@ def test_the_order_of_rankings_means_nothing(
 
 
 def is_close(outcome: RunOff) -> bool:
-    """Whether a rule for ties had a say: two were last, or one had exactly half.
+    """Whether a rule for ties had a say: two were last, or led, alike, or one had exactly half.
 
     There the libraries differ from us by design. pyrankvote elects at exactly
-    half of the votes, and breaks ties by lot; votelib leaves them to its caller.
+    half of the votes, breaks ties by lot, and where two lead alike may take
+    out others before the last; votelib leaves ties to its caller.
     """
     for done in outcome.rounds:
         votes = sorted(done.counts.values())
-        if len(votes) > 1 and (votes[0] == votes[1] or 2 * votes[-1] == sum(votes)):
+        if len(votes) > 1 and (votes[0] == votes[1] or votes[-1] == votes[-2] or 2 * votes[-1] == sum(votes)):
             return True
     return False
 
