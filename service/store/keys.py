@@ -20,6 +20,15 @@ RANKINGS: Final = FIRST_BUCKET + BUCKETS
 ASIDE: Final = RANKINGS + 1
 """Where among a poll's keys a recount has what ballots were before they were replaced."""
 
+TIMELINE: Final = ASIDE + 1
+"""Where among a poll's keys its totals over time are."""
+
+OUTBOX: Final = TIMELINE + 1
+"""Where among a poll's keys the events are that sites have not been told yet."""
+
+ALLOWANCES: Final = OUTBOX + 1
+"""Where among a poll's keys it stands how many more votes each network may cast just now."""
+
 
 def slot_of(poll_id: str) -> str:
     """The hash tag of a poll's keys."""
@@ -27,8 +36,17 @@ def slot_of(poll_id: str) -> str:
 
 
 def keys_of(namespace: str, poll_id: str) -> tuple[bytes, ...]:
-    """The keys of a poll as functions take them: poll, tally, 16 buckets, rankings, aside."""
-    names = ("poll", "tally", *(f"b{number:x}" for number in range(BUCKETS)), "rankings", "aside")
+    """The keys of a poll as functions take them: poll, tally, 16 buckets, rankings, aside, timeline, outbox, allowances."""
+    names = (
+        "poll",
+        "tally",
+        *(f"b{number:x}" for number in range(BUCKETS)),
+        "rankings",
+        "aside",
+        "timeline",
+        "outbox",
+        "allowances",
+    )
     return tuple(_key(namespace, poll_id, name) for name in names)
 
 

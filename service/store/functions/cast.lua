@@ -1,6 +1,6 @@
 -- cast: ballots of one poll are judged and counted, in order, in one step.
 --
--- KEYS  poll, tally, 16 buckets, rankings, aside
+-- KEYS  poll, tally, 16 buckets, rankings, aside, timeline, outbox, allowances
 -- ARGV  channel, poll id, stamp judged by, seen epoch, seen seq, then a ballot each:
 --       voter (16 bytes), revision to be replaced plus one (3 bytes, big-endian; 0 names none), code
 -- Answers

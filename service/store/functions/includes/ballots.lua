@@ -8,11 +8,14 @@ local HELD_BYTES = 9
 local HIGHEST_REVISION = 0xFFFFFF
 local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,000
 
--- KEYS of a function that reaches every ballot: poll, tally, then the 16 buckets, then the rankings, then
--- what a recount sets aside.
+-- KEYS of a function that reaches every ballot: poll, tally, then the 16 buckets, then the rankings, what
+-- a recount sets aside, the timeline, the outbox, and what each network may still cast.
 local FIRST_BUCKET = 3
 local RANKINGS = FIRST_BUCKET + 16
 local ASIDE = RANKINGS + 1
+local TIMELINE = ASIDE + 1
+local OUTBOX = TIMELINE + 1
+local ALLOWANCES = OUTBOX + 1
 
 local function bucket_of(voter)
   return FIRST_BUCKET + voter:byte() % 16
