@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from html import escape
 
-from service.app.reference.document import Json
 from service.app.reference.files import template, text
+from service.app.reference.schemas import Json
 
 
 def page_of(document: Json) -> str:
