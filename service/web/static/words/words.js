@@ -1,0 +1,125 @@
+/**
+ * Everything that is said to people, in their language: texts from message files, numbers and dates by `Intl`.
+ *
+ *     import english from './words/widget/en.js';
+ *     const words = await wordsFor(languageOf(element), english, (lang) => import(`./words/widget/${lang}.js`));
+ *     words.say('voters', { n: 1234 });
+ *
+ * A message file holds one language of one room (`words/<room>/<lang>.js`) and exports an object: a message
+ * is a text with `{names}`, or texts by the plural categories of `Intl.PluralRules`, picked by `n`. English
+ * comes with the code, so there is always something to say; any other language is fetched when it is the
+ * reader's. The languages are those for which every room has its file.
+ */
+
+/** @typedef {string | {other: string} & Partial<Record<Intl.LDMLPluralRule, string>>} Message */
+/** @typedef {Record<string, Message>} Messages */
+
+export const LANGUAGES = ['en', 'fr', 'es', 'ar'];
+
+/** With fewer voters than this a tenth of a percent says nothing. */
+const FINE_FROM = 1000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** The language around an element, else the reader's first. @param {Element} element */
+export function languageOf(element) {
+  /** @type {HTMLElement | null} */
+  const named = element.closest('[lang]:not([lang=""])');
+  return named?.lang || navigator.languages?.[0] || 'en';
+}
+
+/** Ours for a language tag: `fr-CA` is `fr`, and one that we do not speak `en`. @param {string} tag */
+export function ours(tag) {
+  const primary = tag.toLowerCase().split('-')[0];
+  return LANGUAGES.includes(primary) ? primary : 'en';
+}
+
+/**
+ * @template {Messages} M
+ * @param {string} tag
+ * @param {M} english
+ * @param {(lang: string) => Promise<{default: M}>} load fetches one of the other languages
+ * @returns {Promise<Words<M>>} English where the file did not come
+ */
+export async function wordsFor(tag, english, load) {
+  const lang = ours(tag);
+  if (lang === 'en') return new Words(tag.startsWith('en') ? tag : 'en', english);
+  try {
+    return new Words(tag, (await load(lang)).default);
+  } catch {
+    return new Words('en', english);
+  }
+}
+
+/** @template {Messages} M */
+export class Words {
+  /** @param {string} locale a language tag @param {M} messages in that language */
+  constructor(locale, messages) {
+    this.locale = Intl.NumberFormat.supportedLocalesOf(locale)[0] ?? 'en';
+    this.lang = ours(locale);
+    this.direction = this.lang === 'ar' ? 'rtl' : 'ltr';
+    this.messages = messages;
+    this.plural = new Intl.PluralRules(this.locale);
+    /** @type {Map<string, Intl.NumberFormat>} */
+    this.formats = new Map();
+  }
+
+  /**
+   * One message, with numbers as the language writes them.
+   * @param {keyof M & string} key
+   * @param {Record<string, string | number>} [values] `n` picks the plural
+   */
+  say(key, values = {}) {
+    /** @type {Message} */
+    const message = this.messages[key];
+    const text = typeof message === 'string' ? message : message[this.plural.select(Number(values.n))] ?? message.other;
+    return text.replace(/\{(\w+)\}/g, (_, name) => {
+      const value = values[name];
+      return typeof value === 'number' ? this.number(value) : value;
+    });
+  }
+
+  /** @param {number} number @param {Intl.NumberFormatOptions} [options] */
+  number(number, options = {}) {
+    const key = JSON.stringify(options);
+    const format = this.formats.get(key) ?? new Intl.NumberFormat(this.locale, options);
+    this.formats.set(key, format);
+    return format.format(number);
+  }
+
+  /** With one or two digits behind the point. @param {number} number */
+  decimal(number) {
+    return this.number(number, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
+  }
+
+  /** @param {number} votes @param {number} voters */
+  share(votes, voters) {
+    const digits = voters < FINE_FROM ? 0 : 1;
+    return this.number(voters > 0 ? votes / voters : 0, { style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits });
+  }
+
+  /** How long until something: coarse while it is far, to the second when it is near. @param {number} leftMs */
+  timeLeft(leftMs) {
+    const left = Math.max(0, leftMs);
+    if (left >= 2 * DAY_MS) return this.#unit(left / DAY_MS, 'day', 'long');
+    if (left >= HOUR_MS) return `${this.#unit(left / HOUR_MS, 'hour')} ${this.#unit((left % HOUR_MS) / MINUTE_MS, 'minute')}`;
+    const seconds = Math.ceil(left / 1000);
+    return `${this.number(Math.floor(seconds / 60))}:${this.number(seconds % 60, { minimumIntegerDigits: 2 })}`;
+  }
+
+  /** In the reader's own zone. @param {string | number} instant RFC 3339, or milliseconds */
+  moment(instant) {
+    return new Date(instant).toLocaleString(this.locale, { dateStyle: 'long', timeStyle: 'short' });
+  }
+
+  /** @param {string | number} instant */
+  day(instant) {
+    return new Date(instant).toLocaleDateString(this.locale, { dateStyle: 'long' });
+  }
+
+  /** @param {number} amount @param {string} unit @param {'long' | 'short'} [unitDisplay] */
+  #unit(amount, unit, unitDisplay = 'short') {
+    return this.number(Math.floor(amount), { style: 'unit', unit, unitDisplay });
+  }
+}
