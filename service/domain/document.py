@@ -34,6 +34,7 @@ def poll_document(poll: Poll, now: int) -> Document:
         "opens_at": format_instant(poll.opens_at),
         "closes_at": _time(poll.closes_at),
         "visible_at": _time(poll.visible_at),
+        "timezone": poll.timezone,
         "revote": poll.revote.value,
         "identity": poll.identity.value,
         "issuer": poll.issuer,

@@ -136,6 +136,7 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         opens_at=now if opens_at is None else opens_at,
         closes_at=_instant(draft.closes_at, draft.timezone, "closes_at"),
         visible_at=_instant(draft.visible_at, draft.timezone, "visible_at"),
+        timezone=draft.timezone,
         revote=draft.revote or Revote.NEVER,
         identity=draft.identity,
         issuer=draft.issuer,
@@ -184,6 +185,8 @@ def _changes(poll: Poll, patch: PollPatch, voted: bool) -> dict[str, object]:
     for name in _TIMES:
         if (text := getattr(patch, name)) is not UNSET:
             changes[name] = _instant(text, patch.timezone, name)
+    if patch.timezone is not None:
+        changes["timezone"] = patch.timezone
     kind = poll.kind if patch.kind is UNSET else patch.kind
     if patch.options is not UNSET:
         changes["options"] = options_of(kind, patch.options, poll.options if voted else ())

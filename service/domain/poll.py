@@ -110,6 +110,8 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     closes_at: int | None = None
     planned_closes_at: int | None = None
     visible_at: int | None = None
+    timezone: str | None = None
+    """The IANA zone in which its operators wrote its times; pages tell them in it beside the reader's own."""
     revote: Revote = Revote.NEVER
     identity: Identity = Identity.DEVICE
     issuer: str | None = None

@@ -9,6 +9,7 @@ import msgspec
 from service.domain.draft import PollDraft, PollPatch
 from service.domain.poll import Kind
 from service.domain.tally import Results
+from service.identity.api_keys import Scope
 from service.operators.issuers import IssuerDraft
 from service.operators.keys import KeyDraft
 from service.problems import TABLE
@@ -23,9 +24,31 @@ _CHOICE: Final = {
     "items": {"type": "string"},
     "description": "An option's id; a value of the scale (rating); ids (multiple), the best first (ranked).",
 }
+_MAYBE_CHOICE: Final = {**_CHOICE, "type": [*_CHOICE["type"], "null"]}
 _BOUNDS: Final = {
     "type": ["object", "null"],
     "properties": {"min": {"type": "integer"}, "max": {"type": "integer"}},
+}
+
+
+def _whole(properties: Json, *, but: tuple[str, ...] = (), **more: object) -> Json:
+    """An object of an answer: every property is always there, except those of ``but``."""
+    required = [name for name in properties if name not in but]
+    return {"type": "object", "required": required, "properties": properties, **more}
+
+
+def _page(item: Json) -> Json:
+    """One page of a list."""
+    following = {"type": ["string", "null"], "description": "The cursor of the next page."}
+    return _whole({"items": {"type": "array", "items": item}, "next": following})
+
+
+_KEY: Final[Json] = {
+    "id": {"type": "string"},
+    "name": {"type": "string"},
+    "scopes": {"type": "array", "items": {"enum": [scope.value for scope in Scope]}},
+    "created_at": _TIME,
+    "last_used_at": _MAYBE_TIME,
 }
 
 _BY_HAND: Final[Json] = {
@@ -35,31 +58,43 @@ _BY_HAND: Final[Json] = {
         "properties": {"choice": _CHOICE, "revision": {"type": ["integer", "null"]}},
         "additionalProperties": False,
     },
-    "Counted": {
-        "type": "object",
-        "properties": {
+    "Counted": _whole(
+        {
             "status": {"enum": ["counted", "changed", "unchanged", "withdrawn"]},
             "poll": {"type": "string"},
-            "choice": _CHOICE,
+            "choice": _MAYBE_CHOICE,
             "at": _TIME,
             "revision": {"type": "integer"},
-            "seq": {"type": "integer"},
+            "seq": {"type": "integer", "description": "Left out where the totals are hidden."},
             "receipt": {"type": "string"},
         },
-    },
-    "Voter": {"type": "object", "properties": {"name": {"type": ["string", "null"]}}},
-    "Token": {"type": "object", "properties": {"token": {"type": "string"}, "expires_at": _TIME}},
-    "Ticket": {"type": "object", "properties": {"ticket": {"type": "string"}, "expires_at": _TIME}},
-    "Receipt": {"type": "object", "required": ["receipt"], "properties": {"receipt": {"type": "string"}}},
-    "ReceiptAnswer": {
+        but=("seq", "receipt"),
+    ),
+    "Standing": _whole(
+        {"poll": {"type": "string"}, "choice": _CHOICE, "at": _TIME, "revision": {"type": "integer"}}
+    ),
+    "Voter": {
         "type": "object",
-        "properties": {
+        "properties": {"name": {"type": ["string", "null"], "minLength": 1, "maxLength": 40}},
+        "additionalProperties": False,
+    },
+    "Nothing": {"type": "object", "additionalProperties": False},
+    "Token": _whole({"token": {"type": "string"}, "expires_at": _TIME}),
+    "Ticket": _whole({"ticket": {"type": "string"}, "expires_at": _TIME}),
+    "Receipt": {
+        "type": "object",
+        "required": ["receipt"],
+        "properties": {"receipt": {"type": "string"}},
+        "additionalProperties": False,
+    },
+    "ReceiptAnswer": _whole(
+        {
             "valid": {"type": "boolean"},
             "counted": {"type": "boolean"},
-            "choice": _CHOICE,
-            "at": _MAYBE_TIME,
-        },
-    },
+            "choice": _MAYBE_CHOICE,
+            "at": _TIME,
+        }
+    ),
     "Reopening": {
         "type": "object",
         "properties": {"closes_at": {"type": ["string", "null"]}, "timezone": {"type": ["string", "null"]}},
@@ -96,6 +131,7 @@ _BY_HAND: Final[Json] = {
             "opens_at": _TIME,
             "closes_at": _MAYBE_TIME,
             "visible_at": _MAYBE_TIME,
+            "timezone": {"type": ["string", "null"]},
             "revote": {"enum": ["never", "change", "withdraw"]},
             "identity": {"enum": ["device", "signed", "open"]},
             "issuer": {"type": ["string", "null"]},
@@ -113,13 +149,28 @@ _BY_HAND: Final[Json] = {
             "version": {"type": "integer"},
         },
     },
-    "Polls": {
-        "type": "object",
-        "properties": {
-            "items": {"type": "array", "items": {"$ref": REF.format(name="Poll")}},
-            "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
+    "Polls": _page({"$ref": REF.format(name="Poll")}),
+    "Keys": _page({"$ref": REF.format(name="Key")}),
+    "Key": _whole(_KEY),
+    "MadeKey": _whole({**_KEY, "key": {"type": "string", "description": "The secret, shown this once."}}),
+    "Issuers": _page({"$ref": REF.format(name="Issuer")}),
+    "Issuer": _whole(
+        {
+            **{name: {"type": "string"} for name in ("id", "issuer", "audience")},
+            "algorithm": {"enum": ["HS256", "EdDSA", "RS256"]},
+            "key": {"type": ["string", "null"], "description": "Null where it is a shared secret."},
+            "jwks_url": {"type": ["string", "null"]},
+            "created_at": _TIME,
+        }
+    ),
+    "Probe": _whole(
+        {
+            "status": {"enum": ["alive", "ready", "degraded", "draining", "starting"]},
+            "degraded": {"type": "boolean"},
+            "reason": {"type": "string"},
         },
-    },
+        but=("degraded", "reason"),
+    ),
     "Recount": {
         "type": "object",
         "properties": {
@@ -136,25 +187,17 @@ _BY_HAND: Final[Json] = {
             },
         },
     },
-    "Audit": {
-        "type": "object",
-        "properties": {
-            "items": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "at": _TIME,
-                        "by": {"type": "string", "description": "The name of the operator's key."},
-                        "act": {"type": "string"},
-                        "before": {"type": ["object", "null"]},
-                        "after": {"type": ["object", "null"]},
-                    },
-                },
-            },
-            "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
-        },
-    },
+    "Audit": _page(
+        _whole(
+            {
+                "at": _TIME,
+                "by": {"type": "string", "description": "The name of the operator's key."},
+                "act": {"type": "string"},
+                "before": {"type": ["object", "null"]},
+                "after": {"type": ["object", "null"]},
+            }
+        )
+    ),
     "Problem": {
         "type": "object",
         "description": "RFC 9457, with what helps beside it (`field`, `opens_at`, `retry_after`, ...).",

@@ -10,7 +10,7 @@ from service.domain.poll import Choices, Kind, Option, Poll, Revote
 T0 = 1_719_907_200_000
 FIELDS = {
     *("id", "kind", "question", "description", "options", "choices", "scale", "forecast"),
-    *("opens_at", "closes_at", "visible_at", "revote", "identity", "issuer"),
+    *("opens_at", "closes_at", "visible_at", "timezone", "revote", "identity", "issuer"),
     *("results", "series", "resolve_by"),
     *("shards", "origins", "shuffle", "lang", "phase", "resolution"),
     *("planned_closes_at", "created_at", "version"),
@@ -68,3 +68,9 @@ def test_a_document_is_plain_json() -> None:
     """Policies are words, so the document survives any JSON encoder unchanged."""
     document = poll_document(a_poll(revote=Revote.CHANGE, origins=("https://a.test",)), T0)
     assert msgspec.json.decode(msgspec.json.encode(document)) == document
+
+
+def test_the_zone_of_its_operators_is_told() -> None:
+    """Pages can tell a poll's times as its operators meant them, long after they were written down."""
+    assert poll_document(a_poll(timezone="Africa/Accra"), T0)["timezone"] == "Africa/Accra"
+    assert poll_document(a_poll(), T0)["timezone"] is None
