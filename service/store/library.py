@@ -29,6 +29,7 @@ _INCLUDES: Final = (
     "aside",
     "capacity",
     "polls",
+    "outbox",
     "audit",
 )
 """In the order in which they need one another."""
