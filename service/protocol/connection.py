@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Final, cast
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from service.domain.errors import BadRequest
+from service.identity.clients import Clients
 from service.problems import Answer, answer_of, error_of
 from service.protocol.deadlines import Deadlines
+from service.protocol.heads import Heads
 from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, SocketLane
+from service.protocol.writing import Writer
 
 LANE_PREFIX: Final = b"/v1/"
 LANE_BODY_BYTES: Final = 16 * 1024
@@ -52,18 +54,15 @@ class LaneCycle:
         self.response_complete = True
 
 
-@lru_cache(maxsize=256)
-def head_of(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """The status line and an answer's own headers; nearly all answers share a handful of them."""
-    return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in headers)
-
-
 class LaneProtocol(HttpToolsProtocol):
     """One HTTP connection. ``server.py`` makes a subclass of it that knows its lanes."""
 
     lanes: Sequence[Lane] = ()
     socket_lane: SocketLane | None = None
     deadlines = Deadlines()
+    clients = Clients()
+    heads = Heads()
+    writer = Writer()
 
     def __init__(
         self,
@@ -77,8 +76,10 @@ class LaneProtocol(HttpToolsProtocol):
         self.deadline = self.loop.time() + self.limits.headers_s
         self._handler: Handler | None = None
         self._lane_cycle = LaneCycle()
+        self._lane: Lane | None = None
         self._lane_headers: Headers = {}
         self._body: bytes = b""
+        self._is_between = True  # two requests, or before the first
         self._in_headers = True
         self._in_body = False
         self._began_before = False  # the message, in a segment before the one being read
@@ -91,6 +92,7 @@ class LaneProtocol(HttpToolsProtocol):
     ) -> None:
         """A client has come."""
         super().connection_made(transport)
+        self.peer = self.clients.peer(self.client[0] if self.client else None)
         self.deadlines.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -102,6 +104,9 @@ class LaneProtocol(HttpToolsProtocol):
         """Feeds the parser; whatever it cannot read is told as a problem, not as text."""
         if self._refusal is not None:
             return  # what stands behind a request that cannot be read means nothing
+        was_between = self._is_between
+        if was_between and self._is_known(data):
+            return
         self._began_before = True
         self._segment_bytes = len(data)
         try:
@@ -114,6 +119,8 @@ class LaneProtocol(HttpToolsProtocol):
         else:
             if self._in_headers and self._began_before:
                 self._bound_headers(len(data))
+            if was_between and self._is_between and self._lane is not None:
+                self.heads.learn(data, self._lane, self.parser.get_method(), self.url, self._lane_headers)
 
     # What the parser calls, in the order of a request ------------------------------------------------
 
@@ -123,6 +130,8 @@ class LaneProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._handler = None
+        self._lane = None
+        self._is_between = False
         self._began_before = False
         if not self._in_headers:
             self._in_headers, self._header_bytes = True, 0
@@ -158,7 +167,7 @@ class LaneProtocol(HttpToolsProtocol):
         """The request is whole: the lane answers now or later, through ``_respond``."""
         if self._asks_for_another_protocol():
             return
-        self._in_body = False
+        self._in_body, self._is_between = False, True
         handler = self._handler
         if handler is None:
             # Answered before it was whole, it idles by now; else it is ours to be quick.
@@ -166,13 +175,35 @@ class LaneProtocol(HttpToolsProtocol):
             if self.cycle is not None:
                 super().on_message_complete()
             return
+        self._hand_over(handler, self.parser.get_method(), self.url, self._lane_headers, self._body)
+
+    def _is_known(self, segment: bytes) -> bool:
+        """Whether the segment was one request of a kind met before, and has been handed to its lane."""
+        if self._is_busy() or self.flow.write_paused:
+            return False
+        known = self.heads.find(segment)
+        if known is None:
+            return False
+        (lane, method, url, _, _), headers, body = known
+        handler = lane.find(method, url, headers)
+        if handler is None:
+            return False
+        self._in_headers = False
+        cycle = self._lane_cycle
+        cycle.response_complete = False
+        self.cycle = cycle  # type: ignore[assignment]  # as in on_headers_complete
+        self._hand_over(handler, method, url, headers, body)
+        return True
+
+    def _hand_over(self, handler: Handler, method: bytes, url: bytes, headers: Headers, body: bytes) -> None:
+        """A whole request to its lane."""
         self.deadline = math.inf
-        method = self.parser.get_method()
-        request = LaneRequest(method, self.url, self._lane_headers, self._body, self.scheme == "https")
         try:
-            handler(request, self._respond)
+            client = self.clients.client(self.peer, headers)
+            is_encrypted = client.is_encrypted or self.scheme == "https"
+            handler(LaneRequest(method, url, headers, body, is_encrypted, client), self._respond)
         except Exception as failure:  # a parser callback must not raise: it would become a 400
-            path = request.url.partition(b"?")[0].decode("latin-1")
+            path = url.partition(b"?")[0].decode("latin-1")
             answer = answer_of(error_of(failure), path)  # logged there
             if not self._lane_cycle.response_complete:
                 self._respond(answer)
@@ -188,7 +219,7 @@ class LaneProtocol(HttpToolsProtocol):
         for lane in self.lanes:
             handler = lane.find(method, self.url, headers)
             if handler is not None and self._is_plain(headers):
-                self._lane_headers = headers
+                self._lane, self._lane_headers = lane, headers
                 return handler
         return None
 
@@ -245,7 +276,8 @@ class LaneProtocol(HttpToolsProtocol):
         lane, headers = self.socket_lane, dict(self.headers)
         if lane is None or len(headers) != len(self.headers):
             return False
-        return lane.take(self.url, headers, rest, self.transport, self.connections)
+        client = self.clients.client(self.peer, headers)
+        return lane.take(self.url, headers, rest, self.transport, self.connections, client)
 
     def _asks_for_another_protocol(self) -> bool:
         return self.parser.should_upgrade() and not self._should_upgrade()
@@ -271,7 +303,7 @@ class LaneProtocol(HttpToolsProtocol):
         """Writes the lane's answer, and lets the connection go on."""
         cycle, transport = self._lane_cycle, self.transport
         if not cycle.disconnected and not transport.is_closing():
-            transport.write(self._encoded(answer, cycle.keep_alive))
+            transport.write(self.writer.encoded(answer, self.server_state.default_headers, cycle.keep_alive))
             if not cycle.keep_alive:
                 transport.close()
         cycle.response_complete = True
@@ -290,16 +322,6 @@ class LaneProtocol(HttpToolsProtocol):
             self._end(self._refusal)
         elif not self._in_headers:
             self.deadline = self.loop.time() + self.limits.idle_s
-
-    def _encoded(self, answer: Answer, keep_alive: bool) -> bytes:
-        parts = [head_of(answer.status, answer.headers)]
-        for name, value in self.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        if answer.status not in (204, 304):  # RFC 9110, 8.6: neither has a body to state the length of
-            parts.append(b"content-length: %d\r\n" % len(answer.body))
-        parts.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-        parts.append(answer.body)
-        return b"".join(parts)
 
     # What is no request -------------------------------------------------------------------------------
 
@@ -338,17 +360,18 @@ class LaneProtocol(HttpToolsProtocol):
             return
         is_half_answered = self._in_body and self.cycle.response_started
         if not is_half_answered:
-            self.transport.write(self._encoded(answer_of(BadRequest(detail), "/"), keep_alive=False))
+            answer, dated = answer_of(BadRequest(detail), "/"), self.server_state.default_headers
+            self.transport.write(self.writer.encoded(answer, dated, keep_alive=False))
         self.transport.close()
         self.deadline = self.loop.time() + self.limits.closing_s
 
 
 def protocol_with(
-    lanes: Sequence[Lane], socket_lane: SocketLane | None, deadlines: Deadlines
+    lanes: Sequence[Lane],
+    socket_lane: SocketLane | None,
+    deadlines: Deadlines,
+    clients: Clients = LaneProtocol.clients,
 ) -> type[LaneProtocol]:
     """The protocol class that uvicorn makes its connections of: these lanes, and these deadlines kept."""
-    return type(
-        "ServiceProtocol",
-        (LaneProtocol,),
-        {"lanes": tuple(lanes), "socket_lane": socket_lane, "deadlines": deadlines},
-    )
+    own = {"lanes": tuple(lanes), "socket_lane": socket_lane, "deadlines": deadlines, "clients": clients}
+    return type("ServiceProtocol", (LaneProtocol,), {**own, "heads": Heads()})

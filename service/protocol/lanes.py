@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from service.identity.clients import UNKNOWN, Client
 from service.problems import Answer
 
 Headers = Mapping[bytes, bytes]
@@ -15,14 +16,17 @@ Respond = Callable[[Answer], None]
 class LaneRequest:
     """One plain request: ``url`` as sent (path and query), header names in lower case."""
 
-    __slots__ = ("body", "headers", "method", "secure", "url")
+    __slots__ = ("body", "client", "headers", "method", "secure", "url")
 
-    def __init__(self, method: bytes, url: bytes, headers: Headers, body: bytes, secure: bool) -> None:
+    def __init__(
+        self, method: bytes, url: bytes, headers: Headers, body: bytes, secure: bool, client: Client = UNKNOWN
+    ) -> None:
         self.method = method
         self.url = url
         self.headers = headers
         self.body = body
         self.secure = secure
+        self.client = client
 
 
 Handler = Callable[[LaneRequest, Respond], None]
@@ -45,6 +49,7 @@ class SocketLane(Protocol):
         rest: bytes,
         transport: asyncio.Transport,
         among: set[Any],  # of uvicorn's connections, which are of several classes
+        client: Client,
     ) -> bool:
         """Whether the handshake was taken; ``rest`` is what the client sent behind it.
 
