@@ -28,6 +28,7 @@ _INCLUDES: Final = (
     "ballots",
     "aside",
     "capacity",
+    "timeline",
     "polls",
     "outbox",
     "audit",
@@ -45,10 +46,13 @@ _FUNCTIONS: Final = (
     "standing",
     "read",
     "rankings",
+    "timeline",
     "positions",
     "scan",
     "recount",
     "recount_page",
+    "look",
+    "handed",
 )
 
 _REGISTER: Final = """\

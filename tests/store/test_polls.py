@@ -13,6 +13,7 @@ from service.domain.poll import Choices, Identity, Kind, Option, Poll, ResultsMo
 from service.domain.window import Act, Phase
 from service.store import Store, open_store
 from service.store.ballots import Cast, Status
+from service.store.keys import OUTBOX
 from service.store.records import MOST_RECORDS, Records
 from tests.making import FAR_OFF, LONG_AGO, a_poll, a_voter
 from tests.store.casting import cast, made, set_tally, tally_of

@@ -42,6 +42,17 @@ local function close_now(poll_key, window, now)
   redis.call('HSET', poll_key, 'closes_at', whole(now + 1), 'closed_at', whole(now + 1))
 end
 
+local EVENT_OF = {open = OPENED, close = ENDED, reopen = OPENED, cancel = CALLED_OFF}
+
+-- The sites that asked are told what the clock did before the act, then what the act did. Totals that were told as
+-- final, and are thrown away, are corrected.
+local function tell_act(keys, act, change)
+  local event = EVENT_OF[act] or (act == 'reset' and change.phase == OVER and CORRECTED)
+  if event then
+    tell(keys, event, change.now, change.now)
+  end
+end
+
 local APPLY = {
   open = function(keys, change)
     redis.call('HSET', keys[1], 'opens_at', whole(change.now))
@@ -74,6 +85,7 @@ local APPLY = {
     local latest = held > change.seen_epoch and held or change.seen_epoch
     unlink_from(keys, 2)
     forget_recount(keys[1], keys[ASIDE])
+    redis.call('HDEL', keys[1], 'timeline')
     redis.call('HSET', keys[2], 'epoch', epoch_after(latest, change.now), 'seq', 0, 'voters', 0)
     redis.call('HSET', keys[1], 'voter_key', change.voter_key)
   end,
@@ -81,9 +93,11 @@ local APPLY = {
 
 local function apply(keys, act, by, change)
   local before = state_of(keys[1], keys[2], change.now)
+  tell_hours(keys, change.now)
   APPLY[act](keys, change)
   redis.call('HSET', keys[1], 'acted', act)
   redis.call('HINCRBY', keys[1], 'version', 1)
+  tell_act(keys, act, change)
   local after = state_of(keys[1], keys[2], change.now)
   write_down(audit_key_in(keys), {now = change.now, by = by, act = act, before = before, after = after})
 end

@@ -12,6 +12,8 @@ local function delete(keys, args)
   if before == '' then
     return {GONE}
   end
+  tell_hours(keys, now)
+  say_goodbye(keys, now)
   unlink_from(keys, 1)
   write_down(audit_key_in(keys), {now = now, by = by, act = 'delete', before = before, after = ''})
   redis.call('PEXPIRE', audit_key_in(keys), AUDIT_AFTER_DELETE_MS)

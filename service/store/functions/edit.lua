@@ -41,12 +41,14 @@ local function edit(keys, args)
     return {OVERFILLED, full, votes}
   end
   local before = state_of(keys[1], keys[2], now)
+  tell_hours(keys, now)
   redis.call('HSET', keys[1], 'doc', doc, 'opens_at', opens_at, 'revote', revote, 'identity', identity,
     'results', results)
   set_or_clear(keys[1], 'closes_at', closes_at)
   set_or_clear(keys[1], 'capacity', capacity)
   set_or_clear(keys[1], 'ranked', ranked)
   redis.call('HINCRBY', keys[1], 'version', 1)
+  tell_hours(keys, now)
   local after = state_of(keys[1], keys[2], now)
   write_down(audit_key_in(keys), {now = now, by = by, act = 'edit', before = before, after = after, change = change})
   return announced(keys, channel, poll_id, now)

@@ -9,9 +9,10 @@ local function audit_key_in(keys)
   return keys[#keys]
 end
 
--- The poll's own keys from first on; the log is not among them.
+-- The poll's own keys from first on; the log is not among them, nor are the events still to be handed on.
 local function unlink_from(keys, first)
-  redis.call('UNLINK', unpack(keys, first, #keys - 1))
+  redis.call('UNLINK', unpack(keys, first, OUTBOX - 1))
+  redis.call('UNLINK', unpack(keys, OUTBOX + 1, #keys - 1))
 end
 
 -- What an entry says of a poll: 'version phase opens_at closes_at results voters' ('-': none); '' where there is none.

@@ -1,0 +1,48 @@
+-- look: what a poll has to tell; the clock's own doing and the progress of the vote are written down on the way.
+--
+-- KEYS  poll, tally, and every other key of the poll
+-- ARGV  least pause between two progress events (ms)
+-- Answers {now, next, {entry, ...}, doc}
+--   next: the next instant at which there will be something to look at (-1: none that is known)
+--   entry: {stream id, {field, value, ...}}, the oldest first, at most ENTRIES_OF_LOOK
+--   doc: the poll as JSON, nil where it is gone; its last entry then has the doc
+-- Guarantees: however many look at one time, each opening and each end is written once, by the store's clock, and
+-- at most one progress event a pause, with the totals of that very step. Takes nothing away: see handed.
+
+local ENTRIES_OF_LOOK = 50
+
+-- epoch, seq and instant of the totals told last; '', 0, 0 where none were.
+local function told_last(poll_key)
+  local epoch, seq, at = (redis.call('HGET', poll_key, 'progress') or ''):match('^(%x+) (%d+) (%d+)$')
+  return epoch or '', tonumber(seq or 0), tonumber(at or 0)
+end
+
+-- Tells the totals of an open poll where they changed and the pause is over; else when it will be, if they changed.
+local function tell_progress(keys, pause_ms, now)
+  local epoch, seq = position_at(keys[2], '', 0, now)
+  local told_epoch, told_seq, told_at = told_last(keys[1])
+  if epoch == told_epoch and seq == told_seq or seq == 0 and told_epoch == '' then
+    return nil
+  elseif now < told_at + pause_ms and now >= told_at then
+    return told_at + pause_ms
+  end
+  redis.call('HSET', keys[1], 'progress', epoch .. ' ' .. whole(seq) .. ' ' .. whole(now))
+  tell(keys, PROGRESS, now, now)
+end
+
+local function look(keys, args)
+  local now, coming = now_ms(), nil
+  local doc = redis.call('HGET', keys[1], 'doc')
+  if doc then
+    tell_hours(keys, now)
+    local window = window_of(keys[1])
+    local phase = phase_of(window, now)
+    coming = phase == SCHEDULED and window.opens_at or phase == OPEN and window.closes_at or nil
+    local again = phase == OPEN and tell_progress(keys, tonumber(args[1]), now)
+    coming = again and math.min(again, coming or again) or coming
+  end
+  local entries = redis.call('XRANGE', keys[OUTBOX], '-', '+', 'COUNT', ENTRIES_OF_LOOK)
+  return {now, coming or -1, entries, doc}
+end
+
+register('look', look)
