@@ -49,12 +49,16 @@ def _keys(operated: OperatedKeys, keys: ApiKeys) -> list[HTTPRouteHandler]:
         _admitted(keys, request)
         return _encoded(await operated.list(query_of(request, _PAGING)))
 
+    @get(f"{_KEYS}/mine", summary="Read what the key at hand may do", tags=["operators"])
+    async def read_own_key(request: AnyRequest) -> Encoded:
+        return _encoded(operated.own(keys.require_operator(request.headers.get("authorization"))))
+
     @delete(f"{_KEYS}/{{key_id:str}}", summary="Revoke an API key", tags=["operators"], status_code=204)
     async def revoke_key(request: AnyRequest, key_id: FromPath[str]) -> None:
         _admitted(keys, request)
         await operated.revoke(key_id)
 
-    return [create_key, list_keys, revoke_key]
+    return [create_key, list_keys, read_own_key, revoke_key]
 
 
 def _issuers(operated: OperatedIssuers, keys: ApiKeys) -> list[HTTPRouteHandler]:

@@ -55,6 +55,10 @@ class OperatedKeys:
         await self._keys.put(made.id, msgspec.json.encode(kept))
         return {**_document(made.id, kept, None), "key": made.key}
 
+    def own(self, operator: Operator) -> Document:
+        """What the operator's key is called and may do: no scope is needed to ask for one's own."""
+        return {"name": operator.name, "scopes": [scope.value for scope in Scope if scope in operator.scopes]}
+
     async def list(self, query: dict[str, str]) -> Document:
         """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
         await self._uses.note()

@@ -53,6 +53,15 @@ async def test_a_key_is_shown_once(service: Service) -> None:
     assert made["key"] not in str(kept)
 
 
+async def test_every_key_may_ask_what_it_may_do(service: Service) -> None:
+    """A key's own name and scopes need no scope; the key of the settings has them all; nobody's is 401."""
+    made = await make(service, VOTES, READ)
+    own = await service.http.get(f"{KEYS}/mine", headers=bearing(made))
+    assert own.json() == {"name": "night desk", "scopes": [READ, VOTES]}
+    assert (await service.admin.get(f"{KEYS}/mine")).json() == {"name": "admin", "scopes": list(Scope)}
+    assert slug(await service.http.get(f"{KEYS}/mine")) == "api-key-required"
+
+
 async def test_a_key_opens_what_its_scopes_say(service: Service) -> None:
     """A reader reads and may not write, a writer writes; what is missing is named."""
     reader, writer = await make(service, READ), await make(service, WRITE)
