@@ -1,4 +1,8 @@
-"""The OpenAPI document: what the framework knows of the routes, and what we know of bodies and errors."""
+"""The OpenAPI document: what the framework knows of the routes, and what we know of them.
+
+``schemas`` has the bodies and answers, ``parameters`` queries and headers,
+``refusals`` the problems of each route, ``chains`` what follows from an answer.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,17 @@ from typing import Final
 
 from litestar import Litestar
 
+from service.app.reference.chains import links_of
+from service.app.reference.examples import EXAMPLES
+from service.app.reference.parameters import parameters_of
+from service.app.reference.refusals import refusals_of, slugs_of
 from service.app.reference.schemas import REF, Json, schemas
-from service.problems import CONTENT_TYPE
 
 TITLE: Final = "Pollwire"
 DESCRIPTION: Final = (
     "Polls and predictions with live results. Voters send `Authorization: Bearer` with a token of"
     " `POST /v1/voters`, operators with their API key. Live results come over WebSocket"
-    " (`/v1/polls/{id}/live`, `/v1/live`) and as server-sent events."
+    " (`/v1/polls/{id}/live`, `/v1/live`) and as server-sent events. HEAD goes wherever GET does."
 )
 
 _ADMIN: Final = "/v1/admin/polls"
@@ -26,33 +33,46 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     ("get", _POLL): (None, "Poll"),
     ("patch", _POLL): ("PollPatch", "Poll"),
     ("delete", _POLL): ("Confirmation", None),
-    ("post", f"{_POLL}/open"): (None, "Poll"),
-    ("post", f"{_POLL}/close"): (None, "Poll"),
+    ("post", f"{_POLL}/open"): ("Nothing", "Poll"),
+    ("post", f"{_POLL}/close"): ("Nothing", "Poll"),
     ("post", f"{_POLL}/reopen"): ("Reopening", "Poll"),
-    ("post", f"{_POLL}/publish"): (None, "Poll"),
-    ("post", f"{_POLL}/cancel"): (None, "Poll"),
-    ("post", f"{_POLL}/archive"): (None, "Poll"),
+    ("post", f"{_POLL}/publish"): ("Nothing", "Poll"),
+    ("post", f"{_POLL}/cancel"): ("Nothing", "Poll"),
+    ("post", f"{_POLL}/archive"): ("Nothing", "Poll"),
     ("post", f"{_POLL}/reset"): ("Confirmation", "Poll"),
     ("get", f"{_POLL}/audit"): (None, "Audit"),
-    ("post", f"{_POLL}/recount"): (None, "Recount"),
+    ("post", f"{_POLL}/recount"): ("Nothing", "Recount"),
     ("get", f"{_POLL}/results"): (None, "Results"),
+    ("post", "/v1/admin/keys"): ("KeyDraft", "MadeKey"),
+    ("get", "/v1/admin/keys"): (None, "Keys"),
+    ("post", "/v1/admin/issuers"): ("IssuerDraft", "Issuer"),
+    ("get", "/v1/admin/issuers"): (None, "Issuers"),
     ("post", "/v1/voters"): ("Voter", "Token"),
-    ("post", "/v1/tickets"): (None, "Ticket"),
+    ("post", "/v1/tickets"): ("Nothing", "Ticket"),
     ("get", "/v1/polls/{poll_id}"): (None, "Poll"),
     ("get", "/v1/polls/{poll_id}/results"): (None, "Results"),
     ("post", "/v1/polls/{poll_id}/votes"): ("Vote", "Counted"),
-    ("get", "/v1/polls/{poll_id}/votes/mine"): (None, "Counted"),
+    ("get", "/v1/polls/{poll_id}/votes/mine"): (None, "Standing"),
     ("delete", "/v1/polls/{poll_id}/votes/mine"): (None, "Counted"),
     ("post", "/v1/polls/{poll_id}/receipts"): ("Receipt", "ReceiptAnswer"),
+    ("get", "/livez"): (None, "Probe"),
+    ("get", "/readyz"): (None, "Probe"),
 }
 
+_MAY_BE_LEFT_OUT: Final = frozenset({"Nothing", "Voter", "Reopening"})
+"""Bodies of routes that may come without one."""
 
-_POLLS_NAMED: Final[dict[tuple[str, str], str]] = {
-    ("post", "/v1/voters"): "For a page whose site this poll alone allows.",
-    ("post", "/v1/tickets"): "For a page whose site this poll alone allows.",
-    ("get", "/v1/events"): "What to watch; may be given up to 100 times.",
+_FILES: Final[dict[str, tuple[str, ...]]] = {f"{_POLL}/export": ("text/csv", "application/x-ndjson")}
+"""Answers that are no JSON."""
+
+_ALSO: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("post", _ADMIN): ("200", "The identical request was answered before; this is the poll that stands."),
+    ("post", "/v1/admin/issuers"): ("200", "Registered again, in the place of what stood."),
+    ("get", "/v1/polls/{poll_id}"): ("304", "Still what `If-None-Match` names."),
+    ("get", "/v1/polls/{poll_id}/results"): ("304", "Still what `If-None-Match` names."),
+    ("get", "/readyz"): ("503", "Starting, or about to stop: send requests elsewhere."),
 }
-"""Where ``?poll=`` is read, and what for."""
+"""A second way in which a route does what it is for."""
 
 
 def document_of(app: Litestar) -> Json:
@@ -60,6 +80,8 @@ def document_of(app: Litestar) -> Json:
     document: Json = app.openapi_schema.to_schema()
     components = document.setdefault("components", {})
     components["schemas"] = {**components.get("schemas", {}), **schemas()}
+    for name, example in EXAMPLES.items():
+        components["schemas"][name] = {**components["schemas"][name], "examples": [example]}
     components["securitySchemes"] = {
         "voter": {"type": "http", "scheme": "bearer", "description": "A token of POST /v1/voters."},
         "operator": {"type": "http", "scheme": "bearer", "description": "An operator's API key."},
@@ -67,25 +89,52 @@ def document_of(app: Litestar) -> Json:
     for address, operations in document["paths"].items():
         for method, operation in operations.items():
             _tell_meaning(method, address, operation)
+    _tell_chains(document)
     return document
 
 
 def _tell_meaning(method: str, address: str, operation: Json) -> None:
     body, answer = _MEANING.get((method, address), (None, None))
     if body is not None:
-        operation["requestBody"] = {"content": _content("application/json", body)}
-    if (method, address) in _POLLS_NAMED:
-        named = {"name": "poll", "in": "query", "schema": {"type": "string"}}
-        operation["parameters"] = [named | {"description": _POLLS_NAMED[method, address]}]
-    responses = operation.setdefault("responses", {})
-    if answer is not None:
-        for status, response in responses.items():
-            if status.startswith("2"):
-                response["content"] = _content("application/json", answer)
-    responses.pop("400", None)  # the framework's own form of errors, which never leaves this service
-    responses["default"] = {"description": "Refused", "content": _content(CONTENT_TYPE, "Problem")}
+        content = _content("application/json", body)
+        operation["requestBody"] = {"content": content, "required": body not in _MAY_BE_LEFT_OUT}
+    if taken := parameters_of(method, address, operation.get("parameters", [])):
+        operation["parameters"] = taken
+    operation["responses"] = {
+        **_successes(method, address, operation["responses"], answer),
+        **refusals_of(slugs_of(method, address, reads_body=body is not None)),
+    }
     if address.startswith("/v1/admin"):
         operation["security"] = [{"operator": []}]
+    elif address.startswith("/v1/"):
+        operation["security"] = [{}, {"voter": []}]
+
+
+def _successes(method: str, address: str, known: Json, answer: str | None) -> Json:
+    """The framework's own form of errors, which never leaves this service, is left out."""
+    told = {status: response for status, response in known.items() if status.startswith("2")}
+    if (method, address) in _ALSO:
+        status, description = _ALSO[method, address]
+        told[status] = {"description": description}
+    for status, response in told.items():
+        if address in _FILES:
+            response["content"] = {form: {"schema": {"type": "string"}} for form in _FILES[address]}
+        elif answer is not None and status != "304":
+            response["content"] = _content("application/json", answer)
+    return told
+
+
+def _tell_chains(document: Json) -> None:
+    """Beside each answer the requests that can be made of it (OpenAPI links)."""
+    ids = {
+        (method, address): operation["operationId"]
+        for address, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+    for (method, address), links in links_of(ids).items():
+        for status, response in document["paths"][address][method]["responses"].items():
+            if status.startswith("2"):
+                response["links"] = links
 
 
 def _content(media_type: str, schema: str) -> Json:

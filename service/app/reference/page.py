@@ -42,6 +42,7 @@ def _operation(document: Json, address: str, method: str, operation: Json) -> st
         address=escape(address),
         summary=escape(operation.get("summary") or ""),
         rows="\n".join(rows),
+        refusals=_refusals_of(operation),
     )
 
 
@@ -50,8 +51,20 @@ def _schemas_of(operation: Json) -> Iterator[tuple[str, str]]:
     if body := _schema_name(operation.get("requestBody", {})):
         yield "Body", body
     for status, response in operation["responses"].items():
-        if answer := _schema_name(response):
-            yield ("Refusal" if status == "default" else status), answer
+        answer = _schema_name(response)
+        if answer and answer != "Problem":
+            yield status, answer
+
+
+def _refusals_of(operation: Json) -> str:
+    """The problems that it may answer, each with the way to its page."""
+    told = (
+        f'<a href="/problems/{escape(slug)}">{status} {escape(slug)}</a>'
+        for status, response in operation["responses"].items()
+        if _schema_name(response) == "Problem"
+        for slug in response["description"].split(", ")
+    )
+    return " · ".join(told)
 
 
 def _schema_name(part: Json) -> str | None:

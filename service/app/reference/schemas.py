@@ -9,6 +9,7 @@ import msgspec
 from service.domain.draft import PollDraft, PollPatch
 from service.domain.poll import Kind
 from service.domain.tally import Results
+from service.domain.window import Phase
 from service.identity.api_keys import Scope
 from service.operators.issuers import IssuerDraft
 from service.operators.keys import KeyDraft
@@ -43,6 +44,12 @@ def _page(item: Json) -> Json:
     return _whole({"items": {"type": "array", "items": item}, "next": following})
 
 
+_TOTALS: Final = _whole(
+    {
+        "voters": {"type": "integer"},
+        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+    }
+)
 _KEY: Final[Json] = {
     "id": {"type": "string"},
     "name": {"type": "string"},
@@ -106,10 +113,8 @@ _BY_HAND: Final[Json] = {
         "properties": {"confirm": {"type": "string", "description": "The poll's own id."}},
         "additionalProperties": False,
     },
-    "Poll": {
-        "type": "object",
-        "description": "A poll as it stands; every field is always present.",
-        "properties": {
+    "Poll": _whole(
+        {
             "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
             "kind": {"enum": [kind.value for kind in Kind]},
             "question": {"type": "string"},
@@ -142,13 +147,14 @@ _BY_HAND: Final[Json] = {
             "origins": {"type": ["array", "null"], "items": {"type": "string"}},
             "shuffle": {"type": "boolean"},
             "lang": {"type": ["string", "null"]},
-            "phase": {"enum": ["scheduled", "open", "closed", "canceled", "archived"]},
+            "phase": {"enum": [phase.value for phase in Phase]},
             "resolution": {"type": ["object", "null"]},
             "planned_closes_at": _MAYBE_TIME,
             "created_at": _TIME,
             "version": {"type": "integer"},
         },
-    },
+        description="A poll as it stands; every field is always present.",
+    ),
     "Polls": _page({"$ref": REF.format(name="Poll")}),
     "Keys": _page({"$ref": REF.format(name="Key")}),
     "Key": _whole(_KEY),
@@ -171,22 +177,7 @@ _BY_HAND: Final[Json] = {
         },
         but=("degraded", "reason"),
     ),
-    "Recount": {
-        "type": "object",
-        "properties": {
-            "matches": {"type": "boolean"},
-            **{
-                side: {
-                    "type": "object",
-                    "properties": {
-                        "voters": {"type": "integer"},
-                        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
-                    },
-                }
-                for side in ("stored", "recounted")
-            },
-        },
-    },
+    "Recount": _whole({"matches": {"type": "boolean"}, "stored": _TOTALS, "recounted": _TOTALS}),
     "Audit": _page(
         _whole(
             {

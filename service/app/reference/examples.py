@@ -1,0 +1,128 @@
+"""One example of each body and answer, of the same poll throughout; a test holds them against the schemas."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from service.app.reference.schemas import Json
+
+_OPTIONS: Final = [{"id": "npp", "label": "NPP"}, {"id": "ndc", "label": "NDC"}]
+_QUESTION: Final = "Which team has the higher chance of winning?"
+_CLOSING: Final = "2026-12-07T17:00:00.000Z"
+_RESULTS: Final[Json] = {
+    "type": "results",
+    "poll": "winner",
+    "epoch": "019ab5a1c2d3",
+    "seq": 42,
+    "phase": "open",
+    "final": False,
+    "as_of": "2026-11-24T12:00:00.123Z",
+    "closes_at": _CLOSING,
+    "voters": 42,
+    "counts": {"npp": 23, "ndc": 19},
+}
+_POLL: Final[Json] = {
+    "id": "winner",
+    "kind": "single",
+    "question": _QUESTION,
+    "description": None,
+    "options": _OPTIONS,
+    "choices": None,
+    "scale": None,
+    "forecast": False,
+    "opens_at": "2026-11-24T11:00:00.000Z",
+    "closes_at": _CLOSING,
+    "visible_at": None,
+    "timezone": None,
+    "revote": "change",
+    "identity": "device",
+    "issuer": None,
+    "results": "always",
+    "series": None,
+    "resolve_by": None,
+    "shards": 1,
+    "origins": None,
+    "shuffle": False,
+    "lang": None,
+    "phase": "open",
+    "resolution": None,
+    "planned_closes_at": None,
+    "created_at": "2026-11-24T11:00:00.000Z",
+    "version": 1,
+}
+_KEY: Final[Json] = {
+    "id": "k7d2m4q9",
+    "name": "the news desk",
+    "scopes": ["polls:read", "polls:write"],
+    "created_at": "2026-11-24T11:00:00.000Z",
+    "last_used_at": None,
+}
+_ISSUER: Final[Json] = {
+    "issuer": "https://news.example",
+    "algorithm": "EdDSA",
+    "audience": "polls",
+    "jwks_url": "https://news.example/keys",
+}
+_TOTALS: Final[Json] = {"voters": 42, "counts": {"npp": 23, "ndc": 19}}
+
+EXAMPLES: Final[dict[str, Json]] = {
+    "PollDraft": {
+        "id": "winner",
+        "kind": "single",
+        "question": _QUESTION,
+        "options": _OPTIONS,
+        "closes_at": "2026-12-07T17:00:00Z",
+        "revote": "change",
+    },
+    "PollPatch": {"question": "Which team will win?", "closes_at": None},
+    "Poll": _POLL,
+    "Polls": {"items": [_POLL], "next": None},
+    "Reopening": {"closes_at": "2026-12-08T17:00", "timezone": "Africa/Accra"},
+    "Confirmation": {"confirm": "winner"},
+    "Nothing": {},
+    "Voter": {"name": "Ama"},
+    "Token": {"token": "AbCd...", "expires_at": "2027-12-29T12:00:00.000Z"},
+    "Ticket": {"ticket": "EfGh...", "expires_at": "2026-11-24T12:01:00.000Z"},
+    "Vote": {"choice": "npp", "revision": 0},
+    "Counted": {
+        "status": "counted",
+        "poll": "winner",
+        "choice": "npp",
+        "at": "2026-11-24T12:00:00.000Z",
+        "revision": 1,
+        "seq": 42,
+        "receipt": "IjKl...",
+    },
+    "Standing": {"poll": "winner", "choice": "npp", "at": "2026-11-24T12:00:00.000Z", "revision": 1},
+    "Receipt": {"receipt": "IjKl..."},
+    "ReceiptAnswer": {"valid": True, "counted": True, "choice": "npp", "at": "2026-11-24T12:00:00.000Z"},
+    "Results": _RESULTS,
+    "Recount": {"matches": True, "stored": _TOTALS, "recounted": _TOTALS},
+    "Audit": {
+        "items": [
+            {
+                "at": "2026-11-24T13:00:00.000Z",
+                "by": "the news desk",
+                "act": "close",
+                "before": {"version": 1, "phase": "open"},
+                "after": {"version": 2, "phase": "closed"},
+            }
+        ],
+        "next": None,
+    },
+    "KeyDraft": {"name": "the news desk", "scopes": ["polls:read", "polls:write"]},
+    "Key": _KEY,
+    "MadeKey": {**_KEY, "key": "pw_..."},
+    "Keys": {"items": [_KEY], "next": None},
+    "IssuerDraft": _ISSUER,
+    "Issuer": {"id": "i3f8", **_ISSUER, "key": None, "created_at": "2026-11-24T11:00:00.000Z"},
+    "Issuers": {"items": [], "next": None},
+    "Probe": {"status": "ready", "degraded": False},
+    "Problem": {
+        "type": "/problems/poll-closed",
+        "title": "The poll has closed",
+        "status": 403,
+        "detail": "This poll has closed; votes are no longer counted.",
+        "instance": "/v1/polls/winner/votes",
+    },
+}

@@ -1,0 +1,28 @@
+"""A refusal as it must be: RFC 9457, and among those that the document lists for the route."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def check_problem(context: Any, response: Any, case: Any) -> None:  # Any: the library's
+    """For schemathesis: every answer of 400 and above is a problem, whose type the route lists."""
+    status = response.status_code
+    if status < 400:
+        return
+    assert response.headers["content-type"] == ["application/problem+json"], response.headers
+    problem = response.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"].strip()
+    assert "Something went wrong here" not in problem["detail"], problem
+    listed = listed_types(case.operation.definition.raw, status)
+    assert problem["type"] in listed, f"{problem['type']} is not listed among {listed}"
+
+
+def listed_types(operation: dict[str, Any], status: int) -> list[str]:
+    """The types of problems that an operation of the document lists under a status."""
+    response = operation["responses"].get(str(status), {})
+    schema = response.get("content", {}).get("application/problem+json", {}).get("schema", {})
+    types: list[str] = schema.get("properties", {}).get("type", {}).get("enum", [])
+    return types

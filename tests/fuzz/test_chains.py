@@ -1,0 +1,86 @@
+"""Requests that follow from answers: what can be done to a poll, an API key or a site, in any order."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from typing import Any
+
+import pytest
+import schemathesis
+
+from tests.fuzz.effort import effort
+from tests.fuzz.problems import check_problem
+from tests.fuzz.test_interface import CHECKS, STREAMS
+from tests.fuzz.world import CHOICES, KINDS, World, bearer, draft
+
+SCENARIOS, STEPS = 40, 12
+
+
+@pytest.mark.parametrize(
+    ("about", "made_by", "links_followed"),
+    [
+        ("/polls", "POST /v1/admin/polls", 10),
+        ("/keys", "POST /v1/admin/keys", 1),
+        ("/issuers", "POST /v1/admin/issuers", 1),
+    ],
+)
+def test_chains_of_requests_answer_as_documented(
+    world: World, about: str, made_by: str, links_followed: int
+) -> None:
+    """Along the document's links, whatever was done before: no answer of 500 or above, a documented status,
+    type and body, a problem for every refusal; and many a link leads to a success."""
+    schema: Any = schemathesis.openapi.from_dict(world.document).include(path_regex=about)
+    for stream in STREAMS:
+        schema = schema.exclude(path=stream)
+    done: set[str] = set()
+    machine = chain_of(schema.as_state_machine(), world, done)
+    machine.run(settings=effort(SCENARIOS, steps=STEPS))
+    world.check_no_complaints()
+    assert made_by in done
+    assert sum("_id}" in route for route in done) >= links_followed, sorted(done)
+
+
+def chain_of(machine: Any, world: World, done: set[str]) -> Any:
+    """One operator and one voter, who do what the links offer; ``done``: every route that let them."""
+    token = world.voter()
+
+    class Chain(machine):  # type: ignore[misc]  # made at run time
+        def setup(self) -> None:
+            self.turns = itertools.count()
+
+        def teardown(self) -> None:
+            """What one chain leaves must not change how another one goes."""
+            for site in world.http.get("/v1/admin/issuers", headers=world.admin).json()["items"]:
+                world.http.delete(f"/v1/admin/issuers/{site['id']}", headers=world.admin)
+
+        def before_call(self, case: Any) -> None:
+            """Where most of what is made up would be refused, every other request is a good one."""
+            if isinstance(case.body, dict) and isinstance(case.body.get("id"), str):
+                case.body["id"] = f"made-{secrets.token_hex(6)}"
+            if (good := _good(case, next(self.turns))) is not None:
+                case.body, case.media_type = good, "application/json"
+
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            headers = world.admin if case.path.startswith("/v1/admin") else bearer(token)
+            return {"base_url": world.url, "headers": headers, "timeout": 20}
+
+        def validate_response(self, response: Any, case: Any, **rest: Any) -> None:
+            if response.status_code < 300:
+                done.add(f"{case.method} {case.path}")
+            case.validate_response(response, checks=CHECKS, additional_checks=[check_problem])
+
+    return Chain
+
+
+def _good(case: Any, turn: int) -> dict[str, object] | None:
+    """A body that is right for the request, if it is one of those that are hard to make up."""
+    if turn % 2:
+        return None
+    kind = KINDS[turn // 2 % len(KINDS)]
+    if (case.method, case.path) == ("POST", "/v1/admin/polls"):
+        return draft(kind, f"{kind}-{secrets.token_hex(6)}")
+    if case.path == "/v1/polls/{poll_id}/votes":
+        kind = str(case.path_parameters.get("poll_id", "")).partition("-")[0]
+        return {"choice": CHOICES[kind][turn // 2 % 2]} if kind in CHOICES else None
+    return None

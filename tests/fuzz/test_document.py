@@ -1,0 +1,58 @@
+"""The document of the interface: valid OpenAPI, its examples true to their schemas, its problems known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from service.app.reference.problems import PROBLEMS
+from tests.fuzz.problems import listed_types
+from tests.fuzz.world import World
+
+
+def test_the_document_is_valid_openapi_3_1(world: World) -> None:
+    """Its validator finds no fault."""
+    assert world.document["openapi"].startswith("3.1")
+    assert [str(error) for error in OpenAPIV31SpecValidator(world.document).iter_errors()] == []
+
+
+def test_every_example_is_one_of_its_schema(world: World) -> None:
+    """Each body and answer has an example, and each example conforms, to the last unknown field."""
+    schemas = world.document["components"]["schemas"]
+    named = {
+        name for address in world.document["paths"].values() for op in address.values() for name in _named(op)
+    }
+    assert {name for name in named if not schemas[name].get("examples")} == set()
+    for name, schema in schemas.items():
+        for example in schema.get("examples", ()):
+            judged = {**_closed(schema), "components": world.document["components"]}
+            assert [error.message for error in OAS31Validator(judged).iter_errors(example)] == [], name
+
+
+def test_every_problem_is_listed_by_some_route(world: World) -> None:
+    """Each slug of the table stands at a route that may answer it, those aside that no route of the
+    document answers: of addresses that are none, methods that are not taken, and foreign pages' sockets."""
+    listed = {
+        slug.removeprefix("/problems/")
+        for address in world.document["paths"].values()
+        for operation in address.values()
+        for status in operation["responses"]
+        for slug in listed_types(operation, int(status))
+    }
+    assert PROBLEMS.keys() - listed <= {"method-not-allowed", "not-found", "results-hidden"}
+    assert listed <= PROBLEMS.keys()
+
+
+def _named(operation: dict[str, Any]) -> set[str]:
+    """The schemas of an operation's body and answers."""
+    parts = [operation.get("requestBody", {}), *operation["responses"].values()]
+    schemas = [content["schema"] for part in parts for content in part.get("content", {}).values()]
+    return {schema["$ref"].rpartition("/")[2] for schema in schemas if "$ref" in schema}
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without room for fields that it does not name; a problem brings what helps."""
+    is_open = "properties" not in schema or schema["properties"].keys() >= {"title", "detail"}
+    return schema if is_open else {**schema, "additionalProperties": False}

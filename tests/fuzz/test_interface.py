@@ -1,0 +1,169 @@
+"""Every route of the document is sent what it takes and what it does not, and answers as documented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import schemathesis
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.fuzz.effort import effort
+from tests.fuzz.problems import check_problem
+from tests.fuzz.world import CHOICES, KINDS, World, bearer
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+MODES = {
+    "right": schemathesis.GenerationMode.POSITIVE,
+    "wrong": schemathesis.GenerationMode.NEGATIVE,
+}
+EXAMPLES = 50
+STREAMS = ("/v1/events", "/v1/polls/{poll_id}/events")
+"""Answers without end."""
+
+Operation = Any
+Case = Any
+"""The library's, generic in ways that say nothing here."""
+
+
+def operations_of(world: World, tag: str) -> Iterator[Operation]:
+    """The routes that end, of one door."""
+    schema = schemathesis.openapi.from_dict(world.document)
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok), result.err()
+        operation = result.ok()
+        if operation.path not in STREAMS and tag in (operation.tags or ()):
+            yield operation
+
+
+class Sender:
+    """Sends a case as somebody, to a poll that is there or is not."""
+
+    def __init__(self, world: World, data: st.DataObject, operation: Operation) -> None:
+        self._world = world
+        self._draw = data.draw
+        self._operation = operation
+
+    def send(self, case: Case) -> None:
+        """Sends it and checks the answer."""
+        is_wrong = _has_wrong_body(case)
+        kind = self._name_a_poll(case)
+        if (
+            not is_wrong
+            and kind is not None
+            and case.path.endswith("/votes")
+            and self._draw(st.booleans(), "a real choice")
+        ):
+            case.body = {"choice": self._draw(st.sampled_from(CHOICES[kind]), "choice")}
+            case.media_type = "application/json"
+        headers = self._draw(st.sampled_from(self._people()), "who")
+        response = case.call(base_url=self._world.url, headers=headers, timeout=20)
+        case.validate_response(response, checks=CHECKS, additional_checks=[check_problem])
+        assert response.status_code >= 400 or not is_wrong, f"{case!r} was taken: {response.text}"
+
+    def _name_a_poll(self, case: Case) -> str | None:
+        """Nearly always one that exists: a lasting one, or to operators who change it one of its own."""
+        if "{poll_id}" not in case.path or not self._draw(st.integers(0, 4), "a poll that is there"):
+            return None
+        kind = self._draw(st.sampled_from(KINDS), "kind")
+        changes = case.path.startswith("/v1/admin") and case.method != "GET"
+        case.path_parameters["poll_id"] = self._world.made(kind) if changes else self._world.lasting[kind]
+        return kind
+
+    def _people(self) -> list[dict[str, str]]:
+        admin = self._world.admin
+        others = [{}, bearer("nobody"), *(bearer(key) for key in self._world.keys.values())]
+        if self._operation.path.startswith("/v1/admin"):
+            return [admin] * 12 + others
+        return [bearer(self._world.voter())] * 6 + [*others, admin]
+
+
+def _has_wrong_body(case: Case) -> bool:
+    """Whether the body is none of its schema. Of the path and headers it is decided here who is asked."""
+    body = case.meta.components.get(ParameterLocation.BODY)
+    return body is not None and bool(body.mode.is_negative)
+
+
+@pytest.mark.parametrize("data_is", MODES)
+@pytest.mark.parametrize("tag", ["voting", "readers", "operators", "probes"])
+def test_each_route_answers_as_documented(world: World, tag: str, data_is: str) -> None:
+    """Whatever is sent and whoever sends it: no answer of 500 or above, a documented status and type, a body
+    by its schema, a problem for every refusal, and wrong data is refused."""
+    for operation in operations_of(world, tag):
+        if data_is == "right" or operation.body or list(operation.iter_parameters()):
+            _fuzz(world, operation, MODES[data_is])
+    world.check_no_complaints()
+
+
+def _fuzz(world: World, operation: Operation, mode: Any) -> None:
+    @effort(EXAMPLES)
+    @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
+    def fuzz(case: Case, data: st.DataObject) -> None:
+        Sender(world, data, operation).send(case)
+
+    with suppress(Unsatisfiable):  # where every text is right, nothing can be wrong
+        fuzz()
+
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "MKCALENDAR")
+
+
+def test_methods_that_an_address_does_not_take_are_refused(world: World) -> None:
+    """Every address answers every other method, known or made up, 405 with what it takes."""
+    paths = world.document["paths"]
+    for path, operations in paths.items():
+        taken = {method.upper() for method in operations}
+        address = path.format(
+            poll_id=world.lasting["single"], key_id="k", issuer_id="i", webhook_id="w", series_id="s"
+        )
+        for method in METHODS:
+            if method not in taken:
+                answer = world.http.request(method, address, headers=world.admin)
+                assert answer.status_code == 405, (method, path, answer.text)
+                assert set(answer.headers["allow"].split(", ")) >= taken, (method, path)
+                assert answer.json()["type"] == "/problems/method-not-allowed"
+    world.check_no_complaints()
+
+
+@pytest.mark.parametrize("path", STREAMS)
+@effort(40)
+@given(
+    polls=st.lists(st.sampled_from([*KINDS, "nowhere", "\x00", "A b"]), max_size=5),
+    ticket=st.none() | st.text(max_size=20),
+    who=st.sampled_from(["", "Bearer", "Bearer nobody", "Basic YTpi"]),
+)
+def test_event_streams_begin_as_documented(
+    world: World, path: str, polls: list[str], ticket: str | None, who: str
+) -> None:
+    """A stream begins with results or a problem event, or is refused by a documented problem."""
+    named = [world.lasting.get(poll, poll) for poll in polls]
+    target = path.format(poll_id=quote(named[0] if named else "x"))
+    params: dict[str, list[str]] = {"poll": named, "ticket": [] if ticket is None else [ticket]}
+    with world.http.stream("GET", target, params=params, headers={"Authorization": who}) as answer:
+        told = world.document["paths"][path]["get"]["responses"]
+        assert str(answer.status_code) in told or answer.status_code == 404, answer.read()
+        if answer.status_code == 200:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert next(answer.iter_bytes()).startswith((b"retry:", b"event:"))
+        else:
+            answer.read()
+            assert answer.headers["content-type"] == "application/problem+json"
+    world.check_no_complaints()
