@@ -56,6 +56,7 @@ TABLE: Final[dict[type[PollwireError], Problem]] = {
     errors.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
     errors.UnsupportedMediaType: Problem(415, "unsupported-media-type", "The body is of another type"),
     errors.MethodNotAllowed: Problem(405, "method-not-allowed", "This address takes other methods"),
+    errors.FormatNotOffered: Problem(501, "format-not-offered", "There is no answer of this form"),
     errors.Unauthenticated: Problem(401, "voter-token-required", "It is not known who asks"),
     errors.VoterTokenRequired: Problem(401, "voter-token-required", "A voter token is needed"),
     errors.VoterTokenInvalid: Problem(401, "voter-token-invalid", "The voter token is not valid"),

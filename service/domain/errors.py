@@ -11,7 +11,8 @@ translates them to answers, in one table.
     │   ├── MalformedBody
     │   ├── BodyTooLarge          limit_bytes
     │   ├── UnsupportedMediaType  accepted
-    │   └── MethodNotAllowed      allowed
+    │   ├── MethodNotAllowed      allowed
+    │   └── FormatNotOffered      offered
     ├── Unauthenticated       we do not know who asks
     │   ├── VoterTokenRequired
     │   ├── VoterTokenInvalid
@@ -86,6 +87,14 @@ class MethodNotAllowed(BadRequest):
     def __init__(self, allowed: tuple[str, ...]) -> None:
         super().__init__(f"This address takes {', '.join(allowed)}.")
         self.allowed = allowed
+
+
+class FormatNotOffered(BadRequest):
+    """The answer exists, and not in this form."""
+
+    def __init__(self, offered: tuple[str, ...]) -> None:
+        super().__init__(f"format must be {' or '.join(offered)}.")
+        self.offered = offered
 
 
 class Unauthenticated(PollwireError):

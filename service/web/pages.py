@@ -15,6 +15,7 @@ from typing import Final
 from litestar import Response
 
 from service.web.assets import ASK_EACH_TIME, AnyRequest, Asset, Library, send
+from service.web.languages import Languages
 
 _NAME = re.compile(r"\{\{(?P<name>[a-z_]+)\}\}")
 
@@ -35,8 +36,9 @@ PAGE_HEADERS: Final = {
 class Pages:
     """Builds pages of one library."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, languages: Languages) -> None:
         self._library = library
+        self._languages = languages
 
     def send(
         self, name: str, request: AnyRequest, *, root: str, status: int = 200, **values: str
@@ -46,6 +48,19 @@ class Pages:
         response.headers["Content-Security-Policy"] = f"{POLICY}; frame-ancestors 'self'"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        return response
+
+    def send_private(self, name: str, request: AnyRequest, *, root: str) -> Response[bytes]:
+        """The page ``name`` for somebody who holds a key: framed by nobody, kept nowhere, and named to no one."""
+        response = self._filled(name, request, root=root, status=200, values={})
+        response.headers |= {
+            "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
+            "X-Frame-Options": "DENY",
+            "Cache-Control": "no-store",
+        }
         return response
 
     def send_embedded(
@@ -69,10 +84,22 @@ class Pages:
         self, name: str, request: AnyRequest, *, root: str, status: int, values: Mapping[str, str]
     ) -> Response[bytes]:
         edition = self._library.edition
-        known = {**values, "root": root, "edition": edition, "static": f"{root}static/{edition}/"}
+        language = self._languages.of(request)
+        known = {
+            **language.values(),
+            "title": language.texts["a_live_poll"],
+            "description": language.texts["live_description"],
+            **values,
+            "root": root,
+            "edition": edition,
+            "static": f"{root}static/{edition}/",
+        }
         text = _NAME.sub(lambda found: html.escape(known[found["name"]]), self._library.page(name))
         asset = Asset.of(text.encode("utf-8"), "text/html")
-        if status == 200:
-            return send(asset, request, cache_control=ASK_EACH_TIME, headers=PAGE_HEADERS)
-        headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
-        return Response(asset.body, status_code=status, headers=headers, media_type=asset.content_type)
+        told = {**PAGE_HEADERS, "Content-Language": language.tag}
+        if status != 200:
+            told["Cache-Control"] = "no-store"
+            return Response(asset.body, status_code=status, headers=told, media_type=asset.content_type)
+        response = send(asset, request, cache_control=ASK_EACH_TIME, headers=told)
+        response.headers["Vary"] = "Accept-Encoding, Accept-Language"
+        return response

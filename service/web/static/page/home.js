@@ -1,14 +1,11 @@
-/** The lines to copy name this very service, and the picture is a poll that runs, where the demo's polls exist. */
+/** The picture is a poll that runs, where the demo's polls exist. */
 
-const snippet = document.getElementById('snippet');
-if (snippet) {
-  const widget = new URL('widget.js', location.href).href;
-  snippet.textContent = snippet.textContent?.replace('https://polls.example/widget.js', widget) ?? '';
-}
+const live = document.getElementById('now');
 
-document.getElementById('now')?.addEventListener('poll-change', (event) => {
-  const { detail, target } = /** @type {CustomEvent<import('../widget/model.js').State>} */ (event);
-  if (!(target instanceof HTMLElement) || !detail.poll) return;
-  target.hidden = false;
-  document.getElementById('sketch')?.setAttribute('hidden', '');
+live?.addEventListener('poll-change', (event) => {
+  const { detail } = /** @type {CustomEvent<import('../widget/model.js').State>} */ (event);
+  const shown = Boolean(detail.poll) && !detail.trouble;
+  live.hidden = !shown;
+  document.getElementById('try')?.toggleAttribute('hidden', !shown);
+  document.getElementById('sketch')?.toggleAttribute('hidden', shown);
 });

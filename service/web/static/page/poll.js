@@ -1,79 +1,50 @@
 /**
- * The live page around its widget: voters, time and connection in large, a big-screen mode, its address to share.
+ * The live page around its widget: voters and time in large, how it moved, how a ranking was counted out,
+ * the series' forecasters, a big-screen mode, its address to share and the lines that embed it.
+ *
+ * The widget hears the service and says what it knows at most once a frame of the screen (`poll-change`);
+ * every part here is handed that and decides how often it is worth drawing. Nothing is kept per update, so
+ * a page that stays open for days holds as much as on its first minute.
  */
-import { connect } from '../client/client.js';
-import { moment, number, texts, timeLeft } from '../widget/words.js';
-import { write } from '../widget/build.js';
+import { Facts } from './live/facts.js';
+import { History } from './live/history.js';
+import { Leaders } from './live/leaders.js';
+import { byId } from './live/places.js';
+import { Rounds } from './live/rounds.js';
+import { offerScreen } from './live/screen.js';
+import { offerSharing } from './live/share.js';
+import { Verdict } from './live/verdict.js';
+import { wordsOfPage } from './live/words.js';
 
 /** @typedef {import('../widget/model.js').State} State */
 
-const SAID_FOR_MS = 4000;
-
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-const client = connect(new URL('..', location.href)); // the widget's own: one connection, one clock
 const widget = byId('poll');
 
 /** @type {State | null} */
 let known = null;
+/** @type {{update(state: State): void}[]} */
+let parts = [];
 
+/* This module comes before the widget's in the page, so nothing that the widget says is missed. */
 widget.addEventListener('poll-change', (event) => {
   known = /** @type {CustomEvent<State>} */ (event).detail;
   show(known);
 });
-setInterval(() => known && showTime(known), 1000);
+offerScreen(widget);
+
+const words = await wordsOfPage();
+offerSharing(words);
+const facts = new Facts(words);
+parts = [facts, new Verdict(words), new History(words), new Rounds(words), new Leaders(words)];
+if (known) show(known);
+setInterval(() => known && facts.update(known), 1000); // the countdown
 
 /** @param {State} state */
 function show(state) {
-  const { poll, results, connection, trouble } = state;
-  byId('facts').hidden = !poll || trouble === 'gone';
-  if (!poll) return;
-  document.title = poll.question;
-  write(byId('voters'), results?.voters === undefined ? '–' : number(results.voters));
-  write(byId('connection'), texts.connections[connection]);
-  byId('connection').dataset.state = connection;
-  showTime(state);
-}
-
-/** @param {State} state */
-function showTime({ poll, results }) {
-  if (!poll) return;
-  const phase = results?.phase ?? poll.phase;
-  const closesAt = results ? results.closes_at : poll.closes_at;
-  const instant = phase === 'scheduled' ? poll.opens_at : closesAt;
-  const leftMs = instant ? Date.parse(instant) - client.clock.now() : 0;
-  const waiting = phase === 'scheduled' || phase === 'open';
-  write(byId('clock-name'), waiting ? (phase === 'open' ? 'Closes in' : 'Opens in') : 'Voting');
-  write(byId('clock'), waiting ? (instant ? timeLeft(leftMs) : 'No date set') : (texts.phases[phase] ?? texts.otherPhase));
-  write(byId('moment'), instant ? moment(instant) : '');
-  write(byId('as-of'), results ? `As of ${new Date(results.as_of).toLocaleTimeString('en')}` : '');
-}
-
-byId('present').addEventListener('click', () => {
-  const presenting = document.documentElement.classList.toggle('presenting');
-  widget.toggleAttribute('results-only', presenting);
-  byId('present').setAttribute('aria-pressed', String(presenting));
-  if (presenting) document.documentElement.requestFullscreen?.().catch(() => {});
-  else if (document.fullscreenElement) document.exitFullscreen();
-});
-
-document.addEventListener('fullscreenchange', () => {
-  const presenting = document.documentElement.classList.contains('presenting');
-  if (!document.fullscreenElement && presenting) byId('present').click();
-});
-
-byId('share').hidden = false;
-byId('share').addEventListener('click', async () => {
-  try {
-    await navigator.clipboard.writeText(location.href);
-    say('The address is copied.');
-  } catch {
-    say(`The address is ${location.href}`); // no clipboard: not https, or not allowed
-  }
-});
-
-/** @param {string} text */
-function say(text) {
-  byId('said').textContent = text;
-  setTimeout(() => (byId('said').textContent = ''), SAID_FOR_MS);
+  const gone = state.trouble === 'gone';
+  byId('gone').hidden = !gone;
+  byId('stage').hidden = gone;
+  byId('embed').hidden = gone;
+  if (state.poll && document.title !== state.poll.question) document.title = state.poll.question;
+  for (const part of parts) part.update(state);
 }

@@ -1,0 +1,102 @@
+/**
+ * Small things that every part of the page does to the document: find, make, write, and not too often.
+ */
+
+/** @param {string} id @returns {HTMLElement} */
+export function byId(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @param {string} [className]
+ * @param {(Node | string)[]} [children]
+ * @returns {HTMLElementTagNameMap[Name]}
+ */
+export function make(name, className = '', children = []) {
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, string | number>} [attributes]
+ * @param {(Node | string)[]} [children]
+ * @returns {SVGElement}
+ */
+export function draw(name, attributes = {}, children = []) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.append(...children);
+  return element;
+}
+
+/** Sets the text if it differs, so that nothing is laid out for nothing. @param {Node} node @param {string} text */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Writes the text, or takes the element out of sight. @param {HTMLElement} element @param {string | null} text */
+export function writeOrHide(element, text) {
+  element.hidden = !text;
+  write(element, text ?? '');
+}
+
+/**
+ * A table: the first cell of each row is its head.
+ * @param {string} caption
+ * @param {string[]} heads
+ * @param {string[][]} rows
+ */
+export function table(caption, heads, rows) {
+  const head = make('tr', '', heads.map((text) => {
+    const cell = make('th', '', [text]);
+    cell.scope = 'col';
+    return cell;
+  }));
+  const body = rows.map(([first, ...rest]) => {
+    const name = make('th', '', [make('bdi', '', [first])]);
+    name.scope = 'row';
+    return make('tr', '', [name, ...rest.map((text) => make('td', '', [text]))]);
+  });
+  return make('table', '', [make('caption', 'unseen', [caption]), make('thead', '', [head]), make('tbody', '', body)]);
+}
+
+/**
+ * Runs at once after quiet, then at most every `everyMs`, and always once more after the last call.
+ * @param {number} everyMs
+ * @param {() => void} act
+ */
+export function rarely(everyMs, act) {
+  let at = -Infinity;
+  let waits = false;
+  const run = () => {
+    waits = false;
+    at = performance.now();
+    act();
+  };
+  return () => {
+    if (waits) return;
+    const leftMs = at + everyMs - performance.now();
+    if (leftMs <= 0) return run();
+    waits = true;
+    setTimeout(run, leftMs);
+  };
+}
+
+/**
+ * JSON from the service, as the reader whose cookie goes with it.
+ * @param {string} path below `/v1/`
+ * @returns {Promise<{status: number, document: any}>} status 0 where nothing was answered
+ */
+export async function read(path) {
+  try {
+    const answer = await fetch(new URL(`../v1/${path}`, location.href), { headers: { Accept: 'application/json' } });
+    return { status: answer.status, document: await answer.json() };
+  } catch {
+    return { status: 0, document: null };
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * How the winner of a ranked poll is found: the rounds as a picture of votes that pass on, and as a table.
+ *
+ * Rounds come with results over HTTP alone (they would weigh on every frame), so they are read anew when
+ * results have moved, at most every few seconds.
+ */
+import { byId, draw, make, rarely, read, table } from './places.js';
+import { EXHAUSTED, flowOf } from './flow.js';
+
+/** @typedef {import('../../widget/model.js').State} State */
+
+const READ_EVERY_MS = 3000;
+const COLUMN_WIDTH = 210;
+const BLOCK_WIDTH = 12;
+const HEIGHT = 260;
+const GAP = 26;
+const HEAD = 30;
+
+export class Rounds {
+  /** Of what was read last. */
+  position = '';
+  /** @type {State | null} */
+  state = null;
+
+  /** @param {import('./words.js').PageWords} words */
+  constructor(words) {
+    this.words = words;
+    this.load = rarely(READ_EVERY_MS, () => this.#load());
+  }
+
+  /** @param {State} state */
+  update(state) {
+    const { poll, results, trouble } = state;
+    const shown = poll?.kind === 'ranked' && !trouble && Boolean(results) && !results?.hidden && results?.phase !== 'scheduled';
+    byId('rounds').hidden = !shown;
+    if (!shown || !results) return;
+    this.state = state;
+    const position = `${results.epoch} ${results.seq} ${poll.options?.map(({ label }) => label).join()}`;
+    if (position === this.position) return;
+    this.position = position;
+    this.load();
+  }
+
+  async #load() {
+    const poll = this.state?.poll;
+    if (!poll) return;
+    const { status, document } = await read(`polls/${encodeURIComponent(poll.id)}/results`);
+    if (status !== 200) {
+      this.position = ''; // the next frame asks again
+      return;
+    }
+    const rounds = document.rounds ?? [];
+    byId('rounds-body').replaceChildren(...(rounds.length ? this.#shown(poll, rounds, document.winner) : [make('p', 'why', [this.words.say('ties')])]));
+  }
+
+  /** @param {import('../../client/types.js').Poll} poll @param {import('./flow.js').Round[]} rounds @param {string | null} winner */
+  #shown(poll, rounds, winner) {
+    const names = new Map((poll.options ?? []).map(({ id, label }) => [id, label]));
+    names.set(EXHAUSTED, this.words.say('exhausted'));
+    const picture = make('div', 'flow-scroll', [this.#picture(rounds, names, winner)]);
+    picture.tabIndex = 0;
+    picture.setAttribute('role', 'region');
+    picture.setAttribute('aria-labelledby', 'rounds-title');
+    const scroller = make('div', 'table-scroll', [this.#table(rounds, names, winner)]);
+    scroller.tabIndex = 0;
+    scroller.setAttribute('role', 'region');
+    scroller.setAttribute('aria-label', this.words.say('roundsTable'));
+    return [picture, scroller];
+  }
+
+  /** @param {import('./flow.js').Round[]} rounds @param {Map<string, string>} names @param {string | null} winner */
+  #picture(rounds, names, winner) {
+    const order = [...names.keys()].filter((id) => id !== EXHAUSTED);
+    const { blocks, bands, height } = flowOf(rounds, order, { height: HEIGHT, gap: GAP });
+    const width = COLUMN_WIDTH * rounds.length;
+    const mirrored = this.words.direction === 'rtl';
+    const x = (/** @type {number} */ along) => (mirrored ? width - along : along);
+    const place = new Map(order.map((id, at) => [id, at % 6]));
+    const marked = (/** @type {string} */ id) => (id === EXHAUSTED ? 'spent' : `f${place.get(id)}`);
+    const heads = rounds.map((_, round) => draw('text', { class: 'head', x: x(round * COLUMN_WIDTH), y: 14, 'text-anchor': mirrored ? 'end' : 'start' }, [this.words.say('round', { n: round + 1 })]));
+    const flows = bands.map((band) => draw('path', { class: `band ${marked(band.id)}${band.moved ? ' moved' : ''}`, d: this.#band(band, x) }));
+    const bars = blocks.map((block) => draw('rect', {
+      class: `block ${marked(block.id)}`,
+      x: Math.min(x(block.round * COLUMN_WIDTH), x(block.round * COLUMN_WIDTH + BLOCK_WIDTH)),
+      y: HEAD + block.top,
+      width: BLOCK_WIDTH,
+      height: block.height,
+      rx: Math.min(3, block.height / 2),
+    }));
+    const told = blocks.map((block) => this.#told(block, names, winner, rounds, x, mirrored));
+    return draw('svg', { class: 'flow', role: 'img', 'aria-label': this.words.say('roundsChart'), viewBox: `0 0 ${width} ${HEAD + height + 6}`, width, height: HEAD + height + 6 }, [...flows, ...bars, ...heads, ...told]);
+  }
+
+  /** @param {import('./flow.js').Band} band @param {(along: number) => number} x */
+  #band({ from, start, end, height }, x) {
+    const left = x(from * COLUMN_WIDTH + BLOCK_WIDTH);
+    const right = x((from + 1) * COLUMN_WIDTH);
+    const middle = (left + right) / 2;
+    const [a, b] = [HEAD + start, HEAD + end];
+    return `M${left} ${a}C${middle} ${a} ${middle} ${b} ${right} ${b}V${b + height}C${middle} ${b + height} ${middle} ${a + height} ${left} ${a + height}Z`;
+  }
+
+  /**
+   * @param {import('./flow.js').Block} block
+   * @param {Map<string, string>} names
+   * @param {string | null} winner
+   * @param {import('./flow.js').Round[]} rounds
+   * @param {(along: number) => number} x
+   * @param {boolean} mirrored
+   */
+  #told(block, names, winner, rounds, x, mirrored) {
+    const name = names.get(block.id) ?? block.id;
+    const short = name.length > 18 ? `${name.slice(0, 17)}…` : name;
+    const wins = block.id === winner && block.round === rounds.length - 1;
+    const fate = wins ? ` ✓ ${this.words.say('wins')}` : block.out ? ` · ${this.words.say('out')}` : '';
+    return draw('text', {
+      class: `told${wins ? ' wins' : ''}`,
+      x: x(block.round * COLUMN_WIDTH + BLOCK_WIDTH + 8),
+      y: HEAD + block.top + Math.min(block.height / 2 + 5, Math.max(12, block.height - 4)),
+      'text-anchor': mirrored ? 'end' : 'start',
+    }, [`${short} ${this.words.number(block.votes)}${fate}`]);
+  }
+
+  /** @param {import('./flow.js').Round[]} rounds @param {Map<string, string>} names @param {string | null} winner */
+  #table(rounds, names, winner) {
+    const { words } = this;
+    const heads = [words.say('answer'), ...rounds.map((_, round) => words.say('round', { n: round + 1 }))];
+    const rows = [...names].map(([id, name]) => [name, ...rounds.map((round, place) => this.#cell(round, id, id === winner && place === rounds.length - 1))]);
+    return table(words.say('roundsTable'), heads, rows);
+  }
+
+  /** @param {import('./flow.js').Round} round @param {string} id @param {boolean} wins */
+  #cell(round, id, wins) {
+    const votes = id === EXHAUSTED ? round.exhausted : round.counts[id];
+    if (votes === undefined) return '–';
+    const fate = wins ? ` ✓ ${this.words.say('wins')}` : round.eliminated === id ? ` · ${this.words.say('out')}` : '';
+    return `${this.words.number(votes)}${fate}`;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * What the chart shows, out of what was counted: the points of a poll's history, and a line for each answer.
+ * Pure, and bounded: however long a page is open, it holds at most `MOST_POINTS`.
+ */
+
+/**
+ * @typedef {{at: number, voters: number, counts: Record<string, number>}} Point at: ms since the epoch
+ * @typedef {{id: string, label: string, values: number[]}} Line
+ * @typedef {import('../../client/types.js').Poll} Poll
+ */
+
+export const MOST_POINTS = 240;
+/** Lines that a reader can still tell apart. */
+export const MOST_LINES = 6;
+
+/** @param {{at: string, voters: number, counts: Record<string, number>}} point */
+export function pointOf({ at, voters, counts }) {
+  return { at: Date.parse(at), voters, counts };
+}
+
+/**
+ * The history with a newer point; the last one moves along while the two before are closer than a step of the
+ * chart, and once there are too many every other one goes.
+ * @param {Point[]} points in the order of time; changed in place
+ * @param {Point} next
+ */
+export function extend(points, next) {
+  const last = points.at(-1);
+  if (last && next.at < last.at) return;
+  const before = points.at(-2);
+  const step = points.length ? (next.at - points[0].at) / MOST_POINTS : 0;
+  if (last && before && last.at - before.at < step) points.pop();
+  points.push(next);
+  if (points.length > MOST_POINTS) thin(points);
+}
+
+/** Every other point goes, the first and the last stay. @param {Point[]} points */
+export function thin(points) {
+  const kept = points.filter((_, place) => place % 2 === 0 || place === points.length - 1);
+  points.splice(0, points.length, ...kept);
+}
+
+/** @param {Poll} poll */
+export function isRating(poll) {
+  return poll.kind === 'rating';
+}
+
+/**
+ * The lines to draw: of a rating its mean, else the share of each answer, those that lead now.
+ * @param {Poll} poll
+ * @param {Point[]} points
+ * @param {string} meanLabel
+ * @returns {Line[]}
+ */
+export function linesOf(poll, points, meanLabel) {
+  if (isRating(poll)) return [{ id: 'mean', label: meanLabel, values: points.map(({ counts }) => meanOf(counts)) }];
+  const last = points.at(-1)?.counts ?? {};
+  const options = poll.options ?? [];
+  const leading = new Set([...options].sort((a, b) => (last[b.id] ?? 0) - (last[a.id] ?? 0)).slice(0, MOST_LINES));
+  return options
+    .filter((option) => leading.has(option))
+    .map(({ id, label }) => ({ id, label, values: points.map(({ counts, voters }) => (voters ? (counts[id] ?? 0) / voters : 0)) }));
+}
+
+/** @param {Record<string, number>} counts votes by value of the scale */
+export function meanOf(counts) {
+  let sum = 0;
+  let votes = 0;
+  for (const [value, count] of Object.entries(counts)) {
+    sum += Number(value) * count;
+    votes += count;
+  }
+  return votes ? sum / votes : 0;
+}
+
+/** How high the chart reaches: the least of a few tidy shares that holds every line. @param {Line[]} lines */
+export function topOf(lines) {
+  const most = Math.max(0, ...lines.flatMap(({ values }) => values));
+  return [0.2, 0.4, 0.6, 0.8].find((top) => most <= top * 0.96) ?? 1;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const STEPS = [10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR]
+  .concat([1, 2, 7, 14, 30, 61, 91, 182, 365, 730].map((days) => days * DAY));
+
+/**
+ * Moments worth a mark on the axis of time, at round hours of the reader's own clock.
+ * @param {number} from
+ * @param {number} to
+ * @param {number} most
+ */
+export function ticksOf(from, to, most) {
+  const step = STEPS.find((length) => (to - from) / length <= most) ?? STEPS[STEPS.length - 1];
+  const offset = new Date(from).getTimezoneOffset() * MINUTE;
+  const first = Math.ceil((from - offset) / step) * step + offset;
+  const ticks = [];
+  for (let at = first; at <= to; at += step) ticks.push(at);
+  return { ticks, step };
+}
+
+/** How a mark on the axis is written. @param {number} step @returns {Intl.DateTimeFormatOptions} */
+export function formatOf(step) {
+  if (step < MINUTE) return { hour: 'numeric', minute: '2-digit', second: '2-digit' };
+  if (step < DAY) return { hour: 'numeric', minute: '2-digit' };
+  if (step < 30 * DAY) return { day: 'numeric', month: 'short' };
+  return { month: 'short', year: 'numeric' };
+}

@@ -1,0 +1,32 @@
+/**
+ * What became of the poll, in a sentence above it: the outcome, that it was annulled, that it is archived.
+ */
+import { byId, writeOrHide } from './places.js';
+
+/** @typedef {import('../../widget/model.js').State} State */
+
+export class Verdict {
+  /** @param {import('./words.js').PageWords} words */
+  constructor(words) {
+    this.words = words;
+  }
+
+  /** @param {State} state */
+  update({ poll, results }) {
+    if (!poll) return;
+    const phase = results?.phase ?? poll.phase;
+    const element = byId('verdict');
+    element.dataset.phase = phase;
+    if (phase === 'archived') return writeOrHide(element, this.words.say('archived'));
+    const resolution = results?.resolution ?? poll.resolution;
+    writeOrHide(element, phase === 'resolved' && resolution ? this.#sentence(poll, resolution) : null);
+  }
+
+  /** @param {import('../../client/types.js').Poll} poll @param {any} resolution */
+  #sentence(poll, resolution) {
+    const option = poll.options?.find(({ id }) => id === resolution.outcome);
+    const said = resolution.outcome === null ? this.words.say('annulled') : this.words.say('outcome', { label: option?.label ?? resolution.outcome });
+    const at = this.words.say('resolvedAt', { time: this.words.moment(resolution.effective_at ?? resolution.at) });
+    return [said, resolution.note, at].filter(Boolean).join(' · ');
+  }
+}
