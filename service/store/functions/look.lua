@@ -1,7 +1,7 @@
 -- look: what a poll has to tell; the clock's own doing and the progress of the vote are written down on the way.
 --
 -- KEYS  poll, tally, and every other key of the poll
--- ARGV  least pause between two progress events (ms)
+-- ARGV  least pause between two progress events (ms), '' where nobody wants them
 -- Answers {now, next, {entry, ...}, doc}
 --   next: the next instant at which there will be something to look at (-1: none that is known)
 --   entry: {stream id, {field, value, ...}}, the oldest first, at most ENTRIES_OF_LOOK
@@ -31,14 +31,15 @@ local function tell_progress(keys, pause_ms, now)
 end
 
 local function look(keys, args)
-  local now, coming = now_ms(), nil
+  local now, pause_ms, coming = now_ms(), tonumber(args[1]), nil
   local doc = redis.call('HGET', keys[1], 'doc')
   if doc then
     tell_hours(keys, now)
     local window = window_of(keys[1])
     local phase = phase_of(window, now)
-    coming = phase == SCHEDULED and window.opens_at or phase == OPEN and window.closes_at or nil
-    local again = phase == OPEN and tell_progress(keys, tonumber(args[1]), now)
+    coming = phase == SCHEDULED and window.opens_at or phase == OPEN and window.closes_at
+      or phase == OVER and window.resolve_by or nil
+    local again = phase == OPEN and pause_ms and tell_progress(keys, pause_ms, now)
     coming = again and math.min(again, coming or again) or coming
   end
   local entries = redis.call('XRANGE', keys[OUTBOX], '-', '+', 'COUNT', ENTRIES_OF_LOOK)

@@ -1,0 +1,142 @@
+"""Where no webhook may go: into the network that the service itself stands in.
+
+An operator's URL makes this service send a request from inside. So a host is
+resolved first, *every* address that it has is judged, and the connection goes
+to an address that was judged, never to the name: a name server that answers
+differently the second time ("DNS rebinding") gains nothing.
+
+What an address is comes from the registries of IANA (``ipaddress``'s
+``is_global``), and addresses that carry another one inside (IPv4 as IPv6, by
+mapping or translation) are judged by that one. ``POLLWIRE_WEBHOOK_ALLOW``
+names the hosts and networks that an operator of the service allows all the
+same; they may be spoken to without https as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+
+import httpx
+import msgspec
+
+Address = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""The addresses of a host and port, as text. Raises ``OSError`` where there are none."""
+
+LONGEST_URL: Final = 2000
+_NOT_FOR_SITES: Final = frozenset({IPv4Address("168.63.129.16")})
+"""Public by its number, and yet a cloud's own service for the machines inside it (Azure's wire server)."""
+_TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+"""IPv6 that ends in an IPv4 address: NAT64 (RFC 6052), and the deprecated compatible form (RFC 4291)."""
+
+
+class ForbiddenAddress(Exception):
+    """No request goes there; the message is a sentence for the operator."""
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """What the operator of the service allows beyond the public internet."""
+
+    hosts: frozenset[str] = frozenset()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    @classmethod
+    def of(cls, items: Sequence[str]) -> Allowed:
+        """From the items of the setting: names of hosts, addresses and networks."""
+        hosts, networks = set(), []
+        for item in items:
+            try:
+                networks.append(ip_network(item, strict=False))
+            except ValueError:
+                hosts.add(item.lower().rstrip("."))
+        return cls(frozenset(hosts), tuple(networks))
+
+    def has_host(self, host: str) -> bool:
+        """Whether the host was allowed by its name."""
+        return host.lower().rstrip(".") in self.hosts
+
+    def has_address(self, address: Address) -> bool:
+        """Whether the address, or the one that it stands for, lies in a network that was allowed."""
+        inner = _inside(address)
+        return any(
+            address in network or (inner is not None and inner in network) for network in self.networks
+        )
+
+
+def is_public(address: Address) -> bool:
+    """Whether anybody on the internet could reach the address, and it is one host's."""
+    inner = _inside(address)
+    if inner is not None:
+        return is_public(inner)
+    is_site_local = isinstance(address, IPv6Address) and address.is_site_local
+    return (
+        address.is_global
+        and not (address.is_multicast or address.is_reserved or is_site_local)
+        and address not in _NOT_FOR_SITES
+    )
+
+
+def _inside(address: Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 one stands for; None where it stands for itself."""
+    if isinstance(address, IPv4Address):
+        return None
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if any(address in network for network in _TRANSLATED):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
+
+
+def url_of(text: str) -> httpx.URL:
+    """The URL, read by what will send to it. ``ForbiddenAddress`` where it has no form to be sent to."""
+    try:
+        url = httpx.URL(text)
+        port_is_fit = url.port is None or 0 < url.port < 65536
+    except (httpx.InvalidURL, ValueError, UnicodeError):
+        raise ForbiddenAddress("The url is none.") from None
+    if len(text) > LONGEST_URL or not text.isprintable() or any(sign.isspace() for sign in text):
+        raise ForbiddenAddress(f"The url must be at most {LONGEST_URL} characters, and without blanks.")
+    if url.scheme not in ("http", "https") or not url.host or not port_is_fit:
+        raise ForbiddenAddress("The url must be a whole address that begins with https://.")
+    if url.userinfo or url.fragment or "@" in url.netloc.decode("ascii", "replace"):
+        raise ForbiddenAddress("The url must not have a user name, a password or a fragment.")
+    return url
+
+
+def host_of(url: httpx.URL) -> str:
+    """The host as name servers and certificates have it: in ASCII, an address without brackets."""
+    return url.raw_host.decode("ascii")
+
+
+async def resolved(host: str, port: int) -> Sequence[str]:
+    """By the machine's own resolver, each address once."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def addresses_of(url: httpx.URL, allowed: Allowed, resolve: Resolve) -> list[Address]:
+    """The addresses that a request may go to. ``ForbiddenAddress`` if any that the host has is forbidden."""
+    port, host = url.port or (443 if url.scheme == "https" else 80), host_of(url)
+    try:
+        found = [ip_address(text) for text in await resolve(host, port)]
+    except (OSError, ValueError, UnicodeError):
+        found = []
+    if not found:
+        raise ForbiddenAddress(f"The host {host} has no address.")
+    by_name = allowed.has_host(host)
+    is_allowed = [by_name or allowed.has_address(address) for address in found]
+    for address, exempt in zip(found, is_allowed, strict=True):
+        if not exempt and not is_public(address):
+            raise ForbiddenAddress(
+                f"The host {host} leads to {address}, which is no public address;"
+                " POLLWIRE_WEBHOOK_ALLOW may name it."
+            )
+    if url.scheme == "http" and not all(is_allowed):
+        raise ForbiddenAddress("The url must begin with https://.")
+    return found

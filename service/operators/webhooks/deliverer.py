@@ -1,0 +1,158 @@
+"""Events told to sites: claimed, sent, and written down what came of it.
+
+Every worker does this for every webhook, ``AT_ONCE`` at a time each, so a slow
+site holds up itself alone, and a worker that dies holds up an event by its
+lease. What fails is tried again after growing pauses; what was tried to the
+last gives the site up, unless others of its events arrived meanwhile (then the
+fault is that event's, and it alone is dropped). See ``webhook_answered.lua``.
+
+When a worker stops, what it has sent gets a moment to be answered; what is not
+answered by then is released, for others to tell at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import Final
+
+from service.domain.document import Document
+from service.domain.errors import PollwireError
+from service.domain.window import format_instant
+from service.operators.webhooks.paces import Paces
+from service.operators.webhooks.roster import KeptWebhook, Webhooks
+from service.operators.webhooks.sealing import Seal
+from service.operators.webhooks.sending import Sender, Sent
+from service.store import Store
+from service.store.deliveries import Claim, Claims, What
+from service.store.ending import ended
+
+log = logging.getLogger("pollwire.webhooks")
+
+AT_ONCE: Final = 2
+"""Requests of one worker to one site."""
+CLAIM_EVERY_S: Final = 5.0
+"""Without being woken: for what another worker was handed, or left behind."""
+ANSWERED_WITHIN_S: Final = 0.2
+"""When the worker stops."""
+
+UNREADABLE: Final = Sent(
+    None, "its secret cannot be read: POLLWIRE_SECRET was changed; delete the webhook and make another", 0
+)
+
+
+class Deliverer:
+    """One worker's part in telling sites."""
+
+    def __init__(
+        self, store: Store, webhooks: Webhooks, seal: Seal, sender: Sender, paces: Paces, wake: asyncio.Event
+    ) -> None:
+        self._now = store.polls.now
+        self._deliveries = store.deliveries
+        self._webhooks = webhooks
+        self._seal = seal
+        self._sender = sender
+        self._paces = paces
+        self._woken = wake
+        self._busy: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Tell sites what waits for them, until cancelled."""
+        try:
+            while True:
+                self._woken.clear()
+                wait_s = await self._claim()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._woken.wait()
+        finally:
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=ANSWERED_WITHIN_S)
+            await ended(*self._tasks)
+            await self._sender.close()
+
+    async def _claim(self) -> float:
+        """Begins all that may be told now; how many seconds until there may be more."""
+        webhooks = self._webhooks.known()
+        room = {one: AT_ONCE - self._busy.get(one, 0) for one in webhooks}
+        found = await self._deliveries.claim(
+            {one: n for one, n in room.items() if n > 0}, self._paces.lease_ms
+        )
+        wait_s = self._paces.look_every_s * CLAIM_EVERY_S
+        for webhook, claims in found.items():
+            for claim in claims.claims:
+                self._begin(webhook, webhooks[webhook], claim, claims)
+            if claims.next_at is not None and len(claims.claims) < room[webhook]:
+                wait_s = min(wait_s, max(0.01, (claims.next_at - claims.now) / 1000))
+        return wait_s
+
+    def _begin(self, webhook: str, kept: KeptWebhook, claim: Claim, claims: Claims) -> None:
+        self._busy[webhook] = self._busy.get(webhook, 0) + 1
+        task = asyncio.create_task(
+            self._deliver(webhook, kept, claim, claims.now), name=f"deliver {claim.id}"
+        )
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._end(webhook, done))
+
+    def _end(self, webhook: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._busy[webhook] -= 1
+        if not self._busy[webhook]:
+            del self._busy[webhook]
+        self._woken.set()
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            log.error("An event could not be told to %s: %r", webhook, failure)
+
+    async def _deliver(self, webhook: str, kept: KeptWebhook, claim: Claim, now: int) -> None:
+        try:
+            sent = await self.tell(kept, claim.id, claim.body)
+        except asyncio.CancelledError:
+            with contextlib.suppress(PollwireError):
+                await self._deliveries.answered(webhook, claim, "released")
+            raise
+        what, pause_ms = self._judged(sent, claim)
+        told = told_of(claim, now, sent)
+        with contextlib.suppress(PollwireError):  # the lease ends, and it is told again
+            given_up = await self._deliveries.answered(
+                webhook, claim, what, pause_ms=pause_ms, error=sent.error, told=told
+            )
+            _log(webhook, claim, sent, given_up)
+
+    async def tell(self, kept: KeptWebhook, event_id: str, body: bytes) -> Sent:
+        """One try to tell the site."""
+        secret = self._seal.opened(kept.secret)
+        if secret is None:
+            return UNREADABLE
+        return await self._sender.send(kept.url, secret, event_id, body)
+
+    def _judged(self, sent: Sent, claim: Claim) -> tuple[What, int | None]:
+        if sent.is_delivered:
+            return "delivered", None
+        if sent.is_gone or sent is UNREADABLE:
+            return "gone", None
+        return "failed", self._paces.pause_after(claim.tries, random.random())
+
+
+def told_of(claim: Claim, at: int, sent: Sent) -> Document:
+    """A try as operators read it among the recent ones."""
+    return {
+        "id": claim.id,
+        "type": claim.kind,
+        "poll": claim.lane or None,
+        "attempt": claim.tries,
+        "at": format_instant(at),
+        "delivered": sent.is_delivered,
+        "status": sent.status,
+        "error": sent.error or None,
+        "took_ms": sent.took_ms,
+    }
+
+
+def _log(webhook: str, claim: Claim, sent: Sent, given_up: str) -> None:
+    if given_up:
+        log.warning("The webhook %s is given up, nothing more is told to it: %s", webhook, given_up)
+    elif not sent.is_delivered:
+        log.info("The webhook %s was not told %s (try %d): %s", webhook, claim.id, claim.tries, sent.error)

@@ -1,0 +1,172 @@
+"""Webhooks as operators handle them: made, with a secret shown once; listed with how it goes; tried; deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from service.domain.document import Document
+from service.domain.draft import read_document
+from service.domain.errors import InvalidPoll, NotFound
+from service.domain.events import Audience, EventKind
+from service.domain.window import format_instant
+from service.identity.api_keys import Operator, Scope
+from service.operators.paging import page_of
+from service.operators.requests import Object
+from service.operators.webhooks.addresses import ForbiddenAddress
+from service.operators.webhooks.deliverer import Deliverer, told_of
+from service.operators.webhooks.roster import KeptWebhook, Webhooks
+from service.operators.webhooks.sealing import Seal, made_secret
+from service.operators.webhooks.sending import Sender
+from service.store import Store
+from service.store.deliveries import Claim, DeliveryState
+
+log = logging.getLogger("pollwire.webhooks")
+
+MOST_WEBHOOKS: Final = 100
+"""Every worker looks after all of them."""
+TEST: Final = "webhook.test"
+"""The type of an event that tells of nothing."""
+
+PollId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
+
+
+class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A webhook to be made."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2000)]
+    events: Annotated[tuple[EventKind, ...], Meta(min_length=1, max_length=len(EventKind))] | UnsetType = (
+        UNSET
+    )
+    polls: Annotated[tuple[PollId, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    results: Audience = Audience.PUBLIC
+
+
+class OperatedWebhooks:
+    """Webhooks in the store; every answer is ready to be encoded."""
+
+    __slots__ = ("_deliverer", "_deliveries", "_now", "_roster", "_seal", "_sender", "_webhooks")
+
+    def __init__(
+        self, store: Store, webhooks: Webhooks, seal: Seal, sender: Sender, deliverer: Deliverer
+    ) -> None:
+        self._roster = store.webhooks
+        self._deliveries = store.deliveries
+        self._now = store.polls.now
+        self._webhooks = webhooks
+        self._seal = seal
+        self._sender = sender
+        self._deliverer = deliverer
+
+    async def create(self, body: Object, operator: Operator) -> Document:
+        """The new webhook, its secret included, this once; it is told what happens from now on.
+
+        Raises ``InvalidPoll`` with the field, and ``ScopeMissing`` where it is to be sent what only
+        operators may see and the operator's own key may not read it.
+        """
+        draft = read_document(body, WebhookDraft)
+        if draft.results is Audience.OPERATORS:
+            operator.may(Scope.POLLS_READ)
+        try:
+            await self._sender.judge(draft.url)
+        except ForbiddenAddress as forbidden:
+            raise InvalidPoll("url", str(forbidden)) from None
+        if len(await self._webhooks.fresh()) >= MOST_WEBHOOKS:
+            raise InvalidPoll("url", f"There are {MOST_WEBHOOKS} webhooks already; delete one first.")
+        secret, webhook = made_secret(), secrets.token_hex(6)
+        kept = KeptWebhook(
+            url=draft.url,
+            secret=self._seal.closed(secret),
+            created_at=await self._now(),
+            created_by=operator.name,
+            events=None if draft.events is UNSET else tuple(dict.fromkeys(draft.events)),
+            polls=None if draft.polls is UNSET else tuple(dict.fromkeys(draft.polls)),
+            results=draft.results,
+        )
+        await self._roster.put(webhook, msgspec.json.encode(kept))
+        log.info("The operator %r made the webhook %s.", operator.name, webhook)
+        return {**_document(webhook, kept, DeliveryState()), "secret": secret}
+
+    async def list(self, query: dict[str, str]) -> Document:
+        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        kept = await self._webhooks.fresh()
+        page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
+        states = await asyncio.gather(*map(self._deliveries.state, page))
+        items = [_document(one, kept[one], state) for one, state in zip(page, states, strict=True)]
+        return {"items": items, "next": cursor}
+
+    async def read(self, webhook: str) -> Document:
+        """One webhook; ``NotFound``."""
+        kept = await self._kept(webhook)
+        return _document(webhook, kept, await self._deliveries.state(webhook))
+
+    async def recent(self, webhook: str, query: dict[str, str]) -> Document:
+        """The last tries, the newest first, on one page; ``NotFound``."""
+        await self._kept(webhook)
+        limit = query.get("limit")
+        found = await self._deliveries.recent(webhook)
+        page, _ = page_of([str(place) for place in range(len(found))], {} if limit is None else query)
+        return {"items": found[: len(page)], "next": None}
+
+    async def test(self, webhook: str, operator: Operator) -> Document:
+        """Tells the site an event of no poll, at once and once: the try, as among the recent ones.
+
+        Also where it was given up, which this does not change. Raises ``NotFound``.
+        """
+        kept, now = await self._kept(webhook), await self._now()
+        body = {"type": TEST, "timestamp": format_instant(now), "data": {"by": operator.name}}
+        event = f"test-{secrets.token_hex(8)}"
+        sent = await self._deliverer.tell(kept, event, msgspec.json.encode(body))
+        told = told_of(Claim("", event, 1, TEST, b""), now, sent)
+        await self._deliveries.note(webhook, told)
+        return told
+
+    async def enable(self, webhook: str, operator: Operator) -> Document:
+        """The site is told again what happens from now on; harmless where it is. Raises ``NotFound``."""
+        await self._kept(webhook)
+        await self._deliveries.enable(webhook)
+        log.info("The operator %r enabled the webhook %s.", operator.name, webhook)
+        return await self.read(webhook)
+
+    async def delete(self, webhook: str, operator: Operator) -> None:
+        """The site is told nothing more, nor what waited; ``NotFound`` where there is none of the id."""
+        if not await self._roster.strike(webhook[:64]):
+            raise NotFound("There is no such webhook.")
+        await self._deliveries.forget(webhook[:64])
+        log.info("The operator %r deleted the webhook %s.", operator.name, webhook)
+
+    async def _kept(self, webhook: str) -> KeptWebhook:
+        kept = (await self._webhooks.fresh()).get(webhook)
+        if kept is None:
+            raise NotFound("There is no such webhook.")
+        return kept
+
+
+def _document(webhook: str, kept: KeptWebhook, state: DeliveryState) -> Document:
+    return {
+        "id": webhook,
+        "url": kept.url,
+        "events": list(EventKind if kept.events is None else kept.events),
+        "polls": None if kept.polls is None else list(kept.polls),
+        "results": kept.results.value,
+        "created_at": format_instant(kept.created_at),
+        "created_by": kept.created_by,
+        "status": "active" if state.given_up_at is None else "given_up",
+        "given_up_at": _time(state.given_up_at),
+        "given_up_for": state.given_up_for,
+        "waiting": state.waiting,
+        "dropped": state.dropped,
+        "failures": state.failures,
+        "last_success_at": _time(state.last_success_at),
+        "last_failure_at": _time(state.last_failure_at),
+        "last_error": state.last_error,
+    }
+
+
+def _time(instant: int | None) -> str | None:
+    return None if instant is None else format_instant(instant)

@@ -1,0 +1,158 @@
+"""What waits to be told to each site, and what came of telling it.
+
+Each webhook has keys of its own, in a slot of its own (``includes/lanes.lua``),
+so sites do not wait for one another, and whatever is done to one is a single
+step: an event is put once however often it is handed on, claimed by one worker
+at a time, and what came of it is written down by whoever claimed it last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from service.domain.document import Document
+from service.domain.errors import PollwireError
+from service.store.connection import Call, Connection
+from service.store.keys import webhook_keys
+from service.store.library import Answer
+
+What = Literal["delivered", "failed", "gone", "released"]
+"""What came of a try; released: it was not tried after all."""
+
+_FORGOTTEN_AFTER_MS: Final = 10 * 60 * 1000
+"""A webhook struck off takes nothing more for so long, from whoever has not heard of it."""
+
+
+class Waiting(NamedTuple):
+    """An event for one site."""
+
+    lane: str
+    """Events of one lane are told in order."""
+    id: str
+    kind: str
+    body: bytes
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """An event that this worker alone may tell just now."""
+
+    lane: str
+    id: str
+    tries: int
+    """From 1; this one included."""
+    kind: str
+    body: bytes
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """What may be told now, and when there will be more (ms by the store's clock; None: nothing waits)."""
+
+    now: int
+    next_at: int | None
+    claims: list[Claim]
+
+
+class DeliveryState(msgspec.Struct, frozen=True):
+    """How it goes with one site; instants in milliseconds."""
+
+    waiting: int = 0
+    failures: int = 0
+    """Since the last success."""
+    dropped: int = 0
+    last_success_at: int | None = None
+    last_failure_at: int | None = None
+    last_error: str | None = None
+    given_up_at: int | None = None
+    given_up_for: str | None = None
+
+
+class Deliveries:
+    """The deliveries of every webhook of the namespace, by its id."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def put(self, waiting: Sequence[tuple[str, Waiting]]) -> list[bool]:
+        """Hands events to webhooks, in order; for each whether it is safe there (or need not be)."""
+        calls = [
+            Call("webhook_put", self._keys(webhook), (one.lane, one.id, one.kind, one.body))
+            for webhook, one in waiting
+        ]
+        return [not isinstance(reply, PollwireError) for reply in await self._connection.call_many(calls)]
+
+    async def claim(self, wanted: Mapping[str, int], lease_ms: int) -> dict[str, Claims]:
+        """Up to so many events of each webhook; one that the store did not answer for is left out."""
+        calls = [
+            Call("webhook_claim", self._keys(webhook), (lease_ms, most)) for webhook, most in wanted.items()
+        ]
+        replies = await self._connection.call_many(calls)
+        return {
+            webhook: _claims(reply)
+            for webhook, reply in zip(wanted, replies, strict=True)
+            if not isinstance(reply, PollwireError)
+        }
+
+    async def answered(
+        self,
+        webhook: str,
+        claim: Claim,
+        what: What,
+        *,
+        pause_ms: int | None = None,
+        error: str = "",
+        told: Document | None = None,
+    ) -> str:
+        """Writes down what came of a claim; why the site is given up for it, empty where it is not.
+
+        ``pause_ms`` until the next try, None where that was the last. ``StoreUnavailable``: the lease ends.
+        """
+        told_text = b"" if told is None else msgspec.json.encode(told)
+        pause = "" if pause_ms is None else pause_ms
+        args = (claim.lane, claim.id, claim.tries, what, pause, error, told_text)
+        answer, *rest = await self._connection.call("webhook_answered", self._keys(webhook), args)
+        return rest[0].decode() if answer == Answer.DONE.encode() else ""
+
+    async def state(self, webhook: str) -> DeliveryState:
+        """How it goes with the site. ``StoreUnavailable``."""
+        keys = self._keys(webhook)
+        flat = await self._connection.command("HGETALL", keys[0])
+        pairs = flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
+        waiting = await self._connection.command("HLEN", keys[3])
+        held = {name.decode(): value.decode() for name, value in pairs.items()}
+        return msgspec.convert({**held, "waiting": waiting}, DeliveryState, strict=False)
+
+    async def recent(self, webhook: str) -> list[Document]:
+        """What came of the last tries, the newest first."""
+        found = await self._connection.command("LRANGE", self._keys(webhook)[5], 0, -1)
+        return [msgspec.json.decode(text) for text in found]
+
+    async def note(self, webhook: str, told: Document) -> None:
+        """Puts a try that was nobody's claim among the recent ones."""
+        await self._connection.command("LPUSH", self._keys(webhook)[5], msgspec.json.encode(told))
+
+    async def enable(self, webhook: str) -> None:
+        """A site that was given up is told again, of what happens from now on."""
+        fields = ("given_up_at", "given_up_for", "failures", "last_error")
+        await self._connection.command("HDEL", self._keys(webhook)[0], *fields)
+
+    async def forget(self, webhook: str) -> None:
+        """Nothing is kept of the webhook; who still thinks that it is there puts nothing."""
+        state, *others = self._keys(webhook)
+        await self._connection.command("HSET", state, "given_up_at", 0)
+        await self._connection.command("PEXPIRE", state, _FORGOTTEN_AFTER_MS)
+        await self._connection.command("UNLINK", *others)
+
+    def _keys(self, webhook: str) -> tuple[bytes, ...]:
+        return webhook_keys(self._connection.namespace, webhook)
+
+
+def _claims(reply: Any) -> Claims:
+    now, next_at, *found = reply
+    claims = [
+        Claim(lane.decode(), event.decode(), tries, kind.decode(), body)
+        for lane, event, tries, kind, body in found
+    ]
+    return Claims(now, None if next_at < 0 else next_at, claims)
