@@ -19,8 +19,8 @@ def poll_document(poll: Poll, now: int) -> Document:
 
     ``choices`` is null but for ``multiple``, ``scale`` but for ``rating``.
     ``issuer`` is null but for signed voters.
-    ``series``, ``resolve_by`` and ``resolution`` are null, and ``forecast``
-    false, for every kind that asks a voter for no forecast.
+    ``series`` and ``resolve_by`` are null but for predictions, ``resolution``
+    is until one stands, and ``forecast`` false where a voter picks.
     """
     return {
         "id": poll.id,
@@ -39,17 +39,32 @@ def poll_document(poll: Poll, now: int) -> Document:
         "identity": poll.identity.value,
         "issuer": poll.issuer,
         "results": poll.results.value,
-        "series": None,
-        "resolve_by": None,
+        "series": poll.series,
+        "resolve_by": _time(poll.resolve_by),
         "shards": 1,  # one slot holds a whole poll
         "origins": None if poll.origins is None else list(poll.origins),
         "shuffle": poll.shuffle,
         "lang": poll.lang,
         "phase": poll.phase(now).value,
-        "resolution": None,
+        "resolution": resolution_document(poll),
         "planned_closes_at": _time(poll.planned_closes_at),
         "created_at": format_instant(poll.created_at),
         "version": poll.version,
+    }
+
+
+def resolution_document(poll: Poll) -> Document | None:
+    """What the poll has come to; ``outcome`` null means that it was annulled. None where nothing stands."""
+    held = poll.resolution
+    if held is None:
+        return None
+    return {
+        "outcome": poll.outcome,
+        "at": format_instant(held.at),
+        "effective_at": format_instant(held.effective_at),
+        "by": held.by,
+        "version": held.version,
+        "note": held.note,
     }
 
 

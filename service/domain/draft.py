@@ -40,10 +40,7 @@ Origins = Annotated[tuple[Origin, ...], Meta(max_length=100)]
 
 
 class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A poll to be created.
-
-    ``series`` and ``resolve_by`` may be null and ``forecast`` false, as in a poll's document.
-    """
+    """A poll to be created. ``forecast`` may be false, as in a poll's document."""
 
     id: Id | None = None
     kind: Kind
@@ -53,8 +50,8 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     choices: ChoicesDraft | None = None
     scale: ScaleDraft | None = None
     forecast: bool = False
-    series: None = None
-    resolve_by: None = None
+    series: Id | None = None
+    resolve_by: str | None = None
     opens_at: str | None = None
     closes_at: str | None = None
     visible_at: str | None = None
@@ -86,6 +83,8 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     identity: Identity | UnsetType = UNSET
     issuer: Issuer | UnsetType | None = UNSET
     results: ResultsMode | UnsetType = UNSET
+    series: Id | UnsetType | None = UNSET
+    resolve_by: str | UnsetType | None = UNSET
     origins: Origins | UnsetType | None = UNSET
     shuffle: bool | UnsetType = UNSET
     lang: Language | UnsetType | None = UNSET
@@ -141,6 +140,8 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         identity=draft.identity,
         issuer=draft.issuer,
         results=draft.results,
+        series=draft.series,
+        resolve_by=_instant(draft.resolve_by, draft.timezone, "resolve_by"),
         origins=draft.origins,
         shuffle=draft.shuffle,
         lang=draft.lang,
@@ -148,6 +149,8 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
     )
     _check_zone(draft.timezone)
     _check_whole(poll)
+    if poll.resolve_by is not None and poll.resolve_by <= now:
+        raise InvalidPoll("resolve_by", "resolve_by must lie in the future.")
     return poll
 
 
@@ -166,16 +169,17 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
     )
     _check_whole(after)
     _check_window_edit(poll, after, now)
+    _check_outcome_edit(poll, after, now)
     if voted:
         _check_faith(poll, after, now)
     return after
 
 
 _AS_GIVEN: Final = (
-    *("kind", "question", "description", "revote", "identity", "issuer", "results"),
+    *("kind", "question", "description", "revote", "identity", "issuer", "results", "series"),
     *("origins", "shuffle", "lang"),
 )
-_TIMES: Final = ("opens_at", "closes_at", "visible_at")
+_TIMES: Final = ("opens_at", "closes_at", "visible_at", "resolve_by")
 
 
 def _changes(poll: Poll, patch: PollPatch, voted: bool) -> dict[str, object]:
@@ -197,6 +201,7 @@ def _changes(poll: Poll, patch: PollPatch, voted: bool) -> dict[str, object]:
 
 def _check_whole(poll: Poll) -> None:
     check_options(poll)
+    _check_prediction(poll)
     if poll.closes_at is not None and poll.closes_at <= poll.opens_at:
         raise InvalidPoll("closes_at", "closes_at must be later than opens_at.")
     if (poll.identity is Identity.SIGNED) != (poll.issuer is not None):
@@ -211,6 +216,37 @@ def _check_whole(poll: Poll) -> None:
         raise InvalidPoll(
             "results", "An open poll does not know who has voted: results cannot be after_vote."
         )
+
+
+def _check_prediction(poll: Poll) -> None:
+    if poll.kind is not Kind.PREDICTION:
+        for name in ("series", "resolve_by"):
+            if getattr(poll, name) is not None:
+                raise InvalidPoll(name, f"Only a prediction has {name}.")
+    if poll.resolve_by is not None and poll.resolve_by <= (poll.closes_at or poll.opens_at):
+        raise InvalidPoll(
+            "resolve_by", "resolve_by must be later than closes_at, or opens_at where it has no end."
+        )
+    if poll.series is not None and poll.identity is Identity.OPEN:
+        raise InvalidPoll("identity", "A series knows its voters by name and score: identity cannot be open.")
+    if poll.series is not None and poll.results is ResultsMode.OPERATORS:
+        raise InvalidPoll(
+            "results", "A series' leaderboard tells who was right, so its polls' results cannot be operators."
+        )
+
+
+def _check_outcome_edit(before: Poll, after: Poll, now: int) -> None:
+    if after.series != before.series:
+        raise EditRefused(
+            "series", "A prediction lies with its series from the first; delete it and make it anew instead."
+        )
+    if after.resolve_by != before.resolve_by:
+        if before.phase(now) in (Phase.RESOLVED, Phase.CANCELED, Phase.ARCHIVED):
+            raise PhaseConflict("edit", before.phase(now))
+        if after.resolve_by is not None and after.resolve_by <= now:
+            raise InvalidPoll("resolve_by", "resolve_by must lie in the future.")
+    if before.resolution is not None and (after.kind, after.outcome) != (before.kind, before.outcome):
+        raise EditRefused("options", "An outcome of this prediction stands; unresolve it first.")
 
 
 def _check_window_edit(before: Poll, after: Poll, now: int) -> None:

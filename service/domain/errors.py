@@ -43,10 +43,13 @@ translates them to answers, in one table.
     └── Unavailable           right, and not now; may be tried again
         ├── StoreUnavailable      retry_after_s
         ├── Overloaded            retry_after_s
-        └── RateLimited           retry_after_s
+        ├── RateLimited           retry_after_s, policy, limit
+        └── ChallengeRequired     retry_after_s, policy, limit, challenge
 """
 
 from __future__ import annotations
+
+from service.domain.allowance import Limit
 
 
 class PollwireError(Exception):
@@ -275,10 +278,10 @@ class EditRefused(Conflict):
 
 
 class PhaseConflict(Conflict):
-    """The act does not fit the phase that the poll is in."""
+    """The act does not fit the phase that the poll is in; ``reason`` where there is more to say than that."""
 
-    def __init__(self, act: str, phase: str) -> None:
-        super().__init__(f"A poll that is {phase} cannot be given the act {act!r}.")
+    def __init__(self, act: str, phase: str, reason: str | None = None) -> None:
+        super().__init__(reason or f"A poll that is {phase} cannot be given the act {act!r}.")
         self.act = act
         self.phase = phase
 
@@ -314,7 +317,18 @@ class Overloaded(Unavailable):
 
 
 class RateLimited(Unavailable):
-    """This network has used up its share for the moment."""
+    """This network has used up its share for the moment; ``policy`` names what of, ``limit`` says how much."""
 
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("Too many requests from this network; wait a moment.", retry_after_s)
+    def __init__(self, retry_after_s: int, policy: str, limit: Limit) -> None:
+        super().__init__(f"Too many {policy} from this network; wait a moment.", retry_after_s)
+        self.policy = policy
+        self.limit = limit
+
+
+class ChallengeRequired(RateLimited):
+    """The same, and whoever solves the challenge need not wait."""
+
+    def __init__(self, retry_after_s: int, policy: str, limit: Limit, challenge: dict[str, object]) -> None:
+        super().__init__(retry_after_s, policy, limit)
+        self.detail = f"Many {policy} come from this network: solve the challenge and send the solution, or wait a moment."
+        self.challenge = challenge

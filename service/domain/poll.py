@@ -96,6 +96,20 @@ def code_of_value(value: int) -> str:
     return chr(ord("0") + value)
 
 
+class Resolution(msgspec.Struct, frozen=True):
+    """What a prediction has come to, and on whose word. Times are milliseconds since the epoch."""
+
+    code: str | None
+    """Of the outcome that came true; None: annulled, nobody was right or wrong."""
+    at: int
+    effective_at: int
+    """A choice that was last changed after this does not score."""
+    by: str
+    version: int
+    """Of the poll, since this resolution stands."""
+    note: str | None = None
+
+
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """A poll as it stands. Times are milliseconds since the epoch."""
 
@@ -117,6 +131,10 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str | None = None
     """The site whose tokens say who votes, where ``identity`` is signed."""
     results: ResultsMode = ResultsMode.ALWAYS
+    series: str | None = None
+    """Of predictions that share one leaderboard, and know a voter by one key."""
+    resolve_by: int | None = None
+    """A prediction that has no outcome by then is canceled."""
     origins: tuple[str, ...] | None = None
     shuffle: bool = False
     lang: str | None = None
@@ -125,7 +143,11 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: int | None = None
     """The latch: when the window ended, once anybody has seen that it has."""
     ended: Phase | None = None
-    """Canceled or archived, where an operator ended the poll for good."""
+    """Canceled or archived, where the poll was ended for good."""
+    resolution: Resolution | None = None
+    """Of a prediction, where one stands."""
+    is_scoring: bool = False
+    """Whether voters are being scored, or scores taken back; the clock cancels nothing meanwhile."""
 
     def phase(self, now: int) -> Phase:
         """Where the poll is in its life at ``now``."""
@@ -135,11 +157,19 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
             closes_at=self.closes_at,
             closed_at=self.closed_at,
             ended=self.ended,
+            is_resolved=self.resolution is not None,
+            resolve_by=None if self.is_scoring else self.resolve_by,
         )
 
     def is_visible(self, now: int) -> bool:
         """Whether the public may know of the poll at all."""
         return self.visible_at is None or now >= self.visible_at
+
+    @property
+    def outcome(self) -> str | None:
+        """The id of the option that came true; None while there is none, and where the poll was annulled."""
+        code = None if self.resolution is None else self.resolution.code
+        return next((option.id for option in self.options if option.code == code), None)
 
     @property
     def choice_bounds(self) -> tuple[int, int]:

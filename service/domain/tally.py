@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from service.domain.document import resolution_document
 from service.domain.poll import Poll, Scale, code_of_value
 from service.domain.runoff import Round, RunOff
 from service.domain.window import Phase, format_instant
@@ -45,6 +46,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """By option id, or by value of the scale; of a ranked poll the first preferences."""
     mean: float | msgspec.UnsetType | None = msgspec.UNSET
     """Of a rating; null while nobody has voted."""
+    resolution: dict[str, object] | msgspec.UnsetType = msgspec.UNSET
+    """Of a prediction, once it has come to something; also where totals are hidden."""
     rounds: tuple[Round, ...] | msgspec.UnsetType = msgspec.UNSET
     winner: str | msgspec.UnsetType | None = msgspec.UNSET
     """With ``rounds``, of a ranked poll, where the reader asked once and is sent no stream."""
@@ -71,6 +74,7 @@ def results_of(poll: Poll, tally: Tally, outcome: RunOff | None = None) -> Resul
         voters=tally.voters,
         counts={name: tally.counts.get(code, 0) for name, code in poll.codes.items()},
         mean=msgspec.UNSET if poll.scale is None else _mean(poll.scale, tally),
+        resolution=resolution_document(poll) or msgspec.UNSET,
         rounds=msgspec.UNSET if outcome is None else outcome.rounds,
         winner=msgspec.UNSET if outcome is None else outcome.winner,
     )
@@ -95,6 +99,7 @@ def hidden_results_of(poll: Poll, tally: Tally) -> Results:
         as_of=format_instant(tally.now),
         closes_at=_time(poll.closes_at),
         hidden=True,
+        resolution=resolution_document(poll) or msgspec.UNSET,
     )
 
 

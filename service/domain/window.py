@@ -63,22 +63,34 @@ ACTS: Final[dict[Act, tuple[frozenset[Phase], Phase | None]]] = {
     Act.REOPEN: (frozenset({Phase.CLOSED}), Phase.OPEN),
     Act.PUBLISH: (frozenset(Phase), None),
     Act.CANCEL: (_BEFORE_AN_END, Phase.CANCELED),
-    Act.ARCHIVE: (frozenset({Phase.CLOSED, Phase.CANCELED}), Phase.ARCHIVED),
+    Act.ARCHIVE: (frozenset({Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED}), Phase.ARCHIVED),
     Act.RESET: (_BEFORE_AN_END, None),
 }
 """Who may go from where to where. A repeat of the act that stands is no conflict."""
 
 
 def phase_at(
-    now: int, *, opens_at: int, closes_at: int | None, closed_at: int | None, ended: Phase | None = None
+    now: int,
+    *,
+    opens_at: int,
+    closes_at: int | None,
+    closed_at: int | None,
+    ended: Phase | None = None,
+    is_resolved: bool = False,
+    resolve_by: int | None = None,
 ) -> Phase:
     """The phase at ``now``.
 
     ``closed_at`` is the latch, set once the window was seen closed. ``ended`` is the phase that an operator
-    ended the poll with (canceled, archived); no clock moves it.
+    ended the poll with (canceled, archived); no clock moves it. A prediction that ``is_resolved`` is so; one
+    that is not by ``resolve_by`` is canceled, whether it was closed or not.
     """
     if ended is not None:
         return ended
+    if is_resolved:
+        return Phase.RESOLVED
+    if resolve_by is not None and now >= resolve_by:
+        return Phase.CANCELED
     if closed_at is not None or (closes_at is not None and now >= closes_at):
         return Phase.CLOSED
     return Phase.OPEN if now >= opens_at else Phase.SCHEDULED

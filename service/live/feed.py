@@ -23,6 +23,7 @@ from typing import Final
 
 from service.domain.errors import PollNotFound, PollwireError
 from service.domain.visibility import Reader
+from service.domain.window import Phase
 from service.live.frames import Change
 from service.live.hub import Hub, Subscriber
 from service.live.reads import Answered, Reads
@@ -41,6 +42,10 @@ GRAIN_S: Final = 0.005
 """Deliveries fall on multiples of this, so that busy polls share round trips."""
 LONGEST_NAP_S: Final = 60.0
 """The window's next moment is reckoned anew at least so often: the store's clock may be set."""
+
+
+_MAY_BE_CANCELED: Final = (Phase.SCHEDULED, Phase.OPEN, Phase.CLOSED)
+"""Phases in which a prediction still waits for its outcome, and for the hour by which it must have one."""
 
 
 class _Watched:
@@ -227,6 +232,8 @@ def next_moment(change: Change) -> int | None:
     instants = [poll.opens_at, poll.visible_at]
     if not change.phase.is_over:
         instants.append(poll.closes_at)
+    if change.phase in _MAY_BE_CANCELED:
+        instants.append(poll.resolve_by)
     return min(
         (instant for instant in instants if instant is not None and instant > change.now), default=None
     )

@@ -10,12 +10,16 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from service.store.allowances import Allowances
 from service.store.audit import AuditLogs
 from service.store.ballots import Ballots
 from service.store.connection import Connection
+from service.store.deliveries import Deliveries
 from service.store.erasure import Erasure
+from service.store.homes import Homes
 from service.store.keys import voters_key_key
 from service.store.notices import Notices
+from service.store.outbox import Outbox
 from service.store.polls import Polls
 from service.store.positions import Positions
 from service.store.rankings import Rankings
@@ -24,6 +28,7 @@ from service.store.recounting import Recounts
 from service.store.results import TallyReader
 from service.store.rosters import Roster, Uses
 from service.store.scanning import BallotScan
+from service.store.timeline import Timelines
 
 __all__ = ["Store", "open_store"]
 
@@ -33,26 +38,32 @@ class Store:
 
     def __init__(self, connection: Connection) -> None:
         positions, records = Positions(), Records(connection.namespace)
+        self.homes: Final = Homes(connection, records)
         self.connection: Final = connection
         self.results: Final = TallyReader(connection, positions, records)
-        self.polls: Final = Polls(connection, positions, records, self.results)
+        self.outbox: Final = Outbox(connection, records)
+        self.deliveries: Final = Deliveries(connection)
+        self.polls: Final = Polls(connection, positions, records, self.results, self.outbox, self.homes)
         self.ballots: Final = Ballots(connection, positions)
         self.rankings: Final = Rankings(connection, positions, records)
+        self.timelines: Final = Timelines(connection, positions, records)
         self.recounts: Final = Recounts(connection, records)
         self.scan: Final = BallotScan(connection)
-        self.audit: Final = AuditLogs(connection)
+        self.audit: Final = AuditLogs(connection, self.homes)
         self.erasure: Final = Erasure(connection)
         self.notices: Final = Notices(connection)
         self.api_keys: Final = Roster(connection, self.notices, "api-keys")
         self.issuers: Final = Roster(connection, self.notices, "issuers")
+        self.webhooks: Final = Roster(connection, self.notices, "webhooks")
         self.api_key_uses: Final = Uses(connection, "api-keys")
+        self.voter_allowances: Final = Allowances(connection, "voters")
         self.notices.on_notice(self.polls.on_notice)
         self.notices.on_gap(self.polls.on_gap)
 
     @property
     def endless(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """What must run for as long as the store is used, to hear of changes and to write down uses."""
-        return self.notices.run, self.api_keys.run, self.issuers.run, self.api_key_uses.run
+        return self.notices.run, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
 
     async def voters_key(self) -> bytes:
         """The 32 random bytes under which voters of other sites get their ids: made once, never again."""

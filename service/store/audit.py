@@ -13,6 +13,7 @@ from service.domain.document import Document
 from service.domain.errors import InvalidPoll
 from service.domain.window import format_instant
 from service.store.connection import Connection
+from service.store.homes import Homes
 from service.store.keys import audit_key
 
 BY_SERVICE: Final = "pollwire"
@@ -28,8 +29,9 @@ _INSTANTS: Final = ("opens_at", "closes_at")
 class AuditLogs:
     """What was done to each poll of the namespace."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, homes: Homes) -> None:
         self._connection = connection
+        self._homes = homes
 
     async def entries(
         self, poll_id: str, *, cursor: str | None, limit: int
@@ -42,7 +44,7 @@ class AuditLogs:
         if cursor is not None and not _PLACE.fullmatch(cursor):
             raise InvalidPoll("cursor", "cursor must be the next of an earlier page.")
         newest = "+" if cursor is None else f"({cursor}"
-        key = audit_key(self._connection.namespace, poll_id)
+        key = audit_key(self._connection.namespace, poll_id, await self._homes.series_of(poll_id))
         found = await self._connection.command("XREVRANGE", key, newest, "-", "COUNT", limit + 1)
         page = found[:limit]
         more = page[-1][0].decode() if len(found) > limit else None

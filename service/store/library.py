@@ -26,12 +26,16 @@ _INCLUDES: Final = (
     "window",
     "position",
     "ballots",
+    "series",
+    "scoring",
     "aside",
     "capacity",
+    "allowances",
     "timeline",
     "polls",
     "outbox",
     "audit",
+    "lanes",
 )
 """In the order in which they need one another."""
 
@@ -41,6 +45,8 @@ _FUNCTIONS: Final = (
     "edit",
     "act",
     "delete",
+    "claim",
+    "leave",
     "cast",
     "withdraw",
     "standing",
@@ -51,9 +57,18 @@ _FUNCTIONS: Final = (
     "scan",
     "recount",
     "recount_page",
+    "take",
     "look",
     "handed",
+    "settle",
+    "webhook_put",
+    "webhook_claim",
+    "webhook_answered",
 )
+
+_KNOWN_TO_OTHERS: Final = ("read",)
+"""Operations that later ones call. What any other declares is its own: Lua has 200 local names a scope, and
+all the includes stand in one."""
 
 _REGISTER: Final = """\
 local function register(name, callback, flags)
@@ -77,6 +92,8 @@ class Answer(StrEnum):
     VERSION_MOVED = "version"
     CONFLICT = "conflict"
     PAST = "past"
+    MOVED = "moved"
+    UNDER_WAY = "underway"
     OVERFILLED = "overfilled"
 
 
@@ -93,6 +110,7 @@ class Status(StrEnum):
     CLOSED = "closed"
     KEY_REUSED = "key-reused"
     OPTION_FULL = "option-full"
+    RATE_LIMITED = "rate-limited"
 
 
 OUTCOMES: Final[Mapping[str, tuple[str, Status]]] = {
@@ -108,6 +126,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, Status]]] = {
     "x": ("CLOSED", Status.CLOSED),
     "k": ("KEY_REUSED", Status.KEY_REUSED),
     "f": ("OPTION_FULL", Status.OPTION_FULL),
+    "l": ("RATE_LIMITED", Status.RATE_LIMITED),
 }
 """The one table between the letters of a reply and their meaning."""
 
@@ -172,7 +191,9 @@ def is_missing(error: RedisError) -> bool:
 def _body() -> str:
     folder = files("service.store").joinpath("functions")
     parts = [folder.joinpath("includes", f"{name}.lua").read_text("utf-8") for name in _INCLUDES]
-    parts += [folder.joinpath(f"{name}.lua").read_text("utf-8") for name in _FUNCTIONS]
+    for name in _FUNCTIONS:
+        text = folder.joinpath(f"{name}.lua").read_text("utf-8")
+        parts.append(text if name in _KNOWN_TO_OTHERS else f"do\n{text}end")
     return "\n".join(parts)
 
 

@@ -24,10 +24,12 @@ from service.domain.poll import Kind, Poll
 from service.domain.window import Act, Phase
 from service.store.audit import BY_SERVICE
 from service.store.connection import Connection
+from service.store.homes import Homes
 from service.store.index import Cursor, PollIndex
-from service.store.keys import audit_key, notice_channel
+from service.store.keys import notice_channel
 from service.store.library import Answer
 from service.store.notices import Notice
+from service.store.outbox import Outbox
 from service.store.positions import Positions
 from service.store.records import PollRecord, Records, document_of, snapshot_from
 from service.store.results import Reading, TallyReader
@@ -46,12 +48,20 @@ class Polls:
     """Every poll of the namespace."""
 
     def __init__(
-        self, connection: Connection, positions: Positions, records: Records, results: TallyReader
+        self,
+        connection: Connection,
+        positions: Positions,
+        records: Records,
+        results: TallyReader,
+        outbox: Outbox,
+        homes: Homes,
     ) -> None:
         self._connection = connection
         self._positions = positions
         self._records = records
         self._results = results
+        self._outbox = outbox
+        self._homes = homes
         self._index = PollIndex(connection)
         self._channel = notice_channel(connection.namespace)
         self._running: dict[str, asyncio.Task[Reading]] = {}
@@ -84,12 +94,26 @@ class Polls:
         epoch = self._positions.highest(poll.id).epoch
         birth = secrets.token_hex(_BIRTH_BYTES)
         told = msgspec.json.encode(change_of(None, poll))
-        args = [poll.id, epoch, digest, _new_voter_key(), birth, by, told, *_fields(poll)]
-        reply = await self._call("create", poll.id, args)
+        fields = (*_fields(poll), poll.series or "")
+        args = [poll.id, epoch, digest, _new_voter_key(), birth, by, told, *fields]
+        reply = await self._create(poll, birth, args)
         record = self._absorbed(poll.id, reply)
+        if poll.series is not None:
+            await self._homes.claim(poll.id, poll.series, record.birth)
         # After the poll, and again for a repeat: a poll that is there is listed, whatever was interrupted.
         await self._index.add(poll.id, record.poll.created_at)
         return record, reply[0] == Answer.DONE.encode()
+
+    async def _create(self, poll: Poll, birth: str, args: Sequence[Any]) -> Any:
+        """The reply of ``create`` in the slot where the poll is to lie, its id claimed for it."""
+        self._records.lies_with(poll.id, None)
+        if poll.series is not None:
+            await self._homes.claim(poll.id, poll.series, birth)
+        reply = await self._call("create", poll.id, args)
+        if reply[0] != Answer.MOVED.encode():
+            return reply
+        await self._homes.free(poll.id, *reply[1:])
+        return await self._call("create", poll.id, args)
 
     async def edit(
         self, record: PollRecord, after: Poll, *, assumes_unvoted: bool, by: str = BY_SERVICE
@@ -132,8 +156,16 @@ class Polls:
         await self._index.remove(poll_id)
         reply = await self._call("delete", poll_id, [poll_id, by])
         self._records.forget(poll_id)
-        if reply[0] == Answer.GONE.encode():
-            raise PollNotFound(poll_id)
+        answer = Answer(reply[0].decode())
+        if answer is not Answer.DONE:
+            await self._relist(poll_id)
+            raise _refusal(answer, poll_id, reply, None)
+        await self._homes.leave(poll_id, reply[1])
+
+    async def _relist(self, poll_id: str) -> None:
+        """A poll that is there after all is listed again; ``PollNotFound`` where it is not."""
+        record = await self.get(poll_id)
+        await self._index.add(poll_id, record.poll.created_at)
 
     async def list(
         self,
@@ -142,6 +174,7 @@ class Polls:
         limit: int = 50,
         phase: Phase | None = None,
         kind: Kind | None = None,
+        series: str | None = None,
         q: str | None = None,
         visible_only: bool = False,
     ) -> tuple[list[PollRecord], str | None]:
@@ -150,7 +183,7 @@ class Polls:
         ``q``: words of the question or the id, in any case. Polls made meanwhile move nothing. A page may be
         short, and still have a cursor, where few of many fit. Raises ``InvalidPoll`` for a broken cursor.
         """
-        fits = _Filter(phase, kind, (q or "").casefold(), visible_only)
+        fits = _Filter(phase, kind, series, (q or "").casefold(), visible_only)
         place, found, looked_at = Cursor.parse(cursor), list[PollRecord](), 0
         while looked_at < _MOST_LOOKED_AT:
             entries = await self._index.after(place, _LISTED_AT_ONCE)
@@ -194,8 +227,14 @@ class Polls:
                 del self._running[poll_id]
 
     async def _call(self, function: str, poll_id: str, args: Sequence[Any]) -> Any:
-        keys = (*self._records.keys_of(poll_id), audit_key(self._connection.namespace, poll_id))
-        return await self._connection.call(function, keys, [self._channel, *args])
+        await self._outbox.mark(poll_id)  # before the step, so that nothing it tells is left lying
+        keys, words = self._homes.keys_of(poll_id), [self._channel, *args]
+        reply = await self._connection.call(function, keys, words)
+        if reply[0] == Answer.GONE.encode():
+            await self._results.read(poll_id)  # finds out where it lies, if anywhere
+            if keys != (now_at := self._homes.keys_of(poll_id)):
+                return await self._connection.call(function, now_at, words)
+        return reply
 
     def _absorbed(self, poll_id: str, reply: Any, act: Act | None = None) -> PollRecord:
         answer = Answer(reply[0].decode())
@@ -209,6 +248,7 @@ class Polls:
 class _Filter(msgspec.Struct, frozen=True):
     phase: Phase | None
     kind: Kind | None
+    series: str | None
     words: str
     visible_only: bool
 
@@ -217,6 +257,7 @@ class _Filter(msgspec.Struct, frozen=True):
         return (
             (self.phase is None or poll.phase(now) is self.phase)
             and (self.kind is None or poll.kind is self.kind)
+            and (self.series is None or poll.series == self.series)
             and (not self.words or self.words in poll.question.casefold() or self.words in poll.id)
             and (not self.visible_only or poll.is_visible(now))
         )
@@ -226,7 +267,7 @@ def _fields(poll: Poll) -> list[Any]:
     capacity = "".join(f"{option.code}{option.capacity}" for option in poll.options if option.capacity)
     ranked = "1" if poll.kind is Kind.RANKED else ""
     policies = (poll.revote.value, poll.identity.value, poll.results.value, capacity, ranked)
-    return [document_of(poll), poll.opens_at, _text(poll.closes_at), *policies]
+    return [document_of(poll), poll.opens_at, _text(poll.closes_at), *policies, _text(poll.resolve_by)]
 
 
 def _new_voter_key() -> bytes:
@@ -254,11 +295,22 @@ def _refusal(answer: Answer, poll_id: str, reply: Any, act: Act | None) -> Pollw
         case Answer.VERSION_MOVED:
             return VersionMismatch(reply[1])
         case Answer.CONFLICT:
-            return PhaseConflict(act.value if act is not None else "", reply[1].decode())
+            return PhaseConflict(act.value if act is not None else "delete", reply[1].decode())
         case Answer.PAST:
-            return InvalidPoll("closes_at", "closes_at must lie in the future.")
+            return InvalidPoll("closes_at", "closes_at must lie in the future, and before resolve_by.")
+        case Answer.UNDER_WAY:
+            return scoring_stands_in_the_way(act.value if act is not None else "delete", reply[3], reply[4])
         case _:
             return PollNotFound(poll_id)
+
+
+def scoring_stands_in_the_way(act: str, done: int, total: int) -> PhaseConflict:
+    """Nothing else is done to a prediction whose voters are being scored, or unscored."""
+    return PhaseConflict(
+        act,
+        Phase.CLOSED,
+        f"Scores are being given or taken back ({done} of {total} votes); repeat that act until it is done.",
+    )
 
 
 def _retrieved(task: asyncio.Task[Reading]) -> None:

@@ -15,11 +15,18 @@ from service.store.keys import keys_of
 MOST_RECORDS: Final = 10_000
 """Polls held, some KB each; the one first met goes first."""
 
-_LIFECYCLE: Final = ("opens_at", "closes_at", "planned_closes_at", "closed_at", "version")
+MOST_HOMES: Final = 50_000
+"""Polls of which it is remembered with which series they lie; of one forgotten it is found out anew."""
+
+_LIFECYCLE: Final = ("opens_at", "closes_at", "planned_closes_at", "closed_at", "resolve_by", "version")
 """What acts and the clock move; kept as fields of their own, beside the rest of the poll in one document."""
 
 _WORDS: Final = ("results", "ended")
 """What acts move besides, in words. The document has ``results`` as well, as it was before any publish."""
+
+
+_NEVER_IN_IT: Final = ("ended", "resolution", "is_scoring")
+"""What the document does not have at all."""
 
 
 class PollRecord(msgspec.Struct, frozen=True, eq=False):
@@ -36,7 +43,7 @@ class PollRecord(msgspec.Struct, frozen=True, eq=False):
     birth: bytes
     """Tells this poll from an earlier one of the same id."""
     keys: tuple[bytes, ...]
-    """The poll's keys, as ``keys_of`` gives them."""
+    """The poll's keys in the slot that it lies in, as ``keys_of`` gives them."""
 
 
 class Snapshot(NamedTuple):
@@ -65,8 +72,17 @@ def document_of(poll: Poll) -> bytes:
     """A poll without what acts and the clock move, as the store keeps it."""
     document = msgspec.to_builtins(poll)
     return msgspec.json.encode(
-        {name: value for name, value in document.items() if name not in (*_LIFECYCLE, "ended")}
+        {name: value for name, value in document.items() if name not in (*_LIFECYCLE, *_NEVER_IN_IT)}
     )
+
+
+def poll_of(doc: bytes, fields: Mapping[bytes, bytes]) -> Poll:
+    """The poll of a document and the fields of its life beside it."""
+    document = msgspec.json.decode(doc)
+    document |= {name: int(fields[key]) for name in _LIFECYCLE if (key := name.encode()) in fields}
+    document |= {"resolution": _resolution(fields.get(b"resolution")), "is_scoring": b"scoring" in fields}
+    document |= {name: fields[key].decode() for name in _WORDS if (key := name.encode()) in fields}
+    return msgspec.convert(document, Poll)
 
 
 class Records:
@@ -75,6 +91,7 @@ class Records:
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._records: dict[str, PollRecord] = {}
+        self._series: dict[str, str] = {}
 
     def held(self, poll_id: str) -> PollRecord | None:
         """The poll as last seen, if it is held."""
@@ -83,7 +100,25 @@ class Records:
     def keys_of(self, poll_id: str) -> tuple[bytes, ...]:
         """The poll's keys, whether or not it is held."""
         record = self._records.get(poll_id)
-        return record.keys if record is not None else keys_of(self._namespace, poll_id)
+        return (
+            record.keys if record is not None else keys_of(self._namespace, poll_id, self.series_of(poll_id))
+        )
+
+    def series_of(self, poll_id: str) -> str | None:
+        """The series that the poll was last seen to lie with; None also where that is not known."""
+        return self._series.get(poll_id)
+
+    def lies_with(self, poll_id: str, series: str | None) -> None:
+        """The poll is to be looked for in the series' slot from now on (None: in the slot of its id)."""
+        if self._series.get(poll_id) == series:
+            return
+        self.forget(poll_id)
+        self._series.pop(poll_id, None)
+        if series is None:
+            return
+        if len(self._series) >= MOST_HOMES:
+            del self._series[next(iter(self._series))]
+        self._series[poll_id] = series
 
     def absorb(self, poll_id: str, snapshot: Snapshot, known: PollRecord | None) -> PollRecord:
         """The record that a snapshot stands for, held from now on; ``known`` had its stamp compared."""
@@ -111,10 +146,7 @@ class Records:
         self._records[poll_id] = record
 
     def _read(self, poll_id: str, fields: Mapping[bytes, bytes], voted: bool) -> PollRecord:
-        document = msgspec.json.decode(fields[b"doc"])
-        document |= {name: int(fields[key]) for name in _LIFECYCLE if (key := name.encode()) in fields}
-        document |= {name: fields[key].decode() for name in _WORDS if (key := name.encode()) in fields}
-        poll = msgspec.convert(document, Poll)
+        poll = poll_of(fields[b"doc"], fields)
         return PollRecord(
             poll=poll,
             paper=BallotPaper(poll),
@@ -122,7 +154,7 @@ class Records:
             voted=voted,
             stamp=fields[b"version"] + b"." + fields[b"birth"],
             birth=fields[b"birth"],
-            keys=self.keys_of(poll_id),
+            keys=keys_of(self._namespace, poll_id, poll.series),
         )
 
 
@@ -133,6 +165,15 @@ def _moved(record: PollRecord, closed_at: int | None, voted: bool) -> PollRecord
     return msgspec.structs.replace(
         record, poll=msgspec.structs.replace(record.poll, closed_at=closed_at), voted=voted
     )
+
+
+def _resolution(text: bytes | None) -> dict[str, str | int | None] | None:
+    """What ``settle_as`` of ``includes/scoring.lua`` has written."""
+    if text is None:
+        return None
+    held: dict[str, str] = msgspec.json.decode(text)
+    numbers = {name: int(held[name]) for name in ("at", "effective_at", "version")}
+    return {**numbers, "code": held.get("outcome"), "by": held["by"], "note": held.get("note")}
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -11,12 +11,21 @@ from service.domain.errors import PollNotFound, PollwireError
 from service.domain.tally import Tally
 from service.domain.window import Phase
 from service.store.connection import Call, Connection
+from service.store.keys import home_key
 from service.store.library import Answer
 from service.store.positions import Positions
 from service.store.records import PollRecord, Records, snapshot_from
 
 _POLLS_A_CALL: Final = 200
 """Polls asked of one call of ``positions``: some 200 us of the store's time, so votes need not wait long."""
+
+
+_MOST_PLACES: Final = 4
+"""Where a poll may be looked for: with a series it left, at its id, with the series that has it, and once over."""
+
+
+class _Elsewhere(PollNotFound):
+    """Not where it was looked for; to whoever gets to see it, simply not found."""
 
 
 class Reading(msgspec.Struct, frozen=True, eq=False):
@@ -44,12 +53,26 @@ class TallyReader:
         self._records = records
 
     async def read_many(self, poll_ids: Iterable[str]) -> dict[str, Reading | PollwireError]:
-        """Each poll's reading, or ``PollNotFound`` or ``StoreUnavailable`` in its place; one round trip."""
-        wanted = {poll_id: self._records.held(poll_id) for poll_id in poll_ids}
-        replies = await self._connection.call_many([self._call(*item) for item in wanted.items()])
+        """Each poll's reading, or ``PollNotFound`` or ``StoreUnavailable`` in its place; one round trip.
+
+        One more for polls of a series that this process has not met, and where they have moved since.
+        """
+        found: dict[str, Reading | PollwireError] = {}
+        wanted = list(poll_ids)
+        for _ in range(_MOST_PLACES):
+            found |= await self._read_where_known(wanted)
+            wanted = [poll_id for poll_id in wanted if isinstance(found[poll_id], _Elsewhere)]
+            if not wanted:
+                break
+        return found
+
+    async def _read_where_known(self, poll_ids: Iterable[str]) -> dict[str, Reading | PollwireError]:
+        """One round trip to where each poll is thought to lie; ``_Elsewhere`` where that was wrong."""
+        asked = {poll_id: self._records.held(poll_id) for poll_id in poll_ids}
+        replies = await self._connection.call_many([self._call(*item) for item in asked.items()])
         return {
             poll_id: self._reading(poll_id, known, reply)
-            for (poll_id, known), reply in zip(wanted.items(), replies, strict=True)
+            for (poll_id, known), reply in zip(asked.items(), replies, strict=True)
         }
 
     async def read(self, poll_id: str) -> Reading:
@@ -79,14 +102,21 @@ class TallyReader:
     def _call(self, poll_id: str, known: PollRecord | None) -> Call:
         epoch, seq = self._positions.highest(poll_id)
         keys = self._records.keys_of(poll_id)[:2]
+        if self._records.series_of(poll_id) is None:
+            keys = (*keys, home_key(self._connection.namespace, poll_id))
         return Call("read", keys, (b"" if known is None else known.stamp, epoch, seq))
 
     def _reading(self, poll_id: str, known: PollRecord | None, reply: Any) -> Reading | PollwireError:
         if isinstance(reply, PollwireError):
             return reply
+        if reply[0] == Answer.MOVED.encode():
+            self._records.lies_with(poll_id, reply[1].decode())
+            return _Elsewhere(poll_id)
         if reply[0] == Answer.GONE.encode():
+            was_sought_at_its_id = self._records.series_of(poll_id) is None
+            self._records.lies_with(poll_id, None)
             self._records.forget(poll_id)
-            return PollNotFound(poll_id)
+            return PollNotFound(poll_id) if was_sought_at_its_id else _Elsewhere(poll_id)
         snapshot = snapshot_from(reply[1])
         self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
         return Reading(self._records.absorb(poll_id, snapshot, known), snapshot.tally)

@@ -1,6 +1,6 @@
 -- act: an operator moves a poll through its life.
 --
--- KEYS  poll, tally, and every other key of the poll, audit
+-- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
 -- ARGV  channel, poll id, act, operator's name, closes_at for reopen ('' none), version named ('' any), seen epoch,
 --       the voters' key from now on (reset)
 -- Answers
@@ -10,15 +10,17 @@
 --   {'version', n}          the poll is at version n, not the one named
 --   {'conflict', phase}     the act does not fit the phase
 --   {'past'}                reopen with a closes_at that does not lie ahead
+--   {'underway', ...}      scores are being given or taken back (includes/scoring.lua)
 -- Guarantees: who may go from where to where is the table ACTS of domain/window.py, by the store's clock. A repeat
 -- is STANDS, also where the clock came first; of reopen, only where it was the last act and names the same end; of
 -- reset, only while nothing was counted since. Archive leaves neither a ballot nor the key by which voters are
--- known; the counts stay. Reset starts a later epoch than any that was seen, and knows every voter anew.
+-- known; the counts stay, and so do scores; the key of a series goes with the last poll that needs it. Reset starts a later epoch than any that was seen, and knows every voter anew.
 
 local LIVING = {[SCHEDULED] = true, [OPEN] = true, [OVER] = true}
-local EVERY = {[SCHEDULED] = true, [OPEN] = true, [OVER] = true, [CANCELED] = true, [ARCHIVED] = true}
+local EVERY = {[SCHEDULED] = true, [OPEN] = true, [OVER] = true, [SETTLED] = true, [CANCELED] = true,
+  [ARCHIVED] = true}
 local FROM = {open = {[SCHEDULED] = true}, close = {[OPEN] = true}, reopen = {[OVER] = true}, publish = EVERY,
-  cancel = LIVING, archive = {[OVER] = true, [CANCELED] = true}, reset = LIVING}
+  cancel = LIVING, archive = {[OVER] = true, [SETTLED] = true, [CANCELED] = true}, reset = LIVING}
 local TO = {open = OPEN, close = OVER, reopen = OPEN, cancel = CANCELED, archive = ARCHIVED}
 
 local function stands_already(keys, act, phase, window, closes_at)
@@ -77,6 +79,7 @@ local APPLY = {
   archive = function(keys)
     redis.call('UNLINK', unpack(keys, FIRST_BUCKET, FIRST_BUCKET + 15))
     forget_recount(keys[1], keys[ASIDE])
+    leave_series(keys)
     redis.call('HDEL', keys[1], 'voter_key')
     redis.call('HSET', keys[1], 'ended', ARCHIVED)
   end,
@@ -87,7 +90,9 @@ local APPLY = {
     forget_recount(keys[1], keys[ASIDE])
     redis.call('HDEL', keys[1], 'timeline')
     redis.call('HSET', keys[2], 'epoch', epoch_after(latest, change.now), 'seq', 0, 'voters', 0)
-    redis.call('HSET', keys[1], 'voter_key', change.voter_key)
+    if not is_in_series(keys) then
+      redis.call('HSET', keys[1], 'voter_key', change.voter_key)
+    end
   end,
 }
 
@@ -116,10 +121,14 @@ local function act(keys, args)
   if version_named ~= '' and version_named ~= version then
     return {VERSION_MOVED, tonumber(version)}
   end
+  if window.scoring and name ~= 'publish' then
+    return {UNDER_WAY, scoring_of(window.scoring)}
+  end
   if not FROM[name][phase] then
     return {CONFLICT, phase}
   end
-  if closes_at ~= '' and tonumber(closes_at) <= now then
+  local end_named = tonumber(closes_at)
+  if end_named and (end_named <= now or (window.resolve_by and end_named >= window.resolve_by)) then
     return {PAST}
   end
   apply(keys, name, by, {now = now, window = window, phase = phase, closes_at = closes_at,

@@ -1,18 +1,19 @@
 -- create: a poll comes to be, once.
 --
--- KEYS  poll, tally, and every other key of the poll, audit
+-- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
 -- ARGV  channel, poll id, seen epoch, digest, voter key, birth, operator's name, the poll for the audit log (JSON),
 --       doc, opens_at, closes_at ('' none), revote, identity, results,
---       capacity ('' none bounded), ranked ('1' or '')
+--       capacity ('' none bounded), ranked ('1' or ''), resolve_by ('' none), series ('' none)
 -- Answers
 --   {'done', snapshot}    it is there now, at version 1
 --   {'stands', snapshot}  it was there already, made by the same request (the digest); nothing was written
 --   {'exists'}            another poll has this id
--- Guarantees: repeating a create is harmless; a poll that takes a deleted one's id starts a later epoch.
+--   {'moved', series, birth, at, now}  the id was claimed, at an instant, for a poll of a series (claim.lua)
+-- Guarantees: the polls of a series know a voter by the series' key, made with the first of them. Repeating a create is harmless; a poll that takes a deleted one's id starts a later epoch.
 
 local function create(keys, args)
   local channel, poll_id, seen_epoch, digest, voter_key, birth, by, told = unpack(args, 1, 8)
-  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked = unpack(args, 9)
+  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked, resolve_by, series = unpack(args, 9)
   local now = now_ms()
   local standing = redis.call('HGET', keys[1], 'digest')
   if standing and standing ~= digest then
@@ -22,11 +23,18 @@ local function create(keys, args)
     latch(keys[1], window_of(keys[1]), now)
     return {STANDS, snapshot(keys[1], keys[2], now, true)}
   end
+  if series ~= '' then
+    voter_key = join_series(keys, poll_id, voter_key, now)
+  elseif home_of(keys[HOME]) then
+    return {MOVED, unpack(claim_at(keys[HOME], now))}
+  end
   redis.call('HSET', keys[1], 'doc', doc, 'digest', digest, 'version', 1, 'birth', birth, 'opens_at', opens_at,
     'revote', revote, 'identity', identity, 'results', results, 'voter_key', voter_key)
   set_or_clear(keys[1], 'closes_at', closes_at)
   set_or_clear(keys[1], 'capacity', capacity)
   set_or_clear(keys[1], 'ranked', ranked)
+  set_or_clear(keys[1], 'resolve_by', resolve_by)
+  set_or_clear(keys[1], 'series', series)
   redis.call('HSET', keys[2], 'epoch', epoch_after(seen_epoch, now), 'seq', 0, 'voters', 0)
   tell_hours(keys, now)
   local after = state_of(keys[1], keys[2], now)

@@ -1,8 +1,12 @@
 -- delete: a poll and every vote in it are gone.
 --
--- KEYS  poll, tally, and every other key of the poll, audit
+-- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
 -- ARGV  channel, poll id, operator's name
--- Answers {'done'}, or {'gone'} if it was so already.
+-- Answers
+--   {'done', birth}       that poll is gone
+--   {'gone'}              it was so already
+--   {'conflict', phase}   its scores stand in a leaderboard: without its votes they could never be taken back
+--   {'underway', ...}    scores are being given or taken back (includes/scoring.lua)
 -- Guarantees: all or nothing; watchers are told '<poll> gone'. The audit log alone stays, for a while.
 
 local function delete(keys, args)
@@ -12,13 +16,23 @@ local function delete(keys, args)
   if before == '' then
     return {GONE}
   end
+  local birth, window = redis.call('HGET', keys[1], 'birth'), window_of(keys[1])
+  if window.scoring then
+    return {UNDER_WAY, scoring_of(window.scoring)}
+  elseif window.resolution and not window.ended and is_in_series(keys) then
+    return {CONFLICT, SETTLED}
+  end
   tell_hours(keys, now)
   say_goodbye(keys, now)
+  if is_in_series(keys) then
+    leave_series(keys)
+    forget_member(keys, poll_id)
+  end
   unlink_from(keys, 1)
   write_down(audit_key_in(keys), {now = now, by = by, act = 'delete', before = before, after = ''})
   redis.call('PEXPIRE', audit_key_in(keys), AUDIT_AFTER_DELETE_MS)
   redis.call('PUBLISH', channel, poll_id .. ' gone')
-  return {DONE}
+  return {DONE, birth}
 end
 
 register('delete', delete)

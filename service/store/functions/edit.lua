@@ -1,9 +1,9 @@
 -- edit: a poll's next version, judged by the caller and checked here against what may have moved since.
 --
--- KEYS  poll, tally, and every other key of the poll, audit
+-- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
 -- ARGV  channel, poll id, stamp judged by, '1' if judged as never voted on, operator's name,
 --       what changes for the audit log (JSON), doc, opens_at, closes_at ('' none), revote, identity, results,
---       capacity ('' none bounded), ranked ('1' or '')
+--       capacity ('' none bounded), ranked ('1' or ''), resolve_by ('' none)
 -- Answers
 --   {'done', snapshot}   the new version stands
 --   {'gone'}
@@ -24,7 +24,7 @@ end
 
 local function edit(keys, args)
   local channel, poll_id, stamp, unvoted, by, change = unpack(args, 1, 6)
-  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked = unpack(args, 7)
+  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked, resolve_by = unpack(args, 7)
   local standing = stamp_of(keys[1])
   if not standing then
     return {GONE}
@@ -47,6 +47,7 @@ local function edit(keys, args)
   set_or_clear(keys[1], 'closes_at', closes_at)
   set_or_clear(keys[1], 'capacity', capacity)
   set_or_clear(keys[1], 'ranked', ranked)
+  set_or_clear(keys[1], 'resolve_by', resolve_by)
   redis.call('HINCRBY', keys[1], 'version', 1)
   tell_hours(keys, now)
   local after = state_of(keys[1], keys[2], now)

@@ -83,7 +83,7 @@ def test_acts_lead_from_phase_to_phase() -> None:
         Act.REOPEN: ({Phase.CLOSED}, Phase.OPEN),
         Act.PUBLISH: (set(Phase), None),
         Act.CANCEL: (living, Phase.CANCELED),
-        Act.ARCHIVE: ({Phase.CLOSED, Phase.CANCELED}, Phase.ARCHIVED),
+        Act.ARCHIVE: ({Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED}, Phase.ARCHIVED),
         Act.RESET: (living, None),
     }
 

@@ -9,6 +9,8 @@ local EXISTS = 'exists'   -- another poll has this id
 local VERSION_MOVED = 'version'  -- the poll is at another version than the caller named
 local CONFLICT = 'conflict'      -- the act does not fit the phase
 local PAST = 'past'       -- an instant that must lie ahead does not
+local MOVED = 'moved'     -- the poll of this id lies in another slot, or is about to
+local UNDER_WAY = 'underway'    -- scores are being given or taken back
 local OVERFILLED = 'overfilled'  -- more voters have chosen an option than its capacity would be
 
 local COUNTED = 'c'         -- a first vote: revision 1, at this call's now
@@ -21,4 +23,5 @@ local STALE_REVISION = 'r'  -- another revision stands than the one to be replac
 local NOT_OPEN = 'n'        -- the window has not begun
 local CLOSED = 'x'          -- the window has ended
 local KEY_REUSED = 'k'      -- an idempotency key came back with another choice
+local RATE_LIMITED = 'l'    -- the network has cast as many votes as it may for now
 local OPTION_FULL = 'f'     -- as many voters as may have chosen an option of the ballot

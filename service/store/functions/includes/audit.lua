@@ -9,10 +9,10 @@ local function audit_key_in(keys)
   return keys[#keys]
 end
 
--- The poll's own keys from first on; the log is not among them, nor are the events still to be handed on.
+-- The poll's own keys from first on; neither the log nor what a series keeps is among them, nor are the events still to be handed on.
 local function unlink_from(keys, first)
   redis.call('UNLINK', unpack(keys, first, OUTBOX - 1))
-  redis.call('UNLINK', unpack(keys, OUTBOX + 1, #keys - 1))
+  redis.call('UNLINK', unpack(keys, OUTBOX + 1, ALLOWANCES))
 end
 
 -- What an entry says of a poll: 'version phase opens_at closes_at results voters' ('-': none); '' where there is none.

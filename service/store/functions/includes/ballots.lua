@@ -17,6 +17,12 @@ local TIMELINE = ASIDE + 1
 local OUTBOX = TIMELINE + 1
 local ALLOWANCES = OUTBOX + 1
 
+-- What operators' functions take besides, before the audit log: the home in the slot of an id, or, where the poll
+-- lies with a series, what that keeps (includes/series.lua).
+local HOME = ALLOWANCES + 1
+local SERIES = ALLOWANCES + 1
+local MEMBERS, SCORES, RANKS, NAMES = SERIES + 1, SERIES + 2, SERIES + 3, SERIES + 4
+
 local function bucket_of(voter)
   return FIRST_BUCKET + voter:byte() % 16
 end

@@ -49,6 +49,8 @@ local function tell_hours(keys, now)
   end
   if told ~= OVER and phase == OVER then
     tell(keys, ENDED, window.closed_at, now)
+  elseif told ~= CANCELED and phase == CANCELED then
+    tell(keys, CALLED_OFF, window.resolve_by or window.closed_at, now)
   end
 end
 
