@@ -9,7 +9,9 @@ from typing import Any, Final, cast
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from service.domain.errors import BadRequest
@@ -80,6 +82,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._lane_headers: Headers = {}
         self._body: bytes = b""
         self._is_between = True  # two requests, or before the first
+        self._asks_for_another_protocol = False
         self._in_headers = True
         self._in_body = False
         self._began_before = False  # the message, in a segment before the one being read
@@ -90,8 +93,11 @@ class LaneProtocol(HttpToolsProtocol):
     def connection_made(  # type: ignore[override]  # as uvicorn has it
         self, transport: asyncio.Transport
     ) -> None:
-        """A client has come."""
-        super().connection_made(transport)
+        """A client has come. What uvicorn does here, but for the server's own address, which few ask for."""
+        self.connections.add(self)
+        self.transport, self.flow = transport, FlowControl(transport)
+        self.client = get_remote_addr(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
         self.peer = self.clients.peer(self.client[0] if self.client else None)
         self.deadlines.add(self)
 
@@ -142,8 +148,12 @@ class LaneProtocol(HttpToolsProtocol):
         self._in_headers = False
         if self._began_before or self._segment_bytes > self.limits.header_bytes:
             self._check_size()
-        if self._asks_for_another_protocol():
-            return  # ``_ignore_upgrade`` reads it anew
+        if self.parser.should_upgrade():
+            self._asks_for_another_protocol = not self._should_upgrade()
+            if not self._asks_for_another_protocol:
+                self._await_body()
+            return  # the parser stops behind the request: ``_upgrade``
+        self._asks_for_another_protocol = False
         handler = self._lane_handler()
         if handler is None:
             self._take_the_ordinary_way()
@@ -153,6 +163,9 @@ class LaneProtocol(HttpToolsProtocol):
             cycle = self._lane_cycle
             cycle.response_complete = False
             self.cycle = cycle  # type: ignore[assignment]  # of the cycle's shape, as far as it is looked at
+        self._await_body()
+
+    def _await_body(self) -> None:
         self._in_body = True
         self.deadline = self.loop.time() + self.limits.body_s
 
@@ -165,7 +178,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole: the lane answers now or later, through ``_respond``."""
-        if self._asks_for_another_protocol():
+        if self._asks_for_another_protocol:
             return
         self._in_body, self._is_between = False, True
         handler = self._handler
@@ -201,7 +214,7 @@ class LaneProtocol(HttpToolsProtocol):
         try:
             client = self.clients.client(self.peer, headers)
             is_encrypted = client.is_encrypted or self.scheme == "https"
-            handler(LaneRequest(method, url, headers, body, is_encrypted, client), self._respond)
+            handler(LaneRequest(method, url, headers, body, is_encrypted, client=client), self._respond)
         except Exception as failure:  # a parser callback must not raise: it would become a 400
             path = url.partition(b"?")[0].decode("latin-1")
             answer = answer_of(error_of(failure), path)  # logged there
@@ -241,6 +254,7 @@ class LaneProtocol(HttpToolsProtocol):
     def _take_the_ordinary_way(self) -> None:
         """What uvicorn does from the first byte on, caught up with."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
+        self.server = self.server or get_local_addr(self.transport)
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
@@ -248,7 +262,7 @@ class LaneProtocol(HttpToolsProtocol):
 
     def _upgrade(self, rest: bytes) -> None:
         """The parser stopped, since the request asks for another protocol; ours is WebSocket."""
-        if self._asks_for_another_protocol():
+        if self._asks_for_another_protocol:
             self._ignore_upgrade(rest)
             return
         if self._is_busy() or not self._is_handshake():
@@ -259,6 +273,7 @@ class LaneProtocol(HttpToolsProtocol):
         if self._is_taken(rest):
             self.connections.discard(self)
         else:
+            self._take_the_ordinary_way()
             self.handle_websocket_upgrade()
             if rest:
                 cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
@@ -277,10 +292,7 @@ class LaneProtocol(HttpToolsProtocol):
         if lane is None or len(headers) != len(self.headers):
             return False
         client = self.clients.client(self.peer, headers)
-        return lane.take(self.url, headers, rest, self.transport, self.connections, client)
-
-    def _asks_for_another_protocol(self) -> bool:
-        return self.parser.should_upgrade() and not self._should_upgrade()
+        return lane.take(self.url, headers, rest, self.transport, self.connections, client=client)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """A server may ignore an upgrade (RFC 9110, 7.8); the parser skips the body, so all is read anew."""
