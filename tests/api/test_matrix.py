@@ -1,0 +1,196 @@
+"""Who sees what: every kind of poll, every results mode, all phases, each channel, for everybody.
+
+The rule is written here anew, as a table; the service's own is not asked. A
+poll is made once for each kind and mode and walked through its life. Its
+numbers are all of four digits, so that a leak can be looked for in every byte
+that is answered: a total of four digits is no time, no version and no length.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+import pytest
+
+from service.domain.poll import Kind
+from service.store.ballots import Cast
+from tests.api.conftest import Service
+from tests.api.readers import RESULTS, Heard, Who, by_client, everybody, everything_else, get
+from tests.store.casting import outcomes_of
+
+MODES = ("always", "after_vote", "after_close", "operators")
+VOTES: dict[str, list[tuple[Any, int]]] = {
+    "single": [("a", 1117), ("b", 1229), ("c", 1031)],
+    "prediction": [("a", 1117), ("b", 1229), ("c", 1031)],
+    "multiple": [(["a"], 1117), (["b", "c"], 1229), (["a", "b"], 1031)],
+    "rating": [(1, 1117), (4, 1229), (5, 1031)],
+    "ranked": [(["a", "b"], 1117), (["b"], 1229), (["c", "b"], 1031)],
+}
+"""What is voted for, and by how many."""
+BATCH = 500
+FUTURE = "2100-01-01T00:00:00Z"
+LIFE = ("open", "close", "reopen", "cancel", "archive")
+PHASES = {
+    "open": "open",
+    "close": "closed",
+    "reopen": "open",
+    "cancel": "canceled",
+    "archive": "archived",
+}
+DERIVED = ("voters", "counts", "mean", "rounds", "winner", "forecast")
+"""What stands in results and tells of votes; of a hidden poll not even the names."""
+
+# Who sees totals, by mode: while voting goes on, and once it has ended.
+SEEN: dict[str, tuple[set[str], set[str]]] = {
+    "always": ({"public", "voted", "operator"}, {"public", "voted", "operator"}),
+    "after_vote": ({"voted", "operator"}, {"public", "voted", "operator"}),
+    "after_close": ({"operator"}, {"public", "voted", "operator"}),
+    "operators": ({"operator"}, {"operator"}),
+}
+
+
+def sees(mode: str, phase: str, who: Who, has_voted: bool) -> bool:
+    """The rule, from the table."""
+    before, after = SEEN[mode]
+    kind = "public" if who.kind == "voted" and not has_voted else who.kind
+    return kind in (before if phase in ("scheduled", "open") else after)
+
+
+class Leaks:
+    """The numbers that only those who see totals may read."""
+
+    def __init__(self, totals: dict[str, Any]) -> None:
+        told = {totals["voters"], totals["seq"], *totals["counts"].values()}
+        numbers = {str(number) for number in told if number}
+        assert all(len(number) == 4 for number in numbers), totals
+        if "mean" in totals and totals["mean"] is not None:
+            numbers.add(str(totals["mean"]))
+        found = "|".join(map(re.escape, sorted(numbers))) or "(?!)"
+        self._pattern = re.compile(rf"(?<![0-9A-Za-z_.])(?:{found})(?![0-9A-Za-z_])")
+
+    def check(self, heard: Heard, where: str) -> None:
+        """None of them is in the answer."""
+        text = f"{heard.head}\n{heard.body.decode()}"
+        leak = self._pattern.search(text)
+        assert leak is None, f"{where} tells {text[max(0, leak.start() - 60) : leak.end() + 20]!r}"
+
+
+class Walk:
+    """One poll's life, looked at by everybody in every phase."""
+
+    def __init__(self, service: Service, poll: dict[str, Any], voted: str, readers: dict[str, Who]) -> None:
+        self._service = service
+        self._poll = poll
+        self._mode = str(poll["results"])
+        self._voted = voted
+        self._readers = readers
+        self.has_voted = False
+
+    async def look(self, phase: str) -> None:
+        """Everybody looks everywhere."""
+        operator = self._readers["operator"]
+        totals = (await get(self._service, f"/v1/admin/polls/{self._poll['id']}/results", operator)).results
+        assert totals is not None
+        assert totals["phase"] == phase
+        leaks = Leaks(totals)
+        for name, who in self._readers.items():
+            may = sees(self._mode, phase, who, self.has_voted)
+            for channel, ask in RESULTS.items():
+                heard = await ask(self._service, self._poll, who)
+                self._check(heard, totals, leaks if not may else None, f"{phase} {channel} {name}")
+            if not may:
+                for place, heard in (await everything_else(self._service, self._poll, who)).items():
+                    leaks.check(heard, f"{phase} {place} {name}")
+        await self._look_with_the_client(phase, totals, leaks)
+        await self._look_at_answers(phase, leaks)
+
+    async def _look_with_the_client(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
+        for name in ("public", "voter", "operator"):
+            who = self._readers[name]
+            may = sees(self._mode, phase, who, self.has_voted)
+            heard = await by_client(self._service, self._poll, who)
+            self._check(heard, totals, None if may else leaks, f"{phase} client {name}")
+
+    async def _look_at_answers(self, phase: str, leaks: Leaks) -> None:
+        """Validators and caches are for what all may see; the operators' results are for operators."""
+        path, public = f"/v1/polls/{self._poll['id']}/results", self._readers["public"]
+        if self._mode == "always":
+            tag = (await get(self._service, path, public)).headers["etag"]
+            again = await get(self._service, path, public, **{"If-None-Match": tag})
+            assert (again.body, again.headers["etag"]) == (b"", tag)
+            assert again.headers["cache-control"].startswith("public")
+        for who in self._readers.values():
+            heard = await get(self._service, path, who, **{"If-None-Match": "*"})
+            if self._mode != "always":
+                assert heard.headers["cache-control"] == "private, no-store"
+                assert "etag" not in heard.headers
+                assert heard.body
+            if who.kind != "operator":
+                refused = await get(self._service, f"/v1/admin/polls/{self._poll['id']}/results", who)
+                leaks.check(refused, "operators' results")
+                assert b"/problems/api-key-" in refused.body
+        if self.has_voted and phase != "archived":
+            await self._vote_again(phase, leaks)
+
+    async def _vote_again(self, phase: str, leaks: Leaks) -> None:
+        """The answer to a repeat has the place in the order only where the voter may see totals."""
+        choice = VOTES[self._poll["kind"]][0][0]
+        answer = await self._service.vote(self._poll["id"], choice, self._voted)
+        assert answer.json()["status"] == "unchanged"
+        may = sees(self._mode, phase, self._readers["voter"], True)
+        assert ("seq" in answer.json()) == may, f"{phase} {answer.text}"
+        if not may:
+            leaks.check(Heard("", answer.content, answer.headers, None), f"{phase} answer to a vote")
+
+    def _check(self, heard: Heard, totals: dict[str, Any], leaks: Leaks | None, where: str) -> None:
+        assert heard.results is not None, f"{where}: {heard.body!r}"
+        assert (heard.results["type"], heard.results["poll"]) == ("results", self._poll["id"]), where
+        assert heard.results["phase"] == totals["phase"], where
+        if leaks is None:
+            named = ("voters", "counts", "seq", "mean")
+            assert {name: heard.results.get(name) for name in named} == {
+                name: totals.get(name) for name in named
+            }, where
+            assert "hidden" not in heard.results, where
+        else:
+            assert (heard.results["hidden"], heard.results["seq"]) == (True, 0), where
+            assert not set(DERIVED) & heard.results.keys(), where
+            leaks.check(heard, where)
+
+
+async def a_crowd_votes(service: Service, poll_id: str, kind: str) -> None:
+    """Thousands at once, some of whom vote twice, so that voters, order and counts are all different."""
+    record = await service.store.polls.get(poll_id)
+    for choice, number in VOTES[kind]:
+        crowd = [Cast(secrets.token_bytes(16), record.paper.code_of(choice), None) for _ in range(number)]
+        for start in range(0, number, BATCH):
+            await outcomes_of(service.store, record, *crowd[start : start + BATCH])
+    fickle = secrets.token_bytes(16)
+    for choice in [VOTES[kind][0][0], VOTES[kind][1][0]] * 3:
+        await outcomes_of(service.store, record, Cast(fickle, record.paper.code_of(choice), None))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", [kind.value for kind in Kind])
+async def test_everybody_sees_what_the_mode_says_in_every_phase(
+    service: Service, kind: str, mode: str
+) -> None:
+    """On each channel the totals are there for those who may see them, and for others not one number of
+    them, in any byte: results, frames, events, answers to votes, pages, the client."""
+    options = [] if kind == "rating" else [{"id": name, "label": name.upper()} for name in "abc"]
+    poll = await service.create_poll(
+        kind=kind, options=options, results=mode, revote="change", opens_at=FUTURE
+    )
+    voted = await service.voter()
+    walk = Walk(service, poll, voted, await everybody(service, voted))
+    await walk.look("scheduled")
+    for act in LIFE:
+        await service.act(poll["id"], act)
+        if act == "open":
+            await a_crowd_votes(service, poll["id"], kind)
+            assert (await service.vote(poll["id"], VOTES[kind][0][0], voted)).status_code == 200
+            walk.has_voted = True
+        await walk.look(PHASES[act])
