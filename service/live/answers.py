@@ -1,4 +1,4 @@
-"""Plain reads: a poll and its results as whole HTTP answers, with what caches need to know.
+"""Plain reads: a poll, its results and their timeline as whole HTTP answers, with what caches need to know.
 
 What everybody sees alike may be kept by anybody and is validated by its tag;
 whatever depends on who asks is nobody else's, and is not kept at all.
@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from service.domain.document import poll_document
-from service.domain.errors import PollNotFound
+from service.domain.errors import PollNotFound, ResultsHidden
 from service.domain.poll import Kind, Poll, ResultsMode
 from service.domain.visibility import Reader
 from service.identity.origins import Headers, Origins
@@ -27,7 +27,7 @@ _VARY: Final = b"vary"
 
 
 class Answers:
-    """Answers ``GET /v1/polls/{id}`` and ``GET /v1/polls/{id}/results``."""
+    """Answers ``GET /v1/polls/{id}``, ``.../results`` and ``.../timeline``."""
 
     def __init__(self, door: Door, origins: Origins, results_max_age_s: int) -> None:
         self._door = door
@@ -46,6 +46,18 @@ class Answers:
         if change.poll.kind is Kind.RANKED:
             change = await self._door.counted_out(change, admission.reader)
         return self.seen_by(admission.reader, change, visitor, if_none_match)
+
+    async def timeline(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
+        """The totals over time. Raises like ``poll``, and ``ResultsHidden`` where totals are."""
+        _, admission = await self._door.look(poll_id, visitor)
+        read = await self._door.timeline(poll_id)
+        change = Change(read.reading)  # later than the look, so it is what the reader is judged by
+        frame = change.frame_for(admission.reader)
+        if frame is None:
+            raise PollNotFound(poll_id)
+        if frame is not change.whole:
+            raise ResultsHidden(change.poll.results)
+        return self._answer(change, visitor, read.body, etag_of(read.content), if_none_match)
 
     def seen_by(
         self, reader: Reader, change: Change, visitor: Visitor, if_none_match: str | None = None

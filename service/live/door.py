@@ -29,6 +29,7 @@ from service.domain.errors import (
 from service.domain.poll import Identity, Poll, ResultsMode
 from service.domain.visibility import Reader
 from service.identity.api_keys import ApiKeys, Scope
+from service.identity.clients import UNKNOWN, Client
 from service.identity.credentials import bearer_of, cookie_of
 from service.identity.issuers import Issuers, is_site_token
 from service.identity.sites import Sites
@@ -41,6 +42,7 @@ from service.live.hub import Hub
 from service.store import Store
 from service.store.deadline import one_deadline
 from service.store.records import PollRecord
+from service.store.timeline import TimelineRead
 
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 DRAINING_RETRY_S: Final = 1
@@ -63,11 +65,12 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     ticket: str | None = None
     authorization: bytes | None = None
     cookie: bytes | None = None
+    client: Client = UNKNOWN
     proven: Ticket | None = None
     """Who this is, found out earlier on an open stream: tickets expire, streams go on."""
 
 
-def visitor_of(headers: Mapping[bytes, bytes], query: bytes = b"") -> Visitor:
+def visitor_of(headers: Mapping[bytes, bytes], query: bytes = b"", client: Client = UNKNOWN) -> Visitor:
     """The visitor of a request with these headers (names in lower case) and query string."""
     ticket = parse_qs(query.decode("latin-1")).get("ticket") if b"ticket=" in query else None
     return Visitor(
@@ -76,6 +79,7 @@ def visitor_of(headers: Mapping[bytes, bytes], query: bytes = b"") -> Visitor:
         ticket=ticket[0] if ticket else None,
         authorization=headers.get(b"authorization"),
         cookie=headers.get(b"cookie"),
+        client=client,
     )
 
 
@@ -104,6 +108,7 @@ class Door:
         self._polls = store.polls
         self._ballots = store.ballots
         self._rankings = store.rankings
+        self._timelines = store.timelines
         self._feed = feed
         self._hub = hub
         self._sites = sites
@@ -158,6 +163,10 @@ class Door:
             return change
         reading, outcome = await self._rankings.counted(change.reading)
         return Change(reading, change.turn, outcome)
+
+    async def timeline(self, poll_id: str) -> TimelineRead:
+        """A poll's totals over time, read from now on. Raises ``PollNotFound`` and ``StoreUnavailable``."""
+        return await self._timelines.read(poll_id)
 
     def glance_at_site(self, visitor: Visitor, polls: Sequence[str]) -> bool:
         """Whether a socket of many polls is open to the visitor's page, by what this process knows."""

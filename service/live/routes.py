@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.domain.errors import MethodNotAllowed, NotFound
+from service.identity.clients import client_in
 from service.live.answers import Answers
 from service.live.door import Door, Visitor, visitor_of
 from service.live.events import open_events
@@ -47,7 +48,7 @@ def handlers(live: Live, answers: Answers) -> list[HTTPRouteHandler | WebsocketR
         *_reads(answers),
         *_events(live),
         *_sockets(live),
-        *(_refusing(live.door, address) for address in ("", "/results", "/events")),
+        *(_refusing(live.door, address) for address in ("", "/results", "/timeline", "/events")),
         _only_sockets(),
     ]
 
@@ -61,7 +62,11 @@ def _reads(answers: Answers) -> list[HTTPRouteHandler]:
     async def results(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         return _Sent(await answers.results(poll_id, _visitor(request), _if_none_match(request)))
 
-    return [poll, results]
+    @get(f"{_POLL}/timeline", summary="Read a poll's totals over time", tags=["readers"], responses=_ANSWERS)
+    async def timeline(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
+        return _Sent(await answers.timeline(poll_id, _visitor(request), _if_none_match(request)))
+
+    return [poll, results, timeline]
 
 
 def _events(live: Live) -> list[HTTPRouteHandler]:
@@ -114,7 +119,8 @@ def _only_sockets() -> HTTPRouteHandler:
 
 
 def _visitor(request: AnyRequest) -> Visitor:
-    return visitor_of(dict(request.scope["headers"]), request.scope["query_string"])
+    scope = request.scope
+    return visitor_of(dict(scope["headers"]), scope["query_string"], client_in(scope))
 
 
 def _if_none_match(request: AnyRequest) -> str | None:

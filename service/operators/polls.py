@@ -165,6 +165,10 @@ class OperatedPolls:
             await self.find(poll_id)
         return {"items": entries, "next": cursor}
 
+    async def timeline(self, record: PollRecord) -> bytes:
+        """The totals over time, as JSON, whoever else may see them."""
+        return (await self._store.timelines.read(record.poll.id)).body
+
     async def results(self, record: PollRecord) -> Results:
         """The totals, whoever else may see them."""
         poll_id = record.poll.id

@@ -112,6 +112,11 @@ def _single(door: _Door) -> list[HTTPRouteHandler]:
         record = await door.find(request, Scope.POLLS_READ, poll_id)
         return _encoded(await door.polls.results(record))
 
+    @get(f"{_POLL}/timeline", summary="Read a poll's totals over time", tags=["operators"])
+    async def read_timeline(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        return Response(await door.polls.timeline(record), media_type=JSON, headers=_NO_STORE)
+
     @get(f"{_POLL}/audit", summary="Read what was done to a poll, the newest first", tags=["operators"])
     async def read_audit(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         door.admit(request, Scope.POLLS_READ)
@@ -130,7 +135,8 @@ def _single(door: _Door) -> list[HTTPRouteHandler]:
         read_nothing(await optional_object(request))
         return _encoded(await door.polls.recount(record))
 
-    return [read_poll, edit_poll, delete_poll, read_results, read_audit, export_votes, recount_votes]
+    changes = [edit_poll, delete_poll, recount_votes]
+    return [read_poll, read_results, read_timeline, read_audit, export_votes, *changes]
 
 
 def _act(door: _Door, act: Act) -> HTTPRouteHandler:

@@ -8,13 +8,15 @@ ballot is to join the one and look up the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from service.domain.allowance import Limit
 from service.domain.errors import PollNotFound, PollwireError, VoteNotFound
 from service.store.connection import Call, Connection
-from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET, RANKINGS, notice_channel
+from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET, RANKINGS, TIMELINE, notice_channel
 from service.store.library import OUTCOMES, Answer, Status
 from service.store.positions import Positions
 from service.store.records import PollRecord
@@ -22,6 +24,8 @@ from service.store.records import PollRecord
 __all__ = ["Ballots", "Cast", "CastReply", "Outcome", "Status"]
 
 _NAMES_NONE: Final = bytes(3)
+_NO_NETWORK: Final = bytes(8)
+_ALLOWED: Final = Struct(">II")
 _LARGEST_NAMED: Final = 2**24 - 2
 _STATUS: Final = {letter: status for letter, (_, status) in OUTCOMES.items()}
 _GONE, _STALE = Answer.GONE.encode(), Answer.STALE.encode()
@@ -34,18 +38,21 @@ class Cast(NamedTuple):
     voter: bytes
     code: str
     revision: int | None = None
+    network: bytes = b""
+    """8 bytes that stand for where it comes from; empty where that is not known, or does not matter."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What became of a ballot, and the choice that stands after it (``code`` empty: none).
 
-    For ``option-full`` the code is that of the option without a place.
+    For ``option-full`` the code is that of the option without a place; for ``rate-limited`` it is empty.
     """
 
     status: Status
     code: str
     at: int
-    """When the standing choice was counted; for ``not-open`` and ``closed`` the instant of the refusal."""
+    """When the standing choice was counted; for ``not-open`` and ``closed`` the instant of the refusal, and
+    for ``rate-limited`` that from which the network has a vote again."""
     revision: int
     """Of the standing choice, from 1; 0 where none ever stood, and for ``not-open`` and ``closed``."""
     seq: int
@@ -68,10 +75,15 @@ _STALE_REPLY: Final = CastReply(now=0, epoch="", outcomes=None)
 class Ballots:
     """The votes of every poll."""
 
-    def __init__(self, connection: Connection, positions: Positions) -> None:
+    def __init__(self, connection: Connection, positions: Positions, limit: Limit | None = None) -> None:
         self._connection = connection
+        self._allowed = b"" if limit is None else _ALLOWED.pack(limit.count, limit.seconds)
         self._positions = positions
         self._channel = notice_channel(connection.namespace)
+
+    def limited(self, limit: Limit | None) -> Ballots:
+        """The same votes, of which each network casts only so many; ballots without one are not limited."""
+        return Ballots(self._connection, self._positions, limit)
 
     async def cast_many(
         self, batches: Sequence[tuple[PollRecord, Sequence[Cast]]]
@@ -107,7 +119,11 @@ class Ballots:
         Raises ``VoteNotFound`` where this voter never voted, ``PollNotFound`` and ``StoreUnavailable``.
         """
         epoch, seq = self._positions.highest(record.poll.id)
-        keys = (*record.keys[:2], _bucket(record, voter), record.keys[RANKINGS], record.keys[ASIDE])
+        keys = (
+            *record.keys[:2],
+            _bucket(record, voter),
+            *(record.keys[place] for place in (RANKINGS, ASIDE, TIMELINE)),
+        )
         args = (self._channel, record.poll.id, record.birth, epoch, seq, voter, _named(revision))
         answer, *rest = await self._connection.call("withdraw", keys, args)
         if answer == _GONE:
@@ -121,12 +137,19 @@ class Ballots:
     def _call(self, record: PollRecord, casts: Sequence[Cast]) -> Call:
         poll_id = record.poll.id
         epoch, seq = self._positions.highest(poll_id)
-        args: list[bytes | str | int] = [self._channel, poll_id, record.stamp, epoch, seq]
+        networks = b"" if not self._allowed else self._networks(casts)
+        args: list[bytes | str | int] = [self._channel, poll_id, record.stamp, epoch, seq, networks]
         args += [
             voter + (_NAMES_NONE if revision is None else _named(revision)) + code.encode()
-            for voter, code, revision in casts
+            for voter, code, revision, _ in casts
         ]
         return Call("cast", record.keys, args)
+
+    def _networks(self, casts: Sequence[Cast]) -> bytes:
+        """What the networks of the ballots may, and which they are; empty where none is limited."""
+        if not any(cast.network for cast in casts):
+            return b""
+        return self._allowed + b"".join([cast.network or _NO_NETWORK for cast in casts])
 
     def _reply(self, record: PollRecord, casts: Sequence[Cast], reply: Any) -> CastReply | PollwireError:
         if isinstance(reply, PollwireError):

@@ -1,7 +1,9 @@
 -- cast: ballots of one poll are judged and counted, in order, in one step.
 --
 -- KEYS  poll, tally, 16 buckets, rankings, aside, timeline, outbox, allowances
--- ARGV  channel, poll id, stamp judged by, seen epoch, seen seq, then a ballot each:
+-- ARGV  channel, poll id, stamp judged by, seen epoch, seen seq,
+--       networks ('': nobody's is known; else how many votes (4 bytes, big-endian; 0: any number) in how many seconds
+--       (4 bytes) one network has, then 8 bytes for each ballot, of zeros where it is not limited), then a ballot each:
 --       voter (16 bytes), revision to be replaced plus one (3 bytes, big-endian; 0 names none), code
 -- Answers
 --   {'gone'}
@@ -10,7 +12,8 @@
 --       outcomes: one letter a ballot (includes/answers.lua)
 --       held: in order, for each letter but COUNTED, NOT_OPEN and CLOSED, the value that stands after the ballot:
 --       revision (3 bytes), at (6 bytes, ms), code ('' where none stands)
---       Of OPTION_FULL the code is the letter of the option that is full.
+--       Of OPTION_FULL the code is the letter of the option that is full; of RATE_LIMITED it is '', and at is when
+--       there is a vote for the network again.
 --       COUNTED needs none: revision 1, at now. COUNTED, COUNTED_AGAIN and CHANGED each raise seq by one.
 -- Guarantees
 --   One vote a voter, also within a batch. The standing choice comes first: the same again is UNCHANGED in any phase.
@@ -18,10 +21,14 @@
 --   On open polls a ballot's voter is an idempotency key, which forgets after 24 hours: the older vote goes on
 --   counting under a name that no key can reach (its voter and its instant), and the ballot counts anew.
 --   An option with a capacity never has more voters than that; a voter who chose it already needs no new place.
+--   A network has no more votes than it may, UNCHANGED and what is refused not being any.
 --   Everything is judged before the first write (functions do not roll back). One notice if anything changed.
--- Costs one HMGET and one HSET for each bucket touched, one HINCRBY for each count changed.
+-- Costs one HMGET and one HSET for each bucket touched, one HINCRBY for each count changed;
+-- now and then a point of the timeline (includes/timeline.lua).
 
-local CAST_HEAD = 5
+local CAST_HEAD = 6
+local ALLOWED = '>I4I4'
+local ALLOWED_BYTES = 8
 local EXPECTED_FROM = VOTER_BYTES + 1
 local CODE_FROM = VOTER_BYTES + 4
 local KEY_LIVES_MS = 24 * 60 * 60 * 1000
@@ -38,6 +45,37 @@ local function voters_of(args)
     voters[position - CAST_HEAD] = voter
   end
   return voters, by_bucket
+end
+
+-- The networks of the ballots, and what they may; nil where they may do as they please.
+local function allowance_in(key, text)
+  local count, seconds = 0, 0
+  if text ~= '' then
+    count, seconds = struct.unpack(ALLOWED, text)
+  end
+  if count == 0 then
+    return nil
+  end
+  local allowance, networks = new_allowance(count, seconds), {}
+  for position = ALLOWED_BYTES + 1, #text, NETWORK_BYTES do
+    networks[text:sub(position, position + NETWORK_BYTES - 1)] = true
+  end
+  networks[NO_NETWORK] = nil
+  read_full_at(key, allowance, networks)
+  return allowance
+end
+
+local function network_at(text, position)
+  local from = ALLOWED_BYTES + (position - 1) * NETWORK_BYTES
+  return text:sub(from + 1, from + NETWORK_BYTES)
+end
+
+-- Takes a vote from the network of the ballot at this position; the ms to wait where it has none.
+local function take_vote(batch, position)
+  local network = batch.allowance and network_at(batch.networks, position) or NO_NETWORK
+  if network ~= NO_NETWORK then
+    return take_one(batch.allowance, network, batch.now)
+  end
 end
 
 -- Why this ballot is not counted, or nil where it is.
@@ -84,7 +122,7 @@ local function count(batch, voter, code, revision, choice)
   return revision == 0 and COUNTED or COUNTED_AGAIN
 end
 
-local function judge(batch, rules, voter, ballot)
+local function judge(batch, rules, voter, ballot, position)
   local code = ballot:sub(CODE_FROM)
   local revision, at, choice = unpacked(batch.held[voter])
   local outlived = rules.is_open_to_all and rules.phase == OPEN and choice ~= '' and batch.now - at >= KEY_LIVES_MS
@@ -101,6 +139,10 @@ local function judge(batch, rules, voter, ballot)
   if full then
     return OPTION_FULL, packed(revision, at, full)
   end
+  local wait = take_vote(batch, position)
+  if wait then
+    return RATE_LIMITED, packed(revision, batch.now + math.ceil(wait), '')
+  end
   if outlived then
     set_aside(batch, voter, at)
   end
@@ -110,11 +152,13 @@ end
 local NEEDS_NO_DETAIL = {[COUNTED] = true, [NOT_OPEN] = true, [CLOSED] = true}
 
 -- What the ballots of one call are judged against, and what they come to.
-local function new_batch(keys, now, by_bucket, capacity, is_ranked)
+local function new_batch(keys, now, by_bucket, capacity, is_ranked, networks)
   return {
     now = now,
     held = read_held(keys, by_bucket),
     left = places_left(keys[2], capacity),
+    networks = networks,
+    allowance = allowance_in(keys[ALLOWANCES], networks),
     rankings = is_ranked and {} or nil,
     first = {},
     writes = {},
@@ -126,7 +170,7 @@ end
 local function judge_all(batch, rules, voters, args, reply)
   local outcomes = {}
   for position, voter in ipairs(voters) do
-    local outcome, detail = judge(batch, rules, voter, args[CAST_HEAD + position])
+    local outcome, detail = judge(batch, rules, voter, args[CAST_HEAD + position], position)
     outcomes[position] = outcome
     if not NEEDS_NO_DETAIL[outcome] then
       reply[#reply + 1] = detail or batch.held[voter] or packed(0, 0, '')
@@ -136,23 +180,28 @@ local function judge_all(batch, rules, voters, args, reply)
 end
 
 local function cast(keys, args)
-  local channel, poll_id, stamp, seen_epoch, seen_seq = unpack(args, 1, CAST_HEAD)
+  local channel, poll_id, stamp, seen_epoch, seen_seq, networks = unpack(args, 1, CAST_HEAD)
   local standing = stamp_of(keys[1])
   if standing ~= stamp then
     return {standing and STALE or GONE}
   end
   local now, window = now_ms(), window_of(keys[1])
   local phase = latched_phase(keys[1], window, now)
-  local policies = redis.call('HMGET', keys[1], 'revote', 'identity', 'version', 'capacity', 'ranked', 'recount')
+  local policies = redis.call('HMGET', keys[1], 'revote', 'identity', 'version', 'capacity', 'ranked', 'recount',
+    'timeline')
   local rules = {phase = phase, revote = policies[1], is_open_to_all = policies[2] == 'open'}
   local epoch, seq = position_at(keys[2], seen_epoch, seen_seq, now)
   local voters, by_bucket = voters_of(args)
-  local batch = new_batch(keys, now, by_bucket, policies[4], policies[5])
+  local batch = new_batch(keys, now, by_bucket, policies[4], policies[5], networks)
   local reply = {DONE, now, epoch, seq, window.closed_at or -1, ''}
   reply[6] = judge_all(batch, rules, voters, args, reply)
   if batch.deltas.seq > 0 then
     keep_aside(keys, batch.writes, policies[6], now)
     write_held(keys, batch.writes)
+    if batch.allowance then
+      write_full_at(keys[ALLOWANCES], batch.allowance, now)
+    end
+    keep_time(keys[1], keys[2], keys[TIMELINE], policies[7], now)
     add_counts(keys[2], batch.deltas)
     add_rankings(keys[RANKINGS], batch.rankings or {})
     give_notice(channel, poll_id, policies[3], epoch, seq + batch.deltas.seq)

@@ -1,6 +1,6 @@
 -- withdraw: a voter takes a choice back.
 --
--- KEYS  poll, tally, the voter's bucket, rankings, aside
+-- KEYS  poll, tally, the voter's bucket, rankings, aside, timeline
 -- ARGV  channel, poll id, birth of the poll meant, seen epoch, seen seq, voter,
 --       revision to be replaced plus one (3 bytes, big-endian; 0 names none)
 -- Answers
@@ -22,7 +22,7 @@ end
 
 local function withdraw(keys, args)
   local channel, poll_id, birth, seen_epoch, seen_seq, voter, named = unpack(args)
-  local poll = redis.call('HMGET', keys[1], 'birth', 'revote', 'version', 'ranked', 'recount')
+  local poll = redis.call('HMGET', keys[1], 'birth', 'revote', 'version', 'ranked', 'recount', 'timeline')
   if poll[1] ~= birth then
     return {GONE}
   end
@@ -43,6 +43,7 @@ local function withdraw(keys, args)
   count_code(deltas, poll[4] and rankings, choice, -1)
   keep_one_aside(keys[1], keys[5], voter, held, poll[5], now)
   redis.call('HSET', keys[3], voter, tombstone)
+  keep_time(keys[1], keys[2], keys[6], poll[6], now)
   add_counts(keys[2], deltas)
   add_rankings(keys[4], rankings)
   give_notice(channel, poll_id, poll[3], epoch, seq + 1)
