@@ -135,3 +135,23 @@ async def test_nobody_waits_for_ever() -> None:
         await reads.fresh("lunch")
     totals.failure = None
     assert (await reads.fresh("lunch")).whole.results.voters == 1
+
+
+async def test_a_crowd_shares_its_reads() -> None:
+    """However fast askers come, a turn that several shared is followed by none before its time."""
+    totals = Totals()
+    totals.go_on(10_000)
+    reads, loop = reads_of(totals), asyncio.get_running_loop()
+    began = loop.time()
+    for _ in range(100):
+        await asyncio.gather(reads.fresh(POLL.id), reads.fresh(POLL.id))
+    assert len(totals.batches) <= (loop.time() - began) / module.GATHER_S + 1
+
+
+async def test_somebody_alone_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads that nobody shares follow one another at once."""
+    monkeypatch.setattr(module, "GATHER_S", 3600)
+    totals = Totals()
+    totals.go_on()
+    reads = reads_of(totals)
+    assert [(await reads.fresh(POLL.id)).turn for _ in range(3)] == [1, 2, 3]
