@@ -1,0 +1,43 @@
+/**
+ * What an operator may do to a poll's life, as one table: in which phases, how it is sent, how grave it is.
+ */
+import { ask, pollPath } from './api.js';
+
+/** @typedef {import('./types.js').Poll} Poll */
+/**
+ * @typedef {object} Act
+ * @property {string} name
+ * @property {(poll: Poll) => boolean} fits
+ * @property {'plain' | 'confirm' | 'until' | 'outcome' | 'note'} asks for what, before it is done
+ * @property {boolean} [danger] it destroys or ends something for good
+ * @property {(poll: Poll, given: Record<string, any>) => Promise<any>} send
+ */
+
+const BEFORE_AN_END = ['scheduled', 'open', 'closed'];
+
+/** @param {string[]} phases @returns {(poll: Poll) => boolean} */
+const inPhase = (phases) => (poll) => phases.includes(poll.phase);
+
+/** @param {string} part @returns {Act['send']} */
+const post = (part) => (poll, given) => ask(pollPath(poll.id, part), { method: 'POST', body: given, version: poll.version, long: true });
+
+/** @type {Act[]} */
+export const ACTS = [
+  { name: 'open', fits: inPhase(['scheduled']), asks: 'plain', send: post('open') },
+  { name: 'close', fits: inPhase(['open']), asks: 'plain', send: post('close') },
+  { name: 'resolve', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', asks: 'outcome', send: post('resolve') },
+  { name: 'extend', fits: inPhase(['scheduled', 'open']), asks: 'until', send: (poll, given) => ask(pollPath(poll.id), { method: 'PATCH', body: given, version: poll.version }) },
+  { name: 'reopen', fits: inPhase(['closed']), asks: 'until', send: post('reopen') },
+  { name: 'publish', fits: (poll) => poll.results !== 'always', asks: 'plain', send: post('publish') },
+  { name: 'annul', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', asks: 'note', send: (poll, given) => post('resolve')(poll, { ...given, outcome: null }) },
+  { name: 'unresolve', fits: inPhase(['resolved']), asks: 'plain', send: post('unresolve') },
+  { name: 'cancel', fits: inPhase(BEFORE_AN_END), asks: 'plain', danger: true, send: post('cancel') },
+  { name: 'archive', fits: inPhase(['closed', 'resolved', 'canceled']), asks: 'plain', danger: true, send: post('archive') },
+  { name: 'reset', fits: inPhase(BEFORE_AN_END), asks: 'confirm', danger: true, send: (poll) => post('reset')(poll, { confirm: poll.id }) },
+  { name: 'delete', fits: () => true, asks: 'confirm', danger: true, send: (poll) => ask(pollPath(poll.id), { method: 'DELETE', body: { confirm: poll.id }, version: poll.version }) },
+];
+
+/** @param {Poll} poll */
+export function actsFor(poll) {
+  return ACTS.filter((act) => act.fits(poll));
+}

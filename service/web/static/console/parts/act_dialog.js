@@ -1,0 +1,130 @@
+/**
+ * One act, before it is done: what it will do in plain words, what it needs to know, and how often it says it.
+ *
+ * Every act names the version that the operator looked at, so that what was said is what happens: where the
+ * poll has moved on, nothing is done and the operator decides again.
+ */
+import { el, own } from '../dom.js';
+import { instantsOf, operatorZone, wallClock } from '../times.js';
+import { number, t } from '../words.js';
+import { askFirst } from './dialog.js';
+import { Fields } from './fields.js';
+import { say } from './say.js';
+import { timeField } from './time_field.js';
+import { zoneField } from './window_fields.js';
+
+/** @typedef {import('../types.js').Poll} Poll */
+/** @typedef {import('../acts.js').Act} Act */
+
+/**
+ * @param {Act} act
+ * @param {() => {poll: Poll, voters: number | undefined}} look at what stands now
+ * @param {() => Promise<void>} reread the poll, after a conflict
+ * @returns {Promise<any>} what the act answered; undefined where it was not done
+ */
+export async function doAct(act, look, reread) {
+  const fields = new Fields();
+  const { poll, voters } = look();
+  const asked = questions(act, poll, fields);
+  let answer;
+  const done = await askFirst({
+    title: t.acts.names[act.name],
+    verb: t.acts.names[act.name],
+    danger: act.danger,
+    fields,
+    body: [
+      el('p', { class: 'poll-name' }, own(poll.question, poll.lang)),
+      el('p', { class: 'statement' }, t.acts.statements[act.name]),
+      act.danger && voters !== undefined && el('p', { class: 'statement' }, t.acts.votesNow(voters)),
+      ...asked.body,
+      fields.summary,
+    ],
+    check: asked.check,
+    act: async () => {
+      answer = (await act.send(look().poll, asked.given())) ?? { deleted: true };
+    },
+    refused: async (error) => {
+      if (error.status !== 412 && error.slug !== 'phase-conflict') return null;
+      await reread();
+      return error.status === 412 ? t.acts.moved : t.acts.conflict;
+    },
+  });
+  if (done) say(t.acts.done(t.acts.names[act.name]));
+  return done ? answer : undefined;
+}
+
+/**
+ * @typedef {object} Questions
+ * @property {import('../dom.js').Child[]} body
+ * @property {() => Record<string, any>} given
+ * @property {() => boolean} check
+ *
+ * @param {Act} act @param {Poll} poll @param {Fields} fields @returns {Questions}
+ */
+function questions(act, poll, fields) {
+  if (act.asks === 'confirm') return confirmation(poll, fields);
+  if (act.asks === 'until') return closing(act, poll, fields);
+  if (act.asks === 'outcome' || act.asks === 'note') return outcome(act, poll, fields);
+  return { body: [], given: () => ({}), check: () => true };
+}
+
+/** @param {Poll} poll @param {Fields} fields @returns {Questions} */
+function confirmation(poll, fields) {
+  let typed = '';
+  const check = () => {
+    if (typed.trim() === poll.id) return true;
+    fields.refuse('confirm', t.acts.confirmWrong, false);
+    return false;
+  };
+  return { body: [fields.text({ path: 'confirm', label: t.acts.confirmLabel(poll.id) }, '', (value) => (typed = value), { dir: 'ltr', spellcheck: 'false' })], given: () => ({}), check };
+}
+
+/** @param {Act} act @param {Poll} poll @param {Fields} fields @returns {Questions} */
+function closing(act, poll, fields) {
+  let zone = poll.timezone ?? operatorZone;
+  const standing = act.name === 'extend' ? poll.closes_at : null;
+  const time = { text: standing ? wallClock(standing, zone) : '', instant: standing };
+  const until = timeField({ path: 'closes_at', label: t.acts.until, hint: t.acts.untilHint }, time, () => zone, fields, () => {});
+  const where = zoneField(zone, fields, (value) => {
+    zone = value;
+    until.rezone();
+  });
+  const given = () => {
+    const text = time.instant ?? (time.text || null);
+    return text === null || time.instant ? { closes_at: text } : { closes_at: text, timezone: zone };
+  };
+  return { body: [until.element, where], given, check: () => true };
+}
+
+/** @param {Act} act @param {Poll} poll @param {Fields} fields @returns {Questions} */
+function outcome(act, poll, fields) {
+  let [chosen, note] = ['', ''];
+  const zone = poll.timezone ?? operatorZone;
+  const known = { text: '', instant: null };
+  const choices = fields.radios({ path: 'outcome', label: t.acts.outcome }, '', poll.options.map(({ id, label }) => [id, label]), (value) => (chosen = value));
+  const effective = timeField({ path: /** @type {any} */ ('effective_at'), label: t.acts.effective, hint: t.acts.effectiveHint }, known, () => zone, fields, () => {});
+  const noteField = fields.longText({ path: 'note', label: t.acts.note, hint: t.acts.noteHint, optional: true }, '', (value) => (note = value), { dir: 'auto', rows: '2' });
+  const asksOutcome = act.asks === 'outcome';
+  const given = () => ({
+    ...(asksOutcome ? { outcome: chosen } : {}),
+    ...(known.text ? { effective_at: instantText(known, zone) } : {}),
+    ...(note.trim() ? { note: note.trim() } : {}),
+  });
+  const check = () => {
+    if (!asksOutcome || chosen) return true;
+    fields.refuse('outcome', t.acts.chooseOutcome, false);
+    return false;
+  };
+  return { body: asksOutcome ? [choices, effective.element, noteField] : [noteField], given, check };
+}
+
+/** A resolution takes an instant; what the zone's clock never shows is left to the service to refuse. @param {import('../draft.js').TimeDraft} time @param {string} zone */
+function instantText(time, zone) {
+  const [first] = instantsOf(time.text, zone);
+  return time.instant ?? (first === undefined ? time.text : new Date(first).toISOString());
+}
+
+/** The answer of a resolution that goes on: how far it is. @param {{done: number, total: number}} progress */
+export function scoringText({ done, total }) {
+  return t.acts.scoring(number(done), number(total));
+}
