@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
+
+from service.domain.allowance import Limit, limit_of
 
 PREFIX: Final = "POLLWIRE_"
 LogFormat = Literal["text", "json"]
@@ -41,9 +44,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Frames a second that one reader gets at most."""
     log_format: LogFormat = "text"
     results_max_age_s: int = 0
+    trusted_proxies: tuple[str, ...] | None = None
+    """Addresses and networks that are believed about their clients, ``unix``, or ``none``; None: not said."""
+    limit_votes: Limit | None = Limit(30_000, 60, spares_loopback=True)
+    """Votes of one network on one poll; None: any number. ``docs/operations.md`` has the reasons."""
+    limit_voters: Limit | None = Limit(3_000, 60, spares_loopback=True)
+    """New voters of one network; beyond it they are challenged or, without challenges, refused."""
+    limit_sockets: int | None = None
+    """Open streams of one address on one worker; None: any number."""
+    challenges: bool = True
     demo: bool = False
     jwks_loopback: bool = False
     """Whether sites on this very machine may publish keys, and without https."""
+    webhook_allow: tuple[str, ...] = ()
+    """Hosts, addresses and networks that webhooks may go to although they are no public ones."""
+    webhook_hurry: float = 1.0
+    """How many times as fast webhooks wait; not from the environment."""
     namespace: str = "pw"
     """The first part of every key in the store; not from the environment."""
     warnings: tuple[str, ...] = ()
@@ -143,6 +159,39 @@ def _origins(text: str) -> tuple[str, ...]:
     return ("*",) if "*" in origins else tuple(dict.fromkeys(_origin(item) for item in origins))
 
 
+def _proxies(text: str) -> tuple[str, ...]:
+    proxies = tuple(dict.fromkeys(split_list(text.lower())))
+    for item in proxies:
+        try:
+            _ = item in ("unix", "none") or ip_network(item, strict=False)
+        except ValueError:
+            raise ValueError("must be a list of addresses or networks (10.0.0.0/8), unix, or none") from None
+    return proxies
+
+
+def _most_sockets(text: str) -> int | None:
+    if text == "off":
+        return None
+    try:
+        return _whole_number(1, 10_000_000)(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or off") from None
+
+
+def _webhook_allow(text: str) -> tuple[str, ...]:
+    items = tuple(dict.fromkeys(split_list(text.lower())))
+    for item in items:
+        try:
+            ip_network(item, strict=False)
+        except ValueError:
+            if not _HOST_NAME.fullmatch(item):
+                raise ValueError("must be a list of hosts, addresses or networks (10.0.0.0/8)") from None
+    return items
+
+
+_HOST_NAME = re.compile(r"(?=.{1,253}\Z)(?![0-9.]+\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
+
+
 def _switch(text: str) -> bool:
     if text not in ("0", "1"):
         raise ValueError("must be 0 or 1")
@@ -170,6 +219,12 @@ _PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each fi
     "ALLOWED_ORIGINS": ("allowed_origins", _origins),
     "STREAM_HZ": ("stream_hz", _stream_hz),
     "JWKS_LOOPBACK": ("jwks_loopback", _switch),
+    "WEBHOOK_ALLOW": ("webhook_allow", _webhook_allow),
+    "TRUSTED_PROXIES": ("trusted_proxies", _proxies),
+    "LIMIT_VOTES": ("limit_votes", limit_of),
+    "LIMIT_VOTERS": ("limit_voters", limit_of),
+    "LIMIT_SOCKETS": ("limit_sockets", _most_sockets),
+    "CHALLENGES": ("challenges", _switch),
     "LOG_FORMAT": ("log_format", _log_format),
     "RESULTS_MAX_AGE": ("results_max_age_s", _whole_number(0, 31_536_000)),
 }

@@ -19,8 +19,10 @@ from service.app import probes
 from service.app.edge import Edge, instance_of, remember_failure
 from service.app.reference import routes as reference_routes
 from service.identity.api_keys import ApiKeys
+from service.identity.clients import Clients
 from service.identity.issuers import Issuers
 from service.identity.key_sets import KeySets
+from service.identity.networks import network_key
 from service.identity.origins import Origins
 from service.identity.sites import Sites
 from service.identity.tickets import Tickets
@@ -32,12 +34,22 @@ from service.live.feed import Feed
 from service.live.hub import Hub
 from service.live.lane import LiveLane
 from service.live.mailbox import Pace
+from service.live.seats import Seats
 from service.live.streams import Live
 from service.operators import credentials_routes
 from service.operators import routes as operators_routes
 from service.operators.issuers import OperatedIssuers
 from service.operators.keys import OperatedKeys
 from service.operators.polls import OperatedPolls
+from service.operators.webhooks import routes as webhook_routes
+from service.operators.webhooks.addresses import Allowed
+from service.operators.webhooks.deliverer import Deliverer
+from service.operators.webhooks.operated import OperatedWebhooks
+from service.operators.webhooks.paces import Paces
+from service.operators.webhooks.relay import Relay
+from service.operators.webhooks.roster import Webhooks
+from service.operators.webhooks.sealing import Seal
+from service.operators.webhooks.sending import Sender
 from service.problems import answer_of, error_of
 from service.protocol import Lane, SocketLane
 from service.settings import Settings
@@ -45,9 +57,11 @@ from service.store import Store
 from service.store.ending import ended
 from service.voting import routes as voting_routes
 from service.voting.callers import Callers
+from service.voting.challenges import Challenges
 from service.voting.desk import Desk
 from service.voting.enrolment import Enrolment
 from service.voting.lane import VotingLane
+from service.voting.limits import Admission
 from service.voting.mine import OwnVotes
 from service.voting.receipts import Receipts
 from service.voting.recorder import Recorder
@@ -73,6 +87,7 @@ class Wiring(msgspec.Struct, frozen=True):
     health: probes.Health
     lanes: tuple[Lane, ...]
     socket_lane: SocketLane
+    clients: Clients
 
     async def drain(self, spread_ms: int) -> None:
         """Say that the end is near: to balancers at once, to readers each at a moment of its own."""
@@ -89,6 +104,7 @@ class _Who(NamedTuple):
     tokens: VoterTokens
     issuers: Issuers
     tickets: Tickets
+    clients: Clients
 
 
 def build(settings: Settings, store: Store) -> Wiring:
@@ -102,6 +118,7 @@ def build(settings: Settings, store: Store) -> Wiring:
         tokens=VoterTokens(settings.secrets, wall_clock),
         issuers=Issuers(store.issuers, key_sets),
         tickets=Tickets(settings.secrets, wall_clock),
+        clients=Clients(settings.trusted_proxies),
     )
     hub = Hub()
     feed = Feed(store, hub, stream_hz=settings.stream_hz)
@@ -115,22 +132,24 @@ def build(settings: Settings, store: Store) -> Wiring:
         api_keys=who.keys,
         issuers=who.issuers,
     )
-    live = Live(door, feed, hub, Pace())
+    live = Live(door, feed, hub, Pace(), Seats(settings.limit_sockets))
     answers = Answers(door, who.origins, settings.results_max_age_s)
     readers_lane = LiveLane(live, answers)
-    health = probes.Health(store)
+    health = probes.Health(store, who.clients)
     desk, voting_lane, of_voting = _voting(settings, store, who)
+    telling, of_webhooks = _webhooks(settings, store, who)
     routes = [
         *of_voting,
         *live_routes.handlers(live, answers),
         *operators_routes.handlers(OperatedPolls(store), who.keys),
         *credentials_routes.handlers(OperatedKeys(store), OperatedIssuers(store, key_sets), who.keys),
+        *of_webhooks,
         *web_routes.handlers(settings, store),
         *probes.handlers(health),
         *reference_routes.handlers(),
     ]
-    framework = _framework(routes, beside=(*store.endless, who.issuers.run, feed.run, health.run))
-    edge = Edge(framework, keys=who.keys, sites=who.sites)
+    framework = _framework(routes, beside=(*store.endless, who.issuers.run, feed.run, health.run, *telling))
+    edge = Edge(framework, keys=who.keys, sites=who.sites, clients=who.clients)
     return Wiring(
         app=edge,
         desk=desk,
@@ -140,6 +159,7 @@ def build(settings: Settings, store: Store) -> Wiring:
         health=health,
         lanes=(voting_lane, readers_lane),
         socket_lane=readers_lane,
+        clients=who.clients,
     )
 
 
@@ -148,10 +168,11 @@ def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, VotingLa
     callers = Callers(who.tokens, who.issuers)
     desk = Desk(
         polls=store.polls,
-        recorder=Recorder(store.ballots),
+        recorder=Recorder(store.ballots.limited(settings.limit_votes)),
         callers=callers,
         receipts=receipts,
         origins=who.origins,
+        limit=settings.limit_votes,
     )
     own_votes = OwnVotes(
         polls=store.polls,
@@ -161,13 +182,37 @@ def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, VotingLa
         origins=who.origins,
     )
     enrolment = Enrolment(
-        callers=callers, tokens=who.tokens, tickets=who.tickets, keys=who.keys, origins=who.origins
+        callers=callers,
+        tokens=who.tokens,
+        tickets=who.tickets,
+        keys=who.keys,
+        origins=who.origins,
+        admission=_admission(settings, store),
     )
     handlers = voting_routes.handlers(
         desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, sites=who.sites
     )
     lane = VotingLane(desk, enrolment, who.origins, store.polls)
     return desk, lane, handlers
+
+
+def _admission(settings: Settings, store: Store) -> Admission:
+    """How new voters are let in."""
+    allowances = store.voter_allowances
+    challenges = Challenges(settings.secrets, allowances, wall_clock) if settings.challenges else None
+    return Admission(settings.limit_voters, network_key(settings.secrets[0]), allowances, challenges)
+
+
+def _webhooks(
+    settings: Settings, store: Store, who: _Who
+) -> tuple[tuple[Endless, ...], list[HTTPRouteHandler]]:
+    paces, wake = Paces().hurried(settings.webhook_hurry), asyncio.Event()
+    webhooks, seal = Webhooks(store.webhooks), Seal(settings.secrets)
+    sender = Sender(Allowed.of(settings.webhook_allow), paces.answer_within_s)
+    deliverer = Deliverer(store, webhooks, seal=seal, sender=sender, paces=paces, wake=wake)
+    relay = Relay(store, webhooks, paces, wake)
+    operated = OperatedWebhooks(store, webhooks, seal, sender, deliverer)
+    return (relay.run, deliverer.run), webhook_routes.handlers(operated, who.keys)
 
 
 def _framework(routes: Sequence[ControllerRouterHandler], beside: Sequence[Endless]) -> Litestar:

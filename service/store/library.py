@@ -27,7 +27,6 @@ _INCLUDES: Final = (
     "position",
     "ballots",
     "series",
-    "scoring",
     "aside",
     "capacity",
     "allowances",
@@ -36,6 +35,7 @@ _INCLUDES: Final = (
     "outbox",
     "audit",
     "lanes",
+    "scoring",
 )
 """In the order in which they need one another."""
 
@@ -47,6 +47,11 @@ _FUNCTIONS: Final = (
     "delete",
     "claim",
     "leave",
+    "resolve",
+    "unresolve",
+    "score",
+    "leaderboard",
+    "name",
     "cast",
     "withdraw",
     "standing",

@@ -53,6 +53,7 @@ class Polls:
         positions: Positions,
         records: Records,
         results: TallyReader,
+        *,
         outbox: Outbox,
         homes: Homes,
     ) -> None:

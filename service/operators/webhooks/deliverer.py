@@ -47,7 +47,14 @@ class Deliverer:
     """One worker's part in telling sites."""
 
     def __init__(
-        self, store: Store, webhooks: Webhooks, seal: Seal, sender: Sender, paces: Paces, wake: asyncio.Event
+        self,
+        store: Store,
+        webhooks: Webhooks,
+        *,
+        seal: Seal,
+        sender: Sender,
+        paces: Paces,
+        wake: asyncio.Event,
     ) -> None:
         self._now = store.polls.now
         self._deliveries = store.deliveries

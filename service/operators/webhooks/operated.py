@@ -1,4 +1,4 @@
-"""Webhooks as operators handle them: made, with a secret shown once; listed with how it goes; tried; deleted."""
+"""Webhooks as operators handle them: made, with a secret shown once; listed with how it goes; tried."""
 
 from __future__ import annotations
 

@@ -28,13 +28,16 @@ class Paces(msgspec.Struct, frozen=True):
     pauses_ms: tuple[int, ...] = tuple(1000 * pause_s for pause_s in PAUSES_S)
 
     def hurried(self, times: float) -> Self:
-        """Everything that waits, so many times as fast."""
+        """All that waits, so many times as fast; a lease still lasts longer than an answer may take."""
+        if times == 1:
+            return self
         return msgspec.structs.replace(
             self,
-            progress_ms=int(self.progress_ms / times),
-            lease_ms=int(self.lease_ms / times),
-            turn_ms=int(self.turn_ms / times),
-            look_every_s=self.look_every_s / times,
+            progress_ms=max(50, int(self.progress_ms / times)),
+            answer_within_s=max(0.5, self.answer_within_s / times),
+            lease_ms=max(800, int(self.lease_ms / times)),
+            turn_ms=max(300, int(self.turn_ms / times)),
+            look_every_s=max(0.02, self.look_every_s / times),
             pauses_ms=tuple(int(pause / times) for pause in self.pauses_ms),
         )
 

@@ -1,0 +1,379 @@
+"""Webhooks from end to end: a real service tells real sites, which check what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from standardwebhooks import WebhookVerificationError
+
+from service.domain.window import format_instant
+from tests.api.conftest import Serve, Service
+from tests.receiving import Site, Told, receiving
+from tests.waiting import until
+
+HOOKS = "/v1/admin/webhooks"
+LOCAL = ("127.0.0.1", "::1")
+QUICK: dict[str, Any] = {"webhook_allow": LOCAL, "webhook_hurry": 100}
+"""Waits a hundredth of what it does in earnest."""
+
+
+async def hook(service: Service, site: Site, **wishes: object) -> dict[str, Any]:
+    """A webhook to the site, with its secret."""
+    answer = await service.admin.post(HOOKS, json={"url": site.url, **wishes})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def state(service: Service, made: dict[str, Any]) -> dict[str, Any]:
+    """How it goes with a webhook."""
+    found: dict[str, Any] = (await service.admin.get(f"{HOOKS}/{made['id']}")).json()
+    return found
+
+
+async def test_a_polls_life_is_told(serve: Serve) -> None:
+    """Opening, progress and end arrive in order, each once, signed, with the totals of their instant."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site)
+        poll = (await service.create_poll(results="always"))["id"]
+        await until(lambda: site.types == ["poll.opened"])
+        await service.vote(poll, "rice", await service.voter())
+        await until(lambda: site.types == ["poll.opened", "poll.progress"])
+        await service.act(poll, "close")
+        await until(lambda: len(site.told) == 3)
+        opened, progress, closed = (told.verified(made["secret"]) for told in site.told)
+        assert opened["data"]["question"] == "Rice or yam?"
+        assert progress["data"]["results"]["counts"] == {"rice": 1, "yam": 0}
+        assert progress["data"]["phase"] == "open"
+        assert closed["type"] == "poll.closed"
+        assert closed["data"]["results"]["final"]
+        assert closed["data"]["results"]["voters"] == 1
+        assert len({told.event for told in site.told}) == 3
+        await until(lambda: _is_quiet(service, made))
+
+
+async def _is_quiet(service: Service, made: dict[str, Any]) -> bool:
+    told = await state(service, made)
+    return told["waiting"] == 0 and told["failures"] == 0 and told["last_success_at"] is not None
+
+
+async def test_a_changed_body_is_no_longer_signed(serve: Serve) -> None:
+    """A body, an id or a time that somebody changed on the way is refused by the independent library."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site)
+        await service.create_poll()
+        await until(lambda: site.told)
+        told = site.told[0]
+        told.verified(made["secret"])
+        for name, value in (("webhook-id", "other-1"), ("webhook-timestamp", "1700000000")):
+            with pytest.raises(WebhookVerificationError):
+                told._replace(headers={**told.headers, name: value}).verified(made["secret"])
+        with pytest.raises(WebhookVerificationError):
+            told._replace(body=told.body.replace(b"poll.opened", b"poll.closed")).verified(made["secret"])
+
+
+async def test_progress_has_a_pace(serve: Serve) -> None:
+    """While votes come in progress is told now and then, never older than before, and the last change too."""
+    async with serve(**QUICK) as service, receiving() as site:
+        await hook(service, site, events=["poll.progress"])
+        poll = (await service.create_poll())["id"]
+        for _ in range(30):
+            await service.vote(poll, "rice", await service.voter())
+        await until(lambda: site.told and _voters(site.told[-1]) == 30)
+        assert len(site.told) < 20
+        assert [_voters(told) for told in site.told] == sorted({_voters(told) for told in site.told})
+        assert set(site.types) == {"poll.progress"}
+
+
+def _voters(told: Told) -> int:
+    return int(told.document["data"]["results"]["voters"])
+
+
+async def test_only_what_was_asked_for(serve: Serve) -> None:
+    """A webhook for some events of some polls is told no others, nor what happened before it was made."""
+    async with serve(**QUICK) as service, receiving() as site, receiving() as every:
+        before = (await service.create_poll())["id"]
+        wanted = (await service.create_poll(id="wanted"))["id"]
+        await hook(service, site, events=["poll.closed"], polls=[wanted])
+        await hook(service, every)
+        other = (await service.create_poll())["id"]
+        for poll in (before, other, wanted):
+            await service.act(poll, "close")
+        await until(lambda: len(every.told) == 4)
+        await until(lambda: site.told)
+        assert [(told.type, told.document["data"]["poll"]) for told in site.told] == [("poll.closed", wanted)]
+        assert sorted(every.types) == ["poll.closed"] * 3 + ["poll.opened"]
+
+
+@pytest.mark.parametrize("mode", ["after_close", "after_vote", "operators"])
+async def test_hidden_totals_stay_hidden(serve: Serve, mode: str) -> None:
+    """A site gets what the public sees at that instant, and all of it only where the operator says so."""
+    async with serve(**QUICK) as service, receiving() as public, receiving() as trusted:
+        await hook(service, public)
+        await hook(service, trusted, results="operators")
+        poll = (await service.create_poll(results=mode))["id"]
+        await service.vote(poll, "rice", await service.voter())
+        await until(lambda: "poll.progress" in public.types and "poll.progress" in trusted.types)
+        await service.act(poll, "close")
+        await until(lambda: "poll.closed" in public.types and "poll.closed" in trusted.types)
+        shown = {told.type: told.document["data"]["results"] for told in public.told}
+        assert shown["poll.progress"]["hidden"]
+        assert shown["poll.progress"]["seq"] == 0
+        assert "voters" not in shown["poll.progress"]
+        assert shown["poll.closed"].get("hidden", False) is (mode == "operators")
+        assert all("voters" in told.document["data"]["results"] for told in trusted.told)
+
+
+async def test_a_secret_question_is_not_told(serve: Serve) -> None:
+    """Before a poll may be seen, a site of the public learns neither its question nor its totals."""
+    async with serve(**QUICK) as service, receiving() as public, receiving() as trusted:
+        await hook(service, public)
+        await hook(service, trusted, results="operators")
+        await service.create_poll(visible_at="2099-01-01T00:00:00Z")
+        await until(lambda: public.told and trusted.told)
+        assert public.told[0].document["data"]["question"] is None
+        assert public.told[0].document["data"]["results"]["hidden"]
+        assert trusted.told[0].document["data"]["question"] == "Rice or yam?"
+
+
+async def test_the_clock_is_told_once(serve: Serve) -> None:
+    """With three workers, and nobody who votes or watches, an opening and an end are told once each."""
+    ours = {**QUICK, "secret": "the secret of all three"}
+    async with serve(**ours) as one, serve(**ours), serve(**ours), receiving() as site:
+        made = await hook(one, site)
+        now = await one.store.polls.now()
+        hours = [format_instant(now + ahead) for ahead in (300, 600)]
+        poll = (await one.create_poll(opens_at=hours[0], closes_at=hours[1]))["id"]
+        await until(lambda: len(site.told) >= 2)
+        await one.act(poll, "reopen")
+        await until(lambda: len(site.told) >= 3)
+        told = [each.document for each in site.told]
+        assert [each["type"] for each in told] == ["poll.opened", "poll.closed", "poll.opened"]
+        assert [each["timestamp"] for each in told[:2]] == hours
+        assert (await state(one, made))["failures"] == 0
+
+
+async def test_a_site_that_fails_and_recovers(serve: Serve) -> None:
+    """What a site could not take is told again later, with the same id, and its poll's order is kept."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site)
+        site.answering = lambda _: 500 if len(site.told) < 2 else 200
+        poll = (await service.create_poll())["id"]
+        await service.act(poll, "close")
+        await until(lambda: "poll.closed" in site.types, within_s=15)
+        assert site.types == ["poll.opened"] * 2 + ["poll.closed"]
+        assert site.told[0].event == site.told[1].event
+        assert len({told.headers["webhook-signature"] for told in site.told}) >= 2
+        recent = (await service.admin.get(f"{HOOKS}/{made['id']}/deliveries")).json()["items"]
+        await until(lambda: _is_quiet(service, made))
+        assert [(each["status"], each["attempt"]) for each in recent[-2:]] == [(200, 2), (500, 1)]
+
+
+async def test_a_site_that_asks_for_it_is_given_up(serve: Serve) -> None:
+    """410 ends it at once, visibly; nothing more is told until an operator says so, and then what is new."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site)
+        site.answering = lambda _: 410
+        await service.create_poll()
+        await until(lambda: _is_given_up(service, made))
+        assert (await state(service, made))["given_up_for"] == "answered 410"
+        site.answering = lambda _: 204
+        poll = (await service.create_poll())["id"]
+        enabled = await service.admin.post(f"{HOOKS}/{made['id']}/enable")
+        assert enabled.json()["status"] == "active"
+        await service.act(poll, "close")
+        await until(lambda: "poll.closed" in site.types)
+        assert site.types.count("poll.opened") <= 2
+
+
+async def _is_given_up(service: Service, made: dict[str, Any]) -> bool:
+    return bool((await state(service, made))["status"] == "given_up")
+
+
+async def test_a_site_that_never_answers_well_is_given_up(serve: Serve) -> None:
+    """After the last try of an event, with nothing delivered since its first, the site is given up."""
+    async with serve(webhook_allow=LOCAL, webhook_hurry=200_000) as service, receiving() as site:
+        made = await hook(service, site, events=["poll.opened"])
+        site.answering = lambda _: 503
+        await service.create_poll()
+        await until(lambda: _is_given_up(service, made), within_s=15)
+        told = await state(service, made)
+        assert (told["failures"], told["waiting"], told["dropped"]) == (10, 0, 1)
+        assert told["last_error"] == told["given_up_for"] == "answered 503"
+        assert len(site.told) == 10
+
+
+async def test_one_slow_site_stalls_no_other(serve: Serve) -> None:
+    """While one site lets everybody wait, another is told everything."""
+    async with serve(**QUICK) as service, receiving() as slow, receiving() as quick:
+        never = asyncio.Event()
+
+        async def wait(_: Told) -> int:
+            await never.wait()
+            return 204
+
+        slow.answering = wait
+        await hook(service, slow)
+        await hook(service, quick)
+        for _ in range(10):
+            await service.create_poll()
+        await until(lambda: len(quick.told) == 10)
+        assert len(slow.told) < 10
+        never.set()
+
+
+async def test_nobody_is_followed(serve: Serve) -> None:
+    """A redirect is a failure: what it names gets no request."""
+    async with serve(**QUICK) as service, receiving() as site, receiving() as elsewhere:
+        made = await hook(service, site)
+        site.answering = lambda _: (
+            f"HTTP/1.1 307 Go\r\nlocation: {elsewhere.url}\r\ncontent-length: 0\r\n\r\n"
+        )
+        tried = (await service.admin.post(f"{HOOKS}/{made['id']}/test")).json()
+        assert (tried["delivered"], tried["status"]) == (False, 307)
+        assert elsewhere.told == []
+
+
+async def test_a_test_event(serve: Serve) -> None:
+    """An operator may have a site told at once, sees what came of it, and finds it among the last tries."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site)
+        tried = (await service.admin.post(f"{HOOKS}/{made['id']}/test")).json()
+        assert (tried["delivered"], tried["status"], tried["type"]) == (True, 204, "webhook.test")
+        assert site.told[0].verified(made["secret"])["data"] == {"by": "admin"}
+        listed = (await service.admin.get(f"{HOOKS}/{made['id']}/deliveries?limit=5")).json()
+        assert listed == {"items": [tried], "next": None}
+
+
+async def test_a_long_answer_is_cut(serve: Serve) -> None:
+    """A site that answers without end keeps nobody: its status counts."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site)
+        site.answering = lambda _: "HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n" + "x" * 200_000
+        tried = (await service.admin.post(f"{HOOKS}/{made['id']}/test")).json()
+        assert tried["delivered"]
+
+
+async def test_the_secret_is_shown_once(serve: Serve) -> None:
+    """Neither a list nor the store has the secret in the clear, and the list tells who made the webhook."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site, polls=["a"], events=["poll.closed"])
+        (listed,) = (await service.admin.get(HOOKS)).json()["items"]
+        assert listed == {name: value for name, value in made.items() if name != "secret"}
+        assert (listed["created_by"], listed["status"], listed["polls"]) == ("admin", "active", ["a"])
+        kept = await service.store.webhooks.fresh(0)
+        assert made["secret"].removeprefix("whsec_").encode() not in kept[made["id"]]
+
+
+async def test_another_service_secret_cannot_sign(serve: Serve) -> None:
+    """Where the service secret was changed a webhook is given up, and says why; a rotated one still signs."""
+    async with receiving() as site:
+        async with serve(**QUICK, secret="the-first-of-two-secrets") as service:
+            made = await hook(service, site)
+        async with serve(**QUICK, secret="a-newer-secret-of-ours,the-first-of-two-secrets") as service:
+            await service.create_poll()
+            await until(lambda: site.told)
+            site.told[0].verified(made["secret"])
+        async with serve(**QUICK, secret="quite-another-secret") as service:
+            await service.create_poll()
+            await until(lambda: _is_given_up(service, made))
+            assert "POLLWIRE_SECRET" in (await state(service, made))["given_up_for"]
+
+
+async def test_a_deleted_webhook(serve: Serve) -> None:
+    """A deleted webhook is told nothing, is not listed, and cannot be deleted twice."""
+    async with serve(**QUICK) as service, receiving() as site, receiving() as other:
+        made = await hook(service, site)
+        await hook(service, other)
+        assert (await service.admin.delete(f"{HOOKS}/{made['id']}")).status_code == 204
+        await service.create_poll()
+        await until(lambda: other.told)
+        assert site.told == []
+        for path in ("", "/deliveries"):
+            assert (await service.admin.get(f"{HOOKS}/{made['id']}{path}")).status_code == 404
+        for act in ("test", "enable"):
+            assert (await service.admin.post(f"{HOOKS}/{made['id']}/{act}")).status_code == 404
+        assert (await service.admin.delete(f"{HOOKS}/{made['id']}")).status_code == 404
+
+
+async def test_a_deleted_polls_last_events(serve: Serve) -> None:
+    """What a poll had to tell is told although the poll is deleted at once, and none of its keys stay."""
+    async with serve(**QUICK) as service, receiving() as site:
+        await hook(service, site)
+        poll = (await service.create_poll())["id"]
+        await service.act(poll, "close")
+        await service.admin.request("DELETE", f"/v1/admin/polls/{poll}", json={"confirm": poll})
+        await until(lambda: site.types == ["poll.opened", "poll.closed"])
+        left = f"{service.store.connection.namespace}:{{p:{poll}}}:outbox"
+        await until(lambda: _is_absent(service, left))
+
+
+async def _is_absent(service: Service, key: str) -> bool:
+    return not await service.store.connection.client.exists(key)
+
+
+BAD_URLS = {
+    "no url": "hook",
+    "no host": "https://",
+    "other scheme": "ftp://example.org/",
+    "login": "https://me:secret@example.org/",
+    "user": "https://me@example.org/",
+    "fragment": "https://example.org/#a",
+    "blank": "https://example.org/a b",
+    "loopback": "https://127.0.0.1/",
+    "by name": "https://localhost/",
+    "as a number": "https://2130706433/",
+    "short": "https://127.1/",
+    "hex": "https://0x7f.0.0.1/",
+    "v6": "https://[::1]/",
+    "mapped": "https://[::ffff:10.0.0.1]/",
+    "private": "https://192.168.1.1/",
+    "metadata": "https://169.254.169.254/latest",
+    "plain": "http://93.184.215.14/",
+    "port": "https://93.184.215.14:99999/",
+    "control": "https://exam\tple.org/",
+}
+
+
+@pytest.mark.parametrize("url", BAD_URLS.values(), ids=BAD_URLS.keys())
+async def test_where_no_webhook_goes(service: Service, url: str) -> None:
+    """An address that is none, or leads inside, is refused when the webhook is made, by its field."""
+    answer = await service.admin.post(HOOKS, json={"url": url})
+    assert (answer.status_code, answer.json().get("field")) == (422, "url"), answer.text
+    assert (await service.admin.get(HOOKS)).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "field"),
+    [
+        ({"events": []}, "events"),
+        ({"events": ["poll.renamed"]}, "events[0]"),
+        ({"polls": ["No Such Form"]}, "polls[0]"),
+        ({"polls": []}, "polls"),
+        ({"results": "everybody"}, "results"),
+        ({"url": 7}, "url"),
+        ({"secret": "mine"}, "secret"),
+    ],
+)
+async def test_fields_out_of_range(serve: Serve, wish: dict[str, object], field: str) -> None:
+    """Each field that cannot be is named."""
+    async with serve(**QUICK) as service:
+        answer = await service.admin.post(HOOKS, json={"url": "http://127.0.0.1/", **wish})
+        assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+
+
+async def test_who_may(serve: Serve) -> None:
+    """Webhooks want keys:write, and to be sent what operators see, polls:read as well."""
+    async with serve(**QUICK) as service, receiving() as site:
+        keys: dict[str, dict[str, str]] = {}
+        for scope in ("polls:read", "keys:write"):
+            made = await service.admin.post("/v1/admin/keys", json={"name": scope, "scopes": [scope]})
+            keys[scope] = {"Authorization": f"Bearer {made.json()['key']}"}
+        assert (await service.http.get(HOOKS)).status_code == 401
+        assert (await service.http.get(HOOKS, headers=keys["polls:read"])).status_code == 403
+        body = {"url": site.url, "results": "operators"}
+        refused = await service.http.post(HOOKS, json=body, headers=keys["keys:write"])
+        assert (refused.status_code, refused.json()["scope"]) == (403, "polls:read")
+        assert (await service.http.get(HOOKS, headers=keys["keys:write"])).status_code == 200
