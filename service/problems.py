@@ -88,6 +88,7 @@ TABLE: Final[dict[type[PollwireError], Problem]] = {
     errors.StoreUnavailable: Problem(503, "store-unavailable", "The store does not answer"),
     errors.Overloaded: Problem(503, "overloaded", "The service is busy"),
     errors.RateLimited: Problem(429, "rate-limited", "Too many requests"),
+    errors.ChallengeRequired: Problem(429, "challenge-required", "A challenge is to be solved"),
 }
 """Every error of the tree; contract: section 6 of the protocol."""
 
@@ -104,6 +105,7 @@ _FACTS: Final = (
     "scope",
     "mode",
     "limit_bytes",
+    "challenge",
 )
 
 _NO_STORE: Final = (
@@ -212,9 +214,21 @@ def _facts(error: PollwireError) -> dict[str, object]:
     return facts
 
 
+def _limits_told(error: errors.RateLimited) -> tuple[tuple[bytes, bytes], ...]:
+    """When to come back, and what was used up, in the fields of the IETF's draft on rate limits (httpapi)."""
+    after_s, limit, policy = error.retry_after_s, error.limit, f'"{error.policy}"'
+    return (
+        (b"retry-after", str(after_s).encode()),
+        (b"ratelimit-policy", f"{policy};q={limit.count};w={limit.seconds}".encode()),
+        (b"ratelimit", f"{policy};r=0;t={after_s}".encode()),
+    )
+
+
 def _headers(error: PollwireError) -> tuple[tuple[bytes, bytes], ...]:
     """The headers that HTTP itself wants beside a status."""
     match error:
+        case errors.RateLimited():
+            return _limits_told(error)
         case errors.Unavailable():
             return ((b"retry-after", str(error.retry_after_s).encode()),)
         case errors.MethodNotAllowed():  # RFC 9110, 15.5.6: a 405 MUST carry Allow

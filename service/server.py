@@ -133,7 +133,7 @@ def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools")
 
 def protocol_of(wiring: Wiring) -> type[LaneProtocol]:
     """What reads this service's requests: its lanes, and the ordinary way behind them."""
-    return protocol_with(wiring.lanes, wiring.socket_lane, Deadlines())
+    return protocol_with(wiring.lanes, wiring.socket_lane, Deadlines(), wiring.clients)
 
 
 class Stop:

@@ -23,6 +23,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send, We
 
 from service.domain.errors import BodyTooLarge, MalformedBody, NotFound, PollwireError
 from service.identity.api_keys import ApiKeys
+from service.identity.clients import Clients
 from service.identity.origins import PUBLIC_METHODS
 from service.identity.sites import MOST_NAMED, Sites, polls_named
 from service.problems import Answer, answer_of, error_of
@@ -52,16 +53,19 @@ _FOR_POLLS: Final[Mapping[str, int]] = {"/v1/voters": 1, "/v1/tickets": 1, "/v1/
 class Edge:
     """The application as the server calls it."""
 
-    def __init__(self, app: ASGIApp, *, keys: ApiKeys, sites: Sites) -> None:
+    def __init__(self, app: ASGIApp, *, keys: ApiKeys, sites: Sites, clients: Clients) -> None:
         self._app = app
+        self._clients = clients
         self._keys = keys
         self._sites = sites
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Any ASGI scope."""
         if scope["type"] == ScopeType.HTTP:
+            self._clients.mark(scope)
             await self._request(scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:
+            self._clients.mark(scope)
             await self._socket(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -17,6 +17,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from service.domain.errors import StoreUnavailable
+from service.identity.clients import Clients
 from service.store import Store
 
 LOOK_EVERY_S: Final = 0.5
@@ -26,8 +27,9 @@ LOOK_EVERY_S: Final = 0.5
 class Health:
     """What the probes tell; ``run`` keeps it true."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clients: Clients) -> None:
         self._connection = store.connection
+        self._clients = clients
         self.is_draining = False
 
     async def run(self) -> None:
@@ -45,7 +47,8 @@ class Health:
             return 503, {"status": "starting", "reason": "The store has not answered yet."}
         if not self._connection.is_up:
             return 200, {"status": "degraded", "degraded": True, "reason": "The store does not answer."}
-        return 200, {"status": "ready", "degraded": False}
+        notes = [note for note in (self._clients.note,) if note is not None]
+        return 200, {"status": "ready", "degraded": False, **({"notes": notes} if notes else {})}
 
 
 def handlers(health: Health) -> list[HTTPRouteHandler]:

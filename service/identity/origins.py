@@ -33,7 +33,10 @@ PREFLIGHT_MAX_AGE_S: Final = 7200
 _ALLOW_HEADERS: Final = (
     b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
 )
-_EXPOSE: Final = (b"access-control-expose-headers", b"ETag, Location, Retry-After")
+_EXPOSE: Final = (
+    b"access-control-expose-headers",
+    b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After",
+)
 _VARY: Final = (b"vary", b"Origin")
 _VARY_PREFLIGHT: Final = (
     b"vary",

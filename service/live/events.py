@@ -117,7 +117,8 @@ class EventStream:
         self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends until the reader leaves or the stream ends."""
+        """Sends until the reader leaves or the stream ends. Raises ``NoSeat`` before anything is sent."""
+        self._stream.sit()
         leaving = asyncio.create_task(self._wait_for_the_end(receive), name="event reader")
         try:
             with self._stream:

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from service.domain.errors import PollwireError
 from service.domain.poll import Kind
+from service.identity.clients import Client
 from service.identity.sites import polls_named
 from service.live.answers import Answers
 from service.live.door import Admission, Visitor, visitor_of
@@ -78,6 +79,8 @@ class LiveLane:
         rest: bytes,
         transport: asyncio.Transport,
         among: set[Any],  # of uvicorn's connections, which are of several classes
+        *,
+        client: Client,
     ) -> bool:
         """Takes a handshake over, where it is a whole one and the door admits at a glance."""
         found = _STREAM.fullmatch(url)
@@ -90,8 +93,9 @@ class LiveLane:
             if found[1] is None
             else self._watch_one(found[1].decode(), visitor)
         )
-        if watch is None:
+        if watch is None or not self._live.seats.take(client.address):
             return False
+        watch = watch._replace(address=client.address)
         LaneSocket(self._live, self._wheel, watch, transport, among).open(_switching(key), rest)
         return True
 

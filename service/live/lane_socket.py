@@ -35,6 +35,8 @@ class Watch(NamedTuple):
     visitor: Visitor
     poll_id: str | None = None
     reader: Reader = Reader.PUBLIC
+    address: bytes = b""
+    """Whose seat the socket takes."""
 
 
 def close_frame(code: int, reason: str) -> bytes:
@@ -291,3 +293,4 @@ class LaneSocket(asyncio.Protocol):
         for poll_id in polls:
             feed.unwatch(poll_id, self)
         self._live.hub.leave(self)
+        self._live.seats.leave(self._watch.address)

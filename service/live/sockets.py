@@ -15,6 +15,7 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.types import Receive, Send
 
 from service.domain.errors import PollNotFound, PollwireError
+from service.identity.clients import client_in
 from service.identity.sites import polls_named
 from service.live.conversation import Conversation
 from service.live.door import Visitor, visitor_of
@@ -31,11 +32,12 @@ async def serve_one(live: Live, socket: AnySocket, poll_id: str) -> None:
     stream = Stream(live, _visitor(socket), Mailbox(), by_origin=True)
     try:
         admission = await stream.admit(poll_id)
+        stream.sit()
     except PollwireError as error:
         await refuse(socket, error)
         return
-    await socket.accept()
     with stream:
+        await socket.accept()
         stream.watch(poll_id, admission.reader)
         await _converse(live, stream, socket, only=poll_id)
 
@@ -43,13 +45,15 @@ async def serve_one(live: Live, socket: AnySocket, poll_id: str) -> None:
 async def serve_many(live: Live, socket: AnySocket) -> None:
     """``WS /v1/live``, from handshake to close."""
     visitor = _visitor(socket)
+    stream = Stream(live, visitor, Mailbox(), by_origin=True)
     try:
         await live.door.admit_site(visitor, polls_named(socket.scope["query_string"]))
+        stream.sit()
     except PollwireError as error:
         await refuse(socket, error)
         return
-    await socket.accept()
-    with Stream(live, visitor, Mailbox(), by_origin=True) as stream:
+    with stream:
+        await socket.accept()
         await _converse(live, stream, socket, only=None)
 
 
@@ -72,7 +76,8 @@ async def _send_answer(send: Send, answer: Answer) -> None:
 
 
 def _visitor(socket: AnySocket) -> Visitor:
-    return visitor_of(dict(socket.scope["headers"]), socket.scope["query_string"])
+    scope = socket.scope
+    return visitor_of(dict(scope["headers"]), scope["query_string"], client_in(scope))
 
 
 class _SocketWire:

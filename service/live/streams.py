@@ -17,6 +17,7 @@ from service.live.door import Admission, Door, Visitor
 from service.live.feed import Feed
 from service.live.hub import Hub, Subscriber
 from service.live.mailbox import Pace
+from service.live.seats import NoSeat, Seats
 
 
 class Live(NamedTuple):
@@ -26,6 +27,7 @@ class Live(NamedTuple):
     feed: Feed
     hub: Hub
     pace: Pace
+    seats: Seats = Seats()
 
 
 class Forgetful(Subscriber, Protocol):
@@ -41,7 +43,7 @@ Kind = TypeVar("Kind", bound=Forgetful)
 class Stream(Generic[Kind]):
     """One reader's stream; a context manager, whose end leaves every room."""
 
-    __slots__ = ("_by_origin", "_live", "_visitor", "polls", "subscriber")
+    __slots__ = ("_by_origin", "_live", "_seat", "_visitor", "polls", "subscriber")
 
     def __init__(self, live: Live, visitor: Visitor, subscriber: Kind, *, by_origin: bool) -> None:
         self.subscriber = subscriber
@@ -49,6 +51,7 @@ class Stream(Generic[Kind]):
         self._live = live
         self._visitor = live.door.proven(visitor)
         self._by_origin = by_origin
+        self._seat = b""
 
     def __enter__(self) -> Self:
         self._live.hub.join(self.subscriber)
@@ -60,6 +63,14 @@ class Stream(Generic[Kind]):
         for poll_id in self.polls:
             self._live.feed.unwatch(poll_id, self.subscriber)
         self._live.hub.leave(self.subscriber)
+        self._live.seats.leave(self._seat)
+
+    def sit(self) -> None:
+        """Takes a seat of the visitor's address; the stream must begin at once. Raises ``NoSeat``."""
+        address = self._visitor.client.address
+        if not self._live.seats.take(address):
+            raise NoSeat
+        self._seat = address
 
     async def admit(self, poll_id: str) -> Admission:
         """The reader's admission to a poll. Raises like ``Door.admit``."""

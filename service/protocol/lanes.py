@@ -19,7 +19,14 @@ class LaneRequest:
     __slots__ = ("body", "client", "headers", "method", "secure", "url")
 
     def __init__(
-        self, method: bytes, url: bytes, headers: Headers, body: bytes, secure: bool, client: Client = UNKNOWN
+        self,
+        method: bytes,
+        url: bytes,
+        headers: Headers,
+        body: bytes,
+        secure: bool,
+        *,
+        client: Client = UNKNOWN,
     ) -> None:
         self.method = method
         self.url = url
@@ -49,6 +56,7 @@ class SocketLane(Protocol):
         rest: bytes,
         transport: asyncio.Transport,
         among: set[Any],  # of uvicorn's connections, which are of several classes
+        *,
         client: Client,
     ) -> bool:
         """Whether the handshake was taken; ``rest`` is what the client sent behind it.

@@ -66,7 +66,7 @@ def slot_of(poll_id: str, series: str | None = None) -> str:
 
 
 def keys_of(namespace: str, poll_id: str, series: str | None = None) -> tuple[bytes, ...]:
-    """The keys of a poll as functions take them: poll, tally, 16 buckets, rankings, aside, timeline, outbox, allowances."""
+    """The keys of a poll as functions take them; ``_POLL_KEYS`` is their order."""
     return tuple(_key(namespace, slot_of(poll_id, series), name) for name in _POLL_KEYS)
 
 

@@ -30,25 +30,28 @@ from typing import Final
 
 from msgspec import UNSET
 
+from service.domain.allowance import Limit, whole_seconds
 from service.domain.ballot import Vote
 from service.domain.errors import (
     Overloaded,
     PollNotFound,
     PollwireError,
+    RateLimited,
     StoreUnavailable,
 )
 from service.domain.poll import Identity
 from service.domain.visibility import Reader
+from service.identity.networks import limited_tag
 from service.identity.origins import Headers, Origins
 from service.problems import Answer, error_of
 from service.store.ballots import Cast, CastReply, Outcome, Status
 from service.store.polls import PollRecord, Polls
+from service.store.refusals import refusal_of
 from service.voting.answers import (
     VoteAnswer,
     json_answer,
     poll_path,
     refusal,
-    refusal_of,
     shows_totals,
     time_text,
 )
@@ -73,11 +76,19 @@ _STANDS: Final = (
 class Desk:
     """Deals with votes. For one event loop."""
 
-    __slots__ = ("_body", "_callers", "_origins", "_polls", "_reading", "_receipts", "_recorder")
+    __slots__ = ("_body", "_callers", "_limit", "_origins", "_polls", "_reading", "_receipts", "_recorder")
 
     def __init__(
-        self, *, polls: Polls, recorder: Recorder, callers: Callers, receipts: Receipts, origins: Origins
+        self,
+        *,
+        polls: Polls,
+        recorder: Recorder,
+        callers: Callers,
+        receipts: Receipts,
+        origins: Origins,
+        limit: Limit | None = None,
     ) -> None:
+        self._limit = limit
         self._polls = polls
         self._recorder = recorder
         self._callers = callers
@@ -117,7 +128,11 @@ class Desk:
         if not isinstance(vote, Vote):
             raise vote
         case.voter = voter
-        return Cast(voter, record.paper.code_of(vote.choice), vote.revision)
+        code = record.paper.code_of(vote.choice)
+        if self._limit is None:
+            return Cast(voter, code, vote.revision)
+        network = limited_tag(self._limit, record.voter_key, request.client)
+        return Cast(voter, code, vote.revision, network)
 
     def _read_again(self, case: _Case) -> None:
         """Judges the vote by a fresh record, in a task of its own, within the same deadline."""
@@ -145,7 +160,8 @@ class Desk:
         poll = record.poll
         headers = self._headers(case)
         if outcome.status not in _STANDS:
-            return refusal(refusal_of(record, outcome, reply.closed_at), poll_path(poll.id, "votes"), headers)
+            error = self._refusal(record, reply, outcome)
+            return refusal(error, poll_path(poll.id, "votes"), headers)
         document = VoteAnswer(
             outcome.status,
             poll.id,
@@ -156,6 +172,11 @@ class Desk:
             self._receipts.issue(poll.id, reply.epoch, case.voter, outcome),
         )
         return json_answer(document, headers)
+
+    def _refusal(self, record: PollRecord, reply: CastReply, outcome: Outcome) -> PollwireError:
+        if outcome.status is Status.RATE_LIMITED and self._limit is not None:
+            return RateLimited(whole_seconds(outcome.at - reply.now), "votes", self._limit)
+        return refusal_of(record, outcome, reply.closed_at)
 
     def _headers(self, case: _Case) -> Headers:
         request, record = case.request, case.record

@@ -10,6 +10,7 @@ whichever poll it asks: only the service's own rule says who is foreign here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -24,7 +25,10 @@ from service.identity.tokens import LIFETIME_S, VoterTokens
 from service.problems import Answer, error_of
 from service.voting.answers import TicketAnswer, TokenAnswer, json_answer, refusal, time_text
 from service.voting.callers import Callers
+from service.voting.limits import Admission
 from service.voting.requests import BodyReader, EnrolmentRequest, Shape
+
+Done = Callable[[Answer], None]
 
 VOTERS_PATH = "/v1/voters"
 TICKETS_PATH = "/v1/tickets"
@@ -35,6 +39,8 @@ class VoterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
     """Shown on leaderboards, if anywhere."""
+    challenge: Annotated[str, Meta(max_length=4096)] | None = None
+    """The solved challenge, an ALTCHA payload, where one was posed."""
 
 
 class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +50,7 @@ class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Enrolment:
     """Issues tokens and tickets."""
 
-    __slots__ = ("_callers", "_keys", "_nothing", "_origins", "_tickets", "_tokens", "_voter")
+    __slots__ = ("_admission", "_callers", "_keys", "_nothing", "_origins", "_tickets", "_tokens", "_voter")
 
     def __init__(
         self,
@@ -54,7 +60,9 @@ class Enrolment:
         tickets: Tickets,
         keys: ApiKeys,
         origins: Origins,
+        admission: Admission,
     ) -> None:
+        self._admission = admission
         self._callers = callers
         self._tokens = tokens
         self._tickets = tickets
@@ -63,16 +71,33 @@ class Enrolment:
         self._voter = BodyReader(VoterBody)
         self._nothing = BodyReader(NoFields)
 
-    def enrol(self, request: EnrolmentRequest) -> Answer:
-        """A token for a new voter, or one for the same voter that lasts 400 days from now."""
+    def enrol(self, request: EnrolmentRequest, done: Done) -> None:
+        """A token for a new voter, or one for the same voter that lasts 400 days from now.
+
+        ``done`` is called once with the answer, perhaps before this returns. Never raises, and never waits.
+        """
         headers = self._cors(request)
         try:
             body = _fields(self._voter, request) or VoterBody()
             name = None if body.name is None else _checked_name(body.name)
         except Exception as failure:
-            return refusal(error_of(failure), VOTERS_PATH, headers)
+            done(refusal(error_of(failure), VOTERS_PATH, headers))
+            return
         voter_id, known_name = self._known(request)
-        issued = self._tokens.issue(voter_id, name or known_name)
+        if voter_id is not None:
+            done(self._issue(request, headers, voter_id, name or known_name))
+            return
+
+        def told(error: PollwireError | None) -> None:
+            refused = None if error is None else refusal(error, VOTERS_PATH, headers)
+            done(refused or self._issue(request, headers, None, name))
+
+        self._admission.admit(request.client, body.challenge, told)
+
+    def _issue(
+        self, request: EnrolmentRequest, headers: Headers, voter_id: bytes | None, name: str | None
+    ) -> Answer:
+        issued = self._tokens.issue(voter_id, name)
         document = TokenAnswer(issued.token, time_text(issued.expires_at))
         if self._origins.allows(request.origin, request.host):
             headers = (*headers, (b"set-cookie", self._cookie(issued.token, request)))

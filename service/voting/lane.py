@@ -67,6 +67,7 @@ class VotingLane:
                 origin=_text(header(b"origin")),
                 host=_text(header(b"host")),
                 secure=request.secure,
+                client=request.client,
                 content_type=header(b"content-type"),
                 idempotency_key=header(b"idempotency-key"),
                 body=request.body,
@@ -82,11 +83,12 @@ class VotingLane:
             origin=_text(header(b"origin")),
             host=_text(header(b"host")),
             secure=request.secure,
+            client=request.client,
             content_type=header(b"content-type"),
             body=request.body,
             sites=self._sites(request.url),
         )
-        respond(self._enrolment.enrol(asked))
+        self._enrolment.enrol(asked, respond)
 
     def _preflight(self, request: LaneRequest, respond: Respond) -> None:
         origin, host = (_text(request.headers.get(name)) for name in (b"origin", b"host"))

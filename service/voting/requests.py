@@ -19,6 +19,7 @@ from service.domain.errors import (
     MalformedBody,
     UnsupportedMediaType,
 )
+from service.identity.clients import UNKNOWN, Client
 
 LARGEST_BODY_BYTES: Final = 16 * 1024
 JSON: Final = "application/json"
@@ -38,6 +39,8 @@ class Caller(msgspec.Struct, kw_only=True):
     host: str | None = None
     secure: bool = False
     """Whether the connection is encrypted as far as the service can see."""
+    client: Client = UNKNOWN
+    """Where the request comes from, as far as that is believed."""
 
 
 class VoteRequest(Caller, kw_only=True):

@@ -8,6 +8,8 @@ each address of a poll also has a handler for the methods it does not take.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from litestar import Request, delete, get, post, route
@@ -17,6 +19,7 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from service.domain.errors import BodyTooLarge, MethodNotAllowed
+from service.identity.clients import client_in
 from service.identity.origins import Origins
 from service.identity.sites import Sites, polls_named
 from service.problems import Answer, error_of, with_head
@@ -65,10 +68,8 @@ def _vote(desk: Desk) -> HTTPRouteHandler:
             **_caller(request),
             **await _content(request),
         )
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         # A client that left cancels its handler, and the vote goes on without it.
-        desk.vote(vote, lambda answer: None if answered.done() else answered.set_result(answer))
-        return _response(await answered)
+        return _response(await _answered(partial(desk.vote, vote)))
 
     return cast_vote
 
@@ -103,7 +104,8 @@ def _receipts(own_votes: OwnVotes) -> HTTPRouteHandler:
 def _enrolment(enrolment: Enrolment, sites: Sites) -> list[HTTPRouteHandler]:
     @post(VOTERS_PATH, summary="Become a voter, or stay the same one", tags=_TAGS, request_max_body_size=None)
     async def enrol_voter(request: AnyRequest) -> ASGIResponse:
-        return _response(enrolment.enrol(await _enrolment_request(request, sites)))
+        asked = await _enrolment_request(request, sites)
+        return _response(await _answered(partial(enrolment.enrol, asked)))
 
     @post(TICKETS_PATH, summary="Get a ticket to read with", tags=_TAGS, request_max_body_size=None)
     async def issue_ticket(request: AnyRequest) -> ASGIResponse:
@@ -156,12 +158,14 @@ async def _enrolment_request(request: AnyRequest, sites: Sites) -> EnrolmentRequ
 
 
 def _caller(request: AnyRequest) -> dict[str, Any]:  # Any: the fields of ``requests.Caller``
+    client = client_in(request.scope)
     return {
         "authorization": _header(request, b"authorization"),
         "cookie": _header(request, b"cookie"),
         "origin": _text(_header(request, b"origin")),
         "host": _text(_header(request, b"host")),
-        "secure": request.scope["scheme"] == "https",
+        "secure": client.is_encrypted or request.scope["scheme"] == "https",
+        "client": client,
     }
 
 
@@ -180,6 +184,13 @@ async def _body(request: AnyRequest) -> bytes:
     except BodyTooLarge:
         return _TOO_LARGE
     return bytes(body)
+
+
+async def _answered(ask: Callable[[Callable[[Answer], None]], None]) -> Answer:
+    """What ``ask`` is answered, now or later."""
+    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    ask(lambda answer: None if answered.done() else answered.set_result(answer))
+    return await answered
 
 
 def _header(request: AnyRequest, name: bytes) -> bytes | None:

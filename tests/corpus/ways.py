@@ -16,6 +16,7 @@ import httpx
 
 from service.app import Wiring, build
 from service.app.wiring import wall_clock
+from service.identity.clients import Client
 from service.identity.tickets import Tickets
 from service.identity.tokens import VoterTokens
 from service.protocol import Deadlines, Handler, Headers, Lane, Limits, protocol_with
@@ -88,8 +89,8 @@ class _NotingSockets:
         self._lane = wiring.socket_lane
         self._taken = taken
 
-    def take(self, url: bytes, *rest: Any) -> bool:  # Any: passed on as they are
-        took = self._lane.take(url, *rest)
+    def take(self, url: bytes, *rest: Any, client: Client) -> bool:  # Any: passed on as they are
+        took = self._lane.take(url, *rest, client=client)
         if took:
             self._taken.append(b"SOCKET %b" % url)
         return took
@@ -113,7 +114,7 @@ async def ways(store_url: str, name: str) -> AsyncIterator[tuple[Way, ...]]:
 
     def laned(wiring: Wiring) -> type[asyncio.Protocol]:
         lanes = [_Noting(lane, taken) for lane in wiring.lanes]
-        return protocol_with(lanes, _NotingSockets(wiring, taken), Deadlines())
+        return protocol_with(lanes, _NotingSockets(wiring, taken), Deadlines(), wiring.clients)
 
     protocols: dict[str, Protocol] = {
         "lanes": laned,

@@ -124,7 +124,7 @@ async def test_ten_thousand_ballots_in_a_batch(store: Store) -> None:
     outcomes = await outcomes_of(store, record, *casts)
     assert [outcome.seq for outcome in outcomes] == list(range(1, 10_001))
     tally = await tally_of(store, record)
-    assert tally.counts == Counter(code for _, code, _ in casts)
+    assert tally.counts == Counter(cast.code for cast in casts)
     assert tally.voters == len(await stored_ballots(store, record)) == 10_000
     assert set(await cast(store, record, *casts)) == {Status.UNCHANGED}
 

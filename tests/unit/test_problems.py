@@ -16,6 +16,7 @@ from litestar.exceptions import (
 
 from service import problems
 from service.domain import errors
+from service.domain.allowance import Limit
 from service.domain.errors import PollwireError
 
 
@@ -57,7 +58,9 @@ def test_a_poll_closed_by_nobody_knows_when_has_no_time() -> None:
     ("error", "header"),
     [
         (errors.StoreUnavailable(2), (b"retry-after", b"2")),
-        (errors.RateLimited(30), (b"retry-after", b"30")),
+        (errors.RateLimited(30, "votes", Limit(9, 60)), (b"retry-after", b"30")),
+        (errors.RateLimited(30, "votes", Limit(9, 60)), (b"ratelimit-policy", b'"votes";q=9;w=60')),
+        (errors.RateLimited(30, "votes", Limit(9, 60)), (b"ratelimit", b'"votes";r=0;t=30')),
         (errors.MethodNotAllowed(("GET", "HEAD")), (b"allow", b"GET, HEAD")),
         (errors.ApiKeyRequired(), (b"www-authenticate", b'Bearer realm="pollwire"')),
         (errors.UnsupportedMediaType("application/json"), (b"accept", b"application/json")),

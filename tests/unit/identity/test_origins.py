@@ -74,7 +74,9 @@ def test_an_allowed_site_is_named_in_the_answer_and_a_foreign_one_is_not() -> No
     rule = origins(NEWS)
     allowed = dict(rule.cors_headers(NEWS, HOST))
     assert allowed[b"access-control-allow-origin"] == NEWS.encode()
-    assert allowed[b"access-control-expose-headers"] == b"ETag, Location, Retry-After"
+    assert allowed[b"access-control-expose-headers"] == (
+        b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After"
+    )
     assert b"access-control-allow-credentials" not in allowed
     for other in ("https://foreign.example", "null", None):
         assert rule.cors_headers(other, HOST) == ((b"vary", b"Origin"),)

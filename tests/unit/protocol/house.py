@@ -8,6 +8,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from service.domain.errors import PollNotFound
+from service.identity.clients import Client
 from service.problems import Answer
 from service.protocol import (
     Deadlines,
@@ -79,7 +80,9 @@ class Sockets:
     def __init__(self) -> None:
         self.rest: bytes | None = None
 
-    def take(self, url: bytes, headers: Headers, rest: bytes, transport: Any, among: set[Any]) -> bool:
+    def take(
+        self, url: bytes, headers: Headers, rest: bytes, transport: Any, among: set[Any], *, client: Client
+    ) -> bool:
         if url != b"/v1/taken":
             return False
         self.rest = rest

@@ -1,0 +1,119 @@
+"""New voters are let in at the rate that their network may have; beyond it, for work, or later.
+
+Votes are limited where they are counted (``cast``). Tokens are limited here, before one is issued: for one
+network, all workers together, in the store. Who comes with a good token stays the same voter and is not
+asked; where nothing is limited nobody is.
+
+New voters of one instant become one call to the store, like votes (``recorder``): one call is under way, one
+gathers. While the store is away nobody new is let in: what a token is for could not be done either, and an
+outage would be the hour to hoard tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from service.domain.allowance import Limit, whole_seconds
+from service.domain.errors import ChallengeRequired, Overloaded, PollwireError, RateLimited
+from service.identity.clients import Client
+from service.identity.networks import limited_tag
+from service.problems import error_of
+from service.store.allowances import Taking
+from service.voting.challenges import Challenges
+
+log = logging.getLogger("pollwire.limits")
+
+MOST_WAITING: Final = 10_000
+POLICY: Final = "voters"
+
+Told = Callable[[PollwireError | None], None]
+"""Called once, perhaps before ``admit`` returns: None lets in."""
+
+
+class Takes(Protocol):
+    """What is needed of the store (``service.store.allowances.Allowances``)."""
+
+    async def take(self, limit: Limit, takings: Sequence[Taking]) -> list[int]:
+        """For each, 0 where one was taken, else the ms to wait."""
+
+
+class Admission:
+    """Lets new voters in. For one event loop."""
+
+    def __init__(
+        self, limit: Limit | None, key: bytes, takes: Takes, challenges: Challenges | None = None
+    ) -> None:
+        self._limit = limit
+        self._key = key
+        self._takes = takes
+        self._challenges = challenges
+        self._gathering: list[tuple[Taking, Told]] = []
+        self._runner: asyncio.Task[None] | None = None
+        self._checking: set[asyncio.Task[None]] = set()
+
+    def admit(self, client: Client, solution: str | None, told: Told) -> None:
+        """Tells whether a new voter may come in from where the client is. Never raises, never waits."""
+        tag = limited_tag(self._limit, self._key, client)
+        if not tag:
+            told(None)
+        elif solution is None or self._challenges is None:
+            self._ask(Taking(tag), told)
+        else:
+            task = asyncio.get_running_loop().create_task(self._check(self._challenges, solution, tag, told))
+            self._checking.add(task)  # the loop itself keeps no task alive
+            task.add_done_callback(self._checking.discard)
+
+    async def _check(self, challenges: Challenges, solution: str, tag: bytes, told: Told) -> None:
+        try:
+            await challenges.check(solution)
+        except Exception as failure:
+            told(error_of(failure))
+        else:
+            self._ask(Taking(tag, is_forced=True), told)
+
+    def _ask(self, taking: Taking, told: Told) -> None:
+        if len(self._gathering) >= MOST_WAITING:
+            told(Overloaded())
+            return
+        self._gathering.append((taking, told))
+        if self._runner is None:
+            self._runner = asyncio.get_running_loop().create_task(self._run(), name="new voters")
+
+    async def _run(self) -> None:
+        try:
+            while self._gathering:
+                asked, self._gathering = self._gathering, []
+                await self._take(asked)
+        finally:
+            self._runner = None
+
+    async def _take(self, asked: list[tuple[Taking, Told]]) -> None:
+        assert self._limit is not None
+        try:
+            waits = await self._takes.take(self._limit, [taking for taking, _ in asked])
+        except Exception as failure:
+            error = error_of(failure)
+            behind, self._gathering = self._gathering, []  # they would only wait for the same store
+            _tell(((told, error) for _, told in (*asked, *behind)))
+        else:
+            refusals = [self._refusal(wait_ms, self._limit) if wait_ms else None for wait_ms in waits]
+            _tell((told, refusal) for (_, told), refusal in zip(asked, refusals, strict=True))
+
+    def _refusal(self, wait_ms: int, limit: Limit) -> PollwireError:
+        after_s = whole_seconds(wait_ms)
+        if self._challenges is None:
+            return RateLimited(after_s, POLICY, limit)
+        challenge = self._challenges.pose(wait_ms / limit.period_ms)
+        return ChallengeRequired(after_s, POLICY, limit, challenge)
+
+
+def _tell(told: Iterable[tuple[Told, PollwireError | None]]) -> None:
+    """Each by itself: one whose answer fails must not cost the others theirs."""
+    for tell, refusal in told:
+        try:
+            tell(refusal)
+        except Exception:
+            log.exception("a new voter could not be answered")
