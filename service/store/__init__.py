@@ -25,9 +25,11 @@ from service.store.positions import Positions
 from service.store.rankings import Rankings
 from service.store.records import Records
 from service.store.recounting import Recounts
+from service.store.resolutions import Resolutions
 from service.store.results import TallyReader
 from service.store.rosters import Roster, Uses
 from service.store.scanning import BallotScan
+from service.store.series import SeriesRoom
 from service.store.timeline import Timelines
 
 __all__ = ["Store", "open_store"]
@@ -39,17 +41,21 @@ class Store:
     def __init__(self, connection: Connection) -> None:
         positions, records = Positions(), Records(connection.namespace)
         self.homes: Final = Homes(connection, records)
+        self.outbox: Final = Outbox(connection, records, self.homes)
         self.connection: Final = connection
         self.results: Final = TallyReader(connection, positions, records)
-        self.outbox: Final = Outbox(connection, records)
         self.deliveries: Final = Deliveries(connection)
-        self.polls: Final = Polls(connection, positions, records, self.results, self.outbox, self.homes)
+        self.polls: Final = Polls(
+            connection, positions, records, self.results, outbox=self.outbox, homes=self.homes
+        )
         self.ballots: Final = Ballots(connection, positions)
         self.rankings: Final = Rankings(connection, positions, records)
         self.timelines: Final = Timelines(connection, positions, records)
         self.recounts: Final = Recounts(connection, records)
         self.scan: Final = BallotScan(connection)
         self.audit: Final = AuditLogs(connection, self.homes)
+        self.resolutions: Final = Resolutions(connection, positions, records, self.polls)
+        self.series: Final = SeriesRoom(connection)
         self.erasure: Final = Erasure(connection)
         self.notices: Final = Notices(connection)
         self.api_keys: Final = Roster(connection, self.notices, "api-keys")
@@ -74,6 +80,8 @@ class Store:
 
     async def close(self) -> None:
         """Let go of every connection."""
+        await self.resolutions.close()
+        await self.series.close()
         await self.erasure.close()
         await self.connection.close()
 

@@ -26,7 +26,7 @@ from typing import Final
 
 from service.domain.errors import PollExists
 from service.store.connection import Connection
-from service.store.keys import audit_key, home_key, keys_of, series_keys
+from service.store.keys import audit_key, home_key, keys_of, met_key, series_keys
 from service.store.library import Answer
 from service.store.records import Records
 
@@ -43,10 +43,14 @@ class Homes:
         self._records = records
 
     def keys_of(self, poll_id: str) -> tuple[bytes, ...]:
-        """The poll's keys, its home or what its series keeps, and its audit log: as operators' functions take them."""
+        """As operators' functions take them: a poll's keys, its home or what its series keeps, its log."""
         namespace, series = self._connection.namespace, self._records.series_of(poll_id)
-        beside = (home_key(namespace, poll_id),) if series is None else series_keys(namespace, series)
+        beside = (home_key(namespace, poll_id),) if series is None else self._of_series(poll_id, series)
         return (*keys_of(namespace, poll_id, series), *beside, audit_key(namespace, poll_id, series))
+
+    def _of_series(self, poll_id: str, series: str) -> tuple[bytes, ...]:
+        namespace = self._connection.namespace
+        return (*series_keys(namespace, series), met_key(namespace, poll_id, series))
 
     async def claim(self, poll_id: str, series: str, birth: str | bytes) -> None:
         """The id is to lie with the series. ``PollExists`` where a poll of it lies elsewhere."""

@@ -110,11 +110,11 @@ class Polls:
         self._records.lies_with(poll.id, None)
         if poll.series is not None:
             await self._homes.claim(poll.id, poll.series, birth)
-        reply = await self._call("create", poll.id, args)
+        reply = await self.call("create", poll.id, args)
         if reply[0] != Answer.MOVED.encode():
             return reply
         await self._homes.free(poll.id, *reply[1:])
-        return await self._call("create", poll.id, args)
+        return await self.call("create", poll.id, args)
 
     async def edit(
         self, record: PollRecord, after: Poll, *, assumes_unvoted: bool, by: str = BY_SERVICE
@@ -128,7 +128,7 @@ class Polls:
         unvoted = "1" if assumes_unvoted else "0"
         told = msgspec.json.encode(change_of(record.poll, after))
         args = [after.id, record.stamp, unvoted, by, told, *_fields(after)]
-        reply = await self._call("edit", after.id, args)
+        reply = await self.call("edit", after.id, args)
         if reply[0] == Answer.OVERFILLED.encode():
             raise _overfilled(after, reply[1].decode(), reply[2])
         return self._absorbed(after.id, reply)
@@ -149,13 +149,13 @@ class Polls:
         """
         epoch = self._positions.highest(poll_id).epoch
         args = [poll_id, act.value, by, _text(closes_at), _text(version), epoch, _new_voter_key()]
-        return self._absorbed(poll_id, await self._call("act", poll_id, args), act)
+        return self._absorbed(poll_id, await self.call("act", poll_id, args), act)
 
     async def delete(self, poll_id: str, *, by: str = BY_SERVICE) -> None:
         """The poll and its votes are gone; its audit log stays for a while. ``PollNotFound`` if they were."""
         # Out of the list first: a poll made anew under the id is listed once it is there, so it stays.
         await self._index.remove(poll_id)
-        reply = await self._call("delete", poll_id, [poll_id, by])
+        reply = await self.call("delete", poll_id, [poll_id, by])
         self._records.forget(poll_id)
         answer = Answer(reply[0].decode())
         if answer is not Answer.DONE:
@@ -227,7 +227,8 @@ class Polls:
             if self._running.get(poll_id) is task:
                 del self._running[poll_id]
 
-    async def _call(self, function: str, poll_id: str, args: Sequence[Any]) -> Any:
+    async def call(self, function: str, poll_id: str, args: Sequence[Any]) -> Any:
+        """The reply of an operators' function, asked where the poll lies; ``args`` without the channel."""
         await self._outbox.mark(poll_id)  # before the step, so that nothing it tells is left lying
         keys, words = self._homes.keys_of(poll_id), [self._channel, *args]
         reply = await self._connection.call(function, keys, words)

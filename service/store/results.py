@@ -21,7 +21,7 @@ _POLLS_A_CALL: Final = 200
 
 
 _MOST_PLACES: Final = 4
-"""Where a poll may be looked for: with a series it left, at its id, with the series that has it, and once over."""
+"""Where a poll is looked for: with a series it left, at its id, with the series that has it, once over."""
 
 
 class _Elsewhere(PollNotFound):

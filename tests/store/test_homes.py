@@ -158,7 +158,7 @@ async def test_a_series_is_gone_with_its_last_poll(store: Store) -> None:
 
 
 async def test_the_series_key_goes_with_the_last_that_needs_it(store: Store) -> None:
-    """Archiving destroys a poll's ballots at once, and the key by which the series knows voters with the last."""
+    """Archiving destroys a poll's ballots at once, and with the last poll the series' key to its voters."""
     series = series_keys(store.connection.namespace, "cup").series
     first, last = await of_series(store), await of_series(store)
     for record in (first, last):

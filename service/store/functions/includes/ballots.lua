@@ -22,6 +22,7 @@ local ALLOWANCES = OUTBOX + 1
 local HOME = ALLOWANCES + 1
 local SERIES = ALLOWANCES + 1
 local MEMBERS, SCORES, RANKS, NAMES = SERIES + 1, SERIES + 2, SERIES + 3, SERIES + 4
+local MET = NAMES + 1  -- voters whom a resolution has met in the bucket that it reads
 
 local function bucket_of(voter)
   return FIRST_BUCKET + voter:byte() % 16

@@ -1,0 +1,222 @@
+"""What predictions have come to, and everybody's score for it.
+
+How. A resolution of a poll without a series is one step. In a series every
+voter is to be scored, in steps of some 400 ballots (``functions/score.lua``),
+so that a million of them hold up nobody's vote for more than a few
+milliseconds. Where the scoring stands is a field of the poll, which each step
+compares and moves; so a step that is sent twice, or by two processes, counts
+once, and whoever repeats the act goes on from there. The outcome stands, and
+the poll is resolved, in the very step that scores the last.
+
+Scores are taken back in the same way, by the same walk over the same ballots:
+voting has ended, so not one has changed since.
+
+A task does the work, and lives on when the request that began it has been
+answered with how far it is. It dies with its process, and then the act, sent
+again to any other, carries on.
+
+Alternatives. Scoring by the numbers alone (so many chose this) would tell no
+voter's score. A list of who scored, kept for the day of a correction, would
+double what a poll takes, to say what its ballots say already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple
+
+from service.domain.errors import InvalidPoll, Overloaded, PhaseConflict, PollNotFound, VersionMismatch
+from service.domain.poll import Poll
+from service.domain.window import Phase
+from service.store.connection import Connection
+from service.store.ending import ended
+from service.store.library import Answer
+from service.store.polls import Polls, scoring_stands_in_the_way
+from service.store.positions import Positions
+from service.store.records import PollRecord, Records, snapshot_from
+
+PATIENCE_S: Final = 1.0
+"""Of whoever asks; then they are told how far it is."""
+_TRIES: Final = 8
+"""Of an act that others overtake; each is a whole round trip."""
+_GIVEN: Final = b"+"
+
+
+class Resolving(NamedTuple):
+    """What an operator says that a prediction has come to."""
+
+    outcome: str | None
+    """An option's id; None annuls."""
+    effective_at: int | None = None
+    """A choice last changed after it does not score (ms); None: the end of voting."""
+    note: str | None = None
+
+
+class Progress(NamedTuple):
+    """Voters scored (or unscored) so far, and in all."""
+
+    done: int
+    total: int
+
+
+class _UnderWay(NamedTuple):
+    """An answer ``underway``: see ``functions/resolve.lua``."""
+
+    sign: bytes
+    outcome: bytes
+    done: int
+    total: int
+    place: int
+    scoring: bytes
+
+
+Step = Callable[[], Coroutine[Any, Any, "PollRecord | _UnderWay | None"]]
+"""One try of an act: the poll, what is under way instead, or None where it was overtaken."""
+
+
+class Resolutions:
+    """Resolves predictions, and takes that back."""
+
+    def __init__(self, connection: Connection, positions: Positions, records: Records, polls: Polls) -> None:
+        self._connection = connection
+        self._positions = positions
+        self._records = records
+        self._polls = polls
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._progress: dict[str, Progress] = {}
+
+    async def resolve(
+        self, poll_id: str, resolving: Resolving, *, version: int | None = None, by: str
+    ) -> PollRecord | Progress:
+        """The resolved poll, or how far scoring is; a repeat of what stands changes nothing.
+
+        Raises ``PollNotFound``, ``InvalidPoll`` (with ``outcome`` or ``effective_at``), ``VersionMismatch``,
+        and ``PhaseConflict`` where voting has not ended or another outcome stands.
+        """
+
+        async def step() -> PollRecord | _UnderWay | None:
+            record = await self._polls.get(poll_id)
+            code = _code_of(record.poll, resolving.outcome)
+            told = (
+                resolving.outcome or "",
+                _text(resolving.effective_at),
+                resolving.note or "",
+                _text(version),
+            )
+            reply = await self._polls.call("resolve", poll_id, [poll_id, record.stamp, by, code, *told])
+            outcome = self._outcome("resolve", poll_id, reply)
+            if isinstance(outcome, _UnderWay) and outcome.sign == _GIVEN and outcome.outcome != code.encode():
+                raise PhaseConflict(
+                    "resolve", Phase.CLOSED, "Another outcome of this prediction is being scored."
+                )
+            return outcome
+
+        return await self._done(poll_id, step)
+
+    async def unresolve(self, poll_id: str, *, version: int | None = None, by: str) -> PollRecord | Progress:
+        """The poll, closed again, or how far the taking back of scores is; a repeat changes nothing.
+
+        Raises ``PollNotFound``, ``VersionMismatch``, and ``PhaseConflict`` where no outcome stands.
+        """
+
+        async def step() -> PollRecord | _UnderWay | None:
+            reply = await self._polls.call("unresolve", poll_id, [poll_id, by, _text(version)])
+            outcome = self._outcome("unresolve", poll_id, reply)
+            if isinstance(outcome, _UnderWay) and outcome.sign == _GIVEN:
+                raise scoring_stands_in_the_way("unresolve", outcome.done, outcome.total)
+            return outcome
+
+        return await self._done(poll_id, step)
+
+    async def close(self) -> None:
+        """Leave what is under way where it is."""
+        await ended(*self._tasks.values())
+
+    async def _done(self, poll_id: str, step: Step) -> PollRecord | Progress:
+        """Repeats the step, with the scoring that it asks for between, until it is done or patience ends."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_S
+        for _ in range(_TRIES):
+            outcome = await step()
+            if isinstance(outcome, PollRecord):
+                return outcome
+            if outcome is not None:
+                task = self._scoring(poll_id, outcome)
+                await asyncio.wait([task], timeout=max(deadline - loop.time(), 0))
+                if not task.done():
+                    return self._progress[poll_id]
+                task.result()
+        raise Overloaded()
+
+    def _scoring(self, poll_id: str, state: _UnderWay) -> asyncio.Task[None]:
+        """The task that scores the poll, begun unless it runs."""
+        task = self._tasks.get(poll_id)
+        if task is None:
+            self._progress[poll_id] = Progress(state.done, state.total)
+            task = asyncio.create_task(self._score(poll_id, state), name="scoring")
+            self._tasks[poll_id] = task
+            task.add_done_callback(lambda task: self._over(poll_id, task))
+        return task
+
+    async def _score(self, poll_id: str, state: _UnderWay) -> None:
+        """Goes on until everybody is scored, or another process has gone on from here."""
+        while True:
+            reply = await self._polls.call("score", poll_id, [poll_id, state.scoring])
+            outcome = self._outcome("resolve", poll_id, reply)
+            if not isinstance(outcome, _UnderWay):
+                return
+            state = outcome
+            self._progress[poll_id] = Progress(state.done, state.total)
+
+    def _over(self, poll_id: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[poll_id], self._progress[poll_id]
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; who has gone repeats the act
+
+    def _outcome(self, act: str, poll_id: str, reply: Any) -> PollRecord | _UnderWay | None:
+        """The one table between these functions' answers and what they mean."""
+        match Answer(reply[0].decode()):
+            case Answer.DONE | Answer.STANDS:
+                snapshot = snapshot_from(reply[1])
+                self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
+                return self._records.absorb(poll_id, snapshot, None)
+            case Answer.UNDER_WAY:
+                return _UnderWay(*reply[1:])
+            case Answer.STALE:
+                return None
+            case Answer.VERSION_MOVED:
+                raise VersionMismatch(reply[1])
+            case Answer.CONFLICT:
+                raise PhaseConflict(act, reply[1].decode(), _REASONS.get((act, reply[1].decode())))
+            case Answer.PAST:
+                raise InvalidPoll("effective_at", "effective_at must not lie in the future.")
+            case _:
+                raise PollNotFound(poll_id)
+
+
+_REASONS: Final = {
+    ("resolve", "scheduled"): "The prediction has not opened yet; it is resolved once voting has ended.",
+    ("resolve", "open"): "People can still vote: close the prediction, then resolve it.",
+    ("resolve", "resolved"): "Another outcome stands; unresolve the prediction, then resolve it again.",
+    ("unresolve", "closed"): "No outcome stands that could be taken back.",
+    ("unresolve", "archived"): "The votes are gone, so scores can no longer be taken back.",
+}
+"""Where the phase alone does not say what to do."""
+
+
+def _code_of(poll: Poll, outcome: str | None) -> str:
+    """The outcome's letter; empty for none. ``InvalidPoll`` for what is no option of the poll."""
+    if outcome is None:
+        return ""
+    code = poll.codes.get(outcome)
+    if code is None:
+        known = ", ".join(poll.codes)
+        raise InvalidPoll(
+            "outcome", f"outcome must be one of {known}, or null to annul, not {outcome[:40]!r}."
+        )
+    return code
+
+
+def _text(number: int | None) -> str:
+    return "" if number is None else str(number)

@@ -1,0 +1,339 @@
+"""What a prediction comes to: who scores, what may follow what, and that nobody is scored twice."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
+from service.domain.poll import Resolution
+from service.domain.window import Act, Phase
+from service.store import Store, open_store
+from service.store.ballots import Cast, Status
+from service.store.keys import met_key, series_keys
+from service.store.polls import PollRecord
+from service.store.resolutions import Progress, Resolving
+from tests.making import FAR_OFF, LONG_AGO, a_voter
+from tests.store.casting import cast, outcomes_of, set_field, tally_of
+from tests.store.predicting import (
+    a_prediction,
+    closed,
+    picked,
+    resolved,
+    scores_in,
+    unresolved,
+    until_later,
+)
+from tests.valkey import Valkey
+
+SERIES = pytest.mark.parametrize("series", ["cup", None])
+
+
+async def phase_of(store: Store, record: PollRecord) -> Phase:
+    """Where the poll is now."""
+    return (await store.polls.get(record.poll.id)).poll.phase(await store.polls.now())
+
+
+async def crowd(store: Store, record: PollRecord, size: int) -> dict[bytes, tuple[int, int]]:
+    """So many voters, every third of whom picks the first outcome; and what they will have scored for it."""
+    voters = [a_voter() for _ in range(size)]
+    for start in range(0, size, 1000):
+        part = range(start, min(start + 1000, size))
+        await picked(store, record, *((voters[place], "ABC"[place % 3]) for place in part))
+    return {voter: (int(place % 3 == 0), 1) for place, voter in enumerate(voters)}
+
+
+async def all_scores(store: Store) -> dict[bytes, bytes]:
+    """What is kept of every voter of the series."""
+    kept: dict[bytes, bytes] = await store.connection.client.hgetall(
+        series_keys(store.connection.namespace, "cup").scores
+    )
+    return kept
+
+
+@SERIES
+async def test_an_outcome_stands(store: Store, series: str | None) -> None:
+    """A closed prediction is resolved with its outcome, by whom, when, and as of the end of voting."""
+    record = await closed(store, await a_prediction(store, series))
+    said = Resolving("home", note="full time")
+    after = await store.resolutions.resolve(record.poll.id, said, by="ama")
+    assert isinstance(after, PollRecord)
+    held = after.poll.resolution
+    assert held is not None
+    assert held == Resolution(
+        code="A",
+        at=held.at,
+        effective_at=record.poll.closed_at or 0,
+        by="ama",
+        version=after.poll.version,
+        note="full time",
+    )
+    assert (after.poll.outcome, await phase_of(store, record)) == ("home", Phase.RESOLVED)
+
+
+async def test_whoever_was_right_scores(store: Store) -> None:
+    """Each voter who picked is scored once; nobody else is."""
+    record = await a_prediction(store)
+    right, wrong, gone = a_voter(), a_voter(), a_voter()
+    await picked(store, record, (right, "A"), (wrong, "B"), (gone, "A"))
+    await store.ballots.withdraw(record, gone)
+    await resolved(store, await closed(store, record), "home")
+    assert await scores_in(store) == {right: (1, 1), wrong: (0, 1)}
+
+
+async def test_a_choice_after_the_fact_does_not_score(store: Store) -> None:
+    """Who changed or made a choice after the outcome came true is not scored for it."""
+    record = await a_prediction(store)
+    early, late = a_voter(), a_voter()
+    (vote,) = await outcomes_of(store, record, Cast(early, "A"))
+    await until_later(store, vote.at)
+    await picked(store, record, (late, "A"))
+    await resolved(store, await closed(store, record), "home", effective_at=vote.at)
+    assert await scores_in(store) == {early: (1, 1)}
+
+
+@SERIES
+@pytest.mark.parametrize("outcome", ["home", None])
+async def test_a_repeat_stands(store: Store, series: str | None, outcome: str | None) -> None:
+    """The same outcome again changes nothing, not even the version; nor does an unresolve of what is not."""
+    record = await closed(store, await a_prediction(store, series))
+    first = await resolved(store, record, outcome)
+    assert (await resolved(store, record, outcome)).poll == first.poll
+    back = await unresolved(store, record)
+    assert (await unresolved(store, record)).poll == back.poll
+
+
+@SERIES
+async def test_another_outcome_needs_the_first_to_go(store: Store, series: str | None) -> None:
+    """While an outcome stands another one conflicts, and so do an annulment and another instant of effect."""
+    record = await closed(store, await a_prediction(store, series))
+    await resolved(store, record, "home", effective_at=LONG_AGO)
+    for outcome, effective_at in (("away", None), (None, None), ("home", LONG_AGO + 1)):
+        with pytest.raises(PhaseConflict) as conflict:
+            await resolved(store, record, outcome, effective_at)
+        assert conflict.value.phase == "resolved"
+    await unresolved(store, record)
+    assert (await resolved(store, record, "away")).poll.outcome == "away"
+
+
+async def test_nobody_scores_for_an_annulled_one(store: Store) -> None:
+    """Annulled is resolved, without an outcome and without scores."""
+    record = await a_prediction(store)
+    await picked(store, record, (a_voter(), "A"))
+    after = await resolved(store, await closed(store, record), None)
+    assert after.poll.resolution is not None
+    assert after.poll.outcome is None
+    assert await scores_in(store) == {}
+
+
+@pytest.mark.parametrize("phase", ["open", "scheduled", "canceled"])
+async def test_only_a_closed_one_is_resolved(store: Store, phase: str) -> None:
+    """Before voting has ended, and after a cancel, there is nothing to resolve."""
+    record = await a_prediction(store, opens_at=FAR_OFF if phase == "scheduled" else LONG_AGO)
+    if phase == "canceled":
+        await store.polls.act(record.poll.id, Act.CANCEL)
+    with pytest.raises(PhaseConflict) as conflict:
+        await resolved(store, record, "home")
+    assert conflict.value.phase == phase
+
+
+async def test_what_cannot_be_an_outcome(store: Store) -> None:
+    """An option that is not there, and an instant that lies ahead, are refused by their field."""
+    record = await closed(store, await a_prediction(store))
+    with pytest.raises(InvalidPoll) as refused:
+        await resolved(store, record, "nobody")
+    assert refused.value.field == "outcome"
+    with pytest.raises(InvalidPoll) as refused:
+        await resolved(store, record, "home", effective_at=FAR_OFF)
+    assert refused.value.field == "effective_at"
+    with pytest.raises(PollNotFound):
+        await store.resolutions.unresolve("nowhere", by="ama")
+
+
+async def test_a_version_that_was_named(store: Store) -> None:
+    """Both acts are done to the version that was named, and to no other."""
+    record = await closed(store, await a_prediction(store))
+    with pytest.raises(VersionMismatch):
+        await store.resolutions.resolve(record.poll.id, Resolving("home"), version=1, by="ama")
+    await store.resolutions.resolve(record.poll.id, Resolving("home"), version=2, by="ama")
+    with pytest.raises(VersionMismatch):
+        await store.resolutions.unresolve(record.poll.id, version=2, by="ama")
+
+
+@pytest.mark.parametrize("act", [Act.REOPEN, Act.CANCEL, Act.RESET, Act.CLOSE, Act.OPEN])
+async def test_a_resolved_one_is_unresolved_first(store: Store, act: Act) -> None:
+    """No other act moves a prediction whose outcome stands, and a delete would leave its scores for ever."""
+    record = await closed(store, await a_prediction(store))
+    await resolved(store, record, "home")
+    with pytest.raises(PhaseConflict):
+        await store.polls.act(record.poll.id, act)
+    with pytest.raises(PhaseConflict):
+        await store.polls.delete(record.poll.id)
+    listed, _ = await store.polls.list()
+    assert [entry.poll.id for entry in listed] == [record.poll.id]
+
+
+async def test_a_resolved_one_takes_no_votes(store: Store) -> None:
+    """Votes are over, before and after the outcome is taken back."""
+    record = await a_prediction(store)
+    await resolved(store, await closed(store, record), "home")
+    standing = await store.polls.get(record.poll.id)
+    assert await cast(store, standing, Cast(a_voter(), "A")) == [Status.CLOSED]
+    back = await unresolved(store, record)
+    assert await cast(store, back, Cast(a_voter(), "A")) == [Status.CLOSED]
+
+
+async def test_scores_are_taken_back_exactly(store: Store) -> None:
+    """Unresolve leaves the scores of other polls, and not a trace of its own."""
+    first, second = await a_prediction(store), await a_prediction(store)
+    ama, kofi = a_voter(), a_voter()
+    await picked(store, first, (ama, "A"))
+    await picked(store, second, (ama, "B"), (kofi, "A"))
+    await resolved(store, await closed(store, first), "home")
+    before = await all_scores(store)
+    await resolved(store, await closed(store, second), "home")
+    assert await scores_in(store) == {ama: (1, 2), kofi: (1, 1)}
+    await unresolved(store, second)
+    assert await all_scores(store) == before
+    assert await phase_of(store, second) is Phase.CLOSED
+
+
+async def test_an_archived_ones_scores_stay(store: Store) -> None:
+    """Archiving destroys the votes and keeps the outcome and the leaderboard, for good."""
+    record = await a_prediction(store)
+    ama = a_voter()
+    await picked(store, record, (ama, "A"))
+    await resolved(store, await closed(store, record), "home")
+    archived = await store.polls.act(record.poll.id, Act.ARCHIVE)
+    assert archived.poll.outcome == "home"
+    assert await scores_in(store) == {ama: (1, 1)}
+    with pytest.raises(PhaseConflict):
+        await unresolved(store, record)
+
+
+async def test_two_at_once_with_different_outcomes(store: Store, valkey: Valkey) -> None:
+    """One of two operators wins, the other is told; everybody is scored for the winner's outcome alone."""
+    record = await a_prediction(store)
+    expected = await crowd(store, record, 900)
+    await closed(store, record)
+    other = await open_store(valkey.url, namespace=store.connection.namespace)
+    outcomes = await asyncio.gather(
+        store.resolutions.resolve(record.poll.id, Resolving("home"), by="ama"),
+        other.resolutions.resolve(record.poll.id, Resolving("away"), by="kofi"),
+        return_exceptions=True,
+    )
+    await other.close()
+    (won,) = (each for each in outcomes if isinstance(each, PollRecord))
+    (lost,) = (each for each in outcomes if isinstance(each, PhaseConflict))
+    assert lost.phase in {"closed", "resolved"}
+    right = sum(score[:4] == (1).to_bytes(4, "big") for score in (await all_scores(store)).values())
+    assert right == 300
+    assert won.poll.outcome in {"home", "away"}
+    assert len(await all_scores(store)) == len(expected)
+
+
+async def test_many_who_say_the_same_score_once(store: Store, valkey: Valkey) -> None:
+    """Several processes that resolve alike at once share the work, and nobody is scored twice."""
+    record = await a_prediction(store)
+    expected = await crowd(store, record, 3000)
+    await closed(store, record)
+    others = [await open_store(valkey.url, namespace=store.connection.namespace) for _ in range(3)]
+    await asyncio.gather(*(resolved(each, record, "home") for each in (store, *others)))
+    for each in others:
+        await each.close()
+    assert await all_scores(store) == {
+        voter: right.to_bytes(4, "big") + scored.to_bytes(4, "big")
+        for voter, (right, scored) in expected.items()
+    }
+
+
+@pytest.mark.parametrize("steps", [1, 7, 20])
+async def test_one_that_broke_off_is_carried_on(store: Store, valkey: Valkey, steps: int) -> None:
+    """After a process died in the middle, another that repeats the act scores the rest, nobody twice."""
+    record = await a_prediction(store)
+    expected = await crowd(store, record, 9000)
+    await closed(store, record)
+    dying = await open_store(valkey.url, namespace=store.connection.namespace)
+    call, made = dying.polls.call, 0
+
+    async def call_until_death(function: str, poll_id: str, args: list[object]) -> object:
+        nonlocal made
+        made += function == "score"
+        if made > steps:
+            await asyncio.Event().wait()  # the process does nothing any more
+        return await call(function, poll_id, args)
+
+    dying.polls.call = call_until_death  # type: ignore[assignment,method-assign]  # a death at a chosen step
+    progress = await dying.resolutions.resolve(record.poll.id, Resolving("home"), by="ama")
+    assert isinstance(progress, Progress)
+    assert 0 < progress.done < progress.total == 9000
+    assert await phase_of(store, record) is Phase.CLOSED
+    await dying.close()
+    with pytest.raises(PhaseConflict):
+        await store.polls.act(record.poll.id, Act.REOPEN)
+    with pytest.raises(PhaseConflict):
+        await store.polls.delete(record.poll.id)
+    assert (await resolved(store, record, "home")).poll.phase(FAR_OFF) is Phase.RESOLVED
+    assert await all_scores(store) == {
+        voter: right.to_bytes(4, "big") + scored.to_bytes(4, "big")
+        for voter, (right, scored) in expected.items()
+    }
+    assert not await store.connection.client.exists(
+        met_key(store.connection.namespace, record.poll.id, "cup")
+    )
+    await unresolved(store, record)
+    assert await all_scores(store) == {}
+
+
+async def test_what_is_done_is_written_down(store: Store) -> None:
+    """Resolve and unresolve are in the audit log once each, with the outcome and who did it."""
+    record = await closed(store, await a_prediction(store))
+    await resolved(store, record, "home")
+    await resolved(store, record, "home")
+    await unresolved(store, record)
+    entries, _ = await store.audit.entries(record.poll.id, cursor=None, limit=10)
+    undone, done = entries[:2]
+    assert (undone.act, done.act, done.by) == ("unresolve", "resolve", "ama")
+    assert done.before is not None
+    assert done.after is not None
+    assert undone.after is not None
+    assert (done.before["phase"], done.after["phase"], undone.after["phase"]) == (
+        "closed",
+        "resolved",
+        "closed",
+    )
+    assert done.after["resolution"] == {"outcome": "home", "note": None}
+    assert undone.after["resolution"] is None
+
+
+async def test_the_hour_by_which_it_was_due(store: Store) -> None:
+    """A prediction that has no outcome by then is canceled by the clock, for good."""
+    record = await a_prediction(store, closes_at=FAR_OFF, resolve_by=FAR_OFF + 1)
+    await set_field(store, record, "resolve_by", LONG_AGO + 5)
+    assert (await store.results.positions([record.poll.id]))[record.poll.id].phase is Phase.CANCELED  # type: ignore[union-attr]
+    assert await cast(store, record, Cast(a_voter(), "A")) == [Status.CLOSED]
+    await set_field(store, record, "resolve_by", FAR_OFF)
+    after = await store.polls.get(record.poll.id)
+    assert (after.poll.phase(LONG_AGO), after.poll.closed_at) == (Phase.CANCELED, LONG_AGO + 5)
+    assert (await tally_of(store, record)).voters == 0
+    with pytest.raises(PhaseConflict):
+        await resolved(store, record, "home")
+
+
+async def test_an_outcome_in_time_outlives_the_hour(store: Store) -> None:
+    """Once resolved the hour means nothing, and one that has passed goes with the outcome."""
+    record = await closed(store, await a_prediction(store, resolve_by=FAR_OFF))
+    await resolved(store, record, "home")
+    await set_field(store, record, "resolve_by", LONG_AGO)
+    assert await phase_of(store, record) is Phase.RESOLVED
+    back = await unresolved(store, record)
+    assert (back.poll.phase(FAR_OFF), back.poll.resolve_by) == (Phase.CLOSED, None)
+
+
+async def test_a_reopening_ends_before_the_hour(store: Store) -> None:
+    """A reopened prediction must close before its outcome is due."""
+    record = await closed(store, await a_prediction(store, resolve_by=FAR_OFF))
+    with pytest.raises(InvalidPoll):
+        await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)
+    await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF - 1)

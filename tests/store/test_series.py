@@ -1,0 +1,89 @@
+"""A series as its readers meet it: rows in order, ranks, names."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.domain.errors import NotFound
+from service.domain.scoring import Score
+from service.domain.window import Act
+from service.store import Store
+from tests.making import a_voter
+from tests.store.predicting import a_prediction, closed, picked, resolved, unresolved
+from tests.waiting import until
+
+
+async def test_equals_share_a_rank(store: Store) -> None:
+    """Voters of one score have one rank, the next rank counts them all, and pages go on where they ended."""
+    record = await a_prediction(store)
+    voters = [a_voter() for _ in range(5)]
+    await picked(store, record, *((voter, "A" if place < 2 else "B") for place, voter in enumerate(voters)))
+    await resolved(store, await closed(store, record), "home")
+    whole, total = await store.series.rows("cup", after=0, limit=10)
+    assert ([row.rank for row in whole], total) == ([1, 1, 3, 3, 3], 5)
+    assert {row.voter for row in whole[:2]} == set(voters[:2])
+    page, _ = await store.series.rows("cup", after=1, limit=2)
+    assert page == whole[1:3]
+    assert await store.series.row_of("cup", whole[4].voter) == whole[4]
+
+
+async def test_the_store_reckons_as_the_domain_does(store: Store) -> None:
+    """What ranks a voter in the store is the domain's bound, to the last digit that matters."""
+    ama = a_voter()
+    for outcome in ("home", "away", "home", "home"):
+        record = await a_prediction(store)
+        await picked(store, record, (ama, "A"))
+        await resolved(store, await closed(store, record), outcome)
+        (row,), _ = await store.series.rows("cup", after=0, limit=1)
+        key = f"{store.connection.namespace}:{{s:cup}}:ranks"
+        assert await store.connection.client.zscore(key, ama) == pytest.approx(row.score.standing, rel=1e-12)
+    assert row.score == Score(3, 4)
+
+
+async def test_nobody_without_a_score_has_a_row(store: Store) -> None:
+    """A voter of an unresolved poll is in no leaderboard, nor one whose only score was taken back."""
+    record, ama = await a_prediction(store), a_voter()
+    await picked(store, record, (ama, "A"))
+    assert await store.series.row_of("cup", ama) is None
+    await resolved(store, await closed(store, record), "home")
+    assert await store.series.row_of("cup", ama) is not None
+    await unresolved(store, record)
+    assert await store.series.row_of("cup", ama) is None
+
+
+async def test_a_name_goes_with_a_vote(store: Store) -> None:
+    """A voter is called as they wish once they have voted; a newer wish replaces it, others have none."""
+    record, ama, kofi = await a_prediction(store), a_voter(), a_voter()
+    await picked(store, record, (ama, "A"), (kofi, "B"))
+    stranger = a_voter()
+    for voter, name in ((ama, "Ama"), (ama, "Ama <b>"), (stranger, "Nobody")):
+        store.series.call(record, voter, name)
+        await until(lambda: not store.series._naming)
+    await resolved(store, await closed(store, record), "home")
+    rows, _ = await store.series.rows("cup", after=0, limit=10)
+    assert [row.name for row in rows] == ["Ama <b>", None]
+    names = f"{store.connection.namespace}:{{s:cup}}:names"
+    assert await store.connection.client.hgetall(names) == {ama: b"Ama <b>"}
+
+
+async def test_a_series_lists_its_polls(store: Store) -> None:
+    """The polls of a series are there by its name, the newest first, as long as they are not deleted."""
+    records = [await a_prediction(store) for _ in range(3)]
+    ids = {record.poll.id for record in records}
+    assert set(await store.series.polls("cup", after=0, limit=10)) == ids
+    assert len(await store.series.polls("cup", after=1, limit=1)) == 1
+    await store.polls.delete(records[0].poll.id)
+    assert set(await store.series.polls("cup", after=0, limit=10)) == ids - {records[0].poll.id}
+
+
+async def test_what_is_no_series(store: Store) -> None:
+    """A name that no poll has is no series; one whose polls are all archived has no key any more."""
+    with pytest.raises(NotFound):
+        await store.series.rows("cup", after=0, limit=10)
+    with pytest.raises(NotFound):
+        await store.series.voter_key("cup")
+    record = await a_prediction(store)
+    assert await store.series.voter_key("cup") == record.voter_key
+    await closed(store, record)
+    await store.polls.act(record.poll.id, Act.ARCHIVE)
+    assert await store.series.voter_key("cup") == b""
