@@ -4,7 +4,7 @@
  * The service alone judges a local time (a clock change may skip or double it); here it is only shown what it
  * would be elsewhere, so that an operator sees at once that 9:00 in Accra is 10:00 in Paris.
  */
-import { language } from './words.js';
+import { locale } from './words.js';
 
 export const operatorZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 const DAY_MS = 86_400_000;
@@ -17,10 +17,10 @@ export function zones(also) {
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map();
 
-/** @param {string} locale @param {string} zone @param {Intl.DateTimeFormatOptions} options */
-function formatOf(locale, zone, options) {
-  const name = JSON.stringify([locale, zone, options]);
-  const known = formats.get(name) ?? new Intl.DateTimeFormat(locale, { ...options, timeZone: zone });
+/** @param {string} tag @param {string} zone @param {Intl.DateTimeFormatOptions} options */
+function formatOf(tag, zone, options) {
+  const name = JSON.stringify([tag, zone, options]);
+  const known = formats.get(name) ?? new Intl.DateTimeFormat(tag, { ...options, timeZone: zone });
   formats.set(name, known);
   return known;
 }
@@ -29,24 +29,24 @@ function formatOf(locale, zone, options) {
 export function moment(instant, zone = operatorZone) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
-  return formatOf(language(), zone, options).format(new Date(instant));
+  return formatOf(locale(), zone, options).format(new Date(instant));
 }
 
 /** As `moment`, without the zone: for tables that say it once. @param {string | number} instant */
 export function shortMoment(instant) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' };
-  return formatOf(language(), operatorZone, options).format(new Date(instant));
+  return formatOf(locale(), operatorZone, options).format(new Date(instant));
 }
 
 /** @param {string | number} instant */
 export function clockTime(instant) {
-  return formatOf(language(), operatorZone, { hour: '2-digit', minute: '2-digit' }).format(new Date(instant));
+  return formatOf(locale(), operatorZone, { hour: '2-digit', minute: '2-digit' }).format(new Date(instant));
 }
 
 /** @param {string | number} instant */
 export function dayOf(instant) {
-  return formatOf(language(), operatorZone, { month: 'short', day: 'numeric' }).format(new Date(instant));
+  return formatOf(locale(), operatorZone, { month: 'short', day: 'numeric' }).format(new Date(instant));
 }
 
 /**
@@ -79,7 +79,7 @@ export function span(leftMs) {
   const seconds = Math.max(0, Math.round(leftMs / 1000));
   const [days, hours, minutes] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
   const unit = (/** @type {number} */ value, /** @type {string} */ name) =>
-    new Intl.NumberFormat(language(), { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
+    new Intl.NumberFormat(locale(), { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
   if (days >= 2) return unit(days, 'day');
   if (days || hours) return `${unit(days * 24 + hours, 'hour')} ${unit(minutes, 'minute')}`;
   return minutes ? `${unit(minutes, 'minute')} ${unit(seconds % 60, 'second')}` : unit(seconds, 'second');

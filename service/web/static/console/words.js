@@ -15,9 +15,20 @@ const RIGHT_TO_LEFT = ['ar'];
 /** @type {Words} */
 export let t = english;
 let spoken = 'en';
+/** The reader's own variant of it, by which numbers and dates are written. */
+let variant = variantOf('en');
 
 export function language() {
   return spoken;
+}
+
+export function locale() {
+  return variant;
+}
+
+/** @param {string} lang */
+function variantOf(lang) {
+  return navigator.languages.find((wish) => wish.split('-')[0].toLowerCase() === lang) ?? lang;
 }
 
 /** The language that the address asks for, else the first of the browser's that there is. */
@@ -31,28 +42,29 @@ export function wishedLanguage() {
 export async function speak(wish) {
   t = wish === 'en' ? english : (await import(`./words/${wish}.js`)).words;
   spoken = wish;
+  variant = variantOf(wish);
   document.documentElement.lang = wish;
   document.documentElement.dir = RIGHT_TO_LEFT.includes(wish) ? 'rtl' : 'ltr';
 }
 
 /** @param {number} value */
 export function number(value) {
-  return new Intl.NumberFormat(spoken).format(value);
+  return new Intl.NumberFormat(variant).format(value);
 }
 
 /** @param {number} value @param {number} digits at most, after the point */
 export function decimal(value, digits = 2) {
-  return new Intl.NumberFormat(spoken, { maximumFractionDigits: digits }).format(value);
+  return new Intl.NumberFormat(variant, { maximumFractionDigits: digits }).format(value);
 }
 
 /** @param {number} part @param {number} whole */
 export function percent(part, whole) {
   const share = whole > 0 ? part / whole : 0;
-  return new Intl.NumberFormat(spoken, { style: 'percent', maximumFractionDigits: whole >= 1000 ? 1 : 0 }).format(share);
+  return new Intl.NumberFormat(variant, { style: 'percent', maximumFractionDigits: whole >= 1000 ? 1 : 0 }).format(share);
 }
 
 /** @param {number} bytes */
 export function size(bytes) {
   const [unit, value] = bytes < 1e6 ? ['kilobyte', bytes / 1e3] : ['megabyte', bytes / 1e6];
-  return new Intl.NumberFormat(spoken, { style: 'unit', unit: String(unit), maximumFractionDigits: 1 }).format(Number(value));
+  return new Intl.NumberFormat(variant, { style: 'unit', unit: String(unit), maximumFractionDigits: 1 }).format(Number(value));
 }

@@ -23,6 +23,8 @@ import { pill } from './polls.js';
 /** @typedef {import('../types.js').Results} Results */
 
 const TIMELINE_EVERY_MS = 15_000;
+/** What a poll in this phase most likely waits for. */
+const FIRST_ACTS = ['open', 'resolve'];
 const SCORING_EVERY_MS = 1000;
 /** The poll itself is not read more often than this, whatever frames suggest. */
 const READ_AGAIN_MS = 1000;
@@ -120,8 +122,8 @@ class PollPage {
   #drawActs() {
     if (!session.may('polls:write')) return put(this.#acts, el('p', { class: 'quiet reason' }, t.needs('polls:write')));
     const held = this.#acts.contains(document.activeElement) ? document.activeElement?.getAttribute('data-act') : null;
-    const acts = actsFor(this.poll).map((act, index) =>
-      button(t.acts.names[act.name], () => this.#act(act), { class: `button ${act.danger ? 'grave' : index === 0 && act.name !== 'publish' ? 'primary' : ''}`, 'data-act': act.name }));
+    const acts = actsFor(this.poll).map((act) =>
+      button(t.acts.names[act.name], () => this.#act(act), { class: `button ${act.danger ? 'grave' : FIRST_ACTS.includes(act.name) ? 'primary' : ''}`, 'data-act': act.name }));
     put(this.#acts, el('h2', { class: 'unseen' }, t.acts.heading), ...acts);
     if (held) (acts.find((one) => one.dataset.act === held) ?? acts[0])?.focus();
   }
