@@ -24,7 +24,7 @@ LANGUAGES: Final = ("en", "fr", "es", "ar")
 RIGHT_TO_LEFT: Final = frozenset({"ar"})
 
 _RANGE: Final = re.compile(
-    r"\s*(?P<tag>[A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q=(?P<weight>[0-9.]{1,5}))?\s*"
+    r"\s*(?P<tag>(?P<primary>[A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]{1,20})?)\s*(?:;\s*q=(?P<weight>[0-9.]{1,5}))?\s*"
 )
 
 
@@ -52,7 +52,8 @@ class Languages:
         wanted = request.query_params.get("lang", "")
         if wanted in self._known:
             return self._known[wanted]
-        return self._known[preferred(request.headers.get("accept-language", ""))]
+        tag = preferred(request.headers.get("accept-language", ""))
+        return msgspec.structs.replace(self._known[tag.partition("-")[0].lower()], tag=tag)
 
     def each(self) -> tuple[Language, ...]:
         """All of them, English first."""
@@ -60,16 +61,18 @@ class Languages:
 
 
 def preferred(accept_language: str) -> str:
-    """The first of ours by weight, then by place (RFC 9110, section 12.5.4); ``en`` where none is named."""
+    """The first of ours by weight, then by place (RFC 9110, section 12.5.4); ``en`` where none is named.
+
+    With its region, if it came with one: scripts write numbers and dates by it.
+    """
     ranked: list[tuple[float, int, str]] = []
     for place, item in enumerate(accept_language[:400].split(",")):
         found = _RANGE.fullmatch(item)
         if found is None:
             continue
-        tag = found["tag"].lower()
-        weight = _weight(found["weight"])
-        if weight > 0 and (tag in LANGUAGES or tag == "*"):
-            ranked.append((-weight, place, "en" if tag == "*" else tag))
+        primary, weight = found["primary"].lower(), _weight(found["weight"])
+        if weight > 0 and (primary in LANGUAGES or primary == "*"):
+            ranked.append((-weight, place, "en" if primary == "*" else found["tag"]))
     return min(ranked)[2] if ranked else "en"
 
 

@@ -12,6 +12,9 @@ import { phaseName } from './words.js';
 
 export class Facts {
   clock = new Clock();
+  /** The second that `hourText` tells. */
+  hourOf = 0;
+  hourText = '';
 
   /** @param {import('./words.js').PageWords} words */
   constructor(words) {
@@ -59,7 +62,7 @@ export class Facts {
       this.hourOf = whole; // formatting a date costs more than a frame of the screen has to spare
       this.hourText = new Date(instant).toLocaleTimeString(this.words.locale);
     }
-    return this.hourText ?? '';
+    return this.hourText;
   }
 }
 

@@ -6,6 +6,7 @@
 import { byId, rarely, read, table, write, writeOrHide } from './places.js';
 import { extend, isRating, linesOf, meanOf, pointOf, topOf, MOST_LINES } from './series.js';
 import { Chart } from './chart.js';
+import { Clock } from '../../client/clock.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
@@ -14,12 +15,15 @@ const DRAWN_EVERY_MS = 250;
 const READ_AGAIN_MS = 5000;
 /** Rows of the table of the history. */
 const MOST_ROWS = 12;
+/** In quiet times the lines go on to the present this often. */
+const GOES_ON_EVERY_MS = 10_000;
 
 export class History {
   /** @type {import('./series.js').Point[]} */
   points = [];
   /** What was read: of which history, as whom. */
   source = '';
+  clock = new Clock();
   /** @type {State | null} */
   state = null;
 
@@ -29,6 +33,7 @@ export class History {
     this.chart = new Chart(byId('chart'), words.locale, words.direction === 'rtl');
     this.draw = rarely(DRAWN_EVERY_MS, () => this.#draw());
     byId('show-points').addEventListener('click', () => this.#toggle());
+    setInterval(() => this.state?.results?.phase === 'open' && this.draw(), GOES_ON_EVERY_MS);
   }
 
   /** @param {State} state */
@@ -37,6 +42,7 @@ export class History {
     this.state = state;
     byId('history').hidden = !poll || trouble === 'gone' || (results?.phase ?? poll.phase) === 'scheduled';
     if (!poll || !results) return;
+    this.clock.learn(results.as_of);
     const source = results.hidden ? 'hidden' : results.epoch;
     if (source !== this.source) this.#begin(poll.id, source);
     if (!results.hidden && results.counts) {
@@ -69,13 +75,14 @@ export class History {
     const results = this.state?.results;
     if (!poll || !results) return;
     const hidden = Boolean(results.hidden);
-    const drawable = !hidden && this.points.length > 1 && (results.voters ?? 0) > 0;
+    const points = this.#untilNow(results.phase);
+    const drawable = !hidden && points.length > 0 && (results.voters ?? 0) > 0;
     writeOrHide(byId('history-why'), hidden ? this.#whenShown(poll, results.phase) : drawable ? null : this.words.say('noHistory'));
     byId('chart').hidden = !drawable;
     byId('totals').hidden = hidden || !results.counts;
     byId('history-tools').hidden = !drawable;
     if (!hidden) this.#drawTotals(poll, results);
-    if (drawable) this.chart.show(this.#picture(poll));
+    if (drawable) this.chart.show(this.#picture(poll, points));
     if (drawable) this.#drawPoints(poll);
     else byId('points').replaceChildren();
   }
@@ -86,11 +93,22 @@ export class History {
     return this.words.say(poll.results === 'after_vote' && phase === 'open' ? 'hiddenUntilVote' : 'hiddenUntilClose');
   }
 
-  /** @param {import('../../client/types.js').Poll} poll @returns {import('./chart.js').Picture} */
-  #picture(poll) {
+  /** While people vote, what stood last stands until now. @param {string} phase */
+  #untilNow(phase) {
+    const last = this.points.at(-1);
+    if (!last || phase !== 'open') return this.points;
+    return [...this.points, { ...last, at: Math.max(last.at, this.clock.now()) }];
+  }
+
+  /**
+   * @param {import('../../client/types.js').Poll} poll
+   * @param {import('./series.js').Point[]} points
+   * @returns {import('./chart.js').Picture}
+   */
+  #picture(poll, points) {
     const { words } = this;
-    const lines = linesOf(poll, this.points, words.say('average'));
-    const times = this.points.map(({ at }) => at);
+    const lines = linesOf(poll, points, words.say('average'));
+    const times = points.map(({ at }) => at);
     const left = (poll.options?.length ?? 0) - MOST_LINES;
     const more = left > 0 ? words.say('others', { n: left }) : null;
     if (isRating(poll)) {

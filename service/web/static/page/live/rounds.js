@@ -10,7 +10,9 @@ import { EXHAUSTED, flowOf } from './flow.js';
 /** @typedef {import('../../widget/model.js').State} State */
 
 const READ_EVERY_MS = 3000;
-const COLUMN_WIDTH = 210;
+const NARROWEST_COLUMN = 150;
+/** What the names of the last column take. */
+const LAST_COLUMN = 190;
 const BLOCK_WIDTH = 12;
 const HEIGHT = 260;
 const GAP = 26;
@@ -21,11 +23,20 @@ export class Rounds {
   position = '';
   /** @type {State | null} */
   state = null;
+  column = NARROWEST_COLUMN;
+  /** What is shown, to be drawn anew at another width. */
+  redraw = () => {};
 
   /** @param {import('./words.js').PageWords} words */
   constructor(words) {
     this.words = words;
     this.load = rarely(READ_EVERY_MS, () => this.#load());
+    const resized = rarely(200, () => this.redraw());
+    let width = 0;
+    new ResizeObserver(([{ contentRect }]) => {
+      if (Math.abs(contentRect.width - width) > 1) resized();
+      width = contentRect.width;
+    }).observe(byId('rounds-body'));
   }
 
   /** @param {State} state */
@@ -50,7 +61,10 @@ export class Rounds {
       return;
     }
     const rounds = document.rounds ?? [];
-    byId('rounds-body').replaceChildren(...(rounds.length ? this.#shown(poll, rounds, document.winner) : [make('p', 'why', [this.words.say('ties')])]));
+    this.redraw = () => {
+      byId('rounds-body').replaceChildren(...(rounds.length ? this.#shown(poll, rounds, document.winner) : [make('p', 'why', [this.words.say('ties')])]));
+    };
+    this.redraw();
   }
 
   /** @param {import('../../client/types.js').Poll} poll @param {import('./flow.js').Round[]} rounds @param {string | null} winner */
@@ -72,16 +86,18 @@ export class Rounds {
   #picture(rounds, names, winner) {
     const order = [...names.keys()].filter((id) => id !== EXHAUSTED);
     const { blocks, bands, height } = flowOf(rounds, order, { height: HEIGHT, gap: GAP });
-    const width = COLUMN_WIDTH * rounds.length;
+    const room = byId('rounds-body').clientWidth;
+    this.column = Math.max(NARROWEST_COLUMN, (room - LAST_COLUMN) / Math.max(1, rounds.length - 1));
+    const width = this.column * (rounds.length - 1) + LAST_COLUMN;
     const mirrored = this.words.direction === 'rtl';
     const x = (/** @type {number} */ along) => (mirrored ? width - along : along);
     const place = new Map(order.map((id, at) => [id, at % 6]));
     const marked = (/** @type {string} */ id) => (id === EXHAUSTED ? 'spent' : `f${place.get(id)}`);
-    const heads = rounds.map((_, round) => draw('text', { class: 'head', x: x(round * COLUMN_WIDTH), y: 14, 'text-anchor': mirrored ? 'end' : 'start' }, [this.words.say('round', { n: round + 1 })]));
+    const heads = rounds.map((_, round) => draw('text', { class: 'head', x: x(round * this.column), y: 14, 'text-anchor': mirrored ? 'end' : 'start' }, [this.words.say('round', { n: round + 1 })]));
     const flows = bands.map((band) => draw('path', { class: `band ${marked(band.id)}${band.moved ? ' moved' : ''}`, d: this.#band(band, x) }));
     const bars = blocks.map((block) => draw('rect', {
       class: `block ${marked(block.id)}`,
-      x: Math.min(x(block.round * COLUMN_WIDTH), x(block.round * COLUMN_WIDTH + BLOCK_WIDTH)),
+      x: Math.min(x(block.round * this.column), x(block.round * this.column + BLOCK_WIDTH)),
       y: HEAD + block.top,
       width: BLOCK_WIDTH,
       height: block.height,
@@ -93,8 +109,8 @@ export class Rounds {
 
   /** @param {import('./flow.js').Band} band @param {(along: number) => number} x */
   #band({ from, start, end, height }, x) {
-    const left = x(from * COLUMN_WIDTH + BLOCK_WIDTH);
-    const right = x((from + 1) * COLUMN_WIDTH);
+    const left = x(from * this.column + BLOCK_WIDTH);
+    const right = x((from + 1) * this.column);
     const middle = (left + right) / 2;
     const [a, b] = [HEAD + start, HEAD + end];
     return `M${left} ${a}C${middle} ${a} ${middle} ${b} ${right} ${b}V${b + height}C${middle} ${b + height} ${middle} ${a + height} ${left} ${a + height}Z`;
@@ -115,7 +131,7 @@ export class Rounds {
     const fate = wins ? ` ✓ ${this.words.say('wins')}` : block.out ? ` · ${this.words.say('out')}` : '';
     return draw('text', {
       class: `told${wins ? ' wins' : ''}`,
-      x: x(block.round * COLUMN_WIDTH + BLOCK_WIDTH + 8),
+      x: x(block.round * this.column + BLOCK_WIDTH + 8),
       y: HEAD + block.top + Math.min(block.height / 2 + 5, Math.max(12, block.height - 4)),
       'text-anchor': mirrored ? 'end' : 'start',
     }, [`${short} ${this.words.number(block.votes)}${fate}`]);

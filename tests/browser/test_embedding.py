@@ -1,0 +1,188 @@
+"""A poll on other sites: frames and their heights, oEmbed, previews of links, codes to scan."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+from playwright.async_api import expect
+
+from tests.api.conftest import Serve
+from tests.browser.conftest import Open, Service
+
+PUBLIC = "https://polls.example"
+
+ARTICLE = """<!doctype html><title>An article</title><iframe id="frame" src="{frame}" width="400" height="150"
+title="A poll"></iframe><script>
+  addEventListener('message', ({{ origin, source, data }}) => {{
+    const frame = document.getElementById('frame');
+    if (source !== frame.contentWindow || origin !== {origin!r} || data?.type !== 'pollwire:height') return;
+    frame.height = data.height;
+    frame.dataset.poll = data.poll;
+  }});
+</script>"""
+
+
+@asynccontextmanager
+async def another_site(body: str) -> AsyncIterator[str]:
+    """A site of somebody else: every address answers ``body``."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        page = body.encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
+        writer.write(f"{head}Connection: close\r\n\r\n".encode() + page)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_the_frame_grows_with_its_poll(service: Service, open_page: Open) -> None:
+    """The page around hears the poll's height, from our origin, and again when the poll has grown."""
+    poll = (await service.create_poll(origins=["*"]))["id"]
+    article = ARTICLE.format(frame=f"{service.url}/embed/{poll}", origin=service.url)
+    async with another_site(article) as site:
+        page = (await open_page(f"{site}/")).page
+        frame = page.locator("#frame")
+        await expect(frame).to_have_attribute("data-poll", poll)
+        first = int(await frame.get_attribute("height") or 0)
+        assert first > 200
+        options = [{"id": f"o{n}", "label": f"Option {n}"} for n in range(8)]
+        edit = await service.admin.patch(f"/v1/admin/polls/{poll}", json={"options": options})
+        assert edit.status_code == 200
+        await expect(page.frame_locator("#frame").get_by_text("Option 7")).to_be_visible()
+        await page.wait_for_function(
+            "was => Number(document.getElementById('frame').height) > was + 100", arg=first
+        )
+
+
+async def test_a_site_that_is_not_allowed_frames_nothing(service: Service, open_page: Open) -> None:
+    """The browser refuses the frame where the poll names other sites."""
+    poll = (await service.create_poll(origins=["https://news.example"]))["id"]
+    article = ARTICLE.format(frame=f"{service.url}/embed/{poll}", origin=service.url)
+    async with another_site(article) as site:
+        reader = await open_page(f"{site}/")
+        await reader.page.wait_for_load_state("load")
+        inside = reader.page.frames[1]
+        assert await inside.locator("live-poll").count() == 0
+        reader.errors.clear()  # the refusal is told on the console, and is what was wanted
+
+
+async def test_a_vote_counts_from_inside_a_frame(service: Service, open_page: Open) -> None:
+    """Somebody who meets the poll in another site's page votes in it there."""
+    poll = (await service.create_poll(origins=["*"]))["id"]
+    article = ARTICLE.format(frame=f"{service.url}/embed/{poll}", origin=service.url)
+    async with another_site(article) as site:
+        page = (await open_page(f"{site}/")).page
+        inside = page.frame_locator("#frame")
+        await inside.locator('[data-option="yam"]').click()
+        await inside.get_by_role("button", name="Vote", exact=True).click()
+        await expect(
+            inside.locator('[data-option="yam"]').get_by_text("Your vote", exact=True)
+        ).to_be_visible()
+    results = (await service.http.get(f"/v1/polls/{poll}/results")).json()
+    assert results["counts"] == {"rice": 0, "yam": 1}
+
+
+async def oembed(service: Service, **query: str) -> dict[str, object]:
+    """The answer to a request that must succeed."""
+    answer = await service.http.get("/oembed", params=query)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, object] = answer.json()
+    return document
+
+
+async def test_oembed_answers_the_frame(service: Service) -> None:
+    """The markup is the poll's frame, within the room that the site has; its own title cannot break out."""
+    await service.create_poll(id="lunch", question='Rice "or" <yam>?')
+    page = f"{service.url}/polls/lunch"
+    answer = await oembed(service, url=page)
+    assert (answer["version"], answer["type"], answer["width"]) == ("1.0", "rich", 640)
+    assert f'src="{service.url}/embed/lunch"' in str(answer["html"])
+    assert "Rice &quot;or&quot; &lt;yam&gt;?" in str(answer["html"])
+    small = await oembed(service, url=f"{page}?screen#top", maxwidth="320", maxheight="200")
+    assert (small["width"], small["height"]) == (320, 200)
+
+
+async def test_oembed_answers_in_xml(service: Service) -> None:
+    """The same fields as XML, where a site asks for that."""
+    await service.create_poll(id="lunch", question="Rice & yam?")
+    answer = await service.http.get("/oembed", params={"url": f"{service.url}/polls/lunch", "format": "xml"})
+    assert answer.headers["content-type"].startswith("text/xml")
+    document = ElementTree.fromstring(answer.text)
+    assert document.findtext("title") == "Rice & yam?"
+    assert "<iframe " in (document.findtext("html") or "")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "slug"),
+    [
+        ({}, 404, "not-found"),
+        ({"url": "https://elsewhere.example/polls/lunch"}, 404, "not-found"),
+        ({"url": "{service}/demo"}, 404, "not-found"),
+        ({"url": "http://[::1"}, 404, "not-found"),
+        ({"url": "{service}/polls/nothing"}, 404, "poll-not-found"),
+        ({"url": "{service}/polls/later"}, 404, "poll-not-found"),
+        ({"url": "{service}/polls/later", "format": "yaml"}, 501, "format-not-offered"),
+    ],
+)
+async def test_oembed_refuses_what_is_no_poll_of_ours(
+    service: Service, query: dict[str, str], status: int, slug: str
+) -> None:
+    """Other addresses, unknown polls and those not yet visible are 404, other formats 501."""
+    await service.create_poll(id="later", visible_at="2999-01-01T00:00:00Z")
+    asked = {name: value.replace("{service}", service.url) for name, value in query.items()}
+    answer = await service.http.get("/oembed", params=asked)
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
+
+
+async def test_previews_of_links_tell_the_question_and_no_totals(serve: Serve) -> None:
+    """Title, description, address and oEmbed stand in the page, escaped, under the public address."""
+    async with serve(public_url=PUBLIC) as service:
+        await service.create_poll(id="lunch", question='Rice "&" yam?', description="Or\n  <both>.")
+        await service.vote("lunch", "yam", await service.voter())
+        text = (await service.http.get("/polls/lunch")).text
+    assert '<meta property="og:title" content="Rice &quot;&amp;&quot; yam?">' in text
+    assert '<meta property="og:description" content="Or &lt;both&gt;.">' in text
+    assert f'<link rel="canonical" href="{PUBLIC}/polls/lunch">' in text
+    assert f'href="{PUBLIC}/oembed?url={quote(PUBLIC, safe="")}%2Fpolls%2Flunch&amp;format=json"' in text
+    assert not re.search(r"100\s*%|1 vote", text)
+
+
+async def test_a_poll_not_yet_visible_leaks_by_no_page(service: Service) -> None:
+    """Its page, frame and code are 404, and none of them tells the question."""
+    await service.create_poll(id="later", visible_at="2999-01-01T00:00:00Z")
+    for path in ("/polls/later", "/embed/later", "/polls/later/qr.svg"):
+        answer = await service.http.get(path)
+        assert answer.status_code == 404
+        assert "Rice or yam?" not in answer.text
+
+
+async def test_the_code_leads_to_the_page(serve: Serve) -> None:
+    """The code is a picture of the poll's public address that can be asked for again cheaply."""
+    async with serve(public_url=PUBLIC) as service:
+        await service.create_poll(id="lunch")
+        code = await service.http.get("/polls/lunch/qr.svg")
+        again = await service.http.get("/polls/lunch/qr.svg", headers={"If-None-Match": code.headers["etag"]})
+        other = await service.http.get("/polls/nothing/qr.svg")
+    assert code.headers["content-type"].startswith("image/svg+xml")
+    assert code.text.startswith('<svg xmlns="http://www.w3.org/2000/svg" viewBox=')
+    assert (again.status_code, other.status_code) == (304, 404)
+
+
+@pytest.mark.parametrize("host", ["a b", "x" * 300, '"><script>', ""])
+async def test_a_strange_host_gets_into_no_page(service: Service, host: str) -> None:
+    """What a request calls us is used as an address only where it can be one."""
+    await service.create_poll(id="lunch")
+    answer = await service.http.get("/polls/lunch", headers={"Host": host})
+    assert answer.status_code in (200, 400)
+    assert "<script>" not in answer.text
