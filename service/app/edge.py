@@ -12,6 +12,7 @@ ASGI: one call, no request objects.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -27,6 +28,7 @@ from service.identity.clients import Clients
 from service.identity.origins import PUBLIC_METHODS
 from service.identity.sites import MOST_NAMED, Sites, polls_named
 from service.problems import Answer, answer_of, error_of
+from service.protocol import is_endless
 
 log = logging.getLogger("pollwire.edge")
 
@@ -118,7 +120,7 @@ class _Exchange:
         self.extra_headers: tuple[tuple[bytes, bytes], ...] = ()
         self._receive = receive
         self._send = send
-        self._limit = OPERATORS_BODY_BYTES if _is_below(scope["path"], OPERATORS) else PUBLIC_BODY_BYTES
+        self._limit = _largest_body(scope)
         self._received = 0
         self._is_whole = False
         self._is_head = scope["method"] == "HEAD"
@@ -145,13 +147,13 @@ class _Exchange:
         so it must not look like one.
         """
         if self._received == 0 and _length_told(self) > self._limit:
-            raise BodyTooLarge(self._limit)
+            raise BodyTooLarge(int(self._limit))
         message = await self._receive()
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
             self._is_whole = not message.get("more_body", False)
             if self._received > self._limit:
-                raise BodyTooLarge(self._limit)
+                raise BodyTooLarge(int(self._limit))
         elif not self._is_whole and not self.is_answered:
             raise MalformedBody("The body ended early.")
         return message
@@ -273,6 +275,13 @@ def _is_preflight(exchange: _Exchange) -> bool:
 def _length_told(exchange: _Exchange) -> int:
     length = exchange.header(b"content-length") or b"0"
     return int(length) if length.isdigit() else 0
+
+
+def _largest_body(scope: HTTPScope) -> float:
+    path = scope["path"]
+    if is_endless(scope["method"].encode(), path.encode("utf-8", "surrogateescape")):
+        return math.inf
+    return OPERATORS_BODY_BYTES if _is_below(path, OPERATORS) else PUBLIC_BODY_BYTES
 
 
 def _is_below(path: str, prefix: str) -> bool:

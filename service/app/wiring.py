@@ -38,6 +38,7 @@ from service.live.seats import Seats
 from service.live.streams import Live
 from service.operators import credentials_routes
 from service.operators import routes as operators_routes
+from service.operators.intake import Intake
 from service.operators.issuers import OperatedIssuers
 from service.operators.keys import OperatedKeys
 from service.operators.polls import OperatedPolls
@@ -141,7 +142,7 @@ def build(settings: Settings, store: Store) -> Wiring:
     routes = [
         *of_voting,
         *live_routes.handlers(live, answers),
-        *operators_routes.handlers(OperatedPolls(store), who.keys),
+        *operators_routes.handlers(OperatedPolls(store), who.keys, Intake(store)),
         *credentials_routes.handlers(OperatedKeys(store), OperatedIssuers(store, key_sets), who.keys),
         *of_webhooks,
         *web_routes.handlers(settings, store),

@@ -12,6 +12,7 @@ from typing import Final
 
 _OPEN: Final = b"idempotency-key"
 _SIGNED: Final = b"signed voter"
+_SENT: Final = b"back end voter"
 
 
 def voter_of(voter_key: bytes, token_id: bytes) -> bytes:
@@ -30,3 +31,8 @@ def voter_of_key(voter_key: bytes, idempotency_key: bytes) -> bytes:
     ``person`` keeps it apart from every token's (BLAKE2, section 2.8).
     """
     return blake2b(idempotency_key, key=voter_key, digest_size=16, person=_OPEN).digest()
+
+
+def voter_of_back_end(voter_key: bytes, name: str) -> bytes:
+    """The voter whom a trusted back end calls ``name``; ``person`` keeps it from all others."""
+    return blake2b(name.encode(), key=voter_key, digest_size=16, person=_SENT).digest()

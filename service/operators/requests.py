@@ -27,7 +27,7 @@ async def json_object(request: AnyRequest) -> Object:
 
     Raises ``UnsupportedMediaType``, ``BodyTooLarge`` and ``MalformedBody``, in this order.
     """
-    _check_media_type(request)
+    check_media_type(request, JSON)
     return _object_of(await request.body())
 
 
@@ -35,7 +35,7 @@ async def optional_object(request: AnyRequest) -> Object:
     """The body as a JSON object, empty where none was sent: acts may come without one."""
     if not _announces_body(request):
         return {}
-    _check_media_type(request)
+    check_media_type(request, JSON)
     body = await request.body()
     return _object_of(body) if body.strip() else {}
 
@@ -47,10 +47,11 @@ def _announces_body(request: AnyRequest) -> bool:
     )
 
 
-def _check_media_type(request: AnyRequest) -> None:
+def check_media_type(request: AnyRequest, wanted: str) -> None:
+    """Passes for a body of the type wanted; else ``UnsupportedMediaType``."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != JSON:
-        raise UnsupportedMediaType(JSON)
+    if media_type != wanted:
+        raise UnsupportedMediaType(wanted)
 
 
 def _object_of(body: bytes) -> Object:

@@ -16,6 +16,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Stream
+from litestar.types import ASGIApp
 
 from service.domain.document import Document
 from service.domain.errors import MethodNotAllowed
@@ -23,10 +24,13 @@ from service.domain.recount import Recount
 from service.domain.tally import Results
 from service.domain.window import Act
 from service.identity.api_keys import ApiKeys, Operator, Scope
+from service.operators.intake import Intake
+from service.operators.intake_stream import NDJSON, IntakeStreams
 from service.operators.polls import OperatedPolls, read_nothing
 from service.operators.requests import (
     JSON,
     AnyRequest,
+    check_media_type,
     json_object,
     optional_object,
     precondition_of,
@@ -47,10 +51,15 @@ _METHODS: Final = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.P
 Encoded = Response[bytes]
 
 
-def handlers(polls: OperatedPolls, keys: ApiKeys) -> list[HTTPRouteHandler]:
+def handlers(polls: OperatedPolls, keys: ApiKeys, intake: Intake) -> list[HTTPRouteHandler]:
     """Every route of the door."""
     door = _Door(polls, keys)
-    taken = [*_collection(door), *_single(door), *(_act(door, act) for act in Act)]
+    taken = [
+        *_collection(door),
+        *_single(door),
+        _votes(door, IntakeStreams(intake)),
+        *(_act(door, act) for act in Act),
+    ]
     return [*taken, *_other_methods(door, taken)]
 
 
@@ -137,6 +146,16 @@ def _single(door: _Door) -> list[HTTPRouteHandler]:
 
     changes = [edit_poll, delete_poll, recount_votes]
     return [read_poll, read_results, read_timeline, read_audit, export_votes, *changes]
+
+
+def _votes(door: _Door, streams: IntakeStreams) -> HTTPRouteHandler:
+    @post(f"{_POLL}/votes", summary="Send votes for voters of yours", tags=["operators"], status_code=200)
+    async def send_votes(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
+        record = await door.find(request, Scope.VOTES_WRITE, poll_id)
+        check_media_type(request, NDJSON)
+        return streams.begin(record.poll.id)
+
+    return send_votes
 
 
 def _act(door: _Door, act: Act) -> HTTPRouteHandler:

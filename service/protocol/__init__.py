@@ -26,7 +26,7 @@ one, and the corpus test sends the same requests with and without lanes.
 """
 
 from service.protocol.connection import LaneProtocol, protocol_with
-from service.protocol.deadlines import Deadlines, Limits
+from service.protocol.deadlines import Deadlines, Limits, is_endless
 from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, Respond, SocketLane
 from service.protocol.sockets import SocketProtocol
 
@@ -41,5 +41,6 @@ __all__ = [
     "Respond",
     "SocketLane",
     "SocketProtocol",
+    "is_endless",
     "protocol_with",
 ]

@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from service.domain.errors import BadRequest
 from service.identity.clients import Clients
 from service.problems import Answer, answer_of, error_of
-from service.protocol.deadlines import Deadlines
+from service.protocol.deadlines import Deadlines, is_endless
 from service.protocol.heads import Heads
 from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, SocketLane
 from service.protocol.writing import Writer
@@ -85,6 +85,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._asks_for_another_protocol = False
         self._in_headers = True
         self._in_body = False
+        self._is_endless = False  # the body; set for requests that go the ordinary way
         self._began_before = False  # the message, in a segment before the one being read
         self._segment_bytes = 0
         self._header_bytes = 0
@@ -156,6 +157,7 @@ class LaneProtocol(HttpToolsProtocol):
         self._asks_for_another_protocol = False
         handler = self._lane_handler()
         if handler is None:
+            self._is_endless = is_endless(self.parser.get_method(), self.url)
             self._take_the_ordinary_way()
         else:
             self._handler = handler
@@ -173,6 +175,8 @@ class LaneProtocol(HttpToolsProtocol):
         """A part of the body; nearly always the whole."""
         if self._handler is None:
             super().on_body(body)
+            if self._is_endless and self._is_busy():
+                self.deadline = self.loop.time() + self.limits.body_s
         else:
             self._body = self._body + body if self._body else body
 

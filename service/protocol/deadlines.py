@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import NamedTuple, Protocol
+import re
+from typing import Final, NamedTuple, Protocol
 
 
 class Limits(NamedTuple):
@@ -19,7 +20,7 @@ class Limits(NamedTuple):
     headers_s: float = 10.0
     """From the connection, or a request's first byte, to the end of its headers."""
     body_s: float = 30.0
-    """From the end of the headers to the end of the body."""
+    """From the end of the headers to the end of the body; of an endless one, between two parts of it."""
     idle_s: float = 75.0
     """From an answer to the next request's first byte."""
     closing_s: float = 10.0
@@ -28,6 +29,14 @@ class Limits(NamedTuple):
     """Request line and headers together."""
     sweep_s: float = 1.0
     """Between two looks at all connections."""
+
+
+_ENDLESS: Final = re.compile(rb"/v1/admin/polls/[^/?]+/votes(\?|\Z)")
+
+
+def is_endless(method: bytes, url: bytes) -> bool:
+    """Whether the body of such a request is a stream of any length, read line by line: votes of back ends."""
+    return method == b"POST" and _ENDLESS.match(url) is not None
 
 
 class Connection(Protocol):

@@ -16,6 +16,7 @@ from service.problems import Answer, error_of
 from service.store.ballots import Ballots, Outcome, Status
 from service.store.deadline import one_deadline
 from service.store.polls import PollRecord, Polls
+from service.store.refusals import refusal_of
 from service.voting.answers import (
     ReceiptAnswer,
     StandingAnswer,
@@ -23,7 +24,6 @@ from service.voting.answers import (
     json_answer,
     poll_path,
     refusal,
-    refusal_of,
     shows_totals,
     time_text,
 )

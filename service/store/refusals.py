@@ -1,0 +1,47 @@
+"""Why the store did not count a ballot, as errors of the domain: one table for every door."""
+
+from __future__ import annotations
+
+from service.domain.errors import (
+    AlreadyVoted,
+    IdempotencyKeyReused,
+    OptionFull,
+    PollClosed,
+    PollNotOpen,
+    PollwireError,
+    StaleRevision,
+    VoteNotFound,
+)
+from service.store.ballots import Outcome, Status
+from service.store.polls import PollRecord
+
+
+def refusal_of(record: PollRecord, outcome: Outcome, closed_at: int | None) -> PollwireError:
+    """Why the store did not count a vote, with what helps the voter.
+
+    Every edit and every act grows the version, which the store has just found
+    to be this record's, so its times stand; but the clock may have closed the
+    poll since, at ``closed_at``.
+    """
+    poll = record.poll
+    match outcome.status:
+        case Status.NOT_OPEN:
+            return PollNotOpen(poll.opens_at)
+        case Status.CLOSED:
+            return PollClosed(poll.closes_at if closed_at is None else closed_at)
+        case _:
+            return _refusal_by_policy(record, outcome)
+
+
+def _refusal_by_policy(record: PollRecord, outcome: Outcome) -> PollwireError:
+    match outcome.status:
+        case Status.ALREADY_VOTED:
+            return AlreadyVoted(record.paper.choice_of(outcome.code), outcome.revision)
+        case Status.STALE_REVISION:
+            return StaleRevision(outcome.revision)
+        case Status.KEY_REUSED:
+            return IdempotencyKeyReused()
+        case Status.OPTION_FULL:
+            return OptionFull(record.paper.option_of(outcome.code))
+        case _:
+            return VoteNotFound(record.poll.id)

@@ -1,0 +1,212 @@
+"""Votes of trusted back ends: in order, while they come, a bad line not at the cost of the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from service.identity.voters import voter_of, voter_of_back_end, voter_of_key, voter_of_site
+from tests.api.conftest import Service
+from tests.waiting import until
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def line(voter: object, choice: object = "rice", **more: object) -> bytes:
+    """One vote as a back end writes it."""
+    return json.dumps({"voter": voter, "choice": choice, **more}).encode() + b"\n"
+
+
+async def send(service: Service, poll: str, body: bytes | Iterable[bytes]) -> list[dict[str, Any]]:
+    """The answers to a body that is sent to its end before any is read."""
+    content = body if isinstance(body, bytes) else b"".join(body)
+    answer = await service.admin.post(
+        f"/v1/admin/polls/{poll}/votes", content=content, headers=NDJSON, timeout=60
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    return [json.loads(text) for text in answer.text.splitlines()]
+
+
+async def voters(service: Service, poll: str) -> int:
+    """How many have voted."""
+    return int((await service.admin.get(f"/v1/admin/polls/{poll}/results")).json()["voters"])
+
+
+class Talk:
+    """One request of which the body and the answer flow at once, on a bare socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def say(self, data: bytes) -> None:
+        """A chunk of the body (RFC 9112, 7.1)."""
+        self.writer.write(b"%x\r\n%b\r\n" % (len(data), data))
+
+    async def head(self) -> bytes:
+        """The answer's status line and headers."""
+        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+
+    async def answers(self) -> list[dict[str, Any]]:
+        """The lines of the next chunk of the answer; none at its end."""
+        size = int(await asyncio.wait_for(self.reader.readline(), 5), 16)
+        chunk = await self.reader.readexactly(size + 2)
+        return [json.loads(text) for text in chunk.splitlines() if text]
+
+
+@asynccontextmanager
+async def talking(service: Service, poll: str) -> AsyncIterator[Talk]:
+    """A request whose headers are sent; gone with the block, however far it came."""
+    host, port = service.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    key = service.admin.headers["authorization"]
+    writer.write(
+        f"POST /v1/admin/polls/{poll}/votes HTTP/1.1\r\nHost: {host}\r\nAuthorization: {key}\r\n"
+        "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    )
+    try:
+        yield Talk(reader, writer)
+    finally:
+        writer.close()
+
+
+async def test_each_line_is_answered_as_it_is_counted(service: Service) -> None:
+    """The answer begins before the body ends, and a line's answer comes before the next line is sent."""
+    poll = (await service.create_poll(revote="change"))["id"]
+    async with talking(service, poll) as talk:
+        assert b"200" in (await talk.head()).partition(b"\r\n")[0]
+        talk.say(line("ama"))
+        assert await talk.answers() == [{"line": 1, "status": "counted", "revision": 1}]
+        assert await voters(service, poll) == 1
+        talk.say(line("ama", "yam") + b"\n" + line("kofi")[:-9])
+        assert await talk.answers() == [{"line": 2, "status": "changed", "revision": 2}]
+        talk.say(line("kofi")[-9:])
+        assert await talk.answers() == [{"line": 4, "status": "counted", "revision": 1}]
+        talk.say(b"")
+        assert await talk.answers() == []
+
+
+async def test_a_file_sent_again_counts_once(service: Service) -> None:
+    """The same lines again are unchanged, and a voter who comes twice in one request has one vote."""
+    poll = (await service.create_poll())["id"]
+    body = [line(f"voter {number}") for number in range(700)]
+    assert {said["status"] for said in await send(service, poll, body)} == {"counted"}
+    again = await send(service, poll, [*body, body[0].rstrip()])
+    assert {said["status"] for said in again} == {"unchanged"}
+    assert [said["line"] for said in again] == list(range(1, 702))
+    assert await voters(service, poll) == 700
+
+
+BAD = [
+    (b"nonsense", "malformed-body", 400),
+    (b"[1]", "malformed-body", 400),
+    (b'"text"', "malformed-body", 400),
+    (b"\xff\xfe", "malformed-body", 400),
+    (b"[" * 10_000, "malformed-body", 400),
+    (b'{"voter": "a", "choice": "rice"', "malformed-body", 400),
+    (b'{"voter": "a"}', "invalid-choice", 422),
+    (b'{"choice": "rice"}', "invalid-choice", 422),
+    (b'{"voter": "", "choice": "rice"}', "invalid-choice", 422),
+    (json.dumps({"voter": "a" * 201, "choice": "rice"}).encode(), "invalid-choice", 422),
+    (b'{"voter": 7, "choice": "rice"}', "invalid-choice", 422),
+    (b'{"voter": "a", "choice": "bread"}', "invalid-choice", 422),
+    (b'{"voter": "a", "choice": ["rice"]}', "invalid-choice", 422),
+    (b'{"voter": "a", "choice": "rice", "revision": -1}', "invalid-choice", 422),
+    (b'{"voter": "a", "choice": "rice", "more": 1}', "invalid-choice", 422),
+    (b'{"voter": "a", "choice": "rice", "revision": 7}', "stale-revision", 409),
+    (b'{"voter": "good 1", "choice": "yam"}', "already-voted", 409),
+    (b"x" * 16_385, "body-too-large", 413),
+    (b"x" * 1_000_000, "body-too-large", 413),
+]
+
+
+@pytest.mark.parametrize(("bad", "slug", "status"), BAD, ids=lambda value: str(value)[:40])
+async def test_a_bad_line_costs_the_others_nothing(
+    service: Service, bad: bytes, slug: str, status: int
+) -> None:
+    """Whatever is wrong with a line, it is refused by its number, and those before and after it count."""
+    poll = (await service.create_poll())["id"]
+    first, refused, last = await send(service, poll, line("good 1") + bad + b"\r\n" + line("good 2"))
+    assert (first["status"], last["status"]) == ("counted", "counted")
+    assert (refused["line"], refused["problem"], refused["status"]) == (2, f"/problems/{slug}", status)
+    assert refused["detail"]
+    assert last["line"] == 3
+    assert await voters(service, poll) == 2
+
+
+async def test_names_of_back_ends_meet_nobody_else(service: Service) -> None:
+    """A back end's voter called like a token's or a site's is another voter than theirs."""
+    poll = await service.store.polls.get((await service.create_poll())["id"])
+    ways = (voter_of, voter_of_site, voter_of_key)
+    names = {way(poll.voter_key, b"ama") for way in ways} | {voter_of_back_end(poll.voter_key, "ama")}
+    assert len(names) == 4
+
+
+async def test_a_poll_that_closes_refuses_the_rest(service: Service) -> None:
+    """What comes after the poll's end is refused line by line; an option added meanwhile can be voted for."""
+    poll = (await service.create_poll())["id"]
+    async with talking(service, poll) as talk:
+        await talk.head()
+        talk.say(line("ama", "bread"))
+        assert (await talk.answers())[0]["problem"] == "/problems/invalid-choice"
+        options = [{"id": name, "label": name} for name in ("rice", "yam", "bread")]
+        edited = await service.admin.patch(f"/v1/admin/polls/{poll}", json={"options": options})
+        assert edited.status_code == 200
+        talk.say(line("ama", "bread"))
+        assert (await talk.answers())[0]["status"] == "counted"
+        await service.act(poll, "close")
+        talk.say(line("kofi"))
+        assert (await talk.answers())[0]["problem"] == "/problems/poll-closed"
+        await service.admin.request("DELETE", f"/v1/admin/polls/{poll}", json={"confirm": poll})
+        talk.say(line("esi"))
+        assert (await talk.answers())[0]["problem"] == "/problems/poll-not-found"
+
+
+async def test_a_sender_who_leaves_has_voted(service: Service) -> None:
+    """What was taken before the connection broke counts, once; what was not whole does not."""
+    poll = (await service.create_poll())["id"]
+    async with talking(service, poll) as talk:
+        await talk.head()
+        talk.say(line("ama") + line("kofi")[:10])
+        await talk.answers()
+    await until(lambda: voters(service, poll))
+    assert await voters(service, poll) == 1
+    assert [said["status"] for said in await send(service, poll, line("ama") + line("kofi"))] == [
+        "unchanged",
+        "counted",
+    ]
+
+
+@pytest.mark.slow
+async def test_a_hundred_thousand_lines_in_one_request(service: Service) -> None:
+    """All are counted and answered in order, though their sender reads nothing before the last is sent."""
+    poll = (await service.create_poll())["id"]
+    body = [line(f"voter {number}", "rice" if number % 10 else "bread") for number in range(100_000)]
+    said = await send(service, poll, body)
+    assert [one["line"] for one in said] == list(range(1, 100_001))
+    assert sum(one["status"] == "counted" for one in said) == await voters(service, poll) == 90_000
+
+
+async def test_who_may_send_votes(service: Service) -> None:
+    """Another scope is 403, no key 401, an unknown poll 404, another type 415, GET 405, no lines 200."""
+    poll = (await service.create_poll())["id"]
+    url = f"/v1/admin/polls/{poll}/votes"
+    body = {"name": "reader", "scopes": ["polls:read", "polls:write"]}
+    key = (await service.admin.post("/v1/admin/keys", json=body)).json()["key"]
+    headers = {**NDJSON, "Authorization": f"Bearer {key}"}
+    refused = await service.http.post(url, content=line("a"), headers=headers)
+    assert (refused.status_code, refused.json()["scope"]) == (403, "votes:write")
+    assert (await service.http.post(url, content=line("a"), headers=NDJSON)).status_code == 401
+    assert (await service.admin.get(url)).status_code == 405
+    nowhere = await service.admin.post("/v1/admin/polls/nowhere/votes", content=line("a"), headers=NDJSON)
+    assert nowhere.status_code == 404
+    other = await service.admin.post(url, json={"voter": "a", "choice": "rice"})
+    assert (other.status_code, other.headers["accept"]) == (415, "application/x-ndjson")
+    assert await send(service, poll, b"") == await send(service, poll, b"\n \r\n") == []
+    assert await voters(service, poll) == 0
