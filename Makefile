@@ -93,8 +93,8 @@ benchmarks/peers/node_modules/.setup: benchmarks/peers/package-lock.json
 	@touch $@
 
 bench-packages:
-	@if command -v gcc && command -v node && command -v npm && ls /usr/lib/nginx/modules/ngx_nchan_module.so; then :; \
+	@if command -v gcc && command -v perf && command -v node && command -v npm && ls /usr/lib/nginx/modules/ngx_nchan_module.so; then :; \
 	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-			gcc libc6-dev nodejs npm nginx libnginx-mod-nchan; \
+			gcc libc6-dev linux-perf nodejs npm nginx libnginx-mod-nchan; \
 	fi >/dev/null 2>&1 || echo "Not all programs of the benchmark could be installed."

@@ -19,6 +19,7 @@ from benchmarks import (
     joining,
     latency,
     machine,
+    profile,
     reading,
     report,
     slow,
@@ -41,6 +42,7 @@ PARTS: Final[dict[str, Callable[[Run], None]]] = {
     "workers": workers.measure,
     "growth": growth.measure,
     "visit": visit.measure,
+    "profile": profile.measure,
 }
 
 

@@ -13,6 +13,7 @@ from benchmarks import (
     growth,
     joining,
     latency,
+    profile,
     reading,
     slow,
     visit,
@@ -36,6 +37,7 @@ _SECTIONS: Final = {
     "workers": (workers.PART,),
     "growth": ("growth",),
     "visit": (visit.PART,),
+    "profile": (profile.PART,),
 }
 """For each place in the document, how the parts begin whose figures stand there."""
 

@@ -17,6 +17,11 @@ from benchmarks.record import Goal, Record, Row
 RESULTS: Final = ROOT / "benchmarks/results"
 
 
+def today() -> str:
+    """The date that results are kept under."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def table(record: Record, facts: dict[str, str]) -> str:
     """Everything, for a terminal."""
     blocks = ["\n".join(f"{name:>14}  {value}" for name, value in facts.items())]
@@ -30,11 +35,10 @@ def table(record: Record, facts: dict[str, str]) -> str:
 
 def save(record: Record, facts: dict[str, str], *, is_quick: bool) -> Path:
     """All rounds of all rows, as JSON; where it is kept."""
-    today = datetime.now(UTC).date().isoformat()
-    path = RESULTS / f"{today}{'-quick' if is_quick else ''}.json"
+    path = RESULTS / f"{today()}{'-quick' if is_quick else ''}.json"
     path.parent.mkdir(exist_ok=True)
     document = {
-        "date": today,
+        "date": today(),
         "facts": facts,
         "rows": [msgspec.structs.asdict(row) | {"median": row.median} for row in record.rows],
         "goals": [msgspec.structs.asdict(goal) | {"is_met": goal.is_met} for goal in record.goals],
