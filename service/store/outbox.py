@@ -29,6 +29,7 @@ from service.domain.events import Event, EventKind
 from service.domain.poll import Poll
 from service.domain.tally import Tally
 from service.store.connection import Call, Connection
+from service.store.homes import Homes
 from service.store.index import PollIndex
 from service.store.keys import OUTBOX, dues_key, keys_of, relay_key
 from service.store.records import Records, poll_of
@@ -64,6 +65,9 @@ class Look(msgspec.Struct, frozen=True):
     entries: list[bytes]
     """What to take out once all events were handed on; also what is no event (any more)."""
 
+    is_there: bool
+    """Whether there is a poll at the place."""
+
     @property
     def is_full(self) -> bool:
         """Whether there may be more than one look can tell (``look.lua``)."""
@@ -73,9 +77,10 @@ class Look(msgspec.Struct, frozen=True):
 class Outbox:
     """The outboxes of a namespace."""
 
-    def __init__(self, connection: Connection, records: Records) -> None:
+    def __init__(self, connection: Connection, records: Records, homes: Homes) -> None:
         self._connection = connection
         self._records = records
+        self._homes = homes
         self._index = PollIndex(connection)
         self._dues = dues_key(connection.namespace)
         self._turn = relay_key(connection.namespace)
@@ -100,6 +105,14 @@ class Outbox:
         """Where this process knows the poll to lie."""
         series = self._records.series_of(poll_id)
         return poll_id if series is None else f"{poll_id} {series}"
+
+    async def moved(self, place: str) -> str | None:
+        """Where a poll lies that was not found in the slot of its id; marked there. ``StoreUnavailable``."""
+        if " " in place or (series := await self._homes.series_of(place)) is None:
+            return None
+        self._records.lies_with(place, series)
+        await self.mark(place)
+        return self.place_of(place)
 
     async def walk(self) -> int:
         """Marks every poll that is not marked; how many polls there are. ``StoreUnavailable``."""
@@ -151,11 +164,13 @@ class Outbox:
 def _look_from(reply: Any) -> Look:
     now, next_at, found, doc = reply
     entries = [(entry, dict(zip(flat[::2], flat[1::2], strict=True))) for entry, flat in found]
+    is_there = doc is not None
     for _, fields in entries:
         if fields[b"type"] == _GOODBYE:
             doc = doc or fields[b"doc"]
     events = [_event(fields, doc) for _, fields in entries if doc and fields[b"type"] in _KINDS]
-    return Look(now, None if next_at < 0 else next_at, events, [entry for entry, _ in entries])
+    taken = [entry for entry, _ in entries]
+    return Look(now, None if next_at < 0 else next_at, events, taken, is_there)
 
 
 _KINDS: Final = frozenset(kind.value.encode() for kind in EventKind)

@@ -142,6 +142,8 @@ class Relay:
     async def _handed_on(self, place: str, look: Look) -> bool:
         """Whether all that was found is with the webhooks that want it; else it is found again."""
         if not look.entries:
+            if not look.is_there and (moved := await self._outbox.moved(place)) is not None:
+                self._look_again(moved, 0)
             return True
         waiting = waiting_for(await self._webhooks.fresh(), look.events)
         if not all(await self._store.deliveries.put(waiting)):
