@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from service.cli.commands import main
 from service.cli.commands import polls as group_of_polls
+from service.cli.intake import votes as group_of_votes
 from service.cli.keys import keys as group_of_keys
-from service.cli.ledgers import audit, export, recount
+from service.cli.ledgers import audit, export, recount, timeline
 
 __all__ = ["main"]
 
@@ -20,3 +21,5 @@ main.add_command(group_of_keys)
 group_of_polls.add_command(export)
 group_of_polls.add_command(audit)
 group_of_polls.add_command(recount)
+group_of_polls.add_command(timeline)
+main.add_command(group_of_votes)

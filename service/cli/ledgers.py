@@ -17,6 +17,7 @@ from service.cli.session import MISUSED, REFUSED, Failure, ask, compact, speaks,
 from service.client import Client
 from service.client.bars import minute_of, printable, voters_told
 from service.client.errors import Document
+from service.client.sparklines import sparklines
 
 Advance = Callable[[int], None]
 """Told how many more votes were written."""
@@ -73,6 +74,23 @@ def recount(poll: str) -> None:
     target.tell(answer, told)
     if not answer["matches"]:
         sys.exit(REFUSED)
+
+
+@click.command()
+@click.argument("poll")
+@speaks
+def timeline(poll: str) -> None:
+    """Show how a poll's totals grew: blocks at a terminal, a line for each point in a pipe."""
+    target = target_of_flags()
+    answer = ask(lambda client: client.timeline_for_operators(poll), target)
+    if target.as_json:
+        click.echo(compact(answer))
+    elif sys.stdout.isatty():
+        Console().print(sparklines(answer["points"]))
+    else:
+        for point in answer["points"]:
+            counts = (f"{option}={count}" for option, count in point["counts"].items())
+            click.echo("\t".join(map(printable, (point["at"], point["voters"], *counts))))
 
 
 def _changes(entry: Document) -> str:

@@ -8,9 +8,10 @@ tells). A poll created without an id may not: two would stand.
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final, Self
@@ -18,6 +19,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from service.client.challenge import REQUIRED, solution_of
 from service.client.errors import (
     ClientError,
     Document,
@@ -27,6 +29,7 @@ from service.client.errors import (
     no_such_poll,
     refusal_of,
 )
+from service.client.intake import ANSWERED_WITHIN_S, NDJSON, Vote, parts_of
 from service.client.retrying import Backoff
 from service.client.watching import reason_of, watch
 
@@ -80,7 +83,13 @@ class Client:
     async def issue_voter(self, name: str | None = None) -> Document:
         """``{"token", "expires_at"}``: a new voter, or the one held renewed; later votes are this voter's."""
         body = {} if name is None else {"name": name}
-        issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
+        try:
+            issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
+        except Refused as refusal:
+            if refusal.slug != REQUIRED:
+                raise
+            body |= await solution_of(refusal)
+            issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
         self.token = str(issued["token"])
         return issued
 
@@ -126,6 +135,10 @@ class Client:
         """The totals that this voter may see."""
         return await self._call("GET", f"{_public(poll)}/results", bearer=self.token)
 
+    async def timeline(self, poll: str) -> Document:
+        """``{"points": [{"at", "voters", "counts"}]}``; ``Refused`` (``results-hidden``) where totals are."""
+        return await self._call("GET", f"{_public(poll)}/timeline", bearer=self.token)
+
     def watch(
         self, poll: str, *, on_lost: Callable[[ClientError], None] | None = None
     ) -> AsyncGenerator[Document]:
@@ -168,6 +181,10 @@ class Client:
     async def poll_for_operators(self, poll: str) -> Document:
         """The poll, also before the public may see it."""
         return await self._operate("GET", _one(poll))
+
+    async def timeline_for_operators(self, poll: str) -> Document:
+        """``{"points"}``: the totals over time, whoever else may see them."""
+        return await self._operate("GET", f"{_one(poll)}/timeline")
 
     async def results_for_operators(self, poll: str) -> Document:
         """The totals, whoever else may see them."""
@@ -225,6 +242,38 @@ class Client:
                     yield piece
         except httpx.TransportError as error:
             raise Unreachable(self.url, reason_of(error)) from None
+
+    async def send_votes(self, poll: str, votes: Iterable[Vote]) -> AsyncGenerator[Document]:
+        """Votes for voters that this back end knows (scope ``votes:write``): an answer to each line, in order.
+
+        ``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail"}`` for one that was
+        refused. Nothing is repeated here; sending all votes again is safe, those that stand are ``unchanged``.
+        ``Unreachable`` in the middle leaves open what became of the lines that were not answered.
+        """
+        path = f"/v1/admin/polls{_one(poll)}/votes"
+        headers = {"Content-Type": NDJSON}
+        if self._key is not None:
+            headers["Authorization"] = f"Bearer {self._key}"
+        for before, body in parts_of(votes):
+            for text in (await self._send_part(path, body, headers)).splitlines():
+                yield self._answered(text, before)
+
+    def _answered(self, text: bytes, before: int) -> Document:
+        """An answer to a line, by the line's number among all."""
+        try:
+            said = json.loads(text)
+            return {**said, "line": said["line"] + before}
+        except (ValueError, TypeError, KeyError):
+            raise NotUnderstood(self.url, httpx.codes.OK) from None
+
+    async def _send_part(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        try:
+            response = await self._http.post(path, content=body, headers=headers, timeout=ANSWERED_WITHIN_S)
+        except httpx.TransportError as error:
+            raise Unreachable(self.url, reason_of(error)) from None
+        if not response.is_success:
+            self._understood(response)
+        return response.content
 
     async def create_key(self, name: str, scopes: Sequence[str]) -> Document:
         """A new API key, whose ``key`` is shown this once. Not repeated: each call makes another."""

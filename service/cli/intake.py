@@ -1,0 +1,99 @@
+"""Votes out of a file, for voters that whoever runs the command knows."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import IO, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service.cli.session import REFUSED, ask, compact, speaks, target_of_flags
+from service.client import Client
+from service.client.bars import printable
+from service.client.errors import Document
+
+MOST_TOLD: Final = 20
+"""Refused lines told to people, one by one; the rest is a number."""
+STATUSES: Final = ("counted", "changed", "unchanged")
+
+
+@click.group()
+@speaks
+def votes() -> None:
+    """Send votes for voters that you know (operators)."""
+
+
+@votes.command()
+@click.argument("poll")
+@click.argument("file", type=click.File("rb"))
+@speaks
+def send(poll: str, file: IO[bytes]) -> None:
+    """Send the votes in FILE, a JSON object {"voter", "choice"} a line (- reads standard input).
+
+    Sending a file again is safe: what was counted is unchanged. Ends with 1 where a line was refused.
+    """
+    target = target_of_flags()
+    refused: list[Document] = []
+    with _progress(file) as lines:
+        summary = ask(lambda client: _send(client, poll, lines, refused), target)
+    for problem in refused if target.as_json else refused[:MOST_TOLD]:
+        sentence = f"line {problem['line']}: {printable(problem['detail'])}"
+        click.echo(compact(problem) if target.as_json else sentence, err=True)
+    if len(refused) > MOST_TOLD and not target.as_json:
+        click.echo(f"and {len(refused) - MOST_TOLD:,} more.", err=True)
+    target.tell(summary, ", ".join(f"{summary[name]:,} {name}" for name in (*STATUSES, "refused")) + ".")
+    if refused:
+        sys.exit(REFUSED)
+
+
+async def _send(client: Client, poll: str, lines: Iterable[bytes], refused: list[Document]) -> dict[str, int]:
+    """How many lines came to what; those that were refused are added to ``refused``."""
+    summary = dict.fromkeys((*STATUSES, "refused"), 0)
+    async with aclosing(client.send_votes(poll, lines)) as answers:
+        async for said in answers:
+            if "problem" in said:
+                refused.append(said)
+                summary["refused"] += 1
+            else:
+                summary[said["status"]] += 1
+    return summary
+
+
+@contextmanager
+def _progress(file: IO[bytes]) -> Iterator[Iterable[bytes]]:
+    """The file's lines, with a bar on standard error for people who wait."""
+    if not sys.stderr.isatty():
+        yield file
+        return
+    columns = (
+        TextColumn("votes"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("votes", total=_size(file))
+        yield _told(file, lambda read: progress.update(task, completed=read))
+
+
+def _told(file: IO[bytes], tell: Callable[[int], None]) -> Iterator[bytes]:
+    read = 0
+    for line in file:
+        yield line
+        read += len(line)
+        tell(read)
+
+
+def _size(file: IO[bytes]) -> int | None:
+    """Of a file in bytes; None where that is not known (a pipe)."""
+    try:
+        status = os.fstat(file.fileno())
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
