@@ -106,7 +106,7 @@ class Admission:
         after_s = whole_seconds(wait_ms)
         if self._challenges is None:
             return RateLimited(after_s, POLICY, limit)
-        challenge = self._challenges.pose(wait_ms / limit.period_ms)
+        challenge = self._challenges.pose(max(0, wait_ms - limit.each_ms) / limit.period_ms)
         return ChallengeRequired(after_s, POLICY, limit, challenge)
 
 

@@ -14,9 +14,9 @@ PROXIES = ("10.0.0.0/8", "2001:db8::/32", "unix")
 PUBLIC, PROXY = "198.51.100.7", "10.0.0.1"
 
 
-def seen(peer: str | None, trusted: tuple[str, ...] | None = PROXIES, **headers: str) -> Client:
+def seen(peer: str | None, **headers: str) -> Client:
     """The client of a request of ``peer`` with headers."""
-    clients = Clients(trusted)
+    clients = Clients(PROXIES)
     named = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     return clients.client(clients.peer(peer), named)
 

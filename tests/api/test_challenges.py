@@ -1,0 +1,184 @@
+"""New voters of a network that had its share: a challenge, its solution, and every way to cheat about it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+import httpx
+import pytest
+from altcha.v2 import Challenge, Payload, solve_challenge
+
+from service.client import Client
+from service.domain.allowance import Limit
+from service.store import open_store
+from service.voting import challenges
+from service.voting.challenges import LEVELS, Level
+from tests.api.conftest import Serve, Service, serving
+from tests.valkey import Valkey
+
+DAY = 86_400
+ONE = Limit(1, DAY)
+
+
+@pytest.fixture(autouse=True)
+def _easy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Challenges as they are, and sixteen attempts each."""
+    monkeypatch.setattr(challenges, "LEVELS", (Level(10, "0"), Level(20, "0")))
+
+
+async def come(service: Service, solution: str | None = None, **headers: str) -> httpx.Response:
+    """Somebody new asks for a token."""
+    body = {} if solution is None else {"json": {"challenge": solution}}
+    answer = await service.http.post("/v1/voters", headers=headers, **body)  # type: ignore[arg-type]
+    service.http.cookies.clear()
+    return answer
+
+
+def solved(challenge: dict[str, Any]) -> str:
+    """The payload of a solution, found as anybody finds it."""
+    posed = Challenge.from_dict(challenge)
+    found = solve_challenge(posed)
+    assert found is not None
+    return Payload(posed, found).to_base64()
+
+
+async def posed(service: Service) -> dict[str, Any]:
+    """The challenge of a network that had its share."""
+    await come(service)
+    refused = await come(service)
+    assert (refused.status_code, refused.json()["type"]) == (429, "/problems/challenge-required")
+    challenge: dict[str, Any] = refused.json()["challenge"]
+    return challenge
+
+
+async def test_beyond_the_share_work_lets_in(serve: Serve) -> None:
+    """The first comes in free, the next is posed a challenge, and its solution makes a voter that votes."""
+    async with serve(limit_voters=ONE) as service:
+        poll = (await service.create_poll())["id"]
+        assert (await come(service)).status_code == 201
+        refused = await come(service)
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) > DAY - 60
+        assert refused.headers["ratelimit-policy"] == f'"voters";q=1;w={DAY}'
+        let_in = await come(service, solved(refused.json()["challenge"]))
+        assert let_in.status_code == 201
+        assert (await service.vote(poll, "rice", let_in.json()["token"])).status_code == 200
+
+
+async def test_a_solution_is_good_once_for_all_workers(serve: Serve) -> None:
+    """Shown again, also elsewhere and also at once, it lets nobody in."""
+    async with (
+        serve(limit_voters=ONE, secret="s" * 32) as one,
+        serve(limit_voters=ONE, secret="s" * 32) as two,
+    ):
+        solution = solved(await posed(one))
+        answers = await asyncio.gather(*(come(service, solution) for service in (one, two) for _ in range(4)))
+        assert sorted(answer.status_code for answer in answers) == [201, *7 * [422]]
+        assert {answer.json().get("field") for answer in answers if answer.status_code == 422} == {
+            "challenge"
+        }
+
+
+def tampered(solution: str, **changes: object) -> str:
+    """The payload with parameters of its sender's own choosing."""
+    payload = json.loads(base64.b64decode(solution))
+    payload["challenge"]["parameters"] |= changes
+    return base64.b64encode(json.dumps(payload).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "solution",
+    [
+        "",
+        "no base64",
+        base64.b64encode(b"[]").decode(),
+        base64.b64encode(b'{"challenge":{"parameters":[]},"solution":{}}').decode(),
+        base64.b64encode(b"[" * 2000).decode(),
+        base64.b64encode(
+            b'{"challenge":{"parameters":{"algorithm":1,"nonce":2,"salt":3,"cost":"x"},"signature":4},'
+            b'"solution":{"counter":"1","derivedKey":5}}'
+        ).decode(),
+    ],
+)
+async def test_what_is_no_solution_is_told_so(serve: Serve, solution: str) -> None:
+    """Whatever is sent in a solution's place is 422 with the field."""
+    async with serve(limit_voters=ONE) as service:
+        await come(service)
+        answer = await come(service, solution)
+        assert (answer.status_code, answer.json()["field"]) == (422, "challenge")
+
+
+@pytest.mark.parametrize("changes", [{"cost": 1}, {"keyPrefix": ""}, {"expiresAt": 4_000_000_000}])
+async def test_a_challenge_of_one_s_own_lets_nobody_in(serve: Serve, changes: dict[str, object]) -> None:
+    """Parameters are signed: an easier challenge, or one that lasts, is none of ours."""
+    async with serve(limit_voters=ONE) as service:
+        answer = await come(service, tampered(solved(await posed(service)), **changes))
+        assert answer.status_code == 422
+
+
+async def test_a_challenge_expires(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was posed longer ago than it lives is not taken."""
+    monkeypatch.setattr(challenges, "LIVES_S", -1)
+    async with serve(limit_voters=ONE) as service:
+        assert (await come(service, solved(await posed(service)))).status_code == 422
+
+
+async def test_a_wrong_number_costs_the_challenge(serve: Serve) -> None:
+    """A solution that begins as asked and is not the number's is refused, and the challenge is spent."""
+    async with serve(limit_voters=ONE) as service:
+        right = solved(await posed(service))
+        payload = json.loads(base64.b64decode(right))
+        payload["solution"]["counter"] += 1
+        wrong = base64.b64encode(json.dumps(payload).encode()).decode()
+        assert (await come(service, wrong)).status_code == 422
+        assert (await come(service, right)).status_code == 422
+
+
+async def test_the_more_a_network_owes_the_harder_it_gets(serve: Serve) -> None:
+    """Each whole share more doubles the work; the table's steps do so."""
+    works = [level.cost * 16 ** len(level.prefix) for level in LEVELS]
+    assert [later / earlier for earlier, later in zip(works, works[1:], strict=False)] == [2] * 5
+    async with serve(limit_voters=ONE) as service:
+        first = await posed(service)
+        for _ in range(2):
+            assert (await come(service, solved((await come(service)).json()["challenge"]))).status_code == 201
+        assert (await come(service)).json()["challenge"]["parameters"]["cost"] > first["parameters"]["cost"]
+
+
+async def test_without_challenges_the_share_is_all(serve: Serve) -> None:
+    """Where an operator wants none, whoever is beyond the share waits."""
+    async with serve(limit_voters=ONE, challenges=False) as service:
+        assert [(await come(service)).status_code for _ in range(2)] == [201, 429]
+        refused = (await come(service)).json()
+        assert (refused["type"], "challenge" in refused) == ("/problems/rate-limited", False)
+
+
+async def test_a_known_voter_is_never_challenged(serve: Serve) -> None:
+    """Renewing a token makes nobody new."""
+    async with serve(limit_voters=ONE) as service:
+        token = (await come(service)).json()["token"]
+        renewed = [await come(service, Authorization=f"Bearer {token}") for _ in range(3)]
+        assert {answer.status_code for answer in renewed} == {201}
+
+
+async def test_an_outage_is_no_hour_to_hoard_tokens(own_valkey: Valkey) -> None:
+    """While the store is away nobody new is let in from a network that is limited: 503, and quickly."""
+    store = await open_store(own_valkey.url, namespace="outage")
+    try:
+        async with serving(store, own_valkey.url, limit_voters=ONE) as service:
+            with own_valkey.away():
+                answers = await asyncio.gather(*(come(service) for _ in range(5)))
+            assert {answer.status_code for answer in answers} == {503}
+    finally:
+        await store.close()
+
+
+async def test_the_python_client_solves_what_it_is_posed(serve: Serve) -> None:
+    """Whoever uses the client or the command line need not know of challenges."""
+    async with serve(limit_voters=ONE) as service:
+        for _ in range(2):
+            async with Client(service.url) as client:
+                assert (await client.issue_voter())["token"]
