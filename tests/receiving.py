@@ -50,6 +50,7 @@ class Site:
         self.told: list[Told] = []
         self.answering: Answering = lambda _: 204
         self.url = ""
+        self.ended = asyncio.Event()
 
     @property
     def types(self) -> list[str]:
@@ -90,4 +91,5 @@ async def receiving() -> AsyncIterator[Site]:
     try:
         yield site
     finally:
+        site.ended.set()
         server.close()

@@ -32,6 +32,7 @@ def test_every_name_of_the_contract_reaches_its_field() -> None:
             "POLLWIRE_STREAM_HZ": "2.5",
             "POLLWIRE_LOG_FORMAT": "json",
             "POLLWIRE_RESULTS_MAX_AGE": "30",
+            "POLLWIRE_WEBHOOK_ALLOW": "Hooks.Intern, 10.0.0.0/8 ::1",
         }
     )
     assert read == Settings(
@@ -47,6 +48,7 @@ def test_every_name_of_the_contract_reaches_its_field() -> None:
         stream_hz=2.5,
         log_format="json",
         results_max_age_s=30,
+        webhook_allow=("hooks.intern", "10.0.0.0/8", "::1"),
     )
 
 
@@ -75,6 +77,8 @@ def test_an_empty_value_counts_as_absent() -> None:
         ("PORT", "65536", "a whole number from 0 to 65535"),
         ("PORT", "-1", "a whole number from 0 to 65535"),
         ("PORT", "8_0", "a whole number from 0 to 65535"),
+        ("WEBHOOK_ALLOW", "https://hooks.example", "a list of hosts, addresses or networks"),
+        ("WEBHOOK_ALLOW", "10.0.0.300", "a list of hosts, addresses or networks"),
         ("WORKERS", "0", "a whole number from 1 to 256"),
         ("HOST", "http://here", "without port or path"),
         ("STREAM_HZ", "0", "from 0.1 to 100"),

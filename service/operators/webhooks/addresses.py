@@ -28,8 +28,19 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host and port, as text. Raises ``OSError`` where there are none."""
 
 LONGEST_URL: Final = 2000
-_NOT_FOR_SITES: Final = frozenset({IPv4Address("168.63.129.16")})
-"""Public by its number, and yet a cloud's own service for the machines inside it (Azure's wire server)."""
+_NOT_FOR_SITES: Final = tuple(
+    ip_network(text)
+    for text in (
+        "168.63.129.16/32",  # public by its number, and yet a cloud's own service for the machines in it
+        "192.0.0.0/24",  # protocol assignments; some are metadata services. Older Pythons know a part of it
+        "192.88.99.0/24",  # relays of 6to4, deprecated (RFC 7526)
+        "64:ff9b:1::/48",  # translation within one network (RFC 8215)
+        "2001::/23",  # protocol assignments, Teredo among them
+        "3fff::/20",  # documentation (RFC 9637)
+        "5f00::/16",  # segment routing (RFC 9602)
+    )
+)
+"""Beside what this Python's copy of the registries has, which differs between versions."""
 _TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
 """IPv6 that ends in an IPv4 address: NAT64 (RFC 6052), and the deprecated compatible form (RFC 4291)."""
 
@@ -76,7 +87,7 @@ def is_public(address: Address) -> bool:
     return (
         address.is_global
         and not (address.is_multicast or address.is_reserved or is_site_local)
-        and address not in _NOT_FOR_SITES
+        and not any(address in network for network in _NOT_FOR_SITES)
     )
 
 
