@@ -1,20 +1,20 @@
 """The files under ``static/``, read once, and how they are sent.
 
-There is no build step: modules are served as they lie in the tree, only
-without the comments that stand on lines of their own (half of their bytes),
-under ``/static/<edition>/``, where the edition is a digest of them all. An
-address therefore never changes its content, so browsers keep it for good, and
-modules of two releases never mix in one page. ``/widget.js`` and
-``/client.js``, whose addresses have to stay the same for every site that
-imports them, are the exception: their own imports are pointed at the present
-edition, and browsers ask whether they changed.
+There is no build step: people change the files in the tree, and the service
+makes them small when it starts (``scripts``). They are served under
+``/static/<edition>/``, where the edition is a digest of them all. An address
+therefore never changes its content, so browsers keep it for good, and modules
+of two releases never mix in one page. ``/widget.js`` and ``/client.js``, whose
+addresses have to stay the same for every site that imports them, are the
+exception: each comes as one module with all that it imports (``bundle``), and
+browsers ask whether it changed.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import re
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,9 @@ from typing import Final
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
+
+from service.web.bundle import bundled
+from service.web.scripts import small_sheet, tokens_of, written
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -31,6 +34,7 @@ CONTENT_TYPES: Final = {  # the framework adds the charset to text
     ".html": "text/html",
     ".svg": "image/svg+xml",
     ".json": "application/json",
+    ".ts": "text/plain",
 }
 
 FOR_GOOD: Final = "public, max-age=31536000, immutable"
@@ -40,6 +44,12 @@ ENTRY_LIFE: Final = "public, max-age=300"
 
 ENTRIES: Final = ("widget.js", "client.js")
 """Modules at the service's root, where other sites import them from."""
+
+LATER: Final = ("client/detours.js", "widget/foreign.js", "widget/ranking.js")
+"""Modules that the widget fetches only where it needs them, each with what it imports."""
+
+STYLES: Final = "widget/styles.js"
+"""The widget's style sheets as a module of one text: a page's policy must not have to allow style sheets."""
 
 WORTH_PACKING_BYTES: Final = 512
 """Below it gzip saves less than its own headers and the time to unpack."""
@@ -80,30 +90,41 @@ class Library:
             if path.suffix in CONTENT_TYPES
         }
         self.edition: str = _edition(files)
+        texts = {name: _small(path) for name, path in files.items() if path.suffix != ".svg"}
+        sheets = "".join(text for name, text in texts.items() if _is_sheet_of_widget(name))
+        texts[STYLES] = f"export const styles={json.dumps(sheets)};"
         self._assets = {
-            name: Asset.of(_without_comments(path), CONTENT_TYPES[path.suffix])
-            for name, path in files.items()
-            if path.suffix != ".html"
+            name: Asset.of(text.encode("utf-8"), CONTENT_TYPES[Path(name).suffix])
+            for name, text in texts.items()
+            if not name.endswith(".html")
         }
-        self._pages = {name: files[name].read_text("utf-8") for name in files if name.endswith(".html")}
-        self._entries = {name: self._entry(name) for name in ENTRIES}
+        self._assets |= {
+            name: Asset.of(path.read_bytes(), "image/svg+xml")
+            for name, path in files.items()
+            if path.suffix == ".svg"
+        }
+        self._pages = {name: text for name, text in texts.items() if name.endswith(".html")}
+        scripts = {name: text for name, text in texts.items() if name.endswith(".js")}
+        self._entries = {
+            name: _script(bundled(name, scripts, f"./static/{self.edition}/")) for name in ENTRIES
+        }
+        self._assets |= {name: _script(bundled(name, scripts, "")) for name in LATER}
 
     def asset(self, name: str) -> Asset | None:
         """The file at ``name``, or None; pages are not among them."""
         return self._assets.get(name)
 
     def entry(self, name: str) -> Asset:
-        """A module at the service's root: its imports lead to this edition."""
+        """A module at the service's root, with all that it imports."""
         return self._entries[name]
 
     def page(self, name: str) -> str:
         """The text of an HTML file."""
         return self._pages[name]
 
-    def _entry(self, name: str) -> Asset:
-        text = self._assets[name].body.decode("utf-8")
-        moved = text.replace("'./", f"'./static/{self.edition}/")
-        return Asset.of(moved.encode("utf-8"), CONTENT_TYPES[".js"])
+
+def _script(text: str) -> Asset:
+    return Asset.of(text.encode("utf-8"), CONTENT_TYPES[".js"])
 
 
 def send(
@@ -120,14 +141,15 @@ def send(
     return Response(content=packed or asset.body, headers=told, media_type=asset.content_type)
 
 
-_COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*\n", re.DOTALL | re.MULTILINE)
-"""A comment that begins and ends its lines; in none of our files does text or a template look like one."""
+def _small(path: Path) -> str:
+    text = path.read_text("utf-8")
+    if path.suffix == ".js":
+        return written(tokens_of(text))
+    return small_sheet(text) if path.suffix == ".css" else text
 
 
-def _without_comments(path: Path) -> bytes:
-    if path.suffix not in (".js", ".css"):
-        return path.read_bytes()
-    return _COMMENT.sub("", path.read_text("utf-8")).encode("utf-8")
+def _is_sheet_of_widget(name: str) -> bool:
+    return name.startswith("widget/") and name.endswith(".css")
 
 
 def _edition(files: Mapping[str, Path]) -> str:

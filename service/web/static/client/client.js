@@ -7,10 +7,14 @@
  *     const stop = polls.watch('lunch', { results: ({ counts }) => draw(counts) });
  *     await polls.vote(poll, 'noodles');
  *
- * Everything on a page that names the same service shares one connection and one voter.
+ * Everything on a page that names the same service shares one connection and one voter. Where a poll is for
+ * people whom your site has signed in, say how to get your token for them:
+ *
+ *     const polls = connect('https://polls.example/', { getToken: () => session.pollToken });
  */
 import { Clock } from './clock.js';
 import { ask } from './http.js';
+import { Receipts } from './receipts.js';
 import { Stream } from './stream.js';
 import { Voter } from './voter.js';
 import { Votes } from './votes.js';
@@ -24,9 +28,10 @@ export class Client {
   constructor(base) {
     this.base = base;
     this.clock = new Clock();
-    const voter = new Voter(base);
-    this.votes = new Votes(base, voter);
-    this.stream = new Stream(base, voter, this.clock);
+    this.voter = new Voter(base);
+    this.votes = new Votes(base, this.voter);
+    this.receipts = new Receipts(base);
+    this.stream = new Stream(base, this.voter, this.clock);
   }
 
   /**
@@ -47,8 +52,8 @@ export class Client {
    */
   async vote(poll, choice, how) {
     const standing = await this.votes.cast(poll, choice, how);
-    if (poll.results !== 'always') this.stream.identify(poll.id);
-    return standing;
+    this.receipts.put(poll.id, standing.receipt);
+    return this.#seen(poll, standing);
   }
 
   /**
@@ -56,9 +61,8 @@ export class Client {
    * @param {Poll} poll
    */
   async mine(poll) {
-    const standing = await this.votes.mine(poll.id);
-    if (standing && poll.results !== 'always') this.stream.identify(poll.id);
-    return standing;
+    const standing = await this.votes.mine(poll);
+    return standing && this.#seen(poll, standing);
   }
 
   /**
@@ -67,9 +71,23 @@ export class Client {
    * @param {Parameters<Votes['withdraw']>[1]} [onRetry]
    */
   async withdraw(poll, onRetry) {
-    const taken = await this.votes.withdraw(poll.id, onRetry);
-    if (poll.results !== 'always') this.stream.identify(poll.id);
-    return taken;
+    const taken = await this.votes.withdraw(poll, onRetry);
+    this.receipts.put(poll.id, undefined);
+    return this.#seen(poll, taken);
+  }
+
+  /** Whoever has voted may see more on streams. @param {Poll} poll @param {import('./types.js').Standing} standing */
+  #seen(poll, standing) {
+    if (poll.results !== 'always') this.stream.identify(poll);
+    return standing;
+  }
+
+  /**
+   * Whether this browser's vote is counted, by its receipt; null where it has none.
+   * @param {string} id
+   */
+  check(id) {
+    return this.receipts.check(id);
   }
 
   /**
@@ -86,10 +104,15 @@ export class Client {
 /** @type {Map<string, Client>} */
 const clients = new Map();
 
-/** The page's client of one service. @param {string | URL} base its address */
-export function connect(base) {
+/**
+ * The page's client of one service.
+ * @param {string | URL} base its address
+ * @param {{getToken?: import('./voter.js').Voter['site']}} [how] `getToken`: your site's token for whom it has signed in
+ */
+export function connect(base, { getToken } = {}) {
   const address = new URL('.', base).href;
   const client = clients.get(address) ?? new Client(address);
   clients.set(address, client);
+  if (getToken) client.voter.site = getToken;
   return client;
 }

@@ -1,11 +1,9 @@
 /**
- * The three ways in which results reach a page, each one attempt: it starts, delivers, and ends.
+ * How results reach a page over a socket: one attempt, which starts, delivers, and ends.
  *
- * A way is a function of a `Line` that resolves to how it ended. What comes after an end (again, another
- * way, how long to wait) is the stream's business, not theirs.
+ * A way of transport is a function of a `Line` that resolves to how it ended. What comes after an end (again,
+ * another way, how long to wait) is the stream's business, not its own. The other ways are in `detours.js`.
  */
-import { ask } from './http.js';
-import { jitteredMs, pause } from './waiting.js';
 
 /**
  * @typedef {object} Line what a way of transport needs of the stream
@@ -30,10 +28,6 @@ import { jitteredMs, pause } from './waiting.js';
 const SILENCE_MS = 55_000;
 /** A handshake slower than this is given up. */
 const HANDSHAKE_MS = 10_000;
-/** Sockets are tried again after this long on another way. */
-const DETOUR_MS = 120_000;
-/** Between two reads where nothing can be pushed. */
-const POLLING_MS = 4000;
 
 /**
  * One WebSocket for every poll of the page.
@@ -87,64 +81,6 @@ export async function overSocket(line) {
 }
 
 /**
- * Server-sent events, where sockets do not get through: one stream for all polls, opened anew when they change.
- * @param {Line} line
- * @returns {Promise<End>}
- */
-export async function overEvents(line) {
-  const url = new URL('v1/events', line.base);
-  for (const id of line.polls()) url.searchParams.append('poll', id);
-  const ticket = await line.ticket();
-  if (ticket) url.searchParams.set('ticket', ticket);
-  return new Promise((resolve) => {
-    const source = new EventSource(url);
-    const end = { opened: false };
-    const finish = () => {
-      clearTimeout(detour);
-      clearTimeout(patience);
-      line.attach(null);
-      source.close();
-      resolve(end);
-    };
-    const detour = setTimeout(finish, DETOUR_MS);
-    const patience = setTimeout(finish, HANDSHAKE_MS);
-    const hear = (/** @type {MessageEvent} */ { data }) => {
-      if (data) line.deliver(JSON.parse(data));
-    };
-    source.onopen = () => {
-      clearTimeout(patience);
-      end.opened = true;
-      line.attach({ changed: finish, identify: finish, stop: finish });
-      line.opened();
-    };
-    for (const name of ['results', 'problem', 'reconnect', 'message']) source.addEventListener(name, hear);
-    source.onerror = finish; // not the browser's own return: it would come with the old ticket
-  });
-}
-
-/**
- * Reading every few seconds, where nothing can be pushed.
- * @param {Line} line
- * @param {(id: string) => Promise<any>} read one poll's results, as a message
- * @returns {Promise<End>}
- */
-export async function overPolling(line, read) {
-  const until = performance.now() + DETOUR_MS;
-  let stopped = false;
-  let opened = false;
-  line.attach({ changed() {}, identify() {}, stop: () => (stopped = true) });
-  while (!stopped && performance.now() < until) {
-    const messages = await Promise.all(line.polls().map((id) => read(id)));
-    if (messages.every((message) => message === null)) break;
-    opened = true;
-    for (const message of messages) if (message) line.deliver(message);
-    await pause(POLLING_MS + jitteredMs(0));
-  }
-  line.attach(null);
-  return { opened };
-}
-
-/**
  * @param {(message: object) => void} say
  * @param {string[]} added
  * @param {string[]} removed
@@ -168,14 +104,4 @@ function socketTo(base, polls) {
   } catch {
     return null;
   }
-}
-
-/**
- * Results read over HTTP.
- * @param {string} base
- * @param {string} id
- * @param {string | null} token of a voter who may see more than the public
- */
-export function readResults(base, id, token) {
-  return ask(base, `v1/polls/${encodeURIComponent(id)}/results`, { token });
 }

@@ -1,15 +1,16 @@
 /**
  * The shapes that travel on the wire (docs/protocol.md) and between the modules here. Types only.
  *
- * @typedef {{id: string, label: string, image?: string | null}} Option
+ * @typedef {{id: string, label: string, image?: string | null, capacity?: number | null}} Option
  *
  * @typedef {object} Resolution
  * @property {string | null} outcome the option that came true; null where the question was annulled
  * @property {string} at
+ * @property {string | null} [note] the operator's, in a sentence
  *
  * @typedef {object} Poll
  * @property {string} id
- * @property {string} kind `single`, `multiple`, `rating`, `prediction`, or one that this release does not know
+ * @property {string} kind `single`, `multiple`, `rating`, `ranked`, `prediction`, or one that this release does not know
  * @property {string} question
  * @property {string | null} [description]
  * @property {Option[] | null} options
@@ -21,6 +22,8 @@
  * @property {string} revote `never`, `change` or `withdraw`
  * @property {string} identity `device`, `open` or `signed`
  * @property {string} results `always`, `after_vote`, `after_close` or `operators`
+ * @property {string | null} [timezone] the IANA zone in which its operators wrote its times
+ * @property {string | null} [series] predictions that share one leaderboard
  * @property {string | null} [lang]
  * @property {boolean} [shuffle]
  * @property {string} phase
@@ -41,13 +44,15 @@
  * @property {number | null} [mean] of a `rating`
  * @property {Resolution | null} [resolution]
  *
- * @typedef {string | number | string[]} Choice an option's id, a value of the scale, or several ids
+ * @typedef {string | number | string[] | Record<string, number>} Choice an option's id, a value of the scale, several
+ *   ids (of a `ranked` poll the best first), or a probability for each outcome
  *
  * @typedef {object} Standing a voter's vote as it stands
  * @property {string} [status]
  * @property {Choice} choice
  * @property {string} at
  * @property {number} revision
+ * @property {boolean | null} [correct] of a resolved prediction
  * @property {string} [receipt]
  *
  * @typedef {'connecting' | 'live' | 'delayed' | 'away'} Connection

@@ -37,21 +37,21 @@ export class Votes {
     const name = `${poll.id} ${JSON.stringify(choice)}`;
     const headers = poll.identity === 'open' ? { 'Idempotency-Key': this.#keyOf(name) } : undefined;
     const body = revision === undefined ? { choice } : { choice, revision };
-    const standing = await insisting(() => this.#asVoter(poll.id, '', { method: 'POST', body, headers }), onRetry);
+    const standing = await insisting(() => this.#asVoter(poll, '', { method: 'POST', body, headers }), onRetry);
     this.#keys.delete(name);
     return standing;
   }
 
   /**
    * The vote that stands, or null.
-   * @param {string} pollId
+   * @param {Poll} poll
    * @returns {Promise<Standing | null>}
    */
-  async mine(pollId) {
-    const token = this.voter.known;
+  async mine(poll) {
+    const token = await this.voter.known(poll);
     if (!token) return null;
     try {
-      return await ask(this.base, `${pathOf(pollId)}/mine`, { token });
+      return await ask(this.base, `${votesOf(poll)}/mine`, { token });
     } catch (error) {
       if (error instanceof PollwireError && (error.status === 404 || error.status === 401)) return null;
       throw error;
@@ -59,29 +59,29 @@ export class Votes {
   }
 
   /**
-   * @param {string} pollId
+   * @param {Poll} poll
    * @param {(error: PollwireError, attempt: number) => void} [onRetry]
    * @returns {Promise<Standing>}
    */
-  withdraw(pollId, onRetry) {
-    return insisting(() => this.#asVoter(pollId, '/mine', { method: 'DELETE' }), onRetry);
+  withdraw(poll, onRetry) {
+    return insisting(() => this.#asVoter(poll, '/mine', { method: 'DELETE' }), onRetry);
   }
 
   /**
    * With the voter's token; a token that the service no longer accepts is replaced, once.
-   * @param {string} pollId
+   * @param {Poll} poll
    * @param {string} rest
    * @param {{method: string, body?: unknown, headers?: Record<string, string>}} request
    */
-  async #asVoter(pollId, rest, request) {
-    const path = pathOf(pollId) + rest;
-    const token = await this.voter.token(pollId);
+  async #asVoter(poll, rest, request) {
+    const path = votesOf(poll) + rest;
+    const token = await this.voter.token(poll);
     try {
       return await ask(this.base, path, { ...request, token });
     } catch (error) {
       if (!(error instanceof PollwireError) || error.status !== 401) throw error;
       this.voter.forget(token);
-      return ask(this.base, path, { ...request, token: await this.voter.token(pollId) });
+      return ask(this.base, path, { ...request, token: await this.voter.token(poll) });
     }
   }
 
@@ -93,9 +93,9 @@ export class Votes {
   }
 }
 
-/** @param {string} pollId */
-function pathOf(pollId) {
-  return `v1/polls/${encodeURIComponent(pollId)}/votes`;
+/** @param {Poll} poll */
+function votesOf(poll) {
+  return `v1/polls/${encodeURIComponent(poll.id)}/votes`;
 }
 
 /**

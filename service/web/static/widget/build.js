@@ -29,3 +29,8 @@ export function writeOrHide(element, text) {
   element.hidden = !text;
   write(element, text ?? '');
 }
+
+/** Somebody's text within ours keeps its direction to itself (Unicode FSI ... PDI). @param {string} label */
+export function isolated(label) {
+  return `\u2068${label}\u2069`;
+}

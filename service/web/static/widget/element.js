@@ -2,17 +2,23 @@
  * The element `<live-poll>`: joins what the service says and what the voter does to what is shown.
  *
  * Attributes: `poll` (the id), `results-only` (no ballot), `theme` (`light`, `dark` or `auto`; default: the
- * page's own `color-scheme`). Event `poll-change`, after each update, with what is known in `detail`.
+ * page's own `color-scheme`), `lang` (else the page's), `token` (of the site, for its signed-in person; or the
+ * property `getToken`, a function that gives it). Event `poll-change`, after each update, with what is known
+ * in `detail`. docs/widget.md tells it all.
  */
 import { connect, PollwireError } from '../client/client.js';
 import { jitteredMs, pause } from '../client/waiting.js';
-import { boundsOf, choiceOf, idsOf, isAsking, isOutdated, nothingKnown, phaseOf, takesSeveral, withAddresses } from './model.js';
+import { languageOf, wordsFor } from '../words/words.js';
+import english from '../words/widget/en.js';
+import { asShown, boundsOf, choiceOf, idsOf, isAsking, isOutdated, nothingKnown, phaseOf } from './model.js';
+import { isolated } from './build.js';
+import { labelsOf, misfitText, refusalText, standingText } from './notices.js';
 import { dress } from './sheet.js';
 import { joinTabs } from './tabs.js';
 import { View } from './view.js';
-import { texts } from './words.js';
 
 /** @typedef {import('./model.js').State} State */
+/** @typedef {import('./notices.js').Key} Key */
 
 const TICK_MS = 1000;
 /** The poll itself is not read more often than this, whatever frames suggest. */
@@ -29,7 +35,7 @@ export function defineLivePoll(base) {
 }
 
 class LivePoll extends HTMLElement {
-  static observedAttributes = ['poll', 'results-only'];
+  static observedAttributes = ['poll', 'results-only', 'lang'];
 
   /** @type {State} */
   #state = nothingKnown();
@@ -47,8 +53,19 @@ class LivePoll extends HTMLElement {
     return new URL('../', import.meta.url).href;
   }
 
+  /** The page's client of the service, the same for all its widgets and for whoever else asks. */
   get client() {
     return connect(this.base);
+  }
+
+  /** Gives the site's token for whom it has signed in. @param {import('../client/voter.js').Voter['site']} getToken */
+  set getToken(getToken) {
+    this.client.voter.site = getToken;
+    if (this.#state.poll?.identity === 'signed') this.#readMine();
+  }
+
+  get getToken() {
+    return this.client.voter.site;
   }
 
   connectedCallback() {
@@ -62,7 +79,7 @@ class LivePoll extends HTMLElement {
   /** @param {string} name */
   attributeChangedCallback(name) {
     if (!this.isConnected) return;
-    if (name === 'poll') this.#begin();
+    if (name !== 'results-only') this.#begin();
     else this.#set({ resultsOnly: this.hasAttribute('results-only') });
   }
 
@@ -71,9 +88,21 @@ class LivePoll extends HTMLElement {
     this.#life = new AbortController();
     this.#view ??= this.#build();
     this.#state = { ...nothingKnown(), resultsOnly: this.hasAttribute('results-only') };
+    if (this.hasAttribute('token')) this.client.voter.site = () => this.getAttribute('token');
     const id = this.getAttribute('poll');
-    if (id) this.#live(id, this.#life.signal);
-    else this.#set({ trouble: 'unnamed' });
+    const speaking = this.#speak(this.#view);
+    if (id) this.#live(id, this.#life.signal, speaking);
+    else this.#set({ trouble: 'unknown' });
+  }
+
+  /** In the reader's language from here on. @param {View} view */
+  async #speak(view) {
+    const lang = languageOf(this);
+    const fetched = (/** @type {string} */ name) => import(new URL(`../words/widget/${name}.js`, import.meta.url).href);
+    const words = await wordsFor(lang, english, fetched);
+    if (lang !== languageOf(this)) return; // it was changed meanwhile
+    view.words = words;
+    this.#draw();
   }
 
   #end() {
@@ -86,9 +115,8 @@ class LivePoll extends HTMLElement {
 
   #build() {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
-    const view = new View(root);
-    view.card.hidden = true;
-    dress(root).then(() => (view.card.hidden = false));
+    const view = new View(root, () => this.#draw());
+    dress(root);
     view.form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
@@ -96,29 +124,57 @@ class LivePoll extends HTMLElement {
     view.change.addEventListener('click', () => this.#change());
     view.keep.addEventListener('click', () => this.#set({ changing: false, notice: null }));
     view.takeBack.addEventListener('click', () => this.#takeBack());
+    view.check.addEventListener('click', () => this.#check());
     return view;
   }
 
-  /** Reads the poll, then follows it. @param {string} id @param {AbortSignal} life */
-  async #live(id, life) {
-    this.#draw();
+  /** One of the widget's own sentences. @param {Key} key @param {Record<string, string | number>} [values] */
+  #say(key, values) {
+    return this.#view?.words?.say(key, values) ?? '';
+  }
+
+  /** @param {string} id */
+  async #read(id) {
+    return asShown(await this.client.poll(id), this.base, () => this.client.voter.seed);
+  }
+
+  /** Reads the poll, then follows it. @param {string} id @param {AbortSignal} life @param {Promise<void>} speaking */
+  async #live(id, life, speaking) {
     for (let attempt = 0; !life.aborted; attempt += 1) {
       try {
-        const poll = withAddresses(await this.client.poll(id), this.base);
-        const mine = poll.identity === 'open' ? null : await this.client.mine(poll).catch(() => null);
+        const poll = await this.#read(id);
+        const [mine] = await Promise.all([this.#standing(poll).catch(() => null), speaking]);
         if (life.aborted) return;
         this.#revision = mine?.revision ?? 0;
-        this.#set({ poll, mine, trouble: null });
-        this.#tellTabs = joinTabs({ base: this.base, poll: id }, life, () => this.#readMine(poll));
+        this.#set({ poll, mine, trouble: null, checkable: this.client.receipts.of(id) !== null });
+        this.#tellTabs = joinTabs({ base: this.base, poll: id }, life, () => this.#readMine());
         return this.#follow(id, life);
       } catch (error) {
-        if (life.aborted) return;
-        const missing = error instanceof PollwireError && !error.passes;
-        this.#set({ trouble: missing ? 'unknown' : 'unreachable' });
-        if (missing) return;
+        if (life.aborted || (await this.#failed(id, error))) return;
         await pause(500 + jitteredMs(attempt));
       }
     }
+  }
+
+  /** The poll could not be read: says so. @param {string} id @param {unknown} error @returns {Promise<boolean>} for good */
+  async #failed(id, error) {
+    const answered = error instanceof PollwireError && !error.passes;
+    const refused = !answered && (await this.#isRefused(id));
+    this.#set({ trouble: refused ? 'refused' : answered ? 'unknown' : 'unreachable' });
+    return answered || refused;
+  }
+
+  /** Whether a page of another site is kept from reading the poll; nothing then says so but this. @param {string} id */
+  async #isRefused(id) {
+    if (new URL(this.base).origin === location.origin) return false;
+    /** @type {typeof import('./foreign.js') | null} */
+    const foreign = await import(new URL('foreign.js', import.meta.url).href).catch(() => null);
+    return foreign !== null && foreign.isRefused(this.base, id);
+  }
+
+  /** The voter's vote; where nobody is identified there is none to be found. @param {NonNullable<State['poll']>} poll */
+  async #standing(poll) {
+    return poll.identity === 'open' ? null : this.client.mine(poll);
   }
 
   /** @param {string} id @param {AbortSignal} life */
@@ -147,12 +203,11 @@ class LivePoll extends HTMLElement {
 
   /** The phase moved while somebody was looking: told plainly and at once. @param {string} phase */
   #turned(phase) {
-    if (phase === 'open') this.#news(texts.nowOpen, { changing: false });
-    else if (phase === 'scheduled') this.#set({ notice: null });
-    else {
-      this.#set({ notice: null, changing: false });
-      this.#view?.announcer.atOnce(texts.nowClosed);
-    }
+    if (phase === 'open') return this.#news(this.#say('nowOpen'), { changing: false });
+    this.#set({ notice: null, changing: false });
+    const words = this.#view?.words;
+    const said = phase === 'closed' ? this.#say('nowClosed') : words && standingText(words, this.#state);
+    if (said && phase !== 'scheduled') this.#view?.announcer.atOnce(said);
   }
 
   /** The poll itself may have changed. @param {string} id */
@@ -161,7 +216,7 @@ class LivePoll extends HTMLElement {
     this.#reading = true;
     const life = this.#life;
     try {
-      const poll = withAddresses(await this.client.poll(id), this.base);
+      const poll = await this.#read(id);
       if (life === this.#life) this.#set({ poll });
     } catch {
       // the next frame asks again; that a poll was deleted is told by the stream
@@ -170,15 +225,16 @@ class LivePoll extends HTMLElement {
     this.#reading = false;
   }
 
-  /** Another tab has voted, or taken back. @param {NonNullable<State['poll']>} poll */
-  async #readMine(poll) {
+  /** Another tab has voted, or taken back; or the site has signed somebody in. */
+  async #readMine() {
     const life = this.#life;
-    if (poll.identity === 'open' || this.#state.sending) return;
+    const { poll, sending } = this.#state;
+    if (!poll || poll.identity === 'open' || sending) return;
     try {
       const mine = await this.client.mine(poll);
       if (life !== this.#life || this.#state.sending) return;
       if (mine) this.#revision = mine.revision;
-      this.#set({ mine, notice: null, changing: false });
+      this.#set({ mine, notice: null, changing: false, checkable: this.client.receipts.of(poll.id) !== null });
     } catch {
       // what is shown stays, and a change of it names the revision that it saw
     }
@@ -187,38 +243,52 @@ class LivePoll extends HTMLElement {
   async #submit() {
     const { poll, sending } = this.#state;
     if (!poll || sending || !isAsking(this.#state) || !this.#view) return;
-    const chosen = this.#view.rows.chosen;
+    const ballot = this.#view.ballotOf(poll);
+    if (!ballot) return;
+    const { chosen } = ballot;
     const { min, max } = boundsOf(poll);
     if (chosen.length < min || chosen.length > max) {
-      this.#news(takesSeveral(poll) ? texts.chooseSome(min, max) : texts.chooseOne);
-      return this.#view.rows.focusFirst();
+      this.#news(this.#view.words ? misfitText(this.#view.words, poll) : '');
+      return ballot.focusFirst();
     }
     const revision = poll.identity === 'open' ? undefined : this.#revision;
     await this.#doing(async () => {
-      const standing = await this.client.vote(poll, choiceOf(poll, chosen), { revision, onRetry: () => this.#news(texts.retrying) });
+      const standing = await this.client.vote(poll, choiceOf(poll, chosen), { revision, onRetry: () => this.#news(this.#say('retrying')) });
       this.#moved(standing.revision);
-      const said = { changed: texts.changed, unchanged: texts.unchanged }[standing.status ?? ''] ?? texts.counted;
-      return { text: said, mine: standing };
+      const said = standing.status === 'changed' || standing.status === 'unchanged' ? standing.status : 'counted';
+      return { text: this.#say(said), mine: standing };
     });
   }
 
   #change() {
     const { mine, poll } = this.#state;
     this.#set({ changing: true, notice: null });
-    this.#view?.rows.choose(poll?.identity !== 'open' ? idsOf(mine) : []);
     this.#paint();
-    this.#view?.rows.focusFirst();
+    const ballot = poll && this.#view?.ballotOf(poll);
+    ballot?.choose(poll?.identity !== 'open' ? idsOf(mine?.choice) : []);
+    ballot?.focusFirst();
   }
 
   #takeBack() {
     const { poll } = this.#state;
     if (!poll || this.#state.sending) return;
     return this.#doing(async () => {
-      const taken = await this.client.withdraw(poll, () => this.#news(texts.retrying));
+      const taken = await this.client.withdraw(poll, () => this.#news(this.#say('retrying')));
       this.#moved(taken.revision);
-      this.#view?.rows.choose([]);
-      return { text: texts.withdrawn, mine: null };
+      this.#view?.ballotOf(poll)?.choose([]);
+      return { text: this.#say('withdrawn'), mine: null };
     });
+  }
+
+  /** Whether the vote is counted, by its receipt. */
+  async #check() {
+    const { poll } = this.#state;
+    const words = this.#view?.words;
+    if (!poll || !words) return;
+    const proof = await this.client.check(poll.id).catch(() => null);
+    if (!proof) return this.#news(this.#say('notChecked'));
+    const choice = isolated(labelsOf(this.#state, proof.choice));
+    this.#news(this.#say(proof.counted ? 'isCounted' : 'isReplaced', { choice, time: words.moment(proof.at) }));
   }
 
   /**
@@ -230,7 +300,7 @@ class LivePoll extends HTMLElement {
     this.#set({ sending: true, notice: null });
     try {
       const { text, mine } = await act();
-      if (life === this.#life) this.#news(text, { mine, sending: false, changing: false });
+      if (life === this.#life) this.#news(text, { mine, sending: false, changing: false, checkable: mine !== null });
     } catch (error) {
       if (life === this.#life) await this.#refused(error);
     }
@@ -248,8 +318,8 @@ class LivePoll extends HTMLElement {
     const { poll } = this.#state;
     const standing = error.status === 409 && poll ? await this.client.mine(poll).catch(() => null) : null;
     if (error.status === 409) this.#revision = standing?.revision ?? error.facts.revision ?? this.#revision;
-    const known = standing ? { mine: standing, changing: false } : {};
-    this.#news(sentenceFor(error), { sending: false, ...known });
+    const known = standing && error.slug !== 'option-full' ? { mine: standing, changing: false } : {};
+    this.#news(this.#view?.words ? refusalText(this.#view.words, error) : '', { sending: false, ...known });
   }
 
   /** Shows a sentence and has it read out at once. @param {string} text @param {Partial<State>} [changes] */
@@ -274,21 +344,5 @@ class LivePoll extends HTMLElement {
     this.#drawing = 0;
     this.#view?.update(this.#state, this.client.clock.now());
     this.dispatchEvent(new CustomEvent('poll-change', { bubbles: true, composed: true, detail: { ...this.#state } }));
-  }
-}
-
-/** @param {PollwireError} error */
-function sentenceFor(error) {
-  switch (error.slug) {
-    case 'already-voted':
-      return texts.alreadyVoted;
-    case 'stale-revision':
-      return texts.movedOn;
-    case 'poll-closed':
-      return texts.tooLate;
-    case 'poll-not-open':
-      return texts.tooEarly;
-    default:
-      return error.passes ? texts.gaveUp : error.message;
   }
 }

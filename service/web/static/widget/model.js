@@ -12,9 +12,10 @@
  * @property {Results | null} results
  * @property {Standing | null} mine
  * @property {import('../client/types.js').Connection} connection
- * @property {'unknown' | 'gone' | 'unreachable' | 'unnamed' | null} trouble why there is no poll to show
+ * @property {'unknown' | 'gone' | 'unreachable' | 'refused' | null} trouble why there is no poll to show
  * @property {boolean} changing the voter asked to change the vote
  * @property {boolean} sending
+ * @property {boolean} checkable a receipt of the vote is kept
  * @property {string | null} notice what happened last, in a sentence
  * @property {boolean} resultsOnly
  *
@@ -25,14 +26,13 @@
  * @property {number | null} votes null while totals are hidden
  * @property {number} share 0 to 1
  * @property {boolean} leads
- * @property {boolean} mine
+ * @property {number} mine the place in the voter's choice, from 1; 0 where it is not in it
+ * @property {boolean} full has no place left for this voter
  * @property {boolean} cameTrue
  */
 
-/** Kinds of which this release can cast a ballot; of any other it shows the results. */
+/** Kinds of which one option is picked. */
 const PICKS = ['single', 'prediction'];
-const SEVERAL = 'multiple';
-const RATING = 'rating';
 
 /** @returns {State} */
 export function nothingKnown() {
@@ -44,6 +44,7 @@ export function nothingKnown() {
     trouble: null,
     changing: false,
     sending: false,
+    checkable: false,
     notice: null,
     resultsOnly: false,
   };
@@ -56,13 +57,18 @@ export function phaseOf({ poll, results }) {
 
 /** @param {Poll} poll */
 export function takesSeveral(poll) {
-  return poll.kind === SEVERAL;
+  return poll.kind === 'multiple';
+}
+
+/** @param {Poll} poll */
+export function isRanked(poll) {
+  return poll.kind === 'ranked';
 }
 
 /** Whether this release knows how to ask for a vote of this kind. @param {Poll} poll */
 export function canAsk(poll) {
-  if (poll.kind === RATING) return Boolean(poll.scale);
-  return Boolean(poll.options?.length) && !poll.forecast && (takesSeveral(poll) || PICKS.includes(poll.kind));
+  if (poll.kind === 'rating') return Boolean(poll.scale);
+  return Boolean(poll.options?.length) && !poll.forecast && (takesSeveral(poll) || isRanked(poll) || PICKS.includes(poll.kind));
 }
 
 /** Whether the options are to be inputs now. @param {State} state */
@@ -72,28 +78,56 @@ export function isAsking(state) {
   return mine === null || changing;
 }
 
-/** @param {Poll} poll */
+/** How many options a choice names. @param {Poll} poll */
 export function boundsOf(poll) {
-  if (!takesSeveral(poll)) return { min: 1, max: 1 };
   const most = poll.options?.length ?? 1;
+  if (isRanked(poll)) return { min: 1, max: most };
+  if (!takesSeveral(poll)) return { min: 1, max: 1 };
   return { min: poll.choices?.min ?? 1, max: poll.choices?.max ?? most };
 }
 
-/** What is ticked, as a vote of the poll's kind. @param {Poll} poll @param {string[]} chosen */
+/** What is ticked or ranked, as a vote of the poll's kind. @param {Poll} poll @param {string[]} chosen */
 export function choiceOf(poll, chosen) {
-  if (takesSeveral(poll)) return chosen;
-  return poll.kind === RATING ? Number(chosen[0]) : chosen[0];
+  if (takesSeveral(poll) || isRanked(poll)) return chosen;
+  return poll.kind === 'rating' ? Number(chosen[0]) : chosen[0];
 }
 
-/** A standing vote as the ids of rows. @param {Standing | null} mine */
-export function idsOf(mine) {
-  return mine ? [mine.choice].flat().map(String) : [];
+/** A choice as the ids of rows; none for probabilities. @param {import('../client/types.js').Choice | undefined} choice */
+export function idsOf(choice) {
+  if (choice === undefined || (typeof choice === 'object' && !Array.isArray(choice))) return [];
+  return [choice].flat().map(String);
 }
 
-/** Pictures on the service itself are named without its address. @param {Poll} poll @param {string} base @returns {Poll} */
-export function withAddresses(poll, base) {
-  const absolute = (/** @type {string | null | undefined} */ image) => (image ? new URL(image, base).href : null);
-  return { ...poll, options: poll.options?.map((option) => ({ ...option, image: absolute(option.image) })) ?? null };
+/** @param {State} state */
+export function resolutionOf({ poll, results }) {
+  return results?.resolution ?? poll?.resolution ?? null;
+}
+
+/**
+ * The poll as this page shows it: pictures on the service itself are named without its address, and where the
+ * poll asks for it, options stand in an order of this voter's own, the same each time.
+ * @param {Poll} poll
+ * @param {string} base
+ * @param {() => string} seed of this voter
+ * @returns {Poll}
+ */
+export function asShown(poll, base, seed) {
+  const options = poll.options?.map((option) => ({ ...option, image: absolute(option.image, base) })) ?? null;
+  if (poll.shuffle && options) {
+    const own = seed() + poll.id;
+    options.sort((one, other) => mixed(own + one.id) - mixed(own + other.id));
+  }
+  return { ...poll, options };
+}
+
+/** @param {string | null | undefined} image @param {string} base */
+function absolute(image, base) {
+  return image && URL.canParse(image, base) ? new URL(image, base).href : null;
+}
+
+/** A text as a number that looks like chance (FNV-1a, read twice so that all letters reach all bits). @param {string} text */
+function mixed(text) {
+  return [...text, ...text].reduce((hash, letter) => Math.imul(hash ^ Number(letter.codePointAt(0)), 16777619) >>> 0, 2166136261);
 }
 
 /**
@@ -120,15 +154,17 @@ function valuesOf(poll, counts) {
 }
 
 /** @param {State} state @returns {Row[]} */
-export function rowsOf({ poll, results, mine, ...state }) {
-  const unshown = results?.hidden || phaseOf({ poll, results, mine, ...state }) === 'scheduled'; // all zero by then
+export function rowsOf(state) {
+  const { poll, results, mine } = state;
+  const unshown = results?.hidden || phaseOf(state) === 'scheduled'; // all zero by then
   const counts = unshown ? null : results?.counts ?? null;
   const options = poll?.options?.length ? poll.options : valuesOf(poll, counts).map((id) => ({ id, label: id }));
   const most = Math.max(0, ...Object.values(counts ?? {}));
-  const chosen = idsOf(mine);
-  const outcome = (results?.resolution ?? poll?.resolution)?.outcome ?? null;
-  return options.map((/** @type {import('../client/types.js').Option} */ { id, label, image }) => {
+  const chosen = idsOf(mine?.choice);
+  const outcome = resolutionOf(state)?.outcome ?? null;
+  return options.map((/** @type {import('../client/types.js').Option} */ { id, label, image, capacity }) => {
     const votes = counts ? counts[id] ?? 0 : null;
+    const place = chosen.indexOf(id) + 1;
     return {
       id,
       label,
@@ -136,7 +172,8 @@ export function rowsOf({ poll, results, mine, ...state }) {
       votes,
       share: votes && results?.voters ? Math.min(1, votes / results.voters) : 0,
       leads: votes !== null && votes > 0 && votes === most,
-      mine: chosen.includes(id),
+      mine: place,
+      full: !place && Boolean(capacity) && (votes ?? 0) >= Number(capacity),
       cameTrue: outcome === id,
     };
   });

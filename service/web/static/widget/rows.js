@@ -5,9 +5,11 @@
  * the movement of its bar survive whatever arrives.
  */
 import { make, write } from './build.js';
-import { share, texts } from './words.js';
+import { showPicture } from './picture.js';
 
 /** @typedef {import('./model.js').Row} Row */
+/** @typedef {import('./notices.js').WidgetWords} WidgetWords */
+/** @typedef {{asking: boolean, poll: import('./model.js').Poll, voters: number, words: WidgetWords}} How */
 
 /** Makes ids that are unique in any shadow root. */
 let lastRow = 0;
@@ -26,29 +28,34 @@ class RowView {
     this.share = make('span', 'share');
     this.numbers = make('span', 'numbers', [this.votes, this.share]);
     this.numbers.id = `${name}-numbers`;
-    this.input.setAttribute('aria-describedby', this.numbers.id);
+    this.tags.id = `${name}-tags`;
+    this.input.setAttribute('aria-describedby', `${this.tags.id} ${this.numbers.id}`);
     this.bar = make('span', 'bar');
     this.track = make('span', 'track', [this.bar]);
     const mark = make('span', 'mark', [this.input]);
     this.element = make('div', 'option', [mark, this.label, this.tags, this.numbers, this.track]);
   }
 
-  /** @param {Row} row @param {number} voters @param {{asking: boolean, several: boolean, lang: string}} how */
-  update(row, voters, { asking, several, lang }) {
+  /** @param {Row} row @param {How} how */
+  update(row, { asking, poll, voters, words }) {
     const { input, element } = this;
-    const type = several ? 'checkbox' : 'radio';
+    const type = poll.kind === 'multiple' ? 'checkbox' : 'radio';
     if (input.type !== type) input.type = type;
     input.value = row.id;
-    input.hidden = input.disabled = !asking;
+    input.hidden = !asking;
+    input.disabled = !asking || row.full;
+    if (row.full) input.checked = false;
     this.#role(asking);
-    write(this.label, row.label);
-    this.label.lang = lang;
+    write(this.label, poll.options?.length ? row.label : labelOnScale(row.id, poll, words));
+    this.label.lang = poll.lang ?? '';
     element.dataset.option = row.id;
-    element.classList.toggle('is-mine', row.mine && !asking);
+    element.classList.toggle('is-mine', row.mine > 0 && !asking);
     element.classList.toggle('leads', row.leads);
-    this.#picture(row.image);
-    this.#tag([row.mine ? texts.yours : '', row.cameTrue ? texts.outcome : ''].filter(Boolean));
-    this.#totals(row, voters);
+    element.classList.toggle('came-true', row.cameTrue);
+    element.classList.toggle('is-full', row.full && asking);
+    showPicture(this.label, row.image);
+    this.#tag(tagsOf(row, poll, words));
+    this.#totals(row, poll, voters, words);
   }
 
   /** In the list of results a row is an item; among inputs it is nothing but a place. @param {boolean} asking */
@@ -63,30 +70,27 @@ class RowView {
     this.tags.replaceChildren(...names.map((name) => make('span', 'tag', [name])));
   }
 
-  /** @param {Row} row @param {number} voters */
-  #totals(row, voters) {
-    const hidden = row.votes === null;
-    this.numbers.hidden = this.track.hidden = hidden;
+  /** @param {Row} row @param {import('./model.js').Poll} poll @param {number} voters @param {WidgetWords} words */
+  #totals(row, poll, voters, words) {
+    this.numbers.hidden = this.track.hidden = row.votes === null;
     if (row.votes === null) return;
-    write(this.votes, texts.votes(row.votes));
-    write(this.share, share(row.votes, voters));
+    write(this.votes, words.say(poll.kind === 'ranked' ? 'firstChoices' : 'votes', { n: row.votes }));
+    write(this.share, words.share(row.votes, voters));
     this.bar.style.setProperty('--share', row.share.toFixed(5));
   }
+}
 
-  /** A picture that is missing or broken leaves no trace. @param {string | null} address */
-  #picture(address) {
-    const shown = this.element.querySelector('img');
-    if (shown?.dataset.address === (address ?? undefined)) return;
-    shown?.remove();
-    if (!address) return;
-    const picture = make('img', 'picture');
-    picture.alt = '';
-    picture.loading = 'lazy';
-    picture.dataset.address = address;
-    picture.onerror = () => picture.classList.add('is-broken');
-    picture.src = address;
-    this.label.before(picture);
-  }
+/** @param {Row} row @param {import('./model.js').Poll} poll @param {WidgetWords} words */
+function tagsOf(row, poll, words) {
+  const own = poll.kind === 'ranked' ? words.say('yourPlace', { n: row.mine }) : words.say('yours');
+  return [row.mine ? own : '', row.cameTrue ? words.say('cameTrue') : '', row.full ? words.say('full') : ''].filter(Boolean);
+}
+
+/** A value, and at the ends which end it is. @param {string} value @param {import('./model.js').Poll} poll @param {WidgetWords} words */
+function labelOnScale(value, { scale }, words) {
+  const n = Number(value);
+  if (n === scale?.min) return words.say('lowest', { n });
+  return n === scale?.max ? words.say('highest', { n }) : words.number(n);
 }
 
 export class Rows {
@@ -98,15 +102,20 @@ export class Rows {
     this.list = list;
   }
 
-  /** @param {Row[]} rows @param {number} voters @param {{asking: boolean, several: boolean, lang: string}} how */
-  update(rows, voters, how) {
+  /** @param {Row[]} rows @param {How} how */
+  update(rows, how) {
     if (how.asking) this.list.removeAttribute('role');
     else this.list.setAttribute('role', 'list');
     this.list.classList.toggle('is-plain', !how.asking && !rows.some((row) => row.mine));
-    this.#keepOnly(new Set(rows.map((row) => row.id)));
+    for (const [id, view] of this.#views) {
+      if (rows.some((row) => row.id === id)) continue;
+      view.element.remove();
+      this.#views.delete(id);
+    }
     rows.forEach((row, position) => {
-      const view = this.#views.get(row.id) ?? this.#add(row.id);
-      view.update(row, voters, how);
+      const view = this.#views.get(row.id) ?? new RowView();
+      this.#views.set(row.id, view);
+      view.update(row, how);
       if (this.list.children[position] !== view.element) this.list.insertBefore(view.element, this.list.children[position] ?? null);
     });
   }
@@ -122,23 +131,7 @@ export class Rows {
   }
 
   focusFirst() {
-    const [first] = this.#views.values();
-    first?.input.focus();
-  }
-
-  /** @param {string} id */
-  #add(id) {
-    const view = new RowView();
-    this.#views.set(id, view);
-    return view;
-  }
-
-  /** @param {Set<string>} ids */
-  #keepOnly(ids) {
-    for (const [id, view] of this.#views) {
-      if (ids.has(id)) continue;
-      view.element.remove();
-      this.#views.delete(id);
-    }
+    const views = [...this.#views.values()];
+    (views.find((view) => view.input.checked) ?? views.find((view) => !view.input.disabled))?.input.focus();
   }
 }

@@ -12,7 +12,7 @@ const CHANNEL = 'pollwire';
  * @returns {() => void} tells the others that it has changed here; never this one, as a channel does not hear itself
  */
 export function joinTabs(about, life, heard) {
-  const channel = open();
+  const channel = channelOfTabs();
   if (!channel) return () => {};
   channel.onmessage = ({ data }) => {
     if (data?.base === about.base && data?.poll === about.poll) heard();
@@ -24,7 +24,7 @@ export function joinTabs(about, life, heard) {
 }
 
 /** @returns {BroadcastChannel | null} null where the browser has none, or forbids it here */
-function open() {
+function channelOfTabs() {
   try {
     return new BroadcastChannel(CHANNEL);
   } catch {

@@ -3,21 +3,31 @@
  *
  * Updates only write what differs; nothing is ever thrown away and built anew under a reader's hands.
  */
+import { jitteredMs, pause } from '../client/waiting.js';
 import { Announcer } from './announcer.js';
 import { make, write, writeOrHide } from './build.js';
-import { boundsOf, canAsk, isAsking, phaseOf, rowsOf, takesSeveral } from './model.js';
+import { canAsk, isAsking, isRanked, phaseOf, rowsOf, takesSeveral } from './model.js';
+import { hintText, phaseKey, standingText, totalsText, verdictOf } from './notices.js';
 import { Rows } from './rows.js';
-import { day, moment, share, texts, timeLeft } from './words.js';
 
 /** @typedef {import('./model.js').State} State */
+/** @typedef {import('./model.js').Poll} Poll */
+/** @typedef {import('./notices.js').WidgetWords} WidgetWords */
 
-const TROUBLES = { unknown: texts.unknownPoll, gone: texts.takenDown, unreachable: texts.unreachable, unnamed: texts.noId };
 /** A closing further off than this needs no clock. */
 const DATE_FROM_MS = 14 * 24 * 3600 * 1000;
 
 export class View {
-  /** @param {ShadowRoot} root */
-  constructor(root) {
+  /** @type {WidgetWords | null} nothing is written before they are here */
+  words = null;
+
+  /** @type {import('./ranking.js').Ranking | null} */
+  ranking = null;
+  #fetching = false;
+
+  /** @param {ShadowRoot} root @param {() => void} changed what is known is to be shown again */
+  constructor(root, changed) {
+    this.changed = changed;
     this.phase = make('span', 'phase');
     this.clock = make('span', 'clock');
     this.clock.setAttribute('role', 'timer');
@@ -31,99 +41,149 @@ export class View {
     this.list = make('div', 'options');
     this.rows = new Rows(this.list);
     this.fieldset = make('fieldset', 'ballot', [this.question, this.description, this.hint, this.list]);
-    this.vote = make('button', 'button primary', [texts.vote]);
-    this.vote.type = 'submit';
-    this.change = plainButton(texts.change);
-    this.takeBack = plainButton(texts.takeBack);
-    this.keep = plainButton(texts.keep);
+    this.vote = make('button', 'button primary');
+    this.change = plainButton();
+    this.takeBack = plainButton();
+    this.keep = plainButton();
     this.actions = make('div', 'actions', [this.vote, this.change, this.takeBack, this.keep]);
     this.notice = make('p', 'notice');
     this.notice.tabIndex = -1;
-    this.form = make('form', 'form', [this.fieldset, this.actions, this.notice]);
+    this.check = plainButton('check');
+    this.form = make('form', 'form', [this.fieldset, this.actions, this.notice, this.check]);
     this.form.noValidate = true;
     this.voters = make('span', 'voters');
     this.connection = make('span', 'connection');
     this.footer = make('footer', 'footer', [this.voters, this.connection]);
-    this.trouble = make('p', 'trouble', [texts.loading]);
+    this.trouble = make('p', 'trouble');
     const region = make('div', 'announcements');
     region.setAttribute('aria-live', 'polite');
     this.announcer = new Announcer(region);
     this.card = make('section', 'poll', [this.status, this.form, this.trouble, this.footer]);
+    this.card.hidden = true;
     root.append(this.card, region);
+  }
+
+  /** What choices are made with now; null until it is here. @param {Poll} poll */
+  ballotOf(poll) {
+    return isRanked(poll) ? this.ranking : this.rows;
   }
 
   /** @param {State} state @param {number} now by the service's clock */
   update(state, now) {
     const { poll, trouble } = state;
+    const { words } = this;
+    if (!words) return;
     const held = this.#holdsFocus();
+    this.card.hidden = false;
+    this.card.lang = words.locale;
+    if (words.direction === 'rtl') this.card.dir = 'rtl';
     this.card.dataset.phase = phaseOf(state);
-    writeOrHide(this.trouble, trouble ? TROUBLES[trouble] : poll ? null : texts.loading);
+    this.trouble.classList.toggle('is-loading', !trouble);
+    writeOrHide(this.trouble, trouble ? words.say(trouble) : poll ? null : words.say('loading'));
     this.status.hidden = this.form.hidden = this.footer.hidden = !poll || trouble === 'gone';
-    if (poll) this.#poll(state, poll, now);
+    if (poll) this.#poll(words, state, poll, now);
     if (held && !this.#holdsFocus()) this.#rescueFocus();
   }
 
   /** What changes by itself as time goes by. @param {State} state @param {number} now */
-  tick({ poll, results, ...state }, now) {
-    if (!poll) return;
-    const phase = phaseOf({ poll, results, ...state });
+  tick(state, now) {
+    const { poll, results } = state;
+    if (!poll || !this.words) return;
+    const phase = phaseOf(state);
     const closesAt = results ? results.closes_at : poll.closes_at;
-    if (phase === 'scheduled') write(this.clock, until(poll.opens_at, now, texts.opensIn, texts.opening));
-    else if (phase === 'open' && closesAt) write(this.clock, until(closesAt, now, texts.closesIn, texts.closing));
-    else write(this.clock, closesAt && phase !== 'open' ? day(closesAt) : '');
+    if (phase === 'scheduled') write(this.clock, this.#until(poll.opens_at, now, 'opensIn', 'opening'));
+    else if (phase === 'open' && closesAt) write(this.clock, this.#until(closesAt, now, 'closesIn', 'closing'));
+    else write(this.clock, closesAt && phase !== 'open' ? this.words.day(closesAt) : '');
   }
 
   /** @param {State} state */
   sayTotals(state) {
-    this.announcer.soon(() => totalsInWords(state));
+    this.announcer.soon(() => (this.words ? totalsText(this.words, state) : ''));
   }
 
-  /** @param {State} state @param {import('../client/types.js').Poll} poll @param {number} now */
-  #poll(state, poll, now) {
-    const phase = phaseOf(state);
+  /** @param {WidgetWords} words @param {State} state @param {Poll} poll @param {number} now */
+  #poll(words, state, poll, now) {
     const asking = isAsking(state);
-    write(this.phase, texts.phases[phase] ?? texts.otherPhase);
+    const ranking = asking && isRanked(poll);
+    write(this.phase, words.say(phaseKey(phaseOf(state))));
     this.tick(state, now);
     this.question.lang = this.description.lang = poll.lang ?? '';
     write(this.question, poll.question);
     writeOrHide(this.description, poll.description ?? null);
-    writeOrHide(this.hint, hintOf(state, poll, asking));
-    this.rows.update(rowsOf(state), state.results?.voters ?? 0, { asking, several: takesSeveral(poll), lang: poll.lang ?? '' });
-    this.#buttons(state, poll, asking);
-    writeOrHide(this.notice, state.notice ?? standingNotice(state, poll));
+    writeOrHide(this.hint, hintText(words, state));
+    this.list.hidden = ranking;
+    if (this.ranking) this.ranking.list.hidden = !ranking;
+    if (ranking && !this.ranking) this.#fetchRanking();
+    if (ranking) this.ranking?.update(rowsOf(state), poll, words);
+    else this.rows.update(rowsOf(state), { asking, poll, words, voters: state.results?.voters ?? 0 });
+    this.#buttons(words, state, poll, asking);
+    writeOrHide(this.notice, state.notice ?? standingText(words, state));
     this.notice.classList.toggle('is-news', state.notice !== null);
-    this.#foot(state, poll);
+    this.notice.dataset.verdict = state.notice === null ? verdictOf(state) ?? '' : '';
+    this.#foot(words, state, poll);
   }
 
-  /** @param {State} state @param {import('../client/types.js').Poll} poll @param {boolean} asking */
-  #buttons({ mine, changing, sending, resultsOnly, ...state }, poll, asking) {
-    const open = phaseOf({ ...state, mine, changing, sending, resultsOnly }) === 'open' && !resultsOnly && canAsk(poll);
+  /** Until it is here: a line that fails is tried again. */
+  async #fetchRanking() {
+    if (this.#fetching) return;
+    this.#fetching = true;
+    try {
+      /** @type {typeof import('./ranking.js')} */
+      const { Ranking } = await import(new URL('ranking.js', import.meta.url).href);
+      this.ranking = new Ranking((text) => this.announcer.atOnce(text));
+      this.list.after(this.ranking.list);
+    } catch {
+      await pause(jitteredMs(2));
+    }
+    this.#fetching = false;
+    this.changed();
+  }
+
+  /** @param {WidgetWords} words @param {State} state @param {Poll} poll @param {boolean} asking */
+  #buttons(words, state, poll, asking) {
+    const { mine, changing, sending, resultsOnly } = state;
+    const open = phaseOf(state) === 'open' && !resultsOnly && canAsk(poll);
     const mayChange = open && mine !== null && !changing;
-    this.vote.hidden = !asking;
     const anew = poll.identity === 'open'; // there is no earlier vote that a new one would replace
-    write(this.vote, sending ? texts.voting : changing && !anew ? texts.save : texts.vote);
+    write(this.vote, words.say(sending ? 'voting' : changing && !anew ? 'save' : 'vote'));
+    write(this.change, words.say(anew ? 'again' : 'change'));
+    write(this.takeBack, words.say('takeBack'));
+    write(this.keep, words.say('keep'));
+    write(this.check, words.say('check'));
     this.vote.setAttribute('aria-disabled', String(sending));
+    this.vote.hidden = !asking || !this.ballotOf(poll);
     this.change.hidden = !mayChange || (poll.revote === 'never' && !anew);
-    write(this.change, anew ? texts.again : texts.change);
-    this.takeBack.hidden = !mayChange || poll.revote !== 'withdraw';
+    this.takeBack.hidden = !mayChange || poll.revote !== 'withdraw' || anew;
     this.keep.hidden = !asking || !changing || anew;
     this.actions.hidden = [this.vote, this.change, this.takeBack, this.keep].every((button) => button.hidden);
+    this.check.hidden = !state.checkable || mine === null || changing || sending || resultsOnly;
   }
 
-  /** @param {State} state @param {import('../client/types.js').Poll} poll */
-  #foot({ results, connection }, poll) {
+  /** @param {WidgetWords} words @param {State} state @param {Poll} poll */
+  #foot(words, { results, connection }, poll) {
     const voters = results?.phase === 'scheduled' ? undefined : results?.voters;
-    const several = takesSeveral(poll) ? ` · ${texts.severalEach}` : '';
-    const mean = typeof results?.mean === 'number' ? ` · ${texts.mean(results.mean)}` : '';
-    write(this.voters, voters === undefined ? '' : texts.voters(voters) + several + mean);
+    const facts = voters === undefined ? [] : [words.say('voters', { n: voters })];
+    if (voters !== undefined && takesSeveral(poll)) facts.push(words.say('severalEach'));
+    if (typeof results?.mean === 'number') facts.push(words.say('mean', { mean: words.decimal(results.mean) }));
+    write(this.voters, facts.join(' · '));
     const ended = Boolean(results?.final) && connection === 'live';
-    write(this.connection, ended ? texts.final : texts.connections[connection]);
+    write(this.connection, words.say(ended ? 'final' : connection));
     this.connection.dataset.state = ended ? 'final' : connection;
+  }
+
+  /** @param {string} instant @param {number} now @param {'opensIn' | 'closesIn'} ahead @param {'opening' | 'closing'} reached */
+  #until(instant, now, ahead, reached) {
+    const words = /** @type {WidgetWords} */ (this.words);
+    const leftMs = Date.parse(instant) - now;
+    if (leftMs <= 0) return words.say(reached);
+    const left = words.say(ahead, { left: words.timeLeft(leftMs) });
+    return leftMs > DATE_FROM_MS ? `${left} · ${words.day(instant)}` : left;
   }
 
   #holdsFocus() {
     const root = /** @type {ShadowRoot} */ (this.card.getRootNode());
-    return root.activeElement !== null && /** @type {HTMLElement} */ (root.activeElement).offsetParent !== null;
+    const focused = /** @type {HTMLElement | null} */ (root.activeElement);
+    return focused !== null && focused.offsetParent !== null;
   }
 
   /** What had the focus is gone: the reader goes on at the news of why, not at the top of the page. */
@@ -134,53 +194,8 @@ export class View {
   }
 }
 
-/** @param {string} text */
-function plainButton(text) {
-  const button = make('button', 'button', [text]);
+function plainButton(names = 'button') {
+  const button = make('button', names);
   button.type = 'button';
   return button;
-}
-
-/**
- * @param {string} instant
- * @param {number} now
- * @param {(left: string) => string} phrase
- * @param {string} reached
- */
-function until(instant, now, phrase, reached) {
-  const leftMs = Date.parse(instant) - now;
-  if (leftMs > DATE_FROM_MS) return `${phrase(timeLeft(leftMs))} · ${day(instant)}`;
-  return leftMs > 0 ? phrase(timeLeft(leftMs)) : reached;
-}
-
-/** @param {State} state @param {import('../client/types.js').Poll} poll @param {boolean} asking */
-function hintOf(state, poll, asking) {
-  if (asking && takesSeveral(poll)) return texts.chooseSome(boundsOf(poll).min, boundsOf(poll).max);
-  if (phaseOf(state) === 'open' && !canAsk(poll)) return texts.cannotVoteHere;
-  return null;
-}
-
-/** What is to be said while nothing has just happened. @param {State} state @param {import('../client/types.js').Poll} poll */
-function standingNotice(state, poll) {
-  const phase = phaseOf(state);
-  if (phase === 'scheduled') return texts.opensAt(moment(poll.opens_at));
-  if (phase === 'canceled') return texts.canceled;
-  if (poll.resolution && poll.resolution.outcome === null) return texts.annulled;
-  if (state.results?.hidden) return whenShown(poll, phase);
-  if (phase !== 'closed') return null;
-  const closesAt = state.results?.closes_at ?? poll.closes_at;
-  return closesAt ? texts.closedAt(moment(closesAt)) : texts.closedForGood;
-}
-
-/** @param {import('../client/types.js').Poll} poll @param {string} phase */
-function whenShown(poll, phase) {
-  if (poll.results === 'after_vote') return phase === 'open' ? texts.hiddenUntilVote : texts.hiddenUntilClose;
-  return poll.results === 'after_close' ? texts.hiddenUntilClose : texts.hiddenUntilPublished;
-}
-
-/** @param {State} state */
-function totalsInWords(state) {
-  const voters = state.results?.voters ?? 0;
-  const rows = rowsOf(state).filter((row) => row.votes !== null).slice(0, 5);
-  return [texts.voters(voters), ...rows.map((row) => `${row.label}: ${share(row.votes ?? 0, voters)}`)].join('. ');
 }

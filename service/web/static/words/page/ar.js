@@ -8,7 +8,7 @@ export default {
   closesIn: 'يُغلق بعد',
   opensIn: 'يُفتح بعد',
   voting: 'التصويت',
-  noDate: 'بلا موعد',
+  noDate: 'بلا موعد إغلاق',
   closing: 'جارٍ الإغلاق…',
   opening: 'جارٍ الفتح…',
   phaseScheduled: 'لم يُفتح بعد',

@@ -8,7 +8,7 @@ export default {
   closesIn: 'Closes in',
   opensIn: 'Opens in',
   voting: 'Voting',
-  noDate: 'No date set',
+  noDate: 'No closing date is set',
   closing: 'Closing…',
   opening: 'Opening…',
   phaseScheduled: 'Not open yet',

@@ -8,7 +8,7 @@ export default {
   closesIn: 'Cierra en',
   opensIn: 'Abre en',
   voting: 'Votación',
-  noDate: 'Sin fecha',
+  noDate: 'Sin fecha de cierre',
   closing: 'Cerrando…',
   opening: 'Abriendo…',
   phaseScheduled: 'Aún no abierta',

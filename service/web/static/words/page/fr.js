@@ -8,7 +8,7 @@ export default {
   closesIn: 'Ferme dans',
   opensIn: 'Ouvre dans',
   voting: 'Vote',
-  noDate: 'Sans date',
+  noDate: 'Aucune date de clôture',
   closing: 'Clôture…',
   opening: 'Ouverture…',
   phaseScheduled: 'Pas encore ouvert',

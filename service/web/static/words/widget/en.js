@@ -1,11 +1,10 @@
 /** The widget in English. */
 export default {
   loading: 'Fetching the poll…',
-  unknownPoll: 'There is no such poll, or it is not public yet.',
-  takenDown: 'This poll has been taken down. Votes can no longer be cast or shown.',
+  unknown: 'There is no such poll, or it is not public yet.',
+  gone: 'This poll has been taken down. Votes can no longer be cast or shown.',
   unreachable: 'The polling service does not answer. Trying again…',
   refused: 'The polling service does not show this poll here.',
-  unnamed: 'This poll has no id: write <live-poll poll="…">.',
 
   scheduled: 'Not open yet',
   open: 'Open',
@@ -44,7 +43,7 @@ export default {
   chooseUpTo: { one: 'Choose up to {n} answer.', other: 'Choose up to {n} answers.' },
   chooseBetween: 'Choose {min} to {n} answers.',
   chooseRanking: 'Rank at least one answer first.',
-  rankThem: 'Best first. Drag the answers, or use the buttons and the arrow keys. You need not rank them all.',
+  rankThem: 'Best first: press the answers in order, drag them, or use the arrow keys. You need not rank all.',
   unranked: 'Not ranked',
   rank: 'Rank {label}',
   moveUp: 'Move {label} up',
@@ -72,7 +71,7 @@ export default {
   movedOn: 'You have changed your vote elsewhere since. This is how it stands now.',
   tooLate: 'Voting has ended. This vote was not counted.',
   tooEarly: 'Voting has not opened yet. This vote was not counted.',
-  optionFull: 'An answer that you chose is full by now. This vote was not counted; choose another.',
+  optionFull: 'That answer is full by now. This vote was not counted; choose another.',
   signIn: 'Only people whom this site has signed in can vote here.',
   nowOpen: 'Voting is open now.',
   nowClosed: 'Voting has ended.',

@@ -1,11 +1,10 @@
 /** The widget in Spanish. */
 export default {
   loading: 'Cargando la encuesta…',
-  unknownPoll: 'Esta encuesta no existe o aún no es pública.',
-  takenDown: 'Esta encuesta se ha retirado. Ya no se puede votar ni consultar.',
+  unknown: 'Esta encuesta no existe o aún no es pública.',
+  gone: 'Esta encuesta se ha retirado. Ya no se puede votar ni consultar.',
   unreachable: 'El servicio de encuestas no responde. Reintentando…',
   refused: 'El servicio de encuestas no muestra esta encuesta aquí.',
-  unnamed: 'Esta encuesta no tiene identificador: escriba <live-poll poll="…">.',
 
   scheduled: 'Aún no abierta',
   open: 'Abierta',
@@ -44,7 +43,7 @@ export default {
   chooseUpTo: { one: 'Elija como máximo {n} respuesta.', other: 'Elija hasta {n} respuestas.' },
   chooseBetween: 'Elija de {min} a {n} respuestas.',
   chooseRanking: 'Ordene primero al menos una respuesta.',
-  rankThem: 'La mejor primero. Arrastre las respuestas o use los botones y las flechas. No hace falta ordenarlas todas.',
+  rankThem: 'La mejor primero: pulse las respuestas en orden, arrástrelas o use las flechas. No hace falta ordenarlas todas.',
   unranked: 'Sin ordenar',
   rank: 'Ordenar {label}',
   moveUp: 'Subir {label}',

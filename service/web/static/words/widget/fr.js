@@ -1,11 +1,10 @@
 /** The widget in French. */
 export default {
   loading: 'Chargement du sondage…',
-  unknownPoll: 'Ce sondage n’existe pas, ou n’est pas encore public.',
-  takenDown: 'Ce sondage a été retiré. On ne peut plus y voter ni le consulter.',
+  unknown: 'Ce sondage n’existe pas, ou n’est pas encore public.',
+  gone: 'Ce sondage a été retiré. On ne peut plus y voter ni le consulter.',
   unreachable: 'Le service de sondage ne répond pas. Nouvel essai…',
   refused: 'Le service de sondage n’affiche pas ce sondage ici.',
-  unnamed: 'Ce sondage n’a pas d’identifiant : écrivez <live-poll poll="…">.',
 
   scheduled: 'Pas encore ouvert',
   open: 'Ouvert',
@@ -44,7 +43,7 @@ export default {
   chooseUpTo: { one: 'Choisissez au plus {n} réponse.', other: 'Choisissez jusqu’à {n} réponses.' },
   chooseBetween: 'Choisissez de {min} à {n} réponses.',
   chooseRanking: 'Classez d’abord au moins une réponse.',
-  rankThem: 'La meilleure en premier. Faites glisser les réponses, ou servez-vous des boutons et des flèches. Il n’est pas nécessaire de tout classer.',
+  rankThem: 'La meilleure en premier : touchez les réponses dans l’ordre, faites-les glisser ou servez-vous des flèches. Vous pouvez n’en classer qu’une partie.',
   unranked: 'Non classé',
   rank: 'Classer {label}',
   moveUp: 'Monter {label}',
