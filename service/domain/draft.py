@@ -28,6 +28,7 @@ from service.domain.options import (
     scale_of,
 )
 from service.domain.poll import WIDEST_FIRST, Identity, Kind, Poll, ResultsMode, Revote
+from service.domain.texts import check_text
 from service.domain.window import Phase, parse_instant, zone_named
 
 Question = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -122,6 +123,7 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         raise InvalidPoll(
             "forecast", "Voters pick one outcome; forecasts of every outcome are not taken here."
         )
+    _check_texts(draft)
     options = options_of(draft.kind, draft.options, ())
     opens_at = _instant(draft.opens_at, draft.timezone, "opens_at")
     poll = Poll(
@@ -149,6 +151,7 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
     )
     _check_zone(draft.timezone)
     _check_whole(poll)
+    _check_hour(poll)
     if poll.resolve_by is not None and poll.resolve_by <= now:
         raise InvalidPoll("resolve_by", "resolve_by must lie in the future.")
     return poll
@@ -168,6 +171,11 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
         scale=edited_scale(poll, after, patch.scale),
     )
     _check_whole(after)
+    if (after.visible_at, after.closes_at) != (
+        poll.visible_at,
+        poll.closes_at,
+    ):  # an act may have left them so
+        _check_hour(after)
     _check_window_edit(poll, after, now)
     _check_outcome_edit(poll, after, now)
     if voted:
@@ -185,6 +193,7 @@ _TIMES: Final = ("opens_at", "closes_at", "visible_at", "resolve_by")
 def _changes(poll: Poll, patch: PollPatch, voted: bool) -> dict[str, object]:
     """The fields that the patch names, as the poll holds them; bounds and scale follow once options stand."""
     _check_zone(patch.timezone)
+    _check_texts(patch)
     changes = {name: value for name in _AS_GIVEN if (value := getattr(patch, name)) is not UNSET}
     for name in _TIMES:
         if (text := getattr(patch, name)) is not UNSET:
@@ -263,6 +272,10 @@ def _check_window_edit(before: Poll, after: Poll, now: int) -> None:
         )
 
 
+def _is_later(before: Poll, after: Poll) -> bool:
+    return after.visible_at is not None and after.visible_at > (before.visible_at or 0)
+
+
 def _check_faith(before: Poll, after: Poll, now: int) -> None:
     for name in ("kind", "identity", "issuer"):
         if getattr(before, name) != getattr(after, name):
@@ -276,8 +289,25 @@ def _check_faith(before: Poll, after: Poll, now: int) -> None:
         raise EditRefused(
             "options", f"The poll is {phase}; options are added while people can vote for them."
         )
+    if before.visible_at != after.visible_at and not after.is_visible(now) and _is_later(before, after):
+        raise EditRefused("visible_at", "People have voted, so the poll cannot be hidden for longer.")
     if WIDEST_FIRST.index(after.results) < WIDEST_FIRST.index(before.results):
         raise EditRefused("results", "People voted under the present promise; results may only be narrowed.")
+
+
+def _check_texts(given: PollDraft | PollPatch) -> None:
+    if isinstance(given.question, str):
+        check_text(given.question, "question")
+    if isinstance(given.description, str):
+        check_text(given.description, "description", may_break=True)
+    if not isinstance(given.options, UnsetType):
+        for place, option in enumerate(given.options):
+            check_text(option.label, f"options[{place}].label")
+
+
+def _check_hour(poll: Poll) -> None:
+    if poll.visible_at is not None and poll.closes_at is not None and poll.visible_at > poll.closes_at:
+        raise InvalidPoll("visible_at", "visible_at must not be later than closes_at: nobody could vote.")
 
 
 def _instant(text: str | None, timezone: str | None, field: str) -> int | None:

@@ -26,6 +26,9 @@ _RFC3339 = re.compile(
 )
 
 
+_HAS_SECONDS = re.compile(r"[Tt ]\d\d:\d\d:", re.ASCII)
+
+
 class Phase(StrEnum):
     """Where a poll is in its life."""
 
@@ -99,8 +102,9 @@ def phase_at(
 def parse_instant(text: str, timezone: str | None, field: str) -> int:
     """Milliseconds since the epoch for an RFC 3339 time, or for a local time in ``timezone`` (an IANA name).
 
-    Raises ``InvalidPoll`` (with ``field``) for a naive time without a zone,
-    and for a local time that a clock change skips or doubles.
+    A local time, which is no RFC 3339, may come without seconds, as pages' inputs give it. Raises
+    ``InvalidPoll`` (with ``field``) for a naive time without a zone, and for a
+    local time that a clock change skips or doubles.
     """
     if not _RFC3339.fullmatch(text):
         raise InvalidPoll(field, f"{field} must be a time such as 2024-07-02T08:00:00Z, not {text[:40]!r}.")
@@ -108,6 +112,9 @@ def parse_instant(text: str, timezone: str | None, field: str) -> int:
         moment = datetime.fromisoformat(text.upper())
     except ValueError as error:
         raise InvalidPoll(field, f"{field} is not a time that exists: {error}.") from None
+    # RFC 3339, section 5.6: seconds are no option there.
+    if moment.tzinfo is not None and not _HAS_SECONDS.search(text):
+        raise InvalidPoll(field, f"{field} has no seconds; write 08:00:00, say, before the offset.")
     if moment.tzinfo is None:
         if timezone is None:
             raise InvalidPoll(
