@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from service.domain.allowance import Limit
 from service.settings import Settings, SettingsError, decode_settings, encode_settings, read_settings
 
 STRONG = "0123456789abcdef"
@@ -93,6 +94,13 @@ def test_an_empty_value_counts_as_absent() -> None:
         ("ALLOWED_ORIGINS", "https://a.example b.example", "an origin such as"),
         ("ALLOWED_ORIGINS", "https://user@a.example", "an origin such as"),
         ("SECRET", ",", "must not be blank"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "addresses or networks"),
+        ("LIMIT_VOTES", "100", "<count>/<seconds>"),
+        ("LIMIT_VOTES", "0/60", "<count>/<seconds>"),
+        ("LIMIT_VOTERS", "10/0", "<count>/<seconds>"),
+        ("LIMIT_VOTERS", "-1/60", "<count>/<seconds>"),
+        ("LIMIT_SOCKETS", "0", "or off"),
+        ("CHALLENGES", "on", "0 or 1"),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_it(name: str, value: str, told: str) -> None:
@@ -208,3 +216,20 @@ def test_settings_survive_the_way_to_a_worker() -> None:
     """What is handed down is what was read, secrets and path included."""
     settings = Settings(secret="s", data_dir=Path("/a b"), allowed_origins=("*",), stream_hz=0.5, demo=True)
     assert decode_settings(encode_settings(settings)) == settings
+
+
+def test_limits_are_read_and_can_be_off() -> None:
+    """A limit that is set holds for this machine, too; ``off`` is none."""
+    read = read_settings(
+        {
+            "POLLWIRE_LIMIT_VOTES": "600/60",
+            "POLLWIRE_LIMIT_VOTERS": "off",
+            "POLLWIRE_LIMIT_SOCKETS": "off",
+            "POLLWIRE_TRUSTED_PROXIES": "unix, 10.0.0.0/8 2001:db8::1",
+        }
+    )
+    assert read.limit_votes == Limit(600, 60)
+    assert (read.limit_voters, read.limit_sockets) == (None, None)
+    assert read.trusted_proxies == ("unix", "10.0.0.0/8", "2001:db8::1")
+    assert read_settings({}).limit_votes == Limit(30_000, 60, spares_loopback=True)
+    assert decode_settings(encode_settings(read)) == read

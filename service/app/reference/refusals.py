@@ -38,7 +38,9 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
         "invalid-choice",
     ),
     ("post", f"{_POLL}/receipts"): ("receipt-invalid",),
-    ("post", "/v1/voters"): ("rate-limited",),
+    ("get", "/v1/series/{series_id}/leaderboard"): ("invalid-choice",),
+    ("get", "/v1/series/{series_id}/mine"): (*_VOTER, "invalid-choice"),
+    ("post", "/v1/voters"): ("rate-limited", "challenge-required"),
     ("post", "/v1/tickets"): (*_VOTER, "scope-missing"),
     ("get", _POLL): _READER,
     ("get", f"{_POLL}/results"): _READER,
@@ -48,12 +50,14 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("post", "/v1/admin/polls"): ("poll-exists",),
     ("get", "/v1/admin/polls"): ("invalid-poll",),
     ("patch", _OPERATED): (*_STANDING, "edit-refused"),
-    ("delete", _OPERATED): ("version-mismatch",),
+    ("delete", _OPERATED): _STANDING,
     ("get", f"{_OPERATED}/audit"): ("invalid-poll",),
     ("get", f"{_OPERATED}/export"): ("invalid-poll", "phase-conflict"),
+    ("post", f"{_OPERATED}/votes"): ("unsupported-media-type",),
     ("post", f"{_OPERATED}/recount"): ("phase-conflict",),
     ("get", "/v1/admin/keys"): ("invalid-poll",),
     ("get", "/v1/admin/issuers"): ("invalid-poll",),
+    ("get", "/v1/admin/webhooks"): ("invalid-poll",),
     **{
         ("post", f"{_OPERATED}/{act}"): _STANDING
         for act in (

@@ -7,12 +7,15 @@ from typing import Any, Final
 import msgspec
 
 from service.domain.draft import PollDraft, PollPatch
+from service.domain.events import Audience, EventKind
 from service.domain.poll import Kind
 from service.domain.tally import Results
 from service.domain.window import Phase
 from service.identity.api_keys import Scope
 from service.operators.issuers import IssuerDraft
 from service.operators.keys import KeyDraft
+from service.operators.predictions import ResolutionDraft
+from service.operators.webhooks.operated import WebhookDraft
 from service.problems import TABLE
 
 Json = dict[str, Any]  # Any: an OpenAPI document is JSON of many shapes
@@ -50,6 +53,27 @@ _TOTALS: Final = _whole(
         "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
     }
 )
+_RESOLUTION: Final[Json] = {
+    "type": ["object", "null"],
+    "description": "What a prediction has come to; `outcome` null: annulled.",
+    "required": ["outcome", "at", "effective_at", "by", "version", "note"],
+    "properties": {
+        "outcome": {"type": ["string", "null"]},
+        "at": _TIME,
+        "effective_at": _TIME,
+        "by": {"type": "string"},
+        "version": {"type": "integer"},
+        "note": {"type": ["string", "null"]},
+    },
+}
+_MAYBE_RIGHT: Final[Json] = {"type": ["boolean", "null"]}
+_MAYBE_NUMBER: Final[Json] = {"type": ["number", "null"]}
+_ROW: Final[Json] = {
+    "rank": {"type": "integer", "minimum": 1, "description": "Equals share one."},
+    "name": {"type": ["string", "null"], "description": "As its owner gave it: a text, never markup."},
+    "forecasts": {"type": "integer", "description": "How many choices were scored."},
+    **{name: _MAYBE_NUMBER for name in ("brier", "baseline", "peer", "accuracy")},
+}
 _KEY: Final[Json] = {
     "id": {"type": "string"},
     "name": {"type": "string"},
@@ -57,6 +81,37 @@ _KEY: Final[Json] = {
     "created_at": _TIME,
     "last_used_at": _MAYBE_TIME,
 }
+_WEBHOOK: Final[Json] = {
+    "id": {"type": "string"},
+    "url": {"type": "string"},
+    "events": {"type": "array", "items": {"enum": [kind.value for kind in EventKind]}},
+    "polls": {"type": ["array", "null"], "items": {"type": "string"}, "description": "Null: every poll."},
+    "results": {"enum": [audience.value for audience in Audience]},
+    "created_at": _TIME,
+    "created_by": {"type": "string", "description": "The name of the operator's key."},
+    "status": {"enum": ["active", "given_up"]},
+    "given_up_at": _MAYBE_TIME,
+    "given_up_for": {"type": ["string", "null"]},
+    "waiting": {"type": "integer"},
+    "dropped": {"type": "integer"},
+    "failures": {"type": "integer", "description": "Since the last success."},
+    "last_success_at": _MAYBE_TIME,
+    "last_failure_at": _MAYBE_TIME,
+    "last_error": {"type": ["string", "null"]},
+}
+_DELIVERY: Final = _whole(
+    {
+        "id": {"type": "string", "description": "The `webhook-id` that the site was sent."},
+        "type": {"type": "string"},
+        "poll": {"type": ["string", "null"]},
+        "attempt": {"type": "integer"},
+        "at": _TIME,
+        "delivered": {"type": "boolean"},
+        "status": {"type": ["integer", "null"]},
+        "error": {"type": ["string", "null"]},
+        "took_ms": {"type": "integer"},
+    }
+)
 
 _BY_HAND: Final[Json] = {
     "Vote": {
@@ -80,9 +135,34 @@ _BY_HAND: Final[Json] = {
     "Standing": _whole(
         {"poll": {"type": "string"}, "choice": _CHOICE, "at": _TIME, "revision": {"type": "integer"}}
     ),
+    "Leaderboard": _page(_whole(_ROW)),
+    "OwnStanding": _whole(
+        {
+            "row": {**_whole(_ROW), "type": ["object", "null"]},
+            "items": {
+                "type": "array",
+                "items": _whole(
+                    {
+                        **{name: {"type": "string"} for name in ("poll", "question")},
+                        "phase": {"enum": [phase.value for phase in Phase]},
+                        "choice": _CHOICE,
+                        "at": _TIME,
+                        "outcome": {"type": ["string", "null"]},
+                        "correct": _MAYBE_RIGHT,
+                        "scored": {"type": "boolean"},
+                    }
+                ),
+            },
+            "next": {"type": ["string", "null"]},
+        }
+    ),
+    "Progress": _whole({"done": {"type": "integer"}, "total": {"type": "integer"}}),
     "Voter": {
         "type": "object",
-        "properties": {"name": {"type": ["string", "null"], "minLength": 1, "maxLength": 40}},
+        "properties": {
+            "name": {"type": ["string", "null"], "minLength": 1, "maxLength": 40},
+            "challenge": {"type": ["string", "null"], "maxLength": 4096},
+        },
         "additionalProperties": False,
     },
     "Nothing": {"type": "object", "additionalProperties": False},
@@ -148,7 +228,7 @@ _BY_HAND: Final[Json] = {
             "shuffle": {"type": "boolean"},
             "lang": {"type": ["string", "null"]},
             "phase": {"enum": [phase.value for phase in Phase]},
-            "resolution": {"type": ["object", "null"]},
+            "resolution": _RESOLUTION,
             "planned_closes_at": _MAYBE_TIME,
             "created_at": _TIME,
             "version": {"type": "integer"},
@@ -169,6 +249,13 @@ _BY_HAND: Final[Json] = {
             "created_at": _TIME,
         }
     ),
+    "Webhook": _whole(_WEBHOOK),
+    "Webhooks": _page({"$ref": REF.format(name="Webhook")}),
+    "MadeWebhook": _whole(
+        {**_WEBHOOK, "secret": {"type": "string", "description": "Signs what is sent; shown this once."}}
+    ),
+    "Delivery": _DELIVERY,
+    "Deliveries": _page({"$ref": REF.format(name="Delivery")}),
     "Probe": _whole(
         {
             "status": {"enum": ["alive", "ready", "degraded", "draining", "starting"]},
@@ -177,6 +264,32 @@ _BY_HAND: Final[Json] = {
         },
         but=("degraded", "reason"),
     ),
+    "Timeline": _whole(
+        {"points": {"type": "array", "items": _whole({"at": _TIME, **_TOTALS["properties"]})}}
+    ),
+    "SentVote": {
+        "type": "object",
+        "description": "One line; blank lines are passed over.",
+        "required": ["voter", "choice"],
+        "properties": {
+            "voter": {"type": "string", "minLength": 1, "maxLength": 200},
+            "choice": _CHOICE,
+            "revision": {"type": ["integer", "null"], "minimum": 0, "maximum": LAST_REVISION},
+        },
+        "additionalProperties": False,
+    },
+    "SentVoteAnswer": {
+        "type": "object",
+        "description": "One line: what became of the line of that number, or its problem.",
+        "required": ["line", "status"],
+        "properties": {
+            "line": {"type": "integer", "minimum": 1},
+            "status": {"anyOf": [{"enum": ["counted", "changed", "unchanged"]}, {"type": "integer"}]},
+            "revision": {"type": "integer"},
+            "problem": {"type": "string"},
+            "detail": {"type": "string"},
+        },
+    },
     "Recount": _whole({"matches": {"type": "boolean"}, "stored": _TOTALS, "recounted": _TOTALS}),
     "Audit": _page(
         _whole(
@@ -206,7 +319,7 @@ _BY_HAND: Final[Json] = {
 
 def schemas() -> Json:
     """Every schema by name."""
-    structs = (PollDraft, PollPatch, Results, KeyDraft, IssuerDraft)
+    structs = (PollDraft, PollPatch, ResolutionDraft, Results, KeyDraft, IssuerDraft, WebhookDraft)
     _, made = msgspec.json.schema_components(structs, ref_template=REF)
     return {**{name: _in_words_of_the_standard(schema) for name, schema in made.items()}, **_BY_HAND}
 

@@ -78,6 +78,7 @@ local APPLY = {
   end,
   archive = function(keys)
     redis.call('UNLINK', unpack(keys, FIRST_BUCKET, FIRST_BUCKET + 15))
+    redis.call('UNLINK', keys[ALLOWANCES])
     forget_recount(keys[1], keys[ASIDE])
     leave_series(keys)
     redis.call('HDEL', keys[1], 'voter_key')
