@@ -24,9 +24,11 @@ from typing import Final
 MAC_BYTES: Final = 16
 """128 bits: what an attacker would have to guess online, one request a guess."""
 
-# "+" and "/" become a letter that strict decoding refuses: one alphabet, not two.
-_FROM_URL: Final = bytes.maketrans(b"-_+/", b"+/!!")
+# "+", "/" and "=" become a letter that strict decoding refuses: one alphabet, not two, and no padding.
+_FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_LAST: Final = tuple(map(frozenset, (range(256), (), b"AQgw", b"AEIMQUYcgkosw048")))
+"""What may end a text, by length modulo 4: spare bits are clear, so that a payload is written in one way."""
 _PADDING: Final = (b"", b"===", b"==", b"=")
 """By length modulo 4; one letter too many gets a padding that strict decoding refuses."""
 
@@ -54,6 +56,8 @@ class Signer:
 
     def open(self, sealed: bytes) -> bytes | None:
         """The payload of a sealed text; None where this service did not seal it for this purpose."""
+        if not sealed or sealed[-1] not in _LAST[len(sealed) & 3]:
+            return None
         try:
             raw = binascii.a2b_base64(
                 sealed.translate(_FROM_URL) + _PADDING[len(sealed) & 3], strict_mode=True
