@@ -1,0 +1,68 @@
+"""Lanes and routes answer alike whatever is sent, also what nobody has thought of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.corpus.case import request
+from tests.corpus.requests_made_up import requests, segments
+from tests.corpus.ways import Way
+from tests.corpus.wire import HttpAnswer, talk
+from tests.fuzz.effort import effort
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+LAST = request("GET /livez", "connection: close")
+SILENT_S, LATE_S = 0.3, 4.0
+"""When a server that says nothing is taken to wait for more, and how long one way may wait for the other."""
+
+
+async def everything_answered(way: Way, sent: list[bytes]) -> list[HttpAnswer]:
+    """Every answer until the connection ends, as it must after the last request, if that was heard as one."""
+    answers = []
+    async with talk(way.port) as connection:
+        await connection.send([*sent, LAST])
+        while (answer := await connection.answer()) is not None:
+            answers.append(answer)
+    return answers
+
+
+async def both(ways: tuple[Way, ...], sent: list[bytes]) -> list[list[HttpAnswer] | None]:
+    """What each way answers; None where it waits for more."""
+    tasks = [asyncio.create_task(everything_answered(way, sent)) for way in ways]
+    done, _ = await asyncio.wait(tasks, timeout=SILENT_S)
+    if done:
+        await asyncio.wait(tasks, timeout=LATE_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return [None if task.cancelled() else task.result() for task in tasks]
+
+
+def agree(by_lane: list[HttpAnswer] | None, by_route: list[HttpAnswer] | None) -> bool:
+    """Whether the answers are the same. Where something unreadable comes behind a request that is in flight,
+    the connection ends at once: by then a lane has answered, and a route may not have."""
+    if by_lane == by_route:
+        return True
+    if not by_lane or by_lane[-1].status != 400 or by_lane[-1].body["instance"] != "/":
+        return False
+    return by_route is not None and by_route == by_lane[: len(by_route)]
+
+
+@effort(700)
+@given(sent=st.lists(requests, min_size=1, max_size=2).map(b"".join).flatmap(segments))
+async def test_made_up_requests_are_answered_alike(
+    all_ways: tuple[Way, ...], caplog: pytest.LogCaptureFixture, sent: list[bytes]
+) -> None:
+    """Requests put together, damaged and cut at random get the same answers by lane and by route, none of 500
+    or above, and nothing is logged as an error."""
+    all_ways[0].taken.clear()  # it is printed with a failure
+    by_lane, by_route = await both(all_ways[:2], sent)
+    assert agree(by_lane, by_route), f"{by_lane} by lane, {by_route} by route"
+    assert all(answer.status < 500 for answer in by_lane or ())
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
