@@ -77,8 +77,7 @@ function drawBar(room) {
 
 /** @param {string} wish */
 async function changeLanguage(wish) {
-  if (shown?.mayLeave && !shown.mayLeave()) return drawBar(currentRoute().path[0] ?? 'polls');
-  await speak(wish);
+  await speak(wish); // what is being written is kept, and shown again in the other language
   const address = new URL(location.href);
   address.searchParams.set('lang', wish);
   history.replaceState(null, '', address);

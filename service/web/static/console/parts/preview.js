@@ -37,10 +37,16 @@ async function seen(host) {
     import('../../words/widget/en.js'),
   ]);
   const root = host.attachShadow({ mode: 'open' });
-  const view = new View(root);
+  /** @type {Draft | null} */
+  let newest = null;
+  const draw = () => newest && view.update({ ...nothingKnown(), poll: asPoll(newest), connection: 'live' }, Date.now());
+  const view = new View(root, draw); // parts of the view come later, and ask to be drawn then
   view.words = await wordsFor(language(), english.default, (name) => import(`../../words/widget/${name}.js`));
   dress(root);
-  return (draft) => view.update({ ...nothingKnown(), poll: asPoll(draft), connection: 'live' }, Date.now());
+  return (draft) => {
+    newest = draft;
+    draw();
+  };
 }
 
 /** @param {Draft} draft @returns {NonNullable<State['poll']>} */

@@ -57,7 +57,9 @@ async function begin(place, id, life) {
     unsaved.set(id ?? '', work);
     new Editing(place, work, issuers).draw();
   } catch (error) {
-    if (!life.aborted) put(place, el('h1', {}, t.form.edit), el('p', { class: 'error' }, sentenceOf(error)), button(t.again, () => begin(place, id, life)));
+    if (life.aborted) return;
+    const missing = error instanceof Refusal && error.status === 404;
+    put(place, el('h1', {}, t.form.edit), el('p', { class: 'empty' }, missing ? t.poll.missing : sentenceOf(error)), !missing && button(t.again, () => begin(place, id, life)));
   }
 }
 

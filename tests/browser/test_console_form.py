@@ -1,0 +1,176 @@
+"""Making and editing polls at the console: every kind, what is refused, and two operators at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open, Service
+from tests.browser.console import AtConsole, operator_of
+
+
+async def fill_options(at: AtConsole, *labels: str) -> None:
+    """Write the labels into the options, adding as many as are needed."""
+    boxes = at.page.locator("input.option-label")
+    for place, label in enumerate(labels):
+        if place >= await boxes.count():
+            await at.button("Add an option").click()
+        await boxes.nth(place).fill(label)
+
+
+async def stored(service: Service, poll: str) -> dict[str, Any]:
+    """The poll as it stands in the service."""
+    answer = await service.admin.get(f"/v1/admin/polls/{poll}")
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+KINDS: list[tuple[str, list[str], dict[str, Any]]] = [
+    ("Single choice", ["Rice", "Yam", "Été à Paris"], {"kind": "single"}),
+    ("Multiple choice", ["A", "B", "C"], {"kind": "multiple", "choices": {"min": 1, "max": 2}}),
+    ("Rating", [], {"kind": "rating", "scale": {"min": 0, "max": 10}}),
+    ("Ranked", ["Accra", "Kumasi"], {"kind": "ranked"}),
+    ("Prediction", ["Yes", "No"], {"kind": "prediction"}),
+]
+
+
+async def test_every_kind_is_made(service: Service, open_page: Open) -> None:
+    """What was filled in is what the poll is, ids made from labels; the preview showed it before."""
+    at = await operator_of(service, open_page)
+    for kind, labelled, fields in KINDS:
+        question = f"{kind}: what will it be?"
+        await at.go("/polls/new")
+        await at.page.get_by_role("radio", name=kind).check()
+        await at.page.get_by_label("Question", exact=True).fill(question)
+        await at.page.get_by_label("Id optional").first.fill(f"made-{fields['kind']}")
+        await fill_options(at, *labelled)
+        if "choices" in fields:
+            await at.page.get_by_label("At most").fill("2")
+        if "scale" in fields:
+            await at.page.get_by_label("From", exact=True).fill("0")
+            await at.page.get_by_label("To", exact=True).fill("10")
+        await expect(at.page.locator(".preview").get_by_text(question)).to_be_visible()
+        await at.button("Create poll").click()
+        await expect(at.page.get_by_role("heading", level=1)).to_have_text(question)
+        poll = await stored(service, f"made-{fields['kind']}")
+        assert {name: poll[name] for name in fields} == fields
+        assert [option["label"] for option in poll["options"]] == labelled
+    single = await stored(service, "made-single")
+    assert [option["id"] for option in single["options"]] == ["rice", "yam", "ete-a-paris"]
+
+
+async def test_every_policy_is_sent(service: Service, open_page: Open) -> None:
+    """Places, pictures, times in the poll's zone, sites and the rest arrive as they were written."""
+    at = await operator_of(service, open_page, place="/polls/new", timezone_id="Europe/Paris")
+    await at.page.get_by_label("Question", exact=True).fill("Where to?")
+    await at.page.get_by_label("Id optional").first.fill("trip")
+    await fill_options(at, "Accra", "Kumasi")
+    await at.page.get_by_text("Image and places").first.click()
+    await at.page.get_by_label("Image address").first.fill("/accra.png")
+    await at.page.get_by_label("Places").first.fill("30")
+    await at.page.get_by_label("Time zone of these times").select_option("Asia/Dubai")
+    await at.page.get_by_label("Opens").fill("2031-05-01T09:00")
+    await expect(at.page.locator(".elsewhere").first).to_contain_text("Europe/Paris, your time")
+    await expect(at.page.locator(".elsewhere").first).to_contain_text("07:00 AM")
+    await at.page.get_by_label("Closes").fill("2031-05-02T09:00")
+    await at.page.get_by_label("Once cast, a vote").select_option("withdraw")
+    await at.page.get_by_label("Who sees totals").select_option("after_close")
+    await at.page.get_by_label("Sites that may embed it").fill("https://news.example\nhttps://other.example")
+    await at.page.get_by_label("Show the options in random order").check()
+    await at.button("Create poll").click()
+    await expect(at.page.get_by_role("heading", level=1)).to_have_text("Where to?")
+    poll = await stored(service, "trip")
+    assert poll["options"][0] == {"id": "accra", "label": "Accra", "image": "/accra.png", "capacity": 30}
+    assert (poll["opens_at"], poll["closes_at"]) == ("2031-05-01T05:00:00.000Z", "2031-05-02T05:00:00.000Z")
+    assert (poll["revote"], poll["results"], poll["shuffle"]) == ("withdraw", "after_close", True)
+    assert poll["origins"] == ["https://news.example", "https://other.example"]
+
+
+async def test_a_refusal_stands_at_its_field(service: Service, open_page: Open) -> None:
+    """The service's word on one option is shown beside that option, and everything written stays."""
+    at = await operator_of(service, open_page, place="/polls/new")
+    await at.page.get_by_label("Question", exact=True).fill("Where to?")
+    await fill_options(at, "Accra", "")
+    await at.button("Create poll").click()
+    second = at.page.locator("input.option-label").nth(1)
+    await expect(second).to_have_attribute("aria-invalid", "true")
+    await expect(second).to_be_focused()
+    await expect(at.page.get_by_label("Question", exact=True)).to_have_value("Where to?")
+    await second.fill("Kumasi")
+    await at.button("Create poll").click()
+    await expect(at.page.get_by_role("heading", level=1)).to_have_text("Where to?")
+
+
+TOUCHED = [
+    ("2031-03-30T02:30", "The clock there skips this time.", "skips this time"),
+    ("2031-10-26T02:30", "The clock there shows this time twice. Which do you mean?", "shows this time twice"),
+]
+
+
+async def test_times_that_a_clock_change_touches(service: Service, open_page: Open) -> None:
+    """A local time skipped or doubled is warned of, the service's refusal stands at its field, and one of
+    two instants can be picked."""
+    at = await operator_of(service, open_page, place="/polls/new")
+    await at.page.get_by_label("Question", exact=True).fill("When?")
+    await at.page.get_by_label("Id optional").first.fill("clock")
+    await fill_options(at, "A", "B")
+    await at.page.get_by_label("Time zone of these times").select_option("Europe/Paris")
+    closes = at.page.get_by_label("Closes")
+    for local, shown, told in TOUCHED:
+        await closes.fill(local)
+        await at.sees(shown)
+        await at.button("Create poll").click()
+        await expect(at.page.locator(".error", has_text=told)).to_be_visible()
+        await expect(closes).to_be_focused()
+    await at.page.locator("fieldset.warning input").nth(1).check()
+    await at.button("Create poll").click()
+    await expect(at.page.get_by_role("heading", level=1)).to_have_text("When?")
+    assert (await stored(service, "clock"))["closes_at"] == "2031-10-26T01:30:00.000Z"
+
+
+async def test_options_are_ordered_by_keyboard(service: Service, open_page: Open) -> None:
+    """Buttons move an option, keep the focus on the one that moved, and say where it is now."""
+    poll = (await service.create_poll())["id"]
+    at = await operator_of(service, open_page, place=f"/polls/{poll}/edit")
+    await at.button("Move Yam up").press("Enter")
+    await expect(at.button("Move Yam down")).to_be_focused()
+    await expect(at.page.locator("#said")).to_have_text("Yam is number 1 now.")
+    await at.button("Save").press("Enter")
+    await expect(at.page.locator(".bars li").first).to_have_attribute("data-option", "yam")
+    assert [option["id"] for option in (await stored(service, poll))["options"]] == ["yam", "rice"]
+
+
+async def test_of_two_operators_neither_loses_anything(service: Service, open_page: Open) -> None:
+    """Who saves second sees what changed meanwhile, chooses where both changed, and keeps the rest of both."""
+    poll = (await service.create_poll(description="Old"))["id"]
+    at = await operator_of(service, open_page, place=f"/polls/{poll}/edit")
+    await at.page.get_by_label("Question", exact=True).fill("Mine?")
+    await at.page.get_by_label("Description").fill("My words")
+    theirs = {"question": "Theirs?", "results": "after_close"}
+    assert (await service.admin.patch(f"/v1/admin/polls/{poll}", json=theirs)).status_code == 200
+    await at.button("Save").click()
+    await expect(at.dialog()).to_contain_text("Somebody else has changed this poll")
+    question = at.dialog().locator("[data-field=question]")
+    await expect(question).to_contain_text("Rice or yam?")
+    await expect(question).to_contain_text("Theirs?")
+    await expect(question).to_contain_text("Mine?")
+    assert (await stored(service, poll))["question"] == "Theirs?"
+    await question.get_by_role("radio").first.check()
+    await at.button("Save yours where you chose it").click()
+    await expect(at.page.get_by_role("heading", level=1)).to_have_text("Theirs?")
+    after = await stored(service, poll)
+    assert (after["question"], after["description"], after["results"]) == ("Theirs?", "My words", "after_close")
+
+
+async def test_what_is_written_outlives_a_change_of_language(service: Service, open_page: Open) -> None:
+    """The console speaks French at once, the field still has its text, and leaving it asks first."""
+    at = await operator_of(service, open_page, place="/polls/new")
+    await at.page.get_by_label("Question", exact=True).fill("Où aller ?")
+    await at.page.get_by_label("Language", exact=True).select_option("fr")
+    await expect(at.page.get_by_role("heading", level=1)).to_have_text("Nouveau sondage")
+    await expect(at.page.get_by_label("Question", exact=True)).to_have_value("Où aller ?")
+    at.page.once("dialog", lambda dialog: dialog.dismiss())
+    await at.page.get_by_role("link", name="Clés").click()
+    await expect(at.page.get_by_label("Question", exact=True)).to_have_value("Où aller ?")

@@ -1,0 +1,104 @@
+"""The console for everybody: on a phone, by keyboard alone, in the dark, from right to left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open, Service
+from tests.browser.console import AtConsole, console_of, operator_of
+
+WIDEST_WORD = "W" * 200
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
+
+
+async def every_view(at: AtConsole, poll: str) -> list[str]:
+    """The faults of each view, by axe, and what is wider than the screen."""
+    found: list[str] = []
+    for place, ready in [
+        ("/", ".polls tbody tr"),
+        (f"/polls/{poll}", ".audit li"),
+        (f"/polls/{poll}/edit", ".poll-form"),
+        ("/keys", ".roster p, .roster table"),
+        ("/issuers", ".roster p, .roster table"),
+        ("/webhooks", ".roster p, .roster table"),
+    ]:
+        await at.go(place)
+        await at.page.locator(ready).first.wait_for()
+        found += [f"{place} {fault}" for fault in await at.faults()]
+        found += [f"{place} is wider than the screen"] if await at.overflow() > 0 else []
+    return found
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        pytest.param({"color_scheme": "light"}, id="light"),
+        pytest.param({"color_scheme": "dark"}, id="dark"),
+        pytest.param({"locale": "ar"}, id="right to left"),
+        pytest.param(PHONE, id="phone"),
+    ],
+)
+async def test_nobody_is_shut_out(service: Service, open_page: Open, context: dict[str, Any]) -> None:
+    """axe finds nothing in any view, and none is wider than the screen, words without end included."""
+    options = [{"id": "wide", "label": WIDEST_WORD}, {"id": "markup", "label": "<img src=x onerror=alert(1)>"}]
+    poll = (await service.create_poll(identity="open", question=f"{WIDEST_WORD}?", options=options))["id"]
+    for choice in ("wide", "markup", "wide"):
+        await service.vote(poll, choice)
+    at = await console_of(service, open_page, **context)
+    assert await at.faults() == []
+    await at.page.locator("input[type=password]").fill(service.settings.admin_key or "")
+    await at.page.keyboard.press("Enter")
+    await at.page.locator("#rooms a").first.wait_for()
+    assert await every_view(at, poll) == []
+
+
+async def test_dialogs_are_sound(service: Service, open_page: Open) -> None:
+    """axe finds nothing in a dialog either; Escape leaves it, and the focus is back where it was."""
+    poll = (await service.create_poll())["id"]
+    at = await operator_of(service, open_page, place=f"/polls/{poll}")
+    await at.act("Reset")
+    assert await at.faults() == []
+    await at.page.keyboard.press("Escape")
+    await expect(at.dialog()).to_have_count(0)
+    await expect(at.button("Reset")).to_be_focused()
+
+
+async def tab_to(at: AtConsole, name: str) -> None:
+    """Press Tab until something of this name has the focus."""
+    focused = """() => { const it = document.activeElement;
+      return it.labels?.[0]?.innerText || it.getAttribute('aria-label') || it.innerText || ''; }"""
+    for _ in range(80):
+        await at.page.keyboard.press("Tab")
+        if str(await at.page.evaluate(focused)).startswith(name):
+            return
+    pytest.fail(f"Tab never comes to {name!r}.")
+
+
+async def test_a_poll_is_made_and_closed_by_keyboard_alone(service: Service, open_page: Open) -> None:
+    """From the door to a closed poll no pointer is needed, and the focus is never lost on the way."""
+    at = await console_of(service, open_page)
+    keyboard = at.page.keyboard
+    await expect(at.page.get_by_label("API key")).to_be_focused()
+    await keyboard.type(service.settings.admin_key or "")
+    await keyboard.press("Enter")
+    await expect(at.page.get_by_role("heading", level=1)).to_be_focused()
+    await tab_to(at, "New poll")
+    await keyboard.press("Enter")
+    await expect(at.page.get_by_role("heading", name="New poll")).to_be_focused()
+    await tab_to(at, "Question")
+    await keyboard.type("By keyboard?")
+    await tab_to(at, "Option 1")
+    await keyboard.type("Yes")
+    await tab_to(at, "Option 2")
+    await keyboard.type("No")
+    await keyboard.press("Enter")
+    await expect(at.page.get_by_role("heading", name="By keyboard?")).to_be_visible()
+    await tab_to(at, "Close now")
+    await keyboard.press("Enter")
+    await expect(at.dialog()).to_be_visible()
+    await tab_to(at, "Close now")
+    await keyboard.press("Enter")
+    await expect(at.page.locator(".poll-head .pill")).to_have_text("Closed")

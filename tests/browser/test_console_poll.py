@@ -1,0 +1,173 @@
+"""One poll at the console: totals that move, every act, recounts, exports, and what was done to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open, Service
+from tests.browser.console import AtConsole, operator_of
+
+NO_SOCKETS = "window.WebSocket = class { constructor() { throw new DOMException('blocked', 'SecurityError'); } };"
+
+
+async def phase_of(service: Service, poll: str) -> str:
+    """The phase that the service says."""
+    phase: str = (await service.admin.get(f"/v1/admin/polls/{poll}")).json()["phase"]
+    return phase
+
+
+async def shows_phase(at: AtConsole, phase: str) -> None:
+    """The poll's page says so."""
+    await expect(at.page.locator(".poll-head .pill")).to_have_text(phase)
+
+
+async def test_totals_move_on_the_list_and_on_the_page(service: Service, open_page: Open) -> None:
+    """Votes appear without a reload, hidden totals too, with their pace, and after a while as a line."""
+    poll = (await service.create_poll(results="operators", identity="open"))["id"]
+    at = await operator_of(service, open_page)
+    row = at.page.locator(f'[data-poll="{poll}"]')
+    await expect(row.locator(".number")).to_contain_text("0")
+    assert (await service.vote(poll, "yam")).status_code == 200
+    await expect(row.locator(".number")).to_contain_text("1")
+    await expect(row.locator(".standing")).to_contain_text("Yam 100%")
+    await row.get_by_role("link").click()
+    yam = at.page.locator('.bars [data-option="yam"]')
+    await expect(yam.locator(".votes")).to_have_text("1")
+    for _ in range(4):
+        await service.vote(poll, "rice")
+    await expect(yam.locator(".share")).to_have_text("20%")
+    pace = at.page.locator(".figures-row > div", has_text="Votes a second").locator("dd").first
+    await expect(pace).to_have_text("0.4")
+    await at.go("/")
+    await at.go(f"/polls/{poll}")
+    await expect(at.page.locator(".chart path.line")).to_have_count(2)
+    await at.page.get_by_text("As a table").click()
+    await expect(at.page.locator(".chart tbody tr").first).to_contain_text("4")
+
+
+async def test_the_list_is_sieved_and_paged(service: Service, open_page: Open) -> None:
+    """Phase, kind and words narrow the list, all in the address, and older polls are a page away."""
+    made = [(await service.create_poll(question=f"Poll {number}?"))["id"] for number in range(51)]
+    await service.act(made[-1], "close")
+    at = await operator_of(service, open_page)
+    rows = at.page.locator(".polls tbody tr")
+    await expect(rows).to_have_count(50)
+    await at.page.get_by_role("link", name="Older").click()
+    await expect(rows).to_have_count(1)
+    await at.page.get_by_role("link", name="Back to the newest").click()
+    await at.page.get_by_role("navigation", name="Phase").get_by_role("link", name="Closed").click()
+    await expect(rows).to_have_count(1)
+    await expect(rows).to_contain_text("Poll 50?")
+    await at.go("/")
+    await at.page.get_by_label("Search").fill("Poll 7?")
+    await at.page.get_by_label("Search").press("Enter")
+    await expect(rows).to_have_count(1)
+    await at.page.get_by_label("Kind").select_option("rating")
+    await at.sees("No poll fits these filters.")
+    assert "q=Poll+7" in at.page.url
+
+
+async def test_acts_run_a_poll_through_its_life(service: Service, open_page: Open) -> None:
+    """Each act says what it will do, does it, and the page offers what fits then; the log tells of all."""
+    poll = (await service.create_poll(opens_at="2999-01-01T00:00:00Z", results="operators"))["id"]
+    at = await operator_of(service, open_page, place=f"/polls/{poll}", timezone_id="Africa/Accra")
+    await shows_phase(at, "Scheduled")
+    await expect(await at.act("Open now")).to_contain_text("Voting begins at once")
+    await at.dialog().get_by_role("button", name="Cancel").click()
+    assert await phase_of(service, poll) == "scheduled"
+    await at.act("Open now")
+    await at.confirm("Open now")
+    await shows_phase(at, "Open")
+    await at.act("Move the closing")
+    await at.dialog().get_by_label("Until").fill("2031-05-01T09:00")
+    await at.confirm("Move the closing")
+    await expect(at.page.locator(".facts")).to_contain_text("May 1, 2031")
+    await expect(await at.act("Close now")).to_contain_text("Voting ends at once")
+    await at.confirm("Close now")
+    await shows_phase(at, "Closed")
+    await at.act("Reopen")
+    await at.dialog().get_by_label("Until").fill("2001-05-01T09:00")
+    await at.dialog().get_by_role("button", name="Reopen").click()
+    await expect(at.dialog().locator("[aria-invalid=true]")).to_be_focused()
+    await at.dialog().get_by_label("Until").fill("2032-05-01T09:00")
+    await at.confirm("Reopen")
+    await shows_phase(at, "Open")
+    await at.act("Publish totals")
+    await at.confirm("Publish totals")
+    await expect(at.page.locator(".facts")).to_contain_text("Everybody, always")
+    await at.act("Cancel the poll")
+    await at.confirm("Cancel the poll")
+    await shows_phase(at, "Canceled")
+    await at.act("Archive")
+    await at.confirm("Archive")
+    await shows_phase(at, "Archived")
+    await at.sees("The votes of an archived poll are gone")
+    done = [await entry.get_attribute("data-act") for entry in await at.page.locator(".audit li").all()]
+    assert done == ["archive", "cancel", "publish", "reopen", "close", "edit", "open", "create"]
+
+
+async def test_what_destroys_wants_the_id_typed(service: Service, open_page: Open) -> None:
+    """Reset and delete do nothing until the poll's id stands there; then the votes, and the poll, are gone."""
+    poll = (await service.create_poll(identity="open"))["id"]
+    await service.vote(poll, "rice")
+    at = await operator_of(service, open_page, place=f"/polls/{poll}")
+    await expect(await at.act("Reset")).to_contain_text("Every vote is thrown away")
+    await expect(at.dialog()).to_contain_text("It has 1 vote now.")
+    await at.dialog().get_by_role("button", name="Reset").click()
+    await expect(at.dialog()).to_contain_text("This is not the id of the poll.")
+    assert (await service.http.get(f"/v1/polls/{poll}/results")).json()["voters"] == 1
+    await at.dialog().get_by_label(f"Type {poll} to confirm").fill(poll)
+    await at.confirm("Reset")
+    await expect(at.page.locator('.bars [data-option="rice"] .votes')).to_have_text("0")
+    await at.act("Delete")
+    await at.dialog().get_by_label(f"Type {poll} to confirm").fill(poll)
+    await at.confirm("Delete")
+    await at.sees("No polls yet")
+    assert (await service.admin.get(f"/v1/admin/polls/{poll}")).status_code == 404
+
+
+async def test_an_act_on_what_has_moved_is_decided_again(service: Service, open_page: Open) -> None:
+    """Where the poll changed behind the dialog nothing is done; the second press is on what stands."""
+    poll = (await service.create_poll())["id"]
+    at = await operator_of(service, open_page, place=f"/polls/{poll}")
+    await at.act("Close now")
+    await service.admin.patch(f"/v1/admin/polls/{poll}", json={"question": "Other?"})
+    await at.dialog().get_by_role("button", name="Close now").click()
+    if await at.dialog().get_by_role("alert").count():  # else the page had read the edit before
+        await expect(at.dialog().get_by_role("alert")).to_contain_text("decide again")
+        assert await phase_of(service, poll) == "open"
+        await at.confirm("Close now")
+    await shows_phase(at, "Closed")
+    await expect(at.page.get_by_role("heading", level=1)).to_have_text("Other?")
+
+
+async def test_votes_are_recounted_and_taken_away(service: Service, open_page: Open, tmp_path: Path) -> None:
+    """A recount says that it matches, and an export is a whole file with a line for each vote."""
+    poll = (await service.create_poll(identity="open"))["id"]
+    for choice in ("rice", "yam", "yam"):
+        await service.vote(poll, choice)
+    at = await operator_of(service, open_page, place=f"/polls/{poll}")
+    await expect(at.page.locator('.bars [data-option="yam"] .votes')).to_have_text("2")
+    await at.button("Recount").click()
+    await at.sees("The totals match all 3 ballots.")
+    async with at.page.expect_download() as download:
+        await at.button("Export CSV").click()
+    file = await download.value
+    assert file.suggested_filename == f"{poll}.csv"
+    await file.save_as(tmp_path / "votes.csv")
+    lines = (tmp_path / "votes.csv").read_text().splitlines()
+    assert lines[0] == "voter,choice,label,at,revision"
+    assert sorted(line.split(",")[1] for line in lines[1:]) == ["rice", "yam", "yam"]
+    await at.sees("The file is whole: 3 votes.")
+    await expect(at.page.locator(".code")).to_contain_text(f'<live-poll poll="{poll}"></live-poll>')
+
+
+async def test_without_sockets_totals_are_read(service: Service, open_page: Open) -> None:
+    """Where no socket can be opened the numbers come all the same, and the page says how."""
+    poll = (await service.create_poll(identity="open"))["id"]
+    at = await operator_of(service, open_page, scripts=(NO_SOCKETS,), place=f"/polls/{poll}")
+    await expect(at.page.locator(".figures-row .connection")).to_have_text("Every few seconds")
+    await service.vote(poll, "yam")
+    await expect(at.page.locator('.bars [data-option="yam"] .votes')).to_have_text("1", timeout=10_000)

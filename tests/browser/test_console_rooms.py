@@ -1,0 +1,63 @@
+"""Keys, sites and webhooks at the console."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Open, Service
+from tests.browser.console import operator_of
+
+
+async def test_a_key_is_made_shown_once_and_revoked(service: Service, open_page: Open) -> None:
+    """The new key opens what was ticked, is shown until it is copied, and opens nothing once revoked."""
+    at = await operator_of(service, open_page, place="/keys")
+    await at.button("New key").click()
+    await at.button("Make the key").click()
+    await expect(at.dialog().locator("[aria-invalid=true]")).to_be_focused()
+    await at.dialog().get_by_label("Name").fill("night desk")
+    await at.dialog().get_by_label("polls:read").check()
+    await at.button("Make the key").click()
+    key = await at.dialog().locator(".secret").inner_text()
+    bearing = {"Authorization": f"Bearer {key}"}
+    assert (await service.http.get("/v1/admin/polls", headers=bearing)).status_code == 200
+    await at.button("I have copied it").click()
+    assert key not in await at.page.content()
+    await at.button("Revoke night desk").click()
+    await expect(at.dialog()).to_contain_text("refused within two seconds")
+    await at.confirm("Revoke")
+    await at.sees("There are no keys but the one of the settings.")
+    assert (await service.http.get("/v1/admin/polls", headers=bearing)).status_code == 401
+
+
+async def test_a_site_is_registered_and_struck_off(service: Service, open_page: Open) -> None:
+    """A shared secret is taken and never shown; a poll can name the site until it is struck off."""
+    at = await operator_of(service, open_page, place="/issuers")
+    await at.button("Register a site").click()
+    await at.dialog().get_by_label("Issuer").fill("https://news.example")
+    await at.dialog().get_by_label("Algorithm").select_option("HS256")
+    await at.dialog().get_by_label("Audience").fill("polls")
+    await at.dialog().get_by_label("Given here").check()
+    await at.dialog().get_by_label("Public key").fill("short")
+    await at.button("Register").click()
+    await expect(at.dialog().locator("textarea[aria-invalid=true]")).to_be_focused()
+    await at.dialog().get_by_label("Public key").fill("s" * 40)
+    await at.confirm("Register")
+    await at.sees("shared secret, not shown")
+    await at.go("/polls/new")
+    await at.page.get_by_label("One vote a person, as a site vouches").check()
+    await at.page.get_by_label("Site that vouches").select_option("https://news.example")
+    await at.go("/issuers")
+    await at.button("Strike off https://news.example").click()
+    await at.confirm("Strike off")
+    await at.sees("No site is registered.")
+
+
+async def test_a_webhook_is_made_and_deleted(service: Service, open_page: Open) -> None:
+    """An address that may not be called is refused at its field; the secret is shown once."""
+    at = await operator_of(service, open_page, place="/webhooks")
+    await at.sees("There are no webhooks.")
+    await at.button("New webhook").click()
+    await at.dialog().get_by_label("Address").fill("ftp://news.example")
+    await at.button("Make the webhook").click()
+    await expect(at.dialog().get_by_label("Address")).to_be_focused()
+    await expect(at.dialog().get_by_label("Address")).to_have_attribute("aria-invalid", "true")
