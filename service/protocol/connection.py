@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -26,6 +27,8 @@ LANE_PREFIX: Final = b"/v1/"
 LANE_BODY_BYTES: Final = 16 * 1024
 """A longer body takes the ordinary way, where it is refused with a reason."""
 _NO_HTTP: Final = "The request is not readable as HTTP/1.1."
+_HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
+"""What a ``Host`` may hold (RFC 3986, 3.2); on the ordinary way another is answered 400 (RFC 9112, 3.2)."""
 _OF_THE_UPGRADE: Final = (b"connection", b"upgrade", b"http2-settings")
 """Headers that mean nothing once an upgrade is ignored."""
 
@@ -252,6 +255,8 @@ class LaneProtocol(HttpToolsProtocol):
             return False
         if len(headers) != len(self.headers) or b"transfer-encoding" in headers:
             return False
+        if _HOST.fullmatch(headers.get(b"host", b"")) is None:
+            return False
         length = headers.get(b"content-length", b"0")
         return length.isdigit() and int(length) <= LANE_BODY_BYTES
 
@@ -294,6 +299,8 @@ class LaneProtocol(HttpToolsProtocol):
         """Whether the lane has taken the handshake over."""
         lane, headers = self.socket_lane, dict(self.headers)
         if lane is None or len(headers) != len(self.headers):
+            return False
+        if _HOST.fullmatch(headers.get(b"host", b"")) is None:
             return False
         client = self.clients.client(self.peer, headers)
         return lane.take(self.url, headers, rest, self.transport, self.connections, client=client)
