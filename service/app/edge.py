@@ -29,6 +29,7 @@ from service.identity.origins import PUBLIC_METHODS
 from service.identity.sites import MOST_NAMED, Sites, polls_named
 from service.problems import Answer, answer_of, error_of
 from service.protocol import is_endless
+from service.telemetry.logs import about_one_request
 
 log = logging.getLogger("pollwire.edge")
 
@@ -48,6 +49,7 @@ _UNEXPECTED_CLOSE: Final = 4500
 _INTERNAL_ERROR: Final = 1011
 """What RFC 6455 (7.4.1) has for that."""
 
+_OF_SERIES: Final = "/v1/series/"
 _FOR_POLLS: Final[Mapping[str, int]] = {"/v1/voters": 1, "/v1/tickets": 1, "/v1/events": MOST_NAMED}
 """Addresses of no one poll, and how many polls a request may name to be judged by their rule."""
 
@@ -65,10 +67,12 @@ class Edge:
         """Any ASGI scope."""
         if scope["type"] == ScopeType.HTTP:
             self._clients.mark(scope)
-            await self._request(scope, receive, send)
+            with about_one_request():
+                await self._request(scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:
             self._clients.mark(scope)
-            await self._socket(scope, receive, send)
+            with about_one_request():
+                await self._socket(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -263,7 +267,8 @@ def _polls_of(scope: HTTPScope) -> tuple[str, ...]:
     found = _POLL_OF_PATH.match(scope["path"])
     if found:
         return (found["poll"],)
-    return polls_named(scope["query_string"], _FOR_POLLS.get(scope["path"], 0))
+    most = 1 if scope["path"].startswith(_OF_SERIES) else _FOR_POLLS.get(scope["path"], 0)
+    return polls_named(scope["query_string"], most)
 
 
 def _is_preflight(exchange: _Exchange) -> bool:

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from service.app import probes
 from service.app.edge import Edge, instance_of, remember_failure
+from service.app.gauges import Gauges
 from service.app.reference import routes as reference_routes
 from service.identity.api_keys import ApiKeys
 from service.identity.clients import Clients
@@ -42,6 +43,7 @@ from service.operators.intake import Intake
 from service.operators.issuers import OperatedIssuers
 from service.operators.keys import OperatedKeys
 from service.operators.polls import OperatedPolls
+from service.operators.predictions import OperatedPredictions
 from service.operators.webhooks import routes as webhook_routes
 from service.operators.webhooks.addresses import Allowed
 from service.operators.webhooks.deliverer import Deliverer
@@ -57,6 +59,7 @@ from service.settings import Settings
 from service.store import Store
 from service.store.ending import ended
 from service.voting import routes as voting_routes
+from service.voting import series_routes
 from service.voting.callers import Callers
 from service.voting.challenges import Challenges
 from service.voting.desk import Desk
@@ -66,6 +69,7 @@ from service.voting.limits import Admission
 from service.voting.mine import OwnVotes
 from service.voting.receipts import Receipts
 from service.voting.recorder import Recorder
+from service.voting.standings import Standings
 from service.web import routes as web_routes
 
 log = logging.getLogger("pollwire.app")
@@ -137,19 +141,22 @@ def build(settings: Settings, store: Store) -> Wiring:
     answers = Answers(door, who.origins, settings.results_max_age_s)
     readers_lane = LiveLane(live, answers)
     health = probes.Health(store, who.clients)
-    desk, voting_lane, of_voting = _voting(settings, store, who)
+    recorder = Recorder(store.ballots.limited(settings.limit_votes))
+    desk, voting_lane, of_voting = _voting(settings, store, who, recorder)
+    gauges = Gauges(hub, recorder, store)
     telling, of_webhooks = _webhooks(settings, store, who)
     routes = [
         *of_voting,
         *live_routes.handlers(live, answers),
-        *operators_routes.handlers(OperatedPolls(store), who.keys, Intake(store)),
+        *operators_routes.handlers(OperatedPolls(store), OperatedPredictions(store), who.keys, Intake(store)),
         *credentials_routes.handlers(OperatedKeys(store), OperatedIssuers(store, key_sets), who.keys),
         *of_webhooks,
         *web_routes.handlers(settings, store),
         *probes.handlers(health),
         *reference_routes.handlers(),
     ]
-    framework = _framework(routes, beside=(*store.endless, who.issuers.run, feed.run, health.run, *telling))
+    endless = (*store.endless, who.issuers.run, feed.run, health.run, gauges.run, *telling)
+    framework = _framework(routes, beside=endless)
     edge = Edge(framework, keys=who.keys, sites=who.sites, clients=who.clients)
     return Wiring(
         app=edge,
@@ -164,16 +171,19 @@ def build(settings: Settings, store: Store) -> Wiring:
     )
 
 
-def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, VotingLane, list[HTTPRouteHandler]]:
+def _voting(
+    settings: Settings, store: Store, who: _Who, recorder: Recorder
+) -> tuple[Desk, VotingLane, list[HTTPRouteHandler]]:
     receipts = Receipts(settings.secrets)
     callers = Callers(who.tokens, who.issuers)
     desk = Desk(
         polls=store.polls,
-        recorder=Recorder(store.ballots.limited(settings.limit_votes)),
+        recorder=recorder,
         callers=callers,
         receipts=receipts,
         origins=who.origins,
         limit=settings.limit_votes,
+        call=store.series.call,
     )
     own_votes = OwnVotes(
         polls=store.polls,
@@ -190,9 +200,12 @@ def _voting(settings: Settings, store: Store, who: _Who) -> tuple[Desk, VotingLa
         origins=who.origins,
         admission=_admission(settings, store),
     )
-    handlers = voting_routes.handlers(
-        desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, sites=who.sites
-    )
+    handlers = [
+        *voting_routes.handlers(
+            desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, sites=who.sites
+        ),
+        *series_routes.handlers(Standings(store, callers)),
+    ]
     lane = VotingLane(desk, enrolment, who.origins, store.polls)
     return desk, lane, handlers
 

@@ -84,6 +84,7 @@ class OperatedPolls:
             limit=limit_of(query.get("limit")),
             phase=_word_of(Phase, query, "phase"),
             kind=_word_of(Kind, query, "kind"),
+            series=_series_of(query.get("series")),
             q=_search_of(query.get("q")),
         )
         now = await self._store.polls.now()
@@ -229,6 +230,12 @@ def _word_of(words: type[Word], query: dict[str, str], name: str) -> Word | None
     except ValueError:
         known = ", ".join(words)
         raise InvalidPoll(name, f"{name} must be one of {known}, not {query[name][:40]!r}.") from None
+
+
+def _series_of(text: str | None) -> str | None:
+    if text is not None and not POLL_ID.fullmatch(text):
+        raise InvalidPoll("series", "series must be the id of one: letters a to z, digits and hyphens.")
+    return text
 
 
 def _search_of(text: str | None) -> str | None:

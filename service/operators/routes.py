@@ -27,6 +27,7 @@ from service.identity.api_keys import ApiKeys, Operator, Scope
 from service.operators.intake import Intake
 from service.operators.intake_stream import NDJSON, IntakeStreams
 from service.operators.polls import OperatedPolls, read_nothing
+from service.operators.predictions import OperatedPredictions
 from service.operators.requests import (
     JSON,
     AnyRequest,
@@ -42,7 +43,7 @@ from service.store.polls import PollRecord
 PREFIX: Final = "/v1/admin"
 _POLLS: Final = f"{PREFIX}/polls"
 _POLL: Final = f"{_POLLS}/{{poll_id:str}}"
-_FILTERS: Final = ("limit", "cursor", "phase", "kind", "q")
+_FILTERS: Final = ("limit", "cursor", "phase", "kind", "series", "q")
 _PAGE: Final = ("limit", "cursor")
 _NO_STORE: Final = {"cache-control": "private, no-store"}
 
@@ -51,7 +52,9 @@ _METHODS: Final = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.P
 Encoded = Response[bytes]
 
 
-def handlers(polls: OperatedPolls, keys: ApiKeys, intake: Intake) -> list[HTTPRouteHandler]:
+def handlers(
+    polls: OperatedPolls, predictions: OperatedPredictions, keys: ApiKeys, intake: Intake
+) -> list[HTTPRouteHandler]:
     """Every route of the door."""
     door = _Door(polls, keys)
     taken = [
@@ -59,6 +62,7 @@ def handlers(polls: OperatedPolls, keys: ApiKeys, intake: Intake) -> list[HTTPRo
         *_single(door),
         _votes(door, IntakeStreams(intake)),
         *(_act(door, act) for act in Act),
+        *_outcomes(door, predictions),
     ]
     return [*taken, *_other_methods(door, taken)]
 
@@ -173,6 +177,41 @@ def _act(door: _Door, act: Act) -> HTTPRouteHandler:
         return _of_poll(await door.polls.act(record, act, body, precondition_of(request), operator.name))
 
     return act_on_poll
+
+
+def _outcomes(door: _Door, predictions: OperatedPredictions) -> list[HTTPRouteHandler]:
+    @post(
+        f"{_POLL}/resolve",
+        summary="Say what a prediction has come to",
+        tags=["operators"],
+        status_code=200,
+    )
+    async def resolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
+        body = await json_object(request)
+        answer = await predictions.resolve(record, body, precondition_of(request), operator.name)
+        return _of_scoring(*answer)
+
+    @post(
+        f"{_POLL}/unresolve",
+        summary="Take back what a prediction came to",
+        tags=["operators"],
+        status_code=200,
+    )
+    async def unresolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
+        body = await optional_object(request)
+        answer = await predictions.unresolve(record, body, precondition_of(request), operator.name)
+        return _of_scoring(*answer)
+
+    return [resolve_poll, unresolve_poll]
+
+
+def _of_scoring(document: Document, is_done: bool) -> Encoded:
+    """The poll, or how far it is."""
+    return _of_poll(document) if is_done else _encoded(document, 202)
 
 
 def _other_methods(door: _Door, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:

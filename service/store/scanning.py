@@ -58,6 +58,11 @@ def _unmet(flat: Sequence[bytes], met: set[bytes]) -> list[Held]:
     for voter, value in zip(flat[::2], flat[1::2], strict=True):
         if voter not in met:
             met.add(voter)
-            at, revision = int.from_bytes(value[3:9], "big"), int.from_bytes(value[:3], "big")
-            page.append(Held(voter, value[9:].decode(), at, revision))
+            page.append(held_from(voter, value))
     return page
+
+
+def held_from(voter: bytes, value: bytes) -> Held:
+    """A choice out of its stored value: revision (3 bytes), at (6 bytes), code (``includes/ballots.lua``)."""
+    at, revision = int.from_bytes(value[3:9], "big"), int.from_bytes(value[:3], "big")
+    return Held(voter, value[9:].decode(), at, revision)

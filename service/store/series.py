@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from service.domain.errors import NotFound, PollwireError
 from service.domain.scoring import Score
-from service.store.connection import Connection
+from service.store.connection import Call, Connection
 from service.store.ending import ended
 from service.store.keys import BUCKETS, FIRST_BUCKET, series_keys
 from service.store.library import Answer
 from service.store.records import PollRecord
+from service.store.scanning import Held, held_from
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,17 @@ class SeriesRoom:
         words = ("ZREVRANGE", members, after, after + limit - 1)
         return [poll_id.decode() for poll_id in await self._connection.command(*words)]
 
+    async def picks(self, records: Sequence[PollRecord], voter: bytes) -> list[Held | None]:
+        """The voter's standing choice in each poll of one series, None where there is none; one round trip.
+
+        Raises ``StoreUnavailable``.
+        """
+        calls = [
+            Call("standing", (*record.keys[:2], _bucket(record, voter)), (record.birth, voter, ""))
+            for record in records
+        ]
+        return [_pick(voter, reply) for reply in await self._connection.call_many(calls)]
+
     def call(self, record: PollRecord, voter: bytes, name: str) -> None:
         """A voter of the series, who has voted in the poll, wants to be called so. Never raises nor waits."""
         series = record.poll.series
@@ -87,7 +100,7 @@ class SeriesRoom:
 
     async def _write(self, record: PollRecord, series: str, voter: bytes, name: str) -> None:
         names = series_keys(self._connection.namespace, series).names
-        keys = (*record.keys[:2], record.keys[FIRST_BUCKET + voter[0] % BUCKETS], names)
+        keys = (*record.keys[:2], _bucket(record, voter), names)
         try:
             await self._connection.call("name", keys, (record.birth, voter, name))
         except PollwireError as error:
@@ -105,6 +118,19 @@ class SeriesRoom:
         flat, total = rest
         cells = zip(*(flat[cell::4] for cell in range(4)), strict=True)
         return [_row(voter, rank, score, name) for voter, rank, score, name in cells], total
+
+
+def _bucket(record: PollRecord, voter: bytes) -> bytes:
+    return record.keys[FIRST_BUCKET + voter[0] % BUCKETS]
+
+
+def _pick(voter: bytes, reply: Any) -> Held | None:
+    """From what ``functions/standing.lua`` says."""
+    if isinstance(reply, PollwireError):
+        raise reply
+    value: bytes | None = reply[2] if reply[0] == Answer.DONE.encode() else None
+    held = None if value is None else held_from(voter, value)
+    return held if held is not None and held.code else None
 
 
 def _row(voter: bytes, rank: int, score: bytes, name: bytes) -> Row:

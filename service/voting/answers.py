@@ -43,12 +43,16 @@ class VoteAnswer(msgspec.Struct, frozen=True, gc=False):
 
 
 class StandingAnswer(msgspec.Struct, frozen=True):
-    """The caller's own vote as it stands."""
+    """The caller's own vote as it stands; of a prediction also whether it was right."""
 
     poll: str
     choice: object
     at: str
     revision: int
+    correct: bool | UnsetType | None = UNSET
+    """Null while nothing stands, where the prediction was annulled, and where the choice came too late."""
+    scored: bool | UnsetType = UNSET
+    """Whether it counts: not before there is an outcome, nor where the choice came too late for it."""
 
 
 class ReceiptAnswer(msgspec.Struct, frozen=True):

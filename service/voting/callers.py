@@ -45,6 +45,21 @@ class Callers:
             raise VoterTokenRequired
         return voter_of_site(record.voter_key, self._issuers.voter_id(token, record.poll.issuer))
 
+    def name_of(self, caller: Caller, record: PollRecord) -> str | None:
+        """What the owner of a valid token wants to be called; None where it says nothing (a site's)."""
+        return None if record.poll.identity is Identity.SIGNED else self.known(caller).name
+
+    async def voter_of_series(self, caller: Caller, voter_key: bytes) -> bytes:
+        """The caller's 16 bytes in all polls of a series, by our token or a site's; raises as ``known`` does.
+
+        Also ``StoreUnavailable``, and ``Overloaded`` where a site has not told its keys yet.
+        """
+        await self.prepare(caller)
+        token = bearer_of(caller.authorization)
+        if token is not None and is_site_token(token):
+            return voter_of_site(voter_key, self._issuers.voter_id(token))
+        return voter_of(voter_key, self.known(caller).id)
+
     def reader(self, caller: Caller) -> bytes:
         """The id that a ticket for the caller holds, by our token or a site's; raises as ``known`` does."""
         token = bearer_of(caller.authorization)

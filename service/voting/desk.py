@@ -61,6 +61,8 @@ from service.voting.recorder import DEADLINE_S, Recorder
 from service.voting.requests import BodyReader, VoteRequest
 
 Done = Callable[[Answer], None]
+Naming = Callable[[PollRecord, bytes, str], None]
+"""Told what a voter of a series wants to be called there; never raises nor waits."""
 
 MOST_READINGS: Final = 3
 """How often one vote makes the desk read its poll again; edits do not follow one another that fast."""
@@ -76,7 +78,17 @@ _STANDS: Final = (
 class Desk:
     """Deals with votes. For one event loop."""
 
-    __slots__ = ("_body", "_callers", "_limit", "_origins", "_polls", "_reading", "_receipts", "_recorder")
+    __slots__ = (
+        "_body",
+        "_call",
+        "_callers",
+        "_limit",
+        "_origins",
+        "_polls",
+        "_reading",
+        "_receipts",
+        "_recorder",
+    )
 
     def __init__(
         self,
@@ -87,7 +99,9 @@ class Desk:
         receipts: Receipts,
         origins: Origins,
         limit: Limit | None = None,
+        call: Naming | None = None,
     ) -> None:
+        self._call = call
         self._limit = limit
         self._polls = polls
         self._recorder = recorder
@@ -162,6 +176,8 @@ class Desk:
         if outcome.status not in _STANDS:
             error = self._refusal(record, reply, outcome)
             return refusal(error, poll_path(poll.id, "votes"), headers)
+        if poll.series is not None:
+            self._name(case, record)
         document = VoteAnswer(
             outcome.status,
             poll.id,
@@ -172,6 +188,12 @@ class Desk:
             self._receipts.issue(poll.id, reply.epoch, case.voter, outcome),
         )
         return json_answer(document, headers)
+
+    def _name(self, case: _Case, record: PollRecord) -> None:
+        """Has the series call the voter by the name that their token gives, if it gives any."""
+        name = self._callers.name_of(case.request, record)
+        if name is not None and self._call is not None:
+            self._call(record, case.voter, name)
 
     def _refusal(self, record: PollRecord, reply: CastReply, outcome: Outcome) -> PollwireError:
         if outcome.status is Status.RATE_LIMITED and self._limit is not None:

@@ -9,7 +9,8 @@ from msgspec import UNSET
 
 from service.domain.ballot import LAST_REVISION
 from service.domain.errors import InvalidChoice, VoteNotFound
-from service.domain.poll import Identity
+from service.domain.poll import Identity, Kind
+from service.domain.scoring import verdict_of
 from service.domain.visibility import Reader
 from service.identity.origins import Origins
 from service.problems import Answer, error_of
@@ -65,7 +66,11 @@ class OwnVotes:
             if outcome is None:
                 raise VoteNotFound(record.poll.id)
             choice = record.paper.choice_of(outcome.code)
-            return StandingAnswer(record.poll.id, choice, time_text(outcome.at), outcome.revision)
+            document = StandingAnswer(record.poll.id, choice, time_text(outcome.at), outcome.revision)
+            if record.poll.kind is not Kind.PREDICTION:
+                return document
+            correct, scored = verdict_of(record.poll, outcome.code, outcome.at)
+            return msgspec.structs.replace(document, correct=correct, scored=scored)
 
         return await self._answered(request, request.poll_id, "votes/mine", found)
 

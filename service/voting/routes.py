@@ -65,11 +65,11 @@ def _vote(desk: Desk) -> HTTPRouteHandler:
         vote = VoteRequest(
             poll_id=poll_id,
             idempotency_key=_header(request, b"idempotency-key"),
-            **_caller(request),
+            **caller_fields(request),
             **await _content(request),
         )
         # A client that left cancels its handler, and the vote goes on without it.
-        return _response(await _answered(partial(desk.vote, vote)))
+        return response_of(await _answered(partial(desk.vote, vote)))
 
     return cast_vote
 
@@ -77,11 +77,11 @@ def _vote(desk: Desk) -> HTTPRouteHandler:
 def _mine(own_votes: OwnVotes) -> list[HTTPRouteHandler]:
     @get(f"{_POLL}/votes/mine", summary="Read one's own vote", tags=_TAGS)
     async def read_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
-        return _response(await own_votes.standing(_mine_request(request, poll_id)))
+        return response_of(await own_votes.standing(_mine_request(request, poll_id)))
 
     @delete(f"{_POLL}/votes/mine", summary="Take one's own vote back", tags=_TAGS, status_code=200)
     async def withdraw_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
-        return _response(await own_votes.withdraw(_mine_request(request, poll_id)))
+        return response_of(await own_votes.withdraw(_mine_request(request, poll_id)))
 
     return [read_own_vote, withdraw_own_vote]
 
@@ -95,8 +95,8 @@ def _receipts(own_votes: OwnVotes) -> HTTPRouteHandler:
         request_max_body_size=None,
     )
     async def check_receipt(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
-        shown = ReceiptRequest(poll_id=poll_id, **_caller(request), **await _content(request))
-        return _response(await own_votes.check(shown))
+        shown = ReceiptRequest(poll_id=poll_id, **caller_fields(request), **await _content(request))
+        return response_of(await own_votes.check(shown))
 
     return check_receipt
 
@@ -105,11 +105,11 @@ def _enrolment(enrolment: Enrolment, sites: Sites) -> list[HTTPRouteHandler]:
     @post(VOTERS_PATH, summary="Become a voter, or stay the same one", tags=_TAGS, request_max_body_size=None)
     async def enrol_voter(request: AnyRequest) -> ASGIResponse:
         asked = await _enrolment_request(request, sites)
-        return _response(await _answered(partial(enrolment.enrol, asked)))
+        return response_of(await _answered(partial(enrolment.enrol, asked)))
 
     @post(TICKETS_PATH, summary="Get a ticket to read with", tags=_TAGS, request_max_body_size=None)
     async def issue_ticket(request: AnyRequest) -> ASGIResponse:
-        return _response(await enrolment.ticket(await _enrolment_request(request, sites)))
+        return response_of(await enrolment.ticket(await _enrolment_request(request, sites)))
 
     return [enrol_voter, issue_ticket]
 
@@ -134,9 +134,9 @@ def _refusing(polls: Polls, origins: Origins, address: str, taken: tuple[str, ..
                 named = (await visible_record(polls, poll_id)).poll.origins
             raise MethodNotAllowed(with_head(taken))
         except Exception as failure:
-            caller = _caller(request)
+            caller = caller_fields(request)
             headers = origins.cors_headers(caller["origin"], caller["host"], named)
-            return _response(refusal(error_of(failure), poll_path(poll_id, address), headers))
+            return response_of(refusal(error_of(failure), poll_path(poll_id, address), headers))
 
     return refuse_method
 
@@ -146,18 +146,19 @@ def _mine_request(request: AnyRequest, poll_id: str) -> MineRequest:
         poll_id=poll_id,
         idempotency_key=_header(request, b"idempotency-key"),
         revision=request.query_params.get("revision"),
-        **_caller(request),
+        **caller_fields(request),
     )
 
 
 async def _enrolment_request(request: AnyRequest, sites: Sites) -> EnrolmentRequest:
-    caller = _caller(request)
+    caller = caller_fields(request)
     named = polls_named(request.scope["query_string"], most=1)
     rule = await sites.rule(caller["origin"], caller["host"], named)
     return EnrolmentRequest(sites=rule, **caller, **await _content(request))
 
 
-def _caller(request: AnyRequest) -> dict[str, Any]:  # Any: the fields of ``requests.Caller``
+def caller_fields(request: AnyRequest) -> dict[str, Any]:  # Any: the fields of ``requests.Caller``
+    """Who asks, by the headers and the connection."""
     client = client_in(request.scope)
     return {
         "authorization": _header(request, b"authorization"),
@@ -202,6 +203,7 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def _response(answer: Answer) -> ASGIResponse:
+def response_of(answer: Answer) -> ASGIResponse:
+    """An answer as the framework sends it: its headers are exactly its own."""
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
     return ASGIResponse(body=answer.body, status_code=answer.status, headers=headers)

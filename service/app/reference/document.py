@@ -25,6 +25,8 @@ DESCRIPTION: Final = (
 
 _ADMIN: Final = "/v1/admin/polls"
 _POLL: Final = f"{_ADMIN}/{{poll_id}}"
+_WEBHOOKS: Final = "/v1/admin/webhooks"
+_WEBHOOK: Final = f"{_WEBHOOKS}/{{webhook_id}}"
 
 _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     # (method, address): (the body's schema, the answer's schema)
@@ -40,21 +42,33 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     ("post", f"{_POLL}/cancel"): ("Nothing", "Poll"),
     ("post", f"{_POLL}/archive"): ("Nothing", "Poll"),
     ("post", f"{_POLL}/reset"): ("Confirmation", "Poll"),
+    ("post", f"{_POLL}/resolve"): ("ResolutionDraft", "Poll"),
+    ("post", f"{_POLL}/unresolve"): ("Nothing", "Poll"),
     ("get", f"{_POLL}/audit"): (None, "Audit"),
     ("post", f"{_POLL}/recount"): ("Nothing", "Recount"),
     ("get", f"{_POLL}/results"): (None, "Results"),
+    ("get", f"{_POLL}/timeline"): (None, "Timeline"),
     ("post", "/v1/admin/keys"): ("KeyDraft", "MadeKey"),
     ("get", "/v1/admin/keys"): (None, "Keys"),
     ("post", "/v1/admin/issuers"): ("IssuerDraft", "Issuer"),
     ("get", "/v1/admin/issuers"): (None, "Issuers"),
+    ("post", _WEBHOOKS): ("WebhookDraft", "MadeWebhook"),
+    ("get", _WEBHOOKS): (None, "Webhooks"),
+    ("get", _WEBHOOK): (None, "Webhook"),
+    ("post", f"{_WEBHOOK}/test"): ("Nothing", "Delivery"),
+    ("post", f"{_WEBHOOK}/enable"): ("Nothing", "Webhook"),
+    ("get", f"{_WEBHOOK}/deliveries"): (None, "Deliveries"),
     ("post", "/v1/voters"): ("Voter", "Token"),
     ("post", "/v1/tickets"): ("Nothing", "Ticket"),
     ("get", "/v1/polls/{poll_id}"): (None, "Poll"),
     ("get", "/v1/polls/{poll_id}/results"): (None, "Results"),
+    ("get", "/v1/polls/{poll_id}/timeline"): (None, "Timeline"),
     ("post", "/v1/polls/{poll_id}/votes"): ("Vote", "Counted"),
     ("get", "/v1/polls/{poll_id}/votes/mine"): (None, "Standing"),
     ("delete", "/v1/polls/{poll_id}/votes/mine"): (None, "Counted"),
     ("post", "/v1/polls/{poll_id}/receipts"): ("Receipt", "ReceiptAnswer"),
+    ("get", "/v1/series/{series_id}/leaderboard"): (None, "Leaderboard"),
+    ("get", "/v1/series/{series_id}/mine"): (None, "OwnStanding"),
     ("get", "/livez"): (None, "Probe"),
     ("get", "/readyz"): (None, "Probe"),
 }
@@ -65,11 +79,19 @@ _MAY_BE_LEFT_OUT: Final = frozenset({"Nothing", "Voter", "Reopening"})
 _FILES: Final[dict[str, tuple[str, ...]]] = {f"{_POLL}/export": ("text/csv", "application/x-ndjson")}
 """Answers that are no JSON."""
 
+_LINE_BY_LINE: Final[dict[tuple[str, str], tuple[str, str]]] = {
+    ("post", f"{_POLL}/votes"): ("SentVote", "SentVoteAnswer")
+}
+"""Bodies and answers that are streams of lines, and what a line is."""
+
 _ALSO: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("post", _ADMIN): ("200", "The identical request was answered before; this is the poll that stands."),
+    ("post", f"{_POLL}/resolve"): ("202", "Voters are being scored; repeat the act to hear of its end."),
+    ("post", f"{_POLL}/unresolve"): ("202", "Scores are being taken back; repeat the act."),
     ("post", "/v1/admin/issuers"): ("200", "Registered again, in the place of what stood."),
     ("get", "/v1/polls/{poll_id}"): ("304", "Still what `If-None-Match` names."),
     ("get", "/v1/polls/{poll_id}/results"): ("304", "Still what `If-None-Match` names."),
+    ("get", "/v1/polls/{poll_id}/timeline"): ("304", "Still what `If-None-Match` names."),
     ("get", "/readyz"): ("503", "Starting, or about to stop: send requests elsewhere."),
 }
 """A second way in which a route does what it is for."""
@@ -98,6 +120,9 @@ def _tell_meaning(method: str, address: str, operation: Json) -> None:
     if body is not None:
         content = _content("application/json", body)
         operation["requestBody"] = {"content": content, "required": body not in _MAY_BE_LEFT_OUT}
+    if (method, address) in _LINE_BY_LINE:
+        content = _content("application/x-ndjson", _LINE_BY_LINE[method, address][0])
+        operation["requestBody"] = {"content": content, "required": True}
     if taken := parameters_of(method, address, operation.get("parameters", [])):
         operation["parameters"] = taken
     operation["responses"] = {
@@ -117,8 +142,12 @@ def _successes(method: str, address: str, known: Json, answer: str | None) -> Js
         status, description = _ALSO[method, address]
         told[status] = {"description": description}
     for status, response in told.items():
-        if address in _FILES:
+        if (method, address) in _LINE_BY_LINE:
+            response["content"] = _content("application/x-ndjson", _LINE_BY_LINE[method, address][1])
+        elif address in _FILES:
             response["content"] = {form: {"schema": {"type": "string"}} for form in _FILES[address]}
+        elif status == "202":
+            response["content"] = _content("application/json", "Progress")
         elif answer is not None and status != "304":
             response["content"] = _content("application/json", answer)
     return told

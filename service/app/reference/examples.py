@@ -21,6 +21,35 @@ _RESULTS: Final[Json] = {
     "voters": 42,
     "counts": {"npp": 23, "ndc": 19},
 }
+_WEBHOOK: Final[Json] = {
+    "id": "3f81c02be9d4",
+    "url": "https://studio.example.org/polls",
+    "events": ["poll.closed"],
+    "polls": None,
+    "results": "public",
+    "created_at": "2026-11-24T11:00:00.000Z",
+    "created_by": "night desk",
+    "status": "active",
+    "given_up_at": None,
+    "given_up_for": None,
+    "waiting": 0,
+    "dropped": 0,
+    "failures": 0,
+    "last_success_at": "2026-11-24T12:00:00.123Z",
+    "last_failure_at": None,
+    "last_error": None,
+}
+_DELIVERY: Final[Json] = {
+    "id": "7c01aa93be52-3",
+    "type": "poll.closed",
+    "poll": "winner",
+    "attempt": 1,
+    "at": "2026-11-24T12:00:00.123Z",
+    "delivered": True,
+    "status": 204,
+    "error": None,
+    "took_ms": 48,
+}
 _POLL: Final[Json] = {
     "id": "winner",
     "kind": "single",
@@ -63,6 +92,15 @@ _ISSUER: Final[Json] = {
     "audience": "polls",
     "jwks_url": "https://news.example/keys",
 }
+_ROW: Final[Json] = {
+    "rank": 1,
+    "name": "Ama",
+    "forecasts": 12,
+    "brier": None,
+    "baseline": None,
+    "peer": None,
+    "accuracy": 0.75,
+}
 _TOTALS: Final[Json] = {"voters": 42, "counts": {"npp": 23, "ndc": 19}}
 
 EXAMPLES: Final[dict[str, Json]] = {
@@ -94,9 +132,36 @@ EXAMPLES: Final[dict[str, Json]] = {
         "receipt": "IjKl...",
     },
     "Standing": {"poll": "winner", "choice": "npp", "at": "2026-11-24T12:00:00.000Z", "revision": 1},
+    "ResolutionDraft": {"outcome": "npp", "effective_at": "2026-12-07T17:00:00Z", "note": "Declared."},
+    "Progress": {"done": 250000, "total": 1000000},
+    "Leaderboard": {"items": [_ROW], "next": None},
+    "OwnStanding": {
+        "row": _ROW,
+        "items": [
+            {
+                "poll": "winner",
+                "question": _QUESTION,
+                "phase": "resolved",
+                "choice": "npp",
+                "at": "2026-11-24T12:00:00.000Z",
+                "outcome": "npp",
+                "correct": True,
+                "scored": True,
+            }
+        ],
+        "next": None,
+    },
     "Receipt": {"receipt": "IjKl..."},
     "ReceiptAnswer": {"valid": True, "counted": True, "choice": "npp", "at": "2026-11-24T12:00:00.000Z"},
     "Results": _RESULTS,
+    "Timeline": {
+        "points": [
+            {"at": "2026-11-24T11:00:00.000Z", "voters": 0, "counts": {"npp": 0, "ndc": 0}},
+            {"at": "2026-11-24T12:00:00.000Z", **_TOTALS},
+        ]
+    },
+    "SentVote": {"voter": "member 1023", "choice": "npp"},
+    "SentVoteAnswer": {"line": 1, "status": "counted", "revision": 1},
     "Recount": {"matches": True, "stored": _TOTALS, "recounted": _TOTALS},
     "Audit": {
         "items": [
@@ -117,6 +182,12 @@ EXAMPLES: Final[dict[str, Json]] = {
     "IssuerDraft": _ISSUER,
     "Issuer": {"id": "i3f8", **_ISSUER, "key": None, "created_at": "2026-11-24T11:00:00.000Z"},
     "Issuers": {"items": [], "next": None},
+    "WebhookDraft": {"url": "https://studio.example.org/polls", "events": ["poll.closed"]},
+    "Webhook": _WEBHOOK,
+    "Webhooks": {"items": [_WEBHOOK], "next": None},
+    "MadeWebhook": {**_WEBHOOK, "secret": "whsec_..."},
+    "Delivery": _DELIVERY,
+    "Deliveries": {"items": [_DELIVERY], "next": None},
     "Probe": {"status": "ready", "degraded": False},
     "Problem": {
         "type": "/problems/poll-closed",

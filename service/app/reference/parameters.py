@@ -54,7 +54,7 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
     ),
     ("get", _POLL): (_TICKET, _IF_NONE_MATCH),
     ("get", f"{_POLL}/results"): (_TICKET, _IF_NONE_MATCH),
-    ("get", f"{_POLL}/timeline"): (_TICKET,),
+    ("get", f"{_POLL}/timeline"): (_TICKET, _IF_NONE_MATCH),
     ("get", f"{_POLL}/events"): (_TICKET,),
     ("post", f"{_POLL}/votes"): (_KEY,),
     ("get", f"{_POLL}/votes/mine"): (_KEY,),
@@ -66,8 +66,11 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
         *_PAGE,
         _query("phase", "Only polls in it.", enum=[phase.value for phase in Phase]),
         _query("kind", "Only polls of it.", enum=[kind.value for kind in Kind]),
+        _query("series", "Only polls of it.", type="string"),
         _query("q", "What the question or the id has in it.", type="string", maxLength=300),
     ),
+    ("get", "/v1/series/{series_id}/leaderboard"): _PAGE,
+    ("get", "/v1/series/{series_id}/mine"): _PAGE,
     ("patch", _OPERATED): (_IF_MATCH,),
     ("delete", _OPERATED): (_IF_MATCH,),
     ("get", f"{_OPERATED}/audit"): _PAGE,
@@ -77,6 +80,7 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
     ("get", "/v1/admin/keys"): _PAGE,
     ("get", "/v1/admin/issuers"): _PAGE,
     ("get", "/v1/admin/webhooks"): _PAGE,
+    ("get", "/v1/admin/webhooks/{webhook_id}/deliveries"): _PAGE[:1],
     **{("post", f"{_OPERATED}/{act}"): (_IF_MATCH,) for act in _ACTS},
 }
 
@@ -87,6 +91,6 @@ def parameters_of(method: str, address: str, in_path: list[Json]) -> list[Json]:
 
 
 def _in_path(parameter: Json) -> Json:
-    if parameter["name"] != "poll_id":
+    if parameter["name"] not in {"poll_id", "series_id"}:
         return parameter
     return {**parameter, "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"}}

@@ -58,6 +58,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("get", "/v1/admin/keys"): ("invalid-poll",),
     ("get", "/v1/admin/issuers"): ("invalid-poll",),
     ("get", "/v1/admin/webhooks"): ("invalid-poll",),
+    ("get", "/v1/admin/webhooks/{webhook_id}/deliveries"): ("invalid-poll",),
     **{
         ("post", f"{_OPERATED}/{act}"): _STANDING
         for act in (

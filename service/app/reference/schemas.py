@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from service.domain.ballot import LAST_REVISION
 from service.domain.draft import PollDraft, PollPatch
 from service.domain.events import Audience, EventKind
 from service.domain.poll import Kind
@@ -72,7 +73,7 @@ _ROW: Final[Json] = {
     "rank": {"type": "integer", "minimum": 1, "description": "Equals share one."},
     "name": {"type": ["string", "null"], "description": "As its owner gave it: a text, never markup."},
     "forecasts": {"type": "integer", "description": "How many choices were scored."},
-    **{name: _MAYBE_NUMBER for name in ("brier", "baseline", "peer", "accuracy")},
+    **dict.fromkeys(("brier", "baseline", "peer", "accuracy"), _MAYBE_NUMBER),
 }
 _KEY: Final[Json] = {
     "id": {"type": "string"},
@@ -133,7 +134,15 @@ _BY_HAND: Final[Json] = {
         but=("seq", "receipt"),
     ),
     "Standing": _whole(
-        {"poll": {"type": "string"}, "choice": _CHOICE, "at": _TIME, "revision": {"type": "integer"}}
+        {
+            "poll": {"type": "string"},
+            "choice": _CHOICE,
+            "at": _TIME,
+            "revision": {"type": "integer"},
+            "correct": {**_MAYBE_RIGHT, "description": "Of a prediction: whether it was right."},
+            "scored": {"type": "boolean", "description": "Of a prediction: whether it counts."},
+        },
+        but=("correct", "scored"),
     ),
     "Leaderboard": _page(_whole(_ROW)),
     "OwnStanding": _whole(
@@ -320,8 +329,15 @@ _BY_HAND: Final[Json] = {
 def schemas() -> Json:
     """Every schema by name."""
     structs = (PollDraft, PollPatch, ResolutionDraft, Results, KeyDraft, IssuerDraft, WebhookDraft)
-    _, made = msgspec.json.schema_components(structs, ref_template=REF)
+    _, made = msgspec.json.schema_components(structs, schema_hook=_anything, ref_template=REF)
     return {**{name: _in_words_of_the_standard(schema) for name, schema in made.items()}, **_BY_HAND}
+
+
+def _anything(kind: type[object]) -> Json:
+    """Of an ``object``: what is in it is told by hand, or in ``docs/protocol.md``."""
+    if kind is object:
+        return {}
+    raise NotImplementedError(kind)
 
 
 def _in_words_of_the_standard(schema: Any) -> Any:  # Any: JSON

@@ -1,0 +1,269 @@
+"""Predictions over HTTP: what operators say they came to, and what voters read of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import LUNCH, Service
+from tests.waiting import until
+
+PREDICTION: dict[str, Any] = {
+    "kind": "prediction",
+    "series": "cup",
+    "revote": "change",
+    "options": [{"id": "home", "label": "Home"}, {"id": "away", "label": "Away"}],
+}
+
+
+async def predicted(service: Service, picks: dict[str, str], **changes: object) -> str:
+    """A closed prediction in which voters (by token) have picked; its id."""
+    poll: str = (await service.create_poll(**PREDICTION | changes))["id"]
+    for token, pick in picks.items():
+        assert (await service.vote(poll, pick, token)).status_code == 200
+    await service.act(poll, "close")
+    return poll
+
+
+async def named(service: Service, name: str) -> str:
+    """A voter's token that says a name."""
+    answer = await service.http.post("/v1/voters", json={"name": name})
+    service.http.cookies.clear()
+    token: str = answer.json()["token"]
+    return token
+
+
+async def resolve(service: Service, poll: str, outcome: str | None, **body: object) -> Any:
+    """The answer to a resolution, whatever it is."""
+    return await service.admin.post(f"/v1/admin/polls/{poll}/resolve", json={"outcome": outcome, **body})
+
+
+async def mine(service: Service, token: str, address: str) -> Any:
+    """What a voter reads of their own."""
+    answer = await service.http.get(address, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_a_prediction_comes_to_an_outcome(service: Service) -> None:
+    """The resolution is in the poll and in its results for operators and the public, and voters know."""
+    right, wrong = await service.voter(), await service.voter()
+    poll = await predicted(service, {right: "home", wrong: "away"})
+    answer = await resolve(service, poll, "home", note="full time")
+    assert answer.status_code == 200
+    document = answer.json()
+    held = document["resolution"]
+    assert document["phase"] == "resolved"
+    assert (held["outcome"], held["note"], held["version"]) == ("home", "full time", document["version"])
+    assert held["effective_at"] == document["closes_at"]
+    for read in (
+        service.http.get(f"/v1/polls/{poll}/results"),
+        service.admin.get(f"/v1/admin/polls/{poll}/results"),
+    ):
+        results = (await read).json()
+        assert (results["phase"], results["final"], results["resolution"]) == ("resolved", True, held)
+    assert (await service.http.get(f"/v1/polls/{poll}")).json()["resolution"] == held
+    address = f"/v1/polls/{poll}/votes/mine"
+    told = [await mine(service, token, address) for token in (right, wrong)]
+    assert [(own["correct"], own["scored"]) for own in told] == [(True, True), (False, True)]
+
+
+async def test_hidden_totals_stay_hidden(service: Service) -> None:
+    """A resolution is told where totals are not."""
+    poll = await predicted(service, {await service.voter(): "home"}, results="operators", series=None)
+    await resolve(service, poll, "home")
+    results = (await service.http.get(f"/v1/polls/{poll}/results")).json()
+    assert results["hidden"] is True
+    assert "counts" not in results
+    assert results["resolution"]["outcome"] == "home"
+
+
+async def test_nobody_is_right_without_an_outcome(service: Service) -> None:
+    """Before a resolution and after an annulment a choice is neither right nor wrong, and does not count."""
+    token = await service.voter()
+    poll = await predicted(service, {token: "home"})
+    address = f"/v1/polls/{poll}/votes/mine"
+    assert (await mine(service, token, address)).items() >= {"correct": None, "scored": False}.items()
+    annulled = (await resolve(service, poll, None)).json()
+    assert annulled["resolution"]["outcome"] is None
+    assert (await mine(service, token, address)).items() >= {"correct": None, "scored": False}.items()
+
+
+async def test_a_leaderboard_ranks_by_name(service: Service) -> None:
+    """Rows tell rank, name and accuracy; a voter reads their own row and history; pages go on."""
+    ama, kofi = await named(service, "Ama <3"), await service.voter()
+    first = await predicted(service, {ama: "home", kofi: "away"})
+    second = await predicted(service, {ama: "home"})
+    await until(lambda: not service.store.series._naming)
+    for poll in (first, second):
+        assert (await resolve(service, poll, "home")).status_code == 200
+    answer = await service.http.get("/v1/series/cup/leaderboard")
+    best, last = answer.json()["items"]
+    nothing = {"brier": None, "baseline": None, "peer": None}
+    assert best == {"rank": 1, "name": "Ama <3", "forecasts": 2, "accuracy": 1.0, **nothing}
+    assert last == {"rank": 2, "name": None, "forecasts": 1, "accuracy": 0.0, **nothing}
+    assert answer.headers["cache-control"] == "private, no-store"
+    page = (await service.http.get("/v1/series/cup/leaderboard?limit=1")).json()
+    assert page["items"] == [best]
+    following = await service.http.get(f"/v1/series/cup/leaderboard?limit=1&cursor={page['next']}")
+    assert following.json() == {"items": [last], "next": None}
+    own = await mine(service, ama, "/v1/series/cup/mine")
+    assert own["row"] == best
+    assert [(pick["poll"], pick["choice"], pick["outcome"], pick["correct"]) for pick in own["items"]] == [
+        (second, "home", "home", True),
+        (first, "home", "home", True),
+    ]
+    stranger = await mine(service, await service.voter(), "/v1/series/cup/mine")
+    assert stranger == {"row": None, "items": [], "next": None}
+
+
+async def test_unresolved_polls_are_in_no_leaderboard(service: Service) -> None:
+    """A poll that is open, closed, or unresolved again tells nothing of what was picked in it."""
+    poll = await predicted(service, {await service.voter(): "home"}, results="after_close")
+    assert (await service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
+    await resolve(service, poll, "home")
+    assert len((await service.http.get("/v1/series/cup/leaderboard")).json()["items"]) == 1
+    after = await service.act(poll, "unresolve")
+    assert (after["phase"], after["resolution"]) == ("closed", None)
+    assert (await service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "outcome"),
+        ({"outcome": "nobody"}, "outcome"),
+        ({"outcome": 3}, "outcome"),
+        ({"outcome": "home", "effective_at": "2999-01-01T00:00:00Z"}, "effective_at"),
+        ({"outcome": "home", "effective_at": "2024-01-01T00:00:00"}, "effective_at"),
+        ({"outcome": "home", "note": "x" * 2001}, "note"),
+        ({"outcome": "home", "because": "so"}, "because"),
+    ],
+)
+async def test_a_wrong_resolution_names_its_field(
+    service: Service, body: dict[str, object], field: str
+) -> None:
+    """What cannot be a resolution is 422 with the field, and nothing has changed."""
+    poll = await predicted(service, {})
+    answer = await service.admin.post(f"/v1/admin/polls/{poll}/resolve", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert (await service.admin.get(f"/v1/admin/polls/{poll}")).json()["phase"] == "closed"
+
+
+async def test_only_what_is_closed_is_resolved(service: Service) -> None:
+    """Before closing, of another kind, and against a standing outcome, a resolution conflicts."""
+    open_one = (await service.create_poll(**PREDICTION))["id"]
+    other_kind = (await service.create_poll())["id"]
+    settled = await predicted(service, {})
+    assert (await resolve(service, settled, "home")).status_code == 200
+    for poll, outcome, phase in (
+        (open_one, "home", "open"),
+        (other_kind, "rice", "open"),
+        (settled, "away", "resolved"),
+    ):
+        answer = await resolve(service, poll, outcome)
+        problem = answer.json()
+        assert (answer.status_code, problem["type"], problem["phase"]) == (
+            409,
+            "/problems/phase-conflict",
+            phase,
+        )
+    assert (await resolve(service, settled, "home")).status_code == 200
+    reopened = await service.admin.post(f"/v1/admin/polls/{settled}/reopen", json={})
+    deleted = await service.admin.request("DELETE", f"/v1/admin/polls/{settled}", json={"confirm": settled})
+    assert (reopened.status_code, deleted.status_code) == (409, 409)
+    assert (await service.admin.get(f"/v1/admin/polls/{settled}")).status_code == 200
+
+
+async def test_two_operators_at_once(service: Service) -> None:
+    """Of two outcomes at once one wins; the other operator is told 409, and the poll has the winner's."""
+    poll = await predicted(service, {await service.voter(): "home"})
+    answers = await asyncio.gather(resolve(service, poll, "home"), resolve(service, poll, "away"))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    won = next(answer.json() for answer in answers if answer.status_code == 200)
+    assert (await service.admin.get(f"/v1/admin/polls/{poll}")).json()["resolution"] == won["resolution"]
+
+
+async def test_scoring_that_takes_long_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While voters are being scored the answer is 202 with how far it is; a repeat ends in 200."""
+    tokens = [await service.voter() for _ in range(3)]
+    poll = await predicted(service, dict.fromkeys(tokens, "home"))
+    monkeypatch.setattr("service.store.resolutions.PATIENCE_S", 0.0)
+    seen = []
+
+    async def is_done() -> bool:
+        answer = await resolve(service, poll, "home")
+        seen.append((answer.status_code, answer.json().get("total")))
+        return bool(answer.status_code == 200)
+
+    await until(is_done)
+    assert seen[0] == (202, 3)
+    assert (await service.admin.get(f"/v1/admin/polls/{poll}")).json()["phase"] == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kind": "single"}, "series"),
+        ({"series": "Cup!"}, "series"),
+        ({"identity": "open", "revote": "never"}, "identity"),
+        ({"results": "operators"}, "results"),
+        ({"forecast": True}, "forecast"),
+        ({"resolve_by": "2020-01-01T00:00:00Z"}, "resolve_by"),
+        ({"closes_at": "2999-01-01T00:00:00Z", "resolve_by": "2998-01-01T00:00:00Z"}, "resolve_by"),
+    ],
+)
+async def test_what_no_prediction_can_be(service: Service, changes: dict[str, object], field: str) -> None:
+    """Series of other kinds, of unknown voters or of totals never shown, and hours too early, are 422."""
+    answer = await service.admin.post("/v1/admin/polls", json={**LUNCH, **PREDICTION, **changes})
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+async def test_a_series_is_for_good(service: Service) -> None:
+    """A poll's series cannot be edited; the list filters by it; the same request again is the same poll."""
+    poll = await service.create_poll(**PREDICTION)
+    answer = await service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"series": "league"})
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/edit-refused")
+    listed = (await service.admin.get("/v1/admin/polls?series=cup")).json()["items"]
+    assert [entry["id"] for entry in listed] == [poll["id"]]
+    assert (await service.admin.get("/v1/admin/polls?series=league")).json()["items"] == []
+    assert (await service.admin.get("/v1/admin/polls?series=no%20one")).status_code == 422
+
+
+async def test_nobody_resolves_by_the_clock(service: Service) -> None:
+    """A poll shows the hour by which its outcome is due, and an edit may move it."""
+    poll = await service.create_poll(**PREDICTION, resolve_by="2999-01-01T00:00:00Z")
+    assert poll["resolve_by"] == "2999-01-01T00:00:00.000Z"
+    answer = await service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"resolve_by": None})
+    assert answer.json()["resolve_by"] is None
+
+
+@pytest.mark.parametrize("address", ["leaderboard", "mine"])
+async def test_a_series_checks_in_order(service: Service, address: str) -> None:
+    """404 before 405, then 401 for what is one's own, then 422 for the query."""
+    path = f"/v1/series/cup/{address}"
+    for series in ("cup", "no-such", "NO", "%00"):
+        answer = await service.http.request("POST", f"/v1/series/{series}/{address}")
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+        assert (await service.http.get(f"/v1/series/{series}/{address}")).status_code == 404
+    await service.create_poll(**PREDICTION)
+    refused = await service.http.post(path)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    if address == "mine":
+        assert (await service.http.get(path)).status_code == 401
+    token = {"Authorization": f"Bearer {await service.voter()}"}
+    for query in ("limit=0", "limit=101", "limit=x", "cursor=-1", "cursor=x"):
+        answer = await service.http.get(f"{path}?{query}", headers=token)
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-choice")
+
+
+async def test_other_sites_read_a_leaderboard(service: Service) -> None:
+    """A page of a site that a poll allows reads the leaderboard by naming that poll."""
+    site = "https://news.example"
+    poll = await service.create_poll(**PREDICTION, origins=[site])
+    for query, allowed in ((f"?poll={poll['id']}", site), ("", None)):
+        answer = await service.http.get(f"/v1/series/cup/leaderboard{query}", headers={"Origin": site})
+        assert answer.status_code == 200
+        assert answer.headers.get("access-control-allow-origin") == allowed
