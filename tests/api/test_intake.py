@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from service.identity.voters import voter_of, voter_of_back_end, voter_of_key, voter_of_site
-from tests.api.conftest import Service
+from service.store import open_store
+from tests.api.conftest import Service, serving
+from tests.valkey import Valkey
 from tests.waiting import until
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -210,3 +212,32 @@ async def test_who_may_send_votes(service: Service) -> None:
     assert (other.status_code, other.headers["accept"]) == (415, "application/x-ndjson")
     assert await send(service, poll, b"") == await send(service, poll, b"\n \r\n") == []
     assert await voters(service, poll) == 0
+
+
+async def test_a_store_that_goes_away_refuses_line_by_line(own_valkey: Valkey) -> None:
+    """While the store is away each line is told so and counts nothing; sent again later, each counts once."""
+    store = await open_store(own_valkey.url, namespace="t")
+    async with serving(store, own_valkey.url) as service:
+        poll = (await service.create_poll())["id"]
+        async with talking(service, poll) as talk:
+            await talk.head()
+            talk.say(line("ama"))
+            assert (await talk.answers())[0]["status"] == "counted"
+            with own_valkey.away():
+                talk.say(line("ama") + line("kofi") + b"nonsense\n")
+                refused = await talk.answers()
+            assert [said["problem"] for said in refused] == [
+                "/problems/store-unavailable",
+                "/problems/store-unavailable",
+                "/problems/malformed-body",
+            ]
+            assert refused[0]["retry_after"] >= 1
+        await until(lambda: is_back(service))
+        again = await send(service, poll, line("ama") + line("kofi"))
+        assert [said["status"] for said in again] == ["unchanged", "counted"]
+    await store.close()
+
+
+async def is_back(service: Service) -> bool:
+    """Whether the store answers."""
+    return (await service.admin.get("/v1/admin/polls")).status_code == 200
