@@ -36,6 +36,7 @@ export class Facts {
     write(byId('connection'), words.say(ended ? 'final' : connection));
     byId('connection').dataset.state = ended ? 'final' : connection;
     write(byId('as-of'), results ? words.say('asOf', { time: this.#hour(results.as_of) }) : '');
+    write(byId('scan-name'), words.say(phase === 'open' || phase === 'scheduled' ? 'scanToVote' : 'scanToSee'));
     this.#time(phase, phase === 'scheduled' ? poll.opens_at : results ? results.closes_at : poll.closes_at, poll.timezone);
   }
 
@@ -46,12 +47,12 @@ export class Facts {
     const leftMs = instant ? Date.parse(instant) - this.clock.now() : 0;
     const name = phase === 'open' ? 'closesIn' : phase === 'scheduled' ? 'opensIn' : 'voting';
     const reached = phase === 'open' ? 'closing' : 'opening';
-    write(byId('clock-name'), words.say(name));
-    if (!waits) write(byId('clock'), phaseName(words, phase));
-    else if (!instant) write(byId('clock'), words.say('noDate'));
+    write(byId('clock-name'), words.say(instant ? name : 'voting'));
+    if (!waits || !instant) write(byId('clock'), phaseName(words, phase));
     else write(byId('clock'), leftMs > 0 ? words.timeLeft(leftMs) : words.say(reached));
     const theirs = instant && zone ? inZone(words, instant, zone, name !== 'opensIn') : null;
-    writeOrHide(byId('moment'), instant ? (theirs ? words.say('yourTime', { time: words.moment(instant) }) : words.moment(instant)) : null);
+    const mine = instant ? words.moment(instant) : waits ? words.say('noDate') : null;
+    writeOrHide(byId('moment'), mine && theirs ? words.say('yourTime', { time: mine }) : mine);
     writeOrHide(byId('their-moment'), theirs);
   }
 

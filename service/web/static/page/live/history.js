@@ -77,7 +77,7 @@ export class History {
     const hidden = Boolean(results.hidden);
     const points = this.#untilNow(results.phase);
     const drawable = !hidden && points.length > 0 && (results.voters ?? 0) > 0;
-    writeOrHide(byId('history-why'), hidden ? this.#whenShown(poll, results.phase) : drawable ? null : this.words.say('noHistory'));
+    writeOrHide(byId('history-why'), hidden ? this.#whenShown(poll, results.phase) : drawable ? null : this.words.say(results.phase === 'open' ? 'noHistory' : 'nobody'));
     byId('chart').hidden = !drawable;
     byId('totals').hidden = hidden || !results.counts;
     byId('history-tools').hidden = !drawable;
@@ -93,11 +93,12 @@ export class History {
     return this.words.say(poll.results === 'after_vote' && phase === 'open' ? 'hiddenUntilVote' : 'hiddenUntilClose');
   }
 
-  /** While people vote, what stood last stands until now. @param {string} phase */
+  /** From the first vote on; while people vote, what stood last stands until now. @param {string} phase */
   #untilNow(phase) {
-    const last = this.points.at(-1);
-    if (!last || phase !== 'open') return this.points;
-    return [...this.points, { ...last, at: Math.max(last.at, this.clock.now()) }];
+    const points = this.points.filter(({ voters }) => voters > 0);
+    const last = points.at(-1);
+    if (!last || phase !== 'open') return points;
+    return [...points, { ...last, at: Math.max(last.at, this.clock.now()) }];
   }
 
   /**

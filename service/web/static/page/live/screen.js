@@ -8,6 +8,7 @@
 import { byId } from './places.js';
 
 const IDLE_AFTER_MS = 3000;
+const MOST_IN_A_COLUMN = 6;
 
 /** @param {HTMLElement} widget */
 export function offerScreen(widget) {
@@ -18,7 +19,18 @@ export function offerScreen(widget) {
   addEventListener('pointermove', () => screen.stir(), { passive: true });
   document.addEventListener('fullscreenchange', () => !document.fullscreenElement && screen.isOn && screen.leave());
   document.addEventListener('visibilitychange', () => !document.hidden && screen.isOn && screen.stayAwake());
+  widget.addEventListener('poll-change', (event) => fit(/** @type {CustomEvent} */ (event).detail.poll));
   if (new URLSearchParams(location.search).has('screen')) screen.enter(false);
+}
+
+/** The rows share the height of the screen, so their number is told to the sheet. @param {import('../../client/types.js').Poll | null} poll */
+function fit(poll) {
+  if (!poll) return;
+  const rows = poll.options?.length || (poll.scale ? poll.scale.max - poll.scale.min + 1 : 0) || 1;
+  const { style, classList } = document.documentElement;
+  if (style.getPropertyValue('--rows') === String(rows)) return;
+  style.setProperty('--rows', String(rows));
+  classList.toggle('many', rows > MOST_IN_A_COLUMN);
 }
 
 class Screen {

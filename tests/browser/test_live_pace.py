@@ -1,0 +1,180 @@
+"""A thousand updates a second on one page: it stays smooth, holds no more memory, and was small at first.
+
+Fifteen polls on the live page, each told some seventy times a second (as often as a
+service can be set to), are a thousand messages a second that all change what is
+drawn: real votes, counted by the store, brought by the service over the page's
+one socket. The figures are printed. PACE_SECONDS=60 makes it a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import statistics
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, CDPSession, Page
+
+from service.store.ballots import Cast
+from tests.api.conftest import Serve
+from tests.browser.conftest import Open, Service
+
+SECONDS = int(os.environ.get("PACE_SECONDS", "10"))
+POLLS = 20
+HZ = 100.0
+ROUND_S = 0.002
+"""Between two rounds of votes, one in each poll: somewhat faster than results are told."""
+SMOOTH_FPS = 50
+GROWN_BYTES = 1_000_000
+"""Less than a twentieth of what the messages of ten seconds weigh; the engine's own caches take some."""
+WHOLE_PAGE_BYTES = 60_000
+
+COUNT_MESSAGES = """{
+  window.arrived = 0;
+  const count = () => (window.arrived += 1);
+  window.WebSocket = class extends WebSocket {
+    constructor(...how) {
+      super(...how);
+      this.addEventListener('message', count);
+    }
+  };
+}"""
+
+COUNT_FRAMES = """(seconds) => new Promise((resolve) => {
+  const frames = new Array(seconds).fill(0);
+  const before = window.arrived;
+  let start = 0;
+  const next = (now) => {
+    start ||= now;
+    const second = Math.floor((now - start) / 1000);
+    if (second >= seconds) return resolve({ frames, arrived: window.arrived - before });
+    frames[second] += 1;
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+})"""
+"""Frames drawn in each second, and messages that arrived in all of them."""
+
+ADD_POLLS = """(ids) => {
+  for (const id of ids) {
+    const widget = document.createElement('live-poll');
+    widget.setAttribute('poll', id);
+    document.getElementById('board').append(widget);
+  }
+}"""
+
+
+@dataclass
+class Load:
+    """Votes that keep coming."""
+
+    cast: int = 0
+
+
+@asynccontextmanager
+async def voting(service: Service, polls: list[str]) -> AsyncIterator[Load]:
+    """Somebody new votes in every poll, over and over, for as long as the block runs."""
+    records = [await service.store.polls.get(poll) for poll in polls]
+    load = Load()
+
+    async def vote() -> None:
+        codes = [record.poll.options[0].code for record in records]
+        while True:
+            round_of_votes = [
+                (record, [Cast(secrets.token_bytes(16), code)])
+                for record, code in zip(records, codes, strict=True)
+            ]
+            await service.store.ballots.cast_many(round_of_votes)
+            load.cast += len(records)
+            await asyncio.sleep(ROUND_S)
+
+    task = asyncio.create_task(vote())
+    try:
+        yield load
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def tell(capsys: pytest.CaptureFixture[str], figures: str) -> None:
+    """Figures are for people, whether or not the test fails."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n  {figures}\n")
+
+
+async def heap_bytes(session: CDPSession) -> int:
+    """What scripts hold once everything that can go has gone."""
+    for _ in range(3):
+        await session.send("HeapProfiler.collectGarbage")
+    used: int = (await session.send("Runtime.getHeapUsage"))["usedSize"]
+    return used
+
+
+async def counting(page: Page, seconds: int) -> dict[str, Any]:
+    """How smooth the page was, and how much arrived."""
+    counted: dict[str, Any] = await page.evaluate(COUNT_FRAMES, seconds)
+    return counted
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 110)
+async def test_a_thousand_updates_a_second_leave_the_page_smooth(
+    serve: Serve, open_page: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page draws at least 50 frames in a second meanwhile, and holds afterwards what it held before."""
+    async with serve(stream_hz=HZ) as service:
+        polls = [(await service.create_poll())["id"] for _ in range(POLLS)]
+        page = (await open_page(f"{service.url}/polls/{polls[0]}", scripts=(COUNT_MESSAGES,))).page
+        await page.evaluate(ADD_POLLS, polls[1:])
+        session = await page.context.new_cdp_session(page)
+        async with voting(service, polls) as load:
+            await counting(page, 4)  # until everything has been drawn once, and the engine has warmed up
+            before = await heap_bytes(session)
+            counted = await counting(page, SECONDS)
+            after = await heap_bytes(session)
+    arrived, smooth = counted["arrived"] / SECONDS, statistics.median(counted["frames"])
+    tell(
+        capsys,
+        f"{SECONDS} s: {arrived:.0f} updates/s arrived of {load.cast} votes; frames/s median {smooth:.0f}, "
+        f"least {min(counted['frames'])}; heap {before / 1e6:.2f} MB before, {after / 1e6:.2f} MB after",
+    )
+    assert arrived > 800, "the load itself was too slow to prove anything"
+    assert smooth >= SMOOTH_FPS
+    assert after - before < GROWN_BYTES
+
+
+async def test_the_whole_live_page_is_small(
+    service: Service, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HTML, style, scripts, pictures: everything that a first visit transfers is under 60 KB."""
+    poll = (await service.create_poll())["id"]
+    await service.vote(poll, "yam", await service.voter())
+    page = await (await browser.new_context(locale="fr-FR")).new_page()
+    session = await page.context.new_cdp_session(page)
+    sizes: dict[str, float] = {}
+    names: dict[str, str] = {}
+    session.on(
+        "Network.responseReceived", lambda event: names.update({event["requestId"]: event["response"]["url"]})
+    )
+    session.on(
+        "Network.loadingFinished",
+        lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}),
+    )
+    await session.send("Network.enable")
+    await page.goto(f"{service.url}/polls/{poll}", wait_until="networkidle")
+    await page.locator(".key").wait_for()
+    transferred = {
+        names[request].partition("/static/")[2] or names[request]: size for request, size in sizes.items()
+    }
+    heaviest = sorted(transferred.items(), key=lambda item: -item[1])[:5]
+    listed = ", ".join(f"{name} {size:.0f}" for name, size in heaviest)
+    tell(capsys, f"{sum(sizes.values()):.0f} bytes in {len(sizes)} requests; the heaviest: {listed}")
+    assert len(sizes) > 10
+    assert sum(sizes.values()) < WHOLE_PAGE_BYTES
+    await page.context.close()
