@@ -61,6 +61,8 @@ class Conversation:
         """Does what a message says; ``None`` is a binary one. Raises only what telling raises."""
         try:
             await self._do(_said(text))
+        except OSError:  # of telling: the reader has left, as ASGI says it (specification, 2.4)
+            raise
         except Exception as failure:
             await self._tell(error_of(failure), None)
 
