@@ -82,13 +82,15 @@ def create(file: IO[str]) -> None:
 @polls.command("list")
 @click.option("--phase", help="Only polls in this phase.")
 @click.option("--kind", help="Only polls of this kind.")
+@click.option("--series", help="Only polls of this series.")
 @click.option("-q", help="Only polls whose question or id has this text.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @speaks
-def list_polls(phase: str | None, kind: str | None, q: str | None, limit: int) -> None:
+def list_polls(phase: str | None, kind: str | None, series: str | None, q: str | None, limit: int) -> None:
     """List polls, the newest first."""
     target = target_of_flags()
-    items, more = ask(lambda client: client.polls(limit=limit, phase=phase, kind=kind, q=q), target)
+    filters = {"phase": phase, "kind": kind, "series": series, "q": q}
+    items, more = ask(lambda client: client.polls(limit=limit, **filters), target)
     if target.as_json:
         click.echo(compact({"items": items, "next": more}))
     elif sys.stdout.isatty():

@@ -1,0 +1,51 @@
+"""Predictions from the command line: resolved, taken back, and who is ahead."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.conftest import Service
+from tests.api.test_predictions import named, predicted
+from tests.cli.conftest import Pollwire
+from tests.waiting import until
+
+
+async def test_a_prediction_is_resolved_and_taken_back(pollwire: Pollwire, service: Service) -> None:
+    """Resolve says what it came to, the leaderboard who was right, and unresolve undoes both."""
+    ama, kofi = await named(service, "Ama"), await service.voter()
+    poll = await predicted(service, {ama: "home", kofi: "away"})
+    await until(lambda: not service.store.series._naming)
+    said = await pollwire("polls", "resolve", poll, "home", "--note", "full time")
+    assert (said.exit_code, said.out, said.err) == (0, f"{poll} is resolved: home.\n", "")
+    board = await pollwire("series", "leaderboard", "cup")
+    assert board.out == "1\tAma\t1\t100.0%\n2\t-\t1\t0.0%\n"
+    first = await pollwire("series", "leaderboard", "cup", "--limit", "1", "--json")
+    assert [row["name"] for row in first.json["items"]] == ["Ama"]
+    assert first.json["next"] is not None
+    back = await pollwire("polls", "unresolve", poll)
+    assert (back.exit_code, back.out) == (0, f"{poll} is closed again.\n")
+    assert (await pollwire("series", "leaderboard", "cup")).out == ""
+
+
+async def test_a_prediction_is_annulled(pollwire: Pollwire, service: Service) -> None:
+    """Annulling names no outcome, and programs get the poll."""
+    poll = await predicted(service, {})
+    said = await pollwire("polls", "resolve", poll, "--annul", "--json")
+    assert (said.json["phase"], said.json["resolution"]["outcome"]) == ("resolved", None)
+
+
+@pytest.mark.parametrize("arguments", [(), ("home", "--annul")])
+async def test_either_an_outcome_or_none(pollwire: Pollwire, arguments: tuple[str, ...]) -> None:
+    """Without an outcome, and with one beside --annul, the command is used in the wrong way."""
+    assert (await pollwire("polls", "resolve", "winner", *arguments)).exit_code == 2
+
+
+async def test_what_does_not_fit_is_told(pollwire: Pollwire, service: Service) -> None:
+    """The service's reasons are what people read; the list knows series."""
+    poll = await predicted(service, {})
+    said = await pollwire("polls", "resolve", poll, "nobody")
+    assert said.exit_code == 1
+    assert "outcome must be one of home, away" in said.err
+    assert (await pollwire("series", "leaderboard", "nowhere")).exit_code == 1
+    assert (await pollwire("polls", "list", "--series", "cup", "--json")).json["items"][0]["id"] == poll
+    assert (await pollwire("polls", "list", "--series", "league", "--json")).json["items"] == []
