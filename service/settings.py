@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stream_hz: float = 10.0
     """Frames a second that one reader gets at most."""
     log_format: LogFormat = "text"
+    metrics: tuple[str, int] | None = None
+    """Host and port of the listener that tells figures to Prometheus; None: there is none."""
     results_max_age_s: int = 0
     trusted_proxies: tuple[str, ...] | None = None
     """Addresses and networks that are believed about their clients, ``unix``, or ``none``; None: not said."""
@@ -198,6 +200,13 @@ def _switch(text: str) -> bool:
     return text == "1"
 
 
+def _metrics(text: str) -> tuple[str, int]:
+    host, separator, port = text.rpartition(":")
+    if not separator or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError("must be host:port, such as 127.0.0.1:9464")
+    return _host(host), int(port)
+
+
 def _log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError("must be text or json")
@@ -225,6 +234,7 @@ _PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each fi
     "LIMIT_VOTERS": ("limit_voters", limit_of),
     "LIMIT_SOCKETS": ("limit_sockets", _most_sockets),
     "CHALLENGES": ("challenges", _switch),
+    "METRICS": ("metrics", _metrics),
     "LOG_FORMAT": ("log_format", _log_format),
     "RESULTS_MAX_AGE": ("results_max_age_s", _whole_number(0, 31_536_000)),
 }

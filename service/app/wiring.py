@@ -148,7 +148,9 @@ def build(settings: Settings, store: Store) -> Wiring:
     routes = [
         *of_voting,
         *live_routes.handlers(live, answers),
-        *operators_routes.handlers(OperatedPolls(store), OperatedPredictions(store), who.keys, Intake(store)),
+        *operators_routes.handlers(
+            OperatedPolls(store), OperatedPredictions(store), who.keys, Intake(store), store.purges
+        ),
         *credentials_routes.handlers(OperatedKeys(store), OperatedIssuers(store, key_sets), who.keys),
         *of_webhooks,
         *web_routes.handlers(settings, store),

@@ -29,6 +29,7 @@ from service.live.hub import Hub, Subscriber
 from service.live.reads import Answered, Reads
 from service.store import Store
 from service.store.notices import Notice
+from service.telemetry.metrics import LAG_SECONDS
 
 log = logging.getLogger("pollwire.live")
 
@@ -51,12 +52,14 @@ _MAY_BE_CANCELED: Final = (Phase.SCHEDULED, Phase.OPEN, Phase.CLOSED)
 class _Watched:
     """When a poll was last delivered, and what is booked for it."""
 
-    __slots__ = ("due", "is_stale", "moment", "next_at", "poll_id")
+    __slots__ = ("due", "is_stale", "moment", "next_at", "poll_id", "told_at")
 
     def __init__(self, poll_id: str) -> None:
         self.poll_id = poll_id
         self.next_at = 0.0
         self.is_stale = False
+        self.told_at: float | None = None
+        """When a change was told of that is not delivered yet."""
         self.due: asyncio.TimerHandle | None = None
         self.moment: asyncio.TimerHandle | None = None
 
@@ -126,6 +129,8 @@ class Feed:
             return
         newest = self._hub.newest(notice.poll_id)
         if notice.gone or newest is None or (notice.epoch, notice.seq, notice.version) > newest.position[:3]:
+            if watched.told_at is None:
+                watched.told_at = asyncio.get_running_loop().time()
             self._make_due(watched)
 
     def _on_gap(self) -> None:
@@ -197,6 +202,9 @@ class Feed:
             self._book(watched, watched.next_at - now)
             return
         watched.is_stale = False
+        if watched.told_at is not None:
+            LAG_SECONDS.observe(now - watched.told_at)
+            watched.told_at = None
         watched.next_at = self._next_at(watched.next_at, now)
         self._hub.deliver(watched.poll_id)
 

@@ -31,6 +31,7 @@ from typing import Final, Protocol
 
 from service.domain.visibility import Reader
 from service.live.frames import RANK, Change, Frame
+from service.telemetry.metrics import FRAMES
 
 log = logging.getLogger("pollwire.live")
 
@@ -262,7 +263,7 @@ class Hub:
         newest, turn, poll_id = room.newest, room.turn, room.poll_id
         if newest is None:
             return
-        frames = newest.frames
+        frames, shown = newest.frames, 0
         for member in members:
             subscriber = member.subscriber
             if subscriber is None or member.since > turn:
@@ -272,10 +273,12 @@ class Hub:
                 self._dismiss(room, member)
             elif (content := frame.content) != member.shown:
                 member.shown = content
+                shown += 1
                 try:
                     subscriber.offer(poll_id, frame)
                 except Exception:
                     log.exception("A subscriber failed at a frame.")
+        FRAMES.inc(shown)
 
     def _dismiss_all(self, room: _Room, members: Iterable[_Member]) -> None:
         for member in members:

@@ -20,6 +20,7 @@ from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET, RANKINGS, TIMELINE,
 from service.store.library import OUTCOMES, Answer, Status
 from service.store.positions import Positions
 from service.store.records import PollRecord
+from service.telemetry.metrics import VOTES
 
 __all__ = ["Ballots", "Cast", "CastReply", "Outcome", "Status"]
 
@@ -28,6 +29,7 @@ _NO_NETWORK: Final = bytes(8)
 _ALLOWED: Final = Struct(">II")
 _LARGEST_NAMED: Final = 2**24 - 2
 _STATUS: Final = {letter: status for letter, (_, status) in OUTCOMES.items()}
+_TOLD: Final = {letter: VOTES.labels(status) for letter, status in _STATUS.items()}
 _GONE, _STALE = Answer.GONE.encode(), Answer.STALE.encode()
 _COUNTED: Final = Status.COUNTED
 
@@ -132,6 +134,7 @@ class Ballots:
         self._positions.saw(record.poll.id, new_epoch.decode(), new_seq)
         if not letter:
             raise VoteNotFound(record.poll.id)
+        _TOLD[letter.decode()].inc()
         return _outcome(_STATUS[letter.decode()], held[0], new_seq)
 
     def _call(self, record: PollRecord, casts: Sequence[Cast]) -> Call:
@@ -159,7 +162,10 @@ class Ballots:
         if reply[0] == _GONE:
             return PollNotFound(record.poll.id)
         _, now, raw_epoch, seq, closed_at, letters, *held = reply
-        outcomes = _outcomes(casts, letters.decode(), held, now, seq)
+        text = letters.decode()
+        for letter in set(text):
+            _TOLD[letter].inc(text.count(letter))
+        outcomes = _outcomes(casts, text, held, now, seq)
         epoch = raw_epoch.decode()
         self._positions.saw(record.poll.id, epoch, outcomes[-1].seq if outcomes else seq)
         return CastReply(now, epoch, outcomes, None if closed_at < 0 else closed_at)

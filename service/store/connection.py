@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
@@ -34,6 +35,7 @@ from service.domain.errors import PollwireError, StoreUnavailable
 from service.store.ending import ended
 from service.store.library import Library, StoreUnfit, is_missing
 from service.store.topology import MOST_CONNECTIONS, REPLY_TIMEOUT_S, Topology, topology_of, without_password
+from service.telemetry.metrics import STORE_FAILURES, STORE_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -135,6 +137,7 @@ class Connection:
 
         Never raises for the store's sake: one call's failure is no other's.
         """
+        began = time.perf_counter()
         try:
             async with self._gate():
                 replies = await self._send(calls)
@@ -144,7 +147,9 @@ class Connection:
                     for place, reply in zip(missing, again, strict=True):
                         replies[place] = reply
         except StoreUnavailable as error:
+            STORE_FAILURES.inc(len(calls))
             return [error] * len(calls)
+        STORE_SECONDS.observe(time.perf_counter() - began)
         return [self._judged(reply) for reply in replies]
 
     async def command(self, *words: bytes | str | int) -> Any:

@@ -18,6 +18,7 @@ from service.store import Store, open_store
 from service.store.embedded import EmbeddedStore, find_server
 from service.supervisor.data_folder import CannotStart, DataFolder, Running, say
 from service.supervisor.demo import make_demo_polls
+from service.supervisor.metrics import Metrics
 from service.supervisor.workers import Worker, open_listeners
 
 log = logging.getLogger("pollwire.supervisor")
@@ -42,6 +43,9 @@ class Supervisor:
         self._listeners: list[socket.socket] = []
         self._store: EmbeddedStore | None = None
         self._workers: list[Worker] = []
+        self._metrics = (
+            None if settings.metrics is None else Metrics(settings.metrics, folder.path / "metrics")
+        )
         self._url = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -52,6 +56,8 @@ class Supervisor:
         await self._end_leftovers()
         self._listeners = open_listeners(self._settings)
         self._url = address_of(self._listeners[0])
+        if self._metrics is not None:
+            self._metrics.start()
         try:
             self._watch(self._start(), "start")
             await self._until_stopped()
@@ -95,7 +101,7 @@ class Supervisor:
 
     def _start_workers(self, store_url: str) -> None:
         for number, listener in enumerate(self._listeners, start=1):
-            worker = Worker(number, listener, self._settings, store_url)
+            worker = Worker(number, listener, self._settings, store_url, metrics=self._metrics)
             self._workers.append(worker)
             self._watch(worker.keep(self._remember), f"worker {number}")
 
@@ -157,6 +163,8 @@ class Supervisor:
         for task in (hurrying, *self._tasks):
             task.cancel()
         await asyncio.gather(hurrying, *self._tasks, return_exceptions=True)
+        if self._metrics is not None:
+            self._metrics.stop()
         if self._store is not None:
             await self._store.stop()
         self._folder.remember(None)
@@ -178,5 +186,6 @@ class Supervisor:
             f"Pollwire is ready at {self._url}",
             f"  an article with a poll  {url}/demo",
             f"  the API  {url}/docs",
+            *(() if self._metrics is None else (f"  figures for Prometheus  {self._metrics.url}",)),
         )
         return "\n".join(lines)

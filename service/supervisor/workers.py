@@ -19,6 +19,8 @@ from service.server import EXIT_UNFIT, handover, listening
 from service.settings import PREFIX, Settings
 from service.store.processes import ProcessMark, Restarts, ending
 from service.supervisor.data_folder import CannotStart
+from service.supervisor.metrics import Metrics
+from service.telemetry.metrics import MULTIPROCESS_FOLDER
 
 log = logging.getLogger("pollwire.supervisor")
 
@@ -26,8 +28,17 @@ log = logging.getLogger("pollwire.supervisor")
 class Worker:
     """One place for a worker process: its listener, which outlives every process that serves on it."""
 
-    def __init__(self, number: int, listener: socket.socket, settings: Settings, store_url: str) -> None:
+    def __init__(
+        self,
+        number: int,
+        listener: socket.socket,
+        settings: Settings,
+        store_url: str,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.number = number
+        self._metrics = metrics
         self.is_ready = asyncio.Event()
         self._listener = listener
         self._told = handover(settings, store_url, listener, number)
@@ -94,6 +105,8 @@ class Worker:
             self.is_ready.set()
             log.info("Worker %d serves (process %d).", self.number, process.pid)
         status = await process.wait()
+        if self._metrics is not None:
+            self._metrics.forget(process.pid)
         process.stdin.close()
         return status, served
 
@@ -105,7 +118,8 @@ class Worker:
             "service.server",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(),
+            env=_environment()
+            | ({} if self._metrics is None else {MULTIPROCESS_FOLDER: str(self._metrics.folder)}),
             pass_fds=(self._listener.fileno(),),
             start_new_session=True,  # a terminal's Ctrl-C comes to us alone; we drain the workers
         )

@@ -43,12 +43,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from service.domain.errors import Overloaded, PollwireError, StoreUnavailable
 from service.store.ballots import Cast, CastReply, Outcome
 from service.store.polls import PollRecord
+from service.telemetry.metrics import BATCH_SECONDS, BATCH_VOTES, VOTES_UNANSWERED
 
 log = logging.getLogger("pollwire.recorder")
 
@@ -58,6 +60,9 @@ MOST_WAITING: Final = 10_000
 """Votes gathered behind a call; a durable store takes 80,000 to 240,000 a second."""
 MOST_PER_CAST: Final = 500
 """Ballots of one poll in one step of the store, which does nothing else meanwhile: ~2 ms."""
+
+_SHED = VOTES_UNANSWERED.labels("overloaded")
+_UNCERTAIN = VOTES_UNANSWERED.labels("store-unavailable")
 
 Counted = Callable[["CastReply | PollwireError", "Outcome | None"], None]
 """Told the reply for the vote's poll and the vote's own outcome.
@@ -92,6 +97,7 @@ class Recorder:
         if batch is None:
             batch = self._open()
         elif batch.size >= MOST_WAITING:
+            _SHED.inc()
             raise Overloaded
         batch.size += 1
         group = batch.groups.get(id(record))
@@ -99,6 +105,11 @@ class Recorder:
             group = batch.groups[id(record)] = _Group(record)
         group.casts.append(cast)
         group.waiting.append(counted)
+
+    @property
+    def waiting(self) -> int:
+        """How many votes have gathered behind the call under way."""
+        return 0 if self._gathering is None else self._gathering.size
 
     async def idle(self) -> None:
         """Returns once every vote taken so far has been answered."""
@@ -178,12 +189,13 @@ class _Group:
 class _Batch:
     """What goes to the store in one round trip, and who waits for it. Answered once."""
 
-    __slots__ = ("groups", "is_answered", "size", "timer")
+    __slots__ = ("began_at", "groups", "is_answered", "size", "timer")
 
     def __init__(self) -> None:
         # By identity: a batch keeps its records alive, and two reads of one poll may differ.
         self.groups: dict[int, _Group] = {}
         self.size = 0
+        self.began_at = time.monotonic()
         self.timer: asyncio.TimerHandle | None = None
         self.is_answered = False
 
@@ -194,6 +206,8 @@ class _Batch:
     def answer(self, calls: list[_Group], replies: list[CastReply | PollwireError]) -> None:
         """Tells everybody what became of their vote, unless that was too late."""
         if self._close():
+            BATCH_VOTES.observe(self.size)
+            BATCH_SECONDS.observe(time.monotonic() - self.began_at)
             for group, reply in zip(calls, replies, strict=True):
                 outcomes = None if isinstance(reply, PollwireError) else reply.outcomes
                 if outcomes is None:
@@ -205,6 +219,7 @@ class _Batch:
     def refuse(self, error: PollwireError) -> None:
         """Tells everybody who still waits that it will not be now."""
         if self._close():
+            _UNCERTAIN.inc(self.size)
             for group in self.groups.values():
                 _tell_all(group.waiting, error)
 

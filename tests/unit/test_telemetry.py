@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from service.telemetry import JsonFormatter, TextFormatter, scrubbed
+from service.telemetry import scrubbed
+from service.telemetry.logs import about_one_request, formatter_of
 
 
 def a_record(message: str, *args: object, failure: BaseException | None = None) -> logging.LogRecord:
@@ -44,7 +45,7 @@ def test_ordinary_sentences_are_left_alone() -> None:
 
 def test_a_text_line_says_when_how_bad_where_and_what() -> None:
     """One line for people, with the arguments filled in."""
-    line = TextFormatter().format(a_record("%d readers left", 3))
+    line = formatter_of("text").format(a_record("%d readers left", 3))
     assert line == "2024-07-02T08:00:00.123Z WARNING  live: 3 readers left"
 
 
@@ -53,9 +54,19 @@ def test_a_json_line_is_one_object_with_its_traceback() -> None:
     try:
         raise ValueError("?ticket=abc")
     except ValueError:
-        line = JsonFormatter().format(a_record("broke", failure=sys.exc_info()[1]))
+        line = formatter_of("json").format(a_record("broke", failure=sys.exc_info()[1]))
     assert "\n" not in line
     event = json.loads(line)
     assert (event["at"], event["level"], event["room"]) == ("2024-07-02T08:00:00.123Z", "warning", "live")
     assert "ValueError" in event["traceback"]
     assert "abc" not in event["traceback"]
+
+
+def test_lines_about_one_request_say_so() -> None:
+    """Whatever is logged while a request is dealt with carries one mark of it, and nothing else does."""
+    told = formatter_of("json")
+    with about_one_request():
+        first, second = (json.loads(told.format(a_record(text))) for text in ("one", "two"))
+    outside = json.loads(told.format(a_record("three")))
+    assert first["request"] == second["request"]
+    assert "request" not in outside

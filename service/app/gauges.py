@@ -1,0 +1,30 @@
+"""What stands at this moment, looked at once a second: figures that nobody has to keep meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from service.live.hub import Hub
+from service.store import Store
+from service.telemetry.metrics import STORE_UP, SUBSCRIBERS, VOTES_WAITING
+from service.voting.recorder import Recorder
+
+LOOK_EVERY_S: Final = 1.0
+
+
+class Gauges:
+    """Tells the metrics what the rooms hold; ``run`` it beside them."""
+
+    def __init__(self, hub: Hub, recorder: Recorder, store: Store) -> None:
+        self._hub = hub
+        self._recorder = recorder
+        self._connection = store.connection
+
+    async def run(self) -> None:
+        """Looks for ever."""
+        while True:
+            SUBSCRIBERS.set(self._hub.streams)
+            VOTES_WAITING.set(self._recorder.waiting)
+            STORE_UP.set(self._connection.is_up)
+            await asyncio.sleep(LOOK_EVERY_S)
