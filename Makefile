@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up test check bench lock clean dev chromium bench-packages
+.PHONY: help setup up test check bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -30,6 +30,9 @@ check: dev ## Run lint, types and import contracts only
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+screens: dev chromium ## Take the pictures in docs/screens again (SCREENS="widget live": only some)
+	@$(BIN)/python -m tests.browser.screens $(SCREENS)
+
 bench: bench-packages $(BENCH)/.setup benchmarks/peers/node_modules/.setup ## Measure speed beside peers (QUICK=1: in 3 minutes; PARTS="votes joining")
 	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
 
@@ -40,13 +43,13 @@ lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
 		--output-file benchmarks/requirements.txt
 
 clean: ## Remove what setup and the tests made (never a data folder)
-	rm -rf $(BENCH) benchmarks/.build benchmarks/peers/node_modules
+	rm -rf $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find service tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- what the above stands on: a stamp is as new as the lock it was installed from ---
 
-dev: $(VENV)/.setup-dev
+dev: $(VENV)/.setup-dev tests/browser/node_modules/.setup
 
 $(VENV)/.setup: $(BIN)/python requirements.txt pyproject.toml
 	@echo "Installing the service into $(VENV) (half a minute the first time) ..."
@@ -57,6 +60,15 @@ $(VENV)/.setup: $(BIN)/python requirements.txt pyproject.toml
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.txt
 	@echo "Installing the tools of the tests into $(VENV) ..."
 	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# The tests check the pages' types with TypeScript and their accessibility with axe; the service needs neither.
+tests/browser/node_modules/.setup: tests/browser/package-lock.json
+	@command -v npm >/dev/null || { [ "`id -u`" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null; } || \
+		{ echo "The tests need Node 18 or newer, with npm (on Debian and Ubuntu: apt-get install nodejs npm)."; exit 1; }
+	@echo "Installing the tools of the browser tests ..."
+	@cd tests/browser && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # An interpreter that no longer runs (its Python was removed, or its making was cut short) is made anew.

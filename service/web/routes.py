@@ -72,6 +72,11 @@ def _files(library: Library) -> list[BaseRouteHandler]:
         """The module under the widget, for pages that draw results themselves."""
         return send(library.entry("client.js"), request, cache_control=ENTRY_LIFE)
 
+    @get(["/client.d.ts", "/widget.d.ts"], include_in_schema=False)
+    async def types(request: AnyRequest) -> Response[bytes]:
+        """The types of either, for editors and compilers."""
+        return _sent(library, request.url.path.rpartition("/")[2], request, ASK_EACH_TIME)
+
     @get("/favicon.ico", include_in_schema=False)
     async def icon(request: AnyRequest) -> Response[bytes]:
         """Asked for by browsers wherever a page names none, as on JSON answers."""
@@ -90,7 +95,7 @@ def _files(library: Library) -> list[BaseRouteHandler]:
         life = FOR_GOOD if edition == library.edition else ASK_EACH_TIME
         return _sent(library, path.lstrip("/"), request, life)
 
-    return [widget, client, icon, picture, static]
+    return [widget, client, types, icon, picture, static]
 
 
 def _sent(library: Library, name: str, request: AnyRequest, cache_control: str) -> Response[bytes]:

@@ -1,0 +1,68 @@
+"""The pages' code is held to its types, and the types that are served to the code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import Service
+
+HERE = Path(__file__).parent
+STATIC = HERE.parents[1] / "service" / "web" / "static"
+COMPILER = HERE / "node_modules" / "typescript" / "bin" / "tsc"
+
+
+@pytest.mark.parametrize("project", [".", "types"])
+def test_types_hold(project: str) -> None:
+    """The compiler finds no fault in the pages' modules, nor in somebody's page against the types."""
+    node = shutil.which("node")
+    assert node, "The tests need Node 18 or newer (on Debian and Ubuntu: apt-get install nodejs npm)."
+    assert COMPILER.exists(), "TypeScript is not here yet: make dev"
+    checked = subprocess.run(
+        [node, COMPILER, "-p", HERE / project], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["client.d.ts", "widget.d.ts"])
+async def test_types_are_served(service: Service, name: str) -> None:
+    """The types lie beside the modules that they are of."""
+    answer = await service.http.get(f"/{name}")
+    assert answer.status_code == 200
+    assert answer.text == (STATIC / name).read_text("utf-8")
+
+
+LANGUAGES = ("fr", "es", "ar")
+
+
+def messages(path: Path) -> dict[str, str]:
+    """A message file as keys and what stands behind them."""
+    lines = path.read_text("utf-8").splitlines()
+    found = (re.match(r"  (\w+): (.*),$", line) for line in lines)
+    return {match[1]: match[2] for match in found if match}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_says_everything(language: str) -> None:
+    """A language of the widget has each English message, with the same places for values."""
+    english = messages(STATIC / "words" / "widget" / "en.js")
+    other = messages(STATIC / "words" / "widget" / f"{language}.js")
+    assert list(other) == list(english)
+    for key, text in english.items():
+        places = set(re.findall(r"\{(\w+)\}", text))
+        assert set(re.findall(r"\{(\w+)\}", other[key])) == places, key
+
+
+def test_the_lock_names_no_registry() -> None:
+    """The packages of the browser tests are pinned by content, wherever they come from."""
+    lock = json.loads((HERE / "package-lock.json").read_text())
+    packages = [package for name, package in lock["packages"].items() if name]
+    assert packages
+    assert all(
+        "resolved" not in package and package["integrity"].startswith("sha512-") for package in packages
+    )

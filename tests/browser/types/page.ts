@@ -1,0 +1,16 @@
+/** A page of somebody's own, which has to agree with the types; and the types, which have to agree with the code. */
+import type * as types from '../../../service/web/static/client.d.ts';
+import type {} from '../../../service/web/static/widget.d.ts';
+import * as code from '../../../service/web/static/client/client.js';
+
+const client: types.Client = code.connect('https://polls.example/', { getToken: async () => null });
+const poll: types.Poll = await code.connect('https://polls.example/').poll('lunch');
+const standing: types.Standing = await client.vote(poll, ['a', 'b'], { revision: 0, onRetry: ({ passes }) => passes });
+const stop: () => void = client.watch(poll.id, { results: ({ counts, voters }) => [counts?.a, voters, standing.revision] });
+const proof: types.Proof | null = await client.check(poll.id);
+const widget = document.querySelector('live-poll');
+widget?.addEventListener('poll-change', ({ detail }) => detail.mine?.choice);
+if (widget) widget.getToken = () => 'token';
+const refused: types.PollwireError = new code.PollwireError(403, 'poll-closed', 'over');
+stop();
+export { proof, refused };
