@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from service.domain.errors import EditRefused, InvalidPoll
@@ -20,7 +22,7 @@ def options(label: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("text", [*BLANK, *CONTROLLING, "two\nlines", "a\ttab"])
 def test_a_question_or_label_is_one_visible_line(text: str) -> None:
     """Blank texts and control characters are refused by their field, in drafts and in edits."""
-    wrong: list[tuple[str, dict[str, object]]] = [
+    wrong: list[tuple[str, dict[str, Any]]] = [  # Any: each field has its own type
         ("question", {"question": text}),
         ("options[1].label", {"options": options(text)}),
     ]
