@@ -30,8 +30,10 @@ from service.client.errors import (
     refusal_of,
 )
 from service.client.intake import ANSWERED_WITHIN_S, NDJSON, Vote, parts_of
+from service.client.predictions import PredictionCalls
 from service.client.retrying import Backoff
 from service.client.watching import reason_of, watch
+from service.client.webhooks import WebhookCalls
 
 ANSWER_WITHIN_S: Final = 5.0
 """The service answers within a second even without its store; five allow for a slow network."""
@@ -44,7 +46,7 @@ RECOUNTED_WITHIN_S: Final = 600.0
 """A recount reads every ballot: some seconds for a million."""
 
 
-class Client:
+class Client(PredictionCalls, WebhookCalls):
     """One service, as one voter (``token``), one operator (``key``), both or neither.
 
     ``url`` is the service's base, ``http://host:port``; ``patience_s`` bounds
@@ -166,7 +168,7 @@ class Client:
         return await self._operate("POST", "", json=poll, repeatable="id" in poll)
 
     async def polls(self, *, limit: int, **filters: str | None) -> tuple[list[Document], str | None]:
-        """The newest ``limit`` polls, by ``phase``, ``kind`` or ``q``, and the cursor where more begin."""
+        """The newest ``limit`` polls by ``phase``, ``kind``, ``series`` or ``q``, and where more begin."""
         items: list[Document] = []
         cursor: str | None = None
         while True:
@@ -210,6 +212,11 @@ class Client:
         """Deletes the poll and every vote in it, for good."""
         await self._operate("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
 
+    async def purge(self, poll: str, *, since: str, to: str) -> Document:
+        """``{"purged"}``: votes counted from ``since`` on and before ``to`` (RFC 3339) are taken out."""
+        body = {"from": since, "to": to, "confirm": poll}
+        return await self._operate("POST", f"{_one(poll)}/purge", json=body, timeout=RECOUNTED_WITHIN_S)
+
     async def recount(self, poll: str) -> Document:
         """``{"matches", "stored", "recounted"}``: every ballot counted anew; minutes for millions of them."""
         return await self._operate("POST", f"{_one(poll)}/recount", timeout=RECOUNTED_WITHIN_S)
@@ -244,10 +251,10 @@ class Client:
             raise Unreachable(self.url, reason_of(error)) from None
 
     async def send_votes(self, poll: str, votes: Iterable[Vote]) -> AsyncGenerator[Document]:
-        """Votes for voters that this back end knows (scope ``votes:write``): an answer to each line, in order.
+        """Votes for voters whom this back end knows (scope ``votes:write``); each line is answered, in order.
 
         ``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail"}`` for one that was
-        refused. Nothing is repeated here; sending all votes again is safe, those that stand are ``unchanged``.
+        refused. Nothing is repeated here; sending all again is safe, what stands is ``unchanged``.
         ``Unreachable`` in the middle leaves open what became of the lines that were not answered.
         """
         path = f"/v1/admin/polls{_one(poll)}/votes"
@@ -295,6 +302,9 @@ class Client:
         """Revokes the API key of this id."""
         path = f"/v1/admin/keys/{quote(key, safe='')}"
         await self._call("DELETE", path, bearer=self._key, repeatable=False)
+
+    async def _operator_call(self, method: str, path: str, **request: Any) -> Document:
+        return await self._call(method, path, bearer=self._key, **request)
 
     async def _operate(self, method: str, path: str, **request: Any) -> Document:
         return await self._call(method, f"/v1/admin/polls{path}", bearer=self._key, **request)

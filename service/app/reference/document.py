@@ -46,6 +46,7 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     ("post", f"{_POLL}/unresolve"): ("Nothing", "Poll"),
     ("get", f"{_POLL}/audit"): (None, "Audit"),
     ("post", f"{_POLL}/recount"): ("Nothing", "Recount"),
+    ("post", f"{_POLL}/purge"): ("PurgeDraft", "Purged"),
     ("get", f"{_POLL}/results"): (None, "Results"),
     ("get", f"{_POLL}/timeline"): (None, "Timeline"),
     ("post", "/v1/admin/keys"): ("KeyDraft", "MadeKey"),

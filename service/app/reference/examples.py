@@ -162,6 +162,12 @@ EXAMPLES: Final[dict[str, Json]] = {
     },
     "SentVote": {"voter": "member 1023", "choice": "npp"},
     "SentVoteAnswer": {"line": 1, "status": "counted", "revision": 1},
+    "PurgeDraft": {
+        "from": "2026-11-24T12:00:00Z",
+        "to": "2026-11-24T12:05:00Z",
+        "confirm": "winner",
+    },
+    "Purged": {"purged": 120},
     "Recount": {"matches": True, "stored": _TOTALS, "recounted": _TOTALS},
     "Audit": {
         "items": [

@@ -55,6 +55,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("get", f"{_OPERATED}/export"): ("invalid-poll", "phase-conflict"),
     ("post", f"{_OPERATED}/votes"): ("unsupported-media-type",),
     ("post", f"{_OPERATED}/recount"): ("phase-conflict",),
+    ("post", f"{_OPERATED}/purge"): ("phase-conflict", "invalid-poll"),
     ("get", "/v1/admin/keys"): ("invalid-poll",),
     ("get", "/v1/admin/issuers"): ("invalid-poll",),
     ("get", "/v1/admin/webhooks"): ("invalid-poll",),

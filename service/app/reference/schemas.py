@@ -299,6 +299,18 @@ _BY_HAND: Final[Json] = {
             "detail": {"type": "string"},
         },
     },
+    "PurgeDraft": {
+        "type": "object",
+        "properties": {
+            "from": {"type": "string"},
+            "to": {"type": "string"},
+            "confirm": {"type": "string"},
+            "timezone": {"type": ["string", "null"]},
+        },
+        "required": ["from", "to", "confirm"],
+        "additionalProperties": False,
+    },
+    "Purged": _whole({"purged": {"type": "integer", "minimum": 0}}),
     "Recount": _whole({"matches": {"type": "boolean"}, "stored": _TOTALS, "recounted": _TOTALS}),
     "Audit": _page(
         _whole(
@@ -336,7 +348,7 @@ def schemas() -> Json:
 def _anything(kind: type[object]) -> Json:
     """Of an ``object``: what is in it is told by hand, or in ``docs/protocol.md``."""
     if kind is object:
-        return {}
+        return {"description": "Anything."}
     raise NotImplementedError(kind)
 
 

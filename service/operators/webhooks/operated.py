@@ -16,7 +16,7 @@ from service.domain.errors import InvalidPoll, NotFound
 from service.domain.events import Audience, EventKind
 from service.domain.window import format_instant
 from service.identity.api_keys import Operator, Scope
-from service.operators.paging import page_of
+from service.operators.paging import limit_of, page_of
 from service.operators.requests import Object
 from service.operators.webhooks.addresses import ForbiddenAddress
 from service.operators.webhooks.deliverer import Deliverer, told_of
@@ -106,12 +106,10 @@ class OperatedWebhooks:
         return _document(webhook, kept, await self._deliveries.state(webhook))
 
     async def recent(self, webhook: str, query: dict[str, str]) -> Document:
-        """The last tries, the newest first, on one page; ``NotFound``."""
+        """The last tries, the newest first, on one page. ``NotFound``, and ``InvalidPoll`` for the limit."""
+        limit = limit_of(query.get("limit"))
         await self._kept(webhook)
-        limit = query.get("limit")
-        found = await self._deliveries.recent(webhook)
-        page, _ = page_of([str(place) for place in range(len(found))], {} if limit is None else query)
-        return {"items": found[: len(page)], "next": None}
+        return {"items": (await self._deliveries.recent(webhook))[:limit], "next": None}
 
     async def test(self, webhook: str, operator: Operator) -> Document:
         """Tells the site an event of no poll, at once and once: the try, as among the recent ones.

@@ -69,7 +69,7 @@ def _single(webhooks: OperatedWebhooks, admitted: Admitted) -> list[HTTPRouteHan
     @get(f"{_WEBHOOK}/deliveries", summary="List the last tries to tell a site", tags=["operators"])
     async def list_deliveries(request: AnyRequest, webhook_id: FromPath[str]) -> Encoded:
         admitted(request)
-        return _encoded(await webhooks.recent(webhook_id, query_of(request, ("limit", "cursor"))))
+        return _encoded(await webhooks.recent(webhook_id, query_of(request, ("limit",))))
 
     return [test_webhook, enable_webhook, list_deliveries]
 

@@ -1,0 +1,91 @@
+"""The commands about webhooks: sites that are told what happens to polls."""
+
+from __future__ import annotations
+
+import click
+
+from service.cli.session import REFUSED, Failure, ask, compact, speaks, target_of_flags
+from service.client.bars import printable
+from service.client.errors import Document
+
+
+@click.group()
+@speaks
+def webhooks() -> None:
+    """Have sites told what happens to polls (operators)."""
+
+
+@webhooks.command()
+@click.argument("address", metavar="URL")
+@click.option("--event", "events", multiple=True, help="Only this event, such as poll.closed (default: all).")
+@click.option("--poll", "polls", multiple=True, help="Only this poll (default: all).")
+@click.option(
+    "--results",
+    type=click.Choice(["public", "operators"]),
+    default="public",
+    show_default=True,
+    help="Whose totals the site is sent.",
+)
+@speaks
+def create(address: str, events: tuple[str, ...], polls: tuple[str, ...], results: str) -> None:
+    """Have the site at URL told; the secret that it checks signatures with is shown this once."""
+    target = target_of_flags()
+    made = ask(
+        lambda client: client.create_webhook(address, events=events, polls=polls, results=results), target
+    )
+    target.tell(made, made["secret"])
+
+
+@webhooks.command("list")
+@speaks
+def list_webhooks() -> None:
+    """List webhooks, the newest first: id, how it goes, address."""
+    target = target_of_flags()
+    items = ask(lambda client: client.webhooks(), target)
+    if target.as_json:
+        click.echo(compact({"items": items, "next": None}))
+        return
+    for webhook in items:
+        click.echo("\t".join(map(printable, (webhook["id"], _how_it_goes(webhook), webhook["url"]))))
+
+
+@webhooks.command()
+@click.argument("webhook", metavar="ID")
+@speaks
+def test(webhook: str) -> None:
+    """Have the site told a test event now."""
+    target = target_of_flags()
+    tried = ask(lambda client: client.test_webhook(webhook), target)
+    if not tried["delivered"]:
+        if target.as_json:
+            click.echo(compact(tried))
+        raise Failure(f"The site did not take it: {tried['error']}.", REFUSED)
+    target.tell(tried, f"The site answered {tried['status']} after {tried['took_ms']} ms.")
+
+
+@webhooks.command()
+@click.argument("webhook", metavar="ID")
+@speaks
+def enable(webhook: str) -> None:
+    """Have a site that was given up told again."""
+    target = target_of_flags()
+    enabled = ask(lambda client: client.enable_webhook(webhook), target)
+    target.tell(enabled, f"{webhook} is told again what happens from now on.")
+
+
+@webhooks.command()
+@click.argument("webhook", metavar="ID")
+@speaks
+def delete(webhook: str) -> None:
+    """Have a site told nothing more."""
+    target = target_of_flags()
+    ask(lambda client: client.delete_webhook(webhook), target)
+    target.tell({"deleted": webhook}, f"{webhook} is deleted.")
+
+
+def _how_it_goes(webhook: Document) -> str:
+    if webhook["status"] == "given_up":
+        return f"given up: {webhook['given_up_for']}"
+    if webhook["failures"]:
+        return f"failed {webhook['failures']} times, {webhook['waiting']} wait: {webhook['last_error']}"
+    return "never told" if webhook["last_success_at"] is None else "well"

@@ -1,0 +1,49 @@
+"""Webhooks from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.api.conftest import Serve, Service
+from tests.cli.conftest import Pollwire
+from tests.receiving import receiving
+
+
+@pytest.fixture
+async def service(serve: Serve) -> AsyncIterator[Service]:
+    """A service that may tell sites on this machine."""
+    async with serve(webhook_allow=("127.0.0.1",), webhook_hurry=100) as running:
+        yield running
+
+
+async def test_a_webhook_is_made_tried_listed_and_deleted(pollwire: Pollwire, service: Service) -> None:
+    """The secret that was told verifies what arrives; the list says how it goes, without the secret."""
+    async with receiving() as site:
+        made = await pollwire("webhooks", "create", site.url, "--event", "poll.closed", "--poll", "lunch")
+        assert (made.exit_code, made.err) == (0, "")
+        secret = made.out.strip()
+        (webhook,) = (await pollwire("webhooks", "list", "--json")).json["items"]
+        assert (webhook["events"], webhook["polls"]) == (["poll.closed"], ["lunch"])
+        listed = await pollwire("webhooks", "list")
+        assert listed.out.strip().split("\t") == [webhook["id"], "never told", site.url]
+        assert secret not in listed.out
+        tried = await pollwire("webhooks", "test", webhook["id"])
+        assert (tried.exit_code, "answered 204" in tried.out) == (0, True)
+        site.told[0].verified(secret)
+        site.answering = lambda _: 500
+        failed = await pollwire("webhooks", "test", webhook["id"])
+        assert (failed.exit_code, failed.err) == (1, "Error: The site did not take it: answered 500.\n")
+        assert (await pollwire("webhooks", "enable", webhook["id"])).exit_code == 0
+        assert (await pollwire("webhooks", "delete", webhook["id"])).out == f"{webhook['id']} is deleted.\n"
+        assert (await pollwire("webhooks", "list")).out == ""
+
+
+async def test_what_cannot_be_is_one_sentence(pollwire: Pollwire, service: Service) -> None:
+    """An address inside, an event that is none and a webhook that is none end with the reason."""
+    inside = await pollwire("webhooks", "create", "https://10.0.0.1/")
+    assert (inside.exit_code, "no public address" in inside.err) == (1, True)
+    wrong = await pollwire("webhooks", "create", "http://127.0.0.1/", "--event", "poll.renamed")
+    assert (wrong.exit_code, "poll.renamed" in wrong.err) == (1, True)
+    assert (await pollwire("webhooks", "delete", "a/b")).exit_code == 1
