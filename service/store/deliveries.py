@@ -1,6 +1,6 @@
 """What waits to be told to each site, and what came of telling it.
 
-Each webhook has keys of its own, in a slot of its own (``includes/lanes.lua``),
+Each webhook has keys of its own, in a slot of its own (``includes/strands.lua``),
 so sites do not wait for one another, and whatever is done to one is a single
 step: an event is put once however often it is handed on, claimed by one worker
 at a time, and what came of it is written down by whoever claimed it last.
@@ -29,8 +29,8 @@ _FORGOTTEN_AFTER_MS: Final = 10 * 60 * 1000
 class Waiting(NamedTuple):
     """An event for one site."""
 
-    lane: str
-    """Events of one lane are told in order."""
+    strand: str
+    """Events of one strand are told in order."""
     id: str
     kind: str
     body: bytes
@@ -39,7 +39,7 @@ class Waiting(NamedTuple):
 class Claim(msgspec.Struct, frozen=True):
     """An event that this worker alone may tell just now."""
 
-    lane: str
+    strand: str
     id: str
     tries: int
     """From 1; this one included."""
@@ -78,7 +78,7 @@ class Deliveries:
     async def put(self, waiting: Sequence[tuple[str, Waiting]]) -> list[bool]:
         """Hands events to webhooks, in order; for each whether it is safe there (or need not be)."""
         calls = [
-            Call("webhook_put", self._keys(webhook), (one.lane, one.id, one.kind, one.body))
+            Call("webhook_put", self._keys(webhook), (one.strand, one.id, one.kind, one.body))
             for webhook, one in waiting
         ]
         return [not isinstance(reply, PollwireError) for reply in await self._connection.call_many(calls)]
@@ -111,7 +111,7 @@ class Deliveries:
         """
         told_text = b"" if told is None else msgspec.json.encode(told)
         pause = "" if pause_ms is None else pause_ms
-        args = (claim.lane, claim.id, claim.tries, what, pause, error, told_text)
+        args = (claim.strand, claim.id, claim.tries, what, pause, error, told_text)
         answer, *rest = await self._connection.call("webhook_answered", self._keys(webhook), args)
         return rest[0].decode() if answer == Answer.DONE.encode() else ""
 
@@ -152,7 +152,7 @@ class Deliveries:
 def _claims(reply: Any) -> Claims:
     now, next_at, *found = reply
     claims = [
-        Claim(lane.decode(), event.decode(), tries, kind.decode(), body)
-        for lane, event, tries, kind, body in found
+        Claim(strand.decode(), event.decode(), tries, kind.decode(), body)
+        for strand, event, tries, kind, body in found
     ]
     return Claims(now, None if next_at < 0 else next_at, claims)

@@ -112,7 +112,7 @@ def relay_key(namespace: str) -> bytes:
 def webhook_keys(namespace: str, webhook: str) -> tuple[bytes, ...]:
     """What is kept of one webhook's deliveries, in the order in which functions take it."""
     slot = f"{namespace}:{{webhook:{webhook}}}"
-    return tuple(f"{slot}:{name}".encode() for name in ("state", "due", "lanes", "events", "seen", "recent"))
+    return tuple(f"{slot}:{name}".encode() for name in ("state", "due", "strands", "events", "seen", "recent"))
 
 
 def notice_channel(namespace: str) -> bytes:

@@ -34,7 +34,7 @@ _INCLUDES: Final = (
     "polls",
     "outbox",
     "audit",
-    "lanes",
+    "strands",
     "scoring",
 )
 """In the order in which they need one another."""
@@ -63,6 +63,7 @@ _FUNCTIONS: Final = (
     "recount",
     "recount_page",
     "take",
+    "purge",
     "look",
     "handed",
     "settle",

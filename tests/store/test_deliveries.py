@@ -33,9 +33,11 @@ def webhook() -> str:
     return secrets.token_hex(6)
 
 
-async def put(store: Store, hook: str, *events: str, lane: str = "lunch", kind: str = "poll.closed") -> None:
-    """Events, by their ids, that wait in a lane."""
-    waiting = [(hook, Waiting(lane, event, kind, event.encode())) for event in events]
+async def put(
+    store: Store, hook: str, *events: str, strand: str = "lunch", kind: str = "poll.closed"
+) -> None:
+    """Events, by their ids, that wait in a strand."""
+    waiting = [(hook, Waiting(strand, event, kind, event.encode())) for event in events]
     assert all(await store.deliveries.put(waiting))
 
 
@@ -59,11 +61,11 @@ async def test_an_event_is_put_once(store: Store) -> None:
     assert await claims(store, hook) == []
 
 
-async def test_lanes_keep_their_order_and_do_not_wait(store: Store) -> None:
+async def test_strands_keep_their_order_and_do_not_wait(store: Store) -> None:
     """Of one poll the next is told after the one before it; other polls go on meanwhile."""
     hook = webhook()
-    await put(store, hook, "a1", "a2", lane="a")
-    await put(store, hook, "b1", lane="b")
+    await put(store, hook, "a1", "a2", strand="a")
+    await put(store, hook, "b1", strand="b")
     first, other = await claims(store, hook)
     assert (first.id, other.id) == ("a1", "b1")
     assert await claims(store, hook) == []
@@ -89,8 +91,8 @@ async def test_progress_gives_way_to_newer_progress(store: Store) -> None:
 async def test_claims_of_many_workers(store: Store) -> None:
     """Whoever asks at one time, each event is claimed by one."""
     hook = webhook()
-    for lane in range(20):
-        await put(store, hook, f"e{lane}", lane=f"poll-{lane}")
+    for strand in range(20):
+        await put(store, hook, f"e{strand}", strand=f"poll-{strand}")
     found = await asyncio.gather(*(claims(store, hook, most=3) for _ in range(10)))
     taken = [claim.id for each in found for claim in each]
     assert len(taken) == len(set(taken)) == 20
@@ -159,8 +161,8 @@ async def test_the_last_try_gives_a_dead_site_up(store: Store) -> None:
 async def test_the_last_try_drops_an_event_that_a_site_cannot_bear(store: Store) -> None:
     """Where other events got through meanwhile, the one is dropped and its poll goes on."""
     hook = webhook()
-    await put(store, hook, "a", "b", lane="x")
-    await put(store, hook, "c", lane="y")
+    await put(store, hook, "a", "b", strand="x")
+    await put(store, hook, "c", strand="y")
     bad, good = await claims(store, hook)
     await store.deliveries.answered(hook, good, "delivered")
     assert await store.deliveries.answered(hook, bad, "failed", error="answered 500") == ""

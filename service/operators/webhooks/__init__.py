@@ -2,7 +2,7 @@
 
 ::
 
-    outbox (a poll's slot) -- relay --> lanes (a webhook's slot) -- deliverer --> site
+    outbox (a poll's slot) -- relay --> strands (a webhook's slot) -- deliverer --> site
 
 ``relay`` hands events from the polls on to the webhooks that want them, in one
 worker at a time; ``deliverer`` tells them to the sites, in every worker, each

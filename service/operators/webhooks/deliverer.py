@@ -148,7 +148,7 @@ def told_of(claim: Claim, at: int, sent: Sent) -> Document:
     return {
         "id": claim.id,
         "type": claim.kind,
-        "poll": claim.lane or None,
+        "poll": claim.strand or None,
         "attempt": claim.tries,
         "at": format_instant(at),
         "delivered": sent.is_delivered,

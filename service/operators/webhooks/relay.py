@@ -3,7 +3,7 @@
 How. One worker at a time has the *turn* (a lease in the store, taken over when
 its holder dies). It looks at the polls that are due and at those of which it
 heard a notice, in one round trip for up to ``MOST_AT_ONCE``; each event that is
-found goes to the lane of its poll in every webhook that wants it, and then out
+found goes to the strand of its poll in every webhook that wants it, and then out
 of the outbox. Webhooks are read from the store after the event was found, so
 one that was made before the event never misses it.
 

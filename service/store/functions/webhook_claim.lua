@@ -1,29 +1,29 @@
 -- webhook_claim: events that may be tried now, each for one worker alone until its lease ends.
 --
--- KEYS  of the webhook (includes/lanes.lua)
+-- KEYS  of the webhook (includes/strands.lua)
 -- ARGV  lease (ms), most events
--- Answers {now, next, {lane, id, try, kind, body}, ...}
+-- Answers {now, next, {strand, id, try, kind, body}, ...}
 --   next: the next instant at which there will be something to claim (-1: none), a lease's end among them
 --   try: from 1; names this claim to webhook_answered
--- Guarantees: of one lane one event at a time, the first. A worker that dies with a claim delays it by the lease.
+-- Guarantees: of one strand one event at a time, the first. A worker that dies with a claim delays it by the lease.
 
-local function claimed(keys, lane, lease_ms, now)
-  local id = ids_of(keys, lane)[1]
+local function claimed(keys, strand, lease_ms, now)
+  local id = ids_of(keys, strand)[1]
   local event = event_of(keys, id)
   event.tries = event.tries + 1
   event.since = event.since == 0 and now or event.since
   keep_event(keys, id, event)
-  redis.call('ZADD', keys[DUE], whole(now + lease_ms), lane)
-  return {lane, id, event.tries, event.kind, event.body}
+  redis.call('ZADD', keys[DUE], whole(now + lease_ms), strand)
+  return {strand, id, event.tries, event.kind, event.body}
 end
 
 local function webhook_claim(keys, args)
   local lease_ms, most = tonumber(args[1]), tonumber(args[2])
   local now = now_ms()
-  local lanes = redis.call('ZRANGEBYSCORE', keys[DUE], '-inf', whole(now), 'LIMIT', 0, most)
+  local strands = redis.call('ZRANGEBYSCORE', keys[DUE], '-inf', whole(now), 'LIMIT', 0, most)
   local answer = {now, -1}
-  for _, lane in ipairs(lanes) do
-    answer[#answer + 1] = claimed(keys, lane, lease_ms, now)
+  for _, strand in ipairs(strands) do
+    answer[#answer + 1] = claimed(keys, strand, lease_ms, now)
   end
   local first = redis.call('ZRANGE', keys[DUE], 0, 0, 'WITHSCORES')
   answer[2] = tonumber(first[2]) or -1

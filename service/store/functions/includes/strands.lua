@@ -1,11 +1,11 @@
--- What waits for one site (store/deliveries.py). Events of one poll are a lane: told in their order, one at a time.
--- Lanes do not wait for one another, so one event that a site cannot bear holds up its own poll alone.
+-- What waits for one site (store/deliveries.py). Events of one poll are a strand: told in their order, one at a time.
+-- Strands do not wait for one another, so one event that a site cannot bear holds up its own poll alone.
 --
 -- KEYS of a webhook, all of one slot:
-local STATE, DUE, LANES, EVENTS, SEEN, RECENT = 1, 2, 3, 4, 5, 6
+local STATE, DUE, STRANDS, EVENTS, SEEN, RECENT = 1, 2, 3, 4, 5, 6
 -- state   a hash: given_up_at, given_up_for, last_success_at, last_failure_at, last_error, failures, dropped
--- due     a sorted set: lanes by the instant (ms) at which their first event may be tried (again)
--- lanes   a hash: lane -> ids of its events, in order, with blanks between
+-- due     a sorted set: strands by the instant (ms) at which their first event may be tried (again)
+-- strands   a hash: strand -> ids of its events, in order, with blanks between
 -- events  a hash: id -> JSON of {kind, body, tries, since (ms, the first try; 0: none yet)}
 -- seen    a sorted set: ids by the instant at which they came, for a while
 -- recent  a list: what came of the last tries, the newest first
@@ -14,9 +14,9 @@ local WAITING_MOST = 10000  -- events of one site; one that lets more pile up is
 local SEEN_FOR_MS = 10 * 60 * 1000  -- far longer than any two workers can be at handing on one event
 local RECENT_MOST = 50
 
-local function ids_of(keys, lane)
+local function ids_of(keys, strand)
   local ids = {}
-  for id in (redis.call('HGET', keys[LANES], lane) or ''):gmatch('%S+') do
+  for id in (redis.call('HGET', keys[STRANDS], strand) or ''):gmatch('%S+') do
     ids[#ids + 1] = id
   end
   return ids
@@ -31,30 +31,30 @@ local function keep_event(keys, id, event)
   redis.call('HSET', keys[EVENTS], id, cjson.encode(event))
 end
 
--- Writes a lane down; one without events is gone.
-local function keep_lane(keys, lane, ids, due_at)
+-- Writes a strand down; one without events is gone.
+local function keep_strand(keys, strand, ids, due_at)
   if #ids == 0 then
-    redis.call('HDEL', keys[LANES], lane)
-    redis.call('ZREM', keys[DUE], lane)
+    redis.call('HDEL', keys[STRANDS], strand)
+    redis.call('ZREM', keys[DUE], strand)
     return
   end
-  redis.call('HSET', keys[LANES], lane, table.concat(ids, ' '))
+  redis.call('HSET', keys[STRANDS], strand, table.concat(ids, ' '))
   if due_at then
-    redis.call('ZADD', keys[DUE], whole(due_at), lane)
+    redis.call('ZADD', keys[DUE], whole(due_at), strand)
   end
 end
 
--- The first event of a lane leaves it; the next may be tried now.
-local function end_first(keys, lane, ids, now)
+-- The first event of a strand leaves it; the next may be tried now.
+local function end_first(keys, strand, ids, now)
   redis.call('HDEL', keys[EVENTS], table.remove(ids, 1))
-  keep_lane(keys, lane, ids, now)
+  keep_strand(keys, strand, ids, now)
 end
 
 -- The site is told nothing more, and what waited is dropped, counted.
 local function give_up(keys, reason, now)
   redis.call('HINCRBY', keys[STATE], 'dropped', redis.call('HLEN', keys[EVENTS]))
   redis.call('HSET', keys[STATE], 'given_up_at', whole(now), 'given_up_for', reason)
-  redis.call('UNLINK', keys[DUE], keys[LANES], keys[EVENTS])
+  redis.call('UNLINK', keys[DUE], keys[STRANDS], keys[EVENTS])
 end
 
 local function is_given_up(keys)
