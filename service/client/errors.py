@@ -48,7 +48,7 @@ class Refused(ClientError):
 
     @property
     def is_passing(self) -> bool:
-        """The service was too busy, or its store was away; a challenge is there to be solved, not waited for."""
+        """The service was too busy, or its store was away; a challenge is to be solved, not waited for."""
         return self.status in _NOT_NOW and self.slug != "challenge-required"
 
 

@@ -28,6 +28,7 @@ from service.operators.intake import Intake
 from service.operators.intake_stream import NDJSON, IntakeStreams
 from service.operators.polls import OperatedPolls, read_nothing
 from service.operators.predictions import OperatedPredictions
+from service.operators.purging import purging
 from service.operators.requests import (
     JSON,
     AnyRequest,
@@ -39,6 +40,7 @@ from service.operators.requests import (
 )
 from service.problems import with_head
 from service.store.polls import PollRecord
+from service.store.purges import Purges
 
 PREFIX: Final = "/v1/admin"
 _POLLS: Final = f"{PREFIX}/polls"
@@ -53,7 +55,11 @@ Encoded = Response[bytes]
 
 
 def handlers(
-    polls: OperatedPolls, predictions: OperatedPredictions, keys: ApiKeys, intake: Intake
+    polls: OperatedPolls,
+    predictions: OperatedPredictions,
+    keys: ApiKeys,
+    intake: Intake,
+    purges: Purges,
 ) -> list[HTTPRouteHandler]:
     """Every route of the door."""
     door = _Door(polls, keys)
@@ -63,6 +69,7 @@ def handlers(
         _votes(door, IntakeStreams(intake)),
         *(_act(door, act) for act in Act),
         *_outcomes(door, predictions),
+        purging(purges, polls, keys),
     ]
     return [*taken, *_other_methods(door, taken)]
 

@@ -22,6 +22,7 @@ from service.store.notices import Notices
 from service.store.outbox import Outbox
 from service.store.polls import Polls
 from service.store.positions import Positions
+from service.store.purges import Purges
 from service.store.rankings import Rankings
 from service.store.records import Records
 from service.store.recounting import Recounts
@@ -62,6 +63,7 @@ class Store:
         self.issuers: Final = Roster(connection, self.notices, "issuers")
         self.webhooks: Final = Roster(connection, self.notices, "webhooks")
         self.api_key_uses: Final = Uses(connection, "api-keys")
+        self.purges: Final = Purges(connection, positions)
         self.voter_allowances: Final = Allowances(connection, "voters")
         self.notices.on_notice(self.polls.on_notice)
         self.notices.on_gap(self.polls.on_gap)

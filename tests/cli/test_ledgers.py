@@ -56,3 +56,13 @@ async def test_votes_are_recounted(pollwire: Pollwire, service: Service) -> None
     await service.store.connection.client.hincrby(record.keys[1], "A", 5)
     wrong = await pollwire("polls", "recount", poll, "--json")
     assert (wrong.exit_code, wrong.json["matches"]) == (1, False)
+
+
+async def test_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None:
+    """A purge asks first, and says how many votes went."""
+    poll = (await service.create_poll())["id"]
+    await service.vote(poll, "rice", await service.voter())
+    span = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
+    assert (await pollwire("polls", "purge", poll, *span, stdin="n\n")).exit_code == 1
+    said = await pollwire("polls", "purge", poll, *span, "--yes")
+    assert (said.exit_code, said.out) == (0, "1 votes were taken out.\n")

@@ -1,0 +1,150 @@
+"""An operator takes votes out: of a span of time, exactly those, with totals that are exact throughout."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Service
+from tests.waiting import until
+
+FAR = "2100-01-01T00:00:00Z"
+
+
+async def purge(service: Service, poll: str, **body: object) -> httpx.Response:
+    """The answer to a purge, by default of everything."""
+    whole = {"from": "2020-01-01T00:00:00Z", "to": FAR, "confirm": poll}
+    return await service.admin.post(f"/v1/admin/polls/{poll}/purge", json=whole | body)
+
+
+async def results(service: Service, poll: str) -> dict[str, Any]:
+    """The totals as operators read them."""
+    answer: dict[str, Any] = (await service.admin.get(f"/v1/admin/polls/{poll}/results")).json()
+    return answer
+
+
+async def matches(service: Service, poll: str) -> bool:
+    """Whether the ballots make the totals."""
+    answer = (await service.admin.post(f"/v1/admin/polls/{poll}/recount")).json()
+    return bool(answer["matches"])
+
+
+async def voted(service: Service, poll: str, count: int, choice: object = "rice") -> list[dict[str, Any]]:
+    """So many voters' answers."""
+    tokens = [await service.voter() for _ in range(count)]
+    answers = await asyncio.gather(*(service.vote(poll, choice, token) for token in tokens))
+    return [answer.json() | {"token": token} for answer, token in zip(answers, tokens, strict=True)]
+
+
+def after(answers: list[dict[str, Any]]) -> str:
+    """An instant after all of these votes."""
+    last = max(datetime.fromisoformat(answer["at"]) for answer in answers)
+    return (last + timedelta(milliseconds=1)).astimezone(UTC).isoformat()
+
+
+async def test_a_purge_takes_out_the_votes_of_its_span_and_no_others(service: Service) -> None:
+    """What was counted before and after stands; counts, voters and seq go together, and a recount agrees."""
+    poll = (await service.create_poll(revote="withdraw"))["id"]
+    early = await voted(service, poll, 5)
+    begin = after(early)
+    await until(lambda: datetime.now(UTC) > datetime.fromisoformat(begin))
+    wrong = await voted(service, poll, 7, "yam")
+    end = after(wrong)
+    await until(lambda: datetime.now(UTC) > datetime.fromisoformat(end))
+    await voted(service, poll, 3, "yam")
+    before = await results(service, poll)
+    answer = await purge(service, poll, **{"from": begin, "to": end})
+    assert (answer.status_code, answer.json()) == (200, {"purged": 7})
+    now = await results(service, poll)
+    assert (now["voters"], now["counts"]) == (8, {"rice": 5, "yam": 3})
+    assert (now["seq"], now["epoch"]) == (before["seq"] + 7, before["epoch"])
+    assert await matches(service, poll)
+    assert (await purge(service, poll, **{"from": begin, "to": end})).json() == {"purged": 0}
+    token = wrong[0]["token"]
+    mine = await service.http.get(
+        f"/v1/polls/{poll}/votes/mine", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert mine.status_code == 404
+    late = await service.vote(poll, "yam", token, revision=1)
+    assert late.json()["type"] == "/problems/stale-revision", "a late retry stays late"
+
+
+async def test_totals_are_exact_while_a_purge_goes_on(service: Service) -> None:
+    """Votes that come in meanwhile count, the sum of options is the number of voters at every look."""
+    poll = (await service.create_poll(identity="open"))["id"]
+    await asyncio.gather(*(service.vote(poll, "rice") for _ in range(300)))
+    purging = asyncio.create_task(purge(service, poll))
+    looks = []
+    while not purging.done():
+        assert (await service.vote(poll, "yam")).status_code == 200
+        looks.append(await results(service, poll))
+    assert (await purging).status_code == 200
+    looks.append(await results(service, poll))
+    assert all(sum(look["counts"].values()) == look["voters"] for look in looks)
+    assert [look["seq"] for look in looks] == sorted(look["seq"] for look in looks)
+    assert looks[-1]["counts"]["rice"] == 0
+    assert await matches(service, poll)
+
+
+@pytest.mark.parametrize(
+    ("kind", "choices"), [("multiple", [["rice"], ["rice", "yam"]]), ("ranked", [["yam", "rice"], ["rice"]])]
+)
+async def test_every_kind_is_purged(service: Service, kind: str, choices: list[Any]) -> None:
+    """Options chosen together, and rankings, go with their ballots; the poll is as if nobody had voted."""
+    poll = (await service.create_poll(kind=kind))["id"]
+    for choice in choices:
+        await voted(service, poll, 3, choice)
+    assert (await purge(service, poll)).json() == {"purged": 6}
+    now = await results(service, poll)
+    assert (now["voters"], set(now["counts"].values())) == (0, {0})
+    assert await matches(service, poll)
+
+
+async def test_a_purge_is_written_down(service: Service) -> None:
+    """The log says who began it, of what span, and how many votes it took."""
+    poll = (await service.create_poll())["id"]
+    await voted(service, poll, 2)
+    await purge(service, poll)
+    items = (await service.admin.get(f"/v1/admin/polls/{poll}/audit")).json()["items"]
+    done, begun = [item for item in items if item["act"] == "purge"]
+    assert done["after"]["purged"] == 2
+    assert begun["after"]["from"] == "2020-01-01T00:00:00.000Z"
+    assert done["by"] == begun["by"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"confirm": "another"}, "confirm"),
+        ({"to": "2019-01-01T00:00:00Z"}, "to"),
+        ({"from": "yesterday"}, "from"),
+        ({"from": "2024-01-01T00:00:00"}, "from"),
+        ({"tag": "x"}, "tag"),
+        ({"to": None}, "to"),
+    ],
+)
+async def test_what_is_no_span_is_told_by_its_field(
+    service: Service, body: dict[str, object], field: str
+) -> None:
+    """Nothing is taken out by a request that is not exact."""
+    poll = (await service.create_poll())["id"]
+    await voted(service, poll, 1)
+    answer = await purge(service, poll, **body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert (await results(service, poll))["voters"] == 1
+
+
+async def test_what_is_final_is_not_purged(service: Service) -> None:
+    """An archived poll's results stay, and who has no key for it purges nothing."""
+    poll = (await service.create_poll())["id"]
+    await voted(service, poll, 1)
+    refused = await service.http.post(f"/v1/admin/polls/{poll}/purge", json={})
+    assert refused.status_code == 401
+    for act in ("close", "archive"):
+        await service.act(poll, act)
+    assert (await purge(service, poll)).json()["type"] == "/problems/phase-conflict"
+    assert (await results(service, poll))["voters"] == 1
