@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.async_api import Locator, Page, Response, expect
 
+from tests.browser.axe import faults_of
 from tests.browser.conftest import Open, Service
-
-AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
 
 class AtConsole:
@@ -70,15 +67,8 @@ class AtConsole:
         return wider
 
     async def faults(self) -> list[str]:
-        """What axe finds against WCAG 2.2 AA."""
-        if not AXE.exists():
-            pytest.fail("axe-core is not installed; run npm ci in tests/browser.")
-        await self.page.evaluate(AXE.read_text())
-        found: list[dict[str, Any]] = await self.page.evaluate(
-            """async () => (await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']}))
-              .violations"""
-        )
-        return [f"{fault['id']}: {[node['html'][:160] for node in fault['nodes']]}" for fault in found]
+        """What axe finds."""
+        return await faults_of(self.page)
 
 
 async def console_of(service: Service, open_page: Open, query: str = "", **context: Any) -> AtConsole:

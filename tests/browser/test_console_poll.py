@@ -108,6 +108,30 @@ async def test_acts_run_a_poll_through_its_life(service: Service, open_page: Ope
     assert done == ["archive", "cancel", "publish", "reopen", "close", "edit", "open", "create"]
 
 
+async def test_a_prediction_is_resolved_taken_back_and_annulled(service: Service, open_page: Open) -> None:
+    """No outcome, no resolution; the one that was chosen is told with its note, and can be taken back."""
+    poll = (await service.create_poll(kind="prediction"))["id"]
+    await service.vote(poll, "yam", await service.voter())
+    await service.act(poll, "close")
+    at = await operator_of(service, open_page, place=f"/polls/{poll}")
+    await expect(await at.act("Resolve")).to_contain_text("every forecast is scored against it")
+    await at.dialog().get_by_role("button", name="Resolve").click()
+    await expect(at.dialog()).to_contain_text("Choose the outcome.")
+    await at.dialog().get_by_role("radio", name="Yam").check()
+    await at.dialog().get_by_label("Note").fill("As the cook said.")
+    await at.confirm("Resolve")
+    await shows_phase(at, "Resolved")
+    await expect(at.page.locator('.bars [data-option="yam"]')).to_contain_text("Came true")
+    await expect(at.page.locator(".facts")).to_contain_text("As the cook said.")
+    await at.act("Take the outcome back")
+    await at.confirm("Take the outcome back")
+    await shows_phase(at, "Closed")
+    await at.act("Annul")
+    await at.confirm("Annul")
+    await shows_phase(at, "Resolved")
+    await expect(at.page.locator(".facts")).to_contain_text("Annulled")
+
+
 async def test_what_destroys_wants_the_id_typed(service: Service, open_page: Open) -> None:
     """Reset and delete do nothing until the poll's id stands there; then the votes, and the poll, are gone."""
     poll = (await service.create_poll(identity="open"))["id"]

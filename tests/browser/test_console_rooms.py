@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
+from tests.api.conftest import Serve
 from tests.browser.conftest import Open, Service
 from tests.browser.console import operator_of
 
@@ -21,6 +22,7 @@ async def test_a_key_is_made_shown_once_and_revoked(service: Service, open_page:
     bearing = {"Authorization": f"Bearer {key}"}
     assert (await service.http.get("/v1/admin/polls", headers=bearing)).status_code == 200
     await at.button("I have copied it").click()
+    await expect(at.dialog()).to_have_count(0)
     assert key not in await at.page.content()
     await at.button("Revoke night desk").click()
     await expect(at.dialog()).to_contain_text("refused within two seconds")
@@ -46,18 +48,35 @@ async def test_a_site_is_registered_and_struck_off(service: Service, open_page: 
     await at.go("/polls/new")
     await at.page.get_by_label("One vote a person, as a site vouches").check()
     await at.page.get_by_label("Site that vouches").select_option("https://news.example")
+    at.page.once("dialog", lambda dialog: dialog.accept())
     await at.go("/issuers")
     await at.button("Strike off https://news.example").click()
     await at.confirm("Strike off")
     await at.sees("No site is registered.")
 
 
-async def test_a_webhook_is_made_and_deleted(service: Service, open_page: Open) -> None:
-    """An address that may not be called is refused at its field; the secret is shown once."""
-    at = await operator_of(service, open_page, place="/webhooks")
-    await at.sees("There are no webhooks.")
-    await at.button("New webhook").click()
-    await at.dialog().get_by_label("Address").fill("ftp://news.example")
-    await at.button("Make the webhook").click()
-    await expect(at.dialog().get_by_label("Address")).to_be_focused()
-    await expect(at.dialog().get_by_label("Address")).to_have_attribute("aria-invalid", "true")
+async def test_a_webhook_is_made_tried_and_deleted(serve: Serve, open_page: Open) -> None:
+    """An address that may not be called is refused at its field; the secret is shown once; a test is told of."""
+    async with serve(webhook_allow=("127.0.0.1",)) as service:
+        at = await operator_of(service, open_page, place="/webhooks")
+        await at.button("New webhook").click()
+        address = at.dialog().get_by_label("Address")
+        await address.fill("ftp://news.example")
+        await at.button("Make the webhook").click()
+        await expect(address).to_be_focused()
+        await expect(address).to_have_attribute("aria-invalid", "true")
+        await address.fill(f"{service.url}/livez")  # which takes no POST
+        await at.dialog().get_by_label("poll.closed").check()
+        await at.button("Make the webhook").click()
+        assert (await at.dialog().locator(".secret").inner_text()).startswith("whsec_")
+        await at.button("I have copied it").click()
+        row = at.page.locator(".roster-table tbody tr")
+        await expect(row).to_contain_text("poll.closed")
+        await row.get_by_role("button", name="Send a test").click()
+        await at.sees("The test did not arrive")
+        await row.get_by_role("button", name="Last messages").click()
+        await expect(at.dialog()).to_contain_text("405")
+        await at.dialog().get_by_role("button", name="Close").click()
+        await row.get_by_role("button", name="Delete").click()
+        await at.confirm("Delete")
+        await at.sees("There are no webhooks.")

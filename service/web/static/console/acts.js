@@ -4,13 +4,14 @@
 import { ask, pollPath } from './api.js';
 
 /** @typedef {import('./types.js').Poll} Poll */
+/** @typedef {Omit<Poll, 'version'> & {version?: number}} Acted with the version that it is to be done to; without: any */
 /**
  * @typedef {object} Act
  * @property {string} name
  * @property {(poll: Poll) => boolean} fits
  * @property {'plain' | 'confirm' | 'until' | 'outcome' | 'note'} asks for what, before it is done
  * @property {boolean} [danger] it destroys or ends something for good
- * @property {(poll: Poll, given: Record<string, any>) => Promise<any>} send
+ * @property {(poll: Acted, given: Record<string, any>) => Promise<any>} send
  */
 
 const BEFORE_AN_END = ['scheduled', 'open', 'closed'];

@@ -46,7 +46,7 @@ export function follow(ids, next) {
     const known = held.get(id);
     if (known) watcher?.results(known);
   }
-  if (socket?.readyState === WebSocket.OPEN) tellChanges(socket, before);
+  if (socket !== null && socket.readyState === WebSocket.OPEN) tellChanges(socket, before);
   if (wanted.size === 0) stop();
   else if (!running) run();
 }
@@ -87,8 +87,9 @@ async function oneSocket() {
   address.protocol = address.protocol.replace('http', 'ws');
   const ticket = await ask('v1/tickets', { method: 'POST' }).catch(() => null);
   if (ticket === null) return false;
+  const open = socketTo(address);
+  if (open === null) return false;
   return new Promise((resolve) => {
-    const open = new WebSocket(address);
     socket = open;
     let worked = false;
     let silence = setTimeout(() => open.close(), SILENCE_MS);
@@ -109,6 +110,15 @@ async function oneSocket() {
       resolve(worked);
     };
   });
+}
+
+/** @param {URL} address @returns {WebSocket | null} null where the page may open none */
+function socketTo(address) {
+  try {
+    return new WebSocket(address);
+  } catch {
+    return null;
+  }
 }
 
 /** @param {any} message */

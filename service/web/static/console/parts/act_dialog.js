@@ -5,7 +5,7 @@
  * poll has moved on, nothing is done and the operator decides again.
  */
 import { el, own } from '../dom.js';
-import { instantsOf, operatorZone, wallClock } from '../times.js';
+import { operatorZone, wallClock } from '../times.js';
 import { number, t } from '../words.js';
 import { askFirst } from './dialog.js';
 import { Fields } from './fields.js';
@@ -20,13 +20,17 @@ import { zoneField } from './window_fields.js';
  * @param {Act} act
  * @param {() => {poll: Poll, voters: number | undefined}} look at what stands now
  * @param {() => Promise<void>} reread the poll, after a conflict
- * @returns {Promise<any>} what the act answered; undefined where it was not done
+ * @returns {Promise<{answer: any, repeat: () => Promise<any>} | null>} what the act answered, and the very act again,
+ *   for one that goes on after its answer; null where it was not done
  */
 export async function doAct(act, look, reread) {
   const fields = new Fields();
   const { poll, voters } = look();
   const asked = questions(act, poll, fields);
+  /** @type {any} */
   let answer;
+  /** @type {Record<string, any>} */
+  let given = {};
   const done = await askFirst({
     title: t.acts.names[act.name],
     verb: t.acts.names[act.name],
@@ -41,7 +45,8 @@ export async function doAct(act, look, reread) {
     ],
     check: asked.check,
     act: async () => {
-      answer = (await act.send(look().poll, asked.given())) ?? { deleted: true };
+      given = asked.given();
+      answer = (await act.send(look().poll, given)) ?? { deleted: true };
     },
     refused: async (error) => {
       if (error.status !== 412 && error.slug !== 'phase-conflict') return null;
@@ -50,7 +55,7 @@ export async function doAct(act, look, reread) {
     },
   });
   if (done) say(t.acts.done(t.acts.names[act.name]));
-  return done ? answer : undefined;
+  return done ? { answer, repeat: () => act.send({ ...look().poll, version: undefined }, given) } : null;
 }
 
 /**
@@ -107,7 +112,7 @@ function outcome(act, poll, fields) {
   const asksOutcome = act.asks === 'outcome';
   const given = () => ({
     ...(asksOutcome ? { outcome: chosen } : {}),
-    ...(known.text ? { effective_at: instantText(known, zone) } : {}),
+    ...(known.text ? { effective_at: known.instant ?? known.text, timezone: zone } : {}),
     ...(note.trim() ? { note: note.trim() } : {}),
   });
   const check = () => {
@@ -116,12 +121,6 @@ function outcome(act, poll, fields) {
     return false;
   };
   return { body: asksOutcome ? [choices, effective.element, noteField] : [noteField], given, check };
-}
-
-/** A resolution takes an instant; what the zone's clock never shows is left to the service to refuse. @param {import('../draft.js').TimeDraft} time @param {string} zone */
-function instantText(time, zone) {
-  const [first] = instantsOf(time.text, zone);
-  return time.instant ?? (first === undefined ? time.text : new Date(first).toISOString());
 }
 
 /** The answer of a resolution that goes on: how far it is. @param {{done: number, total: number}} progress */

@@ -9,7 +9,8 @@ import { rowsOf } from './bars.js';
 /** @typedef {import('../types.js').Point} Point */
 /** @typedef {import('../types.js').Poll} Poll */
 
-const [WIDTH, HEIGHT, TOP, BOTTOM, LEFT, RIGHT] = [640, 240, 12, 26, 44, 112];
+const [HEIGHT, TOP, BOTTOM, LEFT, RIGHT] = [240, 12, 26, 44, 112];
+const [NARROWEST, USUAL] = [280, 640];
 const MOST_LINES = 6;
 const DASHES = ['none', '7 3', '2 3', '9 3 2 3', '12 4', '4 4'];
 const LABEL_HEIGHT = 15;
@@ -23,15 +24,29 @@ export class Chart {
   #details = el('details', {}, el('summary', {}, t.poll.asTable), this.#table);
   element = el('div', { class: 'chart' }, this.#none, this.#drawing, this.#details);
 
+  /** @type {{lines: Line[], points: Point[]} | null} */
+  #shown = null;
+
+  constructor() {
+    new ResizeObserver(() => this.#draw()).observe(this.#drawing);
+  }
+
   /** @param {Poll} poll @param {Point[]} points oldest first */
   update(poll, points) {
     const shown = points.length > 1;
     this.#none.hidden = shown;
     this.#drawing.hidden = this.#details.hidden = !shown;
     if (!shown) return;
-    const lines = linesOf(poll, points);
-    put(this.#drawing, drawing(lines, points));
-    put(this.#table, table(lines, points));
+    this.#shown = { lines: linesOf(poll, points), points };
+    this.#draw();
+    put(this.#table, table(this.#shown.lines, points));
+  }
+
+  /** One unit of the picture is one pixel, so that its texts are as large as any, on a phone too. */
+  #draw() {
+    if (!this.#shown) return;
+    const width = Math.max(NARROWEST, this.#drawing.clientWidth || USUAL);
+    put(this.#drawing, drawing(this.#shown.lines, this.#shown.points, width));
   }
 }
 
@@ -44,38 +59,39 @@ function linesOf(poll, points) {
   return rows.map(({ id, label }) => ({ label, values: points.map(({ counts }) => counts[id] ?? 0) }));
 }
 
-/** @param {Line[]} lines @param {Point[]} points */
-function drawing(lines, points) {
+/** @param {Line[]} lines @param {Point[]} points @param {number} width */
+function drawing(lines, points, width) {
+  const right = width - RIGHT;
   const [from, until] = [Date.parse(points[0].at), Date.parse(points[points.length - 1].at)];
   const top = niceAbove(Math.max(1, ...lines.flatMap(({ values }) => values)));
-  const x = (/** @type {number} */ index) => LEFT + ((Date.parse(points[index].at) - from) / Math.max(1, until - from)) * (WIDTH - LEFT - RIGHT);
+  const x = (/** @type {number} */ index) => LEFT + ((Date.parse(points[index].at) - from) / Math.max(1, until - from)) * (right - LEFT);
   const y = (/** @type {number} */ value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - TOP - BOTTOM);
-  const picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': t.poll.timeline, direction: 'ltr' });
-  picture.append(...grid(top, y), ...ticks(from, until));
+  const picture = svg('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': t.poll.timeline, direction: 'ltr' });
+  picture.append(...grid(top, y, right), ...ticks(from, until, right));
   const ends = placed(lines.map(({ values }) => y(values[values.length - 1])));
   lines.forEach(({ label, values }, index) => {
     const path = values.map((value, step) => `${step ? 'L' : 'M'}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join('');
     picture.append(
       svg('path', { d: path, class: `line shade-${index}`, 'stroke-dasharray': DASHES[index % DASHES.length] }),
-      svg('text', { x: WIDTH - RIGHT + 8, y: ends[index] + 4, class: `name shade-${index}` }, cut(label)),
+      svg('text', { x: right + 8, y: ends[index] + 4, class: `name shade-${index}` }, cut(label)),
     );
   });
   return picture;
 }
 
-/** @param {number} top @param {(value: number) => number} y */
-function grid(top, y) {
+/** @param {number} top @param {(value: number) => number} y @param {number} right */
+function grid(top, y, right) {
   return [0, top / 2, top].flatMap((value) => [
-    svg('line', { x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value), class: 'grid' }),
+    svg('line', { x1: LEFT, x2: right, y1: y(value), y2: y(value), class: 'grid' }),
     svg('text', { x: LEFT - 8, y: y(value) + 4, class: 'tick', 'text-anchor': 'end' }, number(value)),
   ]);
 }
 
-/** @param {number} from @param {number} until */
-function ticks(from, until) {
+/** @param {number} from @param {number} until @param {number} right */
+function ticks(from, until, right) {
   const written = until - from > DAY_MS ? dayOf : clockTime;
   return [0, 0.5, 1].map((part) =>
-    svg('text', { x: LEFT + part * (WIDTH - LEFT - RIGHT), y: HEIGHT - 8, class: 'tick', 'text-anchor': ['start', 'middle', 'end'][part * 2] }, written(from + part * (until - from))),
+    svg('text', { x: LEFT + part * (right - LEFT), y: HEIGHT - 8, class: 'tick', 'text-anchor': ['start', 'middle', 'end'][part * 2] }, written(from + part * (until - from))),
   );
 }
 

@@ -22,6 +22,7 @@ export class PollForm {
     this.draft = draft;
     this.changed = changed;
     const { fields } = this;
+    this.#isNew = isNew;
     const told = () => {
       this.#follow();
       changed();
@@ -41,6 +42,8 @@ export class PollForm {
     this.#drawKindPart(told);
     this.#follow();
   }
+
+  #isNew = true;
 
   /** @type {HTMLElement} */
   #kindPart;
@@ -101,7 +104,7 @@ export class PollForm {
     const series = fields.text({ path: 'series', label: t.form.series, hint: t.form.seriesHint, optional: true }, draft.series, (value) => {
       draft.series = value;
       told();
-    }, { dir: 'ltr', spellcheck: 'false', maxlength: '64' });
+    }, { dir: 'ltr', spellcheck: 'false', maxlength: '64', readonly: !this.#isNew });
     const forecast = fields.tick({ path: 'forecast', label: t.form.forecast, hint: t.form.forecastHint }, draft.forecast, (value) => {
       draft.forecast = value;
       told();

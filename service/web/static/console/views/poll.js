@@ -2,6 +2,7 @@
  * One poll: its totals as they move, what was done to it, and what may be done now.
  */
 import { actsFor } from '../acts.js';
+import { pause } from '../../client/waiting.js';
 import { ask, base, pollPath, Refusal } from '../api.js';
 import { button, el, own, put, write } from '../dom.js';
 import { follow } from '../live.js';
@@ -130,24 +131,24 @@ class PollPage {
 
   /** @param {import('../acts.js').Act} act */
   async #act(act) {
-    const answer = await doAct(act, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
-    if (answer === undefined) return;
-    if (answer.deleted) return go([]);
-    if (answer.pending) return this.#followScoring(act, answer);
-    this.#stands(answer);
+    const done = await doAct(act, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
+    if (done === null) return;
+    if (done.answer.deleted) return go([]);
+    if (done.answer.pending) return this.#followScoring(done.answer, done.repeat);
+    this.#stands(done.answer);
   }
 
-  /** A resolution goes on after its answer; asking again tells how far it is. @param {import('../acts.js').Act} act @param {any} progress */
-  #followScoring(act, progress) {
-    this.#tell(scoringText(progress));
-    const again = async () => {
+  /** A resolution may go on after its answer; the same act again goes on with it, and tells how far it is. @param {any} progress @param {() => Promise<any>} repeat */
+  async #followScoring(progress, repeat) {
+    for (let answer = progress; ; answer = await repeat()) {
       if (this.life.aborted) return;
-      await this.#read();
-      if (this.poll.phase === 'closed') setTimeout(again, SCORING_EVERY_MS);
-      else this.#tell('');
-    };
-    setTimeout(again, SCORING_EVERY_MS);
-    this.audit.load();
+      if (!answer.pending) {
+        this.#tell('');
+        return this.#stands(answer);
+      }
+      this.#tell(scoringText(answer));
+      await pause(SCORING_EVERY_MS);
+    }
   }
 
   /** @param {Poll} poll */
