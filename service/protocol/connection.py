@@ -21,6 +21,7 @@ from service.problems import Answer, answer_of, error_of
 from service.protocol.deadlines import Deadlines, is_endless
 from service.protocol.heads import Heads
 from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, SocketLane
+from service.protocol.upgrades import head_without_upgrade, is_handshake
 from service.protocol.writing import Writer
 
 LANE_PREFIX: Final = b"/v1/"
@@ -29,8 +30,6 @@ LANE_BODY_BYTES: Final = 16 * 1024
 _NO_HTTP: Final = "The request is not readable as HTTP/1.1."
 _HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 """What a ``Host`` may hold (RFC 3986, 3.2); on the ordinary way another is answered 400 (RFC 9112, 3.2)."""
-_OF_THE_UPGRADE: Final = (b"connection", b"upgrade", b"http2-settings")
-"""Headers that mean nothing once an upgrade is ignored."""
 
 
 class _Unreadable(Exception):
@@ -274,7 +273,7 @@ class LaneProtocol(HttpToolsProtocol):
         if self._asks_for_another_protocol:
             self._ignore_upgrade(rest)
             return
-        if self._is_busy() or not self._is_handshake():
+        if self._is_busy() or not is_handshake(self.parser, dict(self.headers)):
             self._refuse("A WebSocket handshake is a GET of HTTP/1.1 without a body, and nothing before it.")
             return
         self.deadlines.discard(self)
@@ -288,13 +287,6 @@ class LaneProtocol(HttpToolsProtocol):
                 cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
         self.parser = None  # type: ignore[assignment]  # it and this know one another, and neither is needed
 
-    def _is_handshake(self) -> bool:
-        """RFC 6455, section 4.2.1, as far as it is plain HTTP."""
-        parser, headers = self.parser, dict(self.headers)
-        if parser.get_method() != b"GET" or parser.get_http_version() != "1.1":
-            return False
-        return b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
-
     def _is_taken(self, rest: bytes) -> bool:
         """Whether the lane has taken the handshake over."""
         lane, headers = self.socket_lane, dict(self.headers)
@@ -306,19 +298,12 @@ class LaneProtocol(HttpToolsProtocol):
         return lane.take(self.url, headers, rest, self.transport, self.connections, client=client)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
-        """A server may ignore an upgrade (RFC 9110, 7.8); the parser skips the body, so all is read anew."""
-        method = self.parser.get_method()
-        if method == b"CONNECT":  # asks for a tunnel, which is an upgrade to the parser
+        head = head_without_upgrade(self.parser, self.url, self.headers)
+        if head is None:
             self._refuse("This service is no proxy.")
             return
-        lines = [b"%b %b HTTP/%b\r\n" % (method, self.url, self.parser.get_http_version().encode())]
-        for name, value in self.headers:
-            if name not in _OF_THE_UPGRADE:
-                lines += (name, b": ", value, b"\r\n")
-            elif b"close" in (option.strip() for option in value.lower().split(b",")):
-                lines.append(b"connection: close\r\n")
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"".join((*lines, b"\r\n", rest)))
+        self.data_received(head + rest)
 
     # Answers ------------------------------------------------------------------------------------------
 
