@@ -55,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_sockets: int | None = None
     """Open streams of one address on one worker; None: any number."""
     challenges: bool = True
+    retention_days: int | None = None
+    """After how many days an ended poll is archived by itself; None: never."""
     demo: bool = False
     jwks_loopback: bool = False
     """Whether sites on this very machine may publish keys, and without https."""
@@ -233,6 +235,7 @@ _PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each fi
     "LIMIT_VOTES": ("limit_votes", limit_of),
     "LIMIT_VOTERS": ("limit_voters", limit_of),
     "LIMIT_SOCKETS": ("limit_sockets", _most_sockets),
+    "RETENTION_DAYS": ("retention_days", _whole_number(1, 36_500)),
     "CHALLENGES": ("challenges", _switch),
     "METRICS": ("metrics", _metrics),
     "LOG_FORMAT": ("log_format", _log_format),

@@ -44,6 +44,7 @@ from service.operators.issuers import OperatedIssuers
 from service.operators.keys import OperatedKeys
 from service.operators.polls import OperatedPolls
 from service.operators.predictions import OperatedPredictions
+from service.operators.retention import Retention
 from service.operators.webhooks import routes as webhook_routes
 from service.operators.webhooks.addresses import Allowed
 from service.operators.webhooks.deliverer import Deliverer
@@ -157,7 +158,8 @@ def build(settings: Settings, store: Store) -> Wiring:
         *probes.handlers(health),
         *reference_routes.handlers(),
     ]
-    endless = (*store.endless, who.issuers.run, feed.run, health.run, gauges.run, *telling)
+    retention = Retention(store, settings.retention_days)
+    endless = (*store.endless, retention.run, who.issuers.run, feed.run, health.run, gauges.run, *telling)
     framework = _framework(routes, beside=endless)
     edge = Edge(framework, keys=who.keys, sites=who.sites, clients=who.clients)
     return Wiring(

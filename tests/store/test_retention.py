@@ -1,0 +1,78 @@
+"""What ended long ago is archived by itself, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.domain.window import Act, Phase
+from service.operators import retention
+from service.operators.retention import BY, DAY_MS, Retention, is_over
+from service.store import Store
+from service.store.ballots import Cast
+from tests.making import FAR_OFF, LONG_AGO, a_poll, a_voter
+from tests.store.casting import cast, made, stored_ballots
+from tests.waiting import until
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_old"),
+    [
+        ({"closes_at": LONG_AGO + 1}, True),
+        ({"closes_at": FAR_OFF}, False),
+        ({"closes_at": None}, False),
+        ({"closes_at": FAR_OFF, "closed_at": LONG_AGO + 5}, True),
+        ({"closes_at": LONG_AGO + 1, "closed_at": LONG_AGO + 5, "ended": Phase.CANCELED}, True),
+        ({"closes_at": LONG_AGO + 1, "closed_at": LONG_AGO + 5, "ended": Phase.ARCHIVED}, False),
+    ],
+)
+def test_what_is_over_is_what_nobody_can_vote_in(changes: dict[str, object], is_old: bool) -> None:
+    """The end of voting counts, however it came about; open polls and archived ones are left alone."""
+    assert is_over(a_poll(**changes), LONG_AGO + DAY_MS) is is_old
+    assert not is_over(a_poll(**changes), LONG_AGO)
+
+
+async def test_old_polls_are_archived_and_others_stay(store: Store) -> None:
+    """Ballots of the old poll are gone, its log says why, and the poll that is open keeps its votes."""
+    old, young, now_open = await made(store), await made(store), await made(store)
+    for record in (old, young, now_open):
+        await cast(store, record, Cast(a_voter(), "A"))
+    for record in (old, young):
+        await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.connection.client.hset(old.keys[0], "closed_at", LONG_AGO + 1)
+    assert await Retention(store, 30).look() == 1
+    assert await Retention(store, 30).look() == 0
+    assert not await stored_ballots(store, old)
+    assert len(await stored_ballots(store, young)) == len(await stored_ballots(store, now_open)) == 1
+    (entry, *_), _ = await store.audit.entries(old.poll.id, cursor=None, limit=5)
+    assert (entry.by, entry.act) == (BY, "archive")
+
+
+async def test_workers_look_in_turn_and_go_on_looking(store: Store) -> None:
+    """Several that look at once archive each poll once, also polls that end later."""
+    tasks = [asyncio.create_task(Retention(store, 0, look_every_s=0.05).run()) for _ in range(3)]
+    try:
+        for _ in range(2):
+            record = await made(store)
+            await store.polls.act(record.poll.id, Act.CLOSE)
+
+            async def is_archived(poll_id: str = record.poll.id) -> bool:
+                return (await store.polls.get(poll_id)).poll.ended is Phase.ARCHIVED
+
+            await until(is_archived)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_without_days_nothing_is_looked_at(store: Store) -> None:
+    """By default nothing is ever archived by itself."""
+    record = await made(store)
+    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.connection.client.hset(record.keys[0], "closed_at", 1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(Retention(store, None, look_every_s=0.01).run(), 0.1)
+    assert (await store.polls.get(record.poll.id)).poll.ended is None
+    assert retention.LOOK_EVERY_S >= 60
