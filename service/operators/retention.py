@@ -2,7 +2,7 @@
 
 Archiving destroys a poll's ballots and the key by which its voters are known, and keeps its results. Who is
 to keep nothing of voters for longer than they said sets the days; nothing depends on the hour, so this is a
-look now and then, by one worker at a time. Each poll is archived in the store's own atomic step, at the version
+look now and then, by one worker at a time. Each poll is archived in one step of the store, at the version
 that was looked at, so that one reopened meanwhile stays; a look that breaks off is made up for by the next.
 """
 
