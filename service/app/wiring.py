@@ -115,29 +115,11 @@ class _Who(NamedTuple):
 
 def build(settings: Settings, store: Store) -> Wiring:
     """The whole service over an open store; the application's lifespan runs what stands beside requests."""
-    origins = Origins(settings)
     key_sets = KeySets(allows_loopback=settings.jwks_loopback)
-    who = _Who(
-        keys=ApiKeys(settings.admin_key, store.api_keys, store.api_key_uses),
-        origins=origins,
-        sites=Sites(origins, store),
-        tokens=VoterTokens(settings.secrets, wall_clock),
-        issuers=Issuers(store.issuers, key_sets),
-        tickets=Tickets(settings.secrets, wall_clock),
-        clients=Clients(settings.trusted_proxies),
-    )
+    who = _who(settings, store, key_sets)
     hub = Hub()
     feed = Feed(store, hub, stream_hz=settings.stream_hz)
-    door = Door(
-        store,
-        feed,
-        hub,
-        sites=who.sites,
-        tokens=who.tokens,
-        tickets=who.tickets,
-        api_keys=who.keys,
-        issuers=who.issuers,
-    )
+    door = _door(store, feed, hub, who)
     live = Live(door, feed, hub, Pace(), Seats(settings.limit_sockets))
     answers = Answers(door, who.origins, settings.results_max_age_s)
     readers_lane = LiveLane(live, answers)
@@ -150,7 +132,7 @@ def build(settings: Settings, store: Store) -> Wiring:
         *of_voting,
         *live_routes.handlers(live, answers),
         *operators_routes.handlers(
-            OperatedPolls(store), OperatedPredictions(store), who.keys, Intake(store), store.purges
+            OperatedPolls(store), OperatedPredictions(store), who.keys, Intake(store), store
         ),
         *credentials_routes.handlers(OperatedKeys(store), OperatedIssuers(store, key_sets), who.keys),
         *of_webhooks,
@@ -172,6 +154,32 @@ def build(settings: Settings, store: Store) -> Wiring:
         lanes=(voting_lane, readers_lane),
         socket_lane=readers_lane,
         clients=who.clients,
+    )
+
+
+def _who(settings: Settings, store: Store, key_sets: KeySets) -> _Who:
+    origins = Origins(settings)
+    return _Who(
+        keys=ApiKeys(settings.admin_key, store.api_keys, store.api_key_uses),
+        origins=origins,
+        sites=Sites(origins, store),
+        tokens=VoterTokens(settings.secrets, wall_clock),
+        issuers=Issuers(store.issuers, key_sets),
+        tickets=Tickets(settings.secrets, wall_clock),
+        clients=Clients(settings.trusted_proxies),
+    )
+
+
+def _door(store: Store, feed: Feed, hub: Hub, who: _Who) -> Door:
+    return Door(
+        store,
+        feed,
+        hub,
+        sites=who.sites,
+        tokens=who.tokens,
+        tickets=who.tickets,
+        api_keys=who.keys,
+        issuers=who.issuers,
     )
 
 

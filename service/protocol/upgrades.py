@@ -21,7 +21,7 @@ def is_handshake(parser: httptools.HttpRequestParser, headers: dict[bytes, bytes
 def head_without_upgrade(
     parser: httptools.HttpRequestParser, url: bytes, headers: Sequence[tuple[bytes, bytes]]
 ) -> bytes | None:
-    """The head to be read anew, for a server may ignore an upgrade (RFC 9110, 7.8), and parsers skip its body.
+    """The head to be read anew: a server may ignore an upgrade (RFC 9110, 7.8), and a parser skips its body.
 
     None for ``CONNECT``, which asks for a tunnel and is an upgrade to the parser.
     """
