@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from service.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
-from service.domain.window import ACTS, Act, phase_at
+from service.domain.poll import Kind
+from service.domain.window import ACTS, Act, Phase, phase_at
 from service.store import Store
 from service.store.ballots import Cast, Status
 from service.store.polls import PollRecord
@@ -106,6 +108,31 @@ async def test_phases_are_the_domains(
         now, opens_at=now + opens_at, closes_at=window.get("closes_at"), closed_at=window.get("closed_at")
     )
     assert standing.phase is expected
+
+
+@pytest.mark.parametrize("state", ["waiting", "scoring", "resolved", "archived"])
+@pytest.mark.parametrize("resolve_by", [-1_000, 60_000])
+@pytest.mark.parametrize("closed_at", [None, -60_000])
+async def test_phases_of_predictions_are_the_domains(
+    store: Store, closed_at: int | None, resolve_by: int, state: str
+) -> None:
+    """The store and the domain see the same phase of a prediction, whatever has become of it."""
+    record, now = await made(store, kind=Kind.PREDICTION), await store.polls.now()
+    held = {"at": "1", "effective_at": "1", "version": "1", "by": "ama", "outcome": "A"}
+    fields: dict[str, object] = {"resolve_by": now + resolve_by}
+    fields |= {} if closed_at is None else {"closed_at": now + closed_at}
+    fields |= {"resolved": {"resolution": json.dumps(held)}, "archived": {"ended": "archived"}}.get(state, {})
+    fields |= {"scoring": "+ A 1 3 0 0 1"} if state == "scoring" else {}
+    for name, value in fields.items():
+        await set_field(store, record, name, value)
+    standing = (await store.results.positions([record.poll.id]))[record.poll.id]
+    assert standing is not None
+    store.polls.on_gap()  # what was written behind the service's back is read anew
+    overdue = resolve_by < 0 and state == "waiting"
+    known = {"resolved": Phase.RESOLVED, "archived": Phase.ARCHIVED}
+    expected = known.get(state) or (Phase.CANCELED if overdue else Phase.CLOSED if closed_at else Phase.OPEN)
+    after = (await store.results.read(record.poll.id)).record.poll
+    assert standing.phase is after.phase(now) is expected
 
 
 async def test_opening_moves_the_opening(store: Store) -> None:

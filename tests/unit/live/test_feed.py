@@ -10,7 +10,7 @@ from time import perf_counter
 import pytest
 
 from service.domain.errors import PollNotFound, StoreUnavailable
-from service.domain.poll import Poll
+from service.domain.poll import Kind, Poll, Resolution
 from service.domain.visibility import Reader
 from service.domain.window import Act, Phase
 from service.live.feed import Feed, next_moment
@@ -144,6 +144,18 @@ async def test_the_clock_opens_a_poll_for_its_watchers(store: Store) -> None:
         )
 
 
+async def test_the_clock_cancels_an_overdue_prediction_for_its_watchers(store: Store) -> None:
+    """At ``resolve_by`` watchers of an unresolved prediction of a series are told, with no notice."""
+    now = await store.polls.now()
+    due = {"kind": Kind.PREDICTION, "series": "cup", "closes_at": now - 1, "resolve_by": now + 150}
+    record = await created(store, **due)
+    async with feeding(store, deaf=True) as feed:
+        listener = watching(feed, record.poll)
+        await until(
+            lambda: [frame.results.phase for frame in listener.frames] == [Phase.CLOSED, Phase.CANCELED]
+        )
+
+
 async def test_reads_of_one_moment_share_a_round_trip(store: Store) -> None:
     """A crowd that asks while a read is under way is answered by one more read, begun after they asked."""
     record = await created(store)
@@ -247,3 +259,6 @@ def test_the_next_moment_is_the_next_one_that_time_brings() -> None:
     assert moments(opens_at=LONG_AGO) == [None, None, None]
     assert moments(visible_at=NOW + 20) == [NOW + 20, NOW + 20, None]
     assert moments(closes_at=NOW + 20, closed_at=NOW) == [None, None, None]
+    assert moments(closed_at=NOW, resolve_by=NOW + 20) == [NOW + 20, NOW + 20, None]
+    settled = Resolution(code="A", at=NOW, effective_at=NOW, by="ama", version=2)
+    assert moments(closed_at=NOW, resolve_by=NOW + 20, resolution=settled) == [None, None, None]
