@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from playwright.async_api import Page, Route, expect
 
@@ -14,6 +16,7 @@ from tests.api.conftest import Serve, serving
 from tests.browser.conftest import Open, Service
 from tests.valkey import Valkey
 
+README = Path(__file__).parents[2] / "README.md"
 FORBID_STORAGE = """
 Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } });
 """
@@ -27,7 +30,7 @@ async def another_site(poll: str) -> AsyncIterator[tuple[str, list[str]]]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         (url,) = services
-        policy = f"default-src 'self'; script-src {url}; connect-src {url} {url.replace('http', 'ws', 1)}"
+        policy = policy_of_the_readme(url)
         page = (
             f"<!doctype html><html lang=en><title>An article elsewhere</title><p>Text.</p>"
             f'<script type="module" src="{url}/widget.js"></script><live-poll poll="{poll}"></live-poll>'
@@ -41,6 +44,14 @@ async def another_site(poll: str) -> AsyncIterator[tuple[str, list[str]]]:
     async with server:
         port = server.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}", services
+
+
+def policy_of_the_readme(url: str) -> str:
+    """What the README tells a page with a strict policy to allow, for the service at this address."""
+    (policy,) = re.findall(r"^Content-Security-Policy: (.+)$", README.read_text("utf-8"), re.MULTILINE)
+    assert policy.startswith("default-src 'self'; ")
+    named = policy.replace("wss://polls.example", url.replace("http", "ws", 1))
+    return str(named.replace("https://polls.example", url))
 
 
 async def voters_of(service: Service, poll: str) -> int:
@@ -179,3 +190,17 @@ async def test_the_page_comes_back_after_a_restart(serve: Serve, service: Servic
     async with serve(port=port, secret=first.settings.secret):
         await expect(reader.page.locator("#connection")).to_have_text("Live", timeout=20_000)
         await reader.poll(poll).shows_votes("rice", "1 vote")
+
+
+async def test_a_site_that_is_not_allowed_is_told_so(serve: Serve, open_page: Open) -> None:
+    """A page of a site that nobody allowed says so at once, and the console says which setting names the site."""
+    async with another_site("lunch") as (origin, services), serve() as service:
+        services.append(service.url)
+        await service.create_poll(id="lunch")
+        reader = await open_page("about:blank")
+        async with reader.page.expect_console_message(lambda said: said.type == "warning") as warned:
+            await reader.page.goto(f"{origin}/article")
+        await reader.poll("lunch").shows("The polling service does not show this poll here.")
+        warning = (await warned.value).text
+        assert "POLLWIRE_ALLOWED_ORIGINS" in warning
+        assert origin in warning

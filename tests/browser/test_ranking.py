@@ -47,7 +47,7 @@ async def test_pressing_in_order_ranks(service: Service, open_page: Open) -> Non
     await expect(widget.option("plum").locator(".votes")).to_have_text("1 first choice")
     await widget.button("Change my vote").click()
     assert await ranked_in(widget) == ["plum", "fig"]
-    await widget.element.get_by_role("button", name="Take \u2068Plum\u2069 out of the ranking").click()
+    await widget.element.get_by_role("button", name="1. Take \u2068Plum\u2069 out of the ranking").click()
     assert await choice_of_vote(widget, "Save my change") == ["fig"]
 
 

@@ -30,7 +30,8 @@ class RankedRow {
   place(place, words) {
     const label = isolated(this.label.textContent ?? '');
     write(this.toggle, place ? words.number(place) : '+');
-    this.toggle.setAttribute('aria-label', `${words.say(place ? 'leaveOut' : 'rank', { label })}`);
+    const act = words.say(place ? 'leaveOut' : 'rank', { label });
+    this.toggle.setAttribute('aria-label', place ? `${words.number(place)}. ${act}` : act); // what is seen is in the name
     this.up.setAttribute('aria-label', words.say('moveUp', { label }));
     this.down.setAttribute('aria-label', words.say('moveDown', { label }));
     this.up.setAttribute('aria-disabled', String(place === 1));

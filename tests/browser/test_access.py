@@ -1,0 +1,90 @@
+"""axe finds nothing in the widget, whatever it shows: in light, in dark, from right to left, and enlarged."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.axe import faults_of
+from tests.browser.conftest import Open, Service
+from tests.browser.reader import WidgetOnPage
+from tests.browser.shots_widget import KINDS, SINGLE, choose_in, made, show
+
+LOOKS: list[dict[str, Any]] = [
+    {"color_scheme": "light"},
+    {"color_scheme": "dark"},
+    {"color_scheme": "light", "lang": "ar"},
+    {"color_scheme": "light", "viewport": {"width": 320, "height": 640}, "forced_colors": "active"},
+]
+Stage = Callable[[Service, Page, str], Awaitable[list[WidgetOnPage]]]
+
+
+async def asking(service: Service, page: Page, lang: str) -> list[WidgetOnPage]:
+    """Every kind while votes are taken, with a choice made."""
+    widgets = await show(service, page, [await made(service, kind, 2) for kind in KINDS], lang)
+    await choose_in(widgets)
+    return widgets
+
+
+async def voted(service: Service, page: Page, lang: str) -> list[WidgetOnPage]:
+    """Every kind, voted in."""
+    widgets = await asking(service, page, lang)
+    for widget in widgets:
+        await widget.element.locator(".primary").click()
+        await widget.element.locator(".is-mine").first.wait_for()
+    return widgets
+
+
+async def not_voting(service: Service, page: Page, lang: str) -> list[WidgetOnPage]:
+    """Before the window, with hidden totals, closed, full, canceled and unknown."""
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    full = [{"id": "a", "label": "A", "capacity": 1}, {"id": "b", "label": "B"}]
+    polls = [
+        await made(service, SINGLE, 0, opens_at=later),
+        await made(service, SINGLE, 2, results="after_close"),
+        await made(service, SINGLE, 2),
+        await made(service, SINGLE | {"options": full}, 4),
+        await made(service, SINGLE, 1),
+    ]
+    await service.act(polls[2], "close")
+    await service.act(polls[4], "cancel")
+    return await show(service, page, polls, lang)
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=["light", "dark", "rtl", "narrow"])
+@pytest.mark.parametrize("stage", [asking, voted, not_voting])
+async def test_axe_finds_nothing(
+    service: Service, open_page: Open, stage: Stage, look: dict[str, Any]
+) -> None:
+    """No rule of WCAG 2.2 A or AA that a machine can check is broken in any state of the widget."""
+    lang = look.get("lang", "en")
+    context = {name: value for name, value in look.items() if name != "lang"}
+    page = (await open_page("about:blank", reduced_motion="reduce", **context)).page
+    await stage(service, page, lang)
+    assert await faults_of(page, "main") == []
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(
+    ("lang", "vote", "left"),
+    [
+        ("fr", "Voter", "ferme dans"),
+        ("es-MX", "Votar", "cierra en"),
+        ("ar", "صوّت", "يُغلق بعد"),
+        ("sw", "Vote", "closes in"),
+    ],
+)
+async def test_it_speaks_the_language_of_the_page(
+    service: Service, open_page: Open, lang: str, vote: str, left: str
+) -> None:
+    """Texts are in the page's language where there are any, else in English; Arabic runs from the right."""
+    page = (await open_page("about:blank")).page
+    (widget,) = await show(service, page, [await made(service, SINGLE, 0)], lang)
+    await expect(widget.button(vote)).to_be_visible()
+    await expect(widget.element.locator(".clock")).to_contain_text(left)
+    direction = await widget.element.locator(".poll").evaluate("(card) => getComputedStyle(card).direction")
+    assert direction == ("rtl" if lang == "ar" else "ltr")
