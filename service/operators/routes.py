@@ -29,6 +29,7 @@ from service.operators.intake_stream import NDJSON, IntakeStreams
 from service.operators.polls import OperatedPolls, read_nothing
 from service.operators.predictions import OperatedPredictions
 from service.operators.purging import purging
+from service.operators.reporting import reporting
 from service.operators.requests import (
     JSON,
     AnyRequest,
@@ -39,8 +40,8 @@ from service.operators.requests import (
     query_of,
 )
 from service.problems import with_head
+from service.store import Store
 from service.store.polls import PollRecord
-from service.store.purges import Purges
 
 PREFIX: Final = "/v1/admin"
 _POLLS: Final = f"{PREFIX}/polls"
@@ -59,7 +60,7 @@ def handlers(
     predictions: OperatedPredictions,
     keys: ApiKeys,
     intake: Intake,
-    purges: Purges,
+    store: Store,
 ) -> list[HTTPRouteHandler]:
     """Every route of the door."""
     door = _Door(polls, keys)
@@ -69,7 +70,8 @@ def handlers(
         _votes(door, IntakeStreams(intake)),
         *(_act(door, act) for act in Act),
         *_outcomes(door, predictions),
-        purging(purges, polls, keys),
+        purging(store.purges, polls, keys),
+        reporting(store, polls, keys),
     ]
     return [*taken, *_other_methods(door, taken)]
 

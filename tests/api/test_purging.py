@@ -148,3 +148,24 @@ async def test_what_is_final_is_not_purged(service: Service) -> None:
         await service.act(poll, act)
     assert (await purge(service, poll)).json()["type"] == "/problems/phase-conflict"
     assert (await results(service, poll))["voters"] == 1
+
+
+async def test_a_report_tells_what_a_purge_takes(service: Service) -> None:
+    """The span of a burst, as it is told, takes exactly its votes out."""
+    poll = (await service.create_poll())["id"]
+    record = await service.store.polls.get(poll)
+    client, base = service.store.connection.client, 1_750_000_020_000
+    await voted(service, poll, 35)
+    place = 0
+    for bucket in record.keys[2:18]:  # three votes are moved to quiet minutes, all others to one
+        for name, value in (await client.hgetall(bucket)).items():
+            at = base + 60_000 * min(2 * place, 6)
+            await client.hset(bucket, name, value[:3] + at.to_bytes(6, "big") + value[9:])
+            place += 1
+    report = (await service.admin.get(f"/v1/admin/polls/{poll}/report")).json()
+    assert report["votes"] == 35
+    (burst,) = report["bursts"]
+    assert (burst["votes"], burst["choice"], burst["share"]) == (32, "rice", 1.0)
+    taken = (await purge(service, poll, **{"from": burst["from"], "to": burst["to"]})).json()
+    assert taken == {"purged": burst["votes"]}
+    assert (await service.http.get(f"/v1/admin/polls/{poll}/report")).status_code == 401

@@ -47,6 +47,7 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     ("get", f"{_POLL}/audit"): (None, "Audit"),
     ("post", f"{_POLL}/recount"): ("Nothing", "Recount"),
     ("post", f"{_POLL}/purge"): ("PurgeDraft", "Purged"),
+    ("get", f"{_POLL}/report"): (None, "Report"),
     ("get", f"{_POLL}/results"): (None, "Results"),
     ("get", f"{_POLL}/timeline"): (None, "Timeline"),
     ("post", "/v1/admin/keys"): ("KeyDraft", "MadeKey"),

@@ -168,6 +168,20 @@ EXAMPLES: Final[dict[str, Json]] = {
         "confirm": "winner",
     },
     "Purged": {"purged": 120},
+    "Report": {
+        "votes": 4200,
+        "usual_per_minute": 12.0,
+        "bursts": [
+            {
+                "from": "2026-11-24T12:00:00.000Z",
+                "to": "2026-11-24T12:05:00.000Z",
+                "votes": 1900,
+                "choice": "npp",
+                "share": 0.99,
+                "share_elsewhere": 0.51,
+            }
+        ],
+    },
     "Recount": {"matches": True, "stored": _TOTALS, "recounted": _TOTALS},
     "Audit": {
         "items": [

@@ -56,6 +56,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("post", f"{_OPERATED}/votes"): ("unsupported-media-type",),
     ("post", f"{_OPERATED}/recount"): ("phase-conflict",),
     ("post", f"{_OPERATED}/purge"): ("phase-conflict", "invalid-poll"),
+    ("get", f"{_OPERATED}/report"): ("phase-conflict", "invalid-poll"),
     ("get", "/v1/admin/keys"): ("invalid-poll",),
     ("get", "/v1/admin/issuers"): ("invalid-poll",),
     ("get", "/v1/admin/webhooks"): ("invalid-poll",),

@@ -311,6 +311,25 @@ _BY_HAND: Final[Json] = {
         "additionalProperties": False,
     },
     "Purged": _whole({"purged": {"type": "integer", "minimum": 0}}),
+    "Report": _whole(
+        {
+            "votes": {"type": "integer"},
+            "usual_per_minute": {"type": "number"},
+            "bursts": {
+                "type": "array",
+                "items": _whole(
+                    {
+                        "from": _TIME,
+                        "to": _TIME,
+                        "votes": {"type": "integer"},
+                        "choice": {},
+                        "share": {"type": "number"},
+                        "share_elsewhere": {"type": "number"},
+                    }
+                ),
+            },
+        }
+    ),
     "Recount": _whole({"matches": {"type": "boolean"}, "stored": _TOTALS, "recounted": _TOTALS}),
     "Audit": _page(
         _whole(

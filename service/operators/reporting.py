@@ -1,0 +1,83 @@
+"""What looks odd in a poll, for its operators: ``GET /v1/admin/polls/{id}/report``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from service.domain.bursts import MINUTE_MS, Burst, bursts_of, usual_of
+from service.domain.errors import PhaseConflict
+from service.domain.window import Phase, format_instant
+from service.identity.api_keys import ApiKeys, Scope
+from service.operators.polls import OperatedPolls
+from service.operators.requests import AnyRequest, query_of
+from service.store import Store
+from service.store.polls import PollRecord
+
+PATH: Final = "/v1/admin/polls/{poll_id:str}/report"
+
+
+class BurstTold(msgspec.Struct, frozen=True, rename={"since": "from"}):
+    """A burst as a purge takes it: ``from <= t < to``."""
+
+    since: str
+    to: str
+    votes: int
+    choice: object
+    share: float
+    share_elsewhere: float
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Votes that stand, how many a minute are usual, and the bursts, the largest first."""
+
+    votes: int
+    usual_per_minute: float
+    bursts: list[BurstTold]
+
+
+def reporting(store: Store, polls: OperatedPolls, keys: ApiKeys) -> HTTPRouteHandler:
+    """The route."""
+
+    @get(PATH, summary="Read what looks odd", tags=["operators"])
+    async def read_report(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
+        keys.require_operator(request.headers.get("authorization")).may(Scope.POLLS_READ)
+        record = await polls.find(poll_id)
+        query_of(request, ())
+        return Response(
+            msgspec.json.encode(await report_of(store, record)),
+            media_type="application/json",
+            headers={"cache-control": "private, no-store"},
+        )
+
+    return read_report
+
+
+async def report_of(store: Store, record: PollRecord) -> Report:
+    """Made from every ballot, a page at a time; ``PhaseConflict`` where they are gone."""
+    if record.poll.ended is Phase.ARCHIVED:
+        raise PhaseConflict("report", Phase.ARCHIVED.value)
+    reading = await store.results.read(record.poll.id)
+    minutes: dict[int, Counter[str]] = {}
+    async for page in store.scan.pages(reading):
+        for ballot in page:
+            if ballot.code:
+                minutes.setdefault(ballot.at // MINUTE_MS, Counter())[ballot.code] += 1
+    votes = sum(codes.total() for codes in minutes.values())
+    return Report(votes, usual_of(minutes), [_told(reading.record, burst) for burst in bursts_of(minutes)])
+
+
+def _told(record: PollRecord, burst: Burst) -> BurstTold:
+    return BurstTold(
+        format_instant(burst.first * MINUTE_MS),
+        format_instant((burst.last + 1) * MINUTE_MS),
+        burst.votes,
+        record.paper.choice_of(burst.code),
+        round(burst.share, 4),
+        round(burst.share_elsewhere, 4),
+    )
