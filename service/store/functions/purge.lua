@@ -35,13 +35,13 @@ end
 
 local function purge(keys, args)
   local channel, poll_id, birth, seen_epoch, seen_seq, from, to, bucket, cursor, by, note = unpack(args)
-  local poll = redis.call('HMGET', keys[1], 'birth', 'version', 'ranked', 'recount', 'timeline', 'resolution')
+  local poll = redis.call('HMGET', keys[1], 'birth', 'version', 'ranked', 'recount', 'timeline', 'resolution', 'scoring')
   if poll[1] ~= birth then
     return {GONE}
   end
   local now = now_ms()
   local phase = latched_phase(keys[1], window_of(keys[1]), now)
-  if poll[6] or phase == ARCHIVED then
+  if poll[6] or poll[7] or phase == ARCHIVED then
     return {CONFLICT, phase}
   end
   local epoch, seq = position_at(keys[2], seen_epoch, seen_seq, now)
