@@ -81,6 +81,24 @@ async def test_a_rating_shows_its_average(service: Service, open_page: Open) -> 
     await expect(page.locator(".key")).to_contain_text("Average4.5")
 
 
+async def test_a_prediction_tells_its_outcome_and_who_foresaw_it(service: Service, open_page: Open) -> None:
+    """Once resolved, the page says what came true, when, and how the series' forecasters stand."""
+    changes = {"kind": "prediction", "series": "spring", "closes_at": in_seconds(3600)}
+    poll = (await service.create_poll(**changes))["id"]
+    await votes(service, poll, "yam", "rice")
+    page = await opened(open_page, service, poll)
+    await expect(page.locator("#leaders")).to_contain_text("Nobody has been scored yet.")
+    await service.act(poll, "close")
+    answer = await service.admin.post(
+        f"/v1/admin/polls/{poll}/resolve", json={"outcome": "yam", "note": "Official."}
+    )
+    assert answer.status_code in (200, 202), answer.text
+    await expect(page.locator("#verdict")).to_contain_text("The outcome: Yam · Official. · Resolved on")
+    await expect(page.locator("#clock")).to_have_text("Resolved")
+    await expect(page.locator("#leaders tbody tr")).to_have_count(2)
+    await expect(page.locator("#leaders tbody tr").first).to_contain_text("100%")
+
+
 @pytest.mark.parametrize(
     ("results", "says"),
     [

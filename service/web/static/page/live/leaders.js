@@ -39,12 +39,13 @@ export class Leaders {
   /** @param {{rank: number, name: string | null, forecasts: number, brier: number | null, accuracy: number | null}[]} rows */
   #table(rows) {
     const { words } = this;
-    const heads = [words.say('rank'), words.say('name'), words.say('forecasts'), words.say('brier'), words.say('accuracy')];
+    const scored = rows.some(({ brier }) => typeof brier === 'number'); // voters gave probabilities, not one outcome
+    const heads = [words.say('rank'), words.say('name'), words.say('forecasts'), ...(scored ? [words.say('brier')] : []), words.say('accuracy')];
     const cells = rows.map(({ rank, name, forecasts, brier, accuracy }) => [
       words.number(rank),
       name || words.say('anonymous'),
       words.number(forecasts),
-      typeof brier === 'number' ? words.number(brier, { minimumFractionDigits: 3, maximumFractionDigits: 3 }) : '–',
+      ...(scored ? [typeof brier === 'number' ? words.number(brier, { minimumFractionDigits: 3, maximumFractionDigits: 3 }) : '–'] : []),
       typeof accuracy === 'number' ? words.number(accuracy, { style: 'percent' }) : '–',
     ]);
     return table(byId('leaders-title').textContent ?? '', heads, cells);

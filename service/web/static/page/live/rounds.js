@@ -73,11 +73,11 @@ export class Rounds {
     names.set(EXHAUSTED, this.words.say('exhausted'));
     const picture = make('div', 'flow-scroll', [this.#picture(rounds, names, winner)]);
     picture.tabIndex = 0;
-    picture.setAttribute('role', 'region');
+    picture.setAttribute('role', 'group');
     picture.setAttribute('aria-labelledby', 'rounds-title');
     const scroller = make('div', 'table-scroll', [this.#table(rounds, names, winner)]);
     scroller.tabIndex = 0;
-    scroller.setAttribute('role', 'region');
+    scroller.setAttribute('role', 'group');
     scroller.setAttribute('aria-label', this.words.say('roundsTable'));
     return [picture, scroller];
   }
