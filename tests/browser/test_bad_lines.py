@@ -193,7 +193,7 @@ async def test_the_page_comes_back_after_a_restart(serve: Serve, service: Servic
 
 
 async def test_a_site_that_is_not_allowed_is_told_so(serve: Serve, open_page: Open) -> None:
-    """A page of a site that nobody allowed says so at once, and the console says which setting names the site."""
+    """A page of a site that nobody allowed says so at once, and the console names the setting."""
     async with another_site("lunch") as (origin, services), serve() as service:
         services.append(service.url)
         await service.create_poll(id="lunch")
