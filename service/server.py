@@ -34,7 +34,8 @@ import uvicorn
 import uvloop
 
 from service.app import Wiring, build
-from service.protocol import Deadlines, LaneProtocol, SocketProtocol, protocol_with
+from service.protocol import Deadlines, LaneProtocol, Limits, SocketProtocol, protocol_with
+from service.protocol.surplus import KEPT_BACK
 from service.settings import Settings, decode_settings, encode_settings
 from service.store import Store, open_store
 from service.store.library import StoreUnfit
@@ -133,7 +134,10 @@ def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools")
 
 def protocol_of(wiring: Wiring) -> type[LaneProtocol]:
     """What reads this service's requests: its lanes, and the ordinary way behind them."""
-    return protocol_with(wiring.lanes, wiring.socket_lane, Deadlines(), wiring.clients)
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    connections = 1_000_000 if files == resource.RLIM_INFINITY else max(files - KEPT_BACK, files // 2)
+    deadlines = Deadlines(Limits(connections=connections))
+    return protocol_with(wiring.lanes, wiring.socket_lane, deadlines, wiring.clients)
 
 
 class Stop:

@@ -21,6 +21,7 @@ from service.problems import Answer, answer_of, error_of
 from service.protocol.deadlines import Deadlines, is_endless
 from service.protocol.heads import Heads
 from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, SocketLane
+from service.protocol.surplus import Surplus
 from service.protocol.upgrades import head_without_upgrade, is_handshake
 from service.protocol.writing import Writer
 
@@ -97,6 +98,9 @@ class LaneProtocol(HttpToolsProtocol):
         self, transport: asyncio.Transport
     ) -> None:
         """A client has come. What uvicorn does here, but for the server's own address, which few ask for."""
+        if len(self.connections) >= self.limits.connections:
+            transport.set_protocol(Surplus(self.loop, transport, self.deadlines))
+            return
         self.connections.add(self)
         self.transport, self.flow = transport, FlowControl(transport)
         self.client = get_remote_addr(transport)

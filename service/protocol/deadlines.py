@@ -27,6 +27,8 @@ class Limits(NamedTuple):
     """From our closing to the client's having read what it was sent."""
     header_bytes: int = 64 * 1024
     """Request line and headers together."""
+    connections: int = 1_000_000
+    """Open at one time; one more is turned away (``surplus``)."""
     sweep_s: float = 1.0
     """Between two looks at all connections."""
 
