@@ -22,11 +22,10 @@ export class Verdict {
     writeOrHide(element, phase === 'resolved' && resolution ? this.#sentence(poll, resolution) : null);
   }
 
-  /** @param {import('../../client/types.js').Poll} poll @param {any} resolution */
+  /** When, and why, the widget tells below. @param {import('../../client/types.js').Poll} poll @param {any} resolution */
   #sentence(poll, resolution) {
     const option = poll.options?.find(({ id }) => id === resolution.outcome);
-    const said = resolution.outcome === null ? this.words.say('annulled') : this.words.say('outcome', { label: option?.label ?? resolution.outcome });
-    const at = this.words.say('resolvedAt', { time: this.words.moment(resolution.effective_at ?? resolution.at) });
-    return [said, resolution.note, at].filter(Boolean).join(' · ');
+    if (resolution.outcome === null) return this.words.say('annulled');
+    return this.words.say('outcome', { label: option?.label ?? resolution.outcome });
   }
 }

@@ -56,7 +56,6 @@ export default {
 
   outcome: 'النتيجة: {label}',
   annulled: 'أُبطل السؤال، ولا تُحتسب أي نتيجة.',
-  resolvedAt: 'حُسم في {time}',
   archived: 'هذا الاستطلاع مؤرشف. أُتلفت أصواته وبقيت هذه النتائج.',
 
   rank: 'المرتبة',

@@ -56,7 +56,6 @@ export default {
 
   outcome: 'The outcome: {label}',
   annulled: 'The question was annulled. No outcome counts.',
-  resolvedAt: 'Resolved on {time}',
   archived: 'This poll is archived. Its votes were destroyed, and these totals stay.',
 
   rank: 'Rank',

@@ -56,7 +56,6 @@ export default {
 
   outcome: 'El resultado: {label}',
   annulled: 'La pregunta se anuló. Ningún resultado cuenta.',
-  resolvedAt: 'Resuelta el {time}',
   archived: 'Esta encuesta está archivada. Sus votos se destruyeron y estos totales quedan.',
 
   rank: 'Puesto',

@@ -56,7 +56,6 @@ export default {
 
   outcome: 'Le résultat : {label}',
   annulled: 'La question a été annulée. Aucun résultat ne compte.',
-  resolvedAt: 'Tranché le {time}',
   archived: 'Ce sondage est archivé. Ses votes ont été détruits, ces totaux restent.',
 
   rank: 'Rang',
