@@ -34,7 +34,7 @@ from service.web.scripts import small_sheet, tokens_of, written
     ],
 )
 def test_what_only_people_read_goes(source: str, small: str) -> None:
-    """Space and comments go, and stay where they mean something: in texts, templates and regular expressions."""
+    """Space and comments go, and stay where they mean something: in texts, templates and patterns."""
     assert written(tokens_of(source)) == small
 
 
