@@ -51,7 +51,7 @@ class Pages:
         return response
 
     def send_private(self, name: str, request: AnyRequest, *, root: str) -> Response[bytes]:
-        """The page ``name`` for somebody who holds a key: framed by nobody, kept nowhere, and named to no one."""
+        """The page ``name`` for somebody who holds a key: framed by nobody, kept nowhere, named to none."""
         response = self._filled(name, request, root=root, status=200, values={})
         response.headers |= {
             "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",

@@ -105,7 +105,11 @@ async def test_a_refusal_stands_at_its_field(service: Service, open_page: Open) 
 
 TOUCHED = [
     ("2031-03-30T02:30", "The clock there skips this time.", "skips this time"),
-    ("2031-10-26T02:30", "The clock there shows this time twice. Which do you mean?", "shows this time twice"),
+    (
+        "2031-10-26T02:30",
+        "The clock there shows this time twice. Which do you mean?",
+        "shows this time twice",
+    ),
 ]
 
 
@@ -143,7 +147,7 @@ async def test_options_are_ordered_by_keyboard(service: Service, open_page: Open
 
 
 async def test_of_two_operators_neither_loses_anything(service: Service, open_page: Open) -> None:
-    """Who saves second sees what changed meanwhile, chooses where both changed, and keeps the rest of both."""
+    """Who saves second sees what changed meanwhile, chooses where both did, and keeps the rest of both."""
     poll = (await service.create_poll(description="Old"))["id"]
     at = await operator_of(service, open_page, place=f"/polls/{poll}/edit")
     await at.page.get_by_label("Question", exact=True).fill("Mine?")
@@ -161,7 +165,11 @@ async def test_of_two_operators_neither_loses_anything(service: Service, open_pa
     await at.button("Save yours where you chose it").click()
     await expect(at.page.get_by_role("heading", level=1)).to_have_text("Theirs?")
     after = await stored(service, poll)
-    assert (after["question"], after["description"], after["results"]) == ("Theirs?", "My words", "after_close")
+    assert (after["question"], after["description"], after["results"]) == (
+        "Theirs?",
+        "My words",
+        "after_close",
+    )
 
 
 async def test_what_is_written_outlives_a_change_of_language(service: Service, open_page: Open) -> None:

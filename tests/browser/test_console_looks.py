@@ -11,6 +11,7 @@ from tests.browser.conftest import Open, Service
 from tests.browser.console import AtConsole, console_of, operator_of
 
 WIDEST_WORD = "W" * 200
+MARKUP = "<img src=x onerror=alert(1)>"
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
 
@@ -43,7 +44,10 @@ async def every_view(at: AtConsole, poll: str) -> list[str]:
 )
 async def test_nobody_is_shut_out(service: Service, open_page: Open, context: dict[str, Any]) -> None:
     """axe finds nothing in any view, and none is wider than the screen, words without end included."""
-    options = [{"id": "wide", "label": WIDEST_WORD}, {"id": "markup", "label": "<img src=x onerror=alert(1)>"}]
+    options = [
+        {"id": "wide", "label": WIDEST_WORD},
+        {"id": "markup", "label": "<img src=x onerror=alert(1)>"},
+    ]
     poll = (await service.create_poll(identity="open", question=f"{WIDEST_WORD}?", options=options))["id"]
     for choice in ("wide", "markup", "wide"):
         await service.vote(poll, choice)

@@ -9,7 +9,9 @@ from playwright.async_api import expect
 from tests.browser.conftest import Open, Service
 from tests.browser.console import AtConsole, operator_of
 
-NO_SOCKETS = "window.WebSocket = class { constructor() { throw new DOMException('blocked', 'SecurityError'); } };"
+NO_SOCKETS = (
+    "window.WebSocket = class { constructor() { throw new DOMException('blocked', 'SecurityError'); } };"
+)
 
 
 async def phase_of(service: Service, poll: str) -> str:
@@ -114,7 +116,7 @@ async def test_a_prediction_is_resolved_taken_back_and_annulled(service: Service
     await service.vote(poll, "yam", await service.voter())
     await service.act(poll, "close")
     at = await operator_of(service, open_page, place=f"/polls/{poll}")
-    await expect(await at.act("Resolve")).to_contain_text("every forecast is scored against it")
+    await expect(await at.act("Resolve")).to_contain_text("every pick is scored by it")
     await at.dialog().get_by_role("button", name="Resolve").click()
     await expect(at.dialog()).to_contain_text("Choose the outcome.")
     await at.dialog().get_by_role("radio", name="Yam").check()
@@ -133,7 +135,7 @@ async def test_a_prediction_is_resolved_taken_back_and_annulled(service: Service
 
 
 async def test_what_destroys_wants_the_id_typed(service: Service, open_page: Open) -> None:
-    """Reset and delete do nothing until the poll's id stands there; then the votes, and the poll, are gone."""
+    """Reset and delete do nothing until the poll's id is typed; then the votes, and the poll, are gone."""
     poll = (await service.create_poll(identity="open"))["id"]
     await service.vote(poll, "rice")
     at = await operator_of(service, open_page, place=f"/polls/{poll}")

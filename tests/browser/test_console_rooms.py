@@ -56,7 +56,7 @@ async def test_a_site_is_registered_and_struck_off(service: Service, open_page: 
 
 
 async def test_a_webhook_is_made_tried_and_deleted(serve: Serve, open_page: Open) -> None:
-    """An address that may not be called is refused at its field; the secret is shown once; a test is told of."""
+    """What may not be called is refused at its field; the secret is shown once; a test is told of."""
     async with serve(webhook_allow=("127.0.0.1",)) as service:
         at = await operator_of(service, open_page, place="/webhooks")
         await at.button("New webhook").click()

@@ -24,7 +24,7 @@ async def test_the_page_is_for_nobody_else_s_eyes(service: Service) -> None:
 
 
 async def test_a_key_opens_and_sign_out_shuts(service: Service, open_page: Open) -> None:
-    """A good key shows the polls; it is nowhere but in memory, so a reload forgets it, and so does signing out."""
+    """A good key shows the polls and is in memory alone: a reload forgets it, and so does signing out."""
     poll = await service.create_poll()
     at = await operator_of(service, open_page)
     await at.sees(poll["question"])

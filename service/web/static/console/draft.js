@@ -27,7 +27,6 @@ import { wallClock } from './times.js';
  * @property {OptionDraft[]} options
  * @property {{min: string, max: string}} choices
  * @property {{min: string, max: string}} scale
- * @property {boolean} forecast
  * @property {string} series
  * @property {TimeDraft} resolve_by
  * @property {TimeDraft} opens_at
@@ -41,7 +40,6 @@ import { wallClock } from './times.js';
  * @property {string} origins
  * @property {boolean} shuffle
  * @property {string} lang
- * @property {string} shards
  */
 
 /** @typedef {'opens_at' | 'closes_at' | 'visible_at' | 'resolve_by'} TimeName */
@@ -58,10 +56,10 @@ export function blankDraft(timezone, lang) {
   const time = () => ({ text: '', instant: null });
   return {
     ...{ id: '', kind: 'single', question: '', description: '', options: [blankOption(), blankOption()] },
-    ...{ choices: { min: '1', max: '' }, scale: { min: '1', max: '5' }, forecast: false, series: '' },
+    ...{ choices: { min: '1', max: '' }, scale: { min: '1', max: '5' }, series: '' },
     ...{ opens_at: time(), closes_at: time(), visible_at: time(), resolve_by: time(), timezone },
     ...{ revote: 'never', identity: 'device', issuer: '', results: 'always' },
-    ...{ origins: '', shuffle: false, lang, shards: '1' },
+    ...{ origins: '', shuffle: false, lang },
   };
 }
 
@@ -73,10 +71,10 @@ export function draftOf(poll, timezone) {
   return {
     ...{ id: poll.id, kind: poll.kind, question: poll.question, description: poll.description ?? '' },
     options: poll.options.map(({ id, label, image, capacity }) => ({ id, label, image: image ?? '', capacity: capacity ? String(capacity) : '', named: true })),
-    ...{ choices: bounds(poll.choices, ['1', '']), scale: bounds(poll.scale, ['1', '5']), forecast: poll.forecast, series: poll.series ?? '' },
+    ...{ choices: bounds(poll.choices, ['1', '']), scale: bounds(poll.scale, ['1', '5']), series: poll.series ?? '' },
     ...{ opens_at: time(poll.opens_at), closes_at: time(poll.closes_at), visible_at: time(poll.visible_at), resolve_by: time(poll.resolve_by) },
     ...{ timezone, revote: poll.revote, identity: poll.identity, issuer: poll.issuer ?? '', results: poll.results },
-    ...{ origins: (poll.origins ?? []).join('\n'), shuffle: poll.shuffle, lang: poll.lang ?? '', shards: String(poll.shards) },
+    ...{ origins: (poll.origins ?? []).join('\n'), shuffle: poll.shuffle, lang: poll.lang ?? '' },
   };
 }
 
@@ -93,7 +91,7 @@ export function fieldsOf(draft) {
     description: draft.description.trim() || null,
     ...(isRating ? { scale: boundsOf(draft.scale) } : { options: optionsOf(draft) }),
     ...(draft.kind === 'multiple' ? { choices: boundsOf(draft.choices) } : {}),
-    ...(isPrediction ? { forecast: draft.forecast, series: draft.series.trim() || null, resolve_by: timeOf(draft.resolve_by) } : {}),
+    ...(isPrediction ? { series: draft.series.trim() || null, resolve_by: timeOf(draft.resolve_by) } : {}),
     opens_at: timeOf(draft.opens_at),
     closes_at: timeOf(draft.closes_at),
     visible_at: timeOf(draft.visible_at),
@@ -111,11 +109,9 @@ export function fieldsOf(draft) {
 /** The body that makes the poll: what was filled in. @param {Draft} draft */
 export function creationOf(draft) {
   const given = Object.entries(fieldsOf(draft)).filter(([, value]) => value !== null && value !== false);
-  const shards = whole(draft.shards);
   return {
     ...(draft.id.trim() ? { id: draft.id.trim() } : {}),
     ...Object.fromEntries(given),
-    ...(shards === null || shards === 1 ? {} : { shards }),
   };
 }
 

@@ -26,6 +26,7 @@ export class Chart {
 
   /** @type {{lines: Line[], points: Point[]} | null} */
   #shown = null;
+  #told = '';
 
   constructor() {
     new ResizeObserver(() => this.#draw()).observe(this.#drawing);
@@ -34,6 +35,10 @@ export class Chart {
   /** @param {Poll} poll @param {Point[]} points oldest first */
   update(poll, points) {
     const shown = points.length > 1;
+    const last = points.at(-1);
+    const told = `${poll.version} ${points.length} ${last?.at} ${last?.voters}`;
+    if (told === this.#told) return; // what somebody reads in the table is not pulled away for nothing
+    this.#told = told;
     this.#none.hidden = shown;
     this.#drawing.hidden = this.#details.hidden = !shown;
     if (!shown) return;

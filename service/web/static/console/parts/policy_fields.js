@@ -32,8 +32,8 @@ function issuerField(draft, fields, changed, issuers) {
   return fields.choice(about, draft.issuer, names.map((name) => [name, name || '–']), changed);
 }
 
-/** @param {Draft} draft @param {import('./fields.js').Fields} fields @param {() => void} changed @param {boolean} isNew */
-export function placeFields(draft, fields, changed, isNew) {
+/** @param {Draft} draft @param {import('./fields.js').Fields} fields @param {() => void} changed */
+export function placeFields(draft, fields, changed) {
   const write = (/** @type {keyof Draft} */ name) => (/** @type {any} */ value) => {
     /** @type {any} */ (draft)[name] = value;
     changed();
@@ -41,6 +41,5 @@ export function placeFields(draft, fields, changed, isNew) {
   const origins = fields.longText({ path: 'origins', label: t.form.origins, hint: t.form.originsHint, optional: true }, draft.origins, write('origins'), { dir: 'ltr', spellcheck: 'false' });
   const lang = fields.text({ path: 'lang', label: t.form.lang, hint: t.form.langHint, optional: true }, draft.lang, write('lang'), { dir: 'ltr', maxlength: '35' });
   const shuffle = fields.tick({ path: 'shuffle', label: t.form.shuffle }, draft.shuffle, write('shuffle'));
-  const shards = isNew && fields.text({ path: 'shards', label: t.form.shards, hint: t.form.shardsHint, optional: true }, draft.shards, write('shards'), { inputmode: 'numeric' });
-  return el('fieldset', { class: 'group' }, el('legend', {}, t.form.where), origins, el('div', { class: 'row' }, lang, shards), shuffle);
+  return el('fieldset', { class: 'group' }, el('legend', {}, t.form.where), origins, lang, shuffle);
 }

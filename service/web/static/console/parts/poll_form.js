@@ -34,7 +34,7 @@ export class PollForm {
     this.#policy = policyFields(draft, fields, told, issuers);
     this.submit = el('button', { class: 'button primary' }, isNew ? t.form.create : t.save);
     this.buttons = el('div', { class: 'buttons sticky' }, this.submit);
-    this.element = el('form', { class: 'poll-form', novalidate: true }, fields.summary, this.#question(isNew, told), this.options.element, this.#kindPart, this.#window.element, this.#policy.element, placeFields(draft, fields, told, isNew), this.buttons);
+    this.element = el('form', { class: 'poll-form', novalidate: true }, fields.summary, this.#question(isNew, told), this.options.element, this.#kindPart, this.#window.element, this.#policy.element, placeFields(draft, fields, told), this.buttons);
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
       submit();
@@ -77,7 +77,7 @@ export class PollForm {
     const { draft, fields } = this;
     if (this.#kind === draft.kind) return;
     this.#kind = draft.kind;
-    for (const stem of ['choices', 'scale', 'forecast', 'series']) fields.forget(stem);
+    for (const stem of ['choices', 'scale', 'series']) fields.forget(stem);
     this.#kindPart.hidden = !['multiple', 'rating', 'prediction'].includes(draft.kind);
     if (draft.kind === 'multiple') put(this.#kindPart, this.#bounds('choices', draft.choices, [t.form.choices, t.form.least, t.form.most], t.form.all, told));
     else if (draft.kind === 'rating') put(this.#kindPart, this.#bounds('scale', draft.scale, [t.form.scale, t.form.from, t.form.to], '', told));
@@ -105,11 +105,7 @@ export class PollForm {
       draft.series = value;
       told();
     }, { dir: 'ltr', spellcheck: 'false', maxlength: '64', readonly: !this.#isNew });
-    const forecast = fields.tick({ path: 'forecast', label: t.form.forecast, hint: t.form.forecastHint }, draft.forecast, (value) => {
-      draft.forecast = value;
-      told();
-    });
-    return el('fieldset', { class: 'group' }, el('legend', {}, t.kinds.prediction), series, forecast);
+    return el('fieldset', { class: 'group' }, el('legend', {}, t.kinds.prediction), series);
   }
 
   #follow() {

@@ -61,6 +61,8 @@ class PollPage {
   /** @type {Results | undefined} */
   #results;
   #readAt = 0;
+  /** @type {import('../types.js').Point[]} */
+  #points = [];
   #phase = el('span', {});
   #question = el('bdi', {});
   #acts = el('div', { class: 'acts' });
@@ -89,11 +91,16 @@ class PollPage {
     this.audit.load();
     this.#readTimeline();
     follow([id], { results: (results) => this.#receive(results), gone: () => this.#gone(), connection: (state) => this.#figures.connected(state) });
-    const timers = [setInterval(() => this.#readTimeline(), TIMELINE_EVERY_MS), setInterval(() => this.#figures.tick(this.poll, this.#results), 1000)];
+    const timers = [setInterval(() => this.#readTimeline(), TIMELINE_EVERY_MS), setInterval(() => this.#tick(), 1000)];
     this.life.addEventListener('abort', () => {
       timers.forEach(clearInterval);
       follow([], null);
     });
+  }
+
+  #tick() {
+    this.#figures.tick(this.poll, this.#results);
+    this.#drawChart();
   }
 
   #head() {
@@ -188,11 +195,19 @@ class PollPage {
   async #readTimeline() {
     try {
       const { points } = await ask(pollPath(this.poll.id, 'timeline'));
-      if (!this.life.aborted) this.#chart.update(this.poll, points);
+      this.#points = points;
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      this.#chart.update(this.poll, []); // it is asked for again by and by
+      if (!(error instanceof Refusal)) throw error; // else it is asked for again by and by
     }
+    if (!this.life.aborted) this.#drawChart();
+  }
+
+  /** What was read of the past, and the present at its end. */
+  #drawChart() {
+    const { as_of: at = '', voters = 0, counts } = this.#results ?? {};
+    const last = this.#points.at(-1);
+    const isNews = counts && (!last || (at > last.at && voters !== last.voters));
+    this.#chart.update(this.poll, isNews ? [...this.#points, { at, voters, counts }] : this.#points);
   }
 
   #gone() {

@@ -50,21 +50,8 @@ export const words = {
     as: (/** @type {string} */ name) => `Signed in as ${name}`,
   },
 
-  phases: /** @type {Record<string, string>} */ ({
-    scheduled: 'Scheduled',
-    open: 'Open',
-    closed: 'Closed',
-    resolved: 'Resolved',
-    canceled: 'Canceled',
-    archived: 'Archived',
-  }),
-  kinds: /** @type {Record<string, string>} */ ({
-    single: 'Single choice',
-    multiple: 'Multiple choice',
-    rating: 'Rating',
-    ranked: 'Ranked',
-    prediction: 'Prediction',
-  }),
+  phases: /** @type {Record<string, string>} */ ({ scheduled: 'Scheduled', open: 'Open', closed: 'Closed', resolved: 'Resolved', canceled: 'Canceled', archived: 'Archived' }),
+  kinds: /** @type {Record<string, string>} */ ({ single: 'Single choice', multiple: 'Multiple choice', rating: 'Rating', ranked: 'Ranked', prediction: 'Prediction' }),
   kindHints: /** @type {Record<string, string>} */ ({
     single: 'One of several options.',
     multiple: 'Several of the options.',
@@ -72,16 +59,8 @@ export const words = {
     ranked: 'Options in order, the best first; counted out in rounds.',
     prediction: 'Which outcome will come true; resolved once it is known.',
   }),
-  revotes: /** @type {Record<string, string>} */ ({
-    never: 'A vote stands',
-    change: 'May be changed',
-    withdraw: 'May be changed or taken back',
-  }),
-  identities: /** @type {Record<string, string>} */ ({
-    device: 'One vote a device',
-    signed: 'One vote a person, as a site vouches',
-    open: 'Anybody, any number of times',
-  }),
+  revotes: /** @type {Record<string, string>} */ ({ never: 'A vote stands', change: 'May be changed', withdraw: 'May be changed or taken back' }),
+  identities: /** @type {Record<string, string>} */ ({ device: 'One vote a device', signed: 'One vote a person, as a site vouches', open: 'Anybody, any number of times' }),
   resultsModes: /** @type {Record<string, string>} */ ({
     always: 'Everybody, always',
     after_vote: 'Voters, and everybody once closed',
@@ -214,7 +193,7 @@ export const words = {
       reopen: 'Voting goes on: whoever has not voted can vote again. Totals that are shown only after closing are hidden again.',
       extend: 'Voting ends at the new time and no longer at the old one. Readers see the new time at once.',
       publish: 'Everybody sees the totals from now on, on every page and stream, whatever was promised before. This cannot be taken back once anybody has voted.',
-      resolve: 'The outcome is told to everybody, and every forecast is scored against it. A wrong outcome can be taken back.',
+      resolve: 'The outcome is told to everybody, and in a series every pick is scored by it. A wrong outcome can be taken back.',
       annul: 'The question is declared void: no outcome counts, and nobody is scored. This can be taken back.',
       unresolve: 'The outcome and the scores that came of it are taken back. The poll is closed, and can be resolved again.',
       cancel: 'The poll ends for good: no vote counts any more, and nothing opens it again. What was counted stays to be seen.',
@@ -262,8 +241,6 @@ export const words = {
     scale: 'Scale',
     from: 'From',
     to: 'To',
-    forecast: 'A probability for every outcome',
-    forecastHint: 'Otherwise a voter picks the one outcome that is thought likeliest.',
     series: 'Series',
     seriesHint: 'Predictions that share one leaderboard. Naming a new one makes it.',
     resolveBy: 'Resolve by',
@@ -290,8 +267,6 @@ export const words = {
     shuffle: 'Show the options in random order',
     lang: 'Language of the question',
     langHint: 'Such as en, fr or ar; for screen readers and hyphenation.',
-    shards: 'Slots',
-    shardsHint: 'Spreads one very hot poll over this many slots of the store. Fixed for its life.',
     fixed: 'Fixed for the life of the poll.',
     conflict: 'Somebody else has changed this poll',
     conflictLead: (/** @type {string} */ mine, /** @type {string} */ now) =>
@@ -324,12 +299,7 @@ export const words = {
     archived: 'The votes of an archived poll are gone, so there is nothing to recount or export.',
   },
 
-  embed: {
-    heading: 'Embed',
-    hint: 'Two lines, in any page of a site that may use this poll.',
-    copyCode: 'Copy the code',
-    link: 'Copy the link',
-  },
+  embed: { heading: 'Embed', hint: 'Two lines, in any page of a site that may use this poll.', copyCode: 'Copy the code', link: 'Copy the link' },
 
   audit: {
     heading: 'Audit log',
@@ -337,22 +307,7 @@ export const words = {
     none: 'Nothing was done yet.',
     version: (/** @type {number} */ version) => `version ${version}`,
     changed: (/** @type {string} */ field) => `${field} changed`,
-    acts: /** @type {Record<string, string>} */ ({
-      create: 'Created',
-      edit: 'Edited',
-      open: 'Opened',
-      close: 'Closed',
-      reopen: 'Reopened',
-      publish: 'Published',
-      resolve: 'Resolved',
-      unresolve: 'Outcome taken back',
-      annul: 'Annulled',
-      cancel: 'Canceled',
-      archive: 'Archived',
-      reset: 'Reset',
-      delete: 'Deleted',
-      correct: 'Corrected',
-    }),
+    acts: /** @type {Record<string, string>} */ ({ create: 'Created', edit: 'Edited', open: 'Opened', close: 'Closed', reopen: 'Reopened', publish: 'Published', resolve: 'Resolved', unresolve: 'Outcome taken back', annul: 'Annulled', cancel: 'Canceled', archive: 'Archived', reset: 'Reset', delete: 'Deleted', correct: 'Corrected' }),
   },
 
   keysPage: {
