@@ -24,7 +24,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # A page that a test makes up has no address, so that a socket to this machine would look like an intrusion.
+    # A page that a test makes up has no address: a socket to this machine would look like an intrusion.
     "--disable-features=LocalNetworkAccessChecks",
 )
 
