@@ -1,8 +1,8 @@
 """A connection beyond what the process may hold: told so at its first byte, and closed.
 
-Every connection is an open file, and a process that has none left can accept nobody, reach no store and read
-no page. So some are kept back, and who comes when the others are taken is answered 503 before anything is read
-or judged: the cheapest refusal there is.
+Every connection is an open file, and a process that has none left can accept nobody, reach no store and
+read no page. So some are kept back, and who comes when the others are taken is answered 503 before anything
+is read or judged: the cheapest refusal there is.
 """
 
 from __future__ import annotations
