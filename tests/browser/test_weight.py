@@ -81,3 +81,14 @@ async def test_the_question_is_soon_there(
     record_property("question_painted_ms", times)
     print(f"question painted after {min(times):.0f} ms")  # noqa: T201
     await until(lambda: min(times) < 2000, within_s=0.1)
+
+
+async def test_the_poll_is_read_once(service: Service, open_page: Open) -> None:
+    """A widget that stands in the page reads its poll once, and the results come over the socket."""
+    poll = (await service.create_poll())["id"]
+    reader = await open_page("about:blank")
+    asked: list[str] = []
+    reader.page.on("request", lambda request: asked.append(request.url))
+    await reader.page.goto(f"{service.url}/embed/{poll}")
+    await reader.poll(poll).shows("Live")
+    assert [url for url in asked if "/v1/" in url] == [f"{service.url}/v1/polls/{poll}"]

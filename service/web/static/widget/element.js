@@ -78,7 +78,7 @@ class LivePoll extends HTMLElement {
 
   /** @param {string} name */
   attributeChangedCallback(name) {
-    if (!this.isConnected) return;
+    if (!this.#life) return; // what stands at first is read when it is shown
     if (name !== 'results-only') this.#begin();
     else this.#set({ resultsOnly: this.hasAttribute('results-only') });
   }
