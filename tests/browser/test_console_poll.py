@@ -26,7 +26,7 @@ async def shows_phase(at: AtConsole, phase: str) -> None:
 
 
 async def test_totals_move_on_the_list_and_on_the_page(service: Service, open_page: Open) -> None:
-    """Votes appear without a reload, hidden totals too, with their pace, and after a while as a line."""
+    """Votes appear without a reload, hidden totals too, with their pace, and as a line up to now."""
     poll = (await service.create_poll(results="operators", identity="open"))["id"]
     at = await operator_of(service, open_page)
     row = at.page.locator(f'[data-poll="{poll}"]')
@@ -42,8 +42,6 @@ async def test_totals_move_on_the_list_and_on_the_page(service: Service, open_pa
     await expect(yam.locator(".share")).to_have_text("20%")
     pace = at.page.locator(".figures-row > div", has_text="Votes a second").locator("dd").first
     await expect(pace).to_have_text("0.4")
-    await at.go("/")
-    await at.go(f"/polls/{poll}")
     await expect(at.page.locator(".chart path.line")).to_have_count(2)
     await at.page.get_by_text("As a table").click()
     await expect(at.page.locator(".chart tbody tr").first).to_contain_text("4")
