@@ -49,6 +49,9 @@ TEAMS: dict[str, Any] = {
     "timezone": "Africa/Accra",
 }
 OF_2024 = {"opens_at": "2024-07-02T00:00:00", "closes_at": "2024-11-01T00:00:00"}
+ABRIDGE = """document.querySelectorAll(
+  '.article > :not(.kicker, h1, .standfirst, .byline, .opening, .polls)'
+).forEach((part) => part.remove())"""
 ROUNDS_OF_VOTES = 8
 NAMES = ("Abena", "Kwame", "Efua", "Yaw", "Akosua", "Kojo", "Ama", "Kofi")
 
@@ -157,9 +160,10 @@ async def home(service: Service, page: Page) -> None:
 @shot("demo-dark", width=1100, height=900, color_scheme="dark")
 @shot("demo-phone", width=390, height=844)
 async def article(service: Service, page: Page) -> None:
-    """The poll under an article, from there on."""
+    """The head of the article, and the polls under it."""
     await with_demo(service)
     await page.goto(f"{service.url}/demo")
+    await page.evaluate(ABRIDGE)
     await expect(page.locator("live-poll .poll").first).to_be_visible()
     await page.wait_for_timeout(800)
 
