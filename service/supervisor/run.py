@@ -185,6 +185,7 @@ class Supervisor:
         lines = (
             f"Pollwire is ready at {self._url}",
             f"  an article with a poll  {url}/demo",
+            f"  the operators' console  {url}/console",
             f"  the API  {url}/docs",
             *(() if self._metrics is None else (f"  figures for Prometheus  {self._metrics.url}",)),
         )
