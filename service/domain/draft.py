@@ -8,8 +8,7 @@ and ``edited`` make the poll that is to stand.
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -33,9 +32,23 @@ from service.domain.window import Phase, parse_instant, zone_named
 
 Question = Annotated[str, Meta(min_length=1, max_length=300)]
 Description = Annotated[str, Meta(max_length=2000)]
-Origin = Annotated[str, Meta(max_length=300, pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+)\Z")]
+Origin = Annotated[
+    str,
+    Meta(
+        max_length=300,
+        pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+)\Z",
+        description="a site as browsers name it, such as https://news.example (lower case, no path), or *",
+    ),
+]
 Issuer = Annotated[str, Meta(min_length=1, max_length=300)]
-Language = Annotated[str, Meta(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")]
+Language = Annotated[
+    str,
+    Meta(
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z",
+        description="a language tag such as fr or pt-BR",
+    ),
+]
 
 Origins = Annotated[tuple[Origin, ...], Meta(max_length=100)]
 
@@ -89,32 +102,6 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     origins: Origins | UnsetType | None = UNSET
     shuffle: bool | UnsetType = UNSET
     lang: Language | UnsetType | None = UNSET
-
-
-Shape = TypeVar("Shape")
-
-
-def read_document(document: object, shape: type[Shape]) -> Shape:
-    """A decoded JSON (or TOML) object as ``shape``; ``InvalidPoll`` with the path of what is wrong."""
-    try:
-        return msgspec.convert(document, shape)
-    except msgspec.ValidationError as error:
-        raise InvalidPoll(*field_and_detail(error)) from None
-
-
-_PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-_NAMED = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
-
-
-def field_and_detail(error: msgspec.ValidationError) -> tuple[str, str]:
-    """Where msgspec found fault (``options[0].label``) and a sentence about it."""
-    message = str(error)
-    path = _PATH.search(message)
-    field = path["path"] if path else ""
-    sentence = _PATH.sub("", message)
-    if named := _NAMED.match(sentence):
-        field = f"{field}.{named['name']}" if field else named["name"]
-    return field or "body", sentence + "."
 
 
 def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:

@@ -43,8 +43,8 @@ translates them to answers, in one table.
     └── Unavailable           right, and not now; may be tried again
         ├── StoreUnavailable      retry_after_s
         ├── Overloaded            retry_after_s
-        ├── RateLimited           retry_after_s, policy, limit
-        └── ChallengeRequired     retry_after_s, policy, limit, challenge
+        └── RateLimited           retry_after_s, policy, limit
+            └── ChallengeRequired     retry_after_s, policy, limit, challenge
 """
 
 from __future__ import annotations
@@ -319,8 +319,10 @@ class Overloaded(Unavailable):
 class RateLimited(Unavailable):
     """This network has used up its share for the moment; ``policy`` names what of, ``limit`` says how much."""
 
+    _DETAIL = "Too many {policy} from this network; wait a moment."
+
     def __init__(self, retry_after_s: int, policy: str, limit: Limit) -> None:
-        super().__init__(f"Too many {policy} from this network; wait a moment.", retry_after_s)
+        super().__init__(self._DETAIL.format(policy=policy), retry_after_s)
         self.policy = policy
         self.limit = limit
 
@@ -328,7 +330,10 @@ class RateLimited(Unavailable):
 class ChallengeRequired(RateLimited):
     """The same, and whoever solves the challenge need not wait."""
 
+    _DETAIL = (
+        "Many {policy} come from this network: solve the challenge and send the solution, or wait a moment."
+    )
+
     def __init__(self, retry_after_s: int, policy: str, limit: Limit, challenge: dict[str, object]) -> None:
         super().__init__(retry_after_s, policy, limit)
-        self.detail = f"Many {policy} come from this network: solve the challenge and send the solution, or wait a moment."
         self.challenge = challenge

@@ -17,9 +17,22 @@ from msgspec import UNSET, Meta, UnsetType
 from service.domain.errors import EditRefused, InvalidPoll
 from service.domain.poll import HIGHEST_VALUE, Choices, Kind, Option, Poll, Scale
 
-Id = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
+Id = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z",
+        description="1 to 64 lower-case letters, digits and hyphens, not a hyphen first",
+    ),
+]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
-Image = Annotated[str, Meta(max_length=2000, pattern=r"^(https?://|/)\S+\Z")]
+Image = Annotated[
+    str,
+    Meta(
+        max_length=2000,
+        pattern=r"^(https?://|/)\S+\Z",
+        description="an address of http or https, or a path of this service, without blanks",
+    ),
+]
 
 FEWEST_OPTIONS: Final = 2
 MOST_OPTIONS: Final = 50

@@ -11,7 +11,11 @@ import pytest
 from service.domain import errors
 from service.domain.errors import PollwireError
 
-LEAVES = [error for error in vars(errors).values() if inspect.isclass(error) and not error.__subclasses__()]
+LEAVES = [
+    error
+    for error in vars(errors).values()
+    if inspect.isclass(error) and issubclass(error, PollwireError) and not error.__subclasses__()
+]
 SAMPLES = {"limit_bytes": 16384, "allowed": ("GET", "POST"), "opens_at": 0, "revision": 2, "version": 3}
 LINE = re.compile(r"^    (?P<indent>(?:│   |    |├── |└── )*)(?P<name>[A-Z]\w+)(?: {2,}(?P<note>.*))?$")
 
