@@ -2,7 +2,7 @@
 
 ``PollDraft`` and ``PollPatch`` are the shapes of the request bodies; unknown
 fields, wrong types and kinds that this service does not run are refused with
-the path of the field (``InvalidPoll``). ``draft_of`` reads JSON, ``new_poll``
+the path of the field (``service.domain.reading``). ``new_poll``
 and ``edited`` make the poll that is to stand.
 """
 

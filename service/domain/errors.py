@@ -317,7 +317,7 @@ class Overloaded(Unavailable):
 
 
 class RateLimited(Unavailable):
-    """This network has used up its share for the moment; ``policy`` names what of, ``limit`` says how much."""
+    """This network has used up its share for now; ``policy`` names what of, ``limit`` says how much."""
 
     _DETAIL = "Too many {policy} from this network; wait a moment."
 
@@ -330,9 +330,7 @@ class RateLimited(Unavailable):
 class ChallengeRequired(RateLimited):
     """The same, and whoever solves the challenge need not wait."""
 
-    _DETAIL = (
-        "Many {policy} come from this network: solve the challenge and send the solution, or wait a moment."
-    )
+    _DETAIL = "Many {policy} from this network: solve the challenge and send the solution, or wait a moment."
 
     def __init__(self, retry_after_s: int, policy: str, limit: Limit, challenge: dict[str, object]) -> None:
         super().__init__(retry_after_s, policy, limit)

@@ -1,9 +1,8 @@
-"""What a network may do: the store reckons as the domain does, forgets what matters no more, and shares it."""
+"""What a network may do: the store reckons as the domain does, and forgets what matters no more."""
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -115,11 +114,6 @@ async def test_without_a_limit_nothing_is_kept(store: Store) -> None:
     assert not await store.connection.client.exists(record.keys[ALLOWANCES])
 
 
-async def has_passed(store: Store, instant: int) -> bool:
-    """Whether the store's clock is beyond an instant."""
-    return await store.connection.now() > instant
-
-
 async def test_a_network_is_forgotten_once_it_may_do_everything_again(store: Store) -> None:
     """Only networks that did something of late are kept, and the whole set has a term."""
     record, limit = await made(store), Limit(1000, 1)
@@ -128,7 +122,11 @@ async def test_a_network_is_forgotten_once_it_may_do_everything_again(store: Sto
     assert await client.zcard(key) == 50
     assert 0 < await client.pttl(key) <= 1000
     began = await store.connection.now()
-    await until(partial(has_passed, store, began + 10))
+
+    async def has_passed() -> bool:
+        return await store.connection.now() > began + 10
+
+    await until(has_passed)
     await statuses(store, record, limit, ballots(NET, 1))
     assert await client.zrange(key, 0, -1) == [NET]
 
