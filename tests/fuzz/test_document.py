@@ -11,7 +11,6 @@ from service.app.reference.problems import PROBLEMS
 from tests.fuzz.problems import listed_types
 from tests.fuzz.world import World
 
-
 _ELSEWHERE = {"method-not-allowed", "not-found", "results-hidden", "format-not-offered"}
 """What no route of the document answers."""
 
