@@ -22,8 +22,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from service.domain.ballot import LAST_REVISION
-from service.domain.draft import field_and_detail
 from service.domain.errors import InvalidChoice, MalformedBody, Overloaded, PollwireError
+from service.domain.reading import field_and_detail
 from service.identity.voters import voter_of_back_end
 from service.operators.lines import Line, LineTooLong
 from service.problems import problem_document

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Meta
 
 from service.domain.document import Document
-from service.domain.draft import Issuer, read_document
+from service.domain.draft import Issuer
 from service.domain.errors import InvalidPoll, NotFound
+from service.domain.reading import read_document
 from service.domain.window import format_instant
 from service.identity.issuers import Algorithm, KeptIssuer, issuer_id, key_from
 from service.identity.key_sets import KeySets

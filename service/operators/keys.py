@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from service.domain.document import Document
-from service.domain.draft import read_document
 from service.domain.errors import InvalidPoll, NotFound
+from service.domain.reading import read_document
 from service.domain.window import format_instant
 from service.identity.api_keys import KeptKey, Operator, Scope, made_key
 from service.operators.paging import page_of
@@ -26,7 +26,7 @@ _READABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f
 class KeyDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A key to be made."""
 
-    name: Annotated[str, Meta(max_length=100, pattern=_READABLE)]
+    name: Annotated[str, Meta(max_length=100, pattern=_READABLE, description="one line that can be read")]
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=len(Scope))]
 
 

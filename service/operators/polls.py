@@ -19,9 +19,10 @@ import msgspec
 from msgspec import UnsetType
 
 from service.domain.document import Document, poll_document
-from service.domain.draft import PollDraft, PollPatch, edited, new_poll, read_document
+from service.domain.draft import PollDraft, PollPatch, edited, new_poll
 from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
 from service.domain.poll import Kind, Poll
+from service.domain.reading import read_document
 from service.domain.recount import Recount, recount_of
 from service.domain.tally import Results, results_of
 from service.domain.window import Act, Phase, parse_instant

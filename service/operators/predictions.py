@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Meta
 
 from service.domain.document import Document, poll_document
-from service.domain.draft import read_document
 from service.domain.errors import PhaseConflict
 from service.domain.poll import Kind
+from service.domain.reading import read_document
 from service.domain.window import parse_instant
 from service.operators.polls import read_nothing
 from service.operators.requests import Object, Precondition

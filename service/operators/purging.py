@@ -9,8 +9,8 @@ from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from service.domain.draft import read_document
 from service.domain.errors import InvalidPoll
+from service.domain.reading import read_document
 from service.domain.window import parse_instant
 from service.identity.api_keys import ApiKeys, Scope
 from service.operators.polls import OperatedPolls

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from service.domain.draft import PollDraft, new_poll, read_document
+from service.domain.draft import PollDraft, new_poll
 from service.domain.errors import PollExists
+from service.domain.reading import read_document
 from service.domain.window import format_instant
 from service.store import Store
 

@@ -12,13 +12,13 @@ from typing import Final, Generic, NoReturn, TypeVar
 
 import msgspec
 
-from service.domain.draft import field_and_detail
 from service.domain.errors import (
     BodyTooLarge,
     InvalidChoice,
     MalformedBody,
     UnsupportedMediaType,
 )
+from service.domain.reading import field_and_detail
 from service.identity.clients import UNKNOWN, Client
 
 LARGEST_BODY_BYTES: Final = 16 * 1024

@@ -11,9 +11,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from service.domain.document import Document
-from service.domain.draft import read_document
 from service.domain.errors import InvalidPoll, NotFound
 from service.domain.events import Audience, EventKind
+from service.domain.options import Id
+from service.domain.reading import read_document
 from service.domain.window import format_instant
 from service.identity.api_keys import Operator, Scope
 from service.operators.paging import limit_of, page_of
@@ -33,8 +34,6 @@ MOST_WEBHOOKS: Final = 100
 TEST: Final = "webhook.test"
 """The type of an event that tells of nothing."""
 
-PollId = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z")]
-
 
 class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A webhook to be made."""
@@ -43,7 +42,7 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: Annotated[tuple[EventKind, ...], Meta(min_length=1, max_length=len(EventKind))] | UnsetType = (
         UNSET
     )
-    polls: Annotated[tuple[PollId, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    polls: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     results: Audience = Audience.PUBLIC
 
 

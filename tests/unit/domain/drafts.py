@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.domain.draft import PollDraft, PollPatch, edited, new_poll, read_document
+from service.domain.draft import PollDraft, PollPatch, edited, new_poll
 from service.domain.poll import Poll
+from service.domain.reading import read_document
 
 NOW = 1_730_000_000_000
 OPENING, CLOSING = "2024-12-01T00:00:00Z", "2024-12-02T00:00:00Z"

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.ballot import BallotPaper
-from service.domain.draft import PollDraft, PollPatch, new_poll, read_document
+from service.domain.draft import PollDraft, PollPatch, new_poll
 from service.domain.errors import InvalidPoll
 from service.domain.options import CODES, MOST_OPTIONS
 from service.domain.poll import Choices, Identity, Kind, ResultsMode, Revote, Scale
+from service.domain.reading import read_document
 from tests.unit.domain.drafts import NOW, a_document, codes_of, ids_of, made, option_documents
 from tests.unit.domain.strategies import json_values, option_ids
 

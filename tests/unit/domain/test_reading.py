@@ -1,0 +1,49 @@
+"""What somebody wrote down wrongly is told in words that say what to write instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.domain.draft import PollDraft, PollPatch
+from service.domain.errors import InvalidPoll
+from service.domain.reading import read_document
+from service.operators.issuers import IssuerDraft
+from service.operators.keys import KeyDraft
+from service.operators.webhooks.operated import WebhookDraft
+
+POLL = {"kind": "single", "question": "Q?"}
+ID = "1 to 64 lower-case letters, digits and hyphens, not a hyphen first."
+SITE = "a site as browsers name it, such as https://news.example (lower case, no path), or *."
+UNSAID = [
+    (PollDraft, {**POLL, "kind": "approval"}, "kind", "one of single, multiple, rating, ranked, prediction."),
+    (PollDraft, {**POLL, "revote": "x"}, "revote", "one of never, change, withdraw."),
+    (PollPatch, {"results": "x"}, "results", "one of always, after_vote, after_close, operators."),
+    (PollDraft, {**POLL, "id": "-a"}, "id", ID),
+    (PollPatch, {"series": "A b"}, "series", ID),
+    (PollDraft, {**POLL, "options": [{"id": "A", "label": "A"}]}, "options[0].id", ID),
+    (PollDraft, {**POLL, "origins": ["*", "https://x.example/"]}, "origins[1]", SITE),
+    (PollDraft, {**POLL, "lang": "<b>"}, "lang", "a language tag such as fr or pt-BR."),
+    (
+        KeyDraft,
+        {"name": "desk", "scopes": ["all"]},
+        "scopes[0]",
+        "one of polls:read, polls:write, votes:write, keys:write.",
+    ),
+    (
+        IssuerDraft,
+        {"issuer": "i", "audience": "a", "algorithm": "none"},
+        "algorithm",
+        "one of HS256, EdDSA, RS256.",
+    ),
+    (WebhookDraft, {"url": "https://x.example", "polls": [""]}, "polls[0]", ID),
+]
+
+
+@pytest.mark.parametrize(("shape", "document", "field", "wanted"), UNSAID)
+def test_a_pattern_and_a_list_are_told_in_words(
+    shape: type, document: object, field: str, wanted: str
+) -> None:
+    """Whoever misses a pattern or a closed list is told what it takes, and no regular expression."""
+    with pytest.raises(InvalidPoll) as refusal:
+        read_document(document, shape)
+    assert (refusal.value.field, str(refusal.value)) == (field, f"{field} must be {wanted}")
