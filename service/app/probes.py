@@ -29,6 +29,7 @@ class Health:
 
     def __init__(self, store: Store, clients: Clients) -> None:
         self._connection = store.connection
+        self._durability = store.durability
         self._clients = clients
         self.is_draining = False
 
@@ -47,7 +48,7 @@ class Health:
             return 503, {"status": "starting", "reason": "The store has not answered yet."}
         if not self._connection.is_up:
             return 200, {"status": "degraded", "degraded": True, "reason": "The store does not answer."}
-        notes = [note for note in (self._clients.note,) if note is not None]
+        notes = [*((self._clients.note,) if self._clients.note else ()), *self._durability.notes]
         return 200, {"status": "ready", "degraded": False, **({"notes": notes} if notes else {})}
 
 

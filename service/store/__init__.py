@@ -15,6 +15,7 @@ from service.store.audit import AuditLogs
 from service.store.ballots import Ballots
 from service.store.connection import Connection
 from service.store.deliveries import Deliveries
+from service.store.durability import Durability
 from service.store.erasure import Erasure
 from service.store.homes import Homes
 from service.store.keys import voters_key_key
@@ -44,6 +45,7 @@ class Store:
         self.homes: Final = Homes(connection, records)
         self.outbox: Final = Outbox(connection, records, self.homes)
         self.connection: Final = connection
+        self.durability: Final = Durability(connection)
         self.results: Final = TallyReader(connection, positions, records)
         self.deliveries: Final = Deliveries(connection)
         self.polls: Final = Polls(
@@ -71,7 +73,8 @@ class Store:
     @property
     def endless(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """What must run for as long as the store is used, to hear of changes and to write down uses."""
-        return self.notices.run, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
+        told = (self.notices.run, self.durability.run)
+        return *told, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
 
     async def voters_key(self) -> bytes:
         """The 32 random bytes under which voters of other sites get their ids: made once, never again."""

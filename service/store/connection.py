@@ -71,11 +71,14 @@ class Connection:
         self.namespace: Final = namespace
         self.library: Final = Library()
         self.last_error: str | None = None
+        self.openings = 0
+        """How often the store was found to answer after it had not; after each, it may be another server."""
         self._address = without_password(url)
         self._topology: Topology = topology_of(url)
         self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
         self._up = asyncio.Event()
         self._has_answered = False
+        self._sent = 0
         self._knocking: asyncio.Task[None] | None = None
 
     @classmethod
@@ -201,13 +204,21 @@ class Connection:
 
         The pipeline packs in Python at 1.5 us an argument, and a batch has an argument a vote. As there,
         a link whose call fails or is cancelled disconnects itself, so no reply is ever taken for another's.
+        Behind the calls goes a number, which has to come back behind the replies: what stands between here
+        and the store, and repeats or swallows replies, puts them out of step: then none is believed.
         """
         pool = self.client.connection_pool
+        self._sent += 1
+        number = b"%d" % self._sent
         link = await pool.get_connection()
         try:
-            packed = [hiredis.pack_command(command) for command in commands]  # type: ignore[arg-type]  # a stub too narrow
+            packed = [hiredis.pack_command(command) for command in (*commands, ("ECHO", number))]  # type: ignore[arg-type]  # a stub too narrow
             await link.send_packed_command(packed, check_health=False)
-            return [await _reply_on(link) for _ in commands]
+            replies = [await _reply_on(link) for _ in commands]
+            if await _reply_on(link) != number:
+                await link.disconnect()
+                raise RedisConnectionError("the store's replies are out of step")
+            return replies
         finally:
             await pool.release(link)
 
@@ -267,6 +278,7 @@ class Connection:
             await self.library.ensure(self.client, self._topology.everywhere)
         self.last_error = None
         self._has_answered = True
+        self.openings += 1
         self._up.set()
 
     async def _drop_idle_connections(self) -> None:

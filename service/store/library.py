@@ -161,7 +161,7 @@ class Library:
             answers = await client.execute_command("FCALL", self.name_of("probe"), 0, **everywhere)
         except (ResponseError, RedisConnectionError) as error:
             raise _judged(error) from error
-        if any(answer != b"ready" for answer in _each(answers)):
+        if any(answer != b"ready" for answer in each_of(answers)):
             raise StoreUnfit(
                 "The store runs functions, but its Lua lacks the struct library that Redis ships."
             )
@@ -176,8 +176,8 @@ class Library:
                 raise
 
     async def _check_age(self, client: Any, everywhere: Mapping[str, Any]) -> None:
-        for text in _each(await client.execute_command("INFO", "server", **everywhere)):
-            self.check_version(_field(text, "redis_version"))
+        for text in each_of(await client.execute_command("INFO", "server", **everywhere)):
+            self.check_version(field_of(text, "redis_version"))
 
     @staticmethod
     def check_version(version: str) -> None:
@@ -215,7 +215,7 @@ def _judged(error: RedisError) -> Exception:
     return StoreUnfit(f"The store refuses the function library: {error}")
 
 
-def _each(answers: Any) -> list[Any]:
+def each_of(answers: Any) -> list[Any]:
     """One master's answer, or each of a cluster's (which come by node)."""
     return list(answers.values()) if isinstance(answers, dict) and not _is_info(answers) else [answers]
 
@@ -224,7 +224,7 @@ def _is_info(answer: dict[Any, Any]) -> bool:
     return "redis_version" in answer
 
 
-def _field(info: Any, name: str) -> str:
+def field_of(info: Any, name: str) -> str:
     """A field of INFO, parsed by the client or not."""
     if isinstance(info, dict):
         return str(info.get(name, "0"))

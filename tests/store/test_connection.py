@@ -200,3 +200,26 @@ async def test_closing_while_knocking(own_valkey: Valkey) -> None:
     connection = await Connection.open(own_valkey.url)
     await connection.close()
     assert not connection.is_up
+
+
+async def test_replies_out_of_step_are_not_believed(own_valkey: Valkey, own_store: Store) -> None:
+    """A reply that was repeated on its way ends its connection; no call is told what another asked."""
+    record = await made(own_store)
+    connection = own_store.connection
+    pool = connection.client.connection_pool
+    await cast(own_store, record, Cast(a_voter(), "A"))
+    link = pool._available_connections[-1]
+    real_get = pool.get_connection
+
+    async def with_a_stale_reply() -> object:
+        taken = await real_get()
+        await taken.send_command("ECHO", "what somebody else asked")
+        return taken
+
+    pool.get_connection = with_a_stale_reply
+    (reply,) = await own_store.ballots.cast_many([(record, [Cast(a_voter(), "A")])])
+    pool.get_connection = real_get
+    assert isinstance(reply, StoreUnavailable)
+    assert not link.is_connected
+    await until(lambda: connection.is_up)
+    assert await cast(own_store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
