@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -140,7 +141,7 @@ async def test_a_wrong_number_costs_the_challenge(serve: Serve) -> None:
 async def test_the_more_a_network_owes_the_harder_it_gets(serve: Serve) -> None:
     """Each whole share more doubles the work; the table's steps do so."""
     works = [level.cost * 16 ** len(level.prefix) for level in LEVELS]
-    assert [later / earlier for earlier, later in zip(works, works[1:], strict=False)] == [2] * 5
+    assert [later / earlier for earlier, later in pairwise(works)] == [2] * 5
     async with serve(limit_voters=ONE) as service:
         first = await posed(service)
         for _ in range(2):
