@@ -18,6 +18,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from service.app import probes
 from service.app.edge import Edge, instance_of, remember_failure
 from service.app.gauges import Gauges
+from service.app.offers import offers
 from service.app.reference import routes as reference_routes
 from service.identity.api_keys import ApiKeys
 from service.identity.clients import Clients
@@ -243,7 +244,7 @@ def _webhooks(
 
 def _framework(routes: Sequence[ControllerRouterHandler], beside: Sequence[Endless]) -> Litestar:
     return Litestar(
-        route_handlers=routes,
+        route_handlers=[*offers(routes), *routes],
         exception_handlers={HTTPException: refused, Exception: refused},
         after_exception=[remember_failure],
         lifespan=[_beside(*beside)],

@@ -49,6 +49,8 @@ translates them to answers, in one table.
 
 from __future__ import annotations
 
+from typing import Final
+
 from service.domain.allowance import Limit
 
 
@@ -152,11 +154,18 @@ class OriginNotAllowed(Forbidden):
         self.origin = origin
 
 
+_SHOWN: Final = {
+    "after_vote": "to those who have voted, and to everybody once it is closed",
+    "after_close": "once it is closed",
+    "operators": "to its operators alone, until they publish them",
+}
+
+
 class ResultsHidden(Forbidden):
     """The totals exist, and this reader may not see them yet."""
 
     def __init__(self, mode: str) -> None:
-        super().__init__(f"The totals of this poll are shown {mode.replace('_', ' ')}.")
+        super().__init__(f"The totals of this poll are shown {_SHOWN.get(mode, mode)}.")
         self.mode = mode
 
 

@@ -97,7 +97,13 @@ def _sockets(live: Live) -> list[WebsocketRouteHandler]:
 def _refusing(door: Door, address: str) -> HTTPRouteHandler:
     """The methods that a poll's address does not take: an unknown poll is 404 even to those."""
 
-    @route(f"{_POLL}{address}", http_method=_OTHER_METHODS, include_in_schema=False, status_code=405)
+    @route(
+        f"{_POLL}{address}",
+        http_method=_OTHER_METHODS,
+        include_in_schema=False,
+        status_code=405,
+        refuses=True,
+    )
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
         await door.look(poll_id, _visitor(request))
         raise MethodNotAllowed(("GET", "HEAD"))
@@ -111,6 +117,7 @@ def _only_sockets() -> HTTPRouteHandler:
         http_method=[HttpMethod.GET, *_OTHER_METHODS],
         include_in_schema=False,
         status_code=404,
+        refuses=True,
     )
     async def refuse_request() -> None:
         raise NotFound("At this address a WebSocket can be opened, and nothing else.")

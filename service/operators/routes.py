@@ -238,7 +238,12 @@ def _other_methods(door: _Door, taken: list[HTTPRouteHandler]) -> list[HTTPRoute
 
 
 def _refusing(door: _Door, path: str, takes: set[HttpMethod]) -> HTTPRouteHandler:
-    @route(path, http_method=[method for method in _METHODS if method not in takes], include_in_schema=False)
+    @route(
+        path,
+        http_method=[method for method in _METHODS if method not in takes],
+        include_in_schema=False,
+        refuses=True,
+    )
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
         await door.find(request, Scope.POLLS_READ, poll_id)
         raise MethodNotAllowed(with_head({*takes, HttpMethod.OPTIONS}))

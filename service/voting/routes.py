@@ -126,7 +126,7 @@ def _refusing(polls: Polls, origins: Origins, address: str, taken: tuple[str, ..
     """The handler of the methods that an address of a poll does not take."""
     others = [method for method in _METHODS if method.value not in taken]
 
-    @route(f"{_POLL}/{address}", http_method=others, include_in_schema=False, status_code=405)
+    @route(f"{_POLL}/{address}", http_method=others, include_in_schema=False, status_code=405, refuses=True)
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         named = None
         try:

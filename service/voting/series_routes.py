@@ -43,7 +43,9 @@ def handlers(standings: Standings) -> list[HTTPRouteHandler]:
 def _refusing(standings: Standings, address: str) -> HTTPRouteHandler:
     """The handler of the methods that an address does not take; what is not there is 404 to those, too."""
 
-    @route(f"{_SERIES}/{address}", http_method=_OTHERS, include_in_schema=False, status_code=405)
+    @route(
+        f"{_SERIES}/{address}", http_method=_OTHERS, include_in_schema=False, status_code=405, refuses=True
+    )
     async def refuse_method(series_id: FromPath[str]) -> None:
         await standings.check(series_id)
         raise MethodNotAllowed(with_head(("GET",)))
