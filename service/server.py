@@ -58,6 +58,9 @@ RECONNECT_SPREAD_MS: Final = 3_000
 """Readers are told to come back within this time, each at its own moment: no stampede."""
 REQUESTS_GRACE_S: Final = 3
 """Requests in flight at a stop get this long; votes are answered or refused within 1 s."""
+GLANCE_S: Final = 0.02
+LEAVE_S: Final = 1.0
+"""Kept connections have this long for one more request, whose answer is the last; then idle ones are cut."""
 COLLECT_EVERY_OBJECTS: Final = 20_000
 """More than the votes of a full batch keep alive at once."""
 HARD_STOP_S: Final = 12.0
@@ -96,6 +99,22 @@ class Server(uvicorn.Server):
         except SystemExit:  # in a task it would tear down the whole event loop, whoever else runs there
             raise StartupFailed from None
         self.is_serving.set()
+
+    async def take_leave(self) -> None:
+        """Accept nobody any more, and let every kept connection end with an answer; no request is cut.
+
+        Who comes now waits in the listener's queue for the worker that follows.
+        """
+        for listener in self.servers:
+            listener.close()
+        staying = [kept for kept in self.server_state.connections if isinstance(kept, LaneProtocol)]
+        for kept in staying:
+            kept.take_leave()
+        until = asyncio.get_running_loop().time() + LEAVE_S
+        while asyncio.get_running_loop().time() < until:
+            if not any(kept in self.server_state.connections for kept in staying):
+                return
+            await asyncio.sleep(GLANCE_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
@@ -156,12 +175,12 @@ async def drain(server: Server, wiring: Wiring, stop: Stop) -> None:
     """The end of one server, once it is asked for.
 
     In order: ``/readyz`` says 503 and readers are told when to come back while requests are still
-    answered; then the listener closes, what is in flight ends, and the server stops. Asked again:
-    whatever is in flight is cut.
+    answered; then nobody new is accepted and kept connections end with their next answer; what is in
+    flight ends, and the server stops. Asked again: whatever is in flight is cut.
     """
     await stop.asked.wait()
     _end_by_deadline()
-    telling = asyncio.create_task(_tell_readers(wiring), name="tell readers")
+    telling = asyncio.create_task(_take_leave(server, wiring), name="take leave")
     again = asyncio.create_task(stop.asked_again.wait(), name="asked to hurry")
     await asyncio.wait((telling, again), return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
@@ -169,11 +188,12 @@ async def drain(server: Server, wiring: Wiring, stop: Stop) -> None:
     server.force_exit = True
 
 
-async def _tell_readers(wiring: Wiring) -> None:
+async def _take_leave(server: Server, wiring: Wiring) -> None:
     try:
         await wiring.drain(RECONNECT_SPREAD_MS)
     except Exception:  # a drain that fails must still end in a stop
         log.exception("Not every reader could be told to come back.")
+    await server.take_leave()
 
 
 def _end_by_deadline() -> None:

@@ -60,6 +60,10 @@ class Up:
             )
         return self
 
+    def again_on(self, port: str) -> None:
+        """Have the next start listen on this port."""
+        self._flags = (*self._flags, "--port", port)
+
     async def ready(self) -> Up:
         """Until it has said that it is ready."""
 

@@ -42,6 +42,16 @@ class Valkey:
         assert self._process is not None, "the server is not running"
         return self._process.pid
 
+    @property
+    def written(self) -> int:
+        """Bytes of its longest append-only file."""
+        return max(file.stat().st_size for file in (self._folder / "appendonlydir").iterdir())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> None:
         """Start on the data of last time and return once it answers."""
         options = {"port": "0", "unixsocket": self._socket, "unixsocketperm": "700", "dir": self._folder}
@@ -50,7 +60,8 @@ class Valkey:
         for name, value in options.items():
             command += [f"--{name}", str(value)]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            # with signals as here, a file that may not grow is an error to it, as a full disk would be
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, restore_signals=False)
         self._wait_until_it_answers()
 
     def kill(self) -> None:

@@ -113,6 +113,12 @@ class LaneProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self.deadlines.discard(self)
 
+    def take_leave(self) -> None:
+        """The connection ends with its next answer, which says so; cut by us it might meet a request."""
+        self._lane_cycle.keep_alive = False
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
     def data_received(self, data: bytes) -> None:
         """Feeds the parser; whatever it cannot read is told as a problem, not as text."""
         if self._refusal is not None:
@@ -271,6 +277,8 @@ class LaneProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers.extend(headers)
         super().on_headers_complete()
+        if not self._lane_cycle.keep_alive:
+            self.cycle.keep_alive = False
 
     def _upgrade(self, rest: bytes) -> None:
         """The parser stopped, since the request asks for another protocol; ours is WebSocket."""

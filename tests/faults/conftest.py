@@ -1,25 +1,100 @@
-"""A crowd's service: ``pollwire up`` with one poll of three parties, and nobody who survives the test."""
+"""Services to be harmed, and the table of what came of it.
+
+A service here lives on a store of its own, private or (where the test itself
+has to harm it) a Valkey of the test. Nobody survives the test.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from tests.faults.crowd import Crowd, Verdict
 from tests.faults.journal import POLL
 from tests.upping import Up
 
+_VERDICTS = pytest.StashKey[list[Verdict]]()
+
+
+class Served(NamedTuple):
+    """A running service in which ``POLL`` is open, and the secret that signs its tokens."""
+
+    up: Up
+    secret: str
+
+
+Serve = Callable[..., Awaitable[Served]]
+Conclude = Callable[[Crowd, str], Awaitable[Verdict]]
+
 
 @pytest.fixture
-async def up(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
-    """A running service in which ``POLL`` is open."""
-    service = Up(tmp_path / "d", tmp_path_factory.mktemp("logs"))
-    try:
-        await (await service.start()).ready()
-        async with service.client() as operator:
-            answer = await operator.post("/v1/admin/polls", json=POLL)
-        assert answer.status_code == 201, answer.text
-        yield service
-    finally:
-        await service.kill()
+async def serve(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serve]:
+    """Start a service: ``await serve("--workers", "2")``."""
+    services: list[Up] = []
+
+    async def start(*flags: str, **environ: str) -> Served:
+        secret = secrets.token_urlsafe(32)
+        folder = tmp_path / f"d{len(services)}"
+        own = {"POLLWIRE_SECRET": secret, "POLLWIRE_ADMIN_KEY": secrets.token_urlsafe(24)}
+        up = Up(folder, tmp_path_factory.mktemp("logs"), *flags, **own, **environ)
+        services.append(up)
+        await (await up.start()).ready()
+        await open_poll(up)
+        return Served(up, secret)
+
+    yield start
+    for up in services:
+        await up.kill()
+
+
+async def open_poll(up: Up) -> None:
+    """``POLL``, made and open."""
+    async with up.client() as operator:
+        answer = await operator.post("/v1/admin/polls", json=POLL)
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.fixture
+async def up(serve: Serve) -> Up:
+    """A service on a private store, with one worker."""
+    return (await serve()).up
+
+
+@pytest.fixture
+def conclude(request: pytest.FixtureRequest) -> Conclude:
+    """The one check at the end of a fault: its row in the table, and zero where zero is promised."""
+
+    async def check(crowd: Crowd, fault: str) -> Verdict:
+        verdict = await crowd.verdict(fault)
+        request.config.stash.setdefault(_VERDICTS, []).append(verdict)
+        assert (verdict.lost, verdict.doubled, verdict.fell) == (0, 0, 0), verdict
+        return verdict
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table: one row a fault."""
+    verdicts = config.stash.get(_VERDICTS, [])
+    if not verdicts:
+        return
+    terminalreporter.section("faults")
+    heads = (
+        "fault",
+        "rounds",
+        "votes answered",
+        "sent again",
+        "lost",
+        "doubled",
+        "fell back",
+        "worst gap (s)",
+    )
+    rows = [heads, *((*map(str, verdict[:-1]), f"{verdict.worst_gap_s:.2f}") for verdict in verdicts)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        figures = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)][1:]
+        terminalreporter.write_line("  ".join((row[0].ljust(widths[0]), *figures)))

@@ -1,10 +1,10 @@
-"""What a crowd of voters did and was told, kept outside the service, and checked against its totals."""
+"""What a crowd of voters did and was told, kept outside the service."""
 
 from __future__ import annotations
 
-import asyncio
+import itertools
+import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ POLL = {
     "question": "Which team do you think has the higher chance of winning?",
     "options": [{"id": choice, "label": choice.upper()} for choice in CHOICES],
 }
+AGAIN = (429, 503)
+"""Answers that ask for the same request again."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +35,26 @@ class Journal:
 
     answers: list[tuple[Ballot, Answer]] = field(default_factory=list)
     unanswered: list[Ballot] = field(default_factory=list)
+    """Each time that a vote was told to come back, or was told nothing."""
+    answered_at: list[float] = field(default_factory=list)
+    """When votes were answered 200, in seconds of the monotonic clock."""
+    poll: str = "crowd"
 
-    async def cast(self, wire: Wire, ballot: Ballot) -> None:
-        """Send one vote and write down what came of it; 503 and silence both mean: may be sent again."""
-        path, key = f"/v1/polls/{POLL['id']}/votes", {"Authorization": f"Bearer {ballot.voter}"}
+    async def cast(self, wire: Wire, ballot: Ballot) -> bool:
+        """Send one vote and write down what came of it; False: no answer that is final, so send it again."""
+        path, key = f"/v1/polls/{self.poll}/votes", {"Authorization": f"Bearer {ballot.voter}"}
         try:
             answer = await wire.ask("POST", path, {"choice": ballot.choice}, key)
         except Unanswered:
             self.unanswered.append(ballot)
-            return
-        if answer.status == 503:
+            return False
+        if answer.status in AGAIN:
             self.unanswered.append(ballot)
-        else:
-            self.answers.append((ballot, answer))
-
-    async def cast_again_until_answered(self, over: Sequence[Wire], within_s: float = 20.0) -> None:
-        """Retry whatever has no answer, as often as it takes."""
-        async with asyncio.timeout(within_s):
-            while self.unanswered:
-                again, self.unanswered = self.unanswered, []
-                await spread(again, list(over), self.cast)
+            return False
+        self.answers.append((ballot, answer))
+        if answer.status == 200:
+            self.answered_at.append(time.monotonic())
+        return True
 
     def told(self, status: str) -> list[tuple[Ballot, dict[str, Any]]]:
         """The ballots answered 200 with this status, and the answers."""
@@ -73,10 +75,13 @@ class Journal:
         choices: dict[str, str] = {}
         for ballot, answer in self.answers:
             if answer.status == 200:
-                assert (
-                    choices.setdefault(ballot.voter, answer.document["choice"]) == answer.document["choice"]
-                )
+                choice = answer.document["choice"]
+                assert choices.setdefault(ballot.voter, choice) == choice, "one voter was told two choices"
         return choices
+
+    def worst_gap_s(self) -> float:
+        """The longest time in which nobody's vote was answered 200, between the first and the last."""
+        return max((after - before for before, after in itertools.pairwise(self.answered_at)), default=0.0)
 
 
 async def voters(over: list[Wire], count: int) -> list[str]:

@@ -1,0 +1,127 @@
+"""A crowd that votes while something goes wrong, and the one check at its end.
+
+Every voter sends the same vote until it is answered for good, as the widget
+does. What they were told is in the journal; what the service says afterwards
+has to agree with it, and readers who watched all along have to end there too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
+
+from service.identity.tokens import VoterTokens
+from tests.faults.journal import CHOICES, POLL, Ballot, Journal
+from tests.faults.scale import WITHIN_S
+from tests.faults.watching import Watcher, watched
+from tests.loading import Wire, spread, wires
+from tests.upping import Up
+from tests.waiting import until
+
+CONNECTIONS = 64
+
+
+class Verdict(NamedTuple):
+    """What a fault came to; ``lost`` and ``doubled`` votes have to be 0."""
+
+    fault: str
+    rounds: int
+    answered: int
+    again: int
+    """How often a vote was told to come back, or was told nothing."""
+    lost: int
+    doubled: int
+    fell: int
+    """Frames older than the one before them."""
+    worst_gap_s: float
+
+
+class Crowd:
+    """The voters of the poll ``crowd`` of one service, their journal, and its readers."""
+
+    def __init__(self, up: Up, secret: str, over: list[Wire], watchers: list[Watcher]) -> None:
+        self.up = up
+        self.journal = Journal()
+        self.watchers = watchers
+        self.rounds = 0
+        self._over = over
+        self._chance = random.Random(9)
+        self._tokens = VoterTokens([secret], lambda: time.time_ns() // 1_000_000)
+
+    def ballots(self, count: int) -> list[Ballot]:
+        """Votes of so many new voters."""
+        return [Ballot(self._tokens.issue().token, self._chance.choice(CHOICES)) for _ in range(count)]
+
+    @property
+    def answered(self) -> int:
+        """Votes answered for good so far."""
+        return len(self.journal.answers)
+
+    async def round(self, count: int, harm: Callable[[], Awaitable[None]]) -> None:
+        """So many new voters vote until they are answered; amid them, harm is done."""
+        self.rounds += 1
+        begun = self.answered
+        voting = asyncio.create_task(self.vote(self.ballots(count)))
+        try:
+            await until(lambda: voting.done() or self.answered >= begun + count // 4, WITHIN_S)
+            assert not voting.done(), "the crowd was done before the harm"
+            await harm()
+            await voting
+        finally:
+            voting.cancel()
+
+    async def vote(self, ballots: list[Ballot]) -> None:
+        """Each ballot is sent until it is answered for good."""
+        await spread(ballots, self._over, self._cast)
+
+    async def _cast(self, wire: Wire, ballot: Ballot) -> None:
+        await until(lambda: self.journal.cast(wire, ballot), WITHIN_S)
+
+    async def verdict(self, fault: str) -> Verdict:
+        """The check: what voters were told, against what the service says and what readers hold."""
+        standing = Counter(self.journal.standing().values())
+        for ballot, answer in self.journal.answers:
+            assert answer.status == 200, answer
+            assert answer.document["choice"] == ballot.choice, "a vote got another's answer"
+        async with self.up.client() as operator:
+            recounted = (await operator.post(f"/v1/admin/polls/{POLL['id']}/recount")).json()
+            truth = (await operator.get(f"/v1/polls/{POLL['id']}/results")).json()
+        assert recounted["matches"], recounted
+        counts = truth["counts"]
+        assert sum(counts.values()) == truth["voters"]
+        await self._readers_end_on(truth["epoch"], truth["seq"], counts)
+        return Verdict(
+            fault,
+            self.rounds,
+            answered=self.answered,
+            again=len(self.journal.unanswered),
+            lost=sum(max(0, standing[choice] - counts[choice]) for choice in CHOICES),
+            doubled=sum(max(0, counts[choice] - standing[choice]) for choice in CHOICES),
+            fell=sum(watcher.fell for watcher in self.watchers),
+            worst_gap_s=self.journal.worst_gap_s(),
+        )
+
+    async def _readers_end_on(self, epoch: str, seq: int, counts: dict[str, int]) -> None:
+        await until(lambda: all(watcher.position == (epoch, seq) for watcher in self.watchers), within_s=15)
+        assert all(watcher.latest["counts"] == counts for watcher in self.watchers)
+
+    def no_answer_was_another_s(self) -> None:
+        """Each counting step has a ``seq`` of its own, so two equal ones betray a reply that was mistaken."""
+        told = [document["seq"] for _, document in self.journal.told("counted")]
+        assert len(set(told)) == len(told)
+
+
+@contextlib.asynccontextmanager
+async def gathered(up: Up, secret: str, *, connections: int = CONNECTIONS) -> AsyncIterator[Crowd]:
+    """A crowd with three readers at a service in which ``POLL`` is open."""
+    async with (
+        wires(up.address, connections) as over,
+        watched(up.url, str(POLL["id"])) as watchers,
+    ):
+        await until(lambda: all(watcher.latest for watcher in watchers), within_s=15)
+        yield Crowd(up, secret, over, watchers)

@@ -1,0 +1,98 @@
+"""Processes killed in the middle of a crowd's votes: the store, a worker, everything."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.faults.conftest import Conclude, Serve
+from tests.faults.crowd import Crowd, gathered
+from tests.faults.scale import SCALE
+from tests.upping import Up
+from tests.waiting import until
+
+pytestmark = pytest.mark.slow
+
+
+def free_port(up: Up) -> str:
+    """The port that a service has, to be had again by the next."""
+    return up.url.rpartition(":")[2]
+
+
+async def test_a_killed_store_loses_nothing_and_counts_nothing_twice(
+    serve: Serve, conclude: Conclude
+) -> None:
+    """``kill -9`` of the store amid votes, round after round: totals equal what voters were told."""
+    up, secret = await serve()
+
+    async def kill() -> None:
+        os.kill(up.store.pid, signal.SIGKILL)
+
+    async with gathered(up, secret) as crowd:
+        for _ in range(SCALE.store_kills):
+            await crowd.round(SCALE.votes_a_kill, kill)
+        verdict = await conclude(crowd, "store killed")
+    assert verdict.again, "the kills met votes on their way"
+    assert up.err.count("The store ended unexpectedly (SIGKILL)") == SCALE.store_kills
+
+
+async def test_a_killed_worker_loses_nothing_and_counts_nothing_twice(
+    serve: Serve, conclude: Conclude
+) -> None:
+    """``kill -9`` of one of two workers amid votes: what it had not answered, sent again, counts once."""
+    up, secret = await serve("--workers", "2")
+
+    async def kill() -> None:
+        killed = up.workers[0]
+        os.kill(killed.pid, signal.SIGKILL)
+        await until(lambda: len(up.workers) == 2 and killed not in up.workers, within_s=30)
+
+    async with gathered(up, secret) as crowd:
+        for _ in range(SCALE.worker_kills):
+            await crowd.round(SCALE.votes_a_round, kill)
+        await conclude(crowd, "worker killed")
+
+
+async def test_everything_killed_at_once_loses_nothing(serve: Serve, conclude: Conclude) -> None:
+    """``kill -9`` of supervisor, store and workers; started again on the same data, nothing is missing."""
+    up, secret = await serve()
+    up.again_on(free_port(up))
+
+    async def kill_all() -> None:
+        everybody = [up.pid, up.store.pid, *(worker.pid for worker in up.workers)]
+        for pid in everybody:
+            os.kill(pid, signal.SIGKILL)
+        await up.ended()
+        await (await up.start()).ready()
+
+    async with gathered(up, secret) as crowd:
+        for _ in range(SCALE.all_kills):
+            await crowd.round(SCALE.votes_a_round, kill_all)
+        await conclude(crowd, "everything killed")
+
+
+async def test_a_worker_replaced_in_order_fails_no_vote(serve: Serve, conclude: Conclude) -> None:
+    """SIGTERM to each of two workers in turn, under load: each is replaced, and no vote fails."""
+    up, secret = await serve("--workers", "2")
+
+    async def roll() -> None:
+        for worker in list(up.workers):
+            os.kill(worker.pid, signal.SIGTERM)
+            await until(lambda w=worker: len(up.workers) == 2 and w not in up.workers, within_s=30)  # type: ignore[misc]
+            await until(lambda: up.err.count(" serves (process ") >= served(), within_s=30)
+
+    def served() -> int:
+        return 2 + up.err.count("is replaced")
+
+    async with gathered(up, secret) as crowd:
+        await crowd.round(SCALE.votes_a_round, roll)
+        verdict = await conclude(crowd, "workers restarted in turn")
+        _all_at_the_first_try(crowd)
+    assert verdict.again == 0
+
+
+def _all_at_the_first_try(crowd: Crowd) -> None:
+    assert not crowd.journal.unanswered
+    assert not crowd.journal.refusals()

@@ -1,0 +1,63 @@
+"""What lies between service and store goes wrong: replies harmed on their way, a network cut and healed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Conclude, Serve
+from tests.faults.crowd import gathered
+from tests.faults.relay import WAYS, relay_to
+from tests.faults.scale import LONG, SCALE
+from tests.valkey import Valkey
+from tests.waiting import until
+
+pytestmark = pytest.mark.slow
+CUT_S = 1.0
+
+
+def beside(server: Valkey) -> Path:
+    """A place for another socket: the store's own folder has a short name."""
+    return Path(server.socket_path).with_name("relay")
+
+
+async def test_replies_lost_late_doubled_and_cut(
+    serve: Serve, conclude: Conclude, own_valkey: Valkey
+) -> None:
+    """One reply in twenty is harmed after the store has done it: no vote is lost, doubled or another's."""
+    async with relay_to(own_valkey.socket_path, beside(own_valkey)) as relay:
+        up, secret = await serve("--redis", relay.url)
+        async with gathered(up, secret) as crowd:
+            relay.part = SCALE.harmed
+            await crowd.vote(crowd.ballots(SCALE.relayed))
+            while SCALE is not LONG and len(relay.harmed) < len(WAYS):
+                await crowd.vote(crowd.ballots(50))
+            relay.part = 0.0
+            crowd.rounds = sum(relay.harmed.values())
+            await conclude(crowd, "replies harmed")
+            crowd.no_answer_was_another_s()
+        assert set(relay.harmed) == set(WAYS)
+
+
+async def test_a_network_cut_and_healed(serve: Serve, conclude: Conclude, own_valkey: Valkey) -> None:
+    """While the store cannot be reached votes are told to come back at once; healed, all goes on."""
+    async with relay_to(own_valkey.socket_path, beside(own_valkey)) as relay:
+        up, secret = await serve("--redis", relay.url)
+
+        async def cut() -> None:
+            await relay.close()
+            async with up.client() as client:
+
+                async def is_told() -> bool:
+                    return (await client.get("/readyz")).json()["degraded"] is True
+
+                await until(is_told, within_s=10)
+            await asyncio.sleep(CUT_S)
+            await relay.open()
+
+        async with gathered(up, secret) as crowd:
+            await crowd.round(SCALE.votes_a_round, cut)
+            verdict = await conclude(crowd, "network cut and healed")
+        assert verdict.again
