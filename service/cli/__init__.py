@@ -1,7 +1,7 @@
 """The ``pollwire`` command: runs a service, and speaks to one as an operator or a voter.
 
 ``session`` says which service is spoken to and as whom; ``commands``,
-``ledgers``, ``keys``, ``webhooks`` and ``predictions`` are what may be said.
+``ledgers``, ``foul``, ``keys``, ``webhooks`` and ``predictions`` are what may be said.
 
 Exit codes: 0 done; 1 refused, with the problem's own sentence; 2 used in the
 wrong way; 3 the service cannot be reached, or cannot answer just now.
@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from service.cli.commands import main
 from service.cli.commands import polls as group_of_polls
+from service.cli.foul import purge, report
 from service.cli.intake import votes as group_of_votes
 from service.cli.keys import keys as group_of_keys
-from service.cli.ledgers import audit, export, purge, recount, timeline
+from service.cli.ledgers import audit, export, recount, timeline
 from service.cli.predictions import resolve, unresolve
 from service.cli.predictions import series as group_of_series
 from service.cli.webhooks import webhooks as group_of_webhooks
@@ -26,6 +27,7 @@ group_of_polls.add_command(export)
 group_of_polls.add_command(audit)
 group_of_polls.add_command(recount)
 group_of_polls.add_command(purge)
+group_of_polls.add_command(report)
 group_of_polls.add_command(timeline)
 main.add_command(group_of_votes)
 main.add_command(group_of_series)

@@ -78,26 +78,6 @@ def recount(poll: str) -> None:
 
 @click.command()
 @click.argument("poll")
-@click.option(
-    "--from",
-    "since",
-    required=True,
-    help="Votes counted at this time or later, such as 2026-11-24T12:00:00Z.",
-)
-@click.option("--to", required=True, help="And before this one.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@speaks
-def purge(poll: str, since: str, to: str, yes: bool) -> None:
-    """Take the votes of a span of time out, for good."""
-    target = target_of_flags()
-    if not yes:
-        click.confirm(f"Take every vote in {poll} counted from {since} to {to} out, for good?", abort=True)
-    answer = ask(lambda client: client.purge(poll, since=since, to=to), target)
-    target.tell(answer, f"{answer['purged']} votes were taken out.")
-
-
-@click.command()
-@click.argument("poll")
 @speaks
 def timeline(poll: str) -> None:
     """Show how a poll's totals grew: blocks at a terminal, a line for each point in a pipe."""

@@ -212,9 +212,17 @@ class Client(PredictionCalls, WebhookCalls):
         """Deletes the poll and every vote in it, for good."""
         await self._operate("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
 
-    async def purge(self, poll: str, *, since: str, to: str) -> Document:
-        """``{"purged"}``: votes counted from ``since`` on and before ``to`` (RFC 3339) are taken out."""
-        body = {"from": since, "to": to, "confirm": poll}
+    async def report(self, poll: str) -> Document:
+        """What looks odd: ``{"votes", "usual_per_minute", "bursts", "tags"}``."""
+        return await self._operate("GET", f"{_one(poll)}/report", timeout=RECOUNTED_WITHIN_S)
+
+    async def purge(
+        self, poll: str, *, since: str | None = None, to: str | None = None, tag: str | None = None
+    ) -> Document:
+        """``{"purged"}``: votes counted from ``since`` on and before ``to`` (RFC 3339), of the network of
+        ``tag``, or both, are taken out."""
+        given = {"from": since, "to": to, "tag": tag}
+        body = {"confirm": poll} | {name: value for name, value in given.items() if value is not None}
         return await self._operate("POST", f"{_one(poll)}/purge", json=body, timeout=RECOUNTED_WITHIN_S)
 
     async def recount(self, poll: str) -> Document:

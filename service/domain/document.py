@@ -43,6 +43,7 @@ def poll_document(poll: Poll, now: int) -> Document:
         "resolve_by": _time(poll.resolve_by),
         "shards": 1,  # one slot holds a whole poll
         "origins": None if poll.origins is None else list(poll.origins),
+        "network_tags": poll.network_tags,
         "shuffle": poll.shuffle,
         "lang": poll.lang,
         "phase": poll.phase(now).value,

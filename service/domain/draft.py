@@ -76,6 +76,7 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     results: ResultsMode = ResultsMode.ALWAYS
     shards: Annotated[int, Meta(ge=1, le=1)] = 1
     origins: Origins | None = None
+    network_tags: bool = False
     shuffle: bool = False
     lang: Language | None = None
 
@@ -100,6 +101,7 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     series: Id | UnsetType | None = UNSET
     resolve_by: str | UnsetType | None = UNSET
     origins: Origins | UnsetType | None = UNSET
+    network_tags: bool | UnsetType = UNSET
     shuffle: bool | UnsetType = UNSET
     lang: Language | UnsetType | None = UNSET
 
@@ -132,6 +134,7 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         series=draft.series,
         resolve_by=_instant(draft.resolve_by, draft.timezone, "resolve_by"),
         origins=draft.origins,
+        network_tags=draft.network_tags,
         shuffle=draft.shuffle,
         lang=draft.lang,
         created_at=now,
@@ -172,7 +175,7 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
 
 _AS_GIVEN: Final = (
     *("kind", "question", "description", "revote", "identity", "issuer", "results", "series"),
-    *("origins", "shuffle", "lang"),
+    *("origins", "network_tags", "shuffle", "lang"),
 )
 _TIMES: Final = ("opens_at", "closes_at", "visible_at", "resolve_by")
 
@@ -264,7 +267,7 @@ def _is_later(before: Poll, after: Poll) -> bool:
 
 
 def _check_faith(before: Poll, after: Poll, now: int) -> None:
-    for name in ("kind", "identity", "issuer"):
+    for name in ("kind", "identity", "issuer", "network_tags"):
         if getattr(before, name) != getattr(after, name):
             raise EditRefused(name, f"Votes were cast under the present {name}, so it stays.")
     if after.choices != edited_choices(before, after, UNSET):

@@ -136,6 +136,8 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     resolve_by: int | None = None
     """A prediction that has no outcome by then is canceled."""
     origins: tuple[str, ...] | None = None
+    network_tags: bool = False
+    """Whether a keyed tag of the network that a ballot came from is kept beside it, for its operators."""
     shuffle: bool = False
     lang: str | None = None
     created_at: int

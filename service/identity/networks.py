@@ -15,7 +15,11 @@ from service.domain.allowance import Limit
 from service.identity.clients import Client
 
 TAG_BYTES: Final = 8
+KEPT_BYTES: Final = 4
+"""Of a tag that is kept beside a ballot: enough to tell a poll's networks apart, and little besides."""
 _PERSON: Final = b"network"
+_KEPT: Final = b"kept network"
+_UNKNOWN: Final = bytes(KEPT_BYTES)
 
 
 @lru_cache(maxsize=4096)
@@ -29,6 +33,16 @@ def limited_tag(limit: Limit | None, key: bytes, client: Client) -> bytes:
     if limit is None or not client.address or (limit.spares_loopback and client.is_loopback):
         return b""
     return tag_of(key, client.network)
+
+
+@lru_cache(maxsize=4096)
+def kept_tag(key: bytes, birth: bytes, network: bytes) -> bytes:
+    """What stands beside a ballot for the network it came from, under the key of the poll's voters.
+
+    The poll's birth keeps the polls of a series apart, which share a key. All zeros means nobody knows.
+    """
+    tag = blake2b(birth + network, key=key, digest_size=KEPT_BYTES, person=_KEPT).digest()
+    return tag if tag != _UNKNOWN else b"\xff" * KEPT_BYTES
 
 
 def network_key(secret: str) -> bytes:

@@ -75,7 +75,7 @@ async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[by
 
     async def pieces() -> AsyncIterator[bytes]:
         if form is Format.CSV:
-            yield _csv([_COLUMNS])
+            yield _csv([(*_COLUMNS, "tag") if reading.record.poll.network_tags else _COLUMNS])
         record = reading.record
         async with aclosing(pages):
             record, piece = await _rendered(store, record, first, form)
@@ -101,7 +101,7 @@ async def _rendered(
 
 
 def _ndjson_of(record: PollRecord, page: list[Held]) -> bytes:
-    encode, choice_of = msgspec.json.encode, record.paper.choice_of
+    encode, choice_of, has_tags = msgspec.json.encode, record.paper.choice_of, record.poll.network_tags
     return b"".join(
         encode(
             {
@@ -109,6 +109,7 @@ def _ndjson_of(record: PollRecord, page: list[Held]) -> bytes:
                 "choice": choice_of(held.code),
                 "at": _time_text(held.at),
                 "revision": held.revision,
+                **({"tag": held.tag.hex() or None} if has_tags else {}),
             }
         )
         + b"\n"
@@ -122,7 +123,16 @@ def _csv_of(record: PollRecord, page: list[Held]) -> bytes:
     for code in {held.code for held in page}:
         label = "; ".join(labels[letter] for letter in code if letter in labels)
         known[code] = (safe_cell(_choice_cell(record.paper.choice_of(code))), safe_cell(label))
-    return _csv([_voter(held), *known[held.code], _time_text(held.at), held.revision] for held in page)
+    has_tags = record.poll.network_tags
+    return _csv(
+        [_voter(held), *known[held.code], _time_text(held.at), held.revision, *_tag_cell(held, has_tags)]
+        for held in page
+    )
+
+
+def _tag_cell(held: Held, has_tags: bool) -> tuple[str, ...]:
+    """The last column of a poll that keeps tags, empty where none is known."""
+    return (held.tag.hex(),) if has_tags else ()
 
 
 def _choice_cell(choice: Choice) -> str:

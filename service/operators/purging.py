@@ -1,13 +1,15 @@
-"""Votes that an operator takes out: those of a span of time, confirmed and logged."""
+"""Votes that an operator takes out: those of a span of time, of a network, or both; confirmed and logged."""
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
 from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from msgspec import UNSET, UnsetType
 
 from service.domain.errors import InvalidPoll
 from service.domain.reading import read_document
@@ -15,17 +17,20 @@ from service.domain.window import parse_instant
 from service.identity.api_keys import ApiKeys, Scope
 from service.operators.polls import OperatedPolls
 from service.operators.requests import AnyRequest, json_object
-from service.store.purges import Purges
+from service.store.purges import Meant, Purges
+from service.store.records import PollRecord
 
 PATH: Final = "/v1/admin/polls/{poll_id:str}/purge"
+_TAG: Final = re.compile(r"[0-9a-f]{8}")
 
 
-class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from"}):
-    """Votes counted at ``from`` or later, and before ``to``."""
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from"}):
+    """Votes counted at ``from`` or later, and before ``to``; of the network of ``tag``; or both."""
 
-    since: str
-    to: str
     confirm: str
+    since: str | UnsetType = UNSET
+    to: str | UnsetType = UNSET
+    tag: str | UnsetType = UNSET
     timezone: str | None = None
 
 
@@ -38,13 +43,15 @@ class Purged(msgspec.Struct, frozen=True):
 def purging(purges: Purges, polls: OperatedPolls, keys: ApiKeys) -> HTTPRouteHandler:
     """The route."""
 
-    @post(PATH, summary="Take votes of a span of time out", tags=["operators"], status_code=200)
+    @post(
+        PATH, summary="Take votes of a span of time or of a network out", tags=["operators"], status_code=200
+    )
     async def purge_votes(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         operator = keys.require_operator(request.headers.get("authorization"))
         operator.may(Scope.POLLS_WRITE)
         record = await polls.find(poll_id)
-        from_ms, to_ms = _span_of(read_document(await json_object(request), Span), record.poll.id)
-        purged = await purges.purge(record, from_ms, to_ms, by=operator.name)
+        meant = _meant(read_document(await json_object(request), Wish), record)
+        purged = await purges.purge(record, meant, by=operator.name)
         return Response(
             msgspec.json.encode(Purged(purged)),
             media_type="application/json",
@@ -54,12 +61,30 @@ def purging(purges: Purges, polls: OperatedPolls, keys: ApiKeys) -> HTTPRouteHan
     return purge_votes
 
 
-def _span_of(span: Span, poll_id: str) -> tuple[int, int]:
-    """Its ends in ms; ``InvalidPoll`` where it is none, or the poll's own id was not confirmed."""
-    if span.confirm != poll_id:
+def _meant(wish: Wish, record: PollRecord) -> Meant:
+    """Which votes; ``InvalidPoll`` where that is not exact, or the poll's own id was not confirmed."""
+    poll_id = record.poll.id
+    if wish.confirm != poll_id:
         raise InvalidPoll("confirm", f"To purge this poll, confirm its id: {poll_id!r}.")
-    from_ms = parse_instant(span.since, span.timezone, "from")
-    to_ms = parse_instant(span.to, span.timezone, "to")
+    tag = _tag_of(wish, record)
+    if wish.since is UNSET and wish.to is UNSET and tag:
+        return Meant(tag=tag)
+    if wish.since is UNSET or wish.to is UNSET:
+        missing = "from" if wish.since is UNSET else "to"
+        raise InvalidPoll(missing, "A purge names a span of time (from and to), a tag, or all three.")
+    from_ms = parse_instant(wish.since, wish.timezone, "from")
+    to_ms = parse_instant(wish.to, wish.timezone, "to")
     if not 0 <= from_ms < to_ms:
         raise InvalidPoll("to", "to must be later than from.")
-    return from_ms, to_ms
+    return Meant(from_ms, to_ms, tag)
+
+
+def _tag_of(wish: Wish, record: PollRecord) -> bytes:
+    """The tag named, empty for none."""
+    if wish.tag is UNSET:
+        return b""
+    if not record.poll.network_tags:
+        raise InvalidPoll("tag", "This poll keeps no network tags; it was made without network_tags.")
+    if not _TAG.fullmatch(wish.tag):
+        raise InvalidPoll("tag", "tag must be 8 digits of 0 to 9 and a to f, as the report tells it.")
+    return bytes.fromhex(wish.tag)

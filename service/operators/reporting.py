@@ -12,6 +12,7 @@ from litestar.params import FromPath
 
 from service.domain.bursts import MINUTE_MS, Burst, bursts_of, usual_of
 from service.domain.errors import PhaseConflict
+from service.domain.tags import Networks, Tagged
 from service.domain.window import Phase, format_instant
 from service.identity.api_keys import ApiKeys, Scope
 from service.operators.polls import OperatedPolls
@@ -33,12 +34,27 @@ class BurstTold(msgspec.Struct, frozen=True, rename={"since": "from"}):
     share_elsewhere: float
 
 
+class TagTold(msgspec.Struct, frozen=True):
+    """What one network has; ``tag`` as a purge takes it, null for all votes from nobody knows where."""
+
+    tag: str | None
+    votes: int
+    share: float
+    choice: object
+    choice_share: float
+    share_elsewhere: float
+    busiest_minute: str
+    votes_in_minute: int
+
+
 class Report(msgspec.Struct, frozen=True):
-    """Votes that stand, how many a minute are usual, and the bursts, the largest first."""
+    """Votes that stand, how many a minute are usual, the bursts and the networks, the largest first."""
 
     votes: int
     usual_per_minute: float
     bursts: list[BurstTold]
+    tags: list[TagTold] | None
+    """The busiest networks; null where the poll keeps no tags."""
 
 
 def reporting(store: Store, polls: OperatedPolls, keys: ApiKeys) -> HTTPRouteHandler:
@@ -64,12 +80,21 @@ async def report_of(store: Store, record: PollRecord) -> Report:
         raise PhaseConflict("report", Phase.ARCHIVED.value)
     reading = await store.results.read(record.poll.id)
     minutes: dict[int, Counter[str]] = {}
+    networks = Networks() if reading.record.poll.network_tags else None
     async for page in store.scan.pages(reading):
         for ballot in page:
             if ballot.code:
-                minutes.setdefault(ballot.at // MINUTE_MS, Counter())[ballot.code] += 1
-    votes = sum(codes.total() for codes in minutes.values())
-    return Report(votes, usual_of(minutes), [_told(reading.record, burst) for burst in bursts_of(minutes)])
+                minute = ballot.at // MINUTE_MS
+                minutes.setdefault(minute, Counter())[ballot.code] += 1
+                if networks is not None:
+                    networks.add(ballot.tag, ballot.code, minute)
+    record = await store.polls.get(record.poll.id)  # an option may be newer than the poll at hand
+    return Report(
+        sum(codes.total() for codes in minutes.values()),
+        usual_of(minutes),
+        [_told(record, burst) for burst in bursts_of(minutes)],
+        None if networks is None else [_tag_told(record, tagged) for tagged in networks.busiest()],
+    )
 
 
 def _told(record: PollRecord, burst: Burst) -> BurstTold:
@@ -80,4 +105,17 @@ def _told(record: PollRecord, burst: Burst) -> BurstTold:
         record.paper.choice_of(burst.code),
         round(burst.share, 4),
         round(burst.share_elsewhere, 4),
+    )
+
+
+def _tag_told(record: PollRecord, tagged: Tagged) -> TagTold:
+    return TagTold(
+        tagged.tag.hex() or None,
+        tagged.votes,
+        round(tagged.share, 4),
+        record.paper.choice_of(tagged.code),
+        round(tagged.choice_share, 4),
+        round(tagged.share_elsewhere, 4),
+        format_instant(tagged.minute * MINUTE_MS),
+        tagged.votes_in_minute,
     )

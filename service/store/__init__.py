@@ -65,7 +65,7 @@ class Store:
         self.issuers: Final = Roster(connection, self.notices, "issuers")
         self.webhooks: Final = Roster(connection, self.notices, "webhooks")
         self.api_key_uses: Final = Uses(connection, "api-keys")
-        self.purges: Final = Purges(connection, positions)
+        self.purges: Final = Purges(connection, positions, self.outbox)
         self.voter_allowances: Final = Allowances(connection, "voters")
         self.notices.on_notice(self.polls.on_notice)
         self.notices.on_gap(self.polls.on_gap)

@@ -16,7 +16,7 @@ import msgspec
 from service.domain.allowance import Limit
 from service.domain.errors import PollNotFound, PollwireError, VoteNotFound
 from service.store.connection import Call, Connection
-from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET, RANKINGS, TIMELINE, notice_channel
+from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET, RANKINGS, TAGS, TIMELINE, notice_channel
 from service.store.library import OUTCOMES, Answer, Status
 from service.store.positions import Positions
 from service.store.records import PollRecord
@@ -26,6 +26,7 @@ __all__ = ["Ballots", "Cast", "CastReply", "Outcome", "Status"]
 
 _NAMES_NONE: Final = bytes(3)
 _NO_NETWORK: Final = bytes(8)
+_NO_TAG: Final = bytes(4)
 _ALLOWED: Final = Struct(">II")
 _LARGEST_NAMED: Final = 2**24 - 2
 _STATUS: Final = {letter: status for letter, (_, status) in OUTCOMES.items()}
@@ -42,6 +43,8 @@ class Cast(NamedTuple):
     revision: int | None = None
     network: bytes = b""
     """8 bytes that stand for where it comes from; empty where that is not known, or does not matter."""
+    tag: bytes = b""
+    """4 bytes to be kept beside it, in a poll with ``network_tags``; empty where they are not known."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -124,7 +127,7 @@ class Ballots:
         keys = (
             *record.keys[:2],
             _bucket(record, voter),
-            *(record.keys[place] for place in (RANKINGS, ASIDE, TIMELINE)),
+            *(record.keys[place] for place in (RANKINGS, ASIDE, TIMELINE, TAGS)),
         )
         args = (self._channel, record.poll.id, record.birth, epoch, seq, voter, _named(revision))
         answer, *rest = await self._connection.call("withdraw", keys, args)
@@ -141,10 +144,11 @@ class Ballots:
         poll_id = record.poll.id
         epoch, seq = self._positions.highest(poll_id)
         networks = b"" if not self._allowed else self._networks(casts)
-        args: list[bytes | str | int] = [self._channel, poll_id, record.stamp, epoch, seq, networks]
+        tags = b"".join([cast.tag or _NO_TAG for cast in casts]) if record.poll.network_tags else b""
+        args: list[bytes | str | int] = [self._channel, poll_id, record.stamp, epoch, seq, networks, tags]
         args += [
             voter + (_NAMES_NONE if revision is None else _named(revision)) + code.encode()
-            for voter, code, revision, _ in casts
+            for voter, code, revision, _, _ in casts
         ]
         return Call("cast", record.keys, args)
 

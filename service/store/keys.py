@@ -32,6 +32,9 @@ OUTBOX: Final = TIMELINE + 1
 ALLOWANCES: Final = OUTBOX + 1
 """Where among a poll's keys it stands how many more votes each network may cast just now."""
 
+TAGS: Final = ALLOWANCES + 1
+"""Where among a poll's keys it stands from which network each ballot came, if the poll asks for that."""
+
 
 class SeriesKeys(NamedTuple):
     """What a series keeps beside its polls, in the order in which functions take it."""
@@ -57,6 +60,7 @@ _POLL_KEYS: Final = (
     "timeline",
     "outbox",
     "allowances",
+    "tags",
 )
 
 
@@ -112,7 +116,9 @@ def relay_key(namespace: str) -> bytes:
 def webhook_keys(namespace: str, webhook: str) -> tuple[bytes, ...]:
     """What is kept of one webhook's deliveries, in the order in which functions take it."""
     slot = f"{namespace}:{{webhook:{webhook}}}"
-    return tuple(f"{slot}:{name}".encode() for name in ("state", "due", "strands", "events", "seen", "recent"))
+    return tuple(
+        f"{slot}:{name}".encode() for name in ("state", "due", "strands", "events", "seen", "recent")
+    )
 
 
 def notice_channel(namespace: str) -> bytes:

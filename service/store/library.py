@@ -30,6 +30,7 @@ _INCLUDES: Final = (
     "aside",
     "capacity",
     "allowances",
+    "tags",
     "timeline",
     "polls",
     "outbox",

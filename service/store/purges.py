@@ -1,13 +1,14 @@
-"""Votes that an operator takes out: those counted within a span of time, a page of ballots at a time.
+"""Votes that an operator takes out, a page of ballots at a time: of a span of time, of one network, or both.
 
 Each page is one step of the store that changes ballots, counts, ``voters`` and ``seq`` together, so totals
 are exact whenever they are read, and a purge that breaks off has done a part of its work and nothing wrong:
-the same purge again does the rest. The log tells when it began, and when it was done and of how many.
+the same purge again does the rest. The log tells when it began, and when it was done and of how many; sites
+are told that totals were corrected by the step of the last page.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,58 +17,79 @@ from service.domain.window import format_instant
 from service.store.connection import Connection
 from service.store.keys import BUCKETS, FIRST_BUCKET, audit_key, notice_channel
 from service.store.library import Answer
+from service.store.outbox import Outbox
 from service.store.positions import Positions
 from service.store.records import PollRecord
 
 _NO_BUCKET: Final = 0
 _END: Final = b"0"
+_LATEST: Final = 2**48 - 1
+"""The last instant that a ballot's 6 bytes can hold."""
+
+
+class Meant(NamedTuple):
+    """Which votes: all that fit both. By default every one."""
+
+    from_ms: int = 0
+    to_ms: int = _LATEST
+    """Counted before this."""
+    tag: bytes = b""
+    """Of the network that they came from; empty for any."""
+
+    def told(self) -> dict[str, str]:
+        """As the log says it."""
+        told = {"tag": self.tag.hex()} if self.tag else {}
+        if self.to_ms < _LATEST:
+            told |= {"from": format_instant(self.from_ms), "to": format_instant(self.to_ms)}
+        return told
 
 
 class Purges:
     """Takes votes out of polls."""
 
-    def __init__(self, connection: Connection, positions: Positions) -> None:
+    def __init__(self, connection: Connection, positions: Positions, outbox: Outbox) -> None:
         self._connection = connection
         self._positions = positions
+        self._outbox = outbox
         self._channel = notice_channel(connection.namespace)
 
-    async def purge(self, record: PollRecord, from_ms: int, to_ms: int, *, by: str) -> int:
-        """How many votes counted at ``from_ms <= t < to_ms`` were taken out.
+    async def purge(self, record: PollRecord, meant: Meant, *, by: str) -> int:
+        """How many votes were taken out.
 
         Raises ``PollNotFound``, ``PhaseConflict`` for a poll that was resolved or archived, and
         ``StoreUnavailable``, after which it may be repeated.
         """
-        span = {"from": format_instant(from_ms), "to": format_instant(to_ms)}
-        step = _Step(self, record, (from_ms, to_ms), by)
-        await step.take(_NO_BUCKET, _END, {"after": span})
+        step = _Step(self, record, meant, by)
+        await step.take(_NO_BUCKET, _END, 0)
         purged = 0
         for place in range(FIRST_BUCKET + 1, FIRST_BUCKET + 1 + BUCKETS):  # as the functions count, from one
             cursor, is_first = _END, True
+            if place == FIRST_BUCKET + BUCKETS:
+                await self._outbox.mark(
+                    record.poll.id
+                )  # before the step that tells, so that nothing is left lying
             while is_first or cursor != _END:
-                cursor, count = await step.take(place, cursor, {})
+                cursor, count = await step.take(place, cursor, purged)
                 purged, is_first = purged + count, False
-        await step.take(_NO_BUCKET, _END, {"after": {**span, "purged": purged}})
         return purged
 
 
 class _Step:
     """One purge's way of asking for its steps."""
 
-    def __init__(self, purges: Purges, record: PollRecord, span: tuple[int, int], by: str) -> None:
+    def __init__(self, purges: Purges, record: PollRecord, meant: Meant, by: str) -> None:
         self._purges = purges
         self._record = record
-        self._span = span
-        self._by = by
+        self._meant = meant
+        self._told = (by, msgspec.json.encode({"after": meant.told()}))
         log = audit_key(purges._connection.namespace, record.poll.id, record.poll.series)
         self._keys = (*record.keys, log)
 
-    async def take(self, place: int, cursor: bytes, note: dict[str, Any]) -> tuple[bytes, int]:
-        """Where to go on, and how many were taken out."""
+    async def take(self, place: int, cursor: bytes, before: int) -> tuple[bytes, int]:
+        """Where to go on, and how many were taken out; ``before`` by the steps until now."""
         poll_id, positions = self._record.poll.id, self._purges._positions
-        seen = positions.highest(poll_id)
-        told = msgspec.json.encode(note) if note else b""
-        head = (self._purges._channel, poll_id, self._record.birth, *seen)
-        args = (*head, *self._span, place, cursor, self._by, told)
+        head = (self._purges._channel, poll_id, self._record.birth, *positions.highest(poll_id))
+        args = (*head, *self._meant, place, cursor, *self._told, before)
         answer, *rest = await self._purges._connection.call("purge", self._keys, args)
         if answer == Answer.GONE.encode():
             raise PollNotFound(poll_id)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from itertools import repeat
 from typing import Final, NamedTuple
 
 from service.domain.errors import PollNotFound
 from service.store.connection import Connection
-from service.store.keys import BUCKETS, FIRST_BUCKET
+from service.store.keys import BUCKETS, FIRST_BUCKET, TAGS
 from service.store.library import Answer
 from service.store.results import Reading
 
@@ -23,6 +24,8 @@ class Held(NamedTuple):
     """Empty where the choice was taken back."""
     at: int
     revision: int
+    tag: bytes = b""
+    """Of the network that it came from, 4 bytes; empty where none is kept, or nobody knows."""
 
 
 class BallotScan:
@@ -38,31 +41,32 @@ class BallotScan:
         ``StoreUnavailable``: then what has come is not the whole.
         """
         record, epoch = reading.record, reading.tally.epoch
+        beside = (record.keys[TAGS],) if record.poll.network_tags else ()
         for bucket in record.keys[FIRST_BUCKET : FIRST_BUCKET + BUCKETS]:
             met: set[bytes] = set()
             cursor = _END
             while True:
-                keys = (*record.keys[:2], bucket)
+                keys = (*record.keys[:2], bucket, *beside)
                 answer, *rest = await self._connection.call("scan", keys, (record.birth, epoch, cursor))
                 if answer == Answer.GONE.encode():
                     raise PollNotFound(record.poll.id)
-                cursor, flat = rest
-                yield _unmet(flat, met)
+                cursor, flat, tags = rest
+                yield _unmet(flat, tags, met)
                 if cursor == _END:
                     break
 
 
-def _unmet(flat: Sequence[bytes], met: set[bytes]) -> list[Held]:
+def _unmet(flat: Sequence[bytes], tags: Sequence[bytes], met: set[bytes]) -> list[Held]:
     """HSCAN may give a field twice while a hash grows or shrinks."""
     page = []
-    for voter, value in zip(flat[::2], flat[1::2], strict=True):
+    for voter, value, tag in zip(flat[::2], flat[1::2], tags or repeat(b"", len(flat) // 2), strict=True):
         if voter not in met:
             met.add(voter)
-            page.append(held_from(voter, value))
+            page.append(held_from(voter, value, tag))
     return page
 
 
-def held_from(voter: bytes, value: bytes) -> Held:
+def held_from(voter: bytes, value: bytes, tag: bytes = b"") -> Held:
     """A choice out of its stored value: revision (3 bytes), at (6 bytes), code (``includes/ballots.lua``)."""
     at, revision = int.from_bytes(value[3:9], "big"), int.from_bytes(value[:3], "big")
-    return Held(voter, value[9:].decode(), at, revision)
+    return Held(voter, value[9:].decode(), at, revision, tag)

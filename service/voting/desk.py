@@ -41,7 +41,7 @@ from service.domain.errors import (
 )
 from service.domain.poll import Identity
 from service.domain.visibility import Reader
-from service.identity.networks import limited_tag
+from service.identity.networks import kept_tag, limited_tag
 from service.identity.origins import Headers, Origins
 from service.problems import Answer, error_of
 from service.store.ballots import Cast, CastReply, Outcome, Status
@@ -143,10 +143,18 @@ class Desk:
             raise vote
         case.voter = voter
         code = record.paper.code_of(vote.choice)
+        if record.poll.network_tags:
+            return self._tagged(record, request, Cast(voter, code, vote.revision))
         if self._limit is None:
             return Cast(voter, code, vote.revision)
         network = limited_tag(self._limit, record.voter_key, request.client)
         return Cast(voter, code, vote.revision, network)
+
+    def _tagged(self, record: PollRecord, request: VoteRequest, cast: Cast) -> Cast:
+        """The ballot in a poll that keeps where ballots come from."""
+        client, key = request.client, record.voter_key
+        tag = kept_tag(key, record.birth, client.network) if client.address else b""
+        return cast._replace(network=limited_tag(self._limit, key, client), tag=tag)
 
     def _read_again(self, case: _Case) -> None:
         """Judges the vote by a fresh record, in a task of its own, within the same deadline."""

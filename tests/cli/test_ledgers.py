@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.api.conftest import Service
 from tests.cli.conftest import Pollwire
 
@@ -66,3 +68,24 @@ async def test_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None
     assert (await pollwire("polls", "purge", poll, *span, stdin="n\n")).exit_code == 1
     said = await pollwire("polls", "purge", poll, *span, "--yes")
     assert (said.exit_code, said.out) == (0, "1 votes were taken out.\n")
+
+
+async def test_one_network_s_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None:
+    """The report names networks by their tags, and a purge takes the votes of one."""
+    poll = (await service.create_poll(network_tags=True))["id"]
+    await service.vote(poll, "rice", await service.voter())
+    told = (await pollwire("polls", "report", poll)).out
+    (tag,) = (await pollwire("polls", "report", poll, "--json")).json["tags"]
+    assert f"network {tag['tag']}: 1 votes (100%), 100% for rice, 0% elsewhere, 1 of them at" in told
+    assert (await pollwire("polls", "purge", poll, "--tag", tag["tag"], stdin="n\n")).exit_code == 1
+    said = await pollwire("polls", "purge", poll, "--tag", tag["tag"], "--yes")
+    assert (said.exit_code, said.out) == (0, "1 votes were taken out.\n")
+
+
+@pytest.mark.parametrize("named", [(), ("--from", "2020-01-01T00:00:00Z"), ("--to", "2020-01-01T00:00:00Z")])
+async def test_a_purge_is_told_what_it_lacks(pollwire: Pollwire, service: Service, named: tuple[str]) -> None:
+    """Half a span, or nothing at all, is used in the wrong way."""
+    poll = (await service.create_poll())["id"]
+    said = await pollwire("polls", "purge", poll, *named, "--yes")
+    assert said.exit_code == 2
+    assert "--tag" in said.err

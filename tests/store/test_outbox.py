@@ -10,7 +10,9 @@ from service.domain.events import EventKind
 from service.domain.window import Act
 from service.store import Store
 from service.store.ballots import Cast
+from service.store.keys import FIRST_BUCKET
 from service.store.outbox import Due, Look
+from service.store.purges import Meant
 from tests.making import FAR_OFF, LONG_AGO, a_voter
 from tests.store.casting import cast, made, set_field
 
@@ -167,3 +169,28 @@ async def test_one_relay_at_a_time(store: Store) -> None:
     assert not await store.outbox.take_turn("b", 60_000)
     await store.outbox.give_turn("a")
     assert await store.outbox.take_turn("b", 60_000)
+
+
+async def test_a_purge_tells_that_totals_were_corrected(store: Store) -> None:
+    """Once, with the totals after its last page; one that takes nothing tells nothing."""
+    record = await made(store)
+    await cast(store, record, *[Cast(a_voter(), "A") for _ in range(40)])
+    before = await kinds(store, record.poll.id)
+    assert await store.purges.purge(record, Meant(to_ms=FAR_OFF), by="ops") == 40
+    found = (await look(store, record.poll.id)).events
+    assert [event.kind for event in found] == [*before, EventKind.CORRECTED]
+    assert (found[-1].tally.voters, found[-1].tally.seq) == (0, 80)
+    await store.purges.purge(record, Meant(to_ms=FAR_OFF), by="ops")
+    assert await kinds(store, record.poll.id) == [*before, EventKind.CORRECTED]
+
+
+async def test_a_purge_that_broke_off_is_told_by_the_one_that_ends_it(store: Store) -> None:
+    """Votes taken out by a purge that never ended are corrected totals all the same."""
+    record = await made(store)
+    await cast(store, record, Cast(bytes(16), "A"))
+    head = (b"channel", record.poll.id, record.birth, "", 0, 0, FAR_OFF, b"")
+    keys = (*record.keys, record.keys[0] + b":log")
+    await store.connection.call("purge", keys, (*head, FIRST_BUCKET + 1, b"0", "ops", "{}", 0))
+    assert EventKind.CORRECTED not in await kinds(store, record.poll.id)
+    assert await store.purges.purge(record, Meant(), by="ops") == 0
+    assert (await kinds(store, record.poll.id))[-1] is EventKind.CORRECTED

@@ -71,6 +71,7 @@ _POLL: Final[Json] = {
     "resolve_by": None,
     "shards": 1,
     "origins": None,
+    "network_tags": False,
     "shuffle": False,
     "lang": None,
     "phase": "open",
@@ -179,6 +180,18 @@ EXAMPLES: Final[dict[str, Json]] = {
                 "choice": "npp",
                 "share": 0.99,
                 "share_elsewhere": 0.51,
+            }
+        ],
+        "tags": [
+            {
+                "tag": "9f3a01c4",
+                "votes": 1840,
+                "share": 0.4381,
+                "choice": "npp",
+                "choice_share": 1.0,
+                "share_elsewhere": 0.52,
+                "busiest_minute": "2026-11-24T12:03:00.000Z",
+                "votes_in_minute": 610,
             }
         ],
     },

@@ -234,6 +234,7 @@ _BY_HAND: Final[Json] = {
             "resolve_by": _MAYBE_TIME,
             "shards": {"type": "integer"},
             "origins": {"type": ["array", "null"], "items": {"type": "string"}},
+            "network_tags": {"type": "boolean"},
             "shuffle": {"type": "boolean"},
             "lang": {"type": ["string", "null"]},
             "phase": {"enum": [phase.value for phase in Phase]},
@@ -306,8 +307,10 @@ _BY_HAND: Final[Json] = {
             "to": {"type": "string"},
             "confirm": {"type": "string"},
             "timezone": {"type": ["string", "null"]},
+            "tag": {"type": "string", "pattern": "^[0-9a-f]{8}$"},
         },
-        "required": ["from", "to", "confirm"],
+        "required": ["confirm"],
+        "anyOf": [{"required": ["from", "to"]}, {"required": ["tag"]}],
         "additionalProperties": False,
     },
     "Purged": _whole({"purged": {"type": "integer", "minimum": 0}}),
@@ -325,6 +328,21 @@ _BY_HAND: Final[Json] = {
                         "choice": {},
                         "share": {"type": "number"},
                         "share_elsewhere": {"type": "number"},
+                    }
+                ),
+            },
+            "tags": {
+                "type": ["array", "null"],
+                "items": _whole(
+                    {
+                        "tag": {"type": ["string", "null"]},
+                        "votes": {"type": "integer"},
+                        "share": {"type": "number"},
+                        "choice": {},
+                        "choice_share": {"type": "number"},
+                        "share_elsewhere": {"type": "number"},
+                        "busiest_minute": _TIME,
+                        "votes_in_minute": {"type": "integer"},
                     }
                 ),
             },

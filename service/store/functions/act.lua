@@ -78,7 +78,7 @@ local APPLY = {
   end,
   archive = function(keys)
     redis.call('UNLINK', unpack(keys, FIRST_BUCKET, FIRST_BUCKET + 15))
-    redis.call('UNLINK', keys[ALLOWANCES])
+    redis.call('UNLINK', keys[ALLOWANCES], keys[TAGS])
     forget_recount(keys[1], keys[ASIDE])
     leave_series(keys)
     redis.call('HDEL', keys[1], 'voter_key')
@@ -89,7 +89,7 @@ local APPLY = {
     local latest = held > change.seen_epoch and held or change.seen_epoch
     unlink_from(keys, 2)
     forget_recount(keys[1], keys[ASIDE])
-    redis.call('HDEL', keys[1], 'timeline')
+    redis.call('HDEL', keys[1], 'timeline', 'purging')
     redis.call('HSET', keys[2], 'epoch', epoch_after(latest, change.now), 'seq', 0, 'voters', 0)
     if not is_in_series(keys) then
       redis.call('HSET', keys[1], 'voter_key', change.voter_key)

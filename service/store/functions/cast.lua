@@ -1,9 +1,10 @@
 -- cast: ballots of one poll are judged and counted, in order, in one step.
 --
--- KEYS  poll, tally, 16 buckets, rankings, aside, timeline, outbox, allowances
+-- KEYS  poll, tally, 16 buckets, rankings, aside, timeline, outbox, allowances, tags
 -- ARGV  channel, poll id, stamp judged by, seen epoch, seen seq,
 --       networks ('': nobody's is known; else how many votes (4 bytes, big-endian; 0: any number) in how many seconds
---       (4 bytes) one network has, then 8 bytes for each ballot, of zeros where it is not limited), then a ballot each:
+--       (4 bytes) one network has, then 8 bytes for each ballot, of zeros where it is not limited),
+--       tags ('': the poll keeps none; else 4 bytes for each ballot, of zeros where it is not known), then a ballot each:
 --       voter (16 bytes), revision to be replaced plus one (3 bytes, big-endian; 0 names none), code
 -- Answers
 --   {'gone'}
@@ -26,7 +27,7 @@
 -- Costs one HMGET and one HSET for each bucket touched, one HINCRBY for each count changed;
 -- now and then a point of the timeline (includes/timeline.lua).
 
-local CAST_HEAD = 6
+local CAST_HEAD = 7
 local ALLOWED = '>I4I4'
 local ALLOWED_BYTES = 8
 local EXPECTED_FROM = VOTER_BYTES + 1
@@ -179,8 +180,26 @@ local function judge_all(batch, rules, voters, args, reply)
   return table.concat(outcomes)
 end
 
+local LEAVES_A_TAG = {[COUNTED] = true, [COUNTED_AGAIN] = true, [CHANGED] = true}
+
+-- Keeps where the ballots that counted came from; a vote that was set aside keeps its own.
+local function keep_tags(tags_key, batch, voters, outcomes, tags)
+  local latest = {}
+  for position, voter in ipairs(voters) do
+    if LEAVES_A_TAG[outcomes:sub(position, position)] then
+      latest[voter] = tags:sub((position - 1) * TAG_BYTES + 1, position * TAG_BYTES)
+    end
+  end
+  for field in pairs(batch.writes) do
+    if #field > VOTER_BYTES then
+      carry_tag(tags_key, field:sub(1, VOTER_BYTES), field)
+    end
+  end
+  write_tags(tags_key, latest)
+end
+
 local function cast(keys, args)
-  local channel, poll_id, stamp, seen_epoch, seen_seq, networks = unpack(args, 1, CAST_HEAD)
+  local channel, poll_id, stamp, seen_epoch, seen_seq, networks, tags = unpack(args, 1, CAST_HEAD)
   local standing = stamp_of(keys[1])
   if standing ~= stamp then
     return {standing and STALE or GONE}
@@ -200,6 +219,9 @@ local function cast(keys, args)
     write_held(keys, batch.writes)
     if batch.allowance then
       write_full_at(keys[ALLOWANCES], batch.allowance, now)
+    end
+    if tags ~= '' then
+      keep_tags(keys[TAGS], batch, voters, reply[6], tags)
     end
     keep_time(keys[1], keys[2], keys[TIMELINE], policies[7], now)
     add_counts(keys[2], batch.deltas)

@@ -1,6 +1,6 @@
 -- withdraw: a voter takes a choice back.
 --
--- KEYS  poll, tally, the voter's bucket, rankings, aside, timeline
+-- KEYS  poll, tally, the voter's bucket, rankings, aside, timeline, tags
 -- ARGV  channel, poll id, birth of the poll meant, seen epoch, seen seq, voter,
 --       revision to be replaced plus one (3 bytes, big-endian; 0 names none)
 -- Answers
@@ -43,6 +43,7 @@ local function withdraw(keys, args)
   count_code(deltas, poll[4] and rankings, choice, -1)
   keep_one_aside(keys[1], keys[5], voter, held, poll[5], now)
   redis.call('HSET', keys[3], voter, tombstone)
+  untag(keys[7], {voter})
   keep_time(keys[1], keys[2], keys[6], poll[6], now)
   add_counts(keys[2], deltas)
   add_rankings(keys[4], rankings)

@@ -35,6 +35,7 @@ export interface Poll {
   /** `always`, `after_vote`, `after_close` or `operators`. */
   results: string;
   lang?: string | null;
+  network_tags?: boolean;
   shuffle?: boolean;
   /** `scheduled`, `open`, `closed`, `resolved`, `canceled` or `archived`. */
   phase: string;

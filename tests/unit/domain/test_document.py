@@ -12,7 +12,7 @@ FIELDS = {
     *("id", "kind", "question", "description", "options", "choices", "scale", "forecast"),
     *("opens_at", "closes_at", "visible_at", "timezone", "revote", "identity", "issuer"),
     *("results", "series", "resolve_by"),
-    *("shards", "origins", "shuffle", "lang", "phase", "resolution"),
+    *("shards", "origins", "network_tags", "shuffle", "lang", "phase", "resolution"),
     *("planned_closes_at", "created_at", "version"),
 }
 

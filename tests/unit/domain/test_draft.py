@@ -151,6 +151,7 @@ WRONG = [
     ("origins[0]", {"origins": ["null"]}),
     ("origins", {"origins": ["*"] * 101}),
     ("origins[0]", {"origins": ["https://" + "a" * 293]}),
+    ("network_tags", {"network_tags": "yes"}),
     ("shuffle", {"shuffle": 1}),
     ("lang", {"lang": "english please"}),
     ("lang", {"lang": "en-abcdefgh-abcdefgh-abcdefgh-abcdef"}),

@@ -12,7 +12,7 @@ end
 -- The poll's own keys from first on; neither the log nor what a series keeps is among them, nor are the events still to be handed on.
 local function unlink_from(keys, first)
   redis.call('UNLINK', unpack(keys, first, OUTBOX - 1))
-  redis.call('UNLINK', unpack(keys, OUTBOX + 1, ALLOWANCES))
+  redis.call('UNLINK', unpack(keys, OUTBOX + 1, TAGS))
 end
 
 -- What an entry says of a poll: 'version phase opens_at closes_at results voters' ('-': none); '' where there is none.

@@ -9,18 +9,19 @@ local HIGHEST_REVISION = 0xFFFFFF
 local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,000
 
 -- KEYS of a function that reaches every ballot: poll, tally, then the 16 buckets, then the rankings, what
--- a recount sets aside, the timeline, the outbox, and what each network may still cast.
+-- a recount sets aside, the timeline, the outbox, what each network may still cast, and where ballots came from.
 local FIRST_BUCKET = 3
 local RANKINGS = FIRST_BUCKET + 16
 local ASIDE = RANKINGS + 1
 local TIMELINE = ASIDE + 1
 local OUTBOX = TIMELINE + 1
 local ALLOWANCES = OUTBOX + 1
+local TAGS = ALLOWANCES + 1
 
 -- What operators' functions take besides, before the audit log: the home in the slot of an id, or, where the poll
 -- lies with a series, what that keeps (includes/series.lua).
-local HOME = ALLOWANCES + 1
-local SERIES = ALLOWANCES + 1
+local HOME = TAGS + 1
+local SERIES = TAGS + 1
 local MEMBERS, SCORES, RANKS, NAMES = SERIES + 1, SERIES + 2, SERIES + 3, SERIES + 4
 local MET = NAMES + 1  -- voters whom a resolution has met in the bucket that it reads
 

@@ -1,0 +1,58 @@
+"""The commands against foul votes: what looks odd (report), and taking votes out (purge)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from service.cli.session import ask, speaks, target_of_flags
+from service.client.bars import minute_of
+from service.client.errors import Document
+
+
+@click.command()
+@click.argument("poll")
+@speaks
+def report(poll: str) -> None:
+    """Tell what looks odd in a poll: bursts of votes and, where it keeps tags, the busiest networks."""
+    target = target_of_flags()
+    answer = ask(lambda client: client.report(poll), target)
+    target.tell(answer, *_lines(answer))
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--from", "since", help="Votes counted at this time or later, such as 2026-11-24T12:00:00Z.")
+@click.option("--to", help="And before this one.")
+@click.option("--tag", help="Votes of one network, by its tag in the report; in a span of time, or all.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@speaks
+def purge(poll: str, since: str | None, to: str | None, tag: str | None, yes: bool) -> None:
+    """Take the votes of a span of time, of one network, or of both out, for good."""
+    if (since is None) != (to is None) or (since is None and tag is None):
+        raise click.UsageError("Name a span of time (--from and --to), a network (--tag), or all three.")
+    target = target_of_flags()
+    if not yes:
+        told = [f"counted from {since} to {to}"] if since is not None else []
+        told += [f"of the network {tag}"] if tag is not None else []
+        click.confirm(f"Take every vote in {poll} {' and '.join(told)} out, for good?", abort=True)
+    answer = ask(lambda client: client.purge(poll, since=since, to=to, tag=tag), target)
+    target.tell(answer, f"{answer['purged']} votes were taken out.")
+
+
+def _lines(answer: Document) -> Iterator[str]:
+    yield f"{answer['votes']:,} votes stand; {answer['usual_per_minute']:g} a minute are usual."
+    for burst in answer["bursts"]:
+        span = f"{minute_of(burst['from'])} to {minute_of(burst['to'])}"
+        yield f"burst {span}: {burst['votes']:,} votes, {_choice(burst, 'share')}"
+    for tag in answer["tags"] or ():
+        share = f"{tag['votes']:,} votes ({tag['share']:.0%})"
+        hurry = f"{tag['votes_in_minute']:,} of them at {minute_of(tag['busiest_minute'])}"
+        yield f"network {tag['tag'] or 'unknown'}: {share}, {_choice(tag, 'choice_share')}, {hurry}"
+
+
+def _choice(entry: Document, share: str) -> str:
+    choice = entry["choice"]
+    told = " ".join(choice) if isinstance(choice, list) else str(choice)
+    return f"{entry[share]:.0%} for {told}, {entry['share_elsewhere']:.0%} elsewhere"

@@ -1,0 +1,113 @@
+"""A poll may keep from which networks its votes came: its operators may take one network's votes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Serve, Service
+from tests.api.test_purging import matches, results
+
+FLOOD, QUIET = "198.51.100.7", "203.0.113.9"
+
+
+async def vote_from(service: Service, poll: str, address: str, choice: str, token: str | None = None) -> None:
+    """A vote that comes through the proxy from an address."""
+    token = token or await service.voter()
+    headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
+    answer = await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": choice}, headers=headers)
+    assert answer.status_code == 200
+
+
+async def report_of(service: Service, poll: str) -> dict[str, Any]:
+    """What looks odd."""
+    told: dict[str, Any] = (await service.admin.get(f"/v1/admin/polls/{poll}/report")).json()
+    return told
+
+
+async def stuffed(service: Service) -> str:
+    """A poll in which one network has six of nine votes, all alike."""
+    poll = str((await service.create_poll(network_tags=True, revote="change"))["id"])
+    for _ in range(6):
+        await vote_from(service, poll, FLOOD, "yam")
+    for choice in ("rice", "rice", "yam"):
+        await vote_from(service, poll, QUIET, choice)
+    return poll
+
+
+async def test_a_report_tells_of_networks_and_a_purge_takes_one_out(serve: Serve) -> None:
+    """Shares by network add up, the tag told is the tag taken, and the log and a recount agree."""
+    async with serve(trusted_proxies=("127.0.0.1",)) as service:
+        poll = await stuffed(service)
+        flood, quiet = (await report_of(service, poll))["tags"]
+        assert (flood["votes"], flood["share"], flood["choice"]) == (6, 0.6667, "yam")
+        assert (flood["choice_share"], flood["share_elsewhere"]) == (1.0, 0.3333)
+        assert 1 <= flood["votes_in_minute"] <= 6
+        assert (quiet["votes"], quiet["choice"], quiet["choice_share"]) == (3, "rice", 0.6667)
+        body = {"tag": flood["tag"], "confirm": poll}
+        purged = await service.admin.post(f"/v1/admin/polls/{poll}/purge", json=body)
+        assert (purged.status_code, purged.json()) == (200, {"purged": 6})
+        now = await results(service, poll)
+        assert (now["voters"], now["counts"], now["seq"]) == (3, {"rice": 2, "yam": 1}, 15)
+        assert await matches(service, poll)
+        assert [told["tag"] for told in (await report_of(service, poll))["tags"]] == [quiet["tag"]]
+        (done, begun) = (await service.admin.get(f"/v1/admin/polls/{poll}/audit")).json()["items"][:2]
+        assert (done["act"], done["after"]["tag"], done["after"]["purged"]) == ("purge", flood["tag"], 6)
+        assert (begun["after"]["tag"], "from" in begun["after"]) == (flood["tag"], False)
+
+
+async def test_tags_mean_nothing_elsewhere(serve: Serve) -> None:
+    """The same network has another tag in another poll, and neither holds anything of an address."""
+    async with serve(trusted_proxies=("127.0.0.1",)) as service:
+        polls = [await stuffed(service) for _ in range(2)]
+        told = [{tag["tag"] for tag in (await report_of(service, poll))["tags"]} for poll in polls]
+        assert len(told[0] | told[1]) == 4
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+async def test_exports_have_tags_where_the_poll_has(serve: Serve, form: str) -> None:
+    """A column more, with the tags of the report; a poll without tags has none, nor has its report."""
+    async with serve(trusted_proxies=("127.0.0.1",)) as service:
+        poll = await stuffed(service)
+        tags = [told["tag"] for told in (await report_of(service, poll))["tags"]]
+        export = await service.admin.get(f"/v1/admin/polls/{poll}/export", params={"format": form})
+        assert [export.text.count(tag) for tag in tags] == [6, 3]
+        plain = (await service.create_poll())["id"]
+        await vote_from(service, plain, QUIET, "rice")
+        export = await service.admin.get(f"/v1/admin/polls/{plain}/export", params={"format": form})
+        assert "tag" not in export.text
+        assert (await report_of(service, plain))["tags"] is None
+
+
+@pytest.mark.parametrize("body", [{"tag": "flood"}, {"tag": "ABCDEF00"}, {"tag": 7}, {"tag": None}])
+async def test_what_is_no_tag_is_told(service: Service, body: dict[str, object]) -> None:
+    """Nothing is taken out by a tag that none can be."""
+    poll = (await service.create_poll(network_tags=True))["id"]
+    answer = await purged(service, poll, body)
+    assert (answer.status_code, answer.json()["field"]) == (422, "tag")
+
+
+@pytest.mark.parametrize(("body", "field"), [({}, "from"), ({"from": "2024-01-01T00:00:00Z"}, "to")])
+async def test_a_purge_names_what_it_takes(service: Service, body: dict[str, object], field: str) -> None:
+    """Neither span nor tag, or half a span, is refused by what is missing."""
+    poll = (await service.create_poll(network_tags=True))["id"]
+    answer = await purged(service, poll, body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+async def test_tags_are_fixed_once_voted_on(service: Service) -> None:
+    """Before the first vote an operator may ask for them; voters then know what they agreed to."""
+    poll = (await service.create_poll())["id"]
+    address = f"/v1/admin/polls/{poll}"
+    assert (await service.admin.patch(address, json={"network_tags": True})).json()["network_tags"]
+    await service.vote(poll, "rice", await service.voter())
+    refused = await service.admin.patch(address, json={"network_tags": False})
+    assert (refused.status_code, refused.json()["field"]) == (409, "network_tags")
+    assert (await report_of(service, poll))["tags"][0]["votes"] == 1
+
+
+async def purged(service: Service, poll: str, body: dict[str, object]) -> httpx.Response:
+    """The answer to a purge of the poll."""
+    return await service.admin.post(f"/v1/admin/polls/{poll}/purge", json={"confirm": poll} | body)

@@ -1,0 +1,116 @@
+"""Where a poll asks for it, the network of each ballot stands beside it: that of the latest change."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from service.domain.poll import Identity, Revote
+from service.domain.window import Act
+from service.store import Store
+from service.store.ballots import Cast, Status
+from service.store.keys import FIRST_BUCKET, TAGS
+from service.store.polls import PollRecord
+from service.store.purges import Meant
+from tests.making import a_voter
+from tests.store.casting import DAY_MS, cast, made, stored_ballots, tally_of
+
+HOME, SCHOOL = b"home", b"schl"
+
+
+def of(tag: bytes, voter: bytes, code: str = "A") -> Cast:
+    """A ballot from a network."""
+    return Cast(voter, code, tag=tag)
+
+
+async def tags_of(store: Store, record: PollRecord) -> dict[bytes, bytes]:
+    """What is kept, by the ballot's field."""
+    held: dict[bytes, bytes] = await store.connection.client.hgetall(record.keys[TAGS])
+    return held
+
+
+async def test_the_tag_is_that_of_the_latest_change(store: Store) -> None:
+    """A change brings its own tag, from nowhere known none; a repeat and a refusal bring nothing."""
+    record = await made(store, revote=Revote.WITHDRAW, network_tags=True)
+    first, second = a_voter(), a_voter()
+    await cast(store, record, of(HOME, first), of(HOME, second))
+    await cast(store, record, of(SCHOOL, first, "B"), of(SCHOOL, second, "A"))
+    assert await tags_of(store, record) == {first: SCHOOL, second: HOME}
+    await cast(store, record, of(HOME, first, "A"), of(SCHOOL, first, "C"), of(b"", second, "B"))
+    assert await tags_of(store, record) == {first: SCHOOL}
+    stale = Cast(first, "B", 1, tag=HOME)
+    assert await cast(store, record, stale) == [Status.STALE_REVISION]
+    assert await tags_of(store, record) == {first: SCHOOL}
+
+
+async def test_a_vote_taken_back_takes_its_tag_along(store: Store) -> None:
+    """Nothing tells any more from where a vote came that no longer stands."""
+    record, voter = await made(store, revote=Revote.WITHDRAW, network_tags=True), a_voter()
+    await cast(store, record, of(HOME, voter))
+    await store.ballots.withdraw(record, voter)
+    assert await tags_of(store, record) == {}
+
+
+async def test_an_outlived_key_s_vote_keeps_its_tag(store: Store) -> None:
+    """A vote that was set aside goes on counting for the network that it came from."""
+    record, key = await made(store, identity=Identity.OPEN, network_tags=True), a_voter()
+    await cast(store, record, of(HOME, key))
+    bucket = record.keys[FIRST_BUCKET + key[0] % 16]
+    value = await store.connection.client.hget(bucket, key)
+    long_ago = (int.from_bytes(value[3:9], "big") - DAY_MS).to_bytes(6, "big")
+    await store.connection.client.hset(bucket, key, value[:3] + long_ago + value[9:])
+    await cast(store, record, of(SCHOOL, key))
+    assert await tags_of(store, record) == {key: SCHOOL, key + long_ago: HOME}
+
+
+@pytest.mark.parametrize("end", ["reset", "archive", "delete"])
+async def test_tags_go_with_the_ballots(store: Store, end: str) -> None:
+    """A reset, an archive and a deletion leave none."""
+    record = await made(store, network_tags=True)
+    await cast(store, record, of(HOME, a_voter()))
+    if end == "reset":
+        await store.polls.act(record.poll.id, Act.RESET)
+    elif end == "archive":
+        await store.polls.act(record.poll.id, Act.CLOSE)
+        await store.polls.act(record.poll.id, Act.ARCHIVE)
+    else:
+        await store.polls.delete(record.poll.id)
+    assert not await store.connection.client.exists(record.keys[TAGS])
+
+
+async def test_a_poll_that_does_not_ask_keeps_none(store: Store) -> None:
+    """Whatever a ballot says of its network, nothing of it is written."""
+    record = await made(store)
+    await cast(store, record, of(HOME, a_voter()))
+    assert not await store.connection.client.exists(record.keys[TAGS])
+
+
+async def test_a_purge_takes_one_network_s_votes(store: Store) -> None:
+    """Exactly those that came from it last go, with their tags; more than a page of each."""
+    record = await made(store, revote=Revote.CHANGE, network_tags=True)
+    voters = [a_voter() for _ in range(9000)]
+    for number in range(0, 9000, 3000):
+        batch = voters[number : number + 3000]
+        await cast(store, record, *[of((HOME, SCHOOL)[voter[5] % 2], voter) for voter in batch])
+    moved = next(voter for voter in voters if voter[5] % 2 == 0)
+    await cast(store, record, of(SCHOOL, moved, "B"))
+    expected = 1 + sum(voter[5] % 2 for voter in voters)
+    assert await store.purges.purge(record, Meant(tag=SCHOOL), by="ops") == expected
+    tally = await tally_of(store, record)
+    assert (tally.voters, tally.counts["A"], tally.counts["B"]) == (9000 - expected, 9000 - expected, 0)
+    assert set((await tags_of(store, record)).values()) == {HOME}
+    _, codes = await store.recounts.recount(record.poll.id)
+    assert codes == Counter(A=9000 - expected)
+    assert len(await stored_ballots(store, record)) == 9000, "tombstones keep late retries late"
+    assert await store.purges.purge(record, Meant(tag=SCHOOL), by="ops") == 0
+
+
+async def test_scans_bring_tags_along(store: Store) -> None:
+    """A page has each ballot's tag, empty where none is known."""
+    record = await made(store, network_tags=True)
+    known, unknown = a_voter(), a_voter()
+    await cast(store, record, of(HOME, known), of(b"", unknown))
+    reading = await store.results.read(record.poll.id)
+    found = {held.voter: held.tag async for page in store.scan.pages(reading) for held in page}
+    assert found == {known: HOME, unknown: b""}
