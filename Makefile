@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up test check bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up test check faults faketime bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -21,7 +21,7 @@ setup: $(VENV)/.setup ## Make .venv with everything the service needs, and .venv
 up: setup ## Start the service with the demo polls; Ctrl-C stops it
 	@exec $(BIN)/pollwire up --demo
 
-test: dev chromium check ## Run lint, types, contracts and the whole suite (PYTEST="-k window" narrows it)
+test: dev chromium faketime check ## Run lint, types, contracts and the whole suite (PYTEST="-k window" narrows it)
 	$(BIN)/python -m pytest $(PYTEST)
 
 check: dev ## Run lint, types and import contracts only
@@ -29,6 +29,9 @@ check: dev ## Run lint, types and import contracts only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+faults: dev faketime ## Hold the promises of docs/promises.md to the test, at length; prints a table (half an hour)
+	POLLWIRE_FAULTS=long $(BIN)/python -m pytest tests/faults -q --timeout 3600 $(PYTEST)
 
 screens: dev chromium ## Take the pictures in docs/screens again (SCREENS="widget live": only some)
 	@$(BIN)/python -m tests.browser.screens $(SCREENS)
@@ -90,6 +93,13 @@ chromium:
 	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
 	fi >/dev/null || echo "Chromium could not be installed."
+
+# Faults of clocks want faketime; where it is missing and may be installed it is, elsewhere they are skipped by name.
+faketime:
+	@if ls /usr/lib/*/faketime/libfaketime.so.1; then :; \
+	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends faketime; \
+	fi >/dev/null 2>&1 || echo "faketime could not be installed."
 
 # The peers of the benchmark are no part of the service: an environment, packages and programs of their own.
 $(BENCH)/.setup: requirements.txt benchmarks/requirements.txt
