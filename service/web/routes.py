@@ -23,6 +23,7 @@ from service.web.assets import (
     AnyRequest,
     Asset,
     Library,
+    of_this_release,
     send,
 )
 from service.web.languages import Languages
@@ -33,7 +34,7 @@ __all__ = ["handlers"]
 
 def handlers(settings: Settings, store: Store) -> list[BaseRouteHandler]:
     """The route handlers of this room. Reads every static file now, and none later."""
-    library = Library()
+    library = of_this_release()
     pages = Pages(library, Languages())
     return [
         *_plain_pages(pages, Addresses(settings)),
