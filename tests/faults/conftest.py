@@ -27,6 +27,10 @@ class Served(NamedTuple):
     secret: str
 
 
+_TOLD = pytest.StashKey[list[str]]()
+
+Tell = Callable[[str], None]
+"""Adds a figure to the end of the table."""
 Serve = Callable[..., Awaitable[Served]]
 Conclude = Callable[[Crowd, str], Awaitable[Verdict]]
 
@@ -77,10 +81,16 @@ def conclude(request: pytest.FixtureRequest) -> Conclude:
     return check
 
 
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Tell:
+    """Figures that are no row of the table, a line each."""
+    return request.config.stash.setdefault(_TOLD, []).append
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The table: one row a fault."""
     verdicts = config.stash.get(_VERDICTS, [])
-    if not verdicts:
+    if not verdicts and _TOLD not in config.stash:
         return
     terminalreporter.section("faults")
     heads = (
@@ -98,3 +108,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for row in rows:
         figures = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)][1:]
         terminalreporter.write_line("  ".join((row[0].ljust(widths[0]), *figures)))
+    for line in config.stash.get(_TOLD, []):
+        terminalreporter.write_line(line)

@@ -24,6 +24,11 @@ class Scale(NamedTuple):
     storm: int
     """Sockets dropped at once."""
     overload_s: float
+    """Of each load."""
+    overload_keeps: float
+    """Which part of its peak a service answers under five times the load, at least; within the suite others
+    may use the machine at the same time, so that little can be held there."""
+    overload_p99_s: float
 
 
 SHORT: Final = Scale(
@@ -36,7 +41,9 @@ SHORT: Final = Scale(
     relayed=2_500,
     harmed=0.05,
     storm=1_000,
-    overload_s=3.0,
+    overload_s=1.0,
+    overload_keeps=0.4,
+    overload_p99_s=2.0,
 )
 LONG: Final = Scale(
     store_kills=20,
@@ -48,7 +55,9 @@ LONG: Final = Scale(
     relayed=100_000,
     harmed=0.05,
     storm=10_000,
-    overload_s=15.0,
+    overload_s=10.0,
+    overload_keeps=0.9,
+    overload_p99_s=1.0,
 )
 SCALE: Final = LONG if os.environ.get("POLLWIRE_FAULTS") == "long" else SHORT
 WITHIN_S: Final = 600.0 if SCALE is LONG else 60.0

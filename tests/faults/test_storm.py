@@ -1,0 +1,45 @@
+"""Everybody's connection breaks at once: a proxy restarts, a line fails."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+
+import pytest
+
+from tests.faults.conftest import Conclude, Serve
+from tests.faults.crowd import gathered
+from tests.faults.journal import POLL
+from tests.faults.scale import SCALE, WITHIN_S
+from tests.faults.sockets import listening
+from tests.waiting import until
+
+pytestmark = pytest.mark.slow
+BACK_WITHIN_S = 30.0
+
+
+async def test_a_storm_of_reconnects(serve: Serve, conclude: Conclude) -> None:
+    """All readers are back with a frame within 30 s, none refused, and voting goes on meanwhile."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        up, secret = await serve("--workers", "2")
+        async with (
+            gathered(up, secret, connections=16) as crowd,
+            listening(up.address, str(POLL["id"]), SCALE.storm) as readers,
+        ):
+            await until(lambda: readers.inside == SCALE.storm, WITHIN_S)
+            voting = asyncio.create_task(crowd.vote(crowd.ballots(SCALE.votes_a_round)))
+            broke_at = time.monotonic()
+            readers.drop_all()
+            await until(lambda: readers.inside < SCALE.storm // 2)
+            await until(lambda: readers.inside == SCALE.storm, BACK_WITHIN_S)
+            await voting
+            crowd.rounds = 1
+            verdict = await conclude(crowd, f"{SCALE.storm} readers dropped")
+        assert readers.all_in_at - broke_at < BACK_WITHIN_S
+        assert not readers.refused
+        assert verdict.again == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
