@@ -107,17 +107,20 @@ class Unauthenticated(PollwireError):
 
 
 class VoterTokenRequired(Unauthenticated):
-    """The act is a voter's, and no token came."""
+    """The act is a voter's, and no token came; ``site`` where one vouches for the voters of the poll."""
 
-    def __init__(self) -> None:
-        super().__init__("Ask for a token with POST /v1/voters and send it as Authorization: Bearer <token>.")
+    def __init__(self, site: str | None = None) -> None:
+        whence = "Ask for a token with POST /v1/voters" if site is None else f"Get a token of {site}"
+        super().__init__(f"{whence} and send it as Authorization: Bearer <token>.")
 
 
 class VoterTokenInvalid(Unauthenticated):
-    """A token came that this service did not issue, or that has expired."""
+    """A token came that neither this service nor the ``site`` that vouches for voters gave, or that expired."""
 
-    def __init__(self, detail: str = "This voter token was not issued here, or has expired.") -> None:
-        super().__init__(detail + " Ask for a new one with POST /v1/voters.")
+    def __init__(self, site: str | None = None) -> None:
+        issued = "was not issued here, or has expired. Ask for a new one with POST /v1/voters."
+        vouched = f"is no good one of {site}, or has expired. Get a new one of that site."
+        super().__init__(f"This voter token {issued if site is None else vouched}")
 
 
 class ApiKeyRequired(Unauthenticated):
@@ -286,11 +289,15 @@ class EditRefused(Conflict):
         self.field = field
 
 
+_WANTS_NO_OUTCOME: Final = ("reopen", "cancel", "reset", "delete")
+
+
 class PhaseConflict(Conflict):
     """The act does not fit the phase that the poll is in; ``reason`` where there is more to say than that."""
 
     def __init__(self, act: str, phase: str, reason: str | None = None) -> None:
-        super().__init__(reason or f"A poll that is {phase} cannot be given the act {act!r}.")
+        hint = " Unresolve it first." if phase == "resolved" and act in _WANTS_NO_OUTCOME else ""
+        super().__init__(reason or f"A poll that is {phase} cannot be given the act {act!r}.{hint}")
         self.act = act
         self.phase = phase
 

@@ -118,10 +118,10 @@ class Issuers:
             header, claimed = _unverified(token)
             site = self._sites().get(claimed)
             if site is None or (issuer is not None and claimed != issuer):
-                raise VoterTokenInvalid
+                raise VoterTokenInvalid(issuer)
             return _id_of(site, _verified(token, site, self._key(site, header)))
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-            raise VoterTokenInvalid from None
+            raise VoterTokenInvalid(issuer) from None
 
     async def prepare(self, token: bytes, issuer: str | None = None) -> None:
         """Read whatever may be missing to judge the token.
@@ -198,7 +198,7 @@ def _unverified(token: bytes) -> tuple[dict[str, Any], str]:
 
 def _verified(token: bytes, site: _Site, key: bytes | PublicKey | None) -> str:
     if key is None:
-        raise VoterTokenInvalid
+        raise ValueError("of no key that the site has")
     claims = jwt.decode(
         token,
         key,
@@ -210,7 +210,7 @@ def _verified(token: bytes, site: _Site, key: bytes | PublicKey | None) -> str:
     )
     subject = claims["sub"]
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
-        raise VoterTokenInvalid
+        raise ValueError("no subject, or too long a one")
     return subject
 
 

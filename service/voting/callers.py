@@ -42,7 +42,7 @@ class Callers:
             return voter_of(record.voter_key, self.known(caller).id)
         token = bearer_of(caller.authorization)
         if token is None:
-            raise VoterTokenRequired
+            raise VoterTokenRequired(record.poll.issuer)
         return voter_of_site(record.voter_key, self._issuers.voter_id(token, record.poll.issuer))
 
     def name_of(self, caller: Caller, record: PollRecord) -> str | None:

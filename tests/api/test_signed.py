@@ -78,6 +78,7 @@ async def test_what_no_site_vouches_for_is_401(service: Service) -> None:
     answers = {name: await service.vote(poll, "rice", text) for name, text in bad.items()}
     told = {name: (answer.status_code, slug(answer)) for name, answer in answers.items()}
     assert told == dict.fromkeys(bad, (401, "voter-token-invalid"))
+    assert {ISSUER in answer.json()["detail"] for answer in answers.values()} == {True}
     assert (await service.vote(poll, "rice")).status_code == 401
     assert slug(await service.vote(poll, "rice")) == "voter-token-required"
     assert (await service.http.get(f"/v1/polls/{poll}/results")).json()["voters"] == 0

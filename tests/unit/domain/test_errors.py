@@ -62,3 +62,19 @@ def test_each_error_says_what_is_wrong(error: type[PollwireError]) -> None:
     assert str(refusal) == refusal.detail
     assert refusal.detail
     assert "None" not in refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (errors.ResultsHidden("after_vote"), "to those who have voted, and to everybody once it is closed."),
+        (errors.ResultsHidden("operators"), "to its operators alone, until they publish them."),
+        (errors.PhaseConflict("delete", "resolved"), "Unresolve it first."),
+        (errors.PhaseConflict("cancel", "archived"), "cannot be given the act 'cancel'."),
+        (errors.VoterTokenInvalid("https://news.example"), "Get a new one of that site."),
+        (errors.VoterTokenInvalid(), "Ask for a new one with POST /v1/voters."),
+    ],
+)
+def test_a_refusal_says_what_to_do(error: errors.PollwireError, told: str) -> None:
+    """The sentence for people ends with when totals are shown, what goes first, or who gives tokens."""
+    assert str(error).endswith(told)
