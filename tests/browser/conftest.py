@@ -1,19 +1,32 @@
-"""Debian's Chromium, driven against a real service: every page a reader opens is watched for errors."""
+"""Debian's Chromium, driven against a real service: every page a reader opens is watched for errors.
+
+To start Playwright's driver and a Chromium takes longer than most of these tests,
+so the folder has one of each, and a test has what keeps it apart from the
+others: browser profiles that have never been anywhere, and a service over a
+namespace of its own. The driver lives on one event loop, therefore these tests
+and what they start share that of the session. A browser that ends fails the
+test that it ended in, and the next test is given a new one.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+import pytest_asyncio
+from playwright.async_api import Browser, Playwright, async_playwright
 
-from tests.api.conftest import Service, serve, service
+from service.store import Store, open_store
+from tests.api.conftest import Serve, Service, serve
 from tests.browser.reader import Reader
+from tests.valkey import Valkey
 
-__all__ = ["Open", "Service", "serve", "service"]
+__all__ = ["Open", "Service", "serve"]
 
 # Without these Chromium looks for hosts of its maker at every start, and waits for them.
 ARGUMENTS = (
@@ -31,6 +44,14 @@ ARGUMENTS = (
 Open = Callable[..., Awaitable[Reader]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every asynchronous test of this folder runs on the session's loop, where the browser is."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("asyncio"):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
 def chromium() -> str:
     """Where Chromium is; without it a test is skipped, or in CI fails."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -41,17 +62,49 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A browser of this test's own."""
+class Chromium:
+    """The folder's one browser, started when it is first wanted, and again after it has ended."""
+
+    def __init__(self, playwright: Playwright, executable: str) -> None:
+        self._playwright = playwright
+        self._executable = executable
+        self._running: Browser | None = None
+
+    async def running(self) -> Browser:
+        """The browser, which answers."""
+        if self._running is None or not self._running.is_connected():
+            self._running = await self._playwright.chromium.launch(
+                executable_path=self._executable, args=list(ARGUMENTS)
+            )
+        return self._running
+
+    async def close(self) -> None:
+        """End it, where it runs."""
+        if self._running is not None:
+            await self._running.close()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def one_chromium() -> AsyncIterator[Chromium]:
+    """One driver and one browser for the whole folder."""
     executable = chromium()
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
-        yield launched
-        await launched.close()
+        shared = Chromium(playwright, executable)
+        yield shared
+        await shared.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(one_chromium: Chromium) -> AsyncIterator[Browser]:
+    """The browser, with no profile of another test in it; it must outlive the test."""
+    running = await one_chromium.running()
+    yield running
+    assert running.is_connected(), "Chromium ended in the middle of this test"
+    for left in list(running.contexts):
+        await left.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser) -> AsyncIterator[Open]:
     """Open an address as another reader: a browser profile of its own, which has never been here."""
     readers: list[Reader] = []
@@ -67,5 +120,20 @@ async def open_page(browser: Browser) -> AsyncIterator[Open]:
 
     yield opened
     for reader in readers:
-        assert reader.errors == [], "scripts failed on the page"
         await reader.page.context.close()
+    assert [reader.errors for reader in readers if reader.errors] == [], "scripts failed on the page"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(valkey: Valkey) -> AsyncIterator[Store]:
+    """The store's rooms in a namespace that no other test sees."""
+    opened = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(serve: Serve) -> AsyncIterator[Service]:
+    """The service with the settings it has by default."""
+    async with serve() as running_service:
+        yield running_service

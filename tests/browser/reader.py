@@ -26,6 +26,7 @@ class Reader:
         self.page = page
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("crash", lambda _: self.errors.append("the page crashed"))
         page.on("console", self._hear)
 
     def _hear(self, message: ConsoleMessage) -> None:
