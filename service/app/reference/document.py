@@ -52,6 +52,7 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     ("get", f"{_POLL}/timeline"): (None, "Timeline"),
     ("post", "/v1/admin/keys"): ("KeyDraft", "MadeKey"),
     ("get", "/v1/admin/keys"): (None, "Keys"),
+    ("get", "/v1/admin/keys/mine"): (None, "OwnKey"),
     ("post", "/v1/admin/issuers"): ("IssuerDraft", "Issuer"),
     ("get", "/v1/admin/issuers"): (None, "Issuers"),
     ("post", _WEBHOOKS): ("WebhookDraft", "MadeWebhook"),

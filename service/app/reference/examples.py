@@ -210,6 +210,7 @@ EXAMPLES: Final[dict[str, Json]] = {
     },
     "KeyDraft": {"name": "the news desk", "scopes": ["polls:read", "polls:write"]},
     "Key": _KEY,
+    "OwnKey": {"name": "the news desk", "scopes": ["polls:read", "polls:write"]},
     "MadeKey": {**_KEY, "key": "pw_..."},
     "Keys": {"items": [_KEY], "next": None},
     "IssuerDraft": _ISSUER,

@@ -248,6 +248,7 @@ _BY_HAND: Final[Json] = {
     "Polls": _page({"$ref": REF.format(name="Poll")}),
     "Keys": _page({"$ref": REF.format(name="Key")}),
     "Key": _whole(_KEY),
+    "OwnKey": _whole({name: _KEY[name] for name in ("name", "scopes")}),
     "MadeKey": _whole({**_KEY, "key": {"type": "string", "description": "The secret, shown this once."}}),
     "Issuers": _page({"$ref": REF.format(name="Issuer")}),
     "Issuer": _whole(
