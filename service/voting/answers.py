@@ -55,6 +55,13 @@ class StandingAnswer(msgspec.Struct, frozen=True):
     """Whether it counts: not before there is an outcome, nor where the choice came too late for it."""
 
 
+class ErasureAnswer(msgspec.Struct, frozen=True):
+    """Nothing leads to the caller's vote any more; ``counts``: it is in the totals still, as nobody's."""
+
+    poll: str
+    counts: bool
+
+
 class ReceiptAnswer(msgspec.Struct, frozen=True):
     """What a receipt proves: ``counted`` says whether this very choice is the one that counts now."""
 
@@ -62,6 +69,8 @@ class ReceiptAnswer(msgspec.Struct, frozen=True):
     counted: bool
     choice: object
     at: str
+    reason: str | UnsetType = UNSET
+    """Why it does not count (``mine``); left out where it does."""
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):

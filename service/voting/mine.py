@@ -1,24 +1,27 @@
-"""A voter's own vote, after it was cast: read, taken back, or proved by its receipt."""
+"""A voter's own vote, after it was cast: read, taken back, erased, or proved by its receipt."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from service.domain.ballot import LAST_REVISION
 from service.domain.errors import InvalidChoice, VoteNotFound
 from service.domain.poll import Identity, Kind
 from service.domain.scoring import verdict_of
 from service.domain.visibility import Reader
+from service.domain.window import Phase
 from service.identity.origins import Origins
 from service.problems import Answer, error_of
 from service.store.ballots import Ballots, Outcome, Status
 from service.store.deadline import one_deadline
+from service.store.forgetting import Erased, Forgetting
 from service.store.polls import PollRecord, Polls
 from service.store.refusals import refusal_of
 from service.voting.answers import (
+    ErasureAnswer,
     ReceiptAnswer,
     StandingAnswer,
     VoteAnswer,
@@ -46,11 +49,19 @@ class ReceiptBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class OwnVotes:
     """Answers whoever asks about a vote of their own."""
 
-    __slots__ = ("_ballots", "_body", "_callers", "_origins", "_polls", "_receipts")
+    __slots__ = ("_ballots", "_body", "_callers", "_forgetting", "_origins", "_polls", "_receipts")
 
     def __init__(
-        self, *, polls: Polls, ballots: Ballots, callers: Callers, receipts: Receipts, origins: Origins
+        self,
+        *,
+        polls: Polls,
+        ballots: Ballots,
+        callers: Callers,
+        receipts: Receipts,
+        origins: Origins,
+        forgetting: Forgetting,
     ) -> None:
+        self._forgetting = forgetting
         self._polls = polls
         self._ballots = ballots
         self._callers = callers
@@ -89,6 +100,17 @@ class OwnVotes:
 
         return await self._answered(request, request.poll_id, "votes/mine", found)
 
+    async def erase(self, request: MineRequest) -> Answer:
+        """Leaves nothing that leads to the caller's vote; a repeat is 404, as for whoever never voted."""
+
+        async def found(record: PollRecord) -> msgspec.Struct:
+            what = await self._forgetting.erase(record, await self._voter(request, record))
+            if what is Erased.NOTHING:
+                raise VoteNotFound(record.poll.id)
+            return ErasureAnswer(record.poll.id, what is Erased.KEPT)
+
+        return await self._answered(request, request.poll_id, "voters/me", found)
+
     async def check(self, request: ReceiptRequest) -> Answer:
         """What a receipt is worth now."""
 
@@ -99,7 +121,8 @@ class OwnVotes:
             receipt = self._receipts.read(record.poll.id, body.receipt)
             outcome = await self._ballots.standing(record, receipt.voter, at=receipt.at)
             choice = _choice_of(record, receipt)
-            return ReceiptAnswer(True, _still_counts(receipt, outcome), choice, time_text(receipt.at))
+            reason = _why_not(record, receipt, outcome)
+            return ReceiptAnswer(True, reason is UNSET, choice, time_text(receipt.at), reason)
 
         return await self._answered(request, request.poll_id, "receipts", found)
 
@@ -141,10 +164,13 @@ def _choice_of(record: PollRecord, receipt: Receipt) -> object:
         return None
 
 
-def _still_counts(receipt: Receipt, outcome: Outcome | None) -> bool:
-    """Whether the very vote of the receipt stands, and not one that replaced it.
+def _why_not(record: PollRecord, receipt: Receipt, outcome: Outcome | None) -> str | UnsetType:
+    """Why the very vote of the receipt does not stand: ``replaced`` by a later one, ``archived`` (ballots
+    are destroyed, totals stay), or ``gone``: taken back, taken out, reset or lost. ``UNSET`` where it stands.
 
     The instant is not compared: where a failover lost the vote and the voter
     cast it again, it counts.
     """
-    return outcome is not None and (outcome.revision, outcome.code) == (receipt.revision, receipt.code)
+    if outcome is None:
+        return "archived" if record.poll.ended is Phase.ARCHIVED else "gone"
+    return UNSET if (outcome.revision, outcome.code) == (receipt.revision, receipt.code) else "replaced"

@@ -204,7 +204,13 @@ async def test_a_receipt_proves_the_vote_as_long_as_it_stands(service: Service) 
     assert shown.json() == {"valid": True, "counted": True, "choice": "rice", "at": vote["at"]}
     await service.vote(poll["id"], "yam", token)
     shown = await receipt_says(service, poll["id"], vote["receipt"])
-    assert shown.json() == {"valid": True, "counted": False, "choice": "rice", "at": vote["at"]}
+    assert shown.json() == {
+        "valid": True,
+        "counted": False,
+        "choice": "rice",
+        "at": vote["at"],
+        "reason": "replaced",
+    }
 
 
 async def test_a_receipt_of_an_unchanged_vote_proves_the_same(service: Service) -> None:

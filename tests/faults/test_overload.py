@@ -44,7 +44,7 @@ async def test_overload_costs_no_answers(serve: Serve, tell: Tell) -> None:
     async with gathered(up, secret) as crowd:
         await pushed(crowd, AT_PEAK)  # everything has been met once
         loads = [(await pushed(crowd, AT_PEAK), await pushed(crowd, TIMES * AT_PEAK)) for _ in range(2)]
-        results = await _voters(crowd)
+        results = await voters_of(crowd)
     kept = max(over["per_s"] / peak["per_s"] for peak, over in loads)
     p99_s = min(over["p99_s"] for _, over in loads)
     peak_per_s = max(peak["per_s"] for peak, _ in loads)
@@ -58,7 +58,8 @@ async def test_overload_costs_no_answers(serve: Serve, tell: Tell) -> None:
     assert results >= sum(load["statuses"]["200"] for both in loads for load in both)
 
 
-async def _voters(crowd: Crowd) -> int:
+async def voters_of(crowd: Crowd) -> int:
+    """How many votes count, by a fresh read."""
     async with crowd.up.client() as client:
         counted: int = (await client.get(f"/v1/polls/{POLL['id']}/results")).json()["voters"]
     return counted

@@ -48,6 +48,12 @@ def _page(item: Json) -> Json:
     return _whole({"items": {"type": "array", "items": item}, "next": following})
 
 
+_SHARES: Final = {
+    "votes": {"type": "integer"},
+    "choice": {},
+    "share": {"type": "number"},
+    "share_elsewhere": {"type": "number"},
+}
 _TOTALS: Final = _whole(
     {
         "voters": {"type": "integer"},
@@ -189,7 +195,12 @@ _BY_HAND: Final[Json] = {
             "counted": {"type": "boolean"},
             "choice": _MAYBE_CHOICE,
             "at": _TIME,
-        }
+            "reason": {
+                "enum": ["replaced", "archived", "gone"],
+                "description": "Why it does not count; left out where it does.",
+            },
+        },
+        but=("reason",),
     ),
     "Reopening": {
         "type": "object",
@@ -314,36 +325,23 @@ _BY_HAND: Final[Json] = {
         "anyOf": [{"required": ["from", "to"]}, {"required": ["tag"]}],
         "additionalProperties": False,
     },
+    "Erased": _whole({"erased": {"type": "boolean"}}),
+    "Erasure": _whole({"poll": {"type": "string"}, "counts": {"type": "boolean"}}),
     "Purged": _whole({"purged": {"type": "integer", "minimum": 0}}),
     "Report": _whole(
         {
             "votes": {"type": "integer"},
             "usual_per_minute": {"type": "number"},
-            "bursts": {
-                "type": "array",
-                "items": _whole(
-                    {
-                        "from": _TIME,
-                        "to": _TIME,
-                        "votes": {"type": "integer"},
-                        "choice": {},
-                        "share": {"type": "number"},
-                        "share_elsewhere": {"type": "number"},
-                    }
-                ),
-            },
+            "bursts": {"type": "array", "items": _whole({"from": _TIME, "to": _TIME, **_SHARES})},
             "tags": {
                 "type": ["array", "null"],
                 "items": _whole(
                     {
                         "tag": {"type": ["string", "null"]},
-                        "votes": {"type": "integer"},
-                        "share": {"type": "number"},
-                        "choice": {},
                         "choice_share": {"type": "number"},
-                        "share_elsewhere": {"type": "number"},
                         "busiest_minute": _TIME,
                         "votes_in_minute": {"type": "integer"},
+                        **_SHARES,
                     }
                 ),
             },

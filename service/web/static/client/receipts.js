@@ -6,7 +6,8 @@
 import { ask } from './http.js';
 import { drop, keep, kept } from './storage.js';
 
-/** @typedef {{valid: boolean, counted: boolean, choice: import('./types.js').Choice, at: string}} Proof */
+/** @typedef {{valid: boolean, counted: boolean, choice: import('./types.js').Choice, at: string,
+ *   reason?: 'replaced' | 'archived' | 'gone'}} Proof */
 
 export class Receipts {
   /** @param {string} base */

@@ -1,0 +1,36 @@
+"""What each setting of durability costs, in one run; the price is told, and nothing but exactness is held."""
+
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.faults.conftest import Serve, Tell
+from tests.faults.crowd import gathered
+from tests.faults.test_overload import AT_PEAK, pushed, voters_of
+from tests.valkey import Valkey
+
+pytestmark = pytest.mark.slow
+SETTINGS = (
+    ("fsync always", {"appendonly": "yes", "appendfsync": "always"}),
+    ("fsync every second", {"appendonly": "yes", "appendfsync": "everysec"}),
+    ("no append-only file", {"appendonly": "no"}),
+)
+
+
+async def test_what_durability_costs(serve: Serve, own_valkey: Valkey, tell: Tell) -> None:
+    """Votes a second and their p99, by setting; whatever it is, every answered vote is counted."""
+    up, secret = await serve("--redis", own_valkey.url)
+    hand = Redis.from_url(own_valkey.url)
+    answered = 0
+    async with gathered(up, secret) as crowd:
+        answered += (await pushed(crowd, AT_PEAK))["statuses"]["200"]  # everything has been met once
+        for name, settings in SETTINGS:
+            for setting, value in settings.items():
+                await hand.config_set(setting, value)
+            load = await pushed(crowd, AT_PEAK)
+            assert set(load["statuses"]) == {"200"}, load
+            answered += load["statuses"]["200"]
+            tell(f"{name}: {load['per_s']:,.0f} votes a second, p99 {load['p99_s'] * 1000:.0f} ms")
+        assert await voters_of(crowd) == answered
+    await hand.aclose()
