@@ -115,7 +115,7 @@ class VoterTokenRequired(Unauthenticated):
 
 
 class VoterTokenInvalid(Unauthenticated):
-    """A token came that neither this service nor the ``site`` that vouches for voters gave, or that expired."""
+    """A token that neither this service nor the ``site`` that vouches for voters gave, or that expired."""
 
     def __init__(self, site: str | None = None) -> None:
         issued = "was not issued here, or has expired. Ask for a new one with POST /v1/voters."

@@ -43,8 +43,8 @@ class Format(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """As in ``Content-Type``."""
-        return "text/csv; charset=utf-8; header=present" if self is Format.CSV else "application/x-ndjson"
+        """As in ``Content-Type``, where the framework puts the charset of texts."""
+        return "text/csv; header=present" if self is Format.CSV else "application/x-ndjson"
 
 
 _time_text = lru_cache(maxsize=1024)(format_instant)
