@@ -1,8 +1,8 @@
 """A document's examples, found in its text and made into one script that runs them in order.
 
 What is fenced as ``sh``, ``js`` or ``python`` runs; ``toml`` whose first line is a
-comment with a file's name becomes that file; ``json`` right after ``sh`` is
-what that must answer, value by value alike in kind. Other languages
+comment with a file's name becomes that file; ``json`` right after ``sh``, beneath the same
+heading, is what that must answer, value by value alike in kind. Other languages
 (``console`` among them) are for reading.
 """
 
@@ -21,6 +21,7 @@ ADDRESS = "127.0.0.1:8000"
 """Where documents say that the service is."""
 
 _FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^##+ ", re.MULTILINE)  # a single # begins comments as well
 _CUT = "---- the example ends ----"
 
 _HEAD = f"""
@@ -36,6 +37,8 @@ class Example(NamedTuple):
 
     language: str
     text: str
+    section: int
+    """How many headings stand before it."""
 
 
 class Expected(NamedTuple):
@@ -47,7 +50,11 @@ class Expected(NamedTuple):
 
 def examples_of(document: Path) -> list[Example]:
     """Every fenced block that names its language."""
-    return [Example(found["language"], found["text"]) for found in _FENCE.finditer(document.read_text())]
+    text = document.read_text()
+    return [
+        Example(found["language"], found["text"], len(_HEADING.findall(text, 0, found.start())))
+        for found in _FENCE.finditer(text)
+    ]
 
 
 def expectations_of(examples: list[Example]) -> list[Expected]:
@@ -56,7 +63,7 @@ def expectations_of(examples: list[Example]) -> list[Expected]:
     return [
         Expected(number, json.loads(after.text))
         for number, (before, after) in pairs
-        if (before.language, after.language) == ("sh", "json")
+        if (before.language, after.language) == ("sh", "json") and before.section == after.section
     ]
 
 
