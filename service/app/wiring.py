@@ -133,7 +133,12 @@ def build(settings: Settings, store: Store) -> Wiring:
         *of_voting,
         *live_routes.handlers(live, answers),
         *operators_routes.handlers(
-            OperatedPolls(store), OperatedPredictions(store), who.keys, Intake(store), store
+            OperatedPolls(store),
+            OperatedPredictions(store),
+            who.keys,
+            Intake(store),
+            store,
+            reads_receipts=Receipts(settings.secrets).read,
         ),
         *credentials_routes.handlers(OperatedKeys(store), OperatedIssuers(store, key_sets), who.keys),
         *of_webhooks,
@@ -204,6 +209,7 @@ def _voting(
         callers=callers,
         receipts=receipts,
         origins=who.origins,
+        forgetting=store.forgetting,
     )
     enrolment = Enrolment(
         callers=callers,

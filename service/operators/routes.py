@@ -24,6 +24,7 @@ from service.domain.recount import Recount
 from service.domain.tally import Results
 from service.domain.window import Act
 from service.identity.api_keys import ApiKeys, Operator, Scope
+from service.operators.erasing import ReadsReceipts, erasing
 from service.operators.intake import Intake
 from service.operators.intake_stream import NDJSON, IntakeStreams
 from service.operators.polls import OperatedPolls, read_nothing
@@ -61,6 +62,8 @@ def handlers(
     keys: ApiKeys,
     intake: Intake,
     store: Store,
+    *,
+    reads_receipts: ReadsReceipts,
 ) -> list[HTTPRouteHandler]:
     """Every route of the door."""
     door = _Door(polls, keys)
@@ -72,6 +75,7 @@ def handlers(
         *_outcomes(door, predictions),
         purging(store.purges, polls, keys),
         reporting(store, polls, keys),
+        erasing(store, polls, keys, reads_receipts),
     ]
     return [*taken, *_other_methods(door, taken)]
 

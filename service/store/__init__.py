@@ -17,6 +17,7 @@ from service.store.connection import Connection
 from service.store.deliveries import Deliveries
 from service.store.durability import Durability
 from service.store.erasure import Erasure
+from service.store.forgetting import Forgetting
 from service.store.homes import Homes
 from service.store.keys import voters_key_key
 from service.store.notices import Notices
@@ -66,6 +67,7 @@ class Store:
         self.webhooks: Final = Roster(connection, self.notices, "webhooks")
         self.api_key_uses: Final = Uses(connection, "api-keys")
         self.purges: Final = Purges(connection, positions, self.outbox)
+        self.forgetting: Final = Forgetting(self.polls, positions)
         self.voter_allowances: Final = Allowances(connection, "voters")
         self.notices.on_notice(self.polls.on_notice)
         self.notices.on_gap(self.polls.on_gap)

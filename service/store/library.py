@@ -65,6 +65,7 @@ _FUNCTIONS: Final = (
     "recount_page",
     "take",
     "purge",
+    "erase",
     "look",
     "handed",
     "settle",

@@ -83,7 +83,11 @@ def _mine(own_votes: OwnVotes) -> list[HTTPRouteHandler]:
     async def withdraw_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         return response_of(await own_votes.withdraw(_mine_request(request, poll_id)))
 
-    return [read_own_vote, withdraw_own_vote]
+    @delete(f"{_POLL}/voters/me", summary="Erase what leads to one's own vote", tags=_TAGS, status_code=200)
+    async def erase_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
+        return response_of(await own_votes.erase(_mine_request(request, poll_id)))
+
+    return [read_own_vote, withdraw_own_vote, erase_own_vote]
 
 
 def _receipts(own_votes: OwnVotes) -> HTTPRouteHandler:
@@ -118,6 +122,7 @@ def _other_methods(polls: Polls, origins: Origins) -> list[HTTPRouteHandler]:
     return [
         _refusing(polls, origins, "votes", ("POST",)),
         _refusing(polls, origins, "votes/mine", ("GET", "DELETE")),
+        _refusing(polls, origins, "voters/me", ("DELETE",)),
         _refusing(polls, origins, "receipts", ("POST",)),
     ]
 

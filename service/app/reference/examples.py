@@ -168,6 +168,8 @@ EXAMPLES: Final[dict[str, Json]] = {
         "to": "2026-11-24T12:05:00Z",
         "confirm": "winner",
     },
+    "Erased": {"erased": True},
+    "Erasure": {"poll": "winner", "counts": True},
     "Purged": {"purged": 120},
     "Report": {
         "votes": 4200,

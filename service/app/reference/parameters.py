@@ -58,6 +58,7 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
     ("get", f"{_POLL}/events"): (_TICKET,),
     ("post", f"{_POLL}/votes"): (_KEY,),
     ("get", f"{_POLL}/votes/mine"): (_KEY,),
+    ("delete", f"{_POLL}/voters/me"): (_KEY,),
     ("delete", f"{_POLL}/votes/mine"): (
         _KEY,
         _query("revision", "The one that is meant.", type="integer", minimum=0, maximum=LAST_REVISION),

@@ -72,6 +72,7 @@ async def voted(store: Store, lag: Lag) -> Voter:
         callers=Callers(tokens, Issuers(store.issuers, KeySets())),
         receipts=receipts,
         origins=Origins(Settings()),
+        forgetting=store.forgetting,
     )
     return Voter(own_votes, record, lag, b"Bearer " + token, receipt)
 

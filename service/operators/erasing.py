@@ -1,0 +1,68 @@
+"""An operator erases one vote, by the receipt that its voter shows: ``POST /v1/admin/polls/{id}/erase``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+from litestar import Response, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from service.domain.reading import read_document
+from service.identity.api_keys import ApiKeys, Scope
+from service.operators.polls import OperatedPolls
+from service.operators.requests import AnyRequest, json_object
+from service.store import Store
+from service.store.forgetting import Erased
+
+PATH: Final = "/v1/admin/polls/{poll_id:str}/erase"
+
+
+class Proof(Protocol):
+    """What a receipt says of whose vote it is, and which."""
+
+    @property
+    def voter(self) -> bytes:
+        """16 bytes."""
+
+    @property
+    def at(self) -> int:
+        """When it was counted, in ms."""
+
+
+ReadsReceipts = Callable[[str, str], Proof]
+"""Given the poll's id and a receipt; raises ``ReceiptInvalid``."""
+
+
+class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The receipt of the vote to be erased."""
+
+    receipt: str
+
+
+class ErasedAnswer(msgspec.Struct, frozen=True):
+    """Whether a vote was taken out; false where none of this voter's stood."""
+
+    erased: bool
+
+
+def erasing(store: Store, polls: OperatedPolls, keys: ApiKeys, reads: ReadsReceipts) -> HTTPRouteHandler:
+    """The route."""
+
+    @post(PATH, summary="Erase one vote, by its receipt", tags=["operators"], status_code=200)
+    async def erase_vote(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
+        operator = keys.require_operator(request.headers.get("authorization"))
+        operator.may(Scope.POLLS_WRITE)
+        record = await polls.find(poll_id)
+        proof = reads(record.poll.id, read_document(await json_object(request), Shown).receipt)
+        what = await store.forgetting.erase(record, proof.voter, at=proof.at, by=operator.name)
+        store.erasure.begin()  # what the append-only file tells goes as well
+        return Response(
+            msgspec.json.encode(ErasedAnswer(what is not Erased.NOTHING)),
+            media_type="application/json",
+            headers={"cache-control": "private, no-store"},
+        )
+
+    return erase_vote

@@ -1,0 +1,108 @@
+"""A vote is erased: by its voter, with the token; or by an operator, with the receipt."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.api.conftest import Service
+from tests.api.test_purging import matches, results
+
+
+async def leave(service: Service, poll: str, token: str | None) -> httpx.Response:
+    """The answer to a voter who wants to be forgotten."""
+    service.http.cookies.clear()
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return await service.http.delete(f"/v1/polls/{poll}/voters/me", headers=headers)
+
+
+async def erase(service: Service, poll: str, receipt: object) -> httpx.Response:
+    """The answer to an operator who was shown a receipt."""
+    return await service.admin.post(f"/v1/admin/polls/{poll}/erase", json={"receipt": receipt})
+
+
+async def test_a_voter_leaves_once_voting_has_ended(service: Service) -> None:
+    """The totals stay, the vote is nobody's: it is not found by its token, nor proved by its receipt."""
+    poll, token = (await service.create_poll())["id"], await service.voter()
+    receipt = (await service.vote(poll, "rice", token)).json()["receipt"]
+    refused = await leave(service, poll, token)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/phase-conflict")
+    await service.act(poll, "close")
+    answer = await leave(service, poll, token)
+    assert (answer.status_code, answer.json()) == (200, {"poll": poll, "counts": True})
+    assert (await results(service, poll))["counts"]["rice"] == 1
+    assert await matches(service, poll)
+    shown = await service.http.post(f"/v1/polls/{poll}/receipts", json={"receipt": receipt})
+    assert (shown.json()["valid"], shown.json()["counted"]) == (True, False)
+    assert (await leave(service, poll, token)).json()["type"] == "/problems/vote-not-found"
+
+
+async def test_a_voter_leaves_a_poll_that_lets_votes_be_taken_back(service: Service) -> None:
+    """While it is open the totals are one less, and the voter is one who has not voted."""
+    poll, token = (await service.create_poll(revote="withdraw"))["id"], await service.voter()
+    await service.vote(poll, "rice", token)
+    assert (await leave(service, poll, token)).json() == {"poll": poll, "counts": False}
+    now = await results(service, poll)
+    assert (now["voters"], now["seq"]) == (0, 2)
+    assert (await service.vote(poll, "yam", token)).json()["revision"] == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "slug"),
+    [(None, 401, "voter-token-required"), ("x", 401, "voter-token-invalid"), ("new", 404, "vote-not-found")],
+)
+async def test_who_has_no_vote_erases_none(
+    service: Service, token: str | None, status: int, slug: str
+) -> None:
+    """Nobody, somebody made up, and somebody who has not voted."""
+    poll = (await service.create_poll())["id"]
+    answer = await leave(service, poll, await service.voter() if token == "new" else token)
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
+
+
+async def test_an_operator_erases_by_receipt(service: Service) -> None:
+    """The vote is out, the log says so and not whose it was; a repeat finds nothing more."""
+    poll, token = (await service.create_poll())["id"], await service.voter()
+    receipt = (await service.vote(poll, "rice", token)).json()["receipt"]
+    await service.vote(poll, "rice", await service.voter())
+    before = await results(service, poll)
+    assert (await erase(service, poll, receipt)).json() == {"erased": True}
+    after = await results(service, poll)
+    assert (after["voters"], after["counts"]["rice"]) == (1, 1)
+    assert (after["seq"], after["epoch"]) == (before["seq"] + 1, before["epoch"])
+    assert await matches(service, poll)
+    assert (await erase(service, poll, receipt)).json() == {"erased": False}
+    entry = (await service.admin.get(f"/v1/admin/polls/{poll}/audit")).json()["items"][0]
+    assert entry["act"] == "erase"
+    assert set(entry) == {"at", "by", "act", "before", "after"}
+    assert "voter" not in str(entry).replace("voters", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "slug"),
+    [
+        ({"receipt": "no receipt"}, "receipt-invalid"),
+        ({"receipt": 7}, "invalid-poll"),
+        ({}, "invalid-poll"),
+        ({"receipt": "x", "voter": "y"}, "invalid-poll"),
+    ],
+)
+async def test_what_is_no_receipt_erases_nothing(
+    service: Service, body: dict[str, object], slug: str
+) -> None:
+    """An operator cannot erase by guessing, nor without a receipt."""
+    poll = (await service.create_poll())["id"]
+    answer = await service.admin.post(f"/v1/admin/polls/{poll}/erase", json=body)
+    assert (answer.status_code, answer.json()["type"]) == (422, f"/problems/{slug}")
+    refused = await service.http.post(f"/v1/admin/polls/{poll}/erase", json=body)
+    assert refused.status_code == 401
+
+
+async def test_another_poll_s_receipt_erases_nothing(service: Service) -> None:
+    """A receipt is of one poll, and an archived poll has no votes to erase."""
+    poll, other = [(await service.create_poll())["id"] for _ in range(2)]
+    receipt = (await service.vote(poll, "rice", await service.voter())).json()["receipt"]
+    assert (await erase(service, other, receipt)).json()["type"] == "/problems/receipt-invalid"
+    for act in ("close", "archive"):
+        await service.act(poll, act)
+    assert (await erase(service, poll, receipt)).json()["type"] == "/problems/phase-conflict"
