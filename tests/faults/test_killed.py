@@ -73,6 +73,20 @@ async def test_everything_killed_at_once_loses_nothing(serve: Serve, conclude: C
         await conclude(crowd, "everything killed")
 
 
+async def test_a_stop_in_order_flushes_every_vote(serve: Serve, conclude: Conclude) -> None:
+    """SIGTERM amid votes: the service exits 0, and started again it has every vote that was answered."""
+    up, secret = await serve()
+    up.again_on(free_port(up))
+
+    async def stop_and_start() -> None:
+        assert await up.stop() == 0
+        await (await up.start()).ready()
+
+    async with gathered(up, secret) as crowd:
+        await crowd.round(SCALE.votes_a_round, stop_and_start)
+        await conclude(crowd, "stopped in order")
+
+
 async def test_a_worker_replaced_in_order_fails_no_vote(serve: Serve, conclude: Conclude) -> None:
     """SIGTERM to each of two workers in turn, under load: each is replaced, and no vote fails."""
     up, secret = await serve("--workers", "2")
