@@ -1,0 +1,182 @@
+"""Any history of votes, withdrawals, purges and erasures leaves totals that are the votes that stand."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.domain.errors import PhaseConflict, VoteNotFound
+from service.domain.poll import Kind, Revote
+from service.domain.recount import recount_of
+from service.domain.window import Act
+from service.store import Store, open_store
+from service.store.ballots import Cast
+from service.store.forgetting import Erased
+from service.store.keys import TAGS
+from service.store.polls import PollRecord
+from service.store.purges import Meant
+from tests.making import FAR_OFF
+from tests.store.casting import made, outcomes_of, stored_ballots, tally_of
+from tests.valkey import Valkey
+
+VOTERS = [bytes([number]) * 16 for number in (0, 1, 2, 17, 254, 255)]
+TAGS_MET = [b"", b"home", b"schl"]
+voters = st.sampled_from(VOTERS)
+ballots = st.builds(Cast, voters, st.sampled_from("ABC"), st.none(), st.just(b""), st.sampled_from(TAGS_MET))
+casting = st.tuples(st.just("cast"), st.lists(ballots, min_size=1, max_size=6))
+steps = st.one_of(
+    casting,
+    casting,
+    st.tuples(st.just("withdraw"), voters),
+    st.tuples(st.just("tag"), st.sampled_from(TAGS_MET[1:])),
+    st.tuples(st.just("since"), st.integers(0, 5)),
+    st.tuples(st.just("erase"), voters),
+    st.tuples(st.just("leave"), voters),
+    st.tuples(st.just("act"), st.sampled_from([Act.CLOSE, Act.REOPEN])),
+)
+
+
+class Standing(NamedTuple):
+    """One vote as the model knows it."""
+
+    code: str
+    tag: bytes
+    at: int
+
+
+class Model:
+    """Who has voted for what and from where; what nobody's any more still counts."""
+
+    def __init__(self) -> None:
+        self.votes: dict[bytes, Standing] = {}
+        self.ghosts: list[Standing] = []
+        self.is_open = True
+        self.seq = 0
+        self.instants: list[int] = []
+
+    def cast(self, ballot: Cast, at: int) -> None:
+        """A vote or a change; the same again is neither."""
+        held = self.votes.get(ballot.voter)
+        if self.is_open and (held is None or held.code != ballot.code):
+            self.votes[ballot.voter] = Standing(ballot.code, ballot.tag, at)
+            self.instants.append(at)
+            self.seq += 1
+
+    def take(self, meant: Meant) -> int:
+        """A purge: how many it takes."""
+
+        def fits(vote: Standing) -> bool:
+            return meant.from_ms <= vote.at < meant.to_ms and meant.tag in (b"", vote.tag)
+
+        taken = [voter for voter, vote in self.votes.items() if fits(vote)]
+        for voter in taken:
+            del self.votes[voter]
+        ghosts = [vote for vote in self.ghosts if not fits(vote)]
+        number = len(taken) + len(self.ghosts) - len(ghosts)
+        self.ghosts, self.seq = ghosts, self.seq + number
+        return number
+
+    def drop(self, voter: bytes) -> bool:
+        """One vote is out."""
+        if self.votes.pop(voter, None) is None:
+            return False
+        self.seq += 1
+        return True
+
+    def codes(self) -> Counter[str]:
+        """What stands."""
+        return Counter(vote.code for vote in (*self.votes.values(), *self.ghosts))
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=st.lists(steps, min_size=1, max_size=16), kind=st.sampled_from([Kind.SINGLE, Kind.RANKED]))
+def test_any_history_of_taking_out(valkey: Valkey, history: list[tuple[str, object]], kind: Kind) -> None:
+    """After each step totals are the model's and a recount's, seq grew by one a change, tags are those of the
+    latest changes of votes that stand, and nothing is left of who was erased."""
+    asyncio.run(live_through(valkey, history, kind))
+
+
+async def live_through(valkey: Valkey, history: list[tuple[str, object]], kind: Kind) -> None:
+    """The history, on the store and on the model side by side."""
+    store, model = await open_store(valkey.url, namespace=f"t{secrets.token_hex(5)}"), Model()
+    try:
+        record = await made(store, kind=kind, revote=Revote.WITHDRAW, network_tags=True)
+        for name, given in history:
+            record = await step(store, record, model, name, given)
+            await compare(store, record, model)
+    finally:
+        await store.close()
+
+
+async def step(store: Store, record: PollRecord, model: Model, name: str, given: object) -> PollRecord:
+    """One step of the history."""
+    match name, given:
+        case "cast", list(casts):
+            for ballot, outcome in zip(casts, await outcomes_of(store, record, *casts), strict=True):
+                model.cast(ballot, outcome.at)
+        case "withdraw", bytes(voter):
+            await withdraw(store, record, model, voter)
+        case "tag", bytes(tag):
+            await purge(store, record, model, Meant(tag=tag))
+        case "since", int(place):
+            since = model.instants[place] if place < len(model.instants) else 0
+            await purge(store, record, model, Meant(since, FAR_OFF))
+        case "erase", bytes(voter):
+            what = await store.forgetting.erase(record, voter, by="ops")
+            assert what is (Erased.OUT if model.drop(voter) else Erased.NOTHING)
+            await check_forgotten(store, record, voter)
+        case "leave", bytes(voter):
+            await leave(store, record, model, voter)
+        case "act", Act() as act if model.is_open is (act is Act.CLOSE):
+            model.is_open = act is Act.REOPEN
+            return await store.polls.act(record.poll.id, act)
+    return record
+
+
+async def withdraw(store: Store, record: PollRecord, model: Model, voter: bytes) -> None:
+    """A vote is taken back, where voting goes on and there is one."""
+    try:
+        await store.ballots.withdraw(record, voter)
+    except (VoteNotFound, PhaseConflict):
+        assert voter not in model.votes
+    if model.is_open:
+        model.drop(voter)
+
+
+async def purge(store: Store, record: PollRecord, model: Model, meant: Meant) -> None:
+    """As many are taken out as there are."""
+    assert await store.purges.purge(record, meant, by="ops") == model.take(meant)
+
+
+async def leave(store: Store, record: PollRecord, model: Model, voter: bytes) -> None:
+    """The voter's own: out while voting goes on, nobody's afterwards."""
+    what = await store.forgetting.erase(record, voter)
+    if model.is_open:
+        assert what is (Erased.OUT if model.drop(voter) else Erased.NOTHING)
+    elif voter in model.votes:
+        assert what is Erased.KEPT
+        model.ghosts.append(model.votes.pop(voter)._replace(tag=b"nobody's"))
+    await check_forgotten(store, record, voter)
+
+
+async def check_forgotten(store: Store, record: PollRecord, voter: bytes) -> None:
+    """Neither ballot nor tag."""
+    assert voter not in await stored_ballots(store, record)
+    assert voter not in await store.connection.client.hgetall(record.keys[TAGS])
+
+
+async def compare(store: Store, record: PollRecord, model: Model) -> None:
+    """Totals, recount and tags against the model."""
+    tally = await tally_of(store, record)
+    assert {code: count for code, count in tally.counts.items() if count} == dict(model.codes())
+    assert (tally.voters, tally.seq) == (model.codes().total(), model.seq)
+    reading, codes = await store.recounts.recount(record.poll.id)
+    assert recount_of(reading.record.poll, reading.tally, codes).matches
+    assert codes == model.codes()
+    tags = await store.connection.client.hgetall(record.keys[TAGS])
+    assert tags == {voter: vote.tag for voter, vote in model.votes.items() if vote.tag}
