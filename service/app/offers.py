@@ -23,7 +23,7 @@ REFUSES: Final = "refuses"
 
 
 def offers(routes: Sequence[ControllerRouterHandler]) -> list[HTTPRouteHandler]:
-    """A handler of ``OPTIONS`` for each address, to go before the others: else the framework makes its own."""
+    """A handler of ``OPTIONS`` for each address, to go before the others: else the framework makes one."""
     taken: dict[str, set[str]] = {}
     for handler in routes:
         if isinstance(handler, HTTPRouteHandler):

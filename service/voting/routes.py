@@ -147,10 +147,11 @@ def _refusing(polls: Polls, origins: Origins, address: str, taken: tuple[str, ..
 
 
 def _mine_request(request: AnyRequest, poll_id: str) -> MineRequest:
+    named = request.query_params.getall("revision", [])
     return MineRequest(
         poll_id=poll_id,
         idempotency_key=_header(request, b"idempotency-key"),
-        revision=request.query_params.get("revision"),
+        revision=", ".join(named) if named else None,  # two of them are no number, and refused as such
         **caller_fields(request),
     )
 

@@ -163,6 +163,8 @@ async def test_a_vote_can_be_taken_back_and_cast_anew(service: Service) -> None:
         ("withdraw", True, "", (403, "poll-closed")),
         ("withdraw", False, "?revision=7", (409, "stale-revision")),
         ("withdraw", False, "?revision=x", (422, "invalid-choice")),
+        ("withdraw", False, "?revision=", (422, "invalid-choice")),
+        ("withdraw", False, "?revision=1&revision=2", (422, "invalid-choice")),
         ("withdraw", False, "?revision=16777215", (422, "invalid-choice")),
     ],
 )
