@@ -106,11 +106,19 @@ async def browser(one_chromium: Chromium) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser) -> AsyncIterator[Open]:
-    """Open an address as another reader: a browser profile of its own, which has never been here."""
+    """Open an address as another reader: a browser profile of its own, which has never been here.
+
+    ``scripts`` run before those of each page. With ``clock`` the time of its pages goes on as it does,
+    and can be put forward where a page waits: ``reader.page.clock.fast_forward(ms)``.
+    """
     readers: list[Reader] = []
 
-    async def opened(url: str, *, scripts: tuple[str, ...] = (), **context: Any) -> Reader:
+    async def opened(
+        url: str, *, scripts: tuple[str, ...] = (), clock: bool = False, **context: Any
+    ) -> Reader:
         profile = await browser.new_context(**context)
+        if clock:
+            await profile.clock.install()
         for script in scripts:
             await profile.add_init_script(script)
         reader = Reader(await profile.new_page())

@@ -161,12 +161,13 @@ async def test_events_take_over_where_sockets_are_blocked(service: Service, open
 async def test_polling_takes_over_where_nothing_can_be_pushed(service: Service, open_page: Open) -> None:
     """Without sockets and events the page reads every few seconds, and says so."""
     poll = (await service.create_poll())["id"]
-    reader = await open_page("about:blank")
+    reader = await open_page("about:blank", clock=True)
     await block_sockets(reader.page)
     await reader.page.route("**/v1/events?*", lambda route: route.abort())
     await reader.page.goto(f"{service.url}/polls/{poll}")
     await expect(reader.page.locator("#connection")).to_have_text("Every few seconds", timeout=10_000)
     await service.vote(poll, "yam", await service.voter())
+    await reader.page.clock.fast_forward(5_000)
     await reader.poll(poll).shows_votes("yam", "1 vote", within_s=8)
 
 

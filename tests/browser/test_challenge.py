@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 
 from service.domain.allowance import Limit
 from tests.api.conftest import Serve, Service
@@ -18,7 +18,7 @@ VOTE = """async (id) => {
 }"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def crowded(serve: Serve) -> AsyncIterator[Service]:
     """A service whose one free new voter has come already."""
     async with serve(limit_voters=Limit(1, DAY)) as service:

@@ -158,7 +158,10 @@ async def test_an_act_on_what_has_moved_is_decided_again(service: Service, open_
     at = await operator_of(service, open_page, place=f"/polls/{poll}")
     await at.act("Close now")
     await service.admin.patch(f"/v1/admin/polls/{poll}", json={"question": "Other?"})
-    await at.dialog().get_by_role("button", name="Close now").click()
+    await at.answered(at.dialog().get_by_role("button", name="Close now"), f"/{poll}/close", "POST")
+    await expect(
+        at.page.locator("dialog[open] .error:not([hidden]), .pill[data-phase=closed]")
+    ).to_be_visible()
     if await at.dialog().get_by_role("alert").count():  # else the page had read the edit before
         await expect(at.dialog().get_by_role("alert")).to_contain_text("decide again")
         assert await phase_of(service, poll) == "open"
@@ -191,7 +194,8 @@ async def test_votes_are_recounted_and_taken_away(service: Service, open_page: O
 async def test_without_sockets_totals_are_read(service: Service, open_page: Open) -> None:
     """Where no socket can be opened the numbers come all the same, and the page says how."""
     poll = (await service.create_poll(identity="open"))["id"]
-    at = await operator_of(service, open_page, scripts=(NO_SOCKETS,), place=f"/polls/{poll}")
+    at = await operator_of(service, open_page, scripts=(NO_SOCKETS,), clock=True, place=f"/polls/{poll}")
     await expect(at.page.locator(".figures-row .connection")).to_have_text("Every few seconds")
     await service.vote(poll, "yam")
+    await at.page.clock.fast_forward(10_000)
     await expect(at.page.locator('.bars [data-option="yam"] .votes')).to_have_text("1", timeout=10_000)

@@ -71,7 +71,11 @@ export function show(title, body, dismiss) {
     new Promise((resolve) => {
       const heading = el('h2', { id: freshId('dialog') }, title);
       const dialog = el('dialog', { 'aria-labelledby': heading.id });
-      dialog.append(heading, ...body.filter((part) => part instanceof Node), el('div', { class: 'buttons' }, button(dismiss, () => dialog.close(), { class: 'button primary' })));
+      const leave = () => {
+        dialog.close();
+        dialog.remove(); // at once, for 'close' comes later: what was shown may be a secret, and leaves the page with the press
+      };
+      dialog.append(heading, ...body.filter((part) => part instanceof Node), el('div', { class: 'buttons' }, button(dismiss, leave, { class: 'button primary' })));
       dialog.addEventListener('cancel', (event) => event.preventDefault()); // what is shown once is not dismissed by a slip
       dialog.addEventListener('close', () => {
         dialog.remove();
