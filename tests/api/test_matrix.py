@@ -8,6 +8,7 @@ that is answered: a total of four digits is no time, no version and no length.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from typing import Any
@@ -32,11 +33,13 @@ VOTES: dict[str, list[tuple[Any, int]]] = {
 BATCH = 500
 FUTURE = "2100-01-01T00:00:00Z"
 LIFE = ("open", "close", "reopen", "cancel", "archive")
+LIFE_OF_A_PREDICTION = ("open", "close", "reopen", "close", "resolve", "archive")
 PHASES = {
     "open": "open",
     "close": "closed",
     "reopen": "open",
     "cancel": "canceled",
+    "resolve": "resolved",
     "archive": "archived",
 }
 DERIVED = ("voters", "counts", "mean", "rounds", "winner", "forecast")
@@ -104,6 +107,7 @@ class Walk:
                 for place, heard in (await everything_else(self._service, self._poll, who)).items():
                     leaks.check(heard, f"{phase} {place} {name}")
         await self._look_with_the_client(phase, totals, leaks)
+        await self._look_at_timelines(phase, totals, leaks)
         await self._look_at_answers(phase, leaks)
 
     async def _look_with_the_client(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
@@ -112,6 +116,28 @@ class Walk:
             may = sees(self._mode, phase, who, self.has_voted)
             heard = await by_client(self._service, self._poll, who)
             self._check(heard, totals, None if may else leaks, f"{phase} client {name}")
+
+    async def _look_at_timelines(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
+        """Totals over time are for those who see totals, and end in what the results are."""
+        poll_id = self._poll["id"]
+        for name, who in self._readers.items():
+            heard = await get(self._service, f"/v1/polls/{poll_id}/timeline", who)
+            where = f"{phase} timeline {name}"
+            if sees(self._mode, phase, who, self.has_voted):
+                self._check_timeline(heard, totals, where)
+            else:
+                assert b"/problems/results-hidden" in heard.body, where
+                leaks.check(heard, where)
+            if who.kind == "operator" and who.token:
+                by_operators = await get(self._service, f"/v1/admin/polls/{poll_id}/timeline", who)
+                self._check_timeline(by_operators, totals, f"{where} of operators")
+
+    def _check_timeline(self, heard: Heard, totals: dict[str, Any], where: str) -> None:
+        points = json.loads(heard.body)["points"]
+        assert bool(points) == self.has_voted, where
+        if points:
+            told = {name: points[-1][name] for name in ("voters", "counts")}
+            assert told == {name: totals[name] for name in told}, where
 
     async def _look_at_answers(self, phase: str, leaks: Leaks) -> None:
         """Validators and caches are for what all may see; the operators' results are for operators."""
@@ -128,9 +154,10 @@ class Walk:
                 assert "etag" not in heard.headers
                 assert heard.body
             if who.kind != "operator":
-                refused = await get(self._service, f"/v1/admin/polls/{self._poll['id']}/results", who)
-                leaks.check(refused, "operators' results")
-                assert b"/problems/api-key-" in refused.body
+                for theirs in ("results", "timeline", "export", "report"):
+                    refused = await get(self._service, f"/v1/admin/polls/{self._poll['id']}/{theirs}", who)
+                    leaks.check(refused, f"operators' {theirs}")
+                    assert b"/problems/api-key-" in refused.body
         if self.has_voted and phase != "archived":
             await self._vote_again(phase, leaks)
 
@@ -187,8 +214,8 @@ async def test_everybody_sees_what_the_mode_says_in_every_phase(
     voted = await service.voter()
     walk = Walk(service, poll, voted, await everybody(service, voted))
     await walk.look("scheduled")
-    for act in LIFE:
-        await service.act(poll["id"], act)
+    for act in LIFE_OF_A_PREDICTION if kind == "prediction" else LIFE:
+        await service.act(poll["id"], act, **({"outcome": "b"} if act == "resolve" else {}))
         if act == "open":
             await a_crowd_votes(service, poll["id"], kind)
             assert (await service.vote(poll["id"], VOTES[kind][0][0], voted)).status_code == 200
