@@ -30,10 +30,12 @@ from service.live.answers import Answers
 from service.live.door import Admission, Visitor, visitor_of
 from service.live.frames import Change
 from service.live.lane_socket import LaneSocket, Watch
+from service.live.rush import Rush, TooManyAtOnce
 from service.live.streams import Live
 from service.live.wheel import Wheel
 from service.problems import Answer, answer_of
 from service.protocol import Handler, Headers, LaneRequest, Respond
+from service.protocol.writing import Writer
 
 _RESULTS = re.compile(rb"/v1/polls/([a-z0-9][a-z0-9-]{0,63})/results")
 _STREAM = re.compile(rb"/v1/(?:polls/([a-z0-9][a-z0-9-]{0,63})/live|live)(?:\?([!-~]*))?")
@@ -51,7 +53,10 @@ MOST_VISITORS: Final = 1024
 class LiveLane:
     """Door 2 for plain requests and handshakes."""
 
-    def __init__(self, live: Live, answers: Answers, wheel: Wheel | None = None) -> None:
+    def __init__(
+        self, live: Live, answers: Answers, wheel: Wheel | None = None, rush: Rush | None = None
+    ) -> None:
+        self._rush = rush or Rush()
         self._live = live
         self._answers = answers
         self._wheel = wheel or Wheel()
@@ -82,7 +87,13 @@ class LiveLane:
         *,
         client: Client,
     ) -> bool:
-        """Takes a handshake over, where it is a whole one and the door admits at a glance."""
+        """Takes a handshake over, where it is a whole one and the door admits at a glance.
+
+        One too many for this second is turned away here, at no other cost: it is over with that.
+        """
+        if not self._rush.admits():
+            _turn_away(url, transport)
+            return True
         found = _STREAM.fullmatch(url)
         key = headers.get(b"sec-websocket-key", b"")
         if found is None or headers.get(b"sec-websocket-version") != b"13" or not _KEY.fullmatch(key):
@@ -130,6 +141,12 @@ class LiveLane:
         if len(self._visitors) >= MOST_VISITORS:
             self._visitors.clear()
         return self._visitors.setdefault((visitor.origin, visitor.host), visitor)
+
+
+def _turn_away(url: bytes, transport: asyncio.Transport) -> None:
+    path = url.partition(b"?")[0].decode("latin-1")
+    transport.write(Writer().encoded(answer_of(TooManyAtOnce(), path), [], keep_alive=False))
+    transport.close()
 
 
 def _switching(key: bytes) -> bytes:

@@ -1,0 +1,57 @@
+"""The headers that SECURITY.md tells of, as they are sent with each kind of answer; nothing of versions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.api.conftest import Service
+from tests.api.test_leaks import INSIDES
+from tests.architecture.tree import ROOT
+
+ADDRESSES = {
+    "API": "/v1/polls/{poll}",
+    "refusal": "/v1/polls/nowhere",
+    "operators' API": "/v1/admin/polls",
+    "page": "/polls/{poll}",
+    "embed": "/embed/{poll}",
+    "console": "/console",
+    "asset": "/widget.js",
+}
+"""One address of each kind of answer."""
+_ROW = re.compile(r"^\| (?P<kind>[^|:]+): `(?P<name>[A-Za-z-]+)` \| `(?P<value>[^|]+)` \|$", re.MULTILINE)
+
+
+def told() -> list[tuple[str, str, str]]:
+    """The rows of the table: kind of answer, header, and what it says (a ``...`` stands for anything)."""
+    section = (ROOT / "SECURITY.md").read_text().partition("## Headers")[2].partition("\n## ")[0]
+    return [(row["kind"], row["name"], row["value"]) for row in _ROW.finditer(section)]
+
+
+@pytest.mark.parametrize("kind", ADDRESSES)
+async def test_headers_are_sent_as_they_are_told(service: Service, kind: str) -> None:
+    """Every row of the table is what an answer of its kind says."""
+    poll = (await service.create_poll())["id"]
+    answer = await service.admin.get(ADDRESSES[kind].format(poll=poll))
+    rows = [(name, value) for of, name, value in told() if of == kind]
+    assert rows, f"the table tells nothing of {kind}"
+    for name, value in rows:
+        pattern = re.escape(value).replace(re.escape("..."), ".*")
+        assert re.fullmatch(pattern, answer.headers.get(name, "")), (name, value, answer.headers)
+
+
+def test_the_table_tells_of_no_other_kind() -> None:
+    """Each row is of a kind that is looked at here."""
+    assert {kind for kind, _, _ in told()} == set(ADDRESSES)
+
+
+@pytest.mark.parametrize("kind", ADDRESSES)
+async def test_no_answer_tells_what_serves_it(service: Service, kind: str) -> None:
+    """No header names a server, a library or a version."""
+    poll = (await service.create_poll())["id"]
+    answer = await service.admin.get(ADDRESSES[kind].format(poll=poll))
+    assert not {"server", "x-powered-by", "via"} & set(answer.headers)
+    assert not any(INSIDES.search(value) for _, value in answer.headers.raw)
+    if "html" in answer.headers["content-type"]:
+        assert not re.search(r'name="generator"|traceback', answer.text, re.IGNORECASE)
