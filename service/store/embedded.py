@@ -221,7 +221,10 @@ class EmbeddedStore:
         return f" It said last: {lines[-1].strip()}" if lines else ""
 
     def _remember(self, process: ProcessMark | None) -> None:
-        self._record.write_bytes(msgspec.json.encode(_Record(str(self._socket), process)))
+        """Whole or not at all: who is killed in mid-write must still find the orphan at the next start."""
+        anew = self._record.with_suffix(".new")
+        anew.write_bytes(msgspec.json.encode(_Record(str(self._socket), process)))
+        anew.replace(self._record)
 
     async def _end_orphan(self) -> None:
         try:
