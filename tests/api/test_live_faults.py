@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from litestar import Litestar
+from litestar.types import ASGIApp, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 
 from service.app import Wiring, build
@@ -130,11 +131,18 @@ def wired(service: Service) -> Wiring:
     return build(service.settings, service.store)
 
 
-def hurried(wiring: Wiring, settings: Settings, pace: Pace) -> Litestar:
+def hurried(wiring: Wiring, settings: Settings, pace: Pace) -> ASGIApp:
     """The readers' door with deadlines of a test's patience."""
     live = Live(wiring.door, wiring.feed, wiring.hub, pace)
     routes = handlers(live, Answers(wiring.door, Origins(settings), results_max_age_s=0))
-    return Litestar(routes, openapi_config=None, logging_config=None)
+    framework = Litestar(routes, openapi_config=None, logging_config=None)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            wiring.clients.mark(scope)  # as the edge does
+        await framework(scope, receive, send)
+
+    return app
 
 
 async def test_silence_is_broken_by_heartbeats(service: Service) -> None:
