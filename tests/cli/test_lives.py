@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import pytest_asyncio
 
 from tests.cli.conftest import Running, Said
 from tests.upping import ROOT, Up
@@ -73,11 +74,12 @@ class Terminal:
         )
 
 
-@pytest.fixture
-async def up(tmp_path: Path) -> AsyncIterator[Up]:
-    """``pollwire up``, ready."""
-    (tmp_path / "logs").mkdir()
-    service = Up(tmp_path / "d", tmp_path / "logs")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
+    """``pollwire up``, ready: one for all lives, of which each has a poll of its own."""
+    folder = tmp_path_factory.mktemp("lives")
+    (folder / "logs").mkdir()
+    service = Up(folder / "d", folder / "logs")
     try:
         yield await (await service.start()).ready()
     finally:
@@ -85,6 +87,7 @@ async def up(tmp_path: Path) -> AsyncIterator[Up]:
 
 
 @pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.kind)
 async def test_a_poll_lives_from_the_command_line_alone(up: Up, tmp_path: Path, life: Life) -> None:
     """Created from a file, edited, opened, voted on and changed, watched, closed, reopened, published,
@@ -100,7 +103,7 @@ async def test_a_poll_lives_from_the_command_line_alone(up: Up, tmp_path: Path, 
 
 async def _is_made(operator: Terminal, life: Life, folder: Path) -> None:
     """A draft in a file becomes a scheduled poll, is mended, and opened."""
-    draft = {"id": "poll", "kind": life.kind, "question": "Which", "opens_at": "2100-01-01T00:00:00Z"}
+    draft = {"id": life.kind, "kind": life.kind, "question": "Which", "opens_at": "2100-01-01T00:00:00Z"}
     options = {} if life.kind == "rating" else {"options": OPTIONS}
     (folder / "poll.json").write_text(
         json.dumps({**draft, **options, "revote": "withdraw", "results": "operators"})
@@ -108,76 +111,76 @@ async def _is_made(operator: Terminal, life: Life, folder: Path) -> None:
     (folder / "edit.json").write_text('{"question": "Which one?"}')
     made = await operator.json("polls", "create", str(folder / "poll.json"))
     assert (made["phase"], made["version"]) == ("scheduled", 1)
-    assert "poll" in (await operator("polls", "list", "--phase", "scheduled")).out
-    assert (await operator.json("polls", "edit", "poll", str(folder / "edit.json")))[
+    assert life.kind in (await operator("polls", "list", "--phase", "scheduled")).out
+    assert (await operator.json("polls", "edit", life.kind, str(folder / "edit.json")))[
         "question"
     ] == "Which one?"
-    assert "Which one?" in (await operator("polls", "show", "poll")).out
-    assert (await operator("polls", "open", "poll")).out.startswith("poll is open")
+    assert "Which one?" in (await operator("polls", "show", life.kind)).out
+    assert (await operator("polls", "open", life.kind)).out.startswith(f"{life.kind} is open")
 
 
 async def _is_voted_on(operator: Terminal, people: list[Terminal], life: Life) -> None:
     """Two vote, one changes; whoever watches sees it and the end of it."""
     first, second, changed = life.votes
-    watching = await operator.running("watch", "poll", "--until-final", "--json")
+    watching = await operator.running("watch", life.kind, "--until-final", "--json")
     async with watching:
         assert json.loads(await watching.line())["voters"] == 0
-        await asyncio.gather(people[0]("vote", "poll", *first), people[1]("vote", "poll", *second))
-        assert (await people[1].json("vote", "poll", *changed))["status"] == "changed"
-        assert (await people[0].json("vote", "poll", *first))["status"] == "unchanged"
-        assert (await operator("polls", "close", "poll")).out.startswith("poll is closed")
+        await asyncio.gather(people[0]("vote", life.kind, *first), people[1]("vote", life.kind, *second))
+        assert (await people[1].json("vote", life.kind, *changed))["status"] == "changed"
+        assert (await people[0].json("vote", life.kind, *first))["status"] == "unchanged"
+        assert (await operator("polls", "close", life.kind)).out.startswith(f"{life.kind} is closed")
         last = json.loads(await watching.line())
         while not last["final"]:
             last = json.loads(await watching.line())
         assert (last["phase"], last["voters"], last["counts"]) == ("closed", 2, life.counts)
         assert (await watching.end())[0] == 0
-    refused = await people[2]("vote", "poll", *life.third, exit_code=1)
+    refused = await people[2]("vote", life.kind, *life.third, exit_code=1)
     assert len(refused.err.splitlines()) == 1
 
 
 async def _is_opened_again(operator: Terminal, people: list[Terminal], life: Life) -> None:
     """A late vote counts once the poll is open again, and is taken back; totals are published."""
-    assert (await operator.json("polls", "reopen", "poll", "--closes-at", "2100-01-01T00:00:00Z"))[
+    assert (await operator.json("polls", "reopen", life.kind, "--closes-at", "2100-01-01T00:00:00Z"))[
         "phase"
     ] == "open"
-    assert (await people[2].json("vote", "poll", *life.third))["status"] == "counted"
-    assert (await people[2].json("vote", "poll", "--withdraw"))["status"] == "withdrawn"
-    assert "voter" not in (await people[2]("polls", "show", "poll")).out
-    assert (await operator.json("polls", "publish", "poll"))["results"] == "always"
-    assert "2 voters" in (await people[2]("polls", "show", "poll")).out
+    assert (await people[2].json("vote", life.kind, *life.third))["status"] == "counted"
+    assert (await people[2].json("vote", life.kind, "--withdraw"))["status"] == "withdrawn"
+    assert "voter" not in (await people[2]("polls", "show", life.kind)).out
+    assert (await operator.json("polls", "publish", life.kind))["results"] == "always"
+    assert "2 voters" in (await people[2]("polls", "show", life.kind)).out
 
 
 async def _is_read(operator: Terminal, life: Life, folder: Path) -> None:
     """The books agree: the recount, the export, the timeline and the log."""
-    recount = await operator.json("polls", "recount", "poll")
+    recount = await operator.json("polls", "recount", life.kind)
     assert (recount["matches"], recount["recounted"]) == (True, {"voters": 2, "counts": life.counts})
     file = folder / "votes.csv"
-    assert (await operator.json("polls", "export", "poll", "--out", str(file)))["votes"] == 2
+    assert (await operator.json("polls", "export", life.kind, "--out", str(file)))["votes"] == 2
     assert len(file.read_text().splitlines()) == 3
-    ndjson = (await operator("polls", "export", "poll", "--format", "ndjson")).out
+    ndjson = (await operator("polls", "export", life.kind, "--format", "ndjson")).out
     assert len(ndjson.splitlines()) == 2
-    points = (await operator.json("polls", "timeline", "poll"))["points"]
+    points = (await operator.json("polls", "timeline", life.kind))["points"]
     assert (points[-1]["voters"], points[-1]["counts"]) == (2, life.counts)
-    log = (await operator.json("polls", "audit", "poll"))["items"]
+    log = (await operator.json("polls", "audit", life.kind))["items"]
     assert [entry["act"] for entry in log] == ["publish", "reopen", "close", "open", "edit", "create"]
 
 
 async def _ends(operator: Terminal, voter: Terminal, life: Life) -> None:
     """A prediction comes to an outcome, twice; then the poll is over, its votes destroyed, and it is gone."""
     if life.kind == "prediction":
-        await operator("polls", "close", "poll")
-        assert (await operator.json("polls", "resolve", "poll", "b"))["phase"] == "resolved"
-        assert (await operator.json("polls", "unresolve", "poll"))["phase"] == "closed"
-        resolved = await operator.json("polls", "resolve", "poll", "a", "--note", "by the count")
+        await operator("polls", "close", life.kind)
+        assert (await operator.json("polls", "resolve", life.kind, "b"))["phase"] == "resolved"
+        assert (await operator.json("polls", "unresolve", life.kind))["phase"] == "closed"
+        resolved = await operator.json("polls", "resolve", life.kind, "a", "--note", "by the count")
         assert resolved["resolution"]["outcome"] == "a"
-        await operator("polls", "cancel", "poll", exit_code=1)
+        await operator("polls", "cancel", life.kind, exit_code=1)
     else:
-        assert (await operator("polls", "reset", "poll", "--yes")).exit_code == 0
-        assert (await operator.json("polls", "recount", "poll"))["recounted"]["voters"] == 0
-        assert (await voter.json("vote", "poll", *life.third))["status"] == "counted"
-        assert (await operator("polls", "cancel", "poll")).out == "poll is canceled.\n"
-    assert (await operator("polls", "archive", "poll", "--yes")).out == "poll is archived.\n"
-    await operator("polls", "recount", "poll", exit_code=1)
-    assert (await operator("polls", "delete", "poll", "--yes")).out == "poll is deleted.\n"
-    gone = await operator("polls", "show", "poll", exit_code=1)
-    assert "poll" in gone.err
+        assert (await operator("polls", "reset", life.kind, "--yes")).exit_code == 0
+        assert (await operator.json("polls", "recount", life.kind))["recounted"]["voters"] == 0
+        assert (await voter.json("vote", life.kind, *life.third))["status"] == "counted"
+        assert (await operator("polls", "cancel", life.kind)).out == f"{life.kind} is canceled.\n"
+    assert (await operator("polls", "archive", life.kind, "--yes")).out == f"{life.kind} is archived.\n"
+    await operator("polls", "recount", life.kind, exit_code=1)
+    assert (await operator("polls", "delete", life.kind, "--yes")).out == f"{life.kind} is deleted.\n"
+    gone = await operator("polls", "show", life.kind, exit_code=1)
+    assert life.kind in gone.err
