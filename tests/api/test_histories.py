@@ -1,0 +1,140 @@
+"""Several clients at once: whatever comes between what, the books agree in the end.
+
+The order in which requests meet is the machine's, so nothing is said about what
+each must answer: only what holds of the whole, whoever came first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.domain.poll import Kind
+from tests.api.conftest import Service
+from tests.fuzz.effort import effort
+
+CHOICES: dict[str, tuple[object, ...]] = {
+    "single": ("a", "b", "c"),
+    "prediction": ("a", "b", "c"),
+    "multiple": (["a"], ["b", "c"], ["a", "c"]),
+    "rating": (1, 3, 5),
+    "ranked": (["c", "a"], ["b"], ["a", "b"]),
+}
+CLIENTS = 5
+
+steps = st.sampled_from([0, 1, 2, 0, 1, 2, "withdraw"])
+lives = st.lists(st.lists(steps, min_size=1, max_size=6), min_size=CLIENTS, max_size=CLIENTS)
+acts = st.lists(st.sampled_from(["close", "reopen", "close", "reopen", "reset"]), max_size=5)
+
+
+@pytest.mark.parametrize("kind", [kind.value for kind in Kind])
+@effort(12)
+@given(lives=lives, acts=acts)
+async def test_the_books_agree_after_any_histories(
+    service: Service, kind: str, lives: list[list[int | str]], acts: list[str]
+) -> None:
+    """Votes, changes, withdrawals, closings, reopenings and resets at once: the recount matches, voters and
+    counts are the choices that stand, seq never falls within an epoch, nothing counts outside the window."""
+    options = [] if kind == "rating" else [{"id": name, "label": name} for name in "abc"]
+    poll = (await service.create_poll(kind=kind, options=options, revote="withdraw"))["id"]
+    tokens = [await service.voter() for _ in lives]
+    over = asyncio.Event()
+    watching = asyncio.create_task(positions_of(service, poll, over))
+    *answers, _ = await asyncio.gather(
+        *(
+            votes(service, poll, token, CHOICES[kind], life)
+            for token, life in zip(tokens, lives, strict=True)
+        ),
+        operate(service, poll, acts),
+    )
+    over.set()
+    await check_totals(service, poll, kind, tokens)
+    check_positions(await watching)
+    counted = [answer for told in answers for answer in told]
+    check_window(counted, (await service.admin.get(f"/v1/admin/polls/{poll}/audit")).json()["items"])
+
+
+async def votes(
+    service: Service, poll: str, token: str, choices: tuple[object, ...], life: list[int | str]
+) -> list[dict[str, Any]]:
+    """One voter's life; the answers to what counted."""
+    answers: list[httpx.Response] = []
+    for step in life:
+        if isinstance(step, int):
+            answers.append(await service.vote(poll, choices[step], token))
+        else:
+            bearer = {"Authorization": f"Bearer {token}"}
+            answers.append(await service.http.delete(f"/v1/polls/{poll}/votes/mine", headers=bearer))
+    assert all(answer.status_code in (200, 403, 404) for answer in answers), answers
+    told = [answer.json() for answer in answers if answer.status_code == 200]
+    return [answer for answer in told if answer["status"] != "unchanged"]
+
+
+async def operate(service: Service, poll: str, acts: list[str]) -> None:
+    """The operator's acts, of which a repeat is refused."""
+    for act in acts:
+        body = {"confirm": poll} if act == "reset" else {}
+        answer = await service.admin.post(f"/v1/admin/polls/{poll}/{act}", json=body)
+        assert answer.status_code in (200, 409), answer.text
+
+
+async def positions_of(service: Service, poll: str, over: asyncio.Event) -> list[tuple[str, int]]:
+    """Epoch and seq of one look after another, until the history is over and once more."""
+    seen: list[tuple[str, int]] = []
+    while True:
+        was_over = over.is_set()
+        results = (await service.http.get(f"/v1/polls/{poll}/results")).json()
+        seen.append((results["epoch"], results["seq"]))
+        if was_over:
+            return seen
+
+
+def check_positions(seen: list[tuple[str, int]]) -> None:
+    """Epochs rise, and within one seq does."""
+    assert seen == sorted(seen)
+
+
+async def check_totals(service: Service, poll: str, kind: str, tokens: list[str]) -> None:
+    """The recount matches, and the totals are those of the choices that the voters are told to have."""
+    recount = (await service.admin.post(f"/v1/admin/polls/{poll}/recount")).json()
+    assert recount["matches"], recount
+    results = (await service.admin.get(f"/v1/admin/polls/{poll}/results")).json()
+    choices = []
+    for token in tokens:
+        bearer = {"Authorization": f"Bearer {token}"}
+        mine = await service.http.get(f"/v1/polls/{poll}/votes/mine", headers=bearer)
+        if mine.status_code == 200:
+            choices.append(mine.json()["choice"])
+    counts = dict.fromkeys(results["counts"], 0)
+    for choice in choices:
+        for option in counted_for(kind, choice):
+            counts[option] += 1
+    assert (results["voters"], results["counts"]) == (len(choices), counts)
+
+
+def counted_for(kind: str, choice: Any) -> list[str]:  # Any: as each kind has it
+    """The options that a choice counts for; of a ranking the first."""
+    if not isinstance(choice, list):
+        return [str(choice)]
+    options: list[str] = choice[:1] if kind == "ranked" else choice
+    return options
+
+
+def check_window(counted: list[dict[str, Any]], log: list[dict[str, Any]]) -> None:
+    """Every instant at which something counted lies in a window that the log tells of."""
+    opened: str | None = ""
+    windows: list[tuple[str, str]] = []
+    for entry in reversed(log):
+        if entry["act"] == "close" and opened is not None:
+            windows.append((opened, entry["at"]))
+            opened = None
+        elif entry["act"] == "reopen":
+            opened = entry["at"]
+    windows += [] if opened is None else [(opened, "9")]
+    for answer in counted:
+        assert any(start <= answer["at"] <= end for start, end in windows), (answer, windows)
