@@ -54,7 +54,7 @@ def agree(by_lane: list[HttpAnswer] | None, by_route: list[HttpAnswer] | None) -
     return by_route is not None and by_route == by_lane[: len(by_route)]
 
 
-@effort(700)
+@effort(250)
 @given(sent=st.lists(requests, min_size=1, max_size=2).map(b"".join).flatmap(segments))
 async def test_made_up_requests_are_answered_alike(
     all_ways: tuple[Way, ...], caplog: pytest.LogCaptureFixture, sent: list[bytes]

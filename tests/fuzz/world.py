@@ -74,6 +74,13 @@ class World:
         assert answer.status_code == 201, answer.text
         return poll
 
+    def make_keys(self) -> None:
+        """Fresh keys, one of each scope."""
+        for scope in ("polls:read", "polls:write", "votes:write"):
+            wanted = {"name": scope, "scopes": [scope]}
+            answer = self.http.post("/v1/admin/keys", json=wanted, headers=self.admin)
+            self.keys[scope] = answer.json()["key"]
+
     def voter(self) -> str:
         """A new voter's token."""
         answer = self.http.post("/v1/voters")
@@ -119,11 +126,7 @@ def _people(world: World) -> None:
         world.lasting[kind] = world.made(kind)
         for choice in CHOICES[kind]:
             assert world.vote(world.lasting[kind], choice, world.voter()).status_code == 200
-    for scope in ("polls:read", "polls:write", "votes:write"):
-        answer = world.http.post(
-            "/v1/admin/keys", json={"name": scope, "scopes": [scope]}, headers=world.admin
-        )
-        world.keys[scope] = answer.json()["key"]
+    world.make_keys()
 
 
 @contextmanager
