@@ -13,10 +13,12 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import httpx
 
 from service.identity.tokens import VoterTokens
-from tests.faults.journal import CHOICES, POLL, Ballot, Journal
+from tests.faults.journal import AGAIN, CHOICES, POLL, Ballot, Journal
 from tests.faults.scale import WITHIN_S
 from tests.faults.watching import Watcher, watched
 from tests.loading import Wire, spread, wires
@@ -88,9 +90,8 @@ class Crowd:
         for ballot, answer in self.journal.answers:
             assert answer.status == 200, answer
             assert answer.document["choice"] == ballot.choice, "a vote got another's answer"
-        async with self.up.client() as operator:
-            recounted = (await operator.post(f"/v1/admin/polls/{POLL['id']}/recount")).json()
-            truth = (await operator.get(f"/v1/polls/{POLL['id']}/results")).json()
+        recounted = await self._told("POST", f"/v1/admin/polls/{POLL['id']}/recount")
+        truth = await self._told("GET", f"/v1/polls/{POLL['id']}/results")
         assert recounted["matches"], recounted
         counts = truth["counts"]
         assert sum(counts.values()) == truth["voters"]
@@ -105,6 +106,20 @@ class Crowd:
             fell=sum(watcher.fell for watcher in self.watchers),
             worst_gap_s=self.journal.worst_gap_s(),
         )
+
+    async def _told(self, method: str, path: str) -> dict[str, Any]:
+        """The answer, however often it takes: the last of the harm may be on its way yet."""
+        answers: list[httpx.Response] = []
+        async with self.up.client() as operator:
+
+            async def is_told() -> bool:
+                answers.append(await operator.request(method, path))
+                return answers[-1].status_code not in AGAIN
+
+            await until(is_told, within_s=15)
+        assert answers[-1].status_code == 200, answers[-1].text
+        told: dict[str, Any] = answers[-1].json()
+        return told
 
     async def _readers_end_on(self, epoch: str, seq: int, counts: dict[str, int]) -> None:
         await until(lambda: all(watcher.position == (epoch, seq) for watcher in self.watchers), within_s=15)

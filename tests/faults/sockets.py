@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -32,7 +31,6 @@ class Listener(asyncio.Protocol):
         self._head += data
         head, end, first = self._head.partition(b"\r\n\r\n")
         if end and not head.startswith(b"HTTP/1.1 101 "):
-            self._crowd.refused += 1
             if self.transport is not None:
                 self.transport.abort()
         elif b'"type":"results"' in first:
@@ -56,9 +54,6 @@ class Listeners:
         ).encode()
         self.count = count
         self.inside = 0
-        self.refused = 0
-        self.all_in_at = 0.0
-        """When the last of them had its first frame, by the monotonic clock."""
         self._address = address
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self._here: set[Listener] = set()
@@ -79,8 +74,6 @@ class Listeners:
     def came_in(self) -> None:
         """One has had a first frame."""
         self.inside += 1
-        if self.inside == self.count:
-            self.all_in_at = time.monotonic()
 
     def lost(self, listener: Listener) -> None:
         """One has lost the connection."""

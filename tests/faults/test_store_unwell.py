@@ -54,8 +54,8 @@ async def test_memory_is_full(serve: Serve, conclude: Conclude, own_valkey: Valk
 
     async def fill() -> None:
         async with hand_in(own_valkey) as hand, up.client() as client:
-            await hand.config_set("maxmemory", 1)
             before = len(crowd.journal.unanswered)
+            await hand.config_set("maxmemory", 1)
             await until(lambda: len(crowd.journal.unanswered) > before, within_s=10)
             read = await client.get(f"/v1/polls/{POLL['id']}/results")
             await hand.config_set("maxmemory", 0)
@@ -72,12 +72,13 @@ async def test_the_disk_is_full(serve: Serve, conclude: Conclude, own_valkey: Va
     """What cannot be written is not answered: ``always`` ends the store, another setting refuses votes."""
     up, secret = await serve("--redis", own_valkey.url)
 
+    async with hand_in(own_valkey) as hand:
+        await hand.config_set("appendfsync", fsync)
+
     async def fill() -> None:
-        async with hand_in(own_valkey) as hand:
-            await hand.config_set("appendfsync", fsync)
+        before = len(crowd.journal.unanswered)
         allowed, most = resource.prlimit(own_valkey.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(own_valkey.pid, resource.RLIMIT_FSIZE, (own_valkey.written + 64, most))
-        before = len(crowd.journal.unanswered)
         await until(lambda: len(crowd.journal.unanswered) > before, within_s=10)
         if own_valkey.has_ended:
             own_valkey.restart()
