@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import resource
 import signal
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -39,7 +39,8 @@ async def test_a_paused_store(serve: Serve, conclude: Conclude, own_valkey: Valk
 
     async def pause() -> None:
         with own_valkey.paused():
-            await asyncio.sleep(SCALE.paused_s)
+            over_at = time.monotonic() + SCALE.paused_s
+            await until(lambda: time.monotonic() >= over_at, SCALE.paused_s + 5)
 
     async with gathered(up, secret) as crowd:
         await crowd.round(SCALE.votes_a_round, pause)
