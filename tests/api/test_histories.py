@@ -45,13 +45,10 @@ async def test_the_books_agree_after_any_histories(
     tokens = [await service.voter() for _ in lives]
     over = asyncio.Event()
     watching = asyncio.create_task(positions_of(service, poll, over))
-    *answers, _ = await asyncio.gather(
-        *(
-            votes(service, poll, token, CHOICES[kind], life)
-            for token, life in zip(tokens, lives, strict=True)
-        ),
-        operate(service, poll, acts),
+    voting = (
+        votes(service, poll, token, CHOICES[kind], life) for token, life in zip(tokens, lives, strict=True)
     )
+    answers, _ = await asyncio.gather(asyncio.gather(*voting), operate(service, poll, acts))
     over.set()
     await check_totals(service, poll, kind, tokens)
     check_positions(await watching)
