@@ -49,7 +49,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._end = self.loop.call_later(self.linger_s, self.transport.abort)
 
     async def send(self, message: Any) -> None:  # Any: as ASGI types its messages
-        """What the application says."""
+        """What the application says; nothing, once the socket was closed for what its reader sent."""
+        if self.close_sent and message["type"] in ("websocket.send", "websocket.close"):
+            return
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # else uvicorn logs an error for each refusal
