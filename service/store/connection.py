@@ -80,6 +80,7 @@ class Connection:
         self._has_answered = False
         self._sent = 0
         self._knocking: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @classmethod
     async def open(cls, url: str, *, namespace: str = "pw") -> Connection:
@@ -102,6 +103,7 @@ class Connection:
         """Let go of every connection."""
         if self._knocking is not None:
             await ended(self._knocking)
+        self._is_closed = True
         await self._topology.client.aclose()
 
     @property
@@ -225,7 +227,7 @@ class Connection:
     @asynccontextmanager
     async def _gate(self) -> AsyncIterator[None]:
         """Around all that is sent: refused at once while the store is away, bounded while it is not."""
-        if not self._up.is_set():
+        if self._is_closed or not self._up.is_set():
             raise StoreUnavailable()
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S), self._slots:
@@ -238,6 +240,9 @@ class Connection:
         except (RedisError, StoreUnfit) as error:
             _log.error("the store refused a call: %s", error)
             raise StoreUnavailable() from error
+        finally:
+            if self._is_closed:  # whoever was under way then has given its connection back open
+                await self._topology.client.aclose()
 
     def _judged(self, reply: Any) -> Any:
         """A reply, or what its error means to the caller."""

@@ -54,8 +54,8 @@ async def test_the_frame_grows_with_its_poll(service: Service, open_page: Open) 
         page = (await open_page(f"{site}/")).page
         frame = page.locator("#frame")
         await expect(frame).to_have_attribute("data-poll", poll)
+        await page.wait_for_function("Number(document.getElementById('frame').height) > 200")
         first = int(await frame.get_attribute("height") or 0)
-        assert first > 200
         options = [{"id": f"o{n}", "label": f"Option {n}"} for n in range(8)]
         edit = await service.admin.patch(f"/v1/admin/polls/{poll}", json={"options": options})
         assert edit.status_code == 200
