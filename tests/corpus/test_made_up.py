@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.corpus.case import request
 from tests.corpus.requests_made_up import requests, segments
-from tests.corpus.ways import Way, ways
+from tests.corpus.ways import Way
 from tests.corpus.wire import HttpAnswer, talk
 from tests.fuzz.effort import effort
-from tests.valkey import Valkey
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 LAST = request("GET /livez", "connection: close")
 SILENT_S, LATE_S = 0.3, 4.0
 """When a server that says nothing is taken to wait for more, and how long one way may wait for the other."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="package")
-async def all_ways(valkey: Valkey) -> AsyncIterator[tuple[Way, ...]]:
-    """Worlds of their own: where a route may not have answered, a vote may count in one of them alone."""
-    async with ways(valkey.url, f"m{secrets.token_hex(3)}") as made:
-        yield made
 
 
 async def everything_answered(way: Way, sent: list[bytes]) -> list[HttpAnswer]:
