@@ -48,7 +48,7 @@ optional_headers = st.lists(
 def votes(draw: st.DrawFn) -> bytes:
     """A vote, as clients send it or nearly so.
 
-    Not for the open poll, where each counts anew: a vote whose answer broke off would leave the worlds unlike.
+    Not for the open poll, where each counts anew: one whose answer broke off would leave the worlds unlike.
     """
     known = [poll for poll in POLLS if poll != "box"]
     poll = draw(st.sampled_from([*known, "nowhere", "Odd", "x" * 65]))
