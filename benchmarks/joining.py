@@ -75,7 +75,7 @@ def _join(run: Run, name: str, peer: Peer, path: str) -> None:
         time.sleep(SETTLE_S / 2)
     time.sleep(SETTLE_S / 2)
     cpu_s, memory = peer.process.cpu_s(), peer.process.memory_bytes()
-    with Readers(peer.port, run.scale.joiners, path) as readers:
+    with Readers(peer.port, run.scale.joiners, path, rate=0) as readers:
         spent_s = peer.process.cpu_s() - cpu_s
         time.sleep(SETTLE_S)
         grown = peer.process.memory_bytes() - memory

@@ -38,6 +38,8 @@ PROGRAM, PLACE = "share of the processor's time, by program", "share of the time
 MOST_ROWS: Final = 12
 SAMPLES_A_SECOND: Final = 499
 """No divisor of the rates that things happen at here."""
+MOST_VOTES_A_SECOND: Final = 40_000
+"""More than one worker answers, so that the load outlasts both samplers."""
 
 _PERF_LINE: Final = re.compile(r"\s*([\d.]+)%\s+(\S.*?)\s*$")
 _FRAME: Final = re.compile(r"(?P<function>.+) \((?P<file>[^()]+?)(:\d+)?\)$")
@@ -74,7 +76,7 @@ def measure(run: Run) -> None:
 
 def _voting(run: Run, service: Service, seconds: float) -> Iterator[None]:
     """Votes as fast as they are answered."""
-    poll, count = service.add_poll("profiled"), int(20_000 * seconds)
+    poll, count = service.add_poll("profiled"), int(MOST_VOTES_A_SECOND * seconds)
     requests = [browser.vote(service.port, poll, choice) for choice in OPTIONS]
     load = Load(run, service.port, requests, tokens=write_tokens(run, count))
     with load.sending(count):

@@ -59,5 +59,5 @@ def _steps(run: Run, service: Service, poll: str, tokens: Path) -> list[tuple[st
 
 
 def _join(port: int, count: int, path: str) -> None:
-    with Readers(port, count, path) as readers:
+    with Readers(port, count, path, rate=0) as readers:
         readers.check_all_there()

@@ -119,11 +119,26 @@ class _Opened(msgspec.Struct):
     seconds: float
 
 
+ARRIVALS_PER_S: Final = 4_000
+"""Readers who come a second where joining is not measured: the service takes 5,000 (``live/rush.py``)."""
+
+
 class Readers:
-    """Many sockets to one server, all open once the block begins, all gone when it ends."""
+    """Many sockets to one server, all open once the block begins, all gone when it ends.
+
+    ``rate`` bounds how many begin a second; 0: as fast as they are let in, ``window`` at once.
+    """
 
     def __init__(
-        self, port: int, count: int, path: str, *, mute: int = 0, window: int = 64, sampled: int = 50
+        self,
+        port: int,
+        count: int,
+        path: str,
+        *,
+        mute: int = 0,
+        window: int = 64,
+        rate: int = ARRIVALS_PER_S,
+        sampled: int = 50,
     ) -> None:
         self.count = count
         self._argv: list[str | Path] = [compiled("load/readers.c"), "127.0.0.1", str(port), str(count)]
@@ -134,6 +149,8 @@ class Readers:
             str(mute),
             "--window",
             str(window),
+            "--rate",
+            str(rate),
             "--sampled",
             str(sampled),
         ]

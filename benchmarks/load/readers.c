@@ -1,8 +1,8 @@
 /* Many readers of one stream, in one process that is cheap enough not to be the bottleneck.
  *
- * usage: readers HOST PORT COUNT [--path P]... [--mute M] [--window W] [--sampled S]
+ * usage: readers HOST PORT COUNT [--path P]... [--mute M] [--window W] [--rate R] [--sampled S]
  *
- * Opens COUNT WebSockets (W handshakes under way at once, paths in turn), reads frames from all
+ * Opens COUNT WebSockets (W handshakes under way at once, at most R begun a second, paths in turn), reads frames from all
  * but the first M of them (which never read again once they are open: slow readers), answers pings,
  * and obeys one-word commands on standard input, answering each with one line of JSON:
  *   stats   frames and bytes since the start, sockets open and lost
@@ -47,7 +47,7 @@ struct reader {
 };
 
 static struct reader *readers;
-static int count, window = 64, mute, sampled = 50, opened, lost, next_to_open, under_way, paths;
+static int count, window = 64, rate, mute, sampled = 50, opened, lost, next_to_open, under_way, paths;
 static const char *path[MOST_PATHS];
 static uint64_t frames, bytes;
 static struct sockaddr_in server;
@@ -219,13 +219,14 @@ static void obey(void) {
 }
 
 static void set_up(int argc, char **argv) {
-    if (argc < 4) { fprintf(stderr, "usage: readers HOST PORT COUNT [--path P]... [--mute M] [--window W] [--sampled S]\n"); exit(2); }
+    if (argc < 4) { fprintf(stderr, "usage: readers HOST PORT COUNT [--path P]... [--mute M] [--window W] [--rate R] [--sampled S]\n"); exit(2); }
     snprintf(host, sizeof host, "%s", argv[1]);
     port = atoi(argv[2]), count = atoi(argv[3]);
     for (int i = 4; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--path") && paths < MOST_PATHS) path[paths++] = argv[i + 1];
         else if (!strcmp(argv[i], "--mute")) mute = atoi(argv[i + 1]);
         else if (!strcmp(argv[i], "--window")) window = atoi(argv[i + 1]);
+        else if (!strcmp(argv[i], "--rate")) rate = atoi(argv[i + 1]);
         else if (!strcmp(argv[i], "--sampled")) sampled = atoi(argv[i + 1]);
     }
     if (!paths) path[paths++] = "/";
@@ -250,16 +251,22 @@ static void set_up(int argc, char **argv) {
 /* A reader that sleeps is woken by the sender's own send(), at the sender's cost; over a network its card would do
  * that, on another machine. So whoever has just read looks again for a while before going to sleep: what is charged
  * to a server is sending, whether its frames follow one another faster than these readers fall asleep or not. */
-static int next_events(struct epoll_event ready[256]) {
+static int next_events(struct epoll_event ready[256], int at_most_ms) {
     static uint64_t latest;
     int n;
     while (!(n = epoll_wait(poller, ready, 256, 0)))
         if (now_ns() - latest > SPIN_NS) {
-            n = epoll_wait(poller, ready, 256, -1);
+            n = epoll_wait(poller, ready, 256, at_most_ms);
             break;
         }
     latest = now_ns();
     return n;
+}
+
+/* How many sockets may have been begun by now. */
+static int due(uint64_t began) {
+    uint64_t by_now = 1 + (now_ns() - began) * (uint64_t)rate / 1000000000u;
+    return rate && by_now < (uint64_t)count ? (int)by_now : count;
 }
 
 int main(int argc, char **argv) {
@@ -270,12 +277,13 @@ int main(int argc, char **argv) {
     uint64_t began = now_ns();
     int told = 0;
     for (;;) {
-        while (next_to_open < count && under_way < window) start(&readers[next_to_open++]);
+        int until = due(began);
+        while (next_to_open < until && under_way < window) start(&readers[next_to_open++]);
         if (!told && next_to_open == count && !under_way) {
             printf("{\"open\":%d,\"seconds\":%.6f}\n", opened, (double)(now_ns() - began) / 1e9);
             told = 1;
         }
-        int n = next_events(ready);
+        int n = next_events(ready, next_to_open < count ? 1 : -1);
         for (int i = 0; i < n; i++) {
             struct reader *r = ready[i].data.ptr;
             if (!r) { obey(); continue; }

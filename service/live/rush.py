@@ -15,7 +15,7 @@ from service.domain.allowance import Limit, taken
 from service.domain.errors import Overloaded, PollwireError
 
 HANDSHAKES_PER_S: Final = 5_000
-"""More than a worker can open in a second while it does nothing else; as many come at once, or in a row."""
+"""About half of what a worker can open while it does nothing else; as many come at once, or in a row."""
 COME_BACK_AFTER_S: Final = 2
 
 

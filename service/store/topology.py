@@ -23,12 +23,13 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from service.store.library import StoreUnfit
 
-CONNECT_TIMEOUT_S: Final = 0.4
-"""A store that is up accepts within milliseconds, across a continent within tens."""
-
 REPLY_TIMEOUT_S: Final = 0.8
 """Far above any call here (a batch of 1,000 takes some ms, a slow disk's fsync tens), and under the second in
 which a vote is to be answered whatever happens."""
+
+CONNECT_TIMEOUT_S: Final = REPLY_TIMEOUT_S
+"""A store that is up accepts within milliseconds, across a continent within tens; but the loop that waits for it
+may itself be held up meanwhile, and a shorter time would then blame the store for it."""
 
 MOST_CONNECTIONS: Final = 32
 """Calls in flight from one process; votes need two, the rest is for reads. More would queue in the store."""

@@ -4,7 +4,7 @@
  * Every act names the version that the operator looked at, so that what was said is what happens: where the
  * poll has moved on, nothing is done and the operator decides again.
  */
-import { el, own } from '../dom.js';
+import { el, own, write } from '../dom.js';
 import { operatorZone, wallClock } from '../times.js';
 import { number, t } from '../words.js';
 import { askFirst } from './dialog.js';
@@ -25,7 +25,8 @@ import { zoneField } from './window_fields.js';
  */
 export async function doAct(act, look, reread) {
   const fields = new Fields();
-  const { poll, voters } = look();
+  const { poll } = look();
+  const votes = act.danger ? votesNow(() => look().voters) : null;
   const asked = questions(act, poll, fields);
   /** @type {any} */
   let answer;
@@ -39,7 +40,7 @@ export async function doAct(act, look, reread) {
     body: [
       el('p', { class: 'poll-name' }, own(poll.question, poll.lang)),
       el('p', { class: 'statement' }, t.acts.statements[act.name]),
-      act.danger && voters !== undefined && el('p', { class: 'statement' }, t.acts.votesNow(voters)),
+      votes?.element,
       ...asked.body,
       fields.summary,
     ],
@@ -54,8 +55,22 @@ export async function doAct(act, look, reread) {
       return error.status === 412 ? t.acts.moved : t.acts.conflict;
     },
   });
+  votes?.end();
   if (done) say(t.acts.done(t.acts.names[act.name]));
   return done ? { answer, repeat: () => act.send({ ...look().poll, version: undefined }, given) } : null;
+}
+
+/** How many votes are at stake, as they come in while the operator thinks. @param {() => number | undefined} voters */
+function votesNow(voters) {
+  const element = el('p', { class: 'statement' });
+  const tell = () => {
+    const count = voters();
+    element.hidden = count === undefined;
+    write(element, count === undefined ? '' : t.acts.votesNow(count));
+  };
+  tell();
+  const timer = setInterval(tell, 250);
+  return { element, end: () => clearInterval(timer) };
 }
 
 /**
