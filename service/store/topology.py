@@ -28,8 +28,8 @@ REPLY_TIMEOUT_S: Final = 0.8
 which a vote is to be answered whatever happens."""
 
 CONNECT_TIMEOUT_S: Final = REPLY_TIMEOUT_S
-"""A store that is up accepts within milliseconds, across a continent within tens; but the loop that waits for it
-may itself be held up meanwhile, and a shorter time would then blame the store for it."""
+"""A store that is up accepts within milliseconds, across a continent within tens; but the loop that waits may
+be held up meanwhile, and a shorter time would blame the store for it."""
 
 MOST_CONNECTIONS: Final = 32
 """Calls in flight from one process; votes need two, the rest is for reads. More would queue in the store."""
