@@ -26,12 +26,12 @@ def handlers(standings: Standings) -> list[HTTPRouteHandler]:
 
     @get(f"{_SERIES}/leaderboard", summary="Read who is ahead in a series", tags=_TAGS)
     async def read_leaderboard(request: AnyRequest, series_id: FromPath[str]) -> ASGIResponse:
-        return response_of(await standings.leaderboard(series_id, request.query_params))
+        return response_of(await standings.leaderboard(series_id, request.query_params.dict()))
 
     @get(f"{_SERIES}/mine", summary="Read one's own part in a series", tags=_TAGS)
     async def read_own_standing(request: AnyRequest, series_id: FromPath[str]) -> ASGIResponse:
         caller = Caller(**caller_fields(request))
-        return response_of(await standings.mine(series_id, caller, request.query_params))
+        return response_of(await standings.mine(series_id, caller, request.query_params.dict()))
 
     return [
         read_leaderboard,

@@ -8,7 +8,7 @@ texts, for pages to show as such.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -32,6 +32,10 @@ MOST_ITEMS: Final = 100
 USUAL_ITEMS: Final = 50
 ACCURACY_DIGITS: Final = 4
 """After the point; more than people read."""
+
+
+Query = Mapping[str, Sequence[str]]
+"""An address's parameters: all values of each."""
 
 
 class RowAnswer(msgspec.Struct, frozen=True):
@@ -90,7 +94,7 @@ class Standings:
             raise NotFound("There is no such series; its id has letters a to z, digits and hyphens.")
         return await self._series.voter_key(series)
 
-    async def leaderboard(self, series: str, query: Mapping[str, str]) -> Answer:
+    async def leaderboard(self, series: str, query: Query) -> Answer:
         """One page of rows. Raises ``NotFound``, ``InvalidChoice`` and ``StoreUnavailable``."""
         async with one_deadline():
             await self.check(series)
@@ -98,7 +102,7 @@ class Standings:
             rows, total = await self._series.rows(series, after=after, limit=limit)
         return json_answer(RowsPage([_row(row) for row in rows], _next(after, limit, total)), ())
 
-    async def mine(self, series: str, caller: Caller, query: Mapping[str, str]) -> Answer:
+    async def mine(self, series: str, caller: Caller, query: Query) -> Answer:
         """The caller's own. Raises as ``leaderboard`` does, and for who does not say who they are."""
         async with one_deadline():
             voter_key = await self.check(series)
@@ -156,7 +160,7 @@ def _row(row: Row) -> RowAnswer:
     )
 
 
-def _page_of(query: Mapping[str, str]) -> tuple[int, int]:
+def _page_of(query: Query) -> tuple[int, int]:
     """How many to leave out, and how many to tell at most. ``InvalidChoice`` for what is no such number."""
     limit = _number(query, "limit", USUAL_ITEMS)
     if not 1 <= limit <= MOST_ITEMS:
@@ -164,15 +168,17 @@ def _page_of(query: Mapping[str, str]) -> tuple[int, int]:
     return _number(query, "cursor", 0), limit
 
 
-def _number(query: Mapping[str, str], name: str, usual: int) -> int:
-    text = query.get(name)
-    if text is None:
+def _number(query: Query, name: str, usual: int) -> int:
+    given = query.get(name, ())
+    if not given:
         return usual
-    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+    if len(given) > 1:
+        raise InvalidChoice(f"The parameter {name!r} is given twice.", name)
+    if not re.fullmatch(r"[0-9]{1,9}", given[0], re.ASCII):
         raise InvalidChoice(
             f"{name} must be {'the next of an earlier page' if name == 'cursor' else 'a number'}.", name
         )
-    return int(text)
+    return int(given[0])
 
 
 def _next(after: int, limit: int, total: int) -> str | None:

@@ -254,7 +254,8 @@ async def test_a_series_checks_in_order(service: Service, address: str) -> None:
     if address == "mine":
         assert (await service.http.get(path)).status_code == 401
     token = {"Authorization": f"Bearer {await service.voter()}"}
-    for query in ("limit=0", "limit=101", "limit=x", "cursor=-1", "cursor=x"):
+    twice = ("limit=1&limit=1", "cursor=0&cursor=0")
+    for query in ("limit=0", "limit=101", "limit=x", "cursor=-1", "cursor=x", *twice):
         answer = await service.http.get(f"{path}?{query}", headers=token)
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-choice")
 
