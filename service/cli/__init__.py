@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from service.cli.commands import main
 from service.cli.commands import polls as group_of_polls
-from service.cli.foul import purge, report
+from service.cli.foul import erase, purge, report
 from service.cli.intake import votes as group_of_votes
 from service.cli.keys import keys as group_of_keys
 from service.cli.ledgers import audit, export, recount, timeline
@@ -27,6 +27,7 @@ group_of_polls.add_command(export)
 group_of_polls.add_command(audit)
 group_of_polls.add_command(recount)
 group_of_polls.add_command(purge)
+group_of_polls.add_command(erase)
 group_of_polls.add_command(report)
 group_of_polls.add_command(timeline)
 main.add_command(group_of_votes)

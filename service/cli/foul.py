@@ -1,4 +1,4 @@
-"""The commands against foul votes: what looks odd (report), and taking votes out (purge)."""
+"""The commands that take votes out: what looks odd (report), many (purge), and one voter's (erase)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from service.cli.session import ask, speaks, target_of_flags
-from service.client.bars import minute_of
+from service.client.bars import minute_of, printable
 from service.client.errors import Document
 
 
@@ -36,9 +36,25 @@ def purge(poll: str, since: str | None, to: str | None, tag: str | None, yes: bo
     if not yes:
         told = [f"counted from {since} to {to}"] if since is not None else []
         told += [f"of the network {tag}"] if tag is not None else []
-        click.confirm(f"Take every vote in {poll} {' and '.join(told)} out, for good?", abort=True)
+        question = f"Take every vote in {poll} {' and '.join(told)} out, for good?"
+        click.confirm(printable(question), abort=True, err=True)
     answer = ask(lambda client: client.purge(poll, since=since, to=to, tag=tag), target)
     target.tell(answer, f"{answer['purged']} votes were taken out.")
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--receipt", required=True, help="What the voter got for the vote.")  # it may begin with a dash
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@speaks
+def erase(poll: str, receipt: str, yes: bool) -> None:
+    """Take one voter's vote out, by the receipt that the voter shows, and leave no trace of it."""
+    target = target_of_flags()
+    if not yes:
+        click.confirm(f"Erase the vote of this receipt in {printable(poll)}, for good?", abort=True, err=True)
+    answer = ask(lambda client: client.erase(poll, receipt), target)
+    told = "The vote is erased." if answer["erased"] else "No vote of this voter stood; nothing was erased."
+    target.tell(answer, told)
 
 
 def _lines(answer: Document) -> Iterator[str]:

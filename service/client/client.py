@@ -225,6 +225,11 @@ class Client(PredictionCalls, WebhookCalls):
         body = {"confirm": poll} | {name: value for name, value in given.items() if value is not None}
         return await self._operate("POST", f"{_one(poll)}/purge", json=body, timeout=RECOUNTED_WITHIN_S)
 
+    async def erase(self, poll: str, receipt: str) -> Document:
+        """``{"erased"}``: the vote of ``receipt`` is taken out without a trace; false where none stood."""
+        body = {"receipt": receipt}
+        return await self._operate("POST", f"{_one(poll)}/erase", json=body)
+
     async def recount(self, poll: str) -> Document:
         """``{"matches", "stored", "recounted"}``: every ballot counted anew; minutes for millions of them."""
         return await self._operate("POST", f"{_one(poll)}/recount", timeout=RECOUNTED_WITHIN_S)

@@ -82,6 +82,22 @@ async def test_one_network_s_votes_are_taken_out(pollwire: Pollwire, service: Se
     assert (said.exit_code, said.out) == (0, "1 votes were taken out.\n")
 
 
+async def test_one_vote_is_erased(pollwire: Pollwire, service: Service) -> None:
+    """An erasure by receipt asks first, takes that vote out, and says where there was none to take."""
+    poll = (await service.create_poll())["id"]
+    receipt = (await service.vote(poll, "rice", await service.voter())).json()["receipt"]
+    refused = await pollwire("polls", "erase", poll, "--receipt", receipt, stdin="n\n")
+    assert (refused.exit_code, refused.out) == (1, "")
+    said = await pollwire("polls", "erase", poll, "--receipt", receipt, "--yes")
+    assert (said.exit_code, said.out) == (0, "The vote is erased.\n")
+    assert (await pollwire("polls", "erase", poll, "--receipt", receipt, "--yes", "--json")).json == {
+        "erased": False
+    }
+    assert (await pollwire("polls", "recount", poll, "--json")).json["stored"]["voters"] == 0
+    wrong = await pollwire("polls", "erase", poll, "--receipt", "-no receipt", "--yes")
+    assert (wrong.exit_code, len(wrong.err.splitlines())) == (1, 1)
+
+
 @pytest.mark.parametrize("named", [(), ("--from", "2020-01-01T00:00:00Z"), ("--to", "2020-01-01T00:00:00Z")])
 async def test_a_purge_is_told_what_it_lacks(pollwire: Pollwire, service: Service, named: tuple[str]) -> None:
     """Half a span, or nothing at all, is used in the wrong way."""
