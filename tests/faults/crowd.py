@@ -65,17 +65,26 @@ class Crowd:
         return len(self.journal.answers)
 
     async def round(self, count: int, harm: Callable[[], Awaitable[None]]) -> None:
-        """So many new voters vote until they are answered; amid them, harm is done."""
+        """So many new voters vote until they are answered, and more for as long as harm is being done."""
         self.rounds += 1
         begun = self.answered
         voting = asyncio.create_task(self.vote(self.ballots(count)))
+        harming: asyncio.Future[None] | None = None
         try:
             await until(lambda: voting.done() or self.answered >= begun + count // 4, WITHIN_S)
             assert not voting.done(), "the crowd was done before the harm"
-            await harm()
-            await voting
+            harming = asyncio.ensure_future(harm())
+            await asyncio.gather(harming, voting, self._go_on(voting, harming))
         finally:
             voting.cancel()
+            if harming is not None:
+                harming.cancel()
+
+    async def _go_on(self, voting: asyncio.Future[None], harming: asyncio.Future[None]) -> None:
+        """More voters, once the others are done, until the harm is."""
+        await asyncio.wait({voting, harming}, return_when=asyncio.FIRST_COMPLETED)
+        while not harming.done():
+            await self.vote(self.ballots(CONNECTIONS))
 
     async def vote(self, ballots: list[Ballot]) -> None:
         """Each ballot is sent until it is answered for good."""
