@@ -27,7 +27,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
 
     at: str
     by: str
-    """The name of the operator's key; ``pollwire`` where the service did it by itself."""
+    """The name of the operator's key; ``pollwire`` where no operator did it, ``clock`` where a date did."""
     act: str
     before: Document | None
     after: Document | None

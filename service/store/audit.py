@@ -1,4 +1,9 @@
-"""The audit logs, read: they are written by the functions, each entry in the step that it tells of."""
+"""The audit logs, read: they are written by the functions, each entry in the step that it tells of.
+
+That the clock canceled a prediction is written by the step that tells the sites of it, since steps that
+voters and readers make are not to carry the log's key. So whoever reads the log looks at the poll first
+(``look.lua``), and whatever the clock has done by then is there.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ from service.domain.errors import InvalidPoll
 from service.domain.window import format_instant
 from service.store.connection import Connection
 from service.store.homes import Homes
-from service.store.keys import audit_key
+from service.store.keys import audit_key, look_keys
 
 BY_SERVICE: Final = "pollwire"
 """Who made a poll that no operator did (the demo polls)."""
@@ -43,8 +48,10 @@ class AuditLogs:
         """
         if cursor is not None and not _PLACE.fullmatch(cursor):
             raise InvalidPoll("cursor", "cursor must be the next of an earlier page.")
-        newest = "+" if cursor is None else f"({cursor}"
-        key = audit_key(self._connection.namespace, poll_id, await self._homes.series_of(poll_id))
+        where = (self._connection.namespace, poll_id, await self._homes.series_of(poll_id))
+        if cursor is None:
+            await self._connection.call("look", look_keys(*where), ("",))
+        newest, key = "+" if cursor is None else f"({cursor}", audit_key(*where)
         found = await self._connection.command("XREVRANGE", key, newest, "-", "COUNT", limit + 1)
         page = found[:limit]
         more = page[-1][0].decode() if len(found) > limit else None

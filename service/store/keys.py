@@ -79,6 +79,11 @@ def audit_key(namespace: str, poll_id: str, series: str | None = None) -> bytes:
     return _key(namespace, slot_of(poll_id, series), "audit")
 
 
+def look_keys(namespace: str, poll_id: str, series: str | None = None) -> tuple[bytes, ...]:
+    """A poll's keys and its log's, as ``functions/look.lua`` takes them."""
+    return (*keys_of(namespace, poll_id, series), audit_key(namespace, poll_id, series))
+
+
 def met_key(namespace: str, poll_id: str, series: str) -> bytes:
     """The voters of the bucket at hand whom a resolution has scored already."""
     return _key(namespace, slot_of(poll_id, series), "met")

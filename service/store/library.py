@@ -33,8 +33,8 @@ _INCLUDES: Final = (
     "tags",
     "timeline",
     "polls",
-    "outbox",
     "audit",
+    "outbox",
     "strands",
     "scoring",
 )

@@ -31,7 +31,7 @@ from service.domain.tally import Tally
 from service.store.connection import Call, Connection
 from service.store.homes import Homes
 from service.store.index import PollIndex
-from service.store.keys import OUTBOX, dues_key, keys_of, relay_key
+from service.store.keys import OUTBOX, dues_key, keys_of, look_keys, relay_key
 from service.store.records import Records, poll_of
 
 AT_ONCE: Final = 0
@@ -139,17 +139,17 @@ class Outbox:
         ``progress_ms``: the least pause between two events that tell how the vote goes on; None: none are.
         """
         pause = "" if progress_ms is None else progress_ms
-        calls = [Call("look", self._keys(place), (pause,)) for place in places]
+        calls = [Call("look", look_keys(*self._where(place)), (pause,)) for place in places]
         replies = await self._connection.call_many(calls)
         return [reply if isinstance(reply, Exception) else _look_from(reply) for reply in replies]
 
     async def handed(self, place: str, entries: Sequence[bytes]) -> None:
         """The entries were handed on. ``StoreUnavailable``: they are found again, and may be again."""
-        await self._connection.call("handed", self._keys(place)[OUTBOX : OUTBOX + 1], entries)
+        await self._connection.call("handed", keys_of(*self._where(place))[OUTBOX : OUTBOX + 1], entries)
 
-    def _keys(self, place: str) -> tuple[bytes, ...]:
+    def _where(self, place: str) -> tuple[str, str, str | None]:
         poll_id, _, series = place.partition(" ")
-        return keys_of(self._connection.namespace, poll_id, series or None)
+        return self._connection.namespace, poll_id, series or None
 
     async def settle(self, due: Due, look: Look) -> None:
         """The poll was looked at; a mark that was made since stands."""

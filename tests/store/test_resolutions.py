@@ -8,10 +8,11 @@ import pytest
 
 from service.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
 from service.domain.poll import Resolution
-from service.domain.window import Act, Phase
+from service.domain.window import Act, Phase, format_instant
 from service.store import Store, open_store
 from service.store.ballots import Cast, Status
 from service.store.keys import met_key, series_keys
+from service.store.outbox import Look
 from service.store.polls import PollRecord
 from service.store.resolutions import Progress, Resolving
 from tests.making import FAR_OFF, LONG_AGO, a_voter
@@ -319,6 +320,43 @@ async def test_the_hour_by_which_it_was_due(store: Store) -> None:
     assert (await tally_of(store, record)).voters == 0
     with pytest.raises(PhaseConflict):
         await resolved(store, record, "home")
+
+
+@pytest.mark.parametrize("seen_first", ["by a reader", "by an act", "by a look", "by nobody"])
+@pytest.mark.parametrize("phase", [Phase.OPEN, Phase.CLOSED])
+async def test_the_clocks_cancel_is_written_down(store: Store, phase: Phase, seen_first: str) -> None:
+    """Whoever sees it first, the log says once that the clock canceled it, when, and how the poll stood."""
+    record = await a_prediction(store, resolve_by=FAR_OFF)
+    await picked(store, record, (a_voter(), "A"))
+    if phase is Phase.CLOSED:
+        record = await closed(store, record)
+    due = (record.poll.closed_at or LONG_AGO) + 5
+    await until_later(store, due)
+    await set_field(store, record, "resolve_by", due)
+    if seen_first == "by a reader":
+        await store.polls.get(record.poll.id)
+    elif seen_first == "by an act":
+        await store.polls.act(record.poll.id, Act.PUBLISH)
+        await store.polls.act(record.poll.id, Act.ARCHIVE, by="ama")
+    elif seen_first == "by a look":
+        await store.outbox.look_many([store.outbox.place_of(record.poll.id)], None)
+    entries, _ = await store.audit.entries(record.poll.id, cursor=None, limit=10)
+    (entry,) = (entry for entry in entries if entry.act == "cancel")
+    assert (entry.by, entry.at) == ("clock", format_instant(due))
+    version = record.poll.version
+    assert entry.before is not None
+    assert entry.before.items() >= {"version": version, "phase": phase.value}.items()
+    assert entry.after is not None
+    assert entry.after.items() >= {"version": version + 1, "phase": "canceled"}.items()
+    assert entries[0].act == ("archive" if seen_first == "by an act" else "cancel")
+
+
+async def test_an_endless_one_is_looked_at_when_it_is_due(store: Store) -> None:
+    """A prediction that is open until further notice is looked at again by the hour of its outcome."""
+    record = await a_prediction(store, closes_at=None, resolve_by=FAR_OFF)
+    (look,) = await store.outbox.look_many([store.outbox.place_of(record.poll.id)], None)
+    assert isinstance(look, Look)
+    assert look.next_at == FAR_OFF
 
 
 async def test_an_outcome_in_time_outlives_the_hour(store: Store) -> None:

@@ -72,6 +72,9 @@ local function erase(keys, args)
     return stands
   end
   local epoch, seq = position_at(keys[2], seen_epoch, seen_seq, now)
+  if by ~= '' then
+    tell_hours(keys, now)
+  end
   local before = state_of(keys[1], keys[2], now)
   forget_field(keys, field, voter)
   if code == '' then
@@ -82,7 +85,6 @@ local function erase(keys, args)
   end
   count_out(keys, poll, code, now)
   if by ~= '' then
-    tell_hours(keys, now)
     tell(keys, CORRECTED, now, now)
     local after = state_of(keys[1], keys[2], now)
     write_down(audit_key_in(keys), {now = now, by = by, act = 'erase', before = before, after = after})

@@ -1,13 +1,14 @@
 -- look: what a poll has to tell; the clock's own doing and the progress of the vote are written down on the way.
 --
--- KEYS  poll, tally, and every other key of the poll
+-- KEYS  poll, tally, and every other key of the poll, audit
 -- ARGV  least pause between two progress events (ms), '' where nobody wants them
 -- Answers {now, next, {entry, ...}, doc}
 --   next: the next instant at which there will be something to look at (-1: none that is known)
 --   entry: {stream id, {field, value, ...}}, the oldest first, at most ENTRIES_OF_LOOK
 --   doc: the poll as JSON, nil where it is gone; its last entry then has the doc
--- Guarantees: however many look at one time, each opening and each end is written once, by the store's clock, and
--- at most one progress event a pause, with the totals of that very step. Takes nothing away: see handed.
+-- Guarantees: however many look at one time, each opening and each end is written once, by the store's clock (that
+-- it canceled a prediction in the log, too), and at most one progress event a pause, with the totals of that very
+-- step. Takes nothing away: see handed.
 
 local ENTRIES_OF_LOOK = 50
 
@@ -37,7 +38,7 @@ local function look(keys, args)
     tell_hours(keys, now)
     local window = window_of(keys[1])
     local phase = phase_of(window, now)
-    coming = phase == SCHEDULED and window.opens_at or phase == OPEN and window.closes_at
+    coming = phase == SCHEDULED and window.opens_at or phase == OPEN and (window.closes_at or window.resolve_by)
       or phase == OVER and window.resolve_by or nil
     local again = phase == OPEN and pause_ms and tell_progress(keys, pause_ms, now)
     coming = again and math.min(again, coming or again) or coming

@@ -37,6 +37,7 @@ local function taken_out(flat, meant, now, is_ranked)
 end
 
 local function note_down(keys, now, by, note)
+  tell_hours(keys, now)
   local state = state_of(keys[1], keys[2], now)
   write_down(audit_key_in(keys), {now = now, by = by, act = 'purge', before = state, after = state, change = note})
 end
@@ -46,7 +47,6 @@ local function end_purge(keys, now, by, note, taken)
   told.after.purged = taken
   note_down(keys, now, by, cjson.encode(told))
   if redis.call('HDEL', keys[1], 'purging') > 0 then
-    tell_hours(keys, now)
     tell(keys, CORRECTED, now, now)
   end
 end

@@ -3,6 +3,7 @@
 
 local AUDIT_MOST = 1000  -- entries kept; the oldest goes first
 local AUDIT_AFTER_DELETE_MS = 90 * 24 * 60 * 60 * 1000
+local CLOCK = 'clock'  -- who did what no operator did
 
 -- Functions that write one take the poll's keys, all of them, and then the log's.
 local function audit_key_in(keys)
@@ -31,4 +32,12 @@ local function write_down(audit_key, entry)
   redis.call('XADD', audit_key, 'MAXLEN', '=', AUDIT_MOST, '*', 'at', whole(entry.now), 'by', entry.by,
     'act', entry.act, 'before', entry.before, 'after', entry.after, 'change', entry.change or '')
   redis.call('PERSIST', audit_key)
+end
+
+-- The clock has canceled a prediction that was overdue at that instant; nothing has been done to it since.
+local function write_down_overdue(keys, window, at, now)
+  local after = state_of(keys[1], keys[2], now)
+  local version, phase = tonumber(redis.call('HGET', keys[1], 'version')), window.closed_at < at and OVER or OPEN
+  local before = after:gsub('^%d+ %S+', whole(version - 1) .. ' ' .. phase)
+  write_down(audit_key_in(keys), {now = at, by = CLOCK, act = 'cancel', before = before, after = after})
 end

@@ -40,7 +40,8 @@ local function tell(keys, event, at, now)
   end
 end
 
--- Tells what the clock has done since: the opening and the end of the window, each with its own instant.
+-- Tells what the clock has done since: the opening and the end of the window, each with its own instant. That it
+-- canceled an overdue prediction is written down as well: steps that call this take the log's key last.
 local function tell_hours(keys, now)
   local window = window_of(keys[1])
   local phase, told = latched_phase(keys[1], window, now), redis.call('HGET', keys[1], 'told') or SCHEDULED
@@ -50,7 +51,9 @@ local function tell_hours(keys, now)
   if told ~= OVER and phase == OVER then
     tell(keys, ENDED, window.closed_at, now)
   elseif told ~= CANCELED and phase == CANCELED then
-    tell(keys, CALLED_OFF, window.resolve_by or window.closed_at, now)
+    local at = window.resolve_by or window.closed_at
+    write_down_overdue(keys, window, at, now)
+    tell(keys, CALLED_OFF, at, now)
   end
 end
 
