@@ -36,6 +36,7 @@ from service.store.ending import ended
 from service.store.library import Library, StoreUnfit, is_missing
 from service.store.topology import MOST_CONNECTIONS, REPLY_TIMEOUT_S, Topology, topology_of, without_password
 from service.telemetry.metrics import STORE_FAILURES, STORE_SECONDS
+from service.telemetry.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Connection:
         self._sent = 0
         self._knocking: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._refusals = Throttle()
 
     @classmethod
     async def open(cls, url: str, *, namespace: str = "pw") -> Connection:
@@ -238,7 +240,7 @@ class Connection:
             self._went_away(error)
             raise StoreUnavailable() from error
         except (RedisError, StoreUnfit) as error:
-            _log.error("the store refused a call: %s", error)
+            self._refused(error)
             raise StoreUnavailable() from error
         finally:
             if self._is_closed:  # whoever was under way then has given its connection back open
@@ -251,8 +253,13 @@ class Connection:
         if isinstance(reply, _AWAY):
             self._went_away(reply)
         else:
-            _log.error("the store refused a call: %s", reply)
+            self._refused(reply)
         return StoreUnavailable()
+
+    def _refused(self, error: Exception) -> None:
+        """The store answers and will not do it: no memory or disk, no permission, a fault of the library."""
+        if line := self._refusals.told(f"the store refused a call: {error}"):
+            _log.error("%s", line)
 
     def _went_away(self, error: BaseException) -> None:
         self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -194,6 +194,23 @@ async def test_a_call_that_the_store_refuses_is_no_outage(store: Store) -> None:
     await store.connection.client.delete("a-string")
 
 
+async def test_a_store_that_refuses_everything_is_told_of_once(
+    own_valkey: Valkey, own_store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without memory, calls alone and in a batch are refused one by one, in one line of the log."""
+    record = await made(own_store)
+    connection = own_store.connection
+    await connection.command("CONFIG", "SET", "maxmemory", "1")
+    for _ in range(20):
+        replies = await own_store.ballots.cast_many([(record, [Cast(a_voter(), "A")])] * 2)
+        assert all(isinstance(reply, StoreUnavailable) for reply in replies)
+        with pytest.raises(StoreUnavailable):
+            await connection.command("SET", "a-string", "x")
+    assert connection.is_up
+    (line,) = [message for message in caplog.messages if "refused a call" in message]
+    assert "memory" in line
+
+
 async def test_closing_while_knocking(own_valkey: Valkey) -> None:
     """A connection that is waiting for its store can be closed."""
     own_valkey.kill()
