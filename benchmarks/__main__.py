@@ -28,6 +28,7 @@ from benchmarks import (
     workers,
 )
 from benchmarks.processes import take_the_load_core
+from benchmarks.record import Record
 from benchmarks.run import Run, a_run, say
 from benchmarks.scale import FULL, QUICK
 
@@ -60,7 +61,7 @@ def main(arguments: list[str]) -> int:
     facts = machine.facts()
     with a_run(QUICK if is_quick else FULL) as run:
         _measure(run, wanted)
-        _tell(run, facts, is_quick=is_quick, is_whole=set(wanted) == set(PARTS))
+        _tell(run, facts, wanted, is_quick=is_quick)
         return 1 if run.record.failures else 0
 
 
@@ -77,13 +78,17 @@ def _measure(run: Run, wanted: list[str]) -> None:
         say(f"  {name} took {time.monotonic() - began:.0f} s")
 
 
-def _tell(run: Run, facts: dict[str, str], *, is_quick: bool, is_whole: bool) -> None:
+def _tell(run: Run, facts: dict[str, str], wanted: list[str], *, is_quick: bool) -> None:
+    """A whole run is kept; so are parts measured again on the day of a whole run of the same commit."""
     print(report.table(run.record, facts))  # noqa: T201
-    if not is_whole:
+    record: Record | None = run.record
+    if set(wanted) != set(PARTS):
+        record = None if is_quick else report.within_the_days(run.record, facts, wanted)
+    if record is None:
         return
-    say(f"Kept in {report.save(run.record, facts, is_quick=is_quick)}.")
-    if not is_quick and not run.record.failures:
-        document.fill(run.record, facts, document.draw(run.record))
+    say(f"Kept in {report.save(record, facts, is_quick=is_quick)}.")
+    if not is_quick and not record.failures:
+        document.fill(record, facts, document.draw(record))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,8 @@ class Record(msgspec.Struct):
     goals: list[Goal] = msgspec.field(default_factory=list)
     failures: list[str] = msgspec.field(default_factory=list)
     left_out: list[str] = msgspec.field(default_factory=list)
+    again: list[str] = msgspec.field(default_factory=list)
+    """Why a part was measured a second time, apart from the others."""
 
     def note(self, part: str, subject: str, measure: str, unit: str, value: float) -> None:
         """One round's value."""

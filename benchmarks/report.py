@@ -17,6 +17,12 @@ from benchmarks.record import Goal, Record, Row
 RESULTS: Final = ROOT / "benchmarks/results"
 
 
+class _Kept(Record):
+    """A record as it is kept; ``is_met`` and medians are found anew."""
+
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 def today() -> str:
     """The date that results are kept under."""
     return datetime.now(UTC).date().isoformat()
@@ -30,12 +36,39 @@ def table(record: Record, facts: dict[str, str]) -> str:
     blocks.append("\n".join(("== goals", *(_goal_line(goal) for goal in record.goals))))
     blocks += [f"FAILED  {failure}" for failure in record.failures]
     blocks += [f"left out  {name}" for name in record.left_out]
+    blocks += [f"measured again, after  {failure}" for failure in record.again]
     return "\n\n".join(blocks)
+
+
+def within_the_days(record: Record, facts: dict[str, str], measured: Iterable[str]) -> Record | None:
+    """The day's record with what was measured again in place of what stood there; None where there is none of
+    the same commit. That a part was measured apart from the others is told among what it has ``again``.
+    """
+    path = kept_at(is_quick=False)
+    if not path.exists():
+        return None
+    kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
+    if kept.facts["commit"] != facts["commit"]:
+        return None
+    anew = {row.part for row in record.rows} | {goal.part for goal in record.goals}
+    names = tuple(f"{name}:" for name in measured)
+    return Record(
+        [row for row in kept.rows if row.part not in anew] + record.rows,
+        [goal for goal in kept.goals if goal.part not in anew] + record.goals,
+        [failure for failure in kept.failures if not failure.startswith(names)] + record.failures,
+        [left for left in kept.left_out if not left.startswith(names)] + record.left_out,
+        kept.again + [failure for failure in kept.failures if failure.startswith(names)],
+    )
+
+
+def kept_at(*, is_quick: bool) -> Path:
+    """Where the day's record is."""
+    return RESULTS / f"{today()}{'-quick' if is_quick else ''}.json"
 
 
 def save(record: Record, facts: dict[str, str], *, is_quick: bool) -> Path:
     """All rounds of all rows, as JSON; where it is kept."""
-    path = RESULTS / f"{today()}{'-quick' if is_quick else ''}.json"
+    path = kept_at(is_quick=is_quick)
     path.parent.mkdir(exist_ok=True)
     document = {
         "date": today(),
@@ -44,6 +77,7 @@ def save(record: Record, facts: dict[str, str], *, is_quick: bool) -> Path:
         "goals": [msgspec.structs.asdict(goal) | {"is_met": goal.is_met} for goal in record.goals],
         "failures": record.failures,
         "left_out": record.left_out,
+        "again": record.again,
     }
     path.write_bytes(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
     return path
