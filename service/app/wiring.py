@@ -20,6 +20,7 @@ from service.app.edge import Edge, instance_of, remember_failure
 from service.app.gauges import Gauges
 from service.app.offers import offers
 from service.app.reference import routes as reference_routes
+from service.domain.errors import NotFound
 from service.identity.api_keys import ApiKeys
 from service.identity.clients import Clients
 from service.identity.issuers import Issuers
@@ -55,7 +56,7 @@ from service.operators.webhooks.relay import Relay
 from service.operators.webhooks.roster import Webhooks
 from service.operators.webhooks.sealing import Seal
 from service.operators.webhooks.sending import Sender
-from service.problems import answer_of, error_of
+from service.problems import Answer, answer_of, error_of
 from service.protocol import Lane, SocketLane
 from service.settings import Settings
 from service.store import Store
@@ -73,6 +74,7 @@ from service.voting.receipts import Receipts
 from service.voting.recorder import Recorder
 from service.voting.standings import Standings
 from service.web import routes as web_routes
+from service.web.lost import Lost
 
 log = logging.getLogger("pollwire.app")
 
@@ -249,6 +251,7 @@ def _webhooks(
 
 
 def _framework(routes: Sequence[ControllerRouterHandler], beside: Sequence[Endless]) -> Litestar:
+    refused = _refusing(web_routes.lost())
     return Litestar(
         route_handlers=[*offers(routes), *routes],
         exception_handlers={HTTPException: refused, Exception: refused},
@@ -265,9 +268,18 @@ def create_app(settings: Settings, store: Store) -> ASGIApp:
     return build(settings, store).app
 
 
-def refused(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
-    """The framework's exception handler: every failure of a route, from one table."""
-    answer = answer_of(error_of(failure), instance_of(request.scope))
+def _refusing(lost: Lost) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
+    """The framework's exception handler: what routes fail with, from one table; a page for the lost."""
+
+    def refused(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
+        error = error_of(failure)
+        page = lost.page_for(request) if isinstance(error, NotFound) else None
+        return page or _problem(answer_of(error, instance_of(request.scope)))
+
+    return refused
+
+
+def _problem(answer: Answer) -> Response[bytes]:
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(
         answer.body, status_code=answer.status, media_type=headers.pop("content-type"), headers=headers

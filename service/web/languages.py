@@ -70,13 +70,14 @@ def preferred(accept_language: str) -> str:
         found = _RANGE.fullmatch(item)
         if found is None:
             continue
-        primary, weight = found["primary"].lower(), _weight(found["weight"])
+        primary, weight = found["primary"].lower(), weight_of(found["weight"])
         if weight > 0 and (primary in LANGUAGES or primary == "*"):
             ranked.append((-weight, place, "en" if primary == "*" else found["tag"]))
     return min(ranked)[2] if ranked else "en"
 
 
-def _weight(text: str | None) -> float:
+def weight_of(text: str | None) -> float:
+    """How much something is wanted (RFC 9110, section 12.4.2): 1 where it is not said, 0 for nonsense."""
     try:
         return 1.0 if text is None else float(text)
     except ValueError:

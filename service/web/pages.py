@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from litestar import Response
 
@@ -49,6 +49,14 @@ class Pages:
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return response
+    def send_missing(
+        self, request: AnyRequest, *, root: str, what: Literal["poll", "page"], asked_for: str
+    ) -> Response[bytes]:
+        """The page for an address where there is no such thing, of status 404; it repeats ``asked_for``."""
+        texts = self._languages.of(request).texts
+        said = {"heading": texts[f"no_{what}"], "why": texts[f"no_{what}_why"], "asked_for": asked_for}
+        return self.send("page/missing.html", request, root=root, status=404, **said)
+
 
     def send_private(self, name: str, request: AnyRequest, *, root: str) -> Response[bytes]:
         """The page ``name`` for somebody who holds a key: framed by nobody, kept nowhere, named to none."""

@@ -51,9 +51,10 @@ def _pages(pages: Pages, addresses: Addresses, settings: Settings, store: Store)
     async def live_page(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         """One poll on a page of its own."""
         poll, status = await _looked_up(store, poll_id)
-        name = "page/missing.html" if status == 404 else "page/poll.html"
+        if status == 404:
+            return pages.send_missing(request, root="../", what="poll", asked_for=poll_id)
         values = _values(addresses, request, poll_id, poll)
-        return pages.send(name, request, root="../", status=status, **values)
+        return pages.send("page/poll.html", request, root="../", status=status, **values)
 
     @get("/embed/{poll_id:str}", include_in_schema=False)
     async def embedded_page(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:

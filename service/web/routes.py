@@ -27,9 +27,10 @@ from service.web.assets import (
     send,
 )
 from service.web.languages import Languages
+from service.web.lost import Lost
 from service.web.pages import Pages
 
-__all__ = ["handlers"]
+__all__ = ["handlers", "lost"]
 
 
 def handlers(settings: Settings, store: Store) -> list[BaseRouteHandler]:
@@ -41,6 +42,11 @@ def handlers(settings: Settings, store: Store) -> list[BaseRouteHandler]:
         *poll_pages.handlers(pages, settings, store),
         *_files(library),
     ]
+
+
+def lost() -> Lost:
+    """Who answers browsers at every other address."""
+    return Lost(Pages(of_this_release(), Languages()))
 
 
 def _plain_pages(pages: Pages, addresses: Addresses) -> list[BaseRouteHandler]:

@@ -9,6 +9,9 @@ import pytest
 
 from tests.browser.conftest import Service
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"}
+"""What somebody sends who follows a link."""
+
 
 async def edition_of(service: Service) -> str:
     """The folder under which the present modules lie."""
@@ -63,11 +66,11 @@ async def test_nothing_else_is_served(service: Service, path: str) -> None:
     assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/demo", "/polls/lunch", "/embed/lunch", "/polls/nothing"])
+@pytest.mark.parametrize("path", ["/", "/demo", "/polls/lunch", "/embed/lunch", "/polls/nothing", "/nothing"])
 async def test_pages_run_nothing_but_our_own_files(service: Service, path: str) -> None:
     """The policy of every page allows no inline script or style and nobody else's, and no page needs one."""
     await service.create_poll(id="lunch")
-    answer = await service.http.get(path)
+    answer = await service.http.get(path, headers=BROWSER)
     policy = answer.headers["content-security-policy"]
     assert "script-src 'self'; style-src 'self'" in policy
     assert "unsafe" not in policy
@@ -81,6 +84,56 @@ async def test_an_unknown_poll_has_a_page_that_helps(service: Service) -> None:
     assert answer.status_code == 404
     assert "&lt;script&gt;" in answer.text
     assert "<script>" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [
+        ("/nope", "./"),
+        ("/docs/nope/", "../../"),
+        ("/%FF%2Fb/%3Cb%3E", "../"),
+        ("/static/x/nothing.js", "../../"),
+    ],
+)
+async def test_a_browser_at_an_unknown_address_gets_a_page_that_helps(
+    service: Service, path: str, root: str
+) -> None:
+    """The page is 404, leads back to the start however deep it is, and repeats the address as text."""
+    answer = await service.http.get(path, headers=BROWSER | {"Accept-Language": "fr"})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert "Il n’y a rien ici" in answer.text
+    assert f'<a class="go" href="{root}">' in answer.text
+    assert "<b>" not in answer.text
+
+
+async def test_an_endless_address_makes_no_endless_page(service: Service) -> None:
+    """A path of nothing but folders is answered in few bytes."""
+    answer = await service.http.get("/" + "a/" * 3000, headers=BROWSER)
+    assert answer.status_code == 404
+    assert len(answer.content) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept"),
+    [
+        ("GET", "/nope", "*/*"),
+        ("GET", "/nope", "application/json, text/html"),
+        ("GET", "/v1/nope", BROWSER["Accept"]),
+        ("GET", "/v1/polls/nope", BROWSER["Accept"]),
+        ("GET", "/v1", BROWSER["Accept"]),
+        ("POST", "/nope", BROWSER["Accept"]),
+    ],
+)
+async def test_who_asks_for_data_is_never_sent_a_page(
+    service: Service, method: str, path: str, accept: str
+) -> None:
+    """The API, and whoever does not ask for HTML before JSON, are answered with a problem."""
+    answer = await service.http.request(method, path, headers={"Accept": accept})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_poll_not_yet_visible_has_no_page(service: Service) -> None:
