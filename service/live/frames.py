@@ -52,13 +52,23 @@ def event(name: str, payload: bytes, event_id: str | None = None) -> bytes:
 class Frame:
     """What one class of readers is told by one change, in every wire form."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, version: int) -> None:
         self.results = results
+        self._version = version
+
+    @cached_property
+    def said(self) -> bytes:
+        """What the frame says, without when it was read."""
+        return _encode(msgspec.structs.replace(self.results, as_of=""))
 
     @cached_property
     def content(self) -> bytes:
-        """What the frame says, without when it was read: equal contents need not be sent twice."""
-        return _encode(msgspec.structs.replace(self.results, as_of=""))
+        """Equal contents need not be sent twice.
+
+        The poll's version is of the content though it is not said: after an edit the same totals come once
+        more, and a page that shows the question or when voting opens knows to read the poll again.
+        """
+        return b"%d %b" % (self._version, self.said)
 
     @cached_property
     def json(self) -> bytes:
@@ -84,7 +94,7 @@ class Frame:
     @cached_property
     def etag(self) -> str:
         """A weak validator (RFC 9110, section 8.8.1): ``as_of`` may differ between bodies that share it."""
-        return etag_of(self.content)
+        return etag_of(self.said)
 
 
 def etag_of(content: bytes) -> str:
@@ -124,12 +134,12 @@ class Change:
     @cached_property
     def whole(self) -> Frame:
         """For readers who may see the totals."""
-        return Frame(results_of(self.poll, self._tally, self._outcome))
+        return Frame(results_of(self.poll, self._tally, self._outcome), self.poll.version)
 
     @cached_property
     def hidden(self) -> Frame:
         """For readers who may not: the same whatever is counted."""
-        return Frame(hidden_results_of(self.poll, self._tally))
+        return Frame(hidden_results_of(self.poll, self._tally), self.poll.version)
 
     @cached_property
     def frames(self) -> tuple[Frame | None, ...]:

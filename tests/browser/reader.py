@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.async_api import ConsoleMessage, Locator, Page, Response, expect
 
+HEARS = "addEventListener('poll-change', ({ detail }) => { window.isTold = detail.results !== null; });"
+"""A page's own script that notes whether its widget's stream has begun."""
 MOVED = """([host, option]) => new Promise((resolve) => {
   const root = document.querySelector(host).shadowRoot;
   const bar = root.querySelector(`[data-option="${option}"] .bar`);
@@ -72,6 +74,10 @@ class WidgetOnPage:
     async def bar_has_moved(self, option: str) -> Any:
         """Wait until the option's bar has visibly grown; the moment, in ms since the epoch."""
         return await self.page.evaluate(MOVED, [self.host, option])
+
+    async def is_told(self) -> None:
+        """The stream has begun (on a page with ``HEARS``): from here on the widget is told what changes."""
+        await self.page.wait_for_function("() => window.isTold")
 
     async def shows(self, text: str, within_s: float = 5.0) -> None:
         """The text is to be read in the widget."""

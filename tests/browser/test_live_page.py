@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
 
 BRIDGES: dict[str, Any] = {
@@ -27,11 +27,6 @@ async def votes(service: Service, poll: str, *choices: object) -> None:
 async def opened(open_page: Open, service: Service, poll: str, query: str = "", **context: Any) -> Page:
     """The poll's live page."""
     return (await open_page(f"{service.url}/polls/{poll}{query}", **context)).page
-
-
-def in_seconds(seconds: float) -> str:
-    """A time near now, as an operator writes it."""
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
 
 
 async def test_the_page_counts_with_its_poll(service: Service, open_page: Open) -> None:
@@ -83,7 +78,7 @@ async def test_a_rating_shows_its_average(service: Service, open_page: Open) -> 
 
 async def test_a_prediction_tells_its_outcome_and_who_foresaw_it(service: Service, open_page: Open) -> None:
     """Once resolved, the page says what came true, when, and how the series' forecasters stand."""
-    changes = {"kind": "prediction", "series": "spring", "closes_at": in_seconds(3600)}
+    changes = {"kind": "prediction", "series": "spring", "closes_at": soon(3600)}
     poll = (await service.create_poll(**changes))["id"]
     await votes(service, poll, "yam", "rice")
     page = await opened(open_page, service, poll)
@@ -133,7 +128,7 @@ async def test_the_chart_appears_with_the_close(service: Service, open_page: Ope
 
 async def test_a_scheduled_poll_counts_down(service: Service, open_page: Open) -> None:
     """Before the window the page says how long it is until then, and shows no chart of nothing."""
-    poll = (await service.create_poll(opens_at=in_seconds(90)))["id"]
+    poll = (await service.create_poll(opens_at=soon(90)))["id"]
     page = await opened(open_page, service, poll)
     await expect(page.locator("#clock-name")).to_have_text("Opens in")
     await expect(page.locator("#clock")).to_contain_text("1:")

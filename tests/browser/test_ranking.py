@@ -1,13 +1,13 @@
-"""A ranking is made by mouse, by touch and by keyboard, of some options or of all."""
+"""How a ranking is made: pressed in order, moved by keys, of some options or of all."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open, Service
+from tests.browser.hands import ranking_of
 from tests.browser.reader import WidgetOnPage
 
 OPTIONS = [{"id": name, "label": name.title()} for name in ("fig", "lime", "plum", "pear")]
@@ -21,12 +21,6 @@ async def a_ranking(service: Service, open_page: Open, **context: Any) -> tuple[
     widget = reader.poll(poll)
     await expect(widget.element.locator(".ranking .option")).to_have_count(4)
     return reader.page, widget
-
-
-async def ranked_in(widget: WidgetOnPage) -> list[str | None]:
-    """The options above the line, best first."""
-    rows = await widget.element.locator(".ranking .is-ranked").all()
-    return [await row.get_attribute("data-option") for row in rows]
 
 
 async def choice_of_vote(widget: WidgetOnPage, button: str = "Vote") -> Any:
@@ -46,7 +40,7 @@ async def test_pressing_in_order_ranks(service: Service, open_page: Open) -> Non
     await expect(widget.option("fig").get_by_text("Your place 2")).to_be_visible()
     await expect(widget.option("plum").locator(".votes")).to_have_text("1 first choice")
     await widget.button("Change my vote").click()
-    assert await ranked_in(widget) == ["plum", "fig"]
+    assert await ranking_of(widget) == ["plum", "fig"]
     await widget.element.get_by_role("button", name="1. Take \u2068Plum\u2069 out of the ranking").click()
     assert await choice_of_vote(widget, "Save my change") == ["fig"]
 
@@ -69,49 +63,7 @@ async def test_the_keyboard_ranks(service: Service, open_page: Open) -> None:
     await widget.said("\u2068Pear\u2069: place 2 of 4")
     await page.keyboard.press("ArrowUp")
     await expect(widget.option("pear").locator(".place")).to_be_focused()
-    assert await ranked_in(widget) == ["pear", "fig"]
+    assert await ranking_of(widget) == ["pear", "fig"]
     await widget.option("fig").locator(".down").press("Space")
     await widget.said("\u2068Fig\u2069: not ranked")
-    assert await ranked_in(widget) == ["pear"]
-
-
-@pytest.mark.parametrize("pointer", ["mouse", "touch"])
-async def test_dragging_ranks(service: Service, open_page: Open, pointer: str) -> None:
-    """A handle is dragged above the line and to the first place, by mouse and by finger."""
-    page, widget = await a_ranking(service, open_page, has_touch=pointer == "touch")
-    for option in ("fig", "lime"):
-        await widget.option(option).locator(".label").click()
-    start = await middle_of(widget, "pear", ".grip")
-    end = await middle_of(widget, "fig", ".grip")
-    drag = drag_with_mouse if pointer == "mouse" else drag_with_finger
-    await drag(page, start, (end[0], end[1] - 12))
-    assert await ranked_in(widget) == ["pear", "fig", "lime"]
-    assert await choice_of_vote(widget) == ["pear", "fig", "lime"]
-
-
-async def middle_of(widget: WidgetOnPage, option: str, part: str) -> tuple[float, float]:
-    """Where to press."""
-    box = await widget.option(option).locator(part).bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
-async def drag_with_mouse(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Press, move in steps, let go."""
-    await page.mouse.move(*start)
-    await page.mouse.down()
-    await page.mouse.move(*end, steps=8)
-    await page.mouse.up()
-
-
-async def drag_with_finger(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """The same as a touch screen reports it."""
-    screen = await page.context.new_cdp_session(page)
-    steps = [(start[0], start[1] + (end[1] - start[1]) * part / 8) for part in range(1, 9)]
-    for kind, points in [
-        ("touchStart", [start]),
-        *(("touchMove", [point]) for point in steps),
-        ("touchEnd", []),
-    ]:
-        touches = [{"x": x, "y": y} for x, y in points]
-        await screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+    assert await ranking_of(widget) == ["pear"]

@@ -1,13 +1,14 @@
-"""The widget through its phases, among hostile labels, and beside other votes."""
+"""The widget beside the clock, other votes, other tabs and other widgets, among edits and hostile labels."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Route, WebSocket, expect
 
+from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
+from tests.browser.reader import HEARS
+from tests.browser.shots_widget import SINGLE, made, show
 
 OVERRIDE = chr(0x202E)
 LABELS = {
@@ -18,25 +19,9 @@ LABELS = {
 }
 
 
-def in_seconds(seconds: float) -> str:
-    """A time near now, as an operator writes it."""
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
-
-
-async def test_a_scheduled_poll_opens_by_itself(service: Service, open_page: Open) -> None:
-    """A page opened before the window counts down, and takes a vote once it opens, without a reload."""
-    poll = (await service.create_poll(opens_at=in_seconds(3)))["id"]
-    widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
-    await widget.shows("Not open yet")
-    await expect(widget.element.locator(".clock")).to_contain_text("opens in 0:0")
-    await widget.said("Voting is open now.", within_s=8)
-    assert (await widget.vote("rice")).status == 200
-    await widget.marks_as_mine("rice")
-
-
 async def test_a_poll_closes_by_the_clock(service: Service, open_page: Open) -> None:
     """At closes_at the open page says that voting has ended, though nobody did anything."""
-    poll = (await service.create_poll(closes_at=in_seconds(3)))["id"]
+    poll = (await service.create_poll(closes_at=soon(3)))["id"]
     widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
     await widget.shows("Open")
     await widget.said("Voting has ended.", within_s=8)
@@ -90,18 +75,6 @@ async def test_several_answers(service: Service, open_page: Open) -> None:
     await widget.vote("c")
     await widget.marks_as_mine("a")
     await widget.marks_as_mine("c")
-
-
-async def test_a_vote_is_taken_back(service: Service, open_page: Open) -> None:
-    """Where the poll allows it a vote is taken back, and another can be cast."""
-    poll = (await service.create_poll(revote="withdraw"))["id"]
-    widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
-    await widget.vote("rice")
-    await widget.button("Take my vote back").click()
-    await widget.said("Your vote was taken back.")
-    await widget.shows_votes("rice", "0 votes")
-    await widget.vote("yam")
-    await widget.shows_votes("yam", "1 vote")
 
 
 async def test_an_open_poll_takes_a_vote_again(service: Service, open_page: Open) -> None:
@@ -227,3 +200,43 @@ async def test_a_kind_without_a_ballot_shows_its_results(service: Service, open_
     await expect(widget.button("Vote")).to_be_hidden()
     await service.vote(poll, "yam", await service.voter())
     await widget.shows_votes("yam", "1 vote")
+
+
+async def test_widgets_of_a_page_share_one_socket(service: Service, open_page: Open) -> None:
+    """Ten widgets open one socket, and one voter votes in all of them."""
+    page = (await open_page("about:blank")).page
+    sockets: list[WebSocket] = []
+    page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108
+    widgets = await show(service, page, [await made(service, SINGLE, 0) for _ in range(10)])
+    for widget in (widgets[0], widgets[9]):
+        await widget.vote("a")
+        await widget.shows_votes("a", "1 vote")
+    assert len(sockets) == 1
+    tokens = "Object.keys(localStorage).filter((key) => !key.includes('#')).length"
+    assert await page.evaluate(tokens) == 1
+    assert await page.evaluate("document.cookie") == ""
+
+
+async def test_fifty_options_follow_live(service: Service, open_page: Open) -> None:
+    """A poll of fifty options is voted in on a small screen, and its bars follow."""
+    options = [{"id": f"o{number}", "label": f"Option {number}"} for number in range(50)]
+    poll = (await service.create_poll(options=options))["id"]
+    widget = (await open_page(f"{service.url}/embed/{poll}", viewport={"width": 320, "height": 600})).poll(
+        poll
+    )
+    await widget.vote("o49")
+    await service.vote(poll, "o49", await service.voter())
+    await widget.shows_votes("o49", "2 votes")
+    await expect(widget.element.locator(".option")).to_have_count(50)
+
+
+@pytest.mark.parametrize("results", ["always", "after_close"])
+async def test_edits_are_shown(service: Service, open_page: Open, results: str) -> None:
+    """What operators mend is on the open page at once, and of two edits in a row the last stays there."""
+    poll = (await service.create_poll(results=results))["id"]
+    widget = (await open_page(f"{service.url}/embed/{poll}", scripts=(HEARS,))).poll(poll)
+    await widget.is_told()
+    for question in ("Rice or yams?", "Rice, or yam?"):
+        edited = await service.admin.patch(f"/v1/admin/polls/{poll}", json={"question": question})
+        assert edited.status_code == 200, edited.text
+        await widget.shows(question)

@@ -76,6 +76,15 @@ def test_the_tag_leaves_out_when_it_was_read() -> None:
     assert len({first.whole.etag, first.hidden.etag, a_change(poll, seq=2).whole.etag}) == 3
 
 
+def test_an_edit_is_news_though_the_totals_say_the_same() -> None:
+    """The same totals of another version are another content, and what a GET answers is still the same."""
+    poll = a_poll()
+    first, edited = a_change(poll), a_change(msgspec.structs.replace(poll, version=poll.version + 1))
+    assert first.whole.etag == edited.whole.etag
+    assert first.whole.content != edited.whole.content
+    assert first.hidden.content != edited.hidden.content
+
+
 def test_the_hidden_view_is_the_same_whatever_is_counted() -> None:
     """Nothing that voting changes is in a hidden frame."""
     poll = a_poll(results=ResultsMode.AFTER_CLOSE)

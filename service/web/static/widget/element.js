@@ -45,6 +45,7 @@ class LivePoll extends HTMLElement {
   #life = null;
   #drawing = 0;
   #reading = false;
+  #outdated = false;
   /** The voter's newest revision that this page knows of; a change names it, so that it replaces nothing unseen. */
   #revision = 0;
   #tellTabs = () => {};
@@ -198,7 +199,7 @@ class LivePoll extends HTMLElement {
     this.#set({ results, trouble: null });
     if (held && before !== results.phase) this.#turned(results.phase);
     else if (held && !results.hidden) this.#view?.sayTotals(this.#state);
-    if (poll && isOutdated(poll, held, results)) this.#readAgain(poll.id);
+    if (poll && isOutdated(poll, held, results)) this.#readAgain();
   }
 
   /** The phase moved while somebody was looking: told plainly and at once. @param {string} phase */
@@ -210,18 +211,23 @@ class LivePoll extends HTMLElement {
     if (said && phase !== 'scheduled') this.#view?.announcer.atOnce(said);
   }
 
-  /** The poll itself may have changed. @param {string} id */
-  async #readAgain(id) {
+  /** The poll itself may have changed; where it may have again since it was asked for, it is read once more. */
+  async #readAgain() {
+    this.#outdated = true;
     if (this.#reading) return;
     this.#reading = true;
-    const life = this.#life;
-    try {
-      const poll = await this.#read(id);
-      if (life === this.#life) this.#set({ poll });
-    } catch {
-      // the next frame asks again; that a poll was deleted is told by the stream
+    while (this.#outdated && this.#state.poll) {
+      this.#outdated = false;
+      const life = this.#life;
+      try {
+        const poll = await this.#read(this.#state.poll.id);
+        if (life === this.#life) this.#set({ poll });
+      } catch (error) {
+        // that a poll was deleted is told by the stream
+        this.#outdated ||= life === this.#life && error instanceof PollwireError && error.passes;
+      }
+      await pause(READ_AGAIN_MS);
     }
-    await pause(READ_AGAIN_MS);
     this.#reading = false;
   }
 

@@ -98,9 +98,9 @@ export function idsOf(choice) {
   return [choice].flat().map(String);
 }
 
-/** @param {State} state */
+/** The newest word on it: it may have been taken back since the poll was read. @param {State} state */
 export function resolutionOf({ poll, results }) {
-  return results?.resolution ?? poll?.resolution ?? null;
+  return (results ?? poll)?.resolution ?? null;
 }
 
 /**
@@ -132,13 +132,13 @@ function mixed(text) {
 
 /**
  * Whether a frame tells of a poll that differs from the one we read: its times or options do, or it came
- * although no vote was counted, so something else changed.
+ * although no vote was counted (where totals are hidden none is told of), so something else changed.
  * @param {Poll} poll
  * @param {Results | null} held
  * @param {Results} results
  */
 export function isOutdated(poll, held, results) {
-  if (held && !results.hidden && held.epoch === results.epoch && held.seq === results.seq) return true;
+  if (held && held.epoch === results.epoch && held.seq === results.seq) return true;
   if (poll.closes_at !== results.closes_at || poll.phase !== results.phase) return true;
   if (!results.counts || !poll.options?.length) return false;
   const known = new Set(poll.options.map((option) => option.id));

@@ -22,6 +22,8 @@ class RankedRow {
     this.up = rowButton('move up');
     this.down = rowButton('move down');
     this.grip = make('span', 'grip');
+    // Else the browser takes a quick drag for a flick, and swallows a tap that follows it at once.
+    this.grip.addEventListener('touchstart', (event) => event.preventDefault(), { passive: false });
     this.element = make('li', 'option', [this.toggle, this.label, this.up, this.down, this.grip]);
     this.element.dataset.option = id;
   }
