@@ -68,6 +68,9 @@ class Look(msgspec.Struct, frozen=True):
     is_there: bool
     """Whether there is a poll at the place."""
 
+    scoring: bytes | None
+    """Where scores that are being given or taken back stand; None where none are."""
+
     @property
     def is_full(self) -> bool:
         """Whether there may be more than one look can tell (``look.lua``)."""
@@ -162,7 +165,7 @@ class Outbox:
 
 
 def _look_from(reply: Any) -> Look:
-    now, next_at, found, doc = reply
+    now, next_at, found, doc, scoring = reply
     entries = [(entry, dict(zip(flat[::2], flat[1::2], strict=True))) for entry, flat in found]
     is_there = doc is not None
     for _, fields in entries:
@@ -170,7 +173,7 @@ def _look_from(reply: Any) -> Look:
             doc = doc or fields[b"doc"]
     events = [_event(fields, doc) for _, fields in entries if doc and fields[b"type"] in _KINDS]
     taken = [entry for entry, _ in entries]
-    return Look(now, None if next_at < 0 else next_at, events, taken, is_there)
+    return Look(now, None if next_at < 0 else next_at, events, taken, is_there, scoring)
 
 
 _KINDS: Final = frozenset(kind.value.encode() for kind in EventKind)

@@ -12,17 +12,23 @@ Scores are taken back in the same way, by the same walk over the same ballots:
 voting has ended, so not one has changed since.
 
 A task does the work, and lives on when the request that began it has been
-answered with how far it is. It dies with its process, and then the act, sent
-again to any other, carries on.
+answered with how far it is. It dies with its process. The poll stays due to be
+looked at (``outbox``) for as long as it is being scored, so whoever has the
+turn to look finds where the scoring stands; where that has not moved between
+two looks, it begins a task of its own. So does any process to which the act is
+sent again. Two that score at one time overtake each other, and lose nothing.
 
 Alternatives. Scoring by the numbers alone (so many chose this) would tell no
 voter's score. A list of who scored, kept for the day of a correction, would
-double what a poll takes, to say what its ballots say already.
+double what a poll takes, to say what its ballots say already. A lease, renewed
+by the scoring process, would tell a dead one a little sooner, and cost each
+step a write: a scoring that moves is the lease.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple
 
@@ -36,8 +42,12 @@ from service.store.polls import Polls, scoring_stands_in_the_way
 from service.store.positions import Positions
 from service.store.records import PollRecord, Records, snapshot_from
 
+log = logging.getLogger(__name__)
+
 PATIENCE_S: Final = 1.0
 """Of whoever asks; then they are told how far it is."""
+STANDS_STILL_AFTER_S: Final = 2.0
+"""Scoring that has not moved for so long is nobody's: a step takes milliseconds, a call a second at most."""
 _TRIES: Final = 8
 """Of an act that others overtake; each is a whole round trip."""
 _GIVEN: Final = b"+"
@@ -85,6 +95,8 @@ class Resolutions:
         self._polls = polls
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._progress: dict[str, Progress] = {}
+        self._met: dict[str, tuple[bytes, float]] = {}
+        """Where the scoring of a poll was found to stand, and since when (the loop's seconds)."""
 
     async def resolve(
         self, poll_id: str, resolving: Resolving, *, version: int | None = None, by: str
@@ -128,6 +140,20 @@ class Resolutions:
             return outcome
 
         return await self._done(poll_id, step)
+
+    def carry_on(self, poll_id: str, scoring: bytes | None) -> None:
+        """A look has found where the poll's scoring stands (None: it has none); goes on where nobody does."""
+        if scoring is None or poll_id in self._tasks:
+            self._met.pop(poll_id, None)
+            return
+        now_s = asyncio.get_running_loop().time()
+        met, since_s = self._met.get(poll_id, (b"", now_s))
+        if met != scoring:
+            self._met[poll_id] = (scoring, now_s)
+        elif now_s - since_s >= STANDS_STILL_AFTER_S:
+            state = _state_of(scoring)
+            log.warning("The scoring of %s stood still at %d of %d.", poll_id, state.done, state.total)
+            self._scoring(poll_id, state)
 
     async def close(self) -> None:
         """Leave what is under way where it is."""
@@ -216,6 +242,12 @@ def _code_of(poll: Poll, outcome: str | None) -> str:
             "outcome", f"outcome must be one of {known}, or null to annul, not {outcome[:40]!r}."
         )
     return code
+
+
+def _state_of(scoring: bytes) -> _UnderWay:
+    """The poll's field of this name, read: see ``functions/includes/scoring.lua``."""
+    sign, outcome, _, place, _, done, total = scoring.split(b" ")
+    return _UnderWay(sign, outcome, int(done), int(total), int(place), scoring)
 
 
 def _text(number: int | None) -> str:

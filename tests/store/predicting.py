@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from service.domain.poll import Kind, Revote
 from service.domain.window import Act
-from service.store import Store
+from service.store import Store, open_store
 from service.store.ballots import Cast
+from service.store.keys import series_keys
 from service.store.polls import PollRecord
-from service.store.resolutions import Resolving
-from tests.making import options
+from service.store.resolutions import Progress, Resolving
+from tests.making import a_voter, options
 from tests.store.casting import cast, made
 from tests.waiting import until
 
@@ -43,6 +46,47 @@ async def unresolved(store: Store, record: PollRecord) -> PollRecord:
     after = await store.resolutions.unresolve(record.poll.id, by="ama")
     assert isinstance(after, PollRecord)
     return after
+
+
+async def crowd(store: Store, record: PollRecord, size: int) -> dict[bytes, tuple[int, int]]:
+    """So many voters, every third of whom picks the first outcome; and what they will have scored for it."""
+    voters = [a_voter() for _ in range(size)]
+    for start in range(0, size, 1000):
+        part = range(start, min(start + 1000, size))
+        await picked(store, record, *((voters[place], "ABC"[place % 3]) for place in part))
+    return {voter: (int(place % 3 == 0), 1) for place, voter in enumerate(voters)}
+
+
+async def all_scores(store: Store) -> dict[bytes, bytes]:
+    """What is kept of every voter of the series."""
+    kept: dict[bytes, bytes] = await store.connection.client.hgetall(
+        series_keys(store.connection.namespace, "cup").scores
+    )
+    return kept
+
+
+async def broken_off(
+    store: Store, url: str, record: PollRecord, *, after_steps: int, taking_back: bool = False
+) -> Progress:
+    """Another process begins to score for ``home``, or takes that back, and dies after so many steps."""
+    dying = await open_store(url, namespace=store.connection.namespace)
+    call, made = dying.polls.call, 0
+
+    async def call_until_death(function: str, poll_id: str, args: list[object]) -> object:
+        nonlocal made
+        made += function == "score"
+        if made > after_steps:
+            await asyncio.Event().wait()  # the process does nothing any more
+        return await call(function, poll_id, args)
+
+    dying.polls.call = call_until_death  # type: ignore[assignment,method-assign]  # a death at a chosen step
+    if taking_back:
+        progress = await dying.resolutions.unresolve(record.poll.id, by="ama")
+    else:
+        progress = await dying.resolutions.resolve(record.poll.id, Resolving("home"), by="ama")
+    await dying.close()
+    assert isinstance(progress, Progress)
+    return progress
 
 
 async def until_later(store: Store, instant: int) -> None:

@@ -11,15 +11,18 @@ from service.domain.poll import Resolution
 from service.domain.window import Act, Phase, format_instant
 from service.store import Store, open_store
 from service.store.ballots import Cast, Status
-from service.store.keys import met_key, series_keys
+from service.store.keys import met_key
 from service.store.outbox import Look
 from service.store.polls import PollRecord
-from service.store.resolutions import Progress, Resolving
+from service.store.resolutions import Resolving
 from tests.making import FAR_OFF, LONG_AGO, a_voter
 from tests.store.casting import cast, outcomes_of, set_field, tally_of
 from tests.store.predicting import (
     a_prediction,
+    all_scores,
+    broken_off,
     closed,
+    crowd,
     picked,
     resolved,
     scores_in,
@@ -34,23 +37,6 @@ SERIES = pytest.mark.parametrize("series", ["cup", None])
 async def phase_of(store: Store, record: PollRecord) -> Phase:
     """Where the poll is now."""
     return (await store.polls.get(record.poll.id)).poll.phase(await store.polls.now())
-
-
-async def crowd(store: Store, record: PollRecord, size: int) -> dict[bytes, tuple[int, int]]:
-    """So many voters, every third of whom picks the first outcome; and what they will have scored for it."""
-    voters = [a_voter() for _ in range(size)]
-    for start in range(0, size, 1000):
-        part = range(start, min(start + 1000, size))
-        await picked(store, record, *((voters[place], "ABC"[place % 3]) for place in part))
-    return {voter: (int(place % 3 == 0), 1) for place, voter in enumerate(voters)}
-
-
-async def all_scores(store: Store) -> dict[bytes, bytes]:
-    """What is kept of every voter of the series."""
-    kept: dict[bytes, bytes] = await store.connection.client.hgetall(
-        series_keys(store.connection.namespace, "cup").scores
-    )
-    return kept
 
 
 @SERIES
@@ -255,22 +241,9 @@ async def test_one_that_broke_off_is_carried_on(store: Store, valkey: Valkey, st
     record = await a_prediction(store)
     expected = await crowd(store, record, 9000)
     await closed(store, record)
-    dying = await open_store(valkey.url, namespace=store.connection.namespace)
-    call, made = dying.polls.call, 0
-
-    async def call_until_death(function: str, poll_id: str, args: list[object]) -> object:
-        nonlocal made
-        made += function == "score"
-        if made > steps:
-            await asyncio.Event().wait()  # the process does nothing any more
-        return await call(function, poll_id, args)
-
-    dying.polls.call = call_until_death  # type: ignore[assignment,method-assign]  # a death at a chosen step
-    progress = await dying.resolutions.resolve(record.poll.id, Resolving("home"), by="ama")
-    assert isinstance(progress, Progress)
+    progress = await broken_off(store, valkey.url, record, after_steps=steps)
     assert 0 < progress.done < progress.total == 9000
     assert await phase_of(store, record) is Phase.CLOSED
-    await dying.close()
     with pytest.raises(PhaseConflict):
         await store.polls.act(record.poll.id, Act.REOPEN)
     with pytest.raises(PhaseConflict):

@@ -10,6 +10,9 @@ one that was made before the event never misses it.
 Nothing depends on the turn but the cost: two relays at one time would find the
 same events, and each webhook takes an event once.
 
+What else a look finds. Scores that are being given or taken back, and stand
+still since their process died, are carried on from there (``resolutions``).
+
 Progress. How the vote goes on is told by the look itself, of an open poll that
 somebody has voted in, at most once in ``progress_ms``: the counting step does
 nothing for it. What is heard of a poll within that pause makes one look at its
@@ -125,6 +128,8 @@ class Relay:
         pause = self._paces.progress_ms if self._wants_progress else None
         looks = await self._outbox.look_many(places, pause) if places else []
         for position, (place, look) in enumerate(zip(places, looks, strict=True)):
+            if isinstance(look, Look):
+                self._store.resolutions.carry_on(place.partition(" ")[0], look.scoring)
             if isinstance(look, Look) and await self._handed_on(place, look):
                 if position < len(dues):
                     await self._outbox.settle(dues[position], look)

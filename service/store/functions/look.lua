@@ -2,15 +2,17 @@
 --
 -- KEYS  poll, tally, and every other key of the poll, audit
 -- ARGV  least pause between two progress events (ms), '' where nobody wants them
--- Answers {now, next, {entry, ...}, doc}
+-- Answers {now, next, {entry, ...}, doc, scoring}
 --   next: the next instant at which there will be something to look at (-1: none that is known)
 --   entry: {stream id, {field, value, ...}}, the oldest first, at most ENTRIES_OF_LOOK
 --   doc: the poll as JSON, nil where it is gone; its last entry then has the doc
+--   scoring: where scores that are being given or taken back stand (includes/scoring.lua), nil where none are
 -- Guarantees: however many look at one time, each opening and each end is written once, by the store's clock (that
 -- it canceled a prediction in the log, too), and at most one progress event a pause, with the totals of that very
 -- step. Takes nothing away: see handed.
 
 local ENTRIES_OF_LOOK = 50
+local LOOK_AT_SCORING_MS = 1000  -- so that scoring whose process died is soon found to stand still
 
 -- epoch, seq and instant of the totals told last; '', 0, 0 where none were.
 local function told_last(poll_key)
@@ -32,7 +34,7 @@ local function tell_progress(keys, pause_ms, now)
 end
 
 local function look(keys, args)
-  local now, pause_ms, coming = now_ms(), tonumber(args[1]), nil
+  local now, pause_ms, coming, scoring = now_ms(), tonumber(args[1]), nil, false
   local doc = redis.call('HGET', keys[1], 'doc')
   if doc then
     tell_hours(keys, now)
@@ -42,9 +44,11 @@ local function look(keys, args)
       or phase == OVER and window.resolve_by or nil
     local again = phase == OPEN and pause_ms and tell_progress(keys, pause_ms, now)
     coming = again and math.min(again, coming or again) or coming
+    scoring = window.scoring or false
+    coming = scoring and now + LOOK_AT_SCORING_MS or coming
   end
   local entries = redis.call('XRANGE', keys[OUTBOX], '-', '+', 'COUNT', ENTRIES_OF_LOOK)
-  return {now, coming or -1, entries, doc}
+  return {now, coming or -1, entries, doc, scoring}
 end
 
 register('look', look)

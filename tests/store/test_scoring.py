@@ -1,0 +1,72 @@
+"""Whose scoring it is: a process that looks leaves what moves alone, and goes on with what stands still."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.domain.window import Phase
+from service.store import Store, resolutions
+from service.store.outbox import Look
+from service.store.polls import PollRecord
+from tests.store.predicting import a_prediction, broken_off, closed, crowd, scores_in
+from tests.valkey import Valkey
+from tests.waiting import until
+
+
+async def look(store: Store, record: PollRecord) -> Look:
+    """What a look at the poll finds."""
+    (found,) = await store.outbox.look_many([store.outbox.place_of(record.poll.id)], None)
+    assert isinstance(found, Look)
+    return found
+
+
+async def a_broken_scoring(store: Store, valkey: Valkey) -> PollRecord:
+    """A prediction whose scoring was left in the middle."""
+    record = await a_prediction(store)
+    await crowd(store, record, 90)
+    record = await closed(store, record)
+    await broken_off(store, valkey.url, record, after_steps=3)
+    return record
+
+
+async def test_scoring_is_looked_at_again_soon(store: Store, valkey: Valkey) -> None:
+    """For as long as a poll is being scored it falls due again, and a look tells where that stands."""
+    record = await a_broken_scoring(store, valkey)
+    found = await look(store, record)
+    assert found.scoring is not None
+    assert found.next_at is not None
+    assert 0 < found.next_at - found.now <= 1000
+    (due,) = await store.outbox.dues()
+    await store.outbox.settle(due, found)
+    (again,) = await store.outbox.dues()
+    assert again.at == found.next_at
+
+
+async def test_what_moves_is_left_alone(
+    store: Store, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scoring that has moved between two looks is somebody's; where it has not, whoever looks goes on."""
+    monkeypatch.setattr(resolutions, "STANDS_STILL_AFTER_S", 0.0)
+    record = await a_broken_scoring(store, valkey)
+    poll_id, scoring = record.poll.id, (await look(store, record)).scoring
+    assert scoring is not None
+    for met in (b"+ A 1 2 0 0 90", scoring):
+        store.resolutions.carry_on(poll_id, met)
+        assert store.resolutions._tasks == {}
+    store.resolutions.carry_on(poll_id, scoring)
+    assert list(store.resolutions._tasks) == [poll_id]
+
+    async def is_resolved() -> bool:
+        now = await store.polls.now()
+        return (await store.polls.get(poll_id)).poll.phase(now) is Phase.RESOLVED
+
+    await until(is_resolved)
+    assert len(await scores_in(store)) == 90
+
+
+async def test_what_stands_still_for_a_moment_is_left_alone(store: Store, valkey: Valkey) -> None:
+    """Two looks in quick succession are no proof that a process has died."""
+    record = await a_broken_scoring(store, valkey)
+    for _ in range(3):
+        store.resolutions.carry_on(record.poll.id, (await look(store, record)).scoring)
+    assert store.resolutions._tasks == {}
