@@ -167,6 +167,7 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
     ):  # an act may have left them so
         _check_hour(after)
     _check_window_edit(poll, after, now)
+    _check_series_edit(poll, after, voted)
     _check_outcome_edit(poll, after, now)
     if voted:
         _check_faith(poll, after, now)
@@ -234,11 +235,20 @@ def _check_prediction(poll: Poll) -> None:
         )
 
 
+def _check_series_edit(before: Poll, after: Poll, voted: bool) -> None:
+    """A poll lies in the store with its series, and cannot be moved there in one step (ADR 0015)."""
+    if after.series == before.series:
+        return
+    if voted:
+        raise EditRefused("series", "People have voted under the present series, so it stays.")
+    raise EditRefused(
+        "series",
+        "A prediction keeps the series that it was made with. Nobody has voted yet: delete the poll and make"
+        " it anew, under the same id if you like, with the series that you want.",
+    )
+
+
 def _check_outcome_edit(before: Poll, after: Poll, now: int) -> None:
-    if after.series != before.series:
-        raise EditRefused(
-            "series", "A prediction lies with its series from the first; delete it and make it anew instead."
-        )
     if after.resolve_by != before.resolve_by:
         if before.phase(now) in (Phase.RESOLVED, Phase.CANCELED, Phase.ARCHIVED):
             raise PhaseConflict("edit", before.phase(now))

@@ -224,12 +224,28 @@ async def test_what_no_prediction_can_be(service: Service, changes: dict[str, ob
 async def test_a_series_is_for_good(service: Service) -> None:
     """A poll's series cannot be edited; the list filters by it; the same request again is the same poll."""
     poll = await service.create_poll(**PREDICTION)
-    answer = await service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"series": "league"})
-    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/edit-refused")
+    for series in ("league", None):
+        answer = await service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"series": series})
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/edit-refused")
+        assert answer.json()["field"] == "series"
     listed = (await service.admin.get("/v1/admin/polls?series=cup")).json()["items"]
     assert [entry["id"] for entry in listed] == [poll["id"]]
     assert (await service.admin.get("/v1/admin/polls?series=league")).json()["items"] == []
     assert (await service.admin.get("/v1/admin/polls?series=no%20one")).status_code == 422
+
+
+async def test_another_series_is_another_poll(service: Service) -> None:
+    """Who is refused another series is told to make the poll anew, if nobody has voted; and that works."""
+    poll = await service.create_poll(**PREDICTION)
+    address, wish = f"/v1/admin/polls/{poll['id']}", {"series": "league"}
+    assert "make it anew" in (await service.admin.patch(address, json=wish)).json()["detail"]
+    assert (await service.admin.request("DELETE", address, json={"confirm": poll["id"]})).status_code == 204
+    await service.create_poll(**PREDICTION | wish, id=poll["id"])
+    assert (await service.vote(poll["id"], "home", await service.voter())).status_code == 200
+    assert (await service.admin.get(address)).json()["series"] == "league"
+    refused = (await service.admin.patch(address, json={"series": "cup"})).json()
+    assert (refused["type"], refused["field"]) == ("/problems/edit-refused", "series")
+    assert "anew" not in refused["detail"]
 
 
 async def test_nobody_resolves_by_the_clock(service: Service) -> None:
