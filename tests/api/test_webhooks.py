@@ -10,21 +10,9 @@ from standardwebhooks import WebhookVerificationError
 
 from service.domain.window import format_instant
 from tests.api.conftest import Serve, Service
-from tests.receiving import Site, Told, receiving
+from tests.api.hooks import HOOKS, LOCAL, QUICK, hook
+from tests.receiving import Told, receiving
 from tests.waiting import until
-
-HOOKS = "/v1/admin/webhooks"
-LOCAL = ("127.0.0.1", "::1")
-QUICK: dict[str, Any] = {"webhook_allow": LOCAL, "webhook_hurry": 100}
-"""Waits a hundredth of what it does in earnest."""
-
-
-async def hook(service: Service, site: Site, **wishes: object) -> dict[str, Any]:
-    """A webhook to the site, with its secret."""
-    answer = await service.admin.post(HOOKS, json={"url": site.url, **wishes})
-    assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
 
 
 async def state(service: Service, made: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,110 @@
+"""What predictions came to, and what is taken back, as real sites are told of it; they check who says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from service.domain.window import format_instant
+from tests.api.conftest import Serve, Service
+from tests.api.hooks import QUICK, hook
+from tests.receiving import Site, receiving
+from tests.waiting import until
+
+OUTCOMES = ["poll.resolved", "poll.corrected", "poll.canceled"]
+MATCH: dict[str, Any] = {
+    "kind": "prediction",
+    "options": [{"id": "home", "label": "Home"}, {"id": "away", "label": "Away"}],
+}
+
+
+async def a_closed_match(service: Service, **changes: object) -> dict[str, Any]:
+    """A prediction in which one has picked ``home``, and voting has ended."""
+    poll = (await service.create_poll(**MATCH | changes))["id"]
+    assert (await service.vote(poll, "home", await service.voter())).status_code == 200
+    return await service.act(poll, "close")
+
+
+async def verified(site: Site, secret: str, types: list[str]) -> list[dict[str, Any]]:
+    """What the site was told, once it is these events: each signed, and each another one."""
+    await until(lambda: site.types == types)
+    assert len({told.event for told in site.told}) == len(types)
+    return [told.verified(secret) for told in site.told]
+
+
+@pytest.mark.parametrize("series", ["cup", None])
+async def test_an_outcome_and_its_correction_are_told(serve: Serve, series: str | None) -> None:
+    """Resolved with the outcome, corrected without one, and resolved anew, in this order, each once."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site, events=OUTCOMES)
+        poll = (await a_closed_match(service, series=series))["id"]
+        first = await service.act(poll, "resolve", outcome="home", note="full time")
+        await service.act(poll, "resolve", outcome="home")
+        await service.act(poll, "unresolve")
+        await service.act(poll, "resolve", outcome="away")
+        types = ["poll.resolved", "poll.corrected", "poll.resolved"]
+        told = await verified(site, made["secret"], types)
+        assert [each["type"] for each in told] == types
+        resolved, corrected, again = (each["data"] for each in told)
+        assert (resolved["poll"], resolved["phase"]) == (poll, "resolved")
+        assert resolved["results"]["resolution"] == first["resolution"]
+        assert told[0]["timestamp"] >= first["resolution"]["at"]  # it stands once everybody is scored
+        assert corrected["phase"] == "closed"
+        assert corrected["results"].get("resolution") is None
+        assert again["results"]["resolution"]["outcome"] == "away"
+        assert [each["data"]["results"]["counts"] for each in told] == [{"home": 1, "away": 0}] * 3
+
+
+async def test_an_annulment_is_told(serve: Serve) -> None:
+    """A site is told that a prediction was resolved without an outcome."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site, events=OUTCOMES)
+        poll = await a_closed_match(service)
+        await service.act(poll["id"], "resolve", outcome=None)
+        (told,) = await verified(site, made["secret"], ["poll.resolved"])
+        assert told["data"]["results"]["resolution"]["outcome"] is None
+
+
+async def test_hidden_totals_stay_hidden(serve: Serve) -> None:
+    """An outcome is told where totals are not, and its correction tells none either."""
+    async with serve(**QUICK) as service, receiving() as site, receiving() as trusted:
+        made = await hook(service, site, events=OUTCOMES)
+        theirs = await hook(service, trusted, events=OUTCOMES, results="operators")
+        poll = await a_closed_match(service, results="operators")
+        await service.act(poll["id"], "resolve", outcome="home")
+        await service.act(poll["id"], "unresolve")
+        types = ["poll.resolved", "poll.corrected"]
+        shown = [each["data"]["results"] for each in await verified(site, made["secret"], types)]
+        assert [(each["hidden"], each["seq"]) for each in shown] == [(True, 0)] * 2
+        assert not any({"voters", "counts"} & each.keys() for each in shown)
+        assert shown[0]["resolution"]["outcome"] == "home"
+        whole = await verified(trusted, theirs["secret"], types)
+        assert [each["data"]["results"]["voters"] for each in whole] == [1, 1]
+
+
+async def test_totals_thrown_away_are_told(serve: Serve) -> None:
+    """A reset of a closed poll, and a purge, tell the totals that hold from then on."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site, events=["poll.corrected"])
+        purged, emptied = [(await a_closed_match(service))["id"] for _ in range(2)]
+        everything = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "confirm": purged}
+        answer = await service.admin.post(f"/v1/admin/polls/{purged}/purge", json=everything)
+        assert answer.status_code == 200, answer.text
+        await until(lambda: len(site.told) == 1)
+        await service.act(emptied, "reset", confirm=emptied)
+        told = [each["data"] for each in await verified(site, made["secret"], ["poll.corrected"] * 2)]
+        assert [each["poll"] for each in told] == [purged, emptied]
+        assert [each["results"]["voters"] for each in told] == [0, 0]
+
+
+async def test_a_cancel_by_the_clock_is_told(serve: Serve) -> None:
+    """A prediction that is open until further notice and has no outcome in time: canceled, at its hour."""
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site, events=OUTCOMES)
+        hour = format_instant(await service.store.polls.now() + 400)
+        poll = await service.create_poll(**MATCH, resolve_by=hour)
+        (told,) = await verified(site, made["secret"], ["poll.canceled"])
+        assert (told["timestamp"], told["data"]["phase"]) == (hour, "canceled")
+        log = (await service.admin.get(f"/v1/admin/polls/{poll['id']}/audit")).json()["items"]
+        assert [(entry["act"], entry["by"], entry["at"]) for entry in log[:1]] == [("cancel", "clock", hour)]
