@@ -29,6 +29,7 @@ from service.identity.origins import PUBLIC_METHODS
 from service.identity.sites import MOST_NAMED, Sites, polls_named
 from service.problems import Answer, answer_of, error_of
 from service.protocol import is_endless
+from service.protocol.writing import NOSNIFF
 from service.telemetry.logs import about_one_request
 
 log = logging.getLogger("pollwire.edge")
@@ -166,7 +167,7 @@ class _Exchange:
         """Passes the answer on: with the headers that other sites' pages need, and bodiless for a HEAD."""
         if message["type"] == "http.response.start":
             self.is_answered = True
-            message["headers"] = [*message.get("headers", ()), *self._missing_from(message)]
+            message["headers"] = [*message.get("headers", ()), NOSNIFF, *self._missing_from(message)]
         if not self._is_head:
             await self._send(message)
         elif message["type"] == "http.response.start":
@@ -237,7 +238,7 @@ class _Handshake:
             await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
             return
         self._is_refused = True
-        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+        headers = [*answer.headers, NOSNIFF, (b"content-length", str(len(answer.body)).encode())]
         start: Any = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
         body: Any = {"type": "websocket.http.response.body", "body": answer.body, "more_body": False}
         await self._send(start)  # of ASGI's extension, which the framework's types do not know

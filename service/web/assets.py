@@ -61,7 +61,6 @@ EVERYWHERE: Final = {
     # Module scripts of other sites are fetched with CORS, and refused by COEP pages without CORP.
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",
-    "X-Content-Type-Options": "nosniff",
     "Timing-Allow-Origin": "*",
 }
 

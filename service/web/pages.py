@@ -27,7 +27,6 @@ POLICY: Final = (
 """Pictures of options come from anywhere; nothing else does."""
 
 PAGE_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
 }
@@ -49,6 +48,7 @@ class Pages:
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return response
+
     def send_missing(
         self, request: AnyRequest, *, root: str, what: Literal["poll", "page"], asked_for: str
     ) -> Response[bytes]:
@@ -56,7 +56,6 @@ class Pages:
         texts = self._languages.of(request).texts
         said = {"heading": texts[f"no_{what}"], "why": texts[f"no_{what}_why"], "asked_for": asked_for}
         return self.send("page/missing.html", request, root=root, status=404, **said)
-
 
     def send_private(self, name: str, request: AnyRequest, *, root: str) -> Response[bytes]:
         """The page ``name`` for somebody who holds a key: framed by nobody, kept nowhere, named to none."""

@@ -22,7 +22,6 @@ STYLE: Final = f"{DOCS}/style.css"
 _PAGE_HEADERS: Final = {
     "cache-control": "no-cache",
     "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'",
-    "x-content-type-options": "nosniff",
 }
 
 AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's

@@ -81,10 +81,11 @@ async def test_an_answer_of_304_states_no_length(house: House) -> None:
     """RFC 9110, 8.6; a body of none is stated for all else."""
     house.send(asks("/v1/slow"))
     house.lane.waiting[0](Answer(304, ((b"etag", b'"x"'),), b""))
-    assert house.pipe.take() == b'HTTP/1.1 304 Not Modified\r\netag: "x"\r\n\r\n'
+    nosniff = b"x-content-type-options: nosniff\r\n"
+    assert house.pipe.take() == b'HTTP/1.1 304 Not Modified\r\netag: "x"\r\n%b\r\n' % nosniff
     house.send(asks("/v1/slow"))
     house.lane.waiting[1](Answer(200, (), b""))
-    assert house.pipe.take() == b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+    assert house.pipe.take() == b"HTTP/1.1 200 OK\r\n%bcontent-length: 0\r\n\r\n" % nosniff
 
 
 async def test_a_client_that_left_is_not_answered(house: House) -> None:
