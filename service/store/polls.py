@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from typing import Any, Final
@@ -33,6 +32,7 @@ from service.store.outbox import Outbox
 from service.store.positions import Positions
 from service.store.records import PollRecord, Records, document_of, snapshot_from
 from service.store.results import Reading, TallyReader
+from service.store.turns import Turns
 
 __all__ = ["PollRecord", "Polls"]
 
@@ -65,8 +65,7 @@ class Polls:
         self._homes = homes
         self._index = PollIndex(connection)
         self._channel = notice_channel(connection.namespace)
-        self._running: dict[str, asyncio.Task[Reading]] = {}
-        self._queued: dict[str, asyncio.Task[Reading]] = {}
+        self._turns = Turns(results.read)
 
     async def now(self) -> int:
         """The store's clock, in milliseconds since the epoch."""
@@ -78,12 +77,7 @@ class Polls:
 
     async def get(self, poll_id: str) -> PollRecord:
         """The poll, from a read that began after this call, which callers share. ``PollNotFound``."""
-        queued = self._queued.get(poll_id)
-        if queued is None:
-            queued = asyncio.create_task(self._read_after(poll_id, self._running.get(poll_id)))
-            queued.add_done_callback(_retrieved)
-            self._queued[poll_id] = queued
-        return (await asyncio.shield(queued)).record
+        return (await self._turns.ask(poll_id)).record
 
     async def create(
         self, poll: Poll, digest: str | bytes, *, by: str = BY_SERVICE
@@ -216,17 +210,6 @@ class Polls:
     async def _cursor_if_more(self, place: Cursor | None) -> str | None:
         return str(place) if await self._index.after(place, 1) else None
 
-    async def _read_after(self, poll_id: str, running: asyncio.Task[Reading] | None) -> Reading:
-        """A read that begins once the running one is over, so that it serves whoever came meanwhile."""
-        if running is not None:
-            await asyncio.wait([running])
-        task = self._running[poll_id] = self._queued.pop(poll_id)
-        try:
-            return await self._results.read(poll_id)
-        finally:
-            if self._running.get(poll_id) is task:
-                del self._running[poll_id]
-
     async def call(self, function: str, poll_id: str, args: Sequence[Any]) -> Any:
         """The reply of an operators' function, asked where the poll lies; ``args`` without the channel."""
         await self._outbox.mark(poll_id)  # before the step, so that nothing it tells is left lying
@@ -311,11 +294,5 @@ def scoring_stands_in_the_way(act: str, done: int, total: int) -> PhaseConflict:
     return PhaseConflict(
         act,
         Phase.CLOSED,
-        f"Scores are being given or taken back ({done} of {total} votes); repeat that act until it is done.",
+        f"Scores are being given or taken back ({done} of {total} votes); try again once that is done.",
     )
-
-
-def _retrieved(task: asyncio.Task[Reading]) -> None:
-    """Whoever waited may have gone; the error, if any, was theirs to see."""
-    if not task.cancelled():
-        task.exception()

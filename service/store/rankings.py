@@ -24,6 +24,7 @@ from service.store.library import Answer
 from service.store.positions import Positions
 from service.store.records import Records, snapshot_from
 from service.store.results import Reading
+from service.store.turns import Turns
 
 MOST_KEPT: Final = 256
 """Polls whose last count is kept, some KB each."""
@@ -57,8 +58,7 @@ class Rankings:
         self._positions = positions
         self._records = records
         self._kept: dict[str, Counted] = {}
-        self._running: dict[str, asyncio.Task[Counted]] = {}
-        self._queued: dict[str, asyncio.Task[Counted]] = {}
+        self._turns = Turns(self._count_and_keep)
 
     async def counted(self, reading: Reading) -> Counted:
         """The poll of a reading, counted out as of that reading or later.
@@ -69,23 +69,10 @@ class Rankings:
         kept = self._kept.get(poll_id)
         if kept is not None and kept.outcome is not None and _position(kept.reading) == _position(reading):
             return Counted(reading, kept.outcome)
-        queued = self._queued.get(poll_id)
-        if queued is None:
-            queued = asyncio.create_task(self._count_after(poll_id, self._running.get(poll_id)))
-            queued.add_done_callback(_retrieved)
-            self._queued[poll_id] = queued
-        return await asyncio.shield(queued)
+        return await self._turns.ask(poll_id)
 
-    async def _count_after(self, poll_id: str, running: asyncio.Task[Counted] | None) -> Counted:
-        """A count that begins once the running one is over, so that it serves whoever came meanwhile."""
-        if running is not None:
-            await asyncio.wait([running])
-        task = self._running[poll_id] = self._queued.pop(poll_id)
-        try:
-            counted = await self._count(poll_id)
-        finally:
-            if self._running.get(poll_id) is task:
-                del self._running[poll_id]
+    async def _count_and_keep(self, poll_id: str) -> Counted:
+        counted = await self._count(poll_id)
         if len(self._kept) >= MOST_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[poll_id] = counted
@@ -136,9 +123,3 @@ class Rankings:
 def _position(reading: Reading) -> tuple[bytes, str, int]:
     """What a count depends on: the poll's version (its options' order breaks ties), and the votes."""
     return reading.record.stamp, reading.tally.epoch, reading.tally.seq
-
-
-def _retrieved(task: asyncio.Task[Counted]) -> None:
-    """Whoever waited may have gone; the error, if any, was theirs to see."""
-    if not task.cancelled():
-        task.exception()

@@ -26,6 +26,7 @@ from service.domain.errors import PollwireError, StoreUnavailable
 from service.store.connection import Connection
 from service.store.keys import notice_channel, roster_key, uses_key
 from service.store.notices import ROSTER, Notices
+from service.store.turns import retrieved
 
 LOOK_EVERY_S: Final = 1.0
 MOST_STALE_S: Final = 2.0
@@ -61,7 +62,7 @@ class Roster:
         while self._read_began_s < max(self._changed_s, asked_s - within_s):
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read(), name=f"read {self._name}")
-                self._reading.add_done_callback(_retrieved)
+                self._reading.add_done_callback(retrieved)
             await asyncio.shield(self._reading)
         return self.members
 
@@ -156,9 +157,3 @@ def _pairs(flat: object) -> list[tuple[bytes, bytes]]:
         return list(flat.items())
     assert isinstance(flat, list)
     return list(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _retrieved(task: asyncio.Task[None]) -> None:
-    """Whoever waited may have gone; the error, if any, was theirs to see."""
-    if not task.cancelled():
-        task.exception()

@@ -7,7 +7,6 @@ and the points, which never change once they are kept, are written out once.
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -22,6 +21,7 @@ from service.store.library import Answer
 from service.store.positions import Positions
 from service.store.records import PollRecord, Records, snapshot_from
 from service.store.results import Reading
+from service.store.turns import Turns
 
 MOST_KEPT: Final = 32
 """Polls whose points are kept as they are written out: some 200 KB each where they are 2,000."""
@@ -68,28 +68,11 @@ class Timelines:
         self._positions = positions
         self._records = records
         self._written: dict[str, _Written] = {}
-        self._running: dict[str, asyncio.Task[TimelineRead]] = {}
-        self._queued: dict[str, asyncio.Task[TimelineRead]] = {}
+        self._turns = Turns(self._read)
 
     async def read(self, poll_id: str) -> TimelineRead:
         """The timeline by a read that begins after this call. ``PollNotFound``, ``StoreUnavailable``."""
-        queued = self._queued.get(poll_id)
-        if queued is None:
-            queued = asyncio.create_task(self._read_after(poll_id, self._running.get(poll_id)))
-            queued.add_done_callback(_retrieved)
-            self._queued[poll_id] = queued
-        return await asyncio.shield(queued)
-
-    async def _read_after(self, poll_id: str, running: asyncio.Task[TimelineRead] | None) -> TimelineRead:
-        """A read that begins once the running one is over, so that it serves whoever came meanwhile."""
-        if running is not None:
-            await asyncio.wait([running])
-        task = self._running[poll_id] = self._queued.pop(poll_id)
-        try:
-            return await self._read(poll_id)
-        finally:
-            if self._running.get(poll_id) is task:
-                del self._running[poll_id]
+        return await self._turns.ask(poll_id)
 
     async def _read(self, poll_id: str) -> TimelineRead:
         known = self._records.held(poll_id)
@@ -148,9 +131,3 @@ def _at(point: bytes) -> int:
 
 def _written(record: PollRecord, moment: Moment) -> bytes:
     return msgspec.json.encode(timeline_of(record.poll, (moment,)).points[0])
-
-
-def _retrieved(task: asyncio.Task[TimelineRead]) -> None:
-    """Whoever waited may have gone; the error, if any, was theirs to see."""
-    if not task.cancelled():
-        task.exception()

@@ -181,7 +181,7 @@ async def test_a_read_begins_after_it_was_asked_for(store: Store) -> None:
     """Whoever asks while a read is under way gets a later one: an edit done before the question shows."""
     record = await made(store)
     early = asyncio.create_task(store.polls.get(record.poll.id))
-    while not store.polls._running:  # noqa: ASYNC110  # one turn at a time: the read takes few
+    while not store.polls._turns.are_running:  # noqa: ASYNC110  # one turn at a time: the read takes few
         await asyncio.sleep(0)
     await store.polls.edit(record, record.poll, assumes_unvoted=True)
     late = asyncio.create_task(store.polls.get(record.poll.id))
