@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
-from typing import IO
+from typing import IO, Final
 
 import click
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from service.cli.listing import tell_list
 from service.cli.session import (
     MISUSED,
     REFUSED,
@@ -31,6 +30,8 @@ from service.client.errors import Document
 from service.client.poll_file import PollFileError, parse_poll
 from service.client.showing import JsonShow, LineShow, Show, bar_show
 from service.client.voting import vote_as_remembered
+
+_COLUMNS: Final = ("id", "phase", "kind", "question")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -91,15 +92,7 @@ def list_polls(phase: str | None, kind: str | None, series: str | None, q: str |
     target = target_of_flags()
     filters = {"phase": phase, "kind": kind, "series": series, "q": q}
     items, more = ask(lambda client: client.polls(limit=limit, **filters), target)
-    if target.as_json:
-        click.echo(compact({"items": items, "next": more}))
-    elif sys.stdout.isatty():
-        Console().print(_listing(items))
-    else:
-        for poll in items:
-            click.echo("\t".join(printable(poll[name]) for name in ("id", "phase", "kind", "question")))
-    if more is not None and not target.as_json:
-        click.echo(f"There are more; --limit {limit * 2} shows some of them.", err=True)
+    tell_list(target, items, more, cells=lambda poll: [poll[name] for name in _COLUMNS], columns=_COLUMNS)
 
 
 @polls.command()
@@ -254,13 +247,6 @@ def _act(poll: str, act: str, **body: object) -> None:
 
 def _summary(poll: Document) -> str:
     return f"{poll['id']} is {window_told(poll)}."
-
-
-def _listing(items: list[Document]) -> Table:
-    table = Table("id", "phase", "kind", "question", box=None, header_style="bold")
-    for poll in items:
-        table.add_row(*(Text(printable(poll[name])) for name in ("id", "phase", "kind", "question")))
-    return table
 
 
 async def _poll_and_results(client: Client, poll: str, target: Target) -> tuple[Document, Document]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import aclosing
 from typing import IO, Final
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from service.cli.progress import Advance, bar_of
 from service.cli.session import REFUSED, ask, compact, speaks, target_of_flags
 from service.client import Client
 from service.client.bars import printable
@@ -40,8 +39,8 @@ def send(poll: str, file: IO[bytes]) -> None:
     """
     target = target_of_flags()
     refused: list[Document] = []
-    with _progress(file) as lines:
-        summary = ask(lambda client: _send(client, poll, lines, refused), target)
+    with bar_of("votes") as advance:
+        summary = ask(lambda client: _send(client, poll, _told(file, advance), refused), target)
     for problem in refused if target.as_json else refused[:MOST_TOLD]:
         sentence = f"line {problem['line']}: {printable(problem['detail'])}"
         click.echo(compact(problem) if target.as_json else sentence, err=True)
@@ -65,29 +64,13 @@ async def _send(client: Client, poll: str, lines: Iterable[bytes], refused: list
     return summary
 
 
-@contextmanager
-def _progress(file: IO[bytes]) -> Iterator[Iterable[bytes]]:
-    """The file's lines, with a bar on standard error for people who wait."""
-    if not sys.stderr.isatty():
-        yield file
-        return
-    columns = (
-        TextColumn("votes"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("votes", total=_size(file))
-        yield _told(file, lambda read: progress.update(task, completed=read))
-
-
-def _told(file: IO[bytes], tell: Callable[[int], None]) -> Iterator[bytes]:
-    read = 0
+def _told(file: IO[bytes], advance: Advance) -> Iterator[bytes]:
+    """The file's lines; how much of it is read is told as they are taken."""
+    read, size = 0, _size(file)
     for line in file:
         yield line
         read += len(line)
-        tell(read)
+        advance(read, size)
 
 
 def _size(file: IO[bytes]) -> int | None:

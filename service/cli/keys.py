@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from service.cli.session import ask, compact, speaks, target_of_flags
-from service.client.bars import printable
+from service.cli.listing import tell_list
+from service.cli.session import ask, speaks, target_of_flags
+from service.client.errors import Document
 
 
 @click.group()
@@ -31,12 +32,7 @@ def list_keys() -> None:
     """List keys, the newest first: id, scopes, last use, name."""
     target = target_of_flags()
     items = ask(lambda client: client.keys(), target)
-    if target.as_json:
-        click.echo(compact({"items": items, "next": None}))
-        return
-    for key in items:
-        told = (key["id"], ",".join(key["scopes"]), key["last_used_at"] or "never used", key["name"])
-        click.echo("\t".join(map(printable, told)))
+    tell_list(target, items, None, cells=_cells)
 
 
 @keys.command()
@@ -47,3 +43,7 @@ def revoke(key_id: str) -> None:
     target = target_of_flags()
     ask(lambda client: client.revoke_key(key_id), target)
     target.tell({"revoked": key_id}, f"{key_id} is revoked.")
+
+
+def _cells(key: Document) -> tuple[object, ...]:
+    return key["id"], ",".join(key["scopes"]), key["last_used_at"] or "never used", key["name"]

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import IO
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from service.cli.listing import tell_list
+from service.cli.progress import bar_of
 from service.cli.session import MISUSED, REFUSED, Failure, ask, compact, speaks, target_of_flags
 from service.client import Client
 from service.client.bars import minute_of, printable, voters_told
 from service.client.errors import Document
 from service.client.sparklines import sparklines
-
-Advance = Callable[[int], None]
-"""Told how many more votes were written."""
 
 
 @click.command()
@@ -52,12 +50,7 @@ def audit(poll: str, limit: int) -> None:
     """List who did what to a poll, the newest first."""
     target = target_of_flags()
     items, more = ask(lambda client: client.audit(poll, limit=limit), target)
-    if target.as_json:
-        click.echo(compact({"items": items, "next": more}))
-        return
-    for entry in items:
-        told = (minute_of(entry["at"]), entry["by"], entry["act"], _changes(entry))
-        click.echo("\t".join(map(printable, told)))
+    tell_list(target, items, more, cells=_cells)
 
 
 @click.command()
@@ -93,6 +86,10 @@ def timeline(poll: str) -> None:
             click.echo("\t".join(map(printable, (point["at"], point["voters"], *counts))))
 
 
+def _cells(entry: Document) -> tuple[object, ...]:
+    return minute_of(entry["at"]), entry["by"], entry["act"], _changes(entry)
+
+
 def _changes(entry: Document) -> str:
     """``phase open -> closed`` and the like; the version grows with every act, and says nothing more."""
     before, after = entry["before"] or {}, entry["after"] or {}
@@ -119,23 +116,12 @@ def _whole_or_not_at_all(out: Path) -> Iterator[IO[bytes]]:
 async def _write(client: Client, poll: str, form: str, file: IO[bytes]) -> int:
     """The votes written."""
     lines = 0
-    with _progress((await client.results_for_operators(poll))["voters"]) as advance:
+    votes = (await client.results_for_operators(poll))["voters"]
+    with bar_of("votes") as advance:
         async with aclosing(client.export(poll, form)) as pieces:
             async for piece in pieces:
                 file.write(piece)
                 lines += piece.count(b"\n")
-                advance(lines)
+                advance(lines, votes)
     file.flush()
     return lines - (form == "csv")
-
-
-@contextmanager
-def _progress(votes: int) -> Iterator[Advance]:
-    """A bar on standard error for people who wait; nothing for programs."""
-    if not sys.stderr.isatty():
-        yield lambda lines: None
-        return
-    columns = (TextColumn("votes"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("votes", total=votes)
-        yield lambda lines: progress.update(task, completed=lines)

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
 
-from service.cli.session import ask, compact, speaks, target_of_flags
-from service.client.bars import printable
+from service.cli.listing import tell_list
+from service.cli.progress import bar_of
+from service.cli.session import ask, speaks, target_of_flags
 from service.client.errors import Document
-from service.client.predictions import Progress as Told
 
 _COLUMNS = ("rank", "name", "forecasts", "accuracy")
 
@@ -32,7 +24,7 @@ def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | Non
     if annul == (outcome is not None):
         raise click.UsageError("Name the OUTCOME, or annul the prediction with --annul alone.")
     target = target_of_flags()
-    with _progress("voters scored") as told:
+    with bar_of("voters scored") as told:
         after = ask(
             lambda client: client.resolve(
                 poll, outcome, effective_at=effective_at, note=note, on_progress=told
@@ -48,7 +40,7 @@ def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | Non
 def unresolve(poll: str) -> None:
     """Take back what a prediction came to, and every score for it."""
     target = target_of_flags()
-    with _progress("voters unscored") as told:
+    with bar_of("voters unscored") as told:
         after = ask(lambda client: client.unresolve(poll, on_progress=told), target)
     target.tell(after, f"{poll} is {after['phase']} again.")
 
@@ -67,36 +59,9 @@ def leaderboard(series_id: str, limit: int) -> None:
     """Show who is ahead in a series."""
     target = target_of_flags()
     items, more = ask(lambda client: client.leaderboard(series_id, limit=limit), target)
-    if target.as_json:
-        click.echo(compact({"items": items, "next": more}))
-    elif sys.stdout.isatty():
-        Console().print(_table(items))
-    else:
-        for row in items:
-            click.echo("\t".join(_cells(row)))
-    if more is not None and not target.as_json:
-        click.echo(f"There are more; --limit {limit * 2} shows some of them.", err=True)
+    tell_list(target, items, more, cells=_cells, columns=_COLUMNS)
 
 
-def _table(items: list[Document]) -> Table:
-    table = Table(*_COLUMNS, box=None, header_style="bold")
-    for row in items:
-        table.add_row(*map(Text, _cells(row)))  # a name is its owner's text, and no markup of ours
-    return table
-
-
-def _cells(row: Document) -> list[str]:
+def _cells(row: Document) -> tuple[object, ...]:
     accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
-    return [str(row["rank"]), printable(row["name"] or "-"), str(row["forecasts"]), accuracy]
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Told]:
-    """A bar on standard error for people who wait; nothing for programs."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    columns = (TextColumn(what), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    return row["rank"], row["name"] or "-", row["forecasts"], accuracy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from service.cli.listing import tell_list
 from service.cli.session import REFUSED, Failure, ask, compact, speaks, target_of_flags
-from service.client.bars import printable
 from service.client.errors import Document
 
 
@@ -42,11 +42,9 @@ def list_webhooks() -> None:
     """List webhooks, the newest first: id, how it goes, address."""
     target = target_of_flags()
     items = ask(lambda client: client.webhooks(), target)
-    if target.as_json:
-        click.echo(compact({"items": items, "next": None}))
-        return
-    for webhook in items:
-        click.echo("\t".join(map(printable, (webhook["id"], _how_it_goes(webhook), webhook["url"]))))
+    tell_list(
+        target, items, None, cells=lambda webhook: (webhook["id"], _how_it_goes(webhook), webhook["url"])
+    )
 
 
 @webhooks.command()

@@ -30,6 +30,7 @@ from service.client.errors import (
     refusal_of,
 )
 from service.client.intake import ANSWERED_WITHIN_S, NDJSON, Vote, parts_of
+from service.client.paging import listed
 from service.client.predictions import PredictionCalls
 from service.client.retrying import Backoff
 from service.client.watching import reason_of, watch
@@ -38,7 +39,6 @@ from service.client.webhooks import WebhookCalls
 ANSWER_WITHIN_S: Final = 5.0
 """The service answers within a second even without its store; five allow for a slow network."""
 
-PAGE: Final = 100
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -66,7 +66,11 @@ class Client(PredictionCalls, WebhookCalls):
         self._patience_s = patience_s
         # No cookies: the service would set one for each voter, and ``token`` alone says whom we vote as.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=ANSWER_WITHIN_S, cookies=no_cookies)
+        # Every authority's certificate is read for ``verify``, which takes longer than a vote: only for TLS.
+        is_encrypted = parts.scheme == "https"
+        self._http = httpx.AsyncClient(
+            base_url=self.url, timeout=ANSWER_WITHIN_S, cookies=no_cookies, verify=is_encrypted
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -169,16 +173,8 @@ class Client(PredictionCalls, WebhookCalls):
 
     async def polls(self, *, limit: int, **filters: str | None) -> tuple[list[Document], str | None]:
         """The newest ``limit`` polls by ``phase``, ``kind``, ``series`` or ``q``, and where more begin."""
-        items: list[Document] = []
-        cursor: str | None = None
-        while True:
-            wanted = {"limit": str(min(limit - len(items), PAGE)), "cursor": cursor, **filters}
-            params = {name: value for name, value in wanted.items() if value is not None}
-            page = await self._operate("GET", "", params=params)
-            items += page["items"]
-            cursor = page["next"]
-            if cursor is None or len(items) >= limit:
-                return items, cursor
+        wanted = {name: value for name, value in filters.items() if value is not None}
+        return await listed(lambda params: self._operate("GET", "", params={**wanted, **params}), limit=limit)
 
     async def poll_for_operators(self, poll: str) -> Document:
         """The poll, also before the public may see it."""
@@ -236,15 +232,8 @@ class Client(PredictionCalls, WebhookCalls):
 
     async def audit(self, poll: str, *, limit: int) -> tuple[list[Document], str | None]:
         """The newest ``limit`` entries of the poll's audit log, and the cursor where more begin."""
-        items: list[Document] = []
-        params: dict[str, str] = {}
-        while True:
-            params["limit"] = str(min(limit - len(items), PAGE))
-            page = await self._operate("GET", f"{_one(poll)}/audit", params=params)
-            items += page["items"]
-            if page["next"] is None or len(items) >= limit:
-                return items, page["next"]
-            params["cursor"] = page["next"]
+        path = f"{_one(poll)}/audit"
+        return await listed(lambda params: self._operate("GET", path, params=params), limit=limit)
 
     async def export(self, poll: str, form: str = "csv") -> AsyncGenerator[bytes]:
         """Every vote that stands, as a file (``csv`` or ``ndjson``) in pieces, in memory one at a time.
@@ -302,14 +291,8 @@ class Client(PredictionCalls, WebhookCalls):
 
     async def keys(self) -> list[Document]:
         """Every API key, the newest first, without their secrets."""
-        items: list[Document] = []
-        params = {"limit": str(PAGE)}
-        while True:
-            page = await self._call("GET", "/v1/admin/keys", bearer=self._key, params=params)
-            items += page["items"]
-            if page["next"] is None:
-                return items
-            params["cursor"] = page["next"]
+        items, _ = await listed(lambda params: self._operator_call("GET", "/v1/admin/keys", params=params))
+        return items
 
     async def revoke_key(self, key: str) -> None:
         """Revokes the API key of this id."""

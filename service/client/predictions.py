@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from service.client.errors import Document
+from service.client.paging import listed
 
 _AGAIN_AFTER_S = 0.2
 """Between two questions how far the scoring is."""
-_PAGE = 100
 
 Progress = Callable[[int, int], None]
 """Told how many voters are scored (or unscored), and how many there are."""
@@ -48,15 +48,8 @@ class PredictionCalls:
 
     async def leaderboard(self, series: str, *, limit: int) -> tuple[list[Document], str | None]:
         """The first ``limit`` rows, and the cursor where more begin."""
-        items: list[Document] = []
-        params: dict[str, str] = {}
-        while True:
-            params["limit"] = str(min(limit - len(items), _PAGE))
-            page = await self._call("GET", f"{_series(series)}/leaderboard", params=params)
-            items += page["items"]
-            if page["next"] is None or len(items) >= limit:
-                return items, page["next"]
-            params["cursor"] = page["next"]
+        path = f"{_series(series)}/leaderboard"
+        return await listed(lambda params: self._call("GET", path, params=params), limit=limit)
 
     async def my_standing(self, series: str, *, cursor: str | None = None) -> Document:
         """``{"row", "items", "next"}``: the voter's own row and history, a page at a time."""

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from service.client.errors import Document
+from service.client.paging import listed
 
 _PATH = "/v1/admin/webhooks"
-_PAGE = "100"
 
 
 class WebhookCalls:
@@ -36,14 +36,8 @@ class WebhookCalls:
 
     async def webhooks(self) -> list[Document]:
         """Every webhook, the newest first, with how it goes, without its secret."""
-        items: list[Document] = []
-        params = {"limit": _PAGE}
-        while True:
-            page = await self._operator_call("GET", _PATH, params=params)
-            items += page["items"]
-            if page["next"] is None:
-                return items
-            params["cursor"] = page["next"]
+        items, _ = await listed(lambda params: self._operator_call("GET", _PATH, params=params))
+        return items
 
     async def test_webhook(self, webhook: str) -> Document:
         """Has the site told a test event now; what came of it. Not repeated."""
