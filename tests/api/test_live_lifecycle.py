@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.api.conftest import Service
-from tests.api.streams import Watcher, events_at, live, socket_at
+from tests.api.streams import Watcher, apart_from_time, events_at, live, socket_at
 
 
 async def watching(service: Service, poll: dict[str, object], streams: AsyncExitStack) -> list[Watcher]:
@@ -68,3 +68,19 @@ async def test_acts_reach_those_who_watch(service: Service, act: str) -> None:
             else:
                 canceled = await watcher.until(lambda said: said["phase"] == "canceled")
                 assert (canceled["final"], canceled["voters"]) == (True, 1)
+
+
+@pytest.mark.parametrize("mode", ["always", "after_close"])
+async def test_an_edit_reaches_those_who_watch(service: Service, mode: str) -> None:
+    """After an edit each stream says the same once more, and no more than once: pages read the poll again."""
+    poll = await service.create_poll(results=mode)
+    async with AsyncExitStack() as streams:
+        watchers = await watching(service, poll, streams)
+        path = f"/v1/admin/polls/{poll['id']}"
+        assert (await service.admin.patch(path, json={"question": "Rice, or yam?"})).status_code == 200
+        for watcher in watchers:
+            again = await watcher.results()
+            assert apart_from_time(again) == apart_from_time(watcher.messages[0])
+        await service.act(poll["id"], "close")
+        for watcher in watchers:
+            assert (await watcher.results())["phase"] == "closed"
