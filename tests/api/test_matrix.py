@@ -17,9 +17,12 @@ import pytest
 
 from service.domain.poll import Kind
 from service.store.ballots import Cast
-from tests.api.conftest import Service
+from tests.api.conftest import Serve, Service
+from tests.api.hooks import QUICK, hook
 from tests.api.readers import RESULTS, Heard, Who, by_client, everybody, everything_else, get
+from tests.receiving import Site, receiving
 from tests.store.casting import outcomes_of
+from tests.waiting import until
 
 MODES = ("always", "after_vote", "after_close", "operators")
 VOTES: dict[str, list[tuple[Any, int]]] = {
@@ -33,15 +36,25 @@ VOTES: dict[str, list[tuple[Any, int]]] = {
 BATCH = 500
 FUTURE = "2100-01-01T00:00:00Z"
 LIFE = ("open", "close", "reopen", "cancel", "archive")
-LIFE_OF_A_PREDICTION = ("open", "close", "reopen", "close", "resolve", "archive")
+LIFE_OF_A_PREDICTION = ("open", "close", "reopen", "close", "resolve", "unresolve", "resolve", "archive")
 PHASES = {
     "open": "open",
     "close": "closed",
     "reopen": "open",
     "cancel": "canceled",
     "resolve": "resolved",
+    "unresolve": "closed",
     "archive": "archived",
 }
+EVENTS = {
+    "open": "poll.opened",
+    "close": "poll.closed",
+    "reopen": "poll.opened",
+    "cancel": "poll.canceled",
+    "resolve": "poll.resolved",
+    "unresolve": "poll.corrected",
+}
+"""What sites are told of an act."""
 DERIVED = ("voters", "counts", "mean", "rounds", "winner", "forecast")
 """What stands in results and tells of votes; of a hidden poll not even the names."""
 
@@ -91,8 +104,8 @@ class Walk:
         self._readers = readers
         self.has_voted = False
 
-    async def look(self, phase: str) -> None:
-        """Everybody looks everywhere."""
+    async def look(self, phase: str) -> dict[str, Any]:
+        """Everybody looks everywhere; the totals as operators see them."""
         operator = self._readers["operator"]
         totals = (await get(self._service, f"/v1/admin/polls/{self._poll['id']}/results", operator)).results
         assert totals is not None
@@ -109,6 +122,7 @@ class Walk:
         await self._look_with_the_client(phase, totals, leaks)
         await self._look_at_timelines(phase, totals, leaks)
         await self._look_at_answers(phase, leaks)
+        return totals
 
     async def _look_with_the_client(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
         for name in ("public", "voter", "operator"):
@@ -187,6 +201,43 @@ class Walk:
             leaks.check(heard, where)
 
 
+class Sites:
+    """The sites that are told of one poll: what the public sees, and what operators see."""
+
+    def __init__(self, poll: dict[str, Any], sites: dict[str, tuple[Site, str]]) -> None:
+        self._mode = str(poll["results"])
+        self._sites = sites
+        """By who is told: the site, and the secret it checks with."""
+        self._read = dict.fromkeys(sites, 0)
+
+    async def look(self, act: str, totals: dict[str, Any]) -> None:
+        """Waits for the act to be told; and nothing that was told since tells what its reader may not see."""
+        for kind, (site, secret) in self._sites.items():
+            await self._until_told(site, EVENTS.get(act), self._read[kind])
+            for told in site.told[self._read[kind] :]:
+                document = told.verified(secret)
+                self._check(kind, document, totals, f"{act} {document['type']} to {kind}")
+                self._read[kind] += 1
+
+    async def _until_told(self, site: Site, event: str | None, since: int) -> None:
+        await until(lambda: event is None or event in site.types[since:])
+
+    def _check(self, kind: str, document: dict[str, Any], totals: dict[str, Any], where: str) -> None:
+        data = document["data"]
+        results = data["results"]
+        if sees(self._mode, data["phase"], Who(kind), has_voted=False):
+            assert "hidden" not in results, where
+            assert isinstance(results["voters"], int), where
+            if document["type"] not in ("poll.opened", "poll.progress"):  # told before the crowd had voted
+                assert {name: results[name] for name in ("voters", "counts", "seq")} == {
+                    name: totals[name] for name in ("voters", "counts", "seq")
+                }, where
+            return
+        assert (results["hidden"], results["seq"]) == (True, 0), where
+        assert not set(DERIVED) & results.keys(), where
+        Leaks(totals).check(Heard("", json.dumps(document).encode(), {}, None), where)
+
+
 async def a_crowd_votes(service: Service, poll_id: str, kind: str) -> None:
     """Thousands at once, some of whom vote twice, so that voters, order and counts are all different."""
     record = await service.store.polls.get(poll_id)
@@ -199,19 +250,14 @@ async def a_crowd_votes(service: Service, poll_id: str, kind: str) -> None:
         await outcomes_of(service.store, record, Cast(fickle, record.paper.code_of(choice), None))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("kind", [kind.value for kind in Kind])
-async def test_everybody_sees_what_the_mode_says_in_every_phase(
-    service: Service, kind: str, mode: str
-) -> None:
-    """On each channel the totals are there for those who may see them, and for others not one number of
-    them, in any byte: results, frames, events, answers to votes, pages, the client."""
+async def walk_through(service: Service, kind: str, mode: str, keyed: dict[str, tuple[Site, str]]) -> None:
+    """A poll of the kind and mode goes through its life, and everybody looks after each step."""
     options = [] if kind == "rating" else [{"id": name, "label": name.upper()} for name in "abc"]
     poll = await service.create_poll(
         kind=kind, options=options, results=mode, revote="change", opens_at=FUTURE
     )
     voted = await service.voter()
+    sites = Sites(poll, keyed)
     walk = Walk(service, poll, voted, await everybody(service, voted))
     await walk.look("scheduled")
     for act in LIFE_OF_A_PREDICTION if kind == "prediction" else LIFE:
@@ -220,4 +266,19 @@ async def test_everybody_sees_what_the_mode_says_in_every_phase(
             await a_crowd_votes(service, poll["id"], kind)
             assert (await service.vote(poll["id"], VOTES[kind][0][0], voted)).status_code == 200
             walk.has_voted = True
-        await walk.look(PHASES[act])
+        totals = await walk.look(PHASES[act])
+        await sites.look(act, totals)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", [kind.value for kind in Kind])
+async def test_everybody_sees_what_the_mode_says_in_every_phase(serve: Serve, kind: str, mode: str) -> None:
+    """On each channel the totals are there for those who may see them, and for others not one number of
+    them, in any byte: results, frames, events, answers to votes, pages, the client, webhooks."""
+    async with serve(**QUICK) as service, receiving() as public, receiving() as trusted:
+        keyed = {
+            "public": (public, (await hook(service, public))["secret"]),
+            "operator": (trusted, (await hook(service, trusted, results="operators"))["secret"]),
+        }
+        await walk_through(service, kind, mode, keyed)

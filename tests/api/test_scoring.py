@@ -25,7 +25,7 @@ async def test_another_service_finishes_it(serve: Serve, valkey: Valkey, taking_
 
         async def is_done() -> bool:
             poll = (await service.admin.get(f"/v1/admin/polls/{record.poll.id}")).json()
-            return poll["version"] > record.poll.version + 1
+            return bool(poll["version"] > record.poll.version + 1)
 
         await until(is_done, within_s=20)
         poll = (await service.admin.get(f"/v1/admin/polls/{record.poll.id}")).json()
