@@ -79,12 +79,14 @@ async def test_every_policy_is_sent(service: Service, open_page: Open) -> None:
     await at.page.get_by_label("Who sees totals").select_option("after_close")
     await at.page.get_by_label("Sites that may embed it").fill("https://news.example\nhttps://other.example")
     await at.page.get_by_label("Show the options in random order").check()
+    await at.page.get_by_label("Keep a tag of the network").check()
     await at.button("Create poll").click()
     await expect(at.page.get_by_role("heading", level=1)).to_have_text("Where to?")
     poll = await stored(service, "trip")
     assert poll["options"][0] == {"id": "accra", "label": "Accra", "image": "/accra.png", "capacity": 30}
     assert (poll["opens_at"], poll["closes_at"]) == ("2031-05-01T05:00:00.000Z", "2031-05-02T05:00:00.000Z")
     assert (poll["revote"], poll["results"], poll["shuffle"]) == ("withdraw", "after_close", True)
+    assert poll["network_tags"] is True
     assert poll["origins"] == ["https://news.example", "https://other.example"]
 
 

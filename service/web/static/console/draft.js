@@ -39,6 +39,7 @@ import { wallClock } from './times.js';
  * @property {string} results
  * @property {string} origins
  * @property {boolean} shuffle
+ * @property {boolean} network_tags
  * @property {string} lang
  */
 
@@ -59,7 +60,7 @@ export function blankDraft(timezone, lang) {
     ...{ choices: { min: '1', max: '' }, scale: { min: '1', max: '5' }, series: '' },
     ...{ opens_at: time(), closes_at: time(), visible_at: time(), resolve_by: time(), timezone },
     ...{ revote: 'never', identity: 'device', issuer: '', results: 'always' },
-    ...{ origins: '', shuffle: false, lang },
+    ...{ origins: '', shuffle: false, network_tags: false, lang },
   };
 }
 
@@ -74,7 +75,7 @@ export function draftOf(poll, timezone) {
     ...{ choices: bounds(poll.choices, ['1', '']), scale: bounds(poll.scale, ['1', '5']), series: poll.series ?? '' },
     ...{ opens_at: time(poll.opens_at), closes_at: time(poll.closes_at), visible_at: time(poll.visible_at), resolve_by: time(poll.resolve_by) },
     ...{ timezone, revote: poll.revote, identity: poll.identity, issuer: poll.issuer ?? '', results: poll.results },
-    ...{ origins: (poll.origins ?? []).join('\n'), shuffle: poll.shuffle, lang: poll.lang ?? '' },
+    ...{ origins: (poll.origins ?? []).join('\n'), shuffle: poll.shuffle, network_tags: poll.network_tags, lang: poll.lang ?? '' },
   };
 }
 
@@ -102,6 +103,7 @@ export function fieldsOf(draft) {
     results: draft.results,
     origins: originsOf(draft.origins),
     shuffle: draft.shuffle,
+    network_tags: draft.network_tags,
     lang: draft.lang.trim() || null,
   };
 }

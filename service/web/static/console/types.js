@@ -27,6 +27,7 @@
  * @property {number} shards
  * @property {string[] | null} origins
  * @property {boolean} shuffle
+ * @property {boolean} network_tags
  * @property {string | null} lang
  * @property {string} phase
  * @property {Resolution | null} resolution

@@ -19,8 +19,9 @@ export function policyFields(draft, fields, changed, issuers) {
   const issuer = issuerField(draft, fields, write('issuer'), issuers);
   const identity = fields.radios({ path: 'identity', label: t.form.identity }, draft.identity, pairs(t.identities), write('identity'));
   const revote = fields.choice({ path: 'revote', label: t.form.revote }, draft.revote, pairs(t.revotes), write('revote'));
+  const tags = fields.tick({ path: 'network_tags', label: t.form.networkTags, hint: t.form.networkTagsHint }, draft.network_tags, write('network_tags'));
   const results = fields.choice({ path: 'results', label: t.form.results }, draft.results, pairs(t.resultsModes), write('results'));
-  const element = el('fieldset', { class: 'group' }, el('legend', {}, t.form.policy), identity, issuer, el('div', { class: 'row' }, revote, results));
+  const element = el('fieldset', { class: 'group' }, el('legend', {}, t.form.policy), identity, issuer, el('div', { class: 'row' }, revote, results), tags);
   return { element, follow: () => (issuer.hidden = draft.identity !== 'signed') };
 }
 

@@ -265,6 +265,8 @@ export const words = {
     origins: 'Sites that may embed it',
     originsHint: 'One a line, such as https://news.example; * for any. Empty: those the service allows.',
     shuffle: 'Show the options in random order',
+    networkTags: 'Keep a tag of the network that each vote came from',
+    networkTagsHint: 'Not the address: a keyed number, for operators alone, that shows where many votes came from one place. Fixed once somebody has voted.',
     lang: 'Language of the question',
     langHint: 'Such as en, fr or ar; for screen readers and hyphenation.',
     fixed: 'Fixed for the life of the poll.',

@@ -261,6 +261,8 @@ export const words = {
     origins: 'Sitios que pueden incrustarla',
     originsHint: 'Uno por línea, como https://news.example; * para cualquiera. Vacío: los que el servicio permite.',
     shuffle: 'Mostrar las opciones en orden aleatorio',
+    networkTags: 'Guardar una marca de la red de la que viene cada voto',
+    networkTagsHint: 'No la dirección: un número con clave, solo para operadores, que muestra si muchos votos vienen de un mismo lugar. Fijo desde el primer voto.',
     lang: 'Idioma de la pregunta',
     langHint: 'Como en, fr o ar; para lectores de pantalla y división de palabras.',
     fixed: 'Fijo mientras viva la encuesta.',

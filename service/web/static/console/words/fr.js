@@ -261,6 +261,8 @@ export const words = {
     origins: 'Sites qui peuvent l’intégrer',
     originsHint: 'Un par ligne, comme https://news.example ; * pour tous. Vide : ceux que le service autorise.',
     shuffle: 'Montrer les options dans un ordre aléatoire',
+    networkTags: 'Garder une marque du réseau d’où vient chaque vote',
+    networkTagsHint: 'Pas l’adresse : un nombre chiffré, réservé aux opérateurs, qui montre si beaucoup de votes viennent d’un même endroit. Fixé dès le premier vote.',
     lang: 'Langue de la question',
     langHint: 'Comme en, fr ou ar ; pour les lecteurs d’écran et la césure.',
     fixed: 'Fixé pour la vie du sondage.',
