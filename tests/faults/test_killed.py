@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -16,9 +17,15 @@ from tests.waiting import until
 pytestmark = pytest.mark.slow
 
 
-def free_port(up: Up) -> str:
-    """The port that a service has, to be had again by the next."""
-    return up.url.rpartition(":")[2]
+def started_again(up: Up, end: Callable[[Up], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """The harm of ending a whole service, after which it is started on the same data and port."""
+
+    async def harm() -> None:
+        up.again_on(up.url.rpartition(":")[2])
+        await end(up)
+        await (await up.start()).ready()
+
+    return harm
 
 
 async def test_a_killed_store_loses_nothing_and_counts_nothing_twice(
@@ -57,33 +64,29 @@ async def test_a_killed_worker_loses_nothing_and_counts_nothing_twice(
 
 async def test_everything_killed_at_once_loses_nothing(serve: Serve, conclude: Conclude) -> None:
     """``kill -9`` of supervisor, store and workers; started again on the same data, nothing is missing."""
-    up, secret = await serve()
-    up.again_on(free_port(up))
 
-    async def kill_all() -> None:
+    async def kill_all(up: Up) -> None:
         everybody = [up.pid, up.store.pid, *(worker.pid for worker in up.workers)]
         for pid in everybody:
             os.kill(pid, signal.SIGKILL)
         await up.ended()
-        await (await up.start()).ready()
 
+    up, secret = await serve()
     async with gathered(up, secret) as crowd:
         for _ in range(SCALE.all_kills):
-            await crowd.round(SCALE.votes_a_round, kill_all)
+            await crowd.round(SCALE.votes_a_round, started_again(up, kill_all))
         await conclude(crowd, "everything killed")
 
 
 async def test_a_stop_in_order_flushes_every_vote(serve: Serve, conclude: Conclude) -> None:
     """SIGTERM amid votes: the service exits 0, and started again it has every vote that was answered."""
-    up, secret = await serve()
-    up.again_on(free_port(up))
 
-    async def stop_and_start() -> None:
+    async def stop(up: Up) -> None:
         assert await up.stop() == 0
-        await (await up.start()).ready()
 
+    up, secret = await serve()
     async with gathered(up, secret) as crowd:
-        await crowd.round(SCALE.votes_a_round, stop_and_start)
+        await crowd.round(SCALE.votes_a_round, started_again(up, stop))
         await conclude(crowd, "stopped in order")
 
 
