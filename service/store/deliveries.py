@@ -52,6 +52,8 @@ class Claims(msgspec.Struct, frozen=True):
 
     now: int
     next_at: int | None
+    waiting: int
+    """Events of the site that it was not told yet, these among them."""
     claims: list[Claim]
 
 
@@ -150,9 +152,9 @@ class Deliveries:
 
 
 def _claims(reply: Any) -> Claims:
-    now, next_at, *found = reply
+    now, next_at, waiting, *found = reply
     claims = [
         Claim(strand.decode(), event.decode(), tries, kind.decode(), body)
         for strand, event, tries, kind, body in found
     ]
-    return Claims(now, None if next_at < 0 else next_at, claims)
+    return Claims(now, None if next_at < 0 else next_at, waiting, claims)

@@ -55,3 +55,11 @@ LAG_SECONDS: Final = Histogram(
     "From the notice of a change to the beginning of its delivery; the pace of frames is part of it.",
     buckets=_SECONDS,
 )
+WEBHOOK_TRIES: Final = Counter(
+    "pollwire_webhook_tries", "Tries to tell a site of an event, by what came of them.", ["outcome"]
+)
+WEBHOOK_WAITING: Final = Gauge(
+    "pollwire_webhook_waiting",
+    "Events that wait to be told to sites, as the store counts them.",
+    multiprocess_mode="livemostrecent",  # every worker hears the same number, one a little later than another
+)

@@ -12,6 +12,7 @@ import websockets
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.process.conftest import Start
+from tests.receiving import receiving
 from tests.upping import Up
 from tests.waiting import until
 
@@ -72,6 +73,23 @@ async def test_streams_are_those_that_are_open_now(counting: Up) -> None:
             os.kill(worker.pid, signal.SIGKILL)
         await told(counting, "pollwire_subscribers", 0)
     assert (await figures(counting))["pollwire_votes_total counted"] == 1
+
+
+async def test_what_came_of_telling_sites_is_counted(up: Start) -> None:
+    """A site that takes an event, one that wants no more, and one that fails, for which the event waits."""
+    allowed = {"POLLWIRE_WEBHOOK_ALLOW": "127.0.0.1", "POLLWIRE_METRICS": "127.0.0.1:0"}
+    service = await (await up("--workers", "2", **allowed).start()).ready()
+    async with contextlib.AsyncExitStack() as sites, service.client() as operator:
+        for status in (204, 410, 503):
+            site = await sites.enter_async_context(receiving())
+            site.answering = lambda _, status=status: status  # type: ignore[misc]  # each its own
+            made = await operator.post("/v1/admin/webhooks", json={"url": site.url})
+            assert made.status_code == 201, made.text
+        await service.make_poll()
+        for outcome in ("delivered", "given-up"):
+            await told(service, f"pollwire_webhook_tries_total {outcome}", 1)
+        await told(service, "pollwire_webhook_waiting", 1)
+        assert (await figures(service))["pollwire_webhook_tries_total retried"] >= 1
 
 
 async def test_nothing_of_it_is_on_the_services_own_port(counting: Up) -> None:

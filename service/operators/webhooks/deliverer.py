@@ -27,7 +27,8 @@ from service.operators.webhooks.sealing import Seal
 from service.operators.webhooks.sending import Sender, Sent
 from service.store import Store
 from service.store.deliveries import Claim, Claims, What
-from service.store.ending import ended
+from service.store.ending import ended, heed
+from service.telemetry.metrics import WEBHOOK_TRIES, WEBHOOK_WAITING
 
 log = logging.getLogger("pollwire.webhooks")
 
@@ -37,6 +38,10 @@ CLAIM_EVERY_S: Final = 5.0
 """Without being woken: for what another worker was handed, or left behind."""
 ANSWERED_WITHIN_S: Final = 0.2
 """When the worker stops."""
+
+_DELIVERED = WEBHOOK_TRIES.labels("delivered")
+_RETRIED = WEBHOOK_TRIES.labels("retried")
+_GIVEN_UP = WEBHOOK_TRIES.labels("given-up")
 
 UNREADABLE: Final = Sent(
     None, "its secret cannot be read: POLLWIRE_SECRET was changed; delete the webhook and make another", 0
@@ -64,6 +69,8 @@ class Deliverer:
         self._paces = paces
         self._woken = wake
         self._busy: dict[str, int] = {}
+        self._waiting: dict[str, int] = {}
+        """Events by webhook, as last heard."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -72,6 +79,7 @@ class Deliverer:
             while True:
                 self._woken.clear()
                 wait_s = await self._claim()
+                heed()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await self._woken.wait()
@@ -88,6 +96,10 @@ class Deliverer:
         found = await self._deliveries.claim(
             {one: n for one, n in room.items() if n > 0}, self._paces.lease_ms
         )
+        self._waiting = {
+            one: found[one].waiting if one in found else self._waiting.get(one, 0) for one in webhooks
+        }
+        WEBHOOK_WAITING.set(sum(self._waiting.values()))
         wait_s = self._paces.look_every_s * CLAIM_EVERY_S
         for webhook, claims in found.items():
             for claim in claims.claims:
@@ -127,6 +139,7 @@ class Deliverer:
                 webhook, claim, what, pause_ms=pause_ms, error=sent.error, told=told
             )
             _log(webhook, claim, sent, given_up)
+            _count(what, pause_ms)
 
     async def tell(self, kept: KeptWebhook, event_id: str, body: bytes) -> Sent:
         """One try to tell the site."""
@@ -163,3 +176,10 @@ def _log(webhook: str, claim: Claim, sent: Sent, given_up: str) -> None:
         log.warning("The webhook %s is given up, nothing more is told to it: %s", webhook, given_up)
     elif not sent.is_delivered:
         log.info("The webhook %s was not told %s (try %d): %s", webhook, claim.id, claim.tries, sent.error)
+
+
+def _count(what: What, pause_ms: int | None) -> None:
+    if what == "delivered":
+        _DELIVERED.inc()
+    else:
+        (_GIVEN_UP if pause_ms is None else _RETRIED).inc()

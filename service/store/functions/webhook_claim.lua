@@ -2,8 +2,9 @@
 --
 -- KEYS  of the webhook (includes/strands.lua)
 -- ARGV  lease (ms), most events
--- Answers {now, next, {strand, id, try, kind, body}, ...}
+-- Answers {now, next, waiting, {strand, id, try, kind, body}, ...}
 --   next: the next instant at which there will be something to claim (-1: none), a lease's end among them
+--   waiting: how many events wait to be told, those claimed among them
 --   try: from 1; names this claim to webhook_answered
 -- Guarantees: of one strand one event at a time, the first. A worker that dies with a claim delays it by the lease.
 
@@ -21,7 +22,7 @@ local function webhook_claim(keys, args)
   local lease_ms, most = tonumber(args[1]), tonumber(args[2])
   local now = now_ms()
   local strands = redis.call('ZRANGEBYSCORE', keys[DUE], '-inf', whole(now), 'LIMIT', 0, most)
-  local answer = {now, -1}
+  local answer = {now, -1, redis.call('HLEN', keys[EVENTS])}
   for _, strand in ipairs(strands) do
     answer[#answer + 1] = claimed(keys, strand, lease_ms, now)
   end
