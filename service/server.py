@@ -63,6 +63,10 @@ LEAVE_S: Final = 1.0
 """Kept connections have this long for one more request, whose answer is the last; then idle ones are cut."""
 COLLECT_EVERY_OBJECTS: Final = 20_000
 """More than the votes of a full batch keep alive at once."""
+CUT_MS: Final = 100
+"""In a hurry connections have this long to say why they close."""
+TICKS_A_SECOND: Final = 10
+"""uvicorn's, which counts on it: every tenth tick it renews the date that answers carry."""
 HARD_STOP_S: Final = 12.0
 """A worker that hangs while it stops ends itself after this; it must not outlive its service."""
 EXIT_UNFIT: Final = 78
@@ -83,11 +87,29 @@ class StartupFailed(Exception):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server without its signal handling, and with an event that says it serves."""
+    """uvicorn's server without its signal handling, with an event that says it serves, and quick to stop."""
 
     def __init__(self, config: uvicorn.Config) -> None:
+        self._stop_asked = asyncio.Event()
         super().__init__(config)
         self.is_serving = asyncio.Event()
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether it was asked to stop: uvicorn's looks for it at every tick, ours hears of it at once."""
+        return self._stop_asked.is_set()
+
+    @should_exit.setter
+    def should_exit(self, asked: bool) -> None:
+        (self._stop_asked.set if asked else self._stop_asked.clear)()
+
+    async def main_loop(self) -> None:
+        tick = 0
+        while not await self.on_tick(tick):
+            tick = (tick + 1) % TICKS_A_SECOND
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1 / TICKS_A_SECOND):
+                    await self._stop_asked.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -117,9 +139,25 @@ class Server(uvicorn.Server):
             await asyncio.sleep(GLANCE_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
+        if self.force_exit:
+            await self._cut(sockets or [])
+        else:
+            await super().shutdown(sockets)
         if self.force_exit:  # in a hurry uvicorn leaves this out, and tasks beside the requests would go on
             await self.lifespan.shutdown()
+
+    async def _cut(self, sockets: list[socket.socket]) -> None:
+        """The stop of a server in a hurry: connections are closed, and nobody's request is waited for."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        for _ in range(CUT_MS):
+            if not self.server_state.connections:
+                return
+            await asyncio.sleep(0.001)
 
 
 def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools") -> Server:

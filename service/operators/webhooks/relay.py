@@ -38,6 +38,7 @@ from service.operators.webhooks.paces import Paces
 from service.operators.webhooks.roster import KeptWebhook, Webhooks
 from service.store import Store
 from service.store.deliveries import Waiting
+from service.store.ending import heed
 from service.store.notices import Notice
 from service.store.outbox import Due, Look
 
@@ -100,6 +101,7 @@ class Relay:
                             await self._outbox.walk()
                             walked_s = time.monotonic()
                         wait_s = min(wait_s, await self._turn())
+                heed()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await self._woken.wait()

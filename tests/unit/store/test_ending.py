@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.store.ending import ended
+from service.store.ending import ended, heed
 
 
 async def forever() -> None:
@@ -43,3 +43,23 @@ async def test_a_task_that_failed_ends_nobody_else() -> None:
 async def test_no_task_is_nothing_to_wait_for() -> None:
     """Ending nothing returns."""
     await ended()
+
+
+async def test_a_task_that_goes_round_heeds_what_it_lost() -> None:
+    """Asked to end while it was at something that swallows the asking, it ends before it waits again."""
+    swallowed = asyncio.Event()
+
+    async def going_round() -> None:
+        heed()  # nobody has asked yet
+        try:
+            await forever()
+        except asyncio.CancelledError:
+            swallowed.set()
+        heed()
+        await forever()
+
+    task = asyncio.create_task(going_round())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert (swallowed.is_set(), task.cancelled()) == (True, True)
