@@ -2,7 +2,9 @@
 
 The framework answers it by itself, with the methods of whichever handler of the
 address it met first; a client would read there that a poll cannot be edited.
-So each address gets a handler of its own, made of all that the rooms offer.
+So addresses get a handler made of all that the rooms offer there, one for all
+that take the same methods: to register a handler takes the framework as long as
+to answer some requests, and there are over a hundred addresses.
 Handlers that only refuse (``refuses``) are no offer.
 """
 
@@ -23,18 +25,21 @@ REFUSES: Final = "refuses"
 
 
 def offers(routes: Sequence[ControllerRouterHandler]) -> list[HTTPRouteHandler]:
-    """A handler of ``OPTIONS`` for each address, to go before the others: else the framework makes one."""
+    """Handlers of ``OPTIONS`` at every address, to go before the others: else the framework makes one."""
     taken: dict[str, set[str]] = {}
     for handler in routes:
         if isinstance(handler, HTTPRouteHandler):
             methods = set() if handler.opt.get(REFUSES) else {str(method) for method in handler.http_methods}
             for path in handler.paths:
                 taken.setdefault(path, {HttpMethod.OPTIONS.value}).update(methods)
-    return [_offer(path, with_head(methods)) for path, methods in taken.items()]
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for path, methods in taken.items():
+        alike.setdefault(with_head(methods), []).append(path)
+    return [_offer(paths, methods) for methods, paths in alike.items()]
 
 
-def _offer(path: str, methods: tuple[str, ...]) -> HTTPRouteHandler:
-    @route(path, http_method=HttpMethod.OPTIONS, include_in_schema=False, status_code=204)
+def _offer(paths: list[str], methods: tuple[str, ...]) -> HTTPRouteHandler:
+    @route(paths, http_method=HttpMethod.OPTIONS, include_in_schema=False, status_code=204)
     async def tell_methods() -> Response[None]:
         return Response(None, headers={"allow": ", ".join(methods)})
 
