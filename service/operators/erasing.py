@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from service.domain.reading import read_document
 from service.identity.api_keys import ApiKeys, Scope
 from service.operators.polls import OperatedPolls
-from service.operators.requests import AnyRequest, json_object
+from service.operators.requests import AnyRequest, optional_object
 from service.store import Store
 from service.store.forgetting import Erased
 
@@ -56,7 +56,7 @@ def erasing(store: Store, polls: OperatedPolls, keys: ApiKeys, reads: ReadsRecei
         operator = keys.require_operator(request.headers.get("authorization"))
         operator.may(Scope.POLLS_WRITE)
         record = await polls.find(poll_id)
-        proof = reads(record.poll.id, read_document(await json_object(request), Shown).receipt)
+        proof = reads(record.poll.id, read_document(await optional_object(request), Shown).receipt)
         what = await store.forgetting.erase(record, proof.voter, at=proof.at, by=operator.name)
         store.erasure.begin()  # what the append-only file tells goes as well
         return Response(

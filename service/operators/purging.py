@@ -16,7 +16,7 @@ from service.domain.reading import read_document
 from service.domain.window import parse_instant
 from service.identity.api_keys import ApiKeys, Scope
 from service.operators.polls import OperatedPolls
-from service.operators.requests import AnyRequest, json_object
+from service.operators.requests import AnyRequest, optional_object
 from service.store.purges import Meant, Purges
 from service.store.records import PollRecord
 
@@ -50,7 +50,7 @@ def purging(purges: Purges, polls: OperatedPolls, keys: ApiKeys) -> HTTPRouteHan
         operator = keys.require_operator(request.headers.get("authorization"))
         operator.may(Scope.POLLS_WRITE)
         record = await polls.find(poll_id)
-        meant = _meant(read_document(await json_object(request), Wish), record)
+        meant = _meant(read_document(await optional_object(request), Wish), record)
         purged = await purges.purge(record, meant, by=operator.name)
         return Response(
             msgspec.json.encode(Purged(purged)),

@@ -202,7 +202,7 @@ def _outcomes(door: _Door, predictions: OperatedPredictions) -> list[HTTPRouteHa
     async def resolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         operator = door.admit(request, Scope.POLLS_WRITE)
         record = await door.polls.find(poll_id)
-        body = await json_object(request)
+        body = await optional_object(request)
         answer = await predictions.resolve(record, body, precondition_of(request), operator.name)
         return _of_scoring(*answer)
 

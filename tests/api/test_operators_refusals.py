@@ -193,6 +193,17 @@ async def test_a_missing_field_is_named(service: Service) -> None:
     assert answer.json()["field"] == "question"
 
 
+@pytest.mark.parametrize(
+    ("act", "field"),
+    [("resolve", "outcome"), ("purge", "confirm"), ("erase", "receipt"), ("reset", "confirm")],
+)
+async def test_an_act_without_a_body_is_told_what_it_needs(service: Service, act: str, field: str) -> None:
+    """Acts may come without a body: one that needs a field says which, and asks for no type of nothing."""
+    poll = (await service.create_poll())["id"]
+    answer = await service.admin.post(f"{POLLS}/{poll}/{act}")
+    assert (answer.status_code, slug(answer), answer.json().get("field")) == (422, "invalid-poll", field)
+
+
 async def test_pages_of_other_sites_are_told_nothing(service: Service) -> None:
     """Operators' routes answer no preflight and carry no CORS headers."""
     headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
