@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from service.server import COLLECT_EVERY_OBJECTS
 from service.store import Store, open_store
 from tests.valkey import Valkey, running_valkey
+
+
+def pytest_collection_finish() -> None:
+    """The collector works as it does in a worker: by default it would read through all of pytest."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY_OBJECTS, 20, 20)
 
 
 @pytest.fixture(scope="session")
