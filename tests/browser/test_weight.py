@@ -10,7 +10,6 @@ import pytest
 from playwright.async_api import Request
 
 from tests.browser.conftest import Open, Service
-from tests.waiting import until
 
 MOST_BYTES = 15_360
 """The widget with its styles and English texts, as it comes over the line."""
@@ -72,11 +71,12 @@ async def test_a_ranking_costs_a_little_more(service: Service, open_page: Open) 
 async def test_the_question_is_soon_there(
     service: Service, open_page: Open, record_property: Any
 ) -> None:  # Any: pytest gives a plain callable
-    """Nothing kept from before, the question is painted soon after its page was asked for; times are printed."""
+    """Nothing kept from before, the question is soon painted after its page was asked for; times are told."""
     poll = (await service.create_poll())["id"]
-    cold, warm = [], []
+    cold: list[float] = []
+    warm: list[float] = []
     for _ in range(3):
-        for times, before in ((cold, "about:blank"), (warm, f"{service.url}/healthz")):
+        for times, before in ((cold, "about:blank"), (warm, f"{service.url}/livez")):
             reader = await open_page(before)
             await reader.page.goto(f"{service.url}/embed/{poll}", wait_until="commit")
             times.append(await reader.page.evaluate(QUESTION_SEEN))
