@@ -67,6 +67,11 @@ Naming = Callable[[PollRecord, bytes, str], None]
 MOST_READINGS: Final = 3
 """How often one vote makes the desk read its poll again; edits do not follow one another that fast."""
 
+TURNED_AWAY_AFTER_S: Final = 0.8
+"""A vote too many costs half of what one that counts does. Refused at once, its connection would bring the
+next before the loop has come round, and refusals alone would take all the time, so that nothing counted.
+So a connection is turned away about once a second, within the second that is promised."""
+
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _STANDS: Final = (
     Status.COUNTED,
@@ -117,6 +122,10 @@ class Desk:
         Never raises, and never waits. Must be called from the event loop.
         """
         case = _Case(self, request, done)
+        if self._recorder.is_full:
+            self._recorder.turned_away()
+            asyncio.get_running_loop().call_later(TURNED_AWAY_AFTER_S, case.refuse, Overloaded())
+            return
         record = self._polls.cached(request.poll_id)
         if record is None:
             self._read_again(case)

@@ -56,8 +56,8 @@ log = logging.getLogger("pollwire.recorder")
 
 DEADLINE_S: Final = 0.9
 """From a vote's arrival to its answer; the contract allows 1 s, and the answer has to travel."""
-MOST_WAITING: Final = 10_000
-"""Votes gathered behind a call; a durable store takes 80,000 to 240,000 a second."""
+MOST_WAITING: Final = 5_000
+"""Votes gathered behind a call: with as many in flight what a worker answers well within the deadline."""
 MOST_PER_CAST: Final = 500
 """Ballots of one poll in one step of the store, which does nothing else meanwhile: ~2 ms."""
 
@@ -105,6 +105,15 @@ class Recorder:
             group = batch.groups[id(record)] = _Group(record)
         group.casts.append(cast)
         group.waiting.append(counted)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next vote would be refused."""
+        return self._gathering is not None and self._gathering.size >= MOST_WAITING
+
+    def turned_away(self) -> None:
+        """Counts a vote that was refused for that before it came here."""
+        _SHED.inc()
 
     @property
     def waiting(self) -> int:

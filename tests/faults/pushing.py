@@ -1,19 +1,27 @@
-"""Votes as fast as Python sends them: ``python -m tests.faults.pushing HOST PORT POLL N SECONDS``.
+"""Votes as fast as Python sends them: ``python -m tests.faults.pushing HOST PORT POLL N SECONDS RATE``.
 
-N kept connections, each of which sends the next vote as soon as it was answered: tokens, one a line, come on
-standard input. On standard output, one JSON object: ``{"statuses", "untold", "per_s", "p99_s"}``; ``untold``
-counts refusals without Retry-After, ``per_s`` and ``p99_s`` are of answers with 200.
+N kept connections. With RATE 0 each sends the next vote as soon as it was answered. Else votes come by the
+clock, RATE a second whatever is answered: each takes a connection that is free, and where there is none its
+voter does not get through (``unsent``). Tokens, one a line, come on standard input. On standard output, one
+JSON object: ``{"statuses", "untold", "unsent", "per_s", "p99_s"}``; ``untold`` counts refusals without
+Retry-After, ``per_s`` and ``p99_s`` are of answers with 200: of those within SECONDS, and of all of them.
 Raw sockets and epoll, because the load must not be what is measured.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import select
 import socket
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
+
+SILENCE_S = 5.0
+"""After which what is under way is missing in the counts."""
+TICK_S = 0.001
 
 
 class Pusher:
@@ -22,70 +30,96 @@ class Pusher:
     def __init__(self, host: str, port: int, poll: str, connections: int) -> None:
         self.statuses: Counter[int] = Counter()
         self.untold = 0
+        self.unsent = 0
         self.took_s: list[float] = []
+        self.in_time = 0
+        """Answers with 200 before the end of the load."""
         head = f"POST /v1/polls/{poll}/votes HTTP/1.1\r\nHost: {host}:{port}\r\n"
         body = "Content-Type: application/json\r\nContent-Length: 16\r\n"
         self._before = f"{head}{body}Authorization: Bearer ".encode()
         self._behind = b'\r\n\r\n{"choice":"npp"}'
+        self._address = host, port
         self._poller = select.epoll()
-        self._sockets = {s.fileno(): s for s in (_connected(host, port) for _ in range(connections))}
+        self._sockets: dict[int, socket.socket] = {}
+        self._free: deque[int] = deque()
         self._sent_at: dict[int, float] = {}
-        for number in self._sockets:
-            self._poller.register(number, select.EPOLLIN)
+        for _ in range(connections):
+            self._connect()
 
-    def run(self, tokens: list[bytes], seconds: float) -> float:
-        """Send until tokens or time are up, then wait for what is under way; the seconds it took."""
-        waiting = iter(tokens)
+    def run(self, tokens: list[bytes], seconds: float, rate: float) -> None:
+        """Send until tokens or time are up, then wait for what is under way."""
+        waiting, came = iter(tokens), 0
         began = time.monotonic()
-        for number in self._sockets:
-            self._send(number, next(waiting))
-        while self._sent_at:
-            ready = self._poller.poll(5)
-            if not ready:
-                break  # silence: what is under way is missing in the counts
+        ends_at, heard_at = began + seconds, began
+        while (now := time.monotonic()) < ends_at or self._sent_at:
+            if now < ends_at:
+                due = int((now - began) * rate) - came if rate else len(self._free)
+                came += due
+                self.unsent += due - self._send_some(due, waiting)
+            ready = self._poller.poll(TICK_S if rate else SILENCE_S)
+            heard_at = now if ready else heard_at
+            if now - heard_at > SILENCE_S:
+                break
             for number, _ in ready:
-                self._take(number)
-                token = next(waiting, None) if time.monotonic() - began < seconds else None
-                if token is not None and number in self._sockets:
-                    self._send(number, token)
-        return time.monotonic() - began
+                self._take(number, ends_at)
 
-    def _send(self, number: int, token: bytes) -> None:
-        self._sent_at[number] = time.monotonic()
-        self._sockets[number].send(self._before + token + self._behind)
+    def _send_some(self, most: int, waiting: Iterator[bytes]) -> int:
+        """How many of the votes found a connection."""
+        sent = 0
+        while sent < most and self._free and (token := next(waiting, None)) is not None:
+            number = self._free.popleft()
+            self._sent_at[number] = time.monotonic()
+            self._sockets[number].send(self._before + token + self._behind)
+            sent += 1
+        return sent
 
-    def _take(self, number: int) -> None:
-        """An answer is a few hundred bytes, and comes whole."""
-        answer = self._sockets[number].recv(65536)
-        took_s = time.monotonic() - self._sent_at.pop(number)
+    def _take(self, number: int, ends_at: float) -> None:
+        """An answer is a few hundred bytes, and comes whole; none ends a connection, which is made anew."""
+        if number not in self._sent_at:  # nothing was asked: it was opened, and not used for too long
+            self._free.remove(number)
+            self._end(number)
+            return
+        answer, now = self._sockets[number].recv(65536), time.monotonic()
+        took_s = now - self._sent_at.pop(number)
         status = int(answer[9:12] or 0)
         self.statuses[status] += 1
         if status == 200:
             self.took_s.append(took_s)
+            self.in_time += now < ends_at
         elif b"retry-after:" not in answer.lower():
             self.untold += 1
-        if not answer:
-            self._poller.unregister(number)
-            self._sockets.pop(number).close()
+        if answer:
+            self._free.append(number)
+        else:
+            self._end(number)
 
+    def _end(self, number: int) -> None:
+        self._poller.unregister(number)
+        self._sockets.pop(number).close()
+        self._connect()
 
-def _connected(host: str, port: int) -> socket.socket:
-    connection = socket.create_connection((host, port), timeout=10)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+    def _connect(self) -> None:
+        connection = socket.create_connection(self._address, timeout=10)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sockets[connection.fileno()] = connection
+        self._poller.register(connection, select.EPOLLIN)
+        self._free.append(connection.fileno())
 
 
 def main() -> None:
     """Push, and tell."""
-    host, port, poll, connections, seconds = sys.argv[1:]
+    host, port, poll, connections, seconds, rate = sys.argv[1:]
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     tokens = sys.stdin.buffer.read().split()
     pusher = Pusher(host, int(port), poll, int(connections))
-    took_s = pusher.run(tokens, float(seconds))
+    pusher.run(tokens, float(seconds), float(rate))
     accepted = sorted(pusher.took_s)
     told = {
         "statuses": pusher.statuses,
         "untold": pusher.untold,
-        "per_s": len(accepted) / took_s,
+        "unsent": pusher.unsent,
+        "per_s": pusher.in_time / float(seconds),
         "p99_s": accepted[len(accepted) * 99 // 100] if accepted else None,
     }
     sys.stdout.write(json.dumps(told))

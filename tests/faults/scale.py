@@ -25,9 +25,11 @@ class Scale(NamedTuple):
     """Sockets dropped at once."""
     overload_s: float
     """Of each load."""
+    overload_connections: int
+    """Voters at a time, at most; fewer where a process may not open as many files."""
     overload_keeps: float
-    """Which part of its peak a service answers under five times the load, at least; within the suite others
-    may use the machine at the same time, so that little can be held there."""
+    """Which part of its peak a service answers while five times as many votes come, at least; within the
+    suite others may use the machine at the same time, so that little can be held there."""
     overload_p99_s: float
 
 
@@ -42,6 +44,7 @@ SHORT: Final = Scale(
     harmed=0.05,
     storm=1_000,
     overload_s=1.0,
+    overload_connections=4_000,
     overload_keeps=0.4,
     overload_p99_s=2.0,
 )
@@ -56,6 +59,7 @@ LONG: Final = Scale(
     harmed=0.05,
     storm=10_000,
     overload_s=10.0,
+    overload_connections=14_000,
     overload_keeps=0.9,
     overload_p99_s=1.0,
 )
