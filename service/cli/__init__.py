@@ -1,6 +1,7 @@
 """The ``pollwire`` command: runs a service, and speaks to one as an operator or a voter.
 
-``session`` says which service is spoken to and as whom; ``commands``,
+``session`` says which service is spoken to and as whom, ``listing`` and
+``progress`` how lists are told and how far something is; ``commands``,
 ``ledgers``, ``foul``, ``keys``, ``webhooks`` and ``predictions`` are what may be said.
 
 Exit codes: 0 done; 1 refused, with the problem's own sentence; 2 used in the
