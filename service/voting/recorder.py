@@ -56,7 +56,7 @@ log = logging.getLogger("pollwire.recorder")
 
 DEADLINE_S: Final = 0.9
 """From a vote's arrival to its answer; the contract allows 1 s, and the answer has to travel."""
-MOST_WAITING: Final = 5_000
+MOST_WAITING: Final = 3_000
 """Votes gathered behind a call: with as many in flight what a worker answers well within the deadline."""
 MOST_PER_CAST: Final = 500
 """Ballots of one poll in one step of the store, which does nothing else meanwhile: ~2 ms."""

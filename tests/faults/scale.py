@@ -59,7 +59,7 @@ LONG: Final = Scale(
     harmed=0.05,
     storm=10_000,
     overload_s=10.0,
-    overload_connections=14_000,
+    overload_connections=9_000,
     overload_keeps=0.9,
     overload_p99_s=1.0,
 )
