@@ -29,8 +29,8 @@ def valkey() -> Iterator[Valkey]:
 
 @pytest.fixture
 def own_valkey() -> Iterator[Valkey]:
-    """A real server for one test alone, to be paused, killed or emptied."""
-    with running_valkey() as server:
+    """A real server for one test alone, to be paused, killed or emptied, or to have its disk filled."""
+    with running_valkey(on_disk=True) as server:
         yield server
 
 

@@ -111,10 +111,19 @@ class Valkey:
                 return False
 
 
+def _in_memory() -> str | None:
+    """Linux has such a folder; None: the usual place."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
 @contextmanager
-def running_valkey() -> Iterator[Valkey]:
-    """A server in a folder of its own (short: a socket's path has 104 bytes), gone with the block."""
-    folder = Path(tempfile.mkdtemp(prefix="pw"))
+def running_valkey(*, on_disk: bool = False) -> Iterator[Valkey]:
+    """A server in a folder of its own (short: a socket's path has 104 bytes), gone with the block.
+
+    The folder lies in memory where there is such a place: what is no test of a disk should not fail because
+    one stood still for a second.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pw", dir=None if on_disk else _in_memory()))
     server = Valkey(folder)
     try:
         server.start()

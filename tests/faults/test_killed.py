@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -68,7 +69,8 @@ async def test_everything_killed_at_once_loses_nothing(serve: Serve, conclude: C
     async def kill_all(up: Up) -> None:
         everybody = [up.pid, up.store.pid, *(worker.pid for worker in up.workers)]
         for pid in everybody:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it went down with the supervisor
+                os.kill(pid, signal.SIGKILL)
         await up.ended()
 
     up, secret = await serve()
