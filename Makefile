@@ -115,8 +115,13 @@ benchmarks/peers/node_modules/.setup: benchmarks/peers/package-lock.json
 	@touch $@
 
 bench-packages:
-	@if command -v gcc && command -v perf && command -v node && command -v npm && ls /usr/lib/nginx/modules/ngx_nchan_module.so; then :; \
-	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-			gcc libc6-dev linux-perf nodejs npm nginx libnginx-mod-nchan; \
-	fi >/dev/null 2>&1 || echo "Not all programs of the benchmark could be installed."
+	@lacking=; \
+	for each in gcc:gcc,libc6-dev perf:linux-perf node:nodejs npm:npm; do \
+		command -v "$${each%%:*}" >/dev/null || lacking="$$lacking `echo "$${each#*:}" | tr , ' '`"; \
+	done; \
+	test -e /usr/lib/nginx/modules/ngx_nchan_module.so || lacking="$$lacking nginx libnginx-mod-nchan"; \
+	if [ -n "$$lacking" ]; then \
+		[ "`id -u`" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qq -y --no-install-recommends $$lacking >/dev/null 2>&1 \
+			|| echo "Not all programs of the benchmark could be installed:$$lacking."; \
+	fi

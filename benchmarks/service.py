@@ -18,6 +18,7 @@ from benchmarks.processes import BenchmarkError, Process, free_port, listens, ru
 from benchmarks.run import Run
 from benchmarks.store import PrivateStore
 from service.identity.tokens import VoterTokens
+from service.telemetry.metrics import MULTIPROCESS_FOLDER
 
 SECRET: Final = secrets.token_urlsafe(32)
 ADMIN_KEY: Final = secrets.token_urlsafe(32)
@@ -91,6 +92,21 @@ def the_ordinary_way(run: Run, store: PrivateStore) -> Iterator[Service]:
     port = free_port()
     environment = _environment() | {"POLLWIRE_REDIS_URL": store.url}
     process = run.server([sys.executable, "-m", "benchmarks.ordinary", str(port)], "ordinary", environment)
+    with running(process, lambda: listens(port)):
+        yield Service(process, port)
+
+
+@contextmanager
+def the_service_telling(run: Run, store: PrivateStore, told: str) -> Iterator[Service]:
+    """The whole service in one process that tells ``everything`` (figures, log lines) or ``nothing``."""
+    port, figures = free_port(), run.path("figures")
+    figures.mkdir()
+    environment = _environment() | {
+        "POLLWIRE_REDIS_URL": store.url,
+        "POLLWIRE_LOG_FORMAT": "json",
+        MULTIPROCESS_FOLDER: str(figures),
+    }
+    process = run.server([sys.executable, "-m", "benchmarks.told", str(port), told], told, environment)
     with running(process, lambda: listens(port)):
         yield Service(process, port)
 

@@ -1,0 +1,37 @@
+"""What it costs a vote that figures and log lines are kept, against the same service telling nothing."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Final
+
+from benchmarks.run import Run
+from benchmarks.service import the_service_telling, write_tokens
+from benchmarks.store import a_store
+from benchmarks.votes import Ours
+
+PART: Final = "telemetry"
+CPU: Final = "CPU a vote"
+EVERYTHING, NOTHING = "figures and log lines", "neither"
+PER_SECOND: Final = 20_000
+
+
+def measure(run: Run) -> None:
+    """One store, two services on it, in turn; the order changes, as the second finds the store warm."""
+    count = int(PER_SECOND * run.scale.load_s)
+    tokens = write_tokens(run, count)
+    with a_store(run) as store, ExitStack() as serving:
+        subjects = []
+        for name, told in ((EVERYTHING, "everything"), (NOTHING, "nothing")):
+            service = serving.enter_context(the_service_telling(run, store, told))
+            subjects.append(Ours(name, service, PER_SECOND))
+            subjects[-1].vote(run, f"warm-{told}", count // 4, tokens)
+        for number in run.rounds(PART):
+            for subject in subjects if number % 2 else reversed(subjects):
+                cpu_s = subject.process.cpu_s()
+                poll = f"round-{number}-{subjects.index(subject)}"
+                answers = subject.vote(run, poll, count, tokens)
+                spent_s = subject.process.cpu_s() - cpu_s
+                run.record.note(PART, subject.name, CPU, "us", spent_s / count * 1e6)
+                run.record.note(PART, subject.name, "votes a second", "/s", count / answers.seconds)
+    run.record.hold_ratio(PART, CPU, EVERYTHING, NOTHING, 1.05)
