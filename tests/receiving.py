@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from standardwebhooks import Webhook
 
+from tests.hosting import hosting
+
 
 class Told(NamedTuple):
     """One request as it came."""
@@ -59,37 +61,27 @@ class Site:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request and its answer."""
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            lines = head.split("\r\n")[1:]
-            headers = {
-                name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-            }
-            told = Told(head, headers, await reader.readexactly(int(headers["content-length"])))
-            self.told.append(told)
-            answer = self.answering(told)
-            answer = answer if isinstance(answer, int | str) else await answer
-            text = (
-                answer
-                if isinstance(answer, str)
-                else f"HTTP/1.1 {answer} As told\r\ncontent-length: 0\r\n\r\n"
-            )
-            writer.write(text.encode())
-            await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # who called has hung up
-        finally:
-            writer.close()
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        lines = head.split("\r\n")[1:]
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        told = Told(head, headers, await reader.readexactly(int(headers["content-length"])))
+        self.told.append(told)
+        answer = self.answering(told)
+        answer = answer if isinstance(answer, int | str) else await answer
+        text = (
+            answer if isinstance(answer, str) else f"HTTP/1.1 {answer} As told\r\ncontent-length: 0\r\n\r\n"
+        )
+        writer.write(text.encode())
+        await writer.drain()
 
 
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Site]:
     """A site on this machine, for as long as the block runs."""
     site = Site()
-    server = await asyncio.start_server(site.serve, "127.0.0.1", 0)
-    site.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-    try:
-        yield site
-    finally:
-        site.ended.set()
-        server.close()
+    async with hosting(site.serve) as url:
+        site.url = f"{url}/hook"
+        try:
+            yield site
+        finally:
+            site.ended.set()

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.hosting import hosting
+
 ISSUER, AUDIENCE = "https://news.example", "polls"
 
 
@@ -69,9 +71,7 @@ async def publishing() -> AsyncIterator[Publisher]:
         head = f"HTTP/1.1 {publisher.status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         writer.write(head.encode() + body)
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    publisher.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
-    async with server:
+    async with hosting(answer) as url:
+        publisher.url = f"{url}/keys"
         yield publisher

@@ -14,6 +14,7 @@ from playwright.async_api import Page, Route, expect
 from service.store import open_store
 from tests.api.conftest import Serve, serving
 from tests.browser.conftest import Open, Service
+from tests.hosting import hosting
 from tests.valkey import Valkey
 
 README = Path(__file__).parents[2] / "README.md"
@@ -38,12 +39,9 @@ async def another_site(poll: str) -> AsyncIterator[tuple[str, list[str]]]:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Security-Policy: {policy}\r\n"
         writer.write(f"{head}Content-Length: {len(page)}\r\nConnection: close\r\n\r\n{page}".encode())
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}", services
+    async with hosting(answer) as url:
+        yield url, services
 
 
 def policy_of_the_readme(url: str) -> str:

@@ -14,6 +14,7 @@ from playwright.async_api import expect
 
 from tests.api.conftest import Serve
 from tests.browser.conftest import Open, Service
+from tests.hosting import hosting
 
 PUBLIC = "https://polls.example"
 
@@ -38,12 +39,9 @@ async def another_site(body: str) -> AsyncIterator[str]:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
         writer.write(f"{head}Connection: close\r\n\r\n".encode() + page)
         await writer.drain()
-        writer.close()
-        await writer.wait_closed()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with hosting(answer) as url:
+        yield url
 
 
 async def test_the_frame_grows_with_its_poll(service: Service, open_page: Open) -> None:

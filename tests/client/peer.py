@@ -12,6 +12,8 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
+from tests.hosting import hosting
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -55,18 +57,15 @@ async def answering(*replies: Reply) -> AsyncIterator[Peer]:
     waiting, peer = list(replies), Peer("", [])
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await _request(reader):
-                peer.requests.append(head)
-                reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-                if reply is CUT:
-                    break
-                writer.write(reply.written())
-        finally:
-            writer.close()
+        while head := await _request(reader):
+            peer.requests.append(head)
+            reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            if reply is CUT:
+                break
+            writer.write(reply.written())
 
-    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
-        peer.url = _url(server.sockets[0])
+    async with hosting(handle) as url:
+        peer.url = url
         yield peer
 
 
@@ -95,9 +94,5 @@ async def streaming(*scripts: Sequence[dict[str, Any]]) -> AsyncIterator[Peer]:
             await socket.wait_closed()
 
     async with serve(handle, "127.0.0.1", 0) as server:
-        peer.url = _url(next(iter(server.sockets)))
+        peer.url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         yield peer
-
-
-def _url(socket: Any) -> str:  # Any: asyncio's TransportSocket
-    return f"http://127.0.0.1:{socket.getsockname()[1]}"
