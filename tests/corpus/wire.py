@@ -44,18 +44,11 @@ class Talk:
             if self.writer.is_closing():
                 return
             self.writer.write(segment)
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await a_turn()
 
     async def answer(self, *, to_head: bool = False) -> HttpAnswer | None:
         """The next answer; None where the connection has ended."""
-        try:
-            head = await self.reader.readuntil(b"\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-        status, headers = _head_of(head)
-        body = b"" if to_head or status in BODILESS else await self._body(dict(headers))
-        return HttpAnswer(status, tuple(sorted(_normal(headers))), body_of(body))
+        return await next_answer(self.reader, to_head=to_head)
 
     async def is_kept(self) -> bool:
         """Whether the connection takes another request."""
@@ -74,17 +67,6 @@ class Talk:
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
 
-    async def _body(self, headers: dict[str, str]) -> bytes:
-        if "content-length" in headers:
-            return await self.reader.readexactly(int(headers["content-length"]))
-        if headers.get("transfer-encoding") != "chunked":
-            return await self.reader.read()
-        body = b""
-        while size := int(await self.reader.readuntil(b"\r\n"), 16):
-            body += (await self.reader.readexactly(size + 2))[:-2]
-        await self.reader.readexactly(2)
-        return body
-
 
 @asynccontextmanager
 async def talk(port: int) -> AsyncIterator[Talk]:
@@ -94,6 +76,35 @@ async def talk(port: int) -> AsyncIterator[Talk]:
         yield Talk(reader, writer)
     finally:
         writer.transport.abort()
+
+
+async def a_turn() -> None:
+    """Until the server has read what was sent."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def next_answer(reader: asyncio.StreamReader, *, to_head: bool = False) -> HttpAnswer | None:
+    """The next answer of what comes from a server; None where it ends."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+    status, headers = _head_of(head)
+    body = b"" if to_head or status in BODILESS else await _body(reader, dict(headers))
+    return HttpAnswer(status, tuple(sorted(_normal(headers))), body_of(body))
+
+
+async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    if "content-length" in headers:
+        return await reader.readexactly(int(headers["content-length"]))
+    if headers.get("transfer-encoding") != "chunked":
+        return await reader.read()
+    body = b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readexactly(2)
+    return body
 
 
 def body_of(body: bytes) -> Any:  # Any: JSON or text
