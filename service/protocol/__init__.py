@@ -16,7 +16,8 @@ flight on the connection, and a client that reads its answers. While a lane
 answers, a ``LaneCycle`` stands where uvicorn keeps its own cycle, so that a
 drain waits for it and a pipelined request queues behind it.
 
-``lanes`` says what a lane is, ``connection`` is one HTTP connection, ``heads``
+``lanes`` says what a lane is. ``connection`` is one HTTP connection and the way
+each of its requests goes, ``bounds`` what it is held to meanwhile; ``heads``
 spares it the parsing of what it has parsed before, ``writing`` writes answers,
 ``deadlines`` closes those that do not move on, and ``sockets`` is uvicorn's
 WebSocket for handshakes that no lane took.

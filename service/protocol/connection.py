@@ -1,4 +1,4 @@
-"""One HTTP connection: which way each request goes, a lane's answers, and what is told to no request."""
+"""Which way each request of an HTTP connection goes, and how a lane's answer leaves by it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,22 @@ from typing import Any, Final, cast
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.protocols.utils import get_local_addr
 from uvicorn.server import ServerState
 
-from service.domain.errors import BadRequest
 from service.identity.clients import Clients
 from service.problems import Answer, answer_of, error_of
+from service.protocol.bounds import BoundedProtocol
 from service.protocol.deadlines import Deadlines, is_endless
 from service.protocol.heads import Heads
 from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, SocketLane
-from service.protocol.surplus import Surplus
 from service.protocol.upgrades import head_without_upgrade, is_handshake
-from service.protocol.writing import Writer
 
 LANE_PREFIX: Final = b"/v1/"
 LANE_BODY_BYTES: Final = 16 * 1024
 """A longer body takes the ordinary way, where it is refused with a reason."""
-_NO_HTTP: Final = "The request is not readable as HTTP/1.1."
 _HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 """What a ``Host`` may hold (RFC 3986, 3.2); on the ordinary way another is answered 400 (RFC 9112, 3.2)."""
-
-
-class _Unreadable(Exception):
-    """Stops the parser from within one of its callbacks; says why."""
 
 
 class _NobodyWaits:
@@ -59,15 +50,12 @@ class LaneCycle:
         self.response_complete = True
 
 
-class LaneProtocol(HttpToolsProtocol):
-    """One HTTP connection. ``server.py`` makes a subclass of it that knows its lanes."""
+class LaneProtocol(BoundedProtocol):
+    """One HTTP connection. ``protocol_with`` makes a subclass of it that knows its lanes."""
 
     lanes: Sequence[Lane] = ()
     socket_lane: SocketLane | None = None
-    deadlines = Deadlines()
-    clients = Clients()
     heads = Heads()
-    writer = Writer()
 
     def __init__(
         self,
@@ -77,8 +65,6 @@ class LaneProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.limits = self.deadlines.limits
-        self.deadline = self.loop.time() + self.limits.headers_s
         self._handler: Handler | None = None
         self._lane_cycle = LaneCycle()
         self._lane: Lane | None = None
@@ -86,32 +72,8 @@ class LaneProtocol(HttpToolsProtocol):
         self._body: bytes = b""
         self._is_between = True  # two requests, or before the first
         self._asks_for_another_protocol = False
-        self._in_headers = True
-        self._in_body = False
         self._is_endless = False  # the body; set for requests that go the ordinary way
-        self._began_before = False  # the message, in a segment before the one being read
         self._segment_bytes = 0
-        self._header_bytes = 0
-        self._refusal: str | None = None
-
-    def connection_made(  # type: ignore[override]  # as uvicorn has it
-        self, transport: asyncio.Transport
-    ) -> None:
-        """A client has come. What uvicorn does here, but for the server's own address, which few ask for."""
-        if len(self.connections) >= self.limits.connections:
-            transport.set_protocol(Surplus(self.loop, transport, self.deadlines))
-            return
-        self.connections.add(self)
-        self.transport, self.flow = transport, FlowControl(transport)
-        self.client = get_remote_addr(transport)
-        self.scheme = "https" if is_ssl(transport) else "http"
-        self.peer = self.clients.peer(self.client[0] if self.client else None)
-        self.deadlines.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client has left."""
-        super().connection_lost(exc)
-        self.deadlines.discard(self)
 
     def take_leave(self) -> None:
         """The connection ends with its next answer, which says so; cut by us it might meet a request."""
@@ -133,8 +95,7 @@ class LaneProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            why = error.__context__
-            self._refuse(str(why) if isinstance(why, _Unreadable) else _NO_HTTP)
+            self._refuse_unread(error)
         else:
             if self._in_headers and self._began_before:
                 self._bound_headers(len(data))
@@ -252,10 +213,6 @@ class LaneProtocol(HttpToolsProtocol):
                 return handler
         return None
 
-    def _is_busy(self) -> bool:
-        """Whether the newest request is not answered yet, or any before it."""
-        return self.cycle is not None and not self.cycle.response_complete
-
     def _is_plain(self, headers: Headers) -> bool:
         if self._is_busy() or self.pipeline or self.flow.write_paused or self.expect_100_continue:
             return False
@@ -328,62 +285,6 @@ class LaneProtocol(HttpToolsProtocol):
                 transport.close()
         cycle.response_complete = True
         self.on_response_complete()
-
-    def on_response_complete(self) -> None:
-        """A response is out: the next of the pipeline begins, or the connection idles until its deadline."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
-        elif self._refusal is not None:
-            self._end(self._refusal)
-        elif not self._in_headers:
-            self.deadline = self.loop.time() + self.limits.idle_s
-
-    # What is no request -------------------------------------------------------------------------------
-
-    def _bound_headers(self, received: int) -> None:
-        """Counts the headers of a message that is not complete; its first segment may hold much else."""
-        self._header_bytes += received
-        if self._header_bytes > self.limits.header_bytes:
-            self._refuse(self._too_long())
-
-    def _check_size(self) -> None:
-        """Judges complete headers by what they are; those within one moderate segment need no look."""
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.limits.header_bytes:
-            raise _Unreadable(self._too_long())
-
-    def _too_long(self) -> str:
-        return f"The headers may have at most {self.limits.header_bytes} bytes."
-
-    def send_400_response(self, msg: str) -> None:
-        """What uvicorn itself finds unreadable is told like everything else."""
-        self._refuse(msg)
-
-    def _refuse(self, detail: str) -> None:
-        """Answers what is no request, once all that came before it is answered, and closes."""
-        if self._in_body and not self.pipeline:
-            self._end(detail)  # the request that breaks off is the one under way
-        elif self._is_busy():
-            if self._in_body:
-                self.pipeline.popleft()  # it waits behind others, and will never be whole
-            self._refusal, self.deadline = detail, math.inf
-        else:
-            self._end(detail)
-
-    def _end(self, detail: str) -> None:
-        if self.transport.is_closing():
-            return
-        is_half_answered = self._in_body and self.cycle.response_started
-        if not is_half_answered:
-            answer, dated = answer_of(BadRequest(detail), "/"), self.server_state.default_headers
-            self.transport.write(self.writer.encoded(answer, dated, keep_alive=False))
-        self.transport.close()
-        self.deadline = self.loop.time() + self.limits.closing_s
 
 
 def protocol_with(
