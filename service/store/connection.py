@@ -26,15 +26,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-import hiredis
-from redis.exceptions import ClusterDownError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import ClusterDownError, ReadOnlyError, RedisError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.domain.errors import PollwireError, StoreUnavailable
 from service.store.ending import ended
 from service.store.library import Library, StoreUnfit, is_missing
-from service.store.topology import MOST_CONNECTIONS, REPLY_TIMEOUT_S, Topology, topology_of, without_password
+from service.store.servers import Servers
+from service.store.topology import MOST_CONNECTIONS, REPLY_TIMEOUT_S, servers_of, without_password
 from service.telemetry.metrics import STORE_FAILURES, STORE_SECONDS
 from service.telemetry.throttle import Throttle
 
@@ -75,11 +75,10 @@ class Connection:
         self.openings = 0
         """How often the store was found to answer after it had not; after each, it may be another server."""
         self._address = without_password(url)
-        self._topology: Topology = topology_of(url)
+        self._servers: Servers = servers_of(url)
         self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
         self._up = asyncio.Event()
         self._has_answered = False
-        self._sent = 0
         self._knocking: asyncio.Task[None] | None = None
         self._is_closed = False
         self._refusals = Throttle()
@@ -106,17 +105,17 @@ class Connection:
         if self._knocking is not None:
             await ended(self._knocking)
         self._is_closed = True
-        await self._topology.client.aclose()
+        await self._servers.aclose()
 
     @property
     def client(self) -> Any:
-        """The redis client itself, for what is no function call (subscribing, the index)."""
-        return self._topology.client
+        """The one server's redis client itself; None in a cluster."""
+        return self._servers.client
 
     @property
     def is_cluster(self) -> bool:
         """Whether keys of different slots may lie on different servers."""
-        return self._topology.is_cluster
+        return self._servers.is_cluster
 
     @property
     def is_up(self) -> bool:
@@ -149,7 +148,7 @@ class Connection:
             async with self._gate():
                 replies = await self._send(calls)
                 if missing := [place for place, reply in enumerate(replies) if _is_missing(reply)]:
-                    await self.library.load(self.client, self._topology.everywhere)
+                    await self.library.load(self._servers.everywhere)
                     again = await self._send([calls[place] for place in missing])
                     for place, reply in zip(missing, again, strict=True):
                         replies[place] = reply
@@ -162,7 +161,7 @@ class Connection:
     async def command(self, *words: bytes | str | int) -> Any:
         """One plain command's reply, for what needs no function. Raises ``StoreUnavailable``."""
         async with self._gate():
-            return await self.client.execute_command(*words)
+            return await self._servers.command(*words)
 
     async def everywhere(self, *words: bytes | str | int) -> Any:
         """One plain command's reply from every master (a cluster's by node).
@@ -171,7 +170,7 @@ class Connection:
         """
         async with self._gate():
             try:
-                return await self.client.execute_command(*words, **self._topology.everywhere)
+                return await self._servers.everywhere(*words)
             except ResponseError as error:
                 refusal = error
         raise refusal
@@ -187,44 +186,14 @@ class Connection:
 
     def dedicated_link(self) -> Any:
         """A connection outside the pool, not connected yet, for one user alone (a subscription)."""
-        if self.is_cluster:
-            node = self.client.get_default_node()
-            return node.connection_class(**node.connection_kwargs)
-        return self.client.connection_pool.make_connection()
+        return self._servers.link()
 
     async def _send(self, calls: Sequence[Call]) -> list[Any]:
         """The replies in order, a call's own error in its place."""
         name_of = self.library.name_of
-        commands = [("FCALL", name_of(name), len(keys), *keys, *args) for name, keys, args in calls]
-        if self.is_cluster:
-            pipeline = self.client.pipeline()
-            for command in commands:
-                pipeline.execute_command(*command)
-            return list(await pipeline.execute(raise_on_error=False))
-        return await self._send_on_one_link(commands)
-
-    async def _send_on_one_link(self, commands: Sequence[tuple[bytes | str | int, ...]]) -> list[Any]:
-        """What the client's pipeline does, but packed by hiredis.
-
-        The pipeline packs in Python at 1.5 us an argument, and a batch has an argument a vote. As there,
-        a link whose call fails or is cancelled disconnects itself, so no reply is ever taken for another's.
-        Behind the calls goes a number, which has to come back behind the replies: what stands between here
-        and the store, and repeats or swallows replies, puts them out of step: then none is believed.
-        """
-        pool = self.client.connection_pool
-        self._sent += 1
-        number = b"%d" % self._sent
-        link = await pool.get_connection()
-        try:
-            packed = [hiredis.pack_command(command) for command in (*commands, ("ECHO", number))]  # type: ignore[arg-type]  # a stub too narrow
-            await link.send_packed_command(packed, check_health=False)
-            replies = [await _reply_on(link) for _ in commands]
-            if await _reply_on(link) != number:
-                await link.disconnect()
-                raise RedisConnectionError("the store's replies are out of step")
-            return replies
-        finally:
-            await pool.release(link)
+        return await self._servers.send(
+            [("FCALL", name_of(name), len(keys), *keys, *args) for name, keys, args in calls]
+        )
 
     @asynccontextmanager
     async def _gate(self) -> AsyncIterator[None]:
@@ -244,7 +213,7 @@ class Connection:
             raise StoreUnavailable() from error
         finally:
             if self._is_closed:  # whoever was under way then has given its connection back open
-                await self._topology.client.aclose()
+                await self._servers.aclose()
 
     def _judged(self, reply: Any) -> Any:
         """A reply, or what its error means to the caller."""
@@ -257,9 +226,12 @@ class Connection:
         return StoreUnavailable()
 
     def _refused(self, error: Exception) -> None:
-        """The store answers and will not do it: no memory or disk, no permission, a fault of the library."""
+        """The store answers and will not do it: no memory or disk, no permission, a fault of the library.
+
+        A slot of a cluster that is being moved is no fault; whoever asks again will find it.
+        """
         if line := self._refusals.told(f"the store refused a call: {error}"):
-            _log.error("%s", line)
+            _log.log(logging.INFO if isinstance(error, TryAgainError) else logging.ERROR, "%s", line)
 
     def _went_away(self, error: BaseException) -> None:
         self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -286,25 +258,12 @@ class Connection:
         On new connections, for the old ones may lead to a master that is none any more.
         """
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            await self._drop_idle_connections()
-            await self.library.ensure(self.client, self._topology.everywhere)
+            await self._servers.drop_idle()
+            await self.library.ensure(self._servers.everywhere)
         self.last_error = None
         self._has_answered = True
         self.openings += 1
         self._up.set()
-
-    async def _drop_idle_connections(self) -> None:
-        if (
-            not self.is_cluster
-        ):  # a cluster client replaces its nodes' connections itself when it sees them fail
-            await self.client.connection_pool.disconnect(inuse_connections=False)
-
-
-async def _reply_on(link: Any) -> Any:
-    try:
-        return await link.read_response()
-    except ResponseError as error:
-        return error
 
 
 def _is_missing(reply: Any) -> bool:

@@ -9,7 +9,7 @@ cluster's masters do not share them, so each master is asked and given it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final
@@ -85,6 +85,10 @@ end
 """
 
 
+Everywhere = Callable[..., Awaitable[Any]]
+"""Every master's reply to one command (``servers.Servers.everywhere``)."""
+
+
 class StoreUnfit(Exception):
     """The server answers, and cannot keep polls. The message is a sentence for whoever starts the service."""
 
@@ -152,15 +156,15 @@ class Library:
         """What the server calls ``function``."""
         return self._names[function]
 
-    async def ensure(self, client: Any, everywhere: Mapping[str, Any]) -> None:
-        """Load and prove the library on every master (``everywhere``: the client's way of naming them).
+    async def ensure(self, everywhere: Everywhere) -> None:
+        """Load and prove the library on every master.
 
         Raises ``StoreUnfit`` where a server cannot run it, and redis' own errors where one does not answer.
         """
         try:
-            await self._check_age(client, everywhere)
-            await self.load(client, everywhere)
-            answers = await client.execute_command("FCALL", self.name_of("probe"), 0, **everywhere)
+            await self._check_age(everywhere)
+            await self.load(everywhere)
+            answers = await everywhere("FCALL", self.name_of("probe"), 0)
         except (ResponseError, RedisConnectionError) as error:
             raise _judged(error) from error
         if any(answer != b"ready" for answer in each_of(answers)):
@@ -168,17 +172,12 @@ class Library:
                 "The store runs functions, but its Lua lacks the struct library that Redis ships."
             )
 
-    async def load(self, client: Any, everywhere: Mapping[str, Any]) -> None:
-        """Load it where it is missing; harmless where it is there."""
-        try:
-            await client.execute_command("FUNCTION LOAD", self.source, **everywhere)
-        except ResponseError as error:
-            # By an earlier start, or by another process that got there first.
-            if "already exists" not in str(error):
-                raise
+    async def load(self, everywhere: Everywhere) -> None:
+        """Load it where it is missing; harmless where an earlier start or another process has done so."""
+        await everywhere("FUNCTION LOAD", self.source, fine="already exists")
 
-    async def _check_age(self, client: Any, everywhere: Mapping[str, Any]) -> None:
-        for text in each_of(await client.execute_command("INFO", "server", **everywhere)):
+    async def _check_age(self, everywhere: Everywhere) -> None:
+        for text in each_of(await everywhere("INFO", "server")):
             self.check_version(field_of(text, "redis_version"))
 
     @staticmethod

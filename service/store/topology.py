@@ -1,4 +1,4 @@
-"""From a URL to a client: one server, a Sentinel's master, or a cluster; timeouts and retries set once.
+"""From a URL to servers: one, a Sentinel's master, or a cluster; timeouts and retries set once.
 
 ========================================================  =============================================
 ``redis://[user:password@]host[:port][/db]``              one server (``rediss://`` with TLS)
@@ -10,18 +10,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
+from service.store.cluster import Cluster
 from service.store.library import StoreUnfit
+from service.store.sentinels import Sentinels
+from service.store.servers import OneServer, Servers
 
 REPLY_TIMEOUT_S: Final = 0.8
 """Far above any call here (a batch of 1,000 takes some ms, a slow disk's fsync tens), and under the second in
@@ -38,18 +38,10 @@ _DEFAULT_PORT: Final = 6379
 _DEFAULT_SENTINEL_PORT: Final = 26379
 
 
-class Topology(NamedTuple):
-    """A client, and how it is told to do something on every master."""
-
-    client: Any  # Redis | RedisCluster: their common ground has no type of its own
-    everywhere: Mapping[str, Any]
-    is_cluster: bool
-
-
-def topology_of(url: str) -> Topology:
-    """The client for a URL; nothing is connected yet. ``StoreUnfit`` says what is wrong with the URL."""
+def servers_of(url: str) -> Servers:
+    """The servers at a URL; nothing is connected yet. ``StoreUnfit`` says what is wrong with the URL."""
     try:
-        return _topology_of(url)
+        return _servers_of(url)
     except (ValueError, TypeError) as error:
         raise StoreUnfit(
             f"{without_password(url)!r} is not the URL of a store ({error}); write redis://, rediss://, "
@@ -63,13 +55,13 @@ def without_password(url: str) -> str:
     return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
-def _topology_of(url: str) -> Topology:
+def _servers_of(url: str) -> Servers:
     scheme = urlsplit(url).scheme
     if scheme == "redis+sentinel":
-        return Topology(_sentinel_client(url), {}, False)
+        return _behind_sentinels(url)
     if scheme == "redis+cluster":
-        return Topology(_cluster_client(url), {"target_nodes": RedisCluster.PRIMARIES}, True)
-    return Topology(Redis.from_url(url, max_connections=MOST_CONNECTIONS, **_settings()), {}, False)
+        return _cluster(url)
+    return OneServer(Redis.from_url(url, **_settings()))
 
 
 def _settings() -> dict[str, Any]:
@@ -79,6 +71,7 @@ def _settings() -> dict[str, Any]:
     RESP2 and no driver information: a new connection costs no round trip of its own.
     """
     return {
+        "max_connections": MOST_CONNECTIONS,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": REPLY_TIMEOUT_S,
         "retry": Retry(NoBackoff(), 0),
@@ -88,20 +81,17 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def _sentinel_client(url: str) -> Any:
+def _behind_sentinels(url: str) -> OneServer:
     credentials, hosts, path = _parts(url, _DEFAULT_SENTINEL_PORT)
     if not path:
         raise ValueError("it names no service after the hosts")
-    make: Any = Sentinel  # its constructor has no types
-    sentinel = make(hosts, sentinel_kwargs=_settings(), **_settings(), **credentials)
-    return sentinel.master_for(path, max_connections=MOST_CONNECTIONS)
+    sentinels = Sentinels(hosts, _settings())
+    return OneServer(sentinels.master(path, _settings() | credentials), beside=sentinels.aclose)
 
 
-def _cluster_client(url: str) -> RedisCluster:
+def _cluster(url: str) -> Cluster:
     credentials, hosts, _ = _parts(url, _DEFAULT_PORT)
-    settings = {name: value for name, value in _settings().items() if name != "driver_info"}
-    nodes = [ClusterNode(host, port) for host, port in hosts]
-    return RedisCluster(startup_nodes=nodes, max_connections=MOST_CONNECTIONS, **settings, **credentials)
+    return Cluster(hosts, _settings() | credentials)
 
 
 def _parts(url: str, default_port: int) -> tuple[dict[str, Any], list[tuple[str, int]], str]:

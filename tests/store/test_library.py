@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from redis.asyncio import RedisCluster
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 from service.store import Store
+from service.store.cluster import Cluster
 from service.store.library import Library, StoreUnfit
-from service.store.topology import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, topology_of, without_password
+from service.store.topology import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, servers_of, without_password
 
 
 def test_names_carry_the_version() -> None:
@@ -48,18 +48,17 @@ async def test_servers_too_old_are_refused(info: str, fits: bool) -> None:
 )
 async def test_one_server(url: str) -> None:
     """One server, by TCP, TLS or socket, with this service's time-outs and without retries."""
-    topology = topology_of(url)
-    settings = topology.client.connection_pool.connection_kwargs
+    server = servers_of(url)
+    settings = server.client.connection_pool.connection_kwargs
     assert settings["socket_connect_timeout"] == CONNECT_TIMEOUT_S
     assert settings["socket_timeout"] == REPLY_TIMEOUT_S
     assert settings["retry"].get_retries() == 0
-    assert not topology.is_cluster
+    assert not server.is_cluster
 
 
 async def test_sentinels() -> None:
     """Several Sentinels and the name of the service they watch."""
-    topology = topology_of("redis+sentinel://u:p%40ss@one:26380,two/main")
-    pool = topology.client.connection_pool
+    pool = servers_of("redis+sentinel://u:p%40ss@one:26380,two/main").client.connection_pool
     assert isinstance(pool, SentinelConnectionPool)
     assert pool.service_name == "main"
     assert (pool.connection_kwargs["username"], pool.connection_kwargs["password"]) == ("u", "p@ss")
@@ -68,13 +67,11 @@ async def test_sentinels() -> None:
 
 
 async def test_a_cluster() -> None:
-    """Any members of a cluster, and every primary as the place to load the library."""
-    topology = topology_of("redis+cluster://:secret@one:7000,[::1]")
-    assert topology.is_cluster
-    assert topology.everywhere == {"target_nodes": RedisCluster.PRIMARIES}
-    nodes = topology.client.nodes_manager.startup_nodes.values()
-    assert [(node.host, node.port) for node in nodes] == [("one", 7000), ("::1", 6379)]
-    assert topology.client.connection_kwargs["password"] == "secret"
+    """Any members of a cluster, and the login for all of them."""
+    cluster = servers_of("redis+cluster://:secret@one:7000,[::1]")
+    assert isinstance(cluster, Cluster)
+    assert cluster.seeds == [("one", 7000), ("::1", 6379)]
+    assert cluster.settings["password"] == "secret"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +89,7 @@ async def test_a_cluster() -> None:
 async def test_what_is_no_url(url: str) -> None:
     """What is no URL of a store is refused in a sentence that says what would be."""
     with pytest.raises(StoreUnfit, match="write redis://"):
-        topology_of(url)
+        servers_of(url)
 
 
 def test_passwords_are_not_shown() -> None:
