@@ -4,7 +4,7 @@ Most readers never say anything, and a protocol object weighs 1.5 KB, so a
 socket has an ear only between the first byte of something said and the last.
 Frames, masks, sizes and closing are the ``websockets`` library's; it neither
 joins fragments nor checks UTF-8 (RFC 6455, sections 5.4 and 8.1), so that is
-done here.
+done here; and a reader who says so much that others would wait is heard no more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
+from service.protocol.sockets import MOST_FRAMES, PORTION_BYTES, TOO_MANY
+
 MESSAGE_BYTES: Final = 16 * 1024
 """A longer message is answered by a close with 1009."""
 INVALID_TEXT: Final = 1007
@@ -23,9 +25,11 @@ INVALID_TEXT: Final = 1007
 class Ear:
     """Hears one reader out."""
 
-    __slots__ = ("_is_text", "_message", "_pending_bytes", "_protocol")
+    __slots__ = ("_is_text", "_message", "_pending_bytes", "_protocol", "said")
 
     def __init__(self) -> None:
+        self.said = 0
+        """Frames within this second; whoever counts the seconds sets it."""
         self._protocol = ServerProtocol(state=OPEN, max_size=MESSAGE_BYTES)
         self._message = bytearray()
         self._is_text = False
@@ -33,11 +37,10 @@ class Ear:
 
     def hear(self, data: bytes) -> list[str | None]:
         """The messages that ``data`` completes, in order; None for a binary one."""
-        self._protocol.receive_data(data)
-        self._pending_bytes += len(data)
         messages: list[str | None] = []
-        for event in self._protocol.events_received():
-            if isinstance(event, Frame) and not self._take(event, messages):
+        for start in range(0, len(data), PORTION_BYTES):
+            self._hear_portion(data[start : start + PORTION_BYTES], messages)
+            if self.is_over:
                 break
         return messages
 
@@ -54,6 +57,17 @@ class Ear:
     def is_quiet(self) -> bool:
         """Whether nothing is half said, so that a new ear would hear as well."""
         return self._pending_bytes == 0 and self._protocol.current_size is None
+
+    def _hear_portion(self, data: bytes, messages: list[str | None]) -> None:
+        self._protocol.receive_data(data)
+        self._pending_bytes += len(data)
+        events = self._protocol.events_received()
+        self.said += len(events)
+        for event in events:
+            if isinstance(event, Frame) and not self._take(event, messages):
+                return
+        if self.said > MOST_FRAMES and not self.is_over:
+            self._protocol.fail(TOO_MANY, "too many frames")
 
     def _take(self, frame: Frame, messages: list[str | None]) -> bool:
         self._pending_bytes -= _size_of(frame)

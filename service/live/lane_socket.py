@@ -60,6 +60,7 @@ class LaneSocket(asyncio.Protocol):
         "_is_pinged",
         "_live",
         "_room",
+        "_said",
         "_sent_at",
         "_stream",
         "_transport",
@@ -87,6 +88,7 @@ class LaneSocket(asyncio.Protocol):
         self._ends_at: float | None = None
         self._is_left = False
         self._is_pinged = False
+        self._said = 0
         self._ear: Ear | None = None
         self._hearing: asyncio.Task[None] | None = None
         self._room: asyncio.Future[None] | None = None
@@ -151,14 +153,17 @@ class LaneSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The reader speaks."""
-        self._heard_at = self._wheel.now
+        if self._heard_at != self._wheel.now:
+            self._heard_at, self._said = self._wheel.now, 0
         self._is_pinged = False
         ear = self._ear
         if ear is None:
             if len(data) == _PONG_BYTES and data.startswith(_PONG):
                 return  # nearly all that readers ever say
             ear = Ear()
+        ear.said = self._said
         messages = ear.hear(data)
+        self._said = ear.said
         reply = ear.reply()
         is_ours = self._ends_at is None and not self._is_left
         if is_ours and reply:

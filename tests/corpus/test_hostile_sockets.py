@@ -128,3 +128,21 @@ async def test_hostile_frames_end_nothing_but_their_socket(
         async with asyncio.timeout(WITHIN_S), talk(way.port) as another:
             assert await another.is_kept()
     assert complaints(caplog) == []
+
+
+@pytest.mark.parametrize("said", [masked(PING, b""), masked(PONG, b""), masked(TEXT, b"", fin=False)])
+async def test_a_flood_of_frames_ends_its_socket(
+    all_ways: tuple[Way, ...], caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    """Whoever says more than a second may have is closed with 1008, if they still hear it, in the lane and on
+    the route, and is no error."""
+    more = masked(0, b"", fin=False) if said[0] & 15 == TEXT else said
+    for way in all_ways[:2]:
+        async with asyncio.timeout(WITHIN_S), talk(way.port) as connection:
+            await connection.send([handshake()])
+            assert (await connection.answer()).status == 101  # type: ignore[union-attr]
+            reading = asyncio.create_task(messages(connection, 1_000_000))
+            await connection.send([said, *[more * 500] * 40])
+            closes = {code for opcode, code in await reading if opcode == CLOSE}
+        assert closes <= {1008}
+    assert complaints(caplog) == []

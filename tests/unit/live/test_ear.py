@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.live.ear import MESSAGE_BYTES, Ear
+from service.protocol.sockets import MOST_FRAMES, PORTION_BYTES
 from tests.corpus.wire import masked
 
 MORE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -148,9 +149,25 @@ def test_empty_fragments_hold_no_memory() -> None:
     """However many pieces of nothing are sent, nothing is kept of them."""
     ear = Ear()
     ear.hear(masked(TEXT, b"", fin=False))
-    ear.hear(masked(MORE, b"", fin=False) * 10_000)
+    for _ in range(10):
+        ear.said = 0
+        ear.hear(masked(MORE, b"", fin=False) * 1_000)
     assert len(ear._message) == 0
     assert ear.hear(masked(MORE, b"x")) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "said", [masked(PING, b""), masked(PONG, b""), masked(TEXT, b""), masked(MORE, b"", fin=False)]
+)
+def test_who_says_too_much_in_a_second_is_heard_no_more(said: bytes) -> None:
+    """As many frames as a second may have are heard; of more only the rest of a portion is decoded."""
+    begun = masked(TEXT, b"", fin=False) if said[0] & 15 == MORE else b""
+    most = MOST_FRAMES - bool(begun)
+    assert not heard(begun + said * most)[2].is_over
+    reply, ear = heard(begun + said * 40_000)[1:]
+    assert ear.is_over
+    assert ear.said <= MOST_FRAMES + PORTION_BYTES // 6
+    assert reply.endswith(b"\x88\x11\x03\xf0too many frames")
 
 
 @given(st.lists(st.text(max_size=200), max_size=5), st.data())

@@ -387,3 +387,17 @@ async def test_answers_wait_for_the_reader() -> None:
     house.pipe.drain()
     await until(lambda: house.pipe.written.count(b'"type":"problem"') == 50)
     house.socket.connection_lost(None)
+
+
+async def test_seconds_are_counted_apart(house: House) -> None:
+    """A reader may say what a second may have, second after second; more in one second is too much."""
+    house.open()
+    pongs = masked(10, b"x") * 1_500
+    for second in range(1, 4):
+        house.at(second)
+        house.socket.data_received(pongs)
+    assert not house.pipe.is_closing()
+    house.socket.data_received(pongs)
+    assert house.pipe.take().endswith(close_frame(1008, "too many frames"))
+    assert house.pipe.is_closing()
+    assert house.rooms.joined == set()
