@@ -1,7 +1,8 @@
 """The composition root: the only place that makes rooms know one another.
 
 ``build`` wires one process's service over an open store; ``edge`` is what
-every request passes around it, ``probes`` says how it is, ``reference``
+every request passes around it (``exchange``, ``handshake``), ``framework``
+sends it to its route, ``probes`` says how the service is, and ``reference``
 describes it.
 """
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
-from litestar import Litestar, Request, Response
-from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp, ControllerRouterHandler
+from litestar.types import ASGIApp
 
 from service.app import probes
-from service.app.edge import Edge, instance_of, remember_failure
+from service.app.edge import Edge
+from service.app.framework import Endless, framework_of
 from service.app.gauges import Gauges
-from service.app.offers import offers
 from service.app.reference import routes as reference_routes
-from service.domain.errors import NotFound
 from service.identity.api_keys import ApiKeys
 from service.identity.clients import Clients
 from service.identity.issuers import Issuers
@@ -56,11 +50,9 @@ from service.operators.webhooks.relay import Relay
 from service.operators.webhooks.roster import Webhooks
 from service.operators.webhooks.sealing import Seal
 from service.operators.webhooks.sending import Sender
-from service.problems import Answer, answer_of, error_of
 from service.protocol import Lane, SocketLane
 from service.settings import Settings
 from service.store import Store
-from service.store.ending import ended
 from service.voting import routes as voting_routes
 from service.voting import series_routes
 from service.voting.callers import Callers
@@ -74,15 +66,6 @@ from service.voting.receipts import Receipts
 from service.voting.recorder import Recorder
 from service.voting.standings import Standings
 from service.web import routes as web_routes
-from service.web.lost import Lost
-
-log = logging.getLogger("pollwire.app")
-
-Endless = Callable[[], Awaitable[None]]
-"""What runs for as long as the service does."""
-
-AGAIN_AFTER_S: Final = 1.0
-"""Before a task that must never end, and did, begins anew."""
 
 
 class Wiring(msgspec.Struct, frozen=True):
@@ -150,7 +133,7 @@ def build(settings: Settings, store: Store) -> Wiring:
     ]
     retention = Retention(store, settings.retention_days)
     endless = (*store.endless, retention.run, who.issuers.run, feed.run, health.run, gauges.run, *telling)
-    framework = _framework(routes, beside=endless)
+    framework = framework_of(routes, beside=endless)
     edge = Edge(framework, keys=who.keys, sites=who.sites, clients=who.clients)
     return Wiring(
         app=edge,
@@ -250,67 +233,11 @@ def _webhooks(
     return (relay.run, deliverer.run), webhook_routes.handlers(operated, who.keys)
 
 
-def _framework(routes: Sequence[ControllerRouterHandler], beside: Sequence[Endless]) -> Litestar:
-    refused = _refusing(web_routes.lost())
-    return Litestar(
-        route_handlers=[*offers(routes), *routes],
-        exception_handlers={HTTPException: refused, Exception: refused},
-        after_exception=[remember_failure],
-        lifespan=[_beside(*beside)],
-        openapi_config=reference_routes.config(),
-        request_max_body_size=None,  # bounded at the edge, where the answer can say by how much
-        logging_config=None,
-    )
-
-
 def create_app(settings: Settings, store: Store) -> ASGIApp:
     """The application alone, for a server that has no use for the rest."""
     return build(settings, store).app
 
 
-def _refusing(lost: Lost) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
-    """The framework's exception handler: what routes fail with, from one table; a page for the lost."""
-
-    def refused(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
-        error = error_of(failure)
-        page = lost.page_for(request) if isinstance(error, NotFound) else None
-        return page or _problem(answer_of(error, instance_of(request.scope)))
-
-    return refused
-
-
-def _problem(answer: Answer) -> Response[bytes]:
-    headers = {name.decode(): value.decode() for name, value in answer.headers}
-    return Response(
-        answer.body, status_code=answer.status, media_type=headers.pop("content-type"), headers=headers
-    )
-
-
 def wall_clock() -> int:
     """Milliseconds since the epoch: good enough for what expires in a minute or a year, not for windows."""
     return time.time_ns() // 1_000_000
-
-
-def _beside(*endless: Endless) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
-    """A lifespan in which tasks run beside the requests, each begun anew should it ever end."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_kept_up(run), name=run.__qualname__) for run in endless]
-        try:
-            yield
-        finally:
-            await ended(*tasks)
-
-    return lifespan
-
-
-async def _kept_up(run: Endless) -> None:
-    """Tasks of this kind have died silently in other services, and everything looked well but stood still."""
-    while True:
-        try:
-            await run()
-            log.critical("%s ended, and begins anew.", run.__qualname__)
-        except Exception:
-            log.critical("%s failed, and begins anew.", run.__qualname__, exc_info=True)
-        await asyncio.sleep(AGAIN_AFTER_S)

@@ -1,6 +1,6 @@
 """What operators send, read in the one order of checks: type, size, JSON, fields.
 
-The size is bounded where bodies come in (``service.app.edge``), so reading one
+The size is bounded where bodies come in (``service.app.exchange``), so reading one
 here raises ``BodyTooLarge`` by itself.
 """
 
