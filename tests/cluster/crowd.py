@@ -1,0 +1,117 @@
+"""A crowd at several polls of a service whose store is changed under it, and what they were told."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import httpx
+
+from service.identity.tokens import VoterTokens
+from tests.api.conftest import Service
+from tests.faults.journal import CHOICES, POLL, Ballot, Journal
+from tests.loading import Wire, wires
+from tests.waiting import until
+
+WITHIN_S = 30.0
+"""Longer than any vote here takes, however often it has to be sent."""
+_VOTERS_AT_A_TIME = 12
+_BEFORE_AND_AFTER = 100
+"""Votes that are answered before the harm is done, and then again after it."""
+
+
+class Crowd:
+    """Voters who send the same vote until it is answered for good, and what each was told."""
+
+    def __init__(self, service: Service, polls: list[str], over: list[Wire]) -> None:
+        self.polls = polls
+        self._service = service
+        self._over = over
+        self._journals = [Journal(poll=poll) for poll in polls]
+        assert service.settings.secret is not None
+        self._tokens = VoterTokens([service.settings.secret], lambda: time.time_ns() // 1_000_000)
+        self._has_enough = False
+
+    @property
+    def answered(self) -> int:
+        """Votes answered for good so far."""
+        return sum(len(journal.answers) for journal in self._journals)
+
+    @property
+    def again(self) -> int:
+        """How often a vote had to be sent again."""
+        return sum(len(journal.unanswered) for journal in self._journals)
+
+    @property
+    def worst_gap_s(self) -> float:
+        """The longest time in which no vote of one of the polls was answered."""
+        return max(journal.worst_gap_s() for journal in self._journals)
+
+    async def votes_while(self, harm: Callable[[], Awaitable[object]]) -> None:
+        """They vote before the harm, for as long as it is done, and after it."""
+        voting = asyncio.gather(*(self._vote(wire, number) for number, wire in enumerate(self._over)))
+        try:
+            await self._goes_on()
+            await harm()
+            await self._goes_on()
+            self._has_enough = True
+            await voting
+        finally:
+            voting.cancel()
+
+    async def _goes_on(self) -> None:
+        """Return once so many more votes are answered, some at each poll."""
+        before = [len(journal.answers) for journal in self._journals]
+        enough = _BEFORE_AND_AFTER // len(self.polls)
+
+        def have_voted() -> bool:
+            return all(
+                len(journal.answers) >= count + enough
+                for journal, count in zip(self._journals, before, strict=True)
+            )
+
+        await until(have_voted, WITHIN_S)
+
+    async def _vote(self, wire: Wire, number: int) -> None:
+        """New voters, one after the other, each at the next poll."""
+        for place in itertools.count(number):
+            if self._has_enough:
+                return
+            journal = self._journals[place % len(self.polls)]
+            ballot = Ballot(self._tokens.issue().token, CHOICES[place % len(CHOICES)])
+            await until(lambda: journal.cast(wire, ballot), WITHIN_S)  # noqa: B023  # awaited before the next turn
+
+    async def verify(self) -> None:
+        """Every vote that was answered counts, once: totals and ballots agree with what voters were told."""
+        for journal in self._journals:
+            for ballot, answer in journal.answers:
+                assert answer.status == 200, answer
+                assert answer.document["choice"] == ballot.choice, "a vote got another's answer"
+            path = f"/v1/admin/polls/{journal.poll}/recount"
+            recounted = await self._told(self._service.admin, "POST", path)
+            assert recounted["matches"], recounted
+            totals = await self._told(self._service.http, "GET", f"/v1/polls/{journal.poll}/results")
+            standing = Counter(journal.standing().values())
+            assert totals["counts"] == {choice: standing[choice] for choice in CHOICES}
+
+    async def _told(self, client: httpx.AsyncClient, method: str, path: str) -> dict[str, object]:
+        answer = await client.request(method, path)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, object] = answer.json()
+        return told
+
+
+@asynccontextmanager
+async def gathered(service: Service, polls: int = 6) -> AsyncIterator[Crowd]:
+    """A crowd at so many new polls of the service."""
+    made = [(await service.create_poll(**{**POLL, "id": f"crowd-{place}"}))["id"] for place in range(polls)]
+    address = urlsplit(service.url)
+    assert address.hostname is not None
+    assert address.port is not None
+    async with wires((address.hostname, address.port), _VOTERS_AT_A_TIME) as over:
+        yield Crowd(service, made, over)

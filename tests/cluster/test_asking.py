@@ -1,0 +1,85 @@
+"""Who is the master is asked of all who may know, and the silent and the stale mislead nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from service.store import open_store
+from service.store.ballots import Cast, Status
+from service.store.cluster import SLOTS, Address, Cluster
+from service.store.sentinels import Sentinels
+from tests.cluster.nodes import Node, running
+from tests.cluster.watched import sentinels_of, url_of
+from tests.making import a_voter
+from tests.store.casting import cast, made
+from tests.waiting import until
+
+STALE, TRUE = Address("stale", 1), Address("true", 2)
+
+
+async def test_silent_sentinels_hold_up_nobody() -> None:
+    """Of three Sentinels the first two are silent, and the store is found and counts all the same."""
+    with running(Node) as master, sentinels_of(master) as sentinels:
+        with sentinels[0].paused(), sentinels[1].paused():
+            store = await open_store(url_of(sentinels))
+            await until(lambda: store.connection.is_up)
+            assert await cast(store, await made(store), Cast(a_voter(), "A")) == [Status.COUNTED]
+        await store.close()
+
+
+class Told:
+    """A Sentinel as the client has it: what it tells of its one service, or silence."""
+
+    def __init__(self, address: Address | None, epoch: int = 0) -> None:
+        self._address, self._epoch = address, epoch
+
+    async def sentinel_masters(self) -> dict[str, Any]:
+        """The state of the service, as far as it is looked at."""
+        if self._address is None:
+            await asyncio.Event().wait()
+        assert self._address is not None
+        flags = {"is_master": True, "is_sdown": False, "is_odown": False, "num-other-sentinels": 2}
+        return {
+            "polls": {"ip": self._address[0], "port": self._address[1], "config-epoch": self._epoch, **flags}
+        }
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [Told(STALE, 1), Told(TRUE, 2), Told(TRUE, 2)],
+        [Told(STALE, 9), Told(None), Told(TRUE, 10)],
+        [Told(None), Told(None), Told(TRUE, 1)],
+    ],
+)
+async def test_the_newest_that_a_sentinel_tells_is_believed(told: list[Told]) -> None:
+    """Not the first answer and not the most, but that of the latest failover; nobody waits for the silent."""
+    sentinels = Sentinels([("one", 1)], {})
+    sentinels.sentinels = told  # type: ignore[assignment]  # what is asked of them is there
+    assert await sentinels.discover_master("polls") == TRUE
+
+
+class Mapped(Cluster):
+    """A cluster whose servers tell what the test says."""
+
+    def __init__(self, told: list[Address | None]) -> None:
+        super().__init__([(f"server-{place}", place) for place in range(len(told))], {})
+        self.told = told
+
+    async def _map_of(self, address: Address) -> tuple[tuple[int, int, Address], ...]:
+        owner = self.told[address.port]
+        if owner is None:
+            await asyncio.Event().wait()
+        assert owner is not None
+        return ((0, SLOTS - 1, owner),)
+
+
+@pytest.mark.parametrize("told", [[STALE, TRUE, TRUE], [None, TRUE, TRUE], [None, None, TRUE]])
+async def test_what_most_servers_say_of_slots_is_believed(told: list[Address | None]) -> None:
+    """One that was cut off with its view misleads nobody, and nobody waits for the silent."""
+    cluster = Mapped(told)
+    await cluster._read_owners()
+    assert set(cluster._owners) == {TRUE}

@@ -1,0 +1,116 @@
+"""A cluster of three masters keeps polls as one server does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+from redis.crc import key_slot
+
+from service.store import Store
+from service.store.ballots import Cast, CastReply, Status
+from service.store.notices import Notice
+from service.store.results import Reading
+from tests.api.conftest import Service
+from tests.api.streams import live, socket_at
+from tests.cluster.clusters import Cluster
+from tests.making import a_voter
+from tests.store.casting import made, tally_of
+from tests.store.predicting import a_prediction, closed, picked, resolved, scores_in
+from tests.waiting import until
+
+POLLS = 60
+"""So many that each master has some: that one has none happens once in ten thousand million times."""
+
+
+async def test_polls_of_all_masters_are_voted_in_together(cluster: Cluster, clustered: Store) -> None:
+    """Ballots of many polls in one call are each counted once, whichever master has their poll."""
+    records = [await made(clustered) for _ in range(POLLS)]
+    assert {cluster.owner_of(key_slot(record.keys[0])) for record in records} == set(cluster.members)
+    casts = [Cast(a_voter(), "AB"[place % 2]) for place in range(10)]
+    for status in (Status.COUNTED, Status.UNCHANGED):
+        for reply in await clustered.ballots.cast_many([(record, casts) for record in records]):
+            assert isinstance(reply, CastReply)
+            assert [outcome.status for outcome in reply.outcomes or ()] == [status] * len(casts)
+    readings = await clustered.results.read_many([record.poll.id for record in records])
+    for reading in readings.values():
+        assert isinstance(reading, Reading)
+        assert (reading.tally.voters, reading.tally.counts["A"], reading.tally.counts["B"]) == (10, 5, 5)
+    standings = await clustered.results.positions(readings)
+    assert {standing and standing.seq for standing in standings.values()} == {10}
+
+
+async def test_a_series_is_scored_on_its_own_master(clustered: Store) -> None:
+    """Predictions of a series are picked, resolved and ranked together, though their ids lie anywhere."""
+    ama, kofi = a_voter(), a_voter()
+    matches = [await a_prediction(clustered) for _ in range(3)]
+    for match in matches:
+        await picked(clustered, match, (ama, "A"), (kofi, "B"))
+    await resolved(clustered, await closed(clustered, matches[0]), "home")
+    await resolved(clustered, await closed(clustered, matches[1]), "home")
+    await resolved(clustered, await closed(clustered, matches[2]), "away")
+    assert await scores_in(clustered) == {ama: (2, 3), kofi: (1, 3)}
+    board = await clustered.series.rows("cup", after=0, limit=1)
+    assert (board[0][0].voter, board[1]) == (ama, 2)
+
+
+async def test_functions_that_one_master_has_lost(cluster: Cluster, clustered: Store) -> None:
+    """A master without the function library is given it again, and no vote notices."""
+    records = [await made(clustered) for _ in range(POLLS)]
+    cluster.members[1].tell("FUNCTION FLUSH")
+    voter = a_voter()
+    replies = await clustered.ballots.cast_many([(record, [Cast(voter, "A")]) for record in records])
+    assert all(isinstance(reply, CastReply) for reply in replies)
+    assert [(await tally_of(clustered, record)).voters for record in records] == [1] * POLLS
+
+
+async def test_notices_come_from_every_master(clustered: Store) -> None:
+    """One subscription hears of votes wherever they are counted."""
+    records = [await made(clustered) for _ in range(POLLS)]
+    heard: set[str] = set()
+
+    def hears(notice: Notice) -> None:
+        heard.add(notice.poll_id)
+
+    clustered.notices.on_notice(hears)
+    listening = asyncio.create_task(clustered.notices.run())
+    try:
+        await clustered.notices.subscribed()
+        await clustered.ballots.cast_many([(record, [Cast(a_voter(), "A")]) for record in records])
+        await until(lambda: heard == {record.poll.id for record in records})
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_a_vote_reaches_readers(service: Service) -> None:
+    """A vote by HTTP is a frame on the socket of its poll, on whichever master that lies."""
+    polls = [await service.create_poll() for _ in range(8)]
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(socket_at(service, live(poll))) for poll in polls]
+        for poll, socket in zip(polls, sockets, strict=True):
+            await socket.until(lambda said: said["type"] == "results")
+            vote = await service.vote(poll["id"], "rice", await service.voter())
+            assert vote.status_code == 200, vote.text
+            seq = vote.json()["seq"]
+            frame = await socket.until(lambda said: said.get("seq", 0) >= seq)  # noqa: B023  # within this turn
+            assert frame["counts"] == {"rice": 1, "yam": 0}
+
+
+async def test_operators_see_all_of_it(service: Service) -> None:
+    """Lists, recounts, exports and probes are as on one server, for polls of every master."""
+    polls = [(await service.create_poll())["id"] for _ in range(12)]
+    for poll in polls:
+        for choice in ("rice", "rice", "yam"):
+            assert (await service.vote(poll, choice, await service.voter())).status_code == 200
+    listed = (await service.admin.get("/v1/admin/polls", params={"limit": 50})).json()
+    assert {poll["id"] for poll in listed["items"]} == set(polls)
+    for poll in polls:
+        recounted = (await service.admin.post(f"/v1/admin/polls/{poll}/recount")).json()
+        assert recounted["matches"], recounted
+        export = await service.admin.get(f"/v1/admin/polls/{poll}/export", params={"format": "ndjson"})
+        rows = [json.loads(line)["choice"] for line in export.text.splitlines()]
+        assert sorted(rows) == ["rice", "rice", "yam"]
+    ready = await service.http.get("/readyz")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "degraded": False})

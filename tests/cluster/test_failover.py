@@ -1,0 +1,73 @@
+"""A master is killed, and another server becomes master, while people vote and watch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from redis.crc import key_slot
+
+from service.store import open_store
+from tests.api.conftest import Service, serving
+from tests.cluster.clusters import a_cluster
+from tests.cluster.crowd import Crowd, gathered
+from tests.cluster.nodes import die_when_followed
+from tests.cluster.watched import a_watched_master
+from tests.faults.watching import Watcher, watched
+from tests.waiting import until
+
+BACK_WITHIN_S = 10.0
+"""Votes count again: a second until the others hold the master to have failed, another until they have chosen
+the next and the service has found it; the rest is for a busy machine."""
+NODE_TIMEOUT_MS = 1_000
+
+
+@contextlib.asynccontextmanager
+async def a_service_at(url: str) -> AsyncIterator[Service]:
+    """The whole service on a store of several servers."""
+    store = await open_store(url)
+    async with serving(store, url) as service:
+        yield service
+    await store.close()
+
+
+async def outlives(crowd: Crowd, service: Service, harm: Callable[[], Awaitable[object]]) -> None:
+    """The crowd votes throughout; every answered vote counts once, soon again, and readers see it."""
+    async with watched(service.url, crowd.polls[0]) as watchers:
+        await crowd.votes_while(harm)
+        await crowd.verify()
+        assert crowd.worst_gap_s < BACK_WITHIN_S
+        await ends_on_the_truth(service, crowd.polls[0], watchers)
+
+
+async def ends_on_the_truth(service: Service, poll: str, watchers: list[Watcher]) -> None:
+    """Readers come to hold what a fresh read says."""
+    truth = (await service.http.get(f"/v1/polls/{poll}/results")).json()
+    await until(lambda: all(one.position == (truth["epoch"], truth["seq"]) for one in watchers))
+    assert all(one.latest["counts"] == truth["counts"] for one in watchers)
+    assert sum(one.fell for one in watchers) == 0
+
+
+async def test_a_master_of_a_cluster_dies() -> None:
+    """Its replica takes over: votes go on, all that it had heard of are counted, and none twice."""
+    with a_cluster(node_timeout_ms=NODE_TIMEOUT_MS) as cluster:
+        async with a_service_at(cluster.url) as service, gathered(service) as crowd:
+            slot = key_slot((await service.store.polls.get(crowd.polls[0])).keys[0])
+            master = cluster.owner_of(slot)
+            replica = await asyncio.to_thread(cluster.replica_of, master)
+            await outlives(crowd, service, lambda: asyncio.to_thread(die_when_followed, master, replica))
+            assert cluster.owner_of(slot) is replica
+
+
+async def test_a_master_behind_sentinels_dies() -> None:
+    """With it goes the first Sentinel; the others promote the replica, the service follows, votes go on."""
+    with a_watched_master() as servers:
+        async with a_service_at(servers.url) as service, gathered(service, polls=2) as crowd:
+            with servers.sentinels[0].paused():
+                await outlives(
+                    crowd,
+                    service,
+                    lambda: asyncio.to_thread(die_when_followed, servers.master, servers.replica),
+                )
+            assert servers.replica.info("replication")["role"] == "master"
