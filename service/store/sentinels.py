@@ -1,10 +1,11 @@
 """Sentinels, which tell who is the master: all are asked at once, and the newest that is told is believed.
 
 A machine that fails takes the master and a Sentinel with it as like as not.
-Asked one after the other, as the client does it, the silent one uses up all
-the time that a call has, each time anew. And one that was cut off goes on
-telling what was; each failover has a higher ``config-epoch``, so the highest
-among those who answer within ``OTHERS_WITHIN_S`` is the latest.
+Asked one after the other, as the client does it, one that is silent uses up
+nearly all the time that a call has, and two of them more than that, each time
+anew. And one that was cut off goes on telling what was; each failover has a
+higher ``config-epoch``, so the highest among those who answer within
+``OTHERS_WITHIN_S`` is the latest.
 """
 
 from __future__ import annotations
