@@ -1,7 +1,8 @@
 """A poll: what is asked, of whom, and under which policies.
 
 ``Poll`` is what stands; ``service.domain.draft`` says how one is written down
-by an operator and which edits keep faith with the votes already cast.
+by an operator, ``soundness`` what every one must be, and ``edits`` which edits
+keep faith with the votes already cast.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ import msgspec
 from msgspec import UnsetType
 
 from service.domain.document import Document, poll_document
-from service.domain.draft import PollDraft, PollPatch, edited, new_poll
+from service.domain.draft import PollDraft, PollPatch, new_poll
+from service.domain.edits import edited
 from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
 from service.domain.poll import Kind, Poll
 from service.domain.reading import read_document

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.domain.draft import PollDraft, PollPatch, edited, new_poll
+from service.domain.draft import PollDraft, PollPatch, new_poll
+from service.domain.edits import edited
 from service.domain.poll import Poll
 from service.domain.reading import read_document
 
