@@ -44,10 +44,22 @@ def field_and_detail(error: msgspec.ValidationError, shape: type | None = None) 
     sentence = _PATH.sub("", message)
     if named := _NAMED.match(sentence):
         field = f"{field}.{named['name']}" if field else named["name"]
+    sentence = _LENGTH.sub(lambda length: _length_in_words(field, **length.groupdict()), sentence)
     if shape is not None and sentence.startswith(_UNSAID):
         wanted = _wanted(inspect.type_info(shape), _STEP.findall(field))
         sentence = f"{field} must be {wanted}" if wanted else sentence
     return field or "body", sentence + "."
+
+
+_LENGTH = re.compile(r"^Expected `(?P<what>str|array|object)` of length (?P<bound>[<>]=) (?P<number>\d+)$")
+
+
+def _length_in_words(field: str, what: str, bound: str, number: str) -> str:
+    """How long something must be, told without the names of types."""
+    if (what, bound, number) == ("str", ">=", "1"):
+        return f"{field} must not be empty"
+    unit = {"str": "character", "array": "item", "object": "field"}[what] + ("" if number == "1" else "s")
+    return f"{field} must have at {'least' if bound == '>=' else 'most'} {number} {unit}"
 
 
 _STEP = re.compile(r"\[[^\]]*\]|[^.\[]+")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from service.domain.draft import PollDraft, PollPatch
@@ -37,6 +39,19 @@ UNSAID = [
     ),
     (WebhookDraft, {"url": "https://x.example", "polls": [""]}, "polls[0]", ID),
 ]
+
+LENGTHS = [
+    (PollDraft, {**POLL, "question": ""}, "question must not be empty."),
+    (PollPatch, {"question": "?" * 301}, "question must have at most 300 characters."),
+    (PollPatch, {"options": [{"id": "a", "label": ""}]}, "options[0].label must not be empty."),
+]
+
+
+@pytest.mark.parametrize(("shape", "document", "wanted"), LENGTHS)
+def test_a_length_is_told_in_words(shape: type, document: object, wanted: str) -> None:
+    """Whoever writes too little or too much is told how much it may be, and no name of a type."""
+    with pytest.raises(InvalidPoll, match=f"^{re.escape(wanted)}$"):
+        read_document(document, shape)
 
 
 @pytest.mark.parametrize(("shape", "document", "field", "wanted"), UNSAID)
