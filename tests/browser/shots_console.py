@@ -124,7 +124,8 @@ async def form(service: Service, page: Page) -> None:
     """The form beside its preview; as high as the screen, whose foot the buttons keep to."""
     await busy(service)
     await opened(service, page, "/polls/high-street/edit", ".elsewhere dd")
-    await page.set_viewport_size({"width": 1280, "height": 2400})
+    height = await page.evaluate("document.documentElement.scrollHeight")
+    await page.set_viewport_size({"width": 1280, "height": height})
 
 
 @shot("console-act", **{**DESK, "height": 1400})

@@ -61,6 +61,23 @@ async def test_every_kind_is_made(service: Service, open_page: Open) -> None:
     assert [option["id"] for option in single["options"]] == ["rice", "yam", "ete-a-paris"]
 
 
+async def test_what_is_left_empty_is_told_where_it_is(service: Service, open_page: Open) -> None:
+    """A question or an answer left empty is told at its place, in the operator's own language."""
+    at = await operator_of(service, open_page, place="/polls/new")
+    question = at.page.get_by_label("Question", exact=True)
+    second = at.page.locator("input.option-label").nth(1)
+    for empty in (question, second):
+        await at.button("Create poll").click()
+        await expect(empty).to_be_focused()
+        await expect(empty).to_have_attribute("aria-invalid", "true")
+        await expect(at.page.get_by_text("This must not be left empty.")).to_have_count(1)
+        await question.fill("Rice?")
+        await fill_options(at, "Yes")
+    await second.fill("No")
+    await at.button("Create poll").click()
+    await expect(at.page.get_by_role("heading", level=1)).to_have_text("Rice?")
+
+
 async def test_every_policy_is_sent(service: Service, open_page: Open) -> None:
     """Places, pictures, times in the poll's zone, sites and the rest arrive as they were written."""
     at = await operator_of(service, open_page, place="/polls/new", timezone_id="Europe/Paris")
@@ -159,6 +176,7 @@ async def test_of_two_operators_neither_loses_anything(service: Service, open_pa
     await at.button("Save").click()
     await expect(at.dialog()).to_contain_text("Somebody else has changed this poll")
     question = at.dialog().locator("[data-field=question]")
+    await expect(question.get_by_role("rowheader")).to_have_text("Question")
     await expect(question).to_contain_text("Rice or yam?")
     await expect(question).to_contain_text("Theirs?")
     await expect(question).to_contain_text("Mine?")

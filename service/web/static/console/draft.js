@@ -108,6 +108,13 @@ export function fieldsOf(draft) {
   };
 }
 
+/** The first field that must not be left blank and is, as the API names it. @param {Draft} draft @returns {string | null} */
+export function blankIn({ question, kind, options }) {
+  if (!question.trim()) return 'question';
+  const place = kind === 'rating' ? -1 : options.findIndex(({ label }) => !label.trim());
+  return place < 0 ? null : `options[${place}].label`;
+}
+
 /** The body that makes the poll: what was filled in. @param {Draft} draft */
 export function creationOf(draft) {
   const given = Object.entries(fieldsOf(draft)).filter(([, value]) => value !== null && value !== false);

@@ -86,6 +86,6 @@ export function strip(poll, results) {
 /** @param {Poll} poll @param {Results | undefined} results */
 export function leaderText(poll, results) {
   const leader = leaderOf(poll, results);
-  if (!leader) return el('span', { class: 'quiet' }, results?.voters ? '–' : t.list.noVotes);
+  if (!leader) return el('span', { class: 'quiet' }, results?.voters ? t.list.tied : t.list.noVotes);
   return el('span', {}, own(leader.label, poll.lang), ' ', el('b', {}, percent(leader.votes, results?.voters ?? 0)));
 }

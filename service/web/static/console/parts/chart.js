@@ -1,5 +1,6 @@
 /**
  * Votes over time as lines (SVG), each named at its end and told apart by its dashes too, with a table beside it.
+ * They go in steps: what was counted stands until more is.
  */
 import { el, put, svg } from '../dom.js';
 import { clockTime, dayOf, shortMoment } from '../times.js';
@@ -75,7 +76,7 @@ function drawing(lines, points, width) {
   picture.append(...grid(top, y, right), ...ticks(from, until, right));
   const ends = placed(lines.map(({ values }) => y(values[values.length - 1])));
   lines.forEach(({ label, values }, index) => {
-    const path = values.map((value, step) => `${step ? 'L' : 'M'}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join('');
+    const path = values.map((value, step) => (step ? `H${x(step).toFixed(1)}V${y(value).toFixed(1)}` : `M${x(step).toFixed(1)} ${y(value).toFixed(1)}`)).join('');
     picture.append(
       svg('path', { d: path, class: `line shade-${index}`, 'stroke-dasharray': DASHES[index % DASHES.length] }),
       svg('text', { x: right + 8, y: ends[index] + 4, class: `name shade-${index}` }, cut(label)),

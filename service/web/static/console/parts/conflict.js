@@ -47,9 +47,15 @@ function comparison({ before, standing, draft }, moved, both, dropped) {
       control.addEventListener('change', () => (isMine ? dropped.delete(name) : dropped.add(name)));
       return el('label', { class: 'radio' }, control, own(written(value)));
     };
-    return el('tr', { 'data-field': name }, el('th', { scope: 'row' }, el('code', {}, name)), el('td', {}, own(written(was[name]))), el('td', {}, pick(false, theirs[name])), el('td', {}, pick(true, yours[name])));
+    return el('tr', { 'data-field': name }, el('th', { scope: 'row' }, nameOf(name)), el('td', {}, own(written(was[name]))), el('td', {}, pick(false, theirs[name])), el('td', {}, pick(true, yours[name])));
   });
   return el('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.form.conflict }, el('table', { class: 'figures conflict' }, el('thead', {}, head), el('tbody', {}, ...rows)));
+}
+
+/** What the form calls a field. @param {string} name as the API names it */
+function nameOf(name) {
+  const called = name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+  return /** @type {Record<string, any>} */ ({ ...t.form, timezone: t.form.zone })[called] ?? name;
 }
 
 /** @param {import('../dom.js').Child[]} body @param {() => Draft} mine @param {() => Draft} theirs @returns {Promise<Draft | null>} */

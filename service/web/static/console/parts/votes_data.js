@@ -39,9 +39,14 @@ export function votesData(poll, voters) {
     for (const one of exports) one.disabled = false;
   };
   const gone = poll().phase === 'archived';
-  const offered = gone ? [el('p', { class: 'quiet' }, t.data.archived)] : [el('div', { class: 'buttons start' }, recount, ...exports), el('p', { class: 'hint' }, t.data.recountHint, ' ', t.data.exportHint)];
+  const offered = gone ? [el('p', { class: 'quiet' }, t.data.archived)] : [el('div', { class: 'buttons start' }, recount, ...exports), hint(t.data.recount, t.data.recountHint), hint(t.data.export, t.data.exportHint)];
   const body = session.may('polls:read') ? offered : [el('p', { class: 'quiet' }, t.needs('polls:read'))];
   return el('section', { class: 'card' }, el('h2', {}, t.data.heading), ...body, outcome);
+}
+
+/** @param {string} name of a button @param {string} text what it does */
+function hint(name, text) {
+  return el('p', { class: 'hint' }, el('b', {}, name), ' · ', text);
 }
 
 /** @param {Poll} poll @param {import('../types.js').Recount} recount */

@@ -5,7 +5,7 @@
  * that was revoked meanwhile. It is let go when it was saved, or when the operator says so.
  */
 import { ask, pollPath, Refusal } from '../api.js';
-import { blankDraft, creationOf, draftOf, patchOf } from '../draft.js';
+import { blankDraft, blankIn, creationOf, draftOf, patchOf } from '../draft.js';
 import { button, el, own, put } from '../dom.js';
 import { settle } from '../parts/conflict.js';
 import { PollForm } from '../parts/poll_form.js';
@@ -115,8 +115,10 @@ class Editing {
   async #submit() {
     if (this.#saving || !this.form) return;
     const { fields, submit } = this.form;
-    this.#saving = true;
     fields.clear();
+    const blank = blankIn(this.work.draft);
+    if (blank) return fields.refuse(blank, t.form.blank, false);
+    this.#saving = true;
     submit.setAttribute('aria-disabled', 'true');
     submit.textContent = t.form.saving;
     try {

@@ -206,7 +206,7 @@ class PollPage {
   #drawChart() {
     const { as_of: at = '', voters = 0, counts } = this.#results ?? {};
     const last = this.#points.at(-1);
-    const isNews = counts && (!last || (at > last.at && voters !== last.voters));
+    const isNews = counts && (!last || (at > last.at && (this.poll.phase === 'open' || voters !== last.voters)));
     this.#chart.update(this.poll, isNews ? [...this.#points, { at, voters, counts }] : this.#points);
   }
 
