@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from service.app.reference.schemas import Json
+from service.app.reference.shapes import Json
 
 Route = tuple[str, str]
 """Method and address."""

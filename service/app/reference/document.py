@@ -14,7 +14,8 @@ from service.app.reference.chains import links_of
 from service.app.reference.examples import EXAMPLES
 from service.app.reference.parameters import parameters_of
 from service.app.reference.refusals import refusals_of, slugs_of
-from service.app.reference.schemas import REF, Json, schemas
+from service.app.reference.schemas import schemas
+from service.app.reference.shapes import REF, Json
 
 TITLE: Final = "Pollwire"
 DESCRIPTION: Final = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.app.reference.schemas import Json
+from service.app.reference.shapes import Json
 
 _OPTIONS: Final = [{"id": "npp", "label": "NPP"}, {"id": "ndc", "label": "NDC"}]
 _QUESTION: Final = "Which team has the higher chance of winning?"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 
 from service.app.reference.files import template, text
-from service.app.reference.schemas import Json
+from service.app.reference.shapes import Json
 
 
 def page_of(document: Json) -> str:

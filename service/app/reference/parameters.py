@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.app.reference.schemas import Json
+from service.app.reference.shapes import Json
 from service.domain.ballot import LAST_REVISION
 from service.domain.poll import Kind
 from service.domain.window import Phase

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.app.reference.schemas import REF, Json
+from service.app.reference.shapes import REF, Json
 from service.problems import CONTENT_TYPE, TABLE
 
 _STATUS: Final = {problem.slug: problem.status for problem in TABLE.values()}
