@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import secrets
 import struct
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from service.domain.errors import PollNotFound
 from service.domain.poll import Kind, Revote, Scale
+from service.domain.tally import Tally
 from service.domain.timeline import Moment
 from service.domain.window import Act
 from service.store import Store, open_store
@@ -97,6 +99,29 @@ steps = st.lists(
 )
 
 
+class State(NamedTuple):
+    """Totals that stood at the instant ``seen``, and not before ``begun``."""
+
+    begun: int
+    seen: int
+    voters: int
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, begun: int, tally: Tally) -> State:
+        """What was just read."""
+        return cls(begun, tally.now, tally.voters, votes(tally.counts))
+
+    @property
+    def told(self) -> tuple[int, dict[str, int]]:
+        """What a moment tells of it."""
+        return self.voters, self.counts
+
+    def earlier(self, ms: int) -> State:
+        """So much longer ago."""
+        return self._replace(begun=self.begun - ms, seen=self.seen - ms)
+
+
 @settings(max_examples=60, deadline=None)
 @given(history=steps, kind=st.sampled_from([Kind.SINGLE, Kind.RATING, Kind.RANKED]))
 def test_any_history(
@@ -115,17 +140,20 @@ async def live_through(
     try:
         scale = {"options": (), "scale": Scale(min=1, max=5)} if kind is Kind.RATING else {}
         record = await made(store, revote=Revote.WITHDRAW, kind=kind, **scale)
-        truth: list[tuple[int, int, dict[str, int]]] = []
+        truth: list[State] = []
+        passing: list[State] = []
         for pause_ms, casts, withdraws in history:
             await let_pass(store, record, pause_ms)
-            truth = [(at - pause_ms, voters, counts) for at, voters, counts in truth]
+            truth = [state.earlier(pause_ms) for state in truth]
+            passing = [state.earlier(pause_ms) for state in passing]
+            begun = await store.polls.now()
             code = {"A": "1", "B": "2", "C": "3"} if kind is Kind.RATING else {}
             await cast(store, record, *(Cast(voter, code.get(letter, letter)) for voter, letter in casts))
             if withdraws:
+                passing.append(State.of(begun, await tally_of(store, record)))
                 await store.ballots.withdraw(record, casts[0][0])
-            tally = await tally_of(store, record)
-            truth.append((tally.now, tally.voters, votes(tally.counts)))
-        check(await moments_of(store, record), truth)
+            truth.append(State.of(begun, await tally_of(store, record)))
+        check(await moments_of(store, record), truth, passing)
     finally:
         await store.close()
 
@@ -151,19 +179,23 @@ def votes(counts: object) -> dict[str, int]:
     return {code: number for code, number in counts.items() if number}
 
 
-def check(moments: list[Moment], truth: list[tuple[int, int, dict[str, int]]]) -> None:
-    """Every moment against what was true before its instant; ``truth``: when each state was seen to stand."""
+def check(moments: list[Moment], truth: list[State], passing: list[State]) -> None:
+    """Every moment against what was true before its instant.
+
+    ``passing`` are states that stood within one step of the history alone: a second may end anywhere in it.
+    """
     assert all(before.at < after.at for before, after in itertools.pairwise(moments))
-    assert (moments[-1].voters, votes(moments[-1].counts)) == truth[-1][1:]
+    assert (moments[-1].voters, votes(moments[-1].counts)) == truth[-1].told
     assert (moments[0].voters, votes(moments[0].counts)) == (0, {})
     for moment in moments[1:-1]:
         assert (moment.voters, votes(moment.counts)) in [
-            state for at, *rest in truth if at <= moment.at + 1 for state in (tuple(rest),)
+            state.told for state in (*truth, *passing) if state.begun <= moment.at
         ]
-    for at, *state in truth:  # nothing is missing that stood for longer than an interval
-        later = [moment for moment in moments if moment.at > at]
-        if later and not any(at < other <= later[0].at for other, *_ in truth):
-            assert (later[0].voters, votes(later[0].counts)) == tuple(state)
+    for state, following in itertools.zip_longest(truth, truth[1:]):
+        # nothing is missing that stood for longer than an interval
+        later = [moment for moment in moments if moment.at > state.seen]
+        if later and (following is None or following.begun > later[0].at):
+            assert (later[0].voters, votes(later[0].counts)) == state.told
 
 
 async def filled(store: Store, record: PollRecord, points: int, gap_ms: int = SECOND) -> int:
