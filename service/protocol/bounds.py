@@ -1,7 +1,9 @@
 """What an HTTP connection is held to, whatever is asked on it, and what is told to no request.
 
-Headers have a size, and every stage of a request an instant by which it must
-be over. What cannot be read as a request is answered as a problem like
+Headers have a size, bodies a number of parts, connections a number of requests
+that wait, and every stage of a request an instant by which it must be over: a
+segment of 250 KB may hold ten thousand of either, and while the parser is at
+it nobody else is served. What cannot be read as a request is answered as a problem like
 everything else: once all that came before it is answered, and as the last
 thing on its connection.
 """
@@ -54,6 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_body = False
         self._began_before = False  # the message, in a segment before the one being read
         self._header_bytes = 0
+        self._parts = 0
         self._refusal: str | None = None
 
     def connection_made(  # type: ignore[override]  # as uvicorn has it
@@ -92,6 +95,32 @@ class BoundedProtocol(HttpToolsProtocol):
             self._end(self._refusal)
         elif not self._in_headers:
             self.deadline = self.loop.time() + self.limits.idle_s
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What uvicorn does here; behind a body it is counted and left out (RFC 9112, section 7.1.2)."""
+        if not self._in_headers:
+            self._bound_headers_behind(len(name) + len(value) + 4)
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def _bound_headers_behind(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > self.limits.header_bytes:
+            raise _Unreadable(self._too_long())
+
+    def _bound_parts(self) -> None:
+        """Counts what a body comes in."""
+        self._parts += 1
+        if self._parts > self.limits.parts:
+            raise _Unreadable(f"A body may come in at most {self.limits.parts} parts.")
+
+    def _bound_waiting(self) -> None:
+        """Called for a request that would wait behind others."""
+        if len(self.pipeline) >= self.limits.waiting:
+            raise _Unreadable(f"At most {self.limits.waiting} requests may wait on one connection.")
 
     def _bound_headers(self, received: int) -> None:
         """Counts the headers of a message that is not complete; its first segment may hold much else."""

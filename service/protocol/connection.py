@@ -74,6 +74,7 @@ class LaneProtocol(BoundedProtocol):
         self._asks_for_another_protocol = False
         self._is_endless = False  # the body; set for requests that go the ordinary way
         self._segment_bytes = 0
+        self._taken = 0  # by lanes, of the segment being read
 
     def take_leave(self) -> None:
         """The connection ends with its next answer, which says so; cut by us it might meet a request."""
@@ -89,7 +90,7 @@ class LaneProtocol(BoundedProtocol):
         if was_between and self._is_known(data):
             return
         self._began_before = True
-        self._segment_bytes = len(data)
+        self._segment_bytes, self._taken = len(data), 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -133,6 +134,7 @@ class LaneProtocol(BoundedProtocol):
             self._is_endless = is_endless(self.parser.get_method(), self.url)
             self._take_the_ordinary_way()
         else:
+            self._taken += 1
             self._handler = handler
             self._body = b""
             cycle = self._lane_cycle
@@ -141,7 +143,7 @@ class LaneProtocol(BoundedProtocol):
         self._await_body()
 
     def _await_body(self) -> None:
-        self._in_body = True
+        self._in_body, self._parts = True, 0
         self.deadline = self.loop.time() + self.limits.body_s
 
     def on_body(self, body: bytes) -> None:
@@ -150,6 +152,8 @@ class LaneProtocol(BoundedProtocol):
             super().on_body(body)
             if self._is_endless and self._is_busy():
                 self.deadline = self.loop.time() + self.limits.body_s
+            else:
+                self._bound_parts()
         else:
             self._body = self._body + body if self._body else body
 
@@ -202,7 +206,7 @@ class LaneProtocol(BoundedProtocol):
 
     def _lane_handler(self) -> Handler | None:
         """The lane's handler for a plain request; None for anything else."""
-        if not self.url.startswith(LANE_PREFIX):
+        if not self.url.startswith(LANE_PREFIX) or self._taken >= self.limits.waiting:
             return None
         headers = dict(self.headers)
         method = self.parser.get_method()
@@ -228,6 +232,8 @@ class LaneProtocol(BoundedProtocol):
 
     def _take_the_ordinary_way(self) -> None:
         """What uvicorn does from the first byte on, caught up with."""
+        if self._is_busy():
+            self._bound_waiting()
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         self.server = self.server or get_local_addr(self.transport)
         super().on_message_begin()

@@ -26,7 +26,11 @@ class Limits(NamedTuple):
     closing_s: float = 10.0
     """From our closing to the client's having read what it was sent."""
     header_bytes: int = 64 * 1024
-    """Request line and headers together."""
+    """Request line and headers together; of a chunked body, what stands behind it."""
+    waiting: int = 100
+    """Requests of one connection: behind the one being answered, and taken by lanes in one go."""
+    parts: int = 20_000
+    """In which a body comes, unless it is an endless one; each is a call from the parser."""
     connections: int = 1_000_000
     """Open at one time; one more is turned away (``surplus``)."""
     sweep_s: float = 1.0

@@ -95,7 +95,7 @@ class House:
 
     def __init__(self, deadlines: Deadlines | None = None) -> None:
         self.lane, self.sockets, self.pipe = Lane(), Sockets(), Pipe()
-        self.deadlines = deadlines or Deadlines(LIMITS)
+        self.deadlines = Deadlines(LIMITS) if deadlines is None else deadlines
         self.config = uvicorn.Config(route, ws=SocketProtocol, log_config=None, lifespan="off")
         self.config.load()
         self.state = ServerState()

@@ -105,6 +105,8 @@ async def _told(segment: bytes, *, after: bytes | None) -> tuple[object, ...]:
     before_count, house = len(met(before)), House()  # a head is taken by the lane that it was met with
     type(house.connection).heads = heads_of(before)
     house.send(segment)
+    if house.connection._in_body:  # cut short; whoever waits for the rest would wait for ever
+        house.connection.connection_lost(None)
     await house.settled()
     taken = met(before)[before_count:] + met(house)
     return taken, house.pipe.written, house.pipe.closing
