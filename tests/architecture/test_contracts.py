@@ -16,7 +16,6 @@ from tests.architecture.tree import ROOT, SERVICE, name_of, sources
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 READERS_OF_THE_ENVIRONMENT = {
     "service/cli/session.py",
-    "service/settings.py",
     "service/supervisor/workers.py",
 }
 
