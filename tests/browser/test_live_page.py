@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from playwright.async_api import Page, expect
 
 from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
+from tests.browser.reader import WidgetOnPage
+from tests.waiting import until
 
 BRIDGES: dict[str, Any] = {
     "kind": "ranked",
@@ -41,6 +44,23 @@ async def test_the_page_counts_with_its_poll(service: Service, open_page: Open) 
     await expect(page.locator("#connection")).to_have_text("Live")
 
 
+async def test_a_keyboard_votes_on_the_page(service: Service, open_page: Open) -> None:
+    """Tab goes from the page's own buttons into the poll, and the way past them leads there too."""
+    poll = (await service.create_poll())["id"]
+    page = await opened(open_page, service, poll)
+    widget = WidgetOnPage(page, "#poll")
+    await expect(widget.input("rice")).to_be_visible()
+    await page.get_by_role("button", name="Big screen").focus()
+    await page.keyboard.press("Tab")
+    await expect(widget.input("rice")).to_be_focused()
+    await page.keyboard.press("ArrowDown")
+    await expect(widget.input("yam")).to_be_checked()
+    await page.get_by_role("link", name="Skip to the poll").focus()
+    for key in ("Enter", "Tab", "Tab", "Enter"):
+        await page.keyboard.press(key)
+    await widget.marks_as_mine("yam")
+
+
 async def test_the_chart_has_its_numbers_in_a_table(service: Service, open_page: Open) -> None:
     """The table of the chart is there for those who listen, and for everybody at a button's press."""
     poll = (await service.create_poll())["id"]
@@ -54,6 +74,49 @@ async def test_the_chart_has_its_numbers_in_a_table(service: Service, open_page:
     box = await page.locator("#points").bounding_box()
     assert box is not None
     assert box["height"] > 60
+
+
+async def test_what_was_counted_stands_until_more_is(service: Service, open_page: Open) -> None:
+    """The chart goes in steps, and its last vote keeps its time whenever it is looked at."""
+    poll = (await service.create_poll())["id"]
+    await votes(service, poll, "yam", "rice", "yam")
+
+    async def counted_last() -> str:
+        answer = await service.http.get(f"/v1/polls/{poll}/timeline")
+        return str(answer.json()["points"][-1]["at"])
+
+    async def the_second_has_passed() -> bool:
+        return (await counted_last()).endswith(".000Z")
+
+    await until(the_second_has_passed)
+    await service.act(poll, "close")
+    page = await opened(open_page, service, poll)
+    path = page.locator(".paths path").first
+    await expect(path).to_have_attribute("d", re.compile(r"^M[\d.]+,[\d.]+(H[\d.]+V[\d.]+)+$"))
+    told = await page.evaluate(
+        "(at) => new Date(at).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'medium' })",
+        await counted_last(),
+    )
+    await expect(page.locator("#points tbody th").last).to_have_text(told)
+
+
+async def test_the_names_of_the_rounds_have_their_room(service: Service, open_page: Open) -> None:
+    """However narrow the page, no name of the picture is cut off or runs into the next round."""
+    long = [{**option, "label": f"{option['label']} of the old town"} for option in BRIDGES["options"]]
+    poll = (await service.create_poll(**{**BRIDGES, "options": long}))["id"]
+    await votes(service, poll, ["heron"], ["heron"], ["mill"], ["mill"], ["skyway", "mill"])
+    page = await opened(open_page, service, poll, viewport={"width": 360, "height": 800})
+    await expect(page.locator(".told.wins")).to_have_count(1)
+    overrun = await page.evaluate(
+        """() => {
+          const of = (name) => [...document.querySelectorAll(`.flow .${name}`)].map((part) => part.getBBox());
+          const starts = [...new Set(of('block').map(({ x }) => x))];
+          starts.push(document.querySelector('.flow').viewBox.baseVal.width);
+          const room = (x) => Math.min(...starts.filter((at) => at > x)) - x;
+          return Math.max(...of('told').map(({ x, width }) => width - room(x)));
+        }"""
+    )
+    assert overrun <= 0
 
 
 async def test_a_ranking_is_counted_out_in_the_open(service: Service, open_page: Open) -> None:
@@ -175,6 +238,18 @@ async def test_a_closing_time_is_told_in_the_zone_of_the_poll_too(service: Servi
     page = await opened(open_page, service, poll, locale="en-GB", timezone_id="Asia/Tokyo")
     await expect(page.locator("#moment")).to_have_text("1 November 2024 at 09:00, your time")
     await expect(page.locator("#their-moment")).to_have_text("end of 31 October 2024, Accra time")
+
+
+@pytest.mark.parametrize(("height", "width"), [(720, 1280), (1080, 1920)])
+async def test_the_big_screen_holds_all_answers(
+    service: Service, open_page: Open, height: int, width: int
+) -> None:
+    """Fifty answers and the code fit on the screen, for a projector cannot be scrolled."""
+    options = [{"id": f"o{n}", "label": f"Answer {n}"} for n in range(50)]
+    poll = (await service.create_poll(options=options))["id"]
+    page = await opened(open_page, service, poll, "?screen", viewport={"width": width, "height": height})
+    await expect(page.locator("[data-option=o49]")).to_be_in_viewport(ratio=1)
+    await expect(page.locator(".scan img")).to_be_in_viewport(ratio=1)
 
 
 async def test_the_big_screen_shows_the_poll_and_its_code(service: Service, open_page: Open) -> None:

@@ -1,6 +1,7 @@
 /**
  * The chart of a poll's history: lines in SVG, drawn anew in place, at its real size so that its text stays text.
  *
+ * Lines go in steps, for what was counted stands until more is: a slope would tell of votes that nobody cast.
  * Lines differ by dash as well as by colour, and each is named in the key above with the value it has now.
  * Where the page runs from right to left, so does time.
  */
@@ -90,7 +91,8 @@ export class Chart {
     while (this.paths.childElementCount > 2 * lines.length) this.paths.lastElementChild?.remove();
     lines.forEach(({ values }, place) => {
       const [path, end] = this.#pair(place);
-      path.setAttribute('d', values.map((value, at) => `${at ? 'L' : 'M'}${x(times[at]).toFixed(1)} ${y(value).toFixed(1)}`).join(''));
+      const to = (/** @type {number} */ at) => [x(times[at]).toFixed(1), y(values[at]).toFixed(1)];
+      path.setAttribute('d', values.map((_, at) => (at ? `H${to(at)[0]}V${to(at)[1]}` : `M${to(at)}`)).join(''));
       end.setAttribute('cx', x(times[times.length - 1]).toFixed(1));
       end.setAttribute('cy', y(values[values.length - 1]).toFixed(1));
     });

@@ -75,7 +75,7 @@ export class History {
     const results = this.state?.results;
     if (!poll || !results) return;
     const hidden = Boolean(results.hidden);
-    const points = this.#untilNow(results.phase);
+    const points = this.#upToTheEnd(results);
     const drawable = !hidden && points.length > 0 && (results.voters ?? 0) > 0;
     writeOrHide(byId('history-why'), hidden ? this.#whenShown(poll, results.phase) : drawable ? null : this.words.say(results.phase === 'open' ? 'noHistory' : 'nobody'));
     byId('chart').hidden = !drawable;
@@ -93,12 +93,14 @@ export class History {
     return this.words.say(poll.results === 'after_vote' && phase === 'open' ? 'hiddenUntilVote' : 'hiddenUntilClose');
   }
 
-  /** From the first vote on; while people vote, what stood last stands until now. @param {string} phase */
-  #untilNow(phase) {
+  /** From the first vote on; what stood last stands until now or, once voting has ended, until then. @param {import('../../client/types.js').Results} results */
+  #upToTheEnd({ phase, closes_at: closesAt }) {
     const points = this.points.filter(({ voters }) => voters > 0);
     const last = points.at(-1);
-    if (!last || phase !== 'open') return points;
-    return [...points, { ...last, at: Math.max(last.at, this.clock.now()) }];
+    if (!last) return points;
+    const now = this.clock.now();
+    const end = phase === 'open' ? now : closesAt ? Math.min(now, Date.parse(closesAt)) : 0;
+    return end > last.at ? [...points, { ...last, at: end }] : points;
   }
 
   /**

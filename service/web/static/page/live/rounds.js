@@ -11,12 +11,12 @@ import { EXHAUSTED, flowOf } from './flow.js';
 
 const READ_EVERY_MS = 3000;
 const NARROWEST_COLUMN = 150;
-/** What the names of the last column take. */
-const LAST_COLUMN = 190;
 const BLOCK_WIDTH = 12;
 const HEIGHT = 260;
 const GAP = 26;
 const HEAD = 30;
+/** Between a block and its name, and between a name and the next block. */
+const [BESIDE, AFTER] = [8, 14];
 
 export class Rounds {
   /** Of what was read last. */
@@ -34,6 +34,7 @@ export class Rounds {
     const resized = rarely(200, () => this.redraw());
     let width = 0;
     new ResizeObserver(([{ contentRect }]) => {
+      if (contentRect.width === 0) return; // not shown just now
       if (Math.abs(contentRect.width - width) > 1) resized();
       width = contentRect.width;
     }).observe(byId('rounds-body'));
@@ -87,8 +88,10 @@ export class Rounds {
     const order = [...names.keys()].filter((id) => id !== EXHAUSTED);
     const { blocks, bands, height } = flowOf(rounds, order, { height: HEIGHT, gap: GAP });
     const room = byId('rounds-body').clientWidth;
-    this.column = Math.max(NARROWEST_COLUMN, (room - LAST_COLUMN) / Math.max(1, rounds.length - 1));
-    const width = this.column * (rounds.length - 1) + LAST_COLUMN;
+    const texts = blocks.map((block) => this.#textOf(block, names, winner, rounds));
+    const widest = Math.ceil(BLOCK_WIDTH + BESIDE + AFTER + widthOf(texts));
+    this.column = Math.max(NARROWEST_COLUMN, widest, (room - widest) / Math.max(1, rounds.length - 1));
+    const width = this.column * (rounds.length - 1) + widest;
     const mirrored = this.words.direction === 'rtl';
     const x = (/** @type {number} */ along) => (mirrored ? width - along : along);
     const place = new Map(order.map((id, at) => [id, at % 6]));
@@ -103,7 +106,7 @@ export class Rounds {
       height: block.height,
       rx: Math.min(3, block.height / 2),
     }));
-    const told = blocks.map((block) => this.#told(block, names, winner, rounds, x, mirrored));
+    const told = blocks.map((block, at) => this.#told(block, texts[at], block.id === winner && block.round === rounds.length - 1, x, mirrored));
     return draw('svg', { class: 'flow', role: 'img', 'aria-label': this.words.say('roundsChart'), viewBox: `0 0 ${width} ${HEAD + height + 6}`, width, height: HEAD + height + 6 }, [...flows, ...bars, ...heads, ...told]);
   }
 
@@ -121,20 +124,29 @@ export class Rounds {
    * @param {Map<string, string>} names
    * @param {string | null} winner
    * @param {import('./flow.js').Round[]} rounds
+   */
+  #textOf(block, names, winner, rounds) {
+    const name = [...(names.get(block.id) ?? block.id)];
+    const short = name.length > 18 ? `${name.slice(0, 17).join('')}…` : name.join('');
+    const wins = block.id === winner && block.round === rounds.length - 1;
+    const fate = wins ? ` ✓ ${this.words.say('wins')}` : block.out ? ` · ${this.words.say('out')}` : '';
+    return `${short} ${this.words.number(block.votes)}${fate}`;
+  }
+
+  /**
+   * @param {import('./flow.js').Block} block
+   * @param {string} text
+   * @param {boolean} wins
    * @param {(along: number) => number} x
    * @param {boolean} mirrored
    */
-  #told(block, names, winner, rounds, x, mirrored) {
-    const name = names.get(block.id) ?? block.id;
-    const short = name.length > 18 ? `${name.slice(0, 17)}…` : name;
-    const wins = block.id === winner && block.round === rounds.length - 1;
-    const fate = wins ? ` ✓ ${this.words.say('wins')}` : block.out ? ` · ${this.words.say('out')}` : '';
+  #told(block, text, wins, x, mirrored) {
     return draw('text', {
       class: `told${wins ? ' wins' : ''}`,
-      x: x(block.round * this.column + BLOCK_WIDTH + 8),
+      x: x(block.round * this.column + BLOCK_WIDTH + BESIDE),
       y: HEAD + block.top + Math.min(block.height / 2 + 5, Math.max(12, block.height - 4)),
       'text-anchor': mirrored ? 'end' : 'start',
-    }, [`${short} ${this.words.number(block.votes)}${fate}`]);
+    }, [text]);
   }
 
   /** @param {import('./flow.js').Round[]} rounds @param {Map<string, string>} names @param {string | null} winner */
@@ -152,4 +164,12 @@ export class Rounds {
     const fate = wins ? ` ✓ ${this.words.say('wins')}` : round.eliminated === id ? ` · ${this.words.say('out')}` : '';
     return `${this.words.number(votes)}${fate}`;
   }
+}
+
+/** How much room the longest text takes, in the bold that the winner has. @param {string[]} texts */
+function widthOf(texts) {
+  const pen = document.createElement('canvas').getContext('2d');
+  if (!pen) return 0;
+  pen.font = `750 14px ${getComputedStyle(byId('rounds-body')).fontFamily}`;
+  return Math.max(0, ...texts.map((text) => pen.measureText(text).width));
 }

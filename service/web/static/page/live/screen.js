@@ -9,6 +9,8 @@ import { byId } from './places.js';
 
 const IDLE_AFTER_MS = 3000;
 const MOST_IN_A_COLUMN = 6;
+/** From so many rows on there is one column more, up to four. */
+const COLUMNS_FROM = [MOST_IN_A_COLUMN + 1, 19, 31];
 
 /** @param {HTMLElement} widget */
 export function offerScreen(widget) {
@@ -29,8 +31,12 @@ function fit(poll) {
   const rows = poll.options?.length || (poll.scale ? poll.scale.max - poll.scale.min + 1 : 0) || 1;
   const { style, classList } = document.documentElement;
   if (style.getPropertyValue('--rows') === String(rows)) return;
+  const columns = 1 + COLUMNS_FROM.filter((least) => rows >= least).length;
   style.setProperty('--rows', String(rows));
-  classList.toggle('many', rows > MOST_IN_A_COLUMN);
+  style.setProperty('--columns', String(columns));
+  style.setProperty('--lines', String(Math.ceil(rows / columns)));
+  classList.toggle('many', columns > 1);
+  classList.toggle('crowd', columns > 2);
 }
 
 class Screen {

@@ -19,19 +19,24 @@ export function pointOf({ at, voters, counts }) {
 }
 
 /**
- * The history with a newer point; the last one moves along while the two before are closer than a step of the
- * chart, and once there are too many every other one goes.
+ * The history with a newer point, which holds until the next: one that says nothing new is left out, the last one
+ * moves along while those around it are closer than a step of the chart, and once there are too many every other goes.
  * @param {Point[]} points in the order of time; changed in place
  * @param {Point} next
  */
 export function extend(points, next) {
   const last = points.at(-1);
-  if (last && next.at < last.at) return;
+  if (last && (next.at < last.at || saysTheSame(last, next))) return;
   const before = points.at(-2);
   const step = points.length ? (next.at - points[0].at) / MOST_POINTS : 0;
-  if (last && before && last.at - before.at < step) points.pop();
+  if (last && before && Math.max(last.at - before.at, next.at - last.at) < step) points.pop();
   points.push(next);
   if (points.length > MOST_POINTS) thin(points);
+}
+
+/** @param {Point} one @param {Point} other */
+function saysTheSame(one, other) {
+  return one.voters === other.voters && Object.entries(other.counts).every(([id, votes]) => one.counts[id] === votes);
 }
 
 /** Every other point goes, the first and the last stay. @param {Point[]} points */
