@@ -98,3 +98,31 @@ async def test_it_speaks_the_language_of_the_page(
     await expect(widget.element.locator(".clock")).to_contain_text(left)
     direction = await widget.element.locator(".poll").evaluate("(card) => getComputedStyle(card).direction")
     assert direction == ("rtl" if lang == "ar" else "ltr")
+
+
+@pytest.mark.parametrize(("lang", "side"), [("ar", "right"), ("en", "left")])
+async def test_a_question_of_the_other_direction_stands_above_its_answers(
+    service: Service, open_page: Open, lang: str, side: str
+) -> None:
+    """A question in letters that run the other way than the page begins at the side where its answers do."""
+    question = (
+        "Where should the new tram line end, and when?"
+        if lang == "ar"
+        else "أين ينبغي أن ينتهي خط الترام الجديد؟"
+    )
+    page = (await open_page("about:blank", viewport={"width": 320, "height": 640})).page
+    (widget,) = await show(service, page, [await made(service, SINGLE | {"question": question}, 0)], lang)
+    text = widget.element.locator(".question")
+    await expect(text).to_have_text(question)
+    await expect(text).to_have_css("text-align", side)
+
+
+async def test_bars_are_of_one_colour_where_colours_are_forced(service: Service, open_page: Open) -> None:
+    """Where a reader forces colours no bar keeps one of ours, which may not be seen there."""
+    page = (await open_page("about:blank", forced_colors="active", reduced_motion="reduce")).page
+    (widget,) = await show(service, page, [await made(service, SINGLE, 3)], "en")
+    await expect(widget.element.locator(".leads").first).to_be_visible()
+    colours = await widget.element.locator(".bar").evaluate_all(
+        "(bars) => [...new Set(bars.map((bar) => getComputedStyle(bar).backgroundColor))]"
+    )
+    assert len(colours) == 1

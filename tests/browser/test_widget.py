@@ -103,13 +103,14 @@ async def test_labels_stay_text(service: Service, open_page: Open) -> None:
 
 
 async def test_a_poll_that_is_taken_down(service: Service, open_page: Open) -> None:
-    """A poll deleted while somebody reads it says so, instead of going on as if it stood."""
+    """A poll deleted while somebody reads it says so, aloud too, instead of going on as if it stood."""
     poll = (await service.create_poll())["id"]
     widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
     await widget.shows_votes("rice", "0 votes")
     deleted = await service.admin.request("DELETE", f"/v1/admin/polls/{poll}", json={"confirm": poll})
     assert deleted.status_code < 300
     await widget.shows("This poll has been taken down. Votes can no longer be cast or shown.")
+    await widget.said("This poll has been taken down. Votes can no longer be cast or shown.")
 
 
 async def test_a_vote_is_marked_in_every_tab(service: Service, open_page: Open) -> None:

@@ -183,7 +183,11 @@ class LivePoll extends HTMLElement {
     const timer = setInterval(() => this.#view?.tick(this.#state, this.client.clock.now()), TICK_MS);
     const stop = this.client.watch(id, {
       results: (results) => this.#receive(results),
-      problem: (error) => this.#set({ trouble: error.status === 404 ? 'gone' : 'unknown' }),
+      problem: (error) => {
+        const trouble = error.status === 404 ? 'gone' : 'unknown';
+        this.#set({ trouble });
+        this.#view?.announcer.atOnce(this.#say(trouble));
+      },
       connection: (connection) => this.#set({ connection }),
     });
     life.addEventListener('abort', () => {

@@ -73,11 +73,12 @@ export function standingText(words, state) {
 
 /** @param {WidgetWords} words @param {State} state @param {import('../client/types.js').Resolution} resolution */
 function outcomeText(words, state, { outcome, at, note }) {
-  if (outcome === null) return [words.say('annulled'), note].filter(Boolean).join(' ');
+  const why = note && isolated(note);
+  if (outcome === null) return [words.say('annulled'), why].filter(Boolean).join(' ');
   const verdict = verdictOf(state);
   const key = verdict === 'right' ? 'wasRight' : verdict === 'wrong' ? 'wasWrong' : 'cameOut';
   const sentence = words.say(key, { outcome: isolated(labelsOf(state, outcome)) });
-  return [sentence, words.say('onDay', { day: words.day(at) }), note].filter(Boolean).join(' ');
+  return [sentence, words.say('onDay', { day: words.day(at) }), why].filter(Boolean).join(' ');
 }
 
 /** Whether the reader's pick came true; null for who made none. @param {State} state @returns {'right' | 'wrong' | null} */
