@@ -57,6 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._began_before = False  # the message, in a segment before the one being read
         self._header_bytes = 0
         self._parts = 0
+        self._unread_bytes = 0  # received since the last part of a body
         self._refusal: str | None = None
 
     def connection_made(  # type: ignore[override]  # as uvicorn has it
@@ -116,6 +117,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._parts += 1
         if self._parts > self.limits.parts:
             raise _Unreadable(f"A body may come in at most {self.limits.parts} parts.")
+
+    def _bound_unread(self) -> None:
+        """A chunk's extensions (RFC 9112, section 7.1.1) mean nothing here, and may not go on for ever."""
+        if self._unread_bytes > self.limits.header_bytes:
+            self._refuse(self._too_long())
 
     def _bound_waiting(self) -> None:
         """Called for a request that would wait behind others."""

@@ -91,6 +91,7 @@ class LaneProtocol(BoundedProtocol):
             return
         self._began_before = True
         self._segment_bytes, self._taken = len(data), 0
+        self._unread_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -100,6 +101,8 @@ class LaneProtocol(BoundedProtocol):
         else:
             if self._in_headers and self._began_before:
                 self._bound_headers(len(data))
+            elif self._in_body:
+                self._bound_unread()
             if was_between and self._is_between and self._lane is not None:
                 self.heads.learn(data, self._lane, self.parser.get_method(), self.url, self._lane_headers)
 
@@ -143,11 +146,12 @@ class LaneProtocol(BoundedProtocol):
         self._await_body()
 
     def _await_body(self) -> None:
-        self._in_body, self._parts = True, 0
+        self._in_body, self._parts, self._unread_bytes = True, 0, 0
         self.deadline = self.loop.time() + self.limits.body_s
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; nearly always the whole."""
+        self._unread_bytes = 0
         if self._handler is None:
             super().on_body(body)
             if self._is_endless and self._is_busy():

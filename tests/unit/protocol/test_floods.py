@@ -74,3 +74,15 @@ async def test_headers_behind_a_body_mean_nothing_and_are_bounded() -> None:
     house.send(head, b"1\r\nx\r\n0\r\n", b"a: b\r\n" * 10_000)
     assert house.statuses() == [200, 400]
     assert house.pipe.closing
+
+
+async def test_what_is_said_about_a_chunk_is_bounded() -> None:
+    """Extensions of a chunk that never end are refused; between parts there may be some."""
+    house = House(Deadlines(LIMITS))
+    head = request("POST /v1/other", CHUNKED)
+    house.send(head, *[b"1;" + b"a" * 90, b"a" * 90 + b"\r\nx\r\n"] * 5, b"0\r\n\r\n")
+    await house.settled()
+    assert house.bodies == [b"200 POST /v1/other xxxxx"]
+    house.send(head, b"1;", *[b"a" * 90] * 3)
+    assert house.statuses() == [200, 400]
+    assert house.pipe.closing
