@@ -39,9 +39,9 @@ export function shortMoment(instant) {
   return formatOf(locale(), operatorZone, options).format(new Date(instant));
 }
 
-/** @param {string | number} instant */
-export function clockTime(instant) {
-  return formatOf(locale(), operatorZone, { hour: '2-digit', minute: '2-digit' }).format(new Date(instant));
+/** @param {string | number} instant @param {'2-digit'} [second] where minutes do not tell moments apart */
+export function clockTime(instant, second) {
+  return formatOf(locale(), operatorZone, { hour: '2-digit', minute: '2-digit', second }).format(new Date(instant));
 }
 
 /** @param {string | number} instant */

@@ -17,6 +17,8 @@ const DASHES = ['none', '7 3', '2 3', '9 3 2 3', '12 4', '4 4'];
 const LABEL_HEIGHT = 15;
 const TABLE_ROWS = 24;
 const DAY_MS = 86_400_000;
+/** A chart of less than this has its times to the second. */
+const MINUTES_MS = 180_000;
 
 export class Chart {
   #drawing = el('div', { class: 'drawing' });
@@ -95,7 +97,8 @@ function grid(top, y, right) {
 
 /** @param {number} from @param {number} until @param {number} right */
 function ticks(from, until, right) {
-  const written = until - from > DAY_MS ? dayOf : clockTime;
+  const second = until - from < MINUTES_MS ? '2-digit' : undefined;
+  const written = until - from > DAY_MS ? dayOf : (/** @type {number} */ at) => clockTime(at, second);
   return [0, 0.5, 1].map((part) =>
     svg('text', { x: LEFT + part * (right - LEFT), y: HEIGHT - 8, class: 'tick', 'text-anchor': ['start', 'middle', 'end'][part * 2] }, written(from + part * (until - from))),
   );
