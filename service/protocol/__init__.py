@@ -13,8 +13,8 @@ way through Litestar, before a byte is answered.
 Plain means: HTTP/1.1 kept alive, no ``Expect``, no ``Transfer-Encoding``, a
 body of stated and moderate length, no header given twice, nothing else in
 flight on the connection, and a client that reads its answers. While a lane
-answers, a ``LaneCycle`` stands where uvicorn keeps its own cycle, so that a
-drain waits for it and a pipelined request queues behind it.
+answers, a ``LaneCycle`` (``cycle``) stands where uvicorn keeps its own, so that
+a drain waits for it and a pipelined request queues behind it.
 
 ``lanes`` says what a lane is. ``connection`` is one HTTP connection and the way
 each of its requests goes, ``bounds`` what it is held to meanwhile; ``heads``

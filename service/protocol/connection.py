@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from service.identity.clients import Clients
 from service.problems import Answer, answer_of, error_of
 from service.protocol.bounds import BoundedProtocol
+from service.protocol.cycle import LaneCycle
 from service.protocol.deadlines import Deadlines, is_endless
 from service.protocol.heads import Heads
 from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, SocketLane
@@ -26,28 +27,6 @@ LANE_BODY_BYTES: Final = 16 * 1024
 """A longer body takes the ordinary way, where it is refused with a reason."""
 _HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 """What a ``Host`` may hold (RFC 3986, 3.2); on the ordinary way another is answered 400 (RFC 9112, 3.2)."""
-
-
-class _NobodyWaits:
-    """Stands for the cycle's event, which only an ASGI task would wait for."""
-
-    __slots__ = ()
-
-    def set(self) -> None: ...
-
-
-class LaneCycle:
-    """The request in a lane, of the shape in which uvicorn looks at its cycles; one a connection."""
-
-    __slots__ = ("disconnected", "keep_alive", "response_complete")
-
-    message_event = _NobodyWaits()
-    response_started = False
-
-    def __init__(self) -> None:
-        self.disconnected = False
-        self.keep_alive = True
-        self.response_complete = True
 
 
 class LaneProtocol(BoundedProtocol):
