@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -112,6 +113,8 @@ class KeySets:
             async with asyncio.timeout(FETCH_WITHIN_S):
                 if fault := self.fault_of(url):
                     raise ValueError(fault)
+                if not self._allows_loopback and await _leads_here(url):
+                    raise ValueError("the name leads to this machine")
                 held.keys = keys_in(await _read(url))
             held.fetched_s = time.monotonic()
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError) as error:
@@ -180,8 +183,23 @@ async def _read(url: str) -> bytes:
     return body
 
 
+async def _leads_here(url: str) -> bool:
+    """Whether the host's name, by this machine's resolver, has an address of this very machine."""
+    parts = urlsplit(url)
+    found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port or 443)
+    return any(_is_loopback(str(entry[4][0])) for entry in found)
+
+
 def _is_loopback(host: str) -> bool:
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        address = ipaddress.ip_address(socket.inet_aton(name))  # also 127.1, 0x7f000001 and 2130706433
+    except (OSError, UnicodeError):
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return False
+    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return any(one.is_loopback or one.is_unspecified for one in (address, inner) if one is not None)

@@ -269,7 +269,19 @@ GOOD = {"issuer": "x", "algorithm": "EdDSA", "audience": "y", "key": PEM}
         ({"key": None, "jwks_url": "http://x.example/keys"}, "jwks_url"),
         ({"key": None, "jwks_url": "http://127.0.0.1/keys"}, "jwks_url"),
         ({"key": None, "jwks_url": "https://localhost/keys"}, "jwks_url"),
-        ({"key": None, "jwks_url": "https://[::1]/keys"}, "jwks_url"),
+        *(
+            ({"key": None, "jwks_url": f"https://{host}/keys"}, "jwks_url")
+            for host in (
+                "[::1]",
+                "[::ffff:127.0.0.1]",
+                "[::]",
+                "0",
+                "127.1",
+                "2130706433",
+                "0x7f000001",
+                "localhost.",
+            )
+        ),
         ({"key": None, "jwks_url": "https://a:b@x.example/keys"}, "jwks_url"),
         ({"key": None, "jwks_url": "file:///etc/passwd"}, "jwks_url"),
         ({"key": None, "jwks_url": "https://[x/keys"}, "jwks_url"),

@@ -109,11 +109,12 @@ def url_of(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
         port_is_fit = url.port is None or 0 < url.port < 65536
+        has_host = bool(url.host)  # reads it: what is no international name fails here
     except (httpx.InvalidURL, ValueError, UnicodeError):
-        raise ForbiddenAddress("The url is none.") from None
+        raise ForbiddenAddress("The url cannot be read as one.") from None
     if len(text) > LONGEST_URL or not text.isprintable() or any(sign.isspace() for sign in text):
         raise ForbiddenAddress(f"The url must be at most {LONGEST_URL} characters, and without blanks.")
-    if url.scheme not in ("http", "https") or not url.host or not port_is_fit:
+    if url.scheme not in ("http", "https") or not has_host or not port_is_fit:
         raise ForbiddenAddress("The url must be a whole address that begins with https://.")
     if url.userinfo or url.fragment or "@" in url.netloc.decode("ascii", "replace"):
         raise ForbiddenAddress("The url must not have a user name, a password or a fragment.")

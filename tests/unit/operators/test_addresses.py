@@ -173,3 +173,10 @@ async def test_a_silent_site_is_left_after_a_while() -> None:
         sent = await sender.send(site.url, "whsec_c2VjcmV0", "a-1", b"{}")
         await sender.close()
         assert (sent.status, sent.error) == (None, "no answer within 0.2 s")
+
+
+@pytest.mark.parametrize("text", ["https://xn--/", "https://xn--a-/x", "https://[::1", "https://0177.0.0.1/"])
+def test_what_is_no_address_is_told_in_words(text: str) -> None:
+    """Hosts that look international and are none are refused, and are no failure of ours."""
+    with pytest.raises(ForbiddenAddress, match="cannot be read as one"):
+        url_of(text)
