@@ -76,6 +76,7 @@ class Cluster:
         self._servers: dict[Address, OneServer] = {}
         self._owners: list[Address] = []
         """By slot; empty until it was told."""
+        self._owners_are_known = False
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """The replies to function calls, in order, a call's own error in its place."""
@@ -115,8 +116,8 @@ class Cluster:
         raise TryAgainError(_ON_ITS_WAY)
 
     async def everywhere(self, *words: bytes | str | int, fine: str = "") -> dict[str, Any]:
-        """Each master's reply, by its address; who they are is asked first."""
-        await self._read_owners()
+        """Each master's reply, by its address."""
+        await self._know_owners()
         masters = list(dict.fromkeys(self._owners))
         answers = await asyncio.gather(
             *(self._server(master).everywhere(*words, fine=fine) for master in masters),
@@ -131,9 +132,10 @@ class Cluster:
         """To any server: what is published at one is told by all."""
         return self._any_master().link()
 
-    async def drop_idle(self) -> None:
-        """Of every server."""
-        await asyncio.gather(*(server.drop_idle() for server in self._servers.values()))
+    async def renew(self) -> None:
+        """A server that has left the cluster is missed when it does not answer, and then this is called."""
+        self._owners_are_known = False
+        await asyncio.gather(*(server.renew() for server in self._servers.values()))
 
     async def aclose(self) -> None:
         """Let go of every connection."""
@@ -184,7 +186,7 @@ class Cluster:
         return server
 
     async def _know_owners(self) -> None:
-        if not self._owners:
+        if not self._owners_are_known:
             await self._read_owners()
 
     async def _read_owners(self) -> None:
@@ -210,6 +212,7 @@ class Cluster:
             raise next(error for task in asked if (error := task.exception()) is not None)
         [(ranges, _)] = Counter(told).most_common(1)
         self._owners = _by_slot(ranges)
+        self._owners_are_known = True
 
     async def _map_of(self, address: Address) -> tuple[tuple[int, int, Address], ...]:
         """Which master has which slots, from the first to the last, as this server knows it."""

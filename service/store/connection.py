@@ -258,7 +258,7 @@ class Connection:
         On new connections, for the old ones may lead to a master that is none any more.
         """
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            await self._servers.drop_idle()
+            await self._servers.renew()
             await self.library.ensure(self._servers.everywhere)
         self.last_error = None
         self._has_answered = True

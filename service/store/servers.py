@@ -42,8 +42,8 @@ class Servers(Protocol):
     def link(self) -> Any:
         """A connection outside the pools, not connected yet."""
 
-    async def drop_idle(self) -> None:
-        """Close what is not in use: it may lead to a master that is none any more."""
+    async def renew(self) -> None:
+        """Close what is not in use, and ask next who the masters are: what was known may be over."""
 
     async def aclose(self) -> None:
         """Let go of every connection."""
@@ -100,8 +100,8 @@ class OneServer:
         """A connection outside the pool."""
         return self.client.connection_pool.make_connection()
 
-    async def drop_idle(self) -> None:
-        """The pool makes new ones."""
+    async def renew(self) -> None:
+        """The pool makes new connections, and asks the Sentinels for each."""
         await self.client.connection_pool.disconnect(inuse_connections=False)
 
     async def aclose(self) -> None:

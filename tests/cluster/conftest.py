@@ -10,6 +10,7 @@ import pytest
 from service.store import Store, open_store
 from tests.api.conftest import Service, serving
 from tests.cluster.clusters import Cluster, a_cluster
+from tests.cluster.crowd import until_ready
 
 
 @pytest.fixture(scope="package")
@@ -31,4 +32,5 @@ async def clustered(cluster: Cluster) -> AsyncIterator[Store]:
 async def service(cluster: Cluster, clustered: Store) -> AsyncIterator[Service]:
     """The whole service on the cluster."""
     async with serving(clustered, cluster.url) as running:
+        await until_ready(running)
         yield running

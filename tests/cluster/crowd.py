@@ -106,6 +106,15 @@ class Crowd:
         return told
 
 
+async def until_ready(service: Service) -> None:
+    """Return once the service has started, and its store answers it."""
+
+    async def is_ready() -> bool:
+        return bool((await service.http.get("/readyz")).json() == {"status": "ready", "degraded": False})
+
+    await until(is_ready, WITHIN_S)
+
+
 @asynccontextmanager
 async def gathered(service: Service, polls: int = 6) -> AsyncIterator[Crowd]:
     """A crowd at so many new polls of the service."""

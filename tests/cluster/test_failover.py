@@ -11,7 +11,7 @@ from redis.crc import key_slot
 from service.store import open_store
 from tests.api.conftest import Service, serving
 from tests.cluster.clusters import a_cluster
-from tests.cluster.crowd import Crowd, gathered
+from tests.cluster.crowd import Crowd, gathered, until_ready
 from tests.cluster.nodes import die_when_followed
 from tests.cluster.watched import a_watched_master
 from tests.faults.watching import Watcher, watched
@@ -28,6 +28,7 @@ async def a_service_at(url: str) -> AsyncIterator[Service]:
     """The whole service on a store of several servers."""
     store = await open_store(url)
     async with serving(store, url) as service:
+        await until_ready(service)
         yield service
     await store.close()
 
