@@ -15,7 +15,8 @@ would take 2.3 us, ``binascii`` with a translation table takes 0.3.
 
 from __future__ import annotations
 
-import binascii
+from binascii import Error as BinasciiError
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from hashlib import blake2b
 from hmac import compare_digest
@@ -51,24 +52,23 @@ class Signer:
         signed = self._id + payload
         hasher = self._sign.copy()
         hasher.update(signed)
-        sealed = binascii.b2a_base64(signed + hasher.digest(), newline=False)
+        sealed = b2a_base64(signed + hasher.digest(), newline=False)
         return sealed.translate(_TO_URL).rstrip(b"=").decode("ascii")
 
     def open(self, sealed: bytes) -> bytes | None:
         """The payload of a sealed text; None where this service did not seal it for this purpose."""
-        if not sealed or sealed[-1] not in _LAST[len(sealed) & 3]:
+        over = len(sealed) & 3
+        if not sealed or sealed[-1] not in _LAST[over]:
             return None
         try:
-            raw = binascii.a2b_base64(
-                sealed.translate(_FROM_URL) + _PADDING[len(sealed) & 3], strict_mode=True
-            )
-        except binascii.Error:
+            raw = a2b_base64(sealed.translate(_FROM_URL) + _PADDING[over], strict_mode=True)
+        except BinasciiError:
             return None
         if len(raw) <= MAC_BYTES:
             return None
         signed = raw[:-MAC_BYTES]
-        for hasher in self._hashers[raw[0]]:
-            hasher = hasher.copy()
+        for keyed in self._hashers[raw[0]]:
+            hasher = keyed.copy()
             hasher.update(signed)
             if compare_digest(hasher.digest(), raw[-MAC_BYTES:]):
                 return signed[1:]

@@ -27,6 +27,7 @@ Clock = Callable[[], int]
 """Milliseconds since the epoch."""
 
 _HEAD: Final = Struct(f">I{VOTER_ID_BYTES}s")
+_HEAD_BYTES: Final = _HEAD.size
 
 
 class VoterToken(msgspec.Struct, frozen=True, gc=False):
@@ -64,10 +65,10 @@ class VoterTokens:
         if len(token) > LONGEST_TOKEN:
             return None
         payload = self._signer.open(token)
-        if payload is None or len(payload) < _HEAD.size:
+        if payload is None or len(payload) < _HEAD_BYTES:
             return None
         expires_s, voter_id = _HEAD.unpack_from(payload)
         if expires_s * 1000 <= self._clock():
             return None
-        name = payload[_HEAD.size :]
+        name = payload[_HEAD_BYTES:]
         return VoterToken(voter_id, name.decode() if name else None)

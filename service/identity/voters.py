@@ -7,6 +7,7 @@ secret may be rotated without anybody voting twice.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -15,9 +16,17 @@ _SIGNED: Final = b"signed voter"
 _SENT: Final = b"back end voter"
 
 
+@lru_cache(maxsize=4096)
+def _keyed(voter_key: bytes) -> blake2b:
+    """To be copied: that takes two thirds of what keying one anew does."""
+    return blake2b(key=voter_key, digest_size=16)
+
+
 def voter_of(voter_key: bytes, token_id: bytes) -> bytes:
     """The voter of a token's id, in the poll of ``voter_key`` (at most 64 bytes)."""
-    return blake2b(token_id, key=voter_key, digest_size=16).digest()
+    hasher = _keyed(voter_key).copy()
+    hasher.update(token_id)
+    return hasher.digest()
 
 
 def voter_of_site(voter_key: bytes, signed_id: bytes) -> bytes:

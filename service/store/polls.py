@@ -60,6 +60,8 @@ class Polls:
         self._connection = connection
         self._positions = positions
         self._records = records
+        self.cached: Final = records.held
+        """The poll as last seen by this process, at no cost; nothing may be refused on this alone."""
         self._results = results
         self._outbox = outbox
         self._homes = homes
@@ -70,10 +72,6 @@ class Polls:
     async def now(self) -> int:
         """The store's clock, in milliseconds since the epoch."""
         return await self._connection.now()
-
-    def cached(self, poll_id: str) -> PollRecord | None:
-        """The poll as last seen by this process, at no cost; nothing may be refused on this alone."""
-        return self._records.held(poll_id)
 
     async def get(self, poll_id: str) -> PollRecord:
         """The poll, from a read that began after this call, which callers share. ``PollNotFound``."""

@@ -19,7 +19,7 @@ from service.problems import Answer, answer_of
 from service.store.ballots import Status
 from service.store.polls import PollRecord
 
-_JSON_HEADERS: Final = (
+PRIVATE_JSON: Final = (
     (b"content-type", b"application/json"),
     (b"cache-control", b"private, no-store"),
 )
@@ -89,7 +89,7 @@ class TicketAnswer(msgspec.Struct, frozen=True):
 
 def json_answer(document: msgspec.Struct, headers: Headers, status: int = 200) -> Answer:
     """A document that nobody else may be given."""
-    return Answer(status, _JSON_HEADERS + headers, _encode(document))
+    return Answer(status, PRIVATE_JSON + headers, _encode(document))
 
 
 def refusal(error: PollwireError, path: str, headers: Headers) -> Answer:

@@ -26,9 +26,10 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
-from msgspec import UNSET
+import msgspec
 
 from service.domain.allowance import Limit, whole_seconds
 from service.domain.ballot import Vote
@@ -40,7 +41,6 @@ from service.domain.errors import (
     StoreUnavailable,
 )
 from service.domain.poll import Identity
-from service.domain.visibility import Reader
 from service.identity.networks import kept_tag, limited_tag
 from service.identity.origins import Headers, Origins
 from service.problems import Answer, error_of
@@ -48,17 +48,15 @@ from service.store.ballots import Cast, CastReply, Outcome, Status
 from service.store.polls import PollRecord, Polls
 from service.store.refusals import refusal_of
 from service.voting.answers import (
-    VoteAnswer,
-    json_answer,
+    PRIVATE_JSON,
     poll_path,
     refusal,
-    shows_totals,
-    time_text,
 )
 from service.voting.callers import Callers, one_time_voter
 from service.voting.receipts import Receipts
 from service.voting.recorder import DEADLINE_S, Recorder
 from service.voting.requests import BodyReader, VoteRequest
+from service.voting.wording import Wording
 
 Done = Callable[[Answer], None]
 Naming = Callable[[PollRecord, bytes, str], None]
@@ -72,6 +70,8 @@ TURNED_AWAY_AFTER_S: Final = 0.8
 next before the loop has come round, and refusals alone would take all the time, so that nothing counted.
 So a connection is turned away about once a second, within the second that is promised."""
 
+_SITES_REMEMBERED: Final = 1024
+"""Whose pages brought votes, and to which polls' rule about sites."""
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _STANDS: Final = (
     Status.COUNTED,
@@ -87,12 +87,13 @@ class Desk:
         "_body",
         "_call",
         "_callers",
+        "_json_headers",
         "_limit",
         "_origins",
         "_polls",
         "_reading",
-        "_receipts",
         "_recorder",
+        "_wording",
     )
 
     def __init__(
@@ -111,7 +112,10 @@ class Desk:
         self._polls = polls
         self._recorder = recorder
         self._callers = callers
-        self._receipts = receipts
+        self._wording = Wording(receipts)
+        self._json_headers = lru_cache(_SITES_REMEMBERED)(
+            lambda origin, host, sites: PRIVATE_JSON + origins.cors_headers(origin, host, sites)
+        )
         self._origins = origins
         self._body = BodyReader(Vote)
         self._reading: set[asyncio.Task[None]] = set()
@@ -163,7 +167,7 @@ class Desk:
         """The ballot in a poll that keeps where ballots come from."""
         client, key = request.client, record.voter_key
         tag = kept_tag(key, record.birth, client.network) if client.address else b""
-        return cast._replace(network=limited_tag(self._limit, key, client), tag=tag)
+        return Cast(cast.voter, cast.code, cast.revision, limited_tag(self._limit, key, client), tag)
 
     def _read_again(self, case: _Case) -> None:
         """Judges the vote by a fresh record, in a task of its own, within the same deadline."""
@@ -189,22 +193,14 @@ class Desk:
     def _conclude(self, case: _Case, record: PollRecord, reply: CastReply, outcome: Outcome) -> Answer:
         """The answer to a vote that the store has judged."""
         poll = record.poll
-        headers = self._headers(case)
         if outcome.status not in _STANDS:
             error = self._refusal(record, reply, outcome)
-            return refusal(error, poll_path(poll.id, "votes"), headers)
+            return refusal(error, poll_path(poll.id, "votes"), self._headers(case))
         if poll.series is not None:
             self._name(case, record)
-        document = VoteAnswer(
-            outcome.status,
-            poll.id,
-            record.paper.choice_of(outcome.code),
-            time_text(outcome.at),
-            outcome.revision,
-            outcome.seq if shows_totals(record, reply.now, Reader.VOTED) else UNSET,
-            self._receipts.issue(poll.id, reply.epoch, case.voter, outcome),
-        )
-        return json_answer(document, headers)
+        request = case.request
+        headers = self._json_headers(request.origin, request.host, poll.origins)
+        return Answer(200, headers, self._wording.told(record, reply, case.voter, outcome))
 
     def _name(self, case: _Case, record: PollRecord) -> None:
         """Has the series call the voter by the name that their token gives, if it gives any."""
@@ -223,19 +219,16 @@ class Desk:
         return self._origins.cors_headers(request.origin, request.host, origins)
 
 
-class _Case:
+class _Case(msgspec.Struct):
     """One vote on its way through the desk; answered once."""
 
-    __slots__ = ("deadline", "desk", "done", "readings", "record", "request", "voter")
-
-    def __init__(self, desk: Desk, request: VoteRequest, done: Done) -> None:
-        self.desk = desk
-        self.request = request
-        self.done: Done | None = done
-        self.record: PollRecord | None = None
-        self.voter = b""
-        self.readings = 0
-        self.deadline: asyncio.TimerHandle | None = None
+    desk: Desk
+    request: VoteRequest
+    done: Done | None
+    record: PollRecord | None = None
+    voter: bytes = b""
+    readings: int = 0
+    deadline: asyncio.TimerHandle | None = None
 
     def counted(self, reply: CastReply | PollwireError, outcome: Outcome | None) -> None:
         """What the recorder calls with the store's word."""

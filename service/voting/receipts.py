@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -21,7 +21,8 @@ from service.store.ballots import Outcome
 LONGEST_RECEIPT: Final = 400
 """Characters; a poll id of 64 letters and a choice of 50 options take 226."""
 
-_HEAD: Final = Struct(">12sHIBH16sB")  # struct knows no numbers of 6 and 3 bytes: each is written as two
+_BEFORE: Final = Struct(">12sHIBH")  # struct knows no numbers of 6 and 3 bytes: each is written as two
+_HEAD: Final = Struct(f"{_BEFORE.format}16sB")
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -34,6 +35,13 @@ class Receipt(msgspec.Struct, frozen=True):
     code: str
 
 
+class Form(NamedTuple):
+    """What stands before and behind the voter in the receipts of all who chose alike at one instant."""
+
+    before: bytes
+    behind: bytes
+
+
 class Receipts:
     """Writes receipts and reads them."""
 
@@ -42,20 +50,17 @@ class Receipts:
     def __init__(self, secrets: Sequence[str]) -> None:
         self._signer = Signer(secrets, "receipt")
 
-    def issue(self, poll_id: str, epoch: str, voter: bytes, outcome: Outcome) -> str:
-        """The receipt of a vote that the store has counted, or found standing."""
+    def form(self, poll_id: str, epoch: str, outcome: Outcome) -> Form:
+        """For the receipts of votes that the store has counted, or found standing, with this outcome."""
         poll = poll_id.encode("ascii")
         at, revision = outcome.at, outcome.revision
-        head = _HEAD.pack(
-            epoch.encode("ascii"),
-            at >> 32,
-            at & 0xFFFFFFFF,
-            revision >> 16,
-            revision & 0xFFFF,
-            voter,
-            len(poll),
-        )
-        return self._signer.seal(b"".join((head, poll, outcome.code.encode())))
+        high, low = divmod(at, 1 << 32)
+        before = _BEFORE.pack(epoch.encode("ascii"), high, low, revision >> 16, revision & 0xFFFF)
+        return Form(before, bytes((len(poll),)) + poll + outcome.code.encode())
+
+    def issue(self, form: Form, voter: bytes) -> str:
+        """The receipt of one of them."""
+        return self._signer.seal(form.before + voter + form.behind)
 
     def read(self, poll_id: str, receipt: str) -> Receipt:
         """What the receipt says; ``ReceiptInvalid`` where it was not issued here for this poll."""

@@ -61,6 +61,7 @@ MOST_WAITING: Final = 3_000
 MOST_PER_CAST: Final = 500
 """Ballots of one poll in one step of the store, which does nothing else meanwhile: ~2 ms."""
 
+_UNTOLD: Final = "an answer to a vote could not be given"
 _SHED = VOTES_UNANSWERED.labels("overloaded")
 _UNCERTAIN = VOTES_UNANSWERED.labels("store-unavailable")
 
@@ -223,7 +224,10 @@ class _Batch:
                     _tell_all(group.waiting, reply)
                 else:
                     for counted, outcome in zip(group.waiting, outcomes, strict=True):
-                        _tell(counted, reply, outcome)
+                        try:
+                            counted(reply, outcome)
+                        except Exception:  # it must not cost the others their answers
+                            log.exception(_UNTOLD)
 
     def refuse(self, error: PollwireError) -> None:
         """Tells everybody who still waits that it will not be now."""
@@ -242,12 +246,7 @@ class _Batch:
 
 def _tell_all(waiting: list[Counted], reply: CastReply | PollwireError) -> None:
     for counted in waiting:
-        _tell(counted, reply, None)
-
-
-def _tell(counted: Counted, reply: CastReply | PollwireError, outcome: Outcome | None) -> None:
-    """One callback, whose failure must not cost the others their answers."""
-    try:
-        counted(reply, outcome)
-    except Exception:
-        log.exception("an answer to a vote could not be given")
+        try:
+            counted(reply, None)
+        except Exception:  # as above
+            log.exception(_UNTOLD)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from service.domain.allowance import Limit, taken, whole_seconds
 from service.domain.poll import Revote
@@ -72,7 +73,7 @@ async def test_repeats_and_refused_votes_are_free(store: Store) -> None:
     record, limit = await made(store), Limit(2, DAY)
     (mine,) = ballots(NET, 1)
     assert await statuses(store, record, limit, [mine] * 5) == ["counted", *4 * ["unchanged"]]
-    refused = [mine._replace(code="B")] * 5
+    refused = [replace(mine, code="B")] * 5
     assert await statuses(store, record, limit, refused) == 5 * ["already-voted"]
     assert await statuses(store, record, limit, ballots(NET, 2)) == ["counted", "rate-limited"]
     assert await statuses(store, record, limit, [mine]) == ["unchanged"], "also when nothing is left"
@@ -82,7 +83,7 @@ async def test_a_changed_vote_is_a_vote(store: Store) -> None:
     """Changing to and fro takes from the network each time."""
     record, limit = await made(store, revote=Revote.CHANGE), Limit(3, DAY)
     (mine,) = ballots(NET, 1)
-    there_and_back = [mine._replace(code="AB"[turn % 2]) for turn in range(5)]
+    there_and_back = [replace(mine, code="AB"[turn % 2]) for turn in range(5)]
     assert await statuses(store, record, limit, there_and_back) == [
         "counted",
         "changed",

@@ -44,7 +44,9 @@ SEALED: dict[str, tuple[str, Reader]] = {
     "ticket": (tickets.issue(VOTER).ticket, tickets.verify),
     "operator's ticket": (tickets.issue(None).ticket, tickets.verify),
     "receipt": (
-        receipts.issue("lunch", "019ab5a1c2d3", VOTER, Outcome(Status.COUNTED, "A", NOW, 1, 1)),
+        receipts.issue(
+            receipts.form("lunch", "019ab5a1c2d3", Outcome(Status.COUNTED, "A", NOW, 1, 1)), VOTER
+        ),
         of_receipt,
     ),
 }

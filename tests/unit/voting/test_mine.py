@@ -65,7 +65,7 @@ async def voted(store: Store, lag: Lag) -> Voter:
     (reply,) = await store.ballots.cast_many([(record, [Cast(voter, "A", None)])])
     assert not isinstance(reply, Exception)
     assert reply.outcomes is not None
-    receipt = receipts.issue(record.poll.id, reply.epoch, voter, reply.outcomes[0])
+    receipt = receipts.issue(receipts.form(record.poll.id, reply.epoch, reply.outcomes[0]), voter)
     own_votes = OwnVotes(
         polls=store.polls,
         ballots=store.ballots,
