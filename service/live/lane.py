@@ -112,7 +112,7 @@ class LiveLane:
 
     def _look(self, admission: Admission, visitor: Visitor, request: LaneRequest, respond: Respond) -> None:
         poll = admission.record.poll
-        if_none_match = request.headers.get(b"if-none-match")
+        if_none_match = request.head.headers.get(b"if-none-match")
         tags = None if if_none_match is None else if_none_match.decode("latin-1")
 
         def answered(outcome: Change | PollwireError) -> None:

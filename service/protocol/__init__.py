@@ -28,16 +28,18 @@ one, and the corpus test sends the same requests with and without lanes.
 
 from service.protocol.connection import LaneProtocol, protocol_with
 from service.protocol.deadlines import Deadlines, Limits, is_endless
-from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, Respond, SocketLane
+from service.protocol.lanes import Handler, Head, Headers, Lane, LaneRequest, Lasting, Respond, SocketLane
 from service.protocol.sockets import SocketProtocol
 
 __all__ = [
     "Deadlines",
     "Handler",
+    "Head",
     "Headers",
     "Lane",
     "LaneProtocol",
     "LaneRequest",
+    "Lasting",
     "Limits",
     "Respond",
     "SocketLane",

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.protocols.utils import get_local_addr
 from uvicorn.server import ServerState
 
@@ -19,7 +21,8 @@ from service.protocol.bounds import BoundedProtocol
 from service.protocol.cycle import LaneCycle
 from service.protocol.deadlines import Deadlines, is_endless
 from service.protocol.heads import Heads
-from service.protocol.lanes import Handler, Headers, Lane, LaneRequest, SocketLane
+from service.protocol.lanes import Handler, Head, Headers, Lane, LaneRequest, SocketLane
+from service.protocol.leaving import unless_gone
 from service.protocol.upgrades import head_without_upgrade, is_handshake
 
 LANE_PREFIX: Final = b"/v1/"
@@ -27,6 +30,7 @@ LANE_BODY_BYTES: Final = 16 * 1024
 """A longer body takes the ordinary way, where it is refused with a reason."""
 _HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 """What a ``Host`` may hold (RFC 3986, 3.2); on the ordinary way another is answered 400 (RFC 9112, 3.2)."""
+_NO_HEAD: Final = Head(b"", b"", {})
 
 
 class LaneProtocol(BoundedProtocol):
@@ -47,7 +51,7 @@ class LaneProtocol(BoundedProtocol):
         self._handler: Handler | None = None
         self._lane_cycle = LaneCycle()
         self._lane: Lane | None = None
-        self._lane_headers: Headers = {}
+        self._lane_head = _NO_HEAD
         self._body: bytes = b""
         self._is_between = True  # two requests, or before the first
         self._asks_for_another_protocol = False
@@ -82,8 +86,8 @@ class LaneProtocol(BoundedProtocol):
                 self._bound_headers(len(data))
             elif self._in_body:
                 self._bound_unread()
-            if was_between and self._is_between and self._lane is not None:
-                self.heads.learn(data, self._lane, self.parser.get_method(), self.url, self._lane_headers)
+            if was_between and self._is_between and self._lane is not None and self._handler is not None:
+                self.heads.learn(data, self._lane_head, self._lane, self._handler)
 
     # What the parser calls, in the order of a request ------------------------------------------------
 
@@ -152,35 +156,37 @@ class LaneProtocol(BoundedProtocol):
             if self.cycle is not None:
                 super().on_message_complete()
             return
-        self._hand_over(handler, self.parser.get_method(), self.url, self._lane_headers, self._body)
+        head = self._lane_head
+        self._hand_over(handler, head, head.headers.get(b"authorization"), self._body)
 
     def _is_known(self, segment: bytes) -> bool:
         """Whether the segment was one request of a kind met before, and has been handed to its lane."""
-        if self._is_busy() or self.flow.write_paused:
+        cycle = self.cycle
+        if (cycle is not None and not cycle.response_complete) or self.flow.write_paused:
             return False
         known = self.heads.find(segment)
         if known is None:
             return False
-        (lane, method, url, _, _), headers, body = known
-        handler = lane.find(method, url, headers)
+        (head, lane, lasting, _), authorization, body = known
+        handler = lasting or lane.find(head.method, head.url, _with(authorization, head.headers))
         if handler is None:
             return False
         self._in_headers = False
-        cycle = self._lane_cycle
-        cycle.response_complete = False
-        self.cycle = cycle  # type: ignore[assignment]  # as in on_headers_complete
-        self._hand_over(handler, method, url, headers, body)
+        lane_cycle = self._lane_cycle
+        lane_cycle.response_complete = False
+        self.cycle = lane_cycle  # type: ignore[assignment]  # as in on_headers_complete
+        self._hand_over(handler, head, authorization, body)
         return True
 
-    def _hand_over(self, handler: Handler, method: bytes, url: bytes, headers: Headers, body: bytes) -> None:
+    def _hand_over(self, handler: Handler, head: Head, authorization: bytes | None, body: bytes) -> None:
         """A whole request to its lane."""
         self.deadline = math.inf
         try:
-            client = self.clients.client(self.peer, headers)
+            client = self.clients.client(self.peer, head.headers)
             is_encrypted = client.is_encrypted or self.scheme == "https"
-            handler(LaneRequest(method, url, headers, body, is_encrypted, client=client), self._respond)
+            handler(LaneRequest(head, authorization, body, client, is_encrypted), self._respond)
         except Exception as failure:  # a parser callback must not raise: it would become a 400
-            path = url.partition(b"?")[0].decode("latin-1")
+            path = head.url.partition(b"?")[0].decode("latin-1")
             answer = answer_of(error_of(failure), path)  # logged there
             if not self._lane_cycle.response_complete:
                 self._respond(answer)
@@ -196,7 +202,7 @@ class LaneProtocol(BoundedProtocol):
         for lane in self.lanes:
             handler = lane.find(method, self.url, headers)
             if handler is not None and self._is_plain(headers):
-                self._lane, self._lane_headers = lane, headers
+                self._lane, self._lane_head = lane, Head(method, self.url, headers)
                 return handler
         return None
 
@@ -225,6 +231,9 @@ class LaneProtocol(BoundedProtocol):
         super().on_headers_complete()
         if not self._lane_cycle.keep_alive:
             self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, unless_gone(app, cycle, self.transport))
 
     def _upgrade(self, rest: bytes) -> None:
         """The parser stopped, since the request asks for another protocol; ours is WebSocket."""
@@ -274,6 +283,10 @@ class LaneProtocol(BoundedProtocol):
                 transport.close()
         cycle.response_complete = True
         self.on_response_complete()
+
+
+def _with(authorization: bytes | None, headers: Headers) -> Headers:
+    return headers if authorization is None else {**headers, b"authorization": authorization}
 
 
 def protocol_with(

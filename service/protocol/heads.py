@@ -12,6 +12,10 @@ whole request with a kept head is that request with another token: nothing
 else can differ, so the parser would say the same. Cutting the token out is
 two searches and one join; the rest is one look into a dictionary.
 
+Who deals with it. Most handlers are found anew each time, for they depend on what this process knows at the
+moment. One that nothing but its head decides says so (``Lasting``) and is kept with the head: what it made of
+address and headers, it has made for all who send them.
+
 What is safe about it. Nothing is interpreted here that was not first
 interpreted by the parser, on the same bytes. The cut is made only where the
 parser has called the same bytes the ``authorization`` header, and a token is
@@ -31,10 +35,9 @@ nothing but equality.
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
-from service.protocol.lanes import Headers, Lane
+from service.protocol.lanes import Handler, Head, Lane, Lasting
 
 MOST_HEADS: Final = 1024
 LONGEST_HEAD: Final = 2048
@@ -43,7 +46,7 @@ LONGEST_HEAD: Final = 2048
 _END: Final = b"\r\n\r\n"
 _BEARER: Final = b" Bearer "
 _NAMED: Final = b"\r\nauthorization:"
-_TOKEN: Final = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
+_OF_TOKENS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 _PERSONAL: Final = (
     b"cookie",
     b"forwarded",
@@ -54,14 +57,13 @@ _PERSONAL: Final = (
 )
 
 
-class Head(NamedTuple):
-    """What the parser made of a head, and the lane that took it."""
+class Known(NamedTuple):
+    """A head that was met before: what the parser made of it, and the lane that took it."""
 
+    head: Head
     lane: Lane
-    method: bytes
-    url: bytes
-    headers: Headers
-    """All of them; of ``authorization`` the value is another request's."""
+    lasting: Lasting | None
+    """The lane's handler, where the head alone has decided it."""
     length: int
     """Of the body that follows, in bytes."""
 
@@ -72,57 +74,51 @@ class Heads:
     __slots__ = ("_heads",)
 
     def __init__(self) -> None:
-        self._heads: dict[bytes, Head] = {}
+        self._heads: dict[bytes, Known] = {}
 
-    def find(self, segment: bytes) -> tuple[Head, Headers, bytes] | None:
+    def find(self, segment: bytes) -> tuple[Known, bytes | None, bytes] | None:
         """The request that ``segment`` is, the whole and nothing else, if its head was met before.
 
-        Its own headers and body stand beside the head.
+        Its own ``authorization`` and body stand beside the head.
         """
-        end = segment.find(_END)
-        cut = _cut_of(segment, end)
-        if cut is None:
-            key = segment[:end]
+        # From behind, which is near; a body that holds an end of its own makes a key that nobody has kept.
+        end = segment.rfind(_END)
+        found = segment.find(_BEARER, 0, end)
+        if found < 0:
+            authorization = None
+            known = self._heads.get(segment[:end])
         else:
-            start, stop = cut
-            key = segment[:start] + segment[stop:end]
-        head = self._heads.get(key)
-        if head is None or len(segment) != end + 4 + head.length or end < 0:
-            return None
-        headers = head.headers
-        if cut is not None:
-            token = segment[start:stop]
-            if _TOKEN.fullmatch(token) is None:
+            start = found + len(_BEARER)
+            stop = segment.find(b"\r", start)
+            known = self._heads.get(segment[:start] + segment[stop:end])
+            if start == stop or segment[start:stop].translate(None, _OF_TOKENS):
                 return None
-            headers = {**headers, b"authorization": b"Bearer " + token}
-        return head, headers, segment[end + 4 :]
+            authorization = segment[found + 1 : stop]
+        if known is None or len(segment) != end + 4 + known.length or end < 0:
+            return None
+        return known, authorization, segment[end + 4 :]
 
-    def learn(self, segment: bytes, lane: Lane, method: bytes, url: bytes, headers: Headers) -> None:
+    def learn(self, segment: bytes, head: Head, lane: Lane, handler: Handler) -> None:
         """Keeps the head of a request that a lane took, as the parser read it, if it may come again."""
+        headers = head.headers
         end = segment.find(_END)
         length = int(headers.get(b"content-length", b"0"))
         if len(segment) != end + 4 + length or any(name in headers for name in _PERSONAL):
             return
         key = segment[:end]
-        cut = _cut_of(segment, end)
-        if cut is not None:
-            start, stop = cut
+        found = segment.find(_BEARER, 0, end)
+        if found >= 0:
+            start = found + len(_BEARER)
+            stop = segment.find(b"\r", start)
             key = segment[:start] + segment[stop:end]
-            is_named = segment[: start - len(_BEARER)].lower().endswith(_NAMED)
-            if not is_named or headers.get(b"authorization") != b"Bearer " + segment[start:stop]:
+            is_named = segment[:found].lower().endswith(_NAMED)
+            if not is_named or headers.get(b"authorization") != segment[found + 1 : stop]:
                 return
         elif b"authorization" in headers:
             return
         if len(key) <= LONGEST_HEAD:
             if len(self._heads) >= MOST_HEADS:
                 self._heads.clear()
-            self._heads[key] = Head(lane, method, url, dict(headers), length)
-
-
-def _cut_of(segment: bytes, end: int) -> tuple[int, int] | None:
-    """Where the token begins and ends in a head; None where there seems to be none."""
-    found = segment.find(_BEARER, 0, end)
-    if found < 0:
-        return None
-    start = found + len(_BEARER)
-    return start, segment.find(b"\r", start)
+            lasting = handler if isinstance(handler, Lasting) else None
+            shared = {name: value for name, value in headers.items() if name != b"authorization"}
+            self._heads[key] = Known(head._replace(headers=shared), lane, lasting, length)

@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from service.identity.clients import UNKNOWN, Client
+import msgspec
+
+from service.identity.clients import Client
 from service.problems import Answer
 
 Headers = Mapping[bytes, bytes]
 Respond = Callable[[Answer], None]
 
 
-class LaneRequest:
-    """One plain request: ``url`` as sent (path and query), header names in lower case."""
+class Head(NamedTuple):
+    """What requests of a kind share: ``url`` as sent (path and query), header names in lower case."""
 
-    __slots__ = ("body", "client", "headers", "method", "secure", "url")
+    method: bytes
+    url: bytes
+    headers: Headers
+    """``authorization`` is looked for in the request, since it alone is another with each (``heads``)."""
 
-    def __init__(
-        self,
-        method: bytes,
-        url: bytes,
-        headers: Headers,
-        body: bytes,
-        secure: bool,
-        *,
-        client: Client = UNKNOWN,
-    ) -> None:
-        self.method = method
-        self.url = url
-        self.headers = headers
-        self.body = body
-        self.secure = secure
-        self.client = client
+
+class LaneRequest(msgspec.Struct, frozen=True, gc=False):
+    """One plain request."""
+
+    head: Head
+    authorization: bytes | None
+    body: bytes
+    client: Client
+    secure: bool
 
 
 Handler = Callable[[LaneRequest, Respond], None]
+
+
+class Lasting:
+    """A handler that a head alone decides: found once, it deals with every request that has this head.
+
+    It was found by nothing but the method, the address and the headers without ``authorization``.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __call__(self, request: LaneRequest, respond: Respond) -> None:
+        """As ``Handler``."""
 
 
 class Lane(Protocol):

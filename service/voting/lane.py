@@ -12,7 +12,7 @@ from typing import Final
 
 from service.identity.origins import PUBLIC_METHODS, Origins
 from service.problems import Answer
-from service.protocol import Handler, Headers, LaneRequest, Respond
+from service.protocol import Handler, Headers, LaneRequest, Lasting, Respond
 from service.store.polls import Polls
 from service.voting.desk import Desk
 from service.voting.enrolment import VOTERS_PATH, Enrolment
@@ -40,7 +40,7 @@ class VotingLane:
         """The handler of a vote, of somebody who comes for a token, or of the preflight of either."""
         if method == b"POST":
             if _VOTES.fullmatch(url):
-                return self._vote
+                return _Votes(self._desk, url, headers)
             return self._enrol if self._is_told_at_once(_ENROLMENT.fullmatch(url)) else None
         if method == b"OPTIONS" and _is_preflight(headers):
             found = _VOTES.fullmatch(url) or _ENROLMENT.fullmatch(url)
@@ -57,28 +57,10 @@ class VotingLane:
         record = self._polls.cached(found[1].decode()) if found and found[1] else None
         return None if record is None else record.poll.origins
 
-    def _vote(self, request: LaneRequest, respond: Respond) -> None:
-        header = request.headers.get
-        self._desk.vote(
-            VoteRequest(
-                poll_id=_poll_id(request.url),
-                authorization=header(b"authorization"),
-                cookie=header(b"cookie"),
-                origin=_text(header(b"origin")),
-                host=_text(header(b"host")),
-                secure=request.secure,
-                client=request.client,
-                content_type=header(b"content-type"),
-                idempotency_key=header(b"idempotency-key"),
-                body=request.body,
-            ),
-            respond,
-        )
-
     def _enrol(self, request: LaneRequest, respond: Respond) -> None:
-        header = request.headers.get
+        header = request.head.headers.get
         asked = EnrolmentRequest(
-            authorization=header(b"authorization"),
+            authorization=request.authorization,
             cookie=header(b"cookie"),
             origin=_text(header(b"origin")),
             host=_text(header(b"host")),
@@ -86,14 +68,40 @@ class VotingLane:
             client=request.client,
             content_type=header(b"content-type"),
             body=request.body,
-            sites=self._sites(request.url),
+            sites=self._sites(request.head.url),
         )
         self._enrolment.enrol(asked, respond)
 
     def _preflight(self, request: LaneRequest, respond: Respond) -> None:
-        origin, host = (_text(request.headers.get(name)) for name in (b"origin", b"host"))
-        sites = self._sites(request.url)
+        origin, host = (_text(request.head.headers.get(name)) for name in (b"origin", b"host"))
+        sites = self._sites(request.head.url)
         respond(Answer(204, self._origins.preflight_headers(origin, host, PUBLIC_METHODS, sites), b""))
+
+
+class _Votes(Lasting):
+    """Deals with the votes of one head: each is what the head says, with a token and a body of its own."""
+
+    __slots__ = ("_desk", "_each")
+
+    def __init__(self, desk: Desk, url: bytes, headers: Headers) -> None:
+        self._desk = desk
+        self._each = VoteRequest(
+            poll_id=_poll_id(url),
+            cookie=headers.get(b"cookie"),
+            origin=_text(headers.get(b"origin")),
+            host=_text(headers.get(b"host")),
+            content_type=headers.get(b"content-type"),
+            idempotency_key=headers.get(b"idempotency-key"),
+        )
+
+    def __call__(self, request: LaneRequest, respond: Respond) -> None:
+        """A vote."""
+        vote: VoteRequest = self._each.__copy__()  # type: ignore[attr-defined]  # its types leave it out
+        vote.authorization = request.authorization
+        vote.secure = request.secure
+        vote.client = request.client
+        vote.body = request.body
+        self._desk.vote(vote, respond)
 
 
 def _is_preflight(headers: Headers) -> bool:

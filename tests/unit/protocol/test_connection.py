@@ -19,8 +19,13 @@ async def test_a_lane_gets_the_whole_request(house: House) -> None:
     house.send(asks("/v1/quick", "X-Some: Thing", body="hel"))
     house.send(request("POST /v1/quick", "content-length: 5"), b"h", b"el", b"lo")
     first, second = house.lane.requests
-    assert (first.method, first.url, first.body, first.secure) == (b"POST", b"/v1/quick", b"hel", False)
-    assert first.headers[b"x-some"] == b"Thing"
+    assert (first.head.method, first.head.url, first.body, first.secure) == (
+        b"POST",
+        b"/v1/quick",
+        b"hel",
+        False,
+    )
+    assert first.head.headers[b"x-some"] == b"Thing"
     assert second.body == b"hello"
     assert house.bodies == [b"200 quick", b"200 quick"]
     assert house.state.total_requests == 2

@@ -63,7 +63,7 @@ async def test_an_upgrade_that_is_ignored_loses_nothing(house: House, cut: int |
     sent = asks("/v1/quick", "connection: Upgrade, HTTP2-Settings", *H2C, body="hello")
     house.send(*([sent] if cut is None else [sent[:cut], sent[cut:]]))
     assert [one.body for one in house.lane.requests] == [b"hello"]
-    assert b"upgrade" not in house.lane.requests[0].headers
+    assert b"upgrade" not in house.lane.requests[0].head.headers
     house.send(asks("/v1/quick"))
     assert house.statuses() == [200, 200]
 
