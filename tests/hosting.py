@@ -28,7 +28,7 @@ async def hosting(answer: Answer) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
-        server.close()
+        await _close(server)
         for task in talks:
             task.cancel()
         for outcome in await asyncio.gather(*talks, return_exceptions=True):
@@ -39,3 +39,14 @@ async def hosting(answer: Answer) -> AsyncIterator[str]:
 async def _talk(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # who called has hung up
         await answer(reader, writer)
+
+
+async def _close(server: asyncio.Server) -> None:
+    """Accept nobody any more, and only then close: until Python 3.12 a connection that was accepted while its
+    server closes is dropped with its socket open (python/cpython#109564).
+    """
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        loop.remove_reader(listener.fileno())
+    await asyncio.sleep(0)  # those accepted so far come to life in this turn
+    server.close()
