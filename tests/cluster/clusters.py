@@ -96,6 +96,7 @@ class Cluster:
         """The same, step by step: as it is done on every server since there are clusters."""
         source = self.owner_of(slot)
         to = self.another_than(source)
+        until_true(self._epochs_are_settled)
         to.tell("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
         source.tell("CLUSTER SETSLOT", slot, "MIGRATING", to.id)
         while keys := source.tell("CLUSTER GETKEYSINSLOT", slot, _KEYS_AT_A_TIME):
@@ -108,6 +109,7 @@ class Cluster:
         """The slot goes to another master as a whole, which Valkey can since version 9."""
         source = self.owner_of(slot)
         to = self.another_than(source)
+        until_true(self._epochs_are_settled)
         source.tell("CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", to.id)
         until_true(lambda: self.owner_of(slot) is to)
 
@@ -129,6 +131,12 @@ class Cluster:
         """Whether every node knows all of them."""
         count = str(len(self.members))
         return all(member.knows()["cluster_known_nodes"] == count for member in self._alive())
+
+    def _epochs_are_settled(self) -> bool:
+        """Whether all have heard of the last move, so that the next one's claim is surely the newest."""
+        views = [member.knows() for member in self._alive()]
+        newest = {view["cluster_current_epoch"] for view in views}
+        return len(newest) == 1 and len({view["cluster_my_epoch"] for view in views}) == len(views)
 
     def _is_whole(self) -> bool:
         """Whether every node knows all of them, and an owner of each slot."""
