@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.protocols.utils import get_local_addr
 from uvicorn.server import ServerState
 
@@ -20,6 +22,7 @@ from service.protocol.cycle import LaneCycle
 from service.protocol.deadlines import Deadlines, is_endless
 from service.protocol.heads import Heads
 from service.protocol.lanes import Handler, Head, Headers, Lane, LaneRequest, SocketLane
+from service.protocol.leaving import unless_gone
 from service.protocol.upgrades import head_without_upgrade, is_handshake
 
 LANE_PREFIX: Final = b"/v1/"
@@ -228,6 +231,9 @@ class LaneProtocol(BoundedProtocol):
         super().on_headers_complete()
         if not self._lane_cycle.keep_alive:
             self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, unless_gone(app, cycle, self.transport))
 
     def _upgrade(self, rest: bytes) -> None:
         """The parser stopped, since the request asks for another protocol; ours is WebSocket."""
