@@ -24,7 +24,7 @@ MOST_TURNS = 40
 async def test_who_leaves_before_the_answer_is_no_failure(
     all_ways: tuple[Way, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Connections that are reset behind their requests, at any turn of the loop, leave nothing to log loudly."""
+    """Connections that are reset behind their requests, at any turn of the loop, leave no loud line."""
     way = all_ways[0]
     for turns in range(MOST_TURNS):
         with socket.create_connection(("127.0.0.1", way.port)) as client:
