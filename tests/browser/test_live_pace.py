@@ -1,7 +1,7 @@
 """A thousand updates a second on one page: it stays smooth, holds no more memory, and was small at first.
 
 Four polls are drawn on the live page, and four more clients of the page follow
-all of them: twenty streams, each told as often as a service can be set to, are a
+all of them: twenty streams, each told sixty times a second, are more than a
 thousand messages a second on five sockets. They are real: votes counted by the
 store, brought by the service. The figures are printed. PACE_SECONDS=60 makes it a minute.
 """
@@ -17,6 +17,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +30,17 @@ from tests.browser.conftest import Open, Service
 SECONDS = int(os.environ.get("PACE_SECONDS", "4"))
 POLLS = 4
 MORE_CLIENTS = 4
-HZ = 100.0
-ROUND_S = 0.006
+HZ = 60.0
+ROUND_S = 0.01
 """Between two rounds of votes, one in each poll: somewhat faster than results are told."""
 SMOOTH_FPS = 50
 OF_ITS_OWN_FPS = 0.8
 """A machine that is busy with other things, and draws fewer frames at rest, is held to this part of those."""
+CROWDED_FPS = 0.4
+"""The same where the processors were hardly idle meanwhile: then service, store and browser wait for one another,
+and frames tell of the machine more than of the page."""
+CROWDED_IDLE = 0.25
+"""Below this part of the processors' time a machine counts as crowded."""
 LOAD = 600
 """Updates a second that prove something; where the machine counts votes too slowly for it, a third of what
 its votes give to tell."""
@@ -136,6 +142,12 @@ async def counting(page: Page, seconds: int) -> dict[str, Any]:
     return counted
 
 
+def idle_and_all() -> tuple[int, int]:
+    """Ticks that the machine's processors have idled, and all they had (proc(5), stat)."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 110)
 async def test_a_thousand_updates_a_second_leave_the_page_smooth(
@@ -152,19 +164,23 @@ async def test_a_thousand_updates_a_second_leave_the_page_smooth(
             await counting(page, 2)  # until everything has been drawn once, and the engine has warmed up
             before = await heap_bytes(session)
             cast_before = load.cast
+            idle_before, all_before = idle_and_all()
             counted = await counting(page, SECONDS)
+            idle_after, all_after = idle_and_all()
             rounds = (load.cast - cast_before) / POLLS / SECONDS
             after = await heap_bytes(session)
     to_tell = POLLS * (1 + MORE_CLIENTS) * min(rounds, HZ)
+    idle = (idle_after - idle_before) / (all_after - all_before)
+    own = CROWDED_FPS if idle < CROWDED_IDLE else OF_ITS_OWN_FPS
     arrived, smooth = counted["arrived"] / SECONDS, statistics.median(counted["frames"])
     tell(
         capsys,
         f"{SECONDS} s: {arrived:.0f} updates/s of {to_tell:.0f} arrived; frames/s median {smooth:.0f}, "
-        f"least {min(counted['frames'])}, at rest {at_rest:.0f}; "
+        f"least {min(counted['frames'])}, at rest {at_rest:.0f}; processors idle {idle:.0%}; "
         f"heap {before / 1e6:.2f} MB before, {after / 1e6:.2f} MB after",
     )
     assert arrived > min(LOAD, to_tell / 3), "the load itself was too slow to prove anything"
-    assert smooth >= min(SMOOTH_FPS, OF_ITS_OWN_FPS * at_rest)
+    assert smooth >= min(SMOOTH_FPS, own * at_rest)
     assert after - before < GROWN_BYTES
 
 

@@ -127,7 +127,7 @@ def one_letter_each(given: object) -> object:
     """The ballots of a step, as a poll of one choice takes them."""
     if not isinstance(given, list):
         return given
-    return [ballot._replace(code=ballot.code[0]) for ballot in given]
+    return [msgspec.structs.replace(ballot, code=ballot.code[0]) for ballot in given]
 
 
 async def live_through(valkey: Valkey, history: list[tuple[str, object]], model: Model) -> None:
