@@ -37,8 +37,8 @@ SMOOTH_FPS = 50
 OF_ITS_OWN_FPS = 0.8
 """A machine that is busy with other things, and draws fewer frames at rest, is held to this part of those."""
 CROWDED_FPS = 0.4
-"""The same where the processors were hardly idle meanwhile: then service, store and browser wait for one another,
-and frames tell of the machine more than of the page."""
+"""The same where the processors were hardly idle meanwhile: then service, store and browser wait for one
+another, and frames tell of the machine more than of the page."""
 CROWDED_IDLE = 0.25
 """Below this part of the processors' time a machine counts as crowded."""
 LOAD = 600
