@@ -31,6 +31,7 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError, TryAgainError
 
+from service.store.asking import told_by
 from service.store.servers import Command, OneServer
 
 SLOTS: Final = 16_384
@@ -199,17 +200,7 @@ class Cluster:
             for address in dict.fromkeys((*self._owners, *self.seeds))
         }
         masters = [task for task, address in asked.items() if not self._owners or address in self._owners]
-        try:
-            await asyncio.wait(masters, timeout=MAPS_WITHIN_S)
-            while not any(map(_has_told, asked)) and (late := [task for task in asked if not task.done()]):
-                await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in asked:
-                task.cancel()
-            await asyncio.wait(asked)
-        told = [task.result() for task in asked if _has_told(task)]
-        if not told:
-            raise next(error for task in asked if (error := task.exception()) is not None)
+        told = await told_by(asked.keys(), masters, MAPS_WITHIN_S)
         [(ranges, _)] = Counter(told).most_common(1)
         self._owners = _by_slot(ranges)
         self._owners_are_known = True
@@ -225,10 +216,6 @@ class Cluster:
                 for first, last, master, *_ in reply
             )
         )
-
-
-def _has_told(task: asyncio.Task[Any]) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _by_slot(ranges: Sequence[tuple[int, int, Address]]) -> list[Address]:

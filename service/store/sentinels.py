@@ -20,6 +20,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from service.store.asking import told_by
+
 OTHERS_WITHIN_S: Final = 0.2
 """How long those who have told wait for the others."""
 
@@ -40,29 +42,18 @@ class Sentinels(Sentinel):
     async def discover_master(self, service_name: str) -> tuple[str, int]:
         """Where the master listens, asked before each new connection; ``MasterNotFoundError``."""
         asked = [asyncio.create_task(self._told_by(one, service_name)) for one in self.sentinels]
-        try:
-            await asyncio.wait(asked, timeout=OTHERS_WITHIN_S)
-            while not any(map(_has_told, asked)) and (late := [task for task in asked if not task.done()]):
-                await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in asked:
-                task.cancel()
-            await asyncio.wait(asked)
-        told = [state for task in asked if _has_told(task) and (state := task.result()) is not None]
-        if not told:
-            raise MasterNotFoundError(f"no Sentinel names a master for {service_name!r}")
+        told = await told_by(asked, asked, OTHERS_WITHIN_S)
         newest = max(told, key=lambda state: int(state["config-epoch"]))
         return newest["ip"], newest["port"]
 
-    async def _told_by(self, sentinel: Redis, service: str) -> Mapping[str, Any] | None:
-        """What one Sentinel knows of the master; None where it knows none that is up, or says nothing."""
+    async def _told_by(self, sentinel: Redis, service: str) -> Mapping[str, Any]:
+        """What one Sentinel knows of the master; ``MasterNotFoundError`` where it knows none that is up, or
+        says nothing."""
         try:
             masters: Any = await sentinel.sentinel_masters()  # by service; its stub allows for RESP3 too
-        except _SILENT:
-            return None
+        except _SILENT as silence:
+            raise MasterNotFoundError(f"no Sentinel names a master for {service!r}") from silence
         state: dict[str, Any] | None = masters.get(service)
-        return state if state and self.check_master_state(state, service) else None
-
-
-def _has_told(task: asyncio.Task[Mapping[str, Any] | None]) -> bool:
-    return task.done() and not task.cancelled() and task.result() is not None
+        if not state or not self.check_master_state(state, service):
+            raise MasterNotFoundError(f"no Sentinel names a master for {service!r}")
+        return state
