@@ -14,7 +14,7 @@ from benchmarks.service import OPTIONS, Service, a_service, write_tokens
 from benchmarks.store import PrivateStore, a_store
 from service.domain.errors import PollwireError
 from service.store import open_store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 
 VOTERS, POLLS, SUBSCRIBERS = "growth by voters in the poll before", "growth by polls", "growth by subscribers"
 CPU: Final = "CPU a vote"
@@ -60,7 +60,7 @@ async def _fill(url: str, poll: str, voters: int) -> None:
     try:
         record = await store.polls.get(poll)
         for begin in range(0, voters, FILL_BATCH):
-            casts = [Cast(os.urandom(16), "A") for _ in range(min(FILL_BATCH, voters - begin))]
+            casts = [BallotInput(os.urandom(16), "A") for _ in range(min(FILL_BATCH, voters - begin))]
             [reply] = await store.ballots.cast_many([(record, casts)])
             if isinstance(reply, PollwireError):
                 raise BenchmarkError(f"{poll} could not be filled: {reply}")

@@ -11,7 +11,7 @@ import sys
 import uvloop
 
 from service.app import build
-from service.server import listening, server_of
+from service.server import create_server, listening
 from service.settings import read_settings
 from service.store import open_store
 
@@ -21,7 +21,7 @@ async def main() -> None:
     settings = read_settings(os.environ)
     assert settings.redis_url is not None
     store = await open_store(settings.redis_url)
-    server = server_of(build(settings, store).app, http="httptools")
+    server = create_server(build(settings, store).app, http="httptools")
     await server.serve(sockets=[listening("127.0.0.1", int(sys.argv[1]))])
 
 

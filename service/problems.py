@@ -33,7 +33,7 @@ LARGEST_BODY_BYTES: Final = 256 * 1024
 """What the widest route takes; told where the framework refuses a body before any route has."""
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HttpResponse(msgspec.Struct, frozen=True):
     """An HTTP answer as plain values: header names in lower case, ``content-length`` left to the sender."""
 
     status: int
@@ -56,7 +56,7 @@ TABLE: Final[dict[type[PollwireError], Problem]] = {
     errors.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
     errors.UnsupportedMediaType: Problem(415, "unsupported-media-type", "The body is of another type"),
     errors.MethodNotAllowed: Problem(405, "method-not-allowed", "This address takes other methods"),
-    errors.FormatNotOffered: Problem(501, "format-not-offered", "There is no answer of this form"),
+    errors.UnsupportedFormat: Problem(501, "format-not-offered", "There is no answer of this form"),
     errors.Unauthenticated: Problem(401, "voter-token-required", "It is not known who asks"),
     errors.VoterTokenRequired: Problem(401, "voter-token-required", "A voter token is needed"),
     errors.VoterTokenInvalid: Problem(401, "voter-token-invalid", "The voter token is not valid"),
@@ -137,17 +137,17 @@ def problem_document(error: PollwireError, instance: str | None = None) -> dict[
     }
     if instance is not None:
         document["instance"] = instance
-    document.update(_facts(error))
+    document.update(_extension_members(error))
     return document
 
 
-def answer_of(error: PollwireError, instance: str) -> Answer:
+def problem_response(error: PollwireError, instance: str) -> HttpResponse:
     """The whole HTTP answer for a refusal of the request for the path ``instance``."""
     body = msgspec.json.encode(problem_document(error, instance))
-    return Answer(problem_of(error).status, (*_NO_STORE, *_headers(error)), body)
+    return HttpResponse(problem_of(error).status, (*_NO_STORE, *_headers(error)), body)
 
 
-def error_of(exception: BaseException) -> PollwireError:
+def to_pollwire_error(exception: BaseException) -> PollwireError:
     """Any exception as an error of the tree; what nobody foresaw is logged loudly and told as ``Overloaded``.
 
     No request gets a 500: to its sender an unforeseen failure is a request
@@ -164,7 +164,7 @@ def error_of(exception: BaseException) -> PollwireError:
             return errors.MalformedBody("The body must be a JSON object in UTF-8.")
         case HTTPException():
             return _error_of_status(exception)
-    return _unforeseen(exception)
+    return _unexpected_error(exception)
 
 
 def _error_of_status(exception: HTTPException) -> PollwireError:
@@ -179,10 +179,10 @@ def _error_of_status(exception: HTTPException) -> PollwireError:
             return errors.InvalidPoll("body", "The request does not have the shape that this address takes.")
     if isinstance(exception, ClientException):
         return errors.MalformedBody("The request cannot be understood.")
-    return _unforeseen(exception)
+    return _unexpected_error(exception)
 
 
-def _unforeseen(exception: BaseException) -> PollwireError:
+def _unexpected_error(exception: BaseException) -> PollwireError:
     reference = secrets.token_hex(4)
     log.critical("unforeseen failure %s", reference, exc_info=exception)
     error = errors.Overloaded(retry_after_s=1)
@@ -193,16 +193,16 @@ def _unforeseen(exception: BaseException) -> PollwireError:
 def _allowed(exception: MethodNotAllowedException) -> tuple[str, ...]:
     """The methods that the route takes, HEAD beside GET (RFC 9110, 9.3.2)."""
     named = (exception.headers or {}).get("allow", "")
-    return with_head(method.strip() for method in named.split(",") if method.strip())
+    return add_head_method(method.strip() for method in named.split(",") if method.strip())
 
 
-def with_head(methods: Iterable[str]) -> tuple[str, ...]:
+def add_head_method(methods: Iterable[str]) -> tuple[str, ...]:
     """``methods`` sorted, HEAD among them wherever GET is; what is no method (a socket) left out."""
     known = {method for method in methods if method.isupper()}
     return tuple(sorted(known | {"HEAD"} if "GET" in known else known))
 
 
-def _facts(error: PollwireError) -> dict[str, object]:
+def _extension_members(error: PollwireError) -> dict[str, object]:
     """What helps the reader, from the attributes that the error carries."""
     facts = {name: value for name in _FACTS if (value := getattr(error, name, None)) is not None}
     for name in _TIMES:

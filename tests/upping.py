@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from service.store.processes import ProcessMark
+from service.store.processes import ProcessIdentity
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -108,16 +108,16 @@ class Up:
         return self._process.pid
 
     @property
-    def store(self) -> ProcessMark:
+    def store(self) -> ProcessIdentity:
         """The private store that runs now."""
         record = json.loads((self.data / "store" / "store.json").read_bytes())
-        return ProcessMark(**record["process"])
+        return ProcessIdentity(**record["process"])
 
     @property
-    def workers(self) -> list[ProcessMark]:
+    def workers(self) -> list[ProcessIdentity]:
         """The workers that run now."""
         record = json.loads((self.data / "service.json").read_bytes())
-        return [ProcessMark(**mark) for mark in record["workers"]]
+        return [ProcessIdentity(**mark) for mark in record["workers"]]
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

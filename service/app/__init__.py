@@ -6,6 +6,6 @@ sends it to its route, ``probes`` says how the service is, and ``reference``
 describes it.
 """
 
-from service.app.wiring import Wiring, build, create_app
+from service.app.wiring import ServiceContainer, build, create_app
 
-__all__ = ["Wiring", "build", "create_app"]
+__all__ = ["ServiceContainer", "build", "create_app"]

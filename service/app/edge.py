@@ -19,13 +19,13 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send, WebSocketScope
 
-from service.app.exchange import OPERATORS, Exchange, instance_of, is_below
-from service.app.handshake import Handshake
-from service.identity.api_keys import ApiKeys
-from service.identity.clients import Clients
+from service.app.exchange import OPERATORS, HttpExchange, instance_of, is_below
+from service.app.handshake import WebSocketHandshake
+from service.identity.api_keys import ApiKeyAuthenticator
+from service.identity.clients import ClientAddressResolver
 from service.identity.origins import PUBLIC_METHODS
-from service.identity.sites import MOST_NAMED, Sites, polls_named
-from service.problems import Answer, answer_of, error_of
+from service.identity.sites import MOST_NAMED, PollOriginPolicy, poll_ids_in_query
+from service.problems import HttpResponse, problem_response, to_pollwire_error
 from service.telemetry.logs import about_one_request
 
 log = logging.getLogger("pollwire.edge")
@@ -38,10 +38,17 @@ _FOR_POLLS: Final[Mapping[str, int]] = {"/v1/voters": 1, "/v1/tickets": 1, "/v1/
 """Addresses of no one poll, and how many polls a request may name to be judged by their rule."""
 
 
-class Edge:
+class ApiMiddleware:
     """The application as the server calls it."""
 
-    def __init__(self, app: ASGIApp, *, keys: ApiKeys, sites: Sites, clients: Clients) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: ApiKeyAuthenticator,
+        sites: PollOriginPolicy,
+        clients: ClientAddressResolver,
+    ) -> None:
         self._app = app
         self._clients = clients
         self._keys = keys
@@ -50,49 +57,49 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Any ASGI scope."""
         if scope["type"] == ScopeType.HTTP:
-            self._clients.mark(scope)
+            self._clients.attach_to_scope(scope)
             with about_one_request():
                 await self._request(scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:
-            self._clients.mark(scope)
+            self._clients.attach_to_scope(scope)
             with about_one_request():
                 await self._socket(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(scope, receive, send)
+        exchange = HttpExchange(scope, receive, send)
         try:
             await self._answer(exchange)
         except Exception as failure:
             if exchange.is_answered:
                 log.exception("An answer broke off.")
                 return
-            await exchange.reply(answer_of(error_of(failure), instance_of(scope)))
+            await exchange.reply(problem_response(to_pollwire_error(failure), instance_of(scope)))
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: HttpExchange) -> None:
         path = exchange.scope["path"]
         if is_below(path, OPERATORS):
-            await self._keys.admit(exchange.header(b"authorization"))
+            await self._keys.authenticate(exchange.header(b"authorization"))
         elif path.startswith(PUBLIC) and await self._crosses_origins(exchange):
             return
         await self._app(exchange.inner_scope, exchange.receive, exchange.send)
 
-    async def _crosses_origins(self, exchange: Exchange) -> bool:
+    async def _crosses_origins(self, exchange: HttpExchange) -> bool:
         """Settles what other sites' pages get; whether the request was a preflight, and is answered."""
         origin, host = _text(exchange.header(b"origin")), _text(exchange.header(b"host"))
         origins, rule = self._sites.origins, None
         if origin is not None:
-            rule = await self._sites.rule(origin, host, _polls_of(exchange.scope))
+            rule = await self._sites.allowed_origins(origin, host, _polls_of(exchange.scope))
         if origin is None or not _is_preflight(exchange):
             exchange.extra_headers = origins.cors_headers(origin, host, rule)
             return False
         headers = origins.preflight_headers(origin, host, PUBLIC_METHODS, rule)
-        await exchange.reply(Answer(204, headers, b""))
+        await exchange.reply(HttpResponse(204, headers, b""))
         return True
 
     async def _socket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
-        handshake = Handshake(scope, send)
+        handshake = WebSocketHandshake(scope, send)
         try:
             await self._app(scope, receive, handshake.send)
         except Exception as failure:
@@ -105,10 +112,10 @@ def _polls_of(scope: HTTPScope) -> tuple[str, ...]:
     if found:
         return (found["poll"],)
     most = 1 if scope["path"].startswith(_OF_SERIES) else _FOR_POLLS.get(scope["path"], 0)
-    return polls_named(scope["query_string"], most)
+    return poll_ids_in_query(scope["query_string"], most)
 
 
-def _is_preflight(exchange: Exchange) -> bool:
+def _is_preflight(exchange: HttpExchange) -> bool:
     """As the Fetch standard (3.2.2) knows one."""
     is_options = exchange.scope["method"] == "OPTIONS"
     return is_options and exchange.header(b"access-control-request-method") is not None

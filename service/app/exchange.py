@@ -14,8 +14,8 @@ from urllib.parse import quote
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from service.domain.errors import BodyTooLarge, MalformedBody
-from service.problems import Answer
-from service.protocol import is_endless
+from service.problems import HttpResponse
+from service.protocol import is_streaming_upload
 from service.protocol.writing import NOSNIFF
 
 OPERATORS: Final = "/v1/admin"
@@ -26,7 +26,7 @@ _PATH_CHARACTERS: Final = "/-._~!$&'()*+,;=:@"
 """What a path may hold unescaped (RFC 3986, 3.3)."""
 
 
-class Exchange:
+class HttpExchange:
     """One request and the answer to it, watched on their way."""
 
     def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -77,7 +77,7 @@ class Exchange:
         """Passes the answer on: with the headers that other sites' pages need, and bodiless for a HEAD."""
         if message["type"] == "http.response.start":
             self.is_answered = True
-            message["headers"] = [*message.get("headers", ()), NOSNIFF, *self._missing_from(message)]
+            message["headers"] = [*message.get("headers", ()), NOSNIFF, *self._headers_to_add(message)]
         if not self._is_head:
             await self._send(message)
         elif message["type"] == "http.response.start":
@@ -85,7 +85,7 @@ class Exchange:
             # The end at once: a stream's GET would never come to one by itself.
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _missing_from(self, message: Any) -> tuple[tuple[bytes, bytes], ...]:
+    def _headers_to_add(self, message: Any) -> tuple[tuple[bytes, bytes], ...]:
         """Nothing where the door has settled by itself who may read the answer."""
         for name, value in message.get("headers", ()):
             if name.lower() == b"access-control-allow-origin":
@@ -94,7 +94,7 @@ class Exchange:
                 return ()
         return self.extra_headers
 
-    async def reply(self, answer: Answer) -> None:
+    async def reply(self, answer: HttpResponse) -> None:
         """Sends a whole answer of our own."""
         length = () if answer.status == 204 else ((b"content-length", str(len(answer.body)).encode()),)
         headers = [*answer.headers, *length]
@@ -112,13 +112,13 @@ def is_below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(prefix + "/")
 
 
-def _length_told(exchange: Exchange) -> int:
+def _length_told(exchange: HttpExchange) -> int:
     length = exchange.header(b"content-length") or b"0"
     return int(length) if length.isdigit() else 0
 
 
 def _largest_body(scope: HTTPScope) -> float:
     path = scope["path"]
-    if is_endless(scope["method"].encode(), path.encode("utf-8", "surrogateescape")):
+    if is_streaming_upload(scope["method"].encode(), path.encode("utf-8", "surrogateescape")):
         return math.inf
     return OPERATORS_BODY_BYTES if is_below(path, OPERATORS) else PUBLIC_BODY_BYTES

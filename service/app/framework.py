@@ -14,70 +14,74 @@ from litestar.types import ControllerRouterHandler
 
 from service.app.exchange import instance_of
 from service.app.handshake import remember_failure
-from service.app.offers import offers
+from service.app.offers import options_handlers
 from service.app.reference import routes as reference_routes
 from service.domain.errors import NotFound
-from service.problems import Answer, answer_of, error_of
-from service.store.ending import ended
+from service.problems import HttpResponse, problem_response, to_pollwire_error
+from service.store.ending import cancel_and_wait
 from service.web import routes as web_routes
-from service.web.lost import Lost
+from service.web.lost import NotFoundPages
 
 log = logging.getLogger("pollwire.app")
 
-Endless = Callable[[], Awaitable[None]]
+BackgroundTask = Callable[[], Awaitable[None]]
 """What runs for as long as the service does."""
 
 AGAIN_AFTER_S: Final = 1.0
 """Before a task that must never end, and did, begins anew."""
 
 
-def framework_of(routes: Sequence[ControllerRouterHandler], beside: Sequence[Endless]) -> Litestar:
+def create_litestar_app(
+    routes: Sequence[ControllerRouterHandler], beside: Sequence[BackgroundTask]
+) -> Litestar:
     """The framework with these routes; ``beside`` runs for as long as it does."""
     refused = _refusing(web_routes.lost())
     return Litestar(
-        route_handlers=[*offers(routes), *routes],
+        route_handlers=[*options_handlers(routes), *routes],
         exception_handlers={HTTPException: refused, Exception: refused},
         after_exception=[remember_failure],
-        lifespan=[_beside(*beside)],
+        lifespan=[_background_lifespan(*beside)],
         openapi_config=reference_routes.config(),
         request_max_body_size=None,  # bounded at the edge, where the answer can say by how much
         logging_config=None,
     )
 
 
-def _refusing(lost: Lost) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
+def _refusing(lost: NotFoundPages) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
     """The framework's exception handler: what routes fail with, from one table; a page for the lost."""
 
     def refused(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
-        error = error_of(failure)
+        error = to_pollwire_error(failure)
         page = lost.page_for(request) if isinstance(error, NotFound) else None
-        return page or _problem(answer_of(error, instance_of(request.scope)))
+        return page or _problem(problem_response(error, instance_of(request.scope)))
 
     return refused
 
 
-def _problem(answer: Answer) -> Response[bytes]:
+def _problem(answer: HttpResponse) -> Response[bytes]:
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(
         answer.body, status_code=answer.status, media_type=headers.pop("content-type"), headers=headers
     )
 
 
-def _beside(*endless: Endless) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
+def _background_lifespan(
+    *endless: BackgroundTask,
+) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
     """A lifespan in which tasks run beside the requests, each begun anew should it ever end."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_kept_up(run), name=run.__qualname__) for run in endless]
+        tasks = [asyncio.create_task(_restart_forever(run), name=run.__qualname__) for run in endless]
         try:
             yield
         finally:
-            await ended(*tasks)
+            await cancel_and_wait(*tasks)
 
     return lifespan
 
 
-async def _kept_up(run: Endless) -> None:
+async def _restart_forever(run: BackgroundTask) -> None:
     """Tasks of this kind have died silently in other services, and everything looked well but stood still."""
     while True:
         try:

@@ -8,15 +8,15 @@ from typing import Final
 from service.live.hub import Hub
 from service.store import Store
 from service.telemetry.metrics import STORE_UP, SUBSCRIBERS, VOTES_WAITING
-from service.voting.recorder import Recorder
+from service.voting.recorder import VoteBatcher
 
 LOOK_EVERY_S: Final = 1.0
 
 
-class Gauges:
+class GaugeCollector:
     """Tells the metrics what the rooms hold; ``run`` it beside them."""
 
-    def __init__(self, hub: Hub, recorder: Recorder, store: Store) -> None:
+    def __init__(self, hub: Hub, recorder: VoteBatcher, store: Store) -> None:
         self._hub = hub
         self._recorder = recorder
         self._connection = store.connection

@@ -11,7 +11,7 @@ from litestar.types import Scope, Send, WebSocketScope
 
 from service.app.exchange import instance_of
 from service.domain.errors import NotFound, PollwireError
-from service.problems import answer_of, error_of
+from service.problems import problem_response, to_pollwire_error
 from service.protocol.writing import NOSNIFF
 
 log = logging.getLogger("pollwire.edge")
@@ -24,7 +24,7 @@ _INTERNAL_ERROR: Final = 1011
 """What RFC 6455 (7.4.1) has for that."""
 
 
-class Handshake:
+class WebSocketHandshake:
     """A socket until it is accepted or refused, and the code it is closed with."""
 
     def __init__(self, scope: WebSocketScope, send: Send) -> None:
@@ -50,7 +50,7 @@ class Handshake:
         if self._is_refused:
             log.error("A refused handshake broke off.", exc_info=failure)
         elif self._is_open:
-            error_of(failure)  # logged there
+            to_pollwire_error(failure)  # logged there
             await self._send({"type": "websocket.close", "code": _INTERNAL_ERROR, "reason": ""})
         else:
             await self._refuse(failure)
@@ -65,7 +65,7 @@ class Handshake:
             await self._send(message)
 
     async def _refuse(self, failure: Exception) -> None:
-        answer = answer_of(_error_of_handshake(failure), instance_of(self._scope))
+        answer = problem_response(_error_of_handshake(failure), instance_of(self._scope))
         if "websocket.http.response" not in (self._scope.get("extensions") or {}):
             await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
             return
@@ -87,4 +87,4 @@ def _error_of_handshake(failure: Exception) -> PollwireError:
     """The framework knows no 404 for sockets: an address without one is a client's error to it."""
     if isinstance(failure, ClientException) and failure.status_code == 400:
         return NotFound("There is no socket at this address.")
-    return error_of(failure)
+    return to_pollwire_error(failure)

@@ -18,13 +18,13 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ControllerRouterHandler
 
-from service.problems import with_head
+from service.problems import add_head_method
 
 REFUSES: Final = "refuses"
 """The mark of a handler that is there to refuse methods, in its ``opt``."""
 
 
-def offers(routes: Sequence[ControllerRouterHandler]) -> list[HTTPRouteHandler]:
+def options_handlers(routes: Sequence[ControllerRouterHandler]) -> list[HTTPRouteHandler]:
     """Handlers of ``OPTIONS`` at every address, to go before the others: else the framework makes one."""
     taken: dict[str, set[str]] = {}
     for handler in routes:
@@ -34,7 +34,7 @@ def offers(routes: Sequence[ControllerRouterHandler]) -> list[HTTPRouteHandler]:
                 taken.setdefault(path, {HttpMethod.OPTIONS.value}).update(methods)
     alike: dict[tuple[str, ...], list[str]] = {}
     for path, methods in taken.items():
-        alike.setdefault(with_head(methods), []).append(path)
+        alike.setdefault(add_head_method(methods), []).append(path)
     return [_offer(paths, methods) for methods, paths in alike.items()]
 
 

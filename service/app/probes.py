@@ -17,7 +17,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from service.domain.errors import StoreUnavailable
-from service.identity.clients import Clients
+from service.identity.clients import ClientAddressResolver
 from service.store import Store
 
 LOOK_EVERY_S: Final = 0.5
@@ -27,7 +27,7 @@ LOOK_EVERY_S: Final = 0.5
 class Health:
     """What the probes tell; ``run`` keeps it true."""
 
-    def __init__(self, store: Store, clients: Clients) -> None:
+    def __init__(self, store: Store, clients: ClientAddressResolver) -> None:
         self._connection = store.connection
         self._durability = store.durability
         self._clients = clients

@@ -10,33 +10,33 @@ from typing import IO, Final
 import click
 from rich.console import Console
 
-from service.cli.listing import tell_list
+from service.cli.listing import print_list
 from service.cli.session import (
     MISUSED,
     REFUSED,
     Failure,
     Target,
-    ask,
     compact,
+    connection_options,
     data_option,
     flags,
+    run_client,
     settings_of,
-    speaks,
     target_of_flags,
 )
 from service.client import Client
-from service.client.bars import bars, fits, printable, window_told
+from service.client.bars import bars, describe_window, options_match, printable
 from service.client.errors import Document
 from service.client.poll_file import PollFileError, parse_poll
-from service.client.showing import JsonShow, LineShow, Show, bar_show
-from service.client.voting import vote_as_remembered
+from service.client.showing import JsonShow, LineShow, LiveView, bar_show
+from service.client.voting import vote_as_saved_voter
 
 _COLUMNS: Final = ("id", "phase", "kind", "question")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pollwire")
-@speaks
+@connection_options
 def main() -> None:
     """Real-time polls: run the service, run polls, vote, watch."""
 
@@ -65,19 +65,19 @@ def up(host: str | None, port: str | None, workers: str | None, redis_url: str |
 
 
 @main.group()
-@speaks
+@connection_options
 def polls() -> None:
     """Create polls and run them (operators)."""
 
 
 @polls.command()
 @click.argument("file", type=click.File(encoding="utf-8"))
-@speaks
+@connection_options
 def create(file: IO[str]) -> None:
     """Create the poll that FILE describes (TOML or JSON; - reads standard input)."""
     document, target = _read(file), target_of_flags()
-    poll = ask(lambda client: client.create_poll(document), target)
-    target.tell(poll, _summary(poll), f"{target.url}/polls/{poll['id']}")
+    poll = run_client(lambda client: client.create_poll(document), target)
+    target.print_result(poll, _summary(poll), f"{target.url}/polls/{poll['id']}")
 
 
 @polls.command("list")
@@ -86,22 +86,22 @@ def create(file: IO[str]) -> None:
 @click.option("--series", help="Only polls of this series.")
 @click.option("-q", help="Only polls whose question or id has this text.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@speaks
+@connection_options
 def list_polls(phase: str | None, kind: str | None, series: str | None, q: str | None, limit: int) -> None:
     """List polls, the newest first."""
     target = target_of_flags()
     filters = {"phase": phase, "kind": kind, "series": series, "q": q}
-    items, more = ask(lambda client: client.polls(limit=limit, **filters), target)
-    tell_list(target, items, more, cells=lambda poll: [poll[name] for name in _COLUMNS], columns=_COLUMNS)
+    items, more = run_client(lambda client: client.polls(limit=limit, **filters), target)
+    print_list(target, items, more, cells=lambda poll: [poll[name] for name in _COLUMNS], columns=_COLUMNS)
 
 
 @polls.command()
 @click.argument("poll")
-@speaks
+@connection_options
 def show(poll: str) -> None:
     """Show a poll and its totals."""
     target = target_of_flags()
-    document, results = ask(lambda client: _poll_and_results(client, poll, target), target)
+    document, results = run_client(lambda client: _poll_and_results(client, poll, target), target)
     if target.as_json:
         click.echo(compact(document))
     else:
@@ -112,17 +112,17 @@ def show(poll: str) -> None:
 @click.argument("poll")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--version", type=int, help="Refuse if the poll is no longer at this version.")
-@speaks
+@connection_options
 def edit(poll: str, file: IO[str], version: int | None) -> None:
     """Change the fields that FILE names (TOML or JSON; - reads standard input)."""
     changes, target = _read(file), target_of_flags()
-    after = ask(lambda client: client.edit_poll(poll, changes, version=version), target)
-    target.tell(after, f"{_summary(after)} Version {after['version']}.")
+    after = run_client(lambda client: client.edit_poll(poll, changes, version=version), target)
+    target.print_result(after, f"{_summary(after)} Version {after['version']}.")
 
 
 @polls.command("open")
 @click.argument("poll")
-@speaks
+@connection_options
 def open_poll(poll: str) -> None:
     """Open a scheduled poll now."""
     _act(poll, "open")
@@ -130,7 +130,7 @@ def open_poll(poll: str) -> None:
 
 @polls.command()
 @click.argument("poll")
-@speaks
+@connection_options
 def close(poll: str) -> None:
     """Close an open poll now."""
     _act(poll, "close")
@@ -139,7 +139,7 @@ def close(poll: str) -> None:
 @polls.command()
 @click.argument("poll")
 @click.option("--closes-at", metavar="TIME", help="When it closes again (RFC 3339; default: by hand).")
-@speaks
+@connection_options
 def reopen(poll: str, closes_at: str | None) -> None:
     """Open a closed poll again."""
     _act(poll, "reopen", **({} if closes_at is None else {"closes_at": closes_at}))
@@ -147,7 +147,7 @@ def reopen(poll: str, closes_at: str | None) -> None:
 
 @polls.command()
 @click.argument("poll")
-@speaks
+@connection_options
 def publish(poll: str) -> None:
     """Show a poll's totals to everybody."""
     _act(poll, "publish")
@@ -155,7 +155,7 @@ def publish(poll: str) -> None:
 
 @polls.command()
 @click.argument("poll")
-@speaks
+@connection_options
 def cancel(poll: str) -> None:
     """End a poll for good; what was counted stays."""
     _act(poll, "cancel")
@@ -164,7 +164,7 @@ def cancel(poll: str) -> None:
 @polls.command()
 @click.argument("poll")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@speaks
+@connection_options
 def archive(poll: str, yes: bool) -> None:
     """Destroy the votes of a closed poll, and keep its results."""
     if not yes:
@@ -175,7 +175,7 @@ def archive(poll: str, yes: bool) -> None:
 @polls.command()
 @click.argument("poll")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@speaks
+@connection_options
 def reset(poll: str, yes: bool) -> None:
     """Throw every vote away and begin anew."""
     if not yes:
@@ -186,21 +186,21 @@ def reset(poll: str, yes: bool) -> None:
 @polls.command()
 @click.argument("poll")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@speaks
+@connection_options
 def delete(poll: str, yes: bool) -> None:
     """Delete a poll and every vote in it, for good."""
     target = target_of_flags()
     if not yes:
         click.confirm(f"Delete {printable(poll)} and every vote in it?", abort=True, err=True)
-    ask(lambda client: client.delete_poll(poll), target)
-    target.tell({"deleted": poll}, f"{poll} is deleted.")
+    run_client(lambda client: client.delete_poll(poll), target)
+    target.print_result({"deleted": poll}, f"{poll} is deleted.")
 
 
 @main.command()
 @click.argument("poll")
 @click.argument("choice", nargs=-1)
 @click.option("--withdraw", is_flag=True, help="Take the standing vote back.")
-@speaks
+@connection_options
 def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
     """Vote for CHOICE: an option's id, several where a poll takes several, the best first where it ranks
     them, or a number of its scale."""
@@ -210,22 +210,22 @@ def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
     if withdraw and target.folder.voter_token(target.url) is None:
         raise Failure(f"Nobody has voted at {target.url} from the data folder {target.folder.path}.", REFUSED)
     if withdraw:
-        answer = ask(lambda client: client.withdraw(poll), target)
+        answer = run_client(lambda client: client.withdraw(poll), target)
     else:
-        answer = ask(lambda client: vote_as_remembered(client, target.folder, poll, choice), target)
-    target.tell(answer, _vote_told(answer))
+        answer = run_client(lambda client: vote_as_saved_voter(client, target.folder, poll, choice), target)
+    target.print_result(answer, _vote_told(answer))
 
 
 @main.command()
 @click.argument("poll")
 @click.option("--until-final", is_flag=True, help="End when voting has ended.")
-@speaks
+@connection_options
 def watch(poll: str, until_final: bool) -> None:
     """Watch the totals move; Ctrl-C ends it."""
     target = target_of_flags()
     try:
         with _showing(target) as show:
-            ask(lambda client: _follow(client, poll, target, show, until_final), target)
+            run_client(lambda client: _follow(client, poll, target, show, until_final), target)
     except KeyboardInterrupt:
         sys.exit(0)
 
@@ -241,12 +241,12 @@ def _read(file: IO[str]) -> Document:
 
 def _act(poll: str, act: str, **body: object) -> None:
     target = target_of_flags()
-    after = ask(lambda client: client.act(poll, act, **body), target)
-    target.tell(after, _summary(after))
+    after = run_client(lambda client: client.act(poll, act, **body), target)
+    target.print_result(after, _summary(after))
 
 
 def _summary(poll: Document) -> str:
-    return f"{poll['id']} is {window_told(poll)}."
+    return f"{poll['id']} is {describe_window(poll)}."
 
 
 async def _poll_and_results(client: Client, poll: str, target: Target) -> tuple[Document, Document]:
@@ -264,7 +264,7 @@ def _vote_told(answer: Document) -> str:
 
 
 @contextmanager
-def _showing(target: Target) -> Iterator[Show]:
+def _showing(target: Target) -> Iterator[LiveView]:
     if target.as_json:
         yield JsonShow(click.echo)
     elif sys.stdout.isatty():
@@ -274,11 +274,11 @@ def _showing(target: Target) -> Iterator[Show]:
         yield LineShow(click.echo, lambda sentence: click.echo(sentence, err=True))
 
 
-async def _follow(client: Client, poll_id: str, target: Target, show: Show, until_final: bool) -> None:
+async def _follow(client: Client, poll_id: str, target: Target, show: LiveView, until_final: bool) -> None:
     poll, _ = await _poll_and_results(client, poll_id, target)
     async with aclosing(client.watch(poll_id, on_lost=show.lost)) as frames:
         async for results in frames:
-            if not fits(poll, results):
+            if not options_match(poll, results):
                 poll, _ = await _poll_and_results(client, poll_id, target)  # options were added or renamed
             show.results(poll, results)
             if until_final and results["final"]:

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 
 import click
 
-from service.cli.session import ask, speaks, target_of_flags
+from service.cli.session import connection_options, run_client, target_of_flags
 from service.client.bars import minute_of, printable
 from service.client.errors import Document
 
 
 @click.command()
 @click.argument("poll")
-@speaks
+@connection_options
 def report(poll: str) -> None:
     """Tell what looks odd in a poll: bursts of votes and, where it keeps tags, the busiest networks."""
     target = target_of_flags()
-    answer = ask(lambda client: client.report(poll), target)
-    target.tell(answer, *_lines(answer))
+    answer = run_client(lambda client: client.report(poll), target)
+    target.print_result(answer, *_lines(answer))
 
 
 @click.command()
@@ -27,7 +27,7 @@ def report(poll: str) -> None:
 @click.option("--to", help="And before this one.")
 @click.option("--tag", help="Votes of one network, by its tag in the report; in a span of time, or all.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@speaks
+@connection_options
 def purge(poll: str, since: str | None, to: str | None, tag: str | None, yes: bool) -> None:
     """Take the votes of a span of time, of one network, or of both out, for good."""
     if (since is None) != (to is None) or (since is None and tag is None):
@@ -38,23 +38,23 @@ def purge(poll: str, since: str | None, to: str | None, tag: str | None, yes: bo
         told += [f"of the network {tag}"] if tag is not None else []
         question = f"Take every vote in {poll} {' and '.join(told)} out, for good?"
         click.confirm(printable(question), abort=True, err=True)
-    answer = ask(lambda client: client.purge(poll, since=since, to=to, tag=tag), target)
-    target.tell(answer, f"{answer['purged']} votes were taken out.")
+    answer = run_client(lambda client: client.purge(poll, since=since, to=to, tag=tag), target)
+    target.print_result(answer, f"{answer['purged']} votes were taken out.")
 
 
 @click.command()
 @click.argument("poll")
 @click.option("--receipt", required=True, help="What the voter got for the vote.")  # it may begin with a dash
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@speaks
+@connection_options
 def erase(poll: str, receipt: str, yes: bool) -> None:
     """Take one voter's vote out, by the receipt that the voter shows, and leave no trace of it."""
     target = target_of_flags()
     if not yes:
         click.confirm(f"Erase the vote of this receipt in {printable(poll)}, for good?", abort=True, err=True)
-    answer = ask(lambda client: client.erase(poll, receipt), target)
+    answer = run_client(lambda client: client.erase(poll, receipt), target)
     told = "The vote is erased." if answer["erased"] else "No vote of this voter stood; nothing was erased."
-    target.tell(answer, told)
+    target.print_result(answer, told)
 
 
 def _lines(answer: Document) -> Iterator[str]:

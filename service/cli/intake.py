@@ -12,7 +12,7 @@ from typing import IO, Final
 import click
 
 from service.cli.progress import Advance, bar_of
-from service.cli.session import REFUSED, ask, compact, speaks, target_of_flags
+from service.cli.session import REFUSED, compact, connection_options, run_client, target_of_flags
 from service.client import Client
 from service.client.bars import printable
 from service.client.errors import Document
@@ -23,7 +23,7 @@ STATUSES: Final = ("counted", "changed", "unchanged")
 
 
 @click.group()
-@speaks
+@connection_options
 def votes() -> None:
     """Send votes for voters that you know (operators)."""
 
@@ -31,7 +31,7 @@ def votes() -> None:
 @votes.command()
 @click.argument("poll")
 @click.argument("file", type=click.File("rb"))
-@speaks
+@connection_options
 def send(poll: str, file: IO[bytes]) -> None:
     """Send the votes in FILE, a JSON object {"voter", "choice"} a line (- reads standard input).
 
@@ -40,13 +40,15 @@ def send(poll: str, file: IO[bytes]) -> None:
     target = target_of_flags()
     refused: list[Document] = []
     with bar_of("votes") as advance:
-        summary = ask(lambda client: _send(client, poll, _told(file, advance), refused), target)
+        summary = run_client(lambda client: _send(client, poll, _told(file, advance), refused), target)
     for problem in refused if target.as_json else refused[:MOST_TOLD]:
         sentence = f"line {problem['line']}: {printable(problem['detail'])}"
         click.echo(compact(problem) if target.as_json else sentence, err=True)
     if len(refused) > MOST_TOLD and not target.as_json:
         click.echo(f"and {len(refused) - MOST_TOLD:,} more.", err=True)
-    target.tell(summary, ", ".join(f"{summary[name]:,} {name}" for name in (*STATUSES, "refused")) + ".")
+    target.print_result(
+        summary, ", ".join(f"{summary[name]:,} {name}" for name in (*STATUSES, "refused")) + "."
+    )
     if refused:
         sys.exit(REFUSED)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from service.cli.listing import tell_list
-from service.cli.session import ask, speaks, target_of_flags
+from service.cli.listing import print_list
+from service.cli.session import connection_options, run_client, target_of_flags
 from service.client.errors import Document
 
 
 @click.group()
-@speaks
+@connection_options
 def keys() -> None:
     """Make API keys and revoke them (operators)."""
 
@@ -18,31 +18,31 @@ def keys() -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, required=True, help="What it may do, such as polls:read.")
-@speaks
+@connection_options
 def create(name: str, scopes: tuple[str, ...]) -> None:
     """Make a key called NAME; it is shown this once."""
     target = target_of_flags()
-    made = ask(lambda client: client.create_key(name, scopes), target)
-    target.tell(made, made["key"])
+    made = run_client(lambda client: client.create_key(name, scopes), target)
+    target.print_result(made, made["key"])
 
 
 @keys.command("list")
-@speaks
+@connection_options
 def list_keys() -> None:
     """List keys, the newest first: id, scopes, last use, name."""
     target = target_of_flags()
-    items = ask(lambda client: client.keys(), target)
-    tell_list(target, items, None, cells=_cells)
+    items = run_client(lambda client: client.keys(), target)
+    print_list(target, items, None, cells=_cells)
 
 
 @keys.command()
 @click.argument("key_id", metavar="ID")
-@speaks
+@connection_options
 def revoke(key_id: str) -> None:
     """Revoke the key of ID, as keys list shows it."""
     target = target_of_flags()
-    ask(lambda client: client.revoke_key(key_id), target)
-    target.tell({"revoked": key_id}, f"{key_id} is revoked.")
+    run_client(lambda client: client.revoke_key(key_id), target)
+    target.print_result({"revoked": key_id}, f"{key_id} is revoked.")
 
 
 def _cells(key: Document) -> tuple[object, ...]:

@@ -12,9 +12,17 @@ from typing import IO
 import click
 from rich.console import Console
 
-from service.cli.listing import tell_list
+from service.cli.listing import print_list
 from service.cli.progress import bar_of
-from service.cli.session import MISUSED, REFUSED, Failure, ask, compact, speaks, target_of_flags
+from service.cli.session import (
+    MISUSED,
+    REFUSED,
+    Failure,
+    compact,
+    connection_options,
+    run_client,
+    target_of_flags,
+)
 from service.client import Client
 from service.client.bars import minute_of, printable, voters_told
 from service.client.errors import Document
@@ -27,55 +35,55 @@ from service.client.sparklines import sparklines
 @click.option(
     "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write it there."
 )
-@speaks
+@connection_options
 def export(poll: str, form: str, out: Path | None) -> None:
     """Write out every vote that stands in a poll (default: to standard output)."""
     target = target_of_flags()
     if out is None:
-        ask(lambda client: _write(client, poll, form, sys.stdout.buffer), target)
+        run_client(lambda client: _write(client, poll, form, sys.stdout.buffer), target)
         return
     try:
-        with _whole_or_not_at_all(out) as file:
-            votes = ask(lambda client: _write(client, poll, form, file), target)
+        with _atomic_file(out) as file:
+            votes = run_client(lambda client: _write(client, poll, form, file), target)
     except OSError as error:
         raise Failure(f"{out} cannot be written: {error.strerror}.", MISUSED) from None
-    target.tell({"file": str(out), "votes": votes}, f"{out} has {votes:,} votes.")
+    target.print_result({"file": str(out), "votes": votes}, f"{out} has {votes:,} votes.")
 
 
 @click.command()
 @click.argument("poll")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
-@speaks
+@connection_options
 def audit(poll: str, limit: int) -> None:
     """List who did what to a poll, the newest first."""
     target = target_of_flags()
-    items, more = ask(lambda client: client.audit(poll, limit=limit), target)
-    tell_list(target, items, more, cells=_cells)
+    items, more = run_client(lambda client: client.audit(poll, limit=limit), target)
+    print_list(target, items, more, cells=_cells)
 
 
 @click.command()
 @click.argument("poll")
-@speaks
+@connection_options
 def recount(poll: str) -> None:
     """Count every ballot anew and compare; ends with 1 where the totals differ."""
     target = target_of_flags()
-    answer = ask(lambda client: client.recount(poll), target)
+    answer = run_client(lambda client: client.recount(poll), target)
     stored, recounted = answer["stored"], answer["recounted"]
     told = f"The ballots of {voters_told(recounted['voters'])} make the totals that stand."
     if not answer["matches"]:
         told = f"The ballots make {recounted}, and {stored} stands."
-    target.tell(answer, told)
+    target.print_result(answer, told)
     if not answer["matches"]:
         sys.exit(REFUSED)
 
 
 @click.command()
 @click.argument("poll")
-@speaks
+@connection_options
 def timeline(poll: str) -> None:
     """Show how a poll's totals grew: blocks at a terminal, a line for each point in a pipe."""
     target = target_of_flags()
-    answer = ask(lambda client: client.timeline_for_operators(poll), target)
+    answer = run_client(lambda client: client.timeline_for_operators(poll), target)
     if target.as_json:
         click.echo(compact(answer))
     elif sys.stdout.isatty():
@@ -102,7 +110,7 @@ def _changes(entry: Document) -> str:
 
 
 @contextmanager
-def _whole_or_not_at_all(out: Path) -> Iterator[IO[bytes]]:
+def _atomic_file(out: Path) -> Iterator[IO[bytes]]:
     """A file that is there under its name once it is whole: one that broke off leaves nothing."""
     part = out.with_name(f"{out.name}.part")
     try:

@@ -15,7 +15,7 @@ from service.client.bars import printable
 from service.client.errors import Document
 
 
-def tell_list(
+def print_list(
     target: Target,
     items: Sequence[Document],
     more: str | None,

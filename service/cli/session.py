@@ -15,20 +15,20 @@ from typing import IO, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from service.client import Client, ClientError, Refused
+from service.client import ApiError, Client, ClientError
 from service.client.bars import printable
-from service.client.errors import Document, FolderUnusable
-from service.client.folder import DataFolder
+from service.client.errors import Document, StorageError
+from service.client.folder import CliDataFolder
 from service.settings import Settings, SettingsError, read_settings
 
-PATIENCE_S: Final = 3.0
+RETRY_FOR_S: Final = 3.0
 """A store that restarts is back within two seconds; longer is too long to learn that nothing is there."""
 
 REFUSED: Final = 1
 MISUSED: Final = 2
 UNREACHABLE: Final = 3
 
-_FLAGS: Final = "pollwire.flags"
+_OPTIONS_KEY: Final = "pollwire.flags"
 
 Told = TypeVar("Told")
 Command = TypeVar("Command", bound=Callable[..., Any])  # Any: click fills in each command's own arguments
@@ -54,10 +54,10 @@ class Target(NamedTuple):
 
     url: str
     key: str | None
-    folder: DataFolder
+    folder: CliDataFolder
     as_json: bool
 
-    def tell(self, document: Document, *sentences: str) -> None:
+    def print_result(self, document: Document, *sentences: str) -> None:
         """The answer on standard output: whole for programs, in a sentence a line for people."""
         click.echo(compact(document) if self.as_json else "\n".join(map(printable, sentences)))
 
@@ -65,12 +65,12 @@ class Target(NamedTuple):
 def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
     """Keeps a flag wherever on the line it stands; the one nearest to the command's end wins."""
     if value is not None and value is not False and option.name is not None:
-        context.meta.setdefault(_FLAGS, {})[option.name] = value
+        context.meta.setdefault(_OPTIONS_KEY, {})[option.name] = value
 
 
 def flags() -> dict[str, Any]:  # Any: each flag has its own type
     context = click.get_current_context(silent=True)
-    return {} if context is None else context.meta.get(_FLAGS, {})
+    return {} if context is None else context.meta.get(_OPTIONS_KEY, {})
 
 
 data_option = click.option(
@@ -82,7 +82,7 @@ data_option = click.option(
 )
 
 
-def speaks(command: Command) -> Command:
+def connection_options(command: Command) -> Command:
     """Gives a command the flags that say which service, with which key, and how to answer."""
     options = (
         click.option("--url", expose_value=False, callback=_keep, help="The service's address."),
@@ -107,7 +107,7 @@ def settings_of(**overrides: object) -> Settings:
 def target_of_flags() -> Target:
     given = flags()
     settings = settings_of(data_dir=given.get("data"))
-    folder = DataFolder(settings.data_dir)
+    folder = CliDataFolder(settings.data_dir)
     own_url = folder.service_url()
     url = given.get("url") or own_url
     if url is None:
@@ -118,7 +118,7 @@ def target_of_flags() -> Target:
     return Target(url, key, folder, bool(given.get("as_json")))
 
 
-def ask(session: Callable[[Client], Coroutine[Any, Any, Told]], target: Target) -> Told:
+def run_client(session: Callable[[Client], Coroutine[Any, Any, Told]], target: Target) -> Told:
     """What ``session`` brings back from the service; what goes wrong ends the command in one sentence."""
 
     async def run() -> Told:
@@ -127,15 +127,15 @@ def ask(session: Callable[[Client], Coroutine[Any, Any, Told]], target: Target) 
 
     token = target.folder.voter_token(target.url)
     try:
-        client = Client(target.url, key=target.key, token=token, patience_s=PATIENCE_S)
+        client = Client(target.url, key=target.key, token=token, patience_s=RETRY_FOR_S)
     except ValueError as error:
         raise Failure(str(error), MISUSED) from None
     try:
         return asyncio.run(run())
-    except Refused as refusal:
-        code = UNREACHABLE if refusal.is_passing else REFUSED
+    except ApiError as refusal:
+        code = UNREACHABLE if refusal.is_transient else REFUSED
         raise Failure(refusal.detail, code, refusal.document) from None
-    except FolderUnusable as error:
+    except StorageError as error:
         raise Failure(str(error), MISUSED) from None
     except ClientError as error:
         raise Failure(str(error), UNREACHABLE) from None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from service.cli.listing import tell_list
-from service.cli.session import REFUSED, Failure, ask, compact, speaks, target_of_flags
+from service.cli.listing import print_list
+from service.cli.session import REFUSED, Failure, compact, connection_options, run_client, target_of_flags
 from service.client.errors import Document
 
 
 @click.group()
-@speaks
+@connection_options
 def webhooks() -> None:
     """Have sites told what happens to polls (operators)."""
 
@@ -26,59 +26,59 @@ def webhooks() -> None:
     show_default=True,
     help="Whose totals the site is sent.",
 )
-@speaks
+@connection_options
 def create(address: str, events: tuple[str, ...], polls: tuple[str, ...], results: str) -> None:
     """Have the site at URL told; the secret that it checks signatures with is shown this once."""
     target = target_of_flags()
-    made = ask(
+    made = run_client(
         lambda client: client.create_webhook(address, events=events, polls=polls, results=results), target
     )
-    target.tell(made, made["secret"])
+    target.print_result(made, made["secret"])
 
 
 @webhooks.command("list")
-@speaks
+@connection_options
 def list_webhooks() -> None:
     """List webhooks, the newest first: id, how it goes, address."""
     target = target_of_flags()
-    items = ask(lambda client: client.webhooks(), target)
-    tell_list(
+    items = run_client(lambda client: client.webhooks(), target)
+    print_list(
         target, items, None, cells=lambda webhook: (webhook["id"], _how_it_goes(webhook), webhook["url"])
     )
 
 
 @webhooks.command()
 @click.argument("webhook", metavar="ID")
-@speaks
+@connection_options
 def test(webhook: str) -> None:
     """Have the site told a test event now."""
     target = target_of_flags()
-    tried = ask(lambda client: client.test_webhook(webhook), target)
+    tried = run_client(lambda client: client.test_webhook(webhook), target)
     if not tried["delivered"]:
         if target.as_json:
             click.echo(compact(tried))
         raise Failure(f"The site did not take it: {tried['error']}.", REFUSED)
-    target.tell(tried, f"The site answered {tried['status']} after {tried['took_ms']} ms.")
+    target.print_result(tried, f"The site answered {tried['status']} after {tried['took_ms']} ms.")
 
 
 @webhooks.command()
 @click.argument("webhook", metavar="ID")
-@speaks
+@connection_options
 def enable(webhook: str) -> None:
     """Have a site that was given up told again."""
     target = target_of_flags()
-    enabled = ask(lambda client: client.enable_webhook(webhook), target)
-    target.tell(enabled, f"{webhook} is told again what happens from now on.")
+    enabled = run_client(lambda client: client.enable_webhook(webhook), target)
+    target.print_result(enabled, f"{webhook} is told again what happens from now on.")
 
 
 @webhooks.command()
 @click.argument("webhook", metavar="ID")
-@speaks
+@connection_options
 def delete(webhook: str) -> None:
     """Have a site told nothing more."""
     target = target_of_flags()
-    ask(lambda client: client.delete_webhook(webhook), target)
-    target.tell({"deleted": webhook}, f"{webhook} is deleted.")
+    run_client(lambda client: client.delete_webhook(webhook), target)
+    target.print_result({"deleted": webhook}, f"{webhook} is deleted.")
 
 
 def _how_it_goes(webhook: Document) -> str:

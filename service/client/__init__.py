@@ -11,6 +11,6 @@ It knows the wire (``docs/protocol.md``) and nothing else of the service.
 """
 
 from service.client.client import Client
-from service.client.errors import ClientError, NotUnderstood, Refused, Unreachable
+from service.client.errors import ApiError, ClientError, UnexpectedResponse, Unreachable
 
-__all__ = ["Client", "ClientError", "NotUnderstood", "Refused", "Unreachable"]
+__all__ = ["ApiError", "Client", "ClientError", "UnexpectedResponse", "Unreachable"]

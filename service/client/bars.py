@@ -55,7 +55,7 @@ def line(poll: Document, results: Document) -> str:
     return f"{head} {_summary(poll, results)}: {', '.join(told)}"
 
 
-def fits(poll: Document, results: Document) -> bool:
+def options_match(poll: Document, results: Document) -> bool:
     """Whether the poll as it was read names all that the results count: options may have come since."""
     scale, counts = poll.get("scale"), results.get("counts", {})
     if scale:
@@ -63,7 +63,7 @@ def fits(poll: Document, results: Document) -> bool:
     return {option["id"] for option in poll["options"]} == set(counts)
 
 
-def window_told(poll: Document) -> str:
+def describe_window(poll: Document) -> str:
     """``open until 2026-11-25 12:00 UTC`` and the like."""
     opens, closes = poll.get("opens_at"), poll.get("closes_at")
     match poll["phase"]:
@@ -100,7 +100,7 @@ def _summary(poll: Document, results: Document) -> str:
 def _state(poll: Document, results: Document) -> Text:
     """The phase as the results have it: they are newer than the poll that was read once."""
     phase = str(results["phase"])
-    told = window_told(poll | {"phase": phase, "closes_at": results.get("closes_at")})
+    told = describe_window(poll | {"phase": phase, "closes_at": results.get("closes_at")})
     return Text(told, style=_PHASE_STYLE.get(phase, "bold red"))
 
 

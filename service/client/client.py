@@ -21,16 +21,16 @@ import httpx
 
 from service.client.challenge import REQUIRED, solution_of
 from service.client.errors import (
+    ApiError,
     ClientError,
     Document,
-    NotUnderstood,
-    Refused,
+    UnexpectedResponse,
     Unreachable,
     no_such_poll,
     refusal_of,
 )
 from service.client.intake import ANSWERED_WITHIN_S, NDJSON, Vote, parts_of
-from service.client.paging import listed
+from service.client.paging import fetch_all_pages
 from service.client.predictions import PredictionCalls
 from service.client.retrying import Backoff
 from service.client.watching import reason_of, watch
@@ -91,7 +91,7 @@ class Client(PredictionCalls, WebhookCalls):
         body = {} if name is None else {"name": name}
         try:
             issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
-        except Refused as refusal:
+        except ApiError as refusal:
             if refusal.slug != REQUIRED:
                 raise
             body |= await solution_of(refusal)
@@ -160,7 +160,7 @@ class Client(PredictionCalls, WebhookCalls):
             return None
         try:
             return str((await self._call("POST", "/v1/tickets", bearer=bearer))["ticket"])
-        except Refused as refusal:
+        except ApiError as refusal:
             if refusal.status != httpx.codes.UNAUTHORIZED:
                 raise
             return None
@@ -169,31 +169,33 @@ class Client(PredictionCalls, WebhookCalls):
 
     async def create_poll(self, poll: Mapping[str, Any]) -> Document:
         """Creates the poll; an identical repeat answers the one that stands."""
-        return await self._operate("POST", "", json=poll, repeatable="id" in poll)
+        return await self._call_admin("POST", "", json=poll, repeatable="id" in poll)
 
     async def polls(self, *, limit: int, **filters: str | None) -> tuple[list[Document], str | None]:
         """The newest ``limit`` polls by ``phase``, ``kind``, ``series`` or ``q``, and where more begin."""
         wanted = {name: value for name, value in filters.items() if value is not None}
-        return await listed(lambda params: self._operate("GET", "", params={**wanted, **params}), limit=limit)
+        return await fetch_all_pages(
+            lambda params: self._call_admin("GET", "", params={**wanted, **params}), limit=limit
+        )
 
     async def poll_for_operators(self, poll: str) -> Document:
         """The poll, also before the public may see it."""
-        return await self._operate("GET", _one(poll))
+        return await self._call_admin("GET", _one(poll))
 
     async def timeline_for_operators(self, poll: str) -> Document:
         """``{"points"}``: the totals over time, whoever else may see them."""
-        return await self._operate("GET", f"{_one(poll)}/timeline")
+        return await self._call_admin("GET", f"{_one(poll)}/timeline")
 
     async def results_for_operators(self, poll: str) -> Document:
         """The totals, whoever else may see them."""
-        return await self._operate("GET", f"{_one(poll)}/results")
+        return await self._call_admin("GET", f"{_one(poll)}/results")
 
     async def edit_poll(
         self, poll: str, changes: Mapping[str, Any], *, version: int | None = None
     ) -> Document:
         """Changes the fields named; where ``version`` is given, only if the poll is still at it."""
         headers = {} if version is None else {"If-Match": f'"{version}"'}
-        return await self._operate(
+        return await self._call_admin(
             "PATCH", _one(poll), json=changes, headers=headers, repeatable=version is None
         )
 
@@ -202,15 +204,15 @@ class Client(PredictionCalls, WebhookCalls):
 
         ``reset`` wants ``confirm=`` the poll's id, and is repeated here only while nobody has voted since.
         """
-        return await self._operate("POST", f"{_one(poll)}/{act}", json=body)
+        return await self._call_admin("POST", f"{_one(poll)}/{act}", json=body)
 
     async def delete_poll(self, poll: str) -> None:
         """Deletes the poll and every vote in it, for good."""
-        await self._operate("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
+        await self._call_admin("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
 
     async def report(self, poll: str) -> Document:
         """What looks odd: ``{"votes", "usual_per_minute", "bursts", "tags"}``."""
-        return await self._operate("GET", f"{_one(poll)}/report", timeout=RECOUNTED_WITHIN_S)
+        return await self._call_admin("GET", f"{_one(poll)}/report", timeout=RECOUNTED_WITHIN_S)
 
     async def purge(
         self, poll: str, *, since: str | None = None, to: str | None = None, tag: str | None = None
@@ -219,21 +221,21 @@ class Client(PredictionCalls, WebhookCalls):
         ``tag``, or both, are taken out."""
         given = {"from": since, "to": to, "tag": tag}
         body = {"confirm": poll} | {name: value for name, value in given.items() if value is not None}
-        return await self._operate("POST", f"{_one(poll)}/purge", json=body, timeout=RECOUNTED_WITHIN_S)
+        return await self._call_admin("POST", f"{_one(poll)}/purge", json=body, timeout=RECOUNTED_WITHIN_S)
 
     async def erase(self, poll: str, receipt: str) -> Document:
         """``{"erased"}``: the vote of ``receipt`` is taken out without a trace; false where none stood."""
         body = {"receipt": receipt}
-        return await self._operate("POST", f"{_one(poll)}/erase", json=body)
+        return await self._call_admin("POST", f"{_one(poll)}/erase", json=body)
 
     async def recount(self, poll: str) -> Document:
         """``{"matches", "stored", "recounted"}``: every ballot counted anew; minutes for millions of them."""
-        return await self._operate("POST", f"{_one(poll)}/recount", timeout=RECOUNTED_WITHIN_S)
+        return await self._call_admin("POST", f"{_one(poll)}/recount", timeout=RECOUNTED_WITHIN_S)
 
     async def audit(self, poll: str, *, limit: int) -> tuple[list[Document], str | None]:
         """The newest ``limit`` entries of the poll's audit log, and the cursor where more begin."""
         path = f"{_one(poll)}/audit"
-        return await listed(lambda params: self._operate("GET", path, params=params), limit=limit)
+        return await fetch_all_pages(lambda params: self._call_admin("GET", path, params=params), limit=limit)
 
     async def export(self, poll: str, form: str = "csv") -> AsyncGenerator[bytes]:
         """Every vote that stands, as a file (``csv`` or ``ndjson``) in pieces, in memory one at a time.
@@ -246,7 +248,7 @@ class Client(PredictionCalls, WebhookCalls):
             async with self._http.stream("GET", path, params={"format": form}, headers=headers) as response:
                 if not response.is_success:
                     await response.aread()
-                    self._understood(response)
+                    self._parse_response(response)
                 async for piece in response.aiter_bytes():
                     yield piece
         except httpx.TransportError as error:
@@ -273,7 +275,7 @@ class Client(PredictionCalls, WebhookCalls):
             said = json.loads(text)
             return {**said, "line": said["line"] + before}
         except (ValueError, TypeError, KeyError):
-            raise NotUnderstood(self.url, httpx.codes.OK) from None
+            raise UnexpectedResponse(self.url, httpx.codes.OK) from None
 
     async def _send_part(self, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         try:
@@ -281,7 +283,7 @@ class Client(PredictionCalls, WebhookCalls):
         except httpx.TransportError as error:
             raise Unreachable(self.url, reason_of(error)) from None
         if not response.is_success:
-            self._understood(response)
+            self._parse_response(response)
         return response.content
 
     async def create_key(self, name: str, scopes: Sequence[str]) -> Document:
@@ -291,7 +293,9 @@ class Client(PredictionCalls, WebhookCalls):
 
     async def keys(self) -> list[Document]:
         """Every API key, the newest first, without their secrets."""
-        items, _ = await listed(lambda params: self._operator_call("GET", "/v1/admin/keys", params=params))
+        items, _ = await fetch_all_pages(
+            lambda params: self._operator_call("GET", "/v1/admin/keys", params=params)
+        )
         return items
 
     async def revoke_key(self, key: str) -> None:
@@ -302,7 +306,7 @@ class Client(PredictionCalls, WebhookCalls):
     async def _operator_call(self, method: str, path: str, **request: Any) -> Document:
         return await self._call(method, path, bearer=self._key, **request)
 
-    async def _operate(self, method: str, path: str, **request: Any) -> Document:
+    async def _call_admin(self, method: str, path: str, **request: Any) -> Document:
         return await self._call(method, f"/v1/admin/polls{path}", bearer=self._key, **request)
 
     async def _call(
@@ -314,19 +318,19 @@ class Client(PredictionCalls, WebhookCalls):
         backoff = Backoff(self._patience_s)
         while True:
             try:
-                return self._understood(await self._http.request(method, path, **request))
-            except (Refused, NotUnderstood) as error:
+                return self._parse_response(await self._http.request(method, path, **request))
+            except (ApiError, UnexpectedResponse) as error:
                 failure: ClientError = error
-                again = repeatable and error.is_passing
+                again = repeatable and error.is_transient
             except httpx.TransportError as error:
                 failure = Unreachable(self.url, reason_of(error))
                 # Without a connection nothing was sent, so anything may be sent again.
                 again = repeatable or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            wait_s = failure.retry_after_s if isinstance(failure, Refused) else 0.0
+            wait_s = failure.retry_after_s if isinstance(failure, ApiError) else 0.0
             if not (again and await backoff.pause(wait_s)):
                 raise failure
 
-    def _understood(self, response: httpx.Response) -> Document:
+    def _parse_response(self, response: httpx.Response) -> Document:
         """The object that a success carries (empty for 204); raises what anything else is."""
         if response.status_code == httpx.codes.NO_CONTENT:
             return {}
@@ -334,7 +338,7 @@ class Client(PredictionCalls, WebhookCalls):
         if response.is_success:
             return self._object_in(response)
         refusal = refusal_of(response.content, headers.get("content-type", ""), headers.get("retry-after"))
-        raise refusal or NotUnderstood(self.url, response.status_code)
+        raise refusal or UnexpectedResponse(self.url, response.status_code)
 
     def _object_in(self, response: httpx.Response) -> Document:
         try:
@@ -342,7 +346,7 @@ class Client(PredictionCalls, WebhookCalls):
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise NotUnderstood(self.url, response.status_code)
+            raise UnexpectedResponse(self.url, response.status_code)
         return document
 
 

@@ -30,12 +30,12 @@ class ClientError(Exception):
     """The root."""
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """Whether the same request, sent a little later, may well succeed."""
         return False
 
 
-class Refused(ClientError):
+class ApiError(ClientError):
     """The service said no. ``document`` is its problem document (RFC 9457), or a stream's problem frame."""
 
     def __init__(self, document: Document, *, retry_after_s: float = 0.0) -> None:
@@ -47,7 +47,7 @@ class Refused(ClientError):
         super().__init__(self.detail)
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """The service was too busy, or its store was away; a challenge is to be solved, not waited for."""
         return self.status in _NOT_NOW and self.slug != "challenge-required"
 
@@ -60,12 +60,12 @@ class Unreachable(ClientError):
         self.url = url
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """Whatever it was, it may come back."""
         return True
 
 
-class NotUnderstood(ClientError):
+class UnexpectedResponse(ClientError):
     """An answer that is not of this protocol, from a proxy or from another service."""
 
     def __init__(self, url: str, status: int) -> None:
@@ -74,12 +74,12 @@ class NotUnderstood(ClientError):
         self.status = status
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """A proxy whose service restarts."""
         return self.status in _GATEWAY_FAILURES
 
 
-class FolderUnusable(ClientError):
+class StorageError(ClientError):
     """What has to be remembered cannot be written down."""
 
     def __init__(self, folder: Path, reason: str) -> None:
@@ -87,9 +87,9 @@ class FolderUnusable(ClientError):
         self.folder = folder
 
 
-def no_such_poll(poll: str) -> Refused:
+def no_such_poll(poll: str) -> ApiError:
     """What the service would answer about an id that no poll can have; asking would end at another route."""
-    return Refused(
+    return ApiError(
         {
             "type": "/problems/poll-not-found",
             "title": "No such poll",
@@ -99,7 +99,7 @@ def no_such_poll(poll: str) -> Refused:
     )
 
 
-def refusal_of(body: bytes, content_type: str, retry_after: str | None) -> Refused | None:
+def refusal_of(body: bytes, content_type: str, retry_after: str | None) -> ApiError | None:
     """The refusal that an answer carries; None where it is no problem document."""
     if content_type.partition(";")[0].strip().lower() != PROBLEM_TYPE:
         return None
@@ -109,7 +109,7 @@ def refusal_of(body: bytes, content_type: str, retry_after: str | None) -> Refus
         return None
     if not isinstance(document, dict):
         return None
-    return Refused(document, retry_after_s=_seconds(retry_after))
+    return ApiError(document, retry_after_s=_seconds(retry_after))
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -18,7 +18,7 @@ KEY_FILE: Final = "admin-key"
 TOKENS_FILE: Final = "voter-tokens.json"
 
 
-class DataFolder:
+class CliDataFolder:
     """The folder at ``path``, which need not exist; whatever cannot be read counts as absent."""
 
     def __init__(self, path: Path) -> None:

@@ -14,7 +14,7 @@ Page = Callable[[dict[str, str]], Awaitable[Document]]
 """Brings one page, ``{"items", "next"}``, for these parameters of the query."""
 
 
-async def listed(page: Page, *, limit: int | None = None) -> tuple[list[Document], str | None]:
+async def fetch_all_pages(page: Page, *, limit: int | None = None) -> tuple[list[Document], str | None]:
     """The first ``limit`` items (None: all), and the cursor where more begin (None: there are none)."""
     items: list[Document] = []
     params: dict[str, str] = {}

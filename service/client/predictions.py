@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from service.client.errors import Document
-from service.client.paging import listed
+from service.client.paging import fetch_all_pages
 
 _AGAIN_AFTER_S = 0.2
 """Between two questions how far the scoring is."""
@@ -49,7 +49,7 @@ class PredictionCalls:
     async def leaderboard(self, series: str, *, limit: int) -> tuple[list[Document], str | None]:
         """The first ``limit`` rows, and the cursor where more begin."""
         path = f"{_series(series)}/leaderboard"
-        return await listed(lambda params: self._call("GET", path, params=params), limit=limit)
+        return await fetch_all_pages(lambda params: self._call("GET", path, params=params), limit=limit)
 
     async def my_standing(self, series: str, *, cursor: str | None = None) -> Document:
         """``{"row", "items", "next"}``: the voter's own row and history, a page at a time."""

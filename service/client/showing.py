@@ -14,7 +14,7 @@ from service.client.bars import bars, line
 from service.client.errors import ClientError, Document
 
 
-class Show(Protocol):
+class LiveView(Protocol):
     """Where the frames of a watch go."""
 
     def results(self, poll: Document, results: Document) -> None:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from service.client.client import Client
-from service.client.errors import Document, FolderUnusable, Refused
-from service.client.folder import DataFolder
+from service.client.errors import ApiError, Document, StorageError
+from service.client.folder import CliDataFolder
 
 _LISTS: Final = ("multiple", "ranked")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
 
-async def vote_as_remembered(
-    client: Client, folder: DataFolder, poll_id: str, options: Sequence[str]
+async def vote_as_saved_voter(
+    client: Client, folder: CliDataFolder, poll_id: str, options: Sequence[str]
 ) -> Document:
     """Votes for the ``options`` in the form that the poll's kind asks for; answers what stands now."""
     poll = await client.poll(poll_id)
@@ -26,7 +26,7 @@ async def vote_as_remembered(
         await _become_voter(client, folder)
     try:
         return await client.vote(poll_id, choice)
-    except Refused as refusal:
+    except ApiError as refusal:
         if refusal.slug != "voter-token-invalid":
             raise
     # The token has expired, or the service has another secret: nobody can vote with it any more.
@@ -43,11 +43,11 @@ def choice_of(kind: str, words: Sequence[str]) -> object:
     return words[0]
 
 
-async def _become_voter(client: Client, folder: DataFolder) -> None:
+async def _become_voter(client: Client, folder: CliDataFolder) -> None:
     """A new voter, remembered before anything is done in its name."""
     client.token = None
     issued = await client.issue_voter()
     try:
         folder.keep_voter_token(client.url, issued["token"])
     except OSError as error:
-        raise FolderUnusable(folder.path, error.strerror or str(error)) from None
+        raise StorageError(folder.path, error.strerror or str(error)) from None

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from service.client.errors import ClientError, Document, NotUnderstood, Refused, Unreachable, refusal_of
+from service.client.errors import ApiError, ClientError, Document, UnexpectedResponse, Unreachable, refusal_of
 from service.client.retrying import Backoff
 
 LARGEST_FRAME_BYTES: Final = 64 * 1024
@@ -30,7 +30,7 @@ CLOSE_TIMEOUT_S: Final = 0.5
 """The closing handshake is a courtesy; nobody should wait at Ctrl-C for a peer that is gone."""
 
 
-class Order:
+class ResultOrderFilter:
     """Which frames a reader may show: never totals older than those it has shown."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Order:
         return True
 
 
-class _Lost(Exception):
+class _ConnectionLost(Exception):
     """The connection ended in a way that another one mends, not before ``wait_s``."""
 
     def __init__(self, cause: ClientError, wait_s: float = 0.0) -> None:
@@ -71,7 +71,7 @@ async def watch(
     for ever, each told to ``on_lost``. Raises ``Refused`` where the poll is
     unknown, forbidden or deleted, else ``Unreachable`` or ``NotUnderstood``.
     """
-    order, backoff = Order(), Backoff(patience_s)
+    order, backoff = ResultOrderFilter(), Backoff(patience_s)
     while True:
         try:
             async with aclosing(_frames(url, poll, await ticket())) as frames:
@@ -79,7 +79,7 @@ async def watch(
                     backoff.never_give_up()
                     if order.admits(frame):
                         yield frame
-        except _Lost as lost:
+        except _ConnectionLost as lost:
             if on_lost is not None:
                 on_lost(lost.cause)
             if not await backoff.pause(lost.wait_s):
@@ -104,8 +104,8 @@ async def _frames(url: str, poll: str, ticket: str | None) -> AsyncGenerator[Doc
     except InvalidStatus as error:
         raise _refused_handshake(error, url) from None
     except (OSError, TimeoutError, ConnectionClosed, InvalidHandshake) as error:
-        raise _Lost(Unreachable(url, reason_of(error))) from None
-    raise _Lost(Unreachable(url, "the connection was closed"))
+        raise _ConnectionLost(Unreachable(url, reason_of(error))) from None
+    raise _ConnectionLost(Unreachable(url, "the connection was closed"))
 
 
 def _read(message: str | bytes, url: str) -> Document:
@@ -114,7 +114,7 @@ def _read(message: str | bytes, url: str) -> Document:
     except ValueError:
         frame = None
     if not isinstance(frame, dict):
-        raise NotUnderstood(url, 101)
+        raise UnexpectedResponse(url, 101)
     return frame
 
 
@@ -122,10 +122,10 @@ def _heed(frame: Document, url: str) -> None:
     """Obeys what is not results: a problem ends the watch, a planned stop the connection."""
     match frame.get("type"):
         case "problem":
-            raise Refused(frame)
+            raise ApiError(frame)
         case "reconnect":
             wait_s = float(frame.get("after_ms", 0)) / 1000
-            raise _Lost(Unreachable(url, "it is being restarted"), wait_s)
+            raise _ConnectionLost(Unreachable(url, "it is being restarted"), wait_s)
 
 
 def _refused_handshake(answered: InvalidStatus, url: str) -> Exception:
@@ -135,10 +135,10 @@ def _refused_handshake(answered: InvalidStatus, url: str) -> Exception:
     refusal = refusal_of(
         bytes(response.body or b""), headers.get("Content-Type", ""), headers.get("Retry-After")
     )
-    error = refusal or NotUnderstood(url, response.status_code)
-    if not error.is_passing:
+    error = refusal or UnexpectedResponse(url, response.status_code)
+    if not error.is_transient:
         return error
-    return _Lost(error, refusal.retry_after_s if refusal is not None else 0.0)
+    return _ConnectionLost(error, refusal.retry_after_s if refusal is not None else 0.0)
 
 
 def _address(url: str, poll: str, ticket: str | None) -> str:

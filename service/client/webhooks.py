@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from service.client.errors import Document
-from service.client.paging import listed
+from service.client.paging import fetch_all_pages
 
 _PATH = "/v1/admin/webhooks"
 
@@ -36,7 +36,7 @@ class WebhookCalls:
 
     async def webhooks(self) -> list[Document]:
         """Every webhook, the newest first, with how it goes, without its secret."""
-        items, _ = await listed(lambda params: self._operator_call("GET", _PATH, params=params))
+        items, _ = await fetch_all_pages(lambda params: self._operator_call("GET", _PATH, params=params))
         return items
 
     async def test_webhook(self, webhook: str) -> Document:

@@ -18,7 +18,7 @@ MOST_COUNT: Final = 10_000_000
 LONGEST_S: Final = 86_400
 
 
-class Limit(msgspec.Struct, frozen=True):
+class RateLimit(msgspec.Struct, frozen=True):
     """``count`` in ``seconds``, for one network."""
 
     count: int
@@ -32,12 +32,12 @@ class Limit(msgspec.Struct, frozen=True):
         return self.seconds * 1000
 
     @property
-    def each_ms(self) -> float:
+    def interval_ms(self) -> float:
         """What one thing costs of that."""
         return self.period_ms / self.count
 
 
-def limit_of(text: str) -> Limit | None:
+def limit_of(text: str) -> RateLimit | None:
     """``<count>/<seconds>``, or None for ``off``; ``ValueError`` says what else was expected."""
     if text == "off":
         return None
@@ -45,15 +45,15 @@ def limit_of(text: str) -> Limit | None:
     count, seconds = (int(written[1]), int(written[2])) if written else (0, 0)
     if not 1 <= count <= MOST_COUNT or not 1 <= seconds <= LONGEST_S:
         raise ValueError("must be <count>/<seconds>, such as 600/60, or off")
-    return Limit(count, seconds)
+    return RateLimit(count, seconds)
 
 
-def taken(limit: Limit, full_at: float, now: int) -> tuple[float, float]:
+def acquire(limit: RateLimit, full_at: float, now: int) -> tuple[float, float]:
     """When the bucket is full again after one thing more at ``now``, and 0; or ``full_at`` and ms to wait.
 
     ``full_at`` and ``now`` are ms since the epoch; a bucket that nobody has touched is full since ever (0).
     """
-    after = max(full_at, now) + limit.each_ms
+    after = max(full_at, now) + limit.interval_ms
     wait_ms = after - now - limit.period_ms
     return (full_at, wait_ms) if wait_ms > 0 else (after, 0)
 

@@ -16,7 +16,7 @@ from service.domain.poll import Poll
 MOST_BYTES: Final = 16_384
 """Of what one entry keeps of an edit; one that changes more keeps its fields' names alone."""
 NOT_KEPT: Final = "(too long to be kept here)"
-_TOLD_BY_THE_STATE: Final = ("version", "phase")
+_ALWAYS_INCLUDED: Final = ("version", "phase")
 
 Change = dict[str, Document]
 """``{"before": fields, "after": fields}``."""
@@ -33,11 +33,11 @@ class AuditEntry(msgspec.Struct, frozen=True):
     after: Document | None
 
 
-def change_of(before: Poll | None, after: Poll) -> Change:
+def diff_polls(before: Poll | None, after: Poll) -> Change:
     """The fields that differ, on either side; of a new poll those that are set."""
     new = poll_document(after, after.created_at)
     old = dict.fromkeys(new) if before is None else poll_document(before, before.created_at)
-    names = [name for name in new if name not in _TOLD_BY_THE_STATE and old[name] != new[name]]
+    names = [name for name in new if name not in _ALWAYS_INCLUDED and old[name] != new[name]]
     change = {"before": {name: old[name] for name in names}, "after": {name: new[name] for name in names}}
     if len(msgspec.json.encode(change)) <= MOST_BYTES:
         return change

@@ -31,7 +31,7 @@ class Vote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The revision that this vote replaces; 0: none stands."""
 
 
-class BallotPaper:
+class BallotCodec:
     """Translates between choices and codes for one version of one poll; made once, used for every vote."""
 
     __slots__ = ("_codes", "_ids", "_is_pick", "_kind", "_least", "_most", "_poll", "_values")
@@ -45,7 +45,7 @@ class BallotPaper:
         self._least, self._most = poll.choice_bounds
         self._values = range(0) if poll.scale is None else poll.scale.values
 
-    def code_of(self, choice: object) -> str:
+    def encode_choice(self, choice: object) -> str:
         """The stored code of a submitted choice; ``InvalidChoice`` says what would be valid."""
         if self._is_pick:
             code = self._codes.get(choice) if isinstance(choice, str) else None
@@ -60,7 +60,7 @@ class BallotPaper:
             case _:
                 return self._code_of_value(choice)
 
-    def choice_of(self, code: str) -> Choice:
+    def decode_choice(self, code: str) -> Choice:
         """The choice that a stored code stands for."""
         if self._is_pick:
             return self._ids[code]

@@ -36,14 +36,14 @@ class Burst(NamedTuple):
     """Of all other votes, those for ``code``; 0 where there are none."""
 
 
-def usual_of(minutes: Minutes) -> float:
+def median_per_minute(minutes: Minutes) -> float:
     """The median of votes a minute, of the minutes in which there were any."""
     return median(codes.total() for codes in minutes.values()) if minutes else 0
 
 
-def bursts_of(minutes: Minutes) -> list[Burst]:
+def find_bursts(minutes: Minutes) -> list[Burst]:
     """At most 20, the largest first."""
-    least = max(LEAST_VOTES, TIMES_THE_USUAL * usual_of(minutes))
+    least = max(LEAST_VOTES, TIMES_THE_USUAL * median_per_minute(minutes))
     found: list[list[int]] = []
     for minute in sorted(minute for minute, codes in minutes.items() if codes.total() >= least):
         if found and found[-1][-1] == minute - 1:

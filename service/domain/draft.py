@@ -24,7 +24,7 @@ from service.domain.options import (
     scale_of,
 )
 from service.domain.poll import Identity, Kind, Poll, ResultsMode, Revote
-from service.domain.soundness import check_hour, check_whole
+from service.domain.soundness import validate_poll, validate_times
 from service.domain.texts import check_text
 from service.domain.window import parse_instant, zone_named
 
@@ -138,8 +138,8 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         created_at=now,
     )
     check_zone(draft.timezone)
-    check_whole(poll)
-    check_hour(poll)
+    validate_poll(poll)
+    validate_times(poll)
     if poll.resolve_by is not None and poll.resolve_by <= now:
         raise InvalidPoll("resolve_by", "resolve_by must lie in the future.")
     return poll

@@ -14,7 +14,7 @@ from service.domain.draft import PollPatch, check_texts, check_zone, instant_of
 from service.domain.errors import EditRefused, InvalidPoll, PhaseConflict
 from service.domain.options import edited_choices, edited_scale, options_of
 from service.domain.poll import WIDEST_FIRST, Kind, Poll
-from service.domain.soundness import check_hour, check_whole
+from service.domain.soundness import validate_poll, validate_times
 from service.domain.window import Phase
 
 _AS_GIVEN: Final = (
@@ -37,9 +37,9 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
         choices=edited_choices(poll, after, patch.choices),
         scale=edited_scale(poll, after, patch.scale),
     )
-    check_whole(after)
+    validate_poll(after)
     if (after.visible_at, after.closes_at) != (poll.visible_at, poll.closes_at):
-        check_hour(after)  # only then: an act may have left them so
+        validate_times(after)  # only then: an act may have left them so
     _check_window_edit(poll, after, now)
     _check_series_edit(poll, after, voted)
     _check_outcome_edit(poll, after, now)

@@ -12,7 +12,7 @@ translates them to answers, in one table.
     │   ├── BodyTooLarge          limit_bytes
     │   ├── UnsupportedMediaType  accepted
     │   ├── MethodNotAllowed      allowed
-    │   └── FormatNotOffered      offered
+    │   └── UnsupportedFormat      offered
     ├── Unauthenticated       we do not know who asks
     │   ├── VoterTokenRequired
     │   ├── VoterTokenInvalid
@@ -51,7 +51,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.domain.allowance import Limit
+from service.domain.allowance import RateLimit
 
 
 class PollwireError(Exception):
@@ -94,7 +94,7 @@ class MethodNotAllowed(BadRequest):
         self.allowed = allowed
 
 
-class FormatNotOffered(BadRequest):
+class UnsupportedFormat(BadRequest):
     """The answer exists, and not in this form."""
 
     def __init__(self, offered: tuple[str, ...]) -> None:
@@ -289,14 +289,14 @@ class EditRefused(Conflict):
         self.field = field
 
 
-_WANTS_NO_OUTCOME: Final = ("reopen", "cancel", "reset", "delete")
+_REQUIRES_UNRESOLVE: Final = ("reopen", "cancel", "reset", "delete")
 
 
 class PhaseConflict(Conflict):
     """The act does not fit the phase that the poll is in; ``reason`` where there is more to say than that."""
 
     def __init__(self, act: str, phase: str, reason: str | None = None) -> None:
-        hint = " Unresolve it first." if phase == "resolved" and act in _WANTS_NO_OUTCOME else ""
+        hint = " Unresolve it first." if phase == "resolved" and act in _REQUIRES_UNRESOLVE else ""
         super().__init__(reason or f"A poll that is {phase} cannot be given the act {act!r}.{hint}")
         self.act = act
         self.phase = phase
@@ -337,7 +337,7 @@ class RateLimited(Unavailable):
 
     _DETAIL = "Too many {policy} from this network; wait a moment."
 
-    def __init__(self, retry_after_s: int, policy: str, limit: Limit) -> None:
+    def __init__(self, retry_after_s: int, policy: str, limit: RateLimit) -> None:
         super().__init__(self._DETAIL.format(policy=policy), retry_after_s)
         self.policy = policy
         self.limit = limit
@@ -348,6 +348,8 @@ class ChallengeRequired(RateLimited):
 
     _DETAIL = "Many {policy} from this network: solve the challenge and send the solution, or wait a moment."
 
-    def __init__(self, retry_after_s: int, policy: str, limit: Limit, challenge: dict[str, object]) -> None:
+    def __init__(
+        self, retry_after_s: int, policy: str, limit: RateLimit, challenge: dict[str, object]
+    ) -> None:
         super().__init__(retry_after_s, policy, limit)
         self.challenge = challenge

@@ -16,7 +16,7 @@ import msgspec
 from service.domain.document import Document
 from service.domain.poll import Poll
 from service.domain.tally import Tally, hidden_results_of, results_of
-from service.domain.visibility import Reader, may_see_totals
+from service.domain.visibility import ReaderRole, may_see_totals
 from service.domain.window import format_instant
 
 
@@ -53,8 +53,8 @@ class Event(msgspec.Struct, frozen=True):
 def payload_of(event: Event, audience: Audience) -> Document:
     """``{"type", "timestamp", "data"}``, as the Standard Webhooks convention has it."""
     poll, phase = event.poll, event.poll.phase(event.tally.now)
-    reader = Reader.OPERATOR if audience is Audience.OPERATORS else Reader.PUBLIC
-    knows = reader is Reader.OPERATOR or poll.is_visible(event.tally.now)
+    reader = ReaderRole.OPERATOR if audience is Audience.OPERATORS else ReaderRole.PUBLIC
+    knows = reader is ReaderRole.OPERATOR or poll.is_visible(event.tally.now)
     shown = results_of if knows and may_see_totals(poll, phase, reader) else hidden_results_of
     data: Document = {
         "poll": poll.id,

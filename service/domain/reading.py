@@ -19,21 +19,21 @@ from service.domain.errors import InvalidPoll
 Shape = TypeVar("Shape")
 
 
-def read_document(document: object, shape: type[Shape]) -> Shape:
+def decode_document(document: object, shape: type[Shape]) -> Shape:
     """A decoded JSON (or TOML) object as ``shape``; ``InvalidPoll`` with the path of what is wrong."""
     try:
         return msgspec.convert(document, shape)
     except msgspec.ValidationError as error:
-        raise InvalidPoll(*field_and_detail(error, shape)) from None
+        raise InvalidPoll(*explain_validation_error(error, shape)) from None
 
 
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _NAMED = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
-_UNSAID = ("Invalid enum value", "Expected `str` matching regex")
+_UNEXPLAINED = ("Invalid enum value", "Expected `str` matching regex")
 """How msgspec begins to tell of what it does not put into words."""
 
 
-def field_and_detail(error: msgspec.ValidationError, shape: type | None = None) -> tuple[str, str]:
+def explain_validation_error(error: msgspec.ValidationError, shape: type | None = None) -> tuple[str, str]:
     """Where msgspec found fault (``options[0].label``) and a sentence about it.
 
     With the ``shape`` that was wanted, the sentence also says what a closed list or a pattern takes.
@@ -45,7 +45,7 @@ def field_and_detail(error: msgspec.ValidationError, shape: type | None = None) 
     if named := _NAMED.match(sentence):
         field = f"{field}.{named['name']}" if field else named["name"]
     sentence = _LENGTH.sub(lambda length: _length_in_words(field, **length.groupdict()), sentence)
-    if shape is not None and sentence.startswith(_UNSAID):
+    if shape is not None and sentence.startswith(_UNEXPLAINED):
         wanted = _wanted(inspect.type_info(shape), _STEP.findall(field))
         sentence = f"{field} must be {wanted}" if wanted else sentence
     return field or "body", sentence + "."

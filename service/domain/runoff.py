@@ -20,7 +20,7 @@ from msgspec import UNSET, UnsetType
 
 from service.domain.poll import Poll
 
-Profile = Mapping[str, int]
+PreferenceProfile = Mapping[str, int]
 """The number of voters who gave each ranking, by its code (the letters of the options, best first)."""
 
 
@@ -36,14 +36,14 @@ class Round(msgspec.Struct, frozen=True, omit_defaults=True):
     """Votes that pass from the eliminated option to others; what is missing is exhausted."""
 
 
-class RunOff(msgspec.Struct, frozen=True):
+class RunoffResult(msgspec.Struct, frozen=True):
     """Every round, and who won the last; no rounds and None where nobody has voted."""
 
     rounds: tuple[Round, ...]
     winner: str | None
 
 
-def run_off(poll: Poll, profile: Profile) -> RunOff:
+def count_instant_runoff(poll: Poll, profile: PreferenceProfile) -> RunoffResult:
     """Counts the rankings out; linear in their number, and in the options that each passes on."""
     count = _Count([option.code for option in poll.options], profile)
     ids = {option.code: option.id for option in poll.options}
@@ -53,17 +53,17 @@ def run_off(poll: Poll, profile: Profile) -> RunOff:
         exhausted = count.exhausted
         winner = count.majority()
         if winner is not None:
-            return RunOff((*rounds, Round(counts, exhausted)), ids[winner])
+            return RunoffResult((*rounds, Round(counts, exhausted)), ids[winner])
         loser, gains = count.eliminate()
         transfers = {ids[code]: votes for code, votes in gains.items() if votes}
         rounds.append(Round(counts, exhausted, ids[loser], transfers))
-    return RunOff((), None)
+    return RunoffResult((), None)
 
 
 class _Count:
     """The rankings in piles, each under the option that it counts for now."""
 
-    def __init__(self, order: Sequence[str], profile: Profile) -> None:
+    def __init__(self, order: Sequence[str], profile: PreferenceProfile) -> None:
         self._piles: dict[str, list[tuple[str, int]]] = {code: [] for code in order}
         for ranking in profile.items():
             self._piles[ranking[0][0]].append(ranking)

@@ -57,7 +57,7 @@ class Score(NamedTuple):
         return self.right / self.forecasts if self.forecasts else None
 
     @property
-    def standing(self) -> float:
+    def ranking_value(self) -> float:
         """What ranks a voter: the lower bound of the Wilson interval, from 0 to 1."""
         return wilson_lower_bound(self.right, self.forecasts)
 

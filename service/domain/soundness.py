@@ -7,7 +7,7 @@ from service.domain.options import check_options
 from service.domain.poll import Identity, Kind, Poll, ResultsMode, Revote
 
 
-def check_whole(poll: Poll) -> None:
+def validate_poll(poll: Poll) -> None:
     """That its parts go together. Raises ``InvalidPoll``."""
     check_options(poll)
     _check_prediction(poll)
@@ -44,7 +44,7 @@ def _check_prediction(poll: Poll) -> None:
         )
 
 
-def check_hour(poll: Poll) -> None:
+def validate_times(poll: Poll) -> None:
     """That it is shown before it ends; apart, since an act may leave it otherwise. Raises ``InvalidPoll``."""
     if poll.visible_at is not None and poll.closes_at is not None and poll.visible_at > poll.closes_at:
         raise InvalidPoll("visible_at", "visible_at must not be later than closes_at: nobody could vote.")

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 MOST_TOLD: Final = 20
 
 
-class Tagged(NamedTuple):
+class NetworkStats(NamedTuple):
     """The votes that stand of one network."""
 
     tag: bytes
@@ -32,7 +32,7 @@ class Tagged(NamedTuple):
     votes_in_minute: int
 
 
-class Networks:
+class NetworkStatsCollector:
     """Gathers votes by their tags; memory goes with networks and the minutes of each."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Networks:
         self._codes.setdefault(tag, Counter())[code] += 1
         self._minutes.setdefault(tag, Counter())[minute] += 1
 
-    def busiest(self) -> list[Tagged]:
+    def busiest(self) -> list[NetworkStats]:
         """At most 20, those with the most votes first."""
         everything: Counter[str] = Counter()
         for codes in self._codes.values():
@@ -52,10 +52,10 @@ class Networks:
         tags = sorted(self._codes, key=lambda tag: (-self._codes[tag].total(), tag))[:MOST_TOLD]
         return [self._tagged(tag, everything) for tag in tags]
 
-    def _tagged(self, tag: bytes, everything: Counter[str]) -> Tagged:
+    def _tagged(self, tag: bytes, everything: Counter[str]) -> NetworkStats:
         codes = self._codes[tag]
         code, count = max(codes.items(), key=lambda item: (item[1], item[0]))
         minute, hurried = max(self._minutes[tag].items(), key=lambda item: (item[1], -item[0]))
         votes, total = codes.total(), everything.total()
         elsewhere = (everything[code] - count) / (total - votes) if total > votes else 0.0
-        return Tagged(tag, votes, votes / total, code, count / votes, elsewhere, minute, hurried)
+        return NetworkStats(tag, votes, votes / total, code, count / votes, elsewhere, minute, hurried)

@@ -13,7 +13,7 @@ import msgspec
 
 from service.domain.document import resolution_document
 from service.domain.poll import Poll, Scale, code_of_value
-from service.domain.runoff import Round, RunOff
+from service.domain.runoff import Round, RunoffResult
 from service.domain.window import Phase, format_instant
 
 
@@ -57,7 +57,7 @@ MEAN_DIGITS: Final = 4
 """After the point. More than people read, and equal for readers who add up the counts themselves."""
 
 
-def results_of(poll: Poll, tally: Tally, outcome: RunOff | None = None) -> Results:
+def results_of(poll: Poll, tally: Tally, outcome: RunoffResult | None = None) -> Results:
     """What a reader who may see the totals gets; every option (or value) is there, in the poll's order.
 
     ``outcome`` is what a ranked poll's rankings come to, of the same instant as the tally.

@@ -16,7 +16,7 @@ from service.domain.tally import Tally
 from service.domain.window import format_instant
 
 
-class Moment(msgspec.Struct, frozen=True):
+class TimelineSample(msgspec.Struct, frozen=True):
     """The totals as they stood at an instant (ms): ``counts`` by code, those without votes maybe absent."""
 
     at: int
@@ -38,7 +38,7 @@ class Timeline(msgspec.Struct, frozen=True):
     points: tuple[Point, ...]
 
 
-def newest_moment(tally: Tally, interval_ends: int | None, last_at: int | None) -> Moment | None:
+def newest_moment(tally: Tally, interval_ends: int | None, last_at: int | None) -> TimelineSample | None:
     """The tally as a moment, later than the last one that was kept; None where nothing was ever counted.
 
     ``interval_ends`` is the end of the interval in which the last change was counted. Times grow strictly
@@ -49,15 +49,15 @@ def newest_moment(tally: Tally, interval_ends: int | None, last_at: int | None) 
     at = min(tally.now, interval_ends)
     if last_at is not None:
         at = max(at, last_at + 1)
-    return Moment(at, tally.voters, tally.counts)
+    return TimelineSample(at, tally.voters, tally.counts)
 
 
-def timeline_of(poll: Poll, moments: Sequence[Moment]) -> Timeline:
+def timeline_of(poll: Poll, moments: Sequence[TimelineSample]) -> Timeline:
     """The moments, in the words of the poll as it stands."""
     return Timeline(tuple(_points_of(poll, moments)))
 
 
-def _points_of(poll: Poll, moments: Sequence[Moment]) -> Iterator[Point]:
+def _points_of(poll: Poll, moments: Sequence[TimelineSample]) -> Iterator[Point]:
     codes = poll.codes
     for moment in moments:
         counts = {name: moment.counts.get(code, 0) for name, code in codes.items()}

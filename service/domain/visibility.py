@@ -12,7 +12,7 @@ from service.domain.poll import Poll, ResultsMode
 from service.domain.window import Phase
 
 
-class Reader(Enum):
+class ReaderRole(Enum):
     """What is known of who reads: anybody, somebody whose vote stands in the poll, or an operator."""
 
     PUBLIC = "public"
@@ -20,15 +20,15 @@ class Reader(Enum):
     OPERATOR = "operator"
 
 
-def may_see_totals(poll: Poll, phase: Phase, reader: Reader) -> bool:
+def may_see_totals(poll: Poll, phase: Phase, reader: ReaderRole) -> bool:
     """Whether ``reader`` may see the totals of ``poll`` while it is in ``phase``."""
-    if reader is Reader.OPERATOR:
+    if reader is ReaderRole.OPERATOR:
         return True
     match poll.results:
         case ResultsMode.ALWAYS:
             return True
         case ResultsMode.AFTER_VOTE:
-            return reader is Reader.VOTED or phase.is_over
+            return reader is ReaderRole.VOTED or phase.is_over
         case ResultsMode.AFTER_CLOSE:
             return phase.is_over
         case ResultsMode.OPERATORS:

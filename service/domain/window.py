@@ -45,7 +45,7 @@ class Phase(StrEnum):
         return self not in (Phase.SCHEDULED, Phase.OPEN)
 
 
-class Act(StrEnum):
+class LifecycleAction(StrEnum):
     """What an operator may do to a poll's life."""
 
     OPEN = "open"
@@ -59,15 +59,15 @@ class Act(StrEnum):
 
 _BEFORE_AN_END: Final = frozenset({Phase.SCHEDULED, Phase.OPEN, Phase.CLOSED})
 
-ACTS: Final[dict[Act, tuple[frozenset[Phase], Phase | None]]] = {
+ACTS: Final[dict[LifecycleAction, tuple[frozenset[Phase], Phase | None]]] = {
     # act: (the phases it may start from, the phase it leads to; None: the poll stays where it is)
-    Act.OPEN: (frozenset({Phase.SCHEDULED}), Phase.OPEN),
-    Act.CLOSE: (frozenset({Phase.OPEN}), Phase.CLOSED),
-    Act.REOPEN: (frozenset({Phase.CLOSED}), Phase.OPEN),
-    Act.PUBLISH: (frozenset(Phase), None),
-    Act.CANCEL: (_BEFORE_AN_END, Phase.CANCELED),
-    Act.ARCHIVE: (frozenset({Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED}), Phase.ARCHIVED),
-    Act.RESET: (_BEFORE_AN_END, None),
+    LifecycleAction.OPEN: (frozenset({Phase.SCHEDULED}), Phase.OPEN),
+    LifecycleAction.CLOSE: (frozenset({Phase.OPEN}), Phase.CLOSED),
+    LifecycleAction.REOPEN: (frozenset({Phase.CLOSED}), Phase.OPEN),
+    LifecycleAction.PUBLISH: (frozenset(Phase), None),
+    LifecycleAction.CANCEL: (_BEFORE_AN_END, Phase.CANCELED),
+    LifecycleAction.ARCHIVE: (frozenset({Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED}), Phase.ARCHIVED),
+    LifecycleAction.RESET: (_BEFORE_AN_END, None),
 }
 """Who may go from where to where. A repeat of the act that stands is no conflict."""
 

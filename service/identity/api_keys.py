@@ -21,7 +21,7 @@ import msgspec
 
 from service.domain.errors import ApiKeyInvalid, ApiKeyRequired, ScopeMissing, StoreUnavailable
 from service.identity.credentials import bearer_of
-from service.store.rosters import Roster, Uses
+from service.store.rosters import CachedRegistry, LastUsedTracker
 
 KEY_PREFIX: Final = "pwk_"
 """Makes a leaked key recognisable to secret scanners."""
@@ -49,13 +49,13 @@ class Operator(msgspec.Struct, frozen=True):
     name: str
     scopes: frozenset[Scope]
 
-    def may(self, scope: Scope) -> None:
+    def require_scope(self, scope: Scope) -> None:
         """Passes where the operator's key has ``scope``; else ``ScopeMissing``."""
         if scope not in self.scopes:
             raise ScopeMissing(scope)
 
 
-class KeptKey(msgspec.Struct, frozen=True):
+class StoredApiKey(msgspec.Struct, frozen=True):
     """A key as the store keeps it; ``created_at`` in milliseconds, ``hash`` in hex."""
 
     name: str
@@ -69,7 +69,7 @@ class KeptKey(msgspec.Struct, frozen=True):
         return Operator(self.name, frozenset(Scope(scope) for scope in self.scopes if scope in EVERY_SCOPE))
 
 
-class MadeKey(msgspec.Struct, frozen=True):
+class GeneratedApiKey(msgspec.Struct, frozen=True):
     """A new key on its way to its owner, who alone will ever have ``key``."""
 
     id: str
@@ -77,19 +77,21 @@ class MadeKey(msgspec.Struct, frozen=True):
     hash: str
 
 
-def made_key() -> MadeKey:
+def generate_api_key() -> GeneratedApiKey:
     """A key that nobody has had before."""
     key_id = secrets.token_hex(_ID_BYTES)
     key = f"{KEY_PREFIX}{key_id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
-    return MadeKey(key_id, key, _hash(key.encode()).hex())
+    return GeneratedApiKey(key_id, key, _hash(key.encode()).hex())
 
 
-class ApiKeys:
+class ApiKeyAuthenticator:
     """Knows operators by their keys, and keeps only hashes of those."""
 
     __slots__ = ("_admin", "_known", "_known_from", "_roster", "_uses")
 
-    def __init__(self, admin_key: str | None, roster: Roster | None = None, uses: Uses | None = None) -> None:
+    def __init__(
+        self, admin_key: str | None, roster: CachedRegistry | None = None, uses: LastUsedTracker | None = None
+    ) -> None:
         self._admin = None if admin_key is None else _hash(admin_key.encode())
         self._roster = roster
         self._uses = uses
@@ -124,7 +126,7 @@ class ApiKeys:
             raise ApiKeyInvalid
         return operator
 
-    async def admit(self, authorization: bytes | str | None) -> Operator:
+    async def authenticate(self, authorization: bytes | str | None) -> Operator:
         """As ``require_operator``, and never by an old list: what is not known is read from the store."""
         key = _bearer(authorization)
         key_id = _id_of(key)
@@ -137,19 +139,19 @@ class ApiKeys:
     def _is_admin(self, key: bytes) -> bool:
         return self._admin is not None and compare_digest(_hash(key), self._admin)
 
-    def _kept(self, roster: Roster, key_id: str, key: bytes) -> Operator | None:
+    def _kept(self, roster: CachedRegistry, key_id: str, key: bytes) -> Operator | None:
         if self._known_from is not roster.members:
             self._known_from = roster.members
             self._known = {
                 member: (bytes.fromhex(kept.hash), kept.operator)
                 for member, document in roster.members.items()
-                for kept in (msgspec.json.decode(document, type=KeptKey),)
+                for kept in (msgspec.json.decode(document, type=StoredApiKey),)
             }
         digest, operator = self._known.get(key_id, (b"", None))
         if not compare_digest(_hash(key), digest):
             return None
         if self._uses is not None:
-            self._uses.mark(key_id)
+            self._uses.touch(key_id)
         return operator
 
 

@@ -46,7 +46,7 @@ Address = IPv4Address | IPv6Address
 Proxy = IPv4Network | IPv6Network
 
 
-class Client(msgspec.Struct, frozen=True):
+class ClientAddress(msgspec.Struct, frozen=True):
     """Where a request comes from, as far as that is believed."""
 
     address: bytes = b""
@@ -64,21 +64,21 @@ class Client(msgspec.Struct, frozen=True):
 class Peer(msgspec.Struct, frozen=True):
     """The other end of a connection."""
 
-    client: Client
+    client: ClientAddress
     is_trusted: bool
 
 
-UNKNOWN: Final = Client()
+UNKNOWN: Final = ClientAddress()
 _IN_SCOPE: Final = "pollwire_client"
 
 
-def client_in(scope: Any) -> Client:  # Any: an ASGI scope, as each framework types its own
+def client_in(scope: Any) -> ClientAddress:  # Any: an ASGI scope, as each framework types its own
     """The client that ``Clients.mark`` has found out."""
-    found: Client = scope[_IN_SCOPE]
+    found: ClientAddress = scope[_IN_SCOPE]
     return found
 
 
-class Clients:
+class ClientAddressResolver:
     """Tells where requests come from; ``trusted`` as in the settings, None where they say nothing."""
 
     def __init__(
@@ -87,7 +87,7 @@ class Clients:
         named = [item for item in trusted or () if item not in (_UNIX, _NONE)]
         self._proxies: tuple[Proxy, ...] = tuple(ip_network(item, strict=False) for item in named)
         self._trusts_unix = _UNIX in (trusted or ())
-        self._undeclared = Undeclared(clock, may_lift=trusted is None)
+        self._undeclared = UndeclaredProxyDetector(clock, may_lift=trusted is None)
         self.peer = lru_cache(4096)(self._peer)
 
     @property
@@ -95,7 +95,7 @@ class Clients:
         """What operators should know: network limits are off, and why."""
         return self._undeclared.note
 
-    def client(self, peer: Peer, headers: Mapping[bytes, bytes]) -> Client:
+    def client(self, peer: Peer, headers: Mapping[bytes, bytes]) -> ClientAddress:
         """The client of a request that ``peer`` sent; several lines of one name joined with commas."""
         if peer.is_trusted:
             return self._forwarded(headers)
@@ -104,7 +104,7 @@ class Clients:
         self._undeclared.plain += 1
         return peer.client
 
-    def mark(self, scope: Any) -> None:  # Any: as above
+    def attach_to_scope(self, scope: Any) -> None:  # Any: as above
         """Finds out whose a request or handshake is that came the ordinary way, for ``client_in``."""
         peer = scope.get("client")
         headers: dict[bytes, bytes] = {}
@@ -124,7 +124,7 @@ class Clients:
     def _is_trusted(self, address: Address) -> bool:
         return any(address in proxy for proxy in self._proxies)
 
-    def _forwarded(self, headers: Mapping[bytes, bytes]) -> Client:
+    def _forwarded(self, headers: Mapping[bytes, bytes]) -> ClientAddress:
         """What a trusted peer says of its client, and of the proxies between."""
         elements = list(_elements(headers.get(_FORWARDED, b"").decode("latin-1")))
         if _X_FOR in headers:
@@ -135,7 +135,7 @@ class Clients:
         client = self._last_untrusted(hops[-MOST_HOPS:])
         return msgspec.structs.replace(client, is_encrypted=True) if encrypted else client
 
-    def _last_untrusted(self, hops: list[str]) -> Client:
+    def _last_untrusted(self, hops: list[str]) -> ClientAddress:
         """From the right, the first that is no trusted proxy; unknown where a trusted one names none."""
         nearest = UNKNOWN
         for hop in reversed(hops):
@@ -148,7 +148,7 @@ class Clients:
         return nearest
 
 
-class Undeclared:
+class UndeclaredProxyDetector:
     """Whether requests are forwarded by proxies that nobody declared; ``may_lift``: which lifts limits."""
 
     def __init__(self, clock: Callable[[], float], *, may_lift: bool) -> None:
@@ -187,9 +187,9 @@ class Undeclared:
 
 
 @lru_cache(4096)
-def _client_of(address: Address) -> Client:
+def _client_of(address: Address) -> ClientAddress:
     packed = address.packed if isinstance(address, IPv4Address) else address.packed[:8]
-    return Client(packed, address.is_loopback)
+    return ClientAddress(packed, address.is_loopback)
 
 
 def _address_of(text: str) -> Address | None:

@@ -28,8 +28,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from service.domain.errors import Overloaded, StoreUnavailable, VoterTokenInvalid
-from service.identity.key_sets import KeySets, PublicKey, is_strong
-from service.store.rosters import Roster
+from service.identity.key_sets import JwksCache, PublicKey, is_strong
+from service.store.rosters import CachedRegistry
 
 LEEWAY_S: Final = 30
 """What two well-kept clocks may differ by, and a little."""
@@ -53,7 +53,7 @@ class Algorithm(StrEnum):
     RS256 = "RS256"
 
 
-class KeptIssuer(msgspec.Struct, frozen=True, omit_defaults=True):
+class StoredIssuer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A site as the store keeps it; ``created_at`` in milliseconds, ``voters_key`` in hex."""
 
     issuer: str
@@ -88,22 +88,22 @@ def key_from(algorithm: Algorithm, text: str) -> bytes | PublicKey:
     return key  # type: ignore[return-value]  # is_strong has seen which it is
 
 
-class _Site:
+class _LoadedIssuer:
     """A registered site, ready to check tokens."""
 
-    def __init__(self, kept: KeptIssuer) -> None:
+    def __init__(self, kept: StoredIssuer) -> None:
         self.kept = kept
         self.key = None if kept.key is None else key_from(kept.algorithm, kept.key)
         self.voters_key = bytes.fromhex(kept.voters_key)
 
 
-class Issuers:
+class IssuerTokenVerifier:
     """Knows voters by the tokens of registered sites."""
 
-    def __init__(self, roster: Roster, key_sets: KeySets) -> None:
+    def __init__(self, roster: CachedRegistry, key_sets: JwksCache) -> None:
         self._roster = roster
         self._key_sets = key_sets
-        self._known: dict[str, _Site] = {}
+        self._known: dict[str, _LoadedIssuer] = {}
         self._known_from: Mapping[str, bytes] = {}
 
     def voter_id(self, token: bytes, issuer: str | None = None) -> bytes:
@@ -165,18 +165,18 @@ class Issuers:
         if not self._key_sets.has(url):
             raise Overloaded
 
-    def _key(self, site: _Site, header: Mapping[str, Any]) -> bytes | PublicKey | None:
+    def _key(self, site: _LoadedIssuer, header: Mapping[str, Any]) -> bytes | PublicKey | None:
         if site.kept.jwks_url is None:
             return site.key
         return self._key_sets.key_of(site.kept.jwks_url, site.kept.algorithm, header.get("kid"))
 
-    def _sites(self) -> dict[str, _Site]:
+    def _sites(self) -> dict[str, _LoadedIssuer]:
         if self._known_from is not self._roster.members:
             self._known_from = self._roster.members
             kept = (
-                msgspec.json.decode(document, type=KeptIssuer) for document in self._roster.members.values()
+                msgspec.json.decode(document, type=StoredIssuer) for document in self._roster.members.values()
             )
-            self._known = {one.issuer: _Site(one) for one in kept}
+            self._known = {one.issuer: _LoadedIssuer(one) for one in kept}
         return self._known
 
 
@@ -196,7 +196,7 @@ def _unverified(token: bytes) -> tuple[dict[str, Any], str]:
     return found["header"], issuer
 
 
-def _verified(token: bytes, site: _Site, key: bytes | PublicKey | None) -> str:
+def _verified(token: bytes, site: _LoadedIssuer, key: bytes | PublicKey | None) -> str:
     if key is None:
         raise ValueError("of no key that the site has")
     claims = jwt.decode(
@@ -214,7 +214,7 @@ def _verified(token: bytes, site: _Site, key: bytes | PublicKey | None) -> str:
     return subject
 
 
-def _id_of(site: _Site, subject: str) -> bytes:
+def _id_of(site: _LoadedIssuer, subject: str) -> bytes:
     """``iss`` and ``sub``, told apart by the length of the first, under the key that all sites share."""
     issuer = site.kept.issuer.encode()
     named = len(issuer).to_bytes(4, "big") + issuer + subject.encode("utf-8", "surrogatepass")

@@ -48,7 +48,7 @@ _TYPE: Final[Mapping[str, type[Ed25519PublicKey] | type[RSAPublicKey]]] = {
 }
 
 
-class _Held:
+class _CachedKeySet:
     """One address, with what it said last."""
 
     def __init__(self) -> None:
@@ -57,12 +57,12 @@ class _Held:
         self.fetching: asyncio.Task[None] | None = None
 
 
-class KeySets:
+class JwksCache:
     """The key sets of the addresses that tokens are checked with. For one event loop."""
 
     def __init__(self, *, allows_loopback: bool = False) -> None:
         self._allows_loopback = allows_loopback
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, _CachedKeySet] = {}
 
     def fault_of(self, url: str) -> str | None:
         """Why no keys are fetched from ``url``; None where they are."""
@@ -85,7 +85,7 @@ class KeySets:
 
     async def refresh(self, url: str) -> None:
         """Fetch the address's keys, unless that was tried within ``FLOOR_S``; callers share one fetch."""
-        held = self._held.setdefault(url, _Held())
+        held = self._held.setdefault(url, _CachedKeySet())
         if held.fetching is None or held.fetching.done():
             if time.monotonic() - held.tried_s < FLOOR_S:
                 return
@@ -107,13 +107,13 @@ class KeySets:
         held = self._held.get(url)
         return held is None or time.monotonic() - held.fetched_s > AGAIN_AFTER_S
 
-    async def _fetch(self, url: str, held: _Held) -> None:
+    async def _fetch(self, url: str, held: _CachedKeySet) -> None:
         """What goes wrong leaves the old set standing, and is logged without the address's path or query."""
         try:
             async with asyncio.timeout(FETCH_WITHIN_S):
                 if fault := self.fault_of(url):
                     raise ValueError(fault)
-                if not self._allows_loopback and await _leads_here(url):
+                if not self._allows_loopback and await _resolves_to_loopback(url):
                     raise ValueError("the name leads to this machine")
                 held.keys = keys_in(await _read(url))
             held.fetched_s = time.monotonic()
@@ -183,7 +183,7 @@ async def _read(url: str) -> bytes:
     return body
 
 
-async def _leads_here(url: str) -> bool:
+async def _resolves_to_loopback(url: str) -> bool:
     """Whether the host's name, by this machine's resolver, has an address of this very machine."""
     parts = urlsplit(url)
     found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port or 443)

@@ -11,8 +11,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from service.domain.allowance import Limit
-from service.identity.clients import Client
+from service.domain.allowance import RateLimit
+from service.identity.clients import ClientAddress
 
 TAG_BYTES: Final = 8
 KEPT_BYTES: Final = 4
@@ -28,7 +28,7 @@ def tag_of(key: bytes, network: bytes) -> bytes:
     return blake2b(network, key=key, digest_size=TAG_BYTES, person=_PERSON).digest()
 
 
-def limited_tag(limit: Limit | None, key: bytes, client: Client) -> bytes:
+def rate_limit_tag(limit: RateLimit | None, key: bytes, client: ClientAddress) -> bytes:
     """The tag under which a client is limited; empty where it is not, or where nobody knows its network."""
     if limit is None or not client.address or (limit.spares_loopback and client.is_loopback):
         return b""
@@ -36,7 +36,7 @@ def limited_tag(limit: Limit | None, key: bytes, client: Client) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def kept_tag(key: bytes, birth: bytes, network: bytes) -> bytes:
+def ballot_network_tag(key: bytes, birth: bytes, network: bytes) -> bytes:
     """What stands beside a ballot for the network it came from, under the key of the poll's voters.
 
     The poll's birth keeps the polls of a series apart, which share a key. All zeros means nobody knows.

@@ -46,7 +46,7 @@ _REMEMBERED: Final = 1024
 """Answers kept by (origin, host, the poll's origins); a handful of sites sends nearly all requests."""
 
 
-class Origins:
+class OriginPolicy:
     """The rule, with what the service was told to allow."""
 
     __slots__ = ("_allowed", "_own", "_remembered")

@@ -47,7 +47,7 @@ class Signer:
         # Two secrets may share an id (1 in 256): each is tried.
         self._hashers = tuple(tuple(hasher for own, hasher in keyed if own[0] == key) for key in range(256))
 
-    def seal(self, payload: bytes) -> str:
+    def sign(self, payload: bytes) -> str:
         """``payload``, readable by anybody and changeable by nobody."""
         signed = self._id + payload
         hasher = self._sign.copy()
@@ -55,7 +55,7 @@ class Signer:
         sealed = b2a_base64(signed + hasher.digest(), newline=False)
         return sealed.translate(_TO_URL).rstrip(b"=").decode("ascii")
 
-    def open(self, sealed: bytes) -> bytes | None:
+    def verify(self, sealed: bytes) -> bytes | None:
         """The payload of a sealed text; None where this service did not seal it for this purpose."""
         over = len(sealed) & 3
         if not sealed or sealed[-1] not in _LAST[over]:

@@ -18,7 +18,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from service.domain.errors import PollwireError
-from service.identity.origins import Origins
+from service.identity.origins import OriginPolicy
 from service.store import Store
 
 Rule = tuple[str, ...] | None
@@ -30,7 +30,7 @@ MOST_NAMED: Final = 100
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
-def polls_named(query: bytes, most: int = MOST_NAMED) -> tuple[str, ...]:
+def poll_ids_in_query(query: bytes, most: int = MOST_NAMED) -> tuple[str, ...]:
     """The first ``most`` polls that a query string names with ``poll=``, those left out that cannot exist."""
     if b"poll=" not in query:
         return ()
@@ -38,12 +38,12 @@ def polls_named(query: bytes, most: int = MOST_NAMED) -> tuple[str, ...]:
     return tuple(poll for poll in dict.fromkeys(named) if _POLL_ID.fullmatch(poll))[:most]
 
 
-class Sites:
+class PollOriginPolicy:
     """The rule about sites, with what polls say of it."""
 
     __slots__ = ("_polls", "_results", "origins")
 
-    def __init__(self, origins: Origins, store: Store) -> None:
+    def __init__(self, origins: OriginPolicy, store: Store) -> None:
         self.origins = origins
         self._polls = store.polls
         self._results = store.results
@@ -55,7 +55,7 @@ class Sites:
         records = filter(None, map(self._polls.cached, polls))
         return any(self.origins.allows(origin, host, record.poll.origins) for record in records)
 
-    async def rule(self, origin: str | None, host: str | None, polls: Sequence[str]) -> Rule:
+    async def allowed_origins(self, origin: str | None, host: str | None, polls: Sequence[str]) -> Rule:
         """What the site is to be judged by: the rule of a poll that allows it, else of the last there is.
 
         Polls that this process has not met are read, in one round trip; while
@@ -64,7 +64,7 @@ class Sites:
         if origin is None:
             return None
         with contextlib.suppress(PollwireError):
-            await self._meet([poll for poll in polls if self._polls.cached(poll) is None])
+            await self._load_polls([poll for poll in polls if self._polls.cached(poll) is None])
         rule: Rule = None
         for record in filter(None, map(self._polls.cached, polls)):
             rule = record.poll.origins
@@ -72,7 +72,7 @@ class Sites:
                 break
         return rule
 
-    async def _meet(self, polls: Sequence[str]) -> None:
+    async def _load_polls(self, polls: Sequence[str]) -> None:
         if len(polls) == 1:
             await self._polls.get(polls[0])  # one read for all who ask at this moment
         elif polls:

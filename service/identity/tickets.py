@@ -52,7 +52,7 @@ class Tickets:
         """A ticket for the voter of a token's id, or (None) for an operator who may read polls."""
         expires_at = self._clock() + LIFETIME_MS
         payload = expires_at.to_bytes(8, "big") + (voter_id or b"")
-        return IssuedTicket(ticket=self._signer.seal(payload), expires_at=expires_at)
+        return IssuedTicket(ticket=self._signer.sign(payload), expires_at=expires_at)
 
     def verify(self, ticket: str) -> Ticket | None:
         """Who the ticket reads as; None where it was not issued here or has expired.
@@ -61,7 +61,7 @@ class Tickets:
         """
         if len(ticket) > LONGEST_TICKET or not ticket.isascii():
             return None
-        payload = self._signer.open(ticket.encode("ascii"))
+        payload = self._signer.verify(ticket.encode("ascii"))
         if payload is None or len(payload) not in (8, 8 + VOTER_ID_BYTES):
             return None
         if int.from_bytes(payload[:8], "big") <= self._clock():

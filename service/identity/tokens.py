@@ -58,13 +58,13 @@ class VoterTokens:
         expires_s = self._clock() // 1000 + LIFETIME_S
         voter = os.urandom(VOTER_ID_BYTES) if voter_id is None else voter_id
         payload = _HEAD.pack(expires_s, voter) + (name or "").encode()
-        return IssuedToken(token=self._signer.seal(payload), expires_at=expires_s * 1000)
+        return IssuedToken(token=self._signer.sign(payload), expires_at=expires_s * 1000)
 
     def verify(self, token: bytes) -> VoterToken | None:
         """The voter that ``token`` speaks for; None where it was not issued here or has expired."""
         if len(token) > LONGEST_TOKEN:
             return None
-        payload = self._signer.open(token)
+        payload = self._signer.verify(token)
         if payload is None or len(payload) < _HEAD_BYTES:
             return None
         expires_s, voter_id = _HEAD.unpack_from(payload)

@@ -22,19 +22,19 @@ def _keyed(voter_key: bytes) -> blake2b:
     return blake2b(key=voter_key, digest_size=16)
 
 
-def voter_of(voter_key: bytes, token_id: bytes) -> bytes:
+def voter_id_from_token(voter_key: bytes, token_id: bytes) -> bytes:
     """The voter of a token's id, in the poll of ``voter_key`` (at most 64 bytes)."""
     hasher = _keyed(voter_key).copy()
     hasher.update(token_id)
     return hasher.digest()
 
 
-def voter_of_site(voter_key: bytes, signed_id: bytes) -> bytes:
+def voter_id_from_issuer(voter_key: bytes, signed_id: bytes) -> bytes:
     """The voter whom a site vouches for, in the poll of ``voter_key``; ``person`` keeps it from tokens'."""
     return blake2b(signed_id, key=voter_key, digest_size=16, person=_SIGNED).digest()
 
 
-def voter_of_key(voter_key: bytes, idempotency_key: bytes) -> bytes:
+def voter_id_from_idempotency_key(voter_key: bytes, idempotency_key: bytes) -> bytes:
     """The one-time voter that an ``Idempotency-Key`` stands for in an open poll.
 
     ``person`` keeps it apart from every token's (BLAKE2, section 2.8).
@@ -42,6 +42,6 @@ def voter_of_key(voter_key: bytes, idempotency_key: bytes) -> bytes:
     return blake2b(idempotency_key, key=voter_key, digest_size=16, person=_OPEN).digest()
 
 
-def voter_of_back_end(voter_key: bytes, name: str) -> bytes:
+def voter_id_from_backend(voter_key: bytes, name: str) -> bytes:
     """The voter whom a trusted back end calls ``name``; ``person`` keeps it from all others."""
     return blake2b(name.encode(), key=voter_key, digest_size=16, person=_SENT).digest()

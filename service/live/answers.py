@@ -14,11 +14,11 @@ import msgspec
 from service.domain.document import poll_document
 from service.domain.errors import PollNotFound, ResultsHidden
 from service.domain.poll import Kind, Poll, ResultsMode
-from service.domain.visibility import Reader
-from service.identity.origins import Headers, Origins
-from service.live.door import Door, Visitor
-from service.live.frames import Change, etag_of
-from service.problems import Answer
+from service.domain.visibility import ReaderRole
+from service.identity.origins import Headers, OriginPolicy
+from service.live.door import ReadAccess, StreamCredentials
+from service.live.frames import ResultUpdate, etag_of
+from service.problems import HttpResponse
 
 _JSON: Final = (b"content-type", b"application/json")
 _PRIVATE: Final = ((b"cache-control", b"private, no-store"), (b"vary", b"Origin, Authorization, Cookie"))
@@ -26,32 +26,38 @@ _ETAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _VARY: Final = b"vary"
 
 
-class Answers:
+class ResultResponses:
     """Answers ``GET /v1/polls/{id}``, ``.../results`` and ``.../timeline``."""
 
-    def __init__(self, door: Door, origins: Origins, results_max_age_s: int) -> None:
+    def __init__(self, door: ReadAccess, origins: OriginPolicy, results_max_age_s: int) -> None:
         self._door = door
         self._origins = origins
         self._public = b"public, max-age=%d" % results_max_age_s
 
-    async def poll(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
+    async def poll(
+        self, poll_id: str, visitor: StreamCredentials, if_none_match: str | None = None
+    ) -> HttpResponse:
         """The poll's document. Raises ``PollNotFound``, ``StoreUnavailable``, ``VoterTokenInvalid``."""
-        change, _ = await self._door.look(poll_id, visitor)
+        change, _ = await self._door.read_authorized(poll_id, visitor)
         body = msgspec.json.encode(poll_document(change.poll, change.now))
         return self._answer(change, visitor, body, etag_of(body), if_none_match)
 
-    async def results(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
+    async def results(
+        self, poll_id: str, visitor: StreamCredentials, if_none_match: str | None = None
+    ) -> HttpResponse:
         """The results as this visitor may see them. Raises like ``poll``."""
-        change, admission = await self._door.look(poll_id, visitor)
+        change, admission = await self._door.read_authorized(poll_id, visitor)
         if change.poll.kind is Kind.RANKED:
-            change = await self._door.counted_out(change, admission.reader)
-        return self.seen_by(admission.reader, change, visitor, if_none_match)
+            change = await self._door.with_runoff(change, admission.reader)
+        return self.for_role(admission.reader, change, visitor, if_none_match)
 
-    async def timeline(self, poll_id: str, visitor: Visitor, if_none_match: str | None = None) -> Answer:
+    async def timeline(
+        self, poll_id: str, visitor: StreamCredentials, if_none_match: str | None = None
+    ) -> HttpResponse:
         """The totals over time. Raises like ``poll``, and ``ResultsHidden`` where totals are."""
-        _, admission = await self._door.look(poll_id, visitor)
+        _, admission = await self._door.read_authorized(poll_id, visitor)
         read = await self._door.timeline(poll_id)
-        change = Change(read.reading)  # later than the look, so it is what the reader is judged by
+        change = ResultUpdate(read.reading)  # later than the look, so it is what the reader is judged by
         frame = change.frame_for(admission.reader)
         if frame is None:
             raise PollNotFound(poll_id)
@@ -59,29 +65,38 @@ class Answers:
             raise ResultsHidden(change.poll.results)
         return self._answer(change, visitor, read.body, etag_of(read.content), if_none_match)
 
-    def seen_by(
-        self, reader: Reader, change: Change, visitor: Visitor, if_none_match: str | None = None
-    ) -> Answer:
+    def for_role(
+        self,
+        reader: ReaderRole,
+        change: ResultUpdate,
+        visitor: StreamCredentials,
+        if_none_match: str | None = None,
+    ) -> HttpResponse:
         """The results of one read as ``reader`` may see them. Raises ``PollNotFound``."""
         frame = change.frame_for(reader)
         if frame is None:
             raise PollNotFound(change.poll.id)
         return self._answer(change, visitor, frame.json, frame.etag, if_none_match)
 
-    def cors_headers(self, visitor: Visitor, poll: Poll) -> Headers:
+    def cors_headers(self, visitor: StreamCredentials, poll: Poll) -> Headers:
         """What lets the visitor's page read an answer about the poll."""
         return self._origins.cors_headers(visitor.origin, visitor.host, poll.origins)
 
     def _answer(
-        self, change: Change, visitor: Visitor, body: bytes, etag: str, if_none_match: str | None
-    ) -> Answer:
+        self,
+        change: ResultUpdate,
+        visitor: StreamCredentials,
+        body: bytes,
+        etag: str,
+        if_none_match: str | None,
+    ) -> HttpResponse:
         cors = self.cors_headers(visitor, change.poll)
         if change.poll.results is not ResultsMode.ALWAYS or not change.is_visible:
-            return Answer(200, (_JSON, *_PRIVATE, *_but_vary(cors)), body)
+            return HttpResponse(200, (_JSON, *_PRIVATE, *_but_vary(cors)), body)
         headers = ((b"etag", etag.encode()), (b"cache-control", self._public), *cors)
         if matches(if_none_match, etag):
-            return Answer(304, headers, b"")  # RFC 9110, 15.4.5: the fields that a 200 would have had
-        return Answer(200, (_JSON, *headers), body)
+            return HttpResponse(304, headers, b"")  # RFC 9110, 15.4.5: the fields that a 200 would have had
+        return HttpResponse(200, (_JSON, *headers), body)
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

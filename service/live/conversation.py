@@ -14,17 +14,17 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from service.domain.errors import InvalidPoll, MalformedBody, PollwireError
-from service.live.streams import Stream
-from service.problems import error_of
+from service.live.streams import StreamSession
+from service.problems import to_pollwire_error
 
 MOST_POLLS: Final = 100
 """Polls that one socket may watch."""
 
-Tell = Callable[[PollwireError, str | None], Awaitable[None]]
+SendProblem = Callable[[PollwireError, str | None], Awaitable[None]]
 """Answers with a problem, about a poll if one is named."""
 
 
-class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ClientMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A reader's message: what it sets is done, the ticket first."""
 
     watch: list[str] | UnsetType = UNSET
@@ -32,19 +32,19 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ticket: str | UnsetType = UNSET
 
 
-_read_message = msgspec.json.Decoder(Said).decode
-_NOTHING: Final = Said()
+_read_message = msgspec.json.Decoder(ClientMessage).decode
+_NOTHING: Final = ClientMessage()
 
 
-class Conversation:
+class ClientMessageHandler:
     """Hears a reader on one stream; ``only``: a socket of this one poll."""
 
     __slots__ = ("_only", "_stream", "_tell")
 
     def __init__(
         self,
-        stream: Stream[Any],  # of any kind of subscriber
-        tell: Tell,
+        stream: StreamSession[Any],  # of any kind of subscriber
+        tell: SendProblem,
         *,
         only: str | None,
     ) -> None:
@@ -55,22 +55,22 @@ class Conversation:
     async def hear_all(self, messages: Iterable[str | None]) -> None:
         """Does what the messages say, in order."""
         for text in messages:
-            await self.hear(text)
+            await self.handle(text)
 
-    async def hear(self, text: str | None) -> None:
+    async def handle(self, text: str | None) -> None:
         """Does what a message says; ``None`` is a binary one. Raises only what telling raises."""
         try:
             await self._do(_said(text))
         except OSError:  # of telling: the reader has left, as ASGI says it (specification, 2.4)
             raise
         except Exception as failure:
-            await self._tell(error_of(failure), None)
+            await self._tell(to_pollwire_error(failure), None)
 
-    async def _do(self, said: Said) -> None:
+    async def _do(self, said: ClientMessage) -> None:
         if self._only is not None and (said.watch is not UNSET or said.unwatch is not UNSET):
             raise MalformedBody('This socket is one poll\'s; it takes {"ticket": "..."} alone.')
         if said.ticket is not UNSET:
-            self._stream.prove(said.ticket)
+            self._stream.authenticate(said.ticket)
             await self._watch(sorted(self._stream.polls))
         if said.unwatch is not UNSET:
             for poll_id in said.unwatch:
@@ -94,7 +94,7 @@ class Conversation:
             self._stream.watch(poll_id, admission.reader)
 
 
-def _said(text: str | None) -> Said:
+def _said(text: str | None) -> ClientMessage:
     """The message, which must be a JSON object with at least one of the fields."""
     if text is None:
         raise MalformedBody("Messages are text, not binary.")

@@ -27,22 +27,22 @@ from service.domain.errors import (
     VoterTokenInvalid,
 )
 from service.domain.poll import Identity, Poll, ResultsMode
-from service.domain.visibility import Reader
-from service.identity.api_keys import ApiKeys, Scope
-from service.identity.clients import UNKNOWN, Client
+from service.domain.visibility import ReaderRole
+from service.identity.api_keys import ApiKeyAuthenticator, Scope
+from service.identity.clients import UNKNOWN, ClientAddress
 from service.identity.credentials import bearer_of, cookie_of
-from service.identity.issuers import Issuers, is_site_token
-from service.identity.sites import Sites
+from service.identity.issuers import IssuerTokenVerifier, is_site_token
+from service.identity.sites import PollOriginPolicy
 from service.identity.tickets import Ticket, Tickets
 from service.identity.tokens import VoterTokens
-from service.identity.voters import voter_of, voter_of_site
-from service.live.feed import Feed
-from service.live.frames import Change
+from service.identity.voters import voter_id_from_issuer, voter_id_from_token
+from service.live.feed import ResultFeed
+from service.live.frames import ResultUpdate
 from service.live.hub import Hub
 from service.store import Store
-from service.store.deadline import one_deadline
+from service.store.deadline import request_deadline
 from service.store.records import PollRecord
-from service.store.timeline import TimelineRead
+from service.store.timeline import TimelineReading
 
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 DRAINING_RETRY_S: Final = 1
@@ -57,7 +57,7 @@ class TicketInvalid(VoterTokenInvalid):
         )
 
 
-class Visitor(msgspec.Struct, frozen=True, kw_only=True):
+class StreamCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """What a request says of who asks, not yet verified."""
 
     origin: str | None = None
@@ -65,15 +65,17 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     ticket: str | None = None
     authorization: bytes | None = None
     cookie: bytes | None = None
-    client: Client = UNKNOWN
+    client: ClientAddress = UNKNOWN
     proven: Ticket | None = None
     """Who this is, found out earlier on an open stream: tickets expire, streams go on."""
 
 
-def visitor_of(headers: Mapping[bytes, bytes], query: bytes = b"", client: Client = UNKNOWN) -> Visitor:
+def visitor_of(
+    headers: Mapping[bytes, bytes], query: bytes = b"", client: ClientAddress = UNKNOWN
+) -> StreamCredentials:
     """The visitor of a request with these headers (names in lower case) and query string."""
     ticket = parse_qs(query.decode("latin-1")).get("ticket") if b"ticket=" in query else None
-    return Visitor(
+    return StreamCredentials(
         origin=_text(headers.get(b"origin")),
         host=_text(headers.get(b"host")),
         ticket=ticket[0] if ticket else None,
@@ -83,27 +85,27 @@ def visitor_of(headers: Mapping[bytes, bytes], query: bytes = b"", client: Clien
     )
 
 
-class Admission(NamedTuple):
+class ReadGrant(NamedTuple):
     """The poll, and who the reader is to it."""
 
     record: PollRecord
-    reader: Reader
+    reader: ReaderRole
 
 
-class Door:
+class ReadAccess:
     """Admits readers. ``feed`` reads polls afresh, ``hub`` knows whether the service is about to stop."""
 
     def __init__(
         self,
         store: Store,
-        feed: Feed,
+        feed: ResultFeed,
         hub: Hub,
         *,
-        sites: Sites,
+        sites: PollOriginPolicy,
         tokens: VoterTokens,
         tickets: Tickets,
-        api_keys: ApiKeys,
-        issuers: Issuers,
+        api_keys: ApiKeyAuthenticator,
+        issuers: IssuerTokenVerifier,
     ) -> None:
         self._polls = store.polls
         self._ballots = store.ballots
@@ -118,13 +120,13 @@ class Door:
         self._api_keys = api_keys
         self._issuers = issuers
 
-    def glance(self, poll_id: str, visitor: Visitor) -> Admission | None:
+    def authorize_cached(self, poll_id: str, visitor: StreamCredentials) -> ReadGrant | None:
         """Admits without asking the store, where this process knows enough; None: ask ``admit``."""
         record = self._polls.cached(poll_id)
         if record is None or self._hub.is_draining:
             return None
         poll = record.poll
-        if not poll.is_visible(self._feed.latest_now):
+        if not poll.is_visible(self._feed.latest_store_time):
             return None
         if not self._origins.allows(visitor.origin, visitor.host, poll.origins):
             return None
@@ -132,9 +134,11 @@ class Door:
             reader = self._reader_at_once(poll, visitor)
         except PollwireError:
             return None
-        return None if reader is None else Admission(record, reader)
+        return None if reader is None else ReadGrant(record, reader)
 
-    async def admit(self, poll_id: str, visitor: Visitor, *, by_origin: bool = True) -> Admission:
+    async def authorize(
+        self, poll_id: str, visitor: StreamCredentials, *, by_origin: bool = True
+    ) -> ReadGrant:
         """Admits a stream to a poll as it stands now; ``by_origin``: only for pages that may watch.
 
         Raises ``PollNotFound``, ``OriginNotAllowed``, ``VoterTokenInvalid``,
@@ -142,76 +146,78 @@ class Door:
         planned stop.
         """
         self.check_open()
-        async with one_deadline():
+        async with request_deadline():
             change = await self.read(poll_id)
             if by_origin:
                 self.check_origin(visitor, change.poll.origins)
-            return await self.judge(change, visitor)
+            return await self.resolve_role(change, visitor)
 
-    async def look(self, poll_id: str, visitor: Visitor) -> tuple[Change, Admission]:
+    async def read_authorized(
+        self, poll_id: str, visitor: StreamCredentials
+    ) -> tuple[ResultUpdate, ReadGrant]:
         """The poll as it stands now, for one answer; raises like ``admit``, origins and stops aside."""
-        async with one_deadline():
+        async with request_deadline():
             change = await self.read(poll_id)
-            return change, await self.judge(change, visitor)
+            return change, await self.resolve_role(change, visitor)
 
-    async def counted_out(self, change: Change, reader: Reader) -> Change:
+    async def with_runoff(self, change: ResultUpdate, reader: ReaderRole) -> ResultUpdate:
         """A ranked poll's change, or a later one, with its rounds, where the reader may see any totals.
 
         Raises ``PollNotFound`` and ``StoreUnavailable``. May take seconds where there are very many rankings.
         """
         if change.frame_for(reader) is not change.whole:
             return change
-        reading, outcome = await self._rankings.counted(change.reading)
-        return Change(reading, change.turn, outcome)
+        reading, outcome = await self._rankings.with_runoff(change.reading)
+        return ResultUpdate(reading, change.turn, outcome)
 
-    async def timeline(self, poll_id: str) -> TimelineRead:
+    async def timeline(self, poll_id: str) -> TimelineReading:
         """A poll's totals over time, read from now on. Raises ``PollNotFound`` and ``StoreUnavailable``."""
         return await self._timelines.read(poll_id)
 
-    def glance_at_site(self, visitor: Visitor, polls: Sequence[str]) -> bool:
+    def origin_allowed_cached(self, visitor: StreamCredentials, polls: Sequence[str]) -> bool:
         """Whether a socket of many polls is open to the visitor's page, by what this process knows."""
         return not self._hub.is_draining and self._sites.allows_now(visitor.origin, visitor.host, polls)
 
-    async def admit_site(self, visitor: Visitor, polls: Sequence[str]) -> None:
+    async def check_any_origin(self, visitor: StreamCredentials, polls: Sequence[str]) -> None:
         """Passes for a page that may use the service or, if polls are named, any of them.
 
         Raises ``OriginNotAllowed``, and ``Overloaded`` before a planned stop.
         """
         self.check_open()
-        self.check_origin(visitor, await self._sites.rule(visitor.origin, visitor.host, polls))
+        self.check_origin(visitor, await self._sites.allowed_origins(visitor.origin, visitor.host, polls))
 
-    async def read(self, poll_id: str) -> Change:
+    async def read(self, poll_id: str) -> ResultUpdate:
         """The poll by a read that begins now; what can be no poll's id costs none."""
         if not _POLL_ID.fullmatch(poll_id):
             raise PollNotFound(poll_id)
-        return await self._feed.fresh(poll_id)
+        return await self._feed.read_fresh(poll_id)
 
-    async def judge(self, change: Change, visitor: Visitor) -> Admission:
+    async def resolve_role(self, change: ResultUpdate, visitor: StreamCredentials) -> ReadGrant:
         """Who the visitor is to the poll as it was just read. Raises like ``admit``, origins aside."""
         poll = change.poll
         if not change.is_visible or poll.results is not ResultsMode.ALWAYS:
             await self._prepare(visitor)
         if not change.is_visible:
-            who = self.who(visitor)
+            who = self.authenticate(visitor)
             if who is None or not who.is_operator:
                 raise PollNotFound(poll.id)
-            return Admission(change.record, Reader.OPERATOR)
+            return ReadGrant(change.record, ReaderRole.OPERATOR)
         reader = self._reader_at_once(poll, visitor)
         if reader is None:
-            reader = await self._reader_by_vote(change.record, self.who(visitor))
-        return Admission(change.record, reader)
+            reader = await self._reader_by_vote(change.record, self.authenticate(visitor))
+        return ReadGrant(change.record, reader)
 
     def check_open(self) -> None:
         """Raises ``Overloaded`` once the service is about to stop: another node takes new streams."""
         if self._hub.is_draining:
             raise Overloaded(DRAINING_RETRY_S)
 
-    def check_origin(self, visitor: Visitor, poll_origins: tuple[str, ...] | None = None) -> None:
+    def check_origin(self, visitor: StreamCredentials, poll_origins: tuple[str, ...] | None = None) -> None:
         """Raises ``OriginNotAllowed`` for a browser's page of a site that may not watch."""
         if not self._origins.allows(visitor.origin, visitor.host, poll_origins):
             raise OriginNotAllowed(visitor.origin or "")
 
-    def who(self, visitor: Visitor) -> Ticket | None:
+    def authenticate(self, visitor: StreamCredentials) -> Ticket | None:
         """The voter or operator that a visitor proves to be; None for anybody.
 
         A ticket, then ``Authorization``, then the cookie. What the reader
@@ -230,7 +236,7 @@ class Door:
         token = None if cookie is None else self._tokens.verify(cookie)
         return None if token is None else Ticket(token.id)
 
-    def proven(self, visitor: Visitor) -> Visitor:
+    def with_verified_ticket(self, visitor: StreamCredentials) -> StreamCredentials:
         """The visitor at the start of a stream, whose ticket holds for as long as the stream does."""
         return msgspec.structs.replace(visitor, proven=self._ticket(visitor))
 
@@ -241,13 +247,13 @@ class Door:
             raise TicketInvalid
         return opened
 
-    async def _prepare(self, visitor: Visitor) -> None:
+    async def _prepare(self, visitor: StreamCredentials) -> None:
         """Read whatever may be missing to know the voter of a site."""
         bearer = bearer_of(visitor.authorization)
         if bearer is not None and is_site_token(bearer):
             await self._issuers.prepare(bearer)
 
-    def _ticket(self, visitor: Visitor) -> Ticket | None:
+    def _ticket(self, visitor: StreamCredentials) -> Ticket | None:
         if visitor.proven is not None or visitor.ticket is None:
             return visitor.proven
         return self._tickets.verify(visitor.ticket)
@@ -261,27 +267,27 @@ class Door:
             return Ticket(self._issuers.voter_id(bearer))
         if operator is None:
             raise VoterTokenInvalid
-        operator.may(Scope.POLLS_READ)
+        operator.require_scope(Scope.POLLS_READ)
         return Ticket(None)
 
-    def _reader_at_once(self, poll: Poll, visitor: Visitor) -> Reader | None:
+    def _reader_at_once(self, poll: Poll, visitor: StreamCredentials) -> ReaderRole | None:
         """Who the visitor is to the poll; None where that depends on whether they have voted."""
         if poll.results is ResultsMode.ALWAYS:
-            return Reader.PUBLIC
-        who = self.who(visitor)
+            return ReaderRole.PUBLIC
+        who = self.authenticate(visitor)
         if who is None:
-            return Reader.PUBLIC
+            return ReaderRole.PUBLIC
         if who.is_operator:
-            return Reader.OPERATOR
-        return None if poll.results is ResultsMode.AFTER_VOTE else Reader.PUBLIC
+            return ReaderRole.OPERATOR
+        return None if poll.results is ResultsMode.AFTER_VOTE else ReaderRole.PUBLIC
 
-    async def _reader_by_vote(self, record: PollRecord, who: Ticket | None) -> Reader:
+    async def _reader_by_vote(self, record: PollRecord, who: Ticket | None) -> ReaderRole:
         if who is None or who.voter_id is None:
-            return Reader.PUBLIC if who is None else Reader.OPERATOR
+            return ReaderRole.PUBLIC if who is None else ReaderRole.OPERATOR
         signed = record.poll.identity is Identity.SIGNED
-        voter = (voter_of_site if signed else voter_of)(record.voter_key, who.voter_id)
-        standing = await self._ballots.standing(record, voter)
-        return Reader.PUBLIC if standing is None else Reader.VOTED
+        voter = (voter_id_from_issuer if signed else voter_id_from_token)(record.voter_key, who.voter_id)
+        standing = await self._ballots.current_vote(record, voter)
+        return ReaderRole.PUBLIC if standing is None else ReaderRole.VOTED
 
 
 def _text(header: bytes | None) -> str | None:

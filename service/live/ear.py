@@ -22,39 +22,39 @@ MESSAGE_BYTES: Final = 16 * 1024
 INVALID_TEXT: Final = 1007
 
 
-class Ear:
+class FrameDecoder:
     """Hears one reader out."""
 
-    __slots__ = ("_is_text", "_message", "_pending_bytes", "_protocol", "said")
+    __slots__ = ("_is_text", "_message", "_pending_bytes", "_protocol", "frame_count")
 
     def __init__(self) -> None:
-        self.said = 0
+        self.frame_count = 0
         """Frames within this second; whoever counts the seconds sets it."""
         self._protocol = ServerProtocol(state=OPEN, max_size=MESSAGE_BYTES)
         self._message = bytearray()
         self._is_text = False
         self._pending_bytes = 0
 
-    def hear(self, data: bytes) -> list[str | None]:
+    def feed(self, data: bytes) -> list[str | None]:
         """The messages that ``data`` completes, in order; None for a binary one."""
         messages: list[str | None] = []
         for start in range(0, len(data), PORTION_BYTES):
             self._hear_portion(data[start : start + PORTION_BYTES], messages)
-            if self.is_over:
+            if self.is_closed:
                 break
         return messages
 
-    def reply(self) -> bytes:
+    def data_to_send(self) -> bytes:
         """What the protocol itself has to say to that: a pong, a close."""
         return b"".join(self._protocol.data_to_send())
 
     @property
-    def is_over(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether the conversation has ended: nothing may be sent any more, and nothing will be heard."""
         return self._protocol.close_sent is not None or self._protocol.close_expected()
 
     @property
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing is half said, so that a new ear would hear as well."""
         return self._pending_bytes == 0 and self._protocol.current_size is None
 
@@ -62,11 +62,11 @@ class Ear:
         self._protocol.receive_data(data)
         self._pending_bytes += len(data)
         events = self._protocol.events_received()
-        self.said += len(events)
+        self.frame_count += len(events)
         for event in events:
             if isinstance(event, Frame) and not self._take(event, messages):
                 return
-        if self.said > MOST_FRAMES and not self.is_over:
+        if self.frame_count > MOST_FRAMES and not self.is_closed:
             self._protocol.fail(TOO_MANY, "too many frames")
 
     def _take(self, frame: Frame, messages: list[str | None]) -> bool:

@@ -15,10 +15,10 @@ from typing import Any, Final
 from litestar.types import Receive, Scope, Send
 
 from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, Unavailable
-from service.live.door import Admission, Visitor
-from service.live.frames import Frame, event, problem_message, reconnect_message
-from service.live.mailbox import Mailbox, Pump
-from service.live.streams import Live, Stream
+from service.live.door import ReadGrant, StreamCredentials
+from service.live.frames import ResultFrame, event, problem_message, reconnect_message
+from service.live.mailbox import FrameSender, LatestFrameBuffer
+from service.live.streams import LiveContext, StreamSession
 
 MOST_POLLS: Final = 100
 """Polls that one stream may carry."""
@@ -33,7 +33,9 @@ _HEADERS: Final = (
 )
 
 
-async def open_events(live: Live, visitor: Visitor, polls: list[str], *, by_origin: bool) -> EventStream:
+async def open_events(
+    live: LiveContext, visitor: StreamCredentials, polls: list[str], *, by_origin: bool
+) -> SseResponse:
     """A stream of these polls, those left out of it that do not exist while others do.
 
     ``by_origin``: and those that the visitor's page may not use. A stream of
@@ -47,7 +49,7 @@ async def open_events(live: Live, visitor: Visitor, polls: list[str], *, by_orig
     if not 1 <= len(wanted) <= MOST_POLLS:
         raise InvalidPoll("poll", f"Name 1 to {MOST_POLLS} polls to watch: /v1/events?poll=a&poll=b.")
     live.door.check_open()
-    stream = Stream(live, visitor, Mailbox(), by_origin=by_origin)
+    stream = StreamSession(live, visitor, LatestFrameBuffer(), by_origin=by_origin)
     outcomes = await asyncio.gather(*(_admit(stream, poll_id) for poll_id in wanted))
     refusals = {
         poll: error for poll, error in zip(wanted, outcomes, strict=True) if isinstance(error, PollwireError)
@@ -58,29 +60,29 @@ async def open_events(live: Live, visitor: Visitor, polls: list[str], *, by_orig
     admitted = {
         poll: admission
         for poll, admission in zip(wanted, outcomes, strict=True)
-        if isinstance(admission, Admission)
+        if isinstance(admission, ReadGrant)
     }
-    return EventStream(live, stream, admitted, refusals)
+    return SseResponse(live, stream, admitted, refusals)
 
 
-async def _admit(stream: Stream[Mailbox], poll_id: str) -> Admission | PollwireError:
+async def _admit(stream: StreamSession[LatestFrameBuffer], poll_id: str) -> ReadGrant | PollwireError:
     try:
         return await stream.admit(poll_id)
     except PollwireError as error:
         return error
 
 
-class _EventWire:
+class _SseTransport:
     """A pump's messages as events."""
 
-    def __init__(self, send: Send, stream: Stream[Mailbox]) -> None:
+    def __init__(self, send: Send, stream: StreamSession[LatestFrameBuffer]) -> None:
         self._send = send
         self._stream = stream
 
-    async def frame(self, frame: Frame) -> None:
+    async def frame(self, frame: ResultFrame) -> None:
         await self.write(frame.event_bytes)
 
-    async def gone(self, poll_id: str) -> bool:
+    async def poll_deleted(self, poll_id: str) -> bool:
         self._stream.unwatch(poll_id)
         await self.problem(PollNotFound(poll_id), poll_id)
         return not self._stream.polls
@@ -101,14 +103,14 @@ class _EventWire:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-class EventStream:
+class SseResponse:
     """The answer to an admitted request, as the ASGI application that sends it."""
 
     def __init__(
         self,
-        live: Live,
-        stream: Stream[Mailbox],
-        admitted: Mapping[str, Admission],
+        live: LiveContext,
+        stream: StreamSession[LatestFrameBuffer],
+        admitted: Mapping[str, ReadGrant],
         refusals: Mapping[str, PollwireError],
     ) -> None:
         self._pace = live.pace
@@ -118,25 +120,25 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends until the reader leaves or the stream ends. Raises ``NoSeat`` before anything is sent."""
-        self._stream.sit()
+        self._stream.acquire_slot()
         leaving = asyncio.create_task(self._wait_for_the_end(receive), name="event reader")
         try:
             with self._stream:
-                await self._serve(_EventWire(send, self._stream), send)
+                await self._serve(_SseTransport(send, self._stream), send)
         except OSError:
             return  # the reader left while something was sent
         finally:
             leaving.cancel()
             await asyncio.gather(leaving, return_exceptions=True)
 
-    async def _serve(self, wire: _EventWire, send: Send) -> None:
+    async def _serve(self, wire: _SseTransport, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         await wire.write(b"retry: %d\n\n" % RETRY_MS)
         for poll_id, error in self._refusals.items():
             await wire.problem(error, poll_id)
         for poll_id, admission in self._admitted.items():
             self._stream.watch(poll_id, admission.reader)
-        await Pump(self._stream.subscriber, wire, self._pace).run()
+        await FrameSender(self._stream.subscriber, wire, self._pace).run()
 
     async def _wait_for_the_end(self, receive: Receive) -> None:
         message: Any = {"type": "http.request"}

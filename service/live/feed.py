@@ -22,13 +22,13 @@ import math
 from typing import Final
 
 from service.domain.errors import PollNotFound, PollwireError
-from service.domain.visibility import Reader
+from service.domain.visibility import ReaderRole
 from service.domain.window import Phase
-from service.live.frames import Change
+from service.live.frames import ResultUpdate
 from service.live.hub import Hub, Subscriber
-from service.live.reads import Answered, Reads
+from service.live.reads import Answered, BatchedReader
 from service.store import Store
-from service.store.notices import Notice
+from service.store.notices import ChangeNotification
 from service.telemetry.metrics import LAG_SECONDS
 
 log = logging.getLogger("pollwire.live")
@@ -39,9 +39,9 @@ SWEEPS_OF_ALL: Final = 10
 """Each so-many-th sweep looks at polls that have ended, too: an operator may have reopened one."""
 RETRY_S: Final = 0.25
 """Between two reads of a due poll while the store is away."""
-GRAIN_S: Final = 0.005
+DELIVERY_GRID_S: Final = 0.005
 """Deliveries fall on multiples of this, so that busy polls share round trips."""
-LONGEST_NAP_S: Final = 60.0
+MAX_TIMER_S: Final = 60.0
 """The window's next moment is reckoned anew at least so often: the store's clock may be set."""
 
 
@@ -49,16 +49,16 @@ _MAY_BE_CANCELED: Final = (Phase.SCHEDULED, Phase.OPEN, Phase.CLOSED)
 """Phases in which a prediction still waits for its outcome, and for the hour by which it must have one."""
 
 
-class _Watched:
+class _WatchedPoll:
     """When a poll was last delivered, and what is booked for it."""
 
-    __slots__ = ("due", "is_stale", "moment", "next_at", "poll_id", "told_at")
+    __slots__ = ("due", "is_stale", "moment", "next_at", "notified_at", "poll_id")
 
     def __init__(self, poll_id: str) -> None:
         self.poll_id = poll_id
         self.next_at = 0.0
         self.is_stale = False
-        self.told_at: float | None = None
+        self.notified_at: float | None = None
         """When a change was told of that is not delivered yet."""
         self.due: asyncio.TimerHandle | None = None
         self.moment: asyncio.TimerHandle | None = None
@@ -69,7 +69,7 @@ class _Watched:
                 handle.cancel()
 
 
-class Feed:
+class ResultFeed:
     """Keeps a hub's rooms at the truth. ``run`` it beside the store's notices."""
 
     def __init__(self, store: Store, hub: Hub, *, stream_hz: float, sweep_s: float = SWEEP_S) -> None:
@@ -77,32 +77,32 @@ class Feed:
         self._hub = hub
         self._interval_s = 1 / stream_hz
         self._sweep_s = sweep_s
-        self._watched: dict[str, _Watched] = {}
-        self._reads = Reads(store.results.read_many, arrived=self._arrived, failed=self._failed)
-        self.latest_now = 0
+        self._watched: dict[str, _WatchedPoll] = {}
+        self._reads = BatchedReader(store.results.read_many, arrived=self._on_read, failed=self._failed)
+        self.latest_store_time = 0
         """The latest instant that the store's clock was seen to show (ms)."""
         store.notices.on_notice(self._on_notice)
         store.notices.on_gap(self._on_gap)
 
-    async def fresh(self, poll_id: str) -> Change:
+    async def read_fresh(self, poll_id: str) -> ResultUpdate:
         """The poll by a read that begins from now on; those who ask meanwhile share it.
 
         Raises ``PollNotFound``, ``StoreUnavailable``, ``Overloaded``.
         """
         return await self._reads.fresh(poll_id)
 
-    def ask(self, poll_id: str, answered: Answered) -> None:
+    def request_read(self, poll_id: str, answered: Answered) -> None:
         """``fresh`` for callers that have no task to wait in."""
         self._reads.ask(poll_id, answered)
 
-    def watch(self, poll_id: str, subscriber: Subscriber, reader: Reader) -> None:
+    def watch(self, poll_id: str, subscriber: Subscriber, reader: ReaderRole) -> None:
         """Shows the poll to ``subscriber``: the whole results by a read that begins now, then every change.
 
         While the store is away the first frame is what waits, not the caller.
         """
         if poll_id not in self._watched:
-            self._watched[poll_id] = _Watched(poll_id)
-        self._hub.watch(poll_id, subscriber, reader, self._reads.next_turn)
+            self._watched[poll_id] = _WatchedPoll(poll_id)
+        self._hub.watch(poll_id, subscriber, reader, self._reads.next_batch)
         self._reads.ask(poll_id)
 
     def unwatch(self, poll_id: str, subscriber: Subscriber) -> None:
@@ -123,20 +123,20 @@ class Feed:
             except Exception:
                 log.exception("A sweep failed.")
 
-    def _on_notice(self, notice: Notice) -> None:
+    def _on_notice(self, notice: ChangeNotification) -> None:
         watched = self._watched.get(notice.poll_id)
         if watched is None:
             return
         newest = self._hub.newest(notice.poll_id)
         if notice.gone or newest is None or (notice.epoch, notice.seq, notice.version) > newest.position[:3]:
-            if watched.told_at is None:
-                watched.told_at = asyncio.get_running_loop().time()
-            self._make_due(watched)
+            if watched.notified_at is None:
+                watched.notified_at = asyncio.get_running_loop().time()
+            self._schedule_read(watched)
 
     def _on_gap(self) -> None:
         """Anything may have been missed."""
         for watched in list(self._watched.values()):
-            self._make_due(watched)
+            self._schedule_read(watched)
 
     async def _sweep(self, *, with_ended: bool) -> None:
         polls = [poll for poll in self._hub.watched if with_ended or not self._has_ended(poll)]
@@ -149,19 +149,19 @@ class Feed:
                 continue
             held = (*newest.position[:3], newest.phase)
             if standing is None or (standing.epoch, standing.seq, standing.version, standing.phase) != held:
-                self._make_due(watched)
+                self._schedule_read(watched)
 
     def _has_ended(self, poll_id: str) -> bool:
         newest = self._hub.newest(poll_id)
         return newest is not None and newest.phase.is_over
 
-    def _arrived(self, change: Change) -> None:
-        self.latest_now = max(self.latest_now, change.now)
+    def _on_read(self, change: ResultUpdate) -> None:
+        self.latest_store_time = max(self.latest_store_time, change.now)
         watched = self._watched.get(change.poll.id)
         if watched is None:
             return
-        self._await_moment(watched, change)
-        if self._hub.note(change):
+        self._schedule_transition(watched, change)
+        if self._hub.publish(change):
             watched.is_stale = True
         if watched.is_stale:
             self._deliver(watched)
@@ -176,7 +176,7 @@ class Feed:
         elif watched.due is None:
             self._book(watched, RETRY_S)
 
-    def _make_due(self, watched: _Watched) -> None:
+    def _schedule_read(self, watched: _WatchedPoll) -> None:
         """Has the poll read as soon as its pace allows; once, however often it is asked for."""
         if watched.due is not None:
             return
@@ -186,14 +186,14 @@ class Feed:
         else:
             self._reads.ask(watched.poll_id)
 
-    def _book(self, watched: _Watched, wait_s: float) -> None:
+    def _book(self, watched: _WatchedPoll, wait_s: float) -> None:
         watched.due = asyncio.get_running_loop().call_later(wait_s, self._is_due, watched)
 
-    def _is_due(self, watched: _Watched) -> None:
+    def _is_due(self, watched: _WatchedPoll) -> None:
         watched.due = None
         self._reads.ask(watched.poll_id)
 
-    def _deliver(self, watched: _Watched) -> None:
+    def _deliver(self, watched: _WatchedPoll) -> None:
         """Delivers now where the pace allows it; else the poll is read and delivered when it does."""
         if watched.due is not None:
             return
@@ -202,11 +202,11 @@ class Feed:
             self._book(watched, watched.next_at - now)
             return
         watched.is_stale = False
-        if watched.told_at is not None:
-            LAG_SECONDS.observe(now - watched.told_at)
-            watched.told_at = None
+        if watched.notified_at is not None:
+            LAG_SECONDS.observe(now - watched.notified_at)
+            watched.notified_at = None
         watched.next_at = self._next_at(watched.next_at, now)
-        self._hub.deliver(watched.poll_id)
+        self._hub.broadcast(watched.poll_id)
 
     def _next_at(self, was_due: float, now: float) -> float:
         """One interval on.
@@ -216,16 +216,16 @@ class Feed:
         """
         if now - was_due < self._interval_s:
             return was_due + self._interval_s
-        return math.ceil((now + self._interval_s) / GRAIN_S) * GRAIN_S
+        return math.ceil((now + self._interval_s) / DELIVERY_GRID_S) * DELIVERY_GRID_S
 
-    def _await_moment(self, watched: _Watched, change: Change) -> None:
+    def _schedule_transition(self, watched: _WatchedPoll, change: ResultUpdate) -> None:
         """Looks again when the clock next moves the poll by itself, reckoned from the read's own instant."""
         if watched.moment is not None:
             watched.moment.cancel()
             watched.moment = None
-        moment = next_moment(change)
+        moment = next_transition_at(change)
         if moment is not None:
-            wait_s = min(max((moment - change.now) / 1000, 0.001), LONGEST_NAP_S)
+            wait_s = min(max((moment - change.now) / 1000, 0.001), MAX_TIMER_S)
             watched.moment = asyncio.get_running_loop().call_later(wait_s, self._reads.ask, watched.poll_id)
 
     def _forget(self, poll_id: str) -> None:
@@ -234,7 +234,7 @@ class Feed:
             watched.cancel()
 
 
-def next_moment(change: Change) -> int | None:
+def next_transition_at(change: ResultUpdate) -> int | None:
     """The next instant (ms, the store's clock) at which time alone changes what is shown; None: never."""
     poll = change.poll
     instants = [poll.opens_at, poll.visible_at]

@@ -17,17 +17,17 @@ import msgspec
 
 from service.domain.errors import PollwireError
 from service.domain.poll import Poll
-from service.domain.runoff import RunOff
+from service.domain.runoff import RunoffResult
 from service.domain.tally import Results, hidden_results_of, results_of
-from service.domain.visibility import Reader, may_see_totals
+from service.domain.visibility import ReaderRole, may_see_totals
 from service.problems import problem_document
 from service.store.records import PollRecord
-from service.store.results import Reading
+from service.store.results import PollReading
 
 _FINAL_TEXT: Final = 0x81
 """RFC 6455, section 5.2: FIN set, opcode 1; a server never masks."""
 
-RANK: Final = {reader: place for place, reader in enumerate(Reader)}
+ROLE_INDEX: Final = {reader: place for place, reader in enumerate(ReaderRole)}
 """Where a class of readers stands in ``Change.frames``."""
 
 _encode = msgspec.json.Encoder().encode
@@ -49,7 +49,7 @@ def event(name: str, payload: bytes, event_id: str | None = None) -> bytes:
     return b"%bdata: %b\n\n" % (head.encode(), payload)
 
 
-class Frame:
+class ResultFrame:
     """What one class of readers is told by one change, in every wire form."""
 
     def __init__(self, results: Results, version: int) -> None:
@@ -57,18 +57,18 @@ class Frame:
         self._version = version
 
     @cached_property
-    def said(self) -> bytes:
+    def json_without_timestamp(self) -> bytes:
         """What the frame says, without when it was read."""
         return _encode(msgspec.structs.replace(self.results, as_of=""))
 
     @cached_property
-    def content(self) -> bytes:
+    def dedup_key(self) -> bytes:
         """Equal contents need not be sent twice.
 
         The poll's version is of the content though it is not said: after an edit the same totals come once
         more, and a page that shows the question or when voting opens knows to read the poll again.
         """
-        return b"%d %b" % (self._version, self.said)
+        return b"%d %b" % (self._version, self.json_without_timestamp)
 
     @cached_property
     def json(self) -> bytes:
@@ -94,7 +94,7 @@ class Frame:
     @cached_property
     def etag(self) -> str:
         """A weak validator (RFC 9110, section 8.8.1): ``as_of`` may differ between bodies that share it."""
-        return etag_of(self.said)
+        return etag_of(self.json_without_timestamp)
 
 
 def etag_of(content: bytes) -> str:
@@ -102,7 +102,7 @@ def etag_of(content: bytes) -> str:
     return f'W/"{blake2b(content, digest_size=12).hexdigest()}"'
 
 
-class Change:
+class ResultUpdate:
     """What one read says of one poll, with a frame for each class of reader.
 
     ``turn`` numbers the reads of this process in the order in which they
@@ -110,7 +110,7 @@ class Change:
     comes to, for those who ask once: streams are not told.
     """
 
-    def __init__(self, reading: Reading, turn: int = 0, outcome: RunOff | None = None) -> None:
+    def __init__(self, reading: PollReading, turn: int = 0, outcome: RunoffResult | None = None) -> None:
         self.reading = reading
         self.record: PollRecord = reading.record
         self.poll: Poll = reading.record.poll
@@ -132,26 +132,26 @@ class Change:
         return (*self.position[:3], self.phase, self.poll.closes_at, self.is_visible)
 
     @cached_property
-    def whole(self) -> Frame:
+    def whole(self) -> ResultFrame:
         """For readers who may see the totals."""
-        return Frame(results_of(self.poll, self._tally, self._outcome), self.poll.version)
+        return ResultFrame(results_of(self.poll, self._tally, self._outcome), self.poll.version)
 
     @cached_property
-    def hidden(self) -> Frame:
+    def hidden(self) -> ResultFrame:
         """For readers who may not: the same whatever is counted."""
-        return Frame(hidden_results_of(self.poll, self._tally), self.poll.version)
+        return ResultFrame(hidden_results_of(self.poll, self._tally), self.poll.version)
 
     @cached_property
-    def frames(self) -> tuple[Frame | None, ...]:
+    def frames(self) -> tuple[ResultFrame | None, ...]:
         """What each class of reader gets, by ``RANK``: looked up for every reader, decided once a change."""
-        return tuple(self._frame_for(reader) for reader in Reader)
+        return tuple(self._frame_for(reader) for reader in ReaderRole)
 
-    def frame_for(self, reader: Reader) -> Frame | None:
+    def frame_for(self, reader: ReaderRole) -> ResultFrame | None:
         """What ``reader`` gets; None where the poll does not exist for them (``visible_at`` is ahead)."""
-        return self.frames[RANK[reader]]
+        return self.frames[ROLE_INDEX[reader]]
 
-    def _frame_for(self, reader: Reader) -> Frame | None:
-        if not self.is_visible and reader is not Reader.OPERATOR:
+    def _frame_for(self, reader: ReaderRole) -> ResultFrame | None:
+        if not self.is_visible and reader is not ReaderRole.OPERATOR:
             return None
         return self.whole if may_see_totals(self.poll, self.phase, reader) else self.hidden
 

@@ -29,67 +29,67 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final, Protocol
 
-from service.domain.visibility import Reader
-from service.live.frames import RANK, Change, Frame
+from service.domain.visibility import ReaderRole
+from service.live.frames import ROLE_INDEX, ResultFrame, ResultUpdate
 from service.telemetry.metrics import FRAMES
 
 log = logging.getLogger("pollwire.live")
 
 SLICE_S: Final = 0.005
 """The longest that delivering may hold the loop: below what anybody notices, far above a switch's cost."""
-GLANCE_EVERY: Final = 32
+MEMBERS_PER_CLOCK_CHECK: Final = 32
 """Members served between two glances at the clock; they take a third of a millisecond."""
-FAREWELL_S: Final = 3.0
+DRAIN_TIMEOUT_S: Final = 3.0
 """How long a drain waits for readers to be told; one that does not read is not waited for."""
 
 
 class Subscriber(Protocol):
     """One reader's stream. All calls are synchronous and must not raise or block."""
 
-    def offer(self, poll_id: str, frame: Frame) -> None:
+    def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
         """The newest frame of a poll, in place of any that was not sent yet."""
 
-    def gone(self, poll_id: str) -> None:
+    def poll_deleted(self, poll_id: str) -> None:
         """The poll does not exist (any more) for this reader, who watches it no longer."""
 
-    def retire(self, after_ms: int) -> None:
+    def ask_to_reconnect(self, after_ms: int) -> None:
         """The service stops: tell the reader to come back after so long, and end."""
 
 
-class _Member:
+class _Subscription:
     """One subscriber in one room."""
 
     __slots__ = ("rank", "shown", "since", "subscriber")
 
-    def __init__(self, subscriber: Subscriber, reader: Reader, since: int) -> None:
+    def __init__(self, subscriber: Subscriber, reader: ReaderRole, since: int) -> None:
         self.subscriber: Subscriber | None = subscriber
-        self.rank = RANK[reader]
+        self.rank = ROLE_INDEX[reader]
         self.since = since
         self.shown: bytes | None = None
 
 
-class _Room:
+class _PollTopic:
     """One watched poll."""
 
     __slots__ = ("delivering", "ended", "members", "newcomers", "newest", "once_more", "poll_id", "turn")
 
     def __init__(self, poll_id: str) -> None:
         self.poll_id = poll_id
-        self.members: dict[Subscriber, _Member] = {}
-        self.newcomers: list[_Member] = []
-        self.newest: Change | None = None
+        self.members: dict[Subscriber, _Subscription] = {}
+        self.newcomers: list[_Subscription] = []
+        self.newest: ResultUpdate | None = None
         self.turn = 0
         self.delivering = False
         self.once_more = False
         self.ended = False
 
 
-class _Round:
+class _Broadcast:
     """A walk through some members of a room that can be interrupted; ``is_full``: through all of them."""
 
     __slots__ = ("is_full", "members", "room")
 
-    def __init__(self, room: _Room, members: Iterable[_Member], *, is_full: bool) -> None:
+    def __init__(self, room: _PollTopic, members: Iterable[_Subscription], *, is_full: bool) -> None:
         self.room = room
         self.is_full = is_full
         self.members = iter(list(members))
@@ -101,8 +101,8 @@ class Hub:
     def __init__(self, *, slice_s: float = SLICE_S, clock: Callable[[], float] = time.perf_counter) -> None:
         self._slice_s = slice_s
         self._clock = clock
-        self._rooms: dict[str, _Room] = {}
-        self._rounds: deque[_Round] = deque()
+        self._rooms: dict[str, _PollTopic] = {}
+        self._rounds: deque[_Broadcast] = deque()
         self._is_scheduled = False
         self._streams: set[Subscriber] = set()
         self._all_left = asyncio.Event()
@@ -118,7 +118,7 @@ class Hub:
         """How many streams are open."""
         return len(self._streams)
 
-    def newest(self, poll_id: str) -> Change | None:
+    def newest(self, poll_id: str) -> ResultUpdate | None:
         """The newest change of a watched poll that was noted."""
         room = self._rooms.get(poll_id)
         return None if room is None else room.newest
@@ -134,19 +134,24 @@ class Hub:
         if not self._streams:
             self._all_left.set()
 
-    def watch(self, poll_id: str, subscriber: Subscriber, reader: Reader, since: int) -> None:
+    def watch(self, poll_id: str, subscriber: Subscriber, reader: ReaderRole, since: int) -> None:
         """``subscriber`` is to see the poll as ``reader``, from the first change of turn ``since`` on.
 
         Watching again begins anew: the whole results once more, as the reader is known now.
         """
         room = self._rooms.get(poll_id)
         if room is None:
-            room = self._rooms[poll_id] = _Room(poll_id)
+            room = self._rooms[poll_id] = _PollTopic(poll_id)
         member = room.members.get(subscriber)
         if member is None:
-            member = room.members[subscriber] = _Member(subscriber, reader, since)
+            member = room.members[subscriber] = _Subscription(subscriber, reader, since)
         else:
-            member.subscriber, member.rank, member.since, member.shown = subscriber, RANK[reader], since, None
+            member.subscriber, member.rank, member.since, member.shown = (
+                subscriber,
+                ROLE_INDEX[reader],
+                since,
+                None,
+            )
         room.newcomers.append(member)
 
     def unwatch(self, poll_id: str, subscriber: Subscriber) -> bool:
@@ -162,7 +167,7 @@ class Hub:
         del self._rooms[poll_id]
         return True
 
-    def note(self, change: Change) -> bool:
+    def publish(self, change: ResultUpdate) -> bool:
         """Takes a change in, shows it to newcomers at once; whether it is news for the others.
 
         The first of a room is none: nobody is there but newcomers.
@@ -179,10 +184,10 @@ class Hub:
         if before is None or change.position >= before.position:
             is_news = before is not None and change.state != before.state
             room.newest = change
-        self._welcome(room)
+        self._send_initial(room)
         return is_news
 
-    def deliver(self, poll_id: str) -> None:
+    def broadcast(self, poll_id: str) -> None:
         """Shows every member the newest frame of its class; slices begin with the loop's next turn."""
         room = self._rooms.get(poll_id)
         if room is None:
@@ -191,14 +196,14 @@ class Hub:
             room.once_more = True
             return
         room.delivering = True
-        self._begin(_Round(room, room.members.values(), is_full=True))
+        self._begin(_Broadcast(room, room.members.values(), is_full=True))
 
     def end(self, poll_id: str) -> None:
         """The poll does not exist any more: every member is told, and the room is closed."""
         room = self._rooms.pop(poll_id, None)
         if room is not None:
             room.ended = True
-            self._begin(_Round(room, room.members.values(), is_full=True))
+            self._begin(_Broadcast(room, room.members.values(), is_full=True))
 
     async def drain(self, spread_ms: int) -> None:
         """Tells every stream to end and come back, each at its own moment within ``spread_ms``.
@@ -210,23 +215,23 @@ class Hub:
         streams = list(self._streams)
         random.shuffle(streams)  # who came first is not let in first again
         for place, subscriber in enumerate(streams, start=1):
-            subscriber.retire(spread_ms * place // len(streams))
+            subscriber.ask_to_reconnect(spread_ms * place // len(streams))
             if place % 100 == 0:
                 await asyncio.sleep(0)
         if self._streams:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._all_left.wait(), FAREWELL_S)
+                await asyncio.wait_for(self._all_left.wait(), DRAIN_TIMEOUT_S)
 
-    def _welcome(self, room: _Room) -> None:
+    def _send_initial(self, room: _PollTopic) -> None:
         """Begins a round for those who waited for a read as fresh as the newest."""
         if not room.newcomers:
             return
         ready = [member for member in room.newcomers if member.since <= room.turn]
         room.newcomers = [member for member in room.newcomers if member.since > room.turn]
         if ready:
-            self._begin(_Round(room, ready, is_full=False))
+            self._begin(_Broadcast(room, ready, is_full=False))
 
-    def _begin(self, new_round: _Round) -> None:
+    def _begin(self, new_round: _Broadcast) -> None:
         self._rounds.append(new_round)
         if not self._is_scheduled:
             self._is_scheduled = True
@@ -238,7 +243,7 @@ class Hub:
         while self._rounds:
             current = self._rounds[0]
             show = self._dismiss_all if current.room.ended else self._show_all
-            while some := list(islice(current.members, GLANCE_EVERY)):
+            while some := list(islice(current.members, MEMBERS_PER_CLOCK_CHECK)):
                 show(current.room, some)
                 if self._clock() >= deadline:
                     self._rounds.rotate(-1)
@@ -248,17 +253,17 @@ class Hub:
             self._finish(current)
         self._is_scheduled = False
 
-    def _finish(self, done: _Round) -> None:
+    def _finish(self, done: _Broadcast) -> None:
         room = done.room
         if not done.is_full or room.ended:
             return
         if room.once_more:
             room.once_more = False
-            self._rounds.append(_Round(room, room.members.values(), is_full=True))
+            self._rounds.append(_Broadcast(room, room.members.values(), is_full=True))
         else:
             room.delivering = False
 
-    def _show_all(self, room: _Room, members: Iterable[_Member]) -> None:
+    def _show_all(self, room: _PollTopic, members: Iterable[_Subscription]) -> None:
         """Written out, for it is all that a delivery costs here; a fault must not end the others' round."""
         newest, turn, poll_id = room.newest, room.turn, room.poll_id
         if newest is None:
@@ -270,26 +275,26 @@ class Hub:
                 continue
             frame = frames[member.rank]
             if frame is None:
-                self._dismiss(room, member)
-            elif (content := frame.content) != member.shown:
+                self._remove(room, member)
+            elif (content := frame.dedup_key) != member.shown:
                 member.shown = content
                 shown += 1
                 try:
-                    subscriber.offer(poll_id, frame)
+                    subscriber.send_latest(poll_id, frame)
                 except Exception:
                     log.exception("A subscriber failed at a frame.")
         FRAMES.inc(shown)
 
-    def _dismiss_all(self, room: _Room, members: Iterable[_Member]) -> None:
+    def _dismiss_all(self, room: _PollTopic, members: Iterable[_Subscription]) -> None:
         for member in members:
-            self._dismiss(room, member)
+            self._remove(room, member)
 
-    def _dismiss(self, room: _Room, member: _Member) -> None:
+    def _remove(self, room: _PollTopic, member: _Subscription) -> None:
         """The member is shown nothing more; its stream answers by unwatching, and rooms are emptied there."""
         subscriber, member.subscriber = member.subscriber, None
         if subscriber is None:
             return
         try:
-            subscriber.gone(room.poll_id)
+            subscriber.poll_deleted(room.poll_id)
         except Exception:
             log.exception("A subscriber failed at the end of a poll.")

@@ -24,18 +24,18 @@ from typing import Any, Final
 
 from service.domain.errors import PollwireError
 from service.domain.poll import Kind
-from service.identity.clients import Client
-from service.identity.sites import polls_named
-from service.live.answers import Answers
-from service.live.door import Admission, Visitor, visitor_of
-from service.live.frames import Change
-from service.live.lane_socket import LaneSocket, Watch
-from service.live.rush import Rush, TooManyAtOnce
-from service.live.streams import Live
-from service.live.wheel import Wheel
-from service.problems import Answer, answer_of
-from service.protocol import Handler, Headers, LaneRequest, Respond
-from service.protocol.writing import Writer
+from service.identity.clients import ClientAddress
+from service.identity.sites import poll_ids_in_query
+from service.live.answers import ResultResponses
+from service.live.door import ReadGrant, StreamCredentials, visitor_of
+from service.live.frames import ResultUpdate
+from service.live.lane_socket import FastWebSocket, WatchRequest
+from service.live.rush import HandshakeLimiter, HandshakeRateExceeded
+from service.live.streams import LiveContext
+from service.live.wheel import TimerWheel
+from service.problems import HttpResponse, problem_response
+from service.protocol import FastPathRequest, Handler, Headers, Respond
+from service.protocol.writing import ResponseWriter
 
 _RESULTS = re.compile(rb"/v1/polls/([a-z0-9][a-z0-9-]{0,63})/results")
 _STREAM = re.compile(rb"/v1/(?:polls/([a-z0-9][a-z0-9-]{0,63})/live|live)(?:\?([!-~]*))?")
@@ -50,34 +50,38 @@ MOST_VISITORS: Final = 1024
 """Kinds of anonymous visitors (by origin and host) that sockets share one description of."""
 
 
-class LiveLane:
+class LiveFastPath:
     """Door 2 for plain requests and handshakes."""
 
     def __init__(
-        self, live: Live, answers: Answers, wheel: Wheel | None = None, rush: Rush | None = None
+        self,
+        live: LiveContext,
+        answers: ResultResponses,
+        wheel: TimerWheel | None = None,
+        rush: HandshakeLimiter | None = None,
     ) -> None:
-        self._rush = rush or Rush()
+        self._rush = rush or HandshakeLimiter()
         self._live = live
         self._answers = answers
-        self._wheel = wheel or Wheel()
-        self._visitors: dict[tuple[str | None, str | None], Visitor] = {}
+        self._wheel = wheel or TimerWheel()
+        self._visitors: dict[tuple[str | None, str | None], StreamCredentials] = {}
 
-    def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
+    def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
         """The handler of a look at results by somebody who can be told at a glance."""
         found = _RESULTS.fullmatch(url) if method == b"GET" else None
         if found is None:
             return None
         visitor = visitor_of(headers)
-        admission = self._live.door.glance(found[1].decode("ascii"), visitor)
+        admission = self._live.door.authorize_cached(found[1].decode("ascii"), visitor)
         if admission is None or admission.record.poll.kind is Kind.RANKED:
             return None  # counting out may take a while, and is the routes' to wait for
 
-        def look(request: LaneRequest, respond: Respond) -> None:
+        def look(request: FastPathRequest, respond: Respond) -> None:
             self._look(admission, visitor, request, respond)
 
         return look
 
-    def take(
+    def accept(
         self,
         url: bytes,
         headers: Headers,
@@ -85,14 +89,14 @@ class LiveLane:
         transport: asyncio.Transport,
         among: set[Any],  # of uvicorn's connections, which are of several classes
         *,
-        client: Client,
+        client: ClientAddress,
     ) -> bool:
         """Takes a handshake over, where it is a whole one and the door admits at a glance.
 
         One too many for this second is turned away here, at no other cost: it is over with that.
         """
-        if not self._rush.admits():
-            _turn_away(url, transport)
+        if not self._rush.allow():
+            _reject(url, transport)
             return True
         found = _STREAM.fullmatch(url)
         key = headers.get(b"sec-websocket-key", b"")
@@ -100,52 +104,64 @@ class LiveLane:
             return False
         visitor = visitor_of(headers, found[2] or b"")
         watch = (
-            self._watch_any(visitor, polls_named(found[2] or b""))
+            self._watch_any(visitor, poll_ids_in_query(found[2] or b""))
             if found[1] is None
             else self._watch_one(found[1].decode(), visitor)
         )
-        if watch is None or not self._live.seats.take(client.address):
+        if watch is None or not self._live.seats.acquire(client.address):
             return False
         watch = watch._replace(address=client.address)
-        LaneSocket(self._live, self._wheel, watch, transport, among).open(_switching(key), rest)
+        FastWebSocket(self._live, self._wheel, watch, transport, among).open(_switching(key), rest)
         return True
 
-    def _look(self, admission: Admission, visitor: Visitor, request: LaneRequest, respond: Respond) -> None:
+    def _look(
+        self, admission: ReadGrant, visitor: StreamCredentials, request: FastPathRequest, respond: Respond
+    ) -> None:
         poll = admission.record.poll
         if_none_match = request.head.headers.get(b"if-none-match")
         tags = None if if_none_match is None else if_none_match.decode("latin-1")
 
-        def answered(outcome: Change | PollwireError) -> None:
+        def answered(outcome: ResultUpdate | PollwireError) -> None:
             try:
                 if isinstance(outcome, PollwireError):
                     raise outcome.with_traceback(None)  # shared by all who waited
-                respond(self._answers.seen_by(admission.reader, outcome, visitor, tags))
+                respond(self._answers.for_role(admission.reader, outcome, visitor, tags))
             except PollwireError as error:
-                refusal = answer_of(error, f"/v1/polls/{poll.id}/results")
+                refusal = problem_response(error, f"/v1/polls/{poll.id}/results")
                 cors = self._answers.cors_headers(visitor, poll)
-                respond(Answer(refusal.status, refusal.headers + cors, refusal.body))
+                respond(HttpResponse(refusal.status, refusal.headers + cors, refusal.body))
 
-        self._live.feed.ask(poll.id, answered)
+        self._live.feed.request_read(poll.id, answered)
 
-    def _watch_one(self, poll_id: str, visitor: Visitor) -> Watch | None:
-        admission = self._live.door.glance(poll_id, visitor)
-        return None if admission is None else Watch(self._kept(visitor), poll_id, admission.reader)
+    def _watch_one(self, poll_id: str, visitor: StreamCredentials) -> WatchRequest | None:
+        admission = self._live.door.authorize_cached(poll_id, visitor)
+        return (
+            None
+            if admission is None
+            else WatchRequest(self._shared_credentials(visitor), poll_id, admission.reader)
+        )
 
-    def _watch_any(self, visitor: Visitor, polls: Sequence[str]) -> Watch | None:
-        return Watch(self._kept(visitor)) if self._live.door.glance_at_site(visitor, polls) else None
+    def _watch_any(self, visitor: StreamCredentials, polls: Sequence[str]) -> WatchRequest | None:
+        return (
+            WatchRequest(self._shared_credentials(visitor))
+            if self._live.door.origin_allowed_cached(visitor, polls)
+            else None
+        )
 
-    def _kept(self, visitor: Visitor) -> Visitor:
+    def _shared_credentials(self, visitor: StreamCredentials) -> StreamCredentials:
         """What a stream keeps of its visitor; all who brought nothing to prove share one."""
         if visitor.ticket or visitor.authorization or visitor.cookie:
-            return self._live.door.proven(visitor)
+            return self._live.door.with_verified_ticket(visitor)
         if len(self._visitors) >= MOST_VISITORS:
             self._visitors.clear()
         return self._visitors.setdefault((visitor.origin, visitor.host), visitor)
 
 
-def _turn_away(url: bytes, transport: asyncio.Transport) -> None:
+def _reject(url: bytes, transport: asyncio.Transport) -> None:
     path = url.partition(b"?")[0].decode("latin-1")
-    transport.write(Writer().encoded(answer_of(TooManyAtOnce(), path), [], keep_alive=False))
+    transport.write(
+        ResponseWriter().encode(problem_response(HandshakeRateExceeded(), path), [], keep_alive=False)
+    )
     transport.close()
 
 

@@ -13,14 +13,14 @@ import asyncio
 from typing import Any, Final, NamedTuple
 
 from service.domain.errors import PollNotFound, PollwireError
-from service.domain.visibility import Reader
-from service.live.conversation import Conversation
-from service.live.door import Visitor
-from service.live.ear import Ear
-from service.live.frames import HEARTBEAT, Frame, problem_message, reconnect_message, socket_frame
+from service.domain.visibility import ReaderRole
+from service.live.conversation import ClientMessageHandler
+from service.live.door import StreamCredentials
+from service.live.ear import FrameDecoder
+from service.live.frames import HEARTBEAT, ResultFrame, problem_message, reconnect_message, socket_frame
 from service.live.mailbox import CLOSE_GONE, CLOSE_RESTART, CLOSE_TOO_SLOW
-from service.live.streams import Live, Stream
-from service.live.wheel import Wheel
+from service.live.streams import LiveContext, StreamSession
+from service.live.wheel import TimerWheel
 
 _PING: Final = b"\x89\x00"
 _PONG: Final = b"\x8a\x80"
@@ -29,12 +29,12 @@ _PONG_BYTES: Final = 6
 _HEARTBEAT: Final = socket_frame(HEARTBEAT)
 
 
-class Watch(NamedTuple):
+class WatchRequest(NamedTuple):
     """What a handshake asked for: one poll, as somebody, or (``poll_id`` None) whatever is named later."""
 
-    visitor: Visitor
+    visitor: StreamCredentials
     poll_id: str | None = None
-    reader: Reader = Reader.PUBLIC
+    reader: ReaderRole = ReaderRole.PUBLIC
     address: bytes = b""
     """Whose seat the socket takes."""
 
@@ -45,35 +45,35 @@ def close_frame(code: int, reason: str) -> bytes:
     return bytes((0x88, len(payload))) + payload
 
 
-class LaneSocket(asyncio.Protocol):
+class FastWebSocket(asyncio.Protocol):
     """From the handshake's answer to the end of the connection."""
 
     __slots__ = (
-        "_among",
         "_blocked_since",
         "_ear",
         "_ends_at",
         "_head",
         "_heard_at",
-        "_hearing",
         "_is_left",
         "_is_pinged",
         "_live",
-        "_room",
+        "_message_task",
         "_said",
         "_sent_at",
+        "_server_connections",
         "_stream",
         "_transport",
         "_waiting",
         "_watch",
         "_wheel",
+        "_writable",
     )
 
     def __init__(
         self,
-        live: Live,
-        wheel: Wheel,
-        watch: Watch,
+        live: LiveContext,
+        wheel: TimerWheel,
+        watch: WatchRequest,
         transport: asyncio.Transport,
         among: set[Any],  # of uvicorn's connections, which are of several classes
     ) -> None:
@@ -81,18 +81,18 @@ class LaneSocket(asyncio.Protocol):
         self._wheel = wheel
         self._watch = watch
         self._transport = transport
-        self._among = among
+        self._server_connections = among
         self._head = b""
-        self._waiting: dict[str, Frame] | None = None
+        self._waiting: dict[str, ResultFrame] | None = None
         self._blocked_since: float | None = None
         self._ends_at: float | None = None
         self._is_left = False
         self._is_pinged = False
         self._said = 0
-        self._ear: Ear | None = None
-        self._hearing: asyncio.Task[None] | None = None
-        self._room: asyncio.Future[None] | None = None
-        self._stream: Stream[LaneSocket] | None = None
+        self._ear: FrameDecoder | None = None
+        self._message_task: asyncio.Task[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._stream: StreamSession[FastWebSocket] | None = None
         self._heard_at = self._sent_at = wheel.now
 
     def open(self, head: bytes, rest: bytes) -> None:
@@ -104,9 +104,9 @@ class LaneSocket(asyncio.Protocol):
         transport, watch = self._transport, self._watch
         transport.set_write_buffer_limits(0)
         transport.set_protocol(self)
-        self._among.add(self)
+        self._server_connections.add(self)
         self._live.hub.join(self)
-        self._wheel.book(self, self._wheel.now + 1)
+        self._wheel.schedule(self, self._wheel.now + 1)
         self._heard_at = self._sent_at = self._wheel.now
         if watch.poll_id is None:
             self._write(head)
@@ -118,7 +118,7 @@ class LaneSocket(asyncio.Protocol):
 
     # What the hub says --------------------------------------------------------------------------------
 
-    def offer(self, poll_id: str, frame: Frame) -> None:
+    def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
         """The newest frame of a poll, in place of any that was not sent yet."""
         if self._blocked_since is None:
             if self._head:
@@ -131,20 +131,20 @@ class LaneSocket(asyncio.Protocol):
         else:
             self._waiting[poll_id] = frame
 
-    def gone(self, poll_id: str) -> None:
+    def poll_deleted(self, poll_id: str) -> None:
         """The poll does not exist any more; a socket of its own ends with it."""
-        self._tell(PollNotFound(poll_id), poll_id)
+        self._send_problem(PollNotFound(poll_id), poll_id)
         if self._stream is not None:
             self._stream.unwatch(poll_id)
         if poll_id == self._watch.poll_id:
             self._end(CLOSE_GONE, "there is no such poll")
 
-    def retire(self, after_ms: int) -> None:
+    def ask_to_reconnect(self, after_ms: int) -> None:
         """The service stops: the reader is told when to come back."""
         self._write(socket_frame(reconnect_message(after_ms)))
         self._end(CLOSE_RESTART, "the service restarts")
 
-    def forget(self, poll_id: str) -> None:
+    def discard(self, poll_id: str) -> None:
         """The reader wants to hear of the poll no more."""
         if self._waiting is not None:
             self._waiting.pop(poll_id, None)
@@ -160,20 +160,20 @@ class LaneSocket(asyncio.Protocol):
         if ear is None:
             if len(data) == _PONG_BYTES and data.startswith(_PONG):
                 return  # nearly all that readers ever say
-            ear = Ear()
-        ear.said = self._said
-        messages = ear.hear(data)
-        self._said = ear.said
-        reply = ear.reply()
+            ear = FrameDecoder()
+        ear.frame_count = self._said
+        messages = ear.feed(data)
+        self._said = ear.frame_count
+        reply = ear.data_to_send()
         is_ours = self._ends_at is None and not self._is_left
         if is_ours and reply:
             self._write(reply)
-        if ear.is_over:
+        if ear.is_closed:
             self._leave()
             self._transport.close()
         elif is_ours and messages:
             self._answer(messages)
-        self._ear = None if ear.is_quiet else ear
+        self._ear = None if ear.is_idle else ear
 
     def eof_received(self) -> None:
         """The reader will say nothing more; the transport closes itself."""
@@ -192,15 +192,15 @@ class LaneSocket(asyncio.Protocol):
         if not self._waiting:
             self._waiting = None
         if self._blocked_since is None:
-            if self._room is not None and not self._room.done():
-                self._room.set_result(None)
-            if self._hearing is None:
+            if self._writable is not None and not self._writable.done():
+                self._writable.set_result(None)
+            if self._message_task is None:
                 self._transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         self._leave()
-        self._among.discard(self)
+        self._server_connections.discard(self)
 
     def shutdown(self) -> None:
         """The server stops now."""
@@ -209,7 +209,7 @@ class LaneSocket(asyncio.Protocol):
 
     # What time says -----------------------------------------------------------------------------------
 
-    def wake(self) -> float | None:
+    def on_timer(self) -> float | None:
         """The wheel's look: ends what is over, closes who is too slow or gone, keeps the rest alive."""
         transport, now, pace = self._transport, self._wheel.now, self._live.pace
         if self._ends_at is not None:
@@ -251,29 +251,29 @@ class LaneSocket(asyncio.Protocol):
 
     async def _answer_problem(self, error: PollwireError, poll_id: str | None) -> None:
         """For the conversation, which goes on once the reader has taken the answer."""
-        self._tell(error, poll_id)
+        self._send_problem(error, poll_id)
         if self._blocked_since is not None:
-            if self._room is None or self._room.done():
-                self._room = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._room)  # others may wait for it, too
+            if self._writable is None or self._writable.done():
+                self._writable = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._writable)  # others may wait for it, too
 
-    def _tell(self, error: PollwireError, poll_id: str | None) -> None:
+    def _send_problem(self, error: PollwireError, poll_id: str | None) -> None:
         if self._ends_at is None and not self._is_left:
             self._write(socket_frame(problem_message(error, poll_id)))
 
     def _answer(self, messages: list[str | None]) -> None:
         """Does what the reader says, in order, in a task that lasts as long as that; reading waits for it."""
         if self._stream is None:
-            self._stream = Stream(self._live, self._watch.visitor, self, by_origin=True)
+            self._stream = StreamSession(self._live, self._watch.visitor, self, by_origin=True)
             if self._watch.poll_id is not None:
                 self._stream.polls.add(self._watch.poll_id)
         self._transport.pause_reading()
-        conversation = Conversation(self._stream, self._answer_problem, only=self._watch.poll_id)
-        self._hearing = asyncio.get_running_loop().create_task(conversation.hear_all(messages))
-        self._hearing.add_done_callback(self._heard)
+        conversation = ClientMessageHandler(self._stream, self._answer_problem, only=self._watch.poll_id)
+        self._message_task = asyncio.get_running_loop().create_task(conversation.hear_all(messages))
+        self._message_task.add_done_callback(self._heard)
 
     def _heard(self, _: asyncio.Task[None]) -> None:
-        self._hearing = None
+        self._message_task = None
         if not self._transport.is_closing() and self._blocked_since is None:
             self._transport.resume_reading()
 
@@ -290,12 +290,12 @@ class LaneSocket(asyncio.Protocol):
             return
         self._is_left = True
         self._waiting = None
-        if self._hearing is not None:
-            self._hearing.cancel()  # it could begin to watch another poll
+        if self._message_task is not None:
+            self._message_task.cancel()  # it could begin to watch another poll
         feed, polls = self._live.feed, set(self._stream.polls) if self._stream else set[str]()
         if self._watch.poll_id is not None:
             polls.add(self._watch.poll_id)
         for poll_id in polls:
             feed.unwatch(poll_id, self)
         self._live.hub.leave(self)
-        self._live.seats.leave(self._watch.address)
+        self._live.seats.release(self._watch.address)

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Final, NamedTuple, Protocol
 
-from service.live.frames import Frame
+from service.live.frames import ResultFrame
 
 log = logging.getLogger("pollwire.live")
 
@@ -22,7 +22,7 @@ HEARTBEAT_S: Final = 25.0
 SLOW_READER_S: Final = 15.0
 """How long one message may wait to be taken. Newer totals only replace each other meanwhile, so waiting is
 cheap; a reader who takes nothing for so long is better off with a new stream."""
-LAST_WORDS_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 5.0
 """How long the end of a stream may take to be sent to a reader who takes nothing."""
 
 CHECK_S: Final = 5.0
@@ -36,23 +36,23 @@ CLOSE_RESTART: Final = 1012
 """RFC 6455 registry: the service restarts; come back."""
 
 
-class Pace(NamedTuple):
+class StreamTimeouts(NamedTuple):
     """The deadlines of a stream, in seconds."""
 
     heartbeat_s: float = HEARTBEAT_S
     slow_s: float = SLOW_READER_S
-    last_words_s: float = LAST_WORDS_S
+    last_words_s: float = CLOSE_TIMEOUT_S
     ping_s: float = PING_S
     check_s: float = CHECK_S
 
 
-class Wire(Protocol):
+class StreamTransport(Protocol):
     """How messages leave: each call returns once the transport has taken the message."""
 
-    async def frame(self, frame: Frame) -> None:
+    async def frame(self, frame: ResultFrame) -> None:
         """Sends results."""
 
-    async def gone(self, poll_id: str) -> bool:
+    async def poll_deleted(self, poll_id: str) -> bool:
         """Says that a poll does not exist any more; whether the stream ends with it (4404)."""
 
     async def heartbeat(self) -> None:
@@ -65,31 +65,31 @@ class Wire(Protocol):
         """Ends the stream."""
 
 
-class Mailbox:
+class LatestFrameBuffer:
     """What waits to be sent to one reader: at most one frame a poll."""
 
     __slots__ = ("_frames", "_gone", "_left", "_retire_after_ms", "_wake")
 
     def __init__(self) -> None:
-        self._frames: dict[str, Frame] = {}
+        self._frames: dict[str, ResultFrame] = {}
         self._gone: dict[str, None] = {}  # in order, each once
         self._retire_after_ms: int | None = None
         self._left = False
         self._wake = asyncio.Event()
 
-    def offer(self, poll_id: str, frame: Frame) -> None:
+    def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
         """The newest frame of a poll."""
         self._gone.pop(poll_id, None)  # it came back
         self._frames[poll_id] = frame
         self._wake.set()
 
-    def gone(self, poll_id: str) -> None:
+    def poll_deleted(self, poll_id: str) -> None:
         """A poll does not exist any more."""
         self._frames.pop(poll_id, None)
         self._gone[poll_id] = None
         self._wake.set()
 
-    def retire(self, after_ms: int) -> None:
+    def ask_to_reconnect(self, after_ms: int) -> None:
         """The service stops."""
         self._retire_after_ms = after_ms
         self._wake.set()
@@ -99,7 +99,7 @@ class Mailbox:
         self._left = True
         self._wake.set()
 
-    def forget(self, poll_id: str) -> None:
+    def discard(self, poll_id: str) -> None:
         """The reader wants to hear of the poll no more."""
         self._frames.pop(poll_id, None)
         self._gone.pop(poll_id, None)
@@ -114,7 +114,7 @@ class Mailbox:
         """When the reader is to come back, once the service stops."""
         return self._retire_after_ms
 
-    def next_frame(self) -> Frame | None:
+    def next_frame(self) -> ResultFrame | None:
         """The frame that waited longest, taken out."""
         for poll_id in self._frames:
             return self._frames.pop(poll_id)
@@ -127,7 +127,7 @@ class Mailbox:
             return poll_id
         return None
 
-    async def news(self, within_s: float) -> bool:
+    async def wait(self, within_s: float) -> bool:
         """Waits until something lies here; whether it does before the time is up."""
         if not self._wake.is_set():
             try:
@@ -139,14 +139,14 @@ class Mailbox:
         return True
 
 
-class _TooSlow(Exception):
+class _SlowReader(Exception):
     """The reader took nothing for too long."""
 
 
-class Pump:
+class FrameSender:
     """The one writer of a stream."""
 
-    def __init__(self, mailbox: Mailbox, wire: Wire, pace: Pace) -> None:
+    def __init__(self, mailbox: LatestFrameBuffer, wire: StreamTransport, pace: StreamTimeouts) -> None:
         self._mailbox = mailbox
         self._wire = wire
         self._pace = pace
@@ -155,11 +155,11 @@ class Pump:
         """Sends until the reader leaves, the poll is gone, the service stops, or the reader is too slow."""
         try:
             while not self._mailbox.has_left:
-                if not await self._mailbox.news(self._pace.heartbeat_s):
+                if not await self._mailbox.wait(self._pace.heartbeat_s):
                     await self._send(self._wire.heartbeat())
                 elif await self._empty():
                     return
-        except _TooSlow:
+        except _SlowReader:
             log.debug("A reader took nothing for %g s; the stream is closed.", self._pace.slow_s)
             await self._end(CLOSE_TOO_SLOW, "the reader is too slow")
 
@@ -169,7 +169,7 @@ class Pump:
         while not mailbox.has_left and (frame := mailbox.next_frame()) is not None:
             await self._send(self._wire.frame(frame))
         while (poll_id := mailbox.next_gone()) is not None:
-            if await self._send(self._wire.gone(poll_id)):
+            if await self._send(self._wire.poll_deleted(poll_id)):
                 await self._end(CLOSE_GONE, "there is no such poll")
                 return True
         if mailbox.retire_after_ms is not None:
@@ -183,7 +183,7 @@ class Pump:
             async with asyncio.timeout(self._pace.slow_s):
                 return bool(await sending)
         except TimeoutError:
-            raise _TooSlow from None
+            raise _SlowReader from None
 
     async def _end(self, code: int, reason: str) -> None:
         """The last words, if the reader takes them in time; the transport is closed in any case."""

@@ -23,32 +23,32 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from service.domain.errors import Overloaded, PollwireError, StoreUnavailable
-from service.live.frames import Change
-from service.store.results import Reading
+from service.live.frames import ResultUpdate
+from service.store.results import PollReading
 
 log = logging.getLogger("pollwire.live")
 
-ReadMany = Callable[[Sequence[str]], Awaitable[Mapping[str, Reading | PollwireError]]]
-Answered = Callable[[Change | PollwireError], None]
+ReadMany = Callable[[Sequence[str]], Awaitable[Mapping[str, PollReading | PollwireError]]]
+Answered = Callable[[ResultUpdate | PollwireError], None]
 
-POLLS_A_TURN: Final = 256
+MAX_BATCH_SIZE: Final = 256
 """Polls read in one round trip; decoding more would hold the loop for longer than a slice."""
 MOST_POLLS_WAITING: Final = 20_000
 """Polls that may wait for their turn; they are read in well under a second."""
-GATHER_S: Final = 0.002
+MIN_BATCH_INTERVAL_S: Final = 0.002
 """From one turn that several shared to the beginning of the next, at least; a turn takes a tenth of it."""
 SLICE_S: Final = 0.005
 """Answering those who waited gives way to the loop after so long."""
 
 
-class Reads:
+class BatchedReader:
     """``ask`` for a poll; what is read goes to ``arrived`` or ``failed`` first, then to those who asked."""
 
     def __init__(
         self,
         read_many: ReadMany,
         *,
-        arrived: Callable[[Change], object],
+        arrived: Callable[[ResultUpdate], object],
         failed: Callable[[str, PollwireError], None],
     ) -> None:
         self._read_many = read_many
@@ -60,7 +60,7 @@ class Reads:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def next_turn(self) -> int:
+    def next_batch(self) -> int:
         """The first turn that has not begun: what it reads is fresh for whoever is here now."""
         return self._turn + 1
 
@@ -77,9 +77,9 @@ class Reads:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="reads of totals")
 
-    async def fresh(self, poll_id: str) -> Change:
+    async def fresh(self, poll_id: str) -> ResultUpdate:
         """The poll as read after now. Raises ``PollNotFound``, ``StoreUnavailable``, ``Overloaded``."""
-        future: asyncio.Future[Change | PollwireError] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[ResultUpdate | PollwireError] = asyncio.get_running_loop().create_future()
         self.ask(poll_id, lambda outcome: None if future.done() else future.set_result(outcome))
         outcome = await future
         if isinstance(outcome, PollwireError):
@@ -91,7 +91,7 @@ class Reads:
             while self._waiting:
                 began = time.perf_counter()
                 was_shared = await self._take_turn()
-                left_s = began + GATHER_S - time.perf_counter()
+                left_s = began + MIN_BATCH_INTERVAL_S - time.perf_counter()
                 if was_shared and left_s > 0:
                     await asyncio.sleep(left_s)
         finally:
@@ -112,7 +112,7 @@ class Reads:
         await self._answer(batch, readings)
         return askers > 1
 
-    async def _read(self, polls: list[str]) -> dict[str, Reading | PollwireError]:
+    async def _read(self, polls: list[str]) -> dict[str, PollReading | PollwireError]:
         try:
             return dict(await self._read_many(polls))
         except PollwireError as error:
@@ -122,14 +122,14 @@ class Reads:
             return dict.fromkeys(polls, Overloaded())
 
     def _next_batch(self) -> dict[str, list[Answered]]:
-        if len(self._waiting) <= POLLS_A_TURN:
+        if len(self._waiting) <= MAX_BATCH_SIZE:
             batch, self._waiting = self._waiting, {}
             return batch
-        first = list(itertools.islice(self._waiting, POLLS_A_TURN))
+        first = list(itertools.islice(self._waiting, MAX_BATCH_SIZE))
         return {poll: self._waiting.pop(poll) for poll in first}
 
     async def _answer(
-        self, batch: Mapping[str, list[Answered]], readings: Mapping[str, Reading | PollwireError]
+        self, batch: Mapping[str, list[Answered]], readings: Mapping[str, PollReading | PollwireError]
     ) -> None:
         turn, since = self._turn, time.perf_counter()
         for poll_id, callers in batch.items():
@@ -140,10 +140,12 @@ class Reads:
                     await asyncio.sleep(0)
                     since = time.perf_counter()
 
-    def _outcome(self, poll_id: str, read: Reading | PollwireError, turn: int) -> Change | PollwireError:
+    def _outcome(
+        self, poll_id: str, read: PollReading | PollwireError, turn: int
+    ) -> ResultUpdate | PollwireError:
         if isinstance(read, PollwireError):
             self._failed(poll_id, read)
             return read
-        change = Change(read, turn)
+        change = ResultUpdate(read, turn)
         self._arrived(change)
         return change

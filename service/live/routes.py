@@ -13,12 +13,12 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.domain.errors import MethodNotAllowed, NotFound
 from service.identity.clients import client_in
-from service.live.answers import Answers
-from service.live.door import Door, Visitor, visitor_of
+from service.live.answers import ResultResponses
+from service.live.door import ReadAccess, StreamCredentials, visitor_of
 from service.live.events import open_events
 from service.live.sockets import AnySocket, serve_many, serve_one
-from service.live.streams import Live
-from service.problems import Answer
+from service.live.streams import LiveContext
+from service.problems import HttpResponse
 
 AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
 
@@ -31,7 +31,7 @@ _STREAM: Final = {200: ResponseSpec(str, media_type="text/event-stream", descrip
 class _Sent:
     """An answer as the ASGI application that sends it: its headers are exactly its own."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpResponse) -> None:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,7 +42,7 @@ class _Sent:
         await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
-def handlers(live: Live, answers: Answers) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
+def handlers(live: LiveContext, answers: ResultResponses) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
     """Every route of the door."""
     return [
         *_reads(answers),
@@ -53,7 +53,7 @@ def handlers(live: Live, answers: Answers) -> list[HTTPRouteHandler | WebsocketR
     ]
 
 
-def _reads(answers: Answers) -> list[HTTPRouteHandler]:
+def _reads(answers: ResultResponses) -> list[HTTPRouteHandler]:
     @get(_POLL, summary="Read a poll", tags=["readers"], responses=_ANSWERS)
     async def poll(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         return _Sent(await answers.poll(poll_id, _visitor(request), _if_none_match(request)))
@@ -69,7 +69,7 @@ def _reads(answers: Answers) -> list[HTTPRouteHandler]:
     return [poll, results, timeline]
 
 
-def _events(live: Live) -> list[HTTPRouteHandler]:
+def _events(live: LiveContext) -> list[HTTPRouteHandler]:
     @get("/v1/events", summary="Watch polls by server-sent events", tags=["readers"], responses=_STREAM)
     async def events(request: AnyRequest) -> ASGIApp:
         polls = request.query_params.getall("poll", [])
@@ -82,7 +82,7 @@ def _events(live: Live) -> list[HTTPRouteHandler]:
     return [events, poll_events]
 
 
-def _sockets(live: Live) -> list[WebsocketRouteHandler]:
+def _sockets(live: LiveContext) -> list[WebsocketRouteHandler]:
     @websocket("/v1/live")
     async def live_polls(socket: AnySocket) -> None:
         await serve_many(live, socket)
@@ -94,7 +94,7 @@ def _sockets(live: Live) -> list[WebsocketRouteHandler]:
     return [live_polls, live_poll]
 
 
-def _refusing(door: Door, address: str) -> HTTPRouteHandler:
+def _refusing(door: ReadAccess, address: str) -> HTTPRouteHandler:
     """The methods that a poll's address does not take: an unknown poll is 404 even to those."""
 
     @route(
@@ -105,7 +105,7 @@ def _refusing(door: Door, address: str) -> HTTPRouteHandler:
         refuses=True,
     )
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
-        await door.look(poll_id, _visitor(request))
+        await door.read_authorized(poll_id, _visitor(request))
         raise MethodNotAllowed(("GET", "HEAD"))
 
     return refuse_method
@@ -125,7 +125,7 @@ def _only_sockets() -> HTTPRouteHandler:
     return refuse_request
 
 
-def _visitor(request: AnyRequest) -> Visitor:
+def _visitor(request: AnyRequest) -> StreamCredentials:
     scope = request.scope
     return visitor_of(dict(scope["headers"]), scope["query_string"], client_in(scope))
 

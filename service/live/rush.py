@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from service.domain.allowance import Limit, taken
+from service.domain.allowance import RateLimit, acquire
 from service.domain.errors import Overloaded, PollwireError
 
 HANDSHAKES_PER_S: Final = 5_000
@@ -19,7 +19,7 @@ HANDSHAKES_PER_S: Final = 5_000
 COME_BACK_AFTER_S: Final = 2
 
 
-class TooManyAtOnce(Overloaded):
+class HandshakeRateExceeded(Overloaded):
     """More handshakes in a second than this worker takes."""
 
     def __init__(self) -> None:
@@ -27,17 +27,17 @@ class TooManyAtOnce(Overloaded):
         self.retry_after_s = COME_BACK_AFTER_S
 
 
-class Rush:
+class HandshakeLimiter:
     """Admits handshakes; for one event loop. ``now`` gives seconds."""
 
     __slots__ = ("_full_at_ms", "_limit", "_now")
 
     def __init__(self, per_s: int = HANDSHAKES_PER_S, now: Callable[[], float] = time.monotonic) -> None:
-        self._limit = Limit(per_s, 1)
+        self._limit = RateLimit(per_s, 1)
         self._now = now
         self._full_at_ms = 0.0
 
-    def admits(self) -> bool:
+    def allow(self) -> bool:
         """Whether one more handshake is taken."""
-        self._full_at_ms, wait_ms = taken(self._limit, self._full_at_ms, int(self._now() * 1000))
+        self._full_at_ms, wait_ms = acquire(self._limit, self._full_at_ms, int(self._now() * 1000))
         return wait_ms == 0

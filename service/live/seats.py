@@ -14,7 +14,7 @@ from service.domain.errors import Overloaded, PollwireError
 COME_BACK_AFTER_S: Final = 10
 
 
-class NoSeat(Overloaded):
+class ConnectionLimitExceeded(Overloaded):
     """This address has as many streams open as it may."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class NoSeat(Overloaded):
         self.retry_after_s = COME_BACK_AFTER_S
 
 
-class Seats:
+class ConnectionLimiter:
     """Who has how many streams; ``most`` for one address, None for any number."""
 
     __slots__ = ("_most", "_taken")
@@ -33,7 +33,7 @@ class Seats:
         self._most = most
         self._taken: dict[bytes, int] = {}
 
-    def take(self, address: bytes) -> bool:
+    def acquire(self, address: bytes) -> bool:
         """Whether there was a seat, to be left at the stream's end; an unknown address always finds one."""
         if self._most is None or not address:
             return True
@@ -43,7 +43,7 @@ class Seats:
         self._taken[address] = taken + 1
         return True
 
-    def leave(self, address: bytes) -> None:
+    def release(self, address: bytes) -> None:
         """One stream less."""
         if self._most is None or not address:
             return

@@ -16,58 +16,58 @@ from litestar.types import Receive, Send
 
 from service.domain.errors import PollNotFound, PollwireError
 from service.identity.clients import client_in
-from service.identity.sites import polls_named
-from service.live.conversation import Conversation
-from service.live.door import Visitor, visitor_of
-from service.live.frames import HEARTBEAT, Frame, problem_message, reconnect_message
-from service.live.mailbox import Mailbox, Pump
-from service.live.streams import Live, Stream
-from service.problems import Answer, answer_of
+from service.identity.sites import poll_ids_in_query
+from service.live.conversation import ClientMessageHandler
+from service.live.door import StreamCredentials, visitor_of
+from service.live.frames import HEARTBEAT, ResultFrame, problem_message, reconnect_message
+from service.live.mailbox import FrameSender, LatestFrameBuffer
+from service.live.streams import LiveContext, StreamSession
+from service.problems import HttpResponse, problem_response
 
 AnySocket = WebSocket[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
 
 
-async def serve_one(live: Live, socket: AnySocket, poll_id: str) -> None:
+async def serve_one(live: LiveContext, socket: AnySocket, poll_id: str) -> None:
     """``WS /v1/polls/{id}/live``, from handshake to close."""
-    stream = Stream(live, _visitor(socket), Mailbox(), by_origin=True)
+    stream = StreamSession(live, _visitor(socket), LatestFrameBuffer(), by_origin=True)
     try:
         admission = await stream.admit(poll_id)
-        stream.sit()
+        stream.acquire_slot()
     except PollwireError as error:
         await refuse(socket, error)
         return
     with stream:
         await socket.accept()
         stream.watch(poll_id, admission.reader)
-        await _converse(live, stream, socket, only=poll_id)
+        await _run_socket(live, stream, socket, only=poll_id)
 
 
-async def serve_many(live: Live, socket: AnySocket) -> None:
+async def serve_many(live: LiveContext, socket: AnySocket) -> None:
     """``WS /v1/live``, from handshake to close."""
     visitor = _visitor(socket)
-    stream = Stream(live, visitor, Mailbox(), by_origin=True)
+    stream = StreamSession(live, visitor, LatestFrameBuffer(), by_origin=True)
     try:
-        await live.door.admit_site(visitor, polls_named(socket.scope["query_string"]))
-        stream.sit()
+        await live.door.check_any_origin(visitor, poll_ids_in_query(socket.scope["query_string"]))
+        stream.acquire_slot()
     except PollwireError as error:
         await refuse(socket, error)
         return
     with stream:
         await socket.accept()
-        await _converse(live, stream, socket, only=None)
+        await _run_socket(live, stream, socket, only=None)
 
 
 async def refuse(socket: AnySocket, error: PollwireError) -> None:
     """Answers a handshake as HTTP answers a request; closes it bare where the server knows no such answer."""
     await socket.receive()  # websocket.connect, which comes before any answer
-    answer = answer_of(error, socket.scope["path"])
+    answer = problem_response(error, socket.scope["path"])
     if "websocket.http.response" in (socket.scope.get("extensions") or {}):
         await _send_answer(socket.send, answer)
     else:
         await socket.close()
 
 
-async def _send_answer(send: Send, answer: Answer) -> None:
+async def _send_answer(send: Send, answer: HttpResponse) -> None:
     headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
     start: Any = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
     body: Any = {"type": "websocket.http.response.body", "body": answer.body, "more_body": False}
@@ -75,23 +75,23 @@ async def _send_answer(send: Send, answer: Answer) -> None:
     await send(body)
 
 
-def _visitor(socket: AnySocket) -> Visitor:
+def _visitor(socket: AnySocket) -> StreamCredentials:
     scope = socket.scope
     return visitor_of(dict(scope["headers"]), scope["query_string"], client_in(scope))
 
 
-class _SocketWire:
+class _WebSocketTransport:
     """A pump's messages as text frames."""
 
-    def __init__(self, send: Send, stream: Stream[Mailbox], only: str | None) -> None:
+    def __init__(self, send: Send, stream: StreamSession[LatestFrameBuffer], only: str | None) -> None:
         self._send = send
         self._stream = stream
         self._only = only
 
-    async def frame(self, frame: Frame) -> None:
+    async def frame(self, frame: ResultFrame) -> None:
         await self._text(frame.text)
 
-    async def gone(self, poll_id: str) -> bool:
+    async def poll_deleted(self, poll_id: str) -> bool:
         self._stream.unwatch(poll_id)
         await self.problem(PollNotFound(poll_id), poll_id)
         return poll_id == self._only
@@ -112,22 +112,24 @@ class _SocketWire:
         await self._send({"type": "websocket.send", "text": text, "bytes": None})
 
 
-async def _converse(live: Live, stream: Stream[Mailbox], socket: AnySocket, *, only: str | None) -> None:
+async def _run_socket(
+    live: LiveContext, stream: StreamSession[LatestFrameBuffer], socket: AnySocket, *, only: str | None
+) -> None:
     """An accepted socket: reads until the reader leaves, while the pump writes; ``only``: of this poll."""
     receive: Receive = socket.receive
-    wire = _SocketWire(socket.send, stream, only)
-    conversation = Conversation(stream, wire.problem, only=only)
+    wire = _WebSocketTransport(socket.send, stream, only)
+    conversation = ClientMessageHandler(stream, wire.problem, only=only)
 
     async def listen() -> None:
         try:
             while (message := await receive())["type"] == "websocket.receive":
-                await conversation.hear(message.get("text"))
+                await conversation.handle(message.get("text"))
         finally:
             stream.subscriber.leave()
 
     listening = asyncio.create_task(listen(), name="socket reader")
     try:
-        await Pump(stream.subscriber, wire, live.pace).run()
+        await FrameSender(stream.subscriber, wire, live.pace).run()
     except (OSError, WebSocketDisconnect):
         return  # the reader left while something was sent (ASGI, the WebSocket send event)
     finally:

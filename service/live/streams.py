@@ -12,44 +12,46 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
-from service.domain.visibility import Reader
-from service.live.door import Admission, Door, Visitor
-from service.live.feed import Feed
+from service.domain.visibility import ReaderRole
+from service.live.door import ReadAccess, ReadGrant, StreamCredentials
+from service.live.feed import ResultFeed
 from service.live.hub import Hub, Subscriber
-from service.live.mailbox import Pace
-from service.live.seats import NoSeat, Seats
+from service.live.mailbox import StreamTimeouts
+from service.live.seats import ConnectionLimiter, ConnectionLimitExceeded
 
 
-class Live(NamedTuple):
+class LiveContext(NamedTuple):
     """What every stream of this process works with."""
 
-    door: Door
-    feed: Feed
+    door: ReadAccess
+    feed: ResultFeed
     hub: Hub
-    pace: Pace
-    seats: Seats = Seats()
+    pace: StreamTimeouts
+    seats: ConnectionLimiter = ConnectionLimiter()
 
 
-class Forgetful(Subscriber, Protocol):
+class StreamSubscriber(Subscriber, Protocol):
     """A subscriber that can drop what waits in it."""
 
-    def forget(self, poll_id: str) -> None:
+    def discard(self, poll_id: str) -> None:
         """The reader wants to hear of the poll no more."""
 
 
-Kind = TypeVar("Kind", bound=Forgetful)
+Kind = TypeVar("Kind", bound=StreamSubscriber)
 
 
-class Stream(Generic[Kind]):
+class StreamSession(Generic[Kind]):
     """One reader's stream; a context manager, whose end leaves every room."""
 
     __slots__ = ("_by_origin", "_live", "_seat", "_visitor", "polls", "subscriber")
 
-    def __init__(self, live: Live, visitor: Visitor, subscriber: Kind, *, by_origin: bool) -> None:
+    def __init__(
+        self, live: LiveContext, visitor: StreamCredentials, subscriber: Kind, *, by_origin: bool
+    ) -> None:
         self.subscriber = subscriber
         self.polls: set[str] = set()
         self._live = live
-        self._visitor = live.door.proven(visitor)
+        self._visitor = live.door.with_verified_ticket(visitor)
         self._by_origin = by_origin
         self._seat = b""
 
@@ -63,25 +65,25 @@ class Stream(Generic[Kind]):
         for poll_id in self.polls:
             self._live.feed.unwatch(poll_id, self.subscriber)
         self._live.hub.leave(self.subscriber)
-        self._live.seats.leave(self._seat)
+        self._live.seats.release(self._seat)
 
-    def sit(self) -> None:
+    def acquire_slot(self) -> None:
         """Takes a seat of the visitor's address; the stream must begin at once. Raises ``NoSeat``."""
         address = self._visitor.client.address
-        if not self._live.seats.take(address):
-            raise NoSeat
+        if not self._live.seats.acquire(address):
+            raise ConnectionLimitExceeded
         self._seat = address
 
-    async def admit(self, poll_id: str) -> Admission:
+    async def admit(self, poll_id: str) -> ReadGrant:
         """The reader's admission to a poll. Raises like ``Door.admit``."""
-        admission = self._live.door.glance(poll_id, self._visitor)
+        admission = self._live.door.authorize_cached(poll_id, self._visitor)
         if admission is None:
-            admission = await self._live.door.admit(poll_id, self._visitor, by_origin=self._by_origin)
+            admission = await self._live.door.authorize(poll_id, self._visitor, by_origin=self._by_origin)
         return admission
 
-    def watch(self, poll_id: str, reader: Reader) -> None:
+    def watch(self, poll_id: str, reader: ReaderRole) -> None:
         """From now on the poll's results come to the subscriber, the whole first."""
-        self.subscriber.forget(poll_id)
+        self.subscriber.discard(poll_id)
         self.polls.add(poll_id)
         self._live.feed.watch(poll_id, self.subscriber, reader)
 
@@ -90,9 +92,9 @@ class Stream(Generic[Kind]):
         if poll_id in self.polls:
             self.polls.discard(poll_id)
             self._live.feed.unwatch(poll_id, self.subscriber)
-        self.subscriber.forget(poll_id)
+        self.subscriber.discard(poll_id)
 
-    def prove(self, ticket: str) -> None:
+    def authenticate(self, ticket: str) -> None:
         """The reader is who the ticket says, for the rest of the stream. Raises ``TicketInvalid``."""
         proven = self._live.door.open_ticket(ticket)
         self._visitor = msgspec.structs.replace(self._visitor, proven=proven)

@@ -21,26 +21,26 @@ SLICE_S: Final = 0.005
 """The longest that waking may hold the loop."""
 
 
-class Sleeper(Protocol):
+class TimerTarget(Protocol):
     """What is woken. Must not raise."""
 
-    def wake(self) -> float | None:
+    def on_timer(self) -> float | None:
         """Does what is due; the instant (the wheel's ``now``) at which to be woken next, or None: no more."""
 
 
-class Wheel:
+class TimerWheel:
     """Buckets of sleepers, by turn (a second). For one event loop; it turns while anybody sleeps."""
 
     def __init__(self, turn_s: float = 1.0) -> None:
         self.now = 0.0
         """Seconds on the loop's clock, as of the last turn; at most one turn old while anybody sleeps."""
         self._turn_s = turn_s
-        self._buckets: dict[int, list[Sleeper]] = {}
-        self._due: deque[Sleeper] = deque()
+        self._buckets: dict[int, list[TimerTarget]] = {}
+        self._due: deque[TimerTarget] = deque()
         self._turned = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def book(self, sleeper: Sleeper, at: float) -> None:
+    def schedule(self, sleeper: TimerTarget, at: float) -> None:
         """``sleeper`` is woken at the first turn at or after ``at``, the turn under way not being one."""
         if self._timer is None:
             self._start()
@@ -75,12 +75,12 @@ class Wheel:
         while self._due:
             sleeper = self._due.popleft()
             try:
-                again = sleeper.wake()
+                again = sleeper.on_timer()
             except Exception:
                 log.exception("A socket could not be woken.")
                 again = None
             if again is not None:
-                self.book(sleeper, again)
+                self.schedule(sleeper, again)
             if time.perf_counter() >= deadline:
                 asyncio.get_running_loop().call_soon(self._wake_some)
                 return

@@ -15,9 +15,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from service.domain.document import Document
-from service.identity.api_keys import ApiKeys, Operator, Scope
-from service.operators.issuers import OperatedIssuers
-from service.operators.keys import OperatedKeys
+from service.identity.api_keys import ApiKeyAuthenticator, Operator, Scope
+from service.operators.issuers import IssuerAdmin
+from service.operators.keys import ApiKeyAdmin
 from service.operators.requests import JSON, AnyRequest, json_object, query_of
 
 _KEYS: Final = "/v1/admin/keys"
@@ -27,18 +27,20 @@ _PAGING: Final = ("limit", "cursor")
 Encoded = Response[bytes]
 
 
-def handlers(operated: OperatedKeys, issuers: OperatedIssuers, keys: ApiKeys) -> list[HTTPRouteHandler]:
+def handlers(
+    operated: ApiKeyAdmin, issuers: IssuerAdmin, keys: ApiKeyAuthenticator
+) -> list[HTTPRouteHandler]:
     """Every route of this part of the door."""
     return [*_keys(operated, keys), *_issuers(issuers, keys)]
 
 
-def _admitted(keys: ApiKeys, request: AnyRequest) -> Operator:
+def _admitted(keys: ApiKeyAuthenticator, request: AnyRequest) -> Operator:
     operator = keys.require_operator(request.headers.get("authorization"))
-    operator.may(Scope.KEYS_WRITE)
+    operator.require_scope(Scope.KEYS_WRITE)
     return operator
 
 
-def _keys(operated: OperatedKeys, keys: ApiKeys) -> list[HTTPRouteHandler]:
+def _keys(operated: ApiKeyAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
     @post(_KEYS, summary="Make an API key, shown this once", tags=["operators"])
     async def create_key(request: AnyRequest) -> Encoded:
         operator = _admitted(keys, request)
@@ -61,7 +63,7 @@ def _keys(operated: OperatedKeys, keys: ApiKeys) -> list[HTTPRouteHandler]:
     return [create_key, list_keys, read_own_key, revoke_key]
 
 
-def _issuers(operated: OperatedIssuers, keys: ApiKeys) -> list[HTTPRouteHandler]:
+def _issuers(operated: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
     @post(_ISSUERS, summary="Register a site that vouches for voters", tags=["operators"])
     async def register_issuer(request: AnyRequest) -> Encoded:
         _admitted(keys, request)

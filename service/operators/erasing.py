@@ -10,17 +10,17 @@ from litestar import Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from service.domain.reading import read_document
-from service.identity.api_keys import ApiKeys, Scope
-from service.operators.polls import OperatedPolls
+from service.domain.reading import decode_document
+from service.identity.api_keys import ApiKeyAuthenticator, Scope
+from service.operators.polls import PollAdmin
 from service.operators.requests import AnyRequest, optional_object
 from service.store import Store
-from service.store.forgetting import Erased
+from service.store.forgetting import ErasureResult
 
 PATH: Final = "/v1/admin/polls/{poll_id:str}/erase"
 
 
-class Proof(Protocol):
+class VerifiedReceipt(Protocol):
     """What a receipt says of whose vote it is, and which."""
 
     @property
@@ -32,11 +32,11 @@ class Proof(Protocol):
         """When it was counted, in ms."""
 
 
-ReadsReceipts = Callable[[str, str], Proof]
+ReceiptReader = Callable[[str, str], VerifiedReceipt]
 """Given the poll's id and a receipt; raises ``ReceiptInvalid``."""
 
 
-class Shown(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EraseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The receipt of the vote to be erased."""
 
     receipt: str
@@ -48,19 +48,21 @@ class ErasedAnswer(msgspec.Struct, frozen=True):
     erased: bool
 
 
-def erasing(store: Store, polls: OperatedPolls, keys: ApiKeys, reads: ReadsReceipts) -> HTTPRouteHandler:
+def erasing(
+    store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator, reads: ReceiptReader
+) -> HTTPRouteHandler:
     """The route."""
 
     @post(PATH, summary="Erase one vote, by its receipt", tags=["operators"], status_code=200)
     async def erase_vote(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         operator = keys.require_operator(request.headers.get("authorization"))
-        operator.may(Scope.POLLS_WRITE)
+        operator.require_scope(Scope.POLLS_WRITE)
         record = await polls.find(poll_id)
-        proof = reads(record.poll.id, read_document(await optional_object(request), Shown).receipt)
+        proof = reads(record.poll.id, decode_document(await optional_object(request), EraseBody).receipt)
         what = await store.forgetting.erase(record, proof.voter, at=proof.at, by=operator.name)
         store.erasure.begin()  # what the append-only file tells goes as well
         return Response(
-            msgspec.json.encode(ErasedAnswer(what is not Erased.NOTHING)),
+            msgspec.json.encode(ErasedAnswer(what is not ErasureResult.NOTHING)),
             media_type="application/json",
             headers={"cache-control": "private, no-store"},
         )

@@ -25,7 +25,7 @@ from service.domain.errors import InvalidPoll, PhaseConflict
 from service.domain.window import Phase, format_instant
 from service.store import Store
 from service.store.polls import PollRecord
-from service.store.scanning import Held
+from service.store.scanning import StoredBallot
 
 VOTER_BYTES: Final = 8
 """Of a voter's 16: enough that no two of a billion are likely to be alike."""
@@ -50,7 +50,7 @@ class Format(StrEnum):
 _time_text = lru_cache(maxsize=1024)(format_instant)
 """Votes of one batch share an instant, and writing one out costs more than the rest of a row."""
 
-Render = Callable[[PollRecord, list[Held]], bytes]
+Render = Callable[[PollRecord, list[StoredBallot]], bytes]
 
 
 def format_of(text: str | None) -> Format:
@@ -88,7 +88,7 @@ async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[by
 
 
 async def _rendered(
-    store: Store, record: PollRecord, page: list[Held], form: Format
+    store: Store, record: PollRecord, page: list[StoredBallot], form: Format
 ) -> tuple[PollRecord, bytes]:
     """The page written out, and the poll by which it was: an option may be newer than the poll at hand."""
     render: Render = _csv_of if form is Format.CSV else _ndjson_of
@@ -100,8 +100,8 @@ async def _rendered(
         return record, render(record, standing)
 
 
-def _ndjson_of(record: PollRecord, page: list[Held]) -> bytes:
-    encode, choice_of, has_tags = msgspec.json.encode, record.paper.choice_of, record.poll.network_tags
+def _ndjson_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
+    encode, choice_of, has_tags = msgspec.json.encode, record.codec.decode_choice, record.poll.network_tags
     return b"".join(
         encode(
             {
@@ -117,12 +117,12 @@ def _ndjson_of(record: PollRecord, page: list[Held]) -> bytes:
     )
 
 
-def _csv_of(record: PollRecord, page: list[Held]) -> bytes:
+def _csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
     labels = {option.code: option.label for option in record.poll.options}
     known: dict[str, tuple[str, str]] = {}  # choices repeat: each is written out once a page
     for code in {held.code for held in page}:
         label = "; ".join(labels[letter] for letter in code if letter in labels)
-        known[code] = (safe_cell(_choice_cell(record.paper.choice_of(code))), safe_cell(label))
+        known[code] = (safe_cell(_choice_cell(record.codec.decode_choice(code))), safe_cell(label))
     has_tags = record.poll.network_tags
     return _csv(
         [_voter(held), *known[held.code], _time_text(held.at), held.revision, *_tag_cell(held, has_tags)]
@@ -130,7 +130,7 @@ def _csv_of(record: PollRecord, page: list[Held]) -> bytes:
     )
 
 
-def _tag_cell(held: Held, has_tags: bool) -> tuple[str, ...]:
+def _tag_cell(held: StoredBallot, has_tags: bool) -> tuple[str, ...]:
     """The last column of a poll that keeps tags, empty where none is known."""
     return (held.tag.hex(),) if has_tags else ()
 
@@ -152,5 +152,5 @@ def _csv(rows: Iterable[Iterable[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _voter(held: Held) -> str:
+def _voter(held: StoredBallot) -> str:
     return held.voter[:VOTER_BYTES].hex()

@@ -23,23 +23,23 @@ from msgspec import UNSET, Meta, UnsetType
 
 from service.domain.ballot import LAST_REVISION
 from service.domain.errors import InvalidChoice, MalformedBody, Overloaded, PollwireError
-from service.domain.reading import field_and_detail
-from service.identity.voters import voter_of_back_end
+from service.domain.reading import explain_validation_error
+from service.identity.voters import voter_id_from_backend
 from service.operators.lines import Line, LineTooLong
 from service.problems import problem_document
 from service.store import Store
-from service.store.ballots import Cast, CastReply, Outcome, Status
+from service.store.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 from service.store.polls import PollRecord
-from service.store.refusals import refusal_of
+from service.store.refusals import error_for_outcome
 
 LINES_A_BATCH: Final = 500
 """Ballots of one step of the store, which does nothing else for some 2 ms."""
-MOST_READINGS: Final = 3
+MAX_RELOADS: Final = 3
 """How often one batch makes its poll be read again; edits do not follow one another that fast."""
-_STANDS: Final = (Status.COUNTED, Status.CHANGED, Status.UNCHANGED)
+_STANDS: Final = (BallotStatus.COUNTED, BallotStatus.CHANGED, BallotStatus.UNCHANGED)
 
 
-class SentVote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BulkVoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line."""
 
     voter: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -47,21 +47,21 @@ class SentVote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: Annotated[int, Meta(ge=0, le=LAST_REVISION)] | None = None
 
 
-class LineAnswer(msgspec.Struct, frozen=True, gc=False):
+class BulkVoteResult(msgspec.Struct, frozen=True, gc=False):
     """What a line that stands is answered; a refused one gets its problem, see ``answer_to``."""
 
     line: int
-    status: Status
+    status: BallotStatus
     revision: int | UnsetType = UNSET
 
 
-Judged = Outcome | PollwireError
+Judged = BallotOutcome | PollwireError
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(SentVote).decode
+_decode = msgspec.json.Decoder(BulkVoteLine).decode
 
 
-class Intake:
+class BulkVoteService:
     """Counts what back ends send. Batches of one stream follow one another, so order is kept."""
 
     __slots__ = ("_ballots", "_polls")
@@ -80,23 +80,23 @@ class Intake:
             judged = [vote if isinstance(vote, PollwireError) else error for vote in votes]
         return b"".join(answer_to(line, said) for line, said in zip(lines, judged, strict=True))
 
-    async def _judge(self, poll_id: str, votes: Sequence[SentVote | PollwireError]) -> list[Judged]:
+    async def _judge(self, poll_id: str, votes: Sequence[BulkVoteLine | PollwireError]) -> list[Judged]:
         """What becomes of each vote; nothing is refused on a remembered record alone."""
         remembered = self._polls.cached(poll_id)
         record = remembered or await self._polls.get(poll_id)
-        for _ in range(MOST_READINGS):
+        for _ in range(MAX_RELOADS):
             ballots = [_ballot(record, vote) for vote in votes]
             if record is remembered and any(isinstance(ballot, InvalidChoice) for ballot in ballots):
                 record = await self._polls.get(poll_id)
                 ballots = [_ballot(record, vote) for vote in votes]
-            casts = [ballot for ballot in ballots if isinstance(ballot, Cast)]
+            casts = [ballot for ballot in ballots if isinstance(ballot, BallotInput)]
             reply = await self._cast(record, casts)
             if isinstance(reply, PollwireError) or reply.outcomes is not None:
                 return _settled(record, ballots, reply)
             record = await self._polls.get(poll_id)
         raise Overloaded
 
-    async def _cast(self, record: PollRecord, casts: Sequence[Cast]) -> CastReply | PollwireError:
+    async def _cast(self, record: PollRecord, casts: Sequence[BallotInput]) -> CastReply | PollwireError:
         if not casts:
             return CastReply(now=0, epoch="", outcomes=[])
         (reply,) = await self._ballots.cast_many([(record, casts)])
@@ -105,20 +105,20 @@ class Intake:
 
 def answer_to(line: Line, said: Judged) -> bytes:
     """``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail"}`` and what helps."""
-    if isinstance(said, Outcome):
-        return _encode(LineAnswer(line.number, said.status, said.revision)) + b"\n"
+    if isinstance(said, BallotOutcome):
+        return _encode(BulkVoteResult(line.number, said.status, said.revision)) + b"\n"
     document = problem_document(said)
     del document["title"]
     return _encode({"line": line.number, "problem": document.pop("type"), **document}) + b"\n"
 
 
-def _vote_in(line: Line) -> SentVote | PollwireError:
+def _vote_in(line: Line) -> BulkVoteLine | PollwireError:
     if line.text is None:
         return LineTooLong()
     try:
         return _decode(line.text)
     except msgspec.ValidationError as error:
-        field, detail = field_and_detail(error)
+        field, detail = explain_validation_error(error)
         if field == "body":
             return MalformedBody("A line must be a JSON object.")
         return InvalidChoice(detail, field)
@@ -127,18 +127,18 @@ def _vote_in(line: Line) -> SentVote | PollwireError:
         return MalformedBody(f"A line must be a JSON object in UTF-8: {reason}.")
 
 
-def _ballot(record: PollRecord, vote: SentVote | PollwireError) -> Cast | PollwireError:
+def _ballot(record: PollRecord, vote: BulkVoteLine | PollwireError) -> BallotInput | PollwireError:
     if isinstance(vote, PollwireError):
         return vote
     try:
-        code = record.paper.code_of(vote.choice)
+        code = record.codec.encode_choice(vote.choice)
     except InvalidChoice as error:
         return error
-    return Cast(voter_of_back_end(record.voter_key, vote.voter), code, vote.revision)
+    return BallotInput(voter_id_from_backend(record.voter_key, vote.voter), code, vote.revision)
 
 
 def _settled(
-    record: PollRecord, ballots: Sequence[Cast | PollwireError], reply: CastReply | PollwireError
+    record: PollRecord, ballots: Sequence[BallotInput | PollwireError], reply: CastReply | PollwireError
 ) -> list[Judged]:
     """The store's word on each ballot that it was asked about, between those that it was not."""
     if isinstance(reply, PollwireError):
@@ -150,5 +150,5 @@ def _settled(
     ]
 
 
-def _said(record: PollRecord, outcome: Outcome, closed_at: int | None) -> Judged:
-    return outcome if outcome.status in _STANDS else refusal_of(record, outcome, closed_at)
+def _said(record: PollRecord, outcome: BallotOutcome, closed_at: int | None) -> Judged:
+    return outcome if outcome.status in _STANDS else error_for_outcome(record, outcome, closed_at)

@@ -24,7 +24,7 @@ from typing import Final
 from litestar.types import Receive, Scope, Send
 
 from service.domain.errors import Overloaded
-from service.operators.intake import LINES_A_BATCH, Intake
+from service.operators.intake import LINES_A_BATCH, BulkVoteService
 from service.operators.lines import Line, LineSplitter
 
 NDJSON: Final = "application/x-ndjson"
@@ -41,28 +41,28 @@ _HEADERS: Final = [
 ]
 
 
-class SenderStalled(Exception):
+class ClientStalled(Exception):
     """The sender has not read its answers for too long."""
 
 
-class SenderLeft(Exception):
+class ClientDisconnected(Exception):
     """The connection is gone in the middle of the body."""
 
 
-class IntakeStreams:
+class BulkVoteStreams:
     """The streams of one process."""
 
     __slots__ = ("_intake", "_open")
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: BulkVoteService) -> None:
         self._intake = intake
         self._open = 0
 
-    def begin(self, poll_id: str) -> IntakeStream:
+    def begin(self, poll_id: str) -> BulkVoteResponse:
         """The answer to one request, as ASGI has it. ``Overloaded`` where too many are open."""
         if self._open >= MOST_STREAMS:
             raise Overloaded
-        return IntakeStream(self, poll_id)
+        return BulkVoteResponse(self, poll_id)
 
     async def run(self, poll_id: str, receive: Receive, send: Send) -> None:
         """From the first line to the last answer."""
@@ -70,13 +70,13 @@ class IntakeStreams:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await self._answer(poll_id, receive, send)
-        except (SenderLeft, SenderStalled, TimeoutError):
+        except (ClientDisconnected, ClientStalled, TimeoutError):
             return  # an answer that is not ended ends its connection
         finally:
             self._open -= 1
 
     async def _answer(self, poll_id: str, receive: Receive, send: Send) -> None:
-        answers = Unread()
+        answers = ResponseBuffer()
         writing = asyncio.create_task(answers.write_to(send), name="answers to a sender")
         try:
             async for lines in _batches(receive):
@@ -88,10 +88,10 @@ class IntakeStreams:
             await asyncio.gather(writing, return_exceptions=True)
 
 
-class IntakeStream:
+class BulkVoteResponse:
     """One request's answer, as ASGI has it."""
 
-    def __init__(self, streams: IntakeStreams, poll_id: str) -> None:
+    def __init__(self, streams: BulkVoteStreams, poll_id: str) -> None:
         self._streams = streams
         self._poll_id = poll_id
 
@@ -99,7 +99,7 @@ class IntakeStream:
         await self._streams.run(self._poll_id, receive, send)
 
 
-class Unread:
+class ResponseBuffer:
     """Answers that wait to be read."""
 
     def __init__(self, most: int = UNREAD_BYTES, stalled_s: float = STALLED_S) -> None:
@@ -141,7 +141,7 @@ class Unread:
         try:
             await asyncio.wait_for(self._moved.wait(), self._stalled_s)
         except TimeoutError:
-            raise SenderStalled from None
+            raise ClientStalled from None
 
 
 async def _batches(receive: Receive) -> AsyncIterator[list[Line]]:
@@ -150,7 +150,7 @@ async def _batches(receive: Receive) -> AsyncIterator[list[Line]]:
     while is_more:
         message = await receive()
         if message["type"] != "http.request":
-            raise SenderLeft
+            raise ClientDisconnected
         lines = splitter.feed(message.get("body", b""))
         is_more = message.get("more_body", False)
         if not is_more:

@@ -14,10 +14,10 @@ from msgspec import Meta
 from service.domain.document import Document
 from service.domain.draft import Issuer
 from service.domain.errors import InvalidPoll, NotFound
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 from service.domain.window import format_instant
-from service.identity.issuers import Algorithm, KeptIssuer, issuer_id, key_from
-from service.identity.key_sets import KeySets
+from service.identity.issuers import Algorithm, StoredIssuer, issuer_id, key_from
+from service.identity.key_sets import JwksCache
 from service.operators.paging import page_of
 from service.operators.requests import Object
 from service.store import Store
@@ -36,24 +36,24 @@ class IssuerDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jwks_url: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
 
 
-class OperatedIssuers:
+class IssuerAdmin:
     """Sites in the store; every answer is ready to be encoded."""
 
     __slots__ = ("_issuers", "_key_sets", "_store")
 
-    def __init__(self, store: Store, key_sets: KeySets) -> None:
+    def __init__(self, store: Store, key_sets: JwksCache) -> None:
         self._store = store
         self._issuers = store.issuers
         self._key_sets = key_sets
 
     async def register(self, body: Object) -> tuple[Document, bool]:
         """The site as it stands now, and whether it is new. Raises ``InvalidPoll`` with the field."""
-        draft = read_document(body, IssuerDraft)
+        draft = decode_document(body, IssuerDraft)
         self._check(draft)
         members, member = await self._issuers.fresh(0), issuer_id(draft.issuer)
         if member not in members and len(members) >= MOST_ISSUERS:
             raise InvalidPoll("issuer", f"There are {MOST_ISSUERS} issuers already; strike one off first.")
-        kept = KeptIssuer(
+        kept = StoredIssuer(
             issuer=draft.issuer,
             algorithm=draft.algorithm,
             audience=draft.audience,
@@ -68,13 +68,13 @@ class OperatedIssuers:
     async def list(self, query: dict[str, str]) -> Document:
         """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
         members = await self._issuers.fresh(0)
-        kept = {one: msgspec.json.decode(document, type=KeptIssuer) for one, document in members.items()}
+        kept = {one: msgspec.json.decode(document, type=StoredIssuer) for one, document in members.items()}
         page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
         return {"items": [_document(kept[one]) for one in page], "next": cursor}
 
     async def strike(self, member: str) -> None:
         """The site vouches for nobody any more; ``NotFound`` where there is none of the id."""
-        if not await self._issuers.strike(member[:64]):
+        if not await self._issuers.remove(member[:64]):
             raise NotFound("There is no such issuer.")
 
     def _check(self, draft: IssuerDraft) -> None:
@@ -91,7 +91,7 @@ class OperatedIssuers:
             raise InvalidPoll("jwks_url", fault)
 
 
-def _document(kept: KeptIssuer) -> Document:
+def _document(kept: StoredIssuer) -> Document:
     """The site without its secret; a public key is shown."""
     return {
         "id": issuer_id(kept.issuer),

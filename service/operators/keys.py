@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from service.domain.document import Document
 from service.domain.errors import InvalidPoll, NotFound
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 from service.domain.window import format_instant
-from service.identity.api_keys import KeptKey, Operator, Scope, made_key
+from service.identity.api_keys import Operator, Scope, StoredApiKey, generate_api_key
 from service.operators.paging import page_of
 from service.operators.requests import Object
 from service.store import Store
@@ -30,7 +30,7 @@ class KeyDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=len(Scope))]
 
 
-class OperatedKeys:
+class ApiKeyAdmin:
     """Keys in the store; every answer is ready to be encoded."""
 
     __slots__ = ("_keys", "_now", "_uses")
@@ -45,13 +45,13 @@ class OperatedKeys:
 
         Raises ``InvalidPoll``, and ``ScopeMissing`` for a scope that the operator's own key lacks.
         """
-        draft = read_document(body, KeyDraft)
+        draft = decode_document(body, KeyDraft)
         for scope in draft.scopes:
-            operator.may(scope)
+            operator.require_scope(scope)
         if len(await self._keys.fresh(0)) >= MOST_KEYS:
             raise InvalidPoll("name", f"There are {MOST_KEYS} keys already; revoke one first.")
-        made, scopes = made_key(), tuple(scope for scope in Scope if scope in draft.scopes)
-        kept = KeptKey(draft.name, scopes, await self._now(), made.hash)
+        made, scopes = generate_api_key(), tuple(scope for scope in Scope if scope in draft.scopes)
+        kept = StoredApiKey(draft.name, scopes, await self._now(), made.hash)
         await self._keys.put(made.id, msgspec.json.encode(kept))
         return {**_document(made.id, kept, None), "key": made.key}
 
@@ -61,21 +61,21 @@ class OperatedKeys:
 
     async def list(self, query: dict[str, str]) -> Document:
         """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
-        await self._uses.note()
+        await self._uses.flush()
         members, uses = await self._keys.fresh(0), await self._uses.all()
-        kept = {key: msgspec.json.decode(document, type=KeptKey) for key, document in members.items()}
+        kept = {key: msgspec.json.decode(document, type=StoredApiKey) for key, document in members.items()}
         newest = sorted(kept, key=lambda key: (-kept[key].created_at, key))
         page, cursor = page_of(newest, query)
         return {"items": [_document(key, kept[key], uses.get(key)) for key in page], "next": cursor}
 
     async def revoke(self, key_id: str) -> None:
         """The key opens nothing any more; ``NotFound`` where there is none of the id."""
-        if not await self._keys.strike(key_id[:64]):
+        if not await self._keys.remove(key_id[:64]):
             raise NotFound("There is no such key.")
         await self._uses.forget(key_id)
 
 
-def _document(key_id: str, kept: KeptKey, used_at: int | None) -> Document:
+def _document(key_id: str, kept: StoredApiKey, used_at: int | None) -> Document:
     return {
         "id": key_id,
         "name": kept.name,

@@ -23,10 +23,10 @@ from service.domain.draft import PollDraft, PollPatch, new_poll
 from service.domain.edits import edited
 from service.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
 from service.domain.poll import Kind, Poll
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 from service.domain.recount import Recount, recount_of
 from service.domain.tally import Results, results_of
-from service.domain.window import Act, Phase, parse_instant
+from service.domain.window import LifecycleAction, Phase, parse_instant
 from service.identity.issuers import issuer_id
 from service.operators.export import Format, exported, format_of
 from service.operators.paging import limit_of
@@ -45,7 +45,7 @@ _WORDS_IN_ID: Final = 40
 _SUFFIX_BYTES: Final = 4
 
 
-class OperatedPolls:
+class PollAdmin:
     """Polls as operators handle them; every answer is ready to be encoded."""
 
     __slots__ = ("_store",)
@@ -72,11 +72,11 @@ class OperatedPolls:
 
         Raises ``InvalidPoll``, and ``PollExists`` where another poll has the id.
         """
-        draft = read_document(body, PollDraft)
+        draft = decode_document(body, PollDraft)
         await self._check_issuer(draft.issuer)
         now = await self._store.polls.now()
-        poll = new_poll(draft, poll_id=draft.id or made_id(draft.question), now=now)
-        record, created = await self._store.polls.create(poll, digest_of(draft), by=by)
+        poll = new_poll(draft, poll_id=draft.id or generate_poll_id(draft.question), now=now)
+        record, created = await self._store.polls.create(poll, request_digest(draft), by=by)
         return poll_document(record.poll, now), created
 
     async def list(self, query: dict[str, str]) -> Document:
@@ -100,7 +100,7 @@ class OperatedPolls:
         gets ``VersionMismatch`` once another one stands. Raises that,
         ``InvalidPoll``, ``EditRefused`` and ``PhaseConflict``.
         """
-        patch = read_document(body, PollPatch)
+        patch = decode_document(body, PollPatch)
         await self._check_issuer(patch.issuer)
         for tries_left in reversed(range(_RACES)):
             precondition.check(record.poll.version)
@@ -120,7 +120,7 @@ class OperatedPolls:
         return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted, by=by)
 
     async def act(
-        self, record: PollRecord, act: Act, body: Object, precondition: Precondition, by: str
+        self, record: PollRecord, act: LifecycleAction, body: Object, precondition: Precondition, by: str
     ) -> Document:
         """The poll after the act; a repeat of the act that stands changes nothing.
 
@@ -132,7 +132,7 @@ class OperatedPolls:
         precondition.check(record.poll.version)
         version = record.poll.version if precondition.is_given else None
         after = await self._store.polls.act(record.poll.id, act, closes_at=closes_at, version=version, by=by)
-        if act is Act.ARCHIVE:
+        if act is LifecycleAction.ARCHIVE:
             self._store.erasure.begin()
         return await self.document(after)
 
@@ -180,7 +180,7 @@ class OperatedPolls:
             raise reading
         if reading.record.poll.kind is not Kind.RANKED:
             return results_of(reading.record.poll, reading.tally)
-        counted, outcome = await self._store.rankings.counted(reading)
+        counted, outcome = await self._store.rankings.with_runoff(reading)
         return results_of(counted.record.poll, counted.tally, outcome)
 
 
@@ -199,23 +199,23 @@ class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_nothing(body: Object) -> None:
     """For what takes no fields: ``InvalidPoll`` names one that came."""
-    read_document(body, _Nothing)
+    decode_document(body, _Nothing)
 
 
-def _check_confirmed(body: Object, poll_id: str, deed: str) -> None:
-    if read_document(body, _Confirmation).confirm != poll_id:
-        raise InvalidPoll("confirm", f"To {deed} this poll, confirm its id: {poll_id!r}.")
+def _check_confirmed(body: Object, poll_id: str, action: str) -> None:
+    if decode_document(body, _Confirmation).confirm != poll_id:
+        raise InvalidPoll("confirm", f"To {action} this poll, confirm its id: {poll_id!r}.")
 
 
-def _closing_of(act: Act, body: Object, poll_id: str) -> int | None:
+def _closing_of(act: LifecycleAction, body: Object, poll_id: str) -> int | None:
     """When a reopened poll closes (None: by hand); reset wants to be confirmed, other acts take no fields."""
-    if act is Act.RESET:
+    if act is LifecycleAction.RESET:
         _check_confirmed(body, poll_id, "reset")
         return None
-    if act is not Act.REOPEN:
+    if act is not LifecycleAction.REOPEN:
         read_nothing(body)
         return None
-    reopening = read_document(body, _Reopening)
+    reopening = decode_document(body, _Reopening)
     if reopening.closes_at is None:
         return None
     return parse_instant(reopening.closes_at, reopening.timezone, "closes_at")
@@ -246,7 +246,7 @@ def _search_of(text: str | None) -> str | None:
     return text or None
 
 
-def digest_of(draft: PollDraft) -> str:
+def request_digest(draft: PollDraft) -> str:
     """Tells a repeat of a request from another one for the same id.
 
     Made of what was asked for, without what is the default anyway: neither
@@ -267,7 +267,7 @@ _DEFAULTS: Final = {
 }
 
 
-def made_id(question: str) -> str:
+def generate_poll_id(question: str) -> str:
     """An id that people can read: words of the question, and what makes it unlike any other."""
     plain = unicodedata.normalize("NFKD", question).encode("ascii", "ignore").decode().lower()
     words = "-".join(re.findall(r"[a-z0-9]+", plain))[:_WORDS_IN_ID].strip("-") or "poll"

@@ -14,13 +14,13 @@ from msgspec import Meta
 from service.domain.document import Document, poll_document
 from service.domain.errors import PhaseConflict
 from service.domain.poll import Kind
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 from service.domain.window import parse_instant
 from service.operators.polls import read_nothing
 from service.operators.requests import Object, Precondition
 from service.store import Store
 from service.store.polls import PollRecord
-from service.store.resolutions import Progress, Resolving
+from service.store.resolutions import Progress, ResolutionRequest
 
 Note = Annotated[str, Meta(max_length=2000)]
 
@@ -34,7 +34,7 @@ class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: Note | None = None
 
 
-class OperatedPredictions:
+class PredictionAdmin:
     """Predictions as operators handle them; every answer is ready to be encoded."""
 
     __slots__ = ("_store",)
@@ -49,12 +49,12 @@ class OperatedPredictions:
 
         Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
         """
-        draft = read_document(body, ResolutionDraft)
+        draft = decode_document(body, ResolutionDraft)
         effective_at = None
         if draft.effective_at is not None:
             effective_at = parse_instant(draft.effective_at, draft.timezone, "effective_at")
         _check_kind(record, "resolve")
-        resolving = Resolving(draft.outcome, effective_at, draft.note)
+        resolving = ResolutionRequest(draft.outcome, effective_at, draft.note)
         version = _version(record, precondition)
         after = await self._store.resolutions.resolve(record.poll.id, resolving, version=version, by=by)
         return await self._answer(after)

@@ -10,12 +10,12 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from service.domain.bursts import MINUTE_MS, Burst, bursts_of, usual_of
+from service.domain.bursts import MINUTE_MS, Burst, find_bursts, median_per_minute
 from service.domain.errors import PhaseConflict
-from service.domain.tags import Networks, Tagged
+from service.domain.tags import NetworkStats, NetworkStatsCollector
 from service.domain.window import Phase, format_instant
-from service.identity.api_keys import ApiKeys, Scope
-from service.operators.polls import OperatedPolls
+from service.identity.api_keys import ApiKeyAuthenticator, Scope
+from service.operators.polls import PollAdmin
 from service.operators.requests import AnyRequest, query_of
 from service.store import Store
 from service.store.polls import PollRecord
@@ -23,7 +23,7 @@ from service.store.polls import PollRecord
 PATH: Final = "/v1/admin/polls/{poll_id:str}/report"
 
 
-class BurstTold(msgspec.Struct, frozen=True, rename={"since": "from"}):
+class BurstDocument(msgspec.Struct, frozen=True, rename={"since": "from"}):
     """A burst as a purge takes it: ``from <= t < to``."""
 
     since: str
@@ -34,7 +34,7 @@ class BurstTold(msgspec.Struct, frozen=True, rename={"since": "from"}):
     share_elsewhere: float
 
 
-class TagTold(msgspec.Struct, frozen=True):
+class NetworkDocument(msgspec.Struct, frozen=True):
     """What one network has; ``tag`` as a purge takes it, null for all votes from nobody knows where."""
 
     tag: str | None
@@ -47,22 +47,22 @@ class TagTold(msgspec.Struct, frozen=True):
     votes_in_minute: int
 
 
-class Report(msgspec.Struct, frozen=True):
+class FraudReport(msgspec.Struct, frozen=True):
     """Votes that stand, how many a minute are usual, the bursts and the networks, the largest first."""
 
     votes: int
     usual_per_minute: float
-    bursts: list[BurstTold]
-    tags: list[TagTold] | None
+    bursts: list[BurstDocument]
+    tags: list[NetworkDocument] | None
     """The busiest networks; null where the poll keeps no tags."""
 
 
-def reporting(store: Store, polls: OperatedPolls, keys: ApiKeys) -> HTTPRouteHandler:
+def reporting(store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTPRouteHandler:
     """The route."""
 
     @get(PATH, summary="Read what looks odd", tags=["operators"])
     async def read_report(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
-        keys.require_operator(request.headers.get("authorization")).may(Scope.POLLS_READ)
+        keys.require_operator(request.headers.get("authorization")).require_scope(Scope.POLLS_READ)
         record = await polls.find(poll_id)
         query_of(request, ())
         return Response(
@@ -74,13 +74,13 @@ def reporting(store: Store, polls: OperatedPolls, keys: ApiKeys) -> HTTPRouteHan
     return read_report
 
 
-async def report_of(store: Store, record: PollRecord) -> Report:
+async def report_of(store: Store, record: PollRecord) -> FraudReport:
     """Made from every ballot, a page at a time; ``PhaseConflict`` where they are gone."""
     if record.poll.ended is Phase.ARCHIVED:
         raise PhaseConflict("report", Phase.ARCHIVED.value)
     reading = await store.results.read(record.poll.id)
     minutes: dict[int, Counter[str]] = {}
-    networks = Networks() if reading.record.poll.network_tags else None
+    networks = NetworkStatsCollector() if reading.record.poll.network_tags else None
     async for page in store.scan.pages(reading):
         for ballot in page:
             if ballot.code:
@@ -89,31 +89,31 @@ async def report_of(store: Store, record: PollRecord) -> Report:
                 if networks is not None:
                     networks.add(ballot.tag, ballot.code, minute)
     record = await store.polls.get(record.poll.id)  # an option may be newer than the poll at hand
-    return Report(
+    return FraudReport(
         sum(codes.total() for codes in minutes.values()),
-        usual_of(minutes),
-        [_told(record, burst) for burst in bursts_of(minutes)],
+        median_per_minute(minutes),
+        [_told(record, burst) for burst in find_bursts(minutes)],
         None if networks is None else [_tag_told(record, tagged) for tagged in networks.busiest()],
     )
 
 
-def _told(record: PollRecord, burst: Burst) -> BurstTold:
-    return BurstTold(
+def _told(record: PollRecord, burst: Burst) -> BurstDocument:
+    return BurstDocument(
         format_instant(burst.first * MINUTE_MS),
         format_instant((burst.last + 1) * MINUTE_MS),
         burst.votes,
-        record.paper.choice_of(burst.code),
+        record.codec.decode_choice(burst.code),
         round(burst.share, 4),
         round(burst.share_elsewhere, 4),
     )
 
 
-def _tag_told(record: PollRecord, tagged: Tagged) -> TagTold:
-    return TagTold(
+def _tag_told(record: PollRecord, tagged: NetworkStats) -> NetworkDocument:
+    return NetworkDocument(
         tagged.tag.hex() or None,
         tagged.votes,
         round(tagged.share, 4),
-        record.paper.choice_of(tagged.code),
+        record.codec.decode_choice(tagged.code),
         round(tagged.choice_share, 4),
         round(tagged.share_elsewhere, 4),
         format_instant(tagged.minute * MINUTE_MS),

@@ -14,7 +14,7 @@ from typing import Final
 
 from service.domain.errors import PollwireError, StoreUnavailable
 from service.domain.poll import Poll
-from service.domain.window import Act, Phase
+from service.domain.window import LifecycleAction, Phase
 from service.store import Store
 
 log = logging.getLogger("pollwire.retention")
@@ -39,14 +39,14 @@ class Retention:
         """Looks again and again; never ends."""
         while self._days is not None:
             try:
-                if await self._store.voter_allowances.spend(b"retention", int(self._look_every_s * 900)):
-                    await self.look()
+                if await self._store.voter_allowances.use_once(b"retention", int(self._look_every_s * 900)):
+                    await self.archive_expired()
             except StoreUnavailable:
                 log.info("The store is away; ended polls are looked at later.")
             await asyncio.sleep(self._look_every_s)
         await asyncio.Event().wait()
 
-    async def look(self) -> int:
+    async def archive_expired(self) -> int:
         """How many were archived now. Raises ``StoreUnavailable``."""
         polls, cursor, archived = self._store.polls, None, 0
         until = await polls.now() - (self._days or 0) * DAY_MS
@@ -63,7 +63,7 @@ class Retention:
 
     async def _archive(self, poll: Poll) -> bool:
         try:
-            await self._store.polls.act(poll.id, Act.ARCHIVE, version=poll.version, by=BY)
+            await self._store.polls.act(poll.id, LifecycleAction.ARCHIVE, version=poll.version, by=BY)
         except StoreUnavailable:
             raise
         except PollwireError as error:  # edited, reopened or deleted since it was looked at

@@ -22,13 +22,13 @@ from service.domain.document import Document
 from service.domain.errors import MethodNotAllowed
 from service.domain.recount import Recount
 from service.domain.tally import Results
-from service.domain.window import Act
-from service.identity.api_keys import ApiKeys, Operator, Scope
-from service.operators.erasing import ReadsReceipts, erasing
-from service.operators.intake import Intake
-from service.operators.intake_stream import NDJSON, IntakeStreams
-from service.operators.polls import OperatedPolls, read_nothing
-from service.operators.predictions import OperatedPredictions
+from service.domain.window import LifecycleAction
+from service.identity.api_keys import ApiKeyAuthenticator, Operator, Scope
+from service.operators.erasing import ReceiptReader, erasing
+from service.operators.intake import BulkVoteService
+from service.operators.intake_stream import NDJSON, BulkVoteStreams
+from service.operators.polls import PollAdmin, read_nothing
+from service.operators.predictions import PredictionAdmin
 from service.operators.purging import purging
 from service.operators.reporting import reporting
 from service.operators.requests import (
@@ -40,7 +40,7 @@ from service.operators.requests import (
     precondition_of,
     query_of,
 )
-from service.problems import with_head
+from service.problems import add_head_method
 from service.store import Store
 from service.store.polls import PollRecord
 
@@ -57,21 +57,21 @@ Encoded = Response[bytes]
 
 
 def handlers(
-    polls: OperatedPolls,
-    predictions: OperatedPredictions,
-    keys: ApiKeys,
-    intake: Intake,
+    polls: PollAdmin,
+    predictions: PredictionAdmin,
+    keys: ApiKeyAuthenticator,
+    intake: BulkVoteService,
     store: Store,
     *,
-    reads_receipts: ReadsReceipts,
+    reads_receipts: ReceiptReader,
 ) -> list[HTTPRouteHandler]:
     """Every route of the door."""
-    door = _Door(polls, keys)
+    door = _AdminContext(polls, keys)
     taken = [
         *_collection(door),
         *_single(door),
-        _votes(door, IntakeStreams(intake)),
-        *(_act(door, act) for act in Act),
+        _votes(door, BulkVoteStreams(intake)),
+        *(_act(door, act) for act in LifecycleAction),
         *_outcomes(door, predictions),
         purging(store.purges, polls, keys),
         reporting(store, polls, keys),
@@ -80,16 +80,16 @@ def handlers(
     return [*taken, *_other_methods(door, taken)]
 
 
-class _Door:
+class _AdminContext:
     """What all routes ask first: whose key this is, and which poll."""
 
-    def __init__(self, polls: OperatedPolls, keys: ApiKeys) -> None:
+    def __init__(self, polls: PollAdmin, keys: ApiKeyAuthenticator) -> None:
         self.polls = polls
         self._keys = keys
 
     def admit(self, request: AnyRequest, scope: Scope) -> Operator:
         operator = self._keys.require_operator(request.headers.get("authorization"))
-        operator.may(scope)
+        operator.require_scope(scope)
         return operator
 
     async def find(self, request: AnyRequest, scope: Scope, poll_id: str) -> PollRecord:
@@ -97,7 +97,7 @@ class _Door:
         return await self.polls.find(poll_id)
 
 
-def _collection(door: _Door) -> list[HTTPRouteHandler]:
+def _collection(door: _AdminContext) -> list[HTTPRouteHandler]:
     @post(_POLLS, summary="Create a poll", tags=["operators"])
     async def create_poll(request: AnyRequest) -> Encoded:
         operator = door.admit(request, Scope.POLLS_WRITE)
@@ -113,7 +113,7 @@ def _collection(door: _Door) -> list[HTTPRouteHandler]:
     return [create_poll, list_polls]
 
 
-def _single(door: _Door) -> list[HTTPRouteHandler]:
+def _single(door: _AdminContext) -> list[HTTPRouteHandler]:
     @get(_POLL, summary="Read a poll", tags=["operators"])
     async def read_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await door.find(request, Scope.POLLS_READ, poll_id)
@@ -165,7 +165,7 @@ def _single(door: _Door) -> list[HTTPRouteHandler]:
     return [read_poll, read_results, read_timeline, read_audit, export_votes, *changes]
 
 
-def _votes(door: _Door, streams: IntakeStreams) -> HTTPRouteHandler:
+def _votes(door: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler:
     @post(f"{_POLL}/votes", summary="Send votes for voters of yours", tags=["operators"], status_code=200)
     async def send_votes(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         record = await door.find(request, Scope.VOTES_WRITE, poll_id)
@@ -175,7 +175,7 @@ def _votes(door: _Door, streams: IntakeStreams) -> HTTPRouteHandler:
     return send_votes
 
 
-def _act(door: _Door, act: Act) -> HTTPRouteHandler:
+def _act(door: _AdminContext, act: LifecycleAction) -> HTTPRouteHandler:
     @post(
         f"{_POLL}/{act}",
         summary=f"{act.capitalize()} a poll",
@@ -192,7 +192,7 @@ def _act(door: _Door, act: Act) -> HTTPRouteHandler:
     return act_on_poll
 
 
-def _outcomes(door: _Door, predictions: OperatedPredictions) -> list[HTTPRouteHandler]:
+def _outcomes(door: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRouteHandler]:
     @post(
         f"{_POLL}/resolve",
         summary="Say what a prediction has come to",
@@ -227,7 +227,7 @@ def _of_scoring(document: Document, is_done: bool) -> Encoded:
     return _of_poll(document) if is_done else _encoded(document, 202)
 
 
-def _other_methods(door: _Door, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+def _other_methods(door: _AdminContext, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     """For each address of a poll, the methods that it does not take.
 
     The framework judges the method first; here a poll that is not there is
@@ -241,7 +241,7 @@ def _other_methods(door: _Door, taken: list[HTTPRouteHandler]) -> list[HTTPRoute
     return [_refusing(door, path, takes) for path, takes in methods.items()]
 
 
-def _refusing(door: _Door, path: str, takes: set[HttpMethod]) -> HTTPRouteHandler:
+def _refusing(door: _AdminContext, path: str, takes: set[HttpMethod]) -> HTTPRouteHandler:
     @route(
         path,
         http_method=[method for method in _METHODS if method not in takes],
@@ -250,7 +250,7 @@ def _refusing(door: _Door, path: str, takes: set[HttpMethod]) -> HTTPRouteHandle
     )
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
         await door.find(request, Scope.POLLS_READ, poll_id)
-        raise MethodNotAllowed(with_head({*takes, HttpMethod.OPTIONS}))
+        raise MethodNotAllowed(add_head_method({*takes, HttpMethod.OPTIONS}))
 
     return refuse_method
 

@@ -26,24 +26,33 @@ uvicorn's classes are no public interface: its version is pinned to a minor
 one, and the corpus test sends the same requests with and without lanes.
 """
 
-from service.protocol.connection import LaneProtocol, protocol_with
-from service.protocol.deadlines import Deadlines, Limits, is_endless
-from service.protocol.lanes import Handler, Head, Headers, Lane, LaneRequest, Lasting, Respond, SocketLane
-from service.protocol.sockets import SocketProtocol
+from service.protocol.connection import FastPathProtocol, make_protocol_class
+from service.protocol.deadlines import ConnectionTimeouts, HttpLimits, is_streaming_upload
+from service.protocol.lanes import (
+    CacheableHandler,
+    FastPathRequest,
+    FastPathRouter,
+    Handler,
+    Headers,
+    RequestHead,
+    Respond,
+    WebSocketAcceptor,
+)
+from service.protocol.sockets import GuardedWebSocketProtocol
 
 __all__ = [
-    "Deadlines",
+    "CacheableHandler",
+    "ConnectionTimeouts",
+    "FastPathProtocol",
+    "FastPathRequest",
+    "FastPathRouter",
+    "GuardedWebSocketProtocol",
     "Handler",
-    "Head",
     "Headers",
-    "Lane",
-    "LaneProtocol",
-    "LaneRequest",
-    "Lasting",
-    "Limits",
+    "HttpLimits",
+    "RequestHead",
     "Respond",
-    "SocketLane",
-    "SocketProtocol",
-    "is_endless",
-    "protocol_with",
+    "WebSocketAcceptor",
+    "is_streaming_upload",
+    "make_protocol_class",
 ]

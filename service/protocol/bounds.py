@@ -22,25 +22,25 @@ from uvicorn.protocols.utils import get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from service.domain.errors import BadRequest
-from service.identity.clients import Clients
-from service.problems import answer_of
-from service.protocol.deadlines import Deadlines
-from service.protocol.surplus import Surplus
-from service.protocol.writing import Writer
+from service.identity.clients import ClientAddressResolver
+from service.problems import problem_response
+from service.protocol.deadlines import ConnectionTimeouts
+from service.protocol.surplus import OverCapacityProtocol
+from service.protocol.writing import ResponseWriter
 
 _NO_HTTP: Final = "The request is not readable as HTTP/1.1."
 
 
-class _Unreadable(Exception):
+class _RequestRejected(Exception):
     """Stops the parser from within one of its callbacks; says why."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """One HTTP connection, from its client's coming to its leaving; its subclass knows what is asked."""
 
-    deadlines = Deadlines()
-    clients = Clients()
-    writer = Writer()
+    deadlines = ConnectionTimeouts()
+    clients = ClientAddressResolver()
+    writer = ResponseWriter()
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         """A client has come. What uvicorn does here, but for the server's own address, which few ask for."""
         if len(self.connections) >= self.limits.connections:
-            transport.set_protocol(Surplus(self.loop, transport, self.deadlines))
+            transport.set_protocol(OverCapacityProtocol(self.loop, transport, self.deadlines))
             return
         self.connections.add(self)
         self.transport, self.flow = transport, FlowControl(transport)
@@ -94,7 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
         elif self._refusal is not None:
-            self._end(self._refusal)
+            self._close_with_error(self._refusal)
         elif not self._in_headers:
             self.deadline = self.loop.time() + self.limits.idle_s
 
@@ -111,13 +111,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def _bound_headers_behind(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > self.limits.header_bytes:
-            raise _Unreadable(self._too_long())
+            raise _RequestRejected(self._too_long())
 
     def _bound_parts(self) -> None:
         """Counts what a body comes in."""
         self._parts += 1
         if self._parts > self.limits.parts:
-            raise _Unreadable(f"A body may come in at most {self.limits.parts} parts.")
+            raise _RequestRejected(f"A body may come in at most {self.limits.parts} parts.")
 
     def _bound_unread(self) -> None:
         """A chunk's extensions (RFC 9112, section 7.1.1) mean nothing here, and may not go on for ever."""
@@ -127,7 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _bound_waiting(self) -> None:
         """Called for a request that would wait behind others."""
         if len(self.pipeline) >= self.limits.waiting:
-            raise _Unreadable(f"At most {self.limits.waiting} requests may wait on one connection.")
+            raise _RequestRejected(f"At most {self.limits.waiting} requests may wait on one connection.")
 
     def _bound_headers(self, received: int) -> None:
         """Counts the headers of a message that is not complete; its first segment may hold much else."""
@@ -139,7 +139,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Judges complete headers by what they are; those within one moderate segment need no look."""
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self.limits.header_bytes:
-            raise _Unreadable(self._too_long())
+            raise _RequestRejected(self._too_long())
 
     def _too_long(self) -> str:
         return f"The headers may have at most {self.limits.header_bytes} bytes."
@@ -151,25 +151,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse_unread(self, error: httptools.HttpParserError) -> None:
         """The parser stopped, by itself or from within one of its callbacks."""
         why = error.__context__
-        self._refuse(str(why) if isinstance(why, _Unreadable) else _NO_HTTP)
+        self._refuse(str(why) if isinstance(why, _RequestRejected) else _NO_HTTP)
 
     def _refuse(self, detail: str) -> None:
         """Answers what is no request, once all that came before it is answered, and closes."""
         if self._in_body and not self.pipeline:
-            self._end(detail)  # the request that breaks off is the one under way
+            self._close_with_error(detail)  # the request that breaks off is the one under way
         elif self._is_busy():
             if self._in_body:
                 self.pipeline.popleft()  # it waits behind others, and will never be whole
             self._refusal, self.deadline = detail, math.inf
         else:
-            self._end(detail)
+            self._close_with_error(detail)
 
-    def _end(self, detail: str) -> None:
+    def _close_with_error(self, detail: str) -> None:
         if self.transport.is_closing():
             return
         is_half_answered = self._in_body and self.cycle.response_started
         if not is_half_answered:
-            answer, dated = answer_of(BadRequest(detail), "/"), self.server_state.default_headers
-            self.transport.write(self.writer.encoded(answer, dated, keep_alive=False))
+            answer, dated = problem_response(BadRequest(detail), "/"), self.server_state.default_headers
+            self.transport.write(self.writer.encode(answer, dated, keep_alive=False))
         self.transport.close()
         self.deadline = self.loop.time() + self.limits.closing_s

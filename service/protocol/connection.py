@@ -15,14 +15,21 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.protocols.utils import get_local_addr
 from uvicorn.server import ServerState
 
-from service.identity.clients import Clients
-from service.problems import Answer, answer_of, error_of
-from service.protocol.bounds import BoundedProtocol
-from service.protocol.cycle import LaneCycle
-from service.protocol.deadlines import Deadlines, is_endless
-from service.protocol.heads import Heads
-from service.protocol.lanes import Handler, Head, Headers, Lane, LaneRequest, SocketLane
-from service.protocol.leaving import unless_gone
+from service.identity.clients import ClientAddressResolver
+from service.problems import HttpResponse, problem_response, to_pollwire_error
+from service.protocol.bounds import LimitedHttpProtocol
+from service.protocol.cycle import FastPathCycle
+from service.protocol.deadlines import ConnectionTimeouts, is_streaming_upload
+from service.protocol.heads import RequestHeadCache
+from service.protocol.lanes import (
+    FastPathRequest,
+    FastPathRouter,
+    Handler,
+    Headers,
+    RequestHead,
+    WebSocketAcceptor,
+)
+from service.protocol.leaving import _ignore_after_disconnect
 from service.protocol.upgrades import head_without_upgrade, is_handshake
 
 LANE_PREFIX: Final = b"/v1/"
@@ -30,15 +37,15 @@ LANE_BODY_BYTES: Final = 16 * 1024
 """A longer body takes the ordinary way, where it is refused with a reason."""
 _HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
 """What a ``Host`` may hold (RFC 3986, 3.2); on the ordinary way another is answered 400 (RFC 9112, 3.2)."""
-_NO_HEAD: Final = Head(b"", b"", {})
+_NO_HEAD: Final = RequestHead(b"", b"", {})
 
 
-class LaneProtocol(BoundedProtocol):
+class FastPathProtocol(LimitedHttpProtocol):
     """One HTTP connection. ``protocol_with`` makes a subclass of it that knows its lanes."""
 
-    lanes: Sequence[Lane] = ()
-    socket_lane: SocketLane | None = None
-    heads = Heads()
+    lanes: Sequence[FastPathRouter] = ()
+    socket_lane: WebSocketAcceptor | None = None
+    heads = RequestHeadCache()
 
     def __init__(
         self,
@@ -49,17 +56,17 @@ class LaneProtocol(BoundedProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._handler: Handler | None = None
-        self._lane_cycle = LaneCycle()
-        self._lane: Lane | None = None
+        self._lane_cycle = FastPathCycle()
+        self._lane: FastPathRouter | None = None
         self._lane_head = _NO_HEAD
         self._body: bytes = b""
-        self._is_between = True  # two requests, or before the first
+        self._is_idle = True  # two requests, or before the first
         self._asks_for_another_protocol = False
         self._is_endless = False  # the body; set for requests that go the ordinary way
         self._segment_bytes = 0
-        self._taken = 0  # by lanes, of the segment being read
+        self._fast_path_count = 0  # by lanes, of the segment being read
 
-    def take_leave(self) -> None:
+    def close_after_response(self) -> None:
         """The connection ends with its next answer, which says so; cut by us it might meet a request."""
         self._lane_cycle.keep_alive = False
         if self.cycle is not None:
@@ -69,11 +76,11 @@ class LaneProtocol(BoundedProtocol):
         """Feeds the parser; whatever it cannot read is told as a problem, not as text."""
         if self._refusal is not None:
             return  # what stands behind a request that cannot be read means nothing
-        was_between = self._is_between
-        if was_between and self._is_known(data):
+        was_between = self._is_idle
+        if was_between and self._serve_from_head_cache(data):
             return
         self._began_before = True
-        self._segment_bytes, self._taken = len(data), 0
+        self._segment_bytes, self._fast_path_count = len(data), 0
         self._unread_bytes += len(data)
         try:
             self.parser.feed_data(data)
@@ -86,8 +93,8 @@ class LaneProtocol(BoundedProtocol):
                 self._bound_headers(len(data))
             elif self._in_body:
                 self._bound_unread()
-            if was_between and self._is_between and self._lane is not None and self._handler is not None:
-                self.heads.learn(data, self._lane_head, self._lane, self._handler)
+            if was_between and self._is_idle and self._lane is not None and self._handler is not None:
+                self.heads.store(data, self._lane_head, self._lane, self._handler)
 
     # What the parser calls, in the order of a request ------------------------------------------------
 
@@ -98,7 +105,7 @@ class LaneProtocol(BoundedProtocol):
         self.expect_100_continue = False
         self._handler = None
         self._lane = None
-        self._is_between = False
+        self._is_idle = False
         self._began_before = False
         if not self._in_headers:
             self._in_headers, self._header_bytes = True, 0
@@ -115,12 +122,12 @@ class LaneProtocol(BoundedProtocol):
                 self._await_body()
             return  # the parser stops behind the request: ``_upgrade``
         self._asks_for_another_protocol = False
-        handler = self._lane_handler()
+        handler = self._match_fast_path()
         if handler is None:
-            self._is_endless = is_endless(self.parser.get_method(), self.url)
-            self._take_the_ordinary_way()
+            self._is_endless = is_streaming_upload(self.parser.get_method(), self.url)
+            self._forward_to_asgi()
         else:
-            self._taken += 1
+            self._fast_path_count += 1
             self._handler = handler
             self._body = b""
             cycle = self._lane_cycle
@@ -148,7 +155,7 @@ class LaneProtocol(BoundedProtocol):
         """The request is whole: the lane answers now or later, through ``_respond``."""
         if self._asks_for_another_protocol:
             return
-        self._in_body, self._is_between = False, True
+        self._in_body, self._is_idle = False, True
         handler = self._handler
         if handler is None:
             # Answered before it was whole, it idles by now; else it is ours to be quick.
@@ -157,9 +164,9 @@ class LaneProtocol(BoundedProtocol):
                 super().on_message_complete()
             return
         head = self._lane_head
-        self._hand_over(handler, head, head.headers.get(b"authorization"), self._body)
+        self._call_handler(handler, head, head.headers.get(b"authorization"), self._body)
 
-    def _is_known(self, segment: bytes) -> bool:
+    def _serve_from_head_cache(self, segment: bytes) -> bool:
         """Whether the segment was one request of a kind met before, and has been handed to its lane."""
         cycle = self.cycle
         if (cycle is not None and not cycle.response_complete) or self.flow.write_paused:
@@ -168,45 +175,47 @@ class LaneProtocol(BoundedProtocol):
         if known is None:
             return False
         (head, lane, lasting, _), authorization, body = known
-        handler = lasting or lane.find(head.method, head.url, _with(authorization, head.headers))
+        handler = lasting or lane.match(head.method, head.url, _with(authorization, head.headers))
         if handler is None:
             return False
         self._in_headers = False
         lane_cycle = self._lane_cycle
         lane_cycle.response_complete = False
         self.cycle = lane_cycle  # type: ignore[assignment]  # as in on_headers_complete
-        self._hand_over(handler, head, authorization, body)
+        self._call_handler(handler, head, authorization, body)
         return True
 
-    def _hand_over(self, handler: Handler, head: Head, authorization: bytes | None, body: bytes) -> None:
+    def _call_handler(
+        self, handler: Handler, head: RequestHead, authorization: bytes | None, body: bytes
+    ) -> None:
         """A whole request to its lane."""
         self.deadline = math.inf
         try:
             client = self.clients.client(self.peer, head.headers)
             is_encrypted = client.is_encrypted or self.scheme == "https"
-            handler(LaneRequest(head, authorization, body, client, is_encrypted), self._respond)
+            handler(FastPathRequest(head, authorization, body, client, is_encrypted), self._respond)
         except Exception as failure:  # a parser callback must not raise: it would become a 400
             path = head.url.partition(b"?")[0].decode("latin-1")
-            answer = answer_of(error_of(failure), path)  # logged there
+            answer = problem_response(to_pollwire_error(failure), path)  # logged there
             if not self._lane_cycle.response_complete:
                 self._respond(answer)
 
     # Which way ----------------------------------------------------------------------------------------
 
-    def _lane_handler(self) -> Handler | None:
+    def _match_fast_path(self) -> Handler | None:
         """The lane's handler for a plain request; None for anything else."""
-        if not self.url.startswith(LANE_PREFIX) or self._taken >= self.limits.waiting:
+        if not self.url.startswith(LANE_PREFIX) or self._fast_path_count >= self.limits.waiting:
             return None
         headers = dict(self.headers)
         method = self.parser.get_method()
         for lane in self.lanes:
-            handler = lane.find(method, self.url, headers)
-            if handler is not None and self._is_plain(headers):
-                self._lane, self._lane_head = lane, Head(method, self.url, headers)
+            handler = lane.match(method, self.url, headers)
+            if handler is not None and self._is_fast_path_eligible(headers):
+                self._lane, self._lane_head = lane, RequestHead(method, self.url, headers)
                 return handler
         return None
 
-    def _is_plain(self, headers: Headers) -> bool:
+    def _is_fast_path_eligible(self, headers: Headers) -> bool:
         if self._is_busy() or self.pipeline or self.flow.write_paused or self.expect_100_continue:
             return False
         parser = self.parser
@@ -219,7 +228,7 @@ class LaneProtocol(BoundedProtocol):
         length = headers.get(b"content-length", b"0")
         return length.isdigit() and int(length) <= LANE_BODY_BYTES
 
-    def _take_the_ordinary_way(self) -> None:
+    def _forward_to_asgi(self) -> None:
         """What uvicorn does from the first byte on, caught up with."""
         if self._is_busy():
             self._bound_waiting()
@@ -233,7 +242,7 @@ class LaneProtocol(BoundedProtocol):
             self.cycle.keep_alive = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        super()._start_asgi_task(cycle, unless_gone(app, cycle, self.transport))
+        super()._start_asgi_task(cycle, _ignore_after_disconnect(app, cycle, self.transport))
 
     def _upgrade(self, rest: bytes) -> None:
         """The parser stopped, since the request asks for another protocol; ours is WebSocket."""
@@ -245,16 +254,16 @@ class LaneProtocol(BoundedProtocol):
             return
         self.deadlines.discard(self)
         self.flow.resume_reading()
-        if self._is_taken(rest):
+        if self._accepted_by_fast_path(rest):
             self.connections.discard(self)
         else:
-            self._take_the_ordinary_way()
+            self._forward_to_asgi()
             self.handle_websocket_upgrade()
             if rest:
                 cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
         self.parser = None  # type: ignore[assignment]  # it and this know one another, and neither is needed
 
-    def _is_taken(self, rest: bytes) -> bool:
+    def _accepted_by_fast_path(self, rest: bytes) -> bool:
         """Whether the lane has taken the handshake over."""
         lane, headers = self.socket_lane, dict(self.headers)
         if lane is None or len(headers) != len(self.headers):
@@ -262,7 +271,7 @@ class LaneProtocol(BoundedProtocol):
         if _HOST.fullmatch(headers.get(b"host", b"")) is None:
             return False
         client = self.clients.client(self.peer, headers)
-        return lane.take(self.url, headers, rest, self.transport, self.connections, client=client)
+        return lane.accept(self.url, headers, rest, self.transport, self.connections, client=client)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         head = head_without_upgrade(self.parser, self.url, self.headers)
@@ -274,11 +283,11 @@ class LaneProtocol(BoundedProtocol):
 
     # Answers ------------------------------------------------------------------------------------------
 
-    def _respond(self, answer: Answer) -> None:
+    def _respond(self, answer: HttpResponse) -> None:
         """Writes the lane's answer, and lets the connection go on."""
         cycle, transport = self._lane_cycle, self.transport
         if not cycle.disconnected and not transport.is_closing():
-            transport.write(self.writer.encoded(answer, self.server_state.default_headers, cycle.keep_alive))
+            transport.write(self.writer.encode(answer, self.server_state.default_headers, cycle.keep_alive))
             if not cycle.keep_alive:
                 transport.close()
         cycle.response_complete = True
@@ -289,12 +298,12 @@ def _with(authorization: bytes | None, headers: Headers) -> Headers:
     return headers if authorization is None else {**headers, b"authorization": authorization}
 
 
-def protocol_with(
-    lanes: Sequence[Lane],
-    socket_lane: SocketLane | None,
-    deadlines: Deadlines,
-    clients: Clients = LaneProtocol.clients,
-) -> type[LaneProtocol]:
+def make_protocol_class(
+    lanes: Sequence[FastPathRouter],
+    socket_lane: WebSocketAcceptor | None,
+    deadlines: ConnectionTimeouts,
+    clients: ClientAddressResolver = FastPathProtocol.clients,
+) -> type[FastPathProtocol]:
     """The protocol class that uvicorn makes its connections of: these lanes, and these deadlines kept."""
     own = {"lanes": tuple(lanes), "socket_lane": socket_lane, "deadlines": deadlines, "clients": clients}
-    return type("ServiceProtocol", (LaneProtocol,), {**own, "heads": Heads()})
+    return type("ServiceProtocol", (FastPathProtocol,), {**own, "heads": RequestHeadCache()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class _NobodyWaits:
+class _NullEvent:
     """Stands for the cycle's event, which only an ASGI task would wait for."""
 
     __slots__ = ()
@@ -11,12 +11,12 @@ class _NobodyWaits:
     def set(self) -> None: ...
 
 
-class LaneCycle:
+class FastPathCycle:
     """The request in a lane, of the shape in which uvicorn looks at its cycles; one a connection."""
 
     __slots__ = ("disconnected", "keep_alive", "response_complete")
 
-    message_event = _NobodyWaits()
+    message_event = _NullEvent()
     response_started = False
 
     def __init__(self) -> None:

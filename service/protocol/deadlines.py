@@ -14,7 +14,7 @@ import re
 from typing import Final, NamedTuple, Protocol
 
 
-class Limits(NamedTuple):
+class HttpLimits(NamedTuple):
     """Seconds, kept to within a sweep; and bytes."""
 
     headers_s: float = 10.0
@@ -40,12 +40,12 @@ class Limits(NamedTuple):
 _ENDLESS: Final = re.compile(rb"/v1/admin/polls/[^/?]+/votes(\?|\Z)")
 
 
-def is_endless(method: bytes, url: bytes) -> bool:
+def is_streaming_upload(method: bytes, url: bytes) -> bool:
     """Whether the body of such a request is a stream of any length, read line by line: votes of back ends."""
     return method == b"POST" and _ENDLESS.match(url) is not None
 
 
-class Connection(Protocol):
+class TimedConnection(Protocol):
     """What is watched; a ``deadline`` of infinity means that the next move is ours."""
 
     loop: asyncio.AbstractEventLoop
@@ -53,24 +53,24 @@ class Connection(Protocol):
     deadline: float
 
 
-class Deadlines:
+class ConnectionTimeouts:
     """Closes the HTTP connections that let their deadline pass. For one event loop."""
 
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008  # immutable
+    def __init__(self, limits: HttpLimits = HttpLimits()) -> None:  # noqa: B008  # immutable
         self.limits = limits
-        self._connections: set[Connection] = set()
+        self._connections: set[TimedConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._connections)
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: TimedConnection) -> None:
         """The connection is watched from now on."""
         self._connections.add(connection)
         if self._timer is None:
             self._book(connection.loop)
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: TimedConnection) -> None:
         """The connection has ended, or speaks another protocol now."""
         self._connections.discard(connection)
 

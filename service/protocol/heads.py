@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from service.protocol.lanes import Handler, Head, Lane, Lasting
+from service.protocol.lanes import CacheableHandler, FastPathRouter, Handler, RequestHead
 
 MOST_HEADS: Final = 1024
 LONGEST_HEAD: Final = 2048
@@ -57,26 +57,26 @@ _PERSONAL: Final = (
 )
 
 
-class Known(NamedTuple):
+class CachedHead(NamedTuple):
     """A head that was met before: what the parser made of it, and the lane that took it."""
 
-    head: Head
-    lane: Lane
-    lasting: Lasting | None
+    head: RequestHead
+    lane: FastPathRouter
+    lasting: CacheableHandler | None
     """The lane's handler, where the head alone has decided it."""
     length: int
     """Of the body that follows, in bytes."""
 
 
-class Heads:
+class RequestHeadCache:
     """The heads that one process has met."""
 
     __slots__ = ("_heads",)
 
     def __init__(self) -> None:
-        self._heads: dict[bytes, Known] = {}
+        self._heads: dict[bytes, CachedHead] = {}
 
-    def find(self, segment: bytes) -> tuple[Known, bytes | None, bytes] | None:
+    def find(self, segment: bytes) -> tuple[CachedHead, bytes | None, bytes] | None:
         """The request that ``segment`` is, the whole and nothing else, if its head was met before.
 
         Its own ``authorization`` and body stand beside the head.
@@ -98,7 +98,7 @@ class Heads:
             return None
         return known, authorization, segment[end + 4 :]
 
-    def learn(self, segment: bytes, head: Head, lane: Lane, handler: Handler) -> None:
+    def store(self, segment: bytes, head: RequestHead, lane: FastPathRouter, handler: Handler) -> None:
         """Keeps the head of a request that a lane took, as the parser read it, if it may come again."""
         headers = head.headers
         end = segment.find(_END)
@@ -119,6 +119,6 @@ class Heads:
         if len(key) <= LONGEST_HEAD:
             if len(self._heads) >= MOST_HEADS:
                 self._heads.clear()
-            lasting = handler if isinstance(handler, Lasting) else None
+            lasting = handler if isinstance(handler, CacheableHandler) else None
             shared = {name: value for name, value in headers.items() if name != b"authorization"}
-            self._heads[key] = Known(head._replace(headers=shared), lane, lasting, length)
+            self._heads[key] = CachedHead(head._replace(headers=shared), lane, lasting, length)

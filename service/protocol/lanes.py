@@ -9,14 +9,14 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from service.identity.clients import Client
-from service.problems import Answer
+from service.identity.clients import ClientAddress
+from service.problems import HttpResponse
 
 Headers = Mapping[bytes, bytes]
-Respond = Callable[[Answer], None]
+Respond = Callable[[HttpResponse], None]
 
 
-class Head(NamedTuple):
+class RequestHead(NamedTuple):
     """What requests of a kind share: ``url`` as sent (path and query), header names in lower case."""
 
     method: bytes
@@ -25,20 +25,20 @@ class Head(NamedTuple):
     """``authorization`` is looked for in the request, since it alone is another with each (``heads``)."""
 
 
-class LaneRequest(msgspec.Struct, frozen=True, gc=False):
+class FastPathRequest(msgspec.Struct, frozen=True, gc=False):
     """One plain request."""
 
-    head: Head
+    head: RequestHead
     authorization: bytes | None
     body: bytes
-    client: Client
+    client: ClientAddress
     secure: bool
 
 
-Handler = Callable[[LaneRequest, Respond], None]
+Handler = Callable[[FastPathRequest, Respond], None]
 
 
-class Lasting:
+class CacheableHandler:
     """A handler that a head alone decides: found once, it deals with every request that has this head.
 
     It was found by nothing but the method, the address and the headers without ``authorization``.
@@ -47,21 +47,21 @@ class Lasting:
     __slots__ = ()
 
     @abstractmethod
-    def __call__(self, request: LaneRequest, respond: Respond) -> None:
+    def __call__(self, request: FastPathRequest, respond: Respond) -> None:
         """As ``Handler``."""
 
 
-class Lane(Protocol):
+class FastPathRouter(Protocol):
     """What answers a family of plain requests."""
 
-    def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
+    def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
         """The handler of such a request, or None: the ordinary way. It must call ``respond`` exactly once."""
 
 
-class SocketLane(Protocol):
+class WebSocketAcceptor(Protocol):
     """What takes WebSocket handshakes over, the transport and all that comes after included."""
 
-    def take(
+    def accept(
         self,
         url: bytes,
         headers: Headers,
@@ -69,7 +69,7 @@ class SocketLane(Protocol):
         transport: asyncio.Transport,
         among: set[Any],  # of uvicorn's connections, which are of several classes
         *,
-        client: Client,
+        client: ClientAddress,
     ) -> bool:
         """Whether the handshake was taken; ``rest`` is what the client sent behind it.
 

@@ -13,7 +13,7 @@ from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
-def unless_gone(
+def _ignore_after_disconnect(
     app: ASGI3Application, cycle: RequestResponseCycle, transport: asyncio.Transport
 ) -> ASGI3Application:
     """The application, for one request: its cycle learns before each message whether the client is gone."""

@@ -28,7 +28,7 @@ LINGER_S: Final = 15.0
 _UNREADABLE: Final = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
+class GuardedWebSocketProtocol(WebSocketsSansIOProtocol):
     """One WebSocket on the ordinary way."""
 
     linger_s = LINGER_S
@@ -83,9 +83,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
             self.handshake_complete = True  # else uvicorn logs an error for each refusal
         elif message["type"] == "websocket.accept":
-            self._hear_early()
+            self._replay_early_data()
 
-    def _hear_early(self) -> None:
+    def _replay_early_data(self) -> None:
         early, self._early = self._early, b""
         if early and not self.transport.is_closing():
             self.data_received(early)

@@ -11,20 +11,20 @@ import asyncio
 from typing import Final
 
 from service.domain.errors import Overloaded
-from service.problems import answer_of
-from service.protocol.deadlines import Deadlines
-from service.protocol.writing import Writer
+from service.problems import problem_response
+from service.protocol.deadlines import ConnectionTimeouts
+from service.protocol.writing import ResponseWriter
 
-KEPT_BACK: Final = 256
+RESERVED_FILES: Final = 256
 """Files for the store, the pages, the log and what else is opened."""
 RETRY_AFTER_S: Final = 3
 
 
-class Surplus(asyncio.Protocol):
+class OverCapacityProtocol(asyncio.Protocol):
     """One connection too many."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, among: Deadlines
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, among: ConnectionTimeouts
     ) -> None:
         self.loop = loop
         self.transport = transport
@@ -35,8 +35,8 @@ class Surplus(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Whatever it asks for, the answer is the same."""
         if not self.transport.is_closing():
-            answer = answer_of(Overloaded(RETRY_AFTER_S), "/")
-            self.transport.write(Writer().encoded(answer, [], keep_alive=False))
+            answer = problem_response(Overloaded(RETRY_AFTER_S), "/")
+            self.transport.write(ResponseWriter().encode(answer, [], keep_alive=False))
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from service.problems import Answer
+from service.problems import HttpResponse
 
 Header = tuple[bytes, bytes]
 Headers = tuple[Header, ...]
@@ -19,7 +19,7 @@ NOSNIFF: Final[Header] = (b"x-content-type-options", b"nosniff")
 """With every answer, by lane or by route: what it is, its content type alone says (Fetch, 3.6)."""
 
 
-class Writer:
+class ResponseWriter:
     """Writes answers for the connections of one process; what many of them share is written once.
 
     Heads are remembered by the very tuple of headers that they were written from, since most answers of one
@@ -33,7 +33,7 @@ class Writer:
         self._dated = b""
         self._heads: dict[tuple[int, int, int], tuple[bytes, Headers]] = {}
 
-    def encoded(self, answer: Answer, dated: list[Header], keep_alive: bool) -> bytes:
+    def encode(self, answer: HttpResponse, dated: list[Header], keep_alive: bool) -> bytes:
         """The answer whole; ``dated`` are headers that uvicorn never changes, but replaces each second."""
         if dated is not self._dated_headers:
             self._dated_headers, self._dated = dated, _lines(dated)
@@ -49,7 +49,7 @@ class Writer:
             known = self._heads[key] = (self._head(answer, b""), headers)
         return known[0] + body
 
-    def _head(self, answer: Answer, close: bytes) -> bytes:
+    def _head(self, answer: HttpResponse, close: bytes) -> bytes:
         head = _head_of(answer.status, answer.headers)
         if answer.status in (204, 304):  # RFC 9110, 8.6: neither has a body to state the length of
             return b"%b%b%b\r\n" % (head, self._dated, close)

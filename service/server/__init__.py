@@ -6,7 +6,7 @@ them, which ``pollwire up`` starts as ``python -m service.server``.
 """
 
 from service.server.listeners import UNSENT_BYTES, address_of, listening
-from service.server.serving import Server, running, server_of
+from service.server.serving import Server, create_server, running
 from service.server.worker import COLLECT_EVERY_OBJECTS, EXIT_UNFIT, handover
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "UNSENT_BYTES",
     "Server",
     "address_of",
+    "create_server",
     "handover",
     "listening",
     "running",
-    "server_of",
 ]

@@ -17,9 +17,15 @@ from typing import Any, Final
 
 import uvicorn
 
-from service.app import Wiring, build
-from service.protocol import Deadlines, LaneProtocol, Limits, SocketProtocol, protocol_with
-from service.protocol.surplus import KEPT_BACK
+from service.app import ServiceContainer, build
+from service.protocol import (
+    ConnectionTimeouts,
+    FastPathProtocol,
+    GuardedWebSocketProtocol,
+    HttpLimits,
+    make_protocol_class,
+)
+from service.protocol.surplus import RESERVED_FILES
 from service.server.listeners import BACKLOG, address_of, listening
 from service.settings import Settings
 from service.store import open_store
@@ -33,7 +39,7 @@ PING_S: Final = 20.0
 REQUESTS_GRACE_S: Final = 3
 """Requests in flight at a stop get this long; votes are answered or refused within 1 s."""
 GLANCE_S: Final = 0.02
-LEAVE_S: Final = 1.0
+KEEPALIVE_DRAIN_S: Final = 1.0
 """Kept connections have this long for one more request, whose answer is the last; then idle ones are cut."""
 CUT_MS: Final = 100
 """In a hurry connections have this long to say why they close."""
@@ -81,17 +87,17 @@ class Server(uvicorn.Server):
             raise StartupFailed from None
         self.is_serving.set()
 
-    async def take_leave(self) -> None:
+    async def close_idle_connections(self) -> None:
         """Accept nobody any more, and let every kept connection end with an answer; no request is cut.
 
         Who comes now waits in the listener's queue for the worker that follows.
         """
         for listener in self.servers:
             listener.close()
-        staying = [kept for kept in self.server_state.connections if isinstance(kept, LaneProtocol)]
+        staying = [kept for kept in self.server_state.connections if isinstance(kept, FastPathProtocol)]
         for kept in staying:
-            kept.take_leave()
-        until = asyncio.get_running_loop().time() + LEAVE_S
+            kept.close_after_response()
+        until = asyncio.get_running_loop().time() + KEEPALIVE_DRAIN_S
         while asyncio.get_running_loop().time() < until:
             if not any(kept in self.server_state.connections for kept in staying):
                 return
@@ -99,13 +105,13 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.force_exit:
-            await self._cut(sockets or [])
+            await self._force_close(sockets or [])
         else:
             await super().shutdown(sockets)
         if self.force_exit:  # in a hurry uvicorn leaves this out, and tasks beside the requests would go on
             await self.lifespan.shutdown()
 
-    async def _cut(self, sockets: list[socket.socket]) -> None:
+    async def _force_close(self, sockets: list[socket.socket]) -> None:
         """The stop of a server in a hurry: connections are closed, and nobody's request is waited for."""
         for server in self.servers:
             server.close()
@@ -119,7 +125,7 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.001)
 
 
-def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools") -> Server:
+def create_server(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools") -> Server:
     """A server of the application; ``http`` is the protocol class that reads requests.
 
     Named rather than left to ``auto``, which falls back to slower parsers in silence.
@@ -127,7 +133,7 @@ def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools")
     config = uvicorn.Config(
         app,
         http=http,
-        ws=SocketProtocol,
+        ws=GuardedWebSocketProtocol,
         loop="none",
         lifespan="on",
         interface="asgi3",
@@ -148,12 +154,12 @@ def server_of(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools")
     return Server(config)
 
 
-def protocol_of(wiring: Wiring) -> type[LaneProtocol]:
+def protocol_of(wiring: ServiceContainer) -> type[FastPathProtocol]:
     """What reads this service's requests: its lanes, and the ordinary way behind them."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    connections = 1_000_000 if files == resource.RLIM_INFINITY else max(files - KEPT_BACK, files // 2)
-    deadlines = Deadlines(Limits(connections=connections))
-    return protocol_with(wiring.lanes, wiring.socket_lane, deadlines, wiring.clients)
+    connections = 1_000_000 if files == resource.RLIM_INFINITY else max(files - RESERVED_FILES, files // 2)
+    deadlines = ConnectionTimeouts(HttpLimits(connections=connections))
+    return make_protocol_class(wiring.lanes, wiring.socket_lane, deadlines, wiring.clients)
 
 
 async def until_serving(server: Server, serving: asyncio.Task[None]) -> None:
@@ -171,7 +177,7 @@ async def running(settings: Settings, store_url: str) -> AsyncIterator[str]:
     listener = listening(settings.host, settings.port)
     store = await open_store(store_url, namespace=settings.namespace)
     wiring = build(settings, store)
-    server = server_of(wiring.app, http=protocol_of(wiring))
+    server = create_server(wiring.app, http=protocol_of(wiring))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
     try:
         await until_serving(server, serving)

@@ -8,7 +8,7 @@ import os
 import threading
 from typing import Final
 
-from service.app import Wiring
+from service.app import ServiceContainer
 from service.server.serving import Server
 
 log = logging.getLogger("pollwire.server")
@@ -19,7 +19,7 @@ HARD_STOP_S: Final = 12.0
 """A worker that hangs while it stops ends itself after this; it must not outlive its service."""
 
 
-class Stop:
+class ShutdownSignal:
     """Whether this process was asked to stop: once means in order, again means at once."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Stop:
         (self.asked_again if self.asked.is_set() else self.asked).set()
 
 
-async def drain(server: Server, wiring: Wiring, stop: Stop) -> None:
+async def drain(server: Server, wiring: ServiceContainer, stop: ShutdownSignal) -> None:
     """The end of one server, once it is asked for.
 
     In order: ``/readyz`` says 503 and readers are told when to come back while requests are still
@@ -48,12 +48,12 @@ async def drain(server: Server, wiring: Wiring, stop: Stop) -> None:
     server.force_exit = True
 
 
-async def _take_leave(server: Server, wiring: Wiring) -> None:
+async def _take_leave(server: Server, wiring: ServiceContainer) -> None:
     try:
         await wiring.drain(RECONNECT_SPREAD_MS)
     except Exception:  # a drain that fails must still end in a stop
         log.exception("Not every reader could be told to come back.")
-    await server.take_leave()
+    await server.close_idle_connections()
 
 
 def _end_by_deadline() -> None:

@@ -23,11 +23,11 @@ import msgspec
 import uvloop
 
 from service.app import build
-from service.server.serving import StartupFailed, protocol_of, server_of, until_serving
-from service.server.stopping import Stop, drain
+from service.server.serving import StartupFailed, create_server, protocol_of, until_serving
+from service.server.stopping import ShutdownSignal, drain
 from service.settings import Settings, decode_settings, encode_settings
 from service.store import Store, open_store
-from service.store.library import StoreUnfit
+from service.store.library import UnsupportedStore
 from service.telemetry import configure_logging
 
 log = logging.getLogger("pollwire.server")
@@ -38,7 +38,7 @@ EXIT_UNFIT: Final = 78
 """EX_CONFIG of sysexits.h: to start again would change nothing, so the supervisor does not."""
 
 
-class Handover(msgspec.Struct, frozen=True, kw_only=True):
+class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is told on standard input, in one line of JSON."""
 
     settings: msgspec.Raw
@@ -49,7 +49,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
 
 def handover(settings: Settings, store_url: str, listener: socket.socket, worker: int) -> bytes:
     """The line that ``main`` reads."""
-    told = Handover(
+    told = WorkerConfig(
         settings=msgspec.Raw(encode_settings(settings)),
         store_url=store_url,
         listener_fd=listener.fileno(),
@@ -60,13 +60,13 @@ def handover(settings: Settings, store_url: str, listener: socket.socket, worker
 
 def main() -> int:
     """Serve until told to stop; the exit code."""
-    told = msgspec.json.decode(sys.stdin.buffer.readline(), type=Handover)
+    told = msgspec.json.decode(sys.stdin.buffer.readline(), type=WorkerConfig)
     settings = decode_settings(bytes(told.settings))
     configure_logging(settings)
     _raise_file_limit(told.worker)
     try:
         uvloop.run(_work(settings, told))
-    except StoreUnfit as error:
+    except UnsupportedStore as error:
         log.critical("%s", error)
         return EXIT_UNFIT
     except StartupFailed:
@@ -83,8 +83,8 @@ def _raise_file_limit(worker: int) -> None:
     log.info("Worker %d may open %d files (the limit was %d).", worker, now_soft, soft)
 
 
-async def _work(settings: Settings, told: Handover) -> None:
-    stop = Stop()
+async def _work(settings: Settings, told: WorkerConfig) -> None:
+    stop = ShutdownSignal()
     _listen_for_stops(stop)
     store = await open_store(told.store_url, namespace=settings.namespace)
     try:
@@ -93,12 +93,12 @@ async def _work(settings: Settings, told: Handover) -> None:
         await store.close()
 
 
-async def _serve(settings: Settings, store: Store, listener: socket.socket, stop: Stop) -> None:
+async def _serve(settings: Settings, store: Store, listener: socket.socket, stop: ShutdownSignal) -> None:
     wiring = build(settings, store)
-    server = server_of(wiring.app, http=protocol_of(wiring))
+    server = create_server(wiring.app, http=protocol_of(wiring))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="server")
     await until_serving(server, serving)
-    _spare_the_collector()
+    _tune_gc()
     print("ready", flush=True)  # noqa: T201  # the supervisor waits for this word
     draining = asyncio.create_task(drain(server, wiring, stop), name="drain")
     try:
@@ -107,7 +107,7 @@ async def _serve(settings: Settings, store: Store, listener: socket.socket, stop
         draining.cancel()
 
 
-def _spare_the_collector() -> None:
+def _tune_gc() -> None:
     """What stands by now stands for good, and is looked through no more; votes are freed by counts.
 
     The collector only finds cycles, which are rare here, and by default it would look for some
@@ -118,7 +118,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(COLLECT_EVERY_OBJECTS, 20, 20)
 
 
-def _listen_for_stops(stop: Stop) -> None:
+def _listen_for_stops(stop: ShutdownSignal) -> None:
     """Signals, and the end of standard input: the supervisor holds the other end as long as it lives."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

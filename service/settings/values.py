@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from service.domain.allowance import Limit
+from service.domain.allowance import RateLimit
 
 LogFormat = Literal["text", "json"]
 
@@ -38,9 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     results_max_age_s: int = 0
     trusted_proxies: tuple[str, ...] | None = None
     """Addresses and networks that are believed about their clients, ``unix``, or ``none``; None: not said."""
-    limit_votes: Limit | None = Limit(30_000, 60, spares_loopback=True)
+    limit_votes: RateLimit | None = RateLimit(30_000, 60, spares_loopback=True)
     """Votes of one network on one poll; None: any number. ``docs/operations.md`` has the reasons."""
-    limit_voters: Limit | None = Limit(3_000, 60, spares_loopback=True)
+    limit_voters: RateLimit | None = RateLimit(3_000, 60, spares_loopback=True)
     """New voters of one network; beyond it they are challenged or, without challenges, refused."""
     limit_sockets: int | None = None
     """Open streams of one address on one worker; None: any number."""

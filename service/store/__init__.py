@@ -10,29 +10,29 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from service.store.allowances import Allowances
-from service.store.audit import AuditLogs
+from service.store.allowances import RateLimiter
+from service.store.audit import AuditLog
 from service.store.ballots import Ballots
-from service.store.connection import Connection
-from service.store.deliveries import Deliveries
-from service.store.durability import Durability
-from service.store.erasure import Erasure
-from service.store.forgetting import Forgetting
-from service.store.homes import Homes
-from service.store.keys import voters_key_key
-from service.store.notices import Notices
+from service.store.connection import StoreConnection
+from service.store.deliveries import DeliveryQueue
+from service.store.durability import DurabilityMonitor
+from service.store.erasure import AofRewriter
+from service.store.forgetting import VoteEraser
+from service.store.homes import PollLocations
+from service.store.keys import issuer_voter_key_key
+from service.store.notices import ChangeNotifications
 from service.store.outbox import Outbox
 from service.store.polls import Polls
-from service.store.positions import Positions
+from service.store.positions import PositionTracker
 from service.store.purges import Purges
-from service.store.rankings import Rankings
-from service.store.records import Records
+from service.store.rankings import RankedResultReader
+from service.store.records import PollCache
 from service.store.recounting import Recounts
 from service.store.resolutions import Resolutions
-from service.store.results import TallyReader
-from service.store.rosters import Roster, Uses
+from service.store.results import ResultReader
+from service.store.rosters import CachedRegistry, LastUsedTracker
 from service.store.scanning import BallotScan
-from service.store.series import SeriesRoom
+from service.store.series import SeriesStore
 from service.store.timeline import Timelines
 
 __all__ = ["Store", "open_store"]
@@ -41,46 +41,46 @@ __all__ = ["Store", "open_store"]
 class Store:
     """The rooms of the store over one connection."""
 
-    def __init__(self, connection: Connection) -> None:
-        positions, records = Positions(), Records(connection.namespace)
-        self.homes: Final = Homes(connection, records)
+    def __init__(self, connection: StoreConnection) -> None:
+        positions, records = PositionTracker(), PollCache(connection.namespace)
+        self.homes: Final = PollLocations(connection, records)
         self.outbox: Final = Outbox(connection, records, self.homes)
         self.connection: Final = connection
-        self.durability: Final = Durability(connection)
-        self.results: Final = TallyReader(connection, positions, records)
-        self.deliveries: Final = Deliveries(connection)
+        self.durability: Final = DurabilityMonitor(connection)
+        self.results: Final = ResultReader(connection, positions, records)
+        self.deliveries: Final = DeliveryQueue(connection)
         self.polls: Final = Polls(
             connection, positions, records, self.results, outbox=self.outbox, homes=self.homes
         )
         self.ballots: Final = Ballots(connection, positions)
-        self.rankings: Final = Rankings(connection, positions, records)
+        self.rankings: Final = RankedResultReader(connection, positions, records)
         self.timelines: Final = Timelines(connection, positions, records)
         self.recounts: Final = Recounts(connection, records)
         self.scan: Final = BallotScan(connection)
-        self.audit: Final = AuditLogs(connection, self.homes)
+        self.audit: Final = AuditLog(connection, self.homes)
         self.resolutions: Final = Resolutions(connection, positions, records, self.polls)
-        self.series: Final = SeriesRoom(connection)
-        self.erasure: Final = Erasure(connection)
-        self.notices: Final = Notices(connection)
-        self.api_keys: Final = Roster(connection, self.notices, "api-keys")
-        self.issuers: Final = Roster(connection, self.notices, "issuers")
-        self.webhooks: Final = Roster(connection, self.notices, "webhooks")
-        self.api_key_uses: Final = Uses(connection, "api-keys")
+        self.series: Final = SeriesStore(connection)
+        self.erasure: Final = AofRewriter(connection)
+        self.notices: Final = ChangeNotifications(connection)
+        self.api_keys: Final = CachedRegistry(connection, self.notices, "api-keys")
+        self.issuers: Final = CachedRegistry(connection, self.notices, "issuers")
+        self.webhooks: Final = CachedRegistry(connection, self.notices, "webhooks")
+        self.api_key_uses: Final = LastUsedTracker(connection, "api-keys")
         self.purges: Final = Purges(connection, positions, self.outbox)
-        self.forgetting: Final = Forgetting(self.polls, positions)
-        self.voter_allowances: Final = Allowances(connection, "voters")
+        self.forgetting: Final = VoteEraser(self.polls, positions)
+        self.voter_allowances: Final = RateLimiter(connection, "voters")
         self.notices.on_notice(self.polls.on_notice)
         self.notices.on_gap(self.polls.on_gap)
 
     @property
-    def endless(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+    def background_tasks(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """What must run for as long as the store is used, to hear of changes and to write down uses."""
         told = (self.notices.run, self.durability.run)
         return *told, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
 
     async def voters_key(self) -> bytes:
         """The 32 random bytes under which voters of other sites get their ids: made once, never again."""
-        key = voters_key_key(self.connection.namespace)
+        key = issuer_voter_key_key(self.connection.namespace)
         await self.connection.command("SET", key, secrets.token_bytes(32), "NX")
         kept: bytes = await self.connection.command("GET", key)
         return kept
@@ -96,4 +96,4 @@ class Store:
 async def open_store(url: str, namespace: str = "pw") -> Store:
     """The store at ``url``; ``StoreUnfit`` if it cannot keep polls. One that is away is waited for by nobody:
     what is asked of it is refused with ``StoreUnavailable`` until it answers."""
-    return Store(await Connection.open(url, namespace=namespace))
+    return Store(await StoreConnection.open(url, namespace=namespace))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def told_by(
+async def gather_replies(
     asked: Collection[asyncio.Task[T]], awaited: Collection[asyncio.Task[Any]], within_s: float
 ) -> list[T]:
     """What those of ``asked`` tell who do; ``awaited`` are waited for, but for ``within_s`` seconds at most.

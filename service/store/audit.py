@@ -17,9 +17,9 @@ from service.domain.audit import AuditEntry, Change
 from service.domain.document import Document
 from service.domain.errors import InvalidPoll
 from service.domain.window import format_instant
-from service.store.connection import Connection
-from service.store.homes import Homes
-from service.store.keys import audit_key, look_keys
+from service.store.connection import StoreConnection
+from service.store.homes import PollLocations
+from service.store.keys import audit_key, outbox_scan_keys
 
 BY_SERVICE: Final = "pollwire"
 """Who made a poll that no operator did (the demo polls)."""
@@ -31,10 +31,10 @@ _NUMBERS: Final = ("version", "voters")
 _INSTANTS: Final = ("opens_at", "closes_at")
 
 
-class AuditLogs:
+class AuditLog:
     """What was done to each poll of the namespace."""
 
-    def __init__(self, connection: Connection, homes: Homes) -> None:
+    def __init__(self, connection: StoreConnection, homes: PollLocations) -> None:
         self._connection = connection
         self._homes = homes
 
@@ -50,7 +50,7 @@ class AuditLogs:
             raise InvalidPoll("cursor", "cursor must be the next of an earlier page.")
         where = (self._connection.namespace, poll_id, await self._homes.series_of(poll_id))
         if cursor is None:
-            await self._connection.call("look", look_keys(*where), ("",))
+            await self._connection.call("look", outbox_scan_keys(*where), ("",))
         newest, key = "+" if cursor is None else f"({cursor}", audit_key(*where)
         found = await self._connection.command("XREVRANGE", key, newest, "-", "COUNT", limit + 1)
         page = found[:limit]

@@ -31,8 +31,8 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError, TryAgainError
 
-from service.store.asking import told_by
-from service.store.servers import Command, OneServer
+from service.store.asking import gather_replies
+from service.store.servers import Command, SingleServer
 
 SLOTS: Final = 16_384
 
@@ -58,10 +58,10 @@ class Address(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
-class _Turned(NamedTuple):
+class _Redirect(NamedTuple):
     """Where a call goes next, and whether only for once."""
 
-    to: OneServer
+    to: SingleServer
     asking: bool
 
 
@@ -74,7 +74,7 @@ class Cluster:
     def __init__(self, seeds: Iterable[tuple[str, int]], settings: Mapping[str, Any]) -> None:
         self.seeds: Final = [Address(*seed) for seed in seeds]
         self.settings: Final = settings
-        self._servers: dict[Address, OneServer] = {}
+        self._servers: dict[Address, SingleServer] = {}
         self._owners: list[Address] = []
         """By slot; empty until it was told."""
         self._owners_are_known = False
@@ -84,7 +84,7 @@ class Cluster:
         replies: list[Any] = [None] * len(commands)
         await self._know_owners()
         slots = [_slot_of_call(command) for command in commands]
-        turns = {place: _Turned(self._owner(slot), asking=False) for place, slot in enumerate(slots)}
+        turns = {place: _Redirect(self._owner(slot), asking=False) for place, slot in enumerate(slots)}
         for attempt in range(TRIES):
             if attempt and any(isinstance(replies[place], TryAgainError) for place in turns):
                 await asyncio.sleep(TRY_AGAIN_AFTER_S)
@@ -92,7 +92,7 @@ class Cluster:
             turns = {
                 place: turned
                 for place in turns
-                if (turned := self._turned(replies[place], slots[place])) is not None
+                if (turned := self._redirect_for(replies[place], slots[place])) is not None
             }
             if not turns:
                 return replies
@@ -106,22 +106,22 @@ class Cluster:
         if words[0] in _KEYLESS:
             return await self._any_master().command(*words)
         slot = key_slot(_bytes(words[1]))
-        turned = _Turned(self._owner(slot), asking=False)
+        turned = _Redirect(self._owner(slot), asking=False)
         for _ in range(TRIES):
             try:
                 return await _ask(turned, words)
             except (AskError, TryAgainError) as refusal:
-                turned = self._turned(refusal, slot) or turned
+                turned = self._redirect_for(refusal, slot) or turned
                 if isinstance(refusal, TryAgainError):
                     await asyncio.sleep(TRY_AGAIN_AFTER_S)
         raise TryAgainError(_ON_ITS_WAY)
 
-    async def everywhere(self, *words: bytes | str | int, fine: str = "") -> dict[str, Any]:
+    async def on_all_masters(self, *words: bytes | str | int, fine: str = "") -> dict[str, Any]:
         """Each master's reply, by its address."""
         await self._know_owners()
         masters = list(dict.fromkeys(self._owners))
         answers = await asyncio.gather(
-            *(self._server(master).everywhere(*words, fine=fine) for master in masters),
+            *(self._server(master).on_all_masters(*words, fine=fine) for master in masters),
             return_exceptions=True,
         )
         for answer in answers:
@@ -129,24 +129,24 @@ class Cluster:
                 raise answer
         return dict(zip(map(str, masters), answers, strict=True))
 
-    def link(self) -> Any:
+    def new_connection(self) -> Any:
         """To any server: what is published at one is told by all."""
-        return self._any_master().link()
+        return self._any_master().new_connection()
 
-    async def renew(self) -> None:
+    async def reset(self) -> None:
         """A server that has left the cluster is missed when it does not answer, and then this is called."""
         self._owners_are_known = False
-        await asyncio.gather(*(server.renew() for server in self._servers.values()))
+        await asyncio.gather(*(server.reset() for server in self._servers.values()))
 
     async def aclose(self) -> None:
         """Let go of every connection."""
         await asyncio.gather(*(server.aclose() for server in self._servers.values()))
 
     async def _send_each(
-        self, commands: Sequence[Command], turns: Mapping[int, _Turned], replies: list[Any]
+        self, commands: Sequence[Command], turns: Mapping[int, _Redirect], replies: list[Any]
     ) -> None:
         """Send those calls, each to its server, and put the replies (or what befell the server) in place."""
-        shares: dict[OneServer, list[int]] = defaultdict(list)
+        shares: dict[SingleServer, list[int]] = defaultdict(list)
         for place, turned in turns.items():
             shares[turned.to].append(place)
         answers = await asyncio.gather(
@@ -161,29 +161,29 @@ class Cluster:
             for place, reply in zip(places, told, strict=True):
                 replies[place] = reply
 
-    def _turned(self, reply: Any, slot: int) -> _Turned | None:
+    def _redirect_for(self, reply: Any, slot: int) -> _Redirect | None:
         """Where a call is to be sent again that was not run; None for every other reply."""
         if isinstance(reply, AskError):  # and MovedError, which is one
             owner = self._owners[slot]
             named = Address(reply.host or owner.host, reply.port)
             if isinstance(reply, MovedError):
                 self._owners[slot] = named
-            return _Turned(self._server(named), asking=not isinstance(reply, MovedError))
+            return _Redirect(self._server(named), asking=not isinstance(reply, MovedError))
         if isinstance(reply, TryAgainError):
-            return _Turned(self._owner(slot), asking=False)
+            return _Redirect(self._owner(slot), asking=False)
         return None
 
-    def _owner(self, slot: int) -> OneServer:
+    def _owner(self, slot: int) -> SingleServer:
         return self._server(self._owners[slot])
 
-    def _any_master(self) -> OneServer:
+    def _any_master(self) -> SingleServer:
         return self._server(random.choice(self._owners or self.seeds))
 
-    def _server(self, address: Address) -> OneServer:
+    def _server(self, address: Address) -> SingleServer:
         server = self._servers.get(address)
         if server is None:
             client = Redis(host=address.host, port=address.port, **self.settings)
-            server = self._servers[address] = OneServer(client)
+            server = self._servers[address] = SingleServer(client)
         return server
 
     async def _know_owners(self) -> None:
@@ -200,7 +200,7 @@ class Cluster:
             for address in dict.fromkeys((*self._owners, *self.seeds))
         }
         masters = [task for task, address in asked.items() if not self._owners or address in self._owners]
-        told = await told_by(asked.keys(), masters, MAPS_WITHIN_S)
+        told = await gather_replies(asked.keys(), masters, MAPS_WITHIN_S)
         [(ranges, _)] = Counter(told).most_common(1)
         self._owners = _by_slot(ranges)
         self._owners_are_known = True
@@ -229,7 +229,7 @@ def _by_slot(ranges: Sequence[tuple[int, int, Address]]) -> list[Address]:
     return owners
 
 
-async def _exchange(server: OneServer, calls: Sequence[tuple[Command, bool]]) -> list[Any]:
+async def _exchange(server: SingleServer, calls: Sequence[tuple[Command, bool]]) -> list[Any]:
     """One server's replies; a call that it has for once only goes behind an ASKING."""
     words: list[Command] = []
     for command, asking in calls:
@@ -238,7 +238,7 @@ async def _exchange(server: OneServer, calls: Sequence[tuple[Command, bool]]) ->
     return [reply for word, reply in zip(words, replies, strict=True) if word[0] != "ASKING"]
 
 
-async def _ask(turned: _Turned, words: Command) -> Any:
+async def _ask(turned: _Redirect, words: Command) -> Any:
     if not turned.asking:
         return await turned.to.command(*words)
     pipeline = turned.to.client.pipeline(transaction=False)

@@ -31,22 +31,22 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from service.domain.errors import PollwireError, StoreUnavailable
-from service.store.ending import ended
-from service.store.library import Library, StoreUnfit, is_missing
-from service.store.servers import Servers
-from service.store.topology import MOST_CONNECTIONS, REPLY_TIMEOUT_S, servers_of, without_password
+from service.store.ending import cancel_and_wait
+from service.store.library import FunctionLibrary, UnsupportedStore, is_missing
+from service.store.servers import StoreServers
+from service.store.topology import MOST_CONNECTIONS, REPLY_TIMEOUT_S, servers_from_url, without_password
 from service.telemetry.metrics import STORE_FAILURES, STORE_SECONDS
-from service.telemetry.throttle import Throttle
+from service.telemetry.throttle import LogThrottle
 
 _log = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S: Final = REPLY_TIMEOUT_S + 0.1
 """A whole call: its turn, a connection perhaps made anew, the reply. Under the second that is promised."""
 
-KNOCK_EVERY_S: Final = 0.1
+PROBE_INTERVAL_S: Final = 0.1
 """Between two knocks at a store that is away: it is found within this after its return."""
 
-_AWAY: Final = (
+_CONNECTION_ERRORS: Final = (
     RedisConnectionError,
     RedisTimeoutError,
     ReadOnlyError,
@@ -57,7 +57,7 @@ _AWAY: Final = (
 """Failures that say the store, not the call, is at fault. ReadOnly: a master that was demoted."""
 
 
-class Call(NamedTuple):
+class FunctionCall(NamedTuple):
     """One function call: its name as in ``functions/``, its keys (all of one slot) and arguments."""
 
     function: str
@@ -65,26 +65,26 @@ class Call(NamedTuple):
     args: Sequence[bytes | str | int]
 
 
-class Connection:
+class StoreConnection:
     """One process's way to the store; make it with ``open``."""
 
     def __init__(self, url: str, namespace: str) -> None:
         self.namespace: Final = namespace
-        self.library: Final = Library()
+        self.library: Final = FunctionLibrary()
         self.last_error: str | None = None
-        self.openings = 0
+        self.reconnect_count = 0
         """How often the store was found to answer after it had not; after each, it may be another server."""
         self._address = without_password(url)
-        self._servers: Servers = servers_of(url)
+        self._servers: StoreServers = servers_from_url(url)
         self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
         self._up = asyncio.Event()
         self._has_answered = False
         self._knocking: asyncio.Task[None] | None = None
         self._is_closed = False
-        self._refusals = Throttle()
+        self._refusals = LogThrottle()
 
     @classmethod
-    async def open(cls, url: str, *, namespace: str = "pw") -> Connection:
+    async def open(cls, url: str, *, namespace: str = "pw") -> StoreConnection:
         """A connection to the store at ``url`` (``topology`` lists the forms).
 
         Raises ``StoreUnfit`` if the URL is none, or the server cannot run the library. A store that is away
@@ -92,18 +92,18 @@ class Connection:
         """
         connection = cls(url, namespace)
         try:
-            await connection._knock()
-        except StoreUnfit:
+            await connection._probe()
+        except UnsupportedStore:
             await connection.close()
             raise
-        except (*_AWAY, RedisError) as error:
-            connection._went_away(error)
+        except (*_CONNECTION_ERRORS, RedisError) as error:
+            connection._mark_down(error)
         return connection
 
     async def close(self) -> None:
         """Let go of every connection."""
         if self._knocking is not None:
-            await ended(self._knocking)
+            await cancel_and_wait(self._knocking)
         self._is_closed = True
         await self._servers.aclose()
 
@@ -133,12 +133,12 @@ class Connection:
 
     async def call(self, function: str, keys: Sequence[bytes], args: Sequence[bytes | str | int]) -> Any:
         """One function's reply, as its header in ``functions/`` has it. Raises ``StoreUnavailable``."""
-        (reply,) = await self.call_many([Call(function, keys, args)])
+        (reply,) = await self.call_many([FunctionCall(function, keys, args)])
         if isinstance(reply, PollwireError):
             raise reply
         return reply
 
-    async def call_many(self, calls: Sequence[Call]) -> list[Any]:
+    async def call_many(self, calls: Sequence[FunctionCall]) -> list[Any]:
         """The replies to many calls, in one round trip; ``StoreUnavailable`` in the place of each without.
 
         Never raises for the store's sake: one call's failure is no other's.
@@ -148,7 +148,7 @@ class Connection:
             async with self._gate():
                 replies = await self._send(calls)
                 if missing := [place for place, reply in enumerate(replies) if _is_missing(reply)]:
-                    await self.library.load(self._servers.everywhere)
+                    await self.library.load(self._servers.on_all_masters)
                     again = await self._send([calls[place] for place in missing])
                     for place, reply in zip(missing, again, strict=True):
                         replies[place] = reply
@@ -156,7 +156,7 @@ class Connection:
             STORE_FAILURES.inc(len(calls))
             return [error] * len(calls)
         STORE_SECONDS.observe(time.perf_counter() - began)
-        return [self._judged(reply) for reply in replies]
+        return [self._map_reply(reply) for reply in replies]
 
     async def command(self, *words: bytes | str | int) -> Any:
         """One plain command's reply, for what needs no function. Raises ``StoreUnavailable``."""
@@ -170,7 +170,7 @@ class Connection:
         """
         async with self._gate():
             try:
-                return await self._servers.everywhere(*words)
+                return await self._servers.on_all_masters(*words)
             except ResponseError as error:
                 refusal = error
         raise refusal
@@ -184,11 +184,11 @@ class Connection:
         """Return if the store answers; ``StoreUnavailable`` otherwise."""
         await self.command("PING")
 
-    def dedicated_link(self) -> Any:
+    def new_connection(self) -> Any:
         """A connection outside the pool, not connected yet, for one user alone (a subscription)."""
-        return self._servers.link()
+        return self._servers.new_connection()
 
-    async def _send(self, calls: Sequence[Call]) -> list[Any]:
+    async def _send(self, calls: Sequence[FunctionCall]) -> list[Any]:
         """The replies in order, a call's own error in its place."""
         name_of = self.library.name_of
         return await self._servers.send(
@@ -205,22 +205,22 @@ class Connection:
                 if not self._up.is_set():  # it went away while this call waited for its turn
                     raise StoreUnavailable()
                 yield
-        except _AWAY as error:
-            self._went_away(error)
+        except _CONNECTION_ERRORS as error:
+            self._mark_down(error)
             raise StoreUnavailable() from error
-        except (RedisError, StoreUnfit) as error:
+        except (RedisError, UnsupportedStore) as error:
             self._refused(error)
             raise StoreUnavailable() from error
         finally:
             if self._is_closed:  # whoever was under way then has given its connection back open
                 await self._servers.aclose()
 
-    def _judged(self, reply: Any) -> Any:
+    def _map_reply(self, reply: Any) -> Any:
         """A reply, or what its error means to the caller."""
         if not isinstance(reply, Exception):
             return reply
-        if isinstance(reply, _AWAY):
-            self._went_away(reply)
+        if isinstance(reply, _CONNECTION_ERRORS):
+            self._mark_down(reply)
         else:
             self._refused(reply)
         return StoreUnavailable()
@@ -230,10 +230,10 @@ class Connection:
 
         A slot of a cluster that is being moved is no fault; whoever asks again will find it.
         """
-        if line := self._refusals.told(f"the store refused a call: {error}"):
+        if line := self._refusals.line_to_log(f"the store refused a call: {error}"):
             _log.log(logging.INFO if isinstance(error, TryAgainError) else logging.ERROR, "%s", line)
 
-    def _went_away(self, error: BaseException) -> None:
+    def _mark_down(self, error: BaseException) -> None:
         self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if self._up.is_set() or not self._has_answered:
             _log.warning("the store at %s does not answer: %s", self._address, self.last_error)
@@ -246,23 +246,23 @@ class Connection:
     async def _knock_until_up(self) -> None:
         while not self._up.is_set():
             try:
-                await self._knock()
+                await self._probe()
             except Exception as error:  # nothing but an answer ends the knocking
                 self.last_error = str(error) or type(error).__name__
-                await asyncio.sleep(KNOCK_EVERY_S)
+                await asyncio.sleep(PROBE_INTERVAL_S)
         _log.info("the store at %s answers", self._address)
 
-    async def _knock(self) -> None:
+    async def _probe(self) -> None:
         """Ask every master for proof that it is there and has the library.
 
         On new connections, for the old ones may lead to a master that is none any more.
         """
         async with asyncio.timeout(CALL_TIMEOUT_S):
-            await self._servers.renew()
-            await self.library.ensure(self._servers.everywhere)
+            await self._servers.reset()
+            await self.library.ensure(self._servers.on_all_masters)
         self.last_error = None
         self._has_answered = True
-        self.openings += 1
+        self.reconnect_count += 1
         self._up.set()
 
 

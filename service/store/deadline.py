@@ -19,7 +19,7 @@ REQUEST_WITHIN_S: Final = 0.9
 
 
 @asynccontextmanager
-async def one_deadline() -> AsyncIterator[None]:
+async def request_deadline() -> AsyncIterator[None]:
     """Raises ``StoreUnavailable`` when the block is not done in time; what it asked for may yet happen."""
     try:
         async with asyncio.timeout(REQUEST_WITHIN_S):

@@ -15,18 +15,18 @@ import msgspec
 
 from service.domain.document import Document
 from service.domain.errors import PollwireError
-from service.store.connection import Call, Connection
+from service.store.connection import FunctionCall, StoreConnection
 from service.store.keys import webhook_keys
-from service.store.library import Answer
+from service.store.library import ReplyCode
 
-What = Literal["delivered", "failed", "gone", "released"]
+AttemptResult = Literal["delivered", "failed", "gone", "released"]
 """What came of a try; released: it was not tried after all."""
 
 _FORGOTTEN_AFTER_MS: Final = 10 * 60 * 1000
 """A webhook struck off takes nothing more for so long, from whoever has not heard of it."""
 
 
-class Waiting(NamedTuple):
+class QueuedEvent(NamedTuple):
     """An event for one site."""
 
     strand: str
@@ -36,7 +36,7 @@ class Waiting(NamedTuple):
     body: bytes
 
 
-class Claim(msgspec.Struct, frozen=True):
+class ClaimedEvent(msgspec.Struct, frozen=True):
     """An event that this worker alone may tell just now."""
 
     strand: str
@@ -47,14 +47,14 @@ class Claim(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Claims(msgspec.Struct, frozen=True):
+class ClaimBatch(msgspec.Struct, frozen=True):
     """What may be told now, and when there will be more (ms by the store's clock; None: nothing waits)."""
 
     now: int
     next_at: int | None
     waiting: int
     """Events of the site that it was not told yet, these among them."""
-    claims: list[Claim]
+    claims: list[ClaimedEvent]
 
 
 class DeliveryState(msgspec.Struct, frozen=True):
@@ -71,24 +71,25 @@ class DeliveryState(msgspec.Struct, frozen=True):
     given_up_for: str | None = None
 
 
-class Deliveries:
+class DeliveryQueue:
     """The deliveries of every webhook of the namespace, by its id."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
 
-    async def put(self, waiting: Sequence[tuple[str, Waiting]]) -> list[bool]:
+    async def enqueue(self, waiting: Sequence[tuple[str, QueuedEvent]]) -> list[bool]:
         """Hands events to webhooks, in order; for each whether it is safe there (or need not be)."""
         calls = [
-            Call("webhook_put", self._keys(webhook), (one.strand, one.id, one.kind, one.body))
+            FunctionCall("webhook_put", self._keys(webhook), (one.strand, one.id, one.kind, one.body))
             for webhook, one in waiting
         ]
         return [not isinstance(reply, PollwireError) for reply in await self._connection.call_many(calls)]
 
-    async def claim(self, wanted: Mapping[str, int], lease_ms: int) -> dict[str, Claims]:
+    async def claim(self, wanted: Mapping[str, int], lease_ms: int) -> dict[str, ClaimBatch]:
         """Up to so many events of each webhook; one that the store did not answer for is left out."""
         calls = [
-            Call("webhook_claim", self._keys(webhook), (lease_ms, most)) for webhook, most in wanted.items()
+            FunctionCall("webhook_claim", self._keys(webhook), (lease_ms, most))
+            for webhook, most in wanted.items()
         ]
         replies = await self._connection.call_many(calls)
         return {
@@ -97,11 +98,11 @@ class Deliveries:
             if not isinstance(reply, PollwireError)
         }
 
-    async def answered(
+    async def record_attempt(
         self,
         webhook: str,
-        claim: Claim,
-        what: What,
+        claim: ClaimedEvent,
+        what: AttemptResult,
         *,
         pause_ms: int | None = None,
         error: str = "",
@@ -115,7 +116,7 @@ class Deliveries:
         pause = "" if pause_ms is None else pause_ms
         args = (claim.strand, claim.id, claim.tries, what, pause, error, told_text)
         answer, *rest = await self._connection.call("webhook_answered", self._keys(webhook), args)
-        return rest[0].decode() if answer == Answer.DONE.encode() else ""
+        return rest[0].decode() if answer == ReplyCode.DONE.encode() else ""
 
     async def state(self, webhook: str) -> DeliveryState:
         """How it goes with the site. ``StoreUnavailable``."""
@@ -131,7 +132,7 @@ class Deliveries:
         found = await self._connection.command("LRANGE", self._keys(webhook)[5], 0, -1)
         return [msgspec.json.decode(text) for text in found]
 
-    async def note(self, webhook: str, told: Document) -> None:
+    async def record_test(self, webhook: str, told: Document) -> None:
         """Puts a try that was nobody's claim among the recent ones."""
         await self._connection.command("LPUSH", self._keys(webhook)[5], msgspec.json.encode(told))
 
@@ -151,10 +152,10 @@ class Deliveries:
         return webhook_keys(self._connection.namespace, webhook)
 
 
-def _claims(reply: Any) -> Claims:
+def _claims(reply: Any) -> ClaimBatch:
     now, next_at, waiting, *found = reply
     claims = [
-        Claim(strand.decode(), event.decode(), tries, kind.decode(), body)
+        ClaimedEvent(strand.decode(), event.decode(), tries, kind.decode(), body)
         for strand, event, tries, kind, body in found
     ]
-    return Claims(now, None if next_at < 0 else next_at, waiting, claims)
+    return ClaimBatch(now, None if next_at < 0 else next_at, waiting, claims)

@@ -25,8 +25,8 @@ from typing import Any, Final
 from redis.exceptions import ResponseError
 
 from service.domain.errors import StoreUnavailable
-from service.store.connection import Connection
-from service.store.library import each_of, field_of
+from service.store.connection import StoreConnection
+from service.store.library import info_field, reply_per_master
 
 log = logging.getLogger("pollwire.store.durability")
 
@@ -43,10 +43,10 @@ NEWER_THAN: Final = (7, 2)
 _ASKED: Final = ("maxmemory-policy", "appendonly", "appendfsync")
 
 
-class Durability:
+class DurabilityMonitor:
     """What is weaker than promised, as it was last found; ``run`` keeps it true."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self.notes: tuple[str, ...] = ()
 
@@ -56,17 +56,17 @@ class Durability:
         while True:
             connection = self._connection
             await connection.wait_up()
-            if connection.openings != seen or time.monotonic() >= due:
-                opening = connection.openings
+            if connection.reconnect_count != seen or time.monotonic() >= due:
+                opening = connection.reconnect_count
                 try:
-                    self._tell(await self.look())
+                    self._tell(await self.check())
                 except StoreUnavailable:
                     await asyncio.sleep(GLANCE_S)
                     continue
                 seen, due = opening, time.monotonic() + AGAIN_AFTER_S
             await asyncio.sleep(GLANCE_S)
 
-    async def look(self) -> tuple[str, ...]:
+    async def check(self) -> tuple[str, ...]:
         """The weaknesses of every master, one sentence each; ``StoreUnavailable``."""
         return (*await self._settings(), *await self._versions(), *await self._clocks())
 
@@ -80,7 +80,7 @@ class Durability:
 
     async def _settings(self) -> tuple[str, ...]:
         try:
-            answers = each_of(await self._connection.everywhere("CONFIG", "GET", *_ASKED))
+            answers = reply_per_master(await self._connection.everywhere("CONFIG", "GET", *_ASKED))
         except ResponseError:
             return (
                 "The store does not tell its settings (CONFIG GET is not allowed), so whether it keeps every "
@@ -90,8 +90,8 @@ class Durability:
         return tuple(dict.fromkeys(note for answer in answers for note in _weaknesses(_pairs(answer))))
 
     async def _versions(self) -> tuple[str, ...]:
-        answers = each_of(await self._connection.everywhere("INFO", "server"))
-        versions = {field_of(answer, "redis_version") for answer in answers}
+        answers = reply_per_master(await self._connection.everywhere("INFO", "server"))
+        versions = {info_field(answer, "redis_version") for answer in answers}
         return tuple(
             f"The store is Redis {version}, which gets no more mends; take Valkey, or Redis 7.2 or later."
             for version in sorted(versions)
@@ -100,7 +100,7 @@ class Durability:
 
     async def _clocks(self) -> tuple[str, ...]:
         began = time.time()
-        answers = each_of(await self._connection.everywhere("TIME"))
+        answers = reply_per_master(await self._connection.everywhere("TIME"))
         ours = (began + time.time()) / 2
         clocks = [int(seconds) + int(micros) / 1e6 for seconds, micros in answers]
         notes = []

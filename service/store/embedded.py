@@ -25,7 +25,7 @@ from typing import Final
 
 import msgspec
 
-from service.store.processes import ProcessMark, Restarts, dying_with_parent, ending
+from service.store.processes import ProcessIdentity, RestartPolicy, describe_exit, kill_with_parent
 
 log = logging.getLogger("pollwire.store.embedded")
 
@@ -64,7 +64,7 @@ class _Record(msgspec.Struct, frozen=True):
     """What the data folder knows of the store that runs, or ran last."""
 
     socket: str
-    process: ProcessMark | None
+    process: ProcessIdentity | None
 
 
 def find_server() -> Path:
@@ -143,14 +143,15 @@ class EmbeddedStore:
 
     async def watch(self) -> None:
         """Start it again whenever it dies, for ever; ``EmbeddedStoreError`` once that is hopeless."""
-        restarts = Restarts()
+        restarts = RestartPolicy()
         started_at, served = time.monotonic(), True
         while self._process is not None:
             status = await self._process.wait()
             if self._stopping:
                 return
             log.error(
-                "The store ended unexpectedly (%s); it is started again on the same data.", ending(status)
+                "The store ended unexpectedly (%s); it is started again on the same data.",
+                describe_exit(status),
             )
             pause_s = restarts.pause_after(served=served, lived_s=time.monotonic() - started_at)
             if pause_s is None:
@@ -196,9 +197,9 @@ class EmbeddedStore:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # a terminal's Ctrl-C is the supervisor's to handle, not the store's
-                preexec_fn=dying_with_parent(),
+                preexec_fn=kill_with_parent(),
             )
-        self._remember(ProcessMark.of(self._process.pid))
+        self._remember(ProcessIdentity.of(self._process.pid))
         await self._until_it_answers(self._process)
 
     async def _until_it_answers(self, process: asyncio.subprocess.Process) -> None:
@@ -207,7 +208,7 @@ class EmbeddedStore:
         while not (answer := await _ping(self._socket)).startswith(b"+PONG"):
             if process.returncode is not None:
                 raise EmbeddedStoreError(
-                    f"The private store did not start ({ending(process.returncode)}).{self._last_words()}"
+                    f"The private store did not start ({describe_exit(process.returncode)}).{self._last_words()}"
                 )
             if answer:  # -LOADING: it reads its data
                 heard_at = time.monotonic()
@@ -220,7 +221,7 @@ class EmbeddedStore:
         lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
         return f" It said last: {lines[-1].strip()}" if lines else ""
 
-    def _remember(self, process: ProcessMark | None) -> None:
+    def _remember(self, process: ProcessIdentity | None) -> None:
         """Whole or not at all: who is killed in mid-write must still find the orphan at the next start."""
         anew = self._record.with_suffix(".new")
         anew.write_bytes(msgspec.json.encode(_Record(str(self._socket), process)))

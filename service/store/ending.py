@@ -16,14 +16,14 @@ ASK_AGAIN_AFTER_S: Final = 0.5
 """Longer than any task here takes to tidy up, since asking again would cut that short."""
 
 
-def heed() -> None:
+def raise_if_cancelled() -> None:
     """Raises the ``CancelledError`` that was lost on the task which calls this, if one was."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
-async def ended(*tasks: asyncio.Task[Any]) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     """Cancel the tasks and return once all have ended; what they raised is nobody's business any more."""
     pending = set(tasks)
     while pending:

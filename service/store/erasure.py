@@ -22,7 +22,7 @@ from typing import Any, Final
 from redis.exceptions import ResponseError
 
 from service.domain.errors import StoreUnavailable
-from service.store.connection import Connection
+from service.store.connection import StoreConnection
 
 _log = logging.getLogger(__name__)
 
@@ -31,10 +31,10 @@ MOST_TRIES: Final = 600
 """Ten minutes: a rewrite of a store of some GB, and then ours."""
 
 
-class Erasure:
+class AofRewriter:
     """One process's requests that the store's files be written anew."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._task: asyncio.Task[None] | None = None
         self._is_wanted = False

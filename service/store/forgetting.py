@@ -17,9 +17,9 @@ from typing import Final
 
 from service.domain.errors import PhaseConflict, PollNotFound
 from service.domain.window import Phase
-from service.store.library import Answer
-from service.store.polls import Polls, scoring_stands_in_the_way
-from service.store.positions import Positions
+from service.store.library import ReplyCode
+from service.store.polls import Polls, scoring_in_progress_error
+from service.store.positions import PositionTracker
 from service.store.records import PollRecord
 
 ACT: Final = "erase"
@@ -30,7 +30,7 @@ _WHILE_OPEN: Final = (
 _SCORED: Final = "Scores in the series stand on the votes of this prediction; unresolve it first."
 
 
-class Erased(StrEnum):
+class ErasureResult(StrEnum):
     """What became of the vote."""
 
     OUT = "out"
@@ -41,16 +41,16 @@ class Erased(StrEnum):
     """None stood."""
 
 
-class Forgetting:
+class VoteEraser:
     """Erases votes."""
 
-    def __init__(self, polls: Polls, positions: Positions) -> None:
+    def __init__(self, polls: Polls, positions: PositionTracker) -> None:
         self._polls = polls
         self._positions = positions
 
     async def erase(
         self, record: PollRecord, voter: bytes, *, at: int | None = None, by: str | None = None
-    ) -> Erased:
+    ) -> ErasureResult:
         """Erases the voter's vote (in an open poll the one of the instant ``at``); ``by`` None: their own.
 
         Raises ``PollNotFound``, ``StoreUnavailable``, and ``PhaseConflict`` where the poll is archived or
@@ -58,17 +58,17 @@ class Forgetting:
         """
         poll_id = record.poll.id
         name = bytes((os.urandom(1)[0] & 0xF0 | voter[0] & 0x0F,)) + os.urandom(15)
-        meant = (record.birth, *self._positions.highest(poll_id), voter, "" if at is None else at)
+        meant = (record.incarnation, *self._positions.highest(poll_id), voter, "" if at is None else at)
         answer, *rest = await self._polls.call(ACT, poll_id, (poll_id, *meant, by or "", name))
-        match Answer(answer.decode()):
-            case Answer.DONE:
+        match ReplyCode(answer.decode()):
+            case ReplyCode.DONE:
                 _, epoch, seq, what = rest
-                self._positions.saw(poll_id, epoch.decode(), seq)
-                return Erased(what.decode())
-            case Answer.CONFLICT:
+                self._positions.observe(poll_id, epoch.decode(), seq)
+                return ErasureResult(what.decode())
+            case ReplyCode.CONFLICT:
                 raise _conflict(rest[0].decode())
-            case Answer.UNDER_WAY:
-                raise scoring_stands_in_the_way(ACT, rest[2], rest[3])
+            case ReplyCode.UNDER_WAY:
+                raise scoring_in_progress_error(ACT, rest[2], rest[3])
             case _:
                 raise PollNotFound(poll_id)
 

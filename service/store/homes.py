@@ -25,64 +25,64 @@ from __future__ import annotations
 from typing import Final
 
 from service.domain.errors import PollExists
-from service.store.connection import Connection
-from service.store.keys import audit_key, home_key, keys_of, met_key, series_keys
-from service.store.library import Answer
-from service.store.records import Records
+from service.store.connection import StoreConnection
+from service.store.keys import audit_key, keys_of, location_key, scored_voters_key, series_keys
+from service.store.library import ReplyCode
+from service.store.records import PollCache
 
 CLAIM_LIVES_MS: Final = 30_000
 """A claim without a poll holds for so long; a creation that takes longer has been given up by its caller."""
 _TRIES: Final = 3
 
 
-class Homes:
+class PollLocations:
     """Who lies where, as the store has it."""
 
-    def __init__(self, connection: Connection, records: Records) -> None:
+    def __init__(self, connection: StoreConnection, records: PollCache) -> None:
         self._connection = connection
         self._records = records
 
     def keys_of(self, poll_id: str) -> tuple[bytes, ...]:
         """As operators' functions take them: a poll's keys, its home or what its series keeps, its log."""
         namespace, series = self._connection.namespace, self._records.series_of(poll_id)
-        beside = (home_key(namespace, poll_id),) if series is None else self._of_series(poll_id, series)
+        beside = (location_key(namespace, poll_id),) if series is None else self._of_series(poll_id, series)
         return (*keys_of(namespace, poll_id, series), *beside, audit_key(namespace, poll_id, series))
 
     def _of_series(self, poll_id: str, series: str) -> tuple[bytes, ...]:
         namespace = self._connection.namespace
-        return (*series_keys(namespace, series), met_key(namespace, poll_id, series))
+        return (*series_keys(namespace, series), scored_voters_key(namespace, poll_id, series))
 
     async def claim(self, poll_id: str, series: str, birth: str | bytes) -> None:
         """The id is to lie with the series. ``PollExists`` where a poll of it lies elsewhere."""
         namespace = self._connection.namespace
-        keys = (keys_of(namespace, poll_id)[0], home_key(namespace, poll_id))
+        keys = (keys_of(namespace, poll_id)[0], location_key(namespace, poll_id))
         for _ in range(_TRIES):
             answer, *claimed = await self._connection.call("claim", keys, (series, birth))
-            if answer == Answer.DONE.encode():
-                self._records.lies_with(poll_id, series)
+            if answer == ReplyCode.DONE.encode():
+                self._records.set_location(poll_id, series)
                 return
-            if answer == Answer.EXISTS.encode():
+            if answer == ReplyCode.EXISTS.encode():
                 break
-            await self.free(poll_id, *claimed)
+            await self.release_stale_claim(poll_id, *claimed)
         raise PollExists(poll_id)
 
-    async def free(self, poll_id: str, series: bytes, birth: bytes, at: int, now: int) -> None:
+    async def release_stale_claim(self, poll_id: str, series: bytes, birth: bytes, at: int, now: int) -> None:
         """Gives up another claim of the id, whose poll was never made; else ``PollExists``."""
         keys = keys_of(self._connection.namespace, poll_id, series.decode())[:2]
         (answer, *_) = await self._connection.call("read", keys, (b"", b"", 0))
-        if answer != Answer.GONE.encode() or now - at < CLAIM_LIVES_MS:
+        if answer != ReplyCode.GONE.encode() or now - at < CLAIM_LIVES_MS:
             raise PollExists(poll_id)
-        await self.leave(poll_id, birth)
+        await self.release(poll_id, birth)
 
-    async def leave(self, poll_id: str, birth: bytes) -> None:
+    async def release(self, poll_id: str, birth: bytes) -> None:
         """The poll of this birth is gone from its series; the id is free unless it was claimed since."""
-        await self._connection.call("leave", (home_key(self._connection.namespace, poll_id),), (birth,))
+        await self._connection.call("leave", (location_key(self._connection.namespace, poll_id),), (birth,))
 
     async def series_of(self, poll_id: str) -> str | None:
         """The series that the poll lies with, or lay with until it was deleted; None for all others."""
         known = self._records.series_of(poll_id)
-        if known is not None or self._records.held(poll_id) is not None:
+        if known is not None or self._records.get(poll_id) is not None:
             return known
-        key = home_key(self._connection.namespace, poll_id)
+        key = location_key(self._connection.namespace, poll_id)
         held = await self._connection.command("HGET", key, "series")
         return None if held is None else held.decode()

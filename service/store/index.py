@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from service.domain.errors import InvalidPoll
-from service.store.connection import Connection
+from service.store.connection import StoreConnection
 from service.store.keys import index_key
 
 
@@ -37,7 +37,7 @@ class Cursor(NamedTuple):
 class PollIndex:
     """The list of a namespace."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._key = index_key(connection.namespace)
 

@@ -20,10 +20,10 @@ FIRST_BUCKET: Final = 2
 RANKINGS: Final = FIRST_BUCKET + BUCKETS
 """Where the rankings of a ranked poll are among its keys: how many voters gave each."""
 
-ASIDE: Final = RANKINGS + 1
+RECOUNT_SAVED: Final = RANKINGS + 1
 """Where among a poll's keys a recount has what ballots were before they were replaced."""
 
-TIMELINE: Final = ASIDE + 1
+TIMELINE: Final = RECOUNT_SAVED + 1
 """Where among a poll's keys its totals over time are."""
 
 OUTBOX: Final = TIMELINE + 1
@@ -79,17 +79,17 @@ def audit_key(namespace: str, poll_id: str, series: str | None = None) -> bytes:
     return _key(namespace, slot_of(poll_id, series), "audit")
 
 
-def look_keys(namespace: str, poll_id: str, series: str | None = None) -> tuple[bytes, ...]:
+def outbox_scan_keys(namespace: str, poll_id: str, series: str | None = None) -> tuple[bytes, ...]:
     """A poll's keys and its log's, as ``functions/look.lua`` takes them."""
     return (*keys_of(namespace, poll_id, series), audit_key(namespace, poll_id, series))
 
 
-def met_key(namespace: str, poll_id: str, series: str) -> bytes:
+def scored_voters_key(namespace: str, poll_id: str, series: str) -> bytes:
     """The voters of the bucket at hand whom a resolution has scored already."""
     return _key(namespace, slot_of(poll_id, series), "met")
 
 
-def home_key(namespace: str, poll_id: str) -> bytes:
+def location_key(namespace: str, poll_id: str) -> bytes:
     """In the slot of an id: which series its poll lies with; not there for polls without one."""
     return _key(namespace, slot_of(poll_id), "home")
 
@@ -108,7 +108,7 @@ def index_key(namespace: str) -> bytes:
     return f"{namespace}:polls".encode()
 
 
-def dues_key(namespace: str) -> bytes:
+def schedule_key(namespace: str) -> bytes:
     """The sorted set of polls by the instant at which there will be something to look at."""
     return f"{namespace}:dues".encode()
 
@@ -131,14 +131,14 @@ def notice_channel(namespace: str) -> bytes:
     return f"{namespace}:notices".encode()
 
 
-def roster_key(namespace: str, roster: str) -> bytes:
+def registry_key(namespace: str, roster: str) -> bytes:
     """The hash of a roster's members (operators' keys, issuers), by id."""
     return f"{namespace}:{{roster:{roster}}}".encode()
 
 
 def uses_key(namespace: str, roster: str) -> bytes:
     """The hash of when each member of a roster was last used, in the roster's slot."""
-    return roster_key(namespace, roster) + b":used"
+    return registry_key(namespace, roster) + b":used"
 
 
 def allowances_key(namespace: str, name: str) -> bytes:
@@ -146,11 +146,11 @@ def allowances_key(namespace: str, name: str) -> bytes:
     return f"{namespace}:allowances:{name}".encode()
 
 
-def spent_key(namespace: str, name: bytes) -> bytes:
+def used_once_key(namespace: str, name: bytes) -> bytes:
     """That something good for once was used; it is forgotten with its term."""
     return f"{namespace}:spent:".encode() + name
 
 
-def voters_key_key(namespace: str) -> bytes:
+def issuer_voter_key_key(namespace: str) -> bytes:
     """The key under which voters of other sites get an id here; made once for the life of the store."""
     return f"{namespace}:voters-key".encode()

@@ -74,7 +74,7 @@ _FUNCTIONS: Final = (
     "webhook_answered",
 )
 
-_KNOWN_TO_OTHERS: Final = ("read",)
+_SHARED_FUNCTIONS: Final = ("read",)
 """Operations that later ones call. What any other declares is its own: Lua has 200 local names a scope, and
 all the includes stand in one."""
 
@@ -89,11 +89,11 @@ Everywhere = Callable[..., Awaitable[Any]]
 """Every master's reply to one command (``servers.Servers.everywhere``)."""
 
 
-class StoreUnfit(Exception):
+class UnsupportedStore(Exception):
     """The server answers, and cannot keep polls. The message is a sentence for whoever starts the service."""
 
 
-class Answer(StrEnum):
+class ReplyCode(StrEnum):
     """What a function's reply begins with (``includes/answers.lua``)."""
 
     GONE = "gone"
@@ -109,7 +109,7 @@ class Answer(StrEnum):
     OVERFILLED = "overfilled"
 
 
-class Status(StrEnum):
+class BallotStatus(StrEnum):
     """What became of one ballot."""
 
     COUNTED = "counted"
@@ -125,25 +125,25 @@ class Status(StrEnum):
     RATE_LIMITED = "rate-limited"
 
 
-OUTCOMES: Final[Mapping[str, tuple[str, Status]]] = {
+OUTCOMES: Final[Mapping[str, tuple[str, BallotStatus]]] = {
     # letter: (its name in includes/answers.lua, what it means)
-    "c": ("COUNTED", Status.COUNTED),
-    "C": ("COUNTED_AGAIN", Status.COUNTED),
-    "h": ("CHANGED", Status.CHANGED),
-    "u": ("UNCHANGED", Status.UNCHANGED),
-    "w": ("WITHDRAWN", Status.WITHDRAWN),
-    "v": ("ALREADY_VOTED", Status.ALREADY_VOTED),
-    "r": ("STALE_REVISION", Status.STALE_REVISION),
-    "n": ("NOT_OPEN", Status.NOT_OPEN),
-    "x": ("CLOSED", Status.CLOSED),
-    "k": ("KEY_REUSED", Status.KEY_REUSED),
-    "f": ("OPTION_FULL", Status.OPTION_FULL),
-    "l": ("RATE_LIMITED", Status.RATE_LIMITED),
+    "c": ("COUNTED", BallotStatus.COUNTED),
+    "C": ("COUNTED_AGAIN", BallotStatus.COUNTED),
+    "h": ("CHANGED", BallotStatus.CHANGED),
+    "u": ("UNCHANGED", BallotStatus.UNCHANGED),
+    "w": ("WITHDRAWN", BallotStatus.WITHDRAWN),
+    "v": ("ALREADY_VOTED", BallotStatus.ALREADY_VOTED),
+    "r": ("STALE_REVISION", BallotStatus.STALE_REVISION),
+    "n": ("NOT_OPEN", BallotStatus.NOT_OPEN),
+    "x": ("CLOSED", BallotStatus.CLOSED),
+    "k": ("KEY_REUSED", BallotStatus.KEY_REUSED),
+    "f": ("OPTION_FULL", BallotStatus.OPTION_FULL),
+    "l": ("RATE_LIMITED", BallotStatus.RATE_LIMITED),
 }
 """The one table between the letters of a reply and their meaning."""
 
 
-class Library:
+class FunctionLibrary:
     """The library as source text, and its way onto a server."""
 
     def __init__(self) -> None:
@@ -167,8 +167,8 @@ class Library:
             answers = await everywhere("FCALL", self.name_of("probe"), 0)
         except (ResponseError, RedisConnectionError) as error:
             raise _judged(error) from error
-        if any(answer != b"ready" for answer in each_of(answers)):
-            raise StoreUnfit(
+        if any(answer != b"ready" for answer in reply_per_master(answers)):
+            raise UnsupportedStore(
                 "The store runs functions, but its Lua lacks the struct library that Redis ships."
             )
 
@@ -177,15 +177,15 @@ class Library:
         await everywhere("FUNCTION LOAD", self.source, fine="already exists")
 
     async def _check_age(self, everywhere: Everywhere) -> None:
-        for text in each_of(await everywhere("INFO", "server")):
-            self.check_version(field_of(text, "redis_version"))
+        for text in reply_per_master(await everywhere("INFO", "server")):
+            self.check_version(info_field(text, "redis_version"))
 
     @staticmethod
     def check_version(version: str) -> None:
         """``StoreUnfit`` for a version of Redis that has no functions."""
         major = version.partition(".")[0]
         if not major.isdigit() or int(major) < OLDEST_MAJOR:
-            raise StoreUnfit(
+            raise UnsupportedStore(
                 f"The store is Redis {version or '?'}; Pollwire needs Redis or Valkey 7 or later."
             )
 
@@ -200,23 +200,23 @@ def _body() -> str:
     parts = [folder.joinpath("includes", f"{name}.lua").read_text("utf-8") for name in _INCLUDES]
     for name in _FUNCTIONS:
         text = folder.joinpath(f"{name}.lua").read_text("utf-8")
-        parts.append(text if name in _KNOWN_TO_OTHERS else f"do\n{text}end")
+        parts.append(text if name in _SHARED_FUNCTIONS else f"do\n{text}end")
     return "\n".join(parts)
 
 
-_FOR_THE_MOMENT: Final = ("OOM", "MISCONF", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS", "CLUSTERDOWN")
+_TRANSIENT_ERRORS: Final = ("OOM", "MISCONF", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS", "CLUSTERDOWN")
 
 
 def _judged(error: RedisError) -> Exception:
     """A refusal for good (the login, no functions, no right to load them) told from one for the moment."""
     if any(isinstance(cause, AuthenticationError) for cause in (error, error.__cause__)):
-        return StoreUnfit(f"The store refuses the user name or password of its URL: {error}")
-    if isinstance(error, RedisConnectionError) or str(error).startswith(_FOR_THE_MOMENT):
+        return UnsupportedStore(f"The store refuses the user name or password of its URL: {error}")
+    if isinstance(error, RedisConnectionError) or str(error).startswith(_TRANSIENT_ERRORS):
         return error
-    return StoreUnfit(f"The store refuses the function library: {error}")
+    return UnsupportedStore(f"The store refuses the function library: {error}")
 
 
-def each_of(answers: Any) -> list[Any]:
+def reply_per_master(answers: Any) -> list[Any]:
     """One master's answer, or each of a cluster's (which come by node)."""
     return list(answers.values()) if isinstance(answers, dict) and not _is_info(answers) else [answers]
 
@@ -225,7 +225,7 @@ def _is_info(answer: dict[Any, Any]) -> bool:
     return "redis_version" in answer
 
 
-def field_of(info: Any, name: str) -> str:
+def info_field(info: Any, name: str) -> str:
     """A field of INFO, parsed by the client or not."""
     if isinstance(info, dict):
         return str(info.get(name, "0"))

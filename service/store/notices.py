@@ -21,8 +21,8 @@ from typing import Any, Final, NamedTuple
 from redis.exceptions import RedisError
 
 from service.domain.errors import StoreUnavailable
-from service.store.connection import Connection
-from service.store.ending import ended
+from service.store.connection import StoreConnection
+from service.store.ending import cancel_and_wait
 from service.store.keys import notice_channel
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ ROSTER: Final = b"roster "
 """Begins the notice of a roster; what follows is its name, which is never ``gone``."""
 
 
-class Notice(NamedTuple):
+class ChangeNotification(NamedTuple):
     """A poll changed: it is at this version and position now, or gone."""
 
     poll_id: str
@@ -48,18 +48,18 @@ class Notice(NamedTuple):
     gone: bool = False
 
 
-class Notices:
+class ChangeNotifications:
     """The notices of a namespace, for this process."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._channel = notice_channel(connection.namespace)
-        self._on_notice: list[Callable[[Notice], object]] = []
+        self._on_notice: list[Callable[[ChangeNotification], object]] = []
         self._on_gap: list[Callable[[], object]] = []
         self._on_roster: list[Callable[[str], object]] = []
         self._subscribed = asyncio.Event()
 
-    def on_notice(self, callback: Callable[[Notice], object]) -> None:
+    def on_notice(self, callback: Callable[[ChangeNotification], object]) -> None:
         """Call this for every notice heard; it must not block."""
         self._on_notice.append(callback)
 
@@ -77,7 +77,7 @@ class Notices:
 
     async def run(self) -> None:
         """Listen until cancelled, whatever the store does."""
-        heartbeat = asyncio.create_task(self._beat(), name="store-heartbeat")
+        heartbeat = asyncio.create_task(self._publish_heartbeats(), name="store-heartbeat")
         try:
             while True:
                 try:
@@ -90,11 +90,11 @@ class Notices:
                 await asyncio.sleep(RECONNECT_AFTER_S)
         finally:
             self._subscribed.clear()
-            await ended(heartbeat)
+            await cancel_and_wait(heartbeat)
 
     async def _listen(self) -> None:
         """One subscription, from its start to its failure."""
-        link = self._connection.dedicated_link()
+        link = self._connection.new_connection()
         try:
             await link.connect()
             await link.send_command("SUBSCRIBE", self._channel)
@@ -126,19 +126,19 @@ class Notices:
             except Exception:  # one listener's fault is no reason to stop listening for the others
                 _log.exception("a listener failed on %s", args)
 
-    async def _beat(self) -> None:
+    async def _publish_heartbeats(self) -> None:
         while True:
             with contextlib.suppress(StoreUnavailable):
                 await self._connection.command("PUBLISH", self._channel, _HEARTBEAT)
             await asyncio.sleep(HEARTBEAT_EVERY_S)
 
 
-def _notice(text: bytes) -> Notice | None:
+def _notice(text: bytes) -> ChangeNotification | None:
     """None for what another release may say; whoever watches looks for itself in time."""
     match text.split(b" "):
         case [poll_id, gone] if gone == _GONE:
-            return Notice(poll_id.decode(), 0, "", 0, gone=True)
+            return ChangeNotification(poll_id.decode(), 0, "", 0, gone=True)
         case [poll_id, version, epoch, seq] if version.isdigit() and seq.isdigit():
-            return Notice(poll_id.decode(), int(version), epoch.decode(), int(seq))
+            return ChangeNotification(poll_id.decode(), int(version), epoch.decode(), int(seq))
         case _:
             return None

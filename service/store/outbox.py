@@ -28,11 +28,11 @@ import msgspec
 from service.domain.events import Event, EventKind
 from service.domain.poll import Poll
 from service.domain.tally import Tally
-from service.store.connection import Call, Connection
-from service.store.homes import Homes
+from service.store.connection import FunctionCall, StoreConnection
+from service.store.homes import PollLocations
 from service.store.index import PollIndex
-from service.store.keys import OUTBOX, dues_key, keys_of, look_keys, relay_key
-from service.store.records import Records, poll_of
+from service.store.keys import OUTBOX, keys_of, outbox_scan_keys, relay_key, schedule_key
+from service.store.records import PollCache, poll_of
 
 AT_ONCE: Final = 0
 ENTRIES_OF_LOOK: Final = 50
@@ -40,10 +40,10 @@ LOOK_AGAIN_MS: Final = 5_000
 """Longer than any step that was begun before the first look can still be on its way."""
 _DUE_AT_ONCE: Final = 100
 _WALKED_AT_ONCE: Final = 1_000
-_GOODBYE: Final = b"gone"
+_TOMBSTONE: Final = b"gone"
 
 
-class Due(NamedTuple):
+class DuePoll(NamedTuple):
     """A poll, and the instant at which it was to be looked at (the score of its entry)."""
 
     place: str
@@ -56,7 +56,7 @@ class Due(NamedTuple):
         return self.place.partition(" ")[0]
 
 
-class Look(msgspec.Struct, frozen=True):
+class OutboxScan(msgspec.Struct, frozen=True):
     """What was found in one poll's outbox, the oldest first."""
 
     now: int
@@ -80,27 +80,27 @@ class Look(msgspec.Struct, frozen=True):
 class Outbox:
     """The outboxes of a namespace."""
 
-    def __init__(self, connection: Connection, records: Records, homes: Homes) -> None:
+    def __init__(self, connection: StoreConnection, records: PollCache, homes: PollLocations) -> None:
         self._connection = connection
         self._records = records
         self._homes = homes
         self._index = PollIndex(connection)
-        self._dues = dues_key(connection.namespace)
+        self._dues = schedule_key(connection.namespace)
         self._turn = relay_key(connection.namespace)
 
-    async def take_turn(self, name: str, lasts_ms: int) -> bool:
+    async def acquire_lease(self, name: str, lasts_ms: int) -> bool:
         """Whether it is the turn of the worker of this name, and so for so long. ``StoreUnavailable``."""
         held = await self._connection.command("GET", self._turn)
         if held == name.encode():
             return bool(await self._connection.command("SET", self._turn, name, "XX", "PX", lasts_ms))
         return bool(await self._connection.command("SET", self._turn, name, "NX", "PX", lasts_ms))
 
-    async def give_turn(self, name: str) -> None:
+    async def release_lease(self, name: str) -> None:
         """The turn is anybody's, if it is this worker's. ``StoreUnavailable``: it ends by itself."""
         if await self._connection.command("GET", self._turn) == name.encode():
             await self._connection.command("DEL", self._turn)
 
-    async def mark(self, poll_id: str) -> None:
+    async def mark_due(self, poll_id: str) -> None:
         """The poll is about to change: it is looked at as soon as may be, and again. ``StoreUnavailable``."""
         await self._connection.command("ZADD", self._dues, AT_ONCE, self.place_of(poll_id))
 
@@ -113,11 +113,11 @@ class Outbox:
         """Where a poll lies that was not found in the slot of its id; marked there. ``StoreUnavailable``."""
         if " " in place or (series := await self._homes.series_of(place)) is None:
             return None
-        self._records.lies_with(place, series)
-        await self.mark(place)
+        self._records.set_location(place, series)
+        await self.mark_due(place)
         return self.place_of(place)
 
-    async def walk(self) -> int:
+    async def mark_all_due(self) -> int:
         """Marks every poll that is not marked; how many polls there are. ``StoreUnavailable``."""
         place, met = None, 0
         while True:
@@ -130,23 +130,23 @@ class Outbox:
                 return met
             place = entries[-1]
 
-    async def dues(self) -> list[Due]:
+    async def dues(self) -> list[DuePoll]:
         """The polls to be looked at next, the earliest first, also those ahead. ``StoreUnavailable``."""
         words = ("ZRANGE", self._dues, 0, _DUE_AT_ONCE - 1, "WITHSCORES")
         flat = await self._connection.command(*words)
-        return [Due(name.decode(), int(score)) for name, score in zip(flat[::2], flat[1::2], strict=True)]
+        return [DuePoll(name.decode(), int(score)) for name, score in zip(flat[::2], flat[1::2], strict=True)]
 
-    async def look_many(self, places: Sequence[str], progress_ms: int | None) -> list[Look | Exception]:
+    async def scan_many(self, places: Sequence[str], progress_ms: int | None) -> list[OutboxScan | Exception]:
         """What the poll at each place has to tell, ``StoreUnavailable`` in its place; one round trip.
 
         ``progress_ms``: the least pause between two events that tell how the vote goes on; None: none are.
         """
         pause = "" if progress_ms is None else progress_ms
-        calls = [Call("look", look_keys(*self._where(place)), (pause,)) for place in places]
+        calls = [FunctionCall("look", outbox_scan_keys(*self._where(place)), (pause,)) for place in places]
         replies = await self._connection.call_many(calls)
         return [reply if isinstance(reply, Exception) else _look_from(reply) for reply in replies]
 
-    async def handed(self, place: str, entries: Sequence[bytes]) -> None:
+    async def acknowledge(self, place: str, entries: Sequence[bytes]) -> None:
         """The entries were handed on. ``StoreUnavailable``: they are found again, and may be again."""
         await self._connection.call("handed", keys_of(*self._where(place))[OUTBOX : OUTBOX + 1], entries)
 
@@ -154,7 +154,7 @@ class Outbox:
         poll_id, _, series = place.partition(" ")
         return self._connection.namespace, poll_id, series or None
 
-    async def settle(self, due: Due, look: Look) -> None:
+    async def reschedule(self, due: DuePoll, look: OutboxScan) -> None:
         """The poll was looked at; a mark that was made since stands."""
         next_at = look.next_at
         if due.at == AT_ONCE:
@@ -164,16 +164,16 @@ class Outbox:
         await self._connection.call("settle", (self._dues,), (due.place, due.at, coming))
 
 
-def _look_from(reply: Any) -> Look:
+def _look_from(reply: Any) -> OutboxScan:
     now, next_at, found, doc, scoring = reply
     entries = [(entry, dict(zip(flat[::2], flat[1::2], strict=True))) for entry, flat in found]
     is_there = doc is not None
     for _, fields in entries:
-        if fields[b"type"] == _GOODBYE:
+        if fields[b"type"] == _TOMBSTONE:
             doc = doc or fields[b"doc"]
     events = [_event(fields, doc) for _, fields in entries if doc and fields[b"type"] in _KINDS]
     taken = [entry for entry, _ in entries]
-    return Look(now, None if next_at < 0 else next_at, events, taken, is_there, scoring)
+    return OutboxScan(now, None if next_at < 0 else next_at, events, taken, is_there, scoring)
 
 
 _KINDS: Final = frozenset(kind.value.encode() for kind in EventKind)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.domain.audit import change_of
+from service.domain.audit import diff_polls
 from service.domain.errors import (
     EditRefused,
     InvalidPoll,
@@ -20,19 +20,19 @@ from service.domain.errors import (
     VersionMismatch,
 )
 from service.domain.poll import Kind, Poll
-from service.domain.window import Act, Phase
+from service.domain.window import LifecycleAction, Phase
 from service.store.audit import BY_SERVICE
-from service.store.connection import Connection
-from service.store.homes import Homes
+from service.store.connection import StoreConnection
+from service.store.homes import PollLocations
 from service.store.index import Cursor, PollIndex
 from service.store.keys import notice_channel
-from service.store.library import Answer
-from service.store.notices import Notice
+from service.store.library import ReplyCode
+from service.store.notices import ChangeNotification
 from service.store.outbox import Outbox
-from service.store.positions import Positions
-from service.store.records import PollRecord, Records, document_of, snapshot_from
-from service.store.results import Reading, TallyReader
-from service.store.turns import Turns
+from service.store.positions import PositionTracker
+from service.store.records import PollCache, PollRecord, document_of, snapshot_from
+from service.store.results import PollReading, ResultReader
+from service.store.turns import SingleFlight
 
 __all__ = ["PollRecord", "Polls"]
 
@@ -49,25 +49,25 @@ class Polls:
 
     def __init__(
         self,
-        connection: Connection,
-        positions: Positions,
-        records: Records,
-        results: TallyReader,
+        connection: StoreConnection,
+        positions: PositionTracker,
+        records: PollCache,
+        results: ResultReader,
         *,
         outbox: Outbox,
-        homes: Homes,
+        homes: PollLocations,
     ) -> None:
         self._connection = connection
         self._positions = positions
         self._records = records
-        self.cached: Final = records.held
+        self.cached: Final = records.get
         """The poll as last seen by this process, at no cost; nothing may be refused on this alone."""
         self._results = results
         self._outbox = outbox
         self._homes = homes
         self._index = PollIndex(connection)
         self._channel = notice_channel(connection.namespace)
-        self._turns = Turns(results.read)
+        self._turns = SingleFlight(results.read)
 
     async def now(self) -> int:
         """The store's clock, in milliseconds since the epoch."""
@@ -75,7 +75,7 @@ class Polls:
 
     async def get(self, poll_id: str) -> PollRecord:
         """The poll, from a read that began after this call, which callers share. ``PollNotFound``."""
-        return (await self._turns.ask(poll_id)).record
+        return (await self._turns.run(poll_id)).record
 
     async def create(
         self, poll: Poll, digest: str | bytes, *, by: str = BY_SERVICE
@@ -86,26 +86,26 @@ class Polls:
         """
         epoch = self._positions.highest(poll.id).epoch
         birth = secrets.token_hex(_BIRTH_BYTES)
-        told = msgspec.json.encode(change_of(None, poll))
+        told = msgspec.json.encode(diff_polls(None, poll))
         fields = (*_fields(poll), poll.series or "")
         args = [poll.id, epoch, digest, _new_voter_key(), birth, by, told, *fields]
         reply = await self._create(poll, birth, args)
-        record = self._absorbed(poll.id, reply)
+        record = self._cache_reply(poll.id, reply)
         if poll.series is not None:
-            await self._homes.claim(poll.id, poll.series, record.birth)
+            await self._homes.claim(poll.id, poll.series, record.incarnation)
         # After the poll, and again for a repeat: a poll that is there is listed, whatever was interrupted.
         await self._index.add(poll.id, record.poll.created_at)
-        return record, reply[0] == Answer.DONE.encode()
+        return record, reply[0] == ReplyCode.DONE.encode()
 
     async def _create(self, poll: Poll, birth: str, args: Sequence[Any]) -> Any:
         """The reply of ``create`` in the slot where the poll is to lie, its id claimed for it."""
-        self._records.lies_with(poll.id, None)
+        self._records.set_location(poll.id, None)
         if poll.series is not None:
             await self._homes.claim(poll.id, poll.series, birth)
         reply = await self.call("create", poll.id, args)
-        if reply[0] != Answer.MOVED.encode():
+        if reply[0] != ReplyCode.MOVED.encode():
             return reply
-        await self._homes.free(poll.id, *reply[1:])
+        await self._homes.release_stale_claim(poll.id, *reply[1:])
         return await self.call("create", poll.id, args)
 
     async def edit(
@@ -118,17 +118,17 @@ class Polls:
         poll and judge again. Raises ``EditRefused`` for a capacity that more have chosen already.
         """
         unvoted = "1" if assumes_unvoted else "0"
-        told = msgspec.json.encode(change_of(record.poll, after))
+        told = msgspec.json.encode(diff_polls(record.poll, after))
         args = [after.id, record.stamp, unvoted, by, told, *_fields(after)]
         reply = await self.call("edit", after.id, args)
-        if reply[0] == Answer.OVERFILLED.encode():
+        if reply[0] == ReplyCode.OVERFILLED.encode():
             raise _overfilled(after, reply[1].decode(), reply[2])
-        return self._absorbed(after.id, reply)
+        return self._cache_reply(after.id, reply)
 
     async def act(
         self,
         poll_id: str,
-        act: Act,
+        act: LifecycleAction,
         *,
         closes_at: int | None = None,
         version: int | None = None,
@@ -141,7 +141,7 @@ class Polls:
         """
         epoch = self._positions.highest(poll_id).epoch
         args = [poll_id, act.value, by, _text(closes_at), _text(version), epoch, _new_voter_key()]
-        return self._absorbed(poll_id, await self.call("act", poll_id, args), act)
+        return self._cache_reply(poll_id, await self.call("act", poll_id, args), act)
 
     async def delete(self, poll_id: str, *, by: str = BY_SERVICE) -> None:
         """The poll and its votes are gone; its audit log stays for a while. ``PollNotFound`` if they were."""
@@ -149,11 +149,11 @@ class Polls:
         await self._index.remove(poll_id)
         reply = await self.call("delete", poll_id, [poll_id, by])
         self._records.forget(poll_id)
-        answer = Answer(reply[0].decode())
-        if answer is not Answer.DONE:
+        answer = ReplyCode(reply[0].decode())
+        if answer is not ReplyCode.DONE:
             await self._relist(poll_id)
             raise _refusal(answer, poll_id, reply, None)
-        await self._homes.leave(poll_id, reply[1])
+        await self._homes.release(poll_id, reply[1])
 
     async def _relist(self, poll_id: str) -> None:
         """A poll that is there after all is listed again; ``PollNotFound`` where it is not."""
@@ -186,7 +186,7 @@ class Polls:
                 reading = readings[entry.poll_id]
                 if isinstance(reading, StoreUnavailable):
                     raise reading
-                if isinstance(reading, Reading) and fits(reading):
+                if isinstance(reading, PollReading) and fits(reading):
                     found.append(reading.record)
                 if len(found) == limit:
                     return found, await self._cursor_if_more(place)
@@ -195,9 +195,9 @@ class Polls:
             looked_at += len(entries)
         return found, str(place)
 
-    def on_notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: ChangeNotification) -> None:
         """Let go of a poll that is held in another version than the notice tells (0, where it is gone)."""
-        record = self._records.held(notice.poll_id)
+        record = self._records.get(notice.poll_id)
         if record is not None and record.poll.version != notice.version:
             self._records.forget(notice.poll_id)
 
@@ -210,22 +210,22 @@ class Polls:
 
     async def call(self, function: str, poll_id: str, args: Sequence[Any]) -> Any:
         """The reply of an operators' function, asked where the poll lies; ``args`` without the channel."""
-        await self._outbox.mark(poll_id)  # before the step, so that nothing it tells is left lying
+        await self._outbox.mark_due(poll_id)  # before the step, so that nothing it tells is left lying
         keys, words = self._homes.keys_of(poll_id), [self._channel, *args]
         reply = await self._connection.call(function, keys, words)
-        if reply[0] == Answer.GONE.encode():
+        if reply[0] == ReplyCode.GONE.encode():
             await self._results.read(poll_id)  # finds out where it lies, if anywhere
             if keys != (now_at := self._homes.keys_of(poll_id)):
                 return await self._connection.call(function, now_at, words)
         return reply
 
-    def _absorbed(self, poll_id: str, reply: Any, act: Act | None = None) -> PollRecord:
-        answer = Answer(reply[0].decode())
-        if answer not in (Answer.DONE, Answer.STANDS):
+    def _cache_reply(self, poll_id: str, reply: Any, act: LifecycleAction | None = None) -> PollRecord:
+        answer = ReplyCode(reply[0].decode())
+        if answer not in (ReplyCode.DONE, ReplyCode.STANDS):
             raise _refusal(answer, poll_id, reply, act)
         snapshot = snapshot_from(reply[1])
-        self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
-        return self._records.absorb(poll_id, snapshot, None)
+        self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
+        return self._records.update(poll_id, snapshot, None)
 
 
 class _Filter(msgspec.Struct, frozen=True):
@@ -235,7 +235,7 @@ class _Filter(msgspec.Struct, frozen=True):
     words: str
     visible_only: bool
 
-    def __call__(self, reading: Reading) -> bool:
+    def __call__(self, reading: PollReading) -> bool:
         poll, now = reading.record.poll, reading.tally.now
         return (
             (self.phase is None or poll.phase(now) is self.phase)
@@ -270,24 +270,24 @@ def _overfilled(poll: Poll, letter: str, voters: int) -> EditRefused:
     )
 
 
-def _refusal(answer: Answer, poll_id: str, reply: Any, act: Act | None) -> PollwireError:
+def _refusal(answer: ReplyCode, poll_id: str, reply: Any, act: LifecycleAction | None) -> PollwireError:
     """The one table between answers that refuse and what they mean to an operator."""
     match answer:
-        case Answer.EXISTS:
+        case ReplyCode.EXISTS:
             return PollExists(poll_id)
-        case Answer.VERSION_MOVED:
+        case ReplyCode.VERSION_MOVED:
             return VersionMismatch(reply[1])
-        case Answer.CONFLICT:
+        case ReplyCode.CONFLICT:
             return PhaseConflict(act.value if act is not None else "delete", reply[1].decode())
-        case Answer.PAST:
+        case ReplyCode.PAST:
             return InvalidPoll("closes_at", "closes_at must lie in the future, and before resolve_by.")
-        case Answer.UNDER_WAY:
-            return scoring_stands_in_the_way(act.value if act is not None else "delete", reply[3], reply[4])
+        case ReplyCode.UNDER_WAY:
+            return scoring_in_progress_error(act.value if act is not None else "delete", reply[3], reply[4])
         case _:
             return PollNotFound(poll_id)
 
 
-def scoring_stands_in_the_way(act: str, done: int, total: int) -> PhaseConflict:
+def scoring_in_progress_error(act: str, done: int, total: int) -> PhaseConflict:
     """Nothing else is done to a prediction whose voters are being scored, or unscored."""
     return PhaseConflict(
         act,

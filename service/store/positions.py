@@ -20,11 +20,11 @@ class Position(NamedTuple):
     seq: int
 
 
-NOWHERE: Final = Position("", 0)
+INITIAL_POSITION: Final = Position("", 0)
 """Before anything was seen: older than every position."""
 
 
-class Positions:
+class PositionTracker:
     """Positions by poll id, only ever moving up."""
 
     __slots__ = ("_highest",)
@@ -34,9 +34,9 @@ class Positions:
 
     def highest(self, poll_id: str) -> Position:
         """The highest position seen, or ``NOWHERE``."""
-        return self._highest.get(poll_id, NOWHERE)
+        return self._highest.get(poll_id, INITIAL_POSITION)
 
-    def saw(self, poll_id: str, epoch: str, seq: int) -> None:
+    def observe(self, poll_id: str, epoch: str, seq: int) -> None:
         """Something was answered at this position."""
         position = Position(epoch, seq)
         highest = self._highest.get(poll_id)

@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that the kernel sends to a child when its parent ends."""
 
 
-class ProcessMark(msgspec.Struct, frozen=True):
+class ProcessIdentity(msgspec.Struct, frozen=True):
     """One process, told from every other that had or will have its id."""
 
     pid: int
@@ -29,7 +29,7 @@ class ProcessMark(msgspec.Struct, frozen=True):
     """When it started, as the system tells it; compared, never read."""
 
     @classmethod
-    def of(cls, pid: int) -> ProcessMark | None:
+    def of(cls, pid: int) -> ProcessIdentity | None:
         """The mark of a running process; None where there is none (a zombie does not run)."""
         started = _start_of(pid)
         return None if started is None else cls(pid, started)
@@ -67,7 +67,7 @@ def _start_of(pid: int) -> str | None:
     return None if fields[0] in "ZX" else f"{boot}/{fields[19]}"  # proc(5): field 22, counted after the name
 
 
-class Restarts:
+class RestartPolicy:
     """How long to wait before a process is started again, and when to stop trying.
 
     One that served before it died is started again at once, and with growing
@@ -96,7 +96,7 @@ class Restarts:
         return float(min(self.LONGEST_PAUSE_S, self.FIRST_PAUSE_S * 2 ** min(self._deaths - 2, 8)))
 
 
-def ending(status: int) -> str:
+def describe_exit(status: int) -> str:
     """How a process ended, in words: ``SIGKILL``, or ``exit code 3``."""
     if status >= 0:
         return f"exit code {status}"
@@ -106,7 +106,7 @@ def ending(status: int) -> str:
         return f"signal {-status}"
 
 
-def dying_with_parent() -> Callable[[], None] | None:
+def kill_with_parent() -> Callable[[], None] | None:
     """What a child does before it becomes the server: ask to be killed when its parent ends (Linux only).
 
     The kernel ties this to the parent's *thread* that forked, so that thread

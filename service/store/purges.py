@@ -14,11 +14,11 @@ import msgspec
 
 from service.domain.errors import PhaseConflict, PollNotFound
 from service.domain.window import format_instant
-from service.store.connection import Connection
+from service.store.connection import StoreConnection
 from service.store.keys import BUCKETS, FIRST_BUCKET, audit_key, notice_channel
-from service.store.library import Answer
+from service.store.library import ReplyCode
 from service.store.outbox import Outbox
-from service.store.positions import Positions
+from service.store.positions import PositionTracker
 from service.store.records import PollRecord
 
 _NO_BUCKET: Final = 0
@@ -27,7 +27,7 @@ _LATEST: Final = 2**48 - 1
 """The last instant that a ballot's 6 bytes can hold."""
 
 
-class Meant(NamedTuple):
+class PurgeSelector(NamedTuple):
     """Which votes: all that fit both. By default every one."""
 
     from_ms: int = 0
@@ -36,7 +36,7 @@ class Meant(NamedTuple):
     tag: bytes = b""
     """Of the network that they came from; empty for any."""
 
-    def told(self) -> dict[str, str]:
+    def audit_fields(self) -> dict[str, str]:
         """As the log says it."""
         told = {"tag": self.tag.hex()} if self.tag else {}
         if self.to_ms < _LATEST:
@@ -47,25 +47,25 @@ class Meant(NamedTuple):
 class Purges:
     """Takes votes out of polls."""
 
-    def __init__(self, connection: Connection, positions: Positions, outbox: Outbox) -> None:
+    def __init__(self, connection: StoreConnection, positions: PositionTracker, outbox: Outbox) -> None:
         self._connection = connection
         self._positions = positions
         self._outbox = outbox
         self._channel = notice_channel(connection.namespace)
 
-    async def purge(self, record: PollRecord, meant: Meant, *, by: str) -> int:
+    async def purge(self, record: PollRecord, meant: PurgeSelector, *, by: str) -> int:
         """How many votes were taken out.
 
         Raises ``PollNotFound``, ``PhaseConflict`` for a poll that was resolved or archived, and
         ``StoreUnavailable``, after which it may be repeated.
         """
-        step = _Step(self, record, meant, by)
+        step = _PurgeRun(self, record, meant, by)
         await step.take(_NO_BUCKET, _END, 0)
         purged = 0
         for place in range(FIRST_BUCKET + 1, FIRST_BUCKET + 1 + BUCKETS):  # as the functions count, from one
             cursor, is_first = _END, True
             if place == FIRST_BUCKET + BUCKETS:
-                await self._outbox.mark(
+                await self._outbox.mark_due(
                     record.poll.id
                 )  # before the step that tells, so that nothing is left lying
             while is_first or cursor != _END:
@@ -74,27 +74,27 @@ class Purges:
         return purged
 
 
-class _Step:
+class _PurgeRun:
     """One purge's way of asking for its steps."""
 
-    def __init__(self, purges: Purges, record: PollRecord, meant: Meant, by: str) -> None:
+    def __init__(self, purges: Purges, record: PollRecord, meant: PurgeSelector, by: str) -> None:
         self._purges = purges
         self._record = record
         self._meant = meant
-        self._told = (by, msgspec.json.encode({"after": meant.told()}))
+        self._told = (by, msgspec.json.encode({"after": meant.audit_fields()}))
         log = audit_key(purges._connection.namespace, record.poll.id, record.poll.series)
         self._keys = (*record.keys, log)
 
     async def take(self, place: int, cursor: bytes, before: int) -> tuple[bytes, int]:
         """Where to go on, and how many were taken out; ``before`` by the steps until now."""
         poll_id, positions = self._record.poll.id, self._purges._positions
-        head = (self._purges._channel, poll_id, self._record.birth, *positions.highest(poll_id))
+        head = (self._purges._channel, poll_id, self._record.incarnation, *positions.highest(poll_id))
         args = (*head, *self._meant, place, cursor, *self._told, before)
         answer, *rest = await self._purges._connection.call("purge", self._keys, args)
-        if answer == Answer.GONE.encode():
+        if answer == ReplyCode.GONE.encode():
             raise PollNotFound(poll_id)
-        if answer == Answer.CONFLICT.encode():
+        if answer == ReplyCode.CONFLICT.encode():
             raise PhaseConflict("purge", rest[0].decode())
         _, epoch, seq, following, count = rest
-        positions.saw(poll_id, epoch.decode(), seq)
+        positions.observe(poll_id, epoch.decode(), seq)
         return following, count

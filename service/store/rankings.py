@@ -17,14 +17,14 @@ from typing import Final, NamedTuple
 
 from service.domain.errors import PollNotFound
 from service.domain.poll import Kind
-from service.domain.runoff import RunOff, run_off
-from service.store.connection import Connection
+from service.domain.runoff import RunoffResult, count_instant_runoff
+from service.store.connection import StoreConnection
 from service.store.keys import RANKINGS
-from service.store.library import Answer
-from service.store.positions import Positions
-from service.store.records import Records, snapshot_from
-from service.store.results import Reading
-from service.store.turns import Turns
+from service.store.library import ReplyCode
+from service.store.positions import PositionTracker
+from service.store.records import PollCache, snapshot_from
+from service.store.results import PollReading
+from service.store.turns import SingleFlight
 
 MOST_KEPT: Final = 256
 """Polls whose last count is kept, some KB each."""
@@ -33,15 +33,15 @@ _INLINE: Final = 2_000
 """Rankings counted out in well under 10 ms; more are counted beside the event loop."""
 
 
-class Counted(NamedTuple):
+class RankedReading(NamedTuple):
     """One instant of a ranked poll; ``outcome`` is None where votes came too fast for many rankings."""
 
-    reading: Reading
-    outcome: RunOff | None
+    reading: PollReading
+    outcome: RunoffResult | None
 
 
 class _Page(NamedTuple):
-    reading: Reading
+    reading: PollReading
     cursor: bytes
     rankings: dict[str, int]
 
@@ -50,17 +50,17 @@ class _Page(NamedTuple):
         return _position(self.reading)
 
 
-class Rankings:
+class RankedResultReader:
     """Counts ranked polls out."""
 
-    def __init__(self, connection: Connection, positions: Positions, records: Records) -> None:
+    def __init__(self, connection: StoreConnection, positions: PositionTracker, records: PollCache) -> None:
         self._connection = connection
         self._positions = positions
         self._records = records
-        self._kept: dict[str, Counted] = {}
-        self._turns = Turns(self._count_and_keep)
+        self._kept: dict[str, RankedReading] = {}
+        self._turns = SingleFlight(self._count_and_keep)
 
-    async def counted(self, reading: Reading) -> Counted:
+    async def with_runoff(self, reading: PollReading) -> RankedReading:
         """The poll of a reading, counted out as of that reading or later.
 
         Raises ``PollNotFound`` and ``StoreUnavailable``.
@@ -68,17 +68,17 @@ class Rankings:
         poll_id = reading.record.poll.id
         kept = self._kept.get(poll_id)
         if kept is not None and kept.outcome is not None and _position(kept.reading) == _position(reading):
-            return Counted(reading, kept.outcome)
-        return await self._turns.ask(poll_id)
+            return RankedReading(reading, kept.outcome)
+        return await self._turns.run(poll_id)
 
-    async def _count_and_keep(self, poll_id: str) -> Counted:
+    async def _count_and_keep(self, poll_id: str) -> RankedReading:
         counted = await self._count(poll_id)
         if len(self._kept) >= MOST_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[poll_id] = counted
         return counted
 
-    async def _count(self, poll_id: str) -> Counted:
+    async def _count(self, poll_id: str) -> RankedReading:
         for _ in range(_TRIES):
             reading, profile = await self._read(poll_id)
             if profile is None:
@@ -86,11 +86,13 @@ class Rankings:
             if reading.record.poll.kind is not Kind.RANKED:  # edited since the caller looked
                 break
             if len(profile) <= _INLINE:
-                return Counted(reading, run_off(reading.record.poll, profile))
-            return Counted(reading, await asyncio.to_thread(run_off, reading.record.poll, profile))
-        return Counted(reading, None)
+                return RankedReading(reading, count_instant_runoff(reading.record.poll, profile))
+            return RankedReading(
+                reading, await asyncio.to_thread(count_instant_runoff, reading.record.poll, profile)
+            )
+        return RankedReading(reading, None)
 
-    async def _read(self, poll_id: str) -> tuple[Reading, dict[str, int] | None]:
+    async def _read(self, poll_id: str) -> tuple[PollReading, dict[str, int] | None]:
         """All rankings of one instant, or None where the poll moved on between two pages."""
         first = page = await self._page(poll_id, b"0")
         profile = dict(first.rankings)
@@ -102,17 +104,17 @@ class Rankings:
         return page.reading, profile
 
     async def _page(self, poll_id: str, cursor: bytes) -> _Page:
-        known = self._records.held(poll_id)
+        known = self._records.get(poll_id)
         keys = self._records.keys_of(poll_id)
         epoch, seq = self._positions.highest(poll_id)
         args = (b"" if known is None else known.stamp, epoch, seq, cursor)
         reply = await self._connection.call("rankings", (*keys[:2], keys[RANKINGS]), args)
-        if reply[0] == Answer.GONE.encode():
+        if reply[0] == ReplyCode.GONE.encode():
             self._records.forget(poll_id)
             raise PollNotFound(poll_id)
         snapshot = snapshot_from(reply[1])
-        self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
-        reading = Reading(self._records.absorb(poll_id, snapshot, known), snapshot.tally)
+        self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
+        reading = PollReading(self._records.update(poll_id, snapshot, known), snapshot.tally)
         flat = reply[3]
         rankings = {
             ranking.decode(): int(number) for ranking, number in zip(flat[::2], flat[1::2], strict=True)
@@ -120,6 +122,6 @@ class Rankings:
         return _Page(reading, reply[2], rankings)
 
 
-def _position(reading: Reading) -> tuple[bytes, str, int]:
+def _position(reading: PollReading) -> tuple[bytes, str, int]:
     """What a count depends on: the poll's version (its options' order breaks ties), and the votes."""
     return reading.record.stamp, reading.tally.epoch, reading.tally.seq

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from service.domain.ballot import BallotPaper
+from service.domain.ballot import BallotCodec
 from service.domain.poll import Poll
 from service.domain.tally import Tally
 from service.store.keys import keys_of
@@ -33,20 +33,20 @@ class PollRecord(msgspec.Struct, frozen=True, eq=False):
     """One version of one poll, with all that judging a ballot of it needs."""
 
     poll: Poll
-    paper: BallotPaper
+    codec: BallotCodec
     voter_key: bytes
     """32 random bytes of this poll's; a voter here is a keyed hash under them. Empty once archived."""
     voted: bool
     """Whether a vote was ever counted, as of the read that made this."""
     stamp: bytes
     """Names this version of this poll to the store, and no other, not even of a later poll of the same id."""
-    birth: bytes
+    incarnation: bytes
     """Tells this poll from an earlier one of the same id."""
     keys: tuple[bytes, ...]
     """The poll's keys in the slot that it lies in, as ``keys_of`` gives them."""
 
 
-class Snapshot(NamedTuple):
+class RawSnapshot(NamedTuple):
     """What one step of the store said of a poll (``snapshot`` in ``functions/includes/polls.lua``)."""
 
     tally: Tally
@@ -54,7 +54,7 @@ class Snapshot(NamedTuple):
     fields: dict[bytes, bytes] | None
 
 
-def snapshot_from(reply: Sequence[Any]) -> Snapshot:
+def snapshot_from(reply: Sequence[Any]) -> RawSnapshot:
     """A snapshot out of a function's reply."""
     now, closed_at, tally_fields, poll_fields = reply
     held = _pairs(tally_fields)
@@ -65,7 +65,9 @@ def snapshot_from(reply: Sequence[Any]) -> Snapshot:
         counts={letter.decode(): int(count) for letter, count in held.items()},
         now=now,
     )
-    return Snapshot(tally, None if closed_at < 0 else closed_at, _pairs(poll_fields) if poll_fields else None)
+    return RawSnapshot(
+        tally, None if closed_at < 0 else closed_at, _pairs(poll_fields) if poll_fields else None
+    )
 
 
 def document_of(poll: Poll) -> bytes:
@@ -85,7 +87,7 @@ def poll_of(doc: bytes, fields: Mapping[bytes, bytes]) -> Poll:
     return msgspec.convert(document, Poll)
 
 
-class Records:
+class PollCache:
     """The polls that this process has seen last, each until the store is known to have another version."""
 
     def __init__(self, namespace: str) -> None:
@@ -93,7 +95,7 @@ class Records:
         self._records: dict[str, PollRecord] = {}
         self._series: dict[str, str] = {}
 
-    def held(self, poll_id: str) -> PollRecord | None:
+    def get(self, poll_id: str) -> PollRecord | None:
         """The poll as last seen, if it is held."""
         return self._records.get(poll_id)
 
@@ -108,7 +110,7 @@ class Records:
         """The series that the poll was last seen to lie with; None also where that is not known."""
         return self._series.get(poll_id)
 
-    def lies_with(self, poll_id: str, series: str | None) -> None:
+    def set_location(self, poll_id: str, series: str | None) -> None:
         """The poll is to be looked for in the series' slot from now on (None: in the slot of its id)."""
         if self._series.get(poll_id) == series:
             return
@@ -120,7 +122,7 @@ class Records:
             del self._series[next(iter(self._series))]
         self._series[poll_id] = series
 
-    def absorb(self, poll_id: str, snapshot: Snapshot, known: PollRecord | None) -> PollRecord:
+    def update(self, poll_id: str, snapshot: RawSnapshot, known: PollRecord | None) -> PollRecord:
         """The record that a snapshot stands for, held from now on; ``known`` had its stamp compared."""
         voted = snapshot.tally.seq > 0
         if snapshot.fields is not None:
@@ -149,11 +151,11 @@ class Records:
         poll = poll_of(fields[b"doc"], fields)
         return PollRecord(
             poll=poll,
-            paper=BallotPaper(poll),
+            codec=BallotCodec(poll),
             voter_key=fields.get(b"voter_key", b""),
             voted=voted,
             stamp=fields[b"version"] + b"." + fields[b"birth"],
-            birth=fields[b"birth"],
+            incarnation=fields[b"birth"],
             keys=keys_of(self._namespace, poll_id, poll.series),
         )
 

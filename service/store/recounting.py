@@ -31,11 +31,11 @@ from collections import Counter
 from typing import Any, Final
 
 from service.domain.errors import Overloaded, PhaseConflict, PollNotFound
-from service.store.connection import Connection
-from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET
-from service.store.library import Answer
-from service.store.records import Records, snapshot_from
-from service.store.results import Reading
+from service.store.connection import StoreConnection
+from service.store.keys import BUCKETS, FIRST_BUCKET, RECOUNT_SAVED
+from service.store.library import ReplyCode
+from service.store.records import PollCache, snapshot_from
+from service.store.results import PollReading
 
 Codes = Counter[str]
 """How many voters had each code standing."""
@@ -45,18 +45,18 @@ _TOKEN_BYTES: Final = 8
 _END: Final = b"0"
 
 
-class _Lost(Exception):
+class _RecountExpired(Exception):
     """The recount is over before it is done."""
 
 
 class Recounts:
     """Counts polls anew."""
 
-    def __init__(self, connection: Connection, records: Records) -> None:
+    def __init__(self, connection: StoreConnection, records: PollCache) -> None:
         self._connection = connection
         self._records = records
 
-    async def recount(self, poll_id: str) -> tuple[Reading, Codes]:
+    async def recount(self, poll_id: str) -> tuple[PollReading, Codes]:
         """The totals that stood at one instant, and the codes of the ballots that stood then.
 
         Raises ``PollNotFound``, ``PhaseConflict`` for an archived poll, ``Overloaded`` while another recount
@@ -67,24 +67,24 @@ class Recounts:
             try:
                 reading = await self._begin(poll_id, token)
                 return reading, await self._codes(reading, token)
-            except _Lost:
+            except _RecountExpired:
                 continue
             finally:
                 await asyncio.shield(self._call(poll_id, token, "end"))
         raise Overloaded()
 
-    async def _begin(self, poll_id: str, token: bytes) -> Reading:
+    async def _begin(self, poll_id: str, token: bytes) -> PollReading:
         answer, *rest = await self._call(poll_id, token, "begin")
-        if answer == Answer.GONE.encode():
+        if answer == ReplyCode.GONE.encode():
             raise PollNotFound(poll_id)
-        if answer == Answer.CONFLICT.encode():
+        if answer == ReplyCode.CONFLICT.encode():
             raise PhaseConflict("recount", rest[0].decode())
-        if answer == Answer.STANDS.encode():
+        if answer == ReplyCode.STANDS.encode():
             raise Overloaded()
         snapshot = snapshot_from(rest[0])
-        return Reading(self._records.absorb(poll_id, snapshot, None), snapshot.tally)
+        return PollReading(self._records.update(poll_id, snapshot, None), snapshot.tally)
 
-    async def _codes(self, reading: Reading, token: bytes) -> Codes:
+    async def _codes(self, reading: PollReading, token: bytes) -> Codes:
         codes = Codes()
         for place in range(FIRST_BUCKET, FIRST_BUCKET + BUCKETS):
             met: set[bytes] = set()
@@ -101,16 +101,18 @@ class Recounts:
         return codes
 
     async def _page(
-        self, reading: Reading, token: bytes, place: int, cursor: bytes
+        self, reading: PollReading, token: bytes, place: int, cursor: bytes
     ) -> tuple[bytes, list[bytes]]:
         held = reading.record.keys
-        keys = (*held[:2], held[place], held[ASIDE])
+        keys = (*held[:2], held[place], held[RECOUNT_SAVED])
         answer, *rest = await self._connection.call("recount_page", keys, (token, place + 1, cursor))
-        if answer == Answer.STALE.encode():
-            raise _Lost
+        if answer == ReplyCode.STALE.encode():
+            raise _RecountExpired
         return rest[0], rest[1]
 
     async def _call(self, poll_id: str, token: bytes, wish: str) -> list[Any]:
         held = self._records.keys_of(poll_id)
-        reply: list[Any] = await self._connection.call("recount", (*held[:2], held[ASIDE]), (token, wish))
+        reply: list[Any] = await self._connection.call(
+            "recount", (*held[:2], held[RECOUNT_SAVED]), (token, wish)
+        )
         return reply

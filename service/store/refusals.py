@@ -12,11 +12,11 @@ from service.domain.errors import (
     StaleRevision,
     VoteNotFound,
 )
-from service.store.ballots import Outcome, Status
+from service.store.ballots import BallotOutcome, BallotStatus
 from service.store.polls import PollRecord
 
 
-def refusal_of(record: PollRecord, outcome: Outcome, closed_at: int | None) -> PollwireError:
+def error_for_outcome(record: PollRecord, outcome: BallotOutcome, closed_at: int | None) -> PollwireError:
     """Why the store did not count a vote, with what helps the voter.
 
     Every edit and every act grows the version, which the store has just found
@@ -25,23 +25,23 @@ def refusal_of(record: PollRecord, outcome: Outcome, closed_at: int | None) -> P
     """
     poll = record.poll
     match outcome.status:
-        case Status.NOT_OPEN:
+        case BallotStatus.NOT_OPEN:
             return PollNotOpen(poll.opens_at)
-        case Status.CLOSED:
+        case BallotStatus.CLOSED:
             return PollClosed(poll.closes_at if closed_at is None else closed_at)
         case _:
             return _refusal_by_policy(record, outcome)
 
 
-def _refusal_by_policy(record: PollRecord, outcome: Outcome) -> PollwireError:
+def _refusal_by_policy(record: PollRecord, outcome: BallotOutcome) -> PollwireError:
     match outcome.status:
-        case Status.ALREADY_VOTED:
-            return AlreadyVoted(record.paper.choice_of(outcome.code), outcome.revision)
-        case Status.STALE_REVISION:
+        case BallotStatus.ALREADY_VOTED:
+            return AlreadyVoted(record.codec.decode_choice(outcome.code), outcome.revision)
+        case BallotStatus.STALE_REVISION:
             return StaleRevision(outcome.revision)
-        case Status.KEY_REUSED:
+        case BallotStatus.KEY_REUSED:
             return IdempotencyKeyReused()
-        case Status.OPTION_FULL:
-            return OptionFull(record.paper.option_of(outcome.code))
+        case BallotStatus.OPTION_FULL:
+            return OptionFull(record.codec.option_of(outcome.code))
         case _:
             return VoteNotFound(record.poll.id)

@@ -35,25 +35,25 @@ from typing import Any, Final, NamedTuple
 from service.domain.errors import InvalidPoll, Overloaded, PhaseConflict, PollNotFound, VersionMismatch
 from service.domain.poll import Poll
 from service.domain.window import Phase
-from service.store.connection import Connection
-from service.store.ending import ended
-from service.store.library import Answer
-from service.store.polls import Polls, scoring_stands_in_the_way
-from service.store.positions import Positions
-from service.store.records import PollRecord, Records, snapshot_from
+from service.store.connection import StoreConnection
+from service.store.ending import cancel_and_wait
+from service.store.library import ReplyCode
+from service.store.polls import Polls, scoring_in_progress_error
+from service.store.positions import PositionTracker
+from service.store.records import PollCache, PollRecord, snapshot_from
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S: Final = 1.0
+MAX_REQUEST_WAIT_S: Final = 1.0
 """Of whoever asks; then they are told how far it is."""
-STANDS_STILL_AFTER_S: Final = 2.0
+STALLED_AFTER_S: Final = 2.0
 """Scoring that has not moved for so long is nobody's: a step takes milliseconds, a call a second at most."""
 _TRIES: Final = 8
 """Of an act that others overtake; each is a whole round trip."""
 _GIVEN: Final = b"+"
 
 
-class Resolving(NamedTuple):
+class ResolutionRequest(NamedTuple):
     """What an operator says that a prediction has come to."""
 
     outcome: str | None
@@ -70,7 +70,7 @@ class Progress(NamedTuple):
     total: int
 
 
-class _UnderWay(NamedTuple):
+class _ScoringState(NamedTuple):
     """An answer ``underway``: see ``functions/resolve.lua``."""
 
     sign: bytes
@@ -81,25 +81,27 @@ class _UnderWay(NamedTuple):
     scoring: bytes
 
 
-Step = Callable[[], Coroutine[Any, Any, "PollRecord | _UnderWay | None"]]
+Step = Callable[[], Coroutine[Any, Any, "PollRecord | _ScoringState | None"]]
 """One try of an act: the poll, what is under way instead, or None where it was overtaken."""
 
 
 class Resolutions:
     """Resolves predictions, and takes that back."""
 
-    def __init__(self, connection: Connection, positions: Positions, records: Records, polls: Polls) -> None:
+    def __init__(
+        self, connection: StoreConnection, positions: PositionTracker, records: PollCache, polls: Polls
+    ) -> None:
         self._connection = connection
         self._positions = positions
         self._records = records
         self._polls = polls
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._progress: dict[str, Progress] = {}
-        self._met: dict[str, tuple[bytes, float]] = {}
+        self._last_progress: dict[str, tuple[bytes, float]] = {}
         """Where the scoring of a poll was found to stand, and since when (the loop's seconds)."""
 
     async def resolve(
-        self, poll_id: str, resolving: Resolving, *, version: int | None = None, by: str
+        self, poll_id: str, resolving: ResolutionRequest, *, version: int | None = None, by: str
     ) -> PollRecord | Progress:
         """The resolved poll, or how far scoring is; a repeat of what stands changes nothing.
 
@@ -107,7 +109,7 @@ class Resolutions:
         and ``PhaseConflict`` where voting has not ended or another outcome stands.
         """
 
-        async def step() -> PollRecord | _UnderWay | None:
+        async def step() -> PollRecord | _ScoringState | None:
             record = await self._polls.get(poll_id)
             code = _code_of(record.poll, resolving.outcome)
             told = (
@@ -118,7 +120,11 @@ class Resolutions:
             )
             reply = await self._polls.call("resolve", poll_id, [poll_id, record.stamp, by, code, *told])
             outcome = self._outcome("resolve", poll_id, reply)
-            if isinstance(outcome, _UnderWay) and outcome.sign == _GIVEN and outcome.outcome != code.encode():
+            if (
+                isinstance(outcome, _ScoringState)
+                and outcome.sign == _GIVEN
+                and outcome.outcome != code.encode()
+            ):
                 raise PhaseConflict(
                     "resolve", Phase.CLOSED, "Another outcome of this prediction is being scored."
                 )
@@ -132,37 +138,37 @@ class Resolutions:
         Raises ``PollNotFound``, ``VersionMismatch``, and ``PhaseConflict`` where no outcome stands.
         """
 
-        async def step() -> PollRecord | _UnderWay | None:
+        async def step() -> PollRecord | _ScoringState | None:
             reply = await self._polls.call("unresolve", poll_id, [poll_id, by, _text(version)])
             outcome = self._outcome("unresolve", poll_id, reply)
-            if isinstance(outcome, _UnderWay) and outcome.sign == _GIVEN:
-                raise scoring_stands_in_the_way("unresolve", outcome.done, outcome.total)
+            if isinstance(outcome, _ScoringState) and outcome.sign == _GIVEN:
+                raise scoring_in_progress_error("unresolve", outcome.done, outcome.total)
             return outcome
 
         return await self._done(poll_id, step)
 
-    def carry_on(self, poll_id: str, scoring: bytes | None) -> None:
+    def resume_if_stalled(self, poll_id: str, scoring: bytes | None) -> None:
         """A look has found where the poll's scoring stands (None: it has none); goes on where nobody does."""
         if scoring is None or poll_id in self._tasks:
-            self._met.pop(poll_id, None)
+            self._last_progress.pop(poll_id, None)
             return
         now_s = asyncio.get_running_loop().time()
-        met, since_s = self._met.get(poll_id, (b"", now_s))
+        met, since_s = self._last_progress.get(poll_id, (b"", now_s))
         if met != scoring:
-            self._met[poll_id] = (scoring, now_s)
-        elif now_s - since_s >= STANDS_STILL_AFTER_S:
+            self._last_progress[poll_id] = (scoring, now_s)
+        elif now_s - since_s >= STALLED_AFTER_S:
             state = _state_of(scoring)
             log.warning("The scoring of %s stood still at %d of %d.", poll_id, state.done, state.total)
             self._scoring(poll_id, state)
 
     async def close(self) -> None:
         """Leave what is under way where it is."""
-        await ended(*self._tasks.values())
+        await cancel_and_wait(*self._tasks.values())
 
     async def _done(self, poll_id: str, step: Step) -> PollRecord | Progress:
         """Repeats the step, with the scoring that it asks for between, until it is done or patience ends."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + PATIENCE_S
+        deadline = loop.time() + MAX_REQUEST_WAIT_S
         for _ in range(_TRIES):
             outcome = await step()
             if isinstance(outcome, PollRecord):
@@ -175,7 +181,7 @@ class Resolutions:
                 task.result()
         raise Overloaded()
 
-    def _scoring(self, poll_id: str, state: _UnderWay) -> asyncio.Task[None]:
+    def _scoring(self, poll_id: str, state: _ScoringState) -> asyncio.Task[None]:
         """The task that scores the poll, begun unless it runs."""
         task = self._tasks.get(poll_id)
         if task is None:
@@ -185,12 +191,12 @@ class Resolutions:
             task.add_done_callback(lambda task: self._over(poll_id, task))
         return task
 
-    async def _score(self, poll_id: str, state: _UnderWay) -> None:
+    async def _score(self, poll_id: str, state: _ScoringState) -> None:
         """Goes on until everybody is scored, or another process has gone on from here."""
         while True:
             reply = await self._polls.call("score", poll_id, [poll_id, state.scoring])
             outcome = self._outcome("resolve", poll_id, reply)
-            if not isinstance(outcome, _UnderWay):
+            if not isinstance(outcome, _ScoringState):
                 return
             state = outcome
             self._progress[poll_id] = Progress(state.done, state.total)
@@ -200,22 +206,22 @@ class Resolutions:
         if not task.cancelled():
             task.exception()  # whoever waits is told; who has gone repeats the act
 
-    def _outcome(self, act: str, poll_id: str, reply: Any) -> PollRecord | _UnderWay | None:
+    def _outcome(self, act: str, poll_id: str, reply: Any) -> PollRecord | _ScoringState | None:
         """The one table between these functions' answers and what they mean."""
-        match Answer(reply[0].decode()):
-            case Answer.DONE | Answer.STANDS:
+        match ReplyCode(reply[0].decode()):
+            case ReplyCode.DONE | ReplyCode.STANDS:
                 snapshot = snapshot_from(reply[1])
-                self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
-                return self._records.absorb(poll_id, snapshot, None)
-            case Answer.UNDER_WAY:
-                return _UnderWay(*reply[1:])
-            case Answer.STALE:
+                self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
+                return self._records.update(poll_id, snapshot, None)
+            case ReplyCode.UNDER_WAY:
+                return _ScoringState(*reply[1:])
+            case ReplyCode.STALE:
                 return None
-            case Answer.VERSION_MOVED:
+            case ReplyCode.VERSION_MOVED:
                 raise VersionMismatch(reply[1])
-            case Answer.CONFLICT:
+            case ReplyCode.CONFLICT:
                 raise PhaseConflict(act, reply[1].decode(), _REASONS.get((act, reply[1].decode())))
-            case Answer.PAST:
+            case ReplyCode.PAST:
                 raise InvalidPoll("effective_at", "effective_at must not lie in the future.")
             case _:
                 raise PollNotFound(poll_id)
@@ -244,10 +250,10 @@ def _code_of(poll: Poll, outcome: str | None) -> str:
     return code
 
 
-def _state_of(scoring: bytes) -> _UnderWay:
+def _state_of(scoring: bytes) -> _ScoringState:
     """The poll's field of this name, read: see ``functions/includes/scoring.lua``."""
     sign, outcome, _, place, _, done, total = scoring.split(b" ")
-    return _UnderWay(sign, outcome, int(done), int(total), int(place), scoring)
+    return _ScoringState(sign, outcome, int(done), int(total), int(place), scoring)
 
 
 def _text(number: int | None) -> str:

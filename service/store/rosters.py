@@ -23,27 +23,27 @@ from collections.abc import Mapping
 from typing import Final
 
 from service.domain.errors import PollwireError, StoreUnavailable
-from service.store.connection import Connection
-from service.store.keys import notice_channel, roster_key, uses_key
-from service.store.notices import ROSTER, Notices
-from service.store.turns import retrieved
+from service.store.connection import StoreConnection
+from service.store.keys import notice_channel, registry_key, uses_key
+from service.store.notices import ROSTER, ChangeNotifications
+from service.store.turns import consume_exception
 
-LOOK_EVERY_S: Final = 1.0
+REFRESH_INTERVAL_S: Final = 1.0
 MOST_STALE_S: Final = 2.0
 """Two looks: one may be slow, and a member struck off must not outlive an outage."""
 USE_NOTED_EVERY_S: Final = 60.0
 """How exact the time of the last use is; between two notes of one member nothing is written."""
 
 
-class Roster:
+class CachedRegistry:
     """One list of documents by id, as this process knows it."""
 
-    def __init__(self, connection: Connection, notices: Notices, name: str) -> None:
+    def __init__(self, connection: StoreConnection, notices: ChangeNotifications, name: str) -> None:
         self.members: Mapping[str, bytes] = {}
         """As last read; replaced as a whole, so it may be compared by identity."""
         self._connection = connection
         self._name = name
-        self._key = roster_key(connection.namespace, name)
+        self._key = registry_key(connection.namespace, name)
         self._channel = notice_channel(connection.namespace)
         self._read_began_s = self._changed_s = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -62,7 +62,7 @@ class Roster:
         while self._read_began_s < max(self._changed_s, asked_s - within_s):
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read(), name=f"read {self._name}")
-                self._reading.add_done_callback(retrieved)
+                self._reading.add_done_callback(consume_exception)
             await asyncio.shield(self._reading)
         return self.members
 
@@ -71,7 +71,7 @@ class Roster:
         await self._connection.command("HSET", self._key, member, document)
         await self._tell()
 
-    async def strike(self, member: str) -> bool:
+    async def remove(self, member: str) -> bool:
         """The member is none from now on; whether it was one."""
         struck = await self._connection.command("HDEL", self._key, member)
         await self._tell()
@@ -84,7 +84,7 @@ class Roster:
             with contextlib.suppress(PollwireError):
                 await self.fresh(0)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(REFRESH_INTERVAL_S):
                     await self._woken.wait()
 
     async def _tell(self) -> None:
@@ -109,21 +109,21 @@ class Roster:
         self._woken.set()
 
 
-class Uses:
+class LastUsedTracker:
     """When members of a roster were last used, to the minute, at one small write a minute and member."""
 
-    def __init__(self, connection: Connection, roster: str) -> None:
+    def __init__(self, connection: StoreConnection, roster: str) -> None:
         self._connection = connection
         self._key = uses_key(connection.namespace, roster)
         self._used: set[str] = set()
         self._noted_s: dict[str, float] = {}
 
-    def mark(self, member: str) -> None:
+    def touch(self, member: str) -> None:
         """The member is used now; free."""
         if time.monotonic() - self._noted_s.get(member, float("-inf")) >= USE_NOTED_EVERY_S:
             self._used.add(member)
 
-    async def note(self) -> None:
+    async def flush(self) -> None:
         """Write down what was marked. ``StoreUnavailable``: it is tried again."""
         if not self._used:
             return
@@ -146,9 +146,9 @@ class Uses:
     async def run(self) -> None:
         """Write uses down until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(REFRESH_INTERVAL_S)
             with contextlib.suppress(PollwireError):
-                await self.note()
+                await self.flush()
 
 
 def _pairs(flat: object) -> list[tuple[bytes, bytes]]:

@@ -7,15 +7,15 @@ from itertools import repeat
 from typing import Final, NamedTuple
 
 from service.domain.errors import PollNotFound
-from service.store.connection import Connection
+from service.store.connection import StoreConnection
 from service.store.keys import BUCKETS, FIRST_BUCKET, TAGS
-from service.store.library import Answer
-from service.store.results import Reading
+from service.store.library import ReplyCode
+from service.store.results import PollReading
 
 _END: Final = b"0"
 
 
-class Held(NamedTuple):
+class StoredBallot(NamedTuple):
     """A choice as it is kept."""
 
     voter: bytes
@@ -31,10 +31,10 @@ class Held(NamedTuple):
 class BallotScan:
     """Reads ballots, bucket by bucket."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
 
-    async def pages(self, reading: Reading) -> AsyncGenerator[list[Held]]:
+    async def pages(self, reading: PollReading) -> AsyncGenerator[list[StoredBallot]]:
         """Some 1,000 ballots at a time, each ballot once; a bucket's voters are remembered meanwhile.
 
         Raises ``PollNotFound`` where the poll was deleted or reset since the reading, and
@@ -47,26 +47,26 @@ class BallotScan:
             cursor = _END
             while True:
                 keys = (*record.keys[:2], bucket, *beside)
-                answer, *rest = await self._connection.call("scan", keys, (record.birth, epoch, cursor))
-                if answer == Answer.GONE.encode():
+                answer, *rest = await self._connection.call("scan", keys, (record.incarnation, epoch, cursor))
+                if answer == ReplyCode.GONE.encode():
                     raise PollNotFound(record.poll.id)
                 cursor, flat, tags = rest
-                yield _unmet(flat, tags, met)
+                yield _without_duplicates(flat, tags, met)
                 if cursor == _END:
                     break
 
 
-def _unmet(flat: Sequence[bytes], tags: Sequence[bytes], met: set[bytes]) -> list[Held]:
+def _without_duplicates(flat: Sequence[bytes], tags: Sequence[bytes], met: set[bytes]) -> list[StoredBallot]:
     """HSCAN may give a field twice while a hash grows or shrinks."""
     page = []
     for voter, value, tag in zip(flat[::2], flat[1::2], tags or repeat(b"", len(flat) // 2), strict=True):
         if voter not in met:
             met.add(voter)
-            page.append(held_from(voter, value, tag))
+            page.append(decode_ballot(voter, value, tag))
     return page
 
 
-def held_from(voter: bytes, value: bytes, tag: bytes = b"") -> Held:
+def decode_ballot(voter: bytes, value: bytes, tag: bytes = b"") -> StoredBallot:
     """A choice out of its stored value: revision (3 bytes), at (6 bytes), code (``includes/ballots.lua``)."""
     at, revision = int.from_bytes(value[3:9], "big"), int.from_bytes(value[:3], "big")
-    return Held(voter, value[9:].decode(), at, revision, tag)
+    return StoredBallot(voter, value[9:].decode(), at, revision, tag)

@@ -20,7 +20,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from service.store.asking import told_by
+from service.store.asking import gather_replies
 
 OTHERS_WITHIN_S: Final = 0.2
 """How long those who have told wait for the others."""
@@ -28,7 +28,7 @@ OTHERS_WITHIN_S: Final = 0.2
 _SILENT: Final = (RedisConnectionError, RedisTimeoutError, ResponseError)
 
 
-class Sentinels(Sentinel):
+class SentinelGroup(Sentinel):
     """The Sentinels at ``hosts``."""
 
     def __init__(self, hosts: Sequence[tuple[str, int]], settings: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ class Sentinels(Sentinel):
     async def discover_master(self, service_name: str) -> tuple[str, int]:
         """Where the master listens, asked before each new connection; ``MasterNotFoundError``."""
         asked = [asyncio.create_task(self._told_by(one, service_name)) for one in self.sentinels]
-        told = await told_by(asked, asked, OTHERS_WITHIN_S)
+        told = await gather_replies(asked, asked, OTHERS_WITHIN_S)
         newest = max(told, key=lambda state: int(state["config-epoch"]))
         return newest["ip"], newest["port"]
 

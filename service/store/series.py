@@ -15,12 +15,12 @@ from typing import Any, Final, NamedTuple
 
 from service.domain.errors import NotFound, PollwireError
 from service.domain.scoring import Score
-from service.store.connection import Call, Connection
-from service.store.ending import ended
+from service.store.connection import FunctionCall, StoreConnection
+from service.store.ending import cancel_and_wait
 from service.store.keys import BUCKETS, FIRST_BUCKET, series_keys
-from service.store.library import Answer
+from service.store.library import ReplyCode
 from service.store.records import PollRecord
-from service.store.scanning import Held, held_from
+from service.store.scanning import StoredBallot, decode_ballot
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ MOST_NAMES_WAITING: Final = 2_000
 MOST_NAMES_KNOWN: Final = 50_000
 """Names remembered as written, so that a voter's next votes need not write them again."""
 
-Known = tuple[str, bytes, str]
+CachedName = tuple[str, bytes, str]
 
 
-class Row(NamedTuple):
+class LeaderboardRow(NamedTuple):
     """One voter in a leaderboard."""
 
     voter: bytes
@@ -43,19 +43,19 @@ class Row(NamedTuple):
     """As its owner gave it: a text, never markup."""
 
 
-class SeriesRoom:
+class SeriesStore:
     """Every series of the namespace."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
-        self._known: dict[Known, None] = {}
+        self._known: dict[CachedName, None] = {}
         self._naming: set[asyncio.Task[None]] = set()
 
-    async def rows(self, series: str, *, after: int, limit: int) -> tuple[list[Row], int]:
+    async def rows(self, series: str, *, after: int, limit: int) -> tuple[list[LeaderboardRow], int]:
         """At most ``limit`` rows after the first ``after``, and how many there are. ``NotFound``."""
         return await self._leaderboard(series, after, limit)
 
-    async def row_of(self, series: str, voter: bytes) -> Row | None:
+    async def row_of(self, series: str, voter: bytes) -> LeaderboardRow | None:
         """The voter's row; None without a score. ``NotFound`` where there is no such series."""
         rows, _ = await self._leaderboard(series, voter)
         return rows[0] if rows else None
@@ -74,18 +74,20 @@ class SeriesRoom:
         words = ("ZREVRANGE", members, after, after + limit - 1)
         return [poll_id.decode() for poll_id in await self._connection.command(*words)]
 
-    async def picks(self, records: Sequence[PollRecord], voter: bytes) -> list[Held | None]:
+    async def picks(self, records: Sequence[PollRecord], voter: bytes) -> list[StoredBallot | None]:
         """The voter's standing choice in each poll of one series, None where there is none; one round trip.
 
         Raises ``StoreUnavailable``.
         """
         calls = [
-            Call("standing", (*record.keys[:2], _bucket(record, voter)), (record.birth, voter, ""))
+            FunctionCall(
+                "standing", (*record.keys[:2], _bucket(record, voter)), (record.incarnation, voter, "")
+            )
             for record in records
         ]
         return [_pick(voter, reply) for reply in await self._connection.call_many(calls)]
 
-    def call(self, record: PollRecord, voter: bytes, name: str) -> None:
+    def set_display_name(self, record: PollRecord, voter: bytes, name: str) -> None:
         """A voter of the series, who has voted in the poll, wants to be called so. Never raises nor waits."""
         series = record.poll.series
         if series is None or (series, voter, name) in self._known or len(self._naming) >= MOST_NAMES_WAITING:
@@ -96,13 +98,13 @@ class SeriesRoom:
 
     async def close(self) -> None:
         """Leave the names that are still on their way."""
-        await ended(*self._naming)
+        await cancel_and_wait(*self._naming)
 
     async def _write(self, record: PollRecord, series: str, voter: bytes, name: str) -> None:
         names = series_keys(self._connection.namespace, series).names
         keys = (*record.keys[:2], _bucket(record, voter), names)
         try:
-            await self._connection.call("name", keys, (record.birth, voter, name))
+            await self._connection.call("name", keys, (record.incarnation, voter, name))
         except PollwireError as error:
             log.info("a name was left for the voter's next vote: %s", error.detail)
             return
@@ -110,10 +112,10 @@ class SeriesRoom:
             del self._known[next(iter(self._known))]
         self._known[series, voter, name] = None
 
-    async def _leaderboard(self, series: str, *args: bytes | int) -> tuple[list[Row], int]:
+    async def _leaderboard(self, series: str, *args: bytes | int) -> tuple[list[LeaderboardRow], int]:
         keys = series_keys(self._connection.namespace, series)
         answer, *rest = await self._connection.call("leaderboard", keys, args)
-        if answer == Answer.GONE.encode():
+        if answer == ReplyCode.GONE.encode():
             raise _unknown(series)
         flat, total = rest
         cells = zip(*(flat[cell::4] for cell in range(4)), strict=True)
@@ -124,19 +126,19 @@ def _bucket(record: PollRecord, voter: bytes) -> bytes:
     return record.keys[FIRST_BUCKET + voter[0] % BUCKETS]
 
 
-def _pick(voter: bytes, reply: Any) -> Held | None:
+def _pick(voter: bytes, reply: Any) -> StoredBallot | None:
     """From what ``functions/standing.lua`` says."""
     if isinstance(reply, PollwireError):
         raise reply
-    value: bytes | None = reply[2] if reply[0] == Answer.DONE.encode() else None
-    held = None if value is None else held_from(voter, value)
+    value: bytes | None = reply[2] if reply[0] == ReplyCode.DONE.encode() else None
+    held = None if value is None else decode_ballot(voter, value)
     return held if held is not None and held.code else None
 
 
-def _row(voter: bytes, rank: int, score: bytes, name: bytes) -> Row:
+def _row(voter: bytes, rank: int, score: bytes, name: bytes) -> LeaderboardRow:
     """From what ``functions/leaderboard.lua`` says; ``SCORE`` of ``includes/scoring.lua``."""
     right, forecasts = int.from_bytes(score[:4], "big"), int.from_bytes(score[4:8], "big")
-    return Row(voter, rank, Score(right, forecasts), name.decode() or None)
+    return LeaderboardRow(voter, rank, Score(right, forecasts), name.decode() or None)
 
 
 def _unknown(series: str) -> NotFound:

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 Command = Sequence[bytes | str | int]
 
 
-class Servers(Protocol):
+class StoreServers(Protocol):
     """What a store is made of, as one thing to talk to; errors are redis' own."""
 
     @property
@@ -33,30 +33,30 @@ class Servers(Protocol):
     async def command(self, *words: bytes | str | int) -> Any:
         """One command's reply, parsed by the client. The word after its name is its key, if it has one."""
 
-    async def everywhere(self, *words: bytes | str | int, fine: str = "") -> Any:
+    async def on_all_masters(self, *words: bytes | str | int, fine: str = "") -> Any:
         """Every master's reply to one command (a cluster's by server).
 
         Raises the first error, once all have answered; one that says ``fine`` is none.
         """
 
-    def link(self) -> Any:
+    def new_connection(self) -> Any:
         """A connection outside the pools, not connected yet."""
 
-    async def renew(self) -> None:
+    async def reset(self) -> None:
         """Close what is not in use, and ask next who the masters are: what was known may be over."""
 
     async def aclose(self) -> None:
         """Let go of every connection."""
 
 
-class OneServer:
+class SingleServer:
     """A server, or whichever is a Sentinel's master at the time."""
 
     is_cluster: Final = False
 
     def __init__(self, client: Redis, *, beside: Callable[[], Awaitable[None]] | None = None) -> None:
         self.client: Final[Any] = client
-        self._beside = beside
+        self._close_also = beside
         """Closes what the client does not, and stands on."""
         self._sent = 0
 
@@ -87,7 +87,7 @@ class OneServer:
         """One command's reply."""
         return await self.client.execute_command(*words)
 
-    async def everywhere(self, *words: bytes | str | int, fine: str = "") -> Any:
+    async def on_all_masters(self, *words: bytes | str | int, fine: str = "") -> Any:
         """The one master's reply; None for an error that says ``fine``."""
         try:
             return await self.command(*words)
@@ -96,19 +96,19 @@ class OneServer:
                 return None
             raise
 
-    def link(self) -> Any:
+    def new_connection(self) -> Any:
         """A connection outside the pool."""
         return self.client.connection_pool.make_connection()
 
-    async def renew(self) -> None:
+    async def reset(self) -> None:
         """The pool makes new connections, and asks the Sentinels for each."""
         await self.client.connection_pool.disconnect(inuse_connections=False)
 
     async def aclose(self) -> None:
         """Let go of every connection."""
         await self.client.aclose()
-        if self._beside is not None:
-            await self._beside()
+        if self._close_also is not None:
+            await self._close_also()
 
 
 async def _reply_on(link: Any) -> Any:

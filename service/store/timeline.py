@@ -14,14 +14,14 @@ from typing import Final, NamedTuple
 import msgspec
 
 from service.domain.errors import PollNotFound
-from service.domain.timeline import Moment, newest_moment, timeline_of
-from service.store.connection import Connection
+from service.domain.timeline import TimelineSample, newest_moment, timeline_of
+from service.store.connection import StoreConnection
 from service.store.keys import TIMELINE
-from service.store.library import Answer
-from service.store.positions import Positions
-from service.store.records import PollRecord, Records, snapshot_from
-from service.store.results import Reading
-from service.store.turns import Turns
+from service.store.library import ReplyCode
+from service.store.positions import PositionTracker
+from service.store.records import PollCache, PollRecord, snapshot_from
+from service.store.results import PollReading
+from service.store.turns import SingleFlight
 
 MOST_KEPT: Final = 32
 """Polls whose points are kept as they are written out: some 200 KB each where they are 2,000."""
@@ -31,13 +31,13 @@ _COUNT: Final = struct.Struct(">cI")
 """A point as the store has it (``functions/includes/timeline.lua``)."""
 
 
-class TimelineRead(NamedTuple):
+class TimelineReading(NamedTuple):
     """A poll at one instant, and its totals until then."""
 
-    reading: Reading
+    reading: PollReading
     kept: tuple[bytes, ...]
     """Each point that the store keeps, as JSON."""
-    newest: Moment | None
+    newest: TimelineSample | None
     """The totals of the reading; None where nothing was ever counted."""
     interval_ends: int | None
     """The end of the interval that the newest point lies in, in milliseconds."""
@@ -55,7 +55,7 @@ class TimelineRead(NamedTuple):
             return self.body
         return self._with(msgspec.structs.replace(newest, at=max(newest.at, ends)))
 
-    def _with(self, newest: Moment | None) -> bytes:
+    def _with(self, newest: TimelineSample | None) -> bytes:
         points = self.kept if newest is None else (*self.kept, _written(self.reading.record, newest))
         return b'{"points":[' + b",".join(points) + b"]}"
 
@@ -63,46 +63,46 @@ class TimelineRead(NamedTuple):
 class Timelines:
     """Reads timelines."""
 
-    def __init__(self, connection: Connection, positions: Positions, records: Records) -> None:
+    def __init__(self, connection: StoreConnection, positions: PositionTracker, records: PollCache) -> None:
         self._connection = connection
         self._positions = positions
         self._records = records
-        self._written: dict[str, _Written] = {}
-        self._turns = Turns(self._read)
+        self._written: dict[str, _EncodedPoints] = {}
+        self._turns = SingleFlight(self._read)
 
-    async def read(self, poll_id: str) -> TimelineRead:
+    async def read(self, poll_id: str) -> TimelineReading:
         """The timeline by a read that begins after this call. ``PollNotFound``, ``StoreUnavailable``."""
-        return await self._turns.ask(poll_id)
+        return await self._turns.run(poll_id)
 
-    async def _read(self, poll_id: str) -> TimelineRead:
-        known = self._records.held(poll_id)
+    async def _read(self, poll_id: str) -> TimelineReading:
+        known = self._records.get(poll_id)
         keys = self._records.keys_of(poll_id)
         epoch, seq = self._positions.highest(poll_id)
         args = (b"" if known is None else known.stamp, epoch, seq)
         reply = await self._connection.call("timeline", (*keys[:2], keys[TIMELINE]), args)
-        if reply[0] == Answer.GONE.encode():
+        if reply[0] == ReplyCode.GONE.encode():
             self._records.forget(poll_id)
             raise PollNotFound(poll_id)
         snapshot = snapshot_from(reply[1])
-        self._positions.saw(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
-        reading = Reading(self._records.absorb(poll_id, snapshot, known), snapshot.tally)
+        self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
+        reading = PollReading(self._records.update(poll_id, snapshot, known), snapshot.tally)
         ends = None if reply[2] < 0 else reply[2]
         last_at = _at(reply[3][-1]) if reply[3] else None
         newest = newest_moment(reading.tally, ends, last_at)
-        return TimelineRead(reading, self._written_by(reading.record).all(reply[3]), newest, ends)
+        return TimelineReading(reading, self._written_by(reading.record).all(reply[3]), newest, ends)
 
-    def _written_by(self, record: PollRecord) -> _Written:
+    def _written_by(self, record: PollRecord) -> _EncodedPoints:
         """What was written out by this version of the poll, whose options name what is counted."""
         written = self._written.pop(record.poll.id, None)
         if written is None or written.record.stamp != record.stamp:
-            written = _Written(record)
+            written = _EncodedPoints(record)
         self._written[record.poll.id] = written
         if len(self._written) > MOST_KEPT:
             del self._written[next(iter(self._written))]
         return written
 
 
-class _Written:
+class _EncodedPoints:
     """Points of one poll as JSON, by what the store has."""
 
     def __init__(self, record: PollRecord) -> None:
@@ -118,16 +118,16 @@ class _Written:
         return tuple(self._by_packed.values())
 
 
-def unpacked(point: bytes) -> Moment:
+def unpacked(point: bytes) -> TimelineSample:
     """A point of the store's."""
     at, voters = _HEAD.unpack_from(point)
     counts = {code.decode(): votes for code, votes in _COUNT.iter_unpack(point[_HEAD.size :])}
-    return Moment(int.from_bytes(at, "big"), voters, counts)
+    return TimelineSample(int.from_bytes(at, "big"), voters, counts)
 
 
 def _at(point: bytes) -> int:
     return int.from_bytes(point[:6], "big")
 
 
-def _written(record: PollRecord, moment: Moment) -> bytes:
+def _written(record: PollRecord, moment: TimelineSample) -> bytes:
     return msgspec.json.encode(timeline_of(record.poll, (moment,)).points[0])

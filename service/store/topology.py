@@ -19,9 +19,9 @@ from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
 from service.store.cluster import Cluster
-from service.store.library import StoreUnfit
-from service.store.sentinels import Sentinels
-from service.store.servers import OneServer, Servers
+from service.store.library import UnsupportedStore
+from service.store.sentinels import SentinelGroup
+from service.store.servers import SingleServer, StoreServers
 
 REPLY_TIMEOUT_S: Final = 0.8
 """Far above any call here (a batch of 1,000 takes some ms, a slow disk's fsync tens), and under the second in
@@ -38,12 +38,12 @@ _DEFAULT_PORT: Final = 6379
 _DEFAULT_SENTINEL_PORT: Final = 26379
 
 
-def servers_of(url: str) -> Servers:
+def servers_from_url(url: str) -> StoreServers:
     """The servers at a URL; nothing is connected yet. ``StoreUnfit`` says what is wrong with the URL."""
     try:
         return _servers_of(url)
     except (ValueError, TypeError) as error:
-        raise StoreUnfit(
+        raise UnsupportedStore(
             f"{without_password(url)!r} is not the URL of a store ({error}); write redis://, rediss://, "
             "unix://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,host:port."
         ) from None
@@ -55,13 +55,13 @@ def without_password(url: str) -> str:
     return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
-def _servers_of(url: str) -> Servers:
+def _servers_of(url: str) -> StoreServers:
     scheme = urlsplit(url).scheme
     if scheme == "redis+sentinel":
         return _behind_sentinels(url)
     if scheme == "redis+cluster":
         return _cluster(url)
-    return OneServer(Redis.from_url(url, **_settings()))
+    return SingleServer(Redis.from_url(url, **_settings()))
 
 
 def _settings() -> dict[str, Any]:
@@ -81,12 +81,12 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def _behind_sentinels(url: str) -> OneServer:
+def _behind_sentinels(url: str) -> SingleServer:
     credentials, hosts, path = _parts(url, _DEFAULT_SENTINEL_PORT)
     if not path:
         raise ValueError("it names no service after the hosts")
-    sentinels = Sentinels(hosts, _settings())
-    return OneServer(sentinels.master(path, _settings() | credentials), beside=sentinels.aclose)
+    sentinels = SentinelGroup(hosts, _settings())
+    return SingleServer(sentinels.master(path, _settings() | credentials), beside=sentinels.aclose)
 
 
 def _cluster(url: str) -> Cluster:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 Told = TypeVar("Told")
 
 
-class Turns(Generic[Told]):
+class SingleFlight(Generic[Told]):
     """Turns at ``read``, a function of the poll's id."""
 
     def __init__(self, read: Callable[[str], Awaitable[Told]]) -> None:
@@ -27,12 +27,12 @@ class Turns(Generic[Told]):
         """Whether any read has begun, and is not over."""
         return bool(self._running)
 
-    async def ask(self, poll_id: str) -> Told:
+    async def run(self, poll_id: str) -> Told:
         """What a read tells that begins after this call; raises what it raises."""
         waiting = self._waiting.get(poll_id)
         if waiting is None:
             waiting = asyncio.create_task(self._read_after(poll_id, self._running.get(poll_id)))
-            waiting.add_done_callback(retrieved)
+            waiting.add_done_callback(consume_exception)
             self._waiting[poll_id] = waiting
         return await asyncio.shield(waiting)  # one who goes away leaves it to the others
 
@@ -47,7 +47,7 @@ class Turns(Generic[Told]):
                 del self._running[poll_id]
 
 
-def retrieved(task: asyncio.Task[Any]) -> None:  # Any: of whatever is read
+def consume_exception(task: asyncio.Task[Any]) -> None:  # Any: of whatever is read
     """For when a shared read is over: whoever waited may have gone, and its error was theirs to see."""
     if not task.cancelled():
         task.exception()

@@ -20,7 +20,7 @@ import sys
 
 from service.settings import Settings
 from service.store.embedded import EmbeddedStoreError
-from service.store.library import StoreUnfit
+from service.store.library import UnsupportedStore
 from service.supervisor.data_folder import CannotStart, DataFolder
 from service.supervisor.run import Supervisor
 from service.telemetry import configure_logging
@@ -36,7 +36,7 @@ def run_up(settings: Settings) -> int:
     try:
         with DataFolder(settings) as folder:
             return asyncio.run(_run(folder.complete(settings), folder))
-    except (CannotStart, EmbeddedStoreError, StoreUnfit) as error:
+    except (CannotStart, EmbeddedStoreError, UnsupportedStore) as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # for whoever typed the command
         return 1
 

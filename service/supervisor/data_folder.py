@@ -19,7 +19,7 @@ import msgspec
 
 from service.identity.api_keys import KEY_PREFIX
 from service.settings import Settings
-from service.store.processes import ProcessMark
+from service.store.processes import ProcessIdentity
 
 log = logging.getLogger("pollwire.supervisor")
 
@@ -33,7 +33,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     supervisor: int
-    workers: tuple[ProcessMark, ...] = ()
+    workers: tuple[ProcessIdentity, ...] = ()
 
 
 class DataFolder:

@@ -12,7 +12,7 @@ import msgspec
 
 from service.domain.draft import PollDraft, new_poll
 from service.domain.errors import PollExists
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 from service.domain.window import format_instant
 from service.store import Store
 
@@ -28,7 +28,7 @@ async def make_demo_polls(store: Store) -> None:
 
 async def _make_poll(store: Store, document: dict[str, Any], open_for_days: int | None) -> None:
     now = await store.polls.now()
-    draft = read_document(document, PollDraft)
+    draft = decode_document(document, PollDraft)
     digest = hashlib.blake2b(msgspec.json.encode(draft), digest_size=16).hexdigest()
     if open_for_days is not None:
         closes_at = format_instant(now + open_for_days * _DAY_MS)

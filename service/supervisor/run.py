@@ -103,7 +103,7 @@ class Supervisor:
         for number, listener in enumerate(self._listeners, start=1):
             worker = Worker(number, listener, self._settings, store_url, metrics=self._metrics)
             self._workers.append(worker)
-            self._watch(worker.keep(self._remember), f"worker {number}")
+            self._watch(worker.run(self._remember), f"worker {number}")
 
     def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Do it beside everything else; where it fails, the service ends."""
@@ -158,7 +158,7 @@ class Supervisor:
             listener.close()  # the workers' own copies take connections until they have drained
         for worker in self._workers:
             worker.stop()
-        hurrying = asyncio.create_task(self._hurry(), name="hurry")
+        hurrying = asyncio.create_task(self._force_stop(), name="hurry")
         await asyncio.gather(*(worker.gone(DRAIN_GRACE_S) for worker in self._workers))
         for task in (hurrying, *self._tasks):
             task.cancel()
@@ -169,7 +169,7 @@ class Supervisor:
             await self._store.stop()
         self._folder.remember(None)
 
-    async def _hurry(self) -> None:
+    async def _force_stop(self) -> None:
         await self._hurry_asked.wait()
         for worker in self._workers:
             worker.stop()

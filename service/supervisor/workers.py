@@ -17,7 +17,7 @@ from pathlib import Path
 
 from service.server import EXIT_UNFIT, handover, listening
 from service.settings import PREFIX, Settings
-from service.store.processes import ProcessMark, Restarts, ending
+from service.store.processes import ProcessIdentity, RestartPolicy, describe_exit
 from service.supervisor.data_folder import CannotStart
 from service.supervisor.metrics import Metrics
 from service.telemetry.metrics import MULTIPROCESS_FOLDER
@@ -47,13 +47,13 @@ class Worker:
         self._is_over = asyncio.Event()
 
     @property
-    def mark(self) -> ProcessMark | None:
+    def mark(self) -> ProcessIdentity | None:
         """Who serves here just now."""
-        return None if self._process is None else ProcessMark.of(self._process.pid)
+        return None if self._process is None else ProcessIdentity.of(self._process.pid)
 
-    async def keep(self, on_change: Callable[[], None]) -> None:
+    async def run(self, on_change: Callable[[], None]) -> None:
         """Have a process serve here until ``stop``; ``CannotStart`` once that is hopeless."""
-        restarts = Restarts()
+        restarts = RestartPolicy()
         try:
             while not self._stopping:
                 started_at = time.monotonic()
@@ -64,7 +64,7 @@ class Worker:
         finally:
             self._is_over.set()
 
-    def _pause(self, restarts: Restarts, status: int, *, served: bool, lived_s: float) -> float:
+    def _pause(self, restarts: RestartPolicy, status: int, *, served: bool, lived_s: float) -> float:
         if status == EXIT_UNFIT:
             raise CannotStart("The store cannot be used; the log above says why.")
         pause_s = restarts.pause_after(served=served, lived_s=lived_s)
@@ -72,7 +72,7 @@ class Worker:
             raise CannotStart(
                 f"Worker {self.number} ends again and again before it serves; the log says why."
             )
-        log.error("Worker %d ended unexpectedly (%s) and is replaced.", self.number, ending(status))
+        log.error("Worker %d ended unexpectedly (%s) and is replaced.", self.number, describe_exit(status))
         return pause_s
 
     def stop(self) -> None:

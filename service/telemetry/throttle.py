@@ -23,7 +23,7 @@ class _Line(NamedTuple):
     left_out: int
 
 
-class Throttle:
+class LogThrottle:
     """Says of each line whether it is to be told; ``clock`` answers in seconds and never goes back."""
 
     __slots__ = ("_clock", "_every_s", "_lines")
@@ -33,7 +33,7 @@ class Throttle:
         self._clock = clock
         self._lines: dict[str, _Line] = {}
 
-    def told(self, line: str) -> str | None:
+    def line_to_log(self, line: str) -> str | None:
         """``line`` as it is to be told, with how many like it were left out before; None: leave it out."""
         now, kind = self._clock(), line.translate(_NO_DIGITS)
         last = self._lines.get(kind)

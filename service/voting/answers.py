@@ -12,11 +12,11 @@ from msgspec import UNSET, UnsetType
 from service.domain.errors import (
     PollwireError,
 )
-from service.domain.visibility import Reader, may_see_totals
+from service.domain.visibility import ReaderRole, may_see_totals
 from service.domain.window import format_instant
 from service.identity.origins import Headers
-from service.problems import Answer, answer_of
-from service.store.ballots import Status
+from service.problems import HttpResponse, problem_response
+from service.store.ballots import BallotStatus
 from service.store.polls import PollRecord
 
 PRIVATE_JSON: Final = (
@@ -29,10 +29,10 @@ time_text = lru_cache(maxsize=256)(format_instant)
 """Remembered: the votes of one batch share an instant, and writing it out costs more than the rest."""
 
 
-class VoteAnswer(msgspec.Struct, frozen=True, gc=False):
+class VoteResponse(msgspec.Struct, frozen=True, gc=False):
     """A vote that stands, or (``choice`` null) was taken back."""
 
-    status: Status
+    status: BallotStatus
     poll: str
     choice: object
     at: str
@@ -42,7 +42,7 @@ class VoteAnswer(msgspec.Struct, frozen=True, gc=False):
     receipt: str | UnsetType = UNSET
 
 
-class StandingAnswer(msgspec.Struct, frozen=True):
+class OwnVoteResponse(msgspec.Struct, frozen=True):
     """The caller's own vote as it stands; of a prediction also whether it was right."""
 
     poll: str
@@ -55,14 +55,14 @@ class StandingAnswer(msgspec.Struct, frozen=True):
     """Whether it counts: not before there is an outcome, nor where the choice came too late for it."""
 
 
-class ErasureAnswer(msgspec.Struct, frozen=True):
+class ErasureResponse(msgspec.Struct, frozen=True):
     """Nothing leads to the caller's vote any more; ``counts``: it is in the totals still, as nobody's."""
 
     poll: str
     counts: bool
 
 
-class ReceiptAnswer(msgspec.Struct, frozen=True):
+class ReceiptResponse(msgspec.Struct, frozen=True):
     """What a receipt proves: ``counted`` says whether this very choice is the one that counts now."""
 
     valid: bool
@@ -87,19 +87,19 @@ class TicketAnswer(msgspec.Struct, frozen=True):
     expires_at: str
 
 
-def json_answer(document: msgspec.Struct, headers: Headers, status: int = 200) -> Answer:
+def json_response(document: msgspec.Struct, headers: Headers, status: int = 200) -> HttpResponse:
     """A document that nobody else may be given."""
-    return Answer(status, PRIVATE_JSON + headers, _encode(document))
+    return HttpResponse(status, PRIVATE_JSON + headers, _encode(document))
 
 
-def refusal(error: PollwireError, path: str, headers: Headers) -> Answer:
+def problem_with_headers(error: PollwireError, path: str, headers: Headers) -> HttpResponse:
     """A problem with the headers that let a page of an allowed site read it."""
-    answer = answer_of(error, path)
-    return Answer(answer.status, answer.headers + headers, answer.body)
+    answer = problem_response(error, path)
+    return HttpResponse(answer.status, answer.headers + headers, answer.body)
 
 
 @lru_cache(maxsize=256)
-def shows_totals(record: PollRecord, now: int, reader: Reader) -> bool:
+def shows_totals(record: PollRecord, now: int, reader: ReaderRole) -> bool:
     """Whether ``reader`` may see totals at ``now``; remembered, since the votes of one batch ask alike."""
     return may_see_totals(record.poll, record.poll.phase(now), reader)
 

@@ -7,23 +7,23 @@ import os
 from service.domain.errors import VoterTokenInvalid, VoterTokenRequired
 from service.domain.poll import Identity
 from service.identity.credentials import bearer_of, token_of
-from service.identity.issuers import Issuers, is_site_token
+from service.identity.issuers import IssuerTokenVerifier, is_site_token
 from service.identity.tokens import VoterToken, VoterTokens
-from service.identity.voters import voter_of, voter_of_key, voter_of_site
+from service.identity.voters import voter_id_from_idempotency_key, voter_id_from_issuer, voter_id_from_token
 from service.store.polls import PollRecord
-from service.voting.requests import Caller, check_idempotency_key
+from service.voting.requests import RequestCredentials, check_idempotency_key
 
 
-class Callers:
+class VoterResolver:
     """Finds out who calls, and who that is in a poll."""
 
     __slots__ = ("_issuers", "_tokens")
 
-    def __init__(self, tokens: VoterTokens, issuers: Issuers) -> None:
+    def __init__(self, tokens: VoterTokens, issuers: IssuerTokenVerifier) -> None:
         self._tokens = tokens
         self._issuers = issuers
 
-    def known(self, caller: Caller) -> VoterToken:
+    def verified_token(self, caller: RequestCredentials) -> VoterToken:
         """Whom the caller's token speaks for; ``VoterTokenRequired`` or ``VoterTokenInvalid``."""
         token = token_of(caller.authorization, caller.cookie)
         if token is None:
@@ -33,41 +33,41 @@ class Callers:
             raise VoterTokenInvalid
         return voter
 
-    def voter(self, caller: Caller, record: PollRecord) -> bytes:
+    def voter(self, caller: RequestCredentials, record: PollRecord) -> bytes:
         """The caller's 16 bytes in a poll that tells its voters apart; raises as ``known`` does.
 
         Where a site vouches for voters, its token comes in ``Authorization`` alone: the cookie is ours.
         """
         if record.poll.identity is not Identity.SIGNED:
-            return voter_of(record.voter_key, self.known(caller).id)
+            return voter_id_from_token(record.voter_key, self.verified_token(caller).id)
         token = bearer_of(caller.authorization)
         if token is None:
             raise VoterTokenRequired(record.poll.issuer)
-        return voter_of_site(record.voter_key, self._issuers.voter_id(token, record.poll.issuer))
+        return voter_id_from_issuer(record.voter_key, self._issuers.voter_id(token, record.poll.issuer))
 
-    def name_of(self, caller: Caller, record: PollRecord) -> str | None:
+    def name_of(self, caller: RequestCredentials, record: PollRecord) -> str | None:
         """What the owner of a valid token wants to be called; None where it says nothing (a site's)."""
-        return None if record.poll.identity is Identity.SIGNED else self.known(caller).name
+        return None if record.poll.identity is Identity.SIGNED else self.verified_token(caller).name
 
-    async def voter_of_series(self, caller: Caller, voter_key: bytes) -> bytes:
+    async def voter_of_series(self, caller: RequestCredentials, voter_key: bytes) -> bytes:
         """The caller's 16 bytes in all polls of a series, by our token or a site's; raises as ``known`` does.
 
         Also ``StoreUnavailable``, and ``Overloaded`` where a site has not told its keys yet.
         """
-        await self.prepare(caller)
+        await self.load_issuer_keys(caller)
         token = bearer_of(caller.authorization)
         if token is not None and is_site_token(token):
-            return voter_of_site(voter_key, self._issuers.voter_id(token))
-        return voter_of(voter_key, self.known(caller).id)
+            return voter_id_from_issuer(voter_key, self._issuers.voter_id(token))
+        return voter_id_from_token(voter_key, self.verified_token(caller).id)
 
-    def reader(self, caller: Caller) -> bytes:
+    def reader(self, caller: RequestCredentials) -> bytes:
         """The id that a ticket for the caller holds, by our token or a site's; raises as ``known`` does."""
         token = bearer_of(caller.authorization)
         if token is not None and is_site_token(token):
             return self._issuers.voter_id(token)
-        return self.known(caller).id
+        return self.verified_token(caller).id
 
-    async def prepare(self, caller: Caller, record: PollRecord | None = None) -> None:
+    async def load_issuer_keys(self, caller: RequestCredentials, record: PollRecord | None = None) -> None:
         """Read whatever may be missing to know the caller, of the poll or (None) of whichever site.
 
         Raises ``StoreUnavailable``, and ``Overloaded`` where a site has not told its keys yet.
@@ -79,7 +79,7 @@ class Callers:
             await self._issuers.prepare(token, None if record is None else record.poll.issuer)
 
 
-def one_time_voter(idempotency_key: bytes | None, record: PollRecord) -> bytes:
+def anonymous_voter_id(idempotency_key: bytes | None, record: PollRecord) -> bytes:
     """The voter of one vote in an open poll: the one of its ``Idempotency-Key``, or nobody met before.
 
     Raises ``InvalidChoice`` for what is no such key.
@@ -87,4 +87,4 @@ def one_time_voter(idempotency_key: bytes | None, record: PollRecord) -> bytes:
     if idempotency_key is None:
         return os.urandom(16)
     check_idempotency_key(idempotency_key)
-    return voter_of_key(record.voter_key, idempotency_key)
+    return voter_id_from_idempotency_key(record.voter_key, idempotency_key)

@@ -25,7 +25,7 @@ from altcha.v2 import Payload, create_challenge, verify_solution
 
 from service.domain.errors import InvalidChoice
 
-LIVES_S: Final = 300
+LIFETIME_S: Final = 300
 """From being posed to being spent: time enough for a slow telephone, and a short life for what is sold on."""
 ALGORITHM: Final = "PBKDF2/SHA-256"
 MOST_AT_ONCE: Final = 2
@@ -33,7 +33,7 @@ MOST_AT_ONCE: Final = 2
 FIELD: Final = "challenge"
 
 
-class Level(NamedTuple):
+class Difficulty(NamedTuple):
     """Rounds of PBKDF2 for each attempt, and how the right one's key begins (16 times the work a digit)."""
 
     cost: int
@@ -41,51 +41,51 @@ class Level(NamedTuple):
 
 
 LEVELS: Final = (
-    Level(1000, "00"),
-    Level(2000, "00"),
-    Level(4000, "00"),
-    Level(500, "000"),
-    Level(1000, "000"),
-    Level(2000, "000"),
+    Difficulty(1000, "00"),
+    Difficulty(2000, "00"),
+    Difficulty(4000, "00"),
+    Difficulty(500, "000"),
+    Difficulty(1000, "000"),
+    Difficulty(2000, "000"),
 )
 
 
-class Spends(Protocol):
+class OneTimeStore(Protocol):
     """What the challenges need of the store (``service.store.allowances.Allowances``)."""
 
-    async def spend(self, name: bytes, lives_ms: int) -> bool:
+    async def use_once(self, name: bytes, lives_ms: int) -> bool:
         """Whether nobody has spent ``name`` before."""
 
 
-class Challenges:
+class ProofOfWork:
     """Poses challenges and checks their solutions."""
 
-    def __init__(self, secrets: Sequence[str], spends: Spends, clock: Callable[[], int]) -> None:
+    def __init__(self, secrets: Sequence[str], spends: OneTimeStore, clock: Callable[[], int]) -> None:
         self._keys = tuple(_key_of(secret) for secret in secrets)
         self._spends = spends
         self._clock = clock
         self._checking = asyncio.Semaphore(MOST_AT_ONCE)
 
-    def pose(self, owed: float) -> dict[str, object]:
+    def create(self, owed: float) -> dict[str, object]:
         """A challenge as JSON has it, for a network that owes so many whole allowances."""
         level = LEVELS[min(int(owed), len(LEVELS) - 1)]
         posed = create_challenge(
             ALGORITHM,
             level.cost,
             key_prefix=level.prefix,
-            expires_at=self._clock() // 1000 + LIVES_S,
+            expires_at=self._clock() // 1000 + LIFETIME_S,
             hmac_secret=self._keys[0],
         )
         return posed.to_dict()
 
-    async def check(self, solution: str) -> None:
+    async def verify(self, solution: str) -> None:
         """Passes for the first use of a right one. Raises ``InvalidChoice`` and ``StoreUnavailable``."""
         payload = _payload_of(solution)
         key = next((key for key in self._keys if _is_signed(payload, key)), None)
         if key is None or not _may_be_right(payload):
             raise _wrong("This is no solution of a challenge that was posed here in the last minutes.")
         nonce = bytes.fromhex(payload.challenge.parameters.nonce)
-        if not await self._spends.spend(nonce, 2 * LIVES_S * 1000):
+        if not await self._spends.use_once(nonce, 2 * LIFETIME_S * 1000):
             raise _wrong("This solution was used before.")
         async with self._checking:
             checked = await asyncio.to_thread(verify_solution, payload, key)

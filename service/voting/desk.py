@@ -31,7 +31,7 @@ from typing import Final
 
 import msgspec
 
-from service.domain.allowance import Limit, whole_seconds
+from service.domain.allowance import RateLimit, whole_seconds
 from service.domain.ballot import Vote
 from service.domain.errors import (
     Overloaded,
@@ -41,31 +41,31 @@ from service.domain.errors import (
     StoreUnavailable,
 )
 from service.domain.poll import Identity
-from service.identity.networks import kept_tag, limited_tag
-from service.identity.origins import Headers, Origins
-from service.problems import Answer, error_of
-from service.store.ballots import Cast, CastReply, Outcome, Status
+from service.identity.networks import ballot_network_tag, rate_limit_tag
+from service.identity.origins import Headers, OriginPolicy
+from service.problems import HttpResponse, to_pollwire_error
+from service.store.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 from service.store.polls import PollRecord, Polls
-from service.store.refusals import refusal_of
+from service.store.refusals import error_for_outcome
 from service.voting.answers import (
     PRIVATE_JSON,
     poll_path,
-    refusal,
+    problem_with_headers,
 )
-from service.voting.callers import Callers, one_time_voter
+from service.voting.callers import VoterResolver, anonymous_voter_id
 from service.voting.receipts import Receipts
-from service.voting.recorder import DEADLINE_S, Recorder
+from service.voting.recorder import DEADLINE_S, VoteBatcher
 from service.voting.requests import BodyReader, VoteRequest
-from service.voting.wording import Wording
+from service.voting.wording import VoteResponseBuilder
 
-Done = Callable[[Answer], None]
-Naming = Callable[[PollRecord, bytes, str], None]
+OnResponse = Callable[[HttpResponse], None]
+SetDisplayName = Callable[[PollRecord, bytes, str], None]
 """Told what a voter of a series wants to be called there; never raises nor waits."""
 
-MOST_READINGS: Final = 3
+MAX_RELOADS: Final = 3
 """How often one vote makes the desk read its poll again; edits do not follow one another that fast."""
 
-TURNED_AWAY_AFTER_S: Final = 0.8
+OVERLOAD_RESPONSE_DELAY_S: Final = 0.8
 """A vote too many costs half of what one that counts does. Refused at once, its connection would bring the
 next before the loop has come round, and refusals alone would take all the time, so that nothing counted.
 So a connection is turned away about once a second, within the second that is promised."""
@@ -73,14 +73,14 @@ So a connection is turned away about once a second, within the second that is pr
 _SITES_REMEMBERED: Final = 1024
 """Whose pages brought votes, and to which polls' rule about sites."""
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_STANDS: Final = (
-    Status.COUNTED,
-    Status.CHANGED,
-    Status.UNCHANGED,
+_ACCEPTED: Final = (
+    BallotStatus.COUNTED,
+    BallotStatus.CHANGED,
+    BallotStatus.UNCHANGED,
 )  # found by identity; hashing enums is slow
 
 
-class Desk:
+class VoteService:
     """Deals with votes. For one event loop."""
 
     __slots__ = (
@@ -100,19 +100,19 @@ class Desk:
         self,
         *,
         polls: Polls,
-        recorder: Recorder,
-        callers: Callers,
+        recorder: VoteBatcher,
+        callers: VoterResolver,
         receipts: Receipts,
-        origins: Origins,
-        limit: Limit | None = None,
-        call: Naming | None = None,
+        origins: OriginPolicy,
+        limit: RateLimit | None = None,
+        call: SetDisplayName | None = None,
     ) -> None:
         self._call = call
         self._limit = limit
         self._polls = polls
         self._recorder = recorder
         self._callers = callers
-        self._wording = Wording(receipts)
+        self._wording = VoteResponseBuilder(receipts)
         self._json_headers = lru_cache(_SITES_REMEMBERED)(
             lambda origin, host, sites: PRIVATE_JSON + origins.cors_headers(origin, host, sites)
         )
@@ -120,60 +120,62 @@ class Desk:
         self._body = BodyReader(Vote)
         self._reading: set[asyncio.Task[None]] = set()
 
-    def vote(self, request: VoteRequest, done: Done) -> None:
+    def cast(self, request: VoteRequest, done: OnResponse) -> None:
         """Deals with a vote; ``done`` is called once with the answer, perhaps before this returns.
 
         Never raises, and never waits. Must be called from the event loop.
         """
-        case = _Case(self, request, done)
+        case = _PendingVote(self, request, done)
         if self._recorder.is_full:
-            self._recorder.turned_away()
-            asyncio.get_running_loop().call_later(TURNED_AWAY_AFTER_S, case.refuse, Overloaded())
+            self._recorder.count_rejected()
+            asyncio.get_running_loop().call_later(OVERLOAD_RESPONSE_DELAY_S, case.refuse, Overloaded())
             return
         record = self._polls.cached(request.poll_id)
         if record is None:
-            self._read_again(case)
+            self._retry_with_fresh_poll(case)
             return
         case.record = record
         try:
             if record.poll.visible_at is not None and not record.poll.is_visible(_wall_clock()):
                 raise PollNotFound(request.poll_id)
-            self._recorder.submit(record, self._judge(case, record), case.counted)
+            self._recorder.submit(record, self._validate(case, record), case.counted)
         except Overloaded as error:
             case.refuse(error)
         except PollwireError:
-            self._read_again(case)
+            self._retry_with_fresh_poll(case)
 
-    def _judge(self, case: _Case, record: PollRecord) -> Cast:
+    def _validate(self, case: _PendingVote, record: PollRecord) -> BallotInput:
         """The ballot that the request is, in the order 415, 413, 400, 401, 422."""
         request = case.request
         vote = self._body.read(request.content_type, request.body)
         if record.poll.identity is Identity.OPEN:
-            voter = one_time_voter(request.idempotency_key, record)
+            voter = anonymous_voter_id(request.idempotency_key, record)
         else:
             voter = self._callers.voter(request, record)
         if not isinstance(vote, Vote):
             raise vote
         case.voter = voter
-        code = record.paper.code_of(vote.choice)
+        code = record.codec.encode_choice(vote.choice)
         if record.poll.network_tags:
-            return self._tagged(record, request, Cast(voter, code, vote.revision))
+            return self._tagged(record, request, BallotInput(voter, code, vote.revision))
         if self._limit is None:
-            return Cast(voter, code, vote.revision)
-        network = limited_tag(self._limit, record.voter_key, request.client)
-        return Cast(voter, code, vote.revision, network)
+            return BallotInput(voter, code, vote.revision)
+        network = rate_limit_tag(self._limit, record.voter_key, request.client)
+        return BallotInput(voter, code, vote.revision, network)
 
-    def _tagged(self, record: PollRecord, request: VoteRequest, cast: Cast) -> Cast:
+    def _tagged(self, record: PollRecord, request: VoteRequest, cast: BallotInput) -> BallotInput:
         """The ballot in a poll that keeps where ballots come from."""
         client, key = request.client, record.voter_key
-        tag = kept_tag(key, record.birth, client.network) if client.address else b""
-        return Cast(cast.voter, cast.code, cast.revision, limited_tag(self._limit, key, client), tag)
+        tag = ballot_network_tag(key, record.incarnation, client.network) if client.address else b""
+        return BallotInput(
+            cast.voter, cast.code, cast.revision, rate_limit_tag(self._limit, key, client), tag
+        )
 
-    def _read_again(self, case: _Case) -> None:
+    def _retry_with_fresh_poll(self, case: _PendingVote) -> None:
         """Judges the vote by a fresh record, in a task of its own, within the same deadline."""
         loop = asyncio.get_running_loop()
         case.readings += 1
-        if case.readings > MOST_READINGS:
+        if case.readings > MAX_RELOADS:
             case.refuse(Overloaded())
             return
         if case.deadline is None:
@@ -182,55 +184,57 @@ class Desk:
         self._reading.add(task)  # the loop itself keeps no task alive
         task.add_done_callback(self._reading.discard)
 
-    async def _judge_afresh(self, case: _Case) -> None:
+    async def _judge_afresh(self, case: _PendingVote) -> None:
         try:
             record = case.record = await visible_record(self._polls, case.request.poll_id)
-            await self._callers.prepare(case.request, record)
-            self._recorder.submit(record, self._judge(case, record), case.counted)
+            await self._callers.load_issuer_keys(case.request, record)
+            self._recorder.submit(record, self._validate(case, record), case.counted)
         except Exception as failure:
-            case.refuse(error_of(failure))
+            case.refuse(to_pollwire_error(failure))
 
-    def _conclude(self, case: _Case, record: PollRecord, reply: CastReply, outcome: Outcome) -> Answer:
+    def _build_response(
+        self, case: _PendingVote, record: PollRecord, reply: CastReply, outcome: BallotOutcome
+    ) -> HttpResponse:
         """The answer to a vote that the store has judged."""
         poll = record.poll
-        if outcome.status not in _STANDS:
+        if outcome.status not in _ACCEPTED:
             error = self._refusal(record, reply, outcome)
-            return refusal(error, poll_path(poll.id, "votes"), self._headers(case))
+            return problem_with_headers(error, poll_path(poll.id, "votes"), self._headers(case))
         if poll.series is not None:
             self._name(case, record)
         request = case.request
         headers = self._json_headers(request.origin, request.host, poll.origins)
-        return Answer(200, headers, self._wording.told(record, reply, case.voter, outcome))
+        return HttpResponse(200, headers, self._wording.build(record, reply, case.voter, outcome))
 
-    def _name(self, case: _Case, record: PollRecord) -> None:
+    def _name(self, case: _PendingVote, record: PollRecord) -> None:
         """Has the series call the voter by the name that their token gives, if it gives any."""
         name = self._callers.name_of(case.request, record)
         if name is not None and self._call is not None:
             self._call(record, case.voter, name)
 
-    def _refusal(self, record: PollRecord, reply: CastReply, outcome: Outcome) -> PollwireError:
-        if outcome.status is Status.RATE_LIMITED and self._limit is not None:
+    def _refusal(self, record: PollRecord, reply: CastReply, outcome: BallotOutcome) -> PollwireError:
+        if outcome.status is BallotStatus.RATE_LIMITED and self._limit is not None:
             return RateLimited(whole_seconds(outcome.at - reply.now), "votes", self._limit)
-        return refusal_of(record, outcome, reply.closed_at)
+        return error_for_outcome(record, outcome, reply.closed_at)
 
-    def _headers(self, case: _Case) -> Headers:
+    def _headers(self, case: _PendingVote) -> Headers:
         request, record = case.request, case.record
         origins = None if record is None else record.poll.origins
         return self._origins.cors_headers(request.origin, request.host, origins)
 
 
-class _Case(msgspec.Struct):
+class _PendingVote(msgspec.Struct):
     """One vote on its way through the desk; answered once."""
 
-    desk: Desk
+    desk: VoteService
     request: VoteRequest
-    done: Done | None
+    done: OnResponse | None
     record: PollRecord | None = None
     voter: bytes = b""
     readings: int = 0
     deadline: asyncio.TimerHandle | None = None
 
-    def counted(self, reply: CastReply | PollwireError, outcome: Outcome | None) -> None:
+    def counted(self, reply: CastReply | PollwireError, outcome: BallotOutcome | None) -> None:
         """What the recorder calls with the store's word."""
         record = self.record
         if self.done is None:
@@ -238,12 +242,12 @@ class _Case(msgspec.Struct):
         if isinstance(reply, PollwireError):
             self.refuse(reply)
         elif outcome is None or record is None:
-            self.desk._read_again(self)
+            self.desk._retry_with_fresh_poll(self)
         else:
             try:
-                answer = self.desk._conclude(self, record, reply, outcome)
+                answer = self.desk._build_response(self, record, reply, outcome)
             except Exception as failure:  # whatever it is, the voter is told to come back
-                self.refuse(error_of(failure))
+                self.refuse(to_pollwire_error(failure))
             else:
                 self.answer(answer)
 
@@ -253,9 +257,11 @@ class _Case(msgspec.Struct):
 
     def refuse(self, error: PollwireError) -> None:
         """Answers with a problem."""
-        self.answer(refusal(error, poll_path(self.request.poll_id, "votes"), self.desk._headers(self)))
+        self.answer(
+            problem_with_headers(error, poll_path(self.request.poll_id, "votes"), self.desk._headers(self))
+        )
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: HttpResponse) -> None:
         """Hands the answer over, unless one was given."""
         if self.deadline is not None:
             self.deadline.cancel()

@@ -17,24 +17,24 @@ import msgspec
 from msgspec import Meta
 
 from service.domain.errors import InvalidChoice, PollwireError
-from service.identity.api_keys import ApiKeys, Scope
+from service.identity.api_keys import ApiKeyAuthenticator, Scope
 from service.identity.credentials import COOKIE, bearer_of
-from service.identity.origins import Headers, Origins
+from service.identity.origins import Headers, OriginPolicy
 from service.identity.tickets import Tickets
 from service.identity.tokens import LIFETIME_S, VoterTokens
-from service.problems import Answer, error_of
-from service.voting.answers import TicketAnswer, TokenAnswer, json_answer, refusal, time_text
-from service.voting.callers import Callers
-from service.voting.limits import Admission
-from service.voting.requests import BodyReader, EnrolmentRequest, Shape
+from service.problems import HttpResponse, to_pollwire_error
+from service.voting.answers import TicketAnswer, TokenAnswer, json_response, problem_with_headers, time_text
+from service.voting.callers import VoterResolver
+from service.voting.limits import RegistrationLimiter
+from service.voting.requests import BodyReader, RegistrationRequest, Shape
 
-Done = Callable[[Answer], None]
+Done = Callable[[HttpResponse], None]
 
 VOTERS_PATH = "/v1/voters"
 TICKETS_PATH = "/v1/tickets"
 
 
-class VoterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RegistrationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a voter may say of themselves."""
 
     name: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
@@ -43,11 +43,11 @@ class VoterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The solved challenge, an ALTCHA payload, where one was posed."""
 
 
-class NoFields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EmptyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An empty object."""
 
 
-class Enrolment:
+class VoterRegistration:
     """Issues tokens and tickets."""
 
     __slots__ = ("_admission", "_callers", "_keys", "_nothing", "_origins", "_tickets", "_tokens", "_voter")
@@ -55,12 +55,12 @@ class Enrolment:
     def __init__(
         self,
         *,
-        callers: Callers,
+        callers: VoterResolver,
         tokens: VoterTokens,
         tickets: Tickets,
-        keys: ApiKeys,
-        origins: Origins,
-        admission: Admission,
+        keys: ApiKeyAuthenticator,
+        origins: OriginPolicy,
+        admission: RegistrationLimiter,
     ) -> None:
         self._admission = admission
         self._callers = callers
@@ -68,20 +68,20 @@ class Enrolment:
         self._tickets = tickets
         self._keys = keys
         self._origins = origins
-        self._voter = BodyReader(VoterBody)
-        self._nothing = BodyReader(NoFields)
+        self._voter = BodyReader(RegistrationBody)
+        self._nothing = BodyReader(EmptyBody)
 
-    def enrol(self, request: EnrolmentRequest, done: Done) -> None:
+    def register(self, request: RegistrationRequest, done: Done) -> None:
         """A token for a new voter, or one for the same voter that lasts 400 days from now.
 
         ``done`` is called once with the answer, perhaps before this returns. Never raises, and never waits.
         """
         headers = self._cors(request)
         try:
-            body = _fields(self._voter, request) or VoterBody()
+            body = _fields(self._voter, request) or RegistrationBody()
             name = None if body.name is None else _checked_name(body.name)
         except Exception as failure:
-            done(refusal(error_of(failure), VOTERS_PATH, headers))
+            done(problem_with_headers(to_pollwire_error(failure), VOTERS_PATH, headers))
             return
         voter_id, known_name = self._known(request)
         if voter_id is not None:
@@ -89,61 +89,61 @@ class Enrolment:
             return
 
         def told(error: PollwireError | None) -> None:
-            refused = None if error is None else refusal(error, VOTERS_PATH, headers)
+            refused = None if error is None else problem_with_headers(error, VOTERS_PATH, headers)
             done(refused or self._issue(request, headers, None, name))
 
         self._admission.admit(request.client, body.challenge, told)
 
     def _issue(
-        self, request: EnrolmentRequest, headers: Headers, voter_id: bytes | None, name: str | None
-    ) -> Answer:
+        self, request: RegistrationRequest, headers: Headers, voter_id: bytes | None, name: str | None
+    ) -> HttpResponse:
         issued = self._tokens.issue(voter_id, name)
         document = TokenAnswer(issued.token, time_text(issued.expires_at))
         if self._origins.allows(request.origin, request.host):
             headers = (*headers, (b"set-cookie", self._cookie(issued.token, request)))
-        return json_answer(document, headers, status=201)
+        return json_response(document, headers, status=201)
 
-    async def ticket(self, request: EnrolmentRequest) -> Answer:
+    async def ticket(self, request: RegistrationRequest) -> HttpResponse:
         """A ticket for whoever has a voter's token, ours or a site's, or an API key that may read polls."""
         headers = self._cors(request)
         try:
-            await self._callers.prepare(request)
+            await self._callers.load_issuer_keys(request)
             body = self._nothing.read_optional(request.content_type, request.body)
             voter_id = self._reader(request)
             if isinstance(body, PollwireError):
                 raise body
         except Exception as failure:
-            return refusal(error_of(failure), TICKETS_PATH, headers)
+            return problem_with_headers(to_pollwire_error(failure), TICKETS_PATH, headers)
         issued = self._tickets.issue(voter_id)
-        return json_answer(TicketAnswer(issued.ticket, time_text(issued.expires_at)), headers, status=201)
+        return json_response(TicketAnswer(issued.ticket, time_text(issued.expires_at)), headers, status=201)
 
-    def _known(self, request: EnrolmentRequest) -> tuple[bytes | None, str | None]:
+    def _known(self, request: RegistrationRequest) -> tuple[bytes | None, str | None]:
         """Id and name of the voter that asks; nobody's where the token is bad: they came for a new one."""
         try:
-            voter = self._callers.known(request)
+            voter = self._callers.verified_token(request)
         except PollwireError:
             return None, None
         return voter.id, voter.name
 
-    def _reader(self, request: EnrolmentRequest) -> bytes | None:
+    def _reader(self, request: RegistrationRequest) -> bytes | None:
         """The id of the voter who is to read; None for an operator."""
         bearer = bearer_of(request.authorization)
         operator = None if bearer is None else self._keys.operator_of(bearer)
         if operator is None:
             return self._callers.reader(request)
-        operator.may(Scope.POLLS_READ)
+        operator.require_scope(Scope.POLLS_READ)
         return None
 
-    def _cookie(self, token: str, request: EnrolmentRequest) -> bytes:
+    def _cookie(self, token: str, request: RegistrationRequest) -> bytes:
         attributes = f"Max-Age={LIFETIME_S}; Path=/; HttpOnly; SameSite=Lax"
         secure = "; Secure" if request.secure or self._origins.is_public_url_encrypted else ""
         return f"{COOKIE}={token}; {attributes}{secure}".encode("ascii")
 
-    def _cors(self, request: EnrolmentRequest) -> Headers:
+    def _cors(self, request: RegistrationRequest) -> Headers:
         return self._origins.cors_headers(request.origin, request.host, request.sites)
 
 
-def _fields(reader: BodyReader[Shape], request: EnrolmentRequest) -> Shape | None:
+def _fields(reader: BodyReader[Shape], request: RegistrationRequest) -> Shape | None:
     """The body's fields, None without a body."""
     body = reader.read_optional(request.content_type, request.body)
     if isinstance(body, InvalidChoice):

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from service.identity.origins import PUBLIC_METHODS, Origins
-from service.problems import Answer
-from service.protocol import Handler, Headers, LaneRequest, Lasting, Respond
+from service.identity.origins import PUBLIC_METHODS, OriginPolicy
+from service.problems import HttpResponse
+from service.protocol import CacheableHandler, FastPathRequest, Handler, Headers, Respond
 from service.store.polls import Polls
-from service.voting.desk import Desk
-from service.voting.enrolment import VOTERS_PATH, Enrolment
-from service.voting.requests import EnrolmentRequest, VoteRequest
+from service.voting.desk import VoteService
+from service.voting.enrolment import VOTERS_PATH, VoterRegistration
+from service.voting.requests import RegistrationRequest, VoteRequest
 
 _VOTERS: Final = VOTERS_PATH.encode("ascii")
 _BEFORE_ID: Final = len(b"/v1/polls/")
@@ -25,41 +25,43 @@ _ENROLMENT = re.compile(_VOTERS + rb"(?:\?poll=([a-z0-9][a-z0-9-]{0,63}))?")
 _VOTES = re.compile(rb"/v1/polls/([a-z0-9][a-z0-9-]{0,63})/votes")
 
 
-class VotingLane:
+class VotingFastPath:
     """Door 1 for plain requests."""
 
     __slots__ = ("_desk", "_enrolment", "_origins", "_polls")
 
-    def __init__(self, desk: Desk, enrolment: Enrolment, origins: Origins, polls: Polls) -> None:
+    def __init__(
+        self, desk: VoteService, enrolment: VoterRegistration, origins: OriginPolicy, polls: Polls
+    ) -> None:
         self._desk = desk
         self._enrolment = enrolment
         self._origins = origins
         self._polls = polls
 
-    def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
+    def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
         """The handler of a vote, of somebody who comes for a token, or of the preflight of either."""
         if method == b"POST":
             if _VOTES.fullmatch(url):
-                return _Votes(self._desk, url, headers)
-            return self._enrol if self._is_told_at_once(_ENROLMENT.fullmatch(url)) else None
+                return _CachedVoteHandler(self._desk, url, headers)
+            return self._enrol if self._origin_rule_is_cached(_ENROLMENT.fullmatch(url)) else None
         if method == b"OPTIONS" and _is_preflight(headers):
             found = _VOTES.fullmatch(url) or _ENROLMENT.fullmatch(url)
-            return self._preflight if self._is_told_at_once(found) else None
+            return self._preflight if self._origin_rule_is_cached(found) else None
         return None
 
-    def _is_told_at_once(self, found: re.Match[bytes] | None) -> bool:
+    def _origin_rule_is_cached(self, found: re.Match[bytes] | None) -> bool:
         """Whether whose pages may is the service's own rule, or that of a poll met before."""
         return found is not None and (found[1] is None or self._polls.cached(found[1].decode()) is not None)
 
-    def _sites(self, url: bytes) -> tuple[str, ...] | None:
+    def _poll_origins(self, url: bytes) -> tuple[str, ...] | None:
         """The sites of the poll that the address is of or names."""
         found = _VOTES.fullmatch(url) or _ENROLMENT.fullmatch(url)
         record = self._polls.cached(found[1].decode()) if found and found[1] else None
         return None if record is None else record.poll.origins
 
-    def _enrol(self, request: LaneRequest, respond: Respond) -> None:
+    def _enrol(self, request: FastPathRequest, respond: Respond) -> None:
         header = request.head.headers.get
-        asked = EnrolmentRequest(
+        asked = RegistrationRequest(
             authorization=request.authorization,
             cookie=header(b"cookie"),
             origin=_text(header(b"origin")),
@@ -68,22 +70,22 @@ class VotingLane:
             client=request.client,
             content_type=header(b"content-type"),
             body=request.body,
-            sites=self._sites(request.head.url),
+            sites=self._poll_origins(request.head.url),
         )
-        self._enrolment.enrol(asked, respond)
+        self._enrolment.register(asked, respond)
 
-    def _preflight(self, request: LaneRequest, respond: Respond) -> None:
+    def _preflight(self, request: FastPathRequest, respond: Respond) -> None:
         origin, host = (_text(request.head.headers.get(name)) for name in (b"origin", b"host"))
-        sites = self._sites(request.head.url)
-        respond(Answer(204, self._origins.preflight_headers(origin, host, PUBLIC_METHODS, sites), b""))
+        sites = self._poll_origins(request.head.url)
+        respond(HttpResponse(204, self._origins.preflight_headers(origin, host, PUBLIC_METHODS, sites), b""))
 
 
-class _Votes(Lasting):
+class _CachedVoteHandler(CacheableHandler):
     """Deals with the votes of one head: each is what the head says, with a token and a body of its own."""
 
     __slots__ = ("_desk", "_each")
 
-    def __init__(self, desk: Desk, url: bytes, headers: Headers) -> None:
+    def __init__(self, desk: VoteService, url: bytes, headers: Headers) -> None:
         self._desk = desk
         self._each = VoteRequest(
             poll_id=_poll_id(url),
@@ -94,14 +96,14 @@ class _Votes(Lasting):
             idempotency_key=headers.get(b"idempotency-key"),
         )
 
-    def __call__(self, request: LaneRequest, respond: Respond) -> None:
+    def __call__(self, request: FastPathRequest, respond: Respond) -> None:
         """A vote."""
         vote: VoteRequest = self._each.__copy__()  # type: ignore[attr-defined]  # its types leave it out
         vote.authorization = request.authorization
         vote.secure = request.secure
         vote.client = request.client
         vote.body = request.body
-        self._desk.vote(vote, respond)
+        self._desk.cast(vote, respond)
 
 
 def _is_preflight(headers: Headers) -> bool:

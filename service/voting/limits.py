@@ -16,65 +16,69 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
-from service.domain.allowance import Limit, whole_seconds
+from service.domain.allowance import RateLimit, whole_seconds
 from service.domain.errors import ChallengeRequired, Overloaded, PollwireError, RateLimited
-from service.identity.clients import Client
-from service.identity.networks import limited_tag
-from service.problems import error_of
-from service.store.allowances import Taking
-from service.voting.challenges import Challenges
+from service.identity.clients import ClientAddress
+from service.identity.networks import rate_limit_tag
+from service.problems import to_pollwire_error
+from service.store.allowances import RateLimitRequest
+from service.voting.challenges import ProofOfWork
 
 log = logging.getLogger("pollwire.limits")
 
 MOST_WAITING: Final = 10_000
 POLICY: Final = "voters"
 
-Told = Callable[[PollwireError | None], None]
+OnDecision = Callable[[PollwireError | None], None]
 """Called once, perhaps before ``admit`` returns: None lets in."""
 
 
-class Takes(Protocol):
+class RateLimitStore(Protocol):
     """What is needed of the store (``service.store.allowances.Allowances``)."""
 
-    async def take(self, limit: Limit, takings: Sequence[Taking]) -> list[int]:
+    async def acquire_many(self, limit: RateLimit, takings: Sequence[RateLimitRequest]) -> list[int]:
         """For each, 0 where one was taken, else the ms to wait."""
 
 
-class Admission:
+class RegistrationLimiter:
     """Lets new voters in. For one event loop."""
 
     def __init__(
-        self, limit: Limit | None, key: bytes, takes: Takes, challenges: Challenges | None = None
+        self,
+        limit: RateLimit | None,
+        key: bytes,
+        takes: RateLimitStore,
+        challenges: ProofOfWork | None = None,
     ) -> None:
         self._limit = limit
         self._key = key
         self._takes = takes
         self._challenges = challenges
-        self._gathering: list[tuple[Taking, Told]] = []
+        self._gathering: list[tuple[RateLimitRequest, OnDecision]] = []
         self._runner: asyncio.Task[None] | None = None
         self._checking: set[asyncio.Task[None]] = set()
 
-    def admit(self, client: Client, solution: str | None, told: Told) -> None:
+    def admit(self, client: ClientAddress, solution: str | None, told: OnDecision) -> None:
         """Tells whether a new voter may come in from where the client is. Never raises, never waits."""
-        tag = limited_tag(self._limit, self._key, client)
+        tag = rate_limit_tag(self._limit, self._key, client)
         if not tag:
             told(None)
         elif solution is None or self._challenges is None:
-            self._ask(Taking(tag), told)
+            self._ask(RateLimitRequest(tag), told)
         else:
             task = asyncio.get_running_loop().create_task(self._check(self._challenges, solution, tag, told))
             self._checking.add(task)  # the loop itself keeps no task alive
             task.add_done_callback(self._checking.discard)
 
-    async def _check(self, challenges: Challenges, solution: str, tag: bytes, told: Told) -> None:
+    async def _check(self, challenges: ProofOfWork, solution: str, tag: bytes, told: OnDecision) -> None:
         try:
-            await challenges.check(solution)
+            await challenges.verify(solution)
         except Exception as failure:
-            told(error_of(failure))
+            told(to_pollwire_error(failure))
         else:
-            self._ask(Taking(tag, is_forced=True), told)
+            self._ask(RateLimitRequest(tag, is_forced=True), told)
 
-    def _ask(self, taking: Taking, told: Told) -> None:
+    def _ask(self, taking: RateLimitRequest, told: OnDecision) -> None:
         if len(self._gathering) >= MOST_WAITING:
             told(Overloaded())
             return
@@ -90,27 +94,27 @@ class Admission:
         finally:
             self._runner = None
 
-    async def _take(self, asked: list[tuple[Taking, Told]]) -> None:
+    async def _take(self, asked: list[tuple[RateLimitRequest, OnDecision]]) -> None:
         assert self._limit is not None
         try:
-            waits = await self._takes.take(self._limit, [taking for taking, _ in asked])
+            waits = await self._takes.acquire_many(self._limit, [taking for taking, _ in asked])
         except Exception as failure:
-            error = error_of(failure)
+            error = to_pollwire_error(failure)
             behind, self._gathering = self._gathering, []  # they would only wait for the same store
             _tell(((told, error) for _, told in (*asked, *behind)))
         else:
             refusals = [self._refusal(wait_ms, self._limit) if wait_ms else None for wait_ms in waits]
             _tell((told, refusal) for (_, told), refusal in zip(asked, refusals, strict=True))
 
-    def _refusal(self, wait_ms: int, limit: Limit) -> PollwireError:
+    def _refusal(self, wait_ms: int, limit: RateLimit) -> PollwireError:
         after_s = whole_seconds(wait_ms)
         if self._challenges is None:
             return RateLimited(after_s, POLICY, limit)
-        challenge = self._challenges.pose(max(0, wait_ms - limit.each_ms) / limit.period_ms)
+        challenge = self._challenges.create(max(0, wait_ms - limit.interval_ms) / limit.period_ms)
         return ChallengeRequired(after_s, POLICY, limit, challenge)
 
 
-def _tell(told: Iterable[tuple[Told, PollwireError | None]]) -> None:
+def _tell(told: Iterable[tuple[OnDecision, PollwireError | None]]) -> None:
     """Each by itself: one whose answer fails must not cost the others theirs."""
     for tell, refusal in told:
         try:

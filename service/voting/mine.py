@@ -11,32 +11,32 @@ from service.domain.ballot import LAST_REVISION
 from service.domain.errors import InvalidChoice, VoteNotFound
 from service.domain.poll import Identity, Kind
 from service.domain.scoring import verdict_of
-from service.domain.visibility import Reader
+from service.domain.visibility import ReaderRole
 from service.domain.window import Phase
-from service.identity.origins import Origins
-from service.problems import Answer, error_of
-from service.store.ballots import Ballots, Outcome, Status
-from service.store.deadline import one_deadline
-from service.store.forgetting import Erased, Forgetting
+from service.identity.origins import OriginPolicy
+from service.problems import HttpResponse, to_pollwire_error
+from service.store.ballots import BallotOutcome, Ballots, BallotStatus
+from service.store.deadline import request_deadline
+from service.store.forgetting import ErasureResult, VoteEraser
 from service.store.polls import PollRecord, Polls
-from service.store.refusals import refusal_of
+from service.store.refusals import error_for_outcome
 from service.voting.answers import (
-    ErasureAnswer,
-    ReceiptAnswer,
-    StandingAnswer,
-    VoteAnswer,
-    json_answer,
+    ErasureResponse,
+    OwnVoteResponse,
+    ReceiptResponse,
+    VoteResponse,
+    json_response,
     poll_path,
-    refusal,
+    problem_with_headers,
     shows_totals,
     time_text,
 )
-from service.voting.callers import Callers, one_time_voter
+from service.voting.callers import VoterResolver, anonymous_voter_id
 from service.voting.desk import visible_record
 from service.voting.receipts import Receipt, Receipts
-from service.voting.requests import BodyReader, Caller, MineRequest, ReceiptRequest
+from service.voting.requests import BodyReader, OwnVoteRequest, ReceiptRequest, RequestCredentials
 
-Found = Callable[[PollRecord], Awaitable[msgspec.Struct]]
+BuildDocument = Callable[[PollRecord], Awaitable[msgspec.Struct]]
 """What makes an answer's document once the poll is found."""
 
 
@@ -56,10 +56,10 @@ class OwnVotes:
         *,
         polls: Polls,
         ballots: Ballots,
-        callers: Callers,
+        callers: VoterResolver,
         receipts: Receipts,
-        origins: Origins,
-        forgetting: Forgetting,
+        origins: OriginPolicy,
+        forgetting: VoteEraser,
     ) -> None:
         self._forgetting = forgetting
         self._polls = polls
@@ -69,15 +69,15 @@ class OwnVotes:
         self._origins = origins
         self._body = BodyReader(ReceiptBody)
 
-    async def standing(self, request: MineRequest) -> Answer:
+    async def current(self, request: OwnVoteRequest) -> HttpResponse:
         """The caller's standing choice, or 404."""
 
         async def found(record: PollRecord) -> msgspec.Struct:
-            outcome = await self._ballots.standing(record, await self._voter(request, record))
+            outcome = await self._ballots.current_vote(record, await self._voter(request, record))
             if outcome is None:
                 raise VoteNotFound(record.poll.id)
-            choice = record.paper.choice_of(outcome.code)
-            document = StandingAnswer(record.poll.id, choice, time_text(outcome.at), outcome.revision)
+            choice = record.codec.decode_choice(outcome.code)
+            document = OwnVoteResponse(record.poll.id, choice, time_text(outcome.at), outcome.revision)
             if record.poll.kind is not Kind.PREDICTION:
                 return document
             correct, scored = verdict_of(record.poll, outcome.code, outcome.at)
@@ -85,33 +85,33 @@ class OwnVotes:
 
         return await self._answered(request, request.poll_id, "votes/mine", found)
 
-    async def withdraw(self, request: MineRequest) -> Answer:
+    async def withdraw(self, request: OwnVoteRequest) -> HttpResponse:
         """Takes the caller's vote back, where the poll lets voters do that; a repeat answers the same."""
 
         async def found(record: PollRecord) -> msgspec.Struct:
             voter = await self._voter(request, record)
             reply = await self._ballots.withdraw(record, voter, _revision_of(request.revision))
-            if reply.status is not Status.WITHDRAWN:
-                raise refusal_of(record, reply, record.poll.closed_at)
-            seq = reply.seq if shows_totals(record, reply.at, Reader.PUBLIC) else UNSET
-            return VoteAnswer(
-                Status.WITHDRAWN, record.poll.id, None, time_text(reply.at), reply.revision, seq
+            if reply.status is not BallotStatus.WITHDRAWN:
+                raise error_for_outcome(record, reply, record.poll.closed_at)
+            seq = reply.seq if shows_totals(record, reply.at, ReaderRole.PUBLIC) else UNSET
+            return VoteResponse(
+                BallotStatus.WITHDRAWN, record.poll.id, None, time_text(reply.at), reply.revision, seq
             )
 
         return await self._answered(request, request.poll_id, "votes/mine", found)
 
-    async def erase(self, request: MineRequest) -> Answer:
+    async def erase(self, request: OwnVoteRequest) -> HttpResponse:
         """Leaves nothing that leads to the caller's vote; a repeat is 404, as for whoever never voted."""
 
         async def found(record: PollRecord) -> msgspec.Struct:
             what = await self._forgetting.erase(record, await self._voter(request, record))
-            if what is Erased.NOTHING:
+            if what is ErasureResult.NOTHING:
                 raise VoteNotFound(record.poll.id)
-            return ErasureAnswer(record.poll.id, what is Erased.KEPT)
+            return ErasureResponse(record.poll.id, what is ErasureResult.KEPT)
 
         return await self._answered(request, request.poll_id, "voters/me", found)
 
-    async def check(self, request: ReceiptRequest) -> Answer:
+    async def check_receipt(self, request: ReceiptRequest) -> HttpResponse:
         """What a receipt is worth now."""
 
         async def found(record: PollRecord) -> msgspec.Struct:
@@ -119,31 +119,33 @@ class OwnVotes:
             if not isinstance(body, ReceiptBody):
                 raise body
             receipt = self._receipts.read(record.poll.id, body.receipt)
-            outcome = await self._ballots.standing(record, receipt.voter, at=receipt.at)
+            outcome = await self._ballots.current_vote(record, receipt.voter, at=receipt.at)
             choice = _choice_of(record, receipt)
-            reason = _why_not(record, receipt, outcome)
-            return ReceiptAnswer(True, reason is UNSET, choice, time_text(receipt.at), reason)
+            reason = _not_counted_reason(record, receipt, outcome)
+            return ReceiptResponse(True, reason is UNSET, choice, time_text(receipt.at), reason)
 
         return await self._answered(request, request.poll_id, "receipts", found)
 
-    async def _answered(self, caller: Caller, poll_id: str, address: str, found: Found) -> Answer:
+    async def _answered(
+        self, caller: RequestCredentials, poll_id: str, address: str, found: BuildDocument
+    ) -> HttpResponse:
         """The document that ``found`` makes of the poll, or a problem, with the poll's own CORS headers."""
         poll_origins = None
         try:
-            async with one_deadline():
+            async with request_deadline():
                 record = await visible_record(self._polls, poll_id)
                 poll_origins = record.poll.origins
                 document = await found(record)
         except Exception as failure:
             headers = self._origins.cors_headers(caller.origin, caller.host, poll_origins)
-            return refusal(error_of(failure), poll_path(poll_id, address), headers)
-        return json_answer(document, self._origins.cors_headers(caller.origin, caller.host, poll_origins))
+            return problem_with_headers(to_pollwire_error(failure), poll_path(poll_id, address), headers)
+        return json_response(document, self._origins.cors_headers(caller.origin, caller.host, poll_origins))
 
-    async def _voter(self, request: MineRequest, record: PollRecord) -> bytes:
+    async def _voter(self, request: OwnVoteRequest, record: PollRecord) -> bytes:
         """The caller; in an open poll, where nobody is known, whoever has the key of the vote."""
         if record.poll.identity is Identity.OPEN:
-            return one_time_voter(request.idempotency_key, record)
-        await self._callers.prepare(request, record)
+            return anonymous_voter_id(request.idempotency_key, record)
+        await self._callers.load_issuer_keys(request, record)
         return self._callers.voter(request, record)
 
 
@@ -159,12 +161,14 @@ def _revision_of(text: str | None) -> int | None:
 def _choice_of(record: PollRecord, receipt: Receipt) -> object:
     """The receipt's choice; None where the poll of this name has been deleted and made anew without it."""
     try:
-        return record.paper.choice_of(receipt.code)
+        return record.codec.decode_choice(receipt.code)
     except KeyError:
         return None
 
 
-def _why_not(record: PollRecord, receipt: Receipt, outcome: Outcome | None) -> str | UnsetType:
+def _not_counted_reason(
+    record: PollRecord, receipt: Receipt, outcome: BallotOutcome | None
+) -> str | UnsetType:
     """Why the very vote of the receipt does not stand: ``replaced`` by a later one, ``archived`` (ballots
     are destroyed, totals stay), or ``gone``: taken back, taken out, reset or lost. ``UNSET`` where it stands.
 

@@ -16,7 +16,7 @@ import msgspec
 
 from service.domain.errors import ReceiptInvalid
 from service.identity.signing import Signer
-from service.store.ballots import Outcome
+from service.store.ballots import BallotOutcome
 
 LONGEST_RECEIPT: Final = 400
 """Characters; a poll id of 64 letters and a choice of 50 options take 226."""
@@ -35,7 +35,7 @@ class Receipt(msgspec.Struct, frozen=True):
     code: str
 
 
-class Form(NamedTuple):
+class ReceiptTemplate(NamedTuple):
     """What stands before and behind the voter in the receipts of all who chose alike at one instant."""
 
     before: bytes
@@ -50,23 +50,23 @@ class Receipts:
     def __init__(self, secrets: Sequence[str]) -> None:
         self._signer = Signer(secrets, "receipt")
 
-    def form(self, poll_id: str, epoch: str, outcome: Outcome) -> Form:
+    def template(self, poll_id: str, epoch: str, outcome: BallotOutcome) -> ReceiptTemplate:
         """For the receipts of votes that the store has counted, or found standing, with this outcome."""
         poll = poll_id.encode("ascii")
         at, revision = outcome.at, outcome.revision
         high, low = divmod(at, 1 << 32)
         before = _BEFORE.pack(epoch.encode("ascii"), high, low, revision >> 16, revision & 0xFFFF)
-        return Form(before, bytes((len(poll),)) + poll + outcome.code.encode())
+        return ReceiptTemplate(before, bytes((len(poll),)) + poll + outcome.code.encode())
 
-    def issue(self, form: Form, voter: bytes) -> str:
+    def issue(self, form: ReceiptTemplate, voter: bytes) -> str:
         """The receipt of one of them."""
-        return self._signer.seal(form.before + voter + form.behind)
+        return self._signer.sign(form.before + voter + form.behind)
 
     def read(self, poll_id: str, receipt: str) -> Receipt:
         """What the receipt says; ``ReceiptInvalid`` where it was not issued here for this poll."""
         if len(receipt) > LONGEST_RECEIPT or not receipt.isascii():
             raise ReceiptInvalid
-        payload = self._signer.open(receipt.encode("ascii"))
+        payload = self._signer.verify(receipt.encode("ascii"))
         if payload is None or len(payload) < _HEAD.size:
             raise ReceiptInvalid
         epoch, at_high, at_low, revision_high, revision_low, voter, length = _HEAD.unpack_from(payload)

@@ -48,7 +48,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from service.domain.errors import Overloaded, PollwireError, StoreUnavailable
-from service.store.ballots import Cast, CastReply, Outcome
+from service.store.ballots import BallotInput, BallotOutcome, CastReply
 from service.store.polls import PollRecord
 from service.telemetry.metrics import BATCH_SECONDS, BATCH_VOTES, VOTES_UNANSWERED
 
@@ -56,16 +56,16 @@ log = logging.getLogger("pollwire.recorder")
 
 DEADLINE_S: Final = 0.9
 """From a vote's arrival to its answer; the contract allows 1 s, and the answer has to travel."""
-MOST_WAITING: Final = 3_000
+MAX_QUEUED: Final = 3_000
 """Votes gathered behind a call: with as many in flight what a worker answers well within the deadline."""
 MOST_PER_CAST: Final = 500
 """Ballots of one poll in one step of the store, which does nothing else meanwhile: ~2 ms."""
 
-_UNTOLD: Final = "an answer to a vote could not be given"
-_SHED = VOTES_UNANSWERED.labels("overloaded")
+_CALLBACK_FAILED: Final = "an answer to a vote could not be given"
+_VOTES_OVERLOADED = VOTES_UNANSWERED.labels("overloaded")
 _UNCERTAIN = VOTES_UNANSWERED.labels("store-unavailable")
 
-Counted = Callable[["CastReply | PollwireError", "Outcome | None"], None]
+OnCounted = Callable[["CastReply | PollwireError", "BallotOutcome | None"], None]
 """Told the reply for the vote's poll and the vote's own outcome.
 
 The outcome is None where the reply is an error, or says that the poll was
@@ -73,32 +73,32 @@ edited since the record that the vote was judged by (nothing was written).
 """
 
 
-class CountsBallots(Protocol):
+class BallotStore(Protocol):
     """What the recorder needs of the store (``service.store.ballots.Ballots``)."""
 
     async def cast_many(
-        self, batches: Sequence[tuple[PollRecord, Sequence[Cast]]]
+        self, batches: Sequence[tuple[PollRecord, Sequence[BallotInput]]]
     ) -> list[CastReply | PollwireError]:
         """One round trip; a reply for each batch, in order."""
 
 
-class Recorder:
+class VoteBatcher:
     """Gathers votes and takes them to the store. For one event loop, like everything here."""
 
     __slots__ = ("_ballots", "_gathering", "_runner")
 
-    def __init__(self, ballots: CountsBallots) -> None:
+    def __init__(self, ballots: BallotStore) -> None:
         self._ballots = ballots
         self._gathering: _Batch | None = None
         self._runner: asyncio.Task[None] | None = None
 
-    def submit(self, record: PollRecord, cast: Cast, counted: Counted) -> None:
+    def submit(self, record: PollRecord, cast: BallotInput, counted: OnCounted) -> None:
         """Takes a vote; ``counted`` is called once, later, from the event loop. Raises ``Overloaded``."""
         batch = self._gathering
         if batch is None:
             batch = self._open()
-        elif batch.size >= MOST_WAITING:
-            _SHED.inc()
+        elif batch.size >= MAX_QUEUED:
+            _VOTES_OVERLOADED.inc()
             raise Overloaded
         batch.size += 1
         group = batch.groups.get(id(record))
@@ -110,18 +110,18 @@ class Recorder:
     @property
     def is_full(self) -> bool:
         """Whether the next vote would be refused."""
-        return self._gathering is not None and self._gathering.size >= MOST_WAITING
+        return self._gathering is not None and self._gathering.size >= MAX_QUEUED
 
-    def turned_away(self) -> None:
+    def count_rejected(self) -> None:
         """Counts a vote that was refused for that before it came here."""
-        _SHED.inc()
+        _VOTES_OVERLOADED.inc()
 
     @property
     def waiting(self) -> int:
         """How many votes have gathered behind the call under way."""
         return 0 if self._gathering is None else self._gathering.size
 
-    async def idle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Returns once every vote taken so far has been answered."""
         while self._runner is not None:
             await asyncio.wait([self._runner])
@@ -180,8 +180,8 @@ class _Group:
 
     def __init__(self, record: PollRecord) -> None:
         self.record = record
-        self.casts: list[Cast] = []
-        self.waiting: list[Counted] = []
+        self.casts: list[BallotInput] = []
+        self.waiting: list[OnCounted] = []
 
     def split(self) -> list[_Group]:
         """The group in parts that the store may take in one step each, in order."""
@@ -227,7 +227,7 @@ class _Batch:
                         try:
                             counted(reply, outcome)
                         except Exception:  # it must not cost the others their answers
-                            log.exception(_UNTOLD)
+                            log.exception(_CALLBACK_FAILED)
 
     def refuse(self, error: PollwireError) -> None:
         """Tells everybody who still waits that it will not be now."""
@@ -244,9 +244,9 @@ class _Batch:
         return not was_answered
 
 
-def _tell_all(waiting: list[Counted], reply: CastReply | PollwireError) -> None:
+def _tell_all(waiting: list[OnCounted], reply: CastReply | PollwireError) -> None:
     for counted in waiting:
         try:
             counted(reply, None)
         except Exception:  # as above
-            log.exception(_UNTOLD)
+            log.exception(_CALLBACK_FAILED)

@@ -18,8 +18,8 @@ from service.domain.errors import (
     MalformedBody,
     UnsupportedMediaType,
 )
-from service.domain.reading import field_and_detail
-from service.identity.clients import UNKNOWN, Client
+from service.domain.reading import explain_validation_error
+from service.identity.clients import UNKNOWN, ClientAddress
 
 LARGEST_BODY_BYTES: Final = 16 * 1024
 JSON: Final = "application/json"
@@ -30,7 +30,7 @@ _IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
 Shape = TypeVar("Shape")
 
 
-class Caller(msgspec.Struct, kw_only=True):
+class RequestCredentials(msgspec.Struct, kw_only=True):
     """What every request of a voter brings, whatever carried it: header values as they were sent."""
 
     authorization: bytes | None = None
@@ -39,11 +39,11 @@ class Caller(msgspec.Struct, kw_only=True):
     host: str | None = None
     secure: bool = False
     """Whether the connection is encrypted as far as the service can see."""
-    client: Client = UNKNOWN
+    client: ClientAddress = UNKNOWN
     """Where the request comes from, as far as that is believed."""
 
 
-class VoteRequest(Caller, kw_only=True):
+class VoteRequest(RequestCredentials, kw_only=True):
     """A vote as it arrived."""
 
     poll_id: str
@@ -52,7 +52,7 @@ class VoteRequest(Caller, kw_only=True):
     body: bytes = b""
 
 
-class MineRequest(Caller, kw_only=True):
+class OwnVoteRequest(RequestCredentials, kw_only=True):
     """A question about the caller's own vote; ``revision``, as written in the query, is the one it means."""
 
     poll_id: str
@@ -60,7 +60,7 @@ class MineRequest(Caller, kw_only=True):
     revision: str | None = None
 
 
-class ReceiptRequest(Caller, kw_only=True):
+class ReceiptRequest(RequestCredentials, kw_only=True):
     """A receipt as it was shown."""
 
     poll_id: str
@@ -68,7 +68,7 @@ class ReceiptRequest(Caller, kw_only=True):
     body: bytes = b""
 
 
-class EnrolmentRequest(Caller, kw_only=True):
+class RegistrationRequest(RequestCredentials, kw_only=True):
     """Somebody asks for a token or a ticket; ``sites`` are those of the poll that it is for."""
 
     sites: tuple[str, ...] | None = None
@@ -97,7 +97,7 @@ class BodyReader(Generic[Shape]):
             return self._decode(body)
         except msgspec.ValidationError as error:
             _check_object(body)
-            field, detail = field_and_detail(error)
+            field, detail = explain_validation_error(error)
             return InvalidChoice(detail, field)
         except (ValueError, RecursionError) as error:
             if _is_object(body):

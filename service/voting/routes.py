@@ -20,20 +20,20 @@ from litestar.response.base import ASGIResponse
 
 from service.domain.errors import BodyTooLarge, MethodNotAllowed
 from service.identity.clients import client_in
-from service.identity.origins import Origins
-from service.identity.sites import Sites, polls_named
-from service.problems import Answer, error_of, with_head
-from service.store.deadline import one_deadline
+from service.identity.origins import OriginPolicy
+from service.identity.sites import PollOriginPolicy, poll_ids_in_query
+from service.problems import HttpResponse, add_head_method, to_pollwire_error
+from service.store.deadline import request_deadline
 from service.store.polls import Polls
-from service.voting.answers import poll_path, refusal
-from service.voting.desk import Desk, visible_record
-from service.voting.enrolment import TICKETS_PATH, VOTERS_PATH, Enrolment
+from service.voting.answers import poll_path, problem_with_headers
+from service.voting.desk import VoteService, visible_record
+from service.voting.enrolment import TICKETS_PATH, VOTERS_PATH, VoterRegistration
 from service.voting.mine import OwnVotes
 from service.voting.requests import (
     LARGEST_BODY_BYTES,
-    EnrolmentRequest,
-    MineRequest,
+    OwnVoteRequest,
     ReceiptRequest,
+    RegistrationRequest,
     VoteRequest,
 )
 
@@ -47,7 +47,12 @@ _TOO_LARGE: Final = bytes(LARGEST_BODY_BYTES + 1)
 
 
 def handlers(
-    *, desk: Desk, own_votes: OwnVotes, enrolment: Enrolment, polls: Polls, sites: Sites
+    *,
+    desk: VoteService,
+    own_votes: OwnVotes,
+    enrolment: VoterRegistration,
+    polls: Polls,
+    sites: PollOriginPolicy,
 ) -> list[HTTPRouteHandler]:
     """Every route of the door."""
     return [
@@ -59,7 +64,7 @@ def handlers(
     ]
 
 
-def _vote(desk: Desk) -> HTTPRouteHandler:
+def _vote(desk: VoteService) -> HTTPRouteHandler:
     @post(f"{_POLL}/votes", summary="Vote", tags=_TAGS, status_code=200, request_max_body_size=None)
     async def cast_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         vote = VoteRequest(
@@ -69,7 +74,7 @@ def _vote(desk: Desk) -> HTTPRouteHandler:
             **await _content(request),
         )
         # A client that left cancels its handler, and the vote goes on without it.
-        return response_of(await _answered(partial(desk.vote, vote)))
+        return response_of(await _answered(partial(desk.cast, vote)))
 
     return cast_vote
 
@@ -77,7 +82,7 @@ def _vote(desk: Desk) -> HTTPRouteHandler:
 def _mine(own_votes: OwnVotes) -> list[HTTPRouteHandler]:
     @get(f"{_POLL}/votes/mine", summary="Read one's own vote", tags=_TAGS)
     async def read_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
-        return response_of(await own_votes.standing(_mine_request(request, poll_id)))
+        return response_of(await own_votes.current(_mine_request(request, poll_id)))
 
     @delete(f"{_POLL}/votes/mine", summary="Take one's own vote back", tags=_TAGS, status_code=200)
     async def withdraw_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
@@ -100,16 +105,16 @@ def _receipts(own_votes: OwnVotes) -> HTTPRouteHandler:
     )
     async def check_receipt(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         shown = ReceiptRequest(poll_id=poll_id, **caller_fields(request), **await _content(request))
-        return response_of(await own_votes.check(shown))
+        return response_of(await own_votes.check_receipt(shown))
 
     return check_receipt
 
 
-def _enrolment(enrolment: Enrolment, sites: Sites) -> list[HTTPRouteHandler]:
+def _enrolment(enrolment: VoterRegistration, sites: PollOriginPolicy) -> list[HTTPRouteHandler]:
     @post(VOTERS_PATH, summary="Become a voter, or stay the same one", tags=_TAGS, request_max_body_size=None)
     async def enrol_voter(request: AnyRequest) -> ASGIResponse:
         asked = await _enrolment_request(request, sites)
-        return response_of(await _answered(partial(enrolment.enrol, asked)))
+        return response_of(await _answered(partial(enrolment.register, asked)))
 
     @post(TICKETS_PATH, summary="Get a ticket to read with", tags=_TAGS, request_max_body_size=None)
     async def issue_ticket(request: AnyRequest) -> ASGIResponse:
@@ -118,7 +123,7 @@ def _enrolment(enrolment: Enrolment, sites: Sites) -> list[HTTPRouteHandler]:
     return [enrol_voter, issue_ticket]
 
 
-def _other_methods(polls: Polls, origins: Origins) -> list[HTTPRouteHandler]:
+def _other_methods(polls: Polls, origins: OriginPolicy) -> list[HTTPRouteHandler]:
     return [
         _refusing(polls, origins, "votes", ("POST",)),
         _refusing(polls, origins, "votes/mine", ("GET", "DELETE")),
@@ -127,7 +132,7 @@ def _other_methods(polls: Polls, origins: Origins) -> list[HTTPRouteHandler]:
     ]
 
 
-def _refusing(polls: Polls, origins: Origins, address: str, taken: tuple[str, ...]) -> HTTPRouteHandler:
+def _refusing(polls: Polls, origins: OriginPolicy, address: str, taken: tuple[str, ...]) -> HTTPRouteHandler:
     """The handler of the methods that an address of a poll does not take."""
     others = [method for method in _METHODS if method.value not in taken]
 
@@ -135,20 +140,22 @@ def _refusing(polls: Polls, origins: Origins, address: str, taken: tuple[str, ..
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         named = None
         try:
-            async with one_deadline():
+            async with request_deadline():
                 named = (await visible_record(polls, poll_id)).poll.origins
-            raise MethodNotAllowed(with_head(taken))
+            raise MethodNotAllowed(add_head_method(taken))
         except Exception as failure:
             caller = caller_fields(request)
             headers = origins.cors_headers(caller["origin"], caller["host"], named)
-            return response_of(refusal(error_of(failure), poll_path(poll_id, address), headers))
+            return response_of(
+                problem_with_headers(to_pollwire_error(failure), poll_path(poll_id, address), headers)
+            )
 
     return refuse_method
 
 
-def _mine_request(request: AnyRequest, poll_id: str) -> MineRequest:
+def _mine_request(request: AnyRequest, poll_id: str) -> OwnVoteRequest:
     named = request.query_params.getall("revision", [])
-    return MineRequest(
+    return OwnVoteRequest(
         poll_id=poll_id,
         idempotency_key=_header(request, b"idempotency-key"),
         revision=", ".join(named) if named else None,  # two of them are no number, and refused as such
@@ -156,11 +163,11 @@ def _mine_request(request: AnyRequest, poll_id: str) -> MineRequest:
     )
 
 
-async def _enrolment_request(request: AnyRequest, sites: Sites) -> EnrolmentRequest:
+async def _enrolment_request(request: AnyRequest, sites: PollOriginPolicy) -> RegistrationRequest:
     caller = caller_fields(request)
-    named = polls_named(request.scope["query_string"], most=1)
-    rule = await sites.rule(caller["origin"], caller["host"], named)
-    return EnrolmentRequest(sites=rule, **caller, **await _content(request))
+    named = poll_ids_in_query(request.scope["query_string"], most=1)
+    rule = await sites.allowed_origins(caller["origin"], caller["host"], named)
+    return RegistrationRequest(sites=rule, **caller, **await _content(request))
 
 
 def caller_fields(request: AnyRequest) -> dict[str, Any]:  # Any: the fields of ``requests.Caller``
@@ -193,9 +200,9 @@ async def _body(request: AnyRequest) -> bytes:
     return bytes(body)
 
 
-async def _answered(ask: Callable[[Callable[[Answer], None]], None]) -> Answer:
+async def _answered(ask: Callable[[Callable[[HttpResponse], None]], None]) -> HttpResponse:
     """What ``ask`` is answered, now or later."""
-    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    answered: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
     ask(lambda answer: None if answered.done() else answered.set_result(answer))
     return await answered
 
@@ -209,7 +216,7 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def response_of(answer: Answer) -> ASGIResponse:
+def response_of(answer: HttpResponse) -> ASGIResponse:
     """An answer as the framework sends it: its headers are exactly its own."""
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.headers]
     return ASGIResponse(body=answer.body, status_code=answer.status, headers=headers)

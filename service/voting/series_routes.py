@@ -11,17 +11,17 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from service.domain.errors import MethodNotAllowed
-from service.problems import with_head
-from service.voting.requests import Caller
+from service.problems import add_head_method
+from service.voting.requests import RequestCredentials
 from service.voting.routes import AnyRequest, caller_fields, response_of
-from service.voting.standings import Standings
+from service.voting.standings import SeriesService
 
 _SERIES: Final = "/v1/series/{series_id:str}"
 _TAGS: Final = ["voting"]
 _OTHERS: Final = [HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE]
 
 
-def handlers(standings: Standings) -> list[HTTPRouteHandler]:
+def handlers(standings: SeriesService) -> list[HTTPRouteHandler]:
     """Every route of a series."""
 
     @get(f"{_SERIES}/leaderboard", summary="Read who is ahead in a series", tags=_TAGS)
@@ -30,7 +30,7 @@ def handlers(standings: Standings) -> list[HTTPRouteHandler]:
 
     @get(f"{_SERIES}/mine", summary="Read one's own part in a series", tags=_TAGS)
     async def read_own_standing(request: AnyRequest, series_id: FromPath[str]) -> ASGIResponse:
-        caller = Caller(**caller_fields(request))
+        caller = RequestCredentials(**caller_fields(request))
         return response_of(await standings.mine(series_id, caller, request.query_params.dict()))
 
     return [
@@ -40,7 +40,7 @@ def handlers(standings: Standings) -> list[HTTPRouteHandler]:
     ]
 
 
-def _refusing(standings: Standings, address: str) -> HTTPRouteHandler:
+def _refusing(standings: SeriesService, address: str) -> HTTPRouteHandler:
     """The handler of the methods that an address does not take; what is not there is 404 to those, too."""
 
     @route(
@@ -48,6 +48,6 @@ def _refusing(standings: Standings, address: str) -> HTTPRouteHandler:
     )
     async def refuse_method(series_id: FromPath[str]) -> None:
         await standings.check(series_id)
-        raise MethodNotAllowed(with_head(("GET",)))
+        raise MethodNotAllowed(add_head_method(("GET",)))
 
     return refuse_method

@@ -17,15 +17,15 @@ from service.domain.errors import InvalidChoice, NotFound, PollwireError
 from service.domain.poll import Poll
 from service.domain.scoring import verdict_of
 from service.domain.window import Phase, format_instant
-from service.problems import Answer
+from service.problems import HttpResponse
 from service.store import Store
-from service.store.deadline import one_deadline
-from service.store.results import Reading
-from service.store.scanning import Held
-from service.store.series import Row
-from service.voting.answers import json_answer
-from service.voting.callers import Callers
-from service.voting.requests import Caller
+from service.store.deadline import request_deadline
+from service.store.results import PollReading
+from service.store.scanning import StoredBallot
+from service.store.series import LeaderboardRow
+from service.voting.answers import json_response
+from service.voting.callers import VoterResolver
+from service.voting.requests import RequestCredentials
 
 SERIES_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 MOST_ITEMS: Final = 100
@@ -70,7 +70,7 @@ class PickAnswer(msgspec.Struct, frozen=True):
     scored: bool
 
 
-class OwnPage(msgspec.Struct, frozen=True):
+class OwnSeriesPage(msgspec.Struct, frozen=True):
     """The caller's row, null before the first score, and one page of their history, the newest poll first."""
 
     row: RowAnswer | None
@@ -78,12 +78,12 @@ class OwnPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class Standings:
+class SeriesService:
     """Answers whoever asks about a series."""
 
     __slots__ = ("_callers", "_results", "_series")
 
-    def __init__(self, store: Store, callers: Callers) -> None:
+    def __init__(self, store: Store, callers: VoterResolver) -> None:
         self._series = store.series
         self._results = store.results
         self._callers = callers
@@ -94,36 +94,37 @@ class Standings:
             raise NotFound("There is no such series; its id has letters a to z, digits and hyphens.")
         return await self._series.voter_key(series)
 
-    async def leaderboard(self, series: str, query: Query) -> Answer:
+    async def leaderboard(self, series: str, query: Query) -> HttpResponse:
         """One page of rows. Raises ``NotFound``, ``InvalidChoice`` and ``StoreUnavailable``."""
-        async with one_deadline():
+        async with request_deadline():
             await self.check(series)
             after, limit = _page_of(query)
             rows, total = await self._series.rows(series, after=after, limit=limit)
-        return json_answer(RowsPage([_row(row) for row in rows], _next(after, limit, total)), ())
+        return json_response(RowsPage([_row(row) for row in rows], _next(after, limit, total)), ())
 
-    async def mine(self, series: str, caller: Caller, query: Query) -> Answer:
+    async def mine(self, series: str, caller: RequestCredentials, query: Query) -> HttpResponse:
         """The caller's own. Raises as ``leaderboard`` does, and for who does not say who they are."""
-        async with one_deadline():
+        async with request_deadline():
             voter_key = await self.check(series)
             voter = await self._callers.voter_of_series(caller, voter_key)
             after, limit = _page_of(query)
             row = await self._series.row_of(series, voter)
             polls = await self._series.polls(series, after=after, limit=limit + 1)
             picks = await self._history(polls[:limit], voter)
-        return json_answer(
-            OwnPage(None if row is None else _row(row), picks, _next(after, limit, after + len(polls))), ()
+        return json_response(
+            OwnSeriesPage(None if row is None else _row(row), picks, _next(after, limit, after + len(polls))),
+            (),
         )
 
     async def _history(self, polls: list[str], voter: bytes) -> list[PickAnswer]:
         """What the voter has chosen in those of the polls in which they have voted, and what came of it."""
-        readings = [_whole(found) for found in (await self._results.read_many(polls)).values()]
+        readings = [_visible_reading(found) for found in (await self._results.read_many(polls)).values()]
         shown = [reading for reading in readings if reading is not None]
         picks = await self._series.picks([reading.record for reading in shown], voter)
         return [_pick(reading, held) for reading, held in zip(shown, picks, strict=True) if held is not None]
 
 
-def _whole(found: Reading | PollwireError) -> Reading | None:
+def _visible_reading(found: PollReading | PollwireError) -> PollReading | None:
     """A reading; None of a poll that was deleted meanwhile."""
     if isinstance(found, NotFound):
         return None
@@ -132,14 +133,14 @@ def _whole(found: Reading | PollwireError) -> Reading | None:
     return found if found.record.poll.is_visible(found.tally.now) else None
 
 
-def _pick(reading: Reading, held: Held) -> PickAnswer:
+def _pick(reading: PollReading, held: StoredBallot) -> PickAnswer:
     poll: Poll = reading.record.poll
     verdict = verdict_of(poll, held.code, held.at)
     return PickAnswer(
         poll=poll.id,
         question=poll.question,
         phase=poll.phase(reading.tally.now),
-        choice=reading.record.paper.choice_of(held.code),
+        choice=reading.record.codec.decode_choice(held.code),
         at=format_instant(held.at),
         outcome=poll.outcome,
         correct=verdict.is_correct,
@@ -147,7 +148,7 @@ def _pick(reading: Reading, held: Held) -> PickAnswer:
     )
 
 
-def _row(row: Row) -> RowAnswer:
+def _row(row: LeaderboardRow) -> RowAnswer:
     accuracy = row.score.accuracy
     return RowAnswer(
         rank=row.rank,

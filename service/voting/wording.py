@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from service.domain.visibility import Reader
-from service.store.ballots import CastReply, Outcome, Status
+from service.domain.visibility import ReaderRole
+from service.store.ballots import BallotOutcome, BallotStatus, CastReply
 from service.store.polls import PollRecord
-from service.voting.answers import VoteAnswer, shows_totals, time_text
-from service.voting.receipts import Form, Receipts
+from service.voting.answers import VoteResponse, shows_totals, time_text
+from service.voting.receipts import Receipts, ReceiptTemplate
 
 REMEMBERED: Final = 256
 """Instants and choices: some batches, of as many choices as are made at one time."""
@@ -27,17 +27,17 @@ REMEMBERED: Final = 256
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Alike(NamedTuple):
+class SharedResponse(NamedTuple):
     """What is alike."""
 
     opening: str
     """The JSON object as far as it is not the voter's own."""
     has_seq: bool
     """Whether a voter may see totals, which the place in the history would tell."""
-    receipt: Form
+    receipt: ReceiptTemplate
 
 
-class Wording:
+class VoteResponseBuilder:
     """Puts into words what became of votes that stand."""
 
     __slots__ = ("_counted", "_receipts")
@@ -46,13 +46,13 @@ class Wording:
         self._receipts = receipts
         self._counted = lru_cache(REMEMBERED)(
             lambda record, epoch, now, code, at, revision: self._alike(
-                record, epoch, now, Outcome(Status.COUNTED, code, at, revision, seq=0)
+                record, epoch, now, BallotOutcome(BallotStatus.COUNTED, code, at, revision, seq=0)
             )
         )
 
-    def told(self, record: PollRecord, reply: CastReply, voter: bytes, outcome: Outcome) -> bytes:
+    def build(self, record: PollRecord, reply: CastReply, voter: bytes, outcome: BallotOutcome) -> bytes:
         """The answer's body."""
-        if outcome.status is Status.COUNTED:  # told apart here: hashing enums is slow
+        if outcome.status is BallotStatus.COUNTED:  # told apart here: hashing enums is slow
             alike = self._counted(record, reply.epoch, reply.now, outcome.code, outcome.at, outcome.revision)
         else:
             alike = self._alike(record, reply.epoch, reply.now, outcome)
@@ -60,11 +60,11 @@ class Wording:
         seq = f'"seq":{outcome.seq},' if alike.has_seq else ""
         return f'{alike.opening},{seq}"receipt":"{receipt}"}}'.encode()
 
-    def _alike(self, record: PollRecord, epoch: str, now: int, outcome: Outcome) -> Alike:
-        poll_id, choice = record.poll.id, record.paper.choice_of(outcome.code)
-        answer = VoteAnswer(outcome.status, poll_id, choice, time_text(outcome.at), outcome.revision)
-        return Alike(
+    def _alike(self, record: PollRecord, epoch: str, now: int, outcome: BallotOutcome) -> SharedResponse:
+        poll_id, choice = record.poll.id, record.codec.decode_choice(outcome.code)
+        answer = VoteResponse(outcome.status, poll_id, choice, time_text(outcome.at), outcome.revision)
+        return SharedResponse(
             _encode(answer).removesuffix(b"}").decode(),
-            shows_totals(record, now, Reader.VOTED),
-            self._receipts.form(poll_id, epoch, outcome),
+            shows_totals(record, now, ReaderRole.VOTED),
+            self._receipts.template(poll_id, epoch, outcome),
         )

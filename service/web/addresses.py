@@ -17,7 +17,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{
 _PAGE: Final = re.compile(r"/(?:polls|embed)/(?P<poll>[a-z0-9][a-z0-9-]{0,63})/?")
 
 
-class Addresses:
+class PublicUrls:
     """What stands where, as others see it."""
 
     def __init__(self, settings: Settings) -> None:

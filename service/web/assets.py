@@ -24,8 +24,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 
-from service.web.bundle import bundled
-from service.web.scripts import small_sheet, tokens_of, written
+from service.web.bundle import bundle_module
+from service.web.scripts import serialize, small_sheet, tokenize
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -38,15 +38,15 @@ CONTENT_TYPES: Final = {  # the framework adds the charset to text
     ".ts": "text/plain",
 }
 
-FOR_GOOD: Final = "public, max-age=31536000, immutable"
-ASK_EACH_TIME: Final = "public, no-cache"
+CACHE_FOREVER: Final = "public, max-age=31536000, immutable"
+CACHE_REVALIDATE: Final = "public, no-cache"
 ENTRY_LIFE: Final = "public, max-age=300"
 """The widget of a release reaches every embedding page within five minutes."""
 
 ENTRIES: Final = ("widget.js", "client.js")
 """Modules at the service's root, where other sites import them from."""
 
-LATER: Final = ("client/detours.js", "widget/foreign.js", "widget/ranking.js")
+LAZY_MODULES: Final = ("client/detours.js", "widget/foreign.js", "widget/ranking.js")
 """Modules that the widget fetches only where it needs them, each with what it imports."""
 
 STYLES: Final = "widget/styles.js"
@@ -80,7 +80,7 @@ class Asset(msgspec.Struct, frozen=True):
         return cls(body, packed, content_type, hashlib.blake2b(body, digest_size=12).hexdigest())
 
 
-class Library:
+class AssetLibrary:
     """Every static file of this release, by its path under ``static/``."""
 
     def __init__(self, root: Path = STATIC) -> None:
@@ -106,9 +106,9 @@ class Library:
         self._pages = {name: text for name, text in texts.items() if name.endswith(".html")}
         scripts = {name: text for name, text in texts.items() if name.endswith(".js")}
         self._entries = {
-            name: _script(bundled(name, scripts, f"./static/{self.edition}/")) for name in ENTRIES
+            name: _script(bundle_module(name, scripts, f"./static/{self.edition}/")) for name in ENTRIES
         }
-        self._assets |= {name: _script(bundled(name, scripts, "")) for name in LATER}
+        self._assets |= {name: _script(bundle_module(name, scripts, "")) for name in LAZY_MODULES}
 
     def asset(self, name: str) -> Asset | None:
         """The file at ``name``, or None; pages are not among them."""
@@ -124,9 +124,9 @@ class Library:
 
 
 @cache
-def of_this_release() -> Library:
+def load_assets() -> AssetLibrary:
     """The files of this release, read and packed once a process: it takes a third of a second."""
-    return Library()
+    return AssetLibrary()
 
 
 def _script(text: str) -> Asset:
@@ -150,7 +150,7 @@ def send(
 def _small(path: Path) -> str:
     text = path.read_text("utf-8")
     if path.suffix == ".js":
-        return written(tokens_of(text))
+        return serialize(tokenize(text))
     return small_sheet(text) if path.suffix == ".css" else text
 
 

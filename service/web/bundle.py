@@ -20,30 +20,30 @@ import posixpath
 from collections.abc import Mapping
 from typing import Final
 
-from service.web.names import renamed, shorter_names, top_names
-from service.web.scripts import Token, tokens_of, written
+from service.web.names import renamed, short_names, top_names
+from service.web.scripts import Token, serialize, tokenize
 
 _END: Final = Token("mark", ";", False, 0)
 _WHERE: Final = ("import", ".", "meta", ".", "url")
 
 
-def bundled(entry: str, sources: Mapping[str, str], folder: str) -> str:
+def bundle_module(entry: str, sources: Mapping[str, str], folder: str) -> str:
     """The module ``entry`` with all that it imports. ``folder`` leads from its address to the others'.
 
     ``ValueError`` where a module breaks the rules above.
     """
     modules = _in_order(entry, sources)
-    _hold_names_apart(modules)
+    _check_unique_names(modules)
     default_names = _names_of_defaults(modules)
     tokens = [
         token
         for module in modules.values()
         for token in module.body(default_names.get(module.name, ""), "" if module.name == entry else folder)
     ]
-    names = shorter_names(tokens)
+    names = short_names(tokens)
     exported = (f"{names[name]} as {name}" if name in names else name for name in _exports(entry, modules))
     listed = ",".join(exported)
-    return written(renamed(tokens, names)) + (f"export{{{listed}}};" if listed else "")
+    return serialize(renamed(tokens, names)) + (f"export{{{listed}}};" if listed else "")
 
 
 class Module:
@@ -58,7 +58,7 @@ class Module:
         self.passed_on: list[str] = []
         """Modules all of whose exports are this one's too."""
         self._tokens: list[Token] = []
-        self._read(tokens_of(source))
+        self._read(tokenize(source))
 
     def _read(self, tokens: list[Token]) -> None:
         at = 0
@@ -75,7 +75,7 @@ class Module:
     def _import(self, tokens: list[Token], at: int) -> int:
         statement, end = _statement(tokens, at)
         if any(token.text in ("as", "*") for token in statement):
-            raise ValueError(f"{self.name}: an import may not rename: {written(statement)}")
+            raise ValueError(f"{self.name}: an import may not rename: {serialize(statement)}")
         source = self._resolved(statement[-1].text)
         if statement[1].kind == "word":
             self.defaults[source] = statement[1].text
@@ -115,9 +115,9 @@ class Module:
         while at < len(self._tokens):
             token = self._tokens[at]
             if token.depth == 0 and token.text == "default":
-                found += tokens_of(f"const {default_name}=")
+                found += tokenize(f"const {default_name}=")
             elif folder and tuple(part.text for part in self._tokens[at : at + 5]) == _WHERE:
-                found += tokens_of(f"new URL('{folder}{self.name}',import.meta.url).href")
+                found += tokenize(f"new URL('{folder}{self.name}',import.meta.url).href")
                 at += 4
             else:
                 found.append(token)
@@ -151,7 +151,7 @@ def _in_order(entry: str, sources: Mapping[str, str]) -> dict[str, Module]:
     return found
 
 
-def _hold_names_apart(modules: Mapping[str, Module]) -> None:
+def _check_unique_names(modules: Mapping[str, Module]) -> None:
     owners: dict[str, str] = {}
     for module in modules.values():
         for name in module.top_names:

@@ -27,7 +27,7 @@ _DEEPEST: Final = 32
 _WEIGHT: Final = re.compile(r";\s*q=(?P<weight>[0-9.]{1,5})\s*(?:;|\Z)")
 
 
-class Lost:
+class NotFoundPages:
     """Answers for addresses where there is nothing."""
 
     def __init__(self, pages: Pages) -> None:

@@ -56,7 +56,7 @@ _SMALL: Final = "abcdefghijklmnopqrstuvwxyz"
 _LETTERS: Final = _SMALL + _SMALL.upper()
 
 
-def shorter_names(tokens: list[Token]) -> dict[str, str]:
+def short_names(tokens: list[Token]) -> dict[str, str]:
     """A new name for each private member, and for each name that is declared at the top."""
     used = Counter(token.text for token in tokens if token.kind == "word")
     members = (name for name, _ in used.most_common() if name.startswith("#"))

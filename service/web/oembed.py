@@ -23,19 +23,19 @@ CACHE_AGE_S: Final = 3600
 _PIXELS: Final = re.compile(r"[0-9]{1,5}")
 
 
-class Room(msgspec.Struct, frozen=True):
+class EmbedSize(msgspec.Struct, frozen=True):
     """The most that the asking site has room for, in CSS pixels; None: any."""
 
     width: int | None
     height: int | None
 
     @classmethod
-    def of(cls, maxwidth: str | None, maxheight: str | None) -> Room:
+    def of(cls, maxwidth: str | None, maxheight: str | None) -> EmbedSize:
         """As told in the query; what is no number of pixels is no bound."""
         return cls(_pixels(maxwidth), _pixels(maxheight))
 
 
-def answer_for(poll: Poll, *, base: str, room: Room) -> dict[str, str | int]:
+def answer_for(poll: Poll, *, base: str, room: EmbedSize) -> dict[str, str | int]:
     """The answer's fields: a ``rich`` type, whose markup is the poll's frame."""
     width, height = _size(poll, room)
     return {
@@ -72,7 +72,7 @@ def _writable(text: str) -> str:
     )
 
 
-def _size(poll: Poll, room: Room) -> tuple[int, int]:
+def _size(poll: Poll, room: EmbedSize) -> tuple[int, int]:
     rows = len(poll.scale.values) if poll.kind is Kind.RATING and poll.scale else len(poll.options)
     width = WIDTH if room.width is None else max(NARROWEST, min(WIDTH, room.width))
     height = _FIRST_HEIGHT + _ROW_HEIGHT * rows

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from litestar import Response
 
-from service.web.assets import ASK_EACH_TIME, AnyRequest, Asset, Library, send
+from service.web.assets import CACHE_REVALIDATE, AnyRequest, Asset, AssetLibrary, send
 from service.web.languages import Languages
 
 _NAME = re.compile(r"\{\{(?P<name>[a-z_]+)\}\}")
@@ -35,7 +35,7 @@ PAGE_HEADERS: Final = {
 class Pages:
     """Builds pages of one library."""
 
-    def __init__(self, library: Library, languages: Languages) -> None:
+    def __init__(self, library: AssetLibrary, languages: Languages) -> None:
         self._library = library
         self._languages = languages
 
@@ -107,6 +107,6 @@ class Pages:
         if status != 200:
             told["Cache-Control"] = "no-store"
             return Response(asset.body, status_code=status, headers=told, media_type=asset.content_type)
-        response = send(asset, request, cache_control=ASK_EACH_TIME, headers=told)
+        response = send(asset, request, cache_control=CACHE_REVALIDATE, headers=told)
         response.headers["Vary"] = "Accept-Encoding, Accept-Language"
         return response

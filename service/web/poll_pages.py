@@ -17,14 +17,14 @@ from litestar import Response, get
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from service.domain.errors import FormatNotOffered, NotFound, PollNotFound, PollwireError
+from service.domain.errors import NotFound, PollNotFound, PollwireError, UnsupportedFormat
 from service.domain.poll import Poll
 from service.settings import Settings
 from service.store import Store
-from service.web.addresses import Addresses
-from service.web.assets import ASK_EACH_TIME, EVERYWHERE, AnyRequest, Asset, send
+from service.web.addresses import PublicUrls
+from service.web.assets import CACHE_REVALIDATE, EVERYWHERE, AnyRequest, Asset, send
 from service.web.codes import code_svg
-from service.web.oembed import Room, answer_for, as_xml
+from service.web.oembed import EmbedSize, answer_for, as_xml
 from service.web.pages import Pages
 
 __all__ = ["handlers"]
@@ -38,7 +38,7 @@ _OEMBED_LIFE: Final = "public, max-age=300"
 
 def handlers(pages: Pages, settings: Settings, store: Store) -> list[BaseRouteHandler]:
     """The route handlers of one poll's pages."""
-    addresses = Addresses(settings)
+    addresses = PublicUrls(settings)
     return [
         *_pages(pages, addresses, settings, store),
         _code(addresses, store),
@@ -46,7 +46,7 @@ def handlers(pages: Pages, settings: Settings, store: Store) -> list[BaseRouteHa
     ]
 
 
-def _pages(pages: Pages, addresses: Addresses, settings: Settings, store: Store) -> list[BaseRouteHandler]:
+def _pages(pages: Pages, addresses: PublicUrls, settings: Settings, store: Store) -> list[BaseRouteHandler]:
     @get("/polls/{poll_id:str}", include_in_schema=False)
     async def live_page(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         """One poll on a page of its own."""
@@ -69,7 +69,7 @@ def _pages(pages: Pages, addresses: Addresses, settings: Settings, store: Store)
     return [live_page, embedded_page]
 
 
-def _code(addresses: Addresses, store: Store) -> BaseRouteHandler:
+def _code(addresses: PublicUrls, store: Store) -> BaseRouteHandler:
     @get("/polls/{poll_id:str}/qr.svg", include_in_schema=False)
     async def code(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         """The poll's address as a code to scan; 404 where the page is."""
@@ -77,21 +77,21 @@ def _code(addresses: Addresses, store: Store) -> BaseRouteHandler:
         if status == 404:
             raise PollNotFound(poll_id)
         picture = Asset.of(code_svg(addresses.live_page(request, poll_id)), "image/svg+xml")
-        return send(picture, request, cache_control=ASK_EACH_TIME, headers=_CODE_HEADERS)
+        return send(picture, request, cache_control=CACHE_REVALIDATE, headers=_CODE_HEADERS)
 
     return code
 
 
-def _oembed(addresses: Addresses, store: Store) -> BaseRouteHandler:
+def _oembed(addresses: PublicUrls, store: Store) -> BaseRouteHandler:
     @get("/oembed", include_in_schema=False)
     async def oembed(request: AnyRequest) -> Response[bytes]:
         """What shows a poll on another site, by the address of its page."""
         query = request.query_params
         wanted = query.get("format", "json")
         if wanted not in ("json", "xml"):
-            raise FormatNotOffered(("json", "xml"))
+            raise UnsupportedFormat(("json", "xml"))
         poll = await _poll_of_page(addresses, store, request, query.get("url", ""))
-        room = Room.of(query.get("maxwidth"), query.get("maxheight"))
+        room = EmbedSize.of(query.get("maxwidth"), query.get("maxheight"))
         answer = answer_for(poll, base=addresses.base(request), room=room)
         body, kind = (msgspec.json.encode(answer), "application/json")
         if wanted == "xml":
@@ -101,7 +101,7 @@ def _oembed(addresses: Addresses, store: Store) -> BaseRouteHandler:
     return oembed
 
 
-async def _poll_of_page(addresses: Addresses, store: Store, request: AnyRequest, address: str) -> Poll:
+async def _poll_of_page(addresses: PublicUrls, store: Store, request: AnyRequest, address: str) -> Poll:
     """Raises ``NotFound`` for an address that is no poll's page here, ``StoreUnavailable``."""
     poll_id = addresses.poll_at(request, address)
     if poll_id is None:
@@ -131,7 +131,7 @@ async def _is_public(store: Store, poll: Poll) -> bool:
     return poll.visible_at is None or poll.is_visible(await store.polls.now())
 
 
-def _values(addresses: Addresses, request: AnyRequest, poll_id: str, poll: Poll | None) -> dict[str, str]:
+def _values(addresses: PublicUrls, request: AnyRequest, poll_id: str, poll: Poll | None) -> dict[str, str]:
     """What the templates of a poll's pages name; ``title`` and ``description`` where the poll has them."""
     page = addresses.live_page(request, quote(poll_id, safe=""))
     told = {"title": poll.question, "description": _in_short(poll)} if poll is not None else {}

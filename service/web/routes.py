@@ -13,21 +13,21 @@ from service.domain.errors import NotFound
 from service.settings import Settings
 from service.store import Store
 from service.web import poll_pages
-from service.web.addresses import Addresses
+from service.web.addresses import PublicUrls
 from service.web.assets import (
-    ASK_EACH_TIME,
+    CACHE_FOREVER,
+    CACHE_REVALIDATE,
     ENTRY_LIFE,
     EVERYWHERE,
-    FOR_GOOD,
     STATIC,
     AnyRequest,
     Asset,
-    Library,
-    of_this_release,
+    AssetLibrary,
+    load_assets,
     send,
 )
 from service.web.languages import Languages
-from service.web.lost import Lost
+from service.web.lost import NotFoundPages
 from service.web.pages import Pages
 
 __all__ = ["handlers", "lost"]
@@ -35,21 +35,21 @@ __all__ = ["handlers", "lost"]
 
 def handlers(settings: Settings, store: Store) -> list[BaseRouteHandler]:
     """The route handlers of this room. Reads every static file now, and none later."""
-    library = of_this_release()
+    library = load_assets()
     pages = Pages(library, Languages())
     return [
-        *_plain_pages(pages, Addresses(settings)),
+        *_plain_pages(pages, PublicUrls(settings)),
         *poll_pages.handlers(pages, settings, store),
         *_files(library),
     ]
 
 
-def lost() -> Lost:
+def lost() -> NotFoundPages:
     """Who answers browsers at every other address."""
-    return Lost(Pages(of_this_release(), Languages()))
+    return NotFoundPages(Pages(load_assets(), Languages()))
 
 
-def _plain_pages(pages: Pages, addresses: Addresses) -> list[BaseRouteHandler]:
+def _plain_pages(pages: Pages, addresses: PublicUrls) -> list[BaseRouteHandler]:
     @get("/", include_in_schema=False)
     async def home(request: AnyRequest) -> Response[bytes]:
         """What this is, and where to go."""
@@ -68,7 +68,7 @@ def _plain_pages(pages: Pages, addresses: Addresses) -> list[BaseRouteHandler]:
     return [home, demo, console]
 
 
-def _files(library: Library) -> list[BaseRouteHandler]:
+def _files(library: AssetLibrary) -> list[BaseRouteHandler]:
     @get("/widget.js", include_in_schema=False)
     async def widget(request: AnyRequest) -> Response[bytes]:
         """The module that defines ``<live-poll>``."""
@@ -82,12 +82,12 @@ def _files(library: Library) -> list[BaseRouteHandler]:
     @get(["/client.d.ts", "/widget.d.ts"], include_in_schema=False)
     async def types(request: AnyRequest) -> Response[bytes]:
         """The types of either, for editors and compilers."""
-        return _sent(library, request.url.path.rpartition("/")[2], request, ASK_EACH_TIME)
+        return _sent(library, request.url.path.rpartition("/")[2], request, CACHE_REVALIDATE)
 
     @get("/favicon.ico", include_in_schema=False)
     async def icon(request: AnyRequest) -> Response[bytes]:
         """Asked for by browsers wherever a page names none, as on JSON answers."""
-        return _sent(library, "page/icon.svg", request, ASK_EACH_TIME)
+        return _sent(library, "page/icon.svg", request, CACHE_REVALIDATE)
 
     card = Asset.of((STATIC / "page/card.png").read_bytes(), "image/png")
 
@@ -99,13 +99,13 @@ def _files(library: Library) -> list[BaseRouteHandler]:
     @get("/static/{edition:str}/{path:path}", include_in_schema=False)
     async def static(request: AnyRequest, edition: FromPath[str], path: FromPath[str]) -> Response[bytes]:
         """A file of this edition, for good; of another (a release is being rolled out), not to be kept."""
-        life = FOR_GOOD if edition == library.edition else ASK_EACH_TIME
+        life = CACHE_FOREVER if edition == library.edition else CACHE_REVALIDATE
         return _sent(library, path.lstrip("/"), request, life)
 
     return [widget, client, types, icon, picture, static]
 
 
-def _sent(library: Library, name: str, request: AnyRequest, cache_control: str) -> Response[bytes]:
+def _sent(library: AssetLibrary, name: str, request: AnyRequest, cache_control: str) -> Response[bytes]:
     asset = library.asset(name)
     if asset is None:
         raise NotFound("There is no such file.")

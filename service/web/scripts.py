@@ -73,7 +73,7 @@ _STARTS_NOTHING: Final = frozenset(
 """Marks before which it never does."""
 
 
-def tokens_of(source: str) -> list[Token]:
+def tokenize(source: str) -> list[Token]:
     """The pieces of a script, without space and comments. ``ValueError`` where it cannot be read."""
     return list(_read(source))
 
@@ -131,7 +131,7 @@ def _opened(text: str, kind: str, open_brackets: list[str]) -> None:
         open_brackets.append(text)
 
 
-def written(tokens: Iterable[Token]) -> str:
+def serialize(tokens: Iterable[Token]) -> str:
     """The script again, in as few characters as are safe."""
     parts: list[str] = []
     last: Token | None = None

@@ -13,21 +13,21 @@ import pytest
 from altcha.v2 import Challenge, Payload, solve_challenge
 
 from service.client import Client
-from service.domain.allowance import Limit
+from service.domain.allowance import RateLimit
 from service.store import open_store
 from service.voting import challenges
-from service.voting.challenges import LEVELS, Level
+from service.voting.challenges import LEVELS, Difficulty
 from tests.api.conftest import Serve, Service, serving
 from tests.valkey import Valkey
 
 DAY = 86_400
-ONE = Limit(1, DAY)
+ONE = RateLimit(1, DAY)
 
 
 @pytest.fixture(autouse=True)
 def _easy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Challenges as they are, and sixteen attempts each."""
-    monkeypatch.setattr(challenges, "LEVELS", (Level(10, "0"), Level(20, "0")))
+    monkeypatch.setattr(challenges, "LEVELS", (Difficulty(10, "0"), Difficulty(20, "0")))
 
 
 async def come(service: Service, solution: str | None = None, **headers: str) -> httpx.Response:

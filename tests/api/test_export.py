@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from service.operators.export import safe_cell
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from tests.api.conftest import Service
 from tests.making import a_voter
 
@@ -29,7 +29,7 @@ async def fill(service: Service, poll: str, votes: int, code: str = "A") -> None
     """Many votes at once, past the doors."""
     record = await service.store.polls.get(poll)
     for start in range(0, votes, 2_000):
-        casts = [Cast(a_voter(), code) for _ in range(min(2_000, votes - start))]
+        casts = [BallotInput(a_voter(), code) for _ in range(min(2_000, votes - start))]
         await service.store.ballots.cast_many([(record, casts)])
 
 

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from service.identity.voters import voter_of, voter_of_back_end, voter_of_key, voter_of_site
+from service.identity.voters import (
+    voter_id_from_backend,
+    voter_id_from_idempotency_key,
+    voter_id_from_issuer,
+    voter_id_from_token,
+)
 from service.store import open_store
 from tests.api.conftest import Service, serving
 from tests.valkey import Valkey
@@ -145,8 +150,8 @@ async def test_a_bad_line_costs_the_others_nothing(
 async def test_names_of_back_ends_meet_nobody_else(service: Service) -> None:
     """A back end's voter called like a token's or a site's is another voter than theirs."""
     poll = await service.store.polls.get((await service.create_poll())["id"])
-    ways = (voter_of, voter_of_site, voter_of_key)
-    names = {way(poll.voter_key, b"ama") for way in ways} | {voter_of_back_end(poll.voter_key, "ama")}
+    ways = (voter_id_from_token, voter_id_from_issuer, voter_id_from_idempotency_key)
+    names = {way(poll.voter_key, b"ama") for way in ways} | {voter_id_from_backend(poll.voter_key, "ama")}
     assert len(names) == 4
 
 

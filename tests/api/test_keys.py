@@ -12,7 +12,7 @@ import pytest
 
 from service.identity.api_keys import Scope
 from service.server import running
-from service.store.keys import roster_key
+from service.store.keys import registry_key
 from service.store.rosters import MOST_STALE_S
 from tests.api.conftest import LUNCH, Service
 
@@ -47,7 +47,7 @@ async def test_a_key_is_shown_once(service: Service) -> None:
     assert item == {name: value for name, value in made.items() if name != "key"}
     assert listed.headers["cache-control"] == "private, no-store"
     kept = await service.store.connection.command(
-        "HGETALL", roster_key(service.settings.namespace, "api-keys")
+        "HGETALL", registry_key(service.settings.namespace, "api-keys")
     )
     secret = made["key"].rpartition(made["id"])[2][1:]
     assert secret not in str(kept)

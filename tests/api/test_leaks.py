@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from service.domain.allowance import Limit
+from service.domain.allowance import RateLimit
 from tests.api.conftest import Serve, Service
 
 INSIDES = re.compile(
@@ -45,7 +45,7 @@ async def test_no_answer_tells_of_the_insides(service: Service, method: str, pat
 
 async def test_nothing_of_an_address_is_at_rest(serve: Serve) -> None:
     """Wherever people come from, the store holds neither the address nor its network, as text or as bytes."""
-    limits = {"limit_votes": Limit(2, 86_400), "limit_voters": Limit(2, 86_400)}
+    limits = {"limit_votes": RateLimit(2, 86_400), "limit_voters": RateLimit(2, 86_400)}
     told = {"X-Forwarded-For": "198.51.100.77"}
     async with serve(trusted_proxies=("127.0.0.1",), **limits) as service:
         poll = (await service.create_poll(identity="open"))["id"]

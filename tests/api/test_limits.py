@@ -6,7 +6,7 @@ import httpx
 import pytest
 import websockets
 
-from service.domain.allowance import Limit
+from service.domain.allowance import RateLimit
 from service.identity.clients import SHOWS_FROM
 from tests.api.conftest import Serve, Service
 
@@ -26,7 +26,7 @@ async def vote_from(service: Service, poll: str, address: str, choice: str = "ri
 
 async def test_beyond_the_limit_a_vote_is_told_when_to_come_back(serve: Serve) -> None:
     """429 with Retry-After and RateLimit; nothing of it is counted, and what stands is told still."""
-    async with serve(limit_votes=Limit(2, DAY)) as service:
+    async with serve(limit_votes=RateLimit(2, DAY)) as service:
         poll = (await service.create_poll())["id"]
         tokens = [await service.voter() for _ in range(3)]
         answers = [await service.vote(poll, "rice", token) for token in (*tokens, tokens[0])]
@@ -44,7 +44,7 @@ async def test_beyond_the_limit_a_vote_is_told_when_to_come_back(serve: Serve) -
 
 async def test_who_writes_forwarded_addresses_gets_no_more(serve: Serve) -> None:
     """From a peer that no operator has named, a forwarded address is nothing."""
-    async with serve(limit_votes=Limit(3, DAY)) as service:
+    async with serve(limit_votes=RateLimit(3, DAY)) as service:
         poll = (await service.create_poll())["id"]
         answers = [await vote_from(service, poll, f"198.51.{place}.1") for place in range(5)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
@@ -62,7 +62,7 @@ async def test_behind_a_trusted_proxy_each_network_has_its_own_share(
     serve: Serve, same: tuple[str, str], other: str
 ) -> None:
     """A /24 and a /64 share; what a client puts before the proxy's own word does not count."""
-    async with serve(limit_votes=Limit(1, DAY), trusted_proxies=("127.0.0.0/8", "::1")) as service:
+    async with serve(limit_votes=RateLimit(1, DAY), trusted_proxies=("127.0.0.0/8", "::1")) as service:
         poll = (await service.create_poll())["id"]
         answers = [await vote_from(service, poll, address) for address in (*same, other)]
         assert [answer.status_code for answer in answers] == [200, 429, 200]
@@ -70,7 +70,7 @@ async def test_behind_a_trusted_proxy_each_network_has_its_own_share(
 
 async def test_by_default_this_machine_is_not_limited(serve: Serve) -> None:
     """What comes over loopback without a proxy comes from no network, unless an operator says otherwise."""
-    spared = Limit(1, DAY, spares_loopback=True)
+    spared = RateLimit(1, DAY, spares_loopback=True)
     async with serve(limit_votes=spared, limit_voters=spared) as service:
         poll = (await service.create_poll())["id"]
         answers = [await service.vote(poll, "rice", await service.voter()) for _ in range(3)]
@@ -79,7 +79,7 @@ async def test_by_default_this_machine_is_not_limited(serve: Serve) -> None:
 
 async def test_open_polls_are_limited_alike(serve: Serve) -> None:
     """Where anybody may vote any number of times, the network's share is what bounds it."""
-    async with serve(limit_votes=Limit(2, DAY)) as service:
+    async with serve(limit_votes=RateLimit(2, DAY)) as service:
         poll = (await service.create_poll(identity="open"))["id"]
         assert [(await service.vote(poll, "rice")).status_code for _ in range(4)] == [200, 200, 429, 429]
 
@@ -98,7 +98,7 @@ async def test_a_trusted_proxy_s_word_makes_cookies_secure(serve: Serve) -> None
 
 async def test_a_proxy_that_nobody_declared_is_told_of(serve: Serve) -> None:
     """Its audience is not shut out as one network, and /readyz says what to set."""
-    async with serve(limit_votes=Limit(3, DAY)) as service:
+    async with serve(limit_votes=RateLimit(3, DAY)) as service:
         poll = (await service.create_poll(identity="open"))["id"]
         assert "notes" not in (await service.http.get("/readyz")).json()
         votes = [

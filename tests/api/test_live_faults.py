@@ -16,13 +16,13 @@ from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 
-from service.app import Wiring, build
-from service.identity.origins import Origins
-from service.live.answers import Answers
-from service.live.mailbox import Pace
+from service.app import ServiceContainer, build
+from service.identity.origins import OriginPolicy
+from service.live.answers import ResultResponses
+from service.live.mailbox import StreamTimeouts
 from service.live.routes import handlers
-from service.live.streams import Live
-from service.server import address_of, listening, server_of
+from service.live.streams import LiveContext
+from service.server import address_of, create_server, listening
 from service.settings import Settings
 from service.store import open_store
 from tests.api.conftest import Service, serving
@@ -113,7 +113,7 @@ async def test_an_emptied_store_ends_its_polls_streams(own_service: Service) -> 
 async def served(service: Service, app: Any) -> AsyncIterator[Service]:
     """``service`` with another application in front of its store."""
     listener = listening("127.0.0.1", 0)
-    server = server_of(app)
+    server = create_server(app)
     serving_task = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait_for(server.is_serving.wait(), 5)
     url = address_of(listener)
@@ -126,20 +126,20 @@ async def served(service: Service, app: Any) -> AsyncIterator[Service]:
         listener.close()
 
 
-def wired(service: Service) -> Wiring:
+def wired(service: Service) -> ServiceContainer:
     """Another process's worth of the service, over the same store."""
     return build(service.settings, service.store)
 
 
-def hurried(wiring: Wiring, settings: Settings, pace: Pace) -> ASGIApp:
+def hurried(wiring: ServiceContainer, settings: Settings, pace: StreamTimeouts) -> ASGIApp:
     """The readers' door with deadlines of a test's patience."""
-    live = Live(wiring.door, wiring.feed, wiring.hub, pace)
-    routes = handlers(live, Answers(wiring.door, Origins(settings), results_max_age_s=0))
+    live = LiveContext(wiring.door, wiring.feed, wiring.hub, pace)
+    routes = handlers(live, ResultResponses(wiring.door, OriginPolicy(settings), results_max_age_s=0))
     framework = Litestar(routes, openapi_config=None, logging_config=None)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            wiring.clients.mark(scope)  # as the edge does
+            wiring.clients.attach_to_scope(scope)  # as the edge does
         await framework(scope, receive, send)
 
     return app
@@ -148,7 +148,7 @@ def hurried(wiring: Wiring, settings: Settings, pace: Pace) -> ASGIApp:
 async def test_silence_is_broken_by_heartbeats(service: Service) -> None:
     """A socket says heartbeat, an event stream sends a comment, again and again."""
     poll = await service.create_poll()
-    app = hurried(wired(service), service.settings, Pace(heartbeat_s=0.05))
+    app = hurried(wired(service), service.settings, StreamTimeouts(heartbeat_s=0.05))
     async with served(service, app) as quick:
         async with socket_at(quick, live(poll)) as socket:
             await socket.results()
@@ -167,7 +167,7 @@ async def test_a_reader_who_takes_nothing_is_closed(
     """A reader who does not read until after the deadline finds the socket closed with 4408."""
     options = [{"id": f"{place:02}-{'x' * 60}", "label": "x"} for place in range(50)]
     polls = [(await service.create_poll(options=options))["id"] for _ in range(40)]
-    app = hurried(wired(service), service.settings, Pace(slow_s=0.2, last_words_s=30))
+    app = hurried(wired(service), service.settings, StreamTimeouts(slow_s=0.2, last_words_s=30))
     async with served(service, app) as quick, socket_at(quick, "/v1/live", max_queue=1) as socket:
         await socket.say(watch=polls)
         await socket.results()

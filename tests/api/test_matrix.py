@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from service.domain.poll import Kind
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import QUICK, hook
 from tests.api.readers import RESULTS, Heard, Who, by_client, everybody, everything_else, get
@@ -242,12 +242,17 @@ async def a_crowd_votes(service: Service, poll_id: str, kind: str) -> None:
     """Thousands at once, some of whom vote twice, so that voters, order and counts are all different."""
     record = await service.store.polls.get(poll_id)
     for choice, number in VOTES[kind]:
-        crowd = [Cast(secrets.token_bytes(16), record.paper.code_of(choice), None) for _ in range(number)]
+        crowd = [
+            BallotInput(secrets.token_bytes(16), record.codec.encode_choice(choice), None)
+            for _ in range(number)
+        ]
         for start in range(0, number, BATCH):
             await outcomes_of(service.store, record, *crowd[start : start + BATCH])
     fickle = secrets.token_bytes(16)
     for choice in [VOTES[kind][0][0], VOTES[kind][1][0]] * 3:
-        await outcomes_of(service.store, record, Cast(fickle, record.paper.code_of(choice), None))
+        await outcomes_of(
+            service.store, record, BallotInput(fickle, record.codec.encode_choice(choice), None)
+        )
 
 
 async def walk_through(service: Service, kind: str, mode: str, keyed: dict[str, tuple[Site, str]]) -> None:

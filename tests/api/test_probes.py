@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service.app.probes import Health
-from service.identity.clients import Clients
+from service.identity.clients import ClientAddressResolver
 from service.store import Store, open_store
 from tests.api.conftest import Service, serving
 from tests.waiting import until
@@ -26,7 +26,7 @@ async def test_a_running_service_is_alive_and_ready(service: Service) -> None:
 
 async def test_a_draining_service_is_not_ready(store: Store) -> None:
     """Before a planned stop balancers are told to send nobody here."""
-    health = Health(store, Clients())
+    health = Health(store, ClientAddressResolver())
     health.is_draining = True
     status, body = health.report()
     assert (status, body["status"]) == (503, "draining")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from service.domain.allowance import Limit
+from service.domain.allowance import RateLimit
 from tests.api.conftest import Serve, Service
 from tests.browser.conftest import Open
 
@@ -21,7 +21,7 @@ VOTE = """async (id) => {
 @pytest_asyncio.fixture(loop_scope="session")
 async def crowded(serve: Serve) -> AsyncIterator[Service]:
     """A service whose one free new voter has come already."""
-    async with serve(limit_voters=Limit(1, DAY)) as service:
+    async with serve(limit_voters=RateLimit(1, DAY)) as service:
         await service.voter()
         yield service
 

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, CDPSession, Page
 
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from tests.api.conftest import Serve
 from tests.browser.conftest import Open, Service
 
@@ -106,7 +106,7 @@ async def voting(service: Service, polls: list[str]) -> AsyncIterator[Load]:
         codes = [record.poll.options[0].code for record in records]
         while not stop.is_set():
             round_of_votes = [
-                (record, [Cast(secrets.token_bytes(16), code)])
+                (record, [BallotInput(secrets.token_bytes(16), code)])
                 for record, code in zip(records, codes, strict=True)
             ]
             await service.store.ballots.cast_many(round_of_votes)

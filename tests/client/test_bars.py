@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.client.bars import bars, fits, line, printable, window_told
+from service.client.bars import bars, describe_window, line, options_match, printable
 
 POLL: dict[str, Any] = {
     "id": "lunch",
@@ -108,10 +108,10 @@ def test_a_ranked_poll_without_rounds(rounds: dict[str, Any]) -> None:
 
 def test_results_that_name_something_new() -> None:
     """Options that came since the poll was read are noticed; a scale's values are all known."""
-    assert fits(POLL, RESULTS)
-    assert not fits(POLL, RESULTS | {"counts": {"rice": 1, "yam": 0, "fufu": 0}})
-    assert fits(RATING, RATED)
-    assert not fits(RATING, RATED | {"counts": {"4": 1}})
+    assert options_match(POLL, RESULTS)
+    assert not options_match(POLL, RESULTS | {"counts": {"rice": 1, "yam": 0, "fufu": 0}})
+    assert options_match(RATING, RATED)
+    assert not options_match(RATING, RATED | {"counts": {"4": 1}})
 
 
 def test_a_note_stands_below() -> None:
@@ -144,4 +144,4 @@ def test_texts_of_others_cannot_drive_the_terminal(trick: str) -> None:
 )
 def test_a_window_is_told_by_phase(window: dict[str, Any], told: str) -> None:
     """What is said of the window fits the phase, also one that this client does not know."""
-    assert window_told(window) == told
+    assert describe_window(window) == told

@@ -5,14 +5,14 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from service.client.folder import DataFolder
+from service.client.folder import CliDataFolder
 
 HERE, THERE = "http://127.0.0.1:8000", "https://polls.example"
 
 
 def test_a_token_is_kept_for_each_service(tmp_path: Path) -> None:
     """Tokens of two services stand side by side, and each is given to its own service only."""
-    folder = DataFolder(tmp_path / "new" / "folder")
+    folder = CliDataFolder(tmp_path / "new" / "folder")
     folder.keep_voter_token(HERE, "one")
     folder.keep_voter_token(THERE, "two")
     assert (folder.voter_token(HERE), folder.voter_token(THERE)) == ("one", "two")
@@ -21,7 +21,7 @@ def test_a_token_is_kept_for_each_service(tmp_path: Path) -> None:
 
 def test_tokens_are_for_their_owner_alone(tmp_path: Path) -> None:
     """Nobody else may read the tokens or the folder that was made for them."""
-    folder = DataFolder(tmp_path / "new")
+    folder = CliDataFolder(tmp_path / "new")
     folder.keep_voter_token(HERE, "one")
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder.path, *folder.path.iterdir())]
     assert modes == [0o700, 0o600]
@@ -33,7 +33,7 @@ def test_what_cannot_be_read_counts_as_absent(tmp_path: Path) -> None:
         (tmp_path / name).write_text("[")
     (tmp_path / "admin-key").write_bytes(b"\xff")
     for path in (tmp_path, tmp_path / "absent"):
-        folder = DataFolder(path)
+        folder = CliDataFolder(path)
         assert (folder.service_url(), folder.admin_key(), folder.voter_token(HERE)) == (None, None, None)
 
 
@@ -41,5 +41,5 @@ def test_a_running_service_is_found(tmp_path: Path) -> None:
     """The address and the key that a running service wrote down are found."""
     (tmp_path / "service.json").write_text(f'{{"url": "{HERE}", "pid": 1}}')
     (tmp_path / "admin-key").write_text("secret\n")
-    folder = DataFolder(tmp_path)
+    folder = CliDataFolder(tmp_path)
     assert (folder.service_url(), folder.admin_key()) == (HERE, "secret")

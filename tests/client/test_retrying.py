@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from service.client import Client, NotUnderstood, Refused, Unreachable
+from service.client import ApiError, Client, UnexpectedResponse, Unreachable
 from tests.client.peer import CUT, Reply, answering, problem
 
 COUNTED = Reply(200, {"status": "counted"})
@@ -35,7 +35,7 @@ async def test_patience_ends_with_the_refusal_itself() -> None:
     """Where the service stays busy, the caller gets its problem document within its patience."""
     begun = time.monotonic()
     async with answering(AWAY) as peer, Client(peer.url, patience_s=0.3) as client:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ApiError) as caught:
             await client.poll("lunch")
     assert (caught.value.slug, caught.value.detail) == ("store-unavailable", "It is store-unavailable.")
     assert len(peer.requests) > 1
@@ -45,7 +45,7 @@ async def test_patience_ends_with_the_refusal_itself() -> None:
 async def test_a_no_is_not_asked_again() -> None:
     """A refusal that waiting cannot mend is raised at once."""
     async with answering(problem(403, "poll-closed")) as peer, Client(peer.url) as client:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ApiError) as caught:
             await client.vote("lunch", "rice")
     assert caught.value.status == 403
     assert len(peer.requests) == 1
@@ -84,7 +84,7 @@ async def test_another_service_answers() -> None:
         answering(Reply(404, None, {"content-type": "text/html"})) as peer,
         Client(peer.url) as client,
     ):
-        with pytest.raises(NotUnderstood):
+        with pytest.raises(UnexpectedResponse):
             await client.poll("lunch")
 
 
@@ -92,7 +92,7 @@ async def test_an_id_that_no_poll_can_have_is_not_sent() -> None:
     """An id with a slash or dots would end at another route, so it is refused here as the service would."""
     async with answering(COUNTED) as peer, Client(peer.url, key="k") as client:
         for wrong in ("", "..", "a/b", "Lunch"):
-            with pytest.raises(Refused) as caught:
+            with pytest.raises(ApiError) as caught:
                 await client.delete_poll(wrong)
             assert caught.value.slug == "poll-not-found"
     assert peer.requests == []

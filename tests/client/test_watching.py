@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.client import Client, ClientError, Refused, Unreachable
-from service.client.watching import Order
+from service.client import ApiError, Client, ClientError, Unreachable
+from service.client.watching import ResultOrderFilter
 from tests.client.peer import answering, problem, streaming
 
 
@@ -62,7 +62,7 @@ async def test_a_deleted_poll_ends_the_watch() -> None:
     """A problem on the stream is raised with its document."""
     gone = {"type": "problem", "problem": "/problems/poll-not-found", "status": 404, "detail": "Gone."}
     async with streaming([frame(1), gone]) as peer, Client(peer.url) as client:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ApiError) as caught:
             await first(2, client)
     assert (caught.value.slug, caught.value.detail) == ("poll-not-found", "Gone.")
 
@@ -70,7 +70,7 @@ async def test_a_deleted_poll_ends_the_watch() -> None:
 async def test_an_unknown_poll_is_refused_at_the_handshake() -> None:
     """A handshake that is answered with a problem raises it, as any other call does."""
     async with answering(problem(404, "poll-not-found")) as peer, Client(peer.url) as client:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ApiError) as caught:
             await first(1, client)
     assert caught.value.slug == "poll-not-found"
     assert len(peer.requests) == 1
@@ -79,7 +79,7 @@ async def test_an_unknown_poll_is_refused_at_the_handshake() -> None:
 async def test_a_service_that_never_serves_ends_the_watch() -> None:
     """Before the first frame the caller's patience holds, and the service's own reason is raised."""
     async with answering(problem(503, "overloaded")) as peer, Client(peer.url, patience_s=0.3) as client:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(ApiError) as caught:
             await first(1, client)
     assert caught.value.slug == "overloaded"
     assert len(peer.requests) > 1
@@ -87,6 +87,6 @@ async def test_a_service_that_never_serves_ends_the_watch() -> None:
 
 def test_a_hidden_frame_always_replaces() -> None:
     """A hidden frame passes whatever came before it, and does not let older totals through afterwards."""
-    order = Order()
+    order = ResultOrderFilter()
     admitted = [order.admits(seen) for seen in (frame(7), frame(0, hidden=True), frame(6), frame(7))]
     assert admitted == [True, True, False, True]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from service.store import open_store
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from service.store.cluster import SLOTS, Address, Cluster
-from service.store.sentinels import Sentinels
+from service.store.sentinels import SentinelGroup
 from tests.cluster.nodes import Node, running
 from tests.cluster.watched import sentinels_of, url_of
 from tests.making import a_voter
@@ -26,7 +26,7 @@ async def test_silent_sentinels_hold_up_nobody() -> None:
         with sentinels[0].paused(), sentinels[1].paused():
             store = await open_store(url_of(sentinels))
             await until(lambda: store.connection.is_up)
-            assert await cast(store, await made(store), Cast(a_voter(), "A")) == [Status.COUNTED]
+            assert await cast(store, await made(store), BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
         await store.close()
 
 
@@ -57,7 +57,7 @@ class Told:
 )
 async def test_the_newest_that_a_sentinel_tells_is_believed(told: list[Told]) -> None:
     """Not the first answer and not the most, but that of the latest failover; nobody waits for the silent."""
-    sentinels = Sentinels([("one", 1)], {})
+    sentinels = SentinelGroup([("one", 1)], {})
     sentinels.sentinels = told  # type: ignore[assignment]  # what is asked of them is there
     assert await sentinels.discover_master("polls") == TRUE
 

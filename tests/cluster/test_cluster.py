@@ -9,9 +9,9 @@ import json
 from redis.crc import key_slot
 
 from service.store import Store
-from service.store.ballots import Cast, CastReply, Status
-from service.store.notices import Notice
-from service.store.results import Reading
+from service.store.ballots import BallotInput, BallotStatus, CastReply
+from service.store.notices import ChangeNotification
+from service.store.results import PollReading
 from tests.api.conftest import Service
 from tests.api.streams import live, socket_at
 from tests.cluster.clusters import Cluster
@@ -28,14 +28,14 @@ async def test_polls_of_all_masters_are_voted_in_together(cluster: Cluster, clus
     """Ballots of many polls in one call are each counted once, whichever master has their poll."""
     records = [await made(clustered) for _ in range(POLLS)]
     assert {cluster.owner_of(key_slot(record.keys[0])) for record in records} == set(cluster.members)
-    casts = [Cast(a_voter(), "AB"[place % 2]) for place in range(10)]
-    for status in (Status.COUNTED, Status.UNCHANGED):
+    casts = [BallotInput(a_voter(), "AB"[place % 2]) for place in range(10)]
+    for status in (BallotStatus.COUNTED, BallotStatus.UNCHANGED):
         for reply in await clustered.ballots.cast_many([(record, casts) for record in records]):
             assert isinstance(reply, CastReply)
             assert [outcome.status for outcome in reply.outcomes or ()] == [status] * len(casts)
     readings = await clustered.results.read_many([record.poll.id for record in records])
     for reading in readings.values():
-        assert isinstance(reading, Reading)
+        assert isinstance(reading, PollReading)
         assert (reading.tally.voters, reading.tally.counts["A"], reading.tally.counts["B"]) == (10, 5, 5)
     standings = await clustered.results.positions(readings)
     assert {standing and standing.seq for standing in standings.values()} == {10}
@@ -60,7 +60,7 @@ async def test_functions_that_one_master_has_lost(cluster: Cluster, clustered: S
     records = [await made(clustered) for _ in range(POLLS)]
     cluster.members[1].tell("FUNCTION FLUSH")
     voter = a_voter()
-    replies = await clustered.ballots.cast_many([(record, [Cast(voter, "A")]) for record in records])
+    replies = await clustered.ballots.cast_many([(record, [BallotInput(voter, "A")]) for record in records])
     assert all(isinstance(reply, CastReply) for reply in replies)
     assert [(await tally_of(clustered, record)).voters for record in records] == [1] * POLLS
 
@@ -70,14 +70,14 @@ async def test_notices_come_from_every_master(clustered: Store) -> None:
     records = [await made(clustered) for _ in range(POLLS)]
     heard: set[str] = set()
 
-    def hears(notice: Notice) -> None:
+    def hears(notice: ChangeNotification) -> None:
         heard.add(notice.poll_id)
 
     clustered.notices.on_notice(hears)
     listening = asyncio.create_task(clustered.notices.run())
     try:
         await clustered.notices.subscribed()
-        await clustered.ballots.cast_many([(record, [Cast(a_voter(), "A")]) for record in records])
+        await clustered.ballots.cast_many([(record, [BallotInput(a_voter(), "A")]) for record in records])
         await until(lambda: heard == {record.poll.id for record in records})
     finally:
         listening.cancel()

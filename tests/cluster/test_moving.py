@@ -10,7 +10,7 @@ from redis.crc import key_slot
 
 from service.domain.errors import StoreUnavailable
 from service.store import Store
-from service.store.ballots import Cast, CastReply, Status
+from service.store.ballots import BallotInput, BallotStatus, CastReply
 from service.store.keys import index_key
 from tests.api.conftest import Service
 from tests.cluster.clusters import Cluster
@@ -39,18 +39,18 @@ async def test_a_poll_on_its_way_holds_up_no_other(cluster: Cluster, clustered: 
     """While the keys of a poll are on two servers its votes are refused, others count; then its own do."""
     moving, staying = [await made(clustered) for _ in range(2)]
     voter = a_voter()
-    await cast(clustered, moving, Cast(a_voter(), "A"))
+    await cast(clustered, moving, BallotInput(a_voter(), "A"))
     steps = cluster.moving(key_slot(moving.keys[0]))
     next(steps)
     refused, counted = await clustered.ballots.cast_many(
-        [(record, [Cast(voter, "A")]) for record in (moving, staying)]
+        [(record, [BallotInput(voter, "A")]) for record in (moving, staying)]
     )
     assert isinstance(refused, StoreUnavailable)
     assert isinstance(counted, CastReply)
     assert clustered.connection.is_up
     for _ in steps:
         pass
-    assert await cast(clustered, moving, Cast(voter, "A")) == [Status.COUNTED]
+    assert await cast(clustered, moving, BallotInput(voter, "A")) == [BallotStatus.COUNTED]
     assert (await tally_of(clustered, moving)).voters == 2
 
 
@@ -72,5 +72,5 @@ async def test_a_slot_comes_to_a_master_without_functions(cluster: Cluster, clus
     slot = key_slot(record.keys[0])
     cluster.another_than(cluster.owner_of(slot)).tell("FUNCTION FLUSH")
     cluster.move(slot)
-    assert await cast(clustered, record, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(clustered, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
     assert (await tally_of(clustered, record)).voters == 1

@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from service.app import Wiring
-from service.identity.origins import Origins
-from service.live.answers import Answers
-from service.live.lane import LiveLane
-from service.live.lane_socket import LaneSocket
-from service.live.mailbox import Pace
-from service.live.streams import Live
-from service.live.wheel import Wheel
-from service.protocol import Deadlines, Limits, protocol_with
+from service.app import ServiceContainer
+from service.identity.origins import OriginPolicy
+from service.live.answers import ResultResponses
+from service.live.lane import LiveFastPath
+from service.live.lane_socket import FastWebSocket
+from service.live.mailbox import StreamTimeouts
+from service.live.streams import LiveContext
+from service.live.wheel import TimerWheel
+from service.protocol import ConnectionTimeouts, HttpLimits, make_protocol_class
 from service.server import Server
 from tests.corpus.case import vote
 from tests.corpus.handshakes import handshake
@@ -25,28 +25,28 @@ from tests.corpus.ways import make_polls, serving, settings_of
 from tests.corpus.wire import Talk, talk
 
 TURN_S = 0.02
-PATIENT = Limits(sweep_s=TURN_S)
+PATIENT = HttpLimits(sweep_s=TURN_S)
 """The limits of the service, looked after as often as a test can wait."""
 
-AS_EVER = Pace()
+AS_EVER = StreamTimeouts()
 
 
 class Quick(NamedTuple):
     """The service, and what a test looks into."""
 
     port: int
-    wiring: Wiring
+    wiring: ServiceContainer
     server: Server
-    deadlines: Deadlines
+    deadlines: ConnectionTimeouts
 
     @property
-    def sockets(self) -> list[LaneSocket]:
+    def sockets(self) -> list[FastWebSocket]:
         """The lane's open sockets."""
-        return [one for one in self.server.server_state.connections if isinstance(one, LaneSocket)]
+        return [one for one in self.server.server_state.connections if isinstance(one, FastWebSocket)]
 
     async def voters(self, poll: str) -> int:
         """How many have voted, by a fresh read."""
-        change = await self.wiring.feed.fresh(poll)
+        change = await self.wiring.feed.read_fresh(poll)
         return change.whole.results.voters or 0
 
 
@@ -54,19 +54,19 @@ class Quick(NamedTuple):
 async def quick(
     store_url: str,
     *,
-    limits: Limits = PATIENT,
-    pace: Pace = AS_EVER,
+    limits: HttpLimits = PATIENT,
+    pace: StreamTimeouts = AS_EVER,
     hz: float = 100,
     **polls: dict[str, object],
 ) -> AsyncIterator[Quick]:
     """A service with these polls (``lunch`` at least) and these deadlines."""
     settings = settings_of(store_url, f"q{secrets.token_hex(4)}", stream_hz=hz)
-    deadlines = Deadlines(limits)
+    deadlines = ConnectionTimeouts(limits)
 
-    def protocol(wiring: Wiring) -> type[asyncio.Protocol]:
-        live = Live(wiring.door, wiring.feed, wiring.hub, pace)
-        lane = LiveLane(live, Answers(wiring.door, Origins(settings), 0), Wheel(TURN_S))
-        return protocol_with((wiring.lanes[0], lane), lane, deadlines)
+    def protocol(wiring: ServiceContainer) -> type[asyncio.Protocol]:
+        live = LiveContext(wiring.door, wiring.feed, wiring.hub, pace)
+        lane = LiveFastPath(live, ResultResponses(wiring.door, OriginPolicy(settings), 0), TimerWheel(TURN_S))
+        return make_protocol_class((wiring.lanes[0], lane), lane, deadlines)
 
     async with serving(store_url, settings, protocol) as (port, wiring, server):
         await make_polls(port, {"lunch": {"identity": "open"}, **polls})

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from service.protocol import Limits
+from service.protocol import HttpLimits
 from tests.corpus.case import request, vote
 from tests.corpus.quick import TURN_S, Deaf, Quick, quick
 from tests.corpus.wire import WITHIN_S, Talk, talk
@@ -15,7 +15,7 @@ from tests.waiting import until
 
 SOON_S = 0.25
 LONG_S = 60.0
-NEVER = Limits(headers_s=LONG_S, body_s=LONG_S, idle_s=LONG_S, closing_s=LONG_S, sweep_s=TURN_S)
+NEVER = HttpLimits(headers_s=LONG_S, body_s=LONG_S, idle_s=LONG_S, closing_s=LONG_S, sweep_s=TURN_S)
 
 
 async def ends_in_time(connection: Talk, since: float) -> bool:

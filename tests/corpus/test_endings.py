@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.live.mailbox import Pace
-from service.protocol import Deadlines, SocketProtocol, protocol_with
-from service.server import listening, server_of
+from service.live.mailbox import StreamTimeouts
+from service.protocol import ConnectionTimeouts, GuardedWebSocketProtocol, make_protocol_class
+from service.server import create_server, listening
 from tests.corpus.case import vote
 from tests.corpus.handshakes import CLOSE, PONG, handshake, say
 from tests.corpus.quick import Deaf, Quick, opened, quick
@@ -94,7 +94,7 @@ async def delete(service: Quick, poll: str) -> None:
 
 async def test_silence_is_broken_by_heartbeats_and_pings(valkey: Valkey) -> None:
     """A quiet reader hears heartbeats and is pinged; one that answers stays, one that does not is cut."""
-    pace = Pace(heartbeat_s=0.2, ping_s=0.3, check_s=0.1)
+    pace = StreamTimeouts(heartbeat_s=0.2, ping_s=0.3, check_s=0.1)
     async with quick(valkey.url, pace=pace) as service, opened(service) as alive, opened(service) as silent:
         await said(alive)
         heartbeats = pings = 0
@@ -171,7 +171,7 @@ async def test_what_clients_do_wrong_is_no_error_of_ours(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-class _Impatient(SocketProtocol):
+class _Impatient(GuardedWebSocketProtocol):
     linger_s = 0.1
 
 
@@ -188,7 +188,7 @@ async def test_the_route_does_not_wait_for_ever_either() -> None:
         await send({"type": "websocket.send", "text": "x" * 10_000_000})
 
     listener = listening("127.0.0.1", 0)
-    server = server_of(talkative, http=protocol_with((), None, Deadlines()))
+    server = create_server(talkative, http=make_protocol_class((), None, ConnectionTimeouts()))
     server.config.ws = _Impatient
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait_for(server.is_serving.wait(), 5)

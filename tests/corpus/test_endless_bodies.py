@@ -8,8 +8,8 @@ import secrets
 import pytest
 
 from service.app import build
-from service.protocol import Deadlines, Limits, is_endless, protocol_with
-from service.server import listening, server_of
+from service.protocol import ConnectionTimeouts, HttpLimits, is_streaming_upload, make_protocol_class
+from service.server import create_server, listening
 from service.settings import Settings
 from service.store import Store
 from tests.making import a_poll
@@ -33,7 +33,7 @@ SOON_S = 0.5
 )
 def test_which_bodies_are_endless(method: bytes, url: bytes, endless: bool) -> None:
     """The votes of back ends, and nothing else."""
-    assert is_endless(method, url) is endless
+    assert is_streaming_upload(method, url) is endless
 
 
 async def test_only_silence_ends_a_stream(store: Store, valkey: Valkey) -> None:
@@ -47,8 +47,8 @@ async def test_only_silence_ends_a_stream(store: Store, valkey: Valkey) -> None:
         namespace=store.connection.namespace,
     )
     wiring, listener = build(settings, store), listening("127.0.0.1", 0)
-    deadlines = Deadlines(Limits(body_s=SOON_S, sweep_s=0.02))
-    server = server_of(wiring.app, http=protocol_with(wiring.lanes, wiring.socket_lane, deadlines))
+    deadlines = ConnectionTimeouts(HttpLimits(body_s=SOON_S, sweep_s=0.02))
+    server = create_server(wiring.app, http=make_protocol_class(wiring.lanes, wiring.socket_lane, deadlines))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await server.is_serving.wait()
     reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])

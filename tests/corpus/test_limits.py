@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from service.app import Wiring
-from service.domain.allowance import Limit
-from service.protocol import Deadlines, protocol_with
+from service.app import ServiceContainer
+from service.domain.allowance import RateLimit
+from service.protocol import ConnectionTimeouts, make_protocol_class
 from tests.corpus.case import JSON, request, vote
 from tests.corpus.handshakes import handshake
 from tests.corpus.ways import Protocol, make_polls, serving, settings_of
@@ -26,12 +26,16 @@ ELSEWHERE = "x-forwarded-for: 1.1.1.1, 198.51.100.7"
 SAME_NETWORK = "x-forwarded-for: 198.51.100.200"
 
 
-def by_lane(wiring: Wiring) -> type[asyncio.Protocol]:
+def by_lane(wiring: ServiceContainer) -> type[asyncio.Protocol]:
     """As the service runs."""
-    return protocol_with(wiring.lanes, wiring.socket_lane, Deadlines(), wiring.clients)
+    return make_protocol_class(wiring.lanes, wiring.socket_lane, ConnectionTimeouts(), wiring.clients)
 
 
-WAYS: tuple[Protocol, ...] = (by_lane, lambda _: protocol_with((), None, Deadlines()), lambda _: "httptools")
+WAYS: tuple[Protocol, ...] = (
+    by_lane,
+    lambda _: make_protocol_class((), None, ConnectionTimeouts()),
+    lambda _: "httptools",
+)
 
 EXCHANGES: Sequence[tuple[bytes, int]] = [
     (vote("one"), 200),
@@ -65,7 +69,7 @@ def plain(answer: HttpAnswer | None) -> Any:  # Any: what is left of it
 
 async def answers_by(way: Protocol, store_url: str) -> list[Any]:
     """The answers to everything, in a world of its own, then to two streams, of which one is too many."""
-    limits = {"limit_votes": Limit(1, DAY), "limit_voters": Limit(1, DAY), "limit_sockets": 1}
+    limits = {"limit_votes": RateLimit(1, DAY), "limit_voters": RateLimit(1, DAY), "limit_sockets": 1}
     settings = settings_of(store_url, f"l{secrets.token_hex(4)}", trusted_proxies=("127.0.0.1",), **limits)
     sent_from = "x-forwarded-for: 203.0.113.1"
     async with serving(store_url, settings, way) as (port, _, _), AsyncExitStack() as stack:

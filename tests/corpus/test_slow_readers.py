@@ -6,8 +6,8 @@ import asyncio
 import json
 import socket
 
-from service.live.lane_socket import LaneSocket
-from service.live.mailbox import Pace
+from service.live.lane_socket import FastWebSocket
+from service.live.mailbox import StreamTimeouts
 from service.server import UNSENT_BYTES, listening
 from tests.corpus.handshakes import PING, handshake, say
 from tests.corpus.quick import LONG, Deaf, Quick, opened, quick, votes
@@ -23,17 +23,17 @@ SEGMENT_BYTES = 256 * 1024
 """What the loop reads at once; the answers to that are no longer."""
 
 
-def held(reader: LaneSocket) -> int:
+def held(reader: FastWebSocket) -> int:
     """Bytes that wait in the transport."""
     return reader._transport.get_write_buffer_size()
 
 
-def waiting(reader: LaneSocket) -> list[object]:
+def waiting(reader: FastWebSocket) -> list[object]:
     """The voters of each frame that waits for the reader."""
     return [frame.results.voters for frame in (reader._waiting or {}).values()]
 
 
-async def stuck(service: Quick, reader: LaneSocket) -> None:
+async def stuck(service: Quick, reader: FastWebSocket) -> None:
     """Votes until the reader is behind."""
 
     async def is_behind() -> bool:
@@ -43,7 +43,7 @@ async def stuck(service: Quick, reader: LaneSocket) -> None:
     await until(is_behind)
 
 
-async def join(service: Quick, client: Deaf, path: str = LONG_PATH) -> LaneSocket:
+async def join(service: Quick, client: Deaf, path: str = LONG_PATH) -> FastWebSocket:
     """The client's socket as the lane has it."""
     await client.send(handshake(path=path))
     await until(lambda: len(service.sockets) == 1)
@@ -83,7 +83,7 @@ async def test_a_reader_who_reads_again_gets_the_newest_only(valkey: Valkey) -> 
 
 async def test_a_reader_who_never_reads_is_closed(valkey: Valkey) -> None:
     """By its deadline, with 4408 where it still reads, and without where it does not."""
-    pace = Pace(slow_s=0.3, last_words_s=0.5, check_s=0.1)
+    pace = StreamTimeouts(slow_s=0.3, last_words_s=0.5, check_s=0.1)
     async with quick(valkey.url, hz=1000, pace=pace, long=LONG) as service:
         async with Deaf(service.port) as client:
             reader = await join(service, client)

@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from service.protocol import Deadlines, Limits, protocol_with
+from service.protocol import ConnectionTimeouts, HttpLimits, make_protocol_class
 from tests.corpus.case import request
 from tests.corpus.ways import serving, settings_of
 from tests.corpus.wire import WITHIN_S, talk
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 async def test_one_connection_too_many_is_turned_away(valkey: Valkey) -> None:
     """503 with Retry-After whatever it asks, silence is closed in time, and who leaves makes room."""
-    deadlines = Deadlines(Limits(connections=2, closing_s=0.2, sweep_s=0.05))
+    deadlines = ConnectionTimeouts(HttpLimits(connections=2, closing_s=0.2, sweep_s=0.05))
     settings = settings_of(valkey.url, f"s{secrets.token_hex(4)}")
     async with serving(
         valkey.url,
         settings,
-        lambda wiring: protocol_with(wiring.lanes, wiring.socket_lane, deadlines, wiring.clients),
+        lambda wiring: make_protocol_class(wiring.lanes, wiring.socket_lane, deadlines, wiring.clients),
     ) as (port, _, _):
         async with talk(port) as first, talk(port) as second:
             assert await first.is_kept()

@@ -14,13 +14,20 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from service.app import Wiring, build
+from service.app import ServiceContainer, build
 from service.app.wiring import wall_clock
-from service.identity.clients import Client
+from service.identity.clients import ClientAddress
 from service.identity.tickets import Tickets
 from service.identity.tokens import VoterTokens
-from service.protocol import Deadlines, Handler, Headers, Lane, Limits, protocol_with
-from service.server import Server, listening, server_of
+from service.protocol import (
+    ConnectionTimeouts,
+    FastPathRouter,
+    Handler,
+    Headers,
+    HttpLimits,
+    make_protocol_class,
+)
+from service.server import Server, create_server, listening
 from service.settings import Settings
 from service.store import open_store
 
@@ -42,7 +49,7 @@ POLLS: dict[str, dict[str, object]] = {
 }
 """What there is in each world; ``over`` is closed at once."""
 
-Protocol = Callable[[Wiring], str | type[asyncio.Protocol]]
+Protocol = Callable[[ServiceContainer], str | type[asyncio.Protocol]]
 
 
 class Way(NamedTuple):
@@ -50,7 +57,7 @@ class Way(NamedTuple):
 
     name: str
     port: int
-    wiring: Wiring
+    wiring: ServiceContainer
     taken: list[bytes]
     """Addresses of the requests that a lane has taken."""
 
@@ -59,19 +66,19 @@ class Served(NamedTuple):
     """A running service, its rooms, and the server to stop it by."""
 
     port: int
-    wiring: Wiring
+    wiring: ServiceContainer
     server: Server
 
 
 class _Noting:
     """A lane that notes what it takes."""
 
-    def __init__(self, lane: Lane, taken: list[bytes]) -> None:
+    def __init__(self, lane: FastPathRouter, taken: list[bytes]) -> None:
         self._lane = lane
         self._taken = taken
 
-    def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
-        handler = self._lane.find(method, url, headers)
+    def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
+        handler = self._lane.match(method, url, headers)
         if handler is None:
             return None
 
@@ -85,12 +92,12 @@ class _Noting:
 class _NotingSockets:
     """A lane of sockets that notes what it takes."""
 
-    def __init__(self, wiring: Wiring, taken: list[bytes]) -> None:
+    def __init__(self, wiring: ServiceContainer, taken: list[bytes]) -> None:
         self._lane = wiring.socket_lane
         self._taken = taken
 
-    def take(self, url: bytes, *rest: Any, client: Client) -> bool:  # Any: passed on as they are
-        took = self._lane.take(url, *rest, client=client)
+    def accept(self, url: bytes, *rest: Any, client: ClientAddress) -> bool:  # Any: passed on as they are
+        took = self._lane.accept(url, *rest, client=client)
         if took:
             self._taken.append(b"SOCKET %b" % url)
         return took
@@ -112,13 +119,13 @@ async def ways(store_url: str, name: str) -> AsyncIterator[tuple[Way, ...]]:
     """The three, each with its world made."""
     taken: list[bytes] = []
 
-    def laned(wiring: Wiring) -> type[asyncio.Protocol]:
+    def laned(wiring: ServiceContainer) -> type[asyncio.Protocol]:
         lanes = [_Noting(lane, taken) for lane in wiring.lanes]
-        return protocol_with(lanes, _NotingSockets(wiring, taken), Deadlines(), wiring.clients)
+        return make_protocol_class(lanes, _NotingSockets(wiring, taken), ConnectionTimeouts(), wiring.clients)
 
     protocols: dict[str, Protocol] = {
         "lanes": laned,
-        "no lanes": lambda _: protocol_with((), None, Deadlines(Limits())),
+        "no lanes": lambda _: make_protocol_class((), None, ConnectionTimeouts(HttpLimits())),
         "uvicorn": lambda _: "httptools",
     }
     async with AsyncExitStack() as stack:
@@ -136,7 +143,7 @@ async def serving(store_url: str, settings: Settings, protocol: Protocol) -> Asy
     store = await open_store(store_url, namespace=settings.namespace)
     wiring = build(settings, store)
     listener = listening("127.0.0.1", 0)
-    server = server_of(wiring.app, http=protocol(wiring))
+    server = create_server(wiring.app, http=protocol(wiring))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait_for(server.is_serving.wait(), 10)
     try:

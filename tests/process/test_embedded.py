@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from service.store import embedded
 from service.store.embedded import EmbeddedStore, EmbeddedStoreError, find_server, socket_path_for
-from service.store.processes import ProcessMark, Restarts
+from service.store.processes import ProcessIdentity, RestartPolicy
 from tests.waiting import until
 
 
@@ -115,7 +115,7 @@ async def answers(store: EmbeddedStore) -> bool:
 async def test_a_store_stopped_in_order_leaves_only_data(tmp_path: Path) -> None:
     """After a stop no process, no socket and no mark of one is left, and the data is."""
     async with running(tmp_path) as store:
-        mark = ProcessMark.of(store.pid or 0)
+        mark = ProcessIdentity.of(store.pid or 0)
         socket = socket_of(store)
     assert mark is not None
     assert not mark.runs
@@ -160,7 +160,7 @@ async def test_the_store_dies_with_a_killed_supervisor(tmp_path: Path) -> None:
         assert await answers(store)
 
 
-async def orphan(data: Path) -> ProcessMark:
+async def orphan(data: Path) -> ProcessIdentity:
     """The mark of a store whose supervisor was killed."""
     script = (
         "import asyncio, pathlib, sys\n"
@@ -176,7 +176,7 @@ async def orphan(data: Path) -> ProcessMark:
         sys.executable, "-c", script, str(data), stdout=subprocess.PIPE
     )
     assert parent.stdout is not None
-    mark = ProcessMark.of(int(await parent.stdout.readline()))
+    mark = ProcessIdentity.of(int(await parent.stdout.readline()))
     assert mark is not None
     parent.kill()
     await parent.communicate()
@@ -187,7 +187,7 @@ async def test_an_orphan_is_ended_before_the_next_start(tmp_path: Path) -> None:
     """A store that outlived its supervisor, where no kernel ends it, never shares its data with another."""
     first = EmbeddedStore(tmp_path, find_server())
     await first.start()  # never watched nor stopped: for the second, it is somebody else's leftover
-    mark = ProcessMark.of(first.pid or 0)
+    mark = ProcessIdentity.of(first.pid or 0)
     assert mark is not None
     async with running(tmp_path) as store:
         assert not mark.runs
@@ -204,7 +204,7 @@ async def test_a_recycled_process_id_is_never_killed(tmp_path: Path) -> None:
         record.write_text(f'{{"socket": "", "process": {{"pid": {stranger.pid}, "started": "long ago"}}}}')
         async with running(tmp_path) as store:
             assert await answers(store)
-        assert ProcessMark.of(stranger.pid) is not None
+        assert ProcessIdentity.of(stranger.pid) is not None
     finally:
         stranger.kill()
         await stranger.wait()
@@ -217,7 +217,7 @@ async def test_a_process_that_ignores_the_request_is_killed() -> None:
     )
     assert stubborn.stdout is not None
     await stubborn.stdout.readline()
-    mark = ProcessMark.of(stubborn.pid)
+    mark = ProcessIdentity.of(stubborn.pid)
     assert mark is not None
     await mark.end(grace_s=0.1)
     await stubborn.communicate()
@@ -258,8 +258,8 @@ def test_no_server_at_all_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_what_never_serves_is_given_up() -> None:
     """A process that never gets to serve is started a few times and then no more."""
-    restarts = Restarts()
-    pauses = [restarts.pause_after(served=False, lived_s=0.1) for _ in range(Restarts.MOST_FAILURES)]
+    restarts = RestartPolicy()
+    pauses = [restarts.pause_after(served=False, lived_s=0.1) for _ in range(RestartPolicy.MOST_FAILURES)]
     assert pauses[0] == 0
     assert None not in pauses[:-1]
     assert pauses[-1] is None
@@ -267,7 +267,7 @@ def test_what_never_serves_is_given_up() -> None:
 
 def test_what_served_is_always_started_again() -> None:
     """A process that serves and dies, however often, comes back within a second; a steady one at once."""
-    restarts = Restarts()
+    restarts = RestartPolicy()
     pauses = [restarts.pause_after(served=True, lived_s=0.1) for _ in range(50)]
     assert pauses[0] == 0
     assert all(pause is not None and pause <= 1 for pause in pauses)

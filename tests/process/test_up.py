@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from service.identity.api_keys import EVERY_SCOPE, Operator
-from service.operators.keys import OperatedKeys
+from service.operators.keys import ApiKeyAdmin
 from service.store import open_store
-from service.store.processes import ProcessMark
+from service.store.processes import ProcessIdentity
 from tests.process.conftest import Start
 from tests.valkey import Valkey
 from tests.waiting import until
@@ -25,7 +25,7 @@ def mode_of(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def seen_of(process: ProcessMark) -> str:
+def seen_of(process: ProcessIdentity) -> str:
     """What a process was told in arguments and environment."""
     return "".join(Path(f"/proc/{process.pid}/{name}").read_text() for name in ("cmdline", "environ"))
 
@@ -173,7 +173,7 @@ async def test_a_shared_store_serves_without_a_private_one(up: Start, valkey: Va
         assert (await client.get("/v1/admin/polls")).status_code == 200
     assert sorted(path.name for path in service.data.iterdir()) == ["lock", "service.json"]
     assert await service.stop() == 0
-    assert ProcessMark.of(valkey.pid) is not None
+    assert ProcessIdentity.of(valkey.pid) is not None
 
 
 async def test_a_shared_store_without_any_key_is_refused(up: Start, own_valkey: Valkey) -> None:
@@ -183,7 +183,7 @@ async def test_a_shared_store_without_any_key_is_refused(up: Start, own_valkey: 
     assert "With --redis, set POLLWIRE_ADMIN_KEY" in service.err
     assert "serves (process" not in service.err
     store = await open_store(own_valkey.url)
-    made = await OperatedKeys(store).create(
+    made = await ApiKeyAdmin(store).create(
         {"name": "night desk", "scopes": ["polls:read"]}, Operator("admin", EVERY_SCOPE)
     )
     await store.close()

@@ -33,7 +33,7 @@ async def test_a_worker_that_never_serves_is_given_up(
     """A crash loop ends the service, visibly, after a few tries; an unfit store, after the first."""
     monkeypatch.setattr(sys, "executable", interpreter(tmp_path, f"exit {status}"))
     with listening("127.0.0.1", 0) as listener, pytest.raises(CannotStart):
-        await Worker(1, listener, Settings(), "unix:///none").keep(lambda: None)
+        await Worker(1, listener, Settings(), "unix:///none").run(lambda: None)
     assert lives_in(tmp_path) == lives
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from service.domain.errors import PollwireError
 from service.domain.tally import Tally
 from service.store import Store
-from service.store.ballots import Cast, CastReply, Outcome, Status
+from service.store.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 from service.store.keys import FIRST_BUCKET, RANKINGS
 from service.store.polls import PollRecord
 from tests.making import a_poll
@@ -22,7 +22,7 @@ async def made(store: Store, **changes: Any) -> PollRecord:
     return record
 
 
-async def reply_to(store: Store, record: PollRecord, *casts: Cast) -> CastReply:
+async def reply_to(store: Store, record: PollRecord, *casts: BallotInput) -> CastReply:
     """The reply to one batch; an error in its place is raised."""
     (reply,) = await store.ballots.cast_many([(record, casts)])
     if isinstance(reply, PollwireError):
@@ -30,14 +30,14 @@ async def reply_to(store: Store, record: PollRecord, *casts: Cast) -> CastReply:
     return reply
 
 
-async def outcomes_of(store: Store, record: PollRecord, *casts: Cast) -> list[Outcome]:
+async def outcomes_of(store: Store, record: PollRecord, *casts: BallotInput) -> list[BallotOutcome]:
     """The outcomes of one batch that was judged."""
     reply = await reply_to(store, record, *casts)
     assert reply.outcomes is not None
     return reply.outcomes
 
 
-async def cast(store: Store, record: PollRecord, *casts: Cast) -> list[Status]:
+async def cast(store: Store, record: PollRecord, *casts: BallotInput) -> list[BallotStatus]:
     """What became of each ballot."""
     return [outcome.status for outcome in await outcomes_of(store, record, *casts)]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from service.domain.poll import Kind, Revote
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store, open_store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from service.store.keys import series_keys
 from service.store.polls import PollRecord
-from service.store.resolutions import Progress, Resolving
+from service.store.resolutions import Progress, ResolutionRequest
 from tests.making import a_voter, options
 from tests.store.casting import cast, made
 from tests.waiting import until
@@ -24,19 +24,21 @@ async def a_prediction(store: Store, series: str | None = "cup", **changes: obje
 
 async def picked(store: Store, record: PollRecord, *picks: tuple[bytes, str]) -> None:
     """Voters pick outcomes (by letter)."""
-    await cast(store, record, *(Cast(voter, code) for voter, code in picks))
+    await cast(store, record, *(BallotInput(voter, code) for voter, code in picks))
 
 
 async def closed(store: Store, record: PollRecord) -> PollRecord:
     """Voting has ended."""
-    return await store.polls.act(record.poll.id, Act.CLOSE)
+    return await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
 
 
 async def resolved(
     store: Store, record: PollRecord, outcome: str | None, effective_at: int | None = None
 ) -> PollRecord:
     """The prediction has come to the outcome, and everybody is scored."""
-    after = await store.resolutions.resolve(record.poll.id, Resolving(outcome, effective_at), by="ama")
+    after = await store.resolutions.resolve(
+        record.poll.id, ResolutionRequest(outcome, effective_at), by="ama"
+    )
     assert isinstance(after, PollRecord)
     return after
 
@@ -83,7 +85,7 @@ async def broken_off(
     if taking_back:
         progress = await dying.resolutions.unresolve(record.poll.id, by="ama")
     else:
-        progress = await dying.resolutions.resolve(record.poll.id, Resolving("home"), by="ama")
+        progress = await dying.resolutions.resolve(record.poll.id, ResolutionRequest("home"), by="ama")
     await dying.close()
     assert isinstance(progress, Progress)
     return progress

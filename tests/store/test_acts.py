@@ -9,9 +9,9 @@ import pytest
 
 from service.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
 from service.domain.poll import Kind
-from service.domain.window import ACTS, Act, Phase, phase_at
+from service.domain.window import ACTS, LifecycleAction, Phase, phase_at
 from service.store import Store
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from service.store.polls import PollRecord
 from tests.making import FAR_OFF, LONG_AGO, a_voter
 from tests.store.casting import DAY_MS, cast, made, outcomes_of, set_field
@@ -29,7 +29,7 @@ async def opened_by_clock(store: Store) -> PollRecord:
 
 async def opened_by_act(store: Store) -> PollRecord:
     """A poll that an operator opened."""
-    return await store.polls.act((await scheduled(store)).poll.id, Act.OPEN)
+    return await store.polls.act((await scheduled(store)).poll.id, LifecycleAction.OPEN)
 
 
 async def closed_by_clock(store: Store) -> PollRecord:
@@ -39,22 +39,22 @@ async def closed_by_clock(store: Store) -> PollRecord:
 
 async def closed_by_act(store: Store) -> PollRecord:
     """A poll that an operator closed."""
-    return await store.polls.act((await made(store)).poll.id, Act.CLOSE)
+    return await store.polls.act((await made(store)).poll.id, LifecycleAction.CLOSE)
 
 
 async def reopened(store: Store) -> PollRecord:
     """A poll that an operator closed and opened again, to close at no fixed time."""
-    return await store.polls.act((await closed_by_act(store)).poll.id, Act.REOPEN)
+    return await store.polls.act((await closed_by_act(store)).poll.id, LifecycleAction.REOPEN)
 
 
 async def canceled(store: Store) -> PollRecord:
     """A poll that an operator canceled."""
-    return await store.polls.act((await made(store)).poll.id, Act.CANCEL)
+    return await store.polls.act((await made(store)).poll.id, LifecycleAction.CANCEL)
 
 
 async def archived(store: Store) -> PollRecord:
     """A poll that an operator archived."""
-    return await store.polls.act((await closed_by_act(store)).poll.id, Act.ARCHIVE)
+    return await store.polls.act((await closed_by_act(store)).poll.id, LifecycleAction.ARCHIVE)
 
 
 Situation = Callable[[Store], Awaitable[PollRecord]]
@@ -63,8 +63,8 @@ SITUATIONS += [canceled, archived]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("act", list(Act))
-async def test_acts_are_the_domains(store: Store, act: Act, situation: Situation) -> None:
+@pytest.mark.parametrize("act", list(LifecycleAction))
+async def test_acts_are_the_domains(store: Store, act: LifecycleAction, situation: Situation) -> None:
     """Every act, from every phase, does what the domain's table says: moves, stands, or conflicts."""
     record = await situation(store)
     await set_field(store, record, "results", "operators")
@@ -73,7 +73,7 @@ async def test_acts_are_the_domains(store: Store, act: Act, situation: Situation
     now = await store.polls.now()
     allowed_from, leads_to = ACTS[act]
     before = record.poll.phase(now)
-    stands = before is leads_to and (act is not Act.REOPEN or situation is reopened)
+    stands = before is leads_to and (act is not LifecycleAction.REOPEN or situation is reopened)
     if before in allowed_from:
         after = await store.polls.act(record.poll.id, act)
         assert after.poll.version == record.poll.version + 1
@@ -139,53 +139,55 @@ async def test_opening_moves_the_opening(store: Store) -> None:
     """Open makes now the opening, and votes count."""
     record = await opened_by_act(store)
     assert LONG_AGO < record.poll.opens_at <= await store.polls.now()
-    assert await cast(store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
 
 
 async def test_closing_keeps_the_plan(store: Store) -> None:
     """Close ends the window now, remembers the planned end, and every counted vote lies before the end."""
     record = await made(store, closes_at=FAR_OFF)
-    (vote,) = await outcomes_of(store, record, Cast(a_voter(), "A"))
-    closed = await store.polls.act(record.poll.id, Act.CLOSE)
+    (vote,) = await outcomes_of(store, record, BallotInput(a_voter(), "A"))
+    closed = await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     assert closed.poll.planned_closes_at == FAR_OFF
     assert closed.poll.closes_at == closed.poll.closed_at
     assert closed.poll.closed_at is not None
     assert vote.at < closed.poll.closed_at <= await store.polls.now() + 1
-    assert await cast(store, closed, Cast(a_voter(), "A")) == [Status.CLOSED]
+    assert await cast(store, closed, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
 
 
 async def test_the_first_plan_is_the_one_remembered(store: Store) -> None:
     """Closing again after a reopening does not overwrite the end that was planned at first."""
     record = await made(store, closes_at=FAR_OFF)
-    await store.polls.act(record.poll.id, Act.CLOSE)
-    await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF - 1)
-    assert (await store.polls.act(record.poll.id, Act.CLOSE)).poll.planned_closes_at == FAR_OFF
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF - 1)
+    assert (await store.polls.act(record.poll.id, LifecycleAction.CLOSE)).poll.planned_closes_at == FAR_OFF
 
 
 async def test_reopening_to_a_new_end(store: Store) -> None:
     """Reopen lifts the latch and sets the end that it is given, or none."""
     record = await closed_by_clock(store)
-    opened = await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)
+    opened = await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)
     assert (opened.poll.closes_at, opened.poll.closed_at) == (FAR_OFF, None)
-    assert await cast(store, opened, Cast(a_voter(), "A")) == [Status.COUNTED]
-    await store.polls.act(record.poll.id, Act.CLOSE)
-    assert (await store.polls.act(record.poll.id, Act.REOPEN)).poll.closes_at is None
+    assert await cast(store, opened, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    assert (await store.polls.act(record.poll.id, LifecycleAction.REOPEN)).poll.closes_at is None
 
 
 async def test_reopening_again_to_another_end(store: Store) -> None:
     """A repeat of reopen stands; one that names another end is no repeat, and conflicts."""
     record = await closed_by_act(store)
-    first = await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)
-    assert (await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)).poll == first.poll
+    first = await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)
+    assert (
+        await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)
+    ).poll == first.poll
     with pytest.raises(PhaseConflict):
-        await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF + 1)
+        await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF + 1)
 
 
 async def test_reopening_to_a_past_end(store: Store) -> None:
     """An end that is past is refused, and the poll stays closed."""
     record = await closed_by_act(store)
     with pytest.raises(InvalidPoll) as refused:
-        await store.polls.act(record.poll.id, Act.REOPEN, closes_at=LONG_AGO)
+        await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=LONG_AGO)
     assert refused.value.field == "closes_at"
     assert (await store.polls.get(record.poll.id)).poll == record.poll
 
@@ -194,16 +196,16 @@ async def test_an_act_on_a_version(store: Store) -> None:
     """An act that names a version is done to that one only."""
     record = await made(store)
     with pytest.raises(VersionMismatch) as mismatch:
-        await store.polls.act(record.poll.id, Act.CLOSE, version=7)
+        await store.polls.act(record.poll.id, LifecycleAction.CLOSE, version=7)
     assert mismatch.value.version == 1
-    assert (await store.polls.act(record.poll.id, Act.CLOSE, version=1)).poll.version == 2
-    assert (await store.polls.act(record.poll.id, Act.CLOSE, version=1)).poll.version == 2
+    assert (await store.polls.act(record.poll.id, LifecycleAction.CLOSE, version=1)).poll.version == 2
+    assert (await store.polls.act(record.poll.id, LifecycleAction.CLOSE, version=1)).poll.version == 2
 
 
 async def test_an_act_on_no_poll(store: Store) -> None:
     """A poll that is not there takes no act."""
     with pytest.raises(PollNotFound):
-        await store.polls.act("nowhere", Act.OPEN)
+        await store.polls.act("nowhere", LifecycleAction.OPEN)
 
 
 async def test_a_read_latches(store: Store) -> None:
@@ -212,4 +214,4 @@ async def test_a_read_latches(store: Store) -> None:
     await set_field(store, record, "closes_at", now - 1)
     assert (await store.results.read(record.poll.id)).record.poll.closed_at == now - 1
     await set_field(store, record, "closes_at", now + DAY_MS)
-    assert await cast(store, record, Cast(a_voter(), "A")) == [Status.CLOSED]
+    assert await cast(store, record, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]

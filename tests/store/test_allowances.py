@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.domain.allowance import Limit, taken, whole_seconds
+from service.domain.allowance import RateLimit, acquire, whole_seconds
 from service.domain.poll import Revote
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store, open_store
-from service.store.allowances import MOST_OWED, Taking
-from service.store.ballots import Cast, CastReply, Outcome, Status
+from service.store.allowances import MOST_OWED, RateLimitRequest
+from service.store.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 from service.store.keys import ALLOWANCES, allowances_key
 from service.store.polls import PollRecord
 from tests.making import a_voter
@@ -26,24 +26,28 @@ NET, OTHER = b"network1", b"network2"
 DAY = 86_400
 
 
-def ballots(network: bytes, count: int, code: str = "A") -> list[Cast]:
+def ballots(network: bytes, count: int, code: str = "A") -> list[BallotInput]:
     """So many voters of one network."""
-    return [Cast(a_voter(), code, None, network) for _ in range(count)]
+    return [BallotInput(a_voter(), code, None, network) for _ in range(count)]
 
 
-async def limited(store: Store, record: PollRecord, limit: Limit | None, casts: list[Cast]) -> CastReply:
+async def limited(
+    store: Store, record: PollRecord, limit: RateLimit | None, casts: list[BallotInput]
+) -> CastReply:
     """The reply to one batch under a limit."""
-    (reply,) = await store.ballots.limited(limit).cast_many([(record, casts)])
+    (reply,) = await store.ballots.with_rate_limit(limit).cast_many([(record, casts)])
     assert isinstance(reply, CastReply)
     return reply
 
 
-async def statuses(store: Store, record: PollRecord, limit: Limit | None, casts: list[Cast]) -> list[str]:
+async def statuses(
+    store: Store, record: PollRecord, limit: RateLimit | None, casts: list[BallotInput]
+) -> list[str]:
     """What became of each."""
     return [outcome.status.value for outcome in outcomes(await limited(store, record, limit, casts))]
 
 
-def outcomes(reply: CastReply) -> list[Outcome]:
+def outcomes(reply: CastReply) -> list[BallotOutcome]:
     """Those of a batch that was judged."""
     assert reply.outcomes is not None
     return reply.outcomes
@@ -51,16 +55,16 @@ def outcomes(reply: CastReply) -> list[Outcome]:
 
 async def test_a_network_casts_so_many_votes_and_no_more(store: Store) -> None:
     """The others are told when to come back, nothing of them is counted, and other networks vote on."""
-    record, limit = await made(store), Limit(3, DAY)
+    record, limit = await made(store), RateLimit(3, DAY)
     casts = [*ballots(NET, 5), *ballots(OTHER, 2), *ballots(b"", 2)]
     reply = await limited(store, record, limit, casts)
     found = outcomes(reply)
     assert [outcome.status for outcome in found] == [
-        *3 * [Status.COUNTED],
-        *2 * [Status.RATE_LIMITED],
-        *4 * [Status.COUNTED],
+        *3 * [BallotStatus.COUNTED],
+        *2 * [BallotStatus.RATE_LIMITED],
+        *4 * [BallotStatus.COUNTED],
     ]
-    waits = [outcome.at - reply.now for outcome in found if outcome.status is Status.RATE_LIMITED]
+    waits = [outcome.at - reply.now for outcome in found if outcome.status is BallotStatus.RATE_LIMITED]
     assert waits == 2 * [DAY * 1000 // 3]
     assert whole_seconds(waits[0]) == DAY // 3
     tally = await tally_of(store, record)
@@ -70,7 +74,7 @@ async def test_a_network_casts_so_many_votes_and_no_more(store: Store) -> None:
 
 async def test_repeats_and_refused_votes_are_free(store: Store) -> None:
     """A retry of a vote that stands, and what is not counted for another reason, takes nothing."""
-    record, limit = await made(store), Limit(2, DAY)
+    record, limit = await made(store), RateLimit(2, DAY)
     (mine,) = ballots(NET, 1)
     assert await statuses(store, record, limit, [mine] * 5) == ["counted", *4 * ["unchanged"]]
     refused = [replace(mine, code="B")] * 5
@@ -81,7 +85,7 @@ async def test_repeats_and_refused_votes_are_free(store: Store) -> None:
 
 async def test_a_changed_vote_is_a_vote(store: Store) -> None:
     """Changing to and fro takes from the network each time."""
-    record, limit = await made(store, revote=Revote.CHANGE), Limit(3, DAY)
+    record, limit = await made(store, revote=Revote.CHANGE), RateLimit(3, DAY)
     (mine,) = ballots(NET, 1)
     there_and_back = [replace(mine, code="AB"[turn % 2]) for turn in range(5)]
     assert await statuses(store, record, limit, there_and_back) == [
@@ -95,14 +99,14 @@ async def test_a_changed_vote_is_a_vote(store: Store) -> None:
 
 async def test_polls_are_limited_each_by_itself(store: Store) -> None:
     """A network that has had its share of one poll votes in another."""
-    first, second, limit = await made(store), await made(store), Limit(1, DAY)
+    first, second, limit = await made(store), await made(store), RateLimit(1, DAY)
     for record in (first, second):
         assert await statuses(store, record, limit, ballots(NET, 2)) == ["counted", "rate-limited"]
 
 
 async def test_what_closed_meanwhile_is_told_before_the_limit(store: Store) -> None:
     """The contract's order: closed first, then limited."""
-    record, limit = await made(store), Limit(1, DAY)
+    record, limit = await made(store), RateLimit(1, DAY)
     assert await statuses(store, record, limit, ballots(NET, 1)) == ["counted"]
     await set_field(store, record, "closed_at", 1)
     assert await statuses(store, record, limit, ballots(NET, 1)) == ["closed"]
@@ -117,7 +121,7 @@ async def test_without_a_limit_nothing_is_kept(store: Store) -> None:
 
 async def test_a_network_is_forgotten_once_it_may_do_everything_again(store: Store) -> None:
     """Only networks that did something of late are kept, and the whole set has a term."""
-    record, limit = await made(store), Limit(1000, 1)
+    record, limit = await made(store), RateLimit(1000, 1)
     client, key = store.connection.client, record.keys[ALLOWANCES]
     await statuses(store, record, limit, [cast for n in range(50) for cast in ballots(b"net%05d" % n, 1)])
     assert await client.zcard(key) == 50
@@ -135,9 +139,9 @@ async def test_a_network_is_forgotten_once_it_may_do_everything_again(store: Sto
 async def test_archiving_forgets_networks(store: Store) -> None:
     """Nothing of a network outlives the ballots of its poll."""
     record = await made(store)
-    await statuses(store, record, Limit(5, DAY), ballots(NET, 3))
+    await statuses(store, record, RateLimit(5, DAY), ballots(NET, 3))
     assert await store.connection.client.exists(record.keys[ALLOWANCES])
-    for act in (Act.CLOSE, Act.ARCHIVE):
+    for act in (LifecycleAction.CLOSE, LifecycleAction.ARCHIVE):
         await store.polls.act(record.poll.id, act)
     assert not await store.connection.client.exists(record.keys[ALLOWANCES])
 
@@ -146,14 +150,14 @@ async def test_workers_share_what_a_network_may(store: Store, valkey: Valkey) ->
     """Two processes together let in no more than one would."""
     second = await open_store(valkey.url, namespace=store.connection.namespace)
     try:
-        record, limit = await made(store), Limit(10, DAY)
+        record, limit = await made(store), RateLimit(10, DAY)
         parts = await asyncio.gather(
             *(statuses(each, record, limit, ballots(NET, 3)) for each in (store, second) for _ in range(5))
         )
         assert sum(part.count("counted") for part in parts) == 10
         waits = await asyncio.gather(
             *(
-                each.voter_allowances.take(limit, [Taking(NET)] * 4)
+                each.voter_allowances.acquire_many(limit, [RateLimitRequest(NET)] * 4)
                 for each in (store, second)
                 for _ in range(4)
             )
@@ -165,19 +169,19 @@ async def test_workers_share_what_a_network_may(store: Store, valkey: Valkey) ->
 
 async def test_what_is_forced_is_owed(store: Store) -> None:
     """Who has paid in work comes in, the network waits the longer, and never more than so long."""
-    limit, take = Limit(2, 100), store.voter_allowances.take
-    assert await take(limit, [Taking(NET)] * 3) == [0, 0, 50_000]
-    assert await take(limit, [Taking(NET, is_forced=True)] * 2) == [0, 0]
-    (wait,) = await take(limit, [Taking(NET)])
+    limit, take = RateLimit(2, 100), store.voter_allowances.acquire_many
+    assert await take(limit, [RateLimitRequest(NET)] * 3) == [0, 0, 50_000]
+    assert await take(limit, [RateLimitRequest(NET, is_forced=True)] * 2) == [0, 0]
+    (wait,) = await take(limit, [RateLimitRequest(NET)])
     assert 149_000 < wait <= 150_000
-    await take(limit, [Taking(NET, is_forced=True)] * 100)
-    (wait,) = await take(limit, [Taking(NET)])
-    assert wait <= MOST_OWED * limit.period_ms + limit.each_ms
+    await take(limit, [RateLimitRequest(NET, is_forced=True)] * 100)
+    (wait,) = await take(limit, [RateLimitRequest(NET)])
+    assert wait <= MOST_OWED * limit.period_ms + limit.interval_ms
 
 
 async def test_what_is_good_once_is_good_once(store: Store) -> None:
     """Of many who spend the same at once, one does."""
-    spent = await asyncio.gather(*(store.voter_allowances.spend(b"nonce", 10_000) for _ in range(20)))
+    spent = await asyncio.gather(*(store.voter_allowances.use_once(b"nonce", 10_000) for _ in range(20)))
     assert sum(spent) == 1
 
 
@@ -191,14 +195,14 @@ async def test_the_store_reckons_as_the_domain_does(
     store: Store, count: int, seconds: int, batches: list[list[bytes]]
 ) -> None:
     """Whatever is taken when, both let the same in and say the same of the wait."""
-    limit, full_at = Limit(count, seconds), {NET: 0.0, OTHER: 0.0}
+    limit, full_at = RateLimit(count, seconds), {NET: 0.0, OTHER: 0.0}
     key = allowances_key(store.connection.namespace, "voters")
     await store.connection.client.unlink(key)
     for networks in batches:
         marked = [b"a" + network for network in networks]
         _, now, *waits = await store.connection.call("take", (key,), (count, seconds, 0, *marked))
         for network, wait in zip(networks, waits, strict=True):
-            full_at[network], expected_ms = taken(limit, full_at[network], now)
+            full_at[network], expected_ms = acquire(limit, full_at[network], now)
             assert wait == -(-expected_ms // 1)
 
 

@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 
 from service.store.keys import BUCKETS, FIRST_BUCKET, RANKINGS
-from service.store.library import _FUNCTIONS, _INCLUDES, OUTCOMES, Answer
+from service.store.library import _FUNCTIONS, _INCLUDES, OUTCOMES, ReplyCode
 
 FUNCTIONS = files("service.store").joinpath("functions")
 _CONSTANT = re.compile(r"^local ([A-Z_]+) = '(\w+)'", re.MULTILINE)
@@ -20,7 +20,7 @@ def lua(name: str) -> str:
 def test_answers_agree() -> None:
     """Every answer and outcome letter of the functions has its meaning in Python, and the other way round."""
     in_lua = dict(_CONSTANT.findall(lua("includes/answers.lua")))
-    answers = {answer.name: answer.value for answer in Answer}
+    answers = {answer.name: answer.value for answer in ReplyCode}
     letters = {name: letter for letter, (name, _) in OUTCOMES.items()}
     assert in_lua == answers | letters
 

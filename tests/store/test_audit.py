@@ -8,9 +8,9 @@ import pytest
 from service.domain.audit import NOT_KEPT
 from service.domain.errors import InvalidPoll, PhaseConflict, VersionMismatch
 from service.domain.poll import Option, ResultsMode
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from tests.making import a_poll, a_voter
 from tests.store.casting import cast, made
 
@@ -27,7 +27,14 @@ async def test_every_act_is_written_down(store: Store) -> None:
     record, _ = await store.polls.create(poll, "digest", by="ama")
     after = msgspec.structs.replace(poll, question="Who wins?", version=2)
     record = await store.polls.edit(record, after, assumes_unvoted=True, by="kofi")
-    for act in (Act.CLOSE, Act.REOPEN, Act.PUBLISH, Act.RESET, Act.CANCEL, Act.ARCHIVE):
+    for act in (
+        LifecycleAction.CLOSE,
+        LifecycleAction.REOPEN,
+        LifecycleAction.PUBLISH,
+        LifecycleAction.RESET,
+        LifecycleAction.CANCEL,
+        LifecycleAction.ARCHIVE,
+    ):
         await store.polls.act(poll.id, act, by="ama")
     await store.polls.delete(poll.id, by="esi")
     done = ["archive", "cancel", "reset", "publish", "reopen", "close"]
@@ -38,11 +45,11 @@ async def test_every_act_is_written_down(store: Store) -> None:
 async def test_an_entry_tells_before_and_after(store: Store) -> None:
     """An entry has version and phase on both sides, and beside them what changed."""
     record = await made(store, results=ResultsMode.OPERATORS)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     after = msgspec.structs.replace(record.poll, question="Who wins?", version=2)
     await store.polls.edit(record, after, assumes_unvoted=False)
-    await store.polls.act(record.poll.id, Act.PUBLISH)
-    await store.polls.act(record.poll.id, Act.RESET)
+    await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
+    await store.polls.act(record.poll.id, LifecycleAction.RESET)
     (reset, publish, edit, create), _ = await store.audit.entries(record.poll.id, cursor=None, limit=9)
     assert create.before is None
     assert create.after is not None
@@ -60,10 +67,10 @@ async def test_what_was_not_done_is_not_written_down(store: Store) -> None:
     record = await made(store)
     await store.polls.create(record.poll, "digest")
     with pytest.raises(PhaseConflict):
-        await store.polls.act(record.poll.id, Act.ARCHIVE)
-    await store.polls.act(record.poll.id, Act.OPEN)
-    await store.polls.act(record.poll.id, Act.CLOSE)
-    await store.polls.act(record.poll.id, Act.CLOSE)
+        await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
+    await store.polls.act(record.poll.id, LifecycleAction.OPEN)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     with pytest.raises(VersionMismatch):
         await store.polls.edit(record, record.poll, assumes_unvoted=False)
     assert [act for _, act in await log_of(store, record.poll.id)] == ["close", "create"]
@@ -72,14 +79,14 @@ async def test_what_was_not_done_is_not_written_down(store: Store) -> None:
 async def test_the_log_is_read_in_pages(store: Store) -> None:
     """Following the cursor meets every entry once, whatever is written meanwhile."""
     record = await made(store)
-    for act in (Act.CLOSE, Act.REOPEN, Act.CLOSE, Act.REOPEN):
+    for act in (LifecycleAction.CLOSE, LifecycleAction.REOPEN, LifecycleAction.CLOSE, LifecycleAction.REOPEN):
         await store.polls.act(record.poll.id, act)
     met: list[str] = []
     cursor: str | None = None
     while True:
         entries, cursor = await store.audit.entries(record.poll.id, cursor=cursor, limit=2)
         met += [entry.act for entry in entries]
-        await store.polls.act(record.poll.id, Act.PUBLISH)
+        await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
         if cursor is None:
             break
     assert met == ["reopen", "close", "reopen", "close", "create"]
@@ -91,8 +98,8 @@ async def test_the_log_is_bounded(store: Store) -> None:
     """The oldest entries go once there are a thousand."""
     record = await made(store)
     for _ in range(505):
-        await store.polls.act(record.poll.id, Act.CLOSE)
-        await store.polls.act(record.poll.id, Act.REOPEN)
+        await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+        await store.polls.act(record.poll.id, LifecycleAction.REOPEN)
     assert len(await log_of(store, record.poll.id, limit=5000)) == 1000
 
 

@@ -11,7 +11,7 @@ import pytest
 from service.domain.errors import EditRefused
 from service.domain.poll import Identity, Kind, Option, Poll, Revote
 from service.store import Store
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from service.store.polls import PollRecord
 from tests.making import a_poll, a_voter, options
 from tests.store.casting import DAY_MS, cast, made, outcomes_of, stored_ballots, tally_of
@@ -36,14 +36,14 @@ async def with_capacity(record: PollRecord, store: Store, **capacities: int) -> 
 async def test_a_full_option_takes_no_more(store: Store) -> None:
     """Voters beyond the capacity are refused with the option's letter, and nothing is counted for them."""
     record = await made(store, options=bounded(npp=2))
-    casts = [Cast(a_voter(), "A") for _ in range(3)] + [Cast(a_voter(), "B")]
+    casts = [BallotInput(a_voter(), "A") for _ in range(3)] + [BallotInput(a_voter(), "B")]
     outcomes = await outcomes_of(store, record, *casts)
     found = [(outcome.status, outcome.code, outcome.revision) for outcome in outcomes]
     assert found == [
-        (Status.COUNTED, "A", 1),
-        (Status.COUNTED, "A", 1),
-        (Status.OPTION_FULL, "A", 0),
-        (Status.COUNTED, "B", 1),
+        (BallotStatus.COUNTED, "A", 1),
+        (BallotStatus.COUNTED, "A", 1),
+        (BallotStatus.OPTION_FULL, "A", 0),
+        (BallotStatus.COUNTED, "B", 1),
     ]
     assert (await tally_of(store, record)).counts == {"A": 2, "B": 1}
     assert len(await stored_ballots(store, record)) == 3
@@ -52,10 +52,12 @@ async def test_a_full_option_takes_no_more(store: Store) -> None:
 async def test_the_standing_choice_comes_first(store: Store) -> None:
     """Who has a place keeps it: the same choice again is unchanged, however full the option is."""
     record, voter = await made(store, options=bounded(npp=1)), a_voter()
-    assert await cast(store, record, Cast(voter, "A"), Cast(voter, "A"), Cast(a_voter(), "A")) == [
-        Status.COUNTED,
-        Status.UNCHANGED,
-        Status.OPTION_FULL,
+    assert await cast(
+        store, record, BallotInput(voter, "A"), BallotInput(voter, "A"), BallotInput(a_voter(), "A")
+    ) == [
+        BallotStatus.COUNTED,
+        BallotStatus.UNCHANGED,
+        BallotStatus.OPTION_FULL,
     ]
 
 
@@ -66,10 +68,16 @@ async def test_a_change_frees_the_place(store: Store) -> None:
     outcomes = await outcomes_of(
         store,
         record,
-        *(Cast(first, "A"), Cast(second, "B"), Cast(first, "B"), Cast(first, "C"), Cast(second, "A")),
+        *(
+            BallotInput(first, "A"),
+            BallotInput(second, "B"),
+            BallotInput(first, "B"),
+            BallotInput(first, "C"),
+            BallotInput(second, "A"),
+        ),
     )
     statuses = [outcome.status for outcome in outcomes]
-    assert statuses[2:] == [Status.OPTION_FULL, Status.CHANGED, Status.CHANGED]
+    assert statuses[2:] == [BallotStatus.OPTION_FULL, BallotStatus.CHANGED, BallotStatus.CHANGED]
     assert (outcomes[2].code, outcomes[2].revision) == ("B", 1)
     assert (await tally_of(store, record)).counts == {"A": 1, "C": 1}
 
@@ -78,11 +86,11 @@ async def test_a_withdrawal_frees_the_place(store: Store) -> None:
     """A vote taken back leaves its place to others, and its own voter has to find one again."""
     record = await made(store, options=bounded(npp=1), revote=Revote.WITHDRAW)
     first, second = a_voter(), a_voter()
-    await cast(store, record, Cast(first, "A"))
+    await cast(store, record, BallotInput(first, "A"))
     await store.ballots.withdraw(record, first)
-    assert await cast(store, record, Cast(second, "A"), Cast(first, "A")) == [
-        Status.COUNTED,
-        Status.OPTION_FULL,
+    assert await cast(store, record, BallotInput(second, "A"), BallotInput(first, "A")) == [
+        BallotStatus.COUNTED,
+        BallotStatus.OPTION_FULL,
     ]
 
 
@@ -90,12 +98,12 @@ async def test_several_options_need_a_place_each(store: Store) -> None:
     """A multiple choice is refused for the one option that is full; one already held needs no new place."""
     record = await made(store, kind=Kind.MULTIPLE, options=bounded(npp=1, ndc=2), revote=Revote.CHANGE)
     voter = a_voter()
-    await cast(store, record, Cast(voter, "AB"))
-    (refused,) = await outcomes_of(store, record, Cast(a_voter(), "AB"))
-    assert (refused.status, refused.code) == (Status.OPTION_FULL, "A")
-    assert await cast(store, record, Cast(voter, "ABC"), Cast(a_voter(), "BC")) == [
-        Status.CHANGED,
-        Status.COUNTED,
+    await cast(store, record, BallotInput(voter, "AB"))
+    (refused,) = await outcomes_of(store, record, BallotInput(a_voter(), "AB"))
+    assert (refused.status, refused.code) == (BallotStatus.OPTION_FULL, "A")
+    assert await cast(store, record, BallotInput(voter, "ABC"), BallotInput(a_voter(), "BC")) == [
+        BallotStatus.CHANGED,
+        BallotStatus.COUNTED,
     ]
     assert (await tally_of(store, record)).counts == {"A": 1, "B": 2, "C": 2}
 
@@ -104,25 +112,25 @@ async def test_a_revision_is_judged_before_the_place(store: Store) -> None:
     """Reasons come in one order: already voted and stale revision before full."""
     record = await made(store, options=bounded(npp=1), revote=Revote.CHANGE)
     voter = a_voter()
-    await cast(store, record, Cast(a_voter(), "A"), Cast(voter, "B"))
-    assert await cast(store, record, Cast(voter, "A", 7), Cast(voter, "A", 1)) == [
-        Status.STALE_REVISION,
-        Status.OPTION_FULL,
+    await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(voter, "B"))
+    assert await cast(store, record, BallotInput(voter, "A", 7), BallotInput(voter, "A", 1)) == [
+        BallotStatus.STALE_REVISION,
+        BallotStatus.OPTION_FULL,
     ]
     never = await made(store, options=bounded(npp=1))
-    await cast(store, never, Cast(a_voter(), "A"), Cast(voter, "B"))
-    assert await cast(store, never, Cast(voter, "A")) == [Status.ALREADY_VOTED]
+    await cast(store, never, BallotInput(a_voter(), "A"), BallotInput(voter, "B"))
+    assert await cast(store, never, BallotInput(voter, "A")) == [BallotStatus.ALREADY_VOTED]
 
 
 async def test_a_capacity_is_exact_when_everybody_comes_at_once(store: Store) -> None:
     """Of a thousand ballots in calls that overlap, exactly as many are counted as there are places."""
     record = await made(store, options=bounded(npp=137))
     replies = await asyncio.gather(
-        *(cast(store, record, *(Cast(a_voter(), "A") for _ in range(20))) for _ in range(50))
+        *(cast(store, record, *(BallotInput(a_voter(), "A") for _ in range(20))) for _ in range(50))
     )
     statuses = [status for reply in replies for status in reply]
-    assert statuses.count(Status.COUNTED) == 137
-    assert statuses.count(Status.OPTION_FULL) == 1000 - 137
+    assert statuses.count(BallotStatus.COUNTED) == 137
+    assert statuses.count(BallotStatus.OPTION_FULL) == 1000 - 137
     tally = await tally_of(store, record)
     assert (tally.voters, tally.counts, len(await stored_ballots(store, record))) == (137, {"A": 137}, 137)
 
@@ -135,9 +143,9 @@ async def test_an_outlived_key_is_refused_whole(store: Store) -> None:
     await store.connection.client.hset(record.keys[2 + key[0] % 16], key, held)
     await store.connection.client.hset(record.keys[1], mapping={"A": 1, "voters": 1, "seq": 1})
     other = a_voter()
-    assert await cast(store, record, Cast(key, "A"), Cast(other, "B")) == [
-        Status.OPTION_FULL,
-        Status.COUNTED,
+    assert await cast(store, record, BallotInput(key, "A"), BallotInput(other, "B")) == [
+        BallotStatus.OPTION_FULL,
+        BallotStatus.COUNTED,
     ]
     ballots = await stored_ballots(store, record)
     assert set(ballots) == {key, other}
@@ -147,17 +155,20 @@ async def test_an_outlived_key_is_refused_whole(store: Store) -> None:
 async def test_a_capacity_never_falls_below_what_stands(store: Store) -> None:
     """An edit may set any capacity that holds the votes there are, and is refused by its field below that."""
     record = await made(store, options=bounded(ndc=5))
-    await cast(store, record, *(Cast(a_voter(), "B") for _ in range(3)))
+    await cast(store, record, *(BallotInput(a_voter(), "B") for _ in range(3)))
     with pytest.raises(EditRefused, match="chosen by 3") as refusal:
         await with_capacity(record, store, ndc=2)
     assert refusal.value.field == "options[1].capacity"
     assert (await store.polls.get(record.poll.id)).poll.options[1].capacity == 5
     record = await with_capacity(record, store, ndc=3)
-    assert await cast(store, record, Cast(a_voter(), "B")) == [Status.OPTION_FULL]
+    assert await cast(store, record, BallotInput(a_voter(), "B")) == [BallotStatus.OPTION_FULL]
     record = await with_capacity(record, store, ndc=4)
-    assert await cast(store, record, Cast(a_voter(), "B")) == [Status.COUNTED]
+    assert await cast(store, record, BallotInput(a_voter(), "B")) == [BallotStatus.COUNTED]
     record = await with_capacity(record, store)
-    assert await cast(store, record, *(Cast(a_voter(), "B") for _ in range(9))) == [Status.COUNTED] * 9
+    assert (
+        await cast(store, record, *(BallotInput(a_voter(), "B") for _ in range(9)))
+        == [BallotStatus.COUNTED] * 9
+    )
 
 
 async def test_edits_and_votes_at_once_agree(store: Store) -> None:
@@ -167,7 +178,7 @@ async def test_edits_and_votes_at_once_agree(store: Store) -> None:
     async def vote() -> None:
         for _ in range(60):
             current = await store.polls.get(record.poll.id)
-            await store.ballots.cast_many([(current, [Cast(a_voter(), "A")])])
+            await store.ballots.cast_many([(current, [BallotInput(a_voter(), "A")])])
 
     async def narrow() -> int:
         accepted = 1000
@@ -189,4 +200,7 @@ async def test_a_poll_made_anew_forgets_capacities(store: Store) -> None:
     await store.polls.create(poll, "digest")
     await store.polls.delete(poll.id)
     anew, _ = await store.polls.create(msgspec.structs.replace(poll, options=bounded()), "another")
-    assert await cast(store, anew, Cast(a_voter(), "A"), Cast(a_voter(), "A")) == [Status.COUNTED] * 2
+    assert (
+        await cast(store, anew, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "A"))
+        == [BallotStatus.COUNTED] * 2
+    )

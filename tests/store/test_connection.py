@@ -11,9 +11,9 @@ import pytest
 
 from service.domain.errors import PollNotFound, StoreUnavailable
 from service.store import Store, open_store
-from service.store.ballots import Cast, Status
-from service.store.connection import Connection
-from service.store.library import StoreUnfit
+from service.store.ballots import BallotInput, BallotStatus
+from service.store.connection import StoreConnection
+from service.store.library import UnsupportedStore
 from service.store.topology import MOST_CONNECTIONS
 from tests.making import a_poll, a_voter
 from tests.store.casting import cast, made, tally_of
@@ -43,16 +43,16 @@ async def refused_after_s(store: Store) -> float:
 async def test_a_store_that_was_killed(own_valkey: Valkey, own_store: Store) -> None:
     """Killed: refused well within a second; back: answered within two seconds, with every vote."""
     record = await made(own_store)
-    await cast(own_store, record, Cast(a_voter(), "A"))
+    await cast(own_store, record, BallotInput(a_voter(), "A"))
     with own_valkey.away():
         assert await refused_after_s(own_store) < ANSWERED_WITHIN_S
         assert not own_store.connection.is_up
         assert own_store.connection.last_error
-        (reply,) = await own_store.ballots.cast_many([(record, [Cast(a_voter(), "A")])])
+        (reply,) = await own_store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")])])
         assert isinstance(reply, StoreUnavailable)
     await until(lambda: own_store.connection.is_up, BACK_WITHIN_S)
     assert own_store.connection.last_error is None
-    assert await cast(own_store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(own_store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
     assert (await tally_of(own_store, record)).voters == 2
 
 
@@ -62,7 +62,7 @@ async def test_a_store_that_was_killed_while_nobody_asked(own_valkey: Valkey, ow
     own_valkey.restart()
     idle = own_store.connection.client.connection_pool._available_connections
     await until(lambda: all(link._reader.at_eof() for link in idle))
-    assert await cast(own_store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(own_store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
 
 
 async def test_a_store_that_is_paused(own_valkey: Valkey, own_store: Store) -> None:
@@ -72,7 +72,7 @@ async def test_a_store_that_is_paused(own_valkey: Valkey, own_store: Store) -> N
         assert await refused_after_s(own_store) < ANSWERED_WITHIN_S
         assert await refused_after_s(own_store) < 0.05
     await until(lambda: own_store.connection.is_up, BACK_WITHIN_S)
-    assert await cast(own_store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(own_store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
 
 
 async def test_a_crowd_at_a_paused_store(own_valkey: Valkey, own_store: Store) -> None:
@@ -99,8 +99,8 @@ async def test_calls_that_wait_hold_up_no_refusal(own_valkey: Valkey, own_store:
 async def test_a_crowd_at_a_store_that_answers(store: Store) -> None:
     """More calls at once than there are connections wait their turn and are answered."""
     record = await made(store)
-    casts = [cast(store, record, Cast(a_voter(), "A")) for _ in range(5 * MOST_CONNECTIONS)]
-    assert set(map(tuple, await asyncio.gather(*casts))) == {(Status.COUNTED,)}
+    casts = [cast(store, record, BallotInput(a_voter(), "A")) for _ in range(5 * MOST_CONNECTIONS)]
+    assert set(map(tuple, await asyncio.gather(*casts))) == {(BallotStatus.COUNTED,)}
 
 
 async def test_a_caller_who_gives_up(own_valkey: Valkey, own_store: Store) -> None:
@@ -120,7 +120,7 @@ async def test_functions_flushed_behind_our_back(store: Store) -> None:
     """A library that is gone is loaded again and the call done, once."""
     record = await made(store)
     await store.connection.client.execute_command("FUNCTION FLUSH")
-    assert await cast(store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
     assert (await tally_of(store, record)).seq == 1
 
 
@@ -128,7 +128,7 @@ async def test_functions_flushed_in_a_pipeline(store: Store) -> None:
     """Of calls gathered into one round trip, each is done once, in its place."""
     records = [await made(store) for _ in range(3)]
     await store.connection.client.execute_command("FUNCTION FLUSH")
-    replies = await store.ballots.cast_many([(record, [Cast(a_voter(), "A")]) for record in records])
+    replies = await store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")]) for record in records])
     assert not any(isinstance(reply, Exception) for reply in replies)
     assert [(await tally_of(store, record)).seq for record in records] == [1, 1, 1]
 
@@ -136,12 +136,12 @@ async def test_functions_flushed_in_a_pipeline(store: Store) -> None:
 async def test_everything_flushed_behind_our_back(own_store: Store) -> None:
     """A store that lost everything has no poll, and one made anew starts a later epoch."""
     record = await made(own_store)
-    await cast(own_store, record, Cast(a_voter(), "A"))
+    await cast(own_store, record, BallotInput(a_voter(), "A"))
     before = await tally_of(own_store, record)
     await own_store.connection.client.flushall()
     with pytest.raises(PollNotFound):
         await own_store.polls.get(record.poll.id)
-    (reply,) = await own_store.ballots.cast_many([(record, [Cast(a_voter(), "A")])])
+    (reply,) = await own_store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")])])
     assert isinstance(reply, PollNotFound)
     assert own_store.polls.cached(record.poll.id) is None
     anew, created = await own_store.polls.create(record.poll, "digest")
@@ -170,7 +170,7 @@ async def test_a_store_that_denies_functions(own_valkey: Valkey) -> None:
     deny = ("ACL", "SETUSER", "default", "-function|load")
     await store.connection.client.execute_command(*deny)
     await store.close()
-    with pytest.raises(StoreUnfit, match="refuses the function library"):
+    with pytest.raises(UnsupportedStore, match="refuses the function library"):
         await open_store(own_valkey.url)
 
 
@@ -179,7 +179,7 @@ async def test_a_store_with_another_password(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     await store.connection.client.execute_command("ACL", "SETUSER", "someone", "on", ">right")
     await store.close()
-    with pytest.raises(StoreUnfit, match="refuses the user name or password") as refused:
+    with pytest.raises(UnsupportedStore, match="refuses the user name or password") as refused:
         await open_store(own_valkey.url.replace("unix://", "unix://someone:wr0ng@"))
     assert "wr0ng" not in str(refused.value)
 
@@ -202,7 +202,7 @@ async def test_a_store_that_refuses_everything_is_told_of_once(
     connection = own_store.connection
     await connection.command("CONFIG", "SET", "maxmemory", "1")
     for _ in range(20):
-        replies = await own_store.ballots.cast_many([(record, [Cast(a_voter(), "A")])] * 2)
+        replies = await own_store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")])] * 2)
         assert all(isinstance(reply, StoreUnavailable) for reply in replies)
         with pytest.raises(StoreUnavailable):
             await connection.command("SET", "a-string", "x")
@@ -214,7 +214,7 @@ async def test_a_store_that_refuses_everything_is_told_of_once(
 async def test_closing_while_knocking(own_valkey: Valkey) -> None:
     """A connection that is waiting for its store can be closed."""
     own_valkey.kill()
-    connection = await Connection.open(own_valkey.url)
+    connection = await StoreConnection.open(own_valkey.url)
     await connection.close()
     assert not connection.is_up
 
@@ -224,7 +224,7 @@ async def test_replies_out_of_step_are_not_believed(own_valkey: Valkey, own_stor
     record = await made(own_store)
     connection = own_store.connection
     pool = connection.client.connection_pool
-    await cast(own_store, record, Cast(a_voter(), "A"))
+    await cast(own_store, record, BallotInput(a_voter(), "A"))
     link = pool._available_connections[-1]
     real_get = pool.get_connection
 
@@ -234,9 +234,9 @@ async def test_replies_out_of_step_are_not_believed(own_valkey: Valkey, own_stor
         return taken
 
     pool.get_connection = with_a_stale_reply
-    (reply,) = await own_store.ballots.cast_many([(record, [Cast(a_voter(), "A")])])
+    (reply,) = await own_store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")])])
     pool.get_connection = real_get
     assert isinstance(reply, StoreUnavailable)
     assert not link.is_connected
     await until(lambda: connection.is_up)
-    assert await cast(own_store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(own_store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from service.store import Store
-from service.store.deliveries import Claim, Waiting
+from service.store.deliveries import ClaimedEvent, QueuedEvent
 from tests.valkey import Valkey
 from tests.waiting import until
 
@@ -37,11 +37,11 @@ async def put(
     store: Store, hook: str, *events: str, strand: str = "lunch", kind: str = "poll.closed"
 ) -> None:
     """Events, by their ids, that wait in a strand."""
-    waiting = [(hook, Waiting(strand, event, kind, event.encode())) for event in events]
-    assert all(await store.deliveries.put(waiting))
+    waiting = [(hook, QueuedEvent(strand, event, kind, event.encode())) for event in events]
+    assert all(await store.deliveries.enqueue(waiting))
 
 
-async def claims(store: Store, hook: str, most: int = 9, lease_ms: int = LEASE_MS) -> list[Claim]:
+async def claims(store: Store, hook: str, most: int = 9, lease_ms: int = LEASE_MS) -> list[ClaimedEvent]:
     """What may be told now."""
     return (await store.deliveries.claim({hook: most}, lease_ms))[hook].claims
 
@@ -56,7 +56,7 @@ async def test_an_event_is_put_once(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a", "a")
     (claim,) = await claims(store, hook)
-    await store.deliveries.answered(hook, claim, "delivered")
+    await store.deliveries.record_attempt(hook, claim, "delivered")
     await put(store, hook, "a")
     assert await claims(store, hook) == []
 
@@ -69,9 +69,9 @@ async def test_strands_keep_their_order_and_do_not_wait(store: Store) -> None:
     first, other = await claims(store, hook)
     assert (first.id, other.id) == ("a1", "b1")
     assert await claims(store, hook) == []
-    await store.deliveries.answered(hook, first, "failed", pause_ms=LEASE_MS, error="answered 500")
+    await store.deliveries.record_attempt(hook, first, "failed", pause_ms=LEASE_MS, error="answered 500")
     assert await claims(store, hook) == []
-    await store.deliveries.answered(hook, other, "delivered")
+    await store.deliveries.record_attempt(hook, other, "delivered")
     assert (await store.deliveries.state(hook)).waiting == 2
 
 
@@ -84,7 +84,7 @@ async def test_progress_gives_way_to_newer_progress(store: Store) -> None:
     told = []
     while found := await claims(store, hook):
         told += [claim.id for claim in found]
-        await store.deliveries.answered(hook, found[0], "delivered")
+        await store.deliveries.record_attempt(hook, found[0], "delivered")
     assert told == ["opened", "p3", "closed"]
 
 
@@ -106,7 +106,7 @@ async def test_a_worker_killed_between_claim_and_answer(store: Store, valkey: Va
         sys.executable, "-c", CLAIM_AND_DIE, valkey.url, store.connection.namespace, hook
     )
     assert await process.wait() == -signal.SIGKILL
-    taken: list[Claim] = []
+    taken: list[ClaimedEvent] = []
 
     async def is_taken() -> bool:
         taken.extend(await claims(store, hook))
@@ -122,10 +122,10 @@ async def test_a_late_answer_undoes_nothing(store: Store) -> None:
     await put(store, hook, "a", "b")
     (late,) = await claims(store, hook, lease_ms=0)
     (again,) = await claims(store, hook)
-    await store.deliveries.answered(hook, late, "failed", pause_ms=None, error="too late")
+    await store.deliveries.record_attempt(hook, late, "failed", pause_ms=None, error="too late")
     assert (await store.deliveries.state(hook)).failures == 0
-    await store.deliveries.answered(hook, late, "delivered")
-    await store.deliveries.answered(hook, again, "failed", pause_ms=None, error="told already")
+    await store.deliveries.record_attempt(hook, late, "delivered")
+    await store.deliveries.record_attempt(hook, again, "failed", pause_ms=None, error="told already")
     assert (await store.deliveries.state(hook)).given_up_at is None
     assert await ids(store, hook) == ["b"]
 
@@ -135,13 +135,13 @@ async def test_what_is_released_was_not_tried(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a")
     (claim,) = await claims(store, hook)
-    await store.deliveries.answered(hook, claim, "released")
+    await store.deliveries.record_attempt(hook, claim, "released")
     assert await claims(store, hook) == [claim]
 
 
 async def _told_to_the_last(store: Store, hook: str, **before: Any) -> str:
     (claim,) = await claims(store, hook)
-    return await store.deliveries.answered(hook, claim, "failed", error="answered 500", **before)
+    return await store.deliveries.record_attempt(hook, claim, "failed", error="answered 500", **before)
 
 
 async def test_the_last_try_gives_a_dead_site_up(store: Store) -> None:
@@ -164,8 +164,8 @@ async def test_the_last_try_drops_an_event_that_a_site_cannot_bear(store: Store)
     await put(store, hook, "a", "b", strand="x")
     await put(store, hook, "c", strand="y")
     bad, good = await claims(store, hook)
-    await store.deliveries.answered(hook, good, "delivered")
-    assert await store.deliveries.answered(hook, bad, "failed", error="answered 500") == ""
+    await store.deliveries.record_attempt(hook, good, "delivered")
+    assert await store.deliveries.record_attempt(hook, bad, "failed", error="answered 500") == ""
     assert (await store.deliveries.state(hook)).dropped == 1
     assert await ids(store, hook) == ["b"]
 
@@ -175,9 +175,9 @@ async def test_a_site_that_lets_too_much_pile_up(store: Store) -> None:
     hook = webhook()
     for start in range(0, 10_000, 1_000):
         waiting = [
-            (hook, Waiting(f"p{n}", f"e{n}", "poll.closed", b"{}")) for n in range(start, start + 1_000)
+            (hook, QueuedEvent(f"p{n}", f"e{n}", "poll.closed", b"{}")) for n in range(start, start + 1_000)
         ]
-        assert all(await store.deliveries.put(waiting))
+        assert all(await store.deliveries.enqueue(waiting))
     assert (await store.deliveries.state(hook)).waiting == 10_000
     await put(store, hook, "one more")
     state = await store.deliveries.state(hook)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.store import Store, open_store
-from service.store.durability import Durability
+from service.store.durability import DurabilityMonitor
 from tests.api.conftest import serving
 from tests.valkey import Valkey
 from tests.waiting import until
@@ -25,7 +25,7 @@ async def given(own_valkey: Valkey) -> AsyncIterator[Store]:
 
 async def test_a_store_as_pollwire_sets_it_has_no_weakness(given: Store) -> None:
     """Append-only with fsync always, no eviction, clocks together: nothing to tell."""
-    assert await given.durability.look() == ()
+    assert await given.durability.check() == ()
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ async def test_a_store_as_pollwire_sets_it_has_no_weakness(given: Store) -> None
 async def test_each_weaker_setting_is_a_sentence(given: Store, setting: str, value: str, told: str) -> None:
     """It says what can be lost and what to set, once."""
     await given.connection.client.config_set(setting, value)
-    (note,) = await given.durability.look()
+    (note,) = await given.durability.check()
     assert told in note
     assert f"set {setting}" in note
 
@@ -48,7 +48,7 @@ async def test_each_weaker_setting_is_a_sentence(given: Store, setting: str, val
 async def test_a_store_that_does_not_tell(given: Store) -> None:
     """Where CONFIG is forbidden that itself is told; the service goes on."""
     await given.connection.client.execute_command("ACL", "SETUSER", "default", "-config")
-    (note,) = await given.durability.look()
+    (note,) = await given.durability.check()
     assert "does not tell its settings" in note
     assert given.connection.is_up
 
@@ -83,7 +83,7 @@ class Elsewhere:
 async def test_clocks_and_versions(given: Store, clocks: list[float], version: str, told: list[str]) -> None:
     """An hour off either way, servers that differ, and a Redis without mends are each told."""
     elsewhere: Any = Elsewhere(given, clocks=clocks, version=version)
-    notes = await Durability(elsewhere).look()
+    notes = await DurabilityMonitor(elsewhere).check()
     assert len(notes) == len(told)
     assert all(part in note for part, note in zip(told, notes, strict=True))
 

@@ -9,9 +9,9 @@ import pytest
 
 from service.domain.errors import PhaseConflict
 from service.domain.poll import ResultsMode, Revote
-from service.domain.window import Act, Phase
+from service.domain.window import LifecycleAction, Phase
 from service.store import Store, open_store
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from tests.making import FAR_OFF, a_voter
 from tests.store.casting import cast, made, reply_to, set_tally, stored_ballots, tally_of
 from tests.valkey import Valkey
@@ -21,23 +21,26 @@ from tests.waiting import until
 async def test_publish_shows_totals_to_everybody(store: Store) -> None:
     """Publish makes any mode ``always``, a repeat stands, and a later edit may narrow it again."""
     record = await made(store, results=ResultsMode.OPERATORS)
-    published = await store.polls.act(record.poll.id, Act.PUBLISH)
+    published = await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
     assert published.poll.results is ResultsMode.ALWAYS
-    assert (await store.polls.act(record.poll.id, Act.PUBLISH)).poll == published.poll
+    assert (await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)).poll == published.poll
     assert (await store.polls.get(record.poll.id)).poll == published.poll
 
 
 async def test_a_canceled_poll_counts_nothing_more(store: Store) -> None:
     """After cancel no vote counts or is taken back, and no act opens the poll again; counts stay."""
     record, voter = await made(store, closes_at=FAR_OFF, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"))
-    canceled = await store.polls.act(record.poll.id, Act.CANCEL)
+    await cast(store, record, BallotInput(voter, "A"))
+    canceled = await store.polls.act(record.poll.id, LifecycleAction.CANCEL)
     assert canceled.poll.planned_closes_at == FAR_OFF
-    assert await cast(store, canceled, Cast(a_voter(), "A"), Cast(voter, "B")) == [Status.CLOSED] * 2
-    assert await cast(store, canceled, Cast(voter, "A")) == [Status.UNCHANGED]
-    assert (await store.ballots.withdraw(canceled, voter)).status is Status.CLOSED
+    assert (
+        await cast(store, canceled, BallotInput(a_voter(), "A"), BallotInput(voter, "B"))
+        == [BallotStatus.CLOSED] * 2
+    )
+    assert await cast(store, canceled, BallotInput(voter, "A")) == [BallotStatus.UNCHANGED]
+    assert (await store.ballots.withdraw(canceled, voter)).status is BallotStatus.CLOSED
     with pytest.raises(PhaseConflict) as conflict:
-        await store.polls.act(record.poll.id, Act.REOPEN)
+        await store.polls.act(record.poll.id, LifecycleAction.REOPEN)
     assert conflict.value.phase == Phase.CANCELED
     assert (await tally_of(store, record)).voters == 1
 
@@ -45,19 +48,19 @@ async def test_a_canceled_poll_counts_nothing_more(store: Store) -> None:
 async def test_a_scheduled_poll_that_is_canceled_never_opens(store: Store) -> None:
     """Canceled before its opening, a poll refuses votes as closed, not as yet to open."""
     record = await made(store, opens_at=FAR_OFF)
-    canceled = await store.polls.act(record.poll.id, Act.CANCEL)
-    assert await cast(store, canceled, Cast(a_voter(), "A")) == [Status.CLOSED]
+    canceled = await store.polls.act(record.poll.id, LifecycleAction.CANCEL)
+    assert await cast(store, canceled, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
     assert canceled.poll.phase(FAR_OFF + 1) is Phase.CANCELED
 
 
 async def test_an_archived_poll_keeps_its_results_alone(store: Store) -> None:
     """Archive leaves the totals, no ballot and no voters' key; the same choice is unchanged no more."""
     record, voter = await made(store), a_voter()
-    await cast(store, record, Cast(voter, "A"))
-    closed = await store.polls.act(record.poll.id, Act.CLOSE)
-    assert await cast(store, closed, Cast(voter, "A")) == [Status.UNCHANGED]
+    await cast(store, record, BallotInput(voter, "A"))
+    closed = await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    assert await cast(store, closed, BallotInput(voter, "A")) == [BallotStatus.UNCHANGED]
     before = await tally_of(store, record)
-    archived = await store.polls.act(record.poll.id, Act.ARCHIVE)
+    archived = await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
     assert archived.voter_key == b""
     assert await stored_ballots(store, record) == {}
     after = await tally_of(store, record)
@@ -65,7 +68,7 @@ async def test_an_archived_poll_keeps_its_results_alone(store: Store) -> None:
         *(before.epoch, before.seq, before.voters),
         before.counts,
     )
-    assert await cast(store, archived, Cast(voter, "A")) == [Status.CLOSED]
+    assert await cast(store, archived, BallotInput(voter, "A")) == [BallotStatus.CLOSED]
 
 
 async def test_what_was_archived_leaves_the_files(own_valkey: Valkey) -> None:
@@ -73,11 +76,11 @@ async def test_what_was_archived_leaves_the_files(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     try:
         record = await made(store)
-        await cast(store, record, Cast(a_voter(), "A"))
+        await cast(store, record, BallotInput(a_voter(), "A"))
         folder = Path(own_valkey.socket_path).parent
         assert holds(folder, record.voter_key)
-        await store.polls.act(record.poll.id, Act.CLOSE)
-        await store.polls.act(record.poll.id, Act.ARCHIVE)
+        await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+        await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
         store.erasure.begin()
         await until(lambda: not holds(folder, record.voter_key), within_s=20)
     finally:
@@ -92,38 +95,40 @@ def holds(folder: Path, secret: bytes) -> bool:
 async def test_reset_begins_anew(store: Store) -> None:
     """After reset nothing is counted and everybody may vote again, in a later epoch, under another key."""
     record, voter = await made(store), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     before = await tally_of(store, record)
-    anew = await store.polls.act(record.poll.id, Act.RESET)
+    anew = await store.polls.act(record.poll.id, LifecycleAction.RESET)
     after = await tally_of(store, record)
     assert after.epoch > before.epoch
     assert (after.seq, after.voters, after.counts) == (0, 0, {})
     assert anew.voter_key != record.voter_key
     assert not anew.voted
-    assert await cast(store, anew, Cast(voter, "B")) == [Status.COUNTED]
+    assert await cast(store, anew, BallotInput(voter, "B")) == [BallotStatus.COUNTED]
 
 
 async def test_a_ballot_judged_before_a_reset_is_not_counted_after_it(store: Store) -> None:
     """Whoever judged a ballot by the poll as it was before is told to judge again."""
     record = await made(store)
-    await store.polls.act(record.poll.id, Act.RESET)
-    assert (await reply_to(store, record, Cast(a_voter(), "A"))).outcomes is None
+    await store.polls.act(record.poll.id, LifecycleAction.RESET)
+    assert (await reply_to(store, record, BallotInput(a_voter(), "A"))).outcomes is None
 
 
 async def test_reset_again(store: Store) -> None:
     """A repeat of reset stands while nothing was counted since; then it is a reset of its own."""
     record = await made(store)
-    first = await store.polls.act(record.poll.id, Act.RESET)
-    assert (await store.polls.act(record.poll.id, Act.RESET)).poll == first.poll
-    await cast(store, first, Cast(a_voter(), "A"))
-    assert (await store.polls.act(record.poll.id, Act.RESET)).poll.version == first.poll.version + 1
+    first = await store.polls.act(record.poll.id, LifecycleAction.RESET)
+    assert (await store.polls.act(record.poll.id, LifecycleAction.RESET)).poll == first.poll
+    await cast(store, first, BallotInput(a_voter(), "A"))
+    assert (
+        await store.polls.act(record.poll.id, LifecycleAction.RESET)
+    ).poll.version == first.poll.version + 1
 
 
 async def test_reset_is_later_than_any_epoch(store: Store) -> None:
     """The new epoch is later than the one held, also where the clock was ahead when that began."""
     record = await made(store)
     await set_tally(store, record, "epoch", "0fffffffffff")
-    await store.polls.act(record.poll.id, Act.RESET)
+    await store.polls.act(record.poll.id, LifecycleAction.RESET)
     assert (await tally_of(store, record)).epoch == "100000000000"
 
 
@@ -131,9 +136,9 @@ async def test_two_operators_at_once(store: Store) -> None:
     """Of two acts that exclude one another one is done, and the other is told the phase that stands."""
     record = await made(store)
     done = await asyncio.gather(
-        store.polls.act(record.poll.id, Act.CANCEL),
-        store.polls.act(record.poll.id, Act.CANCEL),
-        store.polls.act(record.poll.id, Act.REOPEN),
+        store.polls.act(record.poll.id, LifecycleAction.CANCEL),
+        store.polls.act(record.poll.id, LifecycleAction.CANCEL),
+        store.polls.act(record.poll.id, LifecycleAction.REOPEN),
         return_exceptions=True,
     )
     assert not isinstance(done[0], BaseException)

@@ -8,9 +8,9 @@ import pytest
 
 from service.domain.poll import Revote
 from service.store import Store, open_store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from service.store.polls import PollRecord
-from service.store.positions import MOST_POLLS, NOWHERE, Positions
+from service.store.positions import INITIAL_POSITION, MOST_POLLS, PositionTracker
 from tests.making import FAR_OFF, a_voter
 from tests.store.casting import cast, made, reply_to, set_tally, tally_of
 from tests.valkey import Valkey
@@ -20,7 +20,7 @@ Step = Callable[[Store, PollRecord, bytes], Awaitable[object]]
 
 async def cast_again(store: Store, record: PollRecord, voter: bytes) -> object:
     """A counting step that counts nothing."""
-    return await cast(store, record, Cast(voter, "A"))
+    return await cast(store, record, BallotInput(voter, "A"))
 
 
 async def withdraw(store: Store, record: PollRecord, voter: bytes) -> object:
@@ -42,7 +42,7 @@ async def stored_epoch(store: Store, record: PollRecord) -> str:
 async def test_a_store_that_lost_history_starts_an_epoch(store: Store, step: Step) -> None:
     """Casting, withdrawing and reading alike notice a seq that fell, and go on in a later epoch."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"), Cast(a_voter(), "B"))
+    await cast(store, record, BallotInput(voter, "A"), BallotInput(a_voter(), "B"))
     before = await tally_of(store, record)
     await set_tally(store, record, "seq", 1)
     await step(store, record, voter)
@@ -55,7 +55,7 @@ async def test_a_store_that_lost_history_starts_an_epoch(store: Store, step: Ste
 async def test_a_store_of_an_older_epoch_starts_another(store: Store, step: Step) -> None:
     """A store that went back behind an epoch it had started goes past it, also by a slow clock."""
     record, voter = await made(store), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     ahead = f"{FAR_OFF:012x}"
     await set_tally(store, record, "epoch", ahead)
     await tally_of(store, record)
@@ -69,7 +69,7 @@ async def test_an_epoch_stays_while_nothing_is_lost(store: Store) -> None:
     record = await made(store, revote=Revote.CHANGE)
     epochs = set()
     for number in range(5):
-        reply = await reply_to(store, record, Cast(a_voter(), "A"), Cast(a_voter(), "B"))
+        reply = await reply_to(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
         tally = await tally_of(store, record)
         epochs |= {reply.epoch, tally.epoch}
         assert tally.seq == 2 * (number + 1)
@@ -80,7 +80,7 @@ async def test_a_plain_restart_changes_nothing(own_valkey: Valkey) -> None:
     """A store that was killed and came back on its data goes on in the same epoch, with every vote."""
     store = await open_store(own_valkey.url)
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     before = await tally_of(store, record)
     await store.close()
     own_valkey.restart()
@@ -92,17 +92,17 @@ async def test_a_plain_restart_changes_nothing(own_valkey: Valkey) -> None:
 
 async def test_positions_only_move_up() -> None:
     """The highest position seen is kept, whatever order news comes in."""
-    positions = Positions()
-    assert positions.highest("p") == NOWHERE
+    positions = PositionTracker()
+    assert positions.highest("p") == INITIAL_POSITION
     for epoch, seq in [("0b", 1), ("0b", 7), ("0a", 9), ("0b", 3)]:
-        positions.saw("p", epoch, seq)
+        positions.observe("p", epoch, seq)
     assert positions.highest("p") == ("0b", 7)
 
 
 async def test_positions_are_bounded_memory() -> None:
     """However many polls are seen, those remembered stay within the bound."""
-    positions = Positions()
+    positions = PositionTracker()
     for number in range(MOST_POLLS + 5):
-        positions.saw(str(number), "0a", 1)
+        positions.observe(str(number), "0a", 1)
     assert len(positions._highest) == MOST_POLLS
-    assert positions.highest("0") == NOWHERE
+    assert positions.highest("0") == INITIAL_POSITION

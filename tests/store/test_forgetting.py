@@ -11,11 +11,11 @@ from service.domain.errors import PhaseConflict, PollNotFound
 from service.domain.events import EventKind
 from service.domain.poll import Identity, Kind, Revote
 from service.domain.recount import recount_of
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store
-from service.store.ballots import Cast, Status
-from service.store.forgetting import Erased
-from service.store.keys import ASIDE, FIRST_BUCKET
+from service.store.ballots import BallotInput, BallotStatus
+from service.store.forgetting import ErasureResult
+from service.store.keys import FIRST_BUCKET, RECOUNT_SAVED
 from service.store.polls import PollRecord
 from tests.making import a_voter
 from tests.store.casting import DAY_MS, cast, made, outcomes_of, stored_ballots, tally_of
@@ -52,29 +52,31 @@ async def matches(store: Store, record: PollRecord) -> bool:
     return recount_of(reading.record.poll, reading.tally, codes).matches
 
 
-@pytest.mark.parametrize("acts", [[], [Act.CLOSE], [Act.CANCEL]], ids=["open", "closed", "canceled"])
+@pytest.mark.parametrize(
+    "acts", [[], [LifecycleAction.CLOSE], [LifecycleAction.CANCEL]], ids=["open", "closed", "canceled"]
+)
 @pytest.mark.parametrize("kind", [Kind.SINGLE, Kind.MULTIPLE, Kind.RANKED])
-async def test_an_operator_takes_a_vote_out(store: Store, kind: Kind, acts: list[Act]) -> None:
+async def test_an_operator_takes_a_vote_out(store: Store, kind: Kind, acts: list[LifecycleAction]) -> None:
     """In any phase but archived: totals are one less, seq one more, and nothing of the voter is left."""
     record = await made(store, kind=kind, network_tags=True)
     voter, code = a_voter(), "A" if kind is Kind.SINGLE else "BA"
-    await cast(store, record, Cast(voter, code, tag=b"home"), Cast(a_voter(), "B", tag=b"schl"))
+    await cast(store, record, BallotInput(voter, code, tag=b"home"), BallotInput(a_voter(), "B", tag=b"schl"))
     assert len(await holding(store, voter)) == 2, "the ballot and its tag are what there is to be found"
     for act in acts:
         record = await store.polls.act(record.poll.id, act)
     before = await tally_of(store, record)
-    assert await store.forgetting.erase(record, voter, by="ops") is Erased.OUT
+    assert await store.forgetting.erase(record, voter, by="ops") is ErasureResult.OUT
     after = await tally_of(store, record)
     assert (after.voters, after.seq) == (before.voters - 1, before.seq + 1)
     assert await matches(store, record)
     assert await holding(store, voter) == []
-    assert await store.forgetting.erase(record, voter, by="ops") is Erased.NOTHING
+    assert await store.forgetting.erase(record, voter, by="ops") is ErasureResult.NOTHING
 
 
 async def test_the_log_tells_of_an_erasure_and_of_nobody(store: Store) -> None:
     """Who did it and how many voters there were before and after; sites are told once."""
     record, voter = await made(store), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     for _ in range(2):
         await store.forgetting.erase(record, voter, by="ops")
     entries, _ = await store.audit.entries(record.poll.id, cursor=None, limit=10)
@@ -86,7 +88,7 @@ async def test_the_log_tells_of_an_erasure_and_of_nobody(store: Store) -> None:
 async def test_nobody_changes_a_vote_by_erasing_it(store: Store, revote: Revote) -> None:
     """While a poll that lets nobody take votes back is open, a voter's own erasure is refused."""
     record, voter = await made(store, revote=revote), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     with pytest.raises(PhaseConflict, match="once voting has ended"):
         await store.forgetting.erase(record, voter)
     assert (await tally_of(store, record)).voters == 1
@@ -95,21 +97,21 @@ async def test_nobody_changes_a_vote_by_erasing_it(store: Store, revote: Revote)
 async def test_a_voter_who_may_take_a_vote_back_may_erase_it(store: Store) -> None:
     """It is out, with no tombstone, and whoever comes back is somebody who has not voted."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"))
-    assert await store.forgetting.erase(record, voter) is Erased.OUT
+    await cast(store, record, BallotInput(voter, "A"))
+    assert await store.forgetting.erase(record, voter) is ErasureResult.OUT
     assert (await tally_of(store, record)).voters == 0
     assert await stored_ballots(store, record) == {}
-    (again,) = await outcomes_of(store, record, Cast(voter, "B"))
-    assert (again.status, again.revision) == (Status.COUNTED, 1)
+    (again,) = await outcomes_of(store, record, BallotInput(voter, "B"))
+    assert (again.status, again.revision) == (BallotStatus.COUNTED, 1)
 
 
 async def test_what_was_taken_back_is_erased_as_well(store: Store) -> None:
     """A tombstone is a trace, too; there is nothing to be taken out of the totals."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     await store.ballots.withdraw(record, voter)
     before = await tally_of(store, record)
-    assert await store.forgetting.erase(record, voter) is Erased.NOTHING
+    assert await store.forgetting.erase(record, voter) is ErasureResult.NOTHING
     assert await holding(store, voter) == []
     assert (await tally_of(store, record)).seq == before.seq
 
@@ -117,25 +119,25 @@ async def test_what_was_taken_back_is_erased_as_well(store: Store) -> None:
 async def test_final_totals_stay_when_a_voter_leaves(store: Store) -> None:
     """Once voting has ended the vote goes on counting under a name that nobody has; a recount agrees."""
     record, voter = await made(store, network_tags=True), a_voter()
-    await cast(store, record, Cast(voter, "A", tag=b"home"), Cast(a_voter(), "B"))
-    record = await store.polls.act(record.poll.id, Act.CLOSE)
+    await cast(store, record, BallotInput(voter, "A", tag=b"home"), BallotInput(a_voter(), "B"))
+    record = await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     before = await tally_of(store, record)
-    assert await store.forgetting.erase(record, voter) is Erased.KEPT
+    assert await store.forgetting.erase(record, voter) is ErasureResult.KEPT
     after = await tally_of(store, record)
     assert (after.counts, after.voters, after.seq) == (before.counts, before.voters, before.seq)
     assert await holding(store, voter) == []
     assert await holding(store, b"home") == []
     assert await matches(store, record)
-    assert await store.ballots.standing(record, voter) is None
+    assert await store.ballots.current_vote(record, voter) is None
 
 
 async def test_an_erasure_ends_the_recount_under_way(store: Store) -> None:
     """What a recount has set aside is a trace: it goes, and the recount begins anew."""
     record, voter = await made(store, revote=Revote.WITHDRAW), bytes([255]) * 16
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     await begun(store, record)
-    await cast(store, record, Cast(voter, "B"))
-    assert await store.connection.client.hexists(record.keys[ASIDE], voter)
+    await cast(store, record, BallotInput(voter, "B"))
+    assert await store.connection.client.hexists(record.keys[RECOUNT_SAVED], voter)
     await store.forgetting.erase(record, voter)
     assert await holding(store, voter) == []
     _, codes = await store.recounts.recount(record.poll.id)
@@ -145,14 +147,14 @@ async def test_an_erasure_ends_the_recount_under_way(store: Store) -> None:
 async def test_in_an_open_poll_one_vote_is_meant(store: Store) -> None:
     """A vote that was set aside, and the one that has its key now, are two."""
     record, key = await made(store, identity=Identity.OPEN), a_voter()
-    await cast(store, record, Cast(key, "A"))
+    await cast(store, record, BallotInput(key, "A"))
     bucket = record.keys[FIRST_BUCKET + key[0] % 16]
     value = await store.connection.client.hget(bucket, key)
     long_ago = int.from_bytes(value[3:9], "big") - DAY_MS
     await store.connection.client.hset(bucket, key, value[:3] + long_ago.to_bytes(6, "big") + value[9:])
-    await cast(store, record, Cast(key, "B"))
-    assert await store.forgetting.erase(record, key, at=1, by="ops") is Erased.NOTHING
-    assert await store.forgetting.erase(record, key, at=long_ago, by="ops") is Erased.OUT
+    await cast(store, record, BallotInput(key, "B"))
+    assert await store.forgetting.erase(record, key, at=1, by="ops") is ErasureResult.NOTHING
+    assert await store.forgetting.erase(record, key, at=long_ago, by="ops") is ErasureResult.OUT
     assert {value[9:] for value in (await stored_ballots(store, record)).values()} == {b"B"}
     assert await matches(store, record)
 
@@ -160,9 +162,9 @@ async def test_in_an_open_poll_one_vote_is_meant(store: Store) -> None:
 async def test_what_cannot_be_erased(store: Store) -> None:
     """An archived poll has no vote left to erase, and no poll none at all."""
     record, voter = await made(store), a_voter()
-    await cast(store, record, Cast(voter, "A"))
-    await store.polls.act(record.poll.id, Act.CLOSE)
-    record = await store.polls.act(record.poll.id, Act.ARCHIVE)
+    await cast(store, record, BallotInput(voter, "A"))
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    record = await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
     with pytest.raises(PhaseConflict):
         await store.forgetting.erase(record, voter, by="ops")
     await store.polls.delete(record.poll.id)

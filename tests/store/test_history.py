@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from service.domain.errors import PhaseConflict, VoteNotFound
 from service.domain.poll import Kind, Revote, Scale
 from service.domain.recount import recount_of
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store, open_store
-from service.store.ballots import Cast, Outcome, Status
+from service.store.ballots import BallotInput, BallotOutcome, BallotStatus
 from service.store.keys import RANKINGS
 from service.store.polls import PollRecord
 from tests.making import options
@@ -28,10 +28,12 @@ CAPACITY = 2
 """Places of option B, where it has a capacity."""
 
 revisions = st.none() | st.integers(0, 4)
-ballots = st.builds(Cast, st.sampled_from(VOTERS), st.sampled_from(CODES), revisions)
+ballots = st.builds(BallotInput, st.sampled_from(VOTERS), st.sampled_from(CODES), revisions)
 casting = st.tuples(st.just("cast"), st.lists(ballots, min_size=1, max_size=8))
 withdrawing = st.tuples(st.just("withdraw"), st.tuples(st.sampled_from(VOTERS), revisions))
-acting = st.tuples(st.just("act"), st.sampled_from([Act.CLOSE, Act.REOPEN, Act.RESET]))
+acting = st.tuples(
+    st.just("act"), st.sampled_from([LifecycleAction.CLOSE, LifecycleAction.REOPEN, LifecycleAction.RESET])
+)
 histories = st.lists(st.one_of(casting, casting, withdrawing, acting), min_size=1, max_size=14)
 
 
@@ -46,44 +48,44 @@ class Model:
         self.standing: dict[bytes, tuple[int, str]] = {}
         self.seq = 0
 
-    def cast(self, ballot: Cast) -> Status:
+    def cast(self, ballot: BallotInput) -> BallotStatus:
         """What should become of a ballot, done."""
         revision, code = self.standing.get(ballot.voter, (0, ""))
         if code == ballot.code:
-            return Status.UNCHANGED
+            return BallotStatus.UNCHANGED
         if not self.is_open:
-            return Status.CLOSED
+            return BallotStatus.CLOSED
         if code and self.revote is Revote.NEVER:
-            return Status.ALREADY_VOTED
+            return BallotStatus.ALREADY_VOTED
         if ballot.revision is not None and ballot.revision != revision:
-            return Status.STALE_REVISION
+            return BallotStatus.STALE_REVISION
         if "B" in ballot.code and "B" not in code and self.counts().get("B", 0) == self.capacity:
-            return Status.OPTION_FULL
+            return BallotStatus.OPTION_FULL
         self._move(ballot.voter, revision, ballot.code)
-        return Status.CHANGED if code else Status.COUNTED
+        return BallotStatus.CHANGED if code else BallotStatus.COUNTED
 
-    def withdraw(self, voter: bytes, named: int | None) -> Status | None:
+    def withdraw(self, voter: bytes, named: int | None) -> BallotStatus | None:
         """What should become of a withdrawal, done; None where there is nothing to withdraw."""
         if voter not in self.standing:
             return None
         revision, code = self.standing[voter]
         if not code:
-            return Status.WITHDRAWN
+            return BallotStatus.WITHDRAWN
         if not self.is_open:
-            return Status.CLOSED
+            return BallotStatus.CLOSED
         if self.revote is not Revote.WITHDRAW:
-            return Status.ALREADY_VOTED
+            return BallotStatus.ALREADY_VOTED
         if named is not None and named != revision:
-            return Status.STALE_REVISION
+            return BallotStatus.STALE_REVISION
         self._move(voter, revision, "")
-        return Status.WITHDRAWN
+        return BallotStatus.WITHDRAWN
 
-    def act(self, act: Act) -> None:
+    def act(self, act: LifecycleAction) -> None:
         """Close or reopen, of which a repeat changes nothing; or reset, which leaves no vote."""
-        if act is Act.RESET:
+        if act is LifecycleAction.RESET:
             self.standing, self.seq = {}, 0
             return
-        self.is_open = act is Act.REOPEN
+        self.is_open = act is LifecycleAction.REOPEN
 
     def counts(self) -> dict[str, int]:
         """Every letter that stands; of rankings the first."""
@@ -163,23 +165,23 @@ async def step(store: Store, record: PollRecord, model: Model, name: str, given:
                 assert outcome.status is model.withdraw(voter, named)  # type: ignore[arg-type]
             except VoteNotFound:
                 assert model.withdraw(voter, None) is None
-        case "act", Act() as act:
+        case "act", LifecycleAction() as act:
             try:
                 record = await store.polls.act(record.poll.id, act)
                 model.act(act)
             except PhaseConflict:
-                assert act is Act.REOPEN
+                assert act is LifecycleAction.REOPEN
                 assert model.is_open
     return record
 
 
-def check_standing(casts: list[Cast], outcomes: list[Outcome], model: Model) -> None:
+def check_standing(casts: list[BallotInput], outcomes: list[BallotOutcome], model: Model) -> None:
     """A voter's last ballot of a batch is answered with what stands."""
     last = {ballot.voter: outcome for ballot, outcome in zip(casts, outcomes, strict=True)}
     for voter, outcome in last.items():
-        if outcome.status is not Status.CLOSED:
+        if outcome.status is not BallotStatus.CLOSED:
             standing = model.standing.get(voter, (0, ""))
-            full = outcome.status is Status.OPTION_FULL
+            full = outcome.status is BallotStatus.OPTION_FULL
             assert (outcome.revision, outcome.code) == ((standing[0], "B") if full else standing)
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from service.domain.errors import PollExists, PollNotFound
 from service.domain.poll import Kind
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store, open_store
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from service.store.homes import CLAIM_LIVES_MS
-from service.store.keys import home_key, keys_of, series_keys
+from service.store.keys import keys_of, location_key, series_keys
 from service.store.polls import PollRecord
 from tests.making import a_poll, a_voter, options
 from tests.store.casting import cast, made, tally_of
@@ -39,14 +39,14 @@ async def test_a_poll_lies_with_its_series(store: Store) -> None:
     namespace = store.connection.namespace
     assert all(b"{s:cup}" in key for key in record.keys)
     assert await exists(store, keys_of(namespace, record.poll.id)[0]) == 0
-    assert await exists(store, home_key(namespace, record.poll.id)) == 1
+    assert await exists(store, location_key(namespace, record.poll.id)) == 1
     assert await exists(store, record.keys[0], *series_keys(namespace, "cup")[:2]) == 3
 
 
 async def test_a_poll_without_a_series_has_no_home(store: Store) -> None:
     """Nothing is written beside a poll that lies at its id."""
     record = await made(store)
-    assert await exists(store, home_key(store.connection.namespace, record.poll.id)) == 0
+    assert await exists(store, location_key(store.connection.namespace, record.poll.id)) == 0
 
 
 async def test_a_voter_is_the_same_in_all_polls_of_a_series(store: Store) -> None:
@@ -61,11 +61,11 @@ async def test_whoever_does_not_know_finds_it(store: Store, valkey: Valkey) -> N
     stranger = await another(store, valkey)
     found = await stranger.polls.get(record.poll.id)
     assert found.poll == record.poll
-    assert await cast(stranger, found, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(stranger, found, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
     assert (await tally_of(store, record)).voters == 1
     await stranger.close()
     newcomer = await another(store, valkey)
-    assert (await newcomer.polls.act(record.poll.id, Act.CLOSE)).poll.closed_at is not None
+    assert (await newcomer.polls.act(record.poll.id, LifecycleAction.CLOSE)).poll.closed_at is not None
     await newcomer.close()
 
 
@@ -115,7 +115,7 @@ async def test_a_claim_without_a_poll_gives_way_in_the_end(store: Store, series:
     with pytest.raises(PollExists):
         await store.polls.create(poll, "digest")
     long_ago = await store.polls.now() - CLAIM_LIVES_MS
-    await store.connection.client.hset(home_key(store.connection.namespace, poll.id), "at", long_ago)
+    await store.connection.client.hset(location_key(store.connection.namespace, poll.id), "at", long_ago)
     _, created = await store.polls.create(poll, "digest")
     assert created
     assert (await store.polls.get(poll.id)).poll.series == series
@@ -133,7 +133,7 @@ async def test_a_deleted_polls_id_may_be_used_anywhere(
     with pytest.raises(PollNotFound):
         await stranger.polls.get(record.poll.id)
     made_anew = await of_series(store, series, id=record.poll.id)
-    assert (await stranger.polls.get(record.poll.id)).birth == made_anew.birth
+    assert (await stranger.polls.get(record.poll.id)).incarnation == made_anew.incarnation
     await stranger.close()
 
 
@@ -162,20 +162,20 @@ async def test_the_series_key_goes_with_the_last_that_needs_it(store: Store) -> 
     series = series_keys(store.connection.namespace, "cup").series
     first, last = await of_series(store), await of_series(store)
     for record in (first, last):
-        assert await cast(store, record, Cast(a_voter(), "A")) == [Status.COUNTED]
-        await store.polls.act(record.poll.id, Act.CLOSE)
-    archived = await store.polls.act(first.poll.id, Act.ARCHIVE)
+        assert await cast(store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
+        await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    archived = await store.polls.act(first.poll.id, LifecycleAction.ARCHIVE)
     assert archived.voter_key == b""
     assert await exists(store, *first.keys[2:18]) == 0
     assert await store.connection.client.hget(series, "voter_key") == last.voter_key
-    await store.polls.act(last.poll.id, Act.ARCHIVE)
+    await store.polls.act(last.poll.id, LifecycleAction.ARCHIVE)
     assert await store.connection.client.hget(series, "voter_key") is None
 
 
 async def test_a_reset_keeps_the_key_that_others_use(store: Store) -> None:
     """A poll of a series that begins anew still knows its voters as the series does."""
     record = await of_series(store)
-    await cast(store, record, Cast(a_voter(), "A"))
-    reset = await store.polls.act(record.poll.id, Act.RESET)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    reset = await store.polls.act(record.poll.id, LifecycleAction.RESET)
     assert reset.voter_key == record.voter_key
     assert (await tally_of(store, reset)).voters == 0

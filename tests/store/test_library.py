@@ -7,14 +7,14 @@ from redis.asyncio.sentinel import SentinelConnectionPool
 
 from service.store import Store
 from service.store.cluster import Cluster
-from service.store.library import Library, StoreUnfit
-from service.store.topology import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, servers_of, without_password
+from service.store.library import FunctionLibrary, UnsupportedStore
+from service.store.topology import CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S, servers_from_url, without_password
 
 
 def test_names_carry_the_version() -> None:
     """The library and its functions are named by the hash of their source, so releases never meet."""
-    library = Library()
-    assert library.version == Library().version
+    library = FunctionLibrary()
+    assert library.version == FunctionLibrary().version
     assert library.source.startswith(f"#!lua name=pollwire_{library.version}\n")
     assert library.name_of("cast") == f"pollwire_{library.version}_cast"
 
@@ -35,11 +35,11 @@ async def test_two_releases_side_by_side(store: Store) -> None:
 )
 async def test_servers_too_old_are_refused(info: str, fits: bool) -> None:
     """A server that is older than functions is refused by its version, in a sentence."""
-    library = Library()
+    library = FunctionLibrary()
     if fits:
         library.check_version(info)
     else:
-        with pytest.raises(StoreUnfit, match="needs Redis or Valkey 7"):
+        with pytest.raises(UnsupportedStore, match="needs Redis or Valkey 7"):
             library.check_version(info)
 
 
@@ -48,7 +48,7 @@ async def test_servers_too_old_are_refused(info: str, fits: bool) -> None:
 )
 async def test_one_server(url: str) -> None:
     """One server, by TCP, TLS or socket, with this service's time-outs and without retries."""
-    server = servers_of(url)
+    server = servers_from_url(url)
     settings = server.client.connection_pool.connection_kwargs
     assert settings["socket_connect_timeout"] == CONNECT_TIMEOUT_S
     assert settings["socket_timeout"] == REPLY_TIMEOUT_S
@@ -58,7 +58,7 @@ async def test_one_server(url: str) -> None:
 
 async def test_sentinels() -> None:
     """Several Sentinels and the name of the service they watch."""
-    pool = servers_of("redis+sentinel://u:p%40ss@one:26380,two/main").client.connection_pool
+    pool = servers_from_url("redis+sentinel://u:p%40ss@one:26380,two/main").client.connection_pool
     assert isinstance(pool, SentinelConnectionPool)
     assert pool.service_name == "main"
     assert (pool.connection_kwargs["username"], pool.connection_kwargs["password"]) == ("u", "p@ss")
@@ -68,7 +68,7 @@ async def test_sentinels() -> None:
 
 async def test_a_cluster() -> None:
     """Any members of a cluster, and the login for all of them."""
-    cluster = servers_of("redis+cluster://:secret@one:7000,[::1]")
+    cluster = servers_from_url("redis+cluster://:secret@one:7000,[::1]")
     assert isinstance(cluster, Cluster)
     assert cluster.seeds == [("one", 7000), ("::1", 6379)]
     assert cluster.settings["password"] == "secret"
@@ -88,8 +88,8 @@ async def test_a_cluster() -> None:
 )
 async def test_what_is_no_url(url: str) -> None:
     """What is no URL of a store is refused in a sentence that says what would be."""
-    with pytest.raises(StoreUnfit, match="write redis://"):
-        servers_of(url)
+    with pytest.raises(UnsupportedStore, match="write redis://"):
+        servers_from_url(url)
 
 
 def test_passwords_are_not_shown() -> None:

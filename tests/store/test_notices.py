@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from service.domain.poll import Revote
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store, open_store
-from service.store.ballots import Cast
-from service.store.notices import SILENCE_S, Notice
+from service.store.ballots import BallotInput
+from service.store.notices import SILENCE_S, ChangeNotification
 from tests.making import a_voter
 from tests.store.casting import cast, made, tally_of
 from tests.valkey import Valkey
@@ -23,7 +23,7 @@ class Watcher:
     """Somebody who hears notices."""
 
     def __init__(self, store: Store) -> None:
-        self.heard: list[Notice] = []
+        self.heard: list[ChangeNotification] = []
         self.gaps = 0
         store.notices.on_notice(self.heard.append)
         store.notices.on_gap(self._gap)
@@ -54,20 +54,20 @@ async def test_what_changes_is_told(watcher: Watcher) -> None:
     """Creating, counting, editing, acting and deleting are told with version and position, in order."""
     store = watcher.store
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"), Cast(a_voter(), "B"))
+    await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
     epoch = (await tally_of(store, record)).epoch
     edited = msgspec.structs.replace(record.poll, question="Which?")
     await store.polls.edit(record, edited, assumes_unvoted=False)
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.polls.delete(record.poll.id)
     await until(lambda: len(watcher.heard) == 5)
     name = record.poll.id
     assert watcher.heard == [
-        Notice(name, 1, epoch, 0),
-        Notice(name, 1, epoch, 2),
-        Notice(name, 2, epoch, 2),
-        Notice(name, 3, epoch, 2),
-        Notice(name, 0, "", 0, gone=True),
+        ChangeNotification(name, 1, epoch, 0),
+        ChangeNotification(name, 1, epoch, 2),
+        ChangeNotification(name, 2, epoch, 2),
+        ChangeNotification(name, 3, epoch, 2),
+        ChangeNotification(name, 0, "", 0, gone=True),
     ]
 
 
@@ -75,10 +75,10 @@ async def test_a_vote_taken_back_is_told(watcher: Watcher) -> None:
     """A withdrawal gives notice of the position after it; its repeat gives none."""
     store, voter = watcher.store, a_voter()
     record = await made(store, revote=Revote.WITHDRAW)
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     await store.ballots.withdraw(record, voter)
     await store.ballots.withdraw(record, voter)
-    await cast(store, record, Cast(voter, "B"))
+    await cast(store, record, BallotInput(voter, "B"))
     await until(lambda: len(watcher.heard) == 4)
     assert [notice.seq for notice in watcher.heard] == [0, 1, 2, 3]
 
@@ -87,10 +87,10 @@ async def test_what_does_not_change_is_not_told(watcher: Watcher) -> None:
     """A batch that changed nothing gives no notice."""
     store, voter = watcher.store, a_voter()
     record = await made(store)
-    await cast(store, record, Cast(voter, "A"))
-    await cast(store, record, Cast(voter, "A"), Cast(voter, "B"))
-    await store.polls.act(record.poll.id, Act.OPEN)
-    await cast(store, record, Cast(a_voter(), "C"))
+    await cast(store, record, BallotInput(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"), BallotInput(voter, "B"))
+    await store.polls.act(record.poll.id, LifecycleAction.OPEN)
+    await cast(store, record, BallotInput(a_voter(), "C"))
     await until(lambda: len(watcher.heard) == 3)
     assert [notice.seq for notice in watcher.heard] == [0, 1, 2]
 
@@ -125,7 +125,7 @@ async def test_a_quiet_store_is_no_gap(watcher: Watcher) -> None:
 
 async def test_a_listener_that_fails(watcher: Watcher) -> None:
     """One listener's fault takes nothing from the others."""
-    others: list[Notice] = []
+    others: list[ChangeNotification] = []
     watcher.store.notices.on_notice(lambda notice: 1 / 0)
     watcher.store.notices.on_notice(others.append)
     await made(watcher.store)
@@ -149,10 +149,10 @@ async def test_a_held_poll_is_let_go(watcher: Watcher, own_valkey: Valkey) -> No
     theirs = await open_store(own_valkey.url)
     record = await made(theirs)
     await ours.polls.get(record.poll.id)
-    await cast(theirs, record, Cast(a_voter(), "A"))
+    await cast(theirs, record, BallotInput(a_voter(), "A"))
     await until(lambda: len(watcher.heard) == 2)
     assert ours.polls.cached(record.poll.id) is not None
-    await theirs.polls.act(record.poll.id, Act.CLOSE)
+    await theirs.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await until(lambda: ours.polls.cached(record.poll.id) is None)
     await ours.polls.get(record.poll.id)
     await theirs.polls.delete(record.poll.id)

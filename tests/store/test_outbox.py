@@ -7,22 +7,22 @@ import asyncio
 import pytest
 
 from service.domain.events import EventKind
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from service.store.keys import FIRST_BUCKET
-from service.store.outbox import Due, Look
-from service.store.purges import Meant
+from service.store.outbox import DuePoll, OutboxScan
+from service.store.purges import PurgeSelector
 from tests.making import FAR_OFF, LONG_AGO, a_voter
 from tests.store.casting import cast, made, set_field
 
 PAUSE_MS = 60_000
 
 
-async def look(store: Store, poll_id: str, progress_ms: int | None = None) -> Look:
+async def look(store: Store, poll_id: str, progress_ms: int | None = None) -> OutboxScan:
     """What is found in a poll's outbox."""
-    (found,) = await store.outbox.look_many([poll_id], progress_ms)
-    assert isinstance(found, Look)
+    (found,) = await store.outbox.scan_many([poll_id], progress_ms)
+    assert isinstance(found, OutboxScan)
     return found
 
 
@@ -34,8 +34,10 @@ async def kinds(store: Store, poll_id: str, progress_ms: int | None = None) -> l
 async def test_acts_are_told_by_their_own_step(store: Store) -> None:
     """Each act leaves its event, in order, each numbered, with the poll as it stood after it."""
     record = await made(store)
-    for act in (Act.CLOSE, Act.REOPEN, Act.CANCEL):
-        await store.polls.act(record.poll.id, act, closes_at=FAR_OFF if act is Act.REOPEN else None)
+    for act in (LifecycleAction.CLOSE, LifecycleAction.REOPEN, LifecycleAction.CANCEL):
+        await store.polls.act(
+            record.poll.id, act, closes_at=FAR_OFF if act is LifecycleAction.REOPEN else None
+        )
     found = (await look(store, record.poll.id)).events
     assert [event.kind for event in found] == [
         EventKind.OPENED,
@@ -50,11 +52,11 @@ async def test_acts_are_told_by_their_own_step(store: Store) -> None:
 async def test_a_refused_act_tells_nothing(store: Store) -> None:
     """A repeat of what stands, and what does not fit, leave no event."""
     record = await made(store)
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     before = await kinds(store, record.poll.id)
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     with pytest.raises(Exception, match="open"):
-        await store.polls.act(record.poll.id, Act.OPEN)
+        await store.polls.act(record.poll.id, LifecycleAction.OPEN)
     assert await kinds(store, record.poll.id) == before
 
 
@@ -76,7 +78,7 @@ async def test_the_clock_comes_before_the_act(store: Store) -> None:
     """An end that nobody saw is told before the reopening that undoes it."""
     record = await made(store)
     await set_field(store, record, "closes_at", LONG_AGO + 5)
-    await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)
+    await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)
     assert await kinds(store, record.poll.id) == [EventKind.OPENED, EventKind.CLOSED, EventKind.OPENED]
 
 
@@ -84,12 +86,12 @@ async def test_progress_is_told_at_a_pace(store: Store) -> None:
     """One look after a vote tells the totals of that very step; the next waits for the pause to end."""
     record = await made(store)
     assert EventKind.PROGRESS not in await kinds(store, record.poll.id, PAUSE_MS)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     assert EventKind.PROGRESS not in await kinds(store, record.poll.id)
     first = await look(store, record.poll.id, PAUSE_MS)
     assert [event.kind for event in first.events] == [EventKind.OPENED, EventKind.PROGRESS]
     assert first.events[1].tally.counts == {"A": 1}
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     second = await look(store, record.poll.id, PAUSE_MS)
     assert len(second.events) == 2
     assert second.next_at == first.events[1].at + PAUSE_MS
@@ -101,8 +103,8 @@ async def test_progress_is_told_at_a_pace(store: Store) -> None:
 async def test_an_outbox_outlives_its_poll(store: Store) -> None:
     """A reset leaves what was not handed on, a deletion too, and then it can still be read."""
     record = await made(store)
-    await store.polls.act(record.poll.id, Act.CLOSE)
-    await store.polls.act(record.poll.id, Act.RESET)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.RESET)
     await store.polls.delete(record.poll.id)
     found = await look(store, record.poll.id)
     assert [event.kind for event in found.events] == [
@@ -111,7 +113,7 @@ async def test_an_outbox_outlives_its_poll(store: Store) -> None:
         EventKind.CORRECTED,
     ]
     assert {event.poll.question for event in found.events} == {record.poll.question}
-    await store.outbox.handed(record.poll.id, found.entries)
+    await store.outbox.acknowledge(record.poll.id, found.entries)
     assert (await look(store, record.poll.id)).entries == []
     assert await store.connection.client.exists(*record.keys) == 0
 
@@ -120,7 +122,7 @@ async def test_nothing_of_voters_is_told(store: Store) -> None:
     """Neither a voter nor the key by which voters are known gets into the outbox."""
     record = await made(store)
     voter = a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     await look(store, record.poll.id, 0)
     (outbox,) = [key for key in record.keys if key.endswith(b":outbox")]
     held = repr(await store.connection.client.xrange(outbox)).encode()
@@ -134,19 +136,19 @@ async def test_what_is_about_to_change_is_marked(store: Store) -> None:
     (due,) = await store.outbox.dues()
     assert (due.poll_id, due.at) == (record.poll.id, 0)
     found = await look(store, record.poll.id)
-    await store.outbox.settle(due, found)
+    await store.outbox.reschedule(due, found)
     (again,) = await store.outbox.dues()
     assert 0 < again.at - found.now < 10_000
-    await store.outbox.settle(again, found)
-    assert await store.outbox.dues() == [Due(record.poll.id, FAR_OFF)]
+    await store.outbox.reschedule(again, found)
+    assert await store.outbox.dues() == [DuePoll(record.poll.id, FAR_OFF)]
 
 
 async def test_a_mark_made_meanwhile_stands(store: Store) -> None:
     """Settling what was found does not undo a mark that somebody made since."""
     record = await made(store, opens_at=FAR_OFF)
     found = await look(store, record.poll.id)
-    await store.outbox.settle(Due(record.poll.id, 7), found)
-    assert await store.outbox.dues() == [Due(record.poll.id, 0)]
+    await store.outbox.reschedule(DuePoll(record.poll.id, 7), found)
+    assert await store.outbox.dues() == [DuePoll(record.poll.id, 0)]
 
 
 async def test_a_walk_marks_every_poll(store: Store) -> None:
@@ -154,43 +156,43 @@ async def test_a_walk_marks_every_poll(store: Store) -> None:
     records = [await made(store) for _ in range(5)]
     for due in await store.outbox.dues():
         found = await look(store, due.place)
-        await store.outbox.settle(Due(due.place, 0), found)
+        await store.outbox.reschedule(DuePoll(due.place, 0), found)
     await store.connection.client.delete(f"{store.connection.namespace}:dues")
-    assert await store.outbox.walk() == 5
+    assert await store.outbox.mark_all_due() == 5
     assert {due.poll_id for due in await store.outbox.dues()} == {record.poll.id for record in records}
 
 
 async def test_one_relay_at_a_time(store: Store) -> None:
     """The turn is one worker's until it gives it up or lets it run out."""
-    assert await store.outbox.take_turn("a", 60_000)
-    assert await store.outbox.take_turn("a", 60_000)
-    assert not await store.outbox.take_turn("b", 60_000)
-    await store.outbox.give_turn("b")
-    assert not await store.outbox.take_turn("b", 60_000)
-    await store.outbox.give_turn("a")
-    assert await store.outbox.take_turn("b", 60_000)
+    assert await store.outbox.acquire_lease("a", 60_000)
+    assert await store.outbox.acquire_lease("a", 60_000)
+    assert not await store.outbox.acquire_lease("b", 60_000)
+    await store.outbox.release_lease("b")
+    assert not await store.outbox.acquire_lease("b", 60_000)
+    await store.outbox.release_lease("a")
+    assert await store.outbox.acquire_lease("b", 60_000)
 
 
 async def test_a_purge_tells_that_totals_were_corrected(store: Store) -> None:
     """Once, with the totals after its last page; one that takes nothing tells nothing."""
     record = await made(store)
-    await cast(store, record, *[Cast(a_voter(), "A") for _ in range(40)])
+    await cast(store, record, *[BallotInput(a_voter(), "A") for _ in range(40)])
     before = await kinds(store, record.poll.id)
-    assert await store.purges.purge(record, Meant(to_ms=FAR_OFF), by="ops") == 40
+    assert await store.purges.purge(record, PurgeSelector(to_ms=FAR_OFF), by="ops") == 40
     found = (await look(store, record.poll.id)).events
     assert [event.kind for event in found] == [*before, EventKind.CORRECTED]
     assert (found[-1].tally.voters, found[-1].tally.seq) == (0, 80)
-    await store.purges.purge(record, Meant(to_ms=FAR_OFF), by="ops")
+    await store.purges.purge(record, PurgeSelector(to_ms=FAR_OFF), by="ops")
     assert await kinds(store, record.poll.id) == [*before, EventKind.CORRECTED]
 
 
 async def test_a_purge_that_broke_off_is_told_by_the_one_that_ends_it(store: Store) -> None:
     """Votes taken out by a purge that never ended are corrected totals all the same."""
     record = await made(store)
-    await cast(store, record, Cast(bytes(16), "A"))
-    head = (b"channel", record.poll.id, record.birth, "", 0, 0, FAR_OFF, b"")
+    await cast(store, record, BallotInput(bytes(16), "A"))
+    head = (b"channel", record.poll.id, record.incarnation, "", 0, 0, FAR_OFF, b"")
     keys = (*record.keys, record.keys[0] + b":log")
     await store.connection.call("purge", keys, (*head, FIRST_BUCKET + 1, b"0", "ops", "{}", 0))
     assert EventKind.CORRECTED not in await kinds(store, record.poll.id)
-    assert await store.purges.purge(record, Meant(), by="ops") == 0
+    assert await store.purges.purge(record, PurgeSelector(), by="ops") == 0
     assert (await kinds(store, record.poll.id))[-1] is EventKind.CORRECTED

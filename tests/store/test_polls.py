@@ -10,11 +10,11 @@ import pytest
 
 from service.domain.errors import InvalidPoll, PollExists, PollNotFound, VersionMismatch
 from service.domain.poll import Choices, Identity, Kind, Option, Poll, ResultsMode, Revote
-from service.domain.window import Act, Phase
+from service.domain.window import LifecycleAction, Phase
 from service.store import Store, open_store
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from service.store.keys import OUTBOX
-from service.store.records import MOST_RECORDS, Records
+from service.store.records import MOST_RECORDS, PollCache
 from tests.making import FAR_OFF, LONG_AGO, a_poll, a_voter
 from tests.store.casting import cast, made, set_tally, tally_of
 from tests.valkey import Valkey
@@ -55,7 +55,7 @@ async def test_a_poll_comes_back_as_it_went(store: Store, valkey: Valkey) -> Non
 async def test_an_identical_creation_again(store: Store) -> None:
     """The repeat of a creation gives the poll that stands, edited or not, and makes none."""
     record = await made(store)
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     again, created = await store.polls.create(record.poll, "digest")
     assert not created
     assert again.poll.version == 2
@@ -94,7 +94,7 @@ async def test_an_edit(store: Store) -> None:
     after = await store.polls.edit(record, wanted, assumes_unvoted=True)
     assert after.poll == wanted
     assert (await store.polls.get(record.poll.id)).poll == wanted
-    assert await cast(store, after, Cast(a_voter(), "A")) == [Status.COUNTED]
+    assert await cast(store, after, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
 
 
 async def test_an_edit_of_an_older_version(store: Store) -> None:
@@ -109,7 +109,7 @@ async def test_an_edit_of_an_older_version(store: Store) -> None:
 async def test_an_edit_that_the_first_vote_overtook(store: Store) -> None:
     """An edit that only an unvoted poll may have is refused once a vote was counted, even one taken back."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     await store.ballots.withdraw(record, voter)
     with pytest.raises(VersionMismatch):
         await store.polls.edit(record, record.poll, assumes_unvoted=True)
@@ -145,7 +145,7 @@ async def test_a_closed_poll_may_have_its_words_mended(store: Store) -> None:
 async def test_a_deletion(store: Store) -> None:
     """A deleted poll leaves nothing behind, not a ballot, save what sites are still to be told."""
     record = await made(store)
-    await cast(store, record, *(Cast(a_voter(), "A") for _ in range(50)))
+    await cast(store, record, *(BallotInput(a_voter(), "A") for _ in range(50)))
     await store.polls.delete(record.poll.id)
     outbox = record.keys[OUTBOX]
     assert await store.connection.client.exists(*(key for key in record.keys if key != outbox)) == 0
@@ -218,7 +218,7 @@ async def test_a_reader_who_leaves(store: Store) -> None:
 
 async def test_a_held_poll_is_bounded_memory() -> None:
     """However many polls are seen, those held stay within the bound."""
-    records = Records("ns")
+    records = PollCache("ns")
     for number in range(MOST_RECORDS + 10):
         records._hold(str(number), None)  # type: ignore[arg-type]  # what is held does not matter here
     assert len(records._records) == MOST_RECORDS

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.scoring import Score
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store, open_store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from service.store.polls import PollRecord
 from tests.store.casting import outcomes_of
 from tests.store.predicting import a_prediction, resolved, unresolved, until_later
@@ -28,7 +28,7 @@ numbers = st.integers(0, 2)
 voters = st.sampled_from(VOTERS)
 picking = st.tuples(st.just("pick"), numbers, st.tuples(voters, st.sampled_from("ABC")))
 withdrawing = st.tuples(st.just("withdraw"), numbers, voters)
-acting = st.tuples(st.just("act"), numbers, st.sampled_from([Act.CLOSE, Act.REOPEN]))
+acting = st.tuples(st.just("act"), numbers, st.sampled_from([LifecycleAction.CLOSE, LifecycleAction.REOPEN]))
 resolving = st.tuples(
     st.just("resolve"),
     numbers,
@@ -89,15 +89,17 @@ async def step(store: Store, poll: Told, name: str, what: object) -> None:
     """One step of the history, where it fits."""
     match name, poll.phase, what:
         case "pick", "open", (bytes(voter), str(code)):
-            (outcome,) = await outcomes_of(store, poll.record, Cast(voter, code))
+            (outcome,) = await outcomes_of(store, poll.record, BallotInput(voter, code))
             poll.picks[voter] = (code, outcome.at)
             await until_later(store, outcome.at)  # so that picks have an order to tell
         case "withdraw", "open", bytes(voter) if voter in poll.picks:
             await store.ballots.withdraw(poll.record, voter)
             del poll.picks[voter]
-        case "act", ("open" | "closed"), Act() as act if (act is Act.CLOSE) == (poll.phase == "open"):
+        case "act", ("open" | "closed"), LifecycleAction() as act if (act is LifecycleAction.CLOSE) == (
+            poll.phase == "open"
+        ):
             await store.polls.act(poll.record.poll.id, act)
-            poll.phase = "closed" if act is Act.CLOSE else "open"
+            poll.phase = "closed" if act is LifecycleAction.CLOSE else "open"
         case "resolve", "closed", (outcome, place):
             await resolve(store, poll, outcome, place)  # type: ignore[arg-type]  # as drawn
         case "unresolve", "resolved", _:
@@ -115,7 +117,7 @@ async def resolve(store: Store, poll: Told, outcome: str | None, place: int | No
 
 async def come_to_an_end(store: Store, poll: Told) -> None:
     """However the history left the poll, it ends resolved, as of its second pick."""
-    await step(store, poll, "act", Act.CLOSE)
+    await step(store, poll, "act", LifecycleAction.CLOSE)
     await step(store, poll, "resolve", ("home", 1))
 
 
@@ -131,5 +133,7 @@ async def compare(store: Store, polls: list[Told]) -> None:
     assert {row.voter: row.score for row in rows} == expected
     assert total == len(rows)
     for row in rows:
-        assert row.rank == 1 + sum(other.standing > row.score.standing for other in expected.values())
+        assert row.rank == 1 + sum(
+            other.ranking_value > row.score.ranking_value for other in expected.values()
+        )
     assert [row.rank for row in rows] == sorted(row.rank for row in rows)

@@ -12,10 +12,10 @@ import pytest
 
 from service.domain.errors import PollNotFound
 from service.domain.poll import Kind, Revote
-from service.domain.runoff import run_off
-from service.domain.window import Act
+from service.domain.runoff import count_instant_runoff
+from service.domain.window import LifecycleAction
 from service.store import Store, rankings
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from service.store.keys import RANKINGS
 from service.store.polls import PollRecord
 from tests.making import a_voter, options
@@ -37,7 +37,7 @@ async def profile_of(store: Store, record: PollRecord) -> dict[str, int]:
 async def test_first_preferences_and_rankings_are_counted(store: Store) -> None:
     """A ranking counts once for its first option, and once as itself."""
     record = await ranked(store)
-    await cast(store, record, *(Cast(a_voter(), code) for code in ("BAC", "BAC", "B", "CA")))
+    await cast(store, record, *(BallotInput(a_voter(), code) for code in ("BAC", "BAC", "B", "CA")))
     tally = await tally_of(store, record)
     assert (tally.voters, tally.counts) == (4, {"B": 3, "C": 1})
     assert await profile_of(store, record) == {"BAC": 2, "B": 1, "CA": 1}
@@ -46,13 +46,15 @@ async def test_first_preferences_and_rankings_are_counted(store: Store) -> None:
 async def test_a_change_takes_the_old_ranking_out(store: Store) -> None:
     """Old out, new in, in one step, also where the first stays; a ranking of nobody is not kept."""
     record, voter = await ranked(store), a_voter()
-    assert await cast(store, record, Cast(voter, "AB"), Cast(voter, "AC"), Cast(voter, "AC")) == [
-        Status.COUNTED,
-        Status.CHANGED,
-        Status.UNCHANGED,
+    assert await cast(
+        store, record, BallotInput(voter, "AB"), BallotInput(voter, "AC"), BallotInput(voter, "AC")
+    ) == [
+        BallotStatus.COUNTED,
+        BallotStatus.CHANGED,
+        BallotStatus.UNCHANGED,
     ]
     assert (await tally_of(store, record)).counts == {"A": 1}
-    await cast(store, record, Cast(voter, "CA"))
+    await cast(store, record, BallotInput(voter, "CA"))
     assert await profile_of(store, record) == {"CA": 1}
     await store.ballots.withdraw(record, voter)
     assert await profile_of(store, record) == {}
@@ -62,9 +64,9 @@ async def test_a_change_takes_the_old_ranking_out(store: Store) -> None:
 async def test_a_poll_is_counted_out(store: Store) -> None:
     """What is answered is the run-off of the stored rankings, with the totals of the same instant."""
     record = await ranked(store)
-    await cast(store, record, *(Cast(a_voter(), code) for code in ("AB", "AB", "B", "B", "CB")))
-    counted = await store.rankings.counted(await store.results.read(record.poll.id))
-    assert counted.outcome == run_off(record.poll, {"AB": 2, "B": 2, "CB": 1})
+    await cast(store, record, *(BallotInput(a_voter(), code) for code in ("AB", "AB", "B", "B", "CB")))
+    counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert counted.outcome == count_instant_runoff(record.poll, {"AB": 2, "B": 2, "CB": 1})
     assert counted.outcome.winner == "option-1"
     assert counted.reading.tally.seq == 5
 
@@ -72,17 +74,17 @@ async def test_a_poll_is_counted_out(store: Store) -> None:
 async def test_a_count_is_of_what_stands_now(store: Store) -> None:
     """After another vote, or an edit of the order that breaks ties, it is counted anew."""
     record = await ranked(store, 2)
-    await cast(store, record, Cast(a_voter(), "A"), Cast(a_voter(), "B"))
-    first = await store.rankings.counted(await store.results.read(record.poll.id))
+    await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
+    first = await store.rankings.with_runoff(await store.results.read(record.poll.id))
     assert first.outcome is not None
     assert first.outcome.winner == "option-0"
     turned = msgspec.structs.replace(record.poll, options=record.poll.options[::-1], version=2)
     record = await store.polls.edit(record, turned, assumes_unvoted=False)
-    second = await store.rankings.counted(await store.results.read(record.poll.id))
+    second = await store.rankings.with_runoff(await store.results.read(record.poll.id))
     assert second.outcome is not None
     assert second.outcome.winner == "option-1"
-    await cast(store, record, Cast(a_voter(), "A"))
-    third = await store.rankings.counted(await store.results.read(record.poll.id))
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    third = await store.rankings.with_runoff(await store.results.read(record.poll.id))
     assert third.outcome is not None
     assert third.outcome.winner == "option-0"
 
@@ -90,17 +92,17 @@ async def test_a_count_is_of_what_stands_now(store: Store) -> None:
 async def test_a_crowd_costs_few_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks for one position is answered by counts that are shared, and kept."""
     record = await ranked(store)
-    await cast(store, record, Cast(a_voter(), "AB"))
+    await cast(store, record, BallotInput(a_voter(), "AB"))
     counts = []
 
     def counting(*args: object) -> object:
         counts.append(args)
-        return run_off(*args)  # type: ignore[arg-type]
+        return count_instant_runoff(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rankings, "run_off", counting)
     reading = await store.results.read(record.poll.id)
-    answers = await asyncio.gather(*(store.rankings.counted(reading) for _ in range(50)))
-    answers.append(await store.rankings.counted(reading))
+    answers = await asyncio.gather(*(store.rankings.with_runoff(reading) for _ in range(50)))
+    answers.append(await store.rankings.with_runoff(reading))
     assert len(counts) == 1
     assert len({answer.outcome.winner for answer in answers if answer.outcome}) == 1
 
@@ -110,30 +112,30 @@ async def test_many_rankings_are_read_by_pages_of_one_instant(store: Store) -> N
     record = await ranked(store, 8)
     codes = ["".join(code) for code in itertools.permutations("ABCDEFGH", 6)]
     assert len(codes) > 3 * 5000
-    await cast(store, record, *(Cast(a_voter(), code) for code in codes))
-    counted = await store.rankings.counted(await store.results.read(record.poll.id))
-    assert counted.outcome == run_off(record.poll, dict.fromkeys(codes, 1))
+    await cast(store, record, *(BallotInput(a_voter(), code) for code in codes))
+    counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert counted.outcome == count_instant_runoff(record.poll, dict.fromkeys(codes, 1))
 
 
 async def test_votes_between_pages_leave_no_mixed_count(store: Store) -> None:
     """While votes stream in, a count is of one instant: its first round sums to its voters."""
     record = await ranked(store, 8)
     codes = ["".join(code) for code in itertools.permutations("ABCDEFGH", 5)]
-    await cast(store, record, *(Cast(a_voter(), code) for code in codes))
+    await cast(store, record, *(BallotInput(a_voter(), code) for code in codes))
     stop = asyncio.Event()
 
     async def keep_voting() -> None:
         while not stop.is_set():
-            await cast(store, record, Cast(a_voter(), random.choice(codes)))
+            await cast(store, record, BallotInput(a_voter(), random.choice(codes)))
 
     voting = asyncio.create_task(keep_voting())
     for _ in range(5):
-        counted = await store.rankings.counted(await store.results.read(record.poll.id))
+        counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
         if counted.outcome is not None:
             assert sum(counted.outcome.rounds[0].counts.values()) == counted.reading.tally.voters
     stop.set()
     await voting
-    final = await store.rankings.counted(await store.results.read(record.poll.id))
+    final = await store.rankings.with_runoff(await store.results.read(record.poll.id))
     assert final.outcome is not None
     assert sum(final.outcome.rounds[0].counts.values()) == final.reading.tally.voters
 
@@ -150,19 +152,19 @@ async def test_a_million_voters_are_counted_in_seconds(store: Store) -> None:
     await store.connection.client.hset(record.keys[1], mapping={"seq": 1, "voters": sum(profile.values())})
     reading = await store.results.read(record.poll.id)
     since = time.perf_counter()
-    counted = await store.rankings.counted(reading)
+    counted = await store.rankings.with_runoff(reading)
     assert time.perf_counter() - since < 5
-    assert counted.outcome == run_off(record.poll, profile)
+    assert counted.outcome == count_instant_runoff(record.poll, profile)
 
 
 async def test_a_poll_that_is_gone(store: Store) -> None:
     """A poll deleted meanwhile is not found, and leaves no rankings to one of the same id."""
     record = await ranked(store)
-    await cast(store, record, Cast(a_voter(), "AB"))
+    await cast(store, record, BallotInput(a_voter(), "AB"))
     reading = await store.results.read(record.poll.id)
     await store.polls.delete(record.poll.id)
     with pytest.raises(PollNotFound):
-        await store.rankings.counted(reading)
+        await store.rankings.with_runoff(reading)
     await store.polls.create(record.poll, "digest")
     assert await profile_of(store, record) == {}
 
@@ -174,18 +176,18 @@ async def test_a_poll_of_another_kind_is_not_counted_out(store: Store) -> None:
     await store.polls.edit(
         record, msgspec.structs.replace(record.poll, kind=Kind.SINGLE, version=2), assumes_unvoted=True
     )
-    assert (await store.rankings.counted(reading)).outcome is None
+    assert (await store.rankings.with_runoff(reading)).outcome is None
 
 
 async def test_an_archived_poll_keeps_its_rounds_and_a_reset_one_does_not(store: Store) -> None:
     """Rankings are results: they outlive the ballots that an archive destroys, and go with a reset."""
     record = await ranked(store)
-    await cast(store, record, Cast(a_voter(), "BA"), Cast(a_voter(), "A"))
-    await store.polls.act(record.poll.id, Act.CLOSE)
-    await store.polls.act(record.poll.id, Act.ARCHIVE)
-    kept = await store.rankings.counted(await store.results.read(record.poll.id))
-    assert kept.outcome == run_off(record.poll, {"BA": 1, "A": 1})
+    await cast(store, record, BallotInput(a_voter(), "BA"), BallotInput(a_voter(), "A"))
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
+    kept = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert kept.outcome == count_instant_runoff(record.poll, {"BA": 1, "A": 1})
     other = await ranked(store)
-    await cast(store, other, Cast(a_voter(), "BA"))
-    await store.polls.act(other.poll.id, Act.RESET)
+    await cast(store, other, BallotInput(a_voter(), "BA"))
+    await store.polls.act(other.poll.id, LifecycleAction.RESET)
     assert await profile_of(store, other) == {}

@@ -11,10 +11,10 @@ import pytest
 from service.domain.errors import Overloaded, PhaseConflict, PollNotFound
 from service.domain.poll import Identity, Kind, Revote
 from service.domain.recount import recount_of
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store
-from service.store.ballots import Cast
-from service.store.keys import ASIDE, BUCKETS, FIRST_BUCKET
+from service.store.ballots import BallotInput
+from service.store.keys import BUCKETS, FIRST_BUCKET, RECOUNT_SAVED
 from service.store.polls import PollRecord
 from tests.making import a_voter
 from tests.store.casting import DAY_MS, cast, made, set_field, set_tally, stored_ballots
@@ -22,7 +22,7 @@ from tests.store.casting import DAY_MS, cast, made, set_field, set_tally, stored
 
 async def begun(store: Store, record: PollRecord, token: bytes = b"token") -> None:
     """A recount is under way, and has read nothing."""
-    keys = (*record.keys[:2], record.keys[ASIDE])
+    keys = (*record.keys[:2], record.keys[RECOUNT_SAVED])
     answer, *_ = await store.connection.call("recount", keys, (token, "begin"))
     assert answer == b"done"
 
@@ -33,7 +33,7 @@ async def pages_of(store: Store, record: PollRecord, token: bytes = b"token") ->
     for place in range(FIRST_BUCKET, FIRST_BUCKET + BUCKETS):
         cursor = b"0"
         while True:
-            keys = (*record.keys[:2], record.keys[place], record.keys[ASIDE])
+            keys = (*record.keys[:2], record.keys[place], record.keys[RECOUNT_SAVED])
             answer, cursor, flat = await store.connection.call(
                 "recount_page", keys, (token, place + 1, cursor)
             )
@@ -48,27 +48,27 @@ async def test_pages_tell_of_the_beginning(store: Store) -> None:
     """What is cast, changed (twice) and taken back after the beginning is told as it stood at it."""
     record = await made(store, revote=Revote.WITHDRAW)
     voters = [a_voter() for _ in range(200)]
-    await cast(store, record, *(Cast(voter, "A") for voter in voters))
+    await cast(store, record, *(BallotInput(voter, "A") for voter in voters))
     before = await stored_ballots(store, record)
     await begun(store, record)
-    await cast(store, record, *(Cast(voter, "B") for voter in voters[:100]))
-    await cast(store, record, *(Cast(voter, "C") for voter in voters[50:100]))
+    await cast(store, record, *(BallotInput(voter, "B") for voter in voters[:100]))
+    await cast(store, record, *(BallotInput(voter, "C") for voter in voters[50:100]))
     for voter in voters[90:120]:
         await store.ballots.withdraw(record, voter)
-    await cast(store, record, *(Cast(a_voter(), "C") for _ in range(100)))
+    await cast(store, record, *(BallotInput(a_voter(), "C") for _ in range(100)))
     assert await pages_of(store, record) == before
 
 
 async def test_a_key_used_anew_is_told_as_it_stood(store: Store) -> None:
     """On an open poll a vote that is moved aside by its key's next use is told once, by its old name."""
     record, voter = await made(store, identity=Identity.OPEN), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     (bucket,) = [key for key in record.keys[FIRST_BUCKET : FIRST_BUCKET + BUCKETS] if await held(store, key)]
     old = (await store.polls.now() - 2 * DAY_MS).to_bytes(6, "big")
     await store.connection.client.hset(bucket, voter, bytes([0, 0, 1]) + old + b"A")
     before = await stored_ballots(store, record)
     await begun(store, record)
-    await cast(store, record, Cast(voter, "B"))
+    await cast(store, record, BallotInput(voter, "B"))
     assert len(await stored_ballots(store, record)) == 2
     assert await pages_of(store, record) == before
 
@@ -84,13 +84,13 @@ async def test_a_recount_is_exact_while_votes_come_in(store: Store, kind: Kind) 
     record = await made(store, revote=Revote.CHANGE, kind=kind)
     codes = ["A", "B", "C"] if kind is Kind.SINGLE else ["A", "B", "AB", "BC", "ABC"]
     voters = [a_voter() for _ in range(4000)]
-    await cast(store, record, *(Cast(voter, codes[place % 3]) for place, voter in enumerate(voters)))
+    await cast(store, record, *(BallotInput(voter, codes[place % 3]) for place, voter in enumerate(voters)))
     is_over = False
 
     async def voting() -> None:
         while not is_over:
             some = [secrets.choice(voters) for _ in range(40)] + [a_voter() for _ in range(10)]
-            await cast(store, record, *(Cast(voter, secrets.choice(codes)) for voter in some))
+            await cast(store, record, *(BallotInput(voter, secrets.choice(codes)) for voter in some))
 
     crowd = asyncio.gather(*(voting() for _ in range(3)))
     seqs = set()
@@ -102,13 +102,13 @@ async def test_a_recount_is_exact_while_votes_come_in(store: Store, kind: Kind) 
     is_over = True
     await crowd
     assert len(seqs) > 1
-    assert not await store.connection.client.exists(record.keys[ASIDE])
+    assert not await store.connection.client.exists(record.keys[RECOUNT_SAVED])
 
 
 async def test_totals_that_are_wrong_are_found(store: Store) -> None:
     """Totals that the ballots do not make are told beside those that they do."""
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"), Cast(a_voter(), "B"))
+    await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
     await set_tally(store, record, "A", 7)
     reading, found = await store.recounts.recount(record.poll.id)
     result = recount_of(reading.record.poll, reading.tally, found)
@@ -120,14 +120,14 @@ async def test_totals_that_are_wrong_are_found(store: Store) -> None:
 async def test_one_recount_at_a_time(store: Store) -> None:
     """A second recount is told to come back; one that nobody goes on with is over, and keeps nothing more."""
     record, voter = await made(store, revote=Revote.CHANGE), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     await begun(store, record)
     with pytest.raises(Overloaded):
         await store.recounts.recount(record.poll.id)
     past = (await store.polls.now() - 1).to_bytes(6, "big")
     await set_field(store, record, "recount", past + bytes([3]) + b"token")
-    await cast(store, record, Cast(voter, "B"))
-    assert not await store.connection.client.exists(record.keys[ASIDE])
+    await cast(store, record, BallotInput(voter, "B"))
+    assert not await store.connection.client.exists(record.keys[RECOUNT_SAVED])
     assert not await store.connection.client.hexists(record.keys[0], "recount")
     _, found = await store.recounts.recount(record.poll.id)
     assert found == Counter(B=1)
@@ -137,21 +137,21 @@ async def test_nothing_is_set_aside_in_passed_buckets(store: Store) -> None:
     """Once a bucket was read, a ballot in it is replaced without a copy."""
     record = await made(store, revote=Revote.CHANGE)
     first, last = bytes(16), bytes([15]) * 16
-    await cast(store, record, Cast(first, "A"), Cast(last, "A"))
+    await cast(store, record, BallotInput(first, "A"), BallotInput(last, "A"))
     await begun(store, record)
-    keys = (*record.keys[:2], record.keys[FIRST_BUCKET + 1], record.keys[ASIDE])
+    keys = (*record.keys[:2], record.keys[FIRST_BUCKET + 1], record.keys[RECOUNT_SAVED])
     await store.connection.call("recount_page", keys, (b"token", FIRST_BUCKET + 2, b"0"))
-    await cast(store, record, Cast(first, "B"), Cast(last, "B"))
-    assert await store.connection.client.hkeys(record.keys[ASIDE]) == [last]
+    await cast(store, record, BallotInput(first, "B"), BallotInput(last, "B"))
+    assert await store.connection.client.hkeys(record.keys[RECOUNT_SAVED]) == [last]
 
 
 async def test_a_recount_of_what_was_reset_begins_anew(store: Store) -> None:
     """A reset ends the recount under way, and leaves nothing set aside."""
     record = await made(store, revote=Revote.CHANGE)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     await begun(store, record)
-    await store.polls.act(record.poll.id, Act.RESET)
-    keys = (*record.keys[:2], record.keys[FIRST_BUCKET], record.keys[ASIDE])
+    await store.polls.act(record.poll.id, LifecycleAction.RESET)
+    keys = (*record.keys[:2], record.keys[FIRST_BUCKET], record.keys[RECOUNT_SAVED])
     assert await store.connection.call("recount_page", keys, (b"token", 3, b"0")) == [b"stale"]
     reading, found = await store.recounts.recount(record.poll.id)
     assert (reading.tally.voters, found) == (0, Counter())
@@ -160,8 +160,8 @@ async def test_a_recount_of_what_was_reset_begins_anew(store: Store) -> None:
 async def test_what_cannot_be_recounted(store: Store) -> None:
     """No poll, and one whose ballots were archived."""
     record = await made(store)
-    await store.polls.act(record.poll.id, Act.CANCEL)
-    await store.polls.act(record.poll.id, Act.ARCHIVE)
+    await store.polls.act(record.poll.id, LifecycleAction.CANCEL)
+    await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
     with pytest.raises(PhaseConflict):
         await store.recounts.recount(record.poll.id)
     with pytest.raises(PollNotFound):

@@ -8,13 +8,13 @@ import pytest
 
 from service.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
 from service.domain.poll import Resolution
-from service.domain.window import Act, Phase, format_instant
+from service.domain.window import LifecycleAction, Phase, format_instant
 from service.store import Store, open_store
-from service.store.ballots import Cast, Status
-from service.store.keys import met_key
-from service.store.outbox import Look
+from service.store.ballots import BallotInput, BallotStatus
+from service.store.keys import scored_voters_key
+from service.store.outbox import OutboxScan
 from service.store.polls import PollRecord
-from service.store.resolutions import Resolving
+from service.store.resolutions import ResolutionRequest
 from tests.making import FAR_OFF, LONG_AGO, a_voter
 from tests.store.casting import cast, outcomes_of, set_field, tally_of
 from tests.store.predicting import (
@@ -43,7 +43,7 @@ async def phase_of(store: Store, record: PollRecord) -> Phase:
 async def test_an_outcome_stands(store: Store, series: str | None) -> None:
     """A closed prediction is resolved with its outcome, by whom, when, and as of the end of voting."""
     record = await closed(store, await a_prediction(store, series))
-    said = Resolving("home", note="full time")
+    said = ResolutionRequest("home", note="full time")
     after = await store.resolutions.resolve(record.poll.id, said, by="ama")
     assert isinstance(after, PollRecord)
     held = after.poll.resolution
@@ -73,7 +73,7 @@ async def test_a_choice_after_the_fact_does_not_score(store: Store) -> None:
     """Who changed or made a choice after the outcome came true is not scored for it."""
     record = await a_prediction(store)
     early, late = a_voter(), a_voter()
-    (vote,) = await outcomes_of(store, record, Cast(early, "A"))
+    (vote,) = await outcomes_of(store, record, BallotInput(early, "A"))
     await until_later(store, vote.at)
     await picked(store, record, (late, "A"))
     await resolved(store, await closed(store, record), "home", effective_at=vote.at)
@@ -119,7 +119,7 @@ async def test_only_a_closed_one_is_resolved(store: Store, phase: str) -> None:
     """Before voting has ended, and after a cancel, there is nothing to resolve."""
     record = await a_prediction(store, opens_at=FAR_OFF if phase == "scheduled" else LONG_AGO)
     if phase == "canceled":
-        await store.polls.act(record.poll.id, Act.CANCEL)
+        await store.polls.act(record.poll.id, LifecycleAction.CANCEL)
     with pytest.raises(PhaseConflict) as conflict:
         await resolved(store, record, "home")
     assert conflict.value.phase == phase
@@ -142,14 +142,23 @@ async def test_a_version_that_was_named(store: Store) -> None:
     """Both acts are done to the version that was named, and to no other."""
     record = await closed(store, await a_prediction(store))
     with pytest.raises(VersionMismatch):
-        await store.resolutions.resolve(record.poll.id, Resolving("home"), version=1, by="ama")
-    await store.resolutions.resolve(record.poll.id, Resolving("home"), version=2, by="ama")
+        await store.resolutions.resolve(record.poll.id, ResolutionRequest("home"), version=1, by="ama")
+    await store.resolutions.resolve(record.poll.id, ResolutionRequest("home"), version=2, by="ama")
     with pytest.raises(VersionMismatch):
         await store.resolutions.unresolve(record.poll.id, version=2, by="ama")
 
 
-@pytest.mark.parametrize("act", [Act.REOPEN, Act.CANCEL, Act.RESET, Act.CLOSE, Act.OPEN])
-async def test_a_resolved_one_is_unresolved_first(store: Store, act: Act) -> None:
+@pytest.mark.parametrize(
+    "act",
+    [
+        LifecycleAction.REOPEN,
+        LifecycleAction.CANCEL,
+        LifecycleAction.RESET,
+        LifecycleAction.CLOSE,
+        LifecycleAction.OPEN,
+    ],
+)
+async def test_a_resolved_one_is_unresolved_first(store: Store, act: LifecycleAction) -> None:
     """No other act moves a prediction whose outcome stands, and a delete would leave its scores for ever."""
     record = await closed(store, await a_prediction(store))
     await resolved(store, record, "home")
@@ -166,9 +175,9 @@ async def test_a_resolved_one_takes_no_votes(store: Store) -> None:
     record = await a_prediction(store)
     await resolved(store, await closed(store, record), "home")
     standing = await store.polls.get(record.poll.id)
-    assert await cast(store, standing, Cast(a_voter(), "A")) == [Status.CLOSED]
+    assert await cast(store, standing, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
     back = await unresolved(store, record)
-    assert await cast(store, back, Cast(a_voter(), "A")) == [Status.CLOSED]
+    assert await cast(store, back, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
 
 
 async def test_scores_are_taken_back_exactly(store: Store) -> None:
@@ -192,7 +201,7 @@ async def test_an_archived_ones_scores_stay(store: Store) -> None:
     ama = a_voter()
     await picked(store, record, (ama, "A"))
     await resolved(store, await closed(store, record), "home")
-    archived = await store.polls.act(record.poll.id, Act.ARCHIVE)
+    archived = await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
     assert archived.poll.outcome == "home"
     assert await scores_in(store) == {ama: (1, 1)}
     with pytest.raises(PhaseConflict):
@@ -206,8 +215,8 @@ async def test_two_at_once_with_different_outcomes(store: Store, valkey: Valkey)
     await closed(store, record)
     other = await open_store(valkey.url, namespace=store.connection.namespace)
     outcomes = await asyncio.gather(
-        store.resolutions.resolve(record.poll.id, Resolving("home"), by="ama"),
-        other.resolutions.resolve(record.poll.id, Resolving("away"), by="kofi"),
+        store.resolutions.resolve(record.poll.id, ResolutionRequest("home"), by="ama"),
+        other.resolutions.resolve(record.poll.id, ResolutionRequest("away"), by="kofi"),
         return_exceptions=True,
     )
     await other.close()
@@ -245,7 +254,7 @@ async def test_one_that_broke_off_is_carried_on(store: Store, valkey: Valkey, st
     assert 0 < progress.done < progress.total == 9000
     assert await phase_of(store, record) is Phase.CLOSED
     with pytest.raises(PhaseConflict):
-        await store.polls.act(record.poll.id, Act.REOPEN)
+        await store.polls.act(record.poll.id, LifecycleAction.REOPEN)
     with pytest.raises(PhaseConflict):
         await store.polls.delete(record.poll.id)
     assert (await resolved(store, record, "home")).poll.phase(FAR_OFF) is Phase.RESOLVED
@@ -254,7 +263,7 @@ async def test_one_that_broke_off_is_carried_on(store: Store, valkey: Valkey, st
         for voter, (right, scored) in expected.items()
     }
     assert not await store.connection.client.exists(
-        met_key(store.connection.namespace, record.poll.id, "cup")
+        scored_voters_key(store.connection.namespace, record.poll.id, "cup")
     )
     await unresolved(store, record)
     assert await all_scores(store) == {}
@@ -286,7 +295,7 @@ async def test_the_hour_by_which_it_was_due(store: Store) -> None:
     record = await a_prediction(store, closes_at=FAR_OFF, resolve_by=FAR_OFF + 1)
     await set_field(store, record, "resolve_by", LONG_AGO + 5)
     assert (await store.results.positions([record.poll.id]))[record.poll.id].phase is Phase.CANCELED  # type: ignore[union-attr]
-    assert await cast(store, record, Cast(a_voter(), "A")) == [Status.CLOSED]
+    assert await cast(store, record, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
     await set_field(store, record, "resolve_by", FAR_OFF)
     after = await store.polls.get(record.poll.id)
     assert (after.poll.phase(LONG_AGO), after.poll.closed_at) == (Phase.CANCELED, LONG_AGO + 5)
@@ -309,10 +318,10 @@ async def test_the_clocks_cancel_is_written_down(store: Store, phase: Phase, see
     if seen_first == "by a reader":
         await store.polls.get(record.poll.id)
     elif seen_first == "by an act":
-        await store.polls.act(record.poll.id, Act.PUBLISH)
-        await store.polls.act(record.poll.id, Act.ARCHIVE, by="ama")
+        await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
+        await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE, by="ama")
     elif seen_first == "by a look":
-        await store.outbox.look_many([store.outbox.place_of(record.poll.id)], None)
+        await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
     entries, _ = await store.audit.entries(record.poll.id, cursor=None, limit=10)
     (entry,) = (entry for entry in entries if entry.act == "cancel")
     assert (entry.by, entry.at) == ("clock", format_instant(due))
@@ -327,8 +336,8 @@ async def test_the_clocks_cancel_is_written_down(store: Store, phase: Phase, see
 async def test_an_endless_one_is_looked_at_when_it_is_due(store: Store) -> None:
     """A prediction that is open until further notice is looked at again by the hour of its outcome."""
     record = await a_prediction(store, closes_at=None, resolve_by=FAR_OFF)
-    (look,) = await store.outbox.look_many([store.outbox.place_of(record.poll.id)], None)
-    assert isinstance(look, Look)
+    (look,) = await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
+    assert isinstance(look, OutboxScan)
     assert look.next_at == FAR_OFF
 
 
@@ -346,5 +355,5 @@ async def test_a_reopening_ends_before_the_hour(store: Store) -> None:
     """A reopened prediction must close before its outcome is due."""
     record = await closed(store, await a_prediction(store, resolve_by=FAR_OFF))
     with pytest.raises(InvalidPoll):
-        await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF)
-    await store.polls.act(record.poll.id, Act.REOPEN, closes_at=FAR_OFF - 1)
+        await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)
+    await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF - 1)

@@ -6,10 +6,10 @@ import msgspec
 
 from service.domain.errors import PollNotFound
 from service.domain.poll import Identity
-from service.domain.window import Act, Phase
+from service.domain.window import LifecycleAction, Phase
 from service.store import Store, open_store
-from service.store.ballots import Cast
-from service.store.results import Reading, Standing
+from service.store.ballots import BallotInput
+from service.store.results import PollReading, PollState
 from tests.making import FAR_OFF, LONG_AGO, a_voter
 from tests.store.casting import cast, made, tally_of
 from tests.valkey import Valkey
@@ -18,11 +18,11 @@ from tests.valkey import Valkey
 async def test_many_polls_are_read_at_once(store: Store) -> None:
     """Each poll asked for is answered, those that are missing too."""
     records = [await made(store) for _ in range(3)]
-    await cast(store, records[1], Cast(a_voter(), "B"))
+    await cast(store, records[1], BallotInput(a_voter(), "B"))
     found = await store.results.read_many([record.poll.id for record in records] + ["nowhere"])
     assert isinstance(found["nowhere"], PollNotFound)
     readings = [found[record.poll.id] for record in records]
-    assert [reading.tally.voters for reading in readings if isinstance(reading, Reading)] == [0, 1, 0]
+    assert [reading.tally.voters for reading in readings if isinstance(reading, PollReading)] == [0, 1, 0]
     assert await store.results.read_many([]) == {}
 
 
@@ -42,7 +42,7 @@ async def test_a_first_vote_shows(store: Store) -> None:
     """A record read after the first vote says that the poll was voted on."""
     record = await made(store)
     assert not (await store.polls.get(record.poll.id)).voted
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     assert (await store.polls.get(record.poll.id)).voted
 
 
@@ -50,12 +50,12 @@ async def test_positions(store: Store) -> None:
     """Where many polls stand is told in the order asked, each once, with None for those that are missing."""
     opened, coming = await made(store), await made(store, opens_at=FAR_OFF)
     over = await made(store, closes_at=LONG_AGO + 1)
-    await cast(store, opened, Cast(a_voter(), "A"))
+    await cast(store, opened, BallotInput(a_voter(), "A"))
     epoch = (await tally_of(store, opened)).epoch
     ids = [opened.poll.id, "nowhere", coming.poll.id, over.poll.id]
     found = await store.results.positions([*ids, opened.poll.id])
     assert list(found) == ids
-    assert found[opened.poll.id] == Standing(1, epoch, 1, Phase.OPEN)
+    assert found[opened.poll.id] == PollState(1, epoch, 1, Phase.OPEN)
     assert found["nowhere"] is None
     phases = [standing.phase for standing in found.values() if standing is not None]
     assert phases == [Phase.OPEN, Phase.SCHEDULED, Phase.CLOSED]
@@ -73,6 +73,6 @@ async def test_positions_of_very_many_polls(store: Store) -> None:
 async def test_counting_in_an_open_poll(store: Store) -> None:
     """On an open poll everybody counts, any number of times."""
     record = await made(store, identity=Identity.OPEN)
-    await cast(store, record, *(Cast(a_voter(), "A") for _ in range(10)))
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await cast(store, record, *(BallotInput(a_voter(), "A") for _ in range(10)))
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     assert (await tally_of(store, record)).counts == {"A": 10}

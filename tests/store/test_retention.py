@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from service.domain.window import Act, Phase
+from service.domain.window import LifecycleAction, Phase
 from service.operators import retention
 from service.operators.retention import BY, DAY_MS, Retention, is_over
 from service.store import Store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from tests.making import FAR_OFF, LONG_AGO, a_poll, a_voter
 from tests.store.casting import cast, made, stored_ballots
 from tests.waiting import until
@@ -37,12 +37,12 @@ async def test_old_polls_are_archived_and_others_stay(store: Store) -> None:
     """Ballots of the old poll are gone, its log says why, and the poll that is open keeps its votes."""
     old, young, now_open = await made(store), await made(store), await made(store)
     for record in (old, young, now_open):
-        await cast(store, record, Cast(a_voter(), "A"))
+        await cast(store, record, BallotInput(a_voter(), "A"))
     for record in (old, young):
-        await store.polls.act(record.poll.id, Act.CLOSE)
+        await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.connection.client.hset(old.keys[0], "closed_at", LONG_AGO + 1)
-    assert await Retention(store, 30).look() == 1
-    assert await Retention(store, 30).look() == 0
+    assert await Retention(store, 30).archive_expired() == 1
+    assert await Retention(store, 30).archive_expired() == 0
     assert not await stored_ballots(store, old)
     assert len(await stored_ballots(store, young)) == len(await stored_ballots(store, now_open)) == 1
     (entry, *_), _ = await store.audit.entries(old.poll.id, cursor=None, limit=5)
@@ -55,7 +55,7 @@ async def test_workers_look_in_turn_and_go_on_looking(store: Store) -> None:
     try:
         for _ in range(2):
             record = await made(store)
-            await store.polls.act(record.poll.id, Act.CLOSE)
+            await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
 
             async def is_archived(poll_id: str = record.poll.id) -> bool:
                 return (await store.polls.get(poll_id)).poll.ended is Phase.ARCHIVED
@@ -70,7 +70,7 @@ async def test_workers_look_in_turn_and_go_on_looking(store: Store) -> None:
 async def test_without_days_nothing_is_looked_at(store: Store) -> None:
     """By default nothing is ever archived by itself."""
     record = await made(store)
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.connection.client.hset(record.keys[0], "closed_at", 1)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(Retention(store, None, look_every_s=0.01).run(), 0.1)

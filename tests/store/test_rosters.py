@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.errors import StoreUnavailable
 from service.store import Store, open_store
-from service.store.rosters import LOOK_EVERY_S
+from service.store.rosters import REFRESH_INTERVAL_S
 from tests.valkey import Valkey
 from tests.waiting import until
 
@@ -19,8 +19,8 @@ async def test_a_change_is_read_by_whoever_asks_anew(store: Store) -> None:
     assert await roster.fresh() == {}
     await roster.put("a", b"1")
     assert await roster.fresh() == {"a": b"1"}
-    assert await roster.strike("a")
-    assert not await roster.strike("a")
+    assert await roster.remove("a")
+    assert not await roster.remove("a")
     assert await roster.fresh() == {}
 
 
@@ -31,7 +31,7 @@ async def test_others_hear_of_a_change(store: Store, valkey: Valkey) -> None:
     await other.notices.subscribed()
     await until(other.api_keys.is_fresh)
     await store.api_keys.put("a", b"1")
-    await until(lambda: "a" in other.api_keys.members, within_s=LOOK_EVERY_S / 2)
+    await until(lambda: "a" in other.api_keys.members, within_s=REFRESH_INTERVAL_S / 2)
     await _end(tasks, other)
 
 
@@ -41,7 +41,7 @@ async def test_a_lost_notice_is_made_up_for(store: Store, valkey: Valkey) -> Non
     task = asyncio.create_task(deaf.api_keys.run())
     await until(deaf.api_keys.is_fresh)
     await store.api_keys.put("a", b"1")
-    await until(lambda: "a" in deaf.api_keys.members, within_s=2 * LOOK_EVERY_S)
+    await until(lambda: "a" in deaf.api_keys.members, within_s=2 * REFRESH_INTERVAL_S)
     await _end([task], deaf)
 
 
@@ -62,12 +62,12 @@ async def test_without_the_store_nothing_is_believed_for_long(own_valkey: Valkey
 async def test_uses_are_noted_once_a_minute(store: Store) -> None:
     """The first use is written down, and no other while it stands for the minute."""
     uses = store.api_key_uses
-    uses.mark("a")
-    await uses.note()
+    uses.touch("a")
+    await uses.flush()
     first = await uses.all()
     assert set(first) == {"a"}
-    uses.mark("a")
-    await uses.note()
+    uses.touch("a")
+    await uses.flush()
     assert await uses.all() == first
     await uses.forget("a")
     assert await uses.all() == {}

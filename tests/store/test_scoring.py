@@ -6,17 +6,17 @@ import pytest
 
 from service.domain.window import Phase
 from service.store import Store, resolutions
-from service.store.outbox import Look
+from service.store.outbox import OutboxScan
 from service.store.polls import PollRecord
 from tests.store.predicting import a_prediction, broken_off, closed, crowd, scores_in
 from tests.valkey import Valkey
 from tests.waiting import until
 
 
-async def look(store: Store, record: PollRecord) -> Look:
+async def look(store: Store, record: PollRecord) -> OutboxScan:
     """What a look at the poll finds."""
-    (found,) = await store.outbox.look_many([store.outbox.place_of(record.poll.id)], None)
-    assert isinstance(found, Look)
+    (found,) = await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
+    assert isinstance(found, OutboxScan)
     return found
 
 
@@ -37,7 +37,7 @@ async def test_scoring_is_looked_at_again_soon(store: Store, valkey: Valkey) -> 
     assert found.next_at is not None
     assert 0 < found.next_at - found.now <= 1000
     (due,) = await store.outbox.dues()
-    await store.outbox.settle(due, found)
+    await store.outbox.reschedule(due, found)
     (again,) = await store.outbox.dues()
     assert again.at == found.next_at
 
@@ -51,9 +51,9 @@ async def test_what_moves_is_left_alone(
     poll_id, scoring = record.poll.id, (await look(store, record)).scoring
     assert scoring is not None
     for met in (b"+ A 1 2 0 0 90", scoring):
-        store.resolutions.carry_on(poll_id, met)
+        store.resolutions.resume_if_stalled(poll_id, met)
         assert store.resolutions._tasks == {}
-    store.resolutions.carry_on(poll_id, scoring)
+    store.resolutions.resume_if_stalled(poll_id, scoring)
     assert list(store.resolutions._tasks) == [poll_id]
 
     async def is_resolved() -> bool:
@@ -68,5 +68,5 @@ async def test_what_stands_still_for_a_moment_is_left_alone(store: Store, valkey
     """Two looks in quick succession are no proof that a process has died."""
     record = await a_broken_scoring(store, valkey)
     for _ in range(3):
-        store.resolutions.carry_on(record.poll.id, (await look(store, record)).scoring)
+        store.resolutions.resume_if_stalled(record.poll.id, (await look(store, record)).scoring)
     assert store.resolutions._tasks == {}

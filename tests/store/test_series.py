@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.errors import NotFound
 from service.domain.scoring import Score
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store
 from tests.making import a_voter
 from tests.store.predicting import a_prediction, closed, picked, resolved, unresolved
@@ -36,7 +36,9 @@ async def test_the_store_reckons_as_the_domain_does(store: Store) -> None:
         await resolved(store, await closed(store, record), outcome)
         (row,), _ = await store.series.rows("cup", after=0, limit=1)
         key = f"{store.connection.namespace}:{{s:cup}}:ranks"
-        assert await store.connection.client.zscore(key, ama) == pytest.approx(row.score.standing, rel=1e-12)
+        assert await store.connection.client.zscore(key, ama) == pytest.approx(
+            row.score.ranking_value, rel=1e-12
+        )
     assert row.score == Score(3, 4)
 
 
@@ -57,7 +59,7 @@ async def test_a_name_goes_with_a_vote(store: Store) -> None:
     await picked(store, record, (ama, "A"), (kofi, "B"))
     stranger = a_voter()
     for voter, name in ((ama, "Ama"), (ama, "Ama <b>"), (stranger, "Nobody")):
-        store.series.call(record, voter, name)
+        store.series.set_display_name(record, voter, name)
         await until(lambda: not store.series._naming)
     await resolved(store, await closed(store, record), "home")
     rows, _ = await store.series.rows("cup", after=0, limit=10)
@@ -85,5 +87,5 @@ async def test_what_is_no_series(store: Store) -> None:
     record = await a_prediction(store)
     assert await store.series.voter_key("cup") == record.voter_key
     await closed(store, record)
-    await store.polls.act(record.poll.id, Act.ARCHIVE)
+    await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
     assert await store.series.voter_key("cup") == b""

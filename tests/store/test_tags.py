@@ -7,21 +7,21 @@ from collections import Counter
 import pytest
 
 from service.domain.poll import Identity, Revote
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from service.store.keys import FIRST_BUCKET, TAGS
 from service.store.polls import PollRecord
-from service.store.purges import Meant
+from service.store.purges import PurgeSelector
 from tests.making import a_voter
 from tests.store.casting import DAY_MS, cast, made, stored_ballots, tally_of
 
 HOME, SCHOOL = b"home", b"schl"
 
 
-def of(tag: bytes, voter: bytes, code: str = "A") -> Cast:
+def of(tag: bytes, voter: bytes, code: str = "A") -> BallotInput:
     """A ballot from a network."""
-    return Cast(voter, code, tag=tag)
+    return BallotInput(voter, code, tag=tag)
 
 
 async def tags_of(store: Store, record: PollRecord) -> dict[bytes, bytes]:
@@ -39,8 +39,8 @@ async def test_the_tag_is_that_of_the_latest_change(store: Store) -> None:
     assert await tags_of(store, record) == {first: SCHOOL, second: HOME}
     await cast(store, record, of(HOME, first, "A"), of(SCHOOL, first, "C"), of(b"", second, "B"))
     assert await tags_of(store, record) == {first: SCHOOL}
-    stale = Cast(first, "B", 1, tag=HOME)
-    assert await cast(store, record, stale) == [Status.STALE_REVISION]
+    stale = BallotInput(first, "B", 1, tag=HOME)
+    assert await cast(store, record, stale) == [BallotStatus.STALE_REVISION]
     assert await tags_of(store, record) == {first: SCHOOL}
 
 
@@ -70,10 +70,10 @@ async def test_tags_go_with_the_ballots(store: Store, end: str) -> None:
     record = await made(store, network_tags=True)
     await cast(store, record, of(HOME, a_voter()))
     if end == "reset":
-        await store.polls.act(record.poll.id, Act.RESET)
+        await store.polls.act(record.poll.id, LifecycleAction.RESET)
     elif end == "archive":
-        await store.polls.act(record.poll.id, Act.CLOSE)
-        await store.polls.act(record.poll.id, Act.ARCHIVE)
+        await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+        await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
     else:
         await store.polls.delete(record.poll.id)
     assert not await store.connection.client.exists(record.keys[TAGS])
@@ -96,14 +96,14 @@ async def test_a_purge_takes_one_network_s_votes(store: Store) -> None:
     moved = next(voter for voter in voters if voter[5] % 2 == 0)
     await cast(store, record, of(SCHOOL, moved, "B"))
     expected = 1 + sum(voter[5] % 2 for voter in voters)
-    assert await store.purges.purge(record, Meant(tag=SCHOOL), by="ops") == expected
+    assert await store.purges.purge(record, PurgeSelector(tag=SCHOOL), by="ops") == expected
     tally = await tally_of(store, record)
     assert (tally.voters, tally.counts["A"], tally.counts["B"]) == (9000 - expected, 9000 - expected, 0)
     assert set((await tags_of(store, record)).values()) == {HOME}
     _, codes = await store.recounts.recount(record.poll.id)
     assert codes == Counter(A=9000 - expected)
     assert len(await stored_ballots(store, record)) == 9000, "tombstones keep late retries late"
-    assert await store.purges.purge(record, Meant(tag=SCHOOL), by="ops") == 0
+    assert await store.purges.purge(record, PurgeSelector(tag=SCHOOL), by="ops") == 0
 
 
 async def test_scans_bring_tags_along(store: Store) -> None:

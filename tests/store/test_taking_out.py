@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from service.domain.errors import PhaseConflict, VoteNotFound
 from service.domain.poll import Kind, Revote
 from service.domain.recount import recount_of
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store, open_store
-from service.store.ballots import Cast
-from service.store.forgetting import Erased
+from service.store.ballots import BallotInput
+from service.store.forgetting import ErasureResult
 from service.store.keys import TAGS
 from service.store.polls import PollRecord
-from service.store.purges import Meant
+from service.store.purges import PurgeSelector
 from tests.making import FAR_OFF
 from tests.store.casting import made, outcomes_of, stored_ballots, tally_of
 from tests.valkey import Valkey
@@ -27,7 +27,9 @@ from tests.valkey import Valkey
 VOTERS = [bytes([number]) * 16 for number in (0, 1, 2, 17, 254, 255)]
 TAGS_MET = [b"", b"home", b"schl"]
 voters = st.sampled_from(VOTERS)
-ballots = st.builds(Cast, voters, st.sampled_from("ABC"), st.none(), st.just(b""), st.sampled_from(TAGS_MET))
+ballots = st.builds(
+    BallotInput, voters, st.sampled_from("ABC"), st.none(), st.just(b""), st.sampled_from(TAGS_MET)
+)
 casting = st.tuples(st.just("cast"), st.lists(ballots, min_size=1, max_size=6))
 steps = st.one_of(
     casting,
@@ -37,7 +39,7 @@ steps = st.one_of(
     st.tuples(st.just("since"), st.integers(0, 5)),
     st.tuples(st.just("erase"), voters),
     st.tuples(st.just("leave"), voters),
-    st.tuples(st.just("act"), st.sampled_from([Act.CLOSE, Act.REOPEN])),
+    st.tuples(st.just("act"), st.sampled_from([LifecycleAction.CLOSE, LifecycleAction.REOPEN])),
 )
 
 
@@ -59,7 +61,7 @@ class Model:
         self.seq = 0
         self.instants: list[int] = []
 
-    def cast(self, ballot: Cast, at: int) -> None:
+    def cast(self, ballot: BallotInput, at: int) -> None:
         """A vote or a change; the same again is neither."""
         held = self.votes.get(ballot.voter)
         if self.is_open and (held is None or held.code != ballot.code):
@@ -67,7 +69,7 @@ class Model:
             self.instants.append(at)
             self.seq += 1
 
-    def take(self, meant: Meant) -> int:
+    def take(self, meant: PurgeSelector) -> int:
         """A purge: how many it takes."""
 
         def fits(vote: Standing) -> bool:
@@ -122,18 +124,18 @@ async def step(store: Store, record: PollRecord, model: Model, name: str, given:
         case "withdraw", bytes(voter):
             await withdraw(store, record, model, voter)
         case "tag", bytes(tag):
-            await purge(store, record, model, Meant(tag=tag))
+            await purge(store, record, model, PurgeSelector(tag=tag))
         case "since", int(place):
             since = model.instants[place] if place < len(model.instants) else 0
-            await purge(store, record, model, Meant(since, FAR_OFF))
+            await purge(store, record, model, PurgeSelector(since, FAR_OFF))
         case "erase", bytes(voter):
             what = await store.forgetting.erase(record, voter, by="ops")
-            assert what is (Erased.OUT if model.drop(voter) else Erased.NOTHING)
+            assert what is (ErasureResult.OUT if model.drop(voter) else ErasureResult.NOTHING)
             await check_forgotten(store, record, voter)
         case "leave", bytes(voter):
             await leave(store, record, model, voter)
-        case "act", Act() as act if model.is_open is (act is Act.CLOSE):
-            model.is_open = act is Act.REOPEN
+        case "act", LifecycleAction() as act if model.is_open is (act is LifecycleAction.CLOSE):
+            model.is_open = act is LifecycleAction.REOPEN
             return await store.polls.act(record.poll.id, act)
     return record
 
@@ -148,7 +150,7 @@ async def withdraw(store: Store, record: PollRecord, model: Model, voter: bytes)
         model.drop(voter)
 
 
-async def purge(store: Store, record: PollRecord, model: Model, meant: Meant) -> None:
+async def purge(store: Store, record: PollRecord, model: Model, meant: PurgeSelector) -> None:
     """As many are taken out as there are."""
     assert await store.purges.purge(record, meant, by="ops") == model.take(meant)
 
@@ -157,9 +159,9 @@ async def leave(store: Store, record: PollRecord, model: Model, voter: bytes) ->
     """The voter's own: out while voting goes on, nobody's afterwards."""
     what = await store.forgetting.erase(record, voter)
     if model.is_open:
-        assert what is (Erased.OUT if model.drop(voter) else Erased.NOTHING)
+        assert what is (ErasureResult.OUT if model.drop(voter) else ErasureResult.NOTHING)
     elif voter in model.votes:
-        assert what is Erased.KEPT
+        assert what is ErasureResult.KEPT
         model.ghosts.append(model.votes.pop(voter)._replace(tag=b"nobody's"))
     await check_forgotten(store, record, voter)
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from service.domain.errors import PollNotFound
 from service.domain.poll import Kind, Revote, Scale
 from service.domain.tally import Tally
-from service.domain.timeline import Moment
-from service.domain.window import Act
+from service.domain.timeline import TimelineSample
+from service.domain.window import LifecycleAction
 from service.store import Store, open_store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from service.store.keys import TIMELINE
 from service.store.polls import PollRecord
 from service.store.timeline import unpacked
@@ -33,7 +33,7 @@ VOTERS = [bytes([number]) * 16 for number in range(6)]
 SECOND = 1000
 
 
-async def moments_of(store: Store, record: PollRecord) -> list[Moment]:
+async def moments_of(store: Store, record: PollRecord) -> list[TimelineSample]:
     """The timeline as the store keeps it, the newest point last."""
     kept = await store.connection.client.lrange(record.keys[TIMELINE], 0, -1)
     newest = (await store.timelines.read(record.poll.id)).newest
@@ -59,7 +59,7 @@ async def test_nothing_counted_is_no_point(store: Store) -> None:
 async def test_the_first_vote_begins_at_nothing(store: Store) -> None:
     """The first point has no votes and lies before the first vote; the last one is the tally."""
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     first, last = await moments_of(store, record)
     assert (first.voters, first.at % SECOND) == (0, 0)
     assert first.at < last.at
@@ -69,11 +69,11 @@ async def test_the_first_vote_begins_at_nothing(store: Store) -> None:
 async def test_an_interval_writes_once(store: Store) -> None:
     """However many batches are counted in one interval, the store keeps nothing more."""
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     long = (await store.polls.now() + 60_000).to_bytes(6, "big") + struct.pack(">I", SECOND)
     await set_field(store, record, "timeline", long)
     for _ in range(20):
-        await cast(store, record, Cast(a_voter(), "B"))
+        await cast(store, record, BallotInput(a_voter(), "B"))
     first, last = await moments_of(store, record)
     assert (first.voters, last.voters) == (0, 21)
 
@@ -82,9 +82,9 @@ async def test_what_changes_nothing_writes_nothing(store: Store) -> None:
     """Ballots that are unchanged or refused leave the timeline as it is, also after the interval's end."""
     record = await made(store)
     voter = a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     await interval_over(store, record)
-    await cast(store, record, Cast(voter, "A"), Cast(voter, "B"))
+    await cast(store, record, BallotInput(voter, "A"), BallotInput(voter, "B"))
     assert len(await moments_of(store, record)) == 2
 
 
@@ -148,7 +148,9 @@ async def live_through(
             passing = [state.earlier(pause_ms) for state in passing]
             begun = await store.polls.now()
             code = {"A": "1", "B": "2", "C": "3"} if kind is Kind.RATING else {}
-            await cast(store, record, *(Cast(voter, code.get(letter, letter)) for voter, letter in casts))
+            await cast(
+                store, record, *(BallotInput(voter, code.get(letter, letter)) for voter, letter in casts)
+            )
             if withdraws:
                 passing.append(State.of(begun, await tally_of(store, record)))
                 await store.ballots.withdraw(record, casts[0][0])
@@ -179,7 +181,7 @@ def votes(counts: object) -> dict[str, int]:
     return {code: number for code, number in counts.items() if number}
 
 
-def check(moments: list[Moment], truth: list[State], passing: list[State]) -> None:
+def check(moments: list[TimelineSample], truth: list[State], passing: list[State]) -> None:
     """Every moment against what was true before its instant.
 
     ``passing`` are states that stood within one step of the history alone: a second may end anywhere in it.
@@ -216,7 +218,7 @@ async def test_a_long_poll_coarsens(store: Store) -> None:
     """One point too many halves them: what stays was there before, the first and the newest among it."""
     record = await made(store)
     first = await filled(store, record, MOST - 1)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     moments = await moments_of(store, record)
     assert MOST / 2 <= len(moments) <= MOST / 2 + 2
     assert moments[0].at == first
@@ -229,7 +231,7 @@ async def test_sparse_points_coarsen_as_far_as_they_must(store: Store) -> None:
     """Points that lie far apart are halved too, in one go, and the step stays below a 500th of the whole."""
     record = await made(store)
     first = await filled(store, record, MOST - 1, gap_ms=37 * SECOND)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     moments = await moments_of(store, record)
     assert len(moments) <= 1201
     held = await store.connection.client.hget(record.keys[0], "timeline")
@@ -242,20 +244,20 @@ async def test_the_bound_holds(store: Store) -> None:
     await filled(store, record, MOST - 2)
     for _ in range(30):
         await interval_over(store, record)
-        await cast(store, record, Cast(a_voter(), "A"))
+        await cast(store, record, BallotInput(a_voter(), "A"))
         assert len(await moments_of(store, record)) <= MOST
     fresh = await made(store)
     await filled(store, fresh, MOST - 2)
-    await cast(store, fresh, Cast(a_voter(), "A"))
+    await cast(store, fresh, BallotInput(a_voter(), "A"))
     assert len(await moments_of(store, fresh)) == MOST
 
 
 async def test_a_clock_set_back_turns_no_time_around(store: Store) -> None:
     """Where the store's clock was set back, times still rise, and the newest point is still the tally."""
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     await let_pass(store, record, -3_600_000)
-    await cast(store, record, Cast(a_voter(), "B"))
+    await cast(store, record, BallotInput(a_voter(), "B"))
     first, last = await moments_of(store, record)
     assert first.at < last.at
     assert last.voters == 2
@@ -264,15 +266,15 @@ async def test_a_clock_set_back_turns_no_time_around(store: Store) -> None:
 async def test_a_reset_forgets_and_an_archive_does_not(store: Store) -> None:
     """A reset leaves no point and begins anew; an archive keeps the timeline beside the results."""
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"))
-    record = await store.polls.act(record.poll.id, Act.RESET)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    record = await store.polls.act(record.poll.id, LifecycleAction.RESET)
     assert await moments_of(store, record) == []
-    await cast(store, record, Cast(a_voter(), "B"))
+    await cast(store, record, BallotInput(a_voter(), "B"))
     first, last = await moments_of(store, record)
     assert (first.voters, last.counts) == (0, {"B": 1})
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     before = await moments_of(store, record)
-    await store.polls.act(record.poll.id, Act.ARCHIVE)
+    await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
     assert [moment.voters for moment in await moments_of(store, record)] == [
         moment.voters for moment in before
     ]
@@ -281,7 +283,7 @@ async def test_a_reset_forgets_and_an_archive_does_not(store: Store) -> None:
 async def test_lost_history_is_told_of_no_more(store: Store) -> None:
     """A store that lost votes goes on from the tally that it has: the newest point is it."""
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"), Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "A"))
     await store.connection.client.hset(record.keys[1], mapping={"seq": 1, "voters": 1, "A": 1})
     read = await store.timelines.read(record.poll.id)
     assert read.newest is not None
@@ -291,7 +293,7 @@ async def test_lost_history_is_told_of_no_more(store: Store) -> None:
 async def test_those_who_come_together_share_a_read(store: Store) -> None:
     """Of many who ask at once, the first has a read, and all others share the next."""
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     reads = await asyncio.gather(*(store.timelines.read(record.poll.id) for _ in range(50)))
     assert len({id(read) for read in reads}) <= 2
 
@@ -299,8 +301,8 @@ async def test_those_who_come_together_share_a_read(store: Store) -> None:
 async def test_what_it_says_does_not_depend_on_when_it_is_read(store: Store) -> None:
     """Two reads of the same totals say the same, though the newest point of the later may be later."""
     record = await made(store)
-    await cast(store, record, Cast(a_voter(), "A"))
+    await cast(store, record, BallotInput(a_voter(), "A"))
     one, other = await store.timelines.read(record.poll.id), await store.timelines.read(record.poll.id)
     assert one.content == other.content
-    await cast(store, record, Cast(a_voter(), "B"))
+    await cast(store, record, BallotInput(a_voter(), "B"))
     assert (await store.timelines.read(record.poll.id)).content != one.content

@@ -6,9 +6,9 @@ import pytest
 
 from service.domain.errors import PollNotFound, VoteNotFound
 from service.domain.poll import Kind, Revote
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store
-from service.store.ballots import Cast, Status
+from service.store.ballots import BallotInput, BallotStatus
 from tests.making import a_voter
 from tests.store.casting import cast, made, outcomes_of, tally_of
 
@@ -16,20 +16,20 @@ from tests.store.casting import cast, made, outcomes_of, tally_of
 async def test_a_vote_taken_back_counts_no_more(store: Store) -> None:
     """Every total goes back by the vote, seq goes on, and no choice stands."""
     record, voter = await made(store, kind=Kind.MULTIPLE, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "AB"), Cast(a_voter(), "B"))
+    await cast(store, record, BallotInput(voter, "AB"), BallotInput(a_voter(), "B"))
     outcome = await store.ballots.withdraw(record, voter)
-    assert (outcome.status, outcome.code, outcome.revision, outcome.seq) == (Status.WITHDRAWN, "", 2, 3)
+    assert (outcome.status, outcome.code, outcome.revision, outcome.seq) == (BallotStatus.WITHDRAWN, "", 2, 3)
     tally = await tally_of(store, record)
     assert (tally.voters, tally.seq, tally.counts) == (1, 3, {"A": 0, "B": 1})
-    assert await store.ballots.standing(record, voter) is None
+    assert await store.ballots.current_vote(record, voter) is None
 
 
 async def test_a_withdrawal_again(store: Store) -> None:
     """A repeat answers the same and counts nothing, also after the poll has closed."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     first = await store.ballots.withdraw(record, voter, 1)
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     assert await store.ballots.withdraw(record, voter, 1) == first
     assert (await tally_of(store, record)).voters == 0
 
@@ -37,11 +37,11 @@ async def test_a_withdrawal_again(store: Store) -> None:
 async def test_a_vote_after_a_withdrawal(store: Store) -> None:
     """The voter counts again, and the revision has grown, so a late retry of the first vote stays late."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A", 0))
+    await cast(store, record, BallotInput(voter, "A", 0))
     await store.ballots.withdraw(record, voter)
-    assert await cast(store, record, Cast(voter, "A", 0)) == [Status.STALE_REVISION]
-    (again,) = await outcomes_of(store, record, Cast(voter, "B", 2))
-    assert (again.status, again.code, again.revision, again.seq) == (Status.COUNTED, "B", 3, 3)
+    assert await cast(store, record, BallotInput(voter, "A", 0)) == [BallotStatus.STALE_REVISION]
+    (again,) = await outcomes_of(store, record, BallotInput(voter, "B", 2))
+    assert (again.status, again.code, again.revision, again.seq) == (BallotStatus.COUNTED, "B", 3, 3)
     assert (await tally_of(store, record)).voters == 1
 
 
@@ -56,47 +56,47 @@ async def test_nothing_to_take_back(store: Store) -> None:
 async def test_where_nobody_takes_back(store: Store, revote: Revote) -> None:
     """Where the poll does not allow it, the vote stands."""
     record, voter = await made(store, revote=revote), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     outcome = await store.ballots.withdraw(record, voter)
-    assert (outcome.status, outcome.code) == (Status.ALREADY_VOTED, "A")
+    assert (outcome.status, outcome.code) == (BallotStatus.ALREADY_VOTED, "A")
     assert (await tally_of(store, record)).voters == 1
 
 
 async def test_a_withdrawal_that_names_an_older_revision(store: Store) -> None:
     """A late withdrawal does not undo a newer choice."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"), Cast(voter, "B"))
+    await cast(store, record, BallotInput(voter, "A"), BallotInput(voter, "B"))
     outcome = await store.ballots.withdraw(record, voter, 1)
-    assert (outcome.status, outcome.code, outcome.revision) == (Status.STALE_REVISION, "B", 2)
+    assert (outcome.status, outcome.code, outcome.revision) == (BallotStatus.STALE_REVISION, "B", 2)
 
 
 async def test_a_withdrawal_after_the_window(store: Store) -> None:
     """Once closed, votes stand."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"))
-    await store.polls.act(record.poll.id, Act.CLOSE)
+    await cast(store, record, BallotInput(voter, "A"))
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     outcome = await store.ballots.withdraw(record, voter)
-    assert (outcome.status, outcome.code) == (Status.CLOSED, "A")
+    assert (outcome.status, outcome.code) == (BallotStatus.CLOSED, "A")
 
 
 async def test_a_vote_of_a_poll_that_is_gone(store: Store) -> None:
     """Neither a deleted poll nor another one under its id answers for a voter of the first."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
-    await cast(store, record, Cast(voter, "A"))
+    await cast(store, record, BallotInput(voter, "A"))
     await store.polls.delete(record.poll.id)
     await store.polls.create(record.poll, "digest")
     with pytest.raises(PollNotFound):
         await store.ballots.withdraw(record, voter)
     with pytest.raises(PollNotFound):
-        await store.ballots.standing(record, voter)
+        await store.ballots.current_vote(record, voter)
 
 
 async def test_the_standing_choice(store: Store) -> None:
     """A voter's choice is found with its instant and revision, at any version of the poll."""
     record, voter = await made(store), a_voter()
-    (counted,) = await outcomes_of(store, record, Cast(voter, "C"))
+    (counted,) = await outcomes_of(store, record, BallotInput(voter, "C"))
     await store.polls.edit(record, record.poll, assumes_unvoted=False)
-    standing = await store.ballots.standing(record, voter)
+    standing = await store.ballots.current_vote(record, voter)
     assert standing is not None
     assert (standing.code, standing.at, standing.revision) == ("C", counted.at, 1)
-    assert await store.ballots.standing(record, a_voter()) is None
+    assert await store.ballots.current_vote(record, a_voter()) is None

@@ -16,7 +16,7 @@ from litestar.exceptions import (
 
 from service import problems
 from service.domain import errors
-from service.domain.allowance import Limit
+from service.domain.allowance import RateLimit
 from service.domain.errors import PollwireError
 
 
@@ -34,7 +34,7 @@ def test_every_error_of_the_tree_has_its_own_line(kind: type[PollwireError]) -> 
 
 def test_an_answer_is_a_problem_document() -> None:
     """The body has the members of RFC 9457 and the facts that help, and is never kept by a cache."""
-    answer = problems.answer_of(errors.PollNotOpen(1_719_907_200_000), "/v1/polls/a/votes")
+    answer = problems.problem_response(errors.PollNotOpen(1_719_907_200_000), "/v1/polls/a/votes")
     headers = dict(answer.headers)
     assert answer.status == 403
     assert headers[b"content-type"] == b"application/problem+json"
@@ -58,9 +58,9 @@ def test_a_poll_closed_by_nobody_knows_when_has_no_time() -> None:
     ("error", "header"),
     [
         (errors.StoreUnavailable(2), (b"retry-after", b"2")),
-        (errors.RateLimited(30, "votes", Limit(9, 60)), (b"retry-after", b"30")),
-        (errors.RateLimited(30, "votes", Limit(9, 60)), (b"ratelimit-policy", b'"votes";q=9;w=60')),
-        (errors.RateLimited(30, "votes", Limit(9, 60)), (b"ratelimit", b'"votes";r=0;t=30')),
+        (errors.RateLimited(30, "votes", RateLimit(9, 60)), (b"retry-after", b"30")),
+        (errors.RateLimited(30, "votes", RateLimit(9, 60)), (b"ratelimit-policy", b'"votes";q=9;w=60')),
+        (errors.RateLimited(30, "votes", RateLimit(9, 60)), (b"ratelimit", b'"votes";r=0;t=30')),
         (errors.MethodNotAllowed(("GET", "HEAD")), (b"allow", b"GET, HEAD")),
         (errors.ApiKeyRequired(), (b"www-authenticate", b'Bearer realm="pollwire"')),
         (errors.UnsupportedMediaType("application/json"), (b"accept", b"application/json")),
@@ -68,7 +68,7 @@ def test_a_poll_closed_by_nobody_knows_when_has_no_time() -> None:
 )
 def test_headers_that_http_wants_are_there(error: PollwireError, header: tuple[bytes, bytes]) -> None:
     """A status that HTTP ties to a header is never sent without it."""
-    assert header in problems.answer_of(error, "/x").headers
+    assert header in problems.problem_response(error, "/x").headers
 
 
 def test_retry_after_is_in_the_body_too() -> None:
@@ -95,12 +95,12 @@ def test_a_document_for_a_socket_names_no_instance() -> None:
 )
 def test_the_framework_refuses_in_our_words(exception: Exception, kind: type[PollwireError]) -> None:
     """What the web framework raises is answered from the same table."""
-    assert type(problems.error_of(exception)) is kind
+    assert type(problems.to_pollwire_error(exception)) is kind
 
 
 def test_allow_has_head_beside_get() -> None:
     """HEAD goes wherever GET does, and a socket is no method."""
-    error = problems.error_of(MethodNotAllowedException(headers={"allow": "GET, websocket, PATCH"}))
+    error = problems.to_pollwire_error(MethodNotAllowedException(headers={"allow": "GET, websocket, PATCH"}))
     assert isinstance(error, errors.MethodNotAllowed)
     assert error.allowed == ("GET", "HEAD", "PATCH")
 
@@ -111,7 +111,7 @@ def test_an_unforeseen_failure_is_logged_and_told_without_its_words(
 ) -> None:
     """Nobody outside reads a traceback; the log has it, under the reference that the answer names."""
     with caplog.at_level(logging.CRITICAL, logger="pollwire.problems"):
-        error = problems.error_of(exception)
+        error = problems.to_pollwire_error(exception)
     assert problems.problem_of(error).status == 503
     assert "secret words" not in error.detail
     (record,) = caplog.records

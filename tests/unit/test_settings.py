@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.domain.allowance import Limit
+from service.domain.allowance import RateLimit
 from service.settings import Settings, SettingsError, decode_settings, encode_settings, read_settings
 
 STRONG = "0123456789abcdef"
@@ -228,8 +228,8 @@ def test_limits_are_read_and_can_be_off() -> None:
             "POLLWIRE_TRUSTED_PROXIES": "unix, 10.0.0.0/8 2001:db8::1",
         }
     )
-    assert read.limit_votes == Limit(600, 60)
+    assert read.limit_votes == RateLimit(600, 60)
     assert (read.limit_voters, read.limit_sockets) == (None, None)
     assert read.trusted_proxies == ("unix", "10.0.0.0/8", "2001:db8::1")
-    assert read_settings({}).limit_votes == Limit(30_000, 60, spares_loopback=True)
+    assert read_settings({}).limit_votes == RateLimit(30_000, 60, spares_loopback=True)
     assert decode_settings(encode_settings(read)) == read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.app.reference.shapes import CHOICE, MAYBE_TIME, REF, TIME, TOTALS, Json, page_of, whole
+from service.app.reference.shapes import CHOICE, MAYBE_TIME, REF, TIME, TOTALS, Json, object_schema, page_of
 from service.domain.ballot import LAST_REVISION
 from service.domain.events import Audience, EventKind
 from service.identity.api_keys import Scope
@@ -40,7 +40,7 @@ _WEBHOOK: Final[Json] = {
     "last_failure_at": MAYBE_TIME,
     "last_error": {"type": ["string", "null"]},
 }
-_DELIVERY: Final = whole(
+_DELIVERY: Final = object_schema(
     {
         "id": {"type": "string", "description": "The `webhook-id` that the site was sent."},
         "type": {"type": "string"},
@@ -55,7 +55,7 @@ _DELIVERY: Final = whole(
 )
 
 OF_OPERATORS: Final[Json] = {
-    "Progress": whole({"done": {"type": "integer"}, "total": {"type": "integer"}}),
+    "Progress": object_schema({"done": {"type": "integer"}, "total": {"type": "integer"}}),
     "Reopening": {
         "type": "object",
         "properties": {"closes_at": {"type": ["string", "null"]}, "timezone": {"type": ["string", "null"]}},
@@ -68,11 +68,13 @@ OF_OPERATORS: Final[Json] = {
         "additionalProperties": False,
     },
     "Keys": page_of({"$ref": REF.format(name="Key")}),
-    "Key": whole(_KEY),
-    "OwnKey": whole({name: _KEY[name] for name in ("name", "scopes")}),
-    "MadeKey": whole({**_KEY, "key": {"type": "string", "description": "The secret, shown this once."}}),
+    "Key": object_schema(_KEY),
+    "OwnKey": object_schema({name: _KEY[name] for name in ("name", "scopes")}),
+    "MadeKey": object_schema(
+        {**_KEY, "key": {"type": "string", "description": "The secret, shown this once."}}
+    ),
     "Issuers": page_of({"$ref": REF.format(name="Issuer")}),
-    "Issuer": whole(
+    "Issuer": object_schema(
         {
             **{name: {"type": "string"} for name in ("id", "issuer", "audience")},
             "algorithm": {"enum": ["HS256", "EdDSA", "RS256"]},
@@ -81,9 +83,9 @@ OF_OPERATORS: Final[Json] = {
             "created_at": TIME,
         }
     ),
-    "Webhook": whole(_WEBHOOK),
+    "Webhook": object_schema(_WEBHOOK),
     "Webhooks": page_of({"$ref": REF.format(name="Webhook")}),
-    "MadeWebhook": whole(
+    "MadeWebhook": object_schema(
         {**_WEBHOOK, "secret": {"type": "string", "description": "Signs what is sent; shown this once."}}
     ),
     "Delivery": _DELIVERY,
@@ -124,17 +126,17 @@ OF_OPERATORS: Final[Json] = {
         "anyOf": [{"required": ["from", "to"]}, {"required": ["tag"]}],
         "additionalProperties": False,
     },
-    "Erased": whole({"erased": {"type": "boolean"}}),
-    "Erasure": whole({"poll": {"type": "string"}, "counts": {"type": "boolean"}}),
-    "Purged": whole({"purged": {"type": "integer", "minimum": 0}}),
-    "Report": whole(
+    "Erased": object_schema({"erased": {"type": "boolean"}}),
+    "Erasure": object_schema({"poll": {"type": "string"}, "counts": {"type": "boolean"}}),
+    "Purged": object_schema({"purged": {"type": "integer", "minimum": 0}}),
+    "Report": object_schema(
         {
             "votes": {"type": "integer"},
             "usual_per_minute": {"type": "number"},
-            "bursts": {"type": "array", "items": whole({"from": TIME, "to": TIME, **_SHARES})},
+            "bursts": {"type": "array", "items": object_schema({"from": TIME, "to": TIME, **_SHARES})},
             "tags": {
                 "type": ["array", "null"],
-                "items": whole(
+                "items": object_schema(
                     {
                         "tag": {"type": ["string", "null"]},
                         "choice_share": {"type": "number"},
@@ -146,9 +148,9 @@ OF_OPERATORS: Final[Json] = {
             },
         }
     ),
-    "Recount": whole({"matches": {"type": "boolean"}, "stored": TOTALS, "recounted": TOTALS}),
+    "Recount": object_schema({"matches": {"type": "boolean"}, "stored": TOTALS, "recounted": TOTALS}),
     "Audit": page_of(
-        whole(
+        object_schema(
             {
                 "at": TIME,
                 "by": {"type": "string", "description": "The name of the operator's key."},

@@ -34,7 +34,7 @@ def config() -> OpenAPIConfig:
         version=__version__,
         description=DESCRIPTION,
         use_handler_docstrings=True,
-        openapi_router=_Nowhere(DOCS, route_handlers=[]),
+        openapi_router=_HiddenOpenApiRouter(DOCS, route_handlers=[]),
     )
 
 
@@ -74,7 +74,7 @@ def handlers() -> list[HTTPRouteHandler]:
     return [openapi_json, docs, docs_style, problems, problem]
 
 
-class _Nowhere(Router):
+class _HiddenOpenApiRouter(Router):
     """Takes no route: the framework would serve pages of its own, whose scripts come from elsewhere."""
 
     def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from service.app.reference.operators_schemas import OF_OPERATORS
-from service.app.reference.shapes import MAYBE_TIME, REF, TIME, TOTALS, Json, whole
+from service.app.reference.shapes import MAYBE_TIME, REF, TIME, TOTALS, Json, object_schema
 from service.app.reference.voters_schemas import OF_VOTERS
 from service.domain.draft import PollDraft, PollPatch
 from service.domain.poll import Kind
@@ -38,7 +38,7 @@ _RESOLUTION: Final[Json] = {
 }
 
 _OF_ALL: Final[Json] = {
-    "Poll": whole(
+    "Poll": object_schema(
         {
             "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
             "kind": {"enum": [kind.value for kind in Kind]},
@@ -81,7 +81,7 @@ _OF_ALL: Final[Json] = {
         },
         description="A poll as it stands; every field is always present.",
     ),
-    "Probe": whole(
+    "Probe": object_schema(
         {
             "status": {"enum": ["alive", "ready", "degraded", "draining", "starting"]},
             "degraded": {"type": "boolean"},
@@ -89,7 +89,9 @@ _OF_ALL: Final[Json] = {
         },
         but=("degraded", "reason"),
     ),
-    "Timeline": whole({"points": {"type": "array", "items": whole({"at": TIME, **TOTALS["properties"]})}}),
+    "Timeline": object_schema(
+        {"points": {"type": "array", "items": object_schema({"at": TIME, **TOTALS["properties"]})}}
+    ),
     "Problem": {
         "type": "object",
         "description": "RFC 9457, with what helps beside it (`field`, `opens_at`, `retry_after`, ...).",
@@ -110,7 +112,7 @@ def schemas() -> Json:
     structs = (PollDraft, PollPatch, ResolutionDraft, Results, KeyDraft, IssuerDraft, WebhookDraft)
     _, made = msgspec.json.schema_components(structs, schema_hook=_anything, ref_template=REF)
     return {
-        **{name: _in_words_of_the_standard(schema) for name, schema in made.items()},
+        **{name: _to_ecma_patterns(schema) for name, schema in made.items()},
         **OF_VOTERS,
         **OF_OPERATORS,
         **_OF_ALL,
@@ -124,11 +126,11 @@ def _anything(kind: type[object]) -> Json:
     raise NotImplementedError(kind)
 
 
-def _in_words_of_the_standard(schema: Any) -> Any:  # Any: JSON
+def _to_ecma_patterns(schema: Any) -> Any:  # Any: JSON
     r"""JSON Schema's patterns are ECMA-262's, which ends a text with ``$`` and knows no ``\Z``."""
     if isinstance(schema, dict):
-        told = {name: _in_words_of_the_standard(value) for name, value in schema.items()}
+        told = {name: _to_ecma_patterns(value) for name, value in schema.items()}
         if isinstance(told.get("pattern"), str):
             told["pattern"] = told["pattern"].replace("\\Z", "$")
         return told
-    return [_in_words_of_the_standard(item) for item in schema] if isinstance(schema, list) else schema
+    return [_to_ecma_patterns(item) for item in schema] if isinstance(schema, list) else schema

@@ -17,7 +17,7 @@ CHOICE: Final = {
 MAYBE_CHOICE: Final = {**CHOICE, "type": [*CHOICE["type"], "null"]}
 
 
-def whole(properties: Json, *, but: tuple[str, ...] = (), **more: object) -> Json:
+def object_schema(properties: Json, *, but: tuple[str, ...] = (), **more: object) -> Json:
     """An object of an answer: every property is always there, except those of ``but``."""
     required = [name for name in properties if name not in but]
     return {"type": "object", "required": required, "properties": properties, **more}
@@ -26,10 +26,10 @@ def whole(properties: Json, *, but: tuple[str, ...] = (), **more: object) -> Jso
 def page_of(item: Json) -> Json:
     """One page of a list."""
     following = {"type": ["string", "null"], "description": "The cursor of the next page."}
-    return whole({"items": {"type": "array", "items": item}, "next": following})
+    return object_schema({"items": {"type": "array", "items": item}, "next": following})
 
 
-TOTALS: Final = whole(
+TOTALS: Final = object_schema(
     {
         "voters": {"type": "integer"},
         "counts": {"type": "object", "additionalProperties": {"type": "integer"}},

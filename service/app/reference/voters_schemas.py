@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from service.app.reference.shapes import CHOICE, MAYBE_CHOICE, TIME, Json, page_of, whole
+from service.app.reference.shapes import CHOICE, MAYBE_CHOICE, TIME, Json, object_schema, page_of
 from service.domain.window import Phase
 
 _MAYBE_RIGHT: Final[Json] = {"type": ["boolean", "null"]}
@@ -23,7 +23,7 @@ OF_VOTERS: Final[Json] = {
         "properties": {"choice": CHOICE, "revision": {"type": ["integer", "null"]}},
         "additionalProperties": False,
     },
-    "Counted": whole(
+    "Counted": object_schema(
         {
             "status": {"enum": ["counted", "changed", "unchanged", "withdrawn"]},
             "poll": {"type": "string"},
@@ -35,7 +35,7 @@ OF_VOTERS: Final[Json] = {
         },
         but=("seq", "receipt"),
     ),
-    "Standing": whole(
+    "Standing": object_schema(
         {
             "poll": {"type": "string"},
             "choice": CHOICE,
@@ -46,13 +46,13 @@ OF_VOTERS: Final[Json] = {
         },
         but=("correct", "scored"),
     ),
-    "Leaderboard": page_of(whole(_ROW)),
-    "OwnStanding": whole(
+    "Leaderboard": page_of(object_schema(_ROW)),
+    "OwnStanding": object_schema(
         {
-            "row": {**whole(_ROW), "type": ["object", "null"]},
+            "row": {**object_schema(_ROW), "type": ["object", "null"]},
             "items": {
                 "type": "array",
-                "items": whole(
+                "items": object_schema(
                     {
                         **{name: {"type": "string"} for name in ("poll", "question")},
                         "phase": {"enum": [phase.value for phase in Phase]},
@@ -76,15 +76,15 @@ OF_VOTERS: Final[Json] = {
         "additionalProperties": False,
     },
     "Nothing": {"type": "object", "additionalProperties": False},
-    "Token": whole({"token": {"type": "string"}, "expires_at": TIME}),
-    "Ticket": whole({"ticket": {"type": "string"}, "expires_at": TIME}),
+    "Token": object_schema({"token": {"type": "string"}, "expires_at": TIME}),
+    "Ticket": object_schema({"ticket": {"type": "string"}, "expires_at": TIME}),
     "Receipt": {
         "type": "object",
         "required": ["receipt"],
         "properties": {"receipt": {"type": "string"}},
         "additionalProperties": False,
     },
-    "ReceiptAnswer": whole(
+    "ReceiptAnswer": object_schema(
         {
             "valid": {"type": "boolean"},
             "counted": {"type": "boolean"},

@@ -28,7 +28,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host and port, as text. Raises ``OSError`` where there are none."""
 
 LONGEST_URL: Final = 2000
-_NOT_FOR_SITES: Final = tuple(
+_NON_PUBLIC_NETWORKS: Final = tuple(
     ip_network(text)
     for text in (
         "168.63.129.16/32",  # public by its number, and yet a cloud's own service for the machines in it
@@ -49,14 +49,14 @@ class ForbiddenAddress(Exception):
     """No request goes there; the message is a sentence for the operator."""
 
 
-class Allowed(msgspec.Struct, frozen=True):
+class AllowList(msgspec.Struct, frozen=True):
     """What the operator of the service allows beyond the public internet."""
 
     hosts: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
-    def of(cls, items: Sequence[str]) -> Allowed:
+    def of(cls, items: Sequence[str]) -> AllowList:
         """From the items of the setting: names of hosts, addresses and networks."""
         hosts, networks = set(), []
         for item in items:
@@ -72,7 +72,7 @@ class Allowed(msgspec.Struct, frozen=True):
 
     def has_address(self, address: Address) -> bool:
         """Whether the address, or the one that it stands for, lies in a network that was allowed."""
-        inner = _inside(address)
+        inner = _embedded_ipv4(address)
         return any(
             address in network or (inner is not None and inner in network) for network in self.networks
         )
@@ -80,18 +80,18 @@ class Allowed(msgspec.Struct, frozen=True):
 
 def is_public(address: Address) -> bool:
     """Whether anybody on the internet could reach the address, and it is one host's."""
-    inner = _inside(address)
+    inner = _embedded_ipv4(address)
     if inner is not None:
         return is_public(inner)
     is_site_local = isinstance(address, IPv6Address) and address.is_site_local
     return (
         address.is_global
         and not (address.is_multicast or address.is_reserved or is_site_local)
-        and not any(address in network for network in _NOT_FOR_SITES)
+        and not any(address in network for network in _NON_PUBLIC_NETWORKS)
     )
 
 
-def _inside(address: Address) -> IPv4Address | None:
+def _embedded_ipv4(address: Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 one stands for; None where it stands for itself."""
     if isinstance(address, IPv4Address):
         return None
@@ -132,7 +132,7 @@ async def resolved(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-async def addresses_of(url: httpx.URL, allowed: Allowed, resolve: Resolve) -> list[Address]:
+async def addresses_of(url: httpx.URL, allowed: AllowList, resolve: Resolve) -> list[Address]:
     """The addresses that a request may go to. ``ForbiddenAddress`` if any that the host has is forbidden."""
     port, host = url.port or (443 if url.scheme == "https" else 80), host_of(url)
     try:

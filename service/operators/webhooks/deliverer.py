@@ -21,13 +21,13 @@ from typing import Final
 from service.domain.document import Document
 from service.domain.errors import PollwireError
 from service.domain.window import format_instant
-from service.operators.webhooks.paces import Paces
-from service.operators.webhooks.roster import KeptWebhook, Webhooks
-from service.operators.webhooks.sealing import Seal
-from service.operators.webhooks.sending import Sender, Sent
+from service.operators.webhooks.paces import WebhookTiming
+from service.operators.webhooks.roster import StoredWebhook, WebhookRegistry
+from service.operators.webhooks.sealing import SecretBox
+from service.operators.webhooks.sending import DeliveryAttempt, WebhookSender
 from service.store import Store
-from service.store.deliveries import Claim, Claims, What
-from service.store.ending import ended, heed
+from service.store.deliveries import AttemptResult, ClaimBatch, ClaimedEvent
+from service.store.ending import cancel_and_wait, raise_if_cancelled
 from service.telemetry.metrics import WEBHOOK_TRIES, WEBHOOK_WAITING
 
 log = logging.getLogger("pollwire.webhooks")
@@ -43,22 +43,22 @@ _DELIVERED = WEBHOOK_TRIES.labels("delivered")
 _RETRIED = WEBHOOK_TRIES.labels("retried")
 _GIVEN_UP = WEBHOOK_TRIES.labels("given-up")
 
-UNREADABLE: Final = Sent(
+UNREADABLE: Final = DeliveryAttempt(
     None, "its secret cannot be read: POLLWIRE_SECRET was changed; delete the webhook and make another", 0
 )
 
 
-class Deliverer:
+class DeliveryWorker:
     """One worker's part in telling sites."""
 
     def __init__(
         self,
         store: Store,
-        webhooks: Webhooks,
+        webhooks: WebhookRegistry,
         *,
-        seal: Seal,
-        sender: Sender,
-        paces: Paces,
+        seal: SecretBox,
+        sender: WebhookSender,
+        paces: WebhookTiming,
         wake: asyncio.Event,
     ) -> None:
         self._now = store.polls.now
@@ -79,14 +79,14 @@ class Deliverer:
             while True:
                 self._woken.clear()
                 wait_s = await self._claim()
-                heed()
+                raise_if_cancelled()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await self._woken.wait()
         finally:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=ANSWERED_WITHIN_S)
-            await ended(*self._tasks)
+            await cancel_and_wait(*self._tasks)
             await self._sender.close()
 
     async def _claim(self) -> float:
@@ -108,7 +108,7 @@ class Deliverer:
                 wait_s = min(wait_s, max(0.01, (claims.next_at - claims.now) / 1000))
         return wait_s
 
-    def _begin(self, webhook: str, kept: KeptWebhook, claim: Claim, claims: Claims) -> None:
+    def _begin(self, webhook: str, kept: StoredWebhook, claim: ClaimedEvent, claims: ClaimBatch) -> None:
         self._busy[webhook] = self._busy.get(webhook, 0) + 1
         task = asyncio.create_task(
             self._deliver(webhook, kept, claim, claims.now), name=f"deliver {claim.id}"
@@ -125,30 +125,30 @@ class Deliverer:
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("An event could not be told to %s: %r", webhook, failure)
 
-    async def _deliver(self, webhook: str, kept: KeptWebhook, claim: Claim, now: int) -> None:
+    async def _deliver(self, webhook: str, kept: StoredWebhook, claim: ClaimedEvent, now: int) -> None:
         try:
-            sent = await self.tell(kept, claim.id, claim.body)
+            sent = await self.attempt(kept, claim.id, claim.body)
         except asyncio.CancelledError:
             with contextlib.suppress(PollwireError):
-                await self._deliveries.answered(webhook, claim, "released")
+                await self._deliveries.record_attempt(webhook, claim, "released")
             raise
         what, pause_ms = self._judged(sent, claim)
-        told = told_of(claim, now, sent)
+        told = attempt_document(claim, now, sent)
         with contextlib.suppress(PollwireError):  # the lease ends, and it is told again
-            given_up = await self._deliveries.answered(
+            given_up = await self._deliveries.record_attempt(
                 webhook, claim, what, pause_ms=pause_ms, error=sent.error, told=told
             )
             _log(webhook, claim, sent, given_up)
             _count(what, pause_ms)
 
-    async def tell(self, kept: KeptWebhook, event_id: str, body: bytes) -> Sent:
+    async def attempt(self, kept: StoredWebhook, event_id: str, body: bytes) -> DeliveryAttempt:
         """One try to tell the site."""
-        secret = self._seal.opened(kept.secret)
+        secret = self._seal.decrypt(kept.secret)
         if secret is None:
             return UNREADABLE
         return await self._sender.send(kept.url, secret, event_id, body)
 
-    def _judged(self, sent: Sent, claim: Claim) -> tuple[What, int | None]:
+    def _judged(self, sent: DeliveryAttempt, claim: ClaimedEvent) -> tuple[AttemptResult, int | None]:
         if sent.is_delivered:
             return "delivered", None
         if sent.is_gone or sent is UNREADABLE:
@@ -156,7 +156,7 @@ class Deliverer:
         return "failed", self._paces.pause_after(claim.tries, random.random())
 
 
-def told_of(claim: Claim, at: int, sent: Sent) -> Document:
+def attempt_document(claim: ClaimedEvent, at: int, sent: DeliveryAttempt) -> Document:
     """A try as operators read it among the recent ones."""
     return {
         "id": claim.id,
@@ -171,14 +171,14 @@ def told_of(claim: Claim, at: int, sent: Sent) -> Document:
     }
 
 
-def _log(webhook: str, claim: Claim, sent: Sent, given_up: str) -> None:
+def _log(webhook: str, claim: ClaimedEvent, sent: DeliveryAttempt, given_up: str) -> None:
     if given_up:
         log.warning("The webhook %s is given up, nothing more is told to it: %s", webhook, given_up)
     elif not sent.is_delivered:
         log.info("The webhook %s was not told %s (try %d): %s", webhook, claim.id, claim.tries, sent.error)
 
 
-def _count(what: What, pause_ms: int | None) -> None:
+def _count(what: AttemptResult, pause_ms: int | None) -> None:
     if what == "delivered":
         _DELIVERED.inc()
     else:

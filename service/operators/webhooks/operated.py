@@ -14,18 +14,18 @@ from service.domain.document import Document
 from service.domain.errors import InvalidPoll, NotFound
 from service.domain.events import Audience, EventKind
 from service.domain.options import Id
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 from service.domain.window import format_instant
 from service.identity.api_keys import Operator, Scope
 from service.operators.paging import limit_of, page_of
 from service.operators.requests import Object
 from service.operators.webhooks.addresses import ForbiddenAddress
-from service.operators.webhooks.deliverer import Deliverer, told_of
-from service.operators.webhooks.roster import KeptWebhook, Webhooks
-from service.operators.webhooks.sealing import Seal, made_secret
-from service.operators.webhooks.sending import Sender
+from service.operators.webhooks.deliverer import DeliveryWorker, attempt_document
+from service.operators.webhooks.roster import StoredWebhook, WebhookRegistry
+from service.operators.webhooks.sealing import SecretBox, made_secret
+from service.operators.webhooks.sending import WebhookSender
 from service.store import Store
-from service.store.deliveries import Claim, DeliveryState
+from service.store.deliveries import ClaimedEvent, DeliveryState
 
 log = logging.getLogger("pollwire.webhooks")
 
@@ -46,13 +46,18 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     results: Audience = Audience.PUBLIC
 
 
-class OperatedWebhooks:
+class WebhookAdmin:
     """Webhooks in the store; every answer is ready to be encoded."""
 
     __slots__ = ("_deliverer", "_deliveries", "_now", "_roster", "_seal", "_sender", "_webhooks")
 
     def __init__(
-        self, store: Store, webhooks: Webhooks, seal: Seal, sender: Sender, deliverer: Deliverer
+        self,
+        store: Store,
+        webhooks: WebhookRegistry,
+        seal: SecretBox,
+        sender: WebhookSender,
+        deliverer: DeliveryWorker,
     ) -> None:
         self._roster = store.webhooks
         self._deliveries = store.deliveries
@@ -68,19 +73,19 @@ class OperatedWebhooks:
         Raises ``InvalidPoll`` with the field, and ``ScopeMissing`` where it is to be sent what only
         operators may see and the operator's own key may not read it.
         """
-        draft = read_document(body, WebhookDraft)
+        draft = decode_document(body, WebhookDraft)
         if draft.results is Audience.OPERATORS:
-            operator.may(Scope.POLLS_READ)
+            operator.require_scope(Scope.POLLS_READ)
         try:
-            await self._sender.judge(draft.url)
+            await self._sender.check_url(draft.url)
         except ForbiddenAddress as forbidden:
             raise InvalidPoll("url", str(forbidden)) from None
         if len(await self._webhooks.fresh()) >= MOST_WEBHOOKS:
             raise InvalidPoll("url", f"There are {MOST_WEBHOOKS} webhooks already; delete one first.")
         secret, webhook = made_secret(), secrets.token_hex(6)
-        kept = KeptWebhook(
+        kept = StoredWebhook(
             url=draft.url,
-            secret=self._seal.closed(secret),
+            secret=self._seal.encrypt(secret),
             created_at=await self._now(),
             created_by=operator.name,
             events=None if draft.events is UNSET else tuple(dict.fromkeys(draft.events)),
@@ -118,9 +123,9 @@ class OperatedWebhooks:
         kept, now = await self._kept(webhook), await self._now()
         body = {"type": TEST, "timestamp": format_instant(now), "data": {"by": operator.name}}
         event = f"test-{secrets.token_hex(8)}"
-        sent = await self._deliverer.tell(kept, event, msgspec.json.encode(body))
-        told = told_of(Claim("", event, 1, TEST, b""), now, sent)
-        await self._deliveries.note(webhook, told)
+        sent = await self._deliverer.attempt(kept, event, msgspec.json.encode(body))
+        told = attempt_document(ClaimedEvent("", event, 1, TEST, b""), now, sent)
+        await self._deliveries.record_test(webhook, told)
         return told
 
     async def enable(self, webhook: str, operator: Operator) -> Document:
@@ -132,19 +137,19 @@ class OperatedWebhooks:
 
     async def delete(self, webhook: str, operator: Operator) -> None:
         """The site is told nothing more, nor what waited; ``NotFound`` where there is none of the id."""
-        if not await self._roster.strike(webhook[:64]):
+        if not await self._roster.remove(webhook[:64]):
             raise NotFound("There is no such webhook.")
         await self._deliveries.forget(webhook[:64])
         log.info("The operator %r deleted the webhook %s.", operator.name, webhook)
 
-    async def _kept(self, webhook: str) -> KeptWebhook:
+    async def _kept(self, webhook: str) -> StoredWebhook:
         kept = (await self._webhooks.fresh()).get(webhook)
         if kept is None:
             raise NotFound("There is no such webhook.")
         return kept
 
 
-def _document(webhook: str, kept: KeptWebhook, state: DeliveryState) -> Document:
+def _document(webhook: str, kept: StoredWebhook, state: DeliveryState) -> Document:
     return {
         "id": webhook,
         "url": kept.url,

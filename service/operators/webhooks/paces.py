@@ -13,7 +13,7 @@ JITTER: Final = 0.2
 """Of a pause, more or less, so that sites that failed together are not all tried together."""
 
 
-class Paces(msgspec.Struct, frozen=True):
+class WebhookTiming(msgspec.Struct, frozen=True):
     """Milliseconds, save where the name says seconds; tests are in more of a hurry (``hurried``)."""
 
     progress_ms: int = 10_000
@@ -27,7 +27,7 @@ class Paces(msgspec.Struct, frozen=True):
     look_every_s: float = 1.0
     pauses_ms: tuple[int, ...] = tuple(1000 * pause_s for pause_s in PAUSES_S)
 
-    def hurried(self, times: float) -> Self:
+    def accelerated(self, times: float) -> Self:
         """All that waits, so many times as fast; a lease still lasts longer than an answer may take."""
         if times == 1:
             return self

@@ -34,13 +34,13 @@ import msgspec
 
 from service.domain.errors import PollwireError
 from service.domain.events import Audience, Event, payload_of
-from service.operators.webhooks.paces import Paces
-from service.operators.webhooks.roster import KeptWebhook, Webhooks
+from service.operators.webhooks.paces import WebhookTiming
+from service.operators.webhooks.roster import StoredWebhook, WebhookRegistry
 from service.store import Store
-from service.store.deliveries import Waiting
-from service.store.ending import heed
-from service.store.notices import Notice
-from service.store.outbox import Due, Look
+from service.store.deliveries import QueuedEvent
+from service.store.ending import raise_if_cancelled
+from service.store.notices import ChangeNotification
+from service.store.outbox import DuePoll, OutboxScan
 
 log = logging.getLogger("pollwire.webhooks")
 
@@ -50,10 +50,12 @@ WALK_EVERY_S: Final = 3600.0
 MOST_HEARD: Final = 100_000
 
 
-class Relay:
+class OutboxRelay:
     """One worker's part in handing events on."""
 
-    def __init__(self, store: Store, webhooks: Webhooks, paces: Paces, wake: asyncio.Event) -> None:
+    def __init__(
+        self, store: Store, webhooks: WebhookRegistry, paces: WebhookTiming, wake: asyncio.Event
+    ) -> None:
         self._store = store
         self._outbox = store.outbox
         self._webhooks = webhooks
@@ -69,7 +71,7 @@ class Relay:
         """The version and the time of the last notice that was followed at once."""
         store.notices.on_notice(self.on_notice)
 
-    def on_notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: ChangeNotification) -> None:
         """Look at once where it may be an event, else when progress may be told."""
         if not self._has_turn:
             return
@@ -95,13 +97,13 @@ class Relay:
                 self._woken.clear()
                 wait_s = self._paces.look_every_s
                 with contextlib.suppress(PollwireError):
-                    self._has_turn = await self._store.outbox.take_turn(self._name, self._paces.turn_ms)
+                    self._has_turn = await self._store.outbox.acquire_lease(self._name, self._paces.turn_ms)
                     if self._has_turn:
                         if self._webhooks.known() and time.monotonic() - walked_s > WALK_EVERY_S:
-                            await self._outbox.walk()
+                            await self._outbox.mark_all_due()
                             walked_s = time.monotonic()
-                        wait_s = min(wait_s, await self._turn())
-                heed()
+                        wait_s = min(wait_s, await self._run_once())
+                raise_if_cancelled()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await self._woken.wait()
@@ -109,9 +111,9 @@ class Relay:
             if self._has_turn:
                 self._has_turn = False
                 with contextlib.suppress(PollwireError):
-                    await self._outbox.give_turn(self._name)
+                    await self._outbox.release_lease(self._name)
 
-    async def _turn(self) -> float:
+    async def _run_once(self) -> float:
         """One look at all that is due; how many seconds until something else is."""
         self._wants_progress = any(webhook.wants_progress for webhook in self._webhooks.known().values())
         began_s, now = time.monotonic(), await self._store.polls.now()
@@ -125,16 +127,16 @@ class Relay:
         waits += [min(self._heard.values()) - began_s] if self._heard else []
         return max(0.0, min(waits, default=self._paces.look_every_s))
 
-    async def _look(self, dues: Sequence[Due], heard: Sequence[str]) -> None:
+    async def _look(self, dues: Sequence[DuePoll], heard: Sequence[str]) -> None:
         places = [*(due.place for due in dues), *heard]
         pause = self._paces.progress_ms if self._wants_progress else None
-        looks = await self._outbox.look_many(places, pause) if places else []
+        looks = await self._outbox.scan_many(places, pause) if places else []
         for position, (place, look) in enumerate(zip(places, looks, strict=True)):
-            if isinstance(look, Look):
-                self._store.resolutions.carry_on(place.partition(" ")[0], look.scoring)
-            if isinstance(look, Look) and await self._handed_on(place, look):
+            if isinstance(look, OutboxScan):
+                self._store.resolutions.resume_if_stalled(place.partition(" ")[0], look.scoring)
+            if isinstance(look, OutboxScan) and await self._handed_on(place, look):
                 if position < len(dues):
-                    await self._outbox.settle(dues[position], look)
+                    await self._outbox.reschedule(dues[position], look)
                 elif look.next_at is not None:
                     self._look_again(place, look.next_at - look.now)
             else:
@@ -146,24 +148,26 @@ class Relay:
             at_s = time.monotonic() + after_ms / 1000
             self._heard[place] = min(at_s, self._heard.get(place, at_s))
 
-    async def _handed_on(self, place: str, look: Look) -> bool:
+    async def _handed_on(self, place: str, look: OutboxScan) -> bool:
         """Whether all that was found is with the webhooks that want it; else it is found again."""
         if not look.entries:
             if not look.is_there and (moved := await self._outbox.moved(place)) is not None:
                 self._look_again(moved, 0)
             return True
         waiting = waiting_for(await self._webhooks.fresh(), look.events)
-        if not all(await self._store.deliveries.put(waiting)):
+        if not all(await self._store.deliveries.enqueue(waiting)):
             return False
         if waiting:
             self._wake_deliverer.set()
-        await self._outbox.handed(place, look.entries)
+        await self._outbox.acknowledge(place, look.entries)
         if look.is_full:
             self._look_again(place, 0)
         return True
 
 
-def waiting_for(webhooks: Mapping[str, KeptWebhook], events: Sequence[Event]) -> list[tuple[str, Waiting]]:
+def waiting_for(
+    webhooks: Mapping[str, StoredWebhook], events: Sequence[Event]
+) -> list[tuple[str, QueuedEvent]]:
     """What is to be put where, in the order of the events; each body is written once an audience."""
     waiting = []
     for event in events:
@@ -173,5 +177,5 @@ def waiting_for(webhooks: Mapping[str, KeptWebhook], events: Sequence[Event]) ->
                 continue
             if kept.results not in bodies:
                 bodies[kept.results] = msgspec.json.encode(payload_of(event, kept.results))
-            waiting.append((webhook, Waiting(event.poll.id, event.id, event.kind, bodies[kept.results])))
+            waiting.append((webhook, QueuedEvent(event.poll.id, event.id, event.kind, bodies[kept.results])))
     return waiting

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import msgspec
 
 from service.domain.events import Audience, Event, EventKind
-from service.store.rosters import Roster
+from service.store.rosters import CachedRegistry
 
 
-class KeptWebhook(msgspec.Struct, frozen=True, omit_defaults=True):
+class StoredWebhook(msgspec.Struct, frozen=True, omit_defaults=True):
     """One webhook; ``created_at`` in milliseconds, ``secret`` sealed (``sealing``)."""
 
     url: str
@@ -36,25 +36,25 @@ class KeptWebhook(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.events is None or EventKind.PROGRESS in self.events
 
 
-class Webhooks:
+class WebhookRegistry:
     """The webhooks by their ids."""
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: CachedRegistry) -> None:
         self._roster = roster
-        self._known: dict[str, KeptWebhook] = {}
+        self._known: dict[str, StoredWebhook] = {}
         self._known_from: Mapping[str, bytes] = {}
 
-    def known(self) -> Mapping[str, KeptWebhook]:
+    def known(self) -> Mapping[str, StoredWebhook]:
         """As this process read them last."""
         if self._known_from is not self._roster.members:
             self._known_from = self._roster.members
             self._known = {
-                webhook: msgspec.json.decode(document, type=KeptWebhook)
+                webhook: msgspec.json.decode(document, type=StoredWebhook)
                 for webhook, document in self._roster.members.items()
             }
         return self._known
 
-    async def fresh(self) -> Mapping[str, KeptWebhook]:
+    async def fresh(self) -> Mapping[str, StoredWebhook]:
         """From a read that begins now. ``StoreUnavailable``."""
         await self._roster.fresh(0)
         return self.known()

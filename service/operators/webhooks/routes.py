@@ -11,10 +11,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from service.domain.document import Document
-from service.identity.api_keys import ApiKeys, Operator, Scope
+from service.identity.api_keys import ApiKeyAuthenticator, Operator, Scope
 from service.operators.polls import read_nothing
 from service.operators.requests import JSON, AnyRequest, json_object, optional_object, query_of
-from service.operators.webhooks.operated import OperatedWebhooks
+from service.operators.webhooks.operated import WebhookAdmin
 
 _WEBHOOKS: Final = "/v1/admin/webhooks"
 _WEBHOOK: Final = f"{_WEBHOOKS}/{{webhook_id:str}}"
@@ -23,12 +23,12 @@ Encoded = Response[bytes]
 Admitted = Callable[[AnyRequest], Operator]
 
 
-def handlers(webhooks: OperatedWebhooks, keys: ApiKeys) -> list[HTTPRouteHandler]:
+def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
     """Every route of this part of the door."""
 
     def admitted(request: AnyRequest) -> Operator:
         operator = keys.require_operator(request.headers.get("authorization"))
-        operator.may(Scope.KEYS_WRITE)
+        operator.require_scope(Scope.KEYS_WRITE)
         return operator
 
     @post(_WEBHOOKS, summary="Make a webhook, its secret shown this once", tags=["operators"])
@@ -53,7 +53,7 @@ def handlers(webhooks: OperatedWebhooks, keys: ApiKeys) -> list[HTTPRouteHandler
     return [create_webhook, list_webhooks, read_webhook, delete_webhook, *_single(webhooks, admitted)]
 
 
-def _single(webhooks: OperatedWebhooks, admitted: Admitted) -> list[HTTPRouteHandler]:
+def _single(webhooks: WebhookAdmin, admitted: Admitted) -> list[HTTPRouteHandler]:
     @post(f"{_WEBHOOK}/test", summary="Tell a site a test event now", tags=["operators"], status_code=200)
     async def test_webhook(request: AnyRequest, webhook_id: FromPath[str]) -> Encoded:
         operator = admitted(request)

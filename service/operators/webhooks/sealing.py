@@ -29,17 +29,17 @@ def made_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
-class Seal:
+class SecretBox:
     """Encrypts what only workers of this service may read."""
 
     def __init__(self, service_secrets: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(_key(secret)) for secret in service_secrets])
 
-    def closed(self, secret: str) -> str:
+    def encrypt(self, secret: str) -> str:
         """The secret as it may lie in the store."""
         return self._fernet.encrypt(secret.encode()).decode()
 
-    def opened(self, sealed: str) -> str | None:
+    def decrypt(self, sealed: str) -> str | None:
         """The secret again; None where it was sealed under a secret that is no longer set."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()

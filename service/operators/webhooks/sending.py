@@ -27,7 +27,7 @@ from standardwebhooks import Webhook
 
 from service.operators.webhooks.addresses import (
     Address,
-    Allowed,
+    AllowList,
     ForbiddenAddress,
     Resolve,
     addresses_of,
@@ -42,7 +42,7 @@ _MOST_ADDRESSES: Final = 3
 """Of one host, tried after one another where a connection is refused."""
 
 
-class Sent(msgspec.Struct, frozen=True):
+class DeliveryAttempt(msgspec.Struct, frozen=True):
     """What came of one request: the status that was answered, or an error in words; how long it took."""
 
     status: int | None
@@ -60,16 +60,16 @@ class Sent(msgspec.Struct, frozen=True):
         return self.status == httpx.codes.GONE
 
 
-class Sender:
+class WebhookSender:
     """Sends events to sites. For one event loop; ``close`` it."""
 
-    def __init__(self, allowed: Allowed, answer_within_s: float, resolve: Resolve = resolved) -> None:
+    def __init__(self, allowed: AllowList, answer_within_s: float, resolve: Resolve = resolved) -> None:
         self._allowed = allowed
         self._answer_within_s = answer_within_s
         self._resolve = resolve
         self._http: httpx.AsyncClient | None = None
 
-    async def judge(self, url: str) -> None:
+    async def check_url(self, url: str) -> None:
         """Passes where requests may go to ``url`` as it resolves now; ``ForbiddenAddress`` says why not."""
         try:
             async with asyncio.timeout(self._answer_within_s):
@@ -77,7 +77,7 @@ class Sender:
         except TimeoutError:
             raise ForbiddenAddress("The name server did not say in time where the url leads.") from None
 
-    async def send(self, url: str, secret: str, event_id: str, body: bytes) -> Sent:
+    async def send(self, url: str, secret: str, event_id: str, body: bytes) -> DeliveryAttempt:
         """One try; never raises for the site's sake."""
         began = time.perf_counter()
         status, error = None, ""
@@ -91,7 +91,7 @@ class Sender:
             error = f"no answer within {self._answer_within_s:g} s"
         except (httpx.HTTPError, OSError, ValueError) as failure:
             error = str(failure) or type(failure).__name__
-        return Sent(status, error, round(1000 * (time.perf_counter() - began)))
+        return DeliveryAttempt(status, error, round(1000 * (time.perf_counter() - began)))
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from service.domain.draft import PollDraft, PollPatch, new_poll
 from service.domain.edits import edited
 from service.domain.poll import Poll
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 
 NOW = 1_730_000_000_000
 OPENING, CLOSING = "2024-12-01T00:00:00Z", "2024-12-02T00:00:00Z"
@@ -26,14 +26,14 @@ def a_document(**changes: object) -> dict[str, object]:
 
 def made(**changes: object) -> Poll:
     """The poll that the document asks for, created at ``NOW``."""
-    return new_poll(read_document(a_document(**changes), PollDraft), poll_id="ghana-2024", now=NOW)
+    return new_poll(decode_document(a_document(**changes), PollDraft), poll_id="ghana-2024", now=NOW)
 
 
 def patched(poll: Poll, *, now: int = NOW, voted: bool = False, **changes: object) -> Poll:
     """The poll after the edit; ``options`` may be given as ids."""
     if "options" in changes:
         changes["options"] = _spelt_out(changes["options"])
-    return edited(poll, read_document(changes, PollPatch), now=now, voted=voted)
+    return edited(poll, decode_document(changes, PollPatch), now=now, voted=voted)
 
 
 def ids_of(poll: Poll) -> list[str]:

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.ballot import LAST_REVISION, BallotPaper, Vote
+from service.domain.ballot import LAST_REVISION, BallotCodec, Vote
 from service.domain.errors import InvalidChoice
 from service.domain.poll import Choices, Kind, Poll, Scale
 from tests.making import a_poll, options
 from tests.unit.domain.strategies import choices_of, json_values, polls
 
 
-def several(least: int = 1, most: int = 3) -> BallotPaper:
-    return BallotPaper(
+def several(least: int = 1, most: int = 3) -> BallotCodec:
+    return BallotCodec(
         a_poll(kind=Kind.MULTIPLE, options=options("a", "b", "c"), choices=Choices(min=least, max=most))
     )
 
@@ -25,11 +25,11 @@ def several(least: int = 1, most: int = 3) -> BallotPaper:
 @given(data=st.data(), poll=polls())
 def test_a_choice_survives_its_code(data: st.DataObject, poll: Poll) -> None:
     """A valid choice of any poll is stored, read back and stored again as the same thing."""
-    paper = BallotPaper(poll)
+    paper = BallotCodec(poll)
     choice = data.draw(choices_of(poll))
-    code = paper.code_of(choice)
-    back = paper.choice_of(code)
-    assert paper.code_of(back) == code
+    code = paper.encode_choice(choice)
+    back = paper.decode_choice(code)
+    assert paper.encode_choice(back) == code
     if poll.kind is Kind.MULTIPLE:
         assert isinstance(choice, list)
         assert isinstance(back, list)
@@ -42,59 +42,59 @@ def test_a_code_names_each_chosen_thing_once(data: st.DataObject, poll: Poll) ->
     """The letters of a code are those of the chosen options or value, which is what is counted."""
     choice = data.draw(choices_of(poll))
     chosen = set(choice) if isinstance(choice, list) else {str(choice)}
-    code = BallotPaper(poll).code_of(choice)
+    code = BallotCodec(poll).encode_choice(choice)
     assert sorted(code) == sorted(letter for name, letter in poll.codes.items() if name in chosen)
 
 
 @given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.RANKED))
 def test_the_order_of_a_ranking_is_the_vote(data: st.DataObject, poll: Poll) -> None:
     """A ranking is stored best first, and in another order it is another vote."""
-    paper = BallotPaper(poll)
+    paper = BallotCodec(poll)
     choice = data.draw(choices_of(poll))
     assert isinstance(choice, list)
-    code = paper.code_of(choice)
-    assert [paper.option_of(letter) for letter in code] == choice == paper.choice_of(code)
+    code = paper.encode_choice(choice)
+    assert [paper.option_of(letter) for letter in code] == choice == paper.decode_choice(code)
     other = data.draw(st.permutations(choice))
-    assert (paper.code_of(other) == code) is (other == choice)
+    assert (paper.encode_choice(other) == code) is (other == choice)
 
 
 def test_a_value_is_one_character() -> None:
     """Every value that any scale may have is stored in one character of its own, 10 too."""
-    paper = BallotPaper(a_poll(kind=Kind.RATING, options=(), scale=Scale(min=0, max=10)))
-    assert "".join(paper.code_of(value) for value in range(11)) == "0123456789:"
-    assert paper.choice_of(":") == 10
+    paper = BallotCodec(a_poll(kind=Kind.RATING, options=(), scale=Scale(min=0, max=10)))
+    assert "".join(paper.encode_choice(value) for value in range(11)) == "0123456789:"
+    assert paper.decode_choice(":") == 10
 
 
 @pytest.mark.parametrize("choice", [0, 6, -1, 2**70, 3.0, 3.5, "3", True, False, None, [3], {"value": 3}])
 def test_a_rating_is_a_whole_number_of_the_scale(choice: object) -> None:
     """Values beyond the scale, fractions, texts and truths are refused, and told what would do."""
     with pytest.raises(InvalidChoice, match="whole number from 1 to 5"):
-        BallotPaper(a_poll(kind=Kind.RATING, options=(), scale=Scale(min=1, max=5))).code_of(choice)
+        BallotCodec(a_poll(kind=Kind.RATING, options=(), scale=Scale(min=1, max=5))).encode_choice(choice)
 
 
 @pytest.mark.parametrize("choice", ["a", None, [], ["a", "a"], ["a", "z"], ["a", 1], [["a"]], {"a": 1}, 1])
 def test_a_ranking_is_a_list_of_options_each_once(choice: object) -> None:
     """A bare id, nothing, a repeat, a stranger among friends and other types are refused."""
     with pytest.raises(InvalidChoice):
-        BallotPaper(a_poll(kind=Kind.RANKED, options=options("a", "b"))).code_of(choice)
+        BallotCodec(a_poll(kind=Kind.RANKED, options=options("a", "b"))).encode_choice(choice)
 
 
 @given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.MULTIPLE))
 def test_the_order_of_several_options_means_nothing(data: st.DataObject, poll: Poll) -> None:
     """However a voter orders a multiple choice, it is the same vote, answered in the poll's order."""
-    paper = BallotPaper(poll)
+    paper = BallotCodec(poll)
     choice = data.draw(choices_of(poll))
     assert isinstance(choice, list)
-    code = paper.code_of(data.draw(st.permutations(choice)))
-    assert code == paper.code_of(choice)
-    assert paper.choice_of(code) == [option.id for option in poll.options if option.id in choice]
+    code = paper.encode_choice(data.draw(st.permutations(choice)))
+    assert code == paper.encode_choice(choice)
+    assert paper.decode_choice(code) == [option.id for option in poll.options if option.id in choice]
 
 
 @given(poll=polls(), junk=json_values)
 def test_junk_is_refused_and_nothing_worse(poll: Poll, junk: object) -> None:
     """A value of any JSON type is a choice of the poll or ``InvalidChoice``, never another error."""
     with suppress(InvalidChoice):
-        assert BallotPaper(poll).code_of(junk)
+        assert BallotCodec(poll).encode_choice(junk)
 
 
 @pytest.mark.parametrize("kind", [Kind.SINGLE, Kind.PREDICTION])
@@ -102,23 +102,23 @@ def test_junk_is_refused_and_nothing_worse(poll: Poll, junk: object) -> None:
 def test_a_pick_is_the_id_of_one_option(kind: Kind, choice: object) -> None:
     """A stranger, a code, nothing, two options or a list of one are refused, and told what would do."""
     with pytest.raises(InvalidChoice, match="npp, ndc, other"):
-        BallotPaper(a_poll(kind=kind)).code_of(choice)
+        BallotCodec(a_poll(kind=kind)).encode_choice(choice)
 
 
 @pytest.mark.parametrize("choice", ["a", None, ["a", "a"], ["a", "z"], ["a", 1], [["a"]], [None], {"a": 1}])
 def test_several_options_are_a_list_of_ids_each_once(choice: object) -> None:
     """A bare id, a doubled one, a stranger among friends and other types are refused."""
     with pytest.raises(InvalidChoice, match="a, b, c"):
-        several().code_of(choice)
+        several().encode_choice(choice)
 
 
 @pytest.mark.parametrize("choice", [[], ["a"], ["a", "b", "c"]])
 def test_bounds_of_a_multiple_choice_hold(choice: list[str]) -> None:
     """Too few and too many options are refused with the bounds."""
     paper = several(2, 2)
-    assert paper.code_of(["a", "b"]) == "AB"
+    assert paper.encode_choice(["a", "b"]) == "AB"
     with pytest.raises(InvalidChoice, match=f"2 to 2 options, not {len(choice)}"):
-        paper.code_of(choice)
+        paper.encode_choice(choice)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_bounds_of_a_multiple_choice_hold(choice: list[str]) -> None:
 )
 def test_a_refusal_names_at_most_ten_options(count: int, ending: str) -> None:
     """A poll of many options does not make its refusals long."""
-    paper = BallotPaper(a_poll(options=options(*(f"option-{number}" for number in range(count)))))
+    paper = BallotCodec(a_poll(options=options(*(f"option-{number}" for number in range(count)))))
     with pytest.raises(InvalidChoice) as refusal:
-        paper.code_of("stranger")
+        paper.encode_choice("stranger")
     assert refusal.value.detail.endswith(ending)
 
 

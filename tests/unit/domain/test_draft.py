@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.ballot import BallotPaper
+from service.domain.ballot import BallotCodec
 from service.domain.draft import PollDraft, PollPatch, new_poll
 from service.domain.errors import InvalidPoll
 from service.domain.options import CODES, MOST_OPTIONS
 from service.domain.poll import Choices, Identity, Kind, ResultsMode, Revote, Scale
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 from tests.unit.domain.drafts import NOW, a_document, codes_of, ids_of, made, option_documents
 from tests.unit.domain.strategies import json_values, option_ids
 
@@ -182,7 +182,7 @@ def test_a_missing_field_is_named(field: str) -> None:
     document = a_document()
     del document[field]
     with pytest.raises(InvalidPoll) as refusal:
-        read_document(document, PollDraft)
+        decode_document(document, PollDraft)
     assert refusal.value.field == field
 
 
@@ -190,7 +190,7 @@ def test_a_missing_field_is_named(field: str) -> None:
 def test_what_is_no_object_of_fields_is_refused_whole(document: object) -> None:
     """A body of another type is refused as the body."""
     with pytest.raises(InvalidPoll) as refusal:
-        read_document(document, PollDraft)
+        decode_document(document, PollDraft)
     assert refusal.value.field == "body"
 
 
@@ -199,7 +199,7 @@ def test_what_is_no_object_of_fields_is_refused_whole(document: object) -> None:
 def test_junk_is_refused_and_nothing_worse(shape: type, document: object) -> None:
     """JSON of any shape, under the names of real fields too, is read or is an ``InvalidPoll``."""
     with suppress(InvalidPoll):
-        read_document(document, shape)
+        decode_document(document, shape)
 
 
 @given(name=st.text())
@@ -214,8 +214,8 @@ def test_each_option_has_a_letter_of_its_own(ids: list[str]) -> None:
     """As many options as a poll may have get different letters, in order, and all can be voted for."""
     poll = made(options=ids)
     assert "".join(codes_of(poll).values()) == CODES[: len(ids)]
-    paper = BallotPaper(poll)
-    assert [paper.choice_of(paper.code_of(name)) for name in ids] == ids
+    paper = BallotCodec(poll)
+    assert [paper.decode_choice(paper.encode_choice(name)) for name in ids] == ids
 
 
 def test_fifty_options_are_enough() -> None:
@@ -280,5 +280,5 @@ def test_texts_of_any_language_survive(question: str, label: str) -> None:
     """Questions and labels are kept letter by letter, through JSON and back."""
     options = [{"id": "a", "label": label}, *option_documents("b")]
     body = msgspec.json.encode(a_document(question=question, options=options))
-    poll = new_poll(read_document(msgspec.json.decode(body), PollDraft), poll_id="p", now=NOW)
+    poll = new_poll(decode_document(msgspec.json.decode(body), PollDraft), poll_id="p", now=NOW)
     assert (poll.question, poll.options[0].label) == (question, label)

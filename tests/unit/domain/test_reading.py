@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.draft import PollDraft, PollPatch
 from service.domain.errors import InvalidPoll
-from service.domain.reading import read_document
+from service.domain.reading import decode_document
 from service.operators.issuers import IssuerDraft
 from service.operators.keys import KeyDraft
 from service.operators.webhooks.operated import WebhookDraft
@@ -51,7 +51,7 @@ LENGTHS = [
 def test_a_length_is_told_in_words(shape: type, document: object, wanted: str) -> None:
     """Whoever writes too little or too much is told how much it may be, and no name of a type."""
     with pytest.raises(InvalidPoll, match=f"^{re.escape(wanted)}$"):
-        read_document(document, shape)
+        decode_document(document, shape)
 
 
 @pytest.mark.parametrize(("shape", "document", "field", "wanted"), UNSAID)
@@ -60,5 +60,5 @@ def test_a_pattern_and_a_list_are_told_in_words(
 ) -> None:
     """Whoever misses a pattern or a closed list is told what it takes, and no regular expression."""
     with pytest.raises(InvalidPoll) as refusal:
-        read_document(document, shape)
+        decode_document(document, shape)
     assert (refusal.value.field, str(refusal.value)) == (field, f"{field} must be {wanted}")

@@ -13,7 +13,7 @@ from votelib.evaluate.core import VotingSystemError
 from votelib.evaluate.sequential import TransferableVoteSelector
 
 from service.domain.poll import Kind, Poll
-from service.domain.runoff import Round, RunOff, run_off
+from service.domain.runoff import Round, RunoffResult, count_instant_runoff
 from tests.making import a_poll, options
 
 CODES = "ABCDEF"
@@ -26,8 +26,8 @@ def ranked(count: int) -> Poll:
     return a_poll(kind=Kind.RANKED, options=options(*CODES[:count].lower()))
 
 
-def counted(count: int, **profile: int) -> RunOff:
-    return run_off(ranked(count), profile)
+def counted(count: int, **profile: int) -> RunoffResult:
+    return count_instant_runoff(ranked(count), profile)
 
 
 @st.composite
@@ -40,7 +40,7 @@ def elections(draw: st.DrawFn) -> tuple[Poll, dict[str, int]]:
 
 def test_the_last_one_standing_wins() -> None:
     """Votes of whoever goes out pass to the next ranked; those without a next are exhausted."""
-    assert counted(3, AB=4, BA=3, CB=1, C=1) == RunOff(
+    assert counted(3, AB=4, BA=3, CB=1, C=1) == RunoffResult(
         rounds=(
             Round(counts={"a": 4, "b": 3, "c": 2}, exhausted=0, eliminated="c", transfers={"b": 1}),
             Round(counts={"a": 4, "b": 4}, exhausted=1, eliminated="b", transfers={"a": 3}),
@@ -52,7 +52,7 @@ def test_the_last_one_standing_wins() -> None:
 
 def test_more_than_half_wins_at_once() -> None:
     """A majority of first preferences needs no further round, and exactly half is none."""
-    assert counted(3, A=3, B=1, C=1) == RunOff((Round({"a": 3, "b": 1, "c": 1}, 0),), "a")
+    assert counted(3, A=3, B=1, C=1) == RunoffResult((Round({"a": 3, "b": 1, "c": 1}, 0),), "a")
     assert len(counted(3, A=2, B=1, C=1).rounds) > 1
 
 
@@ -70,7 +70,7 @@ def test_half_of_what_still_counts_decides() -> None:
 
 def test_nobody_has_voted() -> None:
     """Without votes there are no rounds and no winner."""
-    assert run_off(ranked(3), {}) == RunOff((), None)
+    assert count_instant_runoff(ranked(3), {}) == RunoffResult((), None)
 
 
 def test_an_earlier_round_breaks_a_tie() -> None:
@@ -86,7 +86,7 @@ def test_the_polls_order_breaks_what_is_left() -> None:
     assert counted(2, A=1, B=1).winner == "a"
     poll = ranked(2)
     turned = msgspec.structs.replace(poll, options=poll.options[::-1])
-    assert run_off(turned, {"A": 1, "B": 1}).winner == "b"
+    assert count_instant_runoff(turned, {"A": 1, "B": 1}).winner == "b"
 
 
 def test_rounds_are_told_as_the_protocol_has_them() -> None:
@@ -105,7 +105,7 @@ def test_rounds_are_told_as_the_protocol_has_them() -> None:
 def test_no_vote_is_lost_between_rounds(election: tuple[Poll, dict[str, int]]) -> None:
     """In every round each voter counts once or is exhausted, and transfers account for what moved."""
     poll, profile = election
-    rounds = run_off(poll, profile).rounds
+    rounds = count_instant_runoff(poll, profile).rounds
     for done in rounds:
         assert sum(done.counts.values()) + done.exhausted == sum(profile.values())
     for before, after in pairwise(rounds):
@@ -124,10 +124,10 @@ def test_the_order_of_rankings_means_nothing(
     """Whoever counts the same rankings, in whatever order they lie, finds the same."""
     poll, profile = election
     shuffled = dict(data.draw(st.permutations(list(profile.items()))))
-    assert run_off(poll, shuffled) == run_off(poll, profile)
+    assert count_instant_runoff(poll, shuffled) == count_instant_runoff(poll, profile)
 
 
-def is_close(outcome: RunOff) -> bool:
+def is_close(outcome: RunoffResult) -> bool:
     """Whether a rule for ties had a say: two were last, or led, alike, or one had exactly half.
 
     There the libraries differ from us by design. pyrankvote elects at exactly
@@ -146,7 +146,7 @@ def is_close(outcome: RunOff) -> bool:
 def test_pyrankvote_finds_the_same_winner(election: tuple[Poll, dict[str, int]]) -> None:
     """Where no rule for ties has a say, an independent count agrees (it may take out several at a time)."""
     poll, profile = election
-    outcome = run_off(poll, profile)
+    outcome = count_instant_runoff(poll, profile)
     assume(not is_close(outcome))
     candidates = {option.code: pyrankvote.Candidate(option.id) for option in poll.options}
     ballots = [
@@ -163,7 +163,7 @@ def test_pyrankvote_finds_the_same_winner(election: tuple[Poll, dict[str, int]])
 def test_votelib_finds_the_same_winner(election: tuple[Poll, dict[str, int]]) -> None:
     """So does a second one, unless exhausted votes, which its quota goes on counting, leave it to nobody."""
     poll, profile = election
-    outcome = run_off(poll, profile)
+    outcome = count_instant_runoff(poll, profile)
     assume(not is_close(outcome))
     names = {option.code: option.id for option in poll.options}
     votes = {tuple(names[code] for code in ranking): number for ranking, number in profile.items()}

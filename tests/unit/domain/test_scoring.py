@@ -42,7 +42,7 @@ def test_nobody_is_right_without_an_outcome(held: Resolution | None) -> None:
 )
 def test_a_rate_counts_for_what_there_is_to_show(better: tuple[int, int], worse: tuple[int, int]) -> None:
     """Many right of many come before a lucky guess."""
-    assert Score(*better).standing > Score(*worse).standing
+    assert Score(*better).ranking_value > Score(*worse).ranking_value
 
 
 @given(score=records)
@@ -50,18 +50,18 @@ def test_a_standing_is_a_cautious_rate(score: Score) -> None:
     """The bound lies between nothing and the rate itself, and is nothing for who was never right."""
     accuracy = score.accuracy
     assert accuracy is not None
-    assert 0 <= score.standing <= accuracy
-    assert (score.standing == 0) == (score.right == 0)
+    assert 0 <= score.ranking_value <= accuracy
+    assert (score.ranking_value == 0) == (score.right == 0)
 
 
 @given(score=records)
 def test_being_right_once_more_never_harms(score: Score) -> None:
     """One more pick moves a voter up if it was right, and never up if it was wrong."""
     right, wrong = (
-        Score(score.right + 1, score.forecasts + 1).standing,
-        Score(score.right, score.forecasts + 1).standing,
+        Score(score.right + 1, score.forecasts + 1).ranking_value,
+        Score(score.right, score.forecasts + 1).ranking_value,
     )
-    assert right > score.standing >= wrong
+    assert right > score.ranking_value >= wrong
 
 
 def test_nothing_to_show() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from service.domain.poll import ResultsMode
-from service.domain.visibility import Reader, may_see_totals
+from service.domain.visibility import ReaderRole, may_see_totals
 from service.domain.window import Phase
 from tests.making import a_poll
 
 OVER = (Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED, Phase.ARCHIVED)
 RUNNING = (Phase.SCHEDULED, Phase.OPEN)
-EVERYBODY, VOTERS, NOBODY = {Reader.PUBLIC, Reader.VOTED}, {Reader.VOTED}, set[Reader]()
+EVERYBODY, VOTERS, NOBODY = {ReaderRole.PUBLIC, ReaderRole.VOTED}, {ReaderRole.VOTED}, set[ReaderRole]()
 
 MATRIX = {
     # mode: (who sees totals while voting goes on, who once it has ended), operators aside
@@ -28,5 +28,5 @@ def test_each_mode_shows_totals_to_its_audience_alone(mode: ResultsMode, phase: 
     """For every mode and phase exactly the readers of the matrix see totals, and operators always do."""
     poll = a_poll(results=mode)
     assert {*RUNNING, *OVER} == set(Phase)
-    expected = {Reader.OPERATOR, *MATRIX[mode][phase in OVER]}
-    assert {reader for reader in Reader if may_see_totals(poll, phase, reader)} == expected
+    expected = {ReaderRole.OPERATOR, *MATRIX[mode][phase in OVER]}
+    assert {reader for reader in ReaderRole if may_see_totals(poll, phase, reader)} == expected

@@ -14,7 +14,7 @@ from service.domain.errors import InvalidPoll
 from service.domain.window import (
     ACTS,
     LATEST_MS,
-    Act,
+    LifecycleAction,
     Phase,
     format_instant,
     parse_instant,
@@ -78,13 +78,13 @@ def test_acts_lead_from_phase_to_phase() -> None:
     """The table of acts is the one that users are told of: what each may start from, and where it leads."""
     living = {Phase.SCHEDULED, Phase.OPEN, Phase.CLOSED}
     assert {act: (set(sources), target) for act, (sources, target) in ACTS.items()} == {
-        Act.OPEN: ({Phase.SCHEDULED}, Phase.OPEN),
-        Act.CLOSE: ({Phase.OPEN}, Phase.CLOSED),
-        Act.REOPEN: ({Phase.CLOSED}, Phase.OPEN),
-        Act.PUBLISH: (set(Phase), None),
-        Act.CANCEL: (living, Phase.CANCELED),
-        Act.ARCHIVE: ({Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED}, Phase.ARCHIVED),
-        Act.RESET: (living, None),
+        LifecycleAction.OPEN: ({Phase.SCHEDULED}, Phase.OPEN),
+        LifecycleAction.CLOSE: ({Phase.OPEN}, Phase.CLOSED),
+        LifecycleAction.REOPEN: ({Phase.CLOSED}, Phase.OPEN),
+        LifecycleAction.PUBLISH: (set(Phase), None),
+        LifecycleAction.CANCEL: (living, Phase.CANCELED),
+        LifecycleAction.ARCHIVE: ({Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED}, Phase.ARCHIVED),
+        LifecycleAction.RESET: (living, None),
     }
 
 

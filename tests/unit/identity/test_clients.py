@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.identity.clients import SHOWS_FROM, UNKNOWN, WINDOW_S, Client, Clients
+from service.identity.clients import SHOWS_FROM, UNKNOWN, WINDOW_S, ClientAddress, ClientAddressResolver
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32", "unix")
 PUBLIC, PROXY = "198.51.100.7", "10.0.0.1"
 
 
-def seen(peer: str | None, **headers: str) -> Client:
+def seen(peer: str | None, **headers: str) -> ClientAddress:
     """The client of a request of ``peer`` with headers."""
-    clients = Clients(PROXIES)
+    clients = ClientAddressResolver(PROXIES)
     named = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     return clients.client(clients.peer(peer), named)
 
@@ -112,7 +112,7 @@ def test_a_network_is_what_one_customer_may_have(address: str, network: str) -> 
 def test_no_header_whatever_makes_a_client_of_somebody_elses_choosing(left: str, forwarded: str) -> None:
     """Whatever a client writes to the left, the address that the proxy wrote stands; nothing raises."""
     headers = {b"x-forwarded-for": f"{left},{PUBLIC}".encode(), b"forwarded": forwarded.encode()}
-    clients = Clients(PROXIES)
+    clients = ClientAddressResolver(PROXIES)
     assert clients.client(clients.peer(PROXY), headers).address == packed(PUBLIC)
     clients.client(clients.peer(PROXY), {b"forwarded": forwarded.encode()})
 
@@ -122,10 +122,10 @@ class Traffic:
 
     def __init__(self, trusted: tuple[str, ...] | None = None) -> None:
         self.now_s = 0.0
-        self.clients = Clients(trusted, lambda: self.now_s)
+        self.clients = ClientAddressResolver(trusted, lambda: self.now_s)
         self.peer = self.clients.peer(PUBLIC)
 
-    def come(self, count: int, *, forwarded: bool) -> Client:
+    def come(self, count: int, *, forwarded: bool) -> ClientAddress:
         """The client of the last of so many requests."""
         headers = {b"x-forwarded-for": b"1.1.1.1"} if forwarded else {}
         return [self.clients.client(self.peer, headers) for _ in range(count)][-1]

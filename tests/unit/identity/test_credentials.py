@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.domain.errors import ApiKeyInvalid, ApiKeyRequired, ScopeMissing
-from service.identity.api_keys import EVERY_SCOPE, ApiKeys, Operator, Scope
+from service.identity.api_keys import EVERY_SCOPE, ApiKeyAuthenticator, Operator, Scope
 from service.identity.credentials import bearer_of, cookie_of, token_of
 
 
@@ -58,36 +58,36 @@ def test_the_bearer_wins_over_the_cookie() -> None:
 
 def test_the_admin_key_has_every_scope() -> None:
     """The operator of the service's own key may do anything."""
-    operator = ApiKeys("the key").require_operator(b"Bearer the key")
+    operator = ApiKeyAuthenticator("the key").require_operator(b"Bearer the key")
     assert operator.scopes == EVERY_SCOPE == frozenset(Scope)
     for scope in Scope:
-        operator.may(scope)
+        operator.require_scope(scope)
 
 
 @pytest.mark.parametrize("header", ["Bearer the kez", "Bearer the key2", "Bearer ", "Bearer é"])
 def test_an_unknown_key_is_refused(header: str) -> None:
     """Another key, a longer one, an empty one and one that is not ASCII are all invalid."""
     with pytest.raises(ApiKeyInvalid):
-        ApiKeys("the key").require_operator(header)
+        ApiKeyAuthenticator("the key").require_operator(header)
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic the key"])
 def test_no_key_is_asked_for(header: str | None) -> None:
     """Where no bearer came, the answer says what to send."""
     with pytest.raises(ApiKeyRequired):
-        ApiKeys("the key").require_operator(header)
+        ApiKeyAuthenticator("the key").require_operator(header)
 
 
 def test_without_an_admin_key_no_key_is_good() -> None:
     """A service without a key is closed to operators, not open to everybody."""
     with pytest.raises(ApiKeyInvalid):
-        ApiKeys(None).require_operator("Bearer ")
+        ApiKeyAuthenticator(None).require_operator("Bearer ")
 
 
 def test_a_scope_that_is_missing_is_named() -> None:
     """A key that only reads may not write, and is told which scope it lacks."""
     reader = Operator(name="reader", scopes=frozenset({Scope.POLLS_READ}))
-    reader.may(Scope.POLLS_READ)
+    reader.require_scope(Scope.POLLS_READ)
     with pytest.raises(ScopeMissing) as refused:
-        reader.may(Scope.POLLS_WRITE)
+        reader.require_scope(Scope.POLLS_WRITE)
     assert refused.value.scope == "polls:write"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from service.domain.errors import ReceiptInvalid
 from service.identity.tickets import Tickets
 from service.identity.tokens import VoterTokens
-from service.store.ballots import Outcome, Status
+from service.store.ballots import BallotOutcome, BallotStatus
 from service.voting.receipts import Receipts
 from tests.fuzz.effort import effort
 
@@ -45,7 +45,8 @@ SEALED: dict[str, tuple[str, Reader]] = {
     "operator's ticket": (tickets.issue(None).ticket, tickets.verify),
     "receipt": (
         receipts.issue(
-            receipts.form("lunch", "019ab5a1c2d3", Outcome(Status.COUNTED, "A", NOW, 1, 1)), VOTER
+            receipts.template("lunch", "019ab5a1c2d3", BallotOutcome(BallotStatus.COUNTED, "A", NOW, 1, 1)),
+            VOTER,
         ),
         of_receipt,
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.identity import key_sets
-from service.identity.key_sets import KeySets
+from service.identity.key_sets import JwksCache
 
 URL = "https://keys.example/keys"
 
@@ -29,7 +29,7 @@ async def test_a_name_that_leads_to_this_machine_is_not_asked(
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved, raising=False)
     monkeypatch.setattr(key_sets, "_read", noted)
-    refused, allowed = KeySets(), KeySets(allows_loopback=True)
+    refused, allowed = JwksCache(), JwksCache(allows_loopback=True)
     await refused.refresh(URL)
     assert (read, refused.has(URL)) == ([], False)
     assert "could not be fetched" in caplog.text

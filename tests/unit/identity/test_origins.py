@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from service.identity.origins import Origins
+from service.identity.origins import OriginPolicy
 from service.settings import Settings
 
 NEWS = "https://news.example"
 HOST = "polls.example"
 
 
-def origins(*allowed: str, public_url: str | None = None) -> Origins:
+def origins(*allowed: str, public_url: str | None = None) -> OriginPolicy:
     """The rule of a service that was told to allow these."""
-    return Origins(Settings(allowed_origins=allowed, public_url=public_url))
+    return OriginPolicy(Settings(allowed_origins=allowed, public_url=public_url))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.identity.origins import Origins
-from service.identity.sites import Sites, polls_named
+from service.identity.origins import OriginPolicy
+from service.identity.sites import PollOriginPolicy, poll_ids_in_query
 from service.settings import Settings
 from service.store import Store
 from tests.making import a_poll
@@ -16,12 +16,12 @@ HOST = "polls.example"
 
 
 @pytest.fixture
-async def sites(store: Store) -> Sites:
+async def sites(store: Store) -> PollOriginPolicy:
     """The service allows NEWS; poll ``blogs`` allows BLOG instead, ``plain`` whomever the service does."""
     await store.polls.create(a_poll(id="blogs", origins=(BLOG,)), "digest")
     await store.polls.create(a_poll(id="plain"), "digest")
     store.polls.on_gap()  # met by nobody yet
-    return Sites(Origins(Settings(allowed_origins=(NEWS,))), store)
+    return PollOriginPolicy(OriginPolicy(Settings(allowed_origins=(NEWS,))), store)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ async def sites(store: Store) -> Sites:
 )
 def test_which_polls_a_query_names(query: bytes, most: int, named: tuple[str, ...]) -> None:
     """Ids, in order, each once, no more than asked for; what is no id is left out."""
-    assert polls_named(query, most) == named
+    assert poll_ids_in_query(query, most) == named
 
 
 @pytest.mark.parametrize(
@@ -54,19 +54,19 @@ def test_which_polls_a_query_names(query: bytes, most: int, named: tuple[str, ..
     ],
 )
 async def test_a_poll_that_is_named_decides(
-    sites: Sites, polls: tuple[str, ...], of_the_service: bool, of_the_poll: bool
+    sites: PollOriginPolicy, polls: tuple[str, ...], of_the_service: bool, of_the_poll: bool
 ) -> None:
     """Any poll that allows the site is enough; without one, and for an unknown one, the service's rule."""
     for origin, allowed in ((NEWS, of_the_service), (BLOG, of_the_poll), (None, True), ("null", False)):
-        rule = await sites.rule(origin, HOST, polls)
+        rule = await sites.allowed_origins(origin, HOST, polls)
         assert sites.origins.allows(origin, HOST, rule) is allowed, origin
 
 
-async def test_what_is_known_now_never_allows_more(sites: Sites) -> None:
+async def test_what_is_known_now_never_allows_more(sites: PollOriginPolicy) -> None:
     """Without a read, a poll not met allows nobody's page; once met, as its rule says."""
     assert sites.allows_now(None, HOST, ["blogs"])
     assert sites.allows_now(NEWS, HOST, [])
     assert not sites.allows_now(BLOG, HOST, ["blogs"])
-    await sites.rule(BLOG, HOST, ["blogs"])
+    await sites.allowed_origins(BLOG, HOST, ["blogs"])
     assert sites.allows_now(BLOG, HOST, ["blogs"])
     assert not sites.allows_now(NEWS, HOST, ["blogs"])

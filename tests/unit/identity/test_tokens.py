@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.identity.tokens import LIFETIME_S, LONGEST_TOKEN, VoterTokens
-from service.identity.voters import voter_of, voter_of_key
+from service.identity.voters import voter_id_from_idempotency_key, voter_id_from_token
 
 NOW = 1_760_000_000_123
 
@@ -73,11 +73,11 @@ def test_forged_truncated_and_endless_tokens_are_nobody_s() -> None:
 def test_a_voter_is_one_in_a_poll_and_unknown_across_polls() -> None:
     """The same token gives the same 16 bytes in one poll and others in another."""
     here, there = b"k" * 32, b"K" * 32
-    assert voter_of(here, b"v" * 16) == voter_of(here, b"v" * 16)
-    assert voter_of(here, b"v" * 16) != voter_of(there, b"v" * 16)
-    assert len(voter_of(here, b"v" * 16)) == 16
+    assert voter_id_from_token(here, b"v" * 16) == voter_id_from_token(here, b"v" * 16)
+    assert voter_id_from_token(here, b"v" * 16) != voter_id_from_token(there, b"v" * 16)
+    assert len(voter_id_from_token(here, b"v" * 16)) == 16
 
 
 def test_an_idempotency_key_never_is_a_token_s_voter() -> None:
     """Even a key with the very bytes of a token's id stands for somebody else."""
-    assert voter_of_key(b"k" * 32, b"v" * 16) != voter_of(b"k" * 32, b"v" * 16)
+    assert voter_id_from_idempotency_key(b"k" * 32, b"v" * 16) != voter_id_from_token(b"k" * 32, b"v" * 16)

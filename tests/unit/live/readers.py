@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
-from service.domain.ballot import BallotPaper
+from service.domain.ballot import BallotCodec
 from service.domain.poll import Poll
 from service.domain.tally import Tally
-from service.live.frames import Change, Frame
+from service.live.frames import ResultFrame, ResultUpdate
 from service.store.records import PollRecord
-from service.store.results import Reading
+from service.store.results import PollReading
 from tests.making import LONG_AGO, a_poll
 
 NOW = LONG_AGO + 1_000
@@ -22,21 +22,21 @@ class Listener:
     """A subscriber that remembers."""
 
     def __init__(self) -> None:
-        self.frames: list[Frame] = []
+        self.frames: list[ResultFrame] = []
         self.times: list[float] = []
         self.lost: list[str] = []
         self.retired: list[int] = []
 
-    def offer(self, poll_id: str, frame: Frame) -> None:
+    def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
         """Remembers the frame, and when it came."""
         self.frames.append(frame)
         self.times.append(perf_counter())
 
-    def gone(self, poll_id: str) -> None:
+    def poll_deleted(self, poll_id: str) -> None:
         """Remembers the poll."""
         self.lost.append(poll_id)
 
-    def retire(self, after_ms: int) -> None:
+    def ask_to_reconnect(self, after_ms: int) -> None:
         """Remembers the time."""
         self.retired.append(after_ms)
 
@@ -49,7 +49,7 @@ class Listener:
 def a_record(poll: Poll | None = None) -> PollRecord:
     """A poll as the store would hand it out, without a store."""
     poll = poll or a_poll()
-    return PollRecord(poll, BallotPaper(poll), b"k" * 32, voted=False, stamp=b"", birth=b"", keys=())
+    return PollRecord(poll, BallotCodec(poll), b"k" * 32, voted=False, stamp=b"", incarnation=b"", keys=())
 
 
 def a_change(
@@ -60,10 +60,10 @@ def a_change(
     now: int = NOW,
     epoch: str = EPOCH,
     counts: Mapping[str, int] | None = None,
-) -> Change:
+) -> ResultUpdate:
     """One read of ``poll`` at which ``seq`` people have voted, all for the first option."""
     tally = Tally(epoch=epoch, seq=seq, voters=seq, counts=counts or {"A": seq}, now=now)
-    return Change(Reading(a_record(poll), tally), turn)
+    return ResultUpdate(PollReading(a_record(poll), tally), turn)
 
 
 def event_fields(event: bytes) -> dict[str, Any]:

@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.live.ear import MESSAGE_BYTES, Ear
+from service.live.ear import MESSAGE_BYTES, FrameDecoder
 from service.protocol.sockets import MOST_FRAMES, PORTION_BYTES
 from tests.corpus.wire import masked
 
 MORE, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
-def heard(*segments: bytes) -> tuple[list[str | None], bytes, Ear]:
+def heard(*segments: bytes) -> tuple[list[str | None], bytes, FrameDecoder]:
     """All messages, all replies, and the ear that heard them."""
-    ear = Ear()
+    ear = FrameDecoder()
     messages: list[str | None] = []
     replies = b""
     for segment in segments:
-        messages += ear.hear(segment)
-        replies += ear.reply()
+        messages += ear.feed(segment)
+        replies += ear.data_to_send()
     return messages, replies, ear
 
 
@@ -33,7 +33,7 @@ def code(reply: bytes) -> int:
 def test_a_text_is_a_message() -> None:
     """A whole text frame is heard as its text, and nothing is said to it."""
     messages, reply, ear = heard(masked(TEXT, "für".encode()))
-    assert (messages, reply, ear.is_over, ear.is_quiet) == (["für"], b"", False, True)
+    assert (messages, reply, ear.is_closed, ear.is_idle) == (["für"], b"", False, True)
 
 
 def test_a_binary_message_is_none() -> None:
@@ -51,7 +51,7 @@ def test_fragments_are_joined() -> None:
         masked(BINARY, b"", fin=False) + masked(MORE, b"x"),
     )
     assert (messages, reply) == (["ü", None], b"\x8a\x02hi")
-    assert ear.is_quiet
+    assert ear.is_idle
 
 
 def test_several_messages_keep_their_order() -> None:
@@ -62,7 +62,7 @@ def test_several_messages_keep_their_order() -> None:
 def test_a_pong_needs_no_answer() -> None:
     """Pongs, asked for or not, are heard and nothing is said."""
     messages, reply, ear = heard(masked(PONG, b""), masked(PONG, b"x"))
-    assert (messages, reply, ear.is_quiet) == ([], b"", True)
+    assert (messages, reply, ear.is_idle) == ([], b"", True)
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x0f\xa0bye"])
@@ -70,7 +70,7 @@ def test_a_close_is_echoed(payload: bytes) -> None:
     """A close is answered by the same, and ends the conversation."""
     messages, reply, ear = heard(masked(CLOSE, payload) + masked(TEXT, b"more"))
     assert (messages, reply) == ([], bytes((0x88, len(payload))) + payload)
-    assert ear.is_over
+    assert ear.is_closed
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_a_close_is_echoed(payload: bytes) -> None:
 )
 def test_what_the_protocol_forbids_ends_the_conversation(sent: bytes, expected: int) -> None:
     """Each offence is answered by a close with its own code, and nothing after it is heard."""
-    ear = Ear()
-    assert ear.hear(sent + masked(TEXT, b"more")) == []
-    assert code(ear.reply()) == expected
-    assert ear.is_over
+    ear = FrameDecoder()
+    assert ear.feed(sent + masked(TEXT, b"more")) == []
+    assert code(ear.data_to_send()) == expected
+    assert ear.is_closed
 
 
 def test_the_longest_message_is_heard() -> None:
@@ -112,7 +112,7 @@ def test_the_longest_message_is_heard() -> None:
 def test_messages_before_an_offence_are_heard() -> None:
     """What was said well stays said; whether it is acted on is the socket's affair."""
     messages, reply, ear = heard(masked(TEXT, b"good") + masked(TEXT, b"\xff") + masked(TEXT, b"late"))
-    assert (messages, code(reply), ear.is_over) == (["good"], 1007, True)
+    assert (messages, code(reply), ear.is_closed) == (["good"], 1007, True)
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 300])
@@ -120,40 +120,40 @@ def test_an_ear_is_quiet_between_messages_only(size: int) -> None:
     """In the middle of a frame, wherever that is, an ear is not quiet: a new one would mishear the rest."""
     sent = masked(TEXT, b"x" * size)
     for place in range(1, len(sent)):
-        ear = Ear()
-        assert ear.hear(sent[:place]) == []
-        assert not ear.is_quiet, place
-        assert ear.hear(sent[place:]) == ["x" * size]
-        assert ear.is_quiet
+        ear = FrameDecoder()
+        assert ear.feed(sent[:place]) == []
+        assert not ear.is_idle, place
+        assert ear.feed(sent[place:]) == ["x" * size]
+        assert ear.is_idle
 
 
 def test_an_ear_is_not_quiet_between_fragments() -> None:
     """A message that is half said is not forgotten, be its first half empty."""
     for first in (b"x", b""):
-        ear = Ear()
-        ear.hear(masked(TEXT, first, fin=False))
-        assert not ear.is_quiet
-        assert ear.hear(masked(MORE, b"y")) == [(first + b"y").decode()]
-        assert ear.is_quiet
+        ear = FrameDecoder()
+        ear.feed(masked(TEXT, first, fin=False))
+        assert not ear.is_idle
+        assert ear.feed(masked(MORE, b"y")) == [(first + b"y").decode()]
+        assert ear.is_idle
 
 
 def test_a_length_written_too_long_never_makes_an_ear_quiet_too_early() -> None:
     """The library takes such lengths; the ear is then kept, which costs memory and no message."""
-    ear = Ear()
-    assert ear.hear(b"\x81\xfe\x00\x01mask" + bytes([ord("m") ^ ord("x")])) == ["x"]
-    assert not ear.is_quiet
-    assert ear.hear(masked(TEXT, b"y")) == ["y"]
+    ear = FrameDecoder()
+    assert ear.feed(b"\x81\xfe\x00\x01mask" + bytes([ord("m") ^ ord("x")])) == ["x"]
+    assert not ear.is_idle
+    assert ear.feed(masked(TEXT, b"y")) == ["y"]
 
 
 def test_empty_fragments_hold_no_memory() -> None:
     """However many pieces of nothing are sent, nothing is kept of them."""
-    ear = Ear()
-    ear.hear(masked(TEXT, b"", fin=False))
+    ear = FrameDecoder()
+    ear.feed(masked(TEXT, b"", fin=False))
     for _ in range(10):
-        ear.said = 0
-        ear.hear(masked(MORE, b"", fin=False) * 1_000)
+        ear.frame_count = 0
+        ear.feed(masked(MORE, b"", fin=False) * 1_000)
     assert len(ear._message) == 0
-    assert ear.hear(masked(MORE, b"x")) == ["x"]
+    assert ear.feed(masked(MORE, b"x")) == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_who_says_too_much_in_a_second_is_heard_no_more(said: bytes) -> None:
     """As many frames as a second may have are heard; of more only the rest of a portion is decoded."""
     begun = masked(TEXT, b"", fin=False) if said[0] & 15 == MORE else b""
     most = MOST_FRAMES - bool(begun)
-    assert not heard(begun + said * most)[2].is_over
+    assert not heard(begun + said * most)[2].is_closed
     reply, ear = heard(begun + said * 40_000)[1:]
-    assert ear.is_over
-    assert ear.said <= MOST_FRAMES + PORTION_BYTES // 6
+    assert ear.is_closed
+    assert ear.frame_count <= MOST_FRAMES + PORTION_BYTES // 6
     assert reply.endswith(b"\x88\x11\x03\xf0too many frames")
 
 
@@ -175,12 +175,12 @@ def test_splits_do_not_matter(texts: list[str], data: st.DataObject) -> None:
     """Messages cut anywhere, the ear made anew whenever it is quiet, are heard as they were said."""
     sent = b"".join(masked(TEXT, text.encode()) for text in texts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=8)))
-    ear, messages = Ear(), []
+    ear, messages = FrameDecoder(), []
     for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True):
         if start == end:
             continue
-        messages += ear.hear(sent[start:end])
-        assert ear.reply() == b""
-        if ear.is_quiet:
-            ear = Ear()
+        messages += ear.feed(sent[start:end])
+        assert ear.data_to_send() == b""
+        if ear.is_idle:
+            ear = FrameDecoder()
     assert messages == texts

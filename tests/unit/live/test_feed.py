@@ -11,12 +11,12 @@ import pytest
 
 from service.domain.errors import PollNotFound, StoreUnavailable
 from service.domain.poll import Kind, Poll, Resolution
-from service.domain.visibility import Reader
-from service.domain.window import Act, Phase
-from service.live.feed import Feed, next_moment
+from service.domain.visibility import ReaderRole
+from service.domain.window import LifecycleAction, Phase
+from service.live.feed import ResultFeed, next_transition_at
 from service.live.hub import Hub
 from service.store import Store, open_store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from service.store.records import PollRecord
 from tests.making import FAR_OFF, LONG_AGO, a_poll, a_voter
 from tests.unit.live.readers import NOW, Listener, a_change
@@ -27,9 +27,9 @@ from tests.waiting import until
 @contextlib.asynccontextmanager
 async def feeding(
     store: Store, *, hz: float = 100, sweep_s: float = 60, deaf: bool = False
-) -> AsyncIterator[Feed]:
+) -> AsyncIterator[ResultFeed]:
     """A running feed; ``deaf``: no notice reaches it."""
-    feed = Feed(store, Hub(), stream_hz=hz, sweep_s=sweep_s)
+    feed = ResultFeed(store, Hub(), stream_hz=hz, sweep_s=sweep_s)
     tasks = [asyncio.create_task(feed.run())]
     if not deaf:
         tasks.append(asyncio.create_task(store.notices.run()))
@@ -50,14 +50,14 @@ async def created(store: Store, **changes: object) -> PollRecord:
 async def vote(store: Store, record: PollRecord, times: int = 1) -> None:
     """So many new voters choose the first option, one call each."""
     for _ in range(times):
-        [reply] = await store.ballots.cast_many([(record, [Cast(a_voter(), "A")])])
+        [reply] = await store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")])])
         assert not isinstance(reply, Exception)
         assert reply.outcomes is not None
 
 
-def watching(feed: Feed, poll: Poll) -> Listener:
+def watching(feed: ResultFeed, poll: Poll) -> Listener:
     listener = Listener()
-    feed.watch(poll.id, listener, Reader.PUBLIC)
+    feed.watch(poll.id, listener, ReaderRole.PUBLIC)
     return listener
 
 
@@ -96,7 +96,7 @@ async def test_an_end_that_was_lost_is_made_good_by_the_sweep(store: Store) -> N
     async with feeding(store, deaf=True, sweep_s=0.02) as feed:
         listener = watching(feed, record.poll)
         await until(lambda: listener.frames)
-        await store.polls.act(record.poll.id, Act.CLOSE)
+        await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
         await until(lambda: listener.frames[-1].results.final)
         await store.polls.delete(record.poll.id)
         await until(lambda: listener.lost == [record.poll.id])
@@ -116,7 +116,7 @@ async def test_changes_are_delivered_at_the_pace_and_the_last_one_always(store: 
         assert listener.times[0] - began < 0.09  # within the interval: it did not wait for one
         while perf_counter() - began < 0.5:
             await vote(store, record)
-        total = (await feed.fresh(record.poll.id)).whole.results.voters
+        total = (await feed.read_fresh(record.poll.id)).whole.results.voters
         await until(lambda: listener.voters[-1] == total)
     since_first = [time - listener.times[0] for time in listener.times]
     assert all(passed > place * 0.1 - 0.03 for place, passed in enumerate(since_first))
@@ -161,9 +161,9 @@ async def test_reads_of_one_moment_share_a_round_trip(store: Store) -> None:
     record = await created(store)
     async with feeding(store, deaf=True) as feed:
         reads = feed._reads
-        first = asyncio.create_task(feed.fresh(record.poll.id))
+        first = asyncio.create_task(feed.read_fresh(record.poll.id))
         await until(lambda: reads._turn == 1)
-        crowd = await asyncio.gather(*(feed.fresh(record.poll.id) for _ in range(100)))
+        crowd = await asyncio.gather(*(feed.read_fresh(record.poll.id) for _ in range(100)))
         assert {change.turn for change in crowd} <= {reads._turn}
         assert reads._turn <= 2
         assert (await first).turn == 1
@@ -174,9 +174,9 @@ async def test_nobody_is_answered_by_a_read_that_began_before_they_asked(store: 
     record = await created(store)
     async with feeding(store) as feed:
         for count in range(1, 30):
-            others = [asyncio.create_task(feed.fresh(record.poll.id)) for _ in range(3)]
+            others = [asyncio.create_task(feed.read_fresh(record.poll.id)) for _ in range(3)]
             await vote(store, record)
-            assert (await feed.fresh(record.poll.id)).whole.results.voters == count
+            assert (await feed.read_fresh(record.poll.id)).whole.results.voters == count
             await asyncio.gather(*others)
 
 
@@ -184,7 +184,7 @@ async def test_unknown_polls_are_not_found(store: Store) -> None:
     """A read of a poll that does not exist says so, and a watcher of one is told that it is gone."""
     async with feeding(store, deaf=True) as feed:
         with pytest.raises(PollNotFound):
-            await feed.fresh("nowhere")
+            await feed.read_fresh("nowhere")
         listener = watching(feed, a_poll(id="nowhere"))
         await until(lambda: listener.lost == ["nowhere"])
         assert feed._watched == {}
@@ -212,7 +212,7 @@ async def test_watchers_outlast_the_store(own_valkey: Valkey) -> None:
         await until(lambda: listener.voters == [0])
         own_valkey.kill()
         with pytest.raises(StoreUnavailable):
-            await feed.fresh(record.poll.id)
+            await feed.read_fresh(record.poll.id)
         late = watching(feed, record.poll)
         own_valkey.restart()
         await until(lambda: late.voters == [0])
@@ -230,7 +230,7 @@ async def test_a_due_poll_stays_due_while_the_store_is_away(own_valkey: Valkey) 
         own_valkey.kill()
         listener = watching(feed, record.poll)
         with pytest.raises(StoreUnavailable):
-            await feed.fresh(record.poll.id)
+            await feed.read_fresh(record.poll.id)
         own_valkey.restart()
         await until(lambda: listener.voters == [0])
     await store.close()
@@ -250,7 +250,7 @@ async def test_an_emptied_store_ends_what_it_had(own_valkey: Valkey) -> None:
 
 def moments(**changes: object) -> Iterable[int | None]:
     poll = a_poll(**changes)
-    return [next_moment(a_change(poll, now=now)) for now in (NOW, NOW + 10, NOW + 20)]
+    return [next_transition_at(a_change(poll, now=now)) for now in (NOW, NOW + 10, NOW + 20)]
 
 
 def test_the_next_moment_is_the_next_one_that_time_brings() -> None:

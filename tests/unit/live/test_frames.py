@@ -13,15 +13,15 @@ from websockets.streams import StreamReader
 
 from service.domain.errors import PollNotFound, StoreUnavailable
 from service.domain.poll import ResultsMode
-from service.domain.visibility import Reader
+from service.domain.visibility import ReaderRole
 from service.live.frames import problem_message, reconnect_message, socket_frame
 from tests.making import FAR_OFF, a_poll
 from tests.unit.live.readers import EPOCH, NOW, a_change, event_fields
 
-AUDIENCES: dict[ResultsMode, Callable[[Reader, bool], bool]] = {
+AUDIENCES: dict[ResultsMode, Callable[[ReaderRole, bool], bool]] = {
     # mode: whether a reader sees totals, given whether the poll has closed; operators aside
     ResultsMode.ALWAYS: lambda reader, closed: True,
-    ResultsMode.AFTER_VOTE: lambda reader, closed: closed or reader is Reader.VOTED,
+    ResultsMode.AFTER_VOTE: lambda reader, closed: closed or reader is ReaderRole.VOTED,
     ResultsMode.AFTER_CLOSE: lambda reader, closed: closed,
     ResultsMode.OPERATORS: lambda reader, closed: False,
 }
@@ -81,14 +81,14 @@ def test_an_edit_is_news_though_the_totals_say_the_same() -> None:
     poll = a_poll()
     first, edited = a_change(poll), a_change(msgspec.structs.replace(poll, version=poll.version + 1))
     assert first.whole.etag == edited.whole.etag
-    assert first.whole.content != edited.whole.content
-    assert first.hidden.content != edited.hidden.content
+    assert first.whole.dedup_key != edited.whole.dedup_key
+    assert first.hidden.dedup_key != edited.hidden.dedup_key
 
 
 def test_the_hidden_view_is_the_same_whatever_is_counted() -> None:
     """Nothing that voting changes is in a hidden frame."""
     poll = a_poll(results=ResultsMode.AFTER_CLOSE)
-    assert a_change(poll, seq=1).hidden.content == a_change(poll, seq=2).hidden.content
+    assert a_change(poll, seq=1).hidden.dedup_key == a_change(poll, seq=2).hidden.dedup_key
     said = json.loads(a_change(poll, seq=2).hidden.json)
     assert said["hidden"] is True
     assert said["seq"] == 0
@@ -98,14 +98,14 @@ def test_the_hidden_view_is_the_same_whatever_is_counted() -> None:
 @pytest.mark.parametrize(
     ("mode", "reader", "closed", "sees"),
     [
-        (mode, reader, closed, reader is Reader.OPERATOR or rule(reader, closed))
+        (mode, reader, closed, reader is ReaderRole.OPERATOR or rule(reader, closed))
         for mode, rule in AUDIENCES.items()
-        for reader in Reader
+        for reader in ReaderRole
         for closed in (False, True)
     ],
 )
 def test_each_class_of_reader_gets_its_frame(
-    mode: ResultsMode, reader: Reader, closed: bool, sees: bool
+    mode: ResultsMode, reader: ReaderRole, closed: bool, sees: bool
 ) -> None:
     """Whole totals go to exactly those whom the poll's mode lets see them in its phase."""
     change = a_change(a_poll(results=mode, closes_at=NOW if closed else FAR_OFF))
@@ -115,9 +115,9 @@ def test_each_class_of_reader_gets_its_frame(
 def test_a_poll_that_is_not_visible_yet_has_a_frame_for_operators_alone() -> None:
     """Before ``visible_at`` the public gets no frame at all."""
     change = a_change(a_poll(visible_at=NOW + 1))
-    assert change.frame_for(Reader.PUBLIC) is None
-    assert change.frame_for(Reader.VOTED) is None
-    assert change.frame_for(Reader.OPERATOR) is change.whole
+    assert change.frame_for(ReaderRole.PUBLIC) is None
+    assert change.frame_for(ReaderRole.VOTED) is None
+    assert change.frame_for(ReaderRole.OPERATOR) is change.whole
 
 
 def test_problems_on_streams_name_type_status_and_poll() -> None:

@@ -6,15 +6,15 @@ import asyncio
 import itertools
 
 from service.domain.poll import Poll, ResultsMode
-from service.domain.visibility import Reader
-from service.live.frames import Frame
+from service.domain.visibility import ReaderRole
+from service.live.frames import ResultFrame
 from service.live.hub import Hub
 from tests.making import FAR_OFF, a_poll
 from tests.unit.live.readers import NOW, Listener, a_change
 from tests.waiting import until
 
 
-def joined(hub: Hub, poll: Poll, reader: Reader = Reader.PUBLIC, since: int = 1) -> Listener:
+def joined(hub: Hub, poll: Poll, reader: ReaderRole = ReaderRole.PUBLIC, since: int = 1) -> Listener:
     listener = Listener()
     hub.join(listener)
     hub.watch(poll.id, listener, reader, since)
@@ -30,7 +30,7 @@ async def test_a_newcomer_is_shown_the_whole_at_once() -> None:
     """The first change of a fresh enough turn reaches a newcomer without a delivery."""
     hub, poll = Hub(), a_poll()
     listener = joined(hub, poll)
-    hub.note(a_change(poll, seq=7))
+    hub.publish(a_change(poll, seq=7))
     await settled(hub)
     assert listener.voters == [7]
 
@@ -40,11 +40,11 @@ async def test_a_newcomer_is_shown_nothing_read_before_it_came() -> None:
     hub, poll = Hub(), a_poll()
     joined(hub, poll, since=1)
     late = joined(hub, poll, since=2)
-    hub.note(a_change(poll, seq=7, turn=1))
-    hub.deliver(poll.id)
+    hub.publish(a_change(poll, seq=7, turn=1))
+    hub.broadcast(poll.id)
     await settled(hub)
     assert late.frames == []
-    hub.note(a_change(poll, seq=7, turn=2))
+    hub.publish(a_change(poll, seq=7, turn=2))
     await settled(hub)
     assert late.voters == [7]
 
@@ -53,13 +53,13 @@ async def test_members_wait_for_the_delivery() -> None:
     """A change that a newcomer's read brought is news for the others, and theirs once delivered."""
     hub, poll = Hub(), a_poll()
     early = joined(hub, poll)
-    assert hub.note(a_change(poll, seq=1)) is False  # nobody is there but newcomers
+    assert hub.publish(a_change(poll, seq=1)) is False  # nobody is there but newcomers
     await settled(hub)
     joined(hub, poll, since=2)
-    assert hub.note(a_change(poll, seq=2, turn=2)) is True
+    assert hub.publish(a_change(poll, seq=2, turn=2)) is True
     await settled(hub)
     assert early.voters == [1]
-    hub.deliver(poll.id)
+    hub.broadcast(poll.id)
     await settled(hub)
     assert early.voters == [1, 2]
 
@@ -68,10 +68,10 @@ async def test_the_same_content_is_not_sent_twice() -> None:
     """A later read that says the same is no news, and a delivery of it sends nothing."""
     hub, poll = Hub(), a_poll()
     listener = joined(hub, poll)
-    hub.note(a_change(poll, seq=1))
+    hub.publish(a_change(poll, seq=1))
     await settled(hub)
-    assert hub.note(a_change(poll, seq=1, turn=2, now=NOW + 50)) is False
-    hub.deliver(poll.id)
+    assert hub.publish(a_change(poll, seq=1, turn=2, now=NOW + 50)) is False
+    hub.broadcast(poll.id)
     await settled(hub)
     assert listener.voters == [1]
 
@@ -80,10 +80,10 @@ async def test_an_older_change_is_shown_to_nobody() -> None:
     """Totals never go backwards: a read that says less than what is known only proves that to be fresh."""
     hub, poll = Hub(), a_poll()
     listener = joined(hub, poll)
-    hub.note(a_change(poll, seq=5))
+    hub.publish(a_change(poll, seq=5))
     late = joined(hub, poll, since=2)
-    assert hub.note(a_change(poll, seq=4, turn=2)) is False
-    hub.deliver(poll.id)
+    assert hub.publish(a_change(poll, seq=4, turn=2)) is False
+    hub.broadcast(poll.id)
     await settled(hub)
     assert listener.voters == [5]
     assert late.voters == [5]
@@ -93,10 +93,10 @@ async def test_a_new_epoch_replaces_higher_numbers() -> None:
     """After lost history a smaller ``seq`` of a later epoch is the truth."""
     hub, poll = Hub(), a_poll()
     listener = joined(hub, poll)
-    hub.note(a_change(poll, seq=5))
+    hub.publish(a_change(poll, seq=5))
     await settled(hub)
-    assert hub.note(a_change(poll, seq=2, epoch="018bcfe56801")) is True
-    hub.deliver(poll.id)
+    assert hub.publish(a_change(poll, seq=2, epoch="018bcfe56801")) is True
+    hub.broadcast(poll.id)
     await settled(hub)
     assert listener.voters == [5, 2]
 
@@ -106,12 +106,12 @@ async def test_hidden_readers_hear_of_phases_and_not_of_votes() -> None:
     hub, poll = Hub(), a_poll(results=ResultsMode.AFTER_CLOSE, closes_at=FAR_OFF)
     listener = joined(hub, poll)
     for seq in range(3):
-        hub.note(a_change(poll, seq=seq))
-        hub.deliver(poll.id)
+        hub.publish(a_change(poll, seq=seq))
+        hub.broadcast(poll.id)
         await settled(hub)
     assert listener.voters == [None]
-    hub.note(a_change(poll, seq=2, now=FAR_OFF))
-    hub.deliver(poll.id)
+    hub.publish(a_change(poll, seq=2, now=FAR_OFF))
+    hub.broadcast(poll.id)
     await settled(hub)
     assert listener.voters == [None, 2]
     assert listener.frames[-1].results.final
@@ -121,10 +121,10 @@ async def test_watching_again_as_somebody_else_shows_what_they_may_see() -> None
     """A reader who proves to have voted is shown totals by the next fresh read, changed or not."""
     hub, poll = Hub(), a_poll(results=ResultsMode.AFTER_VOTE)
     listener = joined(hub, poll)
-    hub.note(a_change(poll, seq=1))
+    hub.publish(a_change(poll, seq=1))
     await settled(hub)
-    hub.watch(poll.id, listener, Reader.VOTED, 2)
-    hub.note(a_change(poll, seq=1, turn=2))
+    hub.watch(poll.id, listener, ReaderRole.VOTED, 2)
+    hub.publish(a_change(poll, seq=1, turn=2))
     await settled(hub)
     assert listener.voters == [None, 1]
 
@@ -134,15 +134,15 @@ async def test_a_delivery_gives_way_and_brings_the_newest() -> None:
     ticks = itertools.count()
     hub, poll = Hub(slice_s=1, clock=lambda: float(next(ticks))), a_poll()
     listeners = [joined(hub, poll) for _ in range(1000)]
-    hub.note(a_change(poll, seq=1))
+    hub.publish(a_change(poll, seq=1))
     await settled(hub)
-    hub.note(a_change(poll, seq=2))
-    hub.deliver(poll.id)
+    hub.publish(a_change(poll, seq=2))
+    hub.broadcast(poll.id)
     await asyncio.sleep(0)
     reached = sum(listener.voters == [1, 2] for listener in listeners)
     assert 0 < reached < 200
-    hub.note(a_change(poll, seq=3))
-    hub.deliver(poll.id)
+    hub.publish(a_change(poll, seq=3))
+    hub.broadcast(poll.id)
     await settled(hub)
     assert [listener.voters for listener in listeners].count([1, 3]) == 1000 - reached
     assert all(listener.voters[-1] == 3 for listener in listeners)
@@ -156,12 +156,12 @@ async def test_a_large_room_does_not_hold_up_a_small_one() -> None:
     served_before: list[int] = []
 
     class Guest(Listener):
-        def offer(self, poll_id: str, frame: Frame) -> None:
+        def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
             served_before.append(sum(bool(listener.frames) for listener in crowd))
 
-    hub.watch(small.id, Guest(), Reader.PUBLIC, 1)
-    hub.note(a_change(large, seq=1))
-    hub.note(a_change(small, seq=1))
+    hub.watch(small.id, Guest(), ReaderRole.PUBLIC, 1)
+    hub.publish(a_change(large, seq=1))
+    hub.publish(a_change(small, seq=1))
     await settled(hub)
     assert len(served_before) == 1
     assert served_before[0] < 50
@@ -171,7 +171,7 @@ async def test_who_left_is_shown_nothing() -> None:
     """After ``unwatch`` no frame comes, not even of a round that had begun; the last one empties the room."""
     hub, poll = Hub(), a_poll()
     leaver, stayer = joined(hub, poll), joined(hub, poll)
-    hub.note(a_change(poll, seq=1))
+    hub.publish(a_change(poll, seq=1))
     assert hub.unwatch(poll.id, leaver) is False
     await settled(hub)
     assert leaver.frames == []
@@ -186,7 +186,7 @@ async def test_the_end_of_a_poll_is_told_once_and_empties_the_room() -> None:
     listeners = [joined(hub, poll) for _ in range(3)]
     hub.end(poll.id)
     hub.end(poll.id)
-    assert hub.note(a_change(poll)) is False
+    assert hub.publish(a_change(poll)) is False
     await settled(hub)
     assert [listener.lost for listener in listeners] == [[poll.id]] * 3
     assert hub.watched == []
@@ -195,9 +195,9 @@ async def test_the_end_of_a_poll_is_told_once_and_empties_the_room() -> None:
 async def test_a_poll_hidden_away_is_gone_for_the_public() -> None:
     """A poll whose ``visible_at`` was moved ahead is gone for its readers, and still there for operators."""
     hub, poll = Hub(), a_poll(visible_at=NOW + 10)
-    public, operator = joined(hub, poll), joined(hub, poll, Reader.OPERATOR)
-    hub.note(a_change(poll, seq=1))
-    hub.deliver(poll.id)
+    public, operator = joined(hub, poll), joined(hub, poll, ReaderRole.OPERATOR)
+    hub.publish(a_change(poll, seq=1))
+    hub.broadcast(poll.id)
     await settled(hub)
     assert public.lost == [poll.id]
     assert operator.voters == [1]
@@ -207,13 +207,13 @@ async def test_a_failing_subscriber_harms_nobody_else() -> None:
     """One subscriber's exception does not end the round."""
 
     class Broken(Listener):
-        def offer(self, poll_id: str, frame: object) -> None:
+        def send_latest(self, poll_id: str, frame: object) -> None:
             raise RuntimeError("broken")
 
     hub, poll = Hub(), a_poll()
-    hub.watch(poll.id, Broken(), Reader.PUBLIC, 1)
+    hub.watch(poll.id, Broken(), ReaderRole.PUBLIC, 1)
     listener = joined(hub, poll)
-    hub.note(a_change(poll, seq=1))
+    hub.publish(a_change(poll, seq=1))
     await settled(hub)
     assert listener.voters == [1]
 

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from service.domain.visibility import Reader
-from service.live.door import Visitor
-from service.live.frames import Frame
-from service.live.lane_socket import LaneSocket, Watch, close_frame
-from service.live.mailbox import Pace
-from service.live.streams import Live
-from service.live.wheel import Wheel
+from service.domain.visibility import ReaderRole
+from service.live.door import StreamCredentials
+from service.live.frames import ResultFrame
+from service.live.lane_socket import FastWebSocket, WatchRequest, close_frame
+from service.live.mailbox import StreamTimeouts
+from service.live.streams import LiveContext
+from service.live.wheel import TimerWheel
 from tests.corpus.wire import masked
 from tests.making import a_poll
 from tests.transports import Pipe
@@ -24,7 +24,7 @@ from tests.waiting import until
 
 POLL = a_poll(id="lunch")
 HEAD = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-PACE = Pace(heartbeat_s=25, slow_s=15, last_words_s=5, ping_s=20, check_s=5)
+PACE = StreamTimeouts(heartbeat_s=25, slow_s=15, last_words_s=5, ping_s=20, check_s=5)
 
 
 class Rooms:
@@ -42,35 +42,35 @@ class Rooms:
     def leave(self, subscriber: object) -> None:
         self.joined.discard(subscriber)
 
-    def watch(self, poll_id: str, subscriber: object, reader: Reader) -> None:
+    def watch(self, poll_id: str, subscriber: object, reader: ReaderRole) -> None:
         self.watching.append(poll_id)
 
     def unwatch(self, poll_id: str, subscriber: object) -> None:
         if poll_id in self.watching:
             self.watching.remove(poll_id)
 
-    def proven(self, visitor: Visitor) -> Visitor:
+    def proven(self, visitor: StreamCredentials) -> StreamCredentials:
         return visitor
 
-    def glance(self, poll_id: str, visitor: Visitor) -> None:
+    def glance(self, poll_id: str, visitor: StreamCredentials) -> None:
         return None
 
-    async def admit(self, poll_id: str, visitor: Visitor, *, by_origin: bool) -> Any:
+    async def admit(self, poll_id: str, visitor: StreamCredentials, *, by_origin: bool) -> Any:
         self.asked.set()
         await self.may.wait()
-        return cast(Any, type("Admission", (), {"reader": Reader.PUBLIC}))
+        return cast(Any, type("Admission", (), {"reader": ReaderRole.PUBLIC}))
 
 
 class House:
     """A socket, and what is around it."""
 
-    def __init__(self, poll_id: str | None = "lunch", pace: Pace = PACE) -> None:
+    def __init__(self, poll_id: str | None = "lunch", pace: StreamTimeouts = PACE) -> None:
         self.rooms, self.pipe, self.among = Rooms(), Pipe(), set[Any]()
-        self.wheel = Wheel()
+        self.wheel = TimerWheel()
         self.wheel.now = 1_000.0
-        live = Live(cast(Any, self.rooms), cast(Any, self.rooms), cast(Any, self.rooms), pace)
-        watch = Watch(Visitor(), poll_id)
-        self.socket = LaneSocket(live, self.wheel, watch, self.pipe, self.among)
+        live = LiveContext(cast(Any, self.rooms), cast(Any, self.rooms), cast(Any, self.rooms), pace)
+        watch = WatchRequest(StreamCredentials(), poll_id)
+        self.socket = FastWebSocket(live, self.wheel, watch, self.pipe, self.among)
 
     def open(self, rest: bytes = b"") -> None:
         """Takes the handshake over, and brings the clock back to where tests begin."""
@@ -78,10 +78,10 @@ class House:
         self.at(0)
         self.socket._heard_at = self.socket._sent_at = self.wheel.now
 
-    def offer(self, seq: int, poll_id: str = "lunch") -> bytes:
+    def send_latest(self, seq: int, poll_id: str = "lunch") -> bytes:
         """Shows the socket a frame, which is returned."""
-        frame: Frame = a_change(POLL, seq=seq).whole
-        self.socket.offer(poll_id, frame)
+        frame: ResultFrame = a_change(POLL, seq=seq).whole
+        self.socket.send_latest(poll_id, frame)
         return frame.socket_bytes
 
     def at(self, seconds: float) -> None:
@@ -91,7 +91,7 @@ class House:
     def wake(self, seconds: float) -> float | None:
         """The wheel's look at that time; when it wants the next one, likewise."""
         self.at(seconds)
-        again = self.socket.wake()
+        again = self.socket.on_timer()
         return None if again is None else again - 1_000.0
 
 
@@ -107,10 +107,10 @@ async def test_the_answer_leaves_with_the_first_frame(house: House) -> None:
     """Nothing is written before the first frame is there, and then both at once, once."""
     house.open()
     assert house.pipe.take() == b""
-    first = house.offer(1)
+    first = house.send_latest(1)
     assert house.pipe.take() == HEAD + first
     assert house.pipe.take() == b""
-    second = house.offer(2)
+    second = house.send_latest(2)
     assert house.pipe.take() == second
 
 
@@ -137,12 +137,12 @@ async def test_what_came_behind_the_handshake_is_heard(house: House) -> None:
 async def test_a_reader_who_is_behind_gets_the_newest(house: House) -> None:
     """One frame waits, each newer one in its place, and goes out when there is room."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.take()
     house.pipe.full = True
-    stuck = house.offer(1)
+    stuck = house.send_latest(1)
     for seq in range(2, 50):
-        newest = house.offer(seq)
+        newest = house.send_latest(seq)
     assert house.pipe.waiting == stuck
     house.pipe.drain()
     assert house.pipe.take() == stuck + newest
@@ -152,16 +152,16 @@ async def test_a_reader_who_is_behind_gets_the_newest(house: House) -> None:
 async def test_frames_of_several_polls_wait_side_by_side(house: House) -> None:
     """One a poll, in the order in which the polls fell behind, and only as many as there is room for."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.full = True
-    house.offer(1)
-    a, b = house.offer(2, "a"), house.offer(3, "b")
+    house.send_latest(1)
+    a, b = house.send_latest(2, "a"), house.send_latest(3, "b")
     house.pipe.take()
     house.pipe.drain(full=True)
     assert house.pipe.take().endswith(house.pipe.written)
     assert house.pipe.waiting == a
-    house.socket.forget("b")
-    newest = house.offer(9, "c")
+    house.socket.discard("b")
+    newest = house.send_latest(9, "c")
     house.pipe.drain()
     assert house.pipe.take() == a + newest
     assert b not in house.pipe.written
@@ -170,9 +170,9 @@ async def test_frames_of_several_polls_wait_side_by_side(house: House) -> None:
 async def test_a_reader_who_is_behind_is_not_heard(house: House) -> None:
     """Reading stops while nothing is taken, and goes on with it."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.full = True
-    house.offer(1)
+    house.send_latest(1)
     assert house.pipe.paused
     house.pipe.drain()
     assert not house.pipe.paused
@@ -181,9 +181,9 @@ async def test_a_reader_who_is_behind_is_not_heard(house: House) -> None:
 async def test_a_slow_reader_is_closed_by_the_deadline(house: House) -> None:
     """Not before 15 s; then 4408, and the connection is cut 5 s later whatever the reader does."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.full = True
-    house.offer(1)
+    house.send_latest(1)
     assert house.wake(14) == 19
     assert close_frame(4408, "the reader is too slow") not in house.pipe.waiting
     assert house.wake(15) == 20
@@ -200,21 +200,21 @@ async def test_last_words_have_their_own_time() -> None:
     """A deadline that comes before the next look is kept, not looked for then."""
     house = House(pace=PACE._replace(last_words_s=2))
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.full = True
-    house.offer(1)
+    house.send_latest(1)
     assert house.wake(15) == 17
 
 
 async def test_a_reader_who_catches_up_has_its_time_anew(house: House) -> None:
     """Being behind twice for a while is not being behind for long."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.full = True
-    house.offer(1)
+    house.send_latest(1)
     house.at(10)
     house.pipe.drain(full=True)
-    house.offer(2)
+    house.send_latest(2)
     house.wake(24)
     assert b"too slow" not in house.pipe.waiting
     house.wake(25)
@@ -224,7 +224,7 @@ async def test_a_reader_who_catches_up_has_its_time_anew(house: House) -> None:
 async def test_silence_is_broken_in_time(house: House) -> None:
     """A heartbeat leaves before 25 s of silence are over, and not while frames come."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.take()
     for second in (5, 10, 15, 20):
         house.wake(second)
@@ -232,7 +232,7 @@ async def test_silence_is_broken_in_time(house: House) -> None:
     house.wake(20.5)
     assert b"heartbeat" in house.pipe.take()
     house.at(30)
-    house.offer(1)
+    house.send_latest(1)
     house.pipe.take()
     house.wake(41)
     assert b"heartbeat" not in house.pipe.take()
@@ -241,7 +241,7 @@ async def test_silence_is_broken_in_time(house: House) -> None:
 async def test_a_silent_reader_is_pinged_once_and_then_cut(house: House) -> None:
     """A ping after 20 s without a word, one only, and the end after 45."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.take()
     house.wake(19)
     assert b"\x89\x00" not in house.pipe.take()
@@ -258,7 +258,7 @@ async def test_a_silent_reader_is_pinged_once_and_then_cut(house: House) -> None
 async def test_whoever_says_anything_lives(house: House, word: bytes) -> None:
     """A pong, or anything else, begins the time anew, and the next silence is pinged again."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.wake(20)
     house.socket.data_received(word)
     house.pipe.take()
@@ -283,14 +283,14 @@ async def test_a_pong_makes_no_ear(house: House) -> None:
 async def test_a_poll_that_is_gone_ends_its_socket(house: House) -> None:
     """404, then 4404, and nothing after it."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.take()
-    house.socket.gone("lunch")
+    house.socket.poll_deleted("lunch")
     said = house.pipe.take()
     problem = json.loads(said[said.index(b"{") : said.rindex(b"}") + 1])
     assert (problem["status"], problem["poll"]) == (404, "lunch")
     assert said.endswith(close_frame(4404, "there is no such poll"))
-    house.socket.gone("lunch")
+    house.socket.poll_deleted("lunch")
     house.socket.shutdown()
     house.socket.data_received(masked(9, b"x"))
     assert house.pipe.take() == b""
@@ -300,7 +300,7 @@ async def test_a_poll_that_is_gone_ends_its_socket(house: House) -> None:
 async def test_a_close_is_answered_and_ends(house: House) -> None:
     """The reader's goodbye is echoed once; the socket has left its rooms and is gone from the server."""
     house.open()
-    house.offer(0)
+    house.send_latest(0)
     house.pipe.take()
     house.socket.data_received(masked(8, b"\x03\xe8"))
     assert house.pipe.take() == b"\x88\x02\x03\xe8"
@@ -315,8 +315,8 @@ async def test_a_close_is_answered_and_ends(house: House) -> None:
 async def test_the_reader_answers_our_goodbye(house: House) -> None:
     """After a close of ours, the reader's is the end, and is not answered again."""
     house.open()
-    house.offer(0)
-    house.socket.retire(700)
+    house.send_latest(0)
+    house.socket.ask_to_reconnect(700)
     said = house.pipe.take()
     assert b'{"type":"reconnect","after_ms":700}' in said
     assert said.endswith(close_frame(1012, "the service restarts"))
@@ -329,7 +329,7 @@ async def test_the_reader_answers_our_goodbye(house: House) -> None:
 async def test_an_end_that_nobody_answers_is_cut(house: House) -> None:
     """Five seconds after our close the connection is gone."""
     house.open()
-    house.socket.retire(1)
+    house.socket.ask_to_reconnect(1)
     assert house.wake(4) == 5
     assert house.wake(5) is None
     assert house.pipe.aborted
@@ -356,13 +356,13 @@ async def test_nothing_is_watched_after_the_end(end: str) -> None:
     house.open()
     house.socket.data_received(masked(1, b'{"watch":["x"]}'))
     await house.rooms.asked.wait()
-    hearing = house.socket._hearing
+    hearing = house.socket._message_task
     assert hearing is not None
     match end:
         case "close":
             house.socket.data_received(masked(8, b""))
         case "retire":
-            house.socket.retire(1)
+            house.socket.ask_to_reconnect(1)
         case "lost":
             house.socket.connection_lost(None)
         case "slow":

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.live.frames import Frame
-from service.live.mailbox import Mailbox, Pace, Pump
+from service.live.frames import ResultFrame
+from service.live.mailbox import FrameSender, LatestFrameBuffer, StreamTimeouts
 from tests.making import a_poll
 from tests.unit.live.readers import a_change
 from tests.waiting import until
 
-QUICK = Pace(heartbeat_s=0.03, slow_s=0.05, last_words_s=0.05)
+QUICK = StreamTimeouts(heartbeat_s=0.03, slow_s=0.05, last_words_s=0.05)
 
 
 class Tape:
@@ -31,10 +31,10 @@ class Tape:
         await self.open.wait()
         self.sent.append(item)
 
-    async def frame(self, frame: Frame) -> None:
+    async def frame(self, frame: ResultFrame) -> None:
         await self._put((frame.results.poll, frame.results.seq))
 
-    async def gone(self, poll_id: str) -> bool:
+    async def poll_deleted(self, poll_id: str) -> bool:
         await self._put(("gone", poll_id))
         return poll_id == "own"
 
@@ -48,15 +48,15 @@ class Tape:
         await self._put(("close", code))
 
 
-def a_frame(poll_id: str, seq: int) -> Frame:
+def a_frame(poll_id: str, seq: int) -> ResultFrame:
     return a_change(a_poll(id=poll_id), seq=seq).whole
 
 
 @contextlib.asynccontextmanager
 async def pumping(
-    mailbox: Mailbox, tape: Tape, pace: Pace | None = None
+    mailbox: LatestFrameBuffer, tape: Tape, pace: StreamTimeouts | None = None
 ) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(Pump(mailbox, tape, pace or Pace()).run())
+    task = asyncio.create_task(FrameSender(mailbox, tape, pace or StreamTimeouts()).run())
     try:
         yield task
     finally:
@@ -66,14 +66,14 @@ async def pumping(
 
 async def test_a_slow_reader_gets_the_newest_only() -> None:
     """What a reader could not take is replaced, poll by poll, by what is newer."""
-    mailbox, tape = Mailbox(), Tape()
+    mailbox, tape = LatestFrameBuffer(), Tape()
     async with pumping(mailbox, tape):
         tape.open.clear()
-        mailbox.offer("a", a_frame("a", 1))
+        mailbox.send_latest("a", a_frame("a", 1))
         await until(lambda: not mailbox._frames)
         for seq in range(2, 50):
-            mailbox.offer("a", a_frame("a", seq))
-            mailbox.offer("b", a_frame("b", seq))
+            mailbox.send_latest("a", a_frame("a", seq))
+            mailbox.send_latest("b", a_frame("b", seq))
         tape.open.set()
         await until(lambda: len(tape.sent) >= 3)
     assert tape.sent == [("a", 1), ("a", 49), ("b", 49)]
@@ -81,17 +81,17 @@ async def test_a_slow_reader_gets_the_newest_only() -> None:
 
 async def test_silence_is_broken_by_heartbeats() -> None:
     """A reader to whom nothing is sent hears that the stream lives, again and again."""
-    mailbox, tape = Mailbox(), Tape()
+    mailbox, tape = LatestFrameBuffer(), Tape()
     async with pumping(mailbox, tape, QUICK):
         await until(lambda: tape.sent == ["heartbeat"] * 3)
 
 
 async def test_a_reader_who_takes_nothing_is_closed_as_too_slow() -> None:
     """After the deadline nothing more is sent; the stream is closed with 4408 once the reader takes it."""
-    mailbox, tape = Mailbox(), Tape()
+    mailbox, tape = LatestFrameBuffer(), Tape()
     async with pumping(mailbox, tape, QUICK._replace(last_words_s=5)) as task:
         tape.open.clear()
-        mailbox.offer("a", a_frame("a", 1))
+        mailbox.send_latest("a", a_frame("a", 1))
         await until(lambda: ("close", 4408) in tape.asked)
         tape.open.set()
         await asyncio.wait_for(task, 2)
@@ -100,29 +100,29 @@ async def test_a_reader_who_takes_nothing_is_closed_as_too_slow() -> None:
 
 async def test_a_reader_who_never_reads_does_not_keep_its_stream() -> None:
     """The pump ends even if its last words are never taken."""
-    mailbox, tape = Mailbox(), Tape()
+    mailbox, tape = LatestFrameBuffer(), Tape()
     async with pumping(mailbox, tape, QUICK) as task:
         tape.open.clear()
-        mailbox.offer("a", a_frame("a", 1))
+        mailbox.send_latest("a", a_frame("a", 1))
         await asyncio.wait_for(task, 2)
     assert tape.sent == []
 
 
 async def test_a_poll_that_is_gone_ends_its_own_stream() -> None:
     """The problem comes first, then the close with 4404."""
-    mailbox, tape = Mailbox(), Tape()
+    mailbox, tape = LatestFrameBuffer(), Tape()
     async with pumping(mailbox, tape) as task:
-        mailbox.gone("own")
+        mailbox.poll_deleted("own")
         await asyncio.wait_for(task, 2)
     assert tape.sent == [("gone", "own"), ("close", 4404)]
 
 
 async def test_a_poll_that_is_gone_leaves_the_others() -> None:
     """A stream of many polls goes on, without what lay there of the poll that is gone."""
-    mailbox, tape = Mailbox(), Tape()
-    mailbox.offer("a", a_frame("a", 1))
-    mailbox.gone("a")
-    mailbox.offer("b", a_frame("b", 1))
+    mailbox, tape = LatestFrameBuffer(), Tape()
+    mailbox.send_latest("a", a_frame("a", 1))
+    mailbox.poll_deleted("a")
+    mailbox.send_latest("b", a_frame("b", 1))
     async with pumping(mailbox, tape):
         await until(lambda: len(tape.sent) == 2)
     assert sorted(map(str, tape.sent)) == sorted(map(str, [("b", 1), ("gone", "a")]))
@@ -130,9 +130,9 @@ async def test_a_poll_that_is_gone_leaves_the_others() -> None:
 
 async def test_a_retired_reader_is_told_when_to_come_back() -> None:
     """Before a planned stop: the newest results, then reconnect, then 1012."""
-    mailbox, tape = Mailbox(), Tape()
-    mailbox.retire(700)
-    mailbox.offer("a", a_frame("a", 1))
+    mailbox, tape = LatestFrameBuffer(), Tape()
+    mailbox.ask_to_reconnect(700)
+    mailbox.send_latest("a", a_frame("a", 1))
     async with pumping(mailbox, tape) as task:
         await asyncio.wait_for(task, 2)
     assert tape.sent == [("a", 1), ("reconnect", 700), ("close", 1012)]
@@ -140,8 +140,8 @@ async def test_a_retired_reader_is_told_when_to_come_back() -> None:
 
 async def test_nothing_is_sent_to_a_reader_who_left() -> None:
     """The pump ends in silence."""
-    mailbox, tape = Mailbox(), Tape()
-    mailbox.offer("a", a_frame("a", 1))
+    mailbox, tape = LatestFrameBuffer(), Tape()
+    mailbox.send_latest("a", a_frame("a", 1))
     mailbox.leave()
     async with pumping(mailbox, tape) as task:
         await asyncio.wait_for(task, 2)
@@ -151,10 +151,10 @@ async def test_nothing_is_sent_to_a_reader_who_left() -> None:
 @pytest.mark.parametrize("poll_id", ["a", "b"])
 async def test_what_is_forgotten_is_not_sent(poll_id: str) -> None:
     """An unwatched poll's frame is taken out, the other's stays."""
-    mailbox, tape = Mailbox(), Tape()
-    mailbox.offer("a", a_frame("a", 1))
-    mailbox.offer("b", a_frame("b", 1))
-    mailbox.forget(poll_id)
+    mailbox, tape = LatestFrameBuffer(), Tape()
+    mailbox.send_latest("a", a_frame("a", 1))
+    mailbox.send_latest("b", a_frame("b", 1))
+    mailbox.discard(poll_id)
     async with pumping(mailbox, tape):
         await until(lambda: tape.sent)
     assert tape.sent == [("b" if poll_id == "a" else "a", 1)]

@@ -9,12 +9,12 @@ import pytest
 
 from service.domain.errors import Overloaded, PollwireError, StoreUnavailable
 from service.domain.tally import Tally
-from service.domain.visibility import Reader
+from service.domain.visibility import ReaderRole
 from service.live import reads as module
-from service.live.frames import Change
+from service.live.frames import ResultUpdate
 from service.live.hub import Hub
-from service.live.reads import Reads
-from service.store.results import Reading
+from service.live.reads import BatchedReader
+from service.store.results import PollReading
 from tests.making import a_poll
 from tests.unit.live.readers import EPOCH, NOW, Listener, a_record
 from tests.waiting import until
@@ -36,18 +36,18 @@ class Totals:
         for _ in range(reads):
             self.allowed.release()
 
-    async def read_many(self, polls: Sequence[str]) -> dict[str, Reading | PollwireError]:
+    async def read_many(self, polls: Sequence[str]) -> dict[str, PollReading | PollwireError]:
         self.batches.append(polls)
         tally = Tally(epoch=EPOCH, seq=self.voters, voters=self.voters, counts={}, now=NOW)
         await self.allowed.acquire()
         if self.failure is not None:
             raise self.failure
-        return {poll: Reading(a_record(POLL), tally) for poll in polls}
+        return {poll: PollReading(a_record(POLL), tally) for poll in polls}
 
 
-def reads_of(totals: Totals, hub: Hub | None = None) -> Reads:
+def reads_of(totals: Totals, hub: Hub | None = None) -> BatchedReader:
     hub = hub or Hub()
-    return Reads(totals.read_many, arrived=hub.note, failed=lambda poll, error: None)
+    return BatchedReader(totals.read_many, arrived=hub.publish, failed=lambda poll, error: None)
 
 
 async def under_way(totals: Totals) -> None:
@@ -74,11 +74,11 @@ async def test_who_begins_to_watch_during_a_read_is_not_shown_it() -> None:
     """The first frame comes from a read that began after its reader."""
     totals, hub, early, late = Totals(), Hub(), Listener(), Listener()
     reads = reads_of(totals, hub)
-    hub.watch("lunch", early, Reader.PUBLIC, reads.next_turn)
+    hub.watch("lunch", early, ReaderRole.PUBLIC, reads.next_batch)
     reads.ask("lunch")
     await under_way(totals)
     totals.voters = 2
-    hub.watch("lunch", late, Reader.PUBLIC, reads.next_turn)
+    hub.watch("lunch", late, ReaderRole.PUBLIC, reads.next_batch)
     reads.ask("lunch")
     totals.go_on(1)
     await until(lambda: early.voters == [1])
@@ -106,7 +106,7 @@ async def test_a_round_trip_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     totals.go_on()
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [len(batch) for batch in totals.batches] == [2, 2, 1]
-    assert [isinstance(outcome, Change) for outcome in outcomes] == [True] * 5 + [False]
+    assert [isinstance(outcome, ResultUpdate) for outcome in outcomes] == [True] * 5 + [False]
     assert isinstance(outcomes[5], Overloaded)
 
 
@@ -145,7 +145,7 @@ async def test_a_crowd_shares_its_reads() -> None:
     began = loop.time()
     for _ in range(100):
         await asyncio.gather(reads.fresh(POLL.id), reads.fresh(POLL.id))
-    assert len(totals.batches) <= (loop.time() - began) / module.GATHER_S + 1
+    assert len(totals.batches) <= (loop.time() - began) / module.MIN_BATCH_INTERVAL_S + 1
 
 
 async def test_somebody_alone_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

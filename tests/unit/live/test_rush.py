@@ -6,8 +6,8 @@ import asyncio
 from typing import Any, cast
 
 from service.identity.clients import UNKNOWN
-from service.live.lane import LiveLane
-from service.live.rush import HANDSHAKES_PER_S, Rush
+from service.live.lane import LiveFastPath
+from service.live.rush import HANDSHAKES_PER_S, HandshakeLimiter
 
 
 class Clock:
@@ -41,28 +41,28 @@ class Wire(asyncio.Transport):
 def test_so_many_a_second_and_then_as_time_goes_by() -> None:
     """A crowd of as many comes in at once; then one for each part of a second that has passed."""
     clock = Clock()
-    rush = Rush(10, clock)
-    assert [rush.admits() for _ in range(12)] == [True] * 10 + [False] * 2
+    rush = HandshakeLimiter(10, clock)
+    assert [rush.allow() for _ in range(12)] == [True] * 10 + [False] * 2
     clock.now += 0.2
-    assert [rush.admits() for _ in range(3)] == [True, True, False]
+    assert [rush.allow() for _ in range(3)] == [True, True, False]
     clock.now += 60
-    assert sum(rush.admits() for _ in range(30)) == 10, "quiet saves nothing up beyond a second"
+    assert sum(rush.allow() for _ in range(30)) == 10, "quiet saves nothing up beyond a second"
 
 
 def test_the_default_lets_a_crowd_in() -> None:
     """Thousands who join in one instant are all taken."""
-    rush = Rush(now=Clock())
-    assert all(rush.admits() for _ in range(HANDSHAKES_PER_S))
+    rush = HandshakeLimiter(now=Clock())
+    assert all(rush.allow() for _ in range(HANDSHAKES_PER_S))
     assert HANDSHAKES_PER_S >= 2000
 
 
 def test_one_too_many_is_answered_before_anything_is_done_for_it() -> None:
     """503 with Retry-After, and the connection ends; neither the door nor the hub has heard of it."""
     untouched = cast(Any, object())  # whatever would be asked of it fails
-    lane = LiveLane(untouched, untouched, untouched, Rush(1, Clock()))
-    assert lane._rush.admits()
+    lane = LiveFastPath(untouched, untouched, untouched, HandshakeLimiter(1, Clock()))
+    assert lane._rush.allow()
     wire = Wire()
-    assert lane.take(b"/v1/polls/a/live?ticket=secret", {}, b"", wire, set(), client=UNKNOWN)
+    assert lane.accept(b"/v1/polls/a/live?ticket=secret", {}, b"", wire, set(), client=UNKNOWN)
     head, _, body = wire.written.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 2\r\n" in head.lower() + b"\r\n"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from service.live.wheel import Wheel
+from service.live.wheel import TimerWheel
 
 
 class Loop:
@@ -63,14 +63,16 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Loop:
 class Sleeper:
     """Remembers when it was woken, and wants to be woken again so long after, as often as said."""
 
-    def __init__(self, wheel: Wheel, loop: Loop, again: float | None = None, times: int = 1_000_000) -> None:
+    def __init__(
+        self, wheel: TimerWheel, loop: Loop, again: float | None = None, times: int = 1_000_000
+    ) -> None:
         self.woken: list[float] = []
         self._wheel = wheel
         self._loop = loop
         self._again = again
         self._times = times
 
-    def wake(self) -> float | None:
+    def on_timer(self) -> float | None:
         self.woken.append(self._loop.now)
         if self._again is None or len(self.woken) >= self._times:
             return None
@@ -83,31 +85,31 @@ class Sleeper:
 )
 def test_a_sleeper_is_woken_at_the_first_turn_after_its_time(loop: Loop, at: float, woken: float) -> None:
     """Never before the time asked for, less than a turn after it, and at the next turn if it is past."""
-    wheel = Wheel()
+    wheel = TimerWheel()
     sleeper = Sleeper(wheel, loop)
-    wheel.book(sleeper, at)
+    wheel.schedule(sleeper, at)
     loop.pass_time(100)
     assert sleeper.woken == [woken]
 
 
 def test_a_sleeper_that_asks_again_is_woken_again(loop: Loop) -> None:
     """Each look says when the next one is to be."""
-    wheel = Wheel()
+    wheel = TimerWheel()
     sleeper = Sleeper(wheel, loop, again=5.0, times=3)
-    wheel.book(sleeper, 102)
+    wheel.schedule(sleeper, 102)
     loop.pass_time(60)
     assert sleeper.woken == [102.0, 107.0, 112.0]
 
 
 def test_an_empty_wheel_stands_still(loop: Loop) -> None:
     """Once nobody sleeps there is no timer, and the next sleeper finds the clock right."""
-    wheel = Wheel()
-    wheel.book(Sleeper(wheel, loop), 101)
+    wheel = TimerWheel()
+    wheel.schedule(Sleeper(wheel, loop), 101)
     loop.pass_time(10)
     assert loop.timers == 0
     loop.pass_time(1_000)
     sleeper = Sleeper(wheel, loop)
-    wheel.book(sleeper, 0)
+    wheel.schedule(sleeper, 0)
     assert wheel.now == loop.now
     loop.pass_time(10)
     assert sleeper.woken == [1111.0]
@@ -115,10 +117,10 @@ def test_an_empty_wheel_stands_still(loop: Loop) -> None:
 
 def test_one_timer_serves_all(loop: Loop) -> None:
     """A thousand sleepers cost one timer, and each is woken once."""
-    wheel = Wheel()
+    wheel = TimerWheel()
     sleepers = [Sleeper(wheel, loop) for _ in range(1_000)]
     for place, sleeper in enumerate(sleepers):
-        wheel.book(sleeper, 101 + place % 50)
+        wheel.schedule(sleeper, 101 + place % 50)
     assert loop.timers == 1
     loop.pass_time(60)
     assert all(len(sleeper.woken) == 1 for sleeper in sleepers)
@@ -126,10 +128,10 @@ def test_one_timer_serves_all(loop: Loop) -> None:
 
 def test_time_that_passed_in_a_hang_is_caught_up_with(loop: Loop) -> None:
     """After a pause of the process all that fell due meanwhile is woken at once, and the wheel goes on."""
-    wheel = Wheel()
+    wheel = TimerWheel()
     early, late = Sleeper(wheel, loop, again=1.0, times=2), Sleeper(wheel, loop)
-    wheel.book(early, 101)
-    wheel.book(late, 150)
+    wheel.schedule(early, 101)
+    wheel.schedule(late, 150)
     loop.hang(60)
     assert (early.woken, late.woken) == ([160.0], [160.0])
     assert wheel.now == 160.0
@@ -141,10 +143,10 @@ def test_waking_gives_way(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A crowd is woken in slices: what else is due in the loop runs in between."""
     ticks = itertools.count(step=0.002)
     monkeypatch.setattr("service.live.wheel.time.perf_counter", lambda: next(ticks))
-    wheel = Wheel()
+    wheel = TimerWheel()
     sleepers = [Sleeper(wheel, loop) for _ in range(10)]
     for sleeper in sleepers:
-        wheel.book(sleeper, 101)
+        wheel.schedule(sleeper, 101)
     counts: list[int] = []
 
     def others_turn() -> None:
@@ -163,13 +165,13 @@ def test_who_cannot_be_woken_harms_nobody_else(loop: Loop, caplog: pytest.LogCap
     """A sleeper that raises is logged and forgotten; those behind it are woken."""
 
     class Broken:
-        def wake(self) -> float | None:
+        def on_timer(self) -> float | None:
             raise ValueError
 
-    wheel = Wheel()
-    wheel.book(Broken(), 101)
+    wheel = TimerWheel()
+    wheel.schedule(Broken(), 101)
     sleeper = Sleeper(wheel, loop)
-    wheel.book(sleeper, 101)
+    wheel.schedule(sleeper, 101)
     with caplog.at_level(logging.ERROR):
         loop.pass_time(5)
     assert sleeper.woken == [101.0]
@@ -178,9 +180,9 @@ def test_who_cannot_be_woken_harms_nobody_else(loop: Loop, caplog: pytest.LogCap
 
 def test_turns_may_be_shorter(loop: Loop) -> None:
     """What a test waits for need not be seconds."""
-    wheel = Wheel(0.25)
+    wheel = TimerWheel(0.25)
     sleeper = Sleeper(wheel, loop, again=0.25, times=3)
-    wheel.book(sleeper, 100.3)
+    wheel.schedule(sleeper, 100.3)
     loop.pass_time(2)
     assert sleeper.woken == [100.5, 100.75, 101.0]
 
@@ -190,10 +192,10 @@ async def test_it_turns_on_a_real_loop() -> None:
     woken = asyncio.Event()
 
     class Once:
-        def wake(self) -> float | None:
+        def on_timer(self) -> float | None:
             woken.set()
             return None
 
-    wheel = Wheel(0.01)
-    wheel.book(Once(), 0)
+    wheel = TimerWheel(0.01)
+    wheel.schedule(Once(), 0)
     await asyncio.wait_for(woken.wait(), 2)

@@ -8,14 +8,14 @@ from ipaddress import ip_address
 import pytest
 
 from service.operators.webhooks.addresses import (
-    Allowed,
+    AllowList,
     ForbiddenAddress,
     Resolve,
     addresses_of,
     is_public,
     url_of,
 )
-from service.operators.webhooks.sending import Sender
+from service.operators.webhooks.sending import WebhookSender
 from tests.receiving import receiving
 
 INSIDE = {
@@ -87,7 +87,7 @@ async def test_every_address_of_a_host_is_judged() -> None:
     for found in (["1.1.1.1", "10.0.0.1"], ["10.0.0.1", "1.1.1.1"], ["::1", "1.1.1.1"]):
         _, resolve = resolver(found)
         with pytest.raises(ForbiddenAddress, match="no public address"):
-            await addresses_of(url_of("https://example.org/"), Allowed(), resolve)
+            await addresses_of(url_of("https://example.org/"), AllowList(), resolve)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ async def test_what_the_operator_allows(items: list[str], host: str, found: str,
     """Hosts and networks that are named are let in, also without https, and nothing beside them."""
     _, resolve = resolver([found])
     for scheme in ("http", "https"):
-        asked = addresses_of(url_of(f"{scheme}://{host}/"), Allowed.of(items), resolve)
+        asked = addresses_of(url_of(f"{scheme}://{host}/"), AllowList.of(items), resolve)
         if is_let_in:
             assert await asked == [ip_address(found)]
         else:
@@ -118,7 +118,7 @@ async def test_plain_http_is_for_what_is_allowed() -> None:
     """A public host without https is refused."""
     _, resolve = resolver(["1.1.1.1"])
     with pytest.raises(ForbiddenAddress, match="https"):
-        await addresses_of(url_of("http://example.org/"), Allowed(), resolve)
+        await addresses_of(url_of("http://example.org/"), AllowList(), resolve)
 
 
 async def test_a_name_that_moves_inside_gains_nothing() -> None:
@@ -126,9 +126,9 @@ async def test_a_name_that_moves_inside_gains_nothing() -> None:
     async with receiving() as site:
         port = site.url.partition("127.0.0.1:")[2]
         asked, resolve = resolver(["1.1.1.1"], ["127.0.0.1"])
-        sender = Sender(Allowed(), 2.0, resolve)
+        sender = WebhookSender(AllowList(), 2.0, resolve)
         url = f"https://moving.example:{port}"
-        await sender.judge(url)
+        await sender.check_url(url)
         sent = await sender.send(url, "whsec_c2VjcmV0", "a-1", b"{}")
         await sender.close()
         assert sent.status is None
@@ -142,7 +142,7 @@ async def test_the_connection_goes_to_the_address_that_was_judged() -> None:
     async with receiving() as site:
         port = site.url.partition("127.0.0.1:")[2]
         asked, resolve = resolver(["127.0.0.1"], ["192.0.2.1"])
-        sender = Sender(Allowed.of(["127.0.0.1"]), 2.0, resolve)
+        sender = WebhookSender(AllowList.of(["127.0.0.1"]), 2.0, resolve)
         sent = await sender.send(f"http://moving.example:{port}", "whsec_c2VjcmV0", "a-1", b"{}")
         await sender.close()
         assert (sent.status, len(asked)) == (204, 1)
@@ -155,7 +155,7 @@ async def test_a_host_without_addresses() -> None:
     async def resolve(host: str, port: int) -> Sequence[str]:
         raise OSError(f"{host}:{port} is not known")
 
-    sender = Sender(Allowed(), 2.0, resolve)
+    sender = WebhookSender(AllowList(), 2.0, resolve)
     sent = await sender.send("https://nowhere.example/", "whsec_c2VjcmV0", "a-1", b"{}")
     assert (sent.status, sent.error) == (None, "The host nowhere.example has no address.")
 
@@ -169,7 +169,7 @@ async def test_a_silent_site_is_left_after_a_while() -> None:
             return 204
 
         site.answering = never
-        sender = Sender(Allowed.of(["127.0.0.1"]), 0.2)
+        sender = WebhookSender(AllowList.of(["127.0.0.1"]), 0.2)
         sent = await sender.send(site.url, "whsec_c2VjcmV0", "a-1", b"{}")
         await sender.close()
         assert (sent.status, sent.error) == (None, "no answer within 0.2 s")

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from service.operators.webhooks.paces import JITTER, Paces
+from service.operators.webhooks.paces import JITTER, WebhookTiming
 
 
 def test_pauses_grow_to_an_end() -> None:
     """Each pause is longer than the one before, whatever the chance, and after the last there is none."""
-    paces = Paces()
+    paces = WebhookTiming()
     longest = [paces.pause_after(tries, 1.0) for tries in range(1, 10)]
     least = [paces.pause_after(tries, 0.0) for tries in range(1, 11)]
     assert least[-1] is None
@@ -26,5 +26,5 @@ def test_pauses_grow_to_an_end() -> None:
 @pytest.mark.parametrize("times", [1, 10, 1_000, 1_000_000])
 def test_a_lease_outlasts_an_answer(times: float) -> None:
     """However hurried, no claim ends while its own request may still be answered."""
-    paces = Paces().hurried(times)
+    paces = WebhookTiming().accelerated(times)
     assert paces.lease_ms > 1000 * paces.answer_within_s

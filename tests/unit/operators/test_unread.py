@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.operators.intake_stream import SenderStalled, Unread
+from service.operators.intake_stream import ClientStalled, ResponseBuffer
 from tests.waiting import until
 
 
@@ -28,7 +28,7 @@ class Socket:
 
 async def test_what_waits_is_read_in_order() -> None:
     """Nothing is lost of what was put before the reader began, and the end comes last."""
-    socket, answers = Socket(), Unread()
+    socket, answers = Socket(), ResponseBuffer()
     writing = asyncio.create_task(answers.write_to(socket.send))
     for number in range(1000):
         await answers.put(b"%d\n" % number)
@@ -41,7 +41,7 @@ async def test_what_waits_is_read_in_order() -> None:
 
 async def test_more_than_the_bound_waits_for_the_reader() -> None:
     """Whoever puts more than may wait goes on once it was read."""
-    socket, answers = Socket(), Unread(most=100)
+    socket, answers = Socket(), ResponseBuffer(most=100)
     writing = asyncio.create_task(answers.write_to(socket.send))
     putting = asyncio.create_task(answers.put(b"x" * 101))
     await asyncio.sleep(0)
@@ -54,11 +54,11 @@ async def test_more_than_the_bound_waits_for_the_reader() -> None:
 
 async def test_who_never_reads_is_given_up() -> None:
     """With the bound reached, or at the end, a sender who reads nothing for too long ends the stream."""
-    socket, answers = Socket(), Unread(most=100, stalled_s=0.05)
+    socket, answers = Socket(), ResponseBuffer(most=100, stalled_s=0.05)
     writing = asyncio.create_task(answers.write_to(socket.send))
-    with pytest.raises(SenderStalled):
+    with pytest.raises(ClientStalled):
         await answers.put(b"x" * 101)
-    with pytest.raises(SenderStalled):
+    with pytest.raises(ClientStalled):
         await answers.end()
     writing.cancel()
     await until(writing.done)

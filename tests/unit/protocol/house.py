@@ -8,26 +8,26 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from service.domain.errors import PollNotFound
-from service.identity.clients import Client
-from service.problems import Answer
+from service.identity.clients import ClientAddress
+from service.problems import HttpResponse
 from service.protocol import (
-    Deadlines,
+    ConnectionTimeouts,
+    FastPathProtocol,
+    FastPathRequest,
+    GuardedWebSocketProtocol,
     Handler,
     Headers,
-    LaneProtocol,
-    LaneRequest,
-    Limits,
+    HttpLimits,
     Respond,
-    SocketProtocol,
-    protocol_with,
+    make_protocol_class,
 )
 from tests.corpus.case import request
 from tests.transports import Pipe
 from tests.waiting import until
 
-SLOW = Answer(200, ((b"x-by", b"lane"),), b"slow")
-QUICK = Answer(200, ((b"x-by", b"lane"),), b"quick")
-LIMITS = Limits(headers_s=10, body_s=30, idle_s=75, closing_s=5, header_bytes=1000, sweep_s=0.01)
+SLOW = HttpResponse(200, ((b"x-by", b"lane"),), b"slow")
+QUICK = HttpResponse(200, ((b"x-by", b"lane"),), b"quick")
+LIMITS = HttpLimits(headers_s=10, body_s=30, idle_s=75, closing_s=5, header_bytes=1000, sweep_s=0.01)
 
 
 async def route(scope: Any, receive: Any, send: Any) -> None:  # Any: as ASGI types them
@@ -52,24 +52,24 @@ class Lane:
     """Takes ``/v1/slow``, to be answered when the test says so, ``/v1/quick``, and two that fail."""
 
     def __init__(self) -> None:
-        self.requests: list[LaneRequest] = []
+        self.requests: list[FastPathRequest] = []
         self.waiting: list[Respond] = []
 
-    def find(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
+    def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
         return cast(Handler | None, getattr(self, url.removeprefix(b"/v1/").decode("latin-1"), None))
 
-    def slow(self, request: LaneRequest, respond: Respond) -> None:
+    def slow(self, request: FastPathRequest, respond: Respond) -> None:
         self.requests.append(request)
         self.waiting.append(respond)
 
-    def quick(self, request: LaneRequest, respond: Respond) -> None:
+    def quick(self, request: FastPathRequest, respond: Respond) -> None:
         self.requests.append(request)
         respond(QUICK)
 
-    def failing(self, request: LaneRequest, respond: Respond) -> None:
+    def failing(self, request: FastPathRequest, respond: Respond) -> None:
         raise PollNotFound("x")
 
-    def failing_late(self, request: LaneRequest, respond: Respond) -> None:
+    def failing_late(self, request: FastPathRequest, respond: Respond) -> None:
         respond(QUICK)
         raise ValueError
 
@@ -80,8 +80,15 @@ class Sockets:
     def __init__(self) -> None:
         self.rest: bytes | None = None
 
-    def take(
-        self, url: bytes, headers: Headers, rest: bytes, transport: Any, among: set[Any], *, client: Client
+    def accept(
+        self,
+        url: bytes,
+        headers: Headers,
+        rest: bytes,
+        transport: Any,
+        among: set[Any],
+        *,
+        client: ClientAddress,
     ) -> bool:
         if url != b"/v1/taken":
             return False
@@ -93,14 +100,14 @@ class Sockets:
 class House:
     """A connection and what is around it."""
 
-    def __init__(self, deadlines: Deadlines | None = None) -> None:
+    def __init__(self, deadlines: ConnectionTimeouts | None = None) -> None:
         self.lane, self.sockets, self.pipe = Lane(), Sockets(), Pipe()
-        self.deadlines = Deadlines(LIMITS) if deadlines is None else deadlines
-        self.config = uvicorn.Config(route, ws=SocketProtocol, log_config=None, lifespan="off")
+        self.deadlines = ConnectionTimeouts(LIMITS) if deadlines is None else deadlines
+        self.config = uvicorn.Config(route, ws=GuardedWebSocketProtocol, log_config=None, lifespan="off")
         self.config.load()
         self.state = ServerState()
-        made = protocol_with([self.lane], self.sockets, self.deadlines)
-        self.connection: LaneProtocol = made(self.config, self.state, {})
+        made = make_protocol_class([self.lane], self.sockets, self.deadlines)
+        self.connection: FastPathProtocol = made(self.config, self.state, {})
         self.pipe.protocol = self.connection
         self.connection.connection_made(self.pipe)
 

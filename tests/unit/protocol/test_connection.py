@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from service.problems import Answer
-from service.protocol import Deadlines, protocol_with
+from service.problems import HttpResponse
+from service.protocol import ConnectionTimeouts, make_protocol_class
 from tests.corpus.case import request
 from tests.unit.protocol.house import SLOW, House, Lane, asks
 from tests.waiting import until
@@ -85,11 +85,11 @@ async def test_a_failing_lane_answers_by_the_table(house: House) -> None:
 async def test_an_answer_of_304_states_no_length(house: House) -> None:
     """RFC 9110, 8.6; a body of none is stated for all else."""
     house.send(asks("/v1/slow"))
-    house.lane.waiting[0](Answer(304, ((b"etag", b'"x"'),), b""))
+    house.lane.waiting[0](HttpResponse(304, ((b"etag", b'"x"'),), b""))
     nosniff = b"x-content-type-options: nosniff\r\n"
     assert house.pipe.take() == b'HTTP/1.1 304 Not Modified\r\netag: "x"\r\n%b\r\n' % nosniff
     house.send(asks("/v1/slow"))
-    house.lane.waiting[1](Answer(200, (), b""))
+    house.lane.waiting[1](HttpResponse(200, (), b""))
     assert house.pipe.take() == b"HTTP/1.1 200 OK\r\n%bcontent-length: 0\r\n\r\n" % nosniff
 
 
@@ -166,6 +166,6 @@ async def test_half_a_request_reaches_nobody(house: House) -> None:
 def test_every_protocol_class_has_its_own_lanes() -> None:
     """Two services in one process do not share what they answer."""
     lanes: list[Callable[[], Lane]] = [Lane, Lane]
-    classes = [protocol_with([lane()], None, Deadlines()) for lane in lanes]
+    classes = [make_protocol_class([lane()], None, ConnectionTimeouts()) for lane in lanes]
     assert classes[0].lanes != classes[1].lanes
     assert asyncio.Protocol in classes[0].__mro__

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from service.protocol import Deadlines, Limits
+from service.protocol import ConnectionTimeouts, HttpLimits
 from tests.corpus.case import request
 from tests.unit.protocol.house import SLOW, House, asks
 from tests.waiting import until
 
 WAITING = 3
 PARTS = 20
-LIMITS = Limits(waiting=WAITING, parts=PARTS, header_bytes=200)
+LIMITS = HttpLimits(waiting=WAITING, parts=PARTS, header_bytes=200)
 CHUNKED = "transfer-encoding: chunked"
 
 
 async def test_so_many_requests_wait_and_no_more() -> None:
     """Of a pipeline without end the first are answered, then it is told to be too long, and closed."""
-    house = House(Deadlines(LIMITS))
+    house = House(ConnectionTimeouts(LIMITS))
     house.send(asks("/v1/slow") + asks("/v1/other") * 10_000, asks("/v1/other") * 10_000)
     assert len(house.connection.pipeline) == WAITING
     house.lane.waiting[0](SLOW)
@@ -26,7 +26,7 @@ async def test_so_many_requests_wait_and_no_more() -> None:
 
 async def test_lanes_take_so_many_of_a_segment() -> None:
     """Requests that a lane answers at once are bounded as well, since all of them are answered in one go."""
-    house = House(Deadlines(LIMITS))
+    house = House(ConnectionTimeouts(LIMITS))
     house.send(asks("/v1/quick") * 10_000)
     assert len(house.lane.requests) == WAITING
     await until(lambda: house.pipe.closing)
@@ -35,7 +35,7 @@ async def test_lanes_take_so_many_of_a_segment() -> None:
 
 async def test_segment_after_segment_is_answered() -> None:
     """Whoever waits for answers may ask on and on."""
-    house = House(Deadlines(LIMITS))
+    house = House(ConnectionTimeouts(LIMITS))
     for _ in range(20):
         house.send(asks("/v1/quick") * WAITING)
     assert house.statuses() == [200] * 20 * WAITING
@@ -43,7 +43,7 @@ async def test_segment_after_segment_is_answered() -> None:
 
 async def test_a_body_comes_in_so_many_parts() -> None:
     """Chunks of a byte are refused when they are too many, and before that they are a body."""
-    house = House(Deadlines(LIMITS))
+    house = House(ConnectionTimeouts(LIMITS))
     head = request("POST /v1/other", CHUNKED)
     house.send(head, b"1\r\nx\r\n" * PARTS + b"0\r\n\r\n")
     await house.settled()
@@ -55,7 +55,7 @@ async def test_a_body_comes_in_so_many_parts() -> None:
 
 async def test_the_rest_of_a_body_that_was_answered_comes_in_so_many_parts() -> None:
     """Nobody reads it, and yet each chunk would cost a call."""
-    house = House(Deadlines(LIMITS))
+    house = House(ConnectionTimeouts(LIMITS))
     house.send(request("POST /early", CHUNKED), b"1\r\nx\r\n")
     await house.settled()
     house.send(b"1\r\nx\r\n" * 10_000)
@@ -65,7 +65,7 @@ async def test_the_rest_of_a_body_that_was_answered_comes_in_so_many_parts() -> 
 
 async def test_headers_behind_a_body_mean_nothing_and_are_bounded() -> None:
     """A trailer is no header of the request (RFC 9112, 7.1.2), and trailers without end are refused."""
-    house = House(Deadlines(LIMITS))
+    house = House(ConnectionTimeouts(LIMITS))
     head = request("POST /v1/other", CHUNKED)
     house.send(head + b"1\r\nx\r\n0\r\nauthorization: Bearer y\r\n\r\n")
     assert [name for name, _ in house.connection.cycle.scope["headers"]] == [b"host", b"transfer-encoding"]
@@ -78,7 +78,7 @@ async def test_headers_behind_a_body_mean_nothing_and_are_bounded() -> None:
 
 async def test_what_is_said_about_a_chunk_is_bounded() -> None:
     """Extensions of a chunk that never end are refused; between parts there may be some."""
-    house = House(Deadlines(LIMITS))
+    house = House(ConnectionTimeouts(LIMITS))
     head = request("POST /v1/other", CHUNKED)
     house.send(head, *[b"1;" + b"a" * 90, b"a" * 90 + b"\r\nx\r\n"] * 5, b"0\r\n\r\n")
     await house.settled()

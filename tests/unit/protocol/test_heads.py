@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.protocol import Handler, Headers, LaneRequest, Lasting, Respond
-from service.protocol.heads import LONGEST_HEAD, MOST_HEADS, Heads
+from service.protocol import CacheableHandler, FastPathRequest, Handler, Headers, Respond
+from service.protocol.heads import LONGEST_HEAD, MOST_HEADS, RequestHeadCache
 from tests.unit.protocol.house import QUICK, SLOW, House, asks
 
 TOKEN = "authorization: Bearer abc-_~+/.9="
@@ -28,7 +28,7 @@ def _others(headers: Headers) -> dict[bytes, bytes]:
     return {name: value for name, value in headers.items() if name != b"authorization"}
 
 
-def heads_of(house: House) -> Heads:
+def heads_of(house: House) -> RequestHeadCache:
     """Those that the connection has met."""
     return house.connection.heads
 
@@ -120,10 +120,10 @@ async def _told(segment: bytes, *, after: bytes | None) -> tuple[object, ...]:
     return taken, house.pipe.written, house.pipe.closing
 
 
-class Lasts(Lasting):
+class Lasts(CacheableHandler):
     """A handler that its head alone has decided."""
 
-    def __call__(self, request: LaneRequest, respond: Respond) -> None:
+    def __call__(self, request: FastPathRequest, respond: Respond) -> None:
         respond(QUICK)
 
 

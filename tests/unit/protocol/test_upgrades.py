@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.protocol import SocketProtocol
+from service.protocol import GuardedWebSocketProtocol
 from tests.corpus.case import request
 from tests.corpus.handshakes import handshake
 from tests.unit.protocol.house import SLOW, House, asks
@@ -22,7 +22,7 @@ async def test_a_socket_that_no_lane_takes_is_uvicorns(house: House) -> None:
     """The ordinary way gets the handshake."""
     house.send(handshake(path="/v1/other"))
     assert house.sockets.rest is None
-    assert isinstance(house.pipe.protocol, SocketProtocol)
+    assert isinstance(house.pipe.protocol, GuardedWebSocketProtocol)
     house.pipe.protocol.connection_lost(None)
     await house.settled()
 

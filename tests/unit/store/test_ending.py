@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from service.store.ending import ended, heed
+from service.store.ending import cancel_and_wait, raise_if_cancelled
 
 
 async def forever() -> None:
@@ -28,7 +28,7 @@ async def test_a_task_ends_though_it_lost_the_first_word() -> None:
     tasks = [asyncio.create_task(forever()), asyncio.create_task(hard_of_hearing())]
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        await ended(*tasks)
+        await cancel_and_wait(*tasks)
     assert all(task.cancelled() for task in tasks)
 
 
@@ -36,13 +36,13 @@ async def test_a_task_that_failed_ends_nobody_else() -> None:
     """What a task raised is not raised where it is ended, and is not reported as overlooked."""
     task = asyncio.create_task(failing())
     await asyncio.wait([task])
-    await ended(task)
+    await cancel_and_wait(task)
     assert not task.cancelled()
 
 
 async def test_no_task_is_nothing_to_wait_for() -> None:
     """Ending nothing returns."""
-    await ended()
+    await cancel_and_wait()
 
 
 async def test_a_task_that_goes_round_heeds_what_it_lost() -> None:
@@ -50,12 +50,12 @@ async def test_a_task_that_goes_round_heeds_what_it_lost() -> None:
     swallowed = asyncio.Event()
 
     async def going_round() -> None:
-        heed()  # nobody has asked yet
+        raise_if_cancelled()  # nobody has asked yet
         try:
             await forever()
         except asyncio.CancelledError:
             swallowed.set()
-        heed()
+        raise_if_cancelled()
         await forever()
 
     task = asyncio.create_task(going_round())

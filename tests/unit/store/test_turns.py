@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from service.domain.errors import PollNotFound
-from service.store.turns import Turns
+from service.store.turns import SingleFlight
 
 
 class Source:
@@ -36,24 +36,24 @@ async def a_while() -> None:
 async def test_who_comes_while_a_read_runs_shares_the_next() -> None:
     """The first has a read; all who ask while it runs, whenever, have one other, which begins after it."""
     source = Source()
-    turns = Turns(source.read)
-    asking = [asyncio.create_task(turns.ask("a"))]
+    turns = SingleFlight(source.read)
+    asking = [asyncio.create_task(turns.run("a"))]
     await a_while()
     for _ in range(3):
-        asking.append(asyncio.create_task(turns.ask("a")))
+        asking.append(asyncio.create_task(turns.run("a")))
         await a_while()
     assert (source.begun, turns.are_running) == (["a"], True)
     source.may_end.set()
     assert await asyncio.gather(*asking) == [1, 2, 2, 2]
-    assert await turns.ask("a") == 3
+    assert await turns.run("a") == 3
     assert not turns.are_running
 
 
 async def test_no_poll_waits_for_another() -> None:
     """Reads of two polls run side by side."""
     source = Source()
-    turns = Turns(source.read)
-    asking = [asyncio.create_task(turns.ask(poll)) for poll in ("a", "b")]
+    turns = SingleFlight(source.read)
+    asking = [asyncio.create_task(turns.run(poll)) for poll in ("a", "b")]
     await a_while()
     assert source.begun == ["a", "b"]
     source.may_end.set()
@@ -63,13 +63,13 @@ async def test_no_poll_waits_for_another() -> None:
 async def test_a_failure_is_told_to_all_who_shared_it_and_to_nobody_else() -> None:
     """Whoever waited for a read that fails hears of it; the read after it is a read like any other."""
     source = Source()
-    turns = Turns(source.read)
+    turns = SingleFlight(source.read)
     source.is_there = False
     source.may_end.set()
-    for answer in await asyncio.gather(turns.ask("a"), turns.ask("a"), return_exceptions=True):
+    for answer in await asyncio.gather(turns.run("a"), turns.run("a"), return_exceptions=True):
         assert isinstance(answer, PollNotFound)
     source.is_there = True
-    assert await turns.ask("a") == 2
+    assert await turns.run("a") == 2
 
 
 async def test_a_failure_that_nobody_waits_for_any_more_is_silent(
@@ -77,9 +77,9 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_silent(
 ) -> None:
     """Where all who asked have gone, what a read raised is not complained of."""
     source = Source()
-    turns = Turns(source.read)
+    turns = SingleFlight(source.read)
     source.is_there = False
-    asking = asyncio.create_task(turns.ask("a"))
+    asking = asyncio.create_task(turns.run("a"))
     await a_while()
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.telemetry.throttle import Throttle
+from service.telemetry.throttle import LogThrottle
 
 
 class Clock:
@@ -18,23 +18,23 @@ class Clock:
 def test_a_line_is_told_at_once_and_then_seldom() -> None:
     """The first is told as it is; those within ten seconds are left out, and the next tells how many."""
     clock = Clock()
-    throttle = Throttle(10.0, clock)
-    assert throttle.told("refused: no memory") == "refused: no memory"
+    throttle = LogThrottle(10.0, clock)
+    assert throttle.line_to_log("refused: no memory") == "refused: no memory"
     clock.now += 9.9
-    assert {throttle.told("refused: no memory") for _ in range(1234)} == {None}
+    assert {throttle.line_to_log("refused: no memory") for _ in range(1234)} == {None}
     clock.now += 0.1
-    assert throttle.told("refused: no memory") == "refused: no memory (and 1,234 more like it)"
+    assert throttle.line_to_log("refused: no memory") == "refused: no memory (and 1,234 more like it)"
     clock.now += 9.9
-    assert throttle.told("refused: no memory") is None
+    assert throttle.line_to_log("refused: no memory") is None
     clock.now += 0.1
-    assert throttle.told("refused: no memory") == "refused: no memory (and 1 more like it)"
+    assert throttle.line_to_log("refused: no memory") == "refused: no memory (and 1 more like it)"
     clock.now += 3600
-    assert throttle.told("refused: no memory") == "refused: no memory"
+    assert throttle.line_to_log("refused: no memory") == "refused: no memory"
 
 
 def test_other_lines_do_not_wait_for_it() -> None:
     """Another sentence is told at once; the same sentence with another number in it is no other."""
-    throttle = Throttle(10.0, Clock())
-    assert throttle.told("refused: moved to 7001")
-    assert throttle.told("refused: moved to 7002") is None
-    assert throttle.told("refused: no disk") == "refused: no disk"
+    throttle = LogThrottle(10.0, Clock())
+    assert throttle.line_to_log("refused: moved to 7001")
+    assert throttle.line_to_log("refused: moved to 7002") is None
+    assert throttle.line_to_log("refused: no disk") == "refused: no disk"

@@ -15,21 +15,21 @@ import pytest
 
 from service.domain.errors import PollwireError
 from service.domain.poll import Poll
-from service.domain.window import Act
-from service.identity.issuers import Issuers
-from service.identity.key_sets import KeySets
-from service.identity.origins import Origins
+from service.domain.window import LifecycleAction
+from service.identity.issuers import IssuerTokenVerifier
+from service.identity.key_sets import JwksCache
+from service.identity.origins import OriginPolicy
 from service.identity.tokens import VoterTokens
-from service.problems import Answer
+from service.problems import HttpResponse
 from service.settings import Settings
 from service.store import Store, open_store
-from service.store.ballots import Cast, CastReply
+from service.store.ballots import BallotInput, CastReply
 from service.store.polls import PollRecord
 from service.voting import desk as dealing
-from service.voting.callers import Callers
-from service.voting.desk import Desk
+from service.voting.callers import VoterResolver
+from service.voting.desk import VoteService
 from service.voting.receipts import Receipts
-from service.voting.recorder import CountsBallots, Recorder
+from service.voting.recorder import BallotStore, VoteBatcher
 from service.voting.requests import VoteRequest
 from tests.making import FAR_OFF, a_poll, options
 from tests.valkey import Valkey
@@ -45,7 +45,7 @@ class Staleness:
         self.calls = 0
 
     async def cast_many(
-        self, batches: Sequence[tuple[PollRecord, Sequence[Cast]]]
+        self, batches: Sequence[tuple[PollRecord, Sequence[BallotInput]]]
     ) -> list[CastReply | PollwireError]:
         """Judged by a version that no longer stands; nothing was written."""
         self.calls += 1
@@ -55,16 +55,16 @@ class Staleness:
 class Voter:
     """Somebody at a desk, and the answers they got."""
 
-    def __init__(self, store: Store, ballots: CountsBallots | None = None) -> None:
-        self.desk = Desk(
+    def __init__(self, store: Store, ballots: BallotStore | None = None) -> None:
+        self.desk = VoteService(
             polls=store.polls,
-            recorder=Recorder(ballots or store.ballots),
-            callers=Callers(TOKENS, Issuers(store.issuers, KeySets())),
+            recorder=VoteBatcher(ballots or store.ballots),
+            callers=VoterResolver(TOKENS, IssuerTokenVerifier(store.issuers, JwksCache())),
             receipts=Receipts(["s"]),
-            origins=Origins(Settings()),
+            origins=OriginPolicy(Settings()),
         )
         self.token = TOKENS.issue().token
-        self.answers: list[Answer] = []
+        self.answers: list[HttpResponse] = []
 
     def say(self, poll: str, choice: str, token: str | None = None) -> None:
         """Hand a vote in."""
@@ -74,7 +74,7 @@ class Voter:
             content_type=b"application/json",
             body=msgspec.json.encode({"choice": choice}),
         )
-        self.desk.vote(request, self.answers.append)
+        self.desk.cast(request, self.answers.append)
 
     async def vote(self, poll: str, choice: str, token: str | None = None) -> tuple[int, Any]:
         """Hand a vote in and wait: status, and what it says."""
@@ -115,7 +115,7 @@ async def test_a_remembered_poll_is_judged_without_reading_it(store: Store) -> N
 async def test_a_poll_closed_elsewhere_is_closed_here(store: Store, elsewhere: Store) -> None:
     """The store tells that the remembered version is stale; the vote is judged anew, and refused by fact."""
     poll = await kept(store)
-    await elsewhere.polls.act(poll.id, Act.CLOSE)
+    await elsewhere.polls.act(poll.id, LifecycleAction.CLOSE)
     assert await Voter(store).vote(poll.id, "npp") == (403, "/problems/poll-closed")
 
 
@@ -153,7 +153,7 @@ async def test_a_poll_that_never_stands_still_is_given_up(store: Store) -> None:
     poll = await kept(store)
     staleness = Staleness()
     assert await Voter(store, staleness).vote(poll.id, "npp") == (503, "/problems/overloaded")
-    assert staleness.calls == dealing.MOST_READINGS + 1
+    assert staleness.calls == dealing.MAX_RELOADS + 1
 
 
 async def test_a_read_that_hangs_is_answered_by_the_deadline(

@@ -10,20 +10,20 @@ import msgspec
 import pytest
 
 from service.domain.poll import Revote
-from service.identity.issuers import Issuers
-from service.identity.key_sets import KeySets
-from service.identity.origins import Origins
+from service.identity.issuers import IssuerTokenVerifier
+from service.identity.key_sets import JwksCache
+from service.identity.origins import OriginPolicy
 from service.identity.tokens import VoterTokens
-from service.identity.voters import voter_of
-from service.problems import Answer
+from service.identity.voters import voter_id_from_token
+from service.problems import HttpResponse
 from service.settings import Settings
 from service.store import Store, open_store
-from service.store.ballots import Cast
+from service.store.ballots import BallotInput
 from service.store.records import PollRecord
-from service.voting.callers import Callers
+from service.voting.callers import VoterResolver
 from service.voting.mine import OwnVotes
 from service.voting.receipts import Receipts
-from service.voting.requests import MineRequest, ReceiptRequest
+from service.voting.requests import OwnVoteRequest, ReceiptRequest
 from tests.lagging import Lag, lagging
 from tests.making import a_poll
 from tests.valkey import Valkey
@@ -41,17 +41,17 @@ class Voter(NamedTuple):
     authorization: bytes
     receipt: str
 
-    async def ask(self, what: str) -> Answer:
+    async def ask(self, what: str) -> HttpResponse:
         """The answer to one of the three questions about one's own vote."""
         poll_id = self.record.poll.id
-        mine = MineRequest(poll_id=poll_id, authorization=self.authorization)
+        mine = OwnVoteRequest(poll_id=poll_id, authorization=self.authorization)
         if what == "standing":
-            return await self.own_votes.standing(mine)
+            return await self.own_votes.current(mine)
         if what == "withdraw":
             return await self.own_votes.withdraw(mine)
         body = msgspec.json.encode({"receipt": self.receipt})
         request = ReceiptRequest(poll_id=poll_id, content_type=b"application/json", body=body)
-        return await self.own_votes.check(request)
+        return await self.own_votes.check_receipt(request)
 
 
 async def voted(store: Store, lag: Lag) -> Voter:
@@ -61,17 +61,17 @@ async def voted(store: Store, lag: Lag) -> Voter:
     token = tokens.issue().token.encode()
     known = tokens.verify(token)
     assert known is not None
-    voter = voter_of(record.voter_key, known.id)
-    (reply,) = await store.ballots.cast_many([(record, [Cast(voter, "A", None)])])
+    voter = voter_id_from_token(record.voter_key, known.id)
+    (reply,) = await store.ballots.cast_many([(record, [BallotInput(voter, "A", None)])])
     assert not isinstance(reply, Exception)
     assert reply.outcomes is not None
-    receipt = receipts.issue(receipts.form(record.poll.id, reply.epoch, reply.outcomes[0]), voter)
+    receipt = receipts.issue(receipts.template(record.poll.id, reply.epoch, reply.outcomes[0]), voter)
     own_votes = OwnVotes(
         polls=store.polls,
         ballots=store.ballots,
-        callers=Callers(tokens, Issuers(store.issuers, KeySets())),
+        callers=VoterResolver(tokens, IssuerTokenVerifier(store.issuers, JwksCache())),
         receipts=receipts,
-        origins=Origins(Settings()),
+        origins=OriginPolicy(Settings()),
         forgetting=store.forgetting,
     )
     return Voter(own_votes, record, lag, b"Bearer " + token, receipt)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.domain.errors import ReceiptInvalid
 from service.identity.signing import Signer
-from service.store.ballots import Outcome, Status
+from service.store.ballots import BallotOutcome, BallotStatus
 from service.voting.receipts import LONGEST_RECEIPT, Receipt, Receipts
 
 EPOCH = "01933c5f8a2b"
@@ -24,7 +24,9 @@ EPOCH = "01933c5f8a2b"
 def test_a_receipt_says_what_went_in(poll: str, voter: bytes, at: int, revision: int, code: str) -> None:
     """Whatever was counted, its receipt reads back the same, and is short enough to be read at all."""
     receipts = Receipts(["s"])
-    text = receipts.issue(receipts.form(poll, EPOCH, Outcome(Status.COUNTED, code, at, revision, 1)), voter)
+    text = receipts.issue(
+        receipts.template(poll, EPOCH, BallotOutcome(BallotStatus.COUNTED, code, at, revision, 1)), voter
+    )
     assert len(text) <= LONGEST_RECEIPT
     assert receipts.read(poll, text) == Receipt(EPOCH, voter, revision, at, code)
 
@@ -32,7 +34,9 @@ def test_a_receipt_says_what_went_in(poll: str, voter: bytes, at: int, revision:
 def test_a_receipt_is_for_one_poll() -> None:
     """Shown for another poll, also one whose name begins or ends alike, it is invalid."""
     receipts = Receipts(["s"])
-    text = receipts.issue(receipts.form("lunch", EPOCH, Outcome(Status.COUNTED, "A", 5, 1, 1)), b"v" * 16)
+    text = receipts.issue(
+        receipts.template("lunch", EPOCH, BallotOutcome(BallotStatus.COUNTED, "A", 5, 1, 1)), b"v" * 16
+    )
     for other in ("lunc", "lunchA", "dinner", ""):
         with pytest.raises(ReceiptInvalid):
             receipts.read(other, text)
@@ -47,12 +51,12 @@ def test_what_is_no_receipt_is_invalid(text: str) -> None:
 
 def test_what_another_signer_made_is_no_receipt() -> None:
     """Neither another secret's receipt nor something signed for another purpose, however short, passes."""
-    counted = Outcome(Status.COUNTED, "A", 5, 1, 1)
+    counted = BallotOutcome(BallotStatus.COUNTED, "A", 5, 1, 1)
     others = Receipts(["other"])
     for text in (
-        others.issue(others.form("lunch", EPOCH, counted), b"v" * 16),
-        Signer(["s"], "voter token").seal(b"x" * 60),
-        Signer(["s"], "receipt").seal(b"x"),
+        others.issue(others.template("lunch", EPOCH, counted), b"v" * 16),
+        Signer(["s"], "voter token").sign(b"x" * 60),
+        Signer(["s"], "receipt").sign(b"x"),
     ):
         with pytest.raises(ReceiptInvalid):
             Receipts(["s"]).read("lunch", text)

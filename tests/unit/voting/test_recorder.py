@@ -12,16 +12,16 @@ from functools import partial
 import pytest
 
 from service.domain.errors import Overloaded, PollNotFound, PollwireError, StoreUnavailable
-from service.domain.window import Act
+from service.domain.window import LifecycleAction
 from service.store import Store
-from service.store.ballots import Ballots, Cast, CastReply, Outcome, Status
+from service.store.ballots import BallotInput, BallotOutcome, Ballots, BallotStatus, CastReply
 from service.store.polls import PollRecord
 from service.voting import recorder as recording
-from service.voting.recorder import Recorder
+from service.voting.recorder import VoteBatcher
 from tests.making import a_poll, a_voter
 from tests.waiting import until
 
-Answer = tuple[CastReply | PollwireError, Outcome | None]
+Answer = tuple[CastReply | PollwireError, BallotOutcome | None]
 
 
 class Gate:
@@ -35,7 +35,7 @@ class Gate:
         self.failure: Exception | None = None
 
     async def cast_many(
-        self, batches: Sequence[tuple[PollRecord, Sequence[Cast]]]
+        self, batches: Sequence[tuple[PollRecord, Sequence[BallotInput]]]
     ) -> list[CastReply | PollwireError]:
         """As ``Ballots.cast_many``, once the gate is open."""
         self.calls.append([len(casts) for _, casts in batches])
@@ -48,7 +48,7 @@ class Gate:
 class Votes:
     """Votes handed to a recorder, and what came back, in order of coming back."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: VoteBatcher) -> None:
         self._recorder = recorder
         self.answers: list[Answer] = []
 
@@ -57,7 +57,7 @@ class Votes:
         for _ in range(count):
             self._recorder.submit(
                 record,
-                Cast(voter or a_voter(), code, None),
+                BallotInput(voter or a_voter(), code, None),
                 lambda *answer: self.answers.append(answer),
             )
 
@@ -66,7 +66,7 @@ class Votes:
         return len(self.answers) == count
 
     @property
-    def statuses(self) -> list[Status | None]:
+    def statuses(self) -> list[BallotStatus | None]:
         """What became of each."""
         return [None if outcome is None else outcome.status for _, outcome in self.answers]
 
@@ -91,7 +91,7 @@ def gate(store: Store) -> Gate:
 @pytest.fixture
 def votes(gate: Gate) -> Votes:
     """A recorder behind the gate."""
-    return Votes(Recorder(gate))
+    return Votes(VoteBatcher(gate))
 
 
 async def test_votes_of_one_instant_share_one_call(store: Store, gate: Gate, votes: Votes) -> None:
@@ -101,7 +101,7 @@ async def test_votes_of_one_instant_share_one_call(store: Store, gate: Gate, vot
     votes.cast(second, 20)
     await until(lambda: len(votes.answers) == 50)
     assert gate.calls == [[30, 20]]
-    assert votes.statuses == [Status.COUNTED] * 50
+    assert votes.statuses == [BallotStatus.COUNTED] * 50
 
 
 async def test_a_lone_vote_waits_for_nobody(store: Store, gate: Gate, votes: Votes) -> None:
@@ -137,7 +137,7 @@ async def test_a_very_hot_poll_is_taken_in_parts(store: Store, gate: Gate, votes
     votes.cast(record, 7, voter=voter)
     await until(lambda: len(votes.answers) == recording.MOST_PER_CAST + 7)
     assert gate.calls == [[recording.MOST_PER_CAST, 7]]
-    assert votes.statuses == [Status.COUNTED] + [Status.UNCHANGED] * (recording.MOST_PER_CAST + 6)
+    assert votes.statuses == [BallotStatus.COUNTED] + [BallotStatus.UNCHANGED] * (recording.MOST_PER_CAST + 6)
 
 
 async def test_every_vote_gets_its_own_answer(store: Store, votes: Votes) -> None:
@@ -149,14 +149,19 @@ async def test_every_vote_gets_its_own_answer(store: Store, votes: Votes) -> Non
     votes.cast(record)
     votes.cast(record, voter=voter, code="A")
     await until(lambda: len(votes.answers) == 4)
-    assert votes.statuses == [Status.COUNTED, Status.ALREADY_VOTED, Status.COUNTED, Status.UNCHANGED]
+    assert votes.statuses == [
+        BallotStatus.COUNTED,
+        BallotStatus.ALREADY_VOTED,
+        BallotStatus.COUNTED,
+        BallotStatus.UNCHANGED,
+    ]
 
 
 async def test_one_poll_s_trouble_is_no_other_s(store: Store, votes: Votes) -> None:
     """In one call a deleted poll's vote and one judged by an old version do not count, and a third's does."""
     gone, edited, fine = await stored(store, 3)
     await store.polls.delete(gone.poll.id)
-    await store.polls.act(edited.poll.id, Act.CLOSE)
+    await store.polls.act(edited.poll.id, LifecycleAction.CLOSE)
     for record in (gone, edited, fine):
         votes.cast(record)
     await until(lambda: len(votes.answers) == 3)
@@ -164,7 +169,7 @@ async def test_one_poll_s_trouble_is_no_other_s(store: Store, votes: Votes) -> N
     assert isinstance(replies[0], PollNotFound)
     assert isinstance(replies[1], CastReply)
     assert replies[1].outcomes is None
-    assert votes.statuses == [None, None, Status.COUNTED]
+    assert votes.statuses == [None, None, BallotStatus.COUNTED]
 
 
 async def test_votes_behind_a_failing_call_fail_with_it(store: Store, gate: Gate, votes: Votes) -> None:
@@ -182,7 +187,7 @@ async def test_votes_behind_a_failing_call_fail_with_it(store: Store, gate: Gate
     gate.failure = None
     votes.cast(record)
     await until(lambda: len(votes.answers) == 6)
-    assert votes.statuses[-1] is Status.COUNTED
+    assert votes.statuses[-1] is BallotStatus.COUNTED
 
 
 async def test_nobody_waits_past_the_deadline(
@@ -202,7 +207,7 @@ async def test_nobody_waits_past_the_deadline(
     votes.cast(record, voter=voter)
     await until(lambda: len(votes.answers) == 3)
     assert gate.calls == [[1], [1]], "what expired while it gathered is never sent"
-    assert votes.statuses == [None, None, Status.UNCHANGED], "and what was sent counted, once"
+    assert votes.statuses == [None, None, BallotStatus.UNCHANGED], "and what was sent counted, once"
 
 
 async def test_beyond_the_bound_the_next_vote_is_refused(
@@ -219,7 +224,7 @@ async def test_beyond_the_bound_the_next_vote_is_refused(
         votes.cast(record)
     gate.is_open.set()
     await until(lambda: len(votes.answers) == 4)
-    assert votes.statuses == [Status.COUNTED] * 4
+    assert votes.statuses == [BallotStatus.COUNTED] * 4
 
 
 async def test_one_answer_that_cannot_be_given_costs_no_other(
@@ -227,16 +232,16 @@ async def test_one_answer_that_cannot_be_given_costs_no_other(
 ) -> None:
     """A callback that raises is logged, and those after it are called."""
     (record,) = await stored(store)
-    recorder = Recorder(gate)
+    recorder = VoteBatcher(gate)
     votes = Votes(recorder)
 
     def broken(*_: object) -> None:
         raise RuntimeError("the answer cannot be given")
 
-    recorder.submit(record, Cast(a_voter(), "A", None), broken)
+    recorder.submit(record, BallotInput(a_voter(), "A", None), broken)
     votes.cast(record)
     await until(lambda: len(votes.answers) == 1)
-    assert votes.statuses == [Status.COUNTED]
+    assert votes.statuses == [BallotStatus.COUNTED]
     assert "could not be given" in caplog.text
 
 
@@ -253,4 +258,4 @@ async def test_a_failure_nobody_foresaw_is_told_and_logged(
     gate.failure = None
     votes.cast(record)
     await until(lambda: len(votes.answers) == 2)
-    assert votes.statuses[-1] is Status.COUNTED
+    assert votes.statuses[-1] is BallotStatus.COUNTED

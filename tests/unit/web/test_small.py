@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from service.web.assets import ENTRIES, LATER, STATIC, Library
-from service.web.bundle import bundled
-from service.web.names import renamed, shorter_names
-from service.web.scripts import small_sheet, tokens_of, written
+from service.web.assets import ENTRIES, LAZY_MODULES, STATIC, AssetLibrary
+from service.web.bundle import bundle_module
+from service.web.names import renamed, short_names
+from service.web.scripts import serialize, small_sheet, tokenize
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ from service.web.scripts import small_sheet, tokens_of, written
 )
 def test_what_only_people_read_goes(source: str, small: str) -> None:
     """Space and comments go, and stay where they mean something: in texts, templates and patterns."""
-    assert written(tokens_of(source)) == small
+    assert serialize(tokenize(source)) == small
 
 
 @pytest.mark.parametrize("source", ["const a = `b", "const a = 'b\n';", "const a = \u00a7;"])
 def test_what_is_no_script_is_refused(source: str) -> None:
     """Text that cannot be read is an error, never half a script."""
     with pytest.raises(ValueError, match=r"JavaScript|template"):
-        tokens_of(source)
+        tokenize(source)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_what_is_no_script_is_refused(source: str) -> None:
 )
 def test_names_become_short(source: str, short: str) -> None:
     """Names that a script declares become short everywhere; members, and what it declares nowhere, stay."""
-    tokens = tokens_of(source)
-    assert written(renamed(tokens, shorter_names(tokens))) == short
+    tokens = tokenize(source)
+    assert serialize(renamed(tokens, short_names(tokens))) == short
 
 
 def test_modules_become_one() -> None:
@@ -78,7 +78,7 @@ def test_modules_become_one() -> None:
         "a/two.js": "import { one } from './one.js';\nexport const two = () => one(import.meta.url);",
         "en.js": "export default { hello: 'Hello' };",
     }
-    module = bundled("main.js", sources, "./static/7/")
+    module = bundle_module("main.js", sources, "./static/7/")
     assert module == (
         "const B={hello:'Hello'};function A(){return B.hello}"
         "const C=()=>A(new URL('./static/7/a/two.js',import.meta.url).href);C();export{A as one};"
@@ -96,7 +96,7 @@ def test_modules_become_one() -> None:
 def test_what_cannot_be_joined_is_refused(sources: dict[str, str], complaint: str) -> None:
     """A module that breaks the rules of joining is named, instead of being joined wrongly."""
     with pytest.raises(ValueError, match=complaint):
-        bundled("main.js", sources, "")
+        bundle_module("main.js", sources, "")
 
 
 def test_sheets_become_small() -> None:
@@ -113,8 +113,8 @@ def scripts_of_ours() -> Iterator[Path]:
 def test_our_scripts_keep_their_words() -> None:
     """Made small, each script still has the words and texts that it had, in their order."""
     for path in scripts_of_ours():
-        tokens = tokens_of(path.read_text("utf-8"))
-        again = tokens_of(written(tokens))
+        tokens = tokenize(path.read_text("utf-8"))
+        again = tokenize(serialize(tokens))
         separators = (",", ";")
         kept = [token.text for token in tokens if token.text not in separators]
         assert [token.text for token in again if token.text not in separators] == kept, path.name
@@ -122,7 +122,7 @@ def test_our_scripts_keep_their_words() -> None:
 
 def test_entries_import_nothing() -> None:
     """What other sites import is one file, and so is what the widget fetches later."""
-    library = Library()
-    for script in [*map(library.entry, ENTRIES), *map(library.asset, LATER)]:
+    library = AssetLibrary()
+    for script in [*map(library.entry, ENTRIES), *map(library.asset, LAZY_MODULES)]:
         assert script is not None
         assert not re.search(r"\bimport\s*[{'\"]|\bfrom\s*['\"]", script.body.decode())
