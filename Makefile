@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := benchmarks/.venv
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package pollwire \
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
@@ -34,7 +34,7 @@ faults: dev faketime ## Hold the promises of docs/promises.md to the test, at le
 	POLLWIRE_FAULTS=long $(BIN)/python -m pytest tests/faults -q --timeout 3600 $(PYTEST)
 
 screens: dev chromium ## Take the pictures in docs/screens again (SCREENS="widget live": only some)
-	@$(BIN)/python -m tests.browser.screens $(SCREENS)
+	@$(BIN)/python -m tests.browser.screenshots $(SCREENS)
 
 bench: bench-packages $(BENCH)/.setup benchmarks/peers/node_modules/.setup ## Measure speed beside peers (QUICK=1: in 3 minutes; PARTS="votes joining")
 	@$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(PARTS)
@@ -48,16 +48,16 @@ lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
 clean: ## Remove what setup and the tests made (never a data folder)
 	rm -rf $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
-	find service tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find service clients tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- what the above stands on: a stamp is as new as the lock it was installed from ---
 
 dev: $(VENV)/.setup-dev tests/browser/node_modules/.setup
 
-$(VENV)/.setup: $(BIN)/python requirements.txt pyproject.toml
+$(VENV)/.setup: $(BIN)/python requirements.txt pyproject.toml clients/python/pyproject.toml
 	@echo "Installing the service into $(VENV) (half a minute the first time) ..."
 	@$(PIP) install --require-hashes -r requirements.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable clients/python --editable .
 	@touch $@
 
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.txt
@@ -106,7 +106,7 @@ $(BENCH)/.setup: requirements.txt benchmarks/requirements.txt
 	@echo "Installing the service and its Python peers into $(BENCH) ..."
 	@$(PYTHON) -m venv --clear $(BENCH)
 	@$(PIP:$(BIN)/%=$(BENCH)/bin/%) install --require-hashes -r requirements.txt -r benchmarks/requirements.txt
-	@$(PIP:$(BIN)/%=$(BENCH)/bin/%) install --no-deps --no-build-isolation --editable .
+	@$(PIP:$(BIN)/%=$(BENCH)/bin/%) install --no-deps --no-build-isolation --editable clients/python --editable .
 	@touch $@
 
 benchmarks/peers/node_modules/.setup: benchmarks/peers/package-lock.json

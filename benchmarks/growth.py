@@ -6,15 +6,16 @@ import asyncio
 import os
 from typing import Final
 
+from pollwire_server.domain.errors import PollwireError
+from pollwire_server.store import open_store
+from pollwire_server.store.votes.ballots import BallotInput
+
 from benchmarks import browser, fanout
 from benchmarks.load import Load
 from benchmarks.processes import BenchmarkError, Process
 from benchmarks.run import Run
 from benchmarks.service import OPTIONS, Service, a_service, write_tokens
 from benchmarks.store import PrivateStore, a_store
-from service.domain.errors import PollwireError
-from service.store import open_store
-from service.store.ballots import BallotInput
 
 VOTERS, POLLS, SUBSCRIBERS = "growth by voters in the poll before", "growth by polls", "growth by subscribers"
 CPU: Final = "CPU a vote"

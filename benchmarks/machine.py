@@ -13,9 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from pollwire_server.store.embedded.server import find_server
+
 from benchmarks.peers.starting import NCHAN_MODULE, PEERS
 from benchmarks.processes import LOAD_CORE, ROOT, SERVER_CORE
-from service.store.embedded import find_server
 
 PACKAGES: Final = ("uvicorn", "uvloop", "httptools", "litestar", "websockets", "redis", "hiredis", "fastapi")
 

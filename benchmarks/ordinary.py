@@ -9,11 +9,10 @@ import os
 import sys
 
 import uvloop
-
-from service.app import build
-from service.server import create_server, listening
-from service.settings import read_settings
-from service.store import open_store
+from pollwire_server.app import build
+from pollwire_server.server import create_server, listening
+from pollwire_server.settings import read_settings
+from pollwire_server.store import open_store
 
 
 async def main() -> None:

@@ -141,7 +141,7 @@ def _place(frame: str) -> str:
     found = _FRAME.match(frame)
     if found is None:
         return frame
-    file = re.sub(r".*(site-packages|python3\.\d+|(?=service/))/?", "", found["file"])
+    file = re.sub(r".*(site-packages|python3\.\d+|(?=pollwire_server/))/?", "", found["file"])
     return f"{file}: {found['function']}"
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from pollwire_server.auth.voter_tokens import VoterTokens
+from pollwire_server.telemetry.metrics import MULTIPROCESS_FOLDER
 
 from benchmarks.processes import BenchmarkError, Process, free_port, listens, running
 from benchmarks.run import Run
 from benchmarks.store import PrivateStore
-from service.identity.tokens import VoterTokens
-from service.telemetry.metrics import MULTIPROCESS_FOLDER
 
 SECRET: Final = secrets.token_urlsafe(32)
 ADMIN_KEY: Final = secrets.token_urlsafe(32)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import cast
 
 import redis
+from pollwire_server.store.embedded.server import OPTIONS, find_server
 
 from benchmarks.processes import ROOT, Process, running
 from benchmarks.run import Run
-from service.store.embedded import OPTIONS, find_server
 
 PEER_FUNCTION = ROOT / "benchmarks/peers/vote.lua"
 LONG_AGO_MS, FAR_OFF_MS = 0, 4_000_000_000_000

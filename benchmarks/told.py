@@ -15,11 +15,10 @@ import os
 import sys
 
 import uvloop
+from pollwire_server.server import running
+from pollwire_server.settings import Settings, read_settings
+from pollwire_server.telemetry import configure_logging
 from prometheus_client import Counter, Gauge, Histogram
-
-from service.server import running
-from service.settings import Settings, read_settings
-from service.telemetry import configure_logging
 
 
 async def main(settings: Settings) -> None:

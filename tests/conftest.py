@@ -7,9 +7,9 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from pollwire_server.server import COLLECT_EVERY_OBJECTS
+from pollwire_server.store import Store, open_store
 
-from service.server import COLLECT_EVERY_OBJECTS
-from service.store import Store, open_store
 from tests.valkey import Valkey, running_valkey
 
 

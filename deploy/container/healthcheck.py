@@ -12,7 +12,7 @@ import sys
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
-from service.settings import read_settings
+from pollwire_server.settings import read_settings
 
 TIMEOUT_S = 3.0
 

@@ -11,10 +11,9 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-
-from service.server import running
-from service.settings import Settings
-from service.store import Store
+from pollwire_server.server import running
+from pollwire_server.settings import Settings
+from pollwire_server.store import Store
 
 LUNCH: dict[str, object] = {
     "kind": "single",

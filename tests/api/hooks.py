@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.api.conftest import Service
-from tests.receiving import Site
+from tests.webhook_receiver import Site
 
 HOOKS: Final = "/v1/admin/webhooks"
 LOCAL: Final = ("127.0.0.1", "::1")

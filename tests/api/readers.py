@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 import httpx
+from pollwire import Client
 
-from service.client import Client
 from tests.api.conftest import Service
 from tests.api.streams import WITHIN_S, live, socket_at, ticket_of
 

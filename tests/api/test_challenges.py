@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 from altcha.v2 import Challenge, Payload, solve_challenge
+from pollwire import Client
+from pollwire_server.domain.rate_limit import RateLimit
+from pollwire_server.store import open_store
+from pollwire_server.voting import proof_of_work as challenges
+from pollwire_server.voting.proof_of_work import LEVELS, Difficulty
 
-from service.client import Client
-from service.domain.allowance import RateLimit
-from service.store import open_store
-from service.voting import challenges
-from service.voting.challenges import LEVELS, Difficulty
 from tests.api.conftest import Serve, Service, serving
 from tests.valkey import Valkey
 

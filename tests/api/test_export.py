@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from pollwire_server.admin.export import safe_cell
+from pollwire_server.store.votes.ballots import BallotInput
 
-from service.operators.export import safe_cell
-from service.store.ballots import BallotInput
 from tests.api.conftest import Service
-from tests.making import a_voter
+from tests.factories import a_voter
 
 POLLS = "/v1/admin/polls"
 SEVERAL = [

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pollwire_server.domain.poll import Kind
 
-from service.domain.poll import Kind
 from tests.api.conftest import Service
-from tests.fuzz.effort import effort
+from tests.fuzz.settings import effort
 
 CHOICES: dict[str, tuple[object, ...]] = {
     "single": ("a", "b", "c"),

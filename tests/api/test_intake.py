@@ -9,17 +9,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-
-from service.identity.voters import (
+from pollwire_server.auth.voter_ids import (
     voter_id_from_backend,
     voter_id_from_idempotency_key,
     voter_id_from_issuer,
     voter_id_from_token,
 )
-from service.store import open_store
+from pollwire_server.store import open_store
+
 from tests.api.conftest import Service, serving
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 

@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from pollwire_server.auth.api_keys import Scope
+from pollwire_server.server import running
+from pollwire_server.store.keys import registry_key
+from pollwire_server.store.registries import MOST_STALE_S
 
-from service.identity.api_keys import Scope
-from service.server import running
-from service.store.keys import registry_key
-from service.store.rosters import MOST_STALE_S
 from tests.api.conftest import LUNCH, Service
 
 KEYS = "/v1/admin/keys"

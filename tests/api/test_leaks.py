@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from pollwire_server.domain.rate_limit import RateLimit
 
-from service.domain.allowance import RateLimit
 from tests.api.conftest import Serve, Service
 
 INSIDES = re.compile(

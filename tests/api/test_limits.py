@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 import websockets
+from pollwire_server.auth.client_address import SHOWS_FROM
+from pollwire_server.domain.rate_limit import RateLimit
 
-from service.domain.allowance import RateLimit
-from service.identity.clients import SHOWS_FROM
 from tests.api.conftest import Serve, Service
 
 DAY = 86_400

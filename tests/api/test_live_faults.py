@@ -14,21 +14,21 @@ import httpx
 import pytest
 from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
+from pollwire_server.app import ServiceContainer, build
+from pollwire_server.auth.origins import OriginPolicy
+from pollwire_server.live.asgi.frame_sender import StreamTimeouts
+from pollwire_server.live.result_responses import ResultResponses
+from pollwire_server.live.routes import handlers
+from pollwire_server.live.stream_session import LiveContext
+from pollwire_server.server import address_of, create_server, listening
+from pollwire_server.settings import Settings
+from pollwire_server.store import open_store
 from websockets.exceptions import InvalidStatus
 
-from service.app import ServiceContainer, build
-from service.identity.origins import OriginPolicy
-from service.live.answers import ResultResponses
-from service.live.mailbox import StreamTimeouts
-from service.live.routes import handlers
-from service.live.streams import LiveContext
-from service.server import address_of, create_server, listening
-from service.settings import Settings
-from service.store import open_store
 from tests.api.conftest import Service, serving
 from tests.api.streams import apart_from_time, events_at, live, results, socket_at
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 
 @pytest.fixture

@@ -14,15 +14,15 @@ import secrets
 from typing import Any
 
 import pytest
+from pollwire_server.domain.poll import Kind
+from pollwire_server.store.votes.ballots import BallotInput
 
-from service.domain.poll import Kind
-from service.store.ballots import BallotInput
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import QUICK, hook
 from tests.api.readers import RESULTS, Heard, Who, by_client, everybody, everything_else, get
-from tests.receiving import Site, receiving
-from tests.store.casting import outcomes_of
-from tests.waiting import until
+from tests.store.ballot_helpers import outcomes_of
+from tests.wait import until
+from tests.webhook_receiver import Site, receiving
 
 MODES = ("always", "after_vote", "after_close", "operators")
 VOTES: dict[str, list[tuple[Any, int]]] = {

@@ -8,12 +8,12 @@ import time
 from typing import Any
 
 import pytest
+from pollwire_server.app.health import Health
+from pollwire_server.auth.client_address import ClientAddressResolver
+from pollwire_server.store import Store, open_store
 
-from service.app.probes import Health
-from service.identity.clients import ClientAddressResolver
-from service.store import Store, open_store
 from tests.api.conftest import Service, serving
-from tests.waiting import until
+from tests.wait import until
 
 
 async def test_a_running_service_is_alive_and_ready(service: Service) -> None:

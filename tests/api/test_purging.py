@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Service
-from tests.waiting import until
+from tests.wait import until
 
 FAR = "2100-01-01T00:00:00Z"
 

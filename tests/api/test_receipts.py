@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET
 
-from service.store.keys import BUCKETS, FIRST_BUCKET
 from tests.api.conftest import Service
-from tests.store.casting import set_tally
+from tests.store.ballot_helpers import set_tally
 
 Harm = Callable[[Service, str, str], Awaitable[Any]]
 

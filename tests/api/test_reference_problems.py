@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pollwire_server.app.openapi.problem_pages import PROBLEMS, help_texts
+from pollwire_server.problem_details import TABLE
 
-from service.app.reference.problems import PROBLEMS, help_texts
-from service.problems import TABLE
 from tests.api.conftest import Service
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import Serve
-from tests.store.predicting import a_prediction, broken_off, closed, crowd, resolved, scores_in
+from tests.store.prediction_helpers import a_prediction, broken_off, closed, crowd, resolved, scores_in
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 
 @pytest.mark.parametrize("taking_back", [False, True])

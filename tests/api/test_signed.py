@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from pollwire_server.auth import jwks as key_sets
+from pollwire_server.server import running
 
-from service.identity import key_sets
-from service.server import running
 from tests.api.conftest import Serve, Service
-from tests.signing import AUDIENCE, ISSUER, jwk, made_key, public_pem, publishing, token
+from tests.jwt_issuer import AUDIENCE, ISSUER, jwk, made_key, public_pem, publishing, token
 
 ISSUERS = "/v1/admin/issuers"
 ALGORITHMS = ("HS256", "EdDSA", "RS256")

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from pollwire_server.domain.window import parse_instant
 
-from service.domain.window import parse_instant
 from tests.api.conftest import Service
-from tests.waiting import until
+from tests.wait import until
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 

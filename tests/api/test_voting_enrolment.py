@@ -6,10 +6,10 @@ import time
 from http.cookies import SimpleCookie
 
 import httpx
+from pollwire_server.auth.tickets import Tickets
+from pollwire_server.auth.voter_tokens import VoterToken, VoterTokens
+from pollwire_server.domain.window import parse_instant
 
-from service.domain.window import parse_instant
-from service.identity.tickets import Tickets
-from service.identity.tokens import VoterToken, VoterTokens
 from tests.api.conftest import Serve, Service
 
 JSON = {"Content-Type": "application/json"}

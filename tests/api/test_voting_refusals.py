@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+from pollwire_server.auth.voter_tokens import VoterTokens
+from pollwire_server.domain.window import format_instant
 
-from service.domain.window import format_instant
-from service.identity.tokens import VoterTokens
 from tests.api.conftest import Service
-from tests.making import FAR_OFF
+from tests.factories import FAR_OFF
 
 NOWHERE = "no-such-poll"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from pollwire_server.store import open_store
 
-from service.store import open_store
 from tests.api.conftest import Service, serving
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 ANSWERED_WITHIN_S = 1.0
 BACK_WITHIN_S = 2.0

@@ -6,13 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from pollwire_server.domain.window import format_instant
 from standardwebhooks import WebhookVerificationError
 
-from service.domain.window import format_instant
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import HOOKS, LOCAL, QUICK, hook
-from tests.receiving import Told, receiving
-from tests.waiting import until
+from tests.wait import until
+from tests.webhook_receiver import Told, receiving
 
 
 async def state(service: Service, made: dict[str, Any]) -> dict[str, Any]:

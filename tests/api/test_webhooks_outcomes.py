@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pollwire_server.domain.window import format_instant
 
-from service.domain.window import format_instant
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import QUICK, hook
-from tests.receiving import Site, receiving
-from tests.waiting import until
+from tests.wait import until
+from tests.webhook_receiver import Site, receiving
 
 OUTCOMES = ["poll.resolved", "poll.corrected", "poll.canceled"]
 MATCH: dict[str, Any] = {

@@ -15,8 +15,8 @@ from tests.architecture.tree import ROOT, SERVICE, name_of, sources
 
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 READERS_OF_THE_ENVIRONMENT = {
-    "service/cli/session.py",
-    "service/supervisor/workers.py",
+    "service/pollwire_server/cli.py",
+    "service/pollwire_server/supervisor/workers.py",
 }
 
 
@@ -52,16 +52,10 @@ def test_the_contracts_hold() -> None:
     assert linted.returncode == 0, linted.stdout
 
 
-def test_the_client_may_import_no_room() -> None:
-    """The contract that keeps the client to the wire names every room there is."""
-    forbidden = {name.removeprefix("service.") for name in contract("client")["forbidden_modules"]}
-    assert forbidden == rooms() - {"client"}
-
-
 @pytest.mark.parametrize("path", sources(SERVICE / "domain"), ids=name_of)
 def test_the_domain_stands_on_next_to_nothing(path: Path) -> None:
     """What is true of polls needs the standard library and msgspec, and no clock, socket or dice of it."""
-    allowed = sys.stdlib_module_names | {"msgspec", "service"}
+    allowed = sys.stdlib_module_names | {"msgspec", "pollwire_server"}
     restless = {"asyncio", "io", "os", "pathlib", "random", "secrets", "socket", "subprocess", "time", "uuid"}
     assert imported_by(path) <= allowed - restless
 

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SERVICE = ROOT / "service"
+SERVICE = ROOT / "service" / "pollwire_server"
+CLIENT = ROOT / "clients" / "python" / "src" / "pollwire"
 TESTS = ROOT / "tests"
 MARKS_OF_BINARY = b"\0"
 

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright
+from pollwire_server.store import Store, open_store
 
-from service.store import Store, open_store
 from tests.api.conftest import Serve, Service, serve
 from tests.browser.reader import Reader
 from tests.valkey import Valkey

@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from tests.browser.axe import faults_of
 from tests.browser.conftest import Open, Service
 from tests.browser.reader import WidgetOnPage
-from tests.browser.shots_widget import KINDS, SINGLE, choose_in, made, show
+from tests.browser.screenshots_widget import KINDS, SINGLE, choose_in, made, show
 
 LOOKS: list[dict[str, Any]] = [
     {"color_scheme": "light"},

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
+from pollwire_server.domain.rate_limit import RateLimit
 
-from service.domain.allowance import RateLimit
 from tests.api.conftest import Serve, Service
 from tests.browser.conftest import Open
 

@@ -14,7 +14,7 @@ from playwright.async_api import expect
 
 from tests.api.conftest import Serve
 from tests.browser.conftest import Open, Service
-from tests.hosting import hosting
+from tests.local_server import hosting
 
 PUBLIC = "https://polls.example"
 

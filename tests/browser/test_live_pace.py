@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, CDPSession, Page
+from pollwire_server.store.votes.ballots import BallotInput
 
-from service.store.ballots import BallotInput
 from tests.api.conftest import Serve
 from tests.browser.conftest import Open, Service
 

@@ -28,7 +28,7 @@ async def test_only_what_is_not_older_replaces(
 ) -> None:
     """Results replace those held unless their (epoch, seq) is older; hidden ones always do."""
     reader = await open_page(f"{service.url}/")
-    script = "async ([held, next]) => (await import('/static/x/client/order.js')).replaces(held, next)"
+    script = "async ([held, next]) => (await import('/static/x/client/result_order.js')).replaces(held, next)"
     assert await reader.page.evaluate(script, [HELD, next_results]) is taken
 
 

@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Open, Service
 from tests.browser.reader import WidgetOnPage
-from tests.signing import AUDIENCE, ISSUER, made_key, public_pem, token
+from tests.jwt_issuer import AUDIENCE, ISSUER, made_key, public_pem, token
 
 OPTIONS = [{"id": "npp", "label": "NPP"}, {"id": "ndc", "label": "NDC"}]
 PREDICTION: dict[str, Any] = {"kind": "prediction", "options": OPTIONS}

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.hands import ranking_of
+from tests.browser.input_methods import ranking_of
 from tests.browser.reader import WidgetOnPage
 
 OPTIONS = [{"id": name, "label": name.title()} for name in ("fig", "lime", "plum", "pear")]

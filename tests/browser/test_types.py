@@ -13,7 +13,7 @@ import pytest
 from tests.browser.conftest import Service
 
 HERE = Path(__file__).parent
-STATIC = HERE.parents[1] / "service" / "web" / "static"
+STATIC = HERE.parents[1] / "service" / "pollwire_server" / "web" / "static"
 COMPILER = HERE / "node_modules" / "typescript" / "bin" / "tsc"
 
 
@@ -50,8 +50,8 @@ def messages(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_says_everything(language: str) -> None:
     """A language of the widget has each English message, with the same places for values."""
-    english = messages(STATIC / "words" / "widget" / "en.js")
-    other = messages(STATIC / "words" / "widget" / f"{language}.js")
+    english = messages(STATIC / "i18n" / "widget" / "en.js")
+    other = messages(STATIC / "i18n" / "widget" / f"{language}.js")
     assert list(other) == list(english)
     for key, text in english.items():
         places = set(re.findall(r"\{(\w+)\}", text))

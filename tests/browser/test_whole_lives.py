@@ -16,10 +16,10 @@ from playwright.async_api import expect
 
 from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
-from tests.browser.hands import HANDS, Hand
+from tests.browser.input_methods import HANDS, Hand
 from tests.browser.reader import HEARS, WidgetOnPage
-from tests.browser.shots_widget import MULTIPLE, PREDICTION, RANKED, RATING, SINGLE, made
-from tests.waiting import until
+from tests.browser.screenshots_widget import MULTIPLE, PREDICTION, RANKED, RATING, SINGLE, made
+from tests.wait import until
 
 KINDS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "single": (SINGLE, ["b"], ["a"]),

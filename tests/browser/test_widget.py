@@ -8,7 +8,7 @@ from playwright.async_api import Route, WebSocket, expect
 from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
 from tests.browser.reader import HEARS
-from tests.browser.shots_widget import SINGLE, made, show
+from tests.browser.screenshots_widget import SINGLE, made, show
 
 OVERRIDE = chr(0x202E)
 LABELS = {

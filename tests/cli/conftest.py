@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import pytest
 from click.testing import CliRunner
+from pollwire.cli import main
 
-from service.cli import main
 from tests.api.conftest import Service, serve, service
 
 __all__ = ["serve", "service"]

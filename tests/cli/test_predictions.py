@@ -7,7 +7,7 @@ import pytest
 from tests.api.conftest import Service
 from tests.api.test_predictions import named, predicted
 from tests.cli.conftest import Pollwire
-from tests.waiting import until
+from tests.wait import until
 
 
 async def test_a_prediction_is_resolved_and_taken_back(pollwire: Pollwire, service: Service) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from tests.api.conftest import Service
 from tests.cli.conftest import Pollwire
-from tests.waiting import until
+from tests.wait import until
 
 
 async def test_each_change_is_a_line(pollwire: Pollwire, service: Service) -> None:

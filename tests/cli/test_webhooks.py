@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.conftest import Serve, Service
 from tests.cli.conftest import Pollwire
-from tests.receiving import receiving
+from tests.webhook_receiver import receiving
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from tests.hosting import hosting
+from tests.local_server import hosting
 
 
 @dataclass(frozen=True)

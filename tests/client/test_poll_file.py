@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from service.client.poll_file import PollFileError, parse_poll
+from pollwire.poll_file import PollFileError, parse_poll
 
 TOML = """
 kind = "single"

@@ -6,8 +6,8 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from pollwire import ApiError, Client
 
-from service.client import ApiError, Client
 from tests.api.conftest import LUNCH, Service, serve, service
 from tests.valkey import Valkey
 

@@ -6,8 +6,8 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from pollwire_server.store import Store, open_store
 
-from service.store import Store, open_store
 from tests.api.conftest import Service, serving
 from tests.cluster.clusters import Cluster, a_cluster
 from tests.cluster.crowd import until_ready

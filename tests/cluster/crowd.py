@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import httpx
+from pollwire_server.auth.voter_tokens import VoterTokens
 
-from service.identity.tokens import VoterTokens
 from tests.api.conftest import Service
 from tests.faults.journal import CHOICES, POLL, Ballot, Journal
-from tests.loading import Wire, wires
-from tests.waiting import until
+from tests.http_load import Wire, wires
+from tests.wait import until
 
 WITHIN_S = 30.0
 """Longer than any vote here takes, however often it has to be sent."""

@@ -6,16 +6,16 @@ import asyncio
 from typing import Any
 
 import pytest
+from pollwire_server.store import open_store
+from pollwire_server.store.transport.cluster import SLOTS, Address, Cluster
+from pollwire_server.store.transport.sentinel import SentinelGroup
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
-from service.store import open_store
-from service.store.ballots import BallotInput, BallotStatus
-from service.store.cluster import SLOTS, Address, Cluster
-from service.store.sentinels import SentinelGroup
 from tests.cluster.nodes import Node, running
-from tests.cluster.watched import sentinels_of, url_of
-from tests.making import a_voter
-from tests.store.casting import cast, made
-from tests.waiting import until
+from tests.cluster.sentinel_setup import sentinels_of, url_of
+from tests.factories import a_voter
+from tests.store.ballot_helpers import cast, made
+from tests.wait import until
 
 STALE, TRUE = Address("stale", 1), Address("true", 2)
 

@@ -6,19 +6,19 @@ import asyncio
 import contextlib
 import json
 
+from pollwire_server.store import Store
+from pollwire_server.store.results.reader import PollReading
+from pollwire_server.store.transport.notifications import ChangeNotification
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus, CastReply
 from redis.crc import key_slot
 
-from service.store import Store
-from service.store.ballots import BallotInput, BallotStatus, CastReply
-from service.store.notices import ChangeNotification
-from service.store.results import PollReading
 from tests.api.conftest import Service
 from tests.api.streams import live, socket_at
 from tests.cluster.clusters import Cluster
-from tests.making import a_voter
-from tests.store.casting import made, tally_of
-from tests.store.predicting import a_prediction, closed, picked, resolved, scores_in
-from tests.waiting import until
+from tests.factories import a_voter
+from tests.store.ballot_helpers import made, tally_of
+from tests.store.prediction_helpers import a_prediction, closed, picked, resolved, scores_in
+from tests.wait import until
 
 POLLS = 60
 """So many that each master has some: that one has none happens once in ten thousand million times."""

@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from pollwire_server.store import open_store
 from redis.crc import key_slot
 
-from service.store import open_store
 from tests.api.conftest import Service, serving
 from tests.cluster.clusters import a_cluster
 from tests.cluster.crowd import Crowd, gathered, until_ready
 from tests.cluster.nodes import die_when_followed
-from tests.cluster.watched import a_watched_master
-from tests.faults.watching import Watcher, watched
-from tests.waiting import until
+from tests.cluster.sentinel_setup import a_watched_master
+from tests.faults.stream_checker import Watcher, watched
+from tests.wait import until
 
 BACK_WITHIN_S = 10.0
 """Votes count again: a second until the others hold the master to have failed, another until they have chosen

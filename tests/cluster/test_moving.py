@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from pollwire_server.domain.errors import StoreUnavailable
+from pollwire_server.store import Store
+from pollwire_server.store.keys import index_key
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus, CastReply
 from redis.crc import key_slot
 
-from service.domain.errors import StoreUnavailable
-from service.store import Store
-from service.store.ballots import BallotInput, BallotStatus, CastReply
-from service.store.keys import index_key
 from tests.api.conftest import Service
 from tests.cluster.clusters import Cluster
 from tests.cluster.crowd import gathered
-from tests.making import a_voter
-from tests.store.casting import cast, made, tally_of
+from tests.factories import a_voter
+from tests.store.ballot_helpers import cast, made, tally_of
 
 
 @pytest.mark.parametrize("move", [Cluster.move, Cluster.move_at_once])

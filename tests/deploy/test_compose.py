@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 from compose_spec import PyCompose
+from pollwire_server.settings import PREFIX, read_settings
 
-from service.settings import PREFIX, read_settings
 from tests.deploy.dockerfile import DOCKERFILE, ROOT
 
 TEXT = (ROOT / "docker-compose.yml").read_text()

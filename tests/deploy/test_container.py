@@ -78,8 +78,8 @@ def test_the_image_serves_is_healthy_and_stops(image: Stage) -> None:
 @pytest.mark.timeout(300)
 def test_the_image_has_the_command_and_no_sources(image: Stage) -> None:
     """The service is installed whole, its pages and functions too, and the build's folder stays behind."""
-    [package] = (image.root / "opt/pollwire").glob("lib/python3*/site-packages/service")
-    sent = image.root.parent / "context/service"
+    [package] = (image.root / "opt/pollwire").glob("lib/python3*/site-packages/pollwire_server")
+    sent = image.root.parent / "context/service/pollwire_server"
     sources = {path.relative_to(sent) for path in sent.rglob("*.*")}
     assert sources
     assert sources <= {path.relative_to(package) for path in package.rglob("*.*")}
@@ -112,8 +112,8 @@ def test_every_base_is_debian() -> None:
     ("name", "sent"),
     [
         ("requirements.txt", True),
-        ("service/domain/poll.py", True),
-        ("service/domain/__pycache__/poll.cpython-313.pyc", False),
+        ("service/pollwire_server/domain/poll.py", True),
+        ("service/pollwire_server/domain/__pycache__/poll.cpython-313.pyc", False),
         (".env", False),
         (".git/config", False),
         (".pollwire/secret", False),

@@ -16,8 +16,8 @@ import pytest
 
 from tests.faults.crowd import Crowd, Verdict
 from tests.faults.journal import AGAIN, POLL
-from tests.upping import Up
-from tests.waiting import until
+from tests.pollwire_process import Up
+from tests.wait import until
 
 _VERDICTS = pytest.StashKey[list[Verdict]]()
 

@@ -16,14 +16,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple
 
 import httpx
+from pollwire_server.auth.voter_tokens import VoterTokens
 
-from service.identity.tokens import VoterTokens
 from tests.faults.journal import AGAIN, CHOICES, POLL, Ballot, Journal
 from tests.faults.scale import WITHIN_S
-from tests.faults.watching import Watcher, watched
-from tests.loading import Wire, spread, wires
-from tests.upping import Up
-from tests.waiting import until
+from tests.faults.stream_checker import Watcher, watched
+from tests.http_load import Wire, spread, wires
+from tests.pollwire_process import Up
+from tests.wait import until
 
 CONNECTIONS = 64
 

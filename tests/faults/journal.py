@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.loading import Answer, Unanswered, Wire, spread
+from tests.http_load import Answer, Unanswered, Wire, spread
 
 CHOICES = ("npp", "ndc", "other")
 POLL = {

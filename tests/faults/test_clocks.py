@@ -13,7 +13,7 @@ from tests.faults.crowd import gathered
 from tests.faults.journal import POLL
 from tests.faults.scale import SCALE
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 pytestmark = [

@@ -12,9 +12,9 @@ import pytest
 import websockets
 
 from tests.faults.journal import CHOICES, POLL, Ballot, Journal, voters
-from tests.loading import Wire, spread, wires
-from tests.upping import Up
-from tests.waiting import until
+from tests.http_load import Wire, spread, wires
+from tests.pollwire_process import Up
+from tests.wait import until
 
 VOTES = 20_000
 VOTERS = 15_000

@@ -12,8 +12,8 @@ import pytest
 from tests.faults.conftest import Conclude, Serve
 from tests.faults.crowd import Crowd, gathered
 from tests.faults.scale import SCALE
-from tests.upping import Up
-from tests.waiting import until
+from tests.pollwire_process import Up
+from tests.wait import until
 
 pytestmark = pytest.mark.slow
 

@@ -9,10 +9,10 @@ import pytest
 
 from tests.faults.conftest import Conclude, Serve
 from tests.faults.crowd import gathered
-from tests.faults.relay import WAYS, relay_to
+from tests.faults.faulty_proxy import WAYS, relay_to
 from tests.faults.scale import LONG, SCALE
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 pytestmark = pytest.mark.slow
 CUT_S = 1.0

@@ -15,7 +15,7 @@ from tests.faults.conftest import Serve, Tell
 from tests.faults.crowd import Crowd, gathered
 from tests.faults.journal import POLL
 from tests.faults.scale import SCALE
-from tests.upping import ROOT
+from tests.pollwire_process import ROOT
 
 pytestmark = pytest.mark.slow
 AT_PEAK = 200
@@ -36,7 +36,7 @@ async def pushed(crowd: Crowd, connections: int, per_s: float = 0) -> dict[str, 
     """What came of votes on so many connections, sent when one was answered, or ``per_s`` by the clock."""
     tokens = [ballot.voter for ballot in crowd.ballots(int(MOST_PER_S * SCALE.overload_s))]
     host, port = crowd.up.address
-    command = ("-m", "tests.faults.pushing", host, str(port), str(POLL["id"]))
+    command = ("-m", "tests.faults.load_generator", host, str(port), str(POLL["id"]))
     load = (str(connections), str(SCALE.overload_s), str(per_s))
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(

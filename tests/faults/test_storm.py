@@ -13,7 +13,7 @@ from tests.faults.crowd import gathered
 from tests.faults.journal import POLL
 from tests.faults.scale import SCALE, WITHIN_S
 from tests.faults.sockets import listening
-from tests.waiting import until
+from tests.wait import until
 
 pytestmark = pytest.mark.slow
 BACK_WITHIN_S = 30.0

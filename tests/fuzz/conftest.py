@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fuzz.world import World, running_world
+from tests.fuzz.target_service import World, running_world
 
 
 @pytest.fixture(scope="package")

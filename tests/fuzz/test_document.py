@@ -6,10 +6,10 @@ from typing import Any
 
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pollwire_server.app.openapi.problem_pages import PROBLEMS
 
-from service.app.reference.problems import PROBLEMS
 from tests.fuzz.problems import listed_types
-from tests.fuzz.world import World
+from tests.fuzz.target_service import World
 
 _ELSEWHERE = {"method-not-allowed", "not-found", "results-hidden", "format-not-offered"}
 """What no route of the document answers."""

@@ -23,9 +23,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.fuzz.effort import effort
 from tests.fuzz.problems import check_problem
-from tests.fuzz.world import CHOICES, KINDS, World, bearer
+from tests.fuzz.settings import effort
+from tests.fuzz.target_service import CHOICES, KINDS, World, bearer
 
 CHECKS = [
     not_a_server_error,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.upping import Up
+from tests.pollwire_process import Up
 
 Start = Callable[..., Up]
 

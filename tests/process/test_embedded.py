@@ -13,12 +13,17 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from pollwire_server.store.embedded import server as embedded
+from pollwire_server.store.embedded.child_process import ProcessIdentity, RestartPolicy
+from pollwire_server.store.embedded.server import (
+    EmbeddedStore,
+    EmbeddedStoreError,
+    find_server,
+    socket_path_for,
+)
 from redis.asyncio import Redis
 
-from service.store import embedded
-from service.store.embedded import EmbeddedStore, EmbeddedStoreError, find_server, socket_path_for
-from service.store.processes import ProcessIdentity, RestartPolicy
-from tests.waiting import until
+from tests.wait import until
 
 
 @asynccontextmanager

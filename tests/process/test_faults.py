@@ -12,9 +12,9 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.pollwire_process import Up
 from tests.process.conftest import Start
-from tests.upping import Up
-from tests.waiting import until
+from tests.wait import until
 
 
 async def votes(service: Up) -> bool:

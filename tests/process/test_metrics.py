@@ -11,10 +11,10 @@ import pytest
 import websockets
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.pollwire_process import Up
 from tests.process.conftest import Start
-from tests.receiving import receiving
-from tests.upping import Up
-from tests.waiting import until
+from tests.wait import until
+from tests.webhook_receiver import receiving
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pollwire_server.admin.api_keys import ApiKeyAdmin
+from pollwire_server.auth.api_keys import EVERY_SCOPE, Operator
+from pollwire_server.store import open_store
+from pollwire_server.store.embedded.child_process import ProcessIdentity
 
-from service.identity.api_keys import EVERY_SCOPE, Operator
-from service.operators.keys import ApiKeyAdmin
-from service.store import open_store
-from service.store.processes import ProcessIdentity
 from tests.process.conftest import Start
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 
 def mode_of(path: Path) -> int:
@@ -85,7 +85,7 @@ async def test_no_secret_is_in_an_argument_or_the_environment_of_a_worker(up: St
     secret = (service.data / "secret").read_text().strip()
     for worker in service.workers:
         seen = seen_of(worker)
-        assert "service.server" in seen
+        assert "pollwire_server.server" in seen
         assert key not in seen
         assert secret not in seen
 

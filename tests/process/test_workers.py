@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from service.server import EXIT_UNFIT, listening
-from service.settings import Settings
-from service.supervisor.data_folder import CannotStart
-from service.supervisor.workers import Worker, open_listeners
+from pollwire_server.server import EXIT_UNFIT, listening
+from pollwire_server.settings import Settings
+from pollwire_server.supervisor.data_folder import CannotStart
+from pollwire_server.supervisor.workers import Worker, open_listeners
 
 
 def interpreter(folder: Path, script: str) -> str:

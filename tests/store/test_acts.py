@@ -6,15 +6,15 @@ import json
 from collections.abc import Awaitable, Callable
 
 import pytest
+from pollwire_server.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
+from pollwire_server.domain.poll import Kind
+from pollwire_server.domain.window import ACTS, LifecycleAction, Phase, phase_at
+from pollwire_server.store import Store
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
-from service.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
-from service.domain.poll import Kind
-from service.domain.window import ACTS, LifecycleAction, Phase, phase_at
-from service.store import Store
-from service.store.ballots import BallotInput, BallotStatus
-from service.store.polls import PollRecord
-from tests.making import FAR_OFF, LONG_AGO, a_voter
-from tests.store.casting import DAY_MS, cast, made, outcomes_of, set_field
+from tests.factories import FAR_OFF, LONG_AGO, a_voter
+from tests.store.ballot_helpers import DAY_MS, cast, made, outcomes_of, set_field
 
 
 async def scheduled(store: Store) -> PollRecord:

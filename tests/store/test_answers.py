@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from service.store.keys import BUCKETS, FIRST_BUCKET, RANKINGS
-from service.store.library import _FUNCTIONS, _INCLUDES, OUTCOMES, ReplyCode
+from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, RANKINGS
+from pollwire_server.store.transport.function_library import _FUNCTIONS, _INCLUDES, OUTCOMES, ReplyCode
 
-FUNCTIONS = files("service.store").joinpath("functions")
+FUNCTIONS = files("pollwire_server.store").joinpath("functions")
 _CONSTANT = re.compile(r"^local ([A-Z_]+) = '(\w+)'", re.MULTILINE)
 
 

@@ -7,14 +7,14 @@ import time
 
 import msgspec
 import pytest
+from pollwire_server.domain.errors import EditRefused
+from pollwire_server.domain.poll import Identity, Kind, Option, Poll, Revote
+from pollwire_server.store import Store
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
-from service.domain.errors import EditRefused
-from service.domain.poll import Identity, Kind, Option, Poll, Revote
-from service.store import Store
-from service.store.ballots import BallotInput, BallotStatus
-from service.store.polls import PollRecord
-from tests.making import a_poll, a_voter, options
-from tests.store.casting import DAY_MS, cast, made, outcomes_of, stored_ballots, tally_of
+from tests.factories import a_poll, a_voter, options
+from tests.store.ballot_helpers import DAY_MS, cast, made, outcomes_of, stored_ballots, tally_of
 
 
 def bounded(**capacities: int) -> tuple[Option, ...]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from pollwire_server.domain.errors import PollNotFound
+from pollwire_server.domain.poll import Identity, Kind, Revote
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
-from service.domain.errors import PollNotFound
-from service.domain.poll import Identity, Kind, Revote
-from service.domain.window import LifecycleAction
-from service.store import Store
-from service.store.ballots import BallotInput, BallotStatus
-from service.store.polls import PollRecord
-from tests.making import FAR_OFF, LONG_AGO, a_voter
-from tests.store.casting import (
+from tests.factories import FAR_OFF, LONG_AGO, a_voter
+from tests.store.ballot_helpers import (
     DAY_MS,
     cast,
     made,

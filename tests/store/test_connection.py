@@ -8,17 +8,17 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from pollwire_server.domain.errors import PollNotFound, StoreUnavailable
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.transport.connection import StoreConnection
+from pollwire_server.store.transport.function_library import UnsupportedStore
+from pollwire_server.store.transport.url import MOST_CONNECTIONS
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
-from service.domain.errors import PollNotFound, StoreUnavailable
-from service.store import Store, open_store
-from service.store.ballots import BallotInput, BallotStatus
-from service.store.connection import StoreConnection
-from service.store.library import UnsupportedStore
-from service.store.topology import MOST_CONNECTIONS
-from tests.making import a_poll, a_voter
-from tests.store.casting import cast, made, tally_of
+from tests.factories import a_poll, a_voter
+from tests.store.ballot_helpers import cast, made, tally_of
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 ANSWERED_WITHIN_S = 1.0
 BACK_WITHIN_S = 2.0

@@ -6,16 +6,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from pollwire_server.domain.errors import PhaseConflict
+from pollwire_server.domain.poll import ResultsMode, Revote
+from pollwire_server.domain.window import LifecycleAction, Phase
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
-from service.domain.errors import PhaseConflict
-from service.domain.poll import ResultsMode, Revote
-from service.domain.window import LifecycleAction, Phase
-from service.store import Store, open_store
-from service.store.ballots import BallotInput, BallotStatus
-from tests.making import FAR_OFF, a_voter
-from tests.store.casting import cast, made, reply_to, set_tally, stored_ballots, tally_of
+from tests.factories import FAR_OFF, a_voter
+from tests.store.ballot_helpers import cast, made, reply_to, set_tally, stored_ballots, tally_of
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 
 async def test_publish_shows_totals_to_everybody(store: Store) -> None:

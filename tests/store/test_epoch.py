@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
+from pollwire_server.domain.poll import Revote
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.results.positions import INITIAL_POSITION, MOST_POLLS, PositionTracker
+from pollwire_server.store.votes.ballots import BallotInput
 
-from service.domain.poll import Revote
-from service.store import Store, open_store
-from service.store.ballots import BallotInput
-from service.store.polls import PollRecord
-from service.store.positions import INITIAL_POSITION, MOST_POLLS, PositionTracker
-from tests.making import FAR_OFF, a_voter
-from tests.store.casting import cast, made, reply_to, set_tally, tally_of
+from tests.factories import FAR_OFF, a_voter
+from tests.store.ballot_helpers import cast, made, reply_to, set_tally, tally_of
 from tests.valkey import Valkey
 
 Step = Callable[[Store, PollRecord, bytes], Awaitable[object]]

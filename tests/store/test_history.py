@@ -9,17 +9,17 @@ from collections import Counter
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pollwire_server.domain.errors import PhaseConflict, VoteNotFound
+from pollwire_server.domain.poll import Kind, Revote, Scale
+from pollwire_server.domain.recount import recount_of
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.keys import RANKINGS
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus
 
-from service.domain.errors import PhaseConflict, VoteNotFound
-from service.domain.poll import Kind, Revote, Scale
-from service.domain.recount import recount_of
-from service.domain.window import LifecycleAction
-from service.store import Store, open_store
-from service.store.ballots import BallotInput, BallotOutcome, BallotStatus
-from service.store.keys import RANKINGS
-from service.store.polls import PollRecord
-from tests.making import options
-from tests.store.casting import made, outcomes_of, stored_ballots, tally_of
+from tests.factories import options
+from tests.store.ballot_helpers import made, outcomes_of, stored_ballots, tally_of
 from tests.valkey import Valkey
 
 VOTERS = [bytes([number]) * 16 for number in (0, 1, 2, 17, 255)]

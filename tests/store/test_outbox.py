@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from pollwire_server.domain.events import EventKind
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store
+from pollwire_server.store.keys import FIRST_BUCKET
+from pollwire_server.store.votes.ballots import BallotInput
+from pollwire_server.store.votes.purges import PurgeSelector
+from pollwire_server.store.webhooks.outbox import DuePoll, OutboxScan
 
-from service.domain.events import EventKind
-from service.domain.window import LifecycleAction
-from service.store import Store
-from service.store.ballots import BallotInput
-from service.store.keys import FIRST_BUCKET
-from service.store.outbox import DuePoll, OutboxScan
-from service.store.purges import PurgeSelector
-from tests.making import FAR_OFF, LONG_AGO, a_voter
-from tests.store.casting import cast, made, set_field
+from tests.factories import FAR_OFF, LONG_AGO, a_voter
+from tests.store.ballot_helpers import cast, made, set_field
 
 PAUSE_MS = 60_000
 

@@ -8,14 +8,14 @@ from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pollwire_server.domain.scoring import Score
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballots import BallotInput
 
-from service.domain.scoring import Score
-from service.domain.window import LifecycleAction
-from service.store import Store, open_store
-from service.store.ballots import BallotInput
-from service.store.polls import PollRecord
-from tests.store.casting import outcomes_of
-from tests.store.predicting import a_prediction, resolved, unresolved, until_later
+from tests.store.ballot_helpers import outcomes_of
+from tests.store.prediction_helpers import a_prediction, resolved, unresolved, until_later
 from tests.valkey import Valkey
 
 VOTERS = [bytes([number]) * 16 for number in (0, 1, 2, 17, 255)]

@@ -7,17 +7,17 @@ import secrets
 from collections import Counter
 
 import pytest
+from pollwire_server.domain.errors import Overloaded, PhaseConflict, PollNotFound
+from pollwire_server.domain.poll import Identity, Kind, Revote
+from pollwire_server.domain.recount import recount_of
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store
+from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, RECOUNT_SAVED
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballots import BallotInput
 
-from service.domain.errors import Overloaded, PhaseConflict, PollNotFound
-from service.domain.poll import Identity, Kind, Revote
-from service.domain.recount import recount_of
-from service.domain.window import LifecycleAction
-from service.store import Store
-from service.store.ballots import BallotInput
-from service.store.keys import BUCKETS, FIRST_BUCKET, RECOUNT_SAVED
-from service.store.polls import PollRecord
-from tests.making import a_voter
-from tests.store.casting import DAY_MS, cast, made, set_field, set_tally, stored_ballots
+from tests.factories import a_voter
+from tests.store.ballot_helpers import DAY_MS, cast, made, set_field, set_tally, stored_ballots
 
 
 async def begun(store: Store, record: PollRecord, token: bytes = b"token") -> None:

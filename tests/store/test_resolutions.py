@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from pollwire_server.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
+from pollwire_server.domain.poll import Resolution
+from pollwire_server.domain.window import LifecycleAction, Phase, format_instant
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.keys import scored_voters_key
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.predictions.resolutions import ResolutionRequest
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
+from pollwire_server.store.webhooks.outbox import OutboxScan
 
-from service.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
-from service.domain.poll import Resolution
-from service.domain.window import LifecycleAction, Phase, format_instant
-from service.store import Store, open_store
-from service.store.ballots import BallotInput, BallotStatus
-from service.store.keys import scored_voters_key
-from service.store.outbox import OutboxScan
-from service.store.polls import PollRecord
-from service.store.resolutions import ResolutionRequest
-from tests.making import FAR_OFF, LONG_AGO, a_voter
-from tests.store.casting import cast, outcomes_of, set_field, tally_of
-from tests.store.predicting import (
+from tests.factories import FAR_OFF, LONG_AGO, a_voter
+from tests.store.ballot_helpers import cast, outcomes_of, set_field, tally_of
+from tests.store.prediction_helpers import (
     a_prediction,
     all_scores,
     broken_off,

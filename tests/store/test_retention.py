@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from pollwire_server.admin import retention
+from pollwire_server.admin.retention import BY, DAY_MS, Retention, is_over
+from pollwire_server.domain.window import LifecycleAction, Phase
+from pollwire_server.store import Store
+from pollwire_server.store.votes.ballots import BallotInput
 
-from service.domain.window import LifecycleAction, Phase
-from service.operators import retention
-from service.operators.retention import BY, DAY_MS, Retention, is_over
-from service.store import Store
-from service.store.ballots import BallotInput
-from tests.making import FAR_OFF, LONG_AGO, a_poll, a_voter
-from tests.store.casting import cast, made, stored_ballots
-from tests.waiting import until
+from tests.factories import FAR_OFF, LONG_AGO, a_poll, a_voter
+from tests.store.ballot_helpers import cast, made, stored_ballots
+from tests.wait import until
 
 
 @pytest.mark.parametrize(

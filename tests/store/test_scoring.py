@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from pollwire_server.domain.window import Phase
+from pollwire_server.store import Store
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.predictions import resolutions
+from pollwire_server.store.webhooks.outbox import OutboxScan
 
-from service.domain.window import Phase
-from service.store import Store, resolutions
-from service.store.outbox import OutboxScan
-from service.store.polls import PollRecord
-from tests.store.predicting import a_prediction, broken_off, closed, crowd, scores_in
+from tests.store.prediction_helpers import a_prediction, broken_off, closed, crowd, scores_in
 from tests.valkey import Valkey
-from tests.waiting import until
+from tests.wait import until
 
 
 async def look(store: Store, record: PollRecord) -> OutboxScan:

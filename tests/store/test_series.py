@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from pollwire_server.domain.errors import NotFound
+from pollwire_server.domain.scoring import Score
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store
 
-from service.domain.errors import NotFound
-from service.domain.scoring import Score
-from service.domain.window import LifecycleAction
-from service.store import Store
-from tests.making import a_voter
-from tests.store.predicting import a_prediction, closed, picked, resolved, unresolved
-from tests.waiting import until
+from tests.factories import a_voter
+from tests.store.prediction_helpers import a_prediction, closed, picked, resolved, unresolved
+from tests.wait import until
 
 
 async def test_equals_share_a_rank(store: Store) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from pollwire_server.domain.poll import Identity, Revote
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store
+from pollwire_server.store.keys import FIRST_BUCKET, TAGS
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
+from pollwire_server.store.votes.purges import PurgeSelector
 
-from service.domain.poll import Identity, Revote
-from service.domain.window import LifecycleAction
-from service.store import Store
-from service.store.ballots import BallotInput, BallotStatus
-from service.store.keys import FIRST_BUCKET, TAGS
-from service.store.polls import PollRecord
-from service.store.purges import PurgeSelector
-from tests.making import a_voter
-from tests.store.casting import DAY_MS, cast, made, stored_ballots, tally_of
+from tests.factories import a_voter
+from tests.store.ballot_helpers import DAY_MS, cast, made, stored_ballots, tally_of
 
 HOME, SCHOOL = b"home", b"schl"
 

@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pollwire_server.domain.errors import PhaseConflict, VoteNotFound
+from pollwire_server.domain.poll import Kind, Revote
+from pollwire_server.domain.recount import recount_of
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.keys import TAGS
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballots import BallotInput
+from pollwire_server.store.votes.purges import PurgeSelector
+from pollwire_server.store.votes.vote_erasure import ErasureResult
 
-from service.domain.errors import PhaseConflict, VoteNotFound
-from service.domain.poll import Kind, Revote
-from service.domain.recount import recount_of
-from service.domain.window import LifecycleAction
-from service.store import Store, open_store
-from service.store.ballots import BallotInput
-from service.store.forgetting import ErasureResult
-from service.store.keys import TAGS
-from service.store.polls import PollRecord
-from service.store.purges import PurgeSelector
-from tests.making import FAR_OFF
-from tests.store.casting import made, outcomes_of, stored_ballots, tally_of
+from tests.factories import FAR_OFF
+from tests.store.ballot_helpers import made, outcomes_of, stored_ballots, tally_of
 from tests.valkey import Valkey
 
 VOTERS = [bytes([number]) * 16 for number in (0, 1, 2, 17, 254, 255)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from pollwire_server.domain.errors import PollNotFound, VoteNotFound
+from pollwire_server.domain.poll import Kind, Revote
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
-from service.domain.errors import PollNotFound, VoteNotFound
-from service.domain.poll import Kind, Revote
-from service.domain.window import LifecycleAction
-from service.store import Store
-from service.store.ballots import BallotInput, BallotStatus
-from tests.making import a_voter
-from tests.store.casting import cast, made, outcomes_of, tally_of
+from tests.factories import a_voter
+from tests.store.ballot_helpers import cast, made, outcomes_of, tally_of
 
 
 async def test_a_vote_taken_back_counts_no_more(store: Store) -> None:

@@ -13,11 +13,10 @@ from litestar.exceptions import (
     SerializationException,
     ValidationException,
 )
-
-from service import problems
-from service.domain import errors
-from service.domain.allowance import RateLimit
-from service.domain.errors import PollwireError
+from pollwire_server import problem_details as problems
+from pollwire_server.domain import errors
+from pollwire_server.domain.errors import PollwireError
+from pollwire_server.domain.rate_limit import RateLimit
 
 
 def every_error(root: type[PollwireError] = PollwireError) -> list[type[PollwireError]]:

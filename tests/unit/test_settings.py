@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from service.domain.allowance import RateLimit
-from service.settings import Settings, SettingsError, decode_settings, encode_settings, read_settings
+from pollwire_server.domain.rate_limit import RateLimit
+from pollwire_server.settings import Settings, SettingsError, decode_settings, encode_settings, read_settings
 
 STRONG = "0123456789abcdef"
 

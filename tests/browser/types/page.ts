@@ -1,7 +1,7 @@
 /** A page of somebody's own, which has to agree with the types; and the types, which have to agree with the code. */
-import type * as types from '../../../service/web/static/client.d.ts';
-import type {} from '../../../service/web/static/widget.d.ts';
-import * as code from '../../../service/web/static/client/client.js';
+import type * as types from '../../../service/pollwire_server/web/static/client.d.ts';
+import type {} from '../../../service/pollwire_server/web/static/widget.d.ts';
+import * as code from '../../../service/pollwire_server/web/static/client/client.js';
 
 const client: types.Client = code.connect('https://polls.example/', { getToken: async () => null });
 const poll: types.Poll = await code.connect('https://polls.example/').poll('lunch');

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from service.domain.draft import PollDraft, PollPatch, new_poll
-from service.domain.edits import edited
-from service.domain.poll import Poll
-from service.domain.reading import decode_document
+from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.poll import Poll
+from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
+from pollwire_server.domain.poll_edits import edited
 
 NOW = 1_730_000_000_000
 OPENING, CLOSING = "2024-12-01T00:00:00Z", "2024-12-02T00:00:00Z"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
+from pollwire_server.domain.options import CODES, MOST_OPTIONS
+from pollwire_server.domain.poll import HIGHEST_VALUE, Choices, Kind, Option, Poll, Scale
+from pollwire_server.domain.window import LATEST_MS
 
-from service.domain.options import CODES, MOST_OPTIONS
-from service.domain.poll import HIGHEST_VALUE, Choices, Kind, Option, Poll, Scale
-from service.domain.window import LATEST_MS
-from tests.making import a_poll
+from tests.factories import a_poll
 
 instants = st.integers(0, LATEST_MS)
 """Every millisecond that RFC 3339 can write, from 1970 on."""

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pollwire_server.domain.ballot import LAST_REVISION, BallotCodec, Vote
+from pollwire_server.domain.errors import InvalidChoice
+from pollwire_server.domain.poll import Choices, Kind, Poll, Scale
 
-from service.domain.ballot import LAST_REVISION, BallotCodec, Vote
-from service.domain.errors import InvalidChoice
-from service.domain.poll import Choices, Kind, Poll, Scale
-from tests.making import a_poll, options
+from tests.factories import a_poll, options
 from tests.unit.domain.strategies import choices_of, json_values, polls
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pollwire_server.domain.errors import EditRefused, InvalidPoll
+from pollwire_server.domain.poll import Poll
 
-from service.domain.errors import EditRefused, InvalidPoll
-from service.domain.poll import Poll
 from tests.unit.domain.drafts import CLOSING, NOW, OPENING, made, patched
 
 BLANK = [" ", "\t\n", "\u3000\u200b", "\u2003\ufeff "]

@@ -7,9 +7,8 @@ import re
 from typing import Any
 
 import pytest
-
-from service.domain import errors
-from service.domain.errors import PollwireError
+from pollwire_server.domain import errors
+from pollwire_server.domain.errors import PollwireError
 
 LEAVES = [
     error

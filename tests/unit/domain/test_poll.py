@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hypothesis import given
+from pollwire_server.domain.poll import WIDEST_FIRST, Choices, Kind, ResultsMode
+from pollwire_server.domain.window import Phase
 
-from service.domain.poll import WIDEST_FIRST, Choices, Kind, ResultsMode
-from service.domain.window import Phase
-from tests.making import a_poll
+from tests.factories import a_poll
 from tests.unit.domain.strategies import instants
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pollwire_server.domain.poll import Kind, Resolution
+from pollwire_server.domain.scoring import Score, Verdict, verdict_of
 
-from service.domain.poll import Kind, Resolution
-from service.domain.scoring import Score, Verdict, verdict_of
-from tests.making import LONG_AGO, a_poll
+from tests.factories import LONG_AGO, a_poll
 
 records = st.integers(1, 500).flatmap(lambda total: st.builds(Score, st.integers(0, total), st.just(total)))
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from pollwire_server.domain.poll import Kind, Poll, code_of_value
+from pollwire_server.domain.tally import Results, Tally, hidden_results_of, is_newer, results_of
+from pollwire_server.domain.window import Phase
 
-from service.domain.poll import Kind, Poll, code_of_value
-from service.domain.tally import Results, Tally, hidden_results_of, is_newer, results_of
-from service.domain.window import Phase
-from tests.making import LONG_AGO, a_poll
+from tests.factories import LONG_AGO, a_poll
 from tests.unit.domain.strategies import polls
 
 EPOCH = "01933c5f8a2b"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pollwire_server.domain.poll import ResultsMode
+from pollwire_server.domain.visibility import ReaderRole, may_see_totals
+from pollwire_server.domain.window import Phase
 
-from service.domain.poll import ResultsMode
-from service.domain.visibility import ReaderRole, may_see_totals
-from service.domain.window import Phase
-from tests.making import a_poll
+from tests.factories import a_poll
 
 OVER = (Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED, Phase.ARCHIVED)
 RUNNING = (Phase.SCHEDULED, Phase.OPEN)

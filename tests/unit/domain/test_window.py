@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-
-from service.domain.errors import InvalidPoll
-from service.domain.window import (
+from pollwire_server.domain.errors import InvalidPoll
+from pollwire_server.domain.window import (
     ACTS,
     LATEST_MS,
     LifecycleAction,
@@ -21,6 +20,7 @@ from service.domain.window import (
     phase_at,
     zone_named,
 )
+
 from tests.unit.domain.strategies import instants
 
 ZONES = st.sampled_from(

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
-from service.domain.ballot import BallotCodec
-from service.domain.poll import Poll
-from service.domain.tally import Tally
-from service.live.frames import ResultFrame, ResultUpdate
-from service.store.records import PollRecord
-from service.store.results import PollReading
-from tests.making import LONG_AGO, a_poll
+from pollwire_server.domain.ballot import BallotCodec
+from pollwire_server.domain.poll import Poll
+from pollwire_server.domain.tally import Tally
+from pollwire_server.live.result_frames import ResultFrame, ResultUpdate
+from pollwire_server.store.polls.cache import PollRecord
+from pollwire_server.store.results.reader import PollReading
+
+from tests.factories import LONG_AGO, a_poll
 
 NOW = LONG_AGO + 1_000
 EPOCH = "018bcfe56800"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-from service.domain.poll import Poll, ResultsMode
-from service.domain.visibility import ReaderRole
-from service.live.frames import ResultFrame
-from service.live.hub import Hub
-from tests.making import FAR_OFF, a_poll
+from pollwire_server.domain.poll import Poll, ResultsMode
+from pollwire_server.domain.visibility import ReaderRole
+from pollwire_server.live.hub import Hub
+from pollwire_server.live.result_frames import ResultFrame
+
+from tests.factories import FAR_OFF, a_poll
 from tests.unit.live.readers import NOW, Listener, a_change
-from tests.waiting import until
+from tests.wait import until
 
 
 def joined(hub: Hub, poll: Poll, reader: ReaderRole = ReaderRole.PUBLIC, since: int = 1) -> Listener:

@@ -7,9 +7,8 @@ import logging
 import sys
 
 import pytest
-
-from service.telemetry import scrubbed
-from service.telemetry.logs import about_one_request, formatter_of
+from pollwire_server.telemetry import scrubbed
+from pollwire_server.telemetry.logs import about_one_request, formatter_of
 
 
 def a_record(message: str, *args: object, failure: BaseException | None = None) -> logging.LogRecord:

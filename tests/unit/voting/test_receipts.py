@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from service.domain.errors import ReceiptInvalid
-from service.identity.signing import Signer
-from service.store.ballots import BallotOutcome, BallotStatus
-from service.voting.receipts import LONGEST_RECEIPT, Receipt, Receipts
+from pollwire_server.auth.signing import Signer
+from pollwire_server.domain.errors import ReceiptInvalid
+from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus
+from pollwire_server.voting.receipts import LONGEST_RECEIPT, Receipt, Receipts
 
 EPOCH = "01933c5f8a2b"
 

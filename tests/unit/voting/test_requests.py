@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from service.domain.ballot import Vote
-from service.domain.errors import BodyTooLarge, InvalidChoice, MalformedBody, UnsupportedMediaType
-from service.voting.requests import LARGEST_BODY_BYTES, BodyReader, check_idempotency_key
+from pollwire_server.domain.ballot import Vote
+from pollwire_server.domain.errors import BodyTooLarge, InvalidChoice, MalformedBody, UnsupportedMediaType
+from pollwire_server.voting.requests import LARGEST_BODY_BYTES, BodyReader, check_idempotency_key
 
 JSON = b"application/json"
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from service.web.languages import LANGUAGES, Languages, preferred
+from pollwire_server.web.languages import LANGUAGES, Languages, preferred
 
 
 @pytest.mark.parametrize(

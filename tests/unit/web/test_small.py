@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from service.web.assets import ENTRIES, LAZY_MODULES, STATIC, AssetLibrary
-from service.web.bundle import bundle_module
-from service.web.names import renamed, short_names
-from service.web.scripts import serialize, small_sheet, tokenize
+from pollwire_server.web.assets.js_bundler import bundle_module
+from pollwire_server.web.assets.js_mangler import renamed, short_names
+from pollwire_server.web.assets.js_minifier import serialize, small_sheet, tokenize
+from pollwire_server.web.assets.static_files import ENTRIES, LAZY_MODULES, STATIC, AssetLibrary
 
 
 @pytest.mark.parametrize(

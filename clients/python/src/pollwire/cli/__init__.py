@@ -1,0 +1,45 @@
+"""The ``pollwire`` command: runs a service, and speaks to one as an operator or a voter.
+
+``session`` says which service is spoken to and as whom, ``listing`` and
+``progress`` how lists are told and how far something is; ``commands``,
+``ledgers``, ``foul``, ``keys``, ``webhooks`` and ``predictions`` are what may be said.
+
+Exit codes: 0 done; 1 refused, with the problem's own sentence; 2 used in the
+wrong way; 3 the service cannot be reached, or cannot answer just now.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from pollwire.cli.api_keys import keys as group_of_keys
+from pollwire.cli.bulk_votes import votes as group_of_votes
+from pollwire.cli.moderation import erase, purge, report
+from pollwire.cli.poll_data import audit, export, recount, timeline
+from pollwire.cli.polls import main
+from pollwire.cli.polls import polls as group_of_polls
+from pollwire.cli.predictions import resolve, unresolve
+from pollwire.cli.predictions import series as group_of_series
+from pollwire.cli.webhooks import webhooks as group_of_webhooks
+
+__all__ = ["main"]
+
+COMMANDS_GROUP = "pollwire.commands"
+"""Entry point group through which installed packages add commands; the server adds ``up``."""
+
+main.add_command(group_of_keys)
+main.add_command(group_of_webhooks)
+group_of_polls.add_command(export)
+group_of_polls.add_command(audit)
+group_of_polls.add_command(recount)
+group_of_polls.add_command(purge)
+group_of_polls.add_command(erase)
+group_of_polls.add_command(report)
+group_of_polls.add_command(timeline)
+main.add_command(group_of_votes)
+main.add_command(group_of_series)
+group_of_polls.add_command(resolve)
+group_of_polls.add_command(unresolve)
+
+for entry_point in entry_points(group=COMMANDS_GROUP):
+    main.add_command(entry_point.load(), entry_point.name)

@@ -1,0 +1,84 @@
+"""Votes out of a file, for voters that whoever runs the command knows."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import aclosing
+from typing import IO, Final
+
+import click
+
+from pollwire import Client
+from pollwire.cli.context import REFUSED, compact, connection_options, run_client, target_of_flags
+from pollwire.cli.progress import Advance, bar_of
+from pollwire.errors import Document
+from pollwire.terminal.charts import printable
+
+MOST_TOLD: Final = 20
+"""Refused lines told to people, one by one; the rest is a number."""
+STATUSES: Final = ("counted", "changed", "unchanged")
+
+
+@click.group()
+@connection_options
+def votes() -> None:
+    """Send votes for voters that you know (operators)."""
+
+
+@votes.command()
+@click.argument("poll")
+@click.argument("file", type=click.File("rb"))
+@connection_options
+def send(poll: str, file: IO[bytes]) -> None:
+    """Send the votes in FILE, a JSON object {"voter", "choice"} a line (- reads standard input).
+
+    Sending a file again is safe: what was counted is unchanged. Ends with 1 where a line was refused.
+    """
+    target = target_of_flags()
+    refused: list[Document] = []
+    with bar_of("votes") as advance:
+        summary = run_client(lambda client: _send(client, poll, _told(file, advance), refused), target)
+    for problem in refused if target.as_json else refused[:MOST_TOLD]:
+        sentence = f"line {problem['line']}: {printable(problem['detail'])}"
+        click.echo(compact(problem) if target.as_json else sentence, err=True)
+    if len(refused) > MOST_TOLD and not target.as_json:
+        click.echo(f"and {len(refused) - MOST_TOLD:,} more.", err=True)
+    target.print_result(
+        summary, ", ".join(f"{summary[name]:,} {name}" for name in (*STATUSES, "refused")) + "."
+    )
+    if refused:
+        sys.exit(REFUSED)
+
+
+async def _send(client: Client, poll: str, lines: Iterable[bytes], refused: list[Document]) -> dict[str, int]:
+    """How many lines came to what; those that were refused are added to ``refused``."""
+    summary = dict.fromkeys((*STATUSES, "refused"), 0)
+    async with aclosing(client.send_votes(poll, lines)) as answers:
+        async for said in answers:
+            if "problem" in said:
+                refused.append(said)
+                summary["refused"] += 1
+            else:
+                summary[said["status"]] += 1
+    return summary
+
+
+def _told(file: IO[bytes], advance: Advance) -> Iterator[bytes]:
+    """The file's lines; how much of it is read is told as they are taken."""
+    read, size = 0, _size(file)
+    for line in file:
+        yield line
+        read += len(line)
+        advance(read, size)
+
+
+def _size(file: IO[bytes]) -> int | None:
+    """Of a file in bytes; None where that is not known (a pipe)."""
+    try:
+        status = os.fstat(file.fileno())
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None

@@ -1,0 +1,74 @@
+"""The commands that take votes out: what looks odd (report), many (purge), and one voter's (erase)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from pollwire.cli.context import connection_options, run_client, target_of_flags
+from pollwire.errors import Document
+from pollwire.terminal.charts import minute_of, printable
+
+
+@click.command()
+@click.argument("poll")
+@connection_options
+def report(poll: str) -> None:
+    """Tell what looks odd in a poll: bursts of votes and, where it keeps tags, the busiest networks."""
+    target = target_of_flags()
+    answer = run_client(lambda client: client.report(poll), target)
+    target.print_result(answer, *_lines(answer))
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--from", "since", help="Votes counted at this time or later, such as 2026-11-24T12:00:00Z.")
+@click.option("--to", help="And before this one.")
+@click.option("--tag", help="Votes of one network, by its tag in the report; in a span of time, or all.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@connection_options
+def purge(poll: str, since: str | None, to: str | None, tag: str | None, yes: bool) -> None:
+    """Take the votes of a span of time, of one network, or of both out, for good."""
+    if (since is None) != (to is None) or (since is None and tag is None):
+        raise click.UsageError("Name a span of time (--from and --to), a network (--tag), or all three.")
+    target = target_of_flags()
+    if not yes:
+        told = [f"counted from {since} to {to}"] if since is not None else []
+        told += [f"of the network {tag}"] if tag is not None else []
+        question = f"Take every vote in {poll} {' and '.join(told)} out, for good?"
+        click.confirm(printable(question), abort=True, err=True)
+    answer = run_client(lambda client: client.purge(poll, since=since, to=to, tag=tag), target)
+    target.print_result(answer, f"{answer['purged']} votes were taken out.")
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--receipt", required=True, help="What the voter got for the vote.")  # it may begin with a dash
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@connection_options
+def erase(poll: str, receipt: str, yes: bool) -> None:
+    """Take one voter's vote out, by the receipt that the voter shows, and leave no trace of it."""
+    target = target_of_flags()
+    if not yes:
+        click.confirm(f"Erase the vote of this receipt in {printable(poll)}, for good?", abort=True, err=True)
+    answer = run_client(lambda client: client.erase(poll, receipt), target)
+    told = "The vote is erased." if answer["erased"] else "No vote of this voter stood; nothing was erased."
+    target.print_result(answer, told)
+
+
+def _lines(answer: Document) -> Iterator[str]:
+    yield f"{answer['votes']:,} votes stand; {answer['usual_per_minute']:g} a minute are usual."
+    for burst in answer["bursts"]:
+        span = f"{minute_of(burst['from'])} to {minute_of(burst['to'])}"
+        yield f"burst {span}: {burst['votes']:,} votes, {_choice(burst, 'share')}"
+    for tag in answer["tags"] or ():
+        share = f"{tag['votes']:,} votes ({tag['share']:.0%})"
+        hurry = f"{tag['votes_in_minute']:,} of them at {minute_of(tag['busiest_minute'])}"
+        yield f"network {tag['tag'] or 'unknown'}: {share}, {_choice(tag, 'choice_share')}, {hurry}"
+
+
+def _choice(entry: Document, share: str) -> str:
+    choice = entry["choice"]
+    told = " ".join(choice) if isinstance(choice, list) else str(choice)
+    return f"{entry[share]:.0%} for {told}, {entry['share_elsewhere']:.0%} elsewhere"

@@ -1,0 +1,135 @@
+"""The commands that read a poll's books: every vote (export), their sum (recount), who did what (audit)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+from rich.console import Console
+
+from pollwire import Client
+from pollwire.cli.context import (
+    MISUSED,
+    REFUSED,
+    Failure,
+    compact,
+    connection_options,
+    run_client,
+    target_of_flags,
+)
+from pollwire.cli.output import print_list
+from pollwire.cli.progress import bar_of
+from pollwire.errors import Document
+from pollwire.terminal.charts import minute_of, printable, voters_told
+from pollwire.terminal.sparklines import sparklines
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True)
+@click.option(
+    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write it there."
+)
+@connection_options
+def export(poll: str, form: str, out: Path | None) -> None:
+    """Write out every vote that stands in a poll (default: to standard output)."""
+    target = target_of_flags()
+    if out is None:
+        run_client(lambda client: _write(client, poll, form, sys.stdout.buffer), target)
+        return
+    try:
+        with _atomic_file(out) as file:
+            votes = run_client(lambda client: _write(client, poll, form, file), target)
+    except OSError as error:
+        raise Failure(f"{out} cannot be written: {error.strerror}.", MISUSED) from None
+    target.print_result({"file": str(out), "votes": votes}, f"{out} has {votes:,} votes.")
+
+
+@click.command()
+@click.argument("poll")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@connection_options
+def audit(poll: str, limit: int) -> None:
+    """List who did what to a poll, the newest first."""
+    target = target_of_flags()
+    items, more = run_client(lambda client: client.audit(poll, limit=limit), target)
+    print_list(target, items, more, cells=_cells)
+
+
+@click.command()
+@click.argument("poll")
+@connection_options
+def recount(poll: str) -> None:
+    """Count every ballot anew and compare; ends with 1 where the totals differ."""
+    target = target_of_flags()
+    answer = run_client(lambda client: client.recount(poll), target)
+    stored, recounted = answer["stored"], answer["recounted"]
+    told = f"The ballots of {voters_told(recounted['voters'])} make the totals that stand."
+    if not answer["matches"]:
+        told = f"The ballots make {recounted}, and {stored} stands."
+    target.print_result(answer, told)
+    if not answer["matches"]:
+        sys.exit(REFUSED)
+
+
+@click.command()
+@click.argument("poll")
+@connection_options
+def timeline(poll: str) -> None:
+    """Show how a poll's totals grew: blocks at a terminal, a line for each point in a pipe."""
+    target = target_of_flags()
+    answer = run_client(lambda client: client.timeline_for_operators(poll), target)
+    if target.as_json:
+        click.echo(compact(answer))
+    elif sys.stdout.isatty():
+        Console().print(sparklines(answer["points"]))
+    else:
+        for point in answer["points"]:
+            counts = (f"{option}={count}" for option, count in point["counts"].items())
+            click.echo("\t".join(map(printable, (point["at"], point["voters"], *counts))))
+
+
+def _cells(entry: Document) -> tuple[object, ...]:
+    return minute_of(entry["at"]), entry["by"], entry["act"], _changes(entry)
+
+
+def _changes(entry: Document) -> str:
+    """``phase open -> closed`` and the like; the version grows with every act, and says nothing more."""
+    before, after = entry["before"] or {}, entry["after"] or {}
+    names = [
+        name for name in {**before, **after} if name != "version" and before.get(name) != after.get(name)
+    ]
+    if not before or not after:
+        return ""
+    return ", ".join(f"{name} {before.get(name)} -> {after.get(name)}" for name in names)
+
+
+@contextmanager
+def _atomic_file(out: Path) -> Iterator[IO[bytes]]:
+    """A file that is there under its name once it is whole: one that broke off leaves nothing."""
+    part = out.with_name(f"{out.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        os.replace(part, out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _write(client: Client, poll: str, form: str, file: IO[bytes]) -> int:
+    """The votes written."""
+    lines = 0
+    votes = (await client.results_for_operators(poll))["voters"]
+    with bar_of("votes") as advance:
+        async with aclosing(client.export(poll, form)) as pieces:
+            async for piece in pieces:
+                file.write(piece)
+                lines += piece.count(b"\n")
+                advance(lines, votes)
+    file.flush()
+    return lines - (form == "csv")

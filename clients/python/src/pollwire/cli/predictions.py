@@ -1,0 +1,67 @@
+"""The commands about predictions: what they came to (resolve, unresolve), and who is ahead (series)."""
+
+from __future__ import annotations
+
+import click
+
+from pollwire.cli.context import connection_options, run_client, target_of_flags
+from pollwire.cli.output import print_list
+from pollwire.cli.progress import bar_of
+from pollwire.errors import Document
+
+_COLUMNS = ("rank", "name", "forecasts", "accuracy")
+
+
+@click.command()
+@click.argument("poll")
+@click.argument("outcome", required=False)
+@click.option("--annul", is_flag=True, help="Nobody was right or wrong.")
+@click.option("--effective-at", metavar="TIME", help="Choices changed after it do not score (RFC 3339).")
+@click.option("--note", metavar="TEXT", help="Told with the outcome.")
+@connection_options
+def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | None, note: str | None) -> None:
+    """Say that a closed prediction has come to OUTCOME, and score everybody."""
+    if annul == (outcome is not None):
+        raise click.UsageError("Name the OUTCOME, or annul the prediction with --annul alone.")
+    target = target_of_flags()
+    with bar_of("voters scored") as told:
+        after = run_client(
+            lambda client: client.resolve(
+                poll, outcome, effective_at=effective_at, note=note, on_progress=told
+            ),
+            target,
+        )
+    target.print_result(after, f"{poll} is annulled." if annul else f"{poll} is resolved: {outcome}.")
+
+
+@click.command()
+@click.argument("poll")
+@connection_options
+def unresolve(poll: str) -> None:
+    """Take back what a prediction came to, and every score for it."""
+    target = target_of_flags()
+    with bar_of("voters unscored") as told:
+        after = run_client(lambda client: client.unresolve(poll, on_progress=told), target)
+    target.print_result(after, f"{poll} is {after['phase']} again.")
+
+
+@click.group()
+@connection_options
+def series() -> None:
+    """Series of predictions: who is ahead."""
+
+
+@series.command()
+@click.argument("series_id", metavar="SERIES")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@connection_options
+def leaderboard(series_id: str, limit: int) -> None:
+    """Show who is ahead in a series."""
+    target = target_of_flags()
+    items, more = run_client(lambda client: client.leaderboard(series_id, limit=limit), target)
+    print_list(target, items, more, cells=_cells, columns=_COLUMNS)
+
+
+def _cells(row: Document) -> tuple[object, ...]:
+    accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
+    return row["rank"], row["name"] or "-", row["forecasts"], accuracy

@@ -1,0 +1,85 @@
+"""Operators' keys as operators handle them: made and shown once, listed without their secrets, revoked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from pollwire_server.admin.pagination import page_of
+from pollwire_server.admin.requests import Object
+from pollwire_server.auth.api_keys import Operator, Scope, StoredApiKey, generate_api_key
+from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.errors import InvalidPoll, NotFound
+from pollwire_server.domain.poll_document import Document
+from pollwire_server.domain.window import format_instant
+from pollwire_server.store import Store
+
+MOST_KEYS: Final = 1000
+"""Every worker holds them all."""
+
+_READABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*\Z"
+"""One line with something in it to be seen."""
+
+
+class KeyDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key to be made."""
+
+    name: Annotated[str, Meta(max_length=100, pattern=_READABLE, description="one line that can be read")]
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=len(Scope))]
+
+
+class ApiKeyAdmin:
+    """Keys in the store; every answer is ready to be encoded."""
+
+    __slots__ = ("_keys", "_now", "_uses")
+
+    def __init__(self, store: Store) -> None:
+        self._keys = store.api_keys
+        self._uses = store.api_key_uses
+        self._now = store.polls.now
+
+    async def create(self, body: Object, operator: Operator) -> Document:
+        """The new key, its secret included, this once.
+
+        Raises ``InvalidPoll``, and ``ScopeMissing`` for a scope that the operator's own key lacks.
+        """
+        draft = decode_document(body, KeyDraft)
+        for scope in draft.scopes:
+            operator.require_scope(scope)
+        if len(await self._keys.fresh(0)) >= MOST_KEYS:
+            raise InvalidPoll("name", f"There are {MOST_KEYS} keys already; revoke one first.")
+        made, scopes = generate_api_key(), tuple(scope for scope in Scope if scope in draft.scopes)
+        kept = StoredApiKey(draft.name, scopes, await self._now(), made.hash)
+        await self._keys.put(made.id, msgspec.json.encode(kept))
+        return {**_document(made.id, kept, None), "key": made.key}
+
+    def own(self, operator: Operator) -> Document:
+        """What the operator's key is called and may do: no scope is needed to ask for one's own."""
+        return {"name": operator.name, "scopes": [scope.value for scope in Scope if scope in operator.scopes]}
+
+    async def list(self, query: dict[str, str]) -> Document:
+        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        await self._uses.flush()
+        members, uses = await self._keys.fresh(0), await self._uses.all()
+        kept = {key: msgspec.json.decode(document, type=StoredApiKey) for key, document in members.items()}
+        newest = sorted(kept, key=lambda key: (-kept[key].created_at, key))
+        page, cursor = page_of(newest, query)
+        return {"items": [_document(key, kept[key], uses.get(key)) for key in page], "next": cursor}
+
+    async def revoke(self, key_id: str) -> None:
+        """The key opens nothing any more; ``NotFound`` where there is none of the id."""
+        if not await self._keys.remove(key_id[:64]):
+            raise NotFound("There is no such key.")
+        await self._uses.forget(key_id)
+
+
+def _document(key_id: str, kept: StoredApiKey, used_at: int | None) -> Document:
+    return {
+        "id": key_id,
+        "name": kept.name,
+        "scopes": list(kept.scopes),
+        "created_at": format_instant(kept.created_at),
+        "last_used_at": None if used_at is None else format_instant(used_at),
+    }

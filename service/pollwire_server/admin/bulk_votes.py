@@ -1,0 +1,154 @@
+"""Votes that a trusted back end sends for voters it knows: judged by the line, counted by the batch.
+
+A back end names its voters by whatever string it likes. Within a poll a voter
+is the keyed hash of that string, in a space of its own, so that no name can
+be made to meet a device's voter or a site's (``identity/voters.py``). All back
+ends of one poll share that space: the same string is the same voter, which is
+what makes sending a file again safe. In an ``open`` poll, which knows no
+voters, the string is what an ``Idempotency-Key`` is elsewhere.
+
+Lines go to the store by themselves, not through the recorder of the public's
+votes: a hundred thousand of them at once would fill what the recorder may hold
+and have voters refused. As it is, a stream has one batch under way, and between
+two of them the loop and the store are everybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from pollwire_server.admin.ndjson import Line, LineTooLong
+from pollwire_server.auth.voter_ids import voter_id_from_backend
+from pollwire_server.domain.ballot import LAST_REVISION
+from pollwire_server.domain.decoding import explain_validation_error
+from pollwire_server.domain.errors import InvalidChoice, MalformedBody, Overloaded, PollwireError
+from pollwire_server.problem_details import problem_document
+from pollwire_server.store import Store
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballot_errors import error_for_outcome
+from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
+
+LINES_A_BATCH: Final = 500
+"""Ballots of one step of the store, which does nothing else for some 2 ms."""
+MAX_RELOADS: Final = 3
+"""How often one batch makes its poll be read again; edits do not follow one another that fast."""
+_STANDS: Final = (BallotStatus.COUNTED, BallotStatus.CHANGED, BallotStatus.UNCHANGED)
+
+
+class BulkVoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line."""
+
+    voter: Annotated[str, Meta(min_length=1, max_length=200)]
+    choice: object
+    revision: Annotated[int, Meta(ge=0, le=LAST_REVISION)] | None = None
+
+
+class BulkVoteResult(msgspec.Struct, frozen=True, gc=False):
+    """What a line that stands is answered; a refused one gets its problem, see ``answer_to``."""
+
+    line: int
+    status: BallotStatus
+    revision: int | UnsetType = UNSET
+
+
+Judged = BallotOutcome | PollwireError
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(BulkVoteLine).decode
+
+
+class BulkVoteService:
+    """Counts what back ends send. Batches of one stream follow one another, so order is kept."""
+
+    __slots__ = ("_ballots", "_polls")
+
+    def __init__(self, store: Store) -> None:
+        self._polls = store.polls
+        self._ballots = store.ballots
+
+    async def count(self, poll_id: str, lines: Sequence[Line]) -> bytes:
+        """The answers to at most ``LINES_A_BATCH`` lines, a line each, in order; refusals are answers too."""
+        votes = [_vote_in(line) for line in lines]
+        judged: Sequence[Judged]
+        try:
+            judged = await self._judge(poll_id, votes)
+        except PollwireError as error:  # the poll is gone, or nobody can say
+            judged = [vote if isinstance(vote, PollwireError) else error for vote in votes]
+        return b"".join(answer_to(line, said) for line, said in zip(lines, judged, strict=True))
+
+    async def _judge(self, poll_id: str, votes: Sequence[BulkVoteLine | PollwireError]) -> list[Judged]:
+        """What becomes of each vote; nothing is refused on a remembered record alone."""
+        remembered = self._polls.cached(poll_id)
+        record = remembered or await self._polls.get(poll_id)
+        for _ in range(MAX_RELOADS):
+            ballots = [_ballot(record, vote) for vote in votes]
+            if record is remembered and any(isinstance(ballot, InvalidChoice) for ballot in ballots):
+                record = await self._polls.get(poll_id)
+                ballots = [_ballot(record, vote) for vote in votes]
+            casts = [ballot for ballot in ballots if isinstance(ballot, BallotInput)]
+            reply = await self._cast(record, casts)
+            if isinstance(reply, PollwireError) or reply.outcomes is not None:
+                return _settled(record, ballots, reply)
+            record = await self._polls.get(poll_id)
+        raise Overloaded
+
+    async def _cast(self, record: PollRecord, casts: Sequence[BallotInput]) -> CastReply | PollwireError:
+        if not casts:
+            return CastReply(now=0, epoch="", outcomes=[])
+        (reply,) = await self._ballots.cast_many([(record, casts)])
+        return reply
+
+
+def answer_to(line: Line, said: Judged) -> bytes:
+    """``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail"}`` and what helps."""
+    if isinstance(said, BallotOutcome):
+        return _encode(BulkVoteResult(line.number, said.status, said.revision)) + b"\n"
+    document = problem_document(said)
+    del document["title"]
+    return _encode({"line": line.number, "problem": document.pop("type"), **document}) + b"\n"
+
+
+def _vote_in(line: Line) -> BulkVoteLine | PollwireError:
+    if line.text is None:
+        return LineTooLong()
+    try:
+        return _decode(line.text)
+    except msgspec.ValidationError as error:
+        field, detail = explain_validation_error(error)
+        if field == "body":
+            return MalformedBody("A line must be a JSON object.")
+        return InvalidChoice(detail, field)
+    except (ValueError, RecursionError) as error:  # DecodeError and UnicodeDecodeError are ValueErrors
+        reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")
+        return MalformedBody(f"A line must be a JSON object in UTF-8: {reason}.")
+
+
+def _ballot(record: PollRecord, vote: BulkVoteLine | PollwireError) -> BallotInput | PollwireError:
+    if isinstance(vote, PollwireError):
+        return vote
+    try:
+        code = record.codec.encode_choice(vote.choice)
+    except InvalidChoice as error:
+        return error
+    return BallotInput(voter_id_from_backend(record.voter_key, vote.voter), code, vote.revision)
+
+
+def _settled(
+    record: PollRecord, ballots: Sequence[BallotInput | PollwireError], reply: CastReply | PollwireError
+) -> list[Judged]:
+    """The store's word on each ballot that it was asked about, between those that it was not."""
+    if isinstance(reply, PollwireError):
+        return [ballot if isinstance(ballot, PollwireError) else reply for ballot in ballots]
+    outcomes = iter(reply.outcomes or ())
+    return [
+        ballot if isinstance(ballot, PollwireError) else _said(record, next(outcomes), reply.closed_at)
+        for ballot in ballots
+    ]
+
+
+def _said(record: PollRecord, outcome: BallotOutcome, closed_at: int | None) -> Judged:
+    return outcome if outcome.status in _STANDS else error_for_outcome(record, outcome, closed_at)

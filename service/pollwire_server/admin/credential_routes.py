@@ -1,0 +1,88 @@
+"""The addresses at which operators make, list and strike off who may come: other operators' keys,
+and the sites that vouch for voters.
+
+Checks come in the door's one order: the key (401), the scope (403), the body
+(415, 413, 400), its fields (422).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from pollwire_server.admin.api_keys import ApiKeyAdmin
+from pollwire_server.admin.issuers import IssuerAdmin
+from pollwire_server.admin.requests import JSON, AnyRequest, json_object, query_of
+from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
+from pollwire_server.domain.poll_document import Document
+
+_KEYS: Final = "/v1/admin/keys"
+_ISSUERS: Final = "/v1/admin/issuers"
+_PAGING: Final = ("limit", "cursor")
+
+Encoded = Response[bytes]
+
+
+def handlers(
+    operated: ApiKeyAdmin, issuers: IssuerAdmin, keys: ApiKeyAuthenticator
+) -> list[HTTPRouteHandler]:
+    """Every route of this part of the door."""
+    return [*_keys(operated, keys), *_issuers(issuers, keys)]
+
+
+def _admitted(keys: ApiKeyAuthenticator, request: AnyRequest) -> Operator:
+    operator = keys.require_operator(request.headers.get("authorization"))
+    operator.require_scope(Scope.KEYS_WRITE)
+    return operator
+
+
+def _keys(operated: ApiKeyAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
+    @post(_KEYS, summary="Make an API key, shown this once", tags=["operators"])
+    async def create_key(request: AnyRequest) -> Encoded:
+        operator = _admitted(keys, request)
+        return _encoded(await operated.create(await json_object(request), operator), status=201)
+
+    @get(_KEYS, summary="List API keys, newest first", tags=["operators"])
+    async def list_keys(request: AnyRequest) -> Encoded:
+        _admitted(keys, request)
+        return _encoded(await operated.list(query_of(request, _PAGING)))
+
+    @get(f"{_KEYS}/mine", summary="Read what the key at hand may do", tags=["operators"])
+    async def read_own_key(request: AnyRequest) -> Encoded:
+        return _encoded(operated.own(keys.require_operator(request.headers.get("authorization"))))
+
+    @delete(f"{_KEYS}/{{key_id:str}}", summary="Revoke an API key", tags=["operators"], status_code=204)
+    async def revoke_key(request: AnyRequest, key_id: FromPath[str]) -> None:
+        _admitted(keys, request)
+        await operated.revoke(key_id)
+
+    return [create_key, list_keys, read_own_key, revoke_key]
+
+
+def _issuers(operated: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
+    @post(_ISSUERS, summary="Register a site that vouches for voters", tags=["operators"])
+    async def register_issuer(request: AnyRequest) -> Encoded:
+        _admitted(keys, request)
+        document, is_new = await operated.register(await json_object(request))
+        return _encoded(document, status=201 if is_new else 200)
+
+    @get(_ISSUERS, summary="List the sites that vouch for voters", tags=["operators"])
+    async def list_issuers(request: AnyRequest) -> Encoded:
+        _admitted(keys, request)
+        return _encoded(await operated.list(query_of(request, _PAGING)))
+
+    @delete(f"{_ISSUERS}/{{issuer_id:str}}", summary="Strike a site off", tags=["operators"], status_code=204)
+    async def strike_issuer(request: AnyRequest, issuer_id: FromPath[str]) -> None:
+        _admitted(keys, request)
+        await operated.strike(issuer_id)
+
+    return [register_issuer, list_issuers, strike_issuer]
+
+
+def _encoded(document: Document, status: int = 200) -> Encoded:
+    headers = {"cache-control": "private, no-store"}
+    return Response(msgspec.json.encode(document), status_code=status, media_type=JSON, headers=headers)

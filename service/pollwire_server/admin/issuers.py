@@ -1,0 +1,104 @@
+"""Sites that vouch for voters, as operators handle them: registered, listed, struck off.
+
+A site registered again is replaced, so that its key can be changed without a
+moment in which its voters are nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pollwire_server.admin.pagination import page_of
+from pollwire_server.admin.requests import Object
+from pollwire_server.auth.issuers import Algorithm, StoredIssuer, issuer_id, key_from
+from pollwire_server.auth.jwks import JwksCache
+from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.errors import InvalidPoll, NotFound
+from pollwire_server.domain.poll_document import Document
+from pollwire_server.domain.poll_draft import Issuer
+from pollwire_server.domain.window import format_instant
+from pollwire_server.store import Store
+
+MOST_ISSUERS = 1000
+"""Every worker holds them all."""
+
+
+class IssuerDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A site to be registered, with its key or the address where it publishes its keys."""
+
+    issuer: Issuer
+    algorithm: Algorithm
+    audience: Annotated[str, Meta(min_length=1, max_length=300)]
+    key: Annotated[str, Meta(min_length=1, max_length=10_000)] | None = None
+    jwks_url: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
+
+
+class IssuerAdmin:
+    """Sites in the store; every answer is ready to be encoded."""
+
+    __slots__ = ("_issuers", "_key_sets", "_store")
+
+    def __init__(self, store: Store, key_sets: JwksCache) -> None:
+        self._store = store
+        self._issuers = store.issuers
+        self._key_sets = key_sets
+
+    async def register(self, body: Object) -> tuple[Document, bool]:
+        """The site as it stands now, and whether it is new. Raises ``InvalidPoll`` with the field."""
+        draft = decode_document(body, IssuerDraft)
+        self._check(draft)
+        members, member = await self._issuers.fresh(0), issuer_id(draft.issuer)
+        if member not in members and len(members) >= MOST_ISSUERS:
+            raise InvalidPoll("issuer", f"There are {MOST_ISSUERS} issuers already; strike one off first.")
+        kept = StoredIssuer(
+            issuer=draft.issuer,
+            algorithm=draft.algorithm,
+            audience=draft.audience,
+            created_at=await self._store.polls.now(),
+            voters_key=(await self._store.voters_key()).hex(),
+            key=draft.key,
+            jwks_url=draft.jwks_url,
+        )
+        await self._issuers.put(member, msgspec.json.encode(kept))
+        return _document(kept), member not in members
+
+    async def list(self, query: dict[str, str]) -> Document:
+        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        members = await self._issuers.fresh(0)
+        kept = {one: msgspec.json.decode(document, type=StoredIssuer) for one, document in members.items()}
+        page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
+        return {"items": [_document(kept[one]) for one in page], "next": cursor}
+
+    async def strike(self, member: str) -> None:
+        """The site vouches for nobody any more; ``NotFound`` where there is none of the id."""
+        if not await self._issuers.remove(member[:64]):
+            raise NotFound("There is no such issuer.")
+
+    def _check(self, draft: IssuerDraft) -> None:
+        if (draft.key is None) == (draft.jwks_url is None):
+            raise InvalidPoll("key", "An issuer has either a key or a jwks_url.")
+        if draft.key is not None:
+            try:
+                key_from(draft.algorithm, draft.key)
+            except ValueError as error:
+                raise InvalidPoll("key", str(error)) from None
+        elif draft.algorithm is Algorithm.HS256:
+            raise InvalidPoll("jwks_url", "The key of HS256 is a secret, which no address publishes.")
+        elif fault := self._key_sets.fault_of(draft.jwks_url or ""):
+            raise InvalidPoll("jwks_url", fault)
+
+
+def _document(kept: StoredIssuer) -> Document:
+    """The site without its secret; a public key is shown."""
+    return {
+        "id": issuer_id(kept.issuer),
+        "issuer": kept.issuer,
+        "algorithm": kept.algorithm.value,
+        "audience": kept.audience,
+        "key": None if kept.algorithm is Algorithm.HS256 else kept.key,
+        "jwks_url": kept.jwks_url,
+        "created_at": format_instant(kept.created_at),
+    }

@@ -1,0 +1,258 @@
+"""Votes that an operator takes out: those of a span of time, of a network, or both; confirmed and logged.
+
+An operator erases one vote, by the receipt that its voter shows: ``POST /v1/admin/polls/{id}/erase``.
+
+What looks odd in a poll, for its operators: ``GET /v1/admin/polls/{id}/report``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import UNSET, UnsetType
+
+from pollwire_server.admin.polls import PollAdmin
+from pollwire_server.admin.requests import AnyRequest, optional_object, query_of
+from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Scope
+from pollwire_server.domain.burst_detection import MINUTE_MS, Burst, find_bursts, median_per_minute
+from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.errors import InvalidPoll, PhaseConflict
+from pollwire_server.domain.network_report import NetworkStats, NetworkStatsCollector
+from pollwire_server.domain.window import Phase, format_instant, parse_instant
+from pollwire_server.store import Store
+from pollwire_server.store.polls.cache import PollRecord
+from pollwire_server.store.votes.purges import Purges, PurgeSelector
+from pollwire_server.store.votes.vote_erasure import ErasureResult
+
+ERASE_PATH: Final = "/v1/admin/polls/{poll_id:str}/erase"
+
+
+class VerifiedReceipt(Protocol):
+    """What a receipt says of whose vote it is, and which."""
+
+    @property
+    def voter(self) -> bytes:
+        """16 bytes."""
+
+    @property
+    def at(self) -> int:
+        """When it was counted, in ms."""
+
+
+ReceiptReader = Callable[[str, str], VerifiedReceipt]
+"""Given the poll's id and a receipt; raises ``ReceiptInvalid``."""
+
+
+class EraseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The receipt of the vote to be erased."""
+
+    receipt: str
+
+
+class ErasedAnswer(msgspec.Struct, frozen=True):
+    """Whether a vote was taken out; false where none of this voter's stood."""
+
+    erased: bool
+
+
+def erasing(
+    store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator, reads: ReceiptReader
+) -> HTTPRouteHandler:
+    """The route."""
+
+    @post(ERASE_PATH, summary="Erase one vote, by its receipt", tags=["operators"], status_code=200)
+    async def erase_vote(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
+        operator = keys.require_operator(request.headers.get("authorization"))
+        operator.require_scope(Scope.POLLS_WRITE)
+        record = await polls.find(poll_id)
+        proof = reads(record.poll.id, decode_document(await optional_object(request), EraseBody).receipt)
+        what = await store.forgetting.erase(record, proof.voter, at=proof.at, by=operator.name)
+        store.erasure.begin()  # what the append-only file tells goes as well
+        return Response(
+            msgspec.json.encode(ErasedAnswer(what is not ErasureResult.NOTHING)),
+            media_type="application/json",
+            headers={"cache-control": "private, no-store"},
+        )
+
+    return erase_vote
+
+
+PURGE_PATH: Final = "/v1/admin/polls/{poll_id:str}/purge"
+_TAG: Final = re.compile(r"[0-9a-f]{8}")
+
+
+class PurgeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from"}):
+    """Votes counted at ``from`` or later, and before ``to``; of the network of ``tag``; or both."""
+
+    confirm: str
+    since: str | UnsetType = UNSET
+    to: str | UnsetType = UNSET
+    tag: str | UnsetType = UNSET
+    timezone: str | None = None
+
+
+class PurgeResponse(msgspec.Struct, frozen=True):
+    """How many votes were taken out."""
+
+    purged: int
+
+
+def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTPRouteHandler:
+    """The route."""
+
+    @post(
+        PURGE_PATH,
+        summary="Take votes of a span of time or of a network out",
+        tags=["operators"],
+        status_code=200,
+    )
+    async def purge_votes(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
+        operator = keys.require_operator(request.headers.get("authorization"))
+        operator.require_scope(Scope.POLLS_WRITE)
+        record = await polls.find(poll_id)
+        meant = _meant(decode_document(await optional_object(request), PurgeBody), record)
+        purged = await purges.purge(record, meant, by=operator.name)
+        return Response(
+            msgspec.json.encode(PurgeResponse(purged)),
+            media_type="application/json",
+            headers={"cache-control": "private, no-store"},
+        )
+
+    return purge_votes
+
+
+def _meant(wish: PurgeBody, record: PollRecord) -> PurgeSelector:
+    """Which votes; ``InvalidPoll`` where that is not exact, or the poll's own id was not confirmed."""
+    poll_id = record.poll.id
+    if wish.confirm != poll_id:
+        raise InvalidPoll("confirm", f"To purge this poll, confirm its id: {poll_id!r}.")
+    tag = _tag_of(wish, record)
+    if wish.since is UNSET and wish.to is UNSET and tag:
+        return PurgeSelector(tag=tag)
+    if wish.since is UNSET or wish.to is UNSET:
+        missing = "from" if wish.since is UNSET else "to"
+        raise InvalidPoll(missing, "A purge names a span of time (from and to), a tag, or all three.")
+    from_ms = parse_instant(wish.since, wish.timezone, "from")
+    to_ms = parse_instant(wish.to, wish.timezone, "to")
+    if not 0 <= from_ms < to_ms:
+        raise InvalidPoll("to", "to must be later than from.")
+    return PurgeSelector(from_ms, to_ms, tag)
+
+
+def _tag_of(wish: PurgeBody, record: PollRecord) -> bytes:
+    """The tag named, empty for none."""
+    if wish.tag is UNSET:
+        return b""
+    if not record.poll.network_tags:
+        raise InvalidPoll("tag", "This poll keeps no network tags; it was made without network_tags.")
+    if not _TAG.fullmatch(wish.tag):
+        raise InvalidPoll("tag", "tag must be 8 digits of 0 to 9 and a to f, as the report tells it.")
+    return bytes.fromhex(wish.tag)
+
+
+REPORT_PATH: Final = "/v1/admin/polls/{poll_id:str}/report"
+
+
+class BurstDocument(msgspec.Struct, frozen=True, rename={"since": "from"}):
+    """A burst as a purge takes it: ``from <= t < to``."""
+
+    since: str
+    to: str
+    votes: int
+    choice: object
+    share: float
+    share_elsewhere: float
+
+
+class NetworkDocument(msgspec.Struct, frozen=True):
+    """What one network has; ``tag`` as a purge takes it, null for all votes from nobody knows where."""
+
+    tag: str | None
+    votes: int
+    share: float
+    choice: object
+    choice_share: float
+    share_elsewhere: float
+    busiest_minute: str
+    votes_in_minute: int
+
+
+class FraudReport(msgspec.Struct, frozen=True):
+    """Votes that stand, how many a minute are usual, the bursts and the networks, the largest first."""
+
+    votes: int
+    usual_per_minute: float
+    bursts: list[BurstDocument]
+    tags: list[NetworkDocument] | None
+    """The busiest networks; null where the poll keeps no tags."""
+
+
+def reporting(store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTPRouteHandler:
+    """The route."""
+
+    @get(REPORT_PATH, summary="Read what looks odd", tags=["operators"])
+    async def read_report(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
+        keys.require_operator(request.headers.get("authorization")).require_scope(Scope.POLLS_READ)
+        record = await polls.find(poll_id)
+        query_of(request, ())
+        return Response(
+            msgspec.json.encode(await report_of(store, record)),
+            media_type="application/json",
+            headers={"cache-control": "private, no-store"},
+        )
+
+    return read_report
+
+
+async def report_of(store: Store, record: PollRecord) -> FraudReport:
+    """Made from every ballot, a page at a time; ``PhaseConflict`` where they are gone."""
+    if record.poll.ended is Phase.ARCHIVED:
+        raise PhaseConflict("report", Phase.ARCHIVED.value)
+    reading = await store.results.read(record.poll.id)
+    minutes: dict[int, Counter[str]] = {}
+    networks = NetworkStatsCollector() if reading.record.poll.network_tags else None
+    async for page in store.scan.pages(reading):
+        for ballot in page:
+            if ballot.code:
+                minute = ballot.at // MINUTE_MS
+                minutes.setdefault(minute, Counter())[ballot.code] += 1
+                if networks is not None:
+                    networks.add(ballot.tag, ballot.code, minute)
+    record = await store.polls.get(record.poll.id)  # an option may be newer than the poll at hand
+    return FraudReport(
+        sum(codes.total() for codes in minutes.values()),
+        median_per_minute(minutes),
+        [_told(record, burst) for burst in find_bursts(minutes)],
+        None if networks is None else [_tag_told(record, tagged) for tagged in networks.busiest()],
+    )
+
+
+def _told(record: PollRecord, burst: Burst) -> BurstDocument:
+    return BurstDocument(
+        format_instant(burst.first * MINUTE_MS),
+        format_instant((burst.last + 1) * MINUTE_MS),
+        burst.votes,
+        record.codec.decode_choice(burst.code),
+        round(burst.share, 4),
+        round(burst.share_elsewhere, 4),
+    )
+
+
+def _tag_told(record: PollRecord, tagged: NetworkStats) -> NetworkDocument:
+    return NetworkDocument(
+        tagged.tag.hex() or None,
+        tagged.votes,
+        round(tagged.share, 4),
+        record.codec.decode_choice(tagged.code),
+        round(tagged.choice_share, 4),
+        round(tagged.share_elsewhere, 4),
+        format_instant(tagged.minute * MINUTE_MS),
+        tagged.votes_in_minute,
+    )

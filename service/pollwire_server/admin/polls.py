@@ -1,0 +1,278 @@
+"""What operators do with polls: write them down, read, mend, open, close and delete them.
+
+Whether an act fits is judged where it cannot race: windows and phases inside
+the store's own step, edits by a version that the store compares. What is read
+before is only there to be judged again when it turns out to have moved.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import UnsetType
+
+from pollwire_server.admin.export import Format, exported, format_of
+from pollwire_server.admin.pagination import limit_of
+from pollwire_server.admin.requests import Object, Precondition
+from pollwire_server.auth.issuers import issuer_id
+from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
+from pollwire_server.domain.poll import Kind, Poll
+from pollwire_server.domain.poll_document import Document, poll_document
+from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
+from pollwire_server.domain.poll_edits import edited
+from pollwire_server.domain.recount import Recount, recount_of
+from pollwire_server.domain.tally import Results, results_of
+from pollwire_server.domain.window import LifecycleAction, Phase, parse_instant
+from pollwire_server.store import Store
+from pollwire_server.store.polls.repository import PollRecord
+
+POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+LONGEST_SEARCH: Final = 300
+"""Characters; no question is longer."""
+
+_RACES: Final = 8
+"""How often an edit is judged anew when others edit or vote in between; each try is a whole round trip."""
+_WORDS_IN_ID: Final = 40
+"""Characters of the question that a made-up id keeps."""
+_SUFFIX_BYTES: Final = 4
+
+
+class PollAdmin:
+    """Polls as operators handle them; every answer is ready to be encoded."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def _check_issuer(self, issuer: str | UnsetType | None) -> None:
+        if isinstance(issuer, str) and issuer_id(issuer) not in await self._store.issuers.fresh(0):
+            raise InvalidPoll("issuer", "No site of this name is registered; see /v1/admin/issuers.")
+
+    async def find(self, poll_id: str) -> PollRecord:
+        """The poll as it stands in the store; ``PollNotFound``."""
+        if not POLL_ID.fullmatch(poll_id):
+            raise PollNotFound(poll_id[:64])
+        return await self._store.polls.get(poll_id)
+
+    async def document(self, record: PollRecord) -> Document:
+        """The poll as operators read it, in the phase that the store's clock says."""
+        return poll_document(record.poll, await self._store.polls.now())
+
+    async def create(self, body: Object, by: str) -> tuple[Document, bool]:
+        """The new poll and True; False where this very request was answered before.
+
+        Raises ``InvalidPoll``, and ``PollExists`` where another poll has the id.
+        """
+        draft = decode_document(body, PollDraft)
+        await self._check_issuer(draft.issuer)
+        now = await self._store.polls.now()
+        poll = new_poll(draft, poll_id=draft.id or generate_poll_id(draft.question), now=now)
+        record, created = await self._store.polls.create(poll, request_digest(draft), by=by)
+        return poll_document(record.poll, now), created
+
+    async def list(self, query: dict[str, str]) -> Document:
+        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        records, cursor = await self._store.polls.list(
+            cursor=query.get("cursor"),
+            limit=limit_of(query.get("limit")),
+            phase=_word_of(Phase, query, "phase"),
+            kind=_word_of(Kind, query, "kind"),
+            series=_series_of(query.get("series")),
+            q=_search_of(query.get("q")),
+        )
+        now = await self._store.polls.now()
+        return {"items": [poll_document(record.poll, now) for record in records], "next": cursor}
+
+    async def edit(self, record: PollRecord, body: Object, precondition: Precondition, by: str) -> Document:
+        """The poll after the edit.
+
+        An edit that lost a race (against another edit, the first vote or the
+        clock) is judged again on what stands now; a caller who named a version
+        gets ``VersionMismatch`` once another one stands. Raises that,
+        ``InvalidPoll``, ``EditRefused`` and ``PhaseConflict``.
+        """
+        patch = decode_document(body, PollPatch)
+        await self._check_issuer(patch.issuer)
+        for tries_left in reversed(range(_RACES)):
+            precondition.check(record.poll.version)
+            try:
+                return await self.document(await self._edit_once(record, patch, by))
+            except VersionMismatch:
+                if not tries_left:
+                    raise
+            record = await self.find(record.poll.id)
+        raise AssertionError("the last try either returns or raises")  # pragma: no cover
+
+    async def _edit_once(self, record: PollRecord, patch: PollPatch, by: str) -> PollRecord:
+        now = await self._store.polls.now()
+        after = edited(record.poll, patch, now=now, voted=record.voted)
+        if _is_same(record.poll, after):
+            return record  # a repeat changes nothing, the version included
+        return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted, by=by)
+
+    async def act(
+        self, record: PollRecord, act: LifecycleAction, body: Object, precondition: Precondition, by: str
+    ) -> Document:
+        """The poll after the act; a repeat of the act that stands changes nothing.
+
+        An archived poll's votes go from the store's files as well, in the background; a repeat asks again.
+
+        Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
+        """
+        closes_at = _closing_of(act, body, record.poll.id)
+        precondition.check(record.poll.version)
+        version = record.poll.version if precondition.is_given else None
+        after = await self._store.polls.act(record.poll.id, act, closes_at=closes_at, version=version, by=by)
+        if act is LifecycleAction.ARCHIVE:
+            self._store.erasure.begin()
+        return await self.document(after)
+
+    async def delete(self, record: PollRecord, body: Object, precondition: Precondition, by: str) -> None:
+        """The poll and its votes are gone; ``InvalidPoll`` unless the body confirms the poll's own id."""
+        _check_confirmed(body, record.poll.id, "delete")
+        precondition.check(record.poll.version)
+        await self._store.polls.delete(record.poll.id, by=by)
+
+    async def recount(self, record: PollRecord) -> Recount:
+        """The totals beside those that the ballots make, of one instant.
+
+        Raises ``PhaseConflict`` for an archived poll, and ``Overloaded`` while another recount is under way.
+        """
+        reading, codes = await self._store.recounts.recount(record.poll.id)
+        return recount_of(reading.record.poll, reading.tally, codes)
+
+    async def export(self, record: PollRecord, query: dict[str, str]) -> tuple[AsyncIterator[bytes], Format]:
+        """Every vote that stands, as a file in pieces. Raises ``InvalidPoll`` and ``PhaseConflict``."""
+        form = format_of(query.get("format"))
+        return await exported(self._store, record.poll.id, form), form
+
+    async def audit(self, poll_id: str, query: dict[str, str]) -> Document:
+        """What was done to a poll, the newest first: ``{"items", "next"}``; also for a while after a delete.
+
+        Raises ``PollNotFound``, and ``InvalidPoll`` with the parameter.
+        """
+        if not POLL_ID.fullmatch(poll_id):
+            raise PollNotFound(poll_id[:64])
+        limit = limit_of(query.get("limit"))
+        entries, cursor = await self._store.audit.entries(poll_id, cursor=query.get("cursor"), limit=limit)
+        if not entries:
+            await self.find(poll_id)
+        return {"items": entries, "next": cursor}
+
+    async def timeline(self, record: PollRecord) -> bytes:
+        """The totals over time, as JSON, whoever else may see them."""
+        return (await self._store.timelines.read(record.poll.id)).body
+
+    async def results(self, record: PollRecord) -> Results:
+        """The totals, whoever else may see them."""
+        poll_id = record.poll.id
+        reading = (await self._store.results.read_many([poll_id]))[poll_id]
+        if isinstance(reading, PollwireError):
+            raise reading
+        if reading.record.poll.kind is not Kind.RANKED:
+            return results_of(reading.record.poll, reading.tally)
+        counted, outcome = await self._store.rankings.with_runoff(reading)
+        return results_of(counted.record.poll, counted.tally, outcome)
+
+
+class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    confirm: str
+
+
+class _Reopening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    closes_at: str | None = None
+    timezone: str | None = None
+
+
+class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+def read_nothing(body: Object) -> None:
+    """For what takes no fields: ``InvalidPoll`` names one that came."""
+    decode_document(body, _Nothing)
+
+
+def _check_confirmed(body: Object, poll_id: str, action: str) -> None:
+    if decode_document(body, _Confirmation).confirm != poll_id:
+        raise InvalidPoll("confirm", f"To {action} this poll, confirm its id: {poll_id!r}.")
+
+
+def _closing_of(act: LifecycleAction, body: Object, poll_id: str) -> int | None:
+    """When a reopened poll closes (None: by hand); reset wants to be confirmed, other acts take no fields."""
+    if act is LifecycleAction.RESET:
+        _check_confirmed(body, poll_id, "reset")
+        return None
+    if act is not LifecycleAction.REOPEN:
+        read_nothing(body)
+        return None
+    reopening = decode_document(body, _Reopening)
+    if reopening.closes_at is None:
+        return None
+    return parse_instant(reopening.closes_at, reopening.timezone, "closes_at")
+
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def _word_of(words: type[Word], query: dict[str, str], name: str) -> Word | None:
+    if name not in query:
+        return None
+    try:
+        return words(query[name])
+    except ValueError:
+        known = ", ".join(words)
+        raise InvalidPoll(name, f"{name} must be one of {known}, not {query[name][:40]!r}.") from None
+
+
+def _series_of(text: str | None) -> str | None:
+    if text is not None and not POLL_ID.fullmatch(text):
+        raise InvalidPoll("series", "series must be the id of one: letters a to z, digits and hyphens.")
+    return text
+
+
+def _search_of(text: str | None) -> str | None:
+    if text is not None and len(text) > LONGEST_SEARCH:
+        raise InvalidPoll("q", f"q may have at most {LONGEST_SEARCH} characters.")
+    return text or None
+
+
+def request_digest(draft: PollDraft) -> str:
+    """Tells a repeat of a request from another one for the same id.
+
+    Made of what was asked for, without what is the default anyway: neither
+    the order of keys nor a field that a later release adds changes it.
+    """
+    given = {
+        name: msgspec.to_builtins(value)
+        for name in PollDraft.__struct_fields__
+        if (value := getattr(draft, name)) != _DEFAULTS.get(name)
+    }
+    return blake2b(msgspec.json.encode(given, order="sorted"), digest_size=16).hexdigest()
+
+
+_DEFAULTS: Final = {
+    field.name: field.default
+    for field in msgspec.structs.fields(PollDraft)
+    if field.default is not msgspec.NODEFAULT
+}
+
+
+def generate_poll_id(question: str) -> str:
+    """An id that people can read: words of the question, and what makes it unlike any other."""
+    plain = unicodedata.normalize("NFKD", question).encode("ascii", "ignore").decode().lower()
+    words = "-".join(re.findall(r"[a-z0-9]+", plain))[:_WORDS_IN_ID].strip("-") or "poll"
+    return f"{words}-{secrets.token_hex(_SUFFIX_BYTES)}"
+
+
+def _is_same(before: Poll, after: Poll) -> bool:
+    return msgspec.structs.replace(after, version=before.version) == before

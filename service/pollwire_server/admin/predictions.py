@@ -1,0 +1,92 @@
+"""What operators say that predictions have come to, and when they take it back.
+
+Whether an act fits is judged in the store's step, like every act's; here a
+request becomes plain values, and what came of it becomes an answer.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pollwire_server.admin.polls import read_nothing
+from pollwire_server.admin.requests import Object, Precondition
+from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.errors import PhaseConflict
+from pollwire_server.domain.poll import Kind
+from pollwire_server.domain.poll_document import Document, poll_document
+from pollwire_server.domain.window import parse_instant
+from pollwire_server.store import Store
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.predictions.resolutions import Progress, ResolutionRequest
+
+Note = Annotated[str, Meta(max_length=2000)]
+
+
+class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a prediction has come to; ``outcome`` null annuls it."""
+
+    outcome: str | None
+    effective_at: str | None = None
+    timezone: str | None = None
+    note: Note | None = None
+
+
+class PredictionAdmin:
+    """Predictions as operators handle them; every answer is ready to be encoded."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def resolve(
+        self, record: PollRecord, body: Object, precondition: Precondition, by: str
+    ) -> tuple[Document, bool]:
+        """The resolved poll and True; ``{"done", "total"}`` and False while voters are being scored.
+
+        Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
+        """
+        draft = decode_document(body, ResolutionDraft)
+        effective_at = None
+        if draft.effective_at is not None:
+            effective_at = parse_instant(draft.effective_at, draft.timezone, "effective_at")
+        _check_kind(record, "resolve")
+        resolving = ResolutionRequest(draft.outcome, effective_at, draft.note)
+        version = _version(record, precondition)
+        after = await self._store.resolutions.resolve(record.poll.id, resolving, version=version, by=by)
+        return await self._answer(after)
+
+    async def unresolve(
+        self, record: PollRecord, body: Object, precondition: Precondition, by: str
+    ) -> tuple[Document, bool]:
+        """The poll, closed again, and True; as ``resolve`` while scores are being taken back."""
+        read_nothing(body)
+        _check_kind(record, "unresolve")
+        version = _version(record, precondition)
+        after = await self._store.resolutions.unresolve(record.poll.id, version=version, by=by)
+        return await self._answer(after)
+
+    async def _answer(self, after: PollRecord | Progress) -> tuple[Document, bool]:
+        if isinstance(after, Progress):
+            return {"done": after.done, "total": after.total}, False
+        return poll_document(after.poll, await self._store.polls.now()), True
+
+
+def _check_kind(record: PollRecord, act: str) -> None:
+    if record.poll.kind is not Kind.PREDICTION:
+        reason = f"Only a prediction comes to an outcome; this poll is of kind {record.poll.kind}."
+        raise PhaseConflict(act, "closed" if record.poll.closed_at else "open", reason)
+
+
+def _version(record: PollRecord, precondition: Precondition) -> int | None:
+    """The version that the act is to be done to (None: whichever stands).
+
+    Scoring that is under way was begun on the version named, and has moved it: its repeat goes on.
+    """
+    if not precondition.is_given or record.poll.is_scoring:
+        return None
+    precondition.check(record.poll.version)
+    return record.poll.version

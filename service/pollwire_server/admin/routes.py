@@ -1,0 +1,272 @@
+"""The addresses of the operators' door: read the request, ask ``OperatedPolls``, encode the answer.
+
+Checks come in one order: the key (401) and its scope (403), whether the poll
+exists (404), the body's type, size and form (415, 413, 400), its fields (422),
+and then what stands in the way (409, 412). An unknown address or method under
+``/v1/admin`` needs the key as well: ``service.app.edge`` asks before routing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from litestar import Response, delete, get, patch, post, route
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Stream
+from litestar.types import ASGIApp
+
+from pollwire_server.admin.bulk_vote_stream import NDJSON, BulkVoteStreams
+from pollwire_server.admin.bulk_votes import BulkVoteService
+from pollwire_server.admin.moderation import ReceiptReader, erasing, purging, reporting
+from pollwire_server.admin.polls import PollAdmin, read_nothing
+from pollwire_server.admin.predictions import PredictionAdmin
+from pollwire_server.admin.requests import (
+    JSON,
+    AnyRequest,
+    check_media_type,
+    json_object,
+    optional_object,
+    precondition_of,
+    query_of,
+)
+from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
+from pollwire_server.domain.errors import MethodNotAllowed
+from pollwire_server.domain.poll_document import Document
+from pollwire_server.domain.recount import Recount
+from pollwire_server.domain.tally import Results
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.problem_details import add_head_method
+from pollwire_server.store import Store
+from pollwire_server.store.polls.repository import PollRecord
+
+PREFIX: Final = "/v1/admin"
+_POLLS: Final = f"{PREFIX}/polls"
+_POLL: Final = f"{_POLLS}/{{poll_id:str}}"
+_FILTERS: Final = ("limit", "cursor", "phase", "kind", "series", "q")
+_PAGE: Final = ("limit", "cursor")
+_NO_STORE: Final = {"cache-control": "private, no-store"}
+
+_METHODS: Final = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)
+
+Encoded = Response[bytes]
+
+
+def handlers(
+    polls: PollAdmin,
+    predictions: PredictionAdmin,
+    keys: ApiKeyAuthenticator,
+    intake: BulkVoteService,
+    store: Store,
+    *,
+    reads_receipts: ReceiptReader,
+) -> list[HTTPRouteHandler]:
+    """Every route of the door."""
+    door = _AdminContext(polls, keys)
+    taken = [
+        *_collection(door),
+        *_single(door),
+        _votes(door, BulkVoteStreams(intake)),
+        *(_act(door, act) for act in LifecycleAction),
+        *_outcomes(door, predictions),
+        purging(store.purges, polls, keys),
+        reporting(store, polls, keys),
+        erasing(store, polls, keys, reads_receipts),
+    ]
+    return [*taken, *_other_methods(door, taken)]
+
+
+class _AdminContext:
+    """What all routes ask first: whose key this is, and which poll."""
+
+    def __init__(self, polls: PollAdmin, keys: ApiKeyAuthenticator) -> None:
+        self.polls = polls
+        self._keys = keys
+
+    def admit(self, request: AnyRequest, scope: Scope) -> Operator:
+        operator = self._keys.require_operator(request.headers.get("authorization"))
+        operator.require_scope(scope)
+        return operator
+
+    async def find(self, request: AnyRequest, scope: Scope, poll_id: str) -> PollRecord:
+        self.admit(request, scope)
+        return await self.polls.find(poll_id)
+
+
+def _collection(door: _AdminContext) -> list[HTTPRouteHandler]:
+    @post(_POLLS, summary="Create a poll", tags=["operators"])
+    async def create_poll(request: AnyRequest) -> Encoded:
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        document, created = await door.polls.create(await json_object(request), operator.name)
+        location = f"{_POLLS}/{document['id']}"
+        return _of_poll(document, status=201 if created else 200, location=location)
+
+    @get(_POLLS, summary="List polls, newest first", tags=["operators"])
+    async def list_polls(request: AnyRequest) -> Encoded:
+        door.admit(request, Scope.POLLS_READ)
+        return _encoded(await door.polls.list(query_of(request, _FILTERS)))
+
+    return [create_poll, list_polls]
+
+
+def _single(door: _AdminContext) -> list[HTTPRouteHandler]:
+    @get(_POLL, summary="Read a poll", tags=["operators"])
+    async def read_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        return _of_poll(await door.polls.document(record))
+
+    @patch(_POLL, summary="Edit a poll", tags=["operators"])
+    async def edit_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
+        body = await json_object(request)
+        return _of_poll(await door.polls.edit(record, body, precondition_of(request), operator.name))
+
+    @delete(_POLL, summary="Delete a poll and its votes", tags=["operators"], status_code=204)
+    async def delete_poll(request: AnyRequest, poll_id: FromPath[str]) -> None:
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
+        body = await optional_object(request)
+        await door.polls.delete(record, body, precondition_of(request), operator.name)
+
+    @get(f"{_POLL}/results", summary="Read a poll's totals", tags=["operators"])
+    async def read_results(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        return _encoded(await door.polls.results(record))
+
+    @get(f"{_POLL}/timeline", summary="Read a poll's totals over time", tags=["operators"])
+    async def read_timeline(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        return Response(await door.polls.timeline(record), media_type=JSON, headers=_NO_STORE)
+
+    @get(f"{_POLL}/audit", summary="Read what was done to a poll, the newest first", tags=["operators"])
+    async def read_audit(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        door.admit(request, Scope.POLLS_READ)
+        return _encoded(await door.polls.audit(poll_id, query_of(request, _PAGE)))
+
+    @get(f"{_POLL}/export", summary="Download every vote that stands", tags=["operators"])
+    async def export_votes(request: AnyRequest, poll_id: FromPath[str]) -> Stream:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        pieces, form = await door.polls.export(record, query_of(request, ("format",)))
+        headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{form}"'}
+        return Stream(pieces, media_type=form.media_type, headers=_NO_STORE | headers)
+
+    @post(f"{_POLL}/recount", summary="Count every ballot anew", tags=["operators"], status_code=200)
+    async def recount_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        read_nothing(await optional_object(request))
+        return _encoded(await door.polls.recount(record))
+
+    changes = [edit_poll, delete_poll, recount_votes]
+    return [read_poll, read_results, read_timeline, read_audit, export_votes, *changes]
+
+
+def _votes(door: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler:
+    @post(f"{_POLL}/votes", summary="Send votes for voters of yours", tags=["operators"], status_code=200)
+    async def send_votes(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
+        record = await door.find(request, Scope.VOTES_WRITE, poll_id)
+        check_media_type(request, NDJSON)
+        return streams.begin(record.poll.id)
+
+    return send_votes
+
+
+def _act(door: _AdminContext, act: LifecycleAction) -> HTTPRouteHandler:
+    @post(
+        f"{_POLL}/{act}",
+        summary=f"{act.capitalize()} a poll",
+        tags=["operators"],
+        status_code=200,
+        operation_id=f"{act}_poll",
+    )
+    async def act_on_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
+        body = await optional_object(request)
+        return _of_poll(await door.polls.act(record, act, body, precondition_of(request), operator.name))
+
+    return act_on_poll
+
+
+def _outcomes(door: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRouteHandler]:
+    @post(
+        f"{_POLL}/resolve",
+        summary="Say what a prediction has come to",
+        tags=["operators"],
+        status_code=200,
+    )
+    async def resolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
+        body = await optional_object(request)
+        answer = await predictions.resolve(record, body, precondition_of(request), operator.name)
+        return _of_scoring(*answer)
+
+    @post(
+        f"{_POLL}/unresolve",
+        summary="Take back what a prediction came to",
+        tags=["operators"],
+        status_code=200,
+    )
+    async def unresolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        operator = door.admit(request, Scope.POLLS_WRITE)
+        record = await door.polls.find(poll_id)
+        body = await optional_object(request)
+        answer = await predictions.unresolve(record, body, precondition_of(request), operator.name)
+        return _of_scoring(*answer)
+
+    return [resolve_poll, unresolve_poll]
+
+
+def _of_scoring(document: Document, is_done: bool) -> Encoded:
+    """The poll, or how far it is."""
+    return _of_poll(document) if is_done else _encoded(document, 202)
+
+
+def _other_methods(door: _AdminContext, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """For each address of a poll, the methods that it does not take.
+
+    The framework judges the method first; here a poll that is not there is
+    404 whatever was to be done with it.
+    """
+    methods: dict[str, set[HttpMethod]] = {}
+    for handler in taken:
+        for path in handler.paths:
+            if path.startswith(f"{_POLLS}/"):
+                methods.setdefault(path, set()).update(map(HttpMethod, handler.http_methods))
+    return [_refusing(door, path, takes) for path, takes in methods.items()]
+
+
+def _refusing(door: _AdminContext, path: str, takes: set[HttpMethod]) -> HTTPRouteHandler:
+    @route(
+        path,
+        http_method=[method for method in _METHODS if method not in takes],
+        include_in_schema=False,
+        refuses=True,
+    )
+    async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
+        await door.find(request, Scope.POLLS_READ, poll_id)
+        raise MethodNotAllowed(add_head_method({*takes, HttpMethod.OPTIONS}))
+
+    return refuse_method
+
+
+def _of_poll(document: Document, status: int = 200, location: str | None = None) -> Encoded:
+    """The poll with its version as the tag that ``If-Match`` takes."""
+    headers = {"etag": f'"{document["version"]}"'}
+    if location is not None:
+        headers["location"] = location
+    return _encoded(document, status, headers)
+
+
+def _encoded(
+    value: Document | Results | Recount, status: int = 200, headers: dict[str, str] | None = None
+) -> Encoded:
+    return Response(
+        msgspec.json.encode(value),
+        status_code=status,
+        media_type=JSON,
+        headers=_NO_STORE | (headers or {}),
+    )

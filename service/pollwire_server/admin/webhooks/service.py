@@ -1,0 +1,174 @@
+"""Webhooks as operators handle them: made, with a secret shown once; listed with how it goes; tried."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from pollwire_server.admin.pagination import limit_of, page_of
+from pollwire_server.admin.requests import Object
+from pollwire_server.admin.webhooks.delivery_worker import DeliveryWorker, attempt_document
+from pollwire_server.admin.webhooks.http_sender import WebhookSender
+from pollwire_server.admin.webhooks.registry import StoredWebhook, WebhookRegistry
+from pollwire_server.admin.webhooks.secret_encryption import SecretBox, made_secret
+from pollwire_server.admin.webhooks.url_guard import ForbiddenAddress
+from pollwire_server.auth.api_keys import Operator, Scope
+from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.errors import InvalidPoll, NotFound
+from pollwire_server.domain.events import Audience, EventKind
+from pollwire_server.domain.options import Id
+from pollwire_server.domain.poll_document import Document
+from pollwire_server.domain.window import format_instant
+from pollwire_server.store import Store
+from pollwire_server.store.webhooks.delivery_queue import ClaimedEvent, DeliveryState
+
+log = logging.getLogger("pollwire.webhooks")
+
+MOST_WEBHOOKS: Final = 100
+"""Every worker looks after all of them."""
+TEST: Final = "webhook.test"
+"""The type of an event that tells of nothing."""
+
+
+class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A webhook to be made."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2000)]
+    events: Annotated[tuple[EventKind, ...], Meta(min_length=1, max_length=len(EventKind))] | UnsetType = (
+        UNSET
+    )
+    polls: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    results: Audience = Audience.PUBLIC
+
+
+class WebhookAdmin:
+    """Webhooks in the store; every answer is ready to be encoded."""
+
+    __slots__ = ("_deliverer", "_deliveries", "_now", "_roster", "_seal", "_sender", "_webhooks")
+
+    def __init__(
+        self,
+        store: Store,
+        webhooks: WebhookRegistry,
+        seal: SecretBox,
+        sender: WebhookSender,
+        deliverer: DeliveryWorker,
+    ) -> None:
+        self._roster = store.webhooks
+        self._deliveries = store.deliveries
+        self._now = store.polls.now
+        self._webhooks = webhooks
+        self._seal = seal
+        self._sender = sender
+        self._deliverer = deliverer
+
+    async def create(self, body: Object, operator: Operator) -> Document:
+        """The new webhook, its secret included, this once; it is told what happens from now on.
+
+        Raises ``InvalidPoll`` with the field, and ``ScopeMissing`` where it is to be sent what only
+        operators may see and the operator's own key may not read it.
+        """
+        draft = decode_document(body, WebhookDraft)
+        if draft.results is Audience.OPERATORS:
+            operator.require_scope(Scope.POLLS_READ)
+        try:
+            await self._sender.check_url(draft.url)
+        except ForbiddenAddress as forbidden:
+            raise InvalidPoll("url", str(forbidden)) from None
+        if len(await self._webhooks.fresh()) >= MOST_WEBHOOKS:
+            raise InvalidPoll("url", f"There are {MOST_WEBHOOKS} webhooks already; delete one first.")
+        secret, webhook = made_secret(), secrets.token_hex(6)
+        kept = StoredWebhook(
+            url=draft.url,
+            secret=self._seal.encrypt(secret),
+            created_at=await self._now(),
+            created_by=operator.name,
+            events=None if draft.events is UNSET else tuple(dict.fromkeys(draft.events)),
+            polls=None if draft.polls is UNSET else tuple(dict.fromkeys(draft.polls)),
+            results=draft.results,
+        )
+        await self._roster.put(webhook, msgspec.json.encode(kept))
+        log.info("The operator %r made the webhook %s.", operator.name, webhook)
+        return {**_document(webhook, kept, DeliveryState()), "secret": secret}
+
+    async def list(self, query: dict[str, str]) -> Document:
+        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        kept = await self._webhooks.fresh()
+        page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
+        states = await asyncio.gather(*map(self._deliveries.state, page))
+        items = [_document(one, kept[one], state) for one, state in zip(page, states, strict=True)]
+        return {"items": items, "next": cursor}
+
+    async def read(self, webhook: str) -> Document:
+        """One webhook; ``NotFound``."""
+        kept = await self._kept(webhook)
+        return _document(webhook, kept, await self._deliveries.state(webhook))
+
+    async def recent(self, webhook: str, query: dict[str, str]) -> Document:
+        """The last tries, the newest first, on one page. ``NotFound``, and ``InvalidPoll`` for the limit."""
+        limit = limit_of(query.get("limit"))
+        await self._kept(webhook)
+        return {"items": (await self._deliveries.recent(webhook))[:limit], "next": None}
+
+    async def test(self, webhook: str, operator: Operator) -> Document:
+        """Tells the site an event of no poll, at once and once: the try, as among the recent ones.
+
+        Also where it was given up, which this does not change. Raises ``NotFound``.
+        """
+        kept, now = await self._kept(webhook), await self._now()
+        body = {"type": TEST, "timestamp": format_instant(now), "data": {"by": operator.name}}
+        event = f"test-{secrets.token_hex(8)}"
+        sent = await self._deliverer.attempt(kept, event, msgspec.json.encode(body))
+        told = attempt_document(ClaimedEvent("", event, 1, TEST, b""), now, sent)
+        await self._deliveries.record_test(webhook, told)
+        return told
+
+    async def enable(self, webhook: str, operator: Operator) -> Document:
+        """The site is told again what happens from now on; harmless where it is. Raises ``NotFound``."""
+        await self._kept(webhook)
+        await self._deliveries.enable(webhook)
+        log.info("The operator %r enabled the webhook %s.", operator.name, webhook)
+        return await self.read(webhook)
+
+    async def delete(self, webhook: str, operator: Operator) -> None:
+        """The site is told nothing more, nor what waited; ``NotFound`` where there is none of the id."""
+        if not await self._roster.remove(webhook[:64]):
+            raise NotFound("There is no such webhook.")
+        await self._deliveries.forget(webhook[:64])
+        log.info("The operator %r deleted the webhook %s.", operator.name, webhook)
+
+    async def _kept(self, webhook: str) -> StoredWebhook:
+        kept = (await self._webhooks.fresh()).get(webhook)
+        if kept is None:
+            raise NotFound("There is no such webhook.")
+        return kept
+
+
+def _document(webhook: str, kept: StoredWebhook, state: DeliveryState) -> Document:
+    return {
+        "id": webhook,
+        "url": kept.url,
+        "events": list(EventKind if kept.events is None else kept.events),
+        "polls": None if kept.polls is None else list(kept.polls),
+        "results": kept.results.value,
+        "created_at": format_instant(kept.created_at),
+        "created_by": kept.created_by,
+        "status": "active" if state.given_up_at is None else "given_up",
+        "given_up_at": _time(state.given_up_at),
+        "given_up_for": state.given_up_for,
+        "waiting": state.waiting,
+        "dropped": state.dropped,
+        "failures": state.failures,
+        "last_success_at": _time(state.last_success_at),
+        "last_failure_at": _time(state.last_failure_at),
+        "last_error": state.last_error,
+    }
+
+
+def _time(instant: int | None) -> str | None:
+    return None if instant is None else format_instant(instant)

@@ -1,0 +1,97 @@
+"""What each route takes beside its path and body: the query, and the headers that have a meaning here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pollwire_server.app.openapi.schemas import Json
+from pollwire_server.domain.ballot import LAST_REVISION
+from pollwire_server.domain.poll import Kind
+from pollwire_server.domain.window import Phase
+
+_POLL: Final = "/v1/polls/{poll_id}"
+_OPERATED: Final = "/v1/admin/polls/{poll_id}"
+_ACTS: Final = ("open", "close", "reopen", "publish", "cancel", "archive", "reset", "resolve", "unresolve")
+
+
+def _query(name: str, description: str, **schema: object) -> Json:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _header(name: str, description: str, **schema: object) -> Json:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
+
+
+_PAGE: Final = (
+    _query("limit", "How many items.", type="integer", minimum=1, maximum=100, default=50),
+    _query("cursor", "The `next` of the page before.", type="string"),
+)
+_TICKET: Final = _query("ticket", "Who reads, by POST /v1/tickets.", type="string")
+_POLL_NAMED: Final = _query("poll", "For a page whose site this poll alone allows.", type="string")
+_KEY: Final = _header(
+    "Idempotency-Key",
+    "On open polls: which vote this is, in 1 to 255 visible characters, so that a repeat counts once.",
+)
+_IF_MATCH: Final = _header("If-Match", "The version that this is meant for.")
+_IF_NONE_MATCH: Final = _header("If-None-Match", "The `ETag` held; 304 where it is still the one.")
+
+_TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
+    ("post", "/v1/voters"): (_POLL_NAMED,),
+    ("post", "/v1/tickets"): (_POLL_NAMED,),
+    ("get", "/v1/events"): (
+        {
+            **_query(
+                "poll",
+                "What to watch.",
+                type="array",
+                items={"type": "string"},
+                minItems=1,
+                maxItems=100,
+            ),
+            "required": True,
+        },
+        _TICKET,
+    ),
+    ("get", _POLL): (_TICKET, _IF_NONE_MATCH),
+    ("get", f"{_POLL}/results"): (_TICKET, _IF_NONE_MATCH),
+    ("get", f"{_POLL}/timeline"): (_TICKET, _IF_NONE_MATCH),
+    ("get", f"{_POLL}/events"): (_TICKET,),
+    ("post", f"{_POLL}/votes"): (_KEY,),
+    ("get", f"{_POLL}/votes/mine"): (_KEY,),
+    ("delete", f"{_POLL}/voters/me"): (_KEY,),
+    ("delete", f"{_POLL}/votes/mine"): (
+        _KEY,
+        _query("revision", "The one that is meant.", type="integer", minimum=0, maximum=LAST_REVISION),
+    ),
+    ("get", "/v1/admin/polls"): (
+        *_PAGE,
+        _query("phase", "Only polls in it.", enum=[phase.value for phase in Phase]),
+        _query("kind", "Only polls of it.", enum=[kind.value for kind in Kind]),
+        _query("series", "Only polls of it.", type="string"),
+        _query("q", "What the question or the id has in it.", type="string", maxLength=300),
+    ),
+    ("get", "/v1/series/{series_id}/leaderboard"): _PAGE,
+    ("get", "/v1/series/{series_id}/mine"): _PAGE,
+    ("patch", _OPERATED): (_IF_MATCH,),
+    ("delete", _OPERATED): (_IF_MATCH,),
+    ("get", f"{_OPERATED}/audit"): _PAGE,
+    ("get", f"{_OPERATED}/export"): (
+        _query("format", "The form of the file.", enum=["csv", "ndjson"], default="csv"),
+    ),
+    ("get", "/v1/admin/keys"): _PAGE,
+    ("get", "/v1/admin/issuers"): _PAGE,
+    ("get", "/v1/admin/webhooks"): _PAGE,
+    ("get", "/v1/admin/webhooks/{webhook_id}/deliveries"): _PAGE[:1],
+    **{("post", f"{_OPERATED}/{act}"): (_IF_MATCH,) for act in _ACTS},
+}
+
+
+def parameters_of(method: str, address: str, in_path: list[Json]) -> list[Json]:
+    """All that a route takes: what stands in its path, as the framework knows it, its query and headers."""
+    return [*map(_in_path, in_path), *(dict(parameter) for parameter in _TAKEN.get((method, address), ()))]
+
+
+def _in_path(parameter: Json) -> Json:
+    if parameter["name"] not in {"poll_id", "series_id"}:
+        return parameter
+    return {**parameter, "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"}}

@@ -1,0 +1,82 @@
+"""``/openapi.json``, ``/docs``, ``/problems``; each page is built when it is first asked for, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, Router, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig
+from litestar.routes import BaseRoute
+from litestar.types import ControllerRouterHandler
+
+from pollwire_server import __version__
+from pollwire_server.app.openapi.document import DESCRIPTION, TITLE, document_of
+from pollwire_server.app.openapi.html_page import page_of, stylesheet
+from pollwire_server.app.openapi.problem_pages import ADDRESS, PROBLEMS, index_page, problem_page
+
+DOCS: Final = "/docs"
+STYLE: Final = f"{DOCS}/style.css"
+_PAGE_HEADERS: Final = {
+    "cache-control": "no-cache",
+    "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'",
+}
+
+AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
+
+
+def config() -> OpenAPIConfig:
+    """What the framework is to collect; it serves none of it by itself."""
+    return OpenAPIConfig(
+        title=TITLE,
+        version=__version__,
+        description=DESCRIPTION,
+        use_handler_docstrings=True,
+        openapi_router=_HiddenOpenApiRouter(DOCS, route_handlers=[]),
+    )
+
+
+def handlers() -> list[HTTPRouteHandler]:
+    """Every address of this room."""
+    kept: dict[str, bytes] = {}
+
+    def once(address: str, build: Callable[[], bytes], media_type: str = "text/html") -> Response[bytes]:
+        if address not in kept:
+            kept[address] = build()
+        return Response(kept[address], media_type=media_type, headers=_PAGE_HEADERS)
+
+    @get("/openapi.json", include_in_schema=False)
+    async def openapi_json(request: AnyRequest) -> Response[bytes]:
+        return once(
+            "/openapi.json", lambda: msgspec.json.encode(document_of(request.app)), "application/json"
+        )
+
+    @get(DOCS, include_in_schema=False)
+    async def docs(request: AnyRequest) -> Response[bytes]:
+        return once(DOCS, lambda: page_of(document_of(request.app)).encode())
+
+    @get(STYLE, include_in_schema=False)
+    async def docs_style() -> Response[bytes]:
+        return once(STYLE, lambda: stylesheet().encode(), "text/css")
+
+    @get(ADDRESS, include_in_schema=False)
+    async def problems() -> Response[bytes]:
+        return once(ADDRESS, lambda: index_page().encode())
+
+    # An address for each, not a pattern, so that there is nothing at any other, whatever the method.
+    @get([f"{ADDRESS}/{slug}" for slug in PROBLEMS], include_in_schema=False)
+    async def problem(request: AnyRequest) -> Response[bytes]:
+        slug = request.scope["path"].rstrip("/").rpartition("/")[2]
+        return once(f"{ADDRESS}/{slug}", lambda: problem_page(slug).encode())
+
+    return [openapi_json, docs, docs_style, problems, problem]
+
+
+class _HiddenOpenApiRouter(Router):
+    """Takes no route: the framework would serve pages of its own, whose scripts come from elsewhere."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        """Passes over it."""
+        return []

@@ -1,0 +1,38 @@
+"""The ``pollwire up`` command, which the client's command line loads through an entry point."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+from pollwire.cli.context import MISUSED, Failure, data_option, flags
+
+from pollwire_server.settings import SettingsError, read_settings
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="Where to listen (default: 127.0.0.1).")
+@click.option("--port", metavar="PORT", help="0 takes a free one (default: 8000).")
+@click.option("--workers", metavar="N", help="Processes that serve (default: 1).")
+@click.option("--redis", "redis_url", metavar="URL", help="A store of yours instead of a private one.")
+@click.option("--demo", is_flag=True, help="Make the demo polls.")
+@data_option
+def up(host: str | None, port: str | None, workers: str | None, redis_url: str | None, demo: bool) -> None:
+    """Start the service; Ctrl-C stops it."""
+    # Imported here because loading the whole server takes longer than casting a vote from the command line.
+    from pollwire_server.supervisor import run_up  # noqa: PLC0415
+
+    try:
+        settings = read_settings(
+            os.environ,
+            host=host,
+            port=port,
+            workers=workers,
+            redis_url=redis_url,
+            demo=demo or None,
+            data_dir=flags().get("data"),
+        )
+    except SettingsError as error:
+        raise Failure(str(error), MISUSED) from None
+    sys.exit(run_up(settings))

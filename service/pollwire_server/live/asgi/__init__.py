@@ -1,0 +1,1 @@
+"""WebSocket and server-sent event endpoints over ASGI."""

@@ -1,0 +1,1 @@
+"""WebSocket endpoint served directly by the HTTP protocol."""

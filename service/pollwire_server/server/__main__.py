@@ -1,0 +1,8 @@
+"""``python -m service.server``: one worker."""
+
+import sys
+
+from pollwire_server.server.worker import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Where polls and votes are kept: Redis or Valkey, and nobody else knows it.
+
+``open_store`` gives a ``Store``: its rooms share one connection, one cache of
+polls and one memory of positions.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pollwire_server.store.aof_rewrite import AofRewriter
+from pollwire_server.store.durability_check import DurabilityMonitor
+from pollwire_server.store.keys import issuer_voter_key_key
+from pollwire_server.store.polls.audit_log import AuditLog
+from pollwire_server.store.polls.cache import PollCache
+from pollwire_server.store.polls.location import PollLocations
+from pollwire_server.store.polls.repository import Polls
+from pollwire_server.store.predictions.resolutions import Resolutions
+from pollwire_server.store.predictions.series import SeriesStore
+from pollwire_server.store.rate_limits import RateLimiter
+from pollwire_server.store.registries import CachedRegistry, LastUsedTracker
+from pollwire_server.store.results.positions import PositionTracker
+from pollwire_server.store.results.ranked import RankedResultReader
+from pollwire_server.store.results.reader import ResultReader
+from pollwire_server.store.results.timelines import Timelines
+from pollwire_server.store.transport.connection import StoreConnection
+from pollwire_server.store.transport.notifications import ChangeNotifications
+from pollwire_server.store.votes.ballot_scan import BallotScan
+from pollwire_server.store.votes.ballots import Ballots
+from pollwire_server.store.votes.purges import Purges
+from pollwire_server.store.votes.recounts import Recounts
+from pollwire_server.store.votes.vote_erasure import VoteEraser
+from pollwire_server.store.webhooks.delivery_queue import DeliveryQueue
+from pollwire_server.store.webhooks.outbox import Outbox
+
+__all__ = ["Store", "open_store"]
+
+
+class Store:
+    """The rooms of the store over one connection."""
+
+    def __init__(self, connection: StoreConnection) -> None:
+        positions, records = PositionTracker(), PollCache(connection.namespace)
+        self.homes: Final = PollLocations(connection, records)
+        self.outbox: Final = Outbox(connection, records, self.homes)
+        self.connection: Final = connection
+        self.durability: Final = DurabilityMonitor(connection)
+        self.results: Final = ResultReader(connection, positions, records)
+        self.deliveries: Final = DeliveryQueue(connection)
+        self.polls: Final = Polls(
+            connection, positions, records, self.results, outbox=self.outbox, homes=self.homes
+        )
+        self.ballots: Final = Ballots(connection, positions)
+        self.rankings: Final = RankedResultReader(connection, positions, records)
+        self.timelines: Final = Timelines(connection, positions, records)
+        self.recounts: Final = Recounts(connection, records)
+        self.scan: Final = BallotScan(connection)
+        self.audit: Final = AuditLog(connection, self.homes)
+        self.resolutions: Final = Resolutions(connection, positions, records, self.polls)
+        self.series: Final = SeriesStore(connection)
+        self.erasure: Final = AofRewriter(connection)
+        self.notices: Final = ChangeNotifications(connection)
+        self.api_keys: Final = CachedRegistry(connection, self.notices, "api-keys")
+        self.issuers: Final = CachedRegistry(connection, self.notices, "issuers")
+        self.webhooks: Final = CachedRegistry(connection, self.notices, "webhooks")
+        self.api_key_uses: Final = LastUsedTracker(connection, "api-keys")
+        self.purges: Final = Purges(connection, positions, self.outbox)
+        self.forgetting: Final = VoteEraser(self.polls, positions)
+        self.voter_allowances: Final = RateLimiter(connection, "voters")
+        self.notices.on_notice(self.polls.on_notice)
+        self.notices.on_gap(self.polls.on_gap)
+
+    @property
+    def background_tasks(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """What must run for as long as the store is used, to hear of changes and to write down uses."""
+        told = (self.notices.run, self.durability.run)
+        return *told, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
+
+    async def voters_key(self) -> bytes:
+        """The 32 random bytes under which voters of other sites get their ids: made once, never again."""
+        key = issuer_voter_key_key(self.connection.namespace)
+        await self.connection.command("SET", key, secrets.token_bytes(32), "NX")
+        kept: bytes = await self.connection.command("GET", key)
+        return kept
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self.resolutions.close()
+        await self.series.close()
+        await self.erasure.close()
+        await self.connection.close()
+
+
+async def open_store(url: str, namespace: str = "pw") -> Store:
+    """The store at ``url``; ``StoreUnfit`` if it cannot keep polls. One that is away is waited for by nobody:
+    what is asked of it is refused with ``StoreUnavailable`` until it answers."""
+    return Store(await StoreConnection.open(url, namespace=namespace))

@@ -1,0 +1,1 @@
+"""Polls: their records, cache, index, location and audit log."""

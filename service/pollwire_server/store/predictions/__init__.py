@@ -1,0 +1,1 @@
+"""Predictions: resolutions, scores and series."""

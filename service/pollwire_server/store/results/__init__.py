@@ -1,0 +1,1 @@
+"""Results: totals, positions, ranked results and timelines."""

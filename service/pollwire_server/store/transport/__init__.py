@@ -1,0 +1,1 @@
+"""Connections to Valkey or Redis: one server, Sentinels or a cluster."""

@@ -1,0 +1,1 @@
+"""Ballots: casting, scanning, recounts, purges and erasure."""

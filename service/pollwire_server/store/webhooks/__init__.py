@@ -1,0 +1,1 @@
+"""Webhook events: the outbox and the delivery queues."""

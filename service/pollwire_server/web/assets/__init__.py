@@ -1,0 +1,1 @@
+"""Static files: loading, bundling and minifying."""

@@ -1,0 +1,47 @@
+"""The addresses that pages give to others: links, codes to scan, frames.
+
+``POLLWIRE_PUBLIC_URL`` says how people reach the service. Without it the
+request's own ``Host`` does, since whoever got the page got it by that name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from pollwire_server.settings import Settings
+from pollwire_server.web.assets.static_files import AnyRequest
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+_PAGE: Final = re.compile(r"/(?:polls|embed)/(?P<poll>[a-z0-9][a-z0-9-]{0,63})/?")
+
+
+class PublicUrls:
+    """What stands where, as others see it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._public = None if settings.public_url is None else settings.public_url.rstrip("/")
+
+    def base(self, request: AnyRequest) -> str:
+        """The service's address, without a slash at the end."""
+        if self._public is not None:
+            return self._public
+        host = request.headers.get("host", "")
+        return f"{request.url.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
+
+    def live_page(self, request: AnyRequest, poll_id: str) -> str:
+        """A poll's page: the one address that is linked, scanned and indexed."""
+        return f"{self.base(request)}/polls/{poll_id}"
+
+    def poll_at(self, request: AnyRequest, address: str) -> str | None:
+        """The poll whose page is at ``address``, if that is one of ours."""
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return None
+        ours = {urlsplit(self.base(request)).netloc.lower(), request.headers.get("host", "").lower()}
+        found = _PAGE.fullmatch(parts.path)
+        if parts.scheme not in ("http", "https") or parts.netloc.lower() not in ours or found is None:
+            return None
+        return found["poll"]

@@ -1,0 +1,86 @@
+/**
+ * Instants and wall clocks: what an instant is in a zone, and which instants a wall clock's time may mean.
+ *
+ * The service alone judges a local time (a clock change may skip or double it); here it is only shown what it
+ * would be elsewhere, so that an operator sees at once that 9:00 in Accra is 10:00 in Paris.
+ */
+import { locale } from './i18n.js';
+
+export const operatorZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+const DAY_MS = 86_400_000;
+
+/** Every zone that the browser knows, the operator's own and UTC first. @param {string} [also] */
+export function zones(also) {
+  return [...new Set([operatorZone, 'UTC', ...(also ? [also] : []), ...Intl.supportedValuesOf('timeZone')])];
+}
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const formats = new Map();
+
+/** @param {string} tag @param {string} zone @param {Intl.DateTimeFormatOptions} options */
+function formatOf(tag, zone, options) {
+  const name = JSON.stringify([tag, zone, options]);
+  const known = formats.get(name) ?? new Intl.DateTimeFormat(tag, { ...options, timeZone: zone });
+  formats.set(name, known);
+  return known;
+}
+
+/** In words, with the zone's name. @param {string | number} instant @param {string} [zone] */
+export function moment(instant, zone = operatorZone) {
+  /** @type {Intl.DateTimeFormatOptions} */
+  const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
+  return formatOf(locale(), zone, options).format(new Date(instant));
+}
+
+/** As `moment`, without the zone: for tables that say it once. @param {string | number} instant */
+export function shortMoment(instant) {
+  /** @type {Intl.DateTimeFormatOptions} */
+  const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' };
+  return formatOf(locale(), operatorZone, options).format(new Date(instant));
+}
+
+/** @param {string | number} instant @param {'2-digit'} [second] where minutes do not tell moments apart */
+export function clockTime(instant, second) {
+  return formatOf(locale(), operatorZone, { hour: '2-digit', minute: '2-digit', second }).format(new Date(instant));
+}
+
+/** @param {string | number} instant */
+export function dayOf(instant) {
+  return formatOf(locale(), operatorZone, { month: 'short', day: 'numeric' }).format(new Date(instant));
+}
+
+/**
+ * What a wall clock of the zone shows, as `<input type="datetime-local">` writes it; to the minute where that is whole.
+ * @param {string | number} instant @param {string} zone
+ */
+export function wallClock(instant, zone) {
+  /** @type {Intl.DateTimeFormatOptions} */
+  const options = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
+  const parts = formatOf('en-GB', zone, options).formatToParts(new Date(instant));
+  const part = (/** @type {string} */ type) => parts.find((found) => found.type === type)?.value ?? '';
+  const minutes = `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}T${part('hour')}:${part('minute')}`;
+  return part('second') === '00' ? minutes : `${minutes}:${part('second')}`;
+}
+
+/**
+ * The instants that a wall clock's time may mean in the zone: one, none (skipped) or two (doubled).
+ * @param {string} text as `wallClock` writes it @param {string} zone @returns {number[]}
+ */
+export function instantsOf(text, zone) {
+  const asUtc = Date.parse(`${text}Z`);
+  if (Number.isNaN(asUtc)) return [];
+  const offsets = [asUtc - DAY_MS, asUtc, asUtc + DAY_MS].map((near) => Date.parse(`${wallClock(near, zone)}Z`) - Math.floor(near / 1000) * 1000);
+  const candidates = [...new Set(offsets.map((offset) => asUtc - offset))];
+  return candidates.filter((instant) => wallClock(instant, zone) === wallClock(asUtc, 'UTC')).sort((a, b) => a - b);
+}
+
+/** How long, coarse while it is far and to the second when it is near. @param {number} leftMs */
+export function span(leftMs) {
+  const seconds = Math.max(0, Math.round(leftMs / 1000));
+  const [days, hours, minutes] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  const unit = (/** @type {number} */ value, /** @type {string} */ name) =>
+    new Intl.NumberFormat(locale(), { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);
+  if (days >= 2) return unit(days, 'day');
+  if (days || hours) return `${unit(days * 24 + hours, 'hour')} ${unit(minutes, 'minute')}`;
+  return minutes ? `${unit(minutes, 'minute')} ${unit(seconds % 60, 'second')}` : unit(seconds, 'second');
+}

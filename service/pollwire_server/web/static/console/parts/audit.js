@@ -1,0 +1,86 @@
+/**
+ * Who did what to a poll and when, the newest first, a page at a time.
+ */
+import { ask, pollPath, withQuery } from '../api.js';
+import { button, el, own, put } from '../dom.js';
+import { moment, shortMoment } from '../date_format.js';
+import { t } from '../i18n.js';
+import { sentenceOf } from './toast.js';
+
+/** @typedef {import('../types.js').AuditEntry} AuditEntry */
+
+const A_PAGE = 10;
+const SIDES = ['version', 'phase'];
+const LONGEST = 120;
+
+export class Audit {
+  #list = el('ol', { class: 'audit' });
+  #more = el('div', { class: 'buttons start' });
+  element = el('section', { class: 'card' }, el('h2', {}, t.audit.heading), el('p', { class: 'hint' }, t.audit.hint), this.#list, this.#more);
+  #reading = 0;
+
+  /** @param {string} id */
+  constructor(id) {
+    this.id = id;
+  }
+
+  /** From the newest on. */
+  async load() {
+    const reading = (this.#reading += 1);
+    const page = await this.#page(null);
+    if (page && reading === this.#reading) this.#show(page, true);
+  }
+
+  /** @param {string | null} cursor */
+  async #page(cursor) {
+    try {
+      return await ask(withQuery(pollPath(this.id, 'audit'), { limit: A_PAGE, cursor }));
+    } catch (error) {
+      put(this.#more, el('p', { class: 'error' }, sentenceOf(error)));
+      return null;
+    }
+  }
+
+  /** @param {{items: AuditEntry[], next: string | null}} page @param {boolean} anew */
+  #show(page, anew) {
+    if (anew) put(this.#list);
+    this.#list.append(...page.items.map(entryOf));
+    const more = button(t.more, async () => {
+      more.disabled = true;
+      const next = await this.#page(page.next);
+      if (next) this.#show(next, false);
+    }, { class: 'button small' });
+    put(this.#more, page.next && more, !this.#list.children.length && el('p', { class: 'quiet' }, t.audit.none));
+  }
+}
+
+/** @param {AuditEntry} entry */
+function entryOf({ at, by, act, before, after }) {
+  const changes = changesOf(before, after);
+  const version = after?.version && t.audit.version(after.version);
+  return el('li', { 'data-act': act },
+    el('div', { class: 'deed' }, el('b', {}, t.audit.acts[act] ?? act), ' ', own(by), version && el('small', {}, ` ${version}`)),
+    el('time', { datetime: at, title: moment(at, 'UTC') }, shortMoment(at)),
+    changes.length > 0 && el('dl', {}, ...changes));
+}
+
+/** @param {Record<string, any> | null} before @param {Record<string, any> | null} after */
+function changesOf(before, after) {
+  if (!before || !after) return [];
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !SIDES.includes(name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+  const phase = before.phase !== after.phase ? [el('dt', {}, t.list.phase), el('dd', {}, t.phases[before.phase] ?? before.phase, ' → ', t.phases[after.phase] ?? after.phase)] : [];
+  return [...phase, ...names.flatMap((name) => [el('dt', {}, el('code', {}, name)), el('dd', {}, own(written(before[name])), ' → ', own(written(after[name])))])];
+}
+
+/** A value of the log as people read it. @param {any} value @returns {string} */
+export function written(value) {
+  if (value === null || value === undefined || value === '') return '–';
+  if (Array.isArray(value) && value.every((item) => item && typeof item === 'object' && 'label' in item)) return cut(value.map(({ label }) => label).join(', '));
+  if (typeof value === 'string' && /^\d{4}-\d\d-\d\dT.*Z$/.test(value)) return moment(value);
+  return cut(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+/** @param {string} text */
+function cut(text) {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}

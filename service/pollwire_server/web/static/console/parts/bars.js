@@ -1,0 +1,91 @@
+/**
+ * Totals as bars with numbers, made once and moved; the share of votes is told in figures as well as in length.
+ */
+import { el, own, write } from '../dom.js';
+import { number, percent, t } from '../i18n.js';
+
+/** @typedef {import('../types.js').Poll} Poll */
+/** @typedef {import('../types.js').Results} Results */
+
+/** What is counted: options, or the values of a scale. @param {Poll} poll @returns {{id: string, label: string, capacity?: number | null}[]} */
+export function rowsOf(poll) {
+  if (!poll.scale) return poll.options;
+  const { min, max } = poll.scale;
+  return Array.from({ length: max - min + 1 }, (_, step) => ({ id: String(min + step), label: String(min + step) }));
+}
+
+/** The option in the lead; null without votes, or where several are. @param {Poll} poll @param {Results | undefined} results */
+export function leaderOf(poll, results) {
+  const counts = results?.counts ?? {};
+  const most = Math.max(0, ...Object.values(counts));
+  const leaders = rowsOf(poll).filter(({ id }) => most > 0 && counts[id] === most);
+  return leaders.length === 1 ? { ...leaders[0], votes: most } : null;
+}
+
+export class Bars {
+  /** @type {Map<string, {row: HTMLElement, bar: HTMLElement, votes: HTMLElement, share: HTMLElement, tag: HTMLElement}>} */
+  #rows = new Map();
+  element = el('ul', { class: 'bars' });
+
+  /** @param {Poll} poll @param {Results | undefined} results */
+  update(poll, results) {
+    const rows = rowsOf(poll);
+    for (const id of this.#rows.keys()) if (!rows.some((row) => row.id === id)) this.#drop(id);
+    const most = Math.max(0, ...Object.values(results?.counts ?? {}));
+    rows.forEach((row, index) => {
+      const made = this.#rows.get(row.id) ?? this.#make(row.id);
+      if (this.element.children[index] !== made.row) this.element.insertBefore(made.row, this.element.children[index] ?? null);
+      this.#show(made, row, poll, results, most);
+    });
+  }
+
+  /** @param {any} made @param {{id: string, label: string, capacity?: number | null}} row @param {Poll} poll @param {Results | undefined} results @param {number} most */
+  #show(made, row, poll, results, most) {
+    const votes = results?.counts?.[row.id] ?? 0;
+    const voters = results?.voters ?? 0;
+    write(made.label, row.label);
+    made.label.lang = poll.lang ?? '';
+    made.row.classList.toggle('leads', votes > 0 && votes === most);
+    made.bar.style.inlineSize = `${voters ? Math.min(100, (100 * votes) / voters) : 0}%`;
+    write(made.share, percent(votes, voters));
+    write(made.votes, row.capacity ? `${number(votes)} ${t.poll.of(number(row.capacity))}` : number(votes));
+    const outcome = poll.resolution?.outcome === row.id ? t.poll.cameTrue : '';
+    const full = row.capacity && votes >= row.capacity ? t.poll.full : '';
+    write(made.tag, outcome || full);
+  }
+
+  /** @param {string} id */
+  #make(id) {
+    const [label, tag, votes, share] = [el('bdi', { class: 'label' }), el('span', { class: 'tag' }), el('span', { class: 'votes' }), el('span', { class: 'share' })];
+    const bar = el('span', { class: 'fill' });
+    const row = el('li', { 'data-option': id }, el('span', { class: 'name' }, label, tag), votes, share, el('span', { class: 'track', 'aria-hidden': 'true' }, bar));
+    const made = { row, bar, votes, share, tag, label };
+    this.#rows.set(id, made);
+    return made;
+  }
+
+  /** @param {string} id */
+  #drop(id) {
+    this.#rows.get(id)?.row.remove();
+    this.#rows.delete(id);
+  }
+}
+
+/** All shares in one line, for lists. @param {Poll} poll @param {Results | undefined} results */
+export function strip(poll, results) {
+  const counts = results?.counts ?? {};
+  const total = Object.values(counts).reduce((sum, votes) => sum + votes, 0);
+  const parts = rowsOf(poll).filter(({ id }) => counts[id]).map(({ id, label }, index) => {
+    const part = el('span', { class: `shade-${index % 6}`, title: label });
+    part.style.flexGrow = String(counts[id]);
+    return part;
+  });
+  return el('span', { class: 'strip', 'aria-hidden': 'true' }, ...(total ? parts : []));
+}
+
+/** @param {Poll} poll @param {Results | undefined} results */
+export function leaderText(poll, results) {
+  const leader = leaderOf(poll, results);
+  if (!leader) return el('span', { class: 'quiet' }, results?.voters ? t.list.tied : t.list.noVotes);
+  return el('span', {}, own(leader.label, poll.lang), ' ', el('b', {}, percent(leader.votes, results?.voters ?? 0)));
+}

@@ -1,0 +1,139 @@
+/**
+ * Votes over time as lines (SVG), each named at its end and told apart by its dashes too, with a table beside it.
+ * They go in steps: what was counted stands until more is.
+ */
+import { el, put, svg } from '../dom.js';
+import { clockTime, dayOf, shortMoment } from '../date_format.js';
+import { number, t } from '../i18n.js';
+import { rowsOf } from './bars.js';
+
+/** @typedef {import('../types.js').Point} Point */
+/** @typedef {import('../types.js').Poll} Poll */
+
+const [HEIGHT, TOP, BOTTOM, LEFT, RIGHT] = [240, 12, 26, 44, 112];
+const [NARROWEST, USUAL] = [280, 640];
+const MOST_LINES = 6;
+const DASHES = ['none', '7 3', '2 3', '9 3 2 3', '12 4', '4 4'];
+const LABEL_HEIGHT = 15;
+const TABLE_ROWS = 24;
+const DAY_MS = 86_400_000;
+/** A chart of less than this has its times to the second. */
+const MINUTES_MS = 180_000;
+
+export class Chart {
+  #drawing = el('div', { class: 'drawing' });
+  #table = el('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.poll.asTable });
+  #none = el('p', { class: 'quiet' }, t.poll.timelineNone);
+  #details = el('details', {}, el('summary', {}, t.poll.asTable), this.#table);
+  element = el('div', { class: 'chart' }, this.#none, this.#drawing, this.#details);
+
+  /** @type {{lines: Line[], points: Point[]} | null} */
+  #shown = null;
+  #told = '';
+
+  constructor() {
+    new ResizeObserver(() => this.#draw()).observe(this.#drawing);
+  }
+
+  /** @param {Poll} poll @param {Point[]} points oldest first */
+  update(poll, points) {
+    const shown = points.length > 1;
+    const last = points.at(-1);
+    const told = `${poll.version} ${points.length} ${last?.at} ${last?.voters}`;
+    if (told === this.#told) return; // what somebody reads in the table is not pulled away for nothing
+    this.#told = told;
+    this.#none.hidden = shown;
+    this.#drawing.hidden = this.#details.hidden = !shown;
+    if (!shown) return;
+    this.#shown = { lines: linesOf(poll, points), points };
+    this.#draw();
+    put(this.#table, table(this.#shown.lines, points));
+  }
+
+  /** One unit of the picture is one pixel, so that its texts are as large as any, on a phone too. */
+  #draw() {
+    if (!this.#shown) return;
+    const width = Math.max(NARROWEST, this.#drawing.clientWidth || USUAL);
+    put(this.#drawing, drawing(this.#shown.lines, this.#shown.points, width));
+  }
+}
+
+/** @typedef {{label: string, values: number[]}} Line */
+
+/** The options with the most votes; more would be a thicket. @param {Poll} poll @param {Point[]} points @returns {Line[]} */
+function linesOf(poll, points) {
+  const last = points[points.length - 1].counts;
+  const rows = [...rowsOf(poll)].sort((one, other) => (last[other.id] ?? 0) - (last[one.id] ?? 0)).slice(0, MOST_LINES);
+  return rows.map(({ id, label }) => ({ label, values: points.map(({ counts }) => counts[id] ?? 0) }));
+}
+
+/** @param {Line[]} lines @param {Point[]} points @param {number} width */
+function drawing(lines, points, width) {
+  const right = width - RIGHT;
+  const [from, until] = [Date.parse(points[0].at), Date.parse(points[points.length - 1].at)];
+  const top = niceAbove(Math.max(1, ...lines.flatMap(({ values }) => values)));
+  const x = (/** @type {number} */ index) => LEFT + ((Date.parse(points[index].at) - from) / Math.max(1, until - from)) * (right - LEFT);
+  const y = (/** @type {number} */ value) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - TOP - BOTTOM);
+  const picture = svg('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': t.poll.timeline, direction: 'ltr' });
+  picture.append(...grid(top, y, right), ...ticks(from, until, right));
+  const ends = placed(lines.map(({ values }) => y(values[values.length - 1])));
+  lines.forEach(({ label, values }, index) => {
+    const path = values.map((value, step) => (step ? `H${x(step).toFixed(1)}V${y(value).toFixed(1)}` : `M${x(step).toFixed(1)} ${y(value).toFixed(1)}`)).join('');
+    picture.append(
+      svg('path', { d: path, class: `line shade-${index}`, 'stroke-dasharray': DASHES[index % DASHES.length] }),
+      svg('text', { x: right + 8, y: ends[index] + 4, class: `name shade-${index}` }, cut(label)),
+    );
+  });
+  return picture;
+}
+
+/** @param {number} top @param {(value: number) => number} y @param {number} right */
+function grid(top, y, right) {
+  return [0, top / 2, top].flatMap((value) => [
+    svg('line', { x1: LEFT, x2: right, y1: y(value), y2: y(value), class: 'grid' }),
+    svg('text', { x: LEFT - 8, y: y(value) + 4, class: 'tick', 'text-anchor': 'end' }, number(value)),
+  ]);
+}
+
+/** @param {number} from @param {number} until @param {number} right */
+function ticks(from, until, right) {
+  const second = until - from < MINUTES_MS ? '2-digit' : undefined;
+  const written = until - from > DAY_MS ? dayOf : (/** @type {number} */ at) => clockTime(at, second);
+  return [0, 0.5, 1].map((part) =>
+    svg('text', { x: LEFT + part * (right - LEFT), y: HEIGHT - 8, class: 'tick', 'text-anchor': ['start', 'middle', 'end'][part * 2] }, written(from + part * (until - from))),
+  );
+}
+
+/** Names at the ends of lines, moved apart so that none covers another. @param {number[]} wished */
+function placed(wished) {
+  const order = wished.map((place, index) => ({ place, index })).sort((one, other) => one.place - other.place);
+  order.forEach((item, rank) => {
+    if (rank) item.place = Math.max(item.place, order[rank - 1].place + LABEL_HEIGHT);
+  });
+  const over = Math.max(0, (order.at(-1)?.place ?? 0) - (HEIGHT - BOTTOM));
+  /** @type {number[]} */
+  const places = [];
+  for (const { place, index } of order) places[index] = place - over;
+  return places;
+}
+
+/** @param {string} label */
+function cut(label) {
+  return label.length > 15 ? `${label.slice(0, 14)}…` : label;
+}
+
+/** The next even number of one leading figure, so that its half is whole as well. @param {number} value */
+function niceAbove(value) {
+  const unit = 10 ** Math.floor(Math.log10(value));
+  const step = [2, 4, 6, 8, 10].find((factor) => factor * unit >= value) ?? 10;
+  return Math.max(2, step * unit);
+}
+
+/** @param {Line[]} lines @param {Point[]} points */
+function table(lines, points) {
+  const every = Math.max(1, Math.ceil(points.length / TABLE_ROWS));
+  const rows = points.map((point, index) => ({ point, index })).filter(({ index }) => index % every === 0 || index === points.length - 1).reverse();
+  const head = el('tr', {}, el('th', { scope: 'col' }, t.poll.time), ...lines.map(({ label }) => el('th', { scope: 'col' }, el('bdi', {}, label))));
+  const body = rows.map(({ point, index }) => el('tr', {}, el('th', { scope: 'row' }, shortMoment(point.at)), ...lines.map(({ values }) => el('td', {}, number(values[index])))));
+  return el('table', { class: 'figures' }, el('thead', {}, head), el('tbody', {}, ...body));
+}

@@ -1,0 +1,83 @@
+/**
+ * What readers will see: the widget's own view, fed with the draft as if it were a poll. Nothing in it votes.
+ *
+ * The widget is fetched when a preview is first wanted, and is inert, so that its controls take no focus.
+ */
+import { namedOptions } from '../draft.js';
+import { el } from '../dom.js';
+import { language, t } from '../i18n.js';
+import { instantsOf } from '../date_format.js';
+
+/** @typedef {import('../draft.js').Draft} Draft */
+/** @typedef {import('../../widget/view.js').View} View */
+/** @typedef {import('../../widget/model.js').State} State */
+
+const FALLBACK_LABEL = '…';
+
+export class Preview {
+  #host = el('div', { class: 'preview', inert: true });
+  element = el('section', { class: 'previewed', 'aria-label': t.form.preview }, el('h2', {}, t.form.preview), el('p', { class: 'hint' }, t.form.previewHint), this.#host);
+  #shown = seen(this.#host);
+  #drawing = 0;
+
+  /** At most once a frame of the screen, however fast somebody types. @param {Draft} draft */
+  update(draft) {
+    cancelAnimationFrame(this.#drawing);
+    this.#drawing = requestAnimationFrame(async () => (await this.#shown)(draft));
+  }
+}
+
+/** @param {HTMLElement} host @returns {Promise<(draft: Draft) => void>} */
+async function seen(host) {
+  const [{ View }, { nothingKnown }, { dress }, { wordsFor }, english] = await Promise.all([
+    import('../../widget/view.js'),
+    import('../../widget/model.js'),
+    import('../../widget/stylesheet.js'),
+    import('../../i18n/i18n.js'),
+    import('../../i18n/widget/en.js'),
+  ]);
+  const root = host.attachShadow({ mode: 'open' });
+  /** @type {Draft | null} */
+  let newest = null;
+  const draw = () => newest && view.update({ ...nothingKnown(), poll: asPoll(newest), connection: 'live' }, Date.now());
+  const view = new View(root, draw); // parts of the view come later, and ask to be drawn then
+  view.words = await wordsFor(language(), english.default, (name) => import(`../../words/widget/${name}.js`));
+  dress(root);
+  return (draft) => {
+    newest = draft;
+    draw();
+  };
+}
+
+/** @param {Draft} draft @returns {NonNullable<State['poll']>} */
+function asPoll(draft) {
+  const time = (/** @type {import('../draft.js').TimeDraft} */ { text, instant }) => instant ?? isoOf(instantsOf(text, draft.timezone)[0]);
+  const opensAt = time(draft.opens_at);
+  const options = namedOptions(draft).map(({ id, label, image }) => ({ id, label: label || FALLBACK_LABEL, image: pictureOf(image) }));
+  return {
+    ...{ id: draft.id || 'preview', kind: draft.kind, question: draft.question || FALLBACK_LABEL, description: draft.description || null },
+    options: draft.kind === 'rating' ? [] : options,
+    choices: draft.kind === 'multiple' ? bounds(draft.choices, 1, options.length) : null,
+    scale: draft.kind === 'rating' ? bounds(draft.scale, 1, 5) : null,
+    ...{ forecast: false, opens_at: opensAt ?? new Date().toISOString(), closes_at: time(draft.closes_at) },
+    ...{ revote: draft.revote, identity: 'device', results: draft.results, lang: draft.lang || null, shuffle: false, resolution: null },
+    phase: opensAt && Date.parse(opensAt) > Date.now() ? 'scheduled' : 'open',
+  };
+}
+
+/** @param {number | undefined} instant */
+function isoOf(instant) {
+  return instant === undefined ? null : new Date(instant).toISOString();
+}
+
+/** Only what the service takes as an address is fetched. @param {string} image */
+function pictureOf(image) {
+  return /^(https?:\/\/|\/)\S+$/.test(image.trim()) ? image.trim() : null;
+}
+
+/** @param {{min: string, max: string}} given @param {number} least @param {number} most */
+function bounds({ min, max }, least, most) {
+  const within = (/** @type {string} */ text, /** @type {number} */ otherwise) => (/^\d{1,2}$/.test(text) ? Number(text) : otherwise);
+  const low = within(min, least);
+  return { min: low, max: Math.max(low, within(max, most)) };
+}

@@ -1,0 +1,78 @@
+/**
+ * The large numbers of a poll: voters, votes a second with the last minute as a line, the clock, the connection.
+ */
+import { el, put, svg, write } from '../dom.js';
+import { moment, span } from '../date_format.js';
+import { decimal, number, t } from '../i18n.js';
+import { rowsOf } from './bars.js';
+import { Rate } from './vote_rate.js';
+
+/** @typedef {import('../types.js').Poll} Poll */
+/** @typedef {import('../types.js').Results} Results */
+
+const [WIDTH, HEIGHT] = [120, 28];
+
+export class Figures {
+  #rate = new Rate();
+  #aheadMs = 0;
+  #voters = el('dd', {}, '–');
+  #pace = el('dd', {}, '–');
+  #minute = el('dd', { class: 'minute', 'aria-hidden': 'true' });
+  #clockName = el('dt', {});
+  #clock = el('dd', {});
+  #moment = el('dd', { class: 'fine' });
+  #extraName = el('dt', {});
+  #extra = el('dd', {});
+  #connection = el('dd', { class: 'connection', 'data-state': 'away' });
+  #extraBox = el('div', { hidden: true }, this.#extraName, this.#extra);
+  element = el('dl', { class: 'figures-row' },
+    el('div', {}, el('dt', {}, t.poll.voters), this.#voters),
+    el('div', { title: t.poll.rateHint }, el('dt', {}, t.poll.rate), this.#pace, this.#minute),
+    this.#extraBox,
+    el('div', {}, this.#clockName, this.#clock, this.#moment),
+    el('div', {}, el('dt', {}, t.poll.connection), this.#connection));
+
+  /** @param {Results} results */
+  note(results) {
+    this.#aheadMs = Date.parse(results.as_of) - performance.now();
+    this.#rate.note(results);
+  }
+
+  /** @param {Poll} poll @param {Results | undefined} results */
+  update(poll, results) {
+    write(this.#voters, results?.voters === undefined ? '–' : number(results.voters));
+    const winner = results?.winner && rowsOf(poll).find(({ id }) => id === results.winner)?.label;
+    const mean = typeof results?.mean === 'number' ? decimal(results.mean) : '';
+    this.#extraBox.hidden = !winner && !mean;
+    write(this.#extraName, winner ? t.poll.winner : t.poll.average);
+    write(this.#extra, winner || mean);
+    this.tick(poll, results);
+  }
+
+  /** What moves with the clock alone. @param {Poll} poll @param {Results | undefined} results */
+  tick(poll, results) {
+    const now = this.#aheadMs ? performance.now() + this.#aheadMs : Date.now();
+    const phase = results?.phase ?? poll.phase;
+    const instant = phase === 'scheduled' ? poll.opens_at : (results ?? poll).closes_at;
+    const waits = phase === 'scheduled' || phase === 'open';
+    write(this.#clockName, waits ? (phase === 'open' ? t.poll.closesIn : t.poll.opensIn) : t.list.phase);
+    write(this.#clock, waits ? (instant ? span(Date.parse(instant) - now) : '–') : (t.phases[phase] ?? phase));
+    write(this.#moment, instant ? moment(instant) : waits ? t.poll.noClose : '');
+    write(this.#pace, results ? decimal(this.#rate.perSecond, 1) : '–');
+    put(this.#minute, sparkline(this.#rate.minute));
+  }
+
+  /** @param {'live' | 'delayed' | 'away'} state */
+  connected(state) {
+    this.#connection.dataset.state = state;
+    write(this.#connection, t.list[state]);
+  }
+}
+
+/** @param {number[]} values */
+function sparkline(values) {
+  const most = Math.max(1, ...values);
+  const step = WIDTH / (values.length - 1);
+  const points = values.map((value, index) => `${(index * step).toFixed(1)},${(HEIGHT - 1 - (value / most) * (HEIGHT - 3)).toFixed(1)}`);
+  return svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none' }, svg('polyline', { points: points.join(' ') }));
+}

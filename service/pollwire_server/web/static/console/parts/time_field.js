@@ -1,0 +1,62 @@
+/**
+ * A time on the wall clock of the poll's zone, and beside it what it is for the operator and in UTC.
+ *
+ * Where the zone's clock shows a time twice, the two instants are offered; where it skips it, this is said. What
+ * is sent is the local time itself unless one was picked, and the service judges.
+ */
+import { el, freshId, put } from '../dom.js';
+import { instantsOf, moment, operatorZone, wallClock } from '../date_format.js';
+import { t } from '../i18n.js';
+
+/** @typedef {import('../draft.js').Draft} Draft */
+/** @typedef {import('../draft.js').TimeName} TimeName */
+
+/**
+ * @param {{path: TimeName, label: string, hint: string}} about
+ * @param {import('../draft.js').TimeDraft} time
+ * @param {() => string} zone the poll's
+ * @param {import('./fields.js').Fields} fields
+ * @param {() => void} changed
+ */
+export function timeField(about, time, zone, fields, changed) {
+  const control = el('input', { type: 'datetime-local', value: time.text, step: time.text.length > 16 ? '1' : '60', max: '9999-12-31T23:59' });
+  const beside = el('div', { class: 'elsewhere' });
+  const show = () => put(beside, ...elsewhere(time, zone(), pick));
+  const pick = (/** @type {number} */ instant) => {
+    time.instant = new Date(instant).toISOString();
+    changed();
+  };
+  control.addEventListener('input', () => {
+    time.text = control.value;
+    time.instant = null;
+    show();
+    changed();
+  });
+  const rezone = () => {
+    if (time.instant) time.text = control.value = wallClock(time.instant, zone());
+    show();
+  };
+  show();
+  return { element: fields.custom({ ...about, optional: true }, control, beside), rezone };
+}
+
+/** @param {import('../draft.js').TimeDraft} time @param {string} zone @param {(instant: number) => void} pick */
+function elsewhere(time, zone, pick) {
+  if (!time.text) return [];
+  const instants = time.instant ? [Date.parse(time.instant)] : instantsOf(time.text, zone);
+  if (instants.length === 0) return [el('p', { class: 'warning' }, t.form.skipped)];
+  if (instants.length > 1) return [doubled(instants, zone, pick)];
+  const zones = [...new Set([zone, operatorZone, 'UTC'])];
+  return [el('dl', {}, ...zones.flatMap((name) => [el('dt', {}, name === operatorZone ? `${name}, ${t.poll.here}` : name), el('dd', {}, moment(instants[0], name))]))];
+}
+
+/** @param {number[]} instants @param {string} zone @param {(instant: number) => void} pick */
+function doubled(instants, zone, pick) {
+  const name = freshId('instant');
+  const rows = instants.map((instant) => {
+    const control = el('input', { type: 'radio', name });
+    control.addEventListener('change', () => pick(instant));
+    return el('label', { class: 'radio' }, control, el('span', {}, moment(instant, zone)));
+  });
+  return el('fieldset', { class: 'warning' }, el('legend', {}, t.form.doubled), ...rows);
+}

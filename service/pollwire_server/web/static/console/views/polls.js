@@ -1,0 +1,149 @@
+/**
+ * The polls, by phase and other filters, a page at a time, with totals that move.
+ *
+ * The filters are the address, so that a list can be bookmarked and "back" goes back.
+ */
+import { ask, withQuery } from '../api.js';
+import { button, el, own, put, write } from '../dom.js';
+import { follow } from '../live.js';
+import { leaderText, strip } from '../parts/bars.js';
+import { sentenceOf } from '../parts/toast.js';
+import { go, hashOf } from '../router.js';
+import { session } from '../session.js';
+import { shortMoment } from '../date_format.js';
+import { number, t } from '../i18n.js';
+
+/** @typedef {import('../types.js').Poll} Poll */
+/** @typedef {import('../types.js').Results} Results */
+
+const FILTERS = ['phase', 'kind', 'series', 'q'];
+/** Within what one socket may watch. */
+const A_PAGE = 50;
+
+/** @type {import('../console.js').View} */
+export function pollsView(place, route, life) {
+  const query = Object.fromEntries(FILTERS.map((name) => [name, route.query.get(name) ?? '']));
+  const connection = el('span', { class: 'connection', 'data-state': 'away' });
+  const rows = el('div', { class: 'rows', 'aria-busy': 'true' }, el('p', { class: 'quiet' }, t.loading));
+  place.append(head(connection), filters(query), rows);
+  if (session.may('polls:read')) load(rows, connection, { ...query, cursor: route.query.get('cursor') ?? '' }, life);
+  else put(rows, el('p', { class: 'empty' }, t.needs('polls:read')));
+  return { title: t.list.heading };
+}
+
+/** @param {HTMLElement} connection */
+function head(connection) {
+  const mayWrite = session.may('polls:write');
+  const make = mayWrite ? el('a', { class: 'button primary', href: hashOf(['polls', 'new']) }, t.newPoll) : el('span', { class: 'quiet reason' }, t.needs('polls:write'));
+  return el('div', { class: 'head' }, el('h1', {}, t.list.heading), connection, el('div', { class: 'push' }, make));
+}
+
+/** @param {Record<string, string>} query */
+function filters(query) {
+  const phases = el('nav', { class: 'phases', 'aria-label': t.list.phase }, ...[['', t.list.all], ...Object.entries(t.phases)].map(([phase, text]) =>
+    el('a', { href: hashOf([], { ...query, phase }), ...(phase === query.phase ? { 'aria-current': 'true' } : {}) }, text)));
+  const kind = el('select', { name: 'kind', 'aria-label': t.list.kind }, el('option', { value: '' }, t.list.anyKind), ...Object.entries(t.kinds).map(([name, text]) => el('option', { value: name }, text)));
+  kind.value = query.kind;
+  const q = el('input', { type: 'search', name: 'q', value: query.q, placeholder: t.list.searchHint, 'aria-label': t.list.search, maxlength: '300' });
+  const series = el('input', { type: 'text', name: 'series', value: query.series, placeholder: t.list.series, 'aria-label': t.list.series, class: 'narrow', maxlength: '64' });
+  const form = el('form', { class: 'filters', role: 'search' }, q, kind, series, el('button', { class: 'button' }, t.list.find));
+  const find = () => go([], { phase: query.phase, kind: kind.value, series: series.value.trim(), q: q.value.trim() });
+  kind.addEventListener('change', find);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    find();
+  });
+  if (query.q || query.kind || query.series) form.append(el('a', { class: 'button plain', href: hashOf([], { phase: query.phase }) }, t.list.clear));
+  return el('div', { class: 'sieve' }, phases, form);
+}
+
+/** @param {HTMLElement} rows @param {HTMLElement} connection @param {Record<string, string>} query @param {AbortSignal} life */
+async function load(rows, connection, query, life) {
+  try {
+    const page = await ask(withQuery('v1/admin/polls', { ...query, limit: A_PAGE }));
+    if (life.aborted) return;
+    show(rows, connection, page, query, life);
+  } catch (error) {
+    if (!life.aborted) put(rows, el('div', { class: 'empty' }, el('p', { class: 'error' }, sentenceOf(error)), button(t.again, () => load(rows, connection, query, life))));
+  }
+  rows.removeAttribute('aria-busy');
+}
+
+/** @param {HTMLElement} rows @param {HTMLElement} connection @param {{items: Poll[], next: string | null}} page @param {Record<string, string>} query @param {AbortSignal} life */
+function show(rows, connection, page, query, life) {
+  if (page.items.length === 0) return put(rows, nothing(query));
+  const made = new Map(page.items.map((poll) => [poll.id, new Row(poll)]));
+  const head = el('tr', {}, ...[t.list.poll, t.list.phase, t.list.when, t.list.voters, t.list.standing].map((text) => el('th', { scope: 'col' }, text)));
+  put(rows, el('table', { class: 'polls' }, el('thead', {}, head), el('tbody', {}, ...[...made.values()].map((row) => row.element))), pager(page, query));
+  follow([...made.keys()], {
+    results: (results) => made.get(results.poll)?.update(results),
+    gone: (poll) => made.get(poll)?.element.remove(),
+    connection: (state) => {
+      connection.dataset.state = state;
+      write(connection, t.list[state]);
+    },
+  });
+  life.addEventListener('abort', () => follow([], null));
+}
+
+/** @param {{items: Poll[], next: string | null}} page @param {Record<string, string>} query */
+function pager(page, query) {
+  const { cursor, ...rest } = query;
+  return el('div', { class: 'pager' },
+    el('span', { class: 'quiet' }, t.list.shown(page.items.length)),
+    cursor && el('a', { class: 'button small', href: hashOf([], rest) }, t.newest),
+    page.next && el('a', { class: 'button small', href: hashOf([], { ...rest, cursor: page.next }) }, t.older));
+}
+
+/** @param {Record<string, string>} query */
+function nothing(query) {
+  if (Object.values(query).some(Boolean)) return el('p', { class: 'empty' }, t.list.noMatch);
+  const make = session.may('polls:write') && el('a', { class: 'button primary', href: hashOf(['polls', 'new']) }, t.newPoll);
+  return el('div', { class: 'empty' }, el('h2', {}, t.list.none), el('p', {}, t.list.noneHint), make);
+}
+
+class Row {
+  #voters = el('td', { class: 'number' });
+  #standing = el('td', { class: 'standing' });
+  #phase = el('td', { class: 'phase-cell' });
+  #when = el('td', { class: 'when' });
+  /** @type {Results | undefined} */
+  #results;
+
+  /** @param {Poll} poll */
+  constructor(poll) {
+    this.poll = poll;
+    const link = el('a', { href: hashOf(['polls', poll.id]) }, own(poll.question, poll.lang));
+    const sub = el('span', { class: 'sub' }, el('code', {}, poll.id), ' · ', t.kinds[poll.kind] ?? poll.kind, poll.series && ` · ${poll.series}`);
+    this.element = el('tr', { 'data-poll': poll.id }, el('th', { scope: 'row' }, link, sub), this.#phase, this.#when, this.#voters, this.#standing);
+    this.#draw();
+  }
+
+  /** @param {Results} results */
+  update(results) {
+    this.#results = results;
+    this.poll = { ...this.poll, phase: results.phase, closes_at: results.closes_at };
+    this.#draw();
+  }
+
+  #draw() {
+    const { poll } = this;
+    put(this.#phase, pill(poll.phase));
+    put(this.#when, whenOf(poll));
+    const voters = this.#results?.voters;
+    put(this.#voters, voters === undefined ? '–' : number(voters), el('span', { class: 'unit' }, ` ${t.list.voters}`));
+    put(this.#standing, strip(poll, this.#results), leaderText(poll, this.#results));
+  }
+}
+
+/** @param {string} phase */
+export function pill(phase) {
+  return el('span', { class: 'pill', 'data-phase': phase }, t.phases[phase] ?? phase);
+}
+
+/** @param {Poll} poll */
+function whenOf(poll) {
+  if (poll.phase === 'scheduled') return t.list.opens(shortMoment(poll.opens_at));
+  if (!poll.closes_at) return poll.phase === 'open' ? t.list.byHand : '–';
+  return (poll.phase === 'open' ? t.list.closes : t.list.closed)(shortMoment(poll.closes_at));
+}

@@ -1,0 +1,140 @@
+/**
+ * The chart of a poll's history: lines in SVG, drawn anew in place, at its real size so that its text stays text.
+ *
+ * Lines go in steps, for what was counted stands until more is: a slope would tell of votes that nobody cast.
+ * Lines differ by dash as well as by colour, and each is named in the key above with the value it has now.
+ * Where the page runs from right to left, so does time.
+ */
+import { draw, make, write } from './dom.js';
+import { formatOf, ticksOf } from './series.js';
+
+/**
+ * @typedef {object} Picture
+ * @property {import('./series.js').Line[]} lines
+ * @property {number[]} times of the values, ms since the epoch
+ * @property {number} low the least value of the axis
+ * @property {number} high
+ * @property {number[]} marks values that have a line of their own across
+ * @property {(value: number) => string} tell a value in words
+ * @property {string} label what the picture is, for those who do not see it
+ * @property {string | null} more what is left out
+ */
+
+const HEIGHT = 300;
+const EDGE = { top: 14, bottom: 30, start: 46, end: 16 };
+
+export class Chart {
+  /** @param {HTMLElement} figure @param {string} locale @param {boolean} mirrored */
+  constructor(figure, locale, mirrored) {
+    this.locale = locale;
+    this.mirrored = mirrored;
+    this.key = make('ul', 'key');
+    this.svg = draw('svg', { role: 'img', class: 'lines' });
+    this.grid = draw('g', { class: 'grid' });
+    this.paths = draw('g', { class: 'paths' });
+    this.svg.append(this.grid, this.paths);
+    figure.replaceChildren(this.key, this.svg);
+    this.width = 0;
+    new ResizeObserver(([entry]) => this.#sized(entry.contentRect.width)).observe(figure);
+  }
+
+  /** @param {Picture} picture */
+  show(picture) {
+    this.picture = picture;
+    if (this.width > 0) this.#draw(picture);
+  }
+
+  /** @param {number} width */
+  #sized(width) {
+    if (Math.abs(width - this.width) < 1) return;
+    this.width = width;
+    if (this.picture && width > 0) this.#draw(this.picture);
+  }
+
+  /** @param {Picture} picture */
+  #draw(picture) {
+    const { times } = picture;
+    const span = { from: times[0], to: Math.max(times[times.length - 1], times[0] + 10_000) };
+    this.svg.setAttribute('viewBox', `0 0 ${this.width} ${HEIGHT}`);
+    this.svg.setAttribute('height', String(HEIGHT));
+    this.svg.setAttribute('aria-label', picture.label);
+    const x = (/** @type {number} */ at) => this.#across((at - span.from) / (span.to - span.from));
+    const y = (/** @type {number} */ value) => HEIGHT - EDGE.bottom - ((value - picture.low) / (picture.high - picture.low)) * (HEIGHT - EDGE.top - EDGE.bottom);
+    this.#drawGrid(picture, span, x, y);
+    this.#drawLines(picture, x, y);
+    this.#drawKey(picture);
+  }
+
+  /** @param {number} part of the way from the first moment to the last */
+  #across(part) {
+    const along = EDGE.start + part * (this.width - EDGE.start - EDGE.end);
+    return this.mirrored ? this.width - along : along;
+  }
+
+  /** @param {Picture} picture @param {{from: number, to: number}} span @param {(at: number) => number} x @param {(value: number) => number} y */
+  #drawGrid(picture, span, x, y) {
+    const { ticks, step } = ticksOf(span.from, span.to, Math.max(2, Math.floor(this.width / 110)));
+    const format = new Intl.DateTimeFormat(this.locale, formatOf(step));
+    const side = this.mirrored ? this.width - EDGE.start + 10 : EDGE.start - 10;
+    const rows = picture.marks.flatMap((value) => [
+      draw('line', { x1: EDGE.start, x2: this.width - EDGE.end, y1: y(value), y2: y(value), ...(this.mirrored ? { x1: EDGE.end, x2: this.width - EDGE.start } : {}) }),
+      draw('text', { x: side, y: y(value) + 4, 'text-anchor': this.mirrored ? 'start' : 'end' }, [picture.tell(value)]),
+    ]);
+    const columns = ticks
+      .filter((at) => Math.min(x(at), this.width - x(at)) > 28)
+      .map((at) => draw('text', { x: x(at), y: HEIGHT - 8, 'text-anchor': 'middle' }, [format.format(at)]));
+    this.grid.replaceChildren(...rows, ...columns);
+  }
+
+  /** @param {Picture} picture @param {(at: number) => number} x @param {(value: number) => number} y */
+  #drawLines({ lines, times }, x, y) {
+    while (this.paths.childElementCount > 2 * lines.length) this.paths.lastElementChild?.remove();
+    lines.forEach(({ values }, place) => {
+      const [path, end] = this.#pair(place);
+      const to = (/** @type {number} */ at) => [x(times[at]).toFixed(1), y(values[at]).toFixed(1)];
+      path.setAttribute('d', values.map((_, at) => (at ? `H${to(at)[0]}V${to(at)[1]}` : `M${to(at)}`)).join(''));
+      end.setAttribute('cx', x(times[times.length - 1]).toFixed(1));
+      end.setAttribute('cy', y(values[values.length - 1]).toFixed(1));
+    });
+  }
+
+  /** @param {number} place */
+  #pair(place) {
+    const { children } = this.paths;
+    while (children.length < 2 * place + 2) {
+      const name = `s${children.length / 2}`;
+      this.paths.append(draw('path', { class: name }), draw('circle', { class: name, r: 4 }));
+    }
+    return [children[2 * place], children[2 * place + 1]];
+  }
+
+  /** @param {Picture} picture */
+  #drawKey({ lines, tell, more }) {
+    const wanted = lines.length + (more ? 1 : 0);
+    while (this.key.childElementCount > wanted) this.key.lastElementChild?.remove();
+    lines.forEach(({ label, values }, place) => {
+      const item = this.#item(place);
+      item.className = '';
+      write(item.children[1], label);
+      write(item.children[2], tell(values[values.length - 1]));
+    });
+    if (more) {
+      const item = this.#item(lines.length);
+      item.className = 'more';
+      write(item.children[1], more);
+      write(item.children[2], '');
+    }
+  }
+
+  /** @param {number} place */
+  #item(place) {
+    const present = this.key.children[place];
+    if (present) return present;
+    const sample = draw('svg', { class: 'sample', viewBox: '0 0 28 8', width: 28, height: 8, 'aria-hidden': 'true' }, [
+      draw('path', { class: `s${place}`, d: 'M1 4H27' }),
+    ]);
+    const item = make('li', '', [sample, make('bdi', 'name'), make('b')]);
+    this.key.append(item);
+    return item;
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * How the poll moved: its history read once, extended by what arrives, as a chart with its numbers beside it.
+ *
+ * Both are drawn at most four times a second, whatever arrives: nobody reads a chart faster.
+ */
+import { byId, rarely, read, table, write, writeOrHide } from './dom.js';
+import { extend, isRating, linesOf, meanOf, pointOf, topOf, MOST_LINES } from './series.js';
+import { Chart } from './chart.js';
+import { Clock } from '../../client/clock.js';
+
+/** @typedef {import('../../widget/model.js').State} State */
+
+const DRAWN_EVERY_MS = 250;
+/** After a read that failed. */
+const READ_AGAIN_MS = 5000;
+/** Rows of the table of the history. */
+const MOST_ROWS = 12;
+/** In quiet times the lines go on to the present this often. */
+const GOES_ON_EVERY_MS = 10_000;
+
+export class History {
+  /** @type {import('./series.js').Point[]} */
+  points = [];
+  /** What was read: of which history, as whom. */
+  source = '';
+  clock = new Clock();
+  /** @type {State | null} */
+  state = null;
+
+  /** @param {import('./i18n.js').PageWords} words */
+  constructor(words) {
+    this.words = words;
+    this.chart = new Chart(byId('chart'), words.locale, words.direction === 'rtl');
+    this.draw = rarely(DRAWN_EVERY_MS, () => this.#draw());
+    byId('show-points').addEventListener('click', () => this.#toggle());
+    setInterval(() => this.state?.results?.phase === 'open' && this.draw(), GOES_ON_EVERY_MS);
+  }
+
+  /** @param {State} state */
+  update(state) {
+    const { poll, results, trouble } = state;
+    this.state = state;
+    byId('history').hidden = !poll || trouble === 'gone' || (results?.phase ?? poll.phase) === 'scheduled';
+    if (!poll || !results) return;
+    this.clock.learn(results.as_of);
+    const source = results.hidden ? 'hidden' : results.epoch;
+    if (source !== this.source) this.#begin(poll.id, source);
+    if (!results.hidden && results.counts) {
+      extend(this.points, { at: Date.parse(results.as_of), voters: results.voters ?? 0, counts: results.counts });
+    }
+    this.draw();
+  }
+
+  /** Another history, or another reader of it. @param {string} id @param {string} source */
+  #begin(id, source) {
+    this.source = source;
+    this.points = [];
+    if (source !== 'hidden') this.#read(id, source);
+  }
+
+  /** @param {string} id @param {string} source */
+  async #read(id, source) {
+    const { status, document } = await read(`polls/${encodeURIComponent(id)}/timeline`);
+    if (source !== this.source) return;
+    if (status === 0 || status >= 429) return void setTimeout(() => source === this.source && this.#read(id, source), READ_AGAIN_MS);
+    if (status !== 200) return; // the chart begins with what arrives
+    const since = this.points;
+    this.points = document.points.map(pointOf);
+    for (const point of since) extend(this.points, point);
+    this.draw();
+  }
+
+  #draw() {
+    const poll = this.state?.poll;
+    const results = this.state?.results;
+    if (!poll || !results) return;
+    const hidden = Boolean(results.hidden);
+    const points = this.#upToTheEnd(results);
+    const drawable = !hidden && points.length > 0 && (results.voters ?? 0) > 0;
+    writeOrHide(byId('history-why'), hidden ? this.#whenShown(poll, results.phase) : drawable ? null : this.words.say(results.phase === 'open' ? 'noHistory' : 'nobody'));
+    byId('chart').hidden = !drawable;
+    byId('totals').hidden = hidden || !results.counts;
+    byId('history-tools').hidden = !drawable;
+    if (!hidden) this.#drawTotals(poll, results);
+    if (drawable) this.chart.show(this.#picture(poll, points));
+    if (drawable) this.#drawPoints(poll);
+    else byId('points').replaceChildren();
+  }
+
+  /** @param {import('../../client/types.js').Poll} poll @param {string} phase */
+  #whenShown(poll, phase) {
+    if (poll.results === 'operators') return this.words.say('hiddenUntilPublished');
+    return this.words.say(poll.results === 'after_vote' && phase === 'open' ? 'hiddenUntilVote' : 'hiddenUntilClose');
+  }
+
+  /** From the first vote on; what stood last stands until now or, once voting has ended, until then. @param {import('../../client/types.js').Results} results */
+  #upToTheEnd({ phase, closes_at: closesAt }) {
+    const points = this.points.filter(({ voters }) => voters > 0);
+    const last = points.at(-1);
+    if (!last) return points;
+    const now = this.clock.now();
+    const end = phase === 'open' ? now : closesAt ? Math.min(now, Date.parse(closesAt)) : 0;
+    return end > last.at ? [...points, { ...last, at: end }] : points;
+  }
+
+  /**
+   * @param {import('../../client/types.js').Poll} poll
+   * @param {import('./series.js').Point[]} points
+   * @returns {import('./chart.js').Picture}
+   */
+  #picture(poll, points) {
+    const { words } = this;
+    const lines = linesOf(poll, points, words.say('average'));
+    const times = points.map(({ at }) => at);
+    const left = (poll.options?.length ?? 0) - MOST_LINES;
+    const more = left > 0 ? words.say('others', { n: left }) : null;
+    if (isRating(poll)) {
+      const { min, max } = poll.scale ?? { min: 0, max: 10 };
+      const marks = Array.from({ length: max - min + 1 }, (_, step) => min + step);
+      return { lines, times, low: min, high: max, marks, tell: (value) => words.number(value, { maximumFractionDigits: 2 }), label: words.say('meanChart'), more: null };
+    }
+    const high = topOf(lines);
+    const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => part * high);
+    const tell = (/** @type {number} */ value) => words.number(value, { style: 'percent', maximumFractionDigits: 0 });
+    return { lines, times, low: 0, high, marks, tell, label: words.say('chart'), more };
+  }
+
+  /** @param {import('../../client/types.js').Poll} poll @param {import('../../client/types.js').Results} results */
+  #drawTotals(poll, results) {
+    const { words } = this;
+    const counts = results.counts ?? {};
+    const voters = results.voters ?? 0;
+    const ids = isRating(poll) ? Object.keys(counts) : (poll.options ?? []).map(({ id }) => id);
+    const labels = new Map((poll.options ?? []).map(({ id, label }) => [id, label]));
+    const rows = ids.map((id) => [labels.get(id) ?? id, words.number(counts[id] ?? 0), words.share(counts[id] ?? 0, voters)]);
+    if (isRating(poll)) rows.push([words.say('average'), words.number(meanOf(counts), { maximumFractionDigits: 2 }), '']);
+    keep(byId('totals'), words.say('totals'), [words.say('answer'), words.say('votes'), words.say('share')], rows);
+  }
+
+  /** @param {import('../../client/types.js').Poll} poll */
+  #drawPoints(poll) {
+    const { words } = this;
+    const lines = linesOf(poll, this.points, words.say('average'));
+    const step = Math.max(1, Math.ceil(this.points.length / MOST_ROWS));
+    const places = this.points.map((_, place) => place).filter((place) => (this.points.length - 1 - place) % step === 0);
+    const tell = (/** @type {number} */ value) => (isRating(poll) ? words.decimal(value) : words.number(value, { style: 'percent' }));
+    const rows = places.map((place) => [
+      new Date(this.points[place].at).toLocaleString(words.locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+      words.number(this.points[place].voters),
+      ...lines.map(({ values }) => tell(values[place])),
+    ]);
+    const heads = [words.say('time'), words.say('voters'), ...lines.map(({ label }) => label)];
+    keep(byId('points'), words.say('chart'), heads, rows);
+  }
+
+  #toggle() {
+    const shown = byId('points').classList.toggle('unseen');
+    byId('points').tabIndex = shown ? -1 : 0;
+    byId('show-points').setAttribute('aria-expanded', String(!shown));
+    write(byId('show-points'), this.words.say(shown ? 'showTable' : 'hideTable'));
+  }
+}
+
+/**
+ * A table kept in its place: its cells are written where it has the same shape, so that nobody loses their place in it.
+ * @param {HTMLElement} place
+ * @param {string} caption
+ * @param {string[]} heads
+ * @param {string[][]} rows
+ */
+function keep(place, caption, heads, rows) {
+  const cells = [caption, ...heads, ...rows.flat()];
+  const shape = `${heads.length}x${rows.length}`;
+  if (place.dataset.shape === shape && place.firstChild) {
+    const present = place.querySelectorAll('caption, th, td');
+    return cells.forEach((text, at) => present[at].textContent !== text && write(present[at].querySelector('bdi') ?? present[at], text));
+  }
+  place.dataset.shape = shape;
+  place.replaceChildren(table(caption, heads, rows));
+}

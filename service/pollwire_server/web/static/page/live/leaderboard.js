@@ -1,0 +1,53 @@
+/**
+ * The leaderboard of the series that the poll belongs to, read again whenever a poll of it may have been scored.
+ */
+import { byId, make, read, table } from './dom.js';
+
+/** @typedef {import('../../widget/model.js').State} State */
+
+const MOST_ROWS = 10;
+
+export class Leaders {
+  /** What was read last: the series, and the poll's phase and version of its outcome by then. */
+  read = '';
+
+  /** @param {import('./i18n.js').PageWords} words */
+  constructor(words) {
+    this.words = words;
+  }
+
+  /** @param {State} state */
+  update({ poll, results, trouble }) {
+    const series = poll?.series;
+    if (!series || trouble) return void (byId('leaders').hidden = true);
+    const resolution = results?.resolution ?? poll.resolution;
+    const moment = `${series} ${results?.phase ?? poll.phase} ${resolution?.at ?? ''}`;
+    if (moment === this.read) return;
+    this.read = moment;
+    this.#load(series);
+  }
+
+  /** @param {string} series */
+  async #load(series) {
+    const { status, document } = await read(`series/${encodeURIComponent(series)}/leaderboard?limit=${MOST_ROWS}`);
+    byId('leaders').hidden = status !== 200;
+    if (status !== 200) return;
+    const rows = (document.items ?? document.rows ?? []).slice(0, MOST_ROWS);
+    byId('leaders-body').replaceChildren(rows.length ? this.#table(rows) : make('p', 'why', [this.words.say('noLeaders')]));
+  }
+
+  /** @param {{rank: number, name: string | null, forecasts: number, brier: number | null, accuracy: number | null}[]} rows */
+  #table(rows) {
+    const { words } = this;
+    const scored = rows.some(({ brier }) => typeof brier === 'number'); // voters gave probabilities, not one outcome
+    const heads = [words.say('rank'), words.say('name'), words.say('forecasts'), ...(scored ? [words.say('brier')] : []), words.say('accuracy')];
+    const cells = rows.map(({ rank, name, forecasts, brier, accuracy }) => [
+      words.number(rank),
+      name || words.say('anonymous'),
+      words.number(forecasts),
+      ...(scored ? [typeof brier === 'number' ? words.number(brier, { minimumFractionDigits: 3, maximumFractionDigits: 3 }) : '–'] : []),
+      typeof accuracy === 'number' ? words.number(accuracy, { style: 'percent' }) : '–',
+    ]);
+    return table(byId('leaders-title').textContent ?? '', heads, cells);
+  }
+}

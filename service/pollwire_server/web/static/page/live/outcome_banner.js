@@ -1,0 +1,31 @@
+/**
+ * What became of the poll, in a sentence above it: the outcome, that it was annulled, that it is archived.
+ */
+import { byId, writeOrHide } from './dom.js';
+
+/** @typedef {import('../../widget/model.js').State} State */
+
+export class Verdict {
+  /** @param {import('./i18n.js').PageWords} words */
+  constructor(words) {
+    this.words = words;
+  }
+
+  /** @param {State} state */
+  update({ poll, results }) {
+    if (!poll) return;
+    const phase = results?.phase ?? poll.phase;
+    const element = byId('verdict');
+    element.dataset.phase = phase;
+    if (phase === 'archived') return writeOrHide(element, this.words.say('archived'));
+    const resolution = results?.resolution ?? poll.resolution;
+    writeOrHide(element, phase === 'resolved' && resolution ? this.#sentence(poll, resolution) : null);
+  }
+
+  /** When, and why, the widget tells below. @param {import('../../client/types.js').Poll} poll @param {any} resolution */
+  #sentence(poll, resolution) {
+    const option = poll.options?.find(({ id }) => id === resolution.outcome);
+    if (resolution.outcome === null) return this.words.say('annulled');
+    return this.words.say('outcome', { label: option?.label ?? resolution.outcome });
+  }
+}

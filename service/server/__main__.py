@@ -1,8 +1,0 @@
-"""``python -m service.server``: one worker."""
-
-import sys
-
-from service.server.worker import main
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,150 @@
+"""The console's pictures: the polls, one poll, its form; in the dark, from right to left, on a phone."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from playwright.async_api import Page
+
+from tests.api.conftest import Service
+from tests.browser.console import AtConsole
+from tests.browser.screenshot_camera import shot
+
+DESK: dict[str, Any] = {"width": 1280, "height": 860, "locale": "en-GB", "timezone_id": "Europe/Paris"}
+PHONE: dict[str, Any] = {"width": 390, "height": 844, "locale": "en-GB", "timezone_id": "Europe/Paris"}
+
+
+def options(*labels: str) -> list[dict[str, Any]]:
+    """Options with these labels."""
+    return [{"id": f"o{place}", "label": label} for place, label in enumerate(labels)]
+
+
+def from_now(days: int) -> str:
+    """A morning so many days away."""
+    moment = datetime.now(UTC) + timedelta(days=days)
+    return moment.strftime("%Y-%m-%dT08:00:00Z")
+
+
+POLLS: list[dict[str, Any]] = [
+    {
+        "id": "old-bridge",
+        "question": "Should the old bridge be kept?",
+        "options": options("Keep it", "Replace it"),
+    },
+    {
+        "id": "budget",
+        "question": "Is the new city budget fair?",
+        "options": options("Yes", "No", "Undecided"),
+        "opens_at": from_now(9),
+        "closes_at": from_now(16),
+    },
+    {
+        "id": "final",
+        "question": "من سيفوز في المباراة النهائية؟",
+        "lang": "ar",
+        "options": options("الأسود", "النسور"),
+    },
+    {
+        "id": "festival",
+        "kind": "ranked",
+        "question": "Rank the headliners of the summer festival",
+        "options": options("The Lanterns", "Ama & the Tide", "Night Bus", "Paper Kites"),
+    },
+    {
+        "id": "debate",
+        "kind": "rating",
+        "question": "How did the candidates do in last night’s debate?",
+        "options": [],
+        "scale": {"min": 1, "max": 5},
+    },
+    {
+        "id": "high-street",
+        "question": "Should the High Street be closed to cars on Sundays?",
+        "options": options("Yes, all year", "Only in summer", "No"),
+        "closes_at": from_now(7),
+        "timezone": "Africa/Accra",
+        "lang": "en",
+    },
+]
+
+
+def choice_of(poll: dict[str, Any], dice: random.Random) -> Any:
+    """What one voter says: the first options more often than the last."""
+    if poll.get("kind") == "rating":
+        return dice.choice([1, 2, 3, 3, 4, 4, 4, 5])
+    names = [option["id"] for option in poll["options"]]
+    if poll.get("kind") == "ranked":
+        return sorted(names, key=lambda _: dice.random())[:3]
+    return dice.choices(names, weights=[5, 3, 2][: len(names)])[0]
+
+
+async def busy(service: Service) -> None:
+    """A desk with polls in several phases, and some hundred votes."""
+    dice = random.Random(7)
+    for poll in POLLS:
+        await service.create_poll(**{"identity": "open", **poll})
+        if "opens_at" not in poll:
+            for _ in range(dice.randint(40, 90)):
+                await service.vote(poll["id"], choice_of(poll, dice))
+    await service.act("old-bridge", "close")
+
+
+async def opened(service: Service, page: Page, place: str, ready: str, lang: str = "en") -> None:
+    """The console signed in, at the view, with its totals there."""
+    await page.goto(f"{service.url}/console?lang={lang}")
+    await page.locator("input[type=password]").fill(service.settings.admin_key or "")
+    await page.keyboard.press("Enter")
+    await page.locator("#rooms a").first.wait_for()
+    await AtConsole(page, service.url).go(place)
+    await page.locator(ready).first.wait_for()
+    await page.locator("[data-state=live], .preview").first.wait_for()
+
+
+@shot("console", **DESK)
+async def polls(service: Service, page: Page) -> None:
+    """The list."""
+    await busy(service)
+    await opened(service, page, "/", ".strip span")
+
+
+@shot("console-poll-dark", color_scheme="dark", **DESK)
+async def one_poll(service: Service, page: Page) -> None:
+    """One poll, in the dark, while votes come in."""
+    await busy(service)
+    await opened(service, page, "/polls/high-street", ".chart path.line")
+    dice = random.Random(8)
+    for _ in range(60):
+        await service.vote("high-street", choice_of(POLLS[-1], dice))
+
+
+@shot("console-edit", **DESK)
+async def form(service: Service, page: Page) -> None:
+    """The form beside its preview; as high as the screen, whose foot the buttons keep to."""
+    await busy(service)
+    await opened(service, page, "/polls/high-street/edit", ".elsewhere dd")
+    height = await page.evaluate("document.documentElement.scrollHeight")
+    await page.set_viewport_size({"width": 1280, "height": height})
+
+
+@shot("console-act", **{**DESK, "height": 1400})
+async def act(service: Service, page: Page) -> None:
+    """What an act says before it is done."""
+    await busy(service)
+    await opened(service, page, "/polls/high-street", ".audit li")
+    await page.locator("[data-act=archive], [data-act=close]").first.click()
+
+
+@shot("console-rtl", **DESK)
+async def from_right_to_left(service: Service, page: Page) -> None:
+    """One poll, in Arabic."""
+    await busy(service)
+    await opened(service, page, "/polls/final", ".chart path.line", lang="ar")
+
+
+@shot("console-phone", **PHONE)
+async def on_a_phone(service: Service, page: Page) -> None:
+    """One poll on a phone."""
+    await busy(service)
+    await opened(service, page, "/polls/festival", ".chart path.line")

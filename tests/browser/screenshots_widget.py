@@ -1,0 +1,173 @@
+"""The widget's pictures: kinds before and after voting, phases, dark, from right to left, on a phone."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from playwright.async_api import Page
+
+from tests.api.conftest import Service
+from tests.browser.reader import WidgetOnPage
+from tests.browser.screenshot_camera import shot
+
+PAGE = """<!doctype html><html lang="{lang}" dir="{dir}"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<script type="module" src="/widget.js"></script>
+<style>body {{ margin: 0; padding: 24px; background: light-dark(#f4f6f8, #0d1318); }}
+main {{ display: grid; gap: 24px; align-items: start; }}
+main {{ grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); }}</style>
+<main>{widgets}</main>"""
+
+
+def options(*labels: str) -> list[dict[str, Any]]:
+    """Options with these labels, ``a``, ``b``, ... by id."""
+    return [{"id": chr(ord("a") + place), "label": label} for place, label in enumerate(labels)]
+
+
+SINGLE = {
+    "kind": "single",
+    "question": "Which bridge should be repaired first?",
+    "options": options("The old stone bridge", "The railway bridge", "The footbridge by the market"),
+    "revote": "withdraw",
+}
+MULTIPLE = {
+    "kind": "multiple",
+    "question": "Which evenings suit you?",
+    "options": options("Tuesday", "Wednesday", "Thursday", "Friday"),
+    "choices": {"min": 1, "max": 3},
+    "revote": "change",
+}
+RATING = {
+    "kind": "rating",
+    "question": "How good was the new library?",
+    "options": [],
+    "scale": {"min": 1, "max": 5},
+}
+RANKED = {
+    "kind": "ranked",
+    "question": "In which order should the streets become greener?",
+    "options": options("Harbour Street", "Station Road", "Mill Lane", "High Street"),
+    "revote": "change",
+}
+PREDICTION = {
+    "kind": "prediction",
+    "question": "Who will win the regatta on Sunday?",
+    "options": options("Crew of the Swallow", "Crew of the Heron", "Crew of the Gull"),
+}
+ARABIC = {
+    "kind": "single",
+    "question": "أين نضع المقعد الجديد في الحديقة؟",
+    "lang": "ar",
+    "options": options("تحت شجرة التين", "قرب النافورة", "عند المدخل"),
+    "revote": "withdraw",
+}
+KINDS = (SINGLE, MULTIPLE, RATING, RANKED)
+
+
+async def made(service: Service, document: dict[str, Any], votes: int = 40, **changes: object) -> str:
+    """A poll with some votes of others; its id."""
+    later = (datetime.now(UTC) + timedelta(hours=5, minutes=12)).isoformat()
+    poll = await service.create_poll(**{"closes_at": later, **document, **changes})
+    chance = random.Random(document["question"])
+    for _ in range(votes):
+        await service.vote(poll["id"], choice_for(document, chance), await service.voter())
+    return str(poll["id"])
+
+
+def choice_for(document: dict[str, Any], chance: random.Random) -> object:
+    """Somebody's choice, leaning to the first options."""
+    ids = [option["id"] for option in document["options"]]
+    if document["kind"] == "rating":
+        return chance.choices(range(1, 6), (1, 2, 4, 7, 5))[0]
+    if document["kind"] in ("single", "prediction"):
+        return chance.choices(ids, [5, 3, 2, 1][: len(ids)])[0]
+    return chance.sample(ids, 2)
+
+
+async def show(service: Service, page: Page, polls: list[str], lang: str = "en") -> list[WidgetOnPage]:
+    """The widgets of these polls on one page, live."""
+    widgets = "".join(f'<live-poll poll="{poll}"></live-poll>' for poll in polls)
+    html = PAGE.format(widgets=widgets, lang=lang, dir="rtl" if lang == "ar" else "ltr")
+    await page.route("**/gallery", lambda route: route.fulfill(body=html, content_type="text/html"))
+    await page.goto(f"{service.url}/gallery")
+    for place in range(len(polls)):
+        await (
+            page.locator(".connection[data-state=live], .connection[data-state=final]").nth(place).wait_for()
+        )
+    return [WidgetOnPage(page, f'live-poll[poll="{poll}"]') for poll in polls]
+
+
+async def choose_in(widgets: list[WidgetOnPage]) -> None:
+    """A choice in a widget of each of ``KINDS``."""
+    single, multiple, rating, ranked = widgets
+    await single.choose("b")
+    await multiple.choose("a")
+    await multiple.choose("c")
+    await rating.choose("4")
+    for option in ("c", "a"):
+        await ranked.option(option).locator(".label").click()
+
+
+@shot("widget-voting", width=1040)
+async def voting(service: Service, page: Page) -> None:
+    """Four kinds, a choice made in each."""
+    widgets = await show(service, page, [await made(service, kind) for kind in KINDS])
+    await choose_in(widgets)
+
+
+async def voted_in(service: Service, page: Page) -> None:
+    """Four kinds, voted in."""
+    widgets = await show(service, page, [await made(service, kind) for kind in KINDS])
+    await choose_in(widgets)
+    for widget in widgets:
+        await widget.button("Vote").click()
+        await widget.element.locator(".is-mine").first.wait_for()
+
+
+shot("widget-voted", width=1040)(voted_in)
+shot("widget-dark", width=1040, color_scheme="dark")(voted_in)
+
+
+@shot("widget-phone", width=390, height=700, has_touch=True)
+async def phone(service: Service, page: Page) -> None:
+    """A ranking in the making, and a poll that was voted in, on a phone."""
+    single, ranked = await show(service, page, [await made(service, SINGLE), await made(service, RANKED)])
+    await single.vote("a")
+    await ranked.option("b").locator(".label").tap()
+    await ranked.option("d").locator(".label").tap()
+
+
+@shot("widget-rtl", width=1040)
+async def rtl(service: Service, page: Page) -> None:
+    """From right to left: before and after voting."""
+    polls = [
+        await made(service, ARABIC),
+        await made(service, ARABIC),
+        await made(service, RANKED | {"lang": "en"}),
+    ]
+    before, after, ranked = await show(service, page, polls, lang="ar")
+    await before.choose("a")
+    await after.choose("b")
+    await after.button("صوّت").click()
+    await after.element.locator(".is-mine").first.wait_for()
+    await ranked.option("b").locator(".label").click()
+
+
+@shot("widget-phases", width=1040)
+async def phases(service: Service, page: Page) -> None:
+    """Before the window, hidden totals, over, and an answer that is full."""
+    soon = (datetime.now(UTC) + timedelta(minutes=9, seconds=41)).isoformat()
+    full = options("Morning tour", "Afternoon tour", "Evening tour")
+    full[0]["capacity"] = 3
+    tours = SINGLE | {"question": "Which tour will you join?", "options": full}
+    polls = [
+        await made(service, PREDICTION, 0, opens_at=soon),
+        await made(service, SINGLE, results="after_close"),
+        await made(service, MULTIPLE),
+        await made(service, tours),
+    ]
+    await service.act(polls[2], "close")
+    await show(service, page, polls)

@@ -1,0 +1,76 @@
+"""Votes sent from a file, and timelines, on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pollwire import Client
+from pollwire.bulk_votes import LINES_A_PART
+from pollwire.terminal.sparklines import columns_of, sparklines
+from rich.console import Console
+
+from tests.api.conftest import Service
+from tests.cli.conftest import Pollwire
+
+
+async def test_a_file_of_votes_is_sent(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
+    """Every line is told by what became of it; a refused one by its number, and the command ends with 1."""
+    poll = (await service.create_poll())["id"]
+    file = tmp_path / "votes.ndjson"
+    lines = [json.dumps({"voter": f"v{number}", "choice": "rice"}) for number in range(3)]
+    file.write_text("\n".join([*lines, "", '{"voter": "v3", "choice": "bread"}', lines[0]]))
+    said = await pollwire("votes", "send", poll, str(file))
+    assert said.exit_code == 1
+    assert said.out == "3 counted, 0 changed, 1 unchanged, 1 refused.\n"
+    assert said.err.startswith("line 5: choice must be")
+    piped = await pollwire("votes", "send", poll, "-", "--json", stdin="\n".join(lines))
+    assert (piped.exit_code, piped.json) == (0, {"counted": 0, "changed": 0, "unchanged": 3, "refused": 0})
+
+
+async def test_a_poll_that_is_not_there(pollwire: Pollwire, service: Service) -> None:
+    """A refusal of the whole request ends in one sentence."""
+    said = await pollwire("votes", "send", "nowhere", "-", stdin='{"voter": "a", "choice": "b"}\n')
+    assert (said.exit_code, len(said.err.splitlines())) == (1, 1)
+
+
+async def test_parts_keep_their_numbers(service: Service) -> None:
+    """More lines than one request takes are numbered through, mappings and raw lines alike."""
+    poll = (await service.create_poll())["id"]
+    votes = [{"voter": str(number), "choice": "yam"} for number in range(LINES_A_PART)]
+    async with Client(service.url, key=service.settings.admin_key) as client:
+        answers = [said async for said in client.send_votes(poll, [*votes, b"broken\r\n", *votes[:1]])]
+    assert [said["line"] for said in answers] == list(range(1, LINES_A_PART + 3))
+    assert answers[-2]["problem"] == "/problems/malformed-body"
+    assert answers[-1]["status"] == "unchanged"
+
+
+async def test_a_timeline_is_shown(pollwire: Pollwire, service: Service) -> None:
+    """A pipe gets a line for each point, a program the document."""
+    poll = (await service.create_poll())["id"]
+    await service.vote(poll, "rice", await service.voter())
+    said = await pollwire("polls", "timeline", poll)
+    assert [line.split("\t")[1:] for line in said.out.splitlines()] == [
+        ["0", "rice=0", "yam=0"],
+        ["1", "rice=1", "yam=0"],
+    ]
+    told = await pollwire("polls", "timeline", poll, "--json")
+    assert [point["voters"] for point in told.json["points"]] == [0, 1]
+    async with Client(service.url) as client:
+        assert (await client.timeline(poll))["points"][-1]["counts"] == {"rice": 1, "yam": 0}
+
+
+def test_columns_are_even_in_time() -> None:
+    """A point holds until the next one, however unevenly they lie; the last column is the last point."""
+    points = [
+        {"at": f"2026-01-01T00:00:{second:02}.000Z", "voters": second, "counts": {"a": second}}
+        for second in (0, 1, 10)
+    ]
+    assert [point["voters"] for point in columns_of(points, 11)] == [0, *[1] * 9, 10]
+    console = Console(width=100, record=True, file=None, force_terminal=False)
+    with console.capture() as shown:
+        console.print(sparklines(points))
+    assert "█ 10" in shown.get()
+    with console.capture() as shown:
+        console.print(sparklines([]))
+    assert "Nobody has voted yet." in shown.get()

@@ -1,0 +1,105 @@
+"""When a client tries again, and when it stops."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+from pollwire import ApiError, Client, UnexpectedResponse, Unreachable
+
+from tests.client.peer import CUT, Reply, answering, problem
+
+COUNTED = Reply(200, {"status": "counted"})
+AWAY = problem(503, "store-unavailable")
+
+
+async def test_a_vote_is_sent_again_until_the_store_is_back() -> None:
+    """A vote that met 503 and a cut connection is repeated under one Idempotency-Key and answered."""
+    async with answering(AWAY, CUT, COUNTED) as peer, Client(peer.url, token="t") as client:
+        assert await client.vote("lunch", "rice") == {"status": "counted"}
+    keys = {line for text in peer.requests for line in text.split("\r\n") if "dempotency" in line}
+    assert (len(peer.requests), len(keys)) == (3, 1)
+
+
+async def test_retry_after_is_kept() -> None:
+    """A client does not come back before the second that the service asked for has passed."""
+    begun = time.monotonic()
+    asked_to_wait = problem(503, "overloaded", **{"retry-after": "1"})
+    async with answering(asked_to_wait, COUNTED) as peer, Client(peer.url) as client:
+        await client.vote("lunch", "rice")
+    assert time.monotonic() - begun >= 1
+
+
+async def test_patience_ends_with_the_refusal_itself() -> None:
+    """Where the service stays busy, the caller gets its problem document within its patience."""
+    begun = time.monotonic()
+    async with answering(AWAY) as peer, Client(peer.url, patience_s=0.3) as client:
+        with pytest.raises(ApiError) as caught:
+            await client.poll("lunch")
+    assert (caught.value.slug, caught.value.detail) == ("store-unavailable", "It is store-unavailable.")
+    assert len(peer.requests) > 1
+    assert time.monotonic() - begun < 2
+
+
+async def test_a_no_is_not_asked_again() -> None:
+    """A refusal that waiting cannot mend is raised at once."""
+    async with answering(problem(403, "poll-closed")) as peer, Client(peer.url) as client:
+        with pytest.raises(ApiError) as caught:
+            await client.vote("lunch", "rice")
+    assert caught.value.status == 403
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.parametrize(("poll", "requests"), [({"id": "lunch"}, 2), ({}, 1)])
+async def test_only_a_named_poll_is_created_again(poll: dict[str, str], requests: int) -> None:
+    """A creation that may have happened is repeated only where the repeat would find the same poll."""
+    async with (
+        answering(CUT, Reply(201, {"id": "lunch"})) as peer,
+        Client(peer.url, key="k", patience_s=2) as client,
+    ):
+        if requests == 1:
+            with pytest.raises(Unreachable):
+                await client.create_poll(poll)
+        else:
+            await client.create_poll(poll)
+    assert len(peer.requests) == requests
+
+
+async def test_nothing_listens() -> None:
+    """Where nothing listens, the error says so in one sentence without the library's words."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        async with Client(f"http://127.0.0.1:{port}", patience_s=0.2) as client:
+            with pytest.raises(Unreachable) as caught:
+                await client.poll("lunch")
+    expected = f"The service at http://127.0.0.1:{port} cannot be reached: nothing listens there."
+    assert str(caught.value) == expected
+
+
+async def test_another_service_answers() -> None:
+    """A page of some other server is told from an answer of this service."""
+    async with (
+        answering(Reply(404, None, {"content-type": "text/html"})) as peer,
+        Client(peer.url) as client,
+    ):
+        with pytest.raises(UnexpectedResponse):
+            await client.poll("lunch")
+
+
+async def test_an_id_that_no_poll_can_have_is_not_sent() -> None:
+    """An id with a slash or dots would end at another route, so it is refused here as the service would."""
+    async with answering(COUNTED) as peer, Client(peer.url, key="k") as client:
+        for wrong in ("", "..", "a/b", "Lunch"):
+            with pytest.raises(ApiError) as caught:
+                await client.delete_poll(wrong)
+            assert caught.value.slug == "poll-not-found"
+    assert peer.requests == []
+
+
+@pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://localhost", "http://"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """An address without scheme or host is refused before anything is sent."""
+    with pytest.raises(ValueError, match="looks like"):
+        Client(url)

@@ -1,0 +1,146 @@
+"""Totals as people at a terminal see them."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from pollwire.terminal.charts import bars, describe_window, line, options_match, printable
+from rich.console import Console
+
+POLL: dict[str, Any] = {
+    "id": "lunch",
+    "question": "Rice or yam?",
+    "phase": "open",
+    "options": [{"id": "rice", "label": "Jollof rice"}, {"id": "yam", "label": "Yam"}],
+}
+RESULTS: dict[str, Any] = {
+    "phase": "open",
+    "as_of": "2026-11-24T12:00:00.123Z",
+    "closes_at": "2026-11-25T12:00:00.000Z",
+    "voters": 4,
+    "counts": {"rice": 3, "yam": 1},
+}
+HIDDEN: dict[str, Any] = {"phase": "open", "as_of": RESULTS["as_of"], "closes_at": None, "hidden": True}
+
+
+def drawn(*args: Any, **more: Any) -> str:
+    """What the terminal shows, 80 columns wide."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    console.print(bars(*args, **more))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_bars_grow_with_their_share() -> None:
+    """Three quarters of the voters are a bar three times as long as a quarter's."""
+    rice, yam = (text for text in drawn(POLL, RESULTS).splitlines() if "%" in text)
+    assert "Jollof rice rice " in rice  # the label, and the id that a vote names
+    assert "Yam yam" not in yam  # which is the same word here
+    assert rice.rstrip().endswith("3 75.0 %")
+    lengths = [text.count("━") + text.count("╸") / 2 for text in (rice, yam)]
+    assert lengths[0] / lengths[1] == pytest.approx(3, rel=0.05)
+
+
+def test_the_state_of_the_results_is_told() -> None:
+    """The phase and the end of the window are those of the results, which are newer than the poll."""
+    text = drawn(POLL, RESULTS | {"phase": "closed"})
+    assert "closed since 2026-11-25 12:00 UTC" in text
+    assert "4 voters" in text
+
+
+def test_hidden_totals_are_said_to_be_hidden() -> None:
+    """Where the totals are hidden there are the options and a sentence, and no number, drawn or in a line."""
+    assert "hidden" in drawn(POLL, HIDDEN)
+    assert "Jollof rice rice" in drawn(POLL, HIDDEN)  # what can be voted for is no secret
+    assert line(POLL, HIDDEN) == "2026-11-24T12:00:00.123Z open totals hidden"
+
+
+def test_nobody_has_voted_yet() -> None:
+    """Without voters there is no share to tell, and nothing divides by zero."""
+    empty = RESULTS | {"voters": 0, "counts": {"rice": 0, "yam": 0}}
+    assert line(POLL, empty).endswith("0 voters: rice 0 (-), yam 0 (-)")
+    assert "0 voters" in drawn(POLL, empty)
+
+
+def test_a_line_has_everything() -> None:
+    """One line tells when, the phase, the voters and every option."""
+    assert line(POLL, RESULTS) == "2026-11-24T12:00:00.123Z open 4 voters: rice 3 (75.0 %), yam 1 (25.0 %)"
+
+
+RATED: dict[str, Any] = RESULTS | {"counts": {"1": 0, "2": 1, "3": 3}, "mean": 2.75}
+RATING: dict[str, Any] = POLL | {"kind": "rating", "options": [], "scale": {"min": 1, "max": 3}}
+TOWNS: dict[str, Any] = POLL | {
+    "kind": "ranked",
+    "options": [{"id": town, "label": town.title()} for town in ("accra", "kumasi", "tamale")],
+}
+FIRSTS: dict[str, Any] = RESULTS | {"voters": 7, "counts": {"accra": 3, "kumasi": 2, "tamale": 2}}
+
+
+def test_a_rating_tells_its_mean() -> None:
+    """Beside the voters stands the mean of their values, drawn or in a line; without voters there is none."""
+    assert line(RATING, RATED).endswith("4 voters, mean 2.75: 1 0 (0.0 %), 2 1 (25.0 %), 3 3 (75.0 %)")
+    assert "4 voters, mean 2.75" in drawn(RATING, RATED)
+    assert "mean" not in drawn(RATING, RATED | {"voters": 0, "mean": None})
+
+
+def test_a_ranked_poll_tells_its_rounds() -> None:
+    """Whoever asks once reads round by round who goes out, what passes on and who wins."""
+    rounds = [
+        {"counts": FIRSTS["counts"], "exhausted": 0, "eliminated": "tamale", "transfers": {"kumasi": 1}},
+        {"counts": {"accra": 3, "kumasi": 3}, "exhausted": 1, "eliminated": "kumasi", "transfers": {}},
+        {"counts": {"accra": 3}, "exhausted": 4},
+    ]
+    text = drawn(TOWNS, FIRSTS | {"rounds": rounds, "winner": "accra"})
+    assert "7 voters, first preferences" in text
+    assert "Round 1: Tamale goes out with 2: 1 to Kumasi, 1 exhausted." in text
+    assert "Round 2: Kumasi goes out with 3: 3 exhausted." in text
+    assert "Round 3: Accra wins with 3 of 3 votes (4 exhausted)." in text
+
+
+@pytest.mark.parametrize("rounds", [{}, {"rounds": [], "winner": None}])
+def test_a_ranked_poll_without_rounds(rounds: dict[str, Any]) -> None:
+    """A stream brings first preferences alone, and a poll without votes has no rounds to tell."""
+    assert "Round" not in drawn(TOWNS, FIRSTS | rounds)
+
+
+def test_results_that_name_something_new() -> None:
+    """Options that came since the poll was read are noticed; a scale's values are all known."""
+    assert options_match(POLL, RESULTS)
+    assert not options_match(POLL, RESULTS | {"counts": {"rice": 1, "yam": 0, "fufu": 0}})
+    assert options_match(RATING, RATED)
+    assert not options_match(RATING, RATED | {"counts": {"4": 1}})
+
+
+def test_a_note_stands_below() -> None:
+    """A note, such as a lost connection, is the last line."""
+    assert drawn(POLL, RESULTS, note="Trying again.").splitlines()[-1].strip() == "Trying again."
+
+
+@pytest.mark.parametrize("trick", ["\x1b[2J", "\x9b2J", "a\rb", "\u202eb", "\ud83d"])
+def test_texts_of_others_cannot_drive_the_terminal(trick: str) -> None:
+    """Escapes, carriage returns, changes of direction and broken characters never reach the terminal."""
+    shown = drawn(POLL | {"question": trick, "options": [{"id": "rice", "label": trick}]}, RESULTS)
+    assert not set(shown) & {"\x1b", "\x9b", "\r", "\u202e", "\ud83d"}
+    assert printable("Häuser, 票, 👩‍🚀") == "Häuser, 票, 👩‍🚀"
+
+
+@pytest.mark.parametrize(
+    ("window", "told"),
+    [
+        (
+            {"phase": "scheduled", "opens_at": "2026-11-25T12:00:00.000Z", "closes_at": None},
+            "scheduled, 2026-11-25 12:00 UTC",
+        ),
+        (
+            {"phase": "open", "opens_at": "", "closes_at": "2026-11-25T12:00:00.000Z"},
+            "open until 2026-11-25 12:00 UTC",
+        ),
+        ({"phase": "open", "closes_at": None}, "open until it is closed by hand"),
+        ({"phase": "archived", "closes_at": None}, "archived"),
+    ],
+)
+def test_a_window_is_told_by_phase(window: dict[str, Any], told: str) -> None:
+    """What is said of the window fits the phase, also one that this client does not know."""
+    assert describe_window(window) == told

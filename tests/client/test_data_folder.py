@@ -1,0 +1,45 @@
+"""What a data folder remembers, and who may read it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from pollwire.cli.data_folder import CliDataFolder
+
+HERE, THERE = "http://127.0.0.1:8000", "https://polls.example"
+
+
+def test_a_token_is_kept_for_each_service(tmp_path: Path) -> None:
+    """Tokens of two services stand side by side, and each is given to its own service only."""
+    folder = CliDataFolder(tmp_path / "new" / "folder")
+    folder.keep_voter_token(HERE, "one")
+    folder.keep_voter_token(THERE, "two")
+    assert (folder.voter_token(HERE), folder.voter_token(THERE)) == ("one", "two")
+    assert folder.voter_token("http://127.0.0.1:8001") is None
+
+
+def test_tokens_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Nobody else may read the tokens or the folder that was made for them."""
+    folder = CliDataFolder(tmp_path / "new")
+    folder.keep_voter_token(HERE, "one")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder.path, *folder.path.iterdir())]
+    assert modes == [0o700, 0o600]
+
+
+def test_what_cannot_be_read_counts_as_absent(tmp_path: Path) -> None:
+    """A folder that is absent, or whose files are broken, names no service, key or voter."""
+    for name in ("service.json", "voter-tokens.json"):
+        (tmp_path / name).write_text("[")
+    (tmp_path / "admin-key").write_bytes(b"\xff")
+    for path in (tmp_path, tmp_path / "absent"):
+        folder = CliDataFolder(path)
+        assert (folder.service_url(), folder.admin_key(), folder.voter_token(HERE)) == (None, None, None)
+
+
+def test_a_running_service_is_found(tmp_path: Path) -> None:
+    """The address and the key that a running service wrote down are found."""
+    (tmp_path / "service.json").write_text(f'{{"url": "{HERE}", "pid": 1}}')
+    (tmp_path / "admin-key").write_text("secret\n")
+    folder = CliDataFolder(tmp_path)
+    assert (folder.service_url(), folder.admin_key()) == (HERE, "secret")

@@ -1,0 +1,27 @@
+"""What people type for a vote, and what is sent for it."""
+
+from __future__ import annotations
+
+import pytest
+from pollwire.cli.voter import choice_of
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "choice"),
+    [
+        ("single", ["rice"], "rice"),
+        ("single", ["rice", "yam"], ["rice", "yam"]),
+        ("single", ["4"], "4"),
+        ("multiple", ["rice"], ["rice"]),
+        ("ranked", ["b", "a", "c"], ["b", "a", "c"]),
+        ("ranked", ["b"], ["b"]),
+        ("rating", ["4"], 4),
+        ("rating", ["-1"], -1),
+        ("rating", ["four"], "four"),
+        ("rating", ["4", "5"], ["4", "5"]),
+        ("rating", ["9" * 5000], "9" * 5000),
+    ],
+)
+def test_words_become_a_choice_of_the_kind(kind: str, words: list[str], choice: object) -> None:
+    """Lists keep their order, ratings become numbers, and what fits no kind is sent as it was typed."""
+    assert choice_of(kind, words) == choice

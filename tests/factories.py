@@ -1,0 +1,40 @@
+"""Polls and voters for tests: whole by default, changed where a test cares."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import msgspec
+from pollwire_server.domain.poll import Kind, Option, Poll
+
+LONG_AGO = 1_700_000_000_000
+"""When test polls opened, unless said otherwise."""
+FAR_OFF = 4_000_000_000_000
+"""An instant that no test run reaches."""
+
+
+def options(*ids: str) -> tuple[Option, ...]:
+    """Options with the ids given, coded ``A``, ``B``, ... in order."""
+    return tuple(
+        Option(id=name, label=name.upper(), code=chr(ord("A") + position))
+        for position, name in enumerate(ids)
+    )
+
+
+def a_poll(**changes: Any) -> Poll:  # Any: each field has its own type, and msgspec holds them apart
+    """An open poll about three parties with an id of its own; every field may be given otherwise."""
+    poll = Poll(
+        id=f"poll-{secrets.token_hex(6)}",
+        kind=Kind.SINGLE,
+        question="Which team has the higher chance of winning?",
+        options=options("npp", "ndc", "other"),
+        opens_at=LONG_AGO,
+        created_at=LONG_AGO,
+    )
+    return msgspec.structs.replace(poll, **changes)
+
+
+def a_voter() -> bytes:
+    """Somebody nobody has met: 16 random bytes."""
+    return secrets.token_bytes(16)

@@ -1,0 +1,147 @@
+"""A store that answers badly: paused, without memory, without disk, without functions, without its data."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.faults.conftest import Conclude, Serve, open_poll
+from tests.faults.crowd import gathered
+from tests.faults.journal import POLL
+from tests.faults.scale import SCALE
+from tests.valkey import Valkey
+from tests.wait import until
+
+pytestmark = pytest.mark.slow
+
+
+@contextlib.asynccontextmanager
+async def hand_in(server: Valkey) -> AsyncIterator[Any]:  # Any: the client's types want every reply narrowed
+    """A client of the store, behind the service's back."""
+    client = Redis.from_url(server.url)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def test_a_paused_store(serve: Serve, conclude: Conclude, own_valkey: Valkey) -> None:
+    """Frozen in mid-vote: what it had taken counts once, and all else is told to come back."""
+    up, secret = await serve("--redis", own_valkey.url)
+
+    async def pause() -> None:
+        with own_valkey.paused():
+            over_at = time.monotonic() + SCALE.paused_s
+            await until(lambda: time.monotonic() >= over_at, SCALE.paused_s + 5)
+
+    async with gathered(up, secret) as crowd:
+        await crowd.round(SCALE.votes_a_round, pause)
+        verdict = await conclude(crowd, "store paused")
+    assert verdict.again
+    assert verdict.worst_gap_s < SCALE.paused_s + 5
+
+
+async def test_memory_is_full(serve: Serve, conclude: Conclude, own_valkey: Valkey) -> None:
+    """Votes are refused whole, none half counted, and results can be read; with memory again all goes on."""
+    up, secret = await serve("--redis", own_valkey.url)
+
+    async def fill() -> None:
+        async with hand_in(own_valkey) as hand, up.client() as client:
+            before = len(crowd.journal.unanswered)
+            await hand.config_set("maxmemory", 1)
+            await until(lambda: len(crowd.journal.unanswered) > before, within_s=10)
+            read = await client.get(f"/v1/polls/{POLL['id']}/results")
+            await hand.config_set("maxmemory", 0)
+        assert read.status_code == 200
+        assert sum(read.json()["counts"].values()) == read.json()["voters"]
+
+    async with gathered(up, secret) as crowd:
+        await crowd.round(SCALE.votes_a_round, fill)
+        await conclude(crowd, "memory full")
+
+
+@pytest.mark.parametrize("fsync", ["always", "everysec"])
+async def test_the_disk_is_full(serve: Serve, conclude: Conclude, own_valkey: Valkey, fsync: str) -> None:
+    """What cannot be written is not answered: ``always`` ends the store, another setting refuses votes."""
+    up, secret = await serve("--redis", own_valkey.url)
+
+    async with hand_in(own_valkey) as hand:
+        await hand.config_set("appendfsync", fsync)
+
+    async def fill() -> None:
+        before = len(crowd.journal.unanswered)
+        allowed, most = resource.prlimit(own_valkey.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(own_valkey.pid, resource.RLIMIT_FSIZE, (own_valkey.written + 64, most))
+        await until(lambda: len(crowd.journal.unanswered) > before, within_s=10)
+        if own_valkey.has_ended:
+            own_valkey.restart()
+        else:
+            resource.prlimit(own_valkey.pid, resource.RLIMIT_FSIZE, (allowed, most))
+
+    async with gathered(up, secret) as crowd:
+        await crowd.round(SCALE.votes_a_round, fill)
+        await conclude(crowd, f"disk full, fsync {fsync}")
+
+
+async def test_functions_are_flushed(serve: Serve, conclude: Conclude, own_valkey: Valkey) -> None:
+    """The library is given to the store again, and no vote notices."""
+    up, secret = await serve("--redis", own_valkey.url)
+
+    async def flush() -> None:
+        async with hand_in(own_valkey) as hand:
+            await hand.execute_command("FUNCTION", "FLUSH")
+
+    async with gathered(up, secret) as crowd:
+        for _ in range(2):
+            await crowd.round(SCALE.votes_a_round // 2, flush)
+        verdict = await conclude(crowd, "functions flushed")
+    assert verdict.again == 0
+
+
+async def test_data_wiped_behind_the_service_s_back(serve: Serve, own_valkey: Valkey) -> None:
+    """No silent zero: the poll is gone (404), receipts count nothing, and anew it has a later epoch."""
+    up, secret = await serve("--redis", own_valkey.url)
+    path = f"/v1/polls/{POLL['id']}"
+    async with gathered(up, secret) as crowd, up.client() as client, hand_in(own_valkey) as hand:
+        await crowd.vote(crowd.ballots(100))
+        ((_, told), *_) = crowd.journal.told("counted")
+        before = (await client.get(f"{path}/results")).json()
+        await hand.flushall()
+        assert (await client.get(f"{path}/results")).status_code == 404
+        late = crowd.ballots(1)
+        await crowd.vote(late)
+        assert crowd.journal.refusals() == {"poll-not-found": 1}
+        assert (await client.post(f"{path}/receipts", json={"receipt": told["receipt"]})).status_code == 404
+        await open_poll(up)
+        after = (await client.get(f"{path}/results")).json()
+        assert after["epoch"] > before["epoch"]
+        assert after["voters"] == 0
+        checked = (await client.post(f"{path}/receipts", json={"receipt": told["receipt"]})).json()
+        assert (checked["valid"], checked["counted"]) == (True, False)
+        await crowd.vote(late)
+        await until(lambda: all(watcher.latest["voters"] == 1 for watcher in crowd.watchers), within_s=20)
+        assert not sum(watcher.fell for watcher in crowd.watchers)
+
+
+async def test_a_store_that_cannot_stay_up_is_told_of(serve: Serve) -> None:
+    """Killed again and again within seconds, the private store is started each time, with growing pauses."""
+    up, _ = await serve()
+    for _ in range(3):
+        store = up.store
+        os.kill(store.pid, signal.SIGKILL)
+        await until(lambda gone=store: up.store != gone, within_s=10)  # type: ignore[misc]
+    async with up.client() as client:
+
+        async def answers() -> bool:
+            return (await client.get(f"/v1/polls/{POLL['id']}/results")).status_code == 200
+
+        await until(answers, within_s=10)
+    assert up.err.count("The store ended unexpectedly") == 3

@@ -1,0 +1,160 @@
+"""The service that is fuzzed: real, behind its own server and lanes, with polls of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from pollwire_server.settings import Settings
+from pollwire_server.store import open_store
+
+from tests.api.conftest import serving
+from tests.valkey import running_valkey
+
+KINDS = ("single", "multiple", "rating", "ranked", "prediction")
+CHOICES: dict[str, list[object]] = {
+    "single": ["a", "b"],
+    "multiple": [["a"], ["b", "c"]],
+    "rating": [1, 5],
+    "ranked": [["c", "a"], ["b"]],
+    "prediction": ["a", "c"],
+}
+"""What voters may say, by kind."""
+
+
+def draft(kind: str, poll: str) -> dict[str, object]:
+    """A poll of a kind that can be made, of the options a, b and c."""
+    options = [] if kind == "rating" else [{"id": name, "label": name.upper()} for name in "abc"]
+    return {"id": poll, "kind": kind, "question": "Which?", "options": options, "revote": "withdraw"}
+
+
+class Complaints(logging.Handler):
+    """What the service logs as an error: an unforeseen failure is told there, also where a 503 hides it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        formatter = logging.Formatter()
+        trace = formatter.formatException(record.exc_info) if record.exc_info else ""
+        self.heard.append(f"{record.name}: {record.getMessage()}\n{trace}")
+
+
+class World:
+    """A running service: its address, its document, and what may be named there."""
+
+    def __init__(self, url: str, settings: Settings, http: httpx.Client, complaints: Complaints) -> None:
+        self.url = url
+        self.http = http
+        self.document: dict[str, Any] = http.get("/openapi.json").json()
+        self.lasting: dict[str, str] = {}
+        """A poll of each kind that no test ends, with votes."""
+        self.keys: dict[str, str] = {}
+        """Operators' keys by what they may."""
+        self._complaints = complaints
+        self._admin_key = settings.admin_key or ""
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """The headers of an operator who may do everything."""
+        return bearer(self._admin_key)
+
+    def made(self, kind: str, **changes: object) -> str:
+        """The id of a fresh poll of a kind, of the options a, b and c."""
+        poll = f"{kind}-{secrets.token_hex(6)}"
+        document = {**draft(kind, poll), **changes}
+        answer = self.http.post("/v1/admin/polls", json=document, headers=self.admin)
+        assert answer.status_code == 201, answer.text
+        return poll
+
+    def make_keys(self) -> None:
+        """Fresh keys, one of each scope."""
+        for scope in ("polls:read", "polls:write", "votes:write"):
+            wanted = {"name": scope, "scopes": [scope]}
+            answer = self.http.post("/v1/admin/keys", json=wanted, headers=self.admin)
+            self.keys[scope] = answer.json()["key"]
+
+    def voter(self) -> str:
+        """A new voter's token."""
+        answer = self.http.post("/v1/voters")
+        self.http.cookies.clear()
+        token: str = answer.json()["token"]
+        return token
+
+    def vote(self, poll: str, choice: object, token: str) -> httpx.Response:
+        """The answer to a vote."""
+        return self.http.post(f"/v1/polls/{poll}/votes", json={"choice": choice}, headers=bearer(token))
+
+    def check_no_complaints(self) -> None:
+        """Nothing was logged as an error since the last look."""
+        heard, self._complaints.heard = self._complaints.heard, []
+        assert heard == []
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries a token or key."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+@contextmanager
+def running_world() -> Iterator[World]:
+    """The service for as long as the block runs."""
+    complaints = Complaints()
+    logging.getLogger().addHandler(complaints)
+    try:
+        with (
+            running_valkey() as valkey,
+            _service_in_a_thread(valkey.url) as (url, settings),
+            httpx.Client(base_url=url, timeout=20) as http,
+        ):
+            world = World(url, settings, http, complaints)
+            _people(world)
+            yield world
+    finally:
+        logging.getLogger().removeHandler(complaints)
+
+
+def _people(world: World) -> None:
+    for kind in KINDS:
+        world.lasting[kind] = world.made(kind)
+        for choice in CHOICES[kind]:
+            assert world.vote(world.lasting[kind], choice, world.voter()).status_code == 200
+    world.make_keys()
+
+
+@contextmanager
+def _service_in_a_thread(store_url: str) -> Iterator[tuple[str, Settings]]:
+    told: list[tuple[str, Settings]] = []
+    ready = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        store = await open_store(store_url, namespace=f"f{secrets.token_hex(4)}")
+        try:
+            async with serving(store, store_url) as service:
+                told.append((service.url, service.settings))
+                ready.set()
+                await stop.wait()
+        finally:
+            ready.set()
+            await store.close()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="fuzzed service")
+    thread.start()
+    try:
+        assert ready.wait(30)
+        assert told, "the service did not start"
+        yield told[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(20)
+        assert not thread.is_alive(), "the service does not stop"
+        loop.close()

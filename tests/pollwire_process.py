@@ -1,0 +1,185 @@
+"""``pollwire up`` as a real process, with what tests do to it and see of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import httpx
+from pollwire_server.store.embedded.child_process import ProcessIdentity
+
+from tests.wait import until
+
+ROOT = Path(__file__).parents[1]
+STARTS_WITHIN_S = 30.0
+POLL = {
+    "id": "lunch",
+    "kind": "single",
+    "question": "Rice or yam?",
+    "options": [{"id": "rice", "label": "Rice"}, {"id": "yam", "label": "Yam"}],
+}
+
+
+class Up:
+    """One ``pollwire up``: its process, what it wrote, and the processes under it."""
+
+    def __init__(self, data: Path, logs: Path, *flags: str, **environ: str) -> None:
+        self.data = data
+        self.cwd = ROOT
+        self._flags = flags
+        self._environ = environ
+        self._process: asyncio.subprocess.Process | None = None
+        self._logs = logs
+
+    async def start(self) -> Up:
+        """Start the process, and nothing more."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("POLLWIRE_")}
+        with self._log("out").open("wb") as out, self._log("err").open("wb") as err:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-c",
+                "from service.cli import main; main()",
+                "up",
+                "--port",
+                "0",
+                "--data",
+                str(self.data),
+                *self._flags,
+                stdout=out,
+                stderr=err,
+                cwd=self.cwd,
+                env=clean | {"PYTHONPATH": str(ROOT)} | self._environ,
+                start_new_session=True,
+            )
+        return self
+
+    def again_on(self, port: str) -> None:
+        """Have the next start listen on this port."""
+        self._flags = (*self._flags, "--port", port)
+
+    async def ready(self) -> Up:
+        """Until it has said that it is ready."""
+
+        def said_or_over() -> bool:
+            return "Pollwire is ready at " in self.out or not self.runs
+
+        await until(said_or_over, STARTS_WITHIN_S)
+        assert self.runs, f"it ended: {self.err}"
+        return self
+
+    @property
+    def out(self) -> str:
+        """Everything it said on standard output."""
+        return self._log("out").read_text()
+
+    @property
+    def err(self) -> str:
+        """Everything it, and its workers, said on standard error."""
+        return self._log("err").read_text()
+
+    @property
+    def url(self) -> str:
+        """Where it said that it is ready."""
+        return str(re.findall(r"^Pollwire is ready at (http://\S+)$", self.out, re.MULTILINE)[0])
+
+    @property
+    def key(self) -> str:
+        """The operator's key: the one that was set, else the one that it made."""
+        if "POLLWIRE_ADMIN_KEY" in self._environ:
+            return self._environ["POLLWIRE_ADMIN_KEY"]
+        return (self.data / "admin-key").read_text().strip()
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """The supervisor."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def store(self) -> ProcessIdentity:
+        """The private store that runs now."""
+        record = json.loads((self.data / "store" / "store.json").read_bytes())
+        return ProcessIdentity(**record["process"])
+
+    @property
+    def workers(self) -> list[ProcessIdentity]:
+        """The workers that run now."""
+        record = json.loads((self.data / "service.json").read_bytes())
+        return [ProcessIdentity(**mark) for mark in record["workers"]]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def ended(self, within_s: float = 20.0) -> int:
+        """Its exit status, once it has ended."""
+        assert self._process is not None
+        return await asyncio.wait_for(self._process.wait(), within_s)
+
+    async def stop(self) -> int:
+        """Stop it in order."""
+        self.signal(signal.SIGTERM)
+        return await self.ended()
+
+    async def kill(self) -> None:
+        """End it as a crash does, and leave nobody behind."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            leftovers = [self.store, *self.workers]
+            if self.runs:
+                self.signal(signal.SIGKILL)
+                await self.ended()
+            for leftover in leftovers:
+                await leftover.end(grace_s=0)
+        if self.runs:
+            self.signal(signal.SIGKILL)
+            await self.ended()
+
+    def client(self) -> httpx.AsyncClient:
+        """An operator's client, on fresh connections."""
+        return httpx.AsyncClient(
+            base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=5
+        )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of ``url``."""
+        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        return host, int(port)
+
+    async def make_poll(self) -> None:
+        """The poll ``lunch``, open from now on."""
+        async with self.client() as client:
+            answer = await client.post("/v1/admin/polls", json=POLL)
+        assert answer.status_code in (200, 201), answer.text
+
+    async def vote(self, choice: str = "rice") -> httpx.Response:
+        """The answer to a new voter's vote on ``lunch``."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
+            token = (await client.post("/v1/voters")).json()["token"]
+            return await client.post(
+                "/v1/polls/lunch/votes", json={"choice": choice}, headers={"Authorization": f"Bearer {token}"}
+            )
+
+    async def voters(self) -> int:
+        """How many votes of ``lunch`` count, by a fresh read."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
+            answer = await client.get("/v1/polls/lunch/results")
+        assert answer.status_code == 200, answer.text
+        counted: int = answer.json()["voters"]
+        return counted
+
+    def _log(self, name: str) -> Path:
+        return self._logs / name

@@ -1,0 +1,108 @@
+"""Short words for tests of predictions and their series."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pollwire_server.domain.poll import Kind, Revote
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.keys import series_keys
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.predictions.resolutions import Progress, ResolutionRequest
+from pollwire_server.store.votes.ballots import BallotInput
+
+from tests.factories import a_voter, options
+from tests.store.ballot_helpers import cast, made
+from tests.wait import until
+
+
+async def a_prediction(store: Store, series: str | None = "cup", **changes: object) -> PollRecord:
+    """A prediction of who wins, in a series; picks may be changed."""
+    fields = {"kind": Kind.PREDICTION, "revote": Revote.WITHDRAW, "options": options("home", "away", "draw")}
+    return await made(store, series=series, **(fields | changes))
+
+
+async def picked(store: Store, record: PollRecord, *picks: tuple[bytes, str]) -> None:
+    """Voters pick outcomes (by letter)."""
+    await cast(store, record, *(BallotInput(voter, code) for voter, code in picks))
+
+
+async def closed(store: Store, record: PollRecord) -> PollRecord:
+    """Voting has ended."""
+    return await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+
+
+async def resolved(
+    store: Store, record: PollRecord, outcome: str | None, effective_at: int | None = None
+) -> PollRecord:
+    """The prediction has come to the outcome, and everybody is scored."""
+    after = await store.resolutions.resolve(
+        record.poll.id, ResolutionRequest(outcome, effective_at), by="ama"
+    )
+    assert isinstance(after, PollRecord)
+    return after
+
+
+async def unresolved(store: Store, record: PollRecord) -> PollRecord:
+    """The outcome was taken back, and every score."""
+    after = await store.resolutions.unresolve(record.poll.id, by="ama")
+    assert isinstance(after, PollRecord)
+    return after
+
+
+async def crowd(store: Store, record: PollRecord, size: int) -> dict[bytes, tuple[int, int]]:
+    """So many voters, every third of whom picks the first outcome; and what they will have scored for it."""
+    voters = [a_voter() for _ in range(size)]
+    for start in range(0, size, 1000):
+        part = range(start, min(start + 1000, size))
+        await picked(store, record, *((voters[place], "ABC"[place % 3]) for place in part))
+    return {voter: (int(place % 3 == 0), 1) for place, voter in enumerate(voters)}
+
+
+async def all_scores(store: Store) -> dict[bytes, bytes]:
+    """What is kept of every voter of the series."""
+    kept: dict[bytes, bytes] = await store.connection.client.hgetall(
+        series_keys(store.connection.namespace, "cup").scores
+    )
+    return kept
+
+
+async def broken_off(
+    store: Store, url: str, record: PollRecord, *, after_steps: int, taking_back: bool = False
+) -> Progress:
+    """Another process begins to score for ``home``, or takes that back, and dies after so many steps."""
+    dying = await open_store(url, namespace=store.connection.namespace)
+    call, made = dying.polls.call, 0
+
+    async def call_until_death(function: str, poll_id: str, args: list[object]) -> object:
+        nonlocal made
+        made += function == "score"
+        if made > after_steps:
+            await asyncio.Event().wait()  # the process does nothing any more
+        return await call(function, poll_id, args)
+
+    dying.polls.call = call_until_death  # type: ignore[assignment,method-assign]  # a death at a chosen step
+    if taking_back:
+        progress = await dying.resolutions.unresolve(record.poll.id, by="ama")
+    else:
+        progress = await dying.resolutions.resolve(record.poll.id, ResolutionRequest("home"), by="ama")
+    await dying.close()
+    assert isinstance(progress, Progress)
+    return progress
+
+
+async def until_later(store: Store, instant: int) -> None:
+    """The store's clock has left the instant behind."""
+
+    async def is_later() -> bool:
+        return await store.polls.now() > instant
+
+    await until(is_later)
+
+
+async def scores_in(store: Store, series: str = "cup") -> dict[bytes, tuple[int, int]]:
+    """Right and scored, by voter."""
+    rows, total = await store.series.rows(series, after=0, limit=100)
+    assert len(rows) == total
+    return {row.voter: (row.score.right, row.score.forecasts) for row in rows}

@@ -1,0 +1,113 @@
+"""The audit log: each act is written down by the step that does it, and by no other."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from pollwire_server.domain.audit import NOT_KEPT
+from pollwire_server.domain.errors import InvalidPoll, PhaseConflict, VersionMismatch
+from pollwire_server.domain.poll import Option, ResultsMode
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store
+from pollwire_server.store.votes.ballots import BallotInput
+
+from tests.factories import a_poll, a_voter
+from tests.store.ballot_helpers import cast, made
+
+
+async def log_of(store: Store, poll_id: str, limit: int = 100) -> list[tuple[str, str]]:
+    """Who did what, the newest first."""
+    entries, _ = await store.audit.entries(poll_id, cursor=None, limit=limit)
+    return [(entry.by, entry.act) for entry in entries]
+
+
+async def test_every_act_is_written_down(store: Store) -> None:
+    """Create, edit, acts and delete each leave one entry that names the operator, also after the delete."""
+    poll = a_poll(results=ResultsMode.OPERATORS)
+    record, _ = await store.polls.create(poll, "digest", by="ama")
+    after = msgspec.structs.replace(poll, question="Who wins?", version=2)
+    record = await store.polls.edit(record, after, assumes_unvoted=True, by="kofi")
+    for act in (
+        LifecycleAction.CLOSE,
+        LifecycleAction.REOPEN,
+        LifecycleAction.PUBLISH,
+        LifecycleAction.RESET,
+        LifecycleAction.CANCEL,
+        LifecycleAction.ARCHIVE,
+    ):
+        await store.polls.act(poll.id, act, by="ama")
+    await store.polls.delete(poll.id, by="esi")
+    done = ["archive", "cancel", "reset", "publish", "reopen", "close"]
+    expected = [("esi", "delete"), *(("ama", act) for act in done), ("kofi", "edit"), ("ama", "create")]
+    assert await log_of(store, poll.id) == expected
+
+
+async def test_an_entry_tells_before_and_after(store: Store) -> None:
+    """An entry has version and phase on both sides, and beside them what changed."""
+    record = await made(store, results=ResultsMode.OPERATORS)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    after = msgspec.structs.replace(record.poll, question="Who wins?", version=2)
+    await store.polls.edit(record, after, assumes_unvoted=False)
+    await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
+    await store.polls.act(record.poll.id, LifecycleAction.RESET)
+    (reset, publish, edit, create), _ = await store.audit.entries(record.poll.id, cursor=None, limit=9)
+    assert create.before is None
+    assert create.after is not None
+    assert create.after["question"] == record.poll.question
+    assert edit.before == {"version": 1, "phase": "open", "question": record.poll.question}
+    assert edit.after == {"version": 2, "phase": "open", "question": "Who wins?"}
+    assert publish.before == {"version": 2, "phase": "open", "results": "operators"}
+    assert publish.after == {"version": 3, "phase": "open", "results": "always"}
+    assert reset.before == {"version": 3, "phase": "open", "voters": 1}
+    assert reset.after == {"version": 4, "phase": "open", "voters": 0}
+
+
+async def test_what_was_not_done_is_not_written_down(store: Store) -> None:
+    """Repeats, conflicts and overtaken edits leave no entry."""
+    record = await made(store)
+    await store.polls.create(record.poll, "digest")
+    with pytest.raises(PhaseConflict):
+        await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
+    await store.polls.act(record.poll.id, LifecycleAction.OPEN)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    with pytest.raises(VersionMismatch):
+        await store.polls.edit(record, record.poll, assumes_unvoted=False)
+    assert [act for _, act in await log_of(store, record.poll.id)] == ["close", "create"]
+
+
+async def test_the_log_is_read_in_pages(store: Store) -> None:
+    """Following the cursor meets every entry once, whatever is written meanwhile."""
+    record = await made(store)
+    for act in (LifecycleAction.CLOSE, LifecycleAction.REOPEN, LifecycleAction.CLOSE, LifecycleAction.REOPEN):
+        await store.polls.act(record.poll.id, act)
+    met: list[str] = []
+    cursor: str | None = None
+    while True:
+        entries, cursor = await store.audit.entries(record.poll.id, cursor=cursor, limit=2)
+        met += [entry.act for entry in entries]
+        await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
+        if cursor is None:
+            break
+    assert met == ["reopen", "close", "reopen", "close", "create"]
+    with pytest.raises(InvalidPoll):
+        await store.audit.entries(record.poll.id, cursor="+", limit=2)
+
+
+async def test_the_log_is_bounded(store: Store) -> None:
+    """The oldest entries go once there are a thousand."""
+    record = await made(store)
+    for _ in range(505):
+        await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+        await store.polls.act(record.poll.id, LifecycleAction.REOPEN)
+    assert len(await log_of(store, record.poll.id, limit=5000)) == 1000
+
+
+async def test_a_long_change_is_named_only(store: Store) -> None:
+    """An edit of more than an entry keeps leaves the names of its fields."""
+    options = tuple(Option(id=f"o{n}", label="x" * 200, code=chr(65 + n), image="/" * 900) for n in range(20))
+    record = await made(store)
+    after = msgspec.structs.replace(record.poll, options=options, version=2)
+    await store.polls.edit(record, after, assumes_unvoted=True)
+    (edit, _), _ = await store.audit.entries(record.poll.id, cursor=None, limit=2)
+    assert edit.after == {"version": 2, "phase": "open", "options": NOT_KEPT}

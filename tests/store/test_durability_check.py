@@ -1,0 +1,113 @@
+"""What a store that was given promises is read from itself, and told where it is less."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.durability_check import DurabilityMonitor
+
+from tests.api.conftest import serving
+from tests.valkey import Valkey
+from tests.wait import until
+
+
+@pytest.fixture
+async def given(own_valkey: Valkey) -> AsyncIterator[Store]:
+    """A store whose settings this test alone may change."""
+    store = await open_store(own_valkey.url)
+    yield store
+    await store.close()
+
+
+async def test_a_store_as_pollwire_sets_it_has_no_weakness(given: Store) -> None:
+    """Append-only with fsync always, no eviction, clocks together: nothing to tell."""
+    assert await given.durability.check() == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "may forget votes"),
+        ("appendonly", "no", "all answered votes since its last snapshot"),
+        ("appendfsync", "everysec", "up to one second of answered votes"),
+        ("appendfsync", "no", "the last half minute of answered votes"),
+    ],
+)
+async def test_each_weaker_setting_is_a_sentence(given: Store, setting: str, value: str, told: str) -> None:
+    """It says what can be lost and what to set, once."""
+    await given.connection.client.config_set(setting, value)
+    (note,) = await given.durability.check()
+    assert told in note
+    assert f"set {setting}" in note
+
+
+async def test_a_store_that_does_not_tell(given: Store) -> None:
+    """Where CONFIG is forbidden that itself is told; the service goes on."""
+    await given.connection.client.execute_command("ACL", "SETUSER", "default", "-config")
+    (note,) = await given.durability.check()
+    assert "does not tell its settings" in note
+    assert given.connection.is_up
+
+
+class Elsewhere:
+    """A connection on whose servers it is as late, and which are as old, as the test says."""
+
+    def __init__(self, store: Store, *, clocks: list[float], version: str) -> None:
+        self._store, self._clocks, self._version = store, clocks, version
+
+    async def everywhere(self, *words: str) -> Any:
+        """As the real one, but for two answers."""
+        if words[0] == "TIME":
+            real = await self._store.connection.everywhere("TIME")
+            return {place: (real[0] + late, real[1]) for place, late in enumerate(self._clocks)}
+        if words[0] == "INFO":
+            return {"redis_version": self._version}
+        return await self._store.connection.everywhere(*words)
+
+
+@pytest.mark.parametrize(
+    ("clocks", "version", "told"),
+    [
+        ([0], "8.1.0", []),
+        ([3600], "8.1.0", ["and of this machine"]),
+        ([-3600], "8.1.0", ["and of this machine"]),
+        ([0, 4], "8.1.0", ["clocks of the store's servers"]),
+        ([0], "7.0.15", ["Redis 7.0.15"]),
+        ([0], "7.2.4", []),
+    ],
+)
+async def test_clocks_and_versions(given: Store, clocks: list[float], version: str, told: list[str]) -> None:
+    """An hour off either way, servers that differ, and a Redis without mends are each told."""
+    elsewhere: Any = Elsewhere(given, clocks=clocks, version=version)
+    notes = await DurabilityMonitor(elsewhere).check()
+    assert len(notes) == len(told)
+    assert all(part in note for part, note in zip(told, notes, strict=True))
+
+
+async def test_readyz_tells_and_the_log_says_it_once(
+    given: Store, own_valkey: Valkey, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A weakness stands among ``notes`` until it is mended, also by another server after an outage."""
+    caplog.set_level(logging.WARNING, "pollwire.store.durability")
+    await given.connection.client.config_set("appendfsync", "everysec")
+    async with serving(given, own_valkey.url) as service:
+
+        async def notes() -> list[str]:
+            body: dict[str, list[str]] = (await service.http.get("/readyz")).json()
+            return body.get("notes", [])
+
+        await until(notes)
+        assert "appendfsync everysec" in (await notes())[0]
+        ready = await service.http.get("/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+        own_valkey.restart()  # whose settings are those of its start: fsync always
+
+        async def mended() -> bool:
+            return not await notes()
+
+        await until(mended, within_s=20)
+    assert [record.levelname for record in caplog.records].count("WARNING") == 1

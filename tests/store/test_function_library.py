@@ -1,0 +1,102 @@
+"""The library's names and versions, and the URLs of stores."""
+
+from __future__ import annotations
+
+import pytest
+from pollwire_server.store import Store
+from pollwire_server.store.transport.cluster import Cluster
+from pollwire_server.store.transport.function_library import FunctionLibrary, UnsupportedStore
+from pollwire_server.store.transport.url import (
+    CONNECT_TIMEOUT_S,
+    REPLY_TIMEOUT_S,
+    servers_from_url,
+    without_password,
+)
+from redis.asyncio.sentinel import SentinelConnectionPool
+
+
+def test_names_carry_the_version() -> None:
+    """The library and its functions are named by the hash of their source, so releases never meet."""
+    library = FunctionLibrary()
+    assert library.version == FunctionLibrary().version
+    assert library.source.startswith(f"#!lua name=pollwire_{library.version}\n")
+    assert library.name_of("cast") == f"pollwire_{library.version}_cast"
+
+
+async def test_two_releases_side_by_side(store: Store) -> None:
+    """A library of another version is loaded beside ours, and both answer."""
+    ours = store.connection.library
+    theirs = ours.source.replace(ours.version, "0123456789ab")
+    await store.connection.client.execute_command("FUNCTION LOAD", theirs)
+    for version in (ours.version, "0123456789ab"):
+        answer = await store.connection.client.execute_command("FCALL", f"pollwire_{version}_probe", 0)
+        assert answer == b"ready"
+    await store.connection.client.execute_command("FUNCTION DELETE", "pollwire_0123456789ab")
+
+
+@pytest.mark.parametrize(
+    ("info", "fits"), [("7.0.0", True), ("8.2.1", True), ("10.0.0", True), ("6.2.14", False), ("", False)]
+)
+async def test_servers_too_old_are_refused(info: str, fits: bool) -> None:
+    """A server that is older than functions is refused by its version, in a sentence."""
+    library = FunctionLibrary()
+    if fits:
+        library.check_version(info)
+    else:
+        with pytest.raises(UnsupportedStore, match="needs Redis or Valkey 7"):
+            library.check_version(info)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://host:6379/2", "rediss://user:secret@host", "unix:///run/store.sock"]
+)
+async def test_one_server(url: str) -> None:
+    """One server, by TCP, TLS or socket, with this service's time-outs and without retries."""
+    server = servers_from_url(url)
+    settings = server.client.connection_pool.connection_kwargs
+    assert settings["socket_connect_timeout"] == CONNECT_TIMEOUT_S
+    assert settings["socket_timeout"] == REPLY_TIMEOUT_S
+    assert settings["retry"].get_retries() == 0
+    assert not server.is_cluster
+
+
+async def test_sentinels() -> None:
+    """Several Sentinels and the name of the service they watch."""
+    pool = servers_from_url("redis+sentinel://u:p%40ss@one:26380,two/main").client.connection_pool
+    assert isinstance(pool, SentinelConnectionPool)
+    assert pool.service_name == "main"
+    assert (pool.connection_kwargs["username"], pool.connection_kwargs["password"]) == ("u", "p@ss")
+    found = [peer.connection_pool.connection_kwargs for peer in pool.sentinel_manager.sentinels]
+    assert [(kwargs["host"], kwargs["port"]) for kwargs in found] == [("one", 26380), ("two", 26379)]
+
+
+async def test_a_cluster() -> None:
+    """Any members of a cluster, and the login for all of them."""
+    cluster = servers_from_url("redis+cluster://:secret@one:7000,[::1]")
+    assert isinstance(cluster, Cluster)
+    assert cluster.seeds == [("one", 7000), ("::1", 6379)]
+    assert cluster.settings["password"] == "secret"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost",
+        "http://host",
+        "redis://host:port",
+        "redis+sentinel://host",
+        "redis+cluster://",
+        "redis+sentinel://one,,two/main",
+    ],
+)
+async def test_what_is_no_url(url: str) -> None:
+    """What is no URL of a store is refused in a sentence that says what would be."""
+    with pytest.raises(UnsupportedStore, match="write redis://"):
+        servers_from_url(url)
+
+
+def test_passwords_are_not_shown() -> None:
+    """A URL as it is shown has lost its login, and nothing else."""
+    assert without_password("redis://user:p@ss@host:1/2") == "redis://***@host:1/2"
+    assert without_password("unix:///tmp/s") == "unix:///tmp/s"

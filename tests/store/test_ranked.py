@@ -1,0 +1,194 @@
+"""Ranked polls: rankings kept by the counting step, read and counted out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import time
+
+import msgspec
+import pytest
+from pollwire_server.domain.errors import PollNotFound
+from pollwire_server.domain.instant_runoff import count_instant_runoff
+from pollwire_server.domain.poll import Kind, Revote
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store
+from pollwire_server.store.keys import RANKINGS
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.results import ranked as rankings
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
+
+from tests.factories import a_voter, options
+from tests.store.ballot_helpers import cast, made, tally_of
+
+
+async def ranked(store: Store, count: int = 3, revote: Revote = Revote.WITHDRAW) -> PollRecord:
+    """A ranked poll of so many options, coded A, B, ..."""
+    ids = [f"option-{number}" for number in range(count)]
+    return await made(store, kind=Kind.RANKED, options=options(*ids), revote=revote)
+
+
+async def profile_of(store: Store, record: PollRecord) -> dict[str, int]:
+    """The rankings as they are stored."""
+    held = await store.connection.client.hgetall(record.keys[RANKINGS])
+    return {ranking.decode(): int(number) for ranking, number in held.items()}
+
+
+async def test_first_preferences_and_rankings_are_counted(store: Store) -> None:
+    """A ranking counts once for its first option, and once as itself."""
+    record = await ranked(store)
+    await cast(store, record, *(BallotInput(a_voter(), code) for code in ("BAC", "BAC", "B", "CA")))
+    tally = await tally_of(store, record)
+    assert (tally.voters, tally.counts) == (4, {"B": 3, "C": 1})
+    assert await profile_of(store, record) == {"BAC": 2, "B": 1, "CA": 1}
+
+
+async def test_a_change_takes_the_old_ranking_out(store: Store) -> None:
+    """Old out, new in, in one step, also where the first stays; a ranking of nobody is not kept."""
+    record, voter = await ranked(store), a_voter()
+    assert await cast(
+        store, record, BallotInput(voter, "AB"), BallotInput(voter, "AC"), BallotInput(voter, "AC")
+    ) == [
+        BallotStatus.COUNTED,
+        BallotStatus.CHANGED,
+        BallotStatus.UNCHANGED,
+    ]
+    assert (await tally_of(store, record)).counts == {"A": 1}
+    await cast(store, record, BallotInput(voter, "CA"))
+    assert await profile_of(store, record) == {"CA": 1}
+    await store.ballots.withdraw(record, voter)
+    assert await profile_of(store, record) == {}
+    assert (await tally_of(store, record)).voters == 0
+
+
+async def test_a_poll_is_counted_out(store: Store) -> None:
+    """What is answered is the run-off of the stored rankings, with the totals of the same instant."""
+    record = await ranked(store)
+    await cast(store, record, *(BallotInput(a_voter(), code) for code in ("AB", "AB", "B", "B", "CB")))
+    counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert counted.outcome == count_instant_runoff(record.poll, {"AB": 2, "B": 2, "CB": 1})
+    assert counted.outcome.winner == "option-1"
+    assert counted.reading.tally.seq == 5
+
+
+async def test_a_count_is_of_what_stands_now(store: Store) -> None:
+    """After another vote, or an edit of the order that breaks ties, it is counted anew."""
+    record = await ranked(store, 2)
+    await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
+    first = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert first.outcome is not None
+    assert first.outcome.winner == "option-0"
+    turned = msgspec.structs.replace(record.poll, options=record.poll.options[::-1], version=2)
+    record = await store.polls.edit(record, turned, assumes_unvoted=False)
+    second = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert second.outcome is not None
+    assert second.outcome.winner == "option-1"
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    third = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert third.outcome is not None
+    assert third.outcome.winner == "option-0"
+
+
+async def test_a_crowd_costs_few_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for one position is answered by counts that are shared, and kept."""
+    record = await ranked(store)
+    await cast(store, record, BallotInput(a_voter(), "AB"))
+    counts = []
+
+    def counting(*args: object) -> object:
+        counts.append(args)
+        return count_instant_runoff(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rankings, "run_off", counting)
+    reading = await store.results.read(record.poll.id)
+    answers = await asyncio.gather(*(store.rankings.with_runoff(reading) for _ in range(50)))
+    answers.append(await store.rankings.with_runoff(reading))
+    assert len(counts) == 1
+    assert len({answer.outcome.winner for answer in answers if answer.outcome}) == 1
+
+
+async def test_many_rankings_are_read_by_pages_of_one_instant(store: Store) -> None:
+    """More rankings than one page holds are all counted, each once."""
+    record = await ranked(store, 8)
+    codes = ["".join(code) for code in itertools.permutations("ABCDEFGH", 6)]
+    assert len(codes) > 3 * 5000
+    await cast(store, record, *(BallotInput(a_voter(), code) for code in codes))
+    counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert counted.outcome == count_instant_runoff(record.poll, dict.fromkeys(codes, 1))
+
+
+async def test_votes_between_pages_leave_no_mixed_count(store: Store) -> None:
+    """While votes stream in, a count is of one instant: its first round sums to its voters."""
+    record = await ranked(store, 8)
+    codes = ["".join(code) for code in itertools.permutations("ABCDEFGH", 5)]
+    await cast(store, record, *(BallotInput(a_voter(), code) for code in codes))
+    stop = asyncio.Event()
+
+    async def keep_voting() -> None:
+        while not stop.is_set():
+            await cast(store, record, BallotInput(a_voter(), random.choice(codes)))
+
+    voting = asyncio.create_task(keep_voting())
+    for _ in range(5):
+        counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+        if counted.outcome is not None:
+            assert sum(counted.outcome.rounds[0].counts.values()) == counted.reading.tally.voters
+    stop.set()
+    await voting
+    final = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert final.outcome is not None
+    assert sum(final.outcome.rounds[0].counts.values()) == final.reading.tally.voters
+
+
+async def test_a_million_voters_are_counted_in_seconds(store: Store) -> None:
+    """A profile of a million voters and 100,000 rankings is read and counted out within 5 seconds."""
+    record = await ranked(store, 8)
+    codes = ["".join(code) for size in (7, 8) for code in itertools.permutations("ABCDEFGH", size)]
+    codes += ["".join(code) for code in itertools.permutations("ABCDEFGH", 6)]
+    profile = dict.fromkeys(codes, 10)
+    for start in range(0, len(codes), 10_000):
+        part = {code: profile[code] for code in codes[start : start + 10_000]}
+        await store.connection.client.hset(record.keys[RANKINGS], mapping=part)
+    await store.connection.client.hset(record.keys[1], mapping={"seq": 1, "voters": sum(profile.values())})
+    reading = await store.results.read(record.poll.id)
+    since = time.perf_counter()
+    counted = await store.rankings.with_runoff(reading)
+    assert time.perf_counter() - since < 5
+    assert counted.outcome == count_instant_runoff(record.poll, profile)
+
+
+async def test_a_poll_that_is_gone(store: Store) -> None:
+    """A poll deleted meanwhile is not found, and leaves no rankings to one of the same id."""
+    record = await ranked(store)
+    await cast(store, record, BallotInput(a_voter(), "AB"))
+    reading = await store.results.read(record.poll.id)
+    await store.polls.delete(record.poll.id)
+    with pytest.raises(PollNotFound):
+        await store.rankings.with_runoff(reading)
+    await store.polls.create(record.poll, "digest")
+    assert await profile_of(store, record) == {}
+
+
+async def test_a_poll_of_another_kind_is_not_counted_out(store: Store) -> None:
+    """A poll that was edited to another kind since the caller looked has no rounds."""
+    record = await ranked(store)
+    reading = await store.results.read(record.poll.id)
+    await store.polls.edit(
+        record, msgspec.structs.replace(record.poll, kind=Kind.SINGLE, version=2), assumes_unvoted=True
+    )
+    assert (await store.rankings.with_runoff(reading)).outcome is None
+
+
+async def test_an_archived_poll_keeps_its_rounds_and_a_reset_one_does_not(store: Store) -> None:
+    """Rankings are results: they outlive the ballots that an archive destroys, and go with a reset."""
+    record = await ranked(store)
+    await cast(store, record, BallotInput(a_voter(), "BA"), BallotInput(a_voter(), "A"))
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
+    kept = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    assert kept.outcome == count_instant_runoff(record.poll, {"BA": 1, "A": 1})
+    other = await ranked(store)
+    await cast(store, other, BallotInput(a_voter(), "BA"))
+    await store.polls.act(other.poll.id, LifecycleAction.RESET)
+    assert await profile_of(store, other) == {}

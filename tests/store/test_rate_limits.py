@@ -1,0 +1,212 @@
+"""What a network may do: the store reckons as the domain does, and forgets what matters no more."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from pollwire_server.domain.poll import Revote
+from pollwire_server.domain.rate_limit import RateLimit, acquire, whole_seconds
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.keys import ALLOWANCES, allowances_key
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.rate_limits import MOST_OWED, RateLimitRequest
+from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
+
+from tests.factories import a_voter
+from tests.store.ballot_helpers import made, set_field, tally_of
+from tests.valkey import Valkey
+from tests.wait import until
+
+NET, OTHER = b"network1", b"network2"
+DAY = 86_400
+
+
+def ballots(network: bytes, count: int, code: str = "A") -> list[BallotInput]:
+    """So many voters of one network."""
+    return [BallotInput(a_voter(), code, None, network) for _ in range(count)]
+
+
+async def limited(
+    store: Store, record: PollRecord, limit: RateLimit | None, casts: list[BallotInput]
+) -> CastReply:
+    """The reply to one batch under a limit."""
+    (reply,) = await store.ballots.with_rate_limit(limit).cast_many([(record, casts)])
+    assert isinstance(reply, CastReply)
+    return reply
+
+
+async def statuses(
+    store: Store, record: PollRecord, limit: RateLimit | None, casts: list[BallotInput]
+) -> list[str]:
+    """What became of each."""
+    return [outcome.status.value for outcome in outcomes(await limited(store, record, limit, casts))]
+
+
+def outcomes(reply: CastReply) -> list[BallotOutcome]:
+    """Those of a batch that was judged."""
+    assert reply.outcomes is not None
+    return reply.outcomes
+
+
+async def test_a_network_casts_so_many_votes_and_no_more(store: Store) -> None:
+    """The others are told when to come back, nothing of them is counted, and other networks vote on."""
+    record, limit = await made(store), RateLimit(3, DAY)
+    casts = [*ballots(NET, 5), *ballots(OTHER, 2), *ballots(b"", 2)]
+    reply = await limited(store, record, limit, casts)
+    found = outcomes(reply)
+    assert [outcome.status for outcome in found] == [
+        *3 * [BallotStatus.COUNTED],
+        *2 * [BallotStatus.RATE_LIMITED],
+        *4 * [BallotStatus.COUNTED],
+    ]
+    waits = [outcome.at - reply.now for outcome in found if outcome.status is BallotStatus.RATE_LIMITED]
+    assert waits == 2 * [DAY * 1000 // 3]
+    assert whole_seconds(waits[0]) == DAY // 3
+    tally = await tally_of(store, record)
+    assert (tally.voters, tally.seq, tally.counts) == (7, 7, {"A": 7})
+    assert await statuses(store, record, limit, ballots(NET, 1)) == ["rate-limited"]
+
+
+async def test_repeats_and_refused_votes_are_free(store: Store) -> None:
+    """A retry of a vote that stands, and what is not counted for another reason, takes nothing."""
+    record, limit = await made(store), RateLimit(2, DAY)
+    (mine,) = ballots(NET, 1)
+    assert await statuses(store, record, limit, [mine] * 5) == ["counted", *4 * ["unchanged"]]
+    refused = [replace(mine, code="B")] * 5
+    assert await statuses(store, record, limit, refused) == 5 * ["already-voted"]
+    assert await statuses(store, record, limit, ballots(NET, 2)) == ["counted", "rate-limited"]
+    assert await statuses(store, record, limit, [mine]) == ["unchanged"], "also when nothing is left"
+
+
+async def test_a_changed_vote_is_a_vote(store: Store) -> None:
+    """Changing to and fro takes from the network each time."""
+    record, limit = await made(store, revote=Revote.CHANGE), RateLimit(3, DAY)
+    (mine,) = ballots(NET, 1)
+    there_and_back = [replace(mine, code="AB"[turn % 2]) for turn in range(5)]
+    assert await statuses(store, record, limit, there_and_back) == [
+        "counted",
+        "changed",
+        "changed",
+        "rate-limited",
+        "unchanged",
+    ]
+
+
+async def test_polls_are_limited_each_by_itself(store: Store) -> None:
+    """A network that has had its share of one poll votes in another."""
+    first, second, limit = await made(store), await made(store), RateLimit(1, DAY)
+    for record in (first, second):
+        assert await statuses(store, record, limit, ballots(NET, 2)) == ["counted", "rate-limited"]
+
+
+async def test_what_closed_meanwhile_is_told_before_the_limit(store: Store) -> None:
+    """The contract's order: closed first, then limited."""
+    record, limit = await made(store), RateLimit(1, DAY)
+    assert await statuses(store, record, limit, ballots(NET, 1)) == ["counted"]
+    await set_field(store, record, "closed_at", 1)
+    assert await statuses(store, record, limit, ballots(NET, 1)) == ["closed"]
+
+
+async def test_without_a_limit_nothing_is_kept(store: Store) -> None:
+    """No network is written down, whatever the ballots say."""
+    record = await made(store)
+    assert await statuses(store, record, None, ballots(NET, 3)) == 3 * ["counted"]
+    assert not await store.connection.client.exists(record.keys[ALLOWANCES])
+
+
+async def test_a_network_is_forgotten_once_it_may_do_everything_again(store: Store) -> None:
+    """Only networks that did something of late are kept, and the whole set has a term."""
+    record, limit = await made(store), RateLimit(1000, 1)
+    client, key = store.connection.client, record.keys[ALLOWANCES]
+    await statuses(store, record, limit, [cast for n in range(50) for cast in ballots(b"net%05d" % n, 1)])
+    assert await client.zcard(key) == 50
+    assert 0 < await client.pttl(key) <= 1000
+    began = await store.connection.now()
+
+    async def has_passed() -> bool:
+        return await store.connection.now() > began + 10
+
+    await until(has_passed)
+    await statuses(store, record, limit, ballots(NET, 1))
+    assert await client.zrange(key, 0, -1) == [NET]
+
+
+async def test_archiving_forgets_networks(store: Store) -> None:
+    """Nothing of a network outlives the ballots of its poll."""
+    record = await made(store)
+    await statuses(store, record, RateLimit(5, DAY), ballots(NET, 3))
+    assert await store.connection.client.exists(record.keys[ALLOWANCES])
+    for act in (LifecycleAction.CLOSE, LifecycleAction.ARCHIVE):
+        await store.polls.act(record.poll.id, act)
+    assert not await store.connection.client.exists(record.keys[ALLOWANCES])
+
+
+async def test_workers_share_what_a_network_may(store: Store, valkey: Valkey) -> None:
+    """Two processes together let in no more than one would."""
+    second = await open_store(valkey.url, namespace=store.connection.namespace)
+    try:
+        record, limit = await made(store), RateLimit(10, DAY)
+        parts = await asyncio.gather(
+            *(statuses(each, record, limit, ballots(NET, 3)) for each in (store, second) for _ in range(5))
+        )
+        assert sum(part.count("counted") for part in parts) == 10
+        waits = await asyncio.gather(
+            *(
+                each.voter_allowances.acquire_many(limit, [RateLimitRequest(NET)] * 4)
+                for each in (store, second)
+                for _ in range(4)
+            )
+        )
+        assert sum(wait == 0 for part in waits for wait in part) == 10
+    finally:
+        await second.close()
+
+
+async def test_what_is_forced_is_owed(store: Store) -> None:
+    """Who has paid in work comes in, the network waits the longer, and never more than so long."""
+    limit, take = RateLimit(2, 100), store.voter_allowances.acquire_many
+    assert await take(limit, [RateLimitRequest(NET)] * 3) == [0, 0, 50_000]
+    assert await take(limit, [RateLimitRequest(NET, is_forced=True)] * 2) == [0, 0]
+    (wait,) = await take(limit, [RateLimitRequest(NET)])
+    assert 149_000 < wait <= 150_000
+    await take(limit, [RateLimitRequest(NET, is_forced=True)] * 100)
+    (wait,) = await take(limit, [RateLimitRequest(NET)])
+    assert wait <= MOST_OWED * limit.period_ms + limit.interval_ms
+
+
+async def test_what_is_good_once_is_good_once(store: Store) -> None:
+    """Of many who spend the same at once, one does."""
+    spent = await asyncio.gather(*(store.voter_allowances.use_once(b"nonce", 10_000) for _ in range(20)))
+    assert sum(spent) == 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(1, 50),
+    st.integers(1, 3600),
+    st.lists(st.lists(st.sampled_from([NET, OTHER]), min_size=1, max_size=40), min_size=1, max_size=4),
+)
+async def test_the_store_reckons_as_the_domain_does(
+    store: Store, count: int, seconds: int, batches: list[list[bytes]]
+) -> None:
+    """Whatever is taken when, both let the same in and say the same of the wait."""
+    limit, full_at = RateLimit(count, seconds), {NET: 0.0, OTHER: 0.0}
+    key = allowances_key(store.connection.namespace, "voters")
+    await store.connection.client.unlink(key)
+    for networks in batches:
+        marked = [b"a" + network for network in networks]
+        _, now, *waits = await store.connection.call("take", (key,), (count, seconds, 0, *marked))
+        for network, wait in zip(networks, waits, strict=True):
+            full_at[network], expected_ms = acquire(limit, full_at[network], now)
+            assert wait == -(-expected_ms // 1)
+
+
+@pytest.mark.parametrize("wait_ms", [0.1, 1, 999, 1000])
+def test_a_wait_is_told_in_whole_seconds(wait_ms: float) -> None:
+    """Nobody is told to come back at once, or too early."""
+    assert whole_seconds(wait_ms) == 1

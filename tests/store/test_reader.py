@@ -1,0 +1,78 @@
+"""Totals as they are read, on the real server."""
+
+from __future__ import annotations
+
+import msgspec
+from pollwire_server.domain.errors import PollNotFound
+from pollwire_server.domain.poll import Identity
+from pollwire_server.domain.window import LifecycleAction, Phase
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.results.reader import PollReading, PollState
+from pollwire_server.store.votes.ballots import BallotInput
+
+from tests.factories import FAR_OFF, LONG_AGO, a_voter
+from tests.store.ballot_helpers import cast, made, tally_of
+from tests.valkey import Valkey
+
+
+async def test_many_polls_are_read_at_once(store: Store) -> None:
+    """Each poll asked for is answered, those that are missing too."""
+    records = [await made(store) for _ in range(3)]
+    await cast(store, records[1], BallotInput(a_voter(), "B"))
+    found = await store.results.read_many([record.poll.id for record in records] + ["nowhere"])
+    assert isinstance(found["nowhere"], PollNotFound)
+    readings = [found[record.poll.id] for record in records]
+    assert [reading.tally.voters for reading in readings if isinstance(reading, PollReading)] == [0, 1, 0]
+    assert await store.results.read_many([]) == {}
+
+
+async def test_a_reading_has_the_poll_that_stands(store: Store, valkey: Valkey) -> None:
+    """A reader that holds another version gets the poll along; one that holds this version keeps it."""
+    other = await open_store(valkey.url, namespace=store.connection.namespace)
+    record = await made(store)
+    held = (await store.results.read(record.poll.id)).record
+    assert (await store.results.read(record.poll.id)).record is held
+    edited = msgspec.structs.replace(record.poll, question="Which?", version=2)
+    await other.polls.edit(await other.polls.get(record.poll.id), edited, assumes_unvoted=True)
+    assert (await store.results.read(record.poll.id)).record.poll == edited
+    await other.close()
+
+
+async def test_a_first_vote_shows(store: Store) -> None:
+    """A record read after the first vote says that the poll was voted on."""
+    record = await made(store)
+    assert not (await store.polls.get(record.poll.id)).voted
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    assert (await store.polls.get(record.poll.id)).voted
+
+
+async def test_positions(store: Store) -> None:
+    """Where many polls stand is told in the order asked, each once, with None for those that are missing."""
+    opened, coming = await made(store), await made(store, opens_at=FAR_OFF)
+    over = await made(store, closes_at=LONG_AGO + 1)
+    await cast(store, opened, BallotInput(a_voter(), "A"))
+    epoch = (await tally_of(store, opened)).epoch
+    ids = [opened.poll.id, "nowhere", coming.poll.id, over.poll.id]
+    found = await store.results.positions([*ids, opened.poll.id])
+    assert list(found) == ids
+    assert found[opened.poll.id] == PollState(1, epoch, 1, Phase.OPEN)
+    assert found["nowhere"] is None
+    phases = [standing.phase for standing in found.values() if standing is not None]
+    assert phases == [Phase.OPEN, Phase.SCHEDULED, Phase.CLOSED]
+
+
+async def test_positions_of_very_many_polls(store: Store) -> None:
+    """More polls than one call takes are asked for in several, and none is mixed up."""
+    records = [await made(store) for _ in range(5)]
+    names = [f"none-{number}" for number in range(450)]
+    names[::90] = [record.poll.id for record in records]
+    found = await store.results.positions(names)
+    assert [name for name, standing in found.items() if standing is not None] == names[::90]
+
+
+async def test_counting_in_an_open_poll(store: Store) -> None:
+    """On an open poll everybody counts, any number of times."""
+    record = await made(store, identity=Identity.OPEN)
+    await cast(store, record, *(BallotInput(a_voter(), "A") for _ in range(10)))
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    assert (await tally_of(store, record)).counts == {"A": 10}

@@ -1,0 +1,284 @@
+"""Polls as they are kept, on the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import msgspec
+import pytest
+from pollwire_server.domain.errors import InvalidPoll, PollExists, PollNotFound, VersionMismatch
+from pollwire_server.domain.poll import Choices, Identity, Kind, Option, Poll, ResultsMode, Revote
+from pollwire_server.domain.window import LifecycleAction, Phase
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.keys import OUTBOX
+from pollwire_server.store.polls.cache import MOST_RECORDS, PollCache
+from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
+
+from tests.factories import FAR_OFF, LONG_AGO, a_poll, a_voter
+from tests.store.ballot_helpers import cast, made, set_tally, tally_of
+from tests.valkey import Valkey
+
+FULL = Poll(
+    id="everything",
+    kind=Kind.MULTIPLE,
+    question="Où? «Là»",
+    description="Two lines\nof text",
+    options=(Option("a", "Ä", "A", "/a.png"), Option("b", "B", "B")),
+    choices=Choices(1, 2),
+    opens_at=LONG_AGO,
+    closes_at=FAR_OFF,
+    visible_at=LONG_AGO + 5,
+    revote=Revote.WITHDRAW,
+    identity=Identity.DEVICE,
+    results=ResultsMode.AFTER_CLOSE,
+    origins=("https://example.org",),
+    shuffle=True,
+    lang="fr",
+    created_at=LONG_AGO,
+)
+
+
+async def test_a_poll_comes_back_as_it_went(store: Store, valkey: Valkey) -> None:
+    """Every field survives the store, and another process reads the same poll and the same voter key."""
+    record, created = await store.polls.create(FULL, "digest")
+    assert created
+    other = await open_store(valkey.url, namespace=store.connection.namespace)
+    read = await other.polls.get("everything")
+    await other.close()
+    assert record.poll == read.poll == FULL
+    assert record.voter_key == read.voter_key
+    assert len(record.voter_key) == 32
+    assert not read.voted
+
+
+async def test_an_identical_creation_again(store: Store) -> None:
+    """The repeat of a creation gives the poll that stands, edited or not, and makes none."""
+    record = await made(store)
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    again, created = await store.polls.create(record.poll, "digest")
+    assert not created
+    assert again.poll.version == 2
+    assert again.voter_key == record.voter_key
+
+
+async def test_another_poll_of_the_same_id(store: Store) -> None:
+    """An id that is taken by another poll is refused, and the poll that has it is untouched."""
+    record = await made(store)
+    with pytest.raises(PollExists):
+        await store.polls.create(record.poll, "another digest")
+    assert (await store.polls.get(record.poll.id)).poll == record.poll
+
+
+async def test_creations_at_once(store: Store) -> None:
+    """Of many identical creations at once one makes the poll, and all answer it."""
+    poll = a_poll()
+    answers = await asyncio.gather(*(store.polls.create(poll, "digest") for _ in range(20)))
+    assert sum(created for _, created in answers) == 1
+    assert {record.voter_key for record, _ in answers} == {answers[0][0].voter_key}
+
+
+async def test_a_poll_that_is_not_there(store: Store) -> None:
+    """Reading, deleting and holding a poll that is not there."""
+    with pytest.raises(PollNotFound):
+        await store.polls.get("nowhere")
+    with pytest.raises(PollNotFound):
+        await store.polls.delete("nowhere")
+    assert store.polls.cached("nowhere") is None
+
+
+async def test_an_edit(store: Store) -> None:
+    """An edit makes the next version, which every later read gives and casts are judged by."""
+    record = await made(store, closes_at=FAR_OFF)
+    wanted = msgspec.structs.replace(record.poll, question="Which?", closes_at=None, version=2)
+    after = await store.polls.edit(record, wanted, assumes_unvoted=True)
+    assert after.poll == wanted
+    assert (await store.polls.get(record.poll.id)).poll == wanted
+    assert await cast(store, after, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
+
+
+async def test_an_edit_of_an_older_version(store: Store) -> None:
+    """Of two edits judged by the same version the second is refused."""
+    record = await made(store)
+    await store.polls.edit(record, record.poll, assumes_unvoted=True)
+    with pytest.raises(VersionMismatch) as mismatch:
+        await store.polls.edit(record, record.poll, assumes_unvoted=True)
+    assert mismatch.value.version == 2
+
+
+async def test_an_edit_that_the_first_vote_overtook(store: Store) -> None:
+    """An edit that only an unvoted poll may have is refused once a vote was counted, even one taken back."""
+    record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
+    await cast(store, record, BallotInput(voter, "A"))
+    await store.ballots.withdraw(record, voter)
+    with pytest.raises(VersionMismatch):
+        await store.polls.edit(record, record.poll, assumes_unvoted=True)
+    assert (await store.polls.edit(record, record.poll, assumes_unvoted=False)).voted
+
+
+@pytest.mark.parametrize(
+    ("before", "change"),
+    [
+        ({"closes_at": LONG_AGO + 1}, {"closes_at": FAR_OFF}),
+        ({"closes_at": FAR_OFF}, {"closes_at": LONG_AGO + 1}),
+        ({}, {"opens_at": LONG_AGO - 1}),
+    ],
+    ids=["over already", "to a past end", "opened already"],
+)
+async def test_a_window_edit_that_the_clock_overtook(
+    store: Store, before: dict[str, int], change: dict[str, int]
+) -> None:
+    """A window that has turned since it was judged is not moved, so no counted vote falls outside of it."""
+    record = await made(store, **before)
+    with pytest.raises(VersionMismatch):
+        await store.polls.edit(record, msgspec.structs.replace(record.poll, **change), assumes_unvoted=True)
+    assert (await store.polls.get(record.poll.id)).poll.opens_at == record.poll.opens_at
+
+
+async def test_a_closed_poll_may_have_its_words_mended(store: Store) -> None:
+    """An edit that leaves the window alone is done in any phase."""
+    record = await made(store, closes_at=LONG_AGO + 1)
+    wanted = msgspec.structs.replace(record.poll, question="Mended?")
+    assert (await store.polls.edit(record, wanted, assumes_unvoted=True)).poll.question == "Mended?"
+
+
+async def test_a_deletion(store: Store) -> None:
+    """A deleted poll leaves nothing behind, not a ballot, save what sites are still to be told."""
+    record = await made(store)
+    await cast(store, record, *(BallotInput(a_voter(), "A") for _ in range(50)))
+    await store.polls.delete(record.poll.id)
+    outbox = record.keys[OUTBOX]
+    assert await store.connection.client.exists(*(key for key in record.keys if key != outbox)) == 0
+    assert await store.connection.client.pttl(outbox) > 0
+    assert await store.polls.list() == ([], None)
+
+
+async def test_a_poll_made_anew_starts_a_later_epoch(store: Store) -> None:
+    """A poll that takes a deleted one's id is newer to every reader, even if the clock went back."""
+    record = await made(store)
+    before = f"{FAR_OFF:012x}"
+    await set_tally(store, record, "epoch", before)
+    await tally_of(store, record)
+    await store.polls.delete(record.poll.id)
+    anew, _ = await store.polls.create(record.poll, "digest")
+    written = await store.connection.client.hget(anew.keys[1], "epoch")
+    assert written.decode() > before  # at once, not by the first read
+    assert anew.voter_key != record.voter_key
+
+
+async def test_reads_at_once_share_one(store: Store) -> None:
+    """A hundred who ask for a poll at once cost two reads at most."""
+    record = await made(store)
+    stats = store.connection.client.info
+    before = (await stats("commandstats"))["cmdstat_fcall"]["calls"]
+    records = await asyncio.gather(*(store.polls.get(record.poll.id) for _ in range(100)))
+    after = (await stats("commandstats"))["cmdstat_fcall"]["calls"]
+    assert {found.poll.version for found in records} == {1}
+    assert after - before <= 2
+
+
+async def test_a_read_begins_after_it_was_asked_for(store: Store) -> None:
+    """Whoever asks while a read is under way gets a later one: an edit done before the question shows."""
+    record = await made(store)
+    early = asyncio.create_task(store.polls.get(record.poll.id))
+    while not store.polls._turns.are_running:  # noqa: ASYNC110  # one turn at a time: the read takes few
+        await asyncio.sleep(0)
+    await store.polls.edit(record, record.poll, assumes_unvoted=True)
+    late = asyncio.create_task(store.polls.get(record.poll.id))
+    assert (await late).poll.version == 2
+    await early
+
+
+async def test_readers_who_come_one_by_one_share_too(own_valkey: Valkey) -> None:
+    """While one read is under way, all who come meanwhile wait for one more, however many and whenever."""
+    store = await open_store(own_valkey.url)
+    record = await made(store)
+    await store.connection.client.config_resetstat()
+    with own_valkey.paused():
+        tasks = []
+        for _ in range(20):
+            tasks.append(asyncio.create_task(store.polls.get(record.poll.id)))
+            for _ in range(5):
+                await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    calls = (await store.connection.client.info("commandstats"))["cmdstat_fcall"]["calls"]
+    await store.close()
+    assert calls == 2
+
+
+async def test_a_reader_who_leaves(store: Store) -> None:
+    """One who gives up waiting takes nothing from the others."""
+    record = await made(store)
+    leaver = asyncio.create_task(store.polls.get(record.poll.id))
+    stayer = asyncio.create_task(store.polls.get(record.poll.id))
+    await asyncio.sleep(0)
+    leaver.cancel()
+    assert (await stayer).poll == record.poll
+
+
+async def test_a_held_poll_is_bounded_memory() -> None:
+    """However many polls are seen, those held stay within the bound."""
+    records = PollCache("ns")
+    for number in range(MOST_RECORDS + 10):
+        records._hold(str(number), None)  # type: ignore[arg-type]  # what is held does not matter here
+    assert len(records._records) == MOST_RECORDS
+    assert "0" not in records._records
+
+
+async def listed(store: Store, **filters: object) -> list[str]:
+    """Every id of a list, page by page."""
+    ids, cursor = list[str](), None
+    while True:
+        page, cursor = await store.polls.list(cursor=cursor, **filters)  # type: ignore[arg-type]  # as given
+        ids += [record.poll.id for record in page]
+        if cursor is None:
+            return ids
+
+
+async def test_a_list_is_newest_first(store: Store) -> None:
+    """Pages of any size give every poll once, newest first, those of one millisecond included."""
+    stem = secrets.token_hex(3)
+    for number in range(25):
+        await made(store, id=f"{stem}-{number:02}", created_at=LONG_AGO + number // 10)
+    everything = [f"{stem}-{number:02}" for number in reversed(range(25))]
+    for limit in (1, 7, 25, 100):
+        assert await listed(store, limit=limit) == everything
+
+
+async def test_a_list_stands_still_while_polls_come_and_go(store: Store) -> None:
+    """A cursor goes on from its place though its own poll was deleted and newer ones were made."""
+    for number in range(6):
+        await made(store, id=f"p{number}", created_at=LONG_AGO + number)
+    page, cursor = await store.polls.list(limit=2)
+    assert [record.poll.id for record in page] == ["p5", "p4"]
+    await store.polls.delete("p4")
+    await made(store, id="p9", created_at=LONG_AGO + 9)
+    page, _ = await store.polls.list(limit=2, cursor=cursor)
+    assert [record.poll.id for record in page] == ["p3", "p2"]
+
+
+async def test_a_list_by_what_polls_are(store: Store) -> None:
+    """Filters by phase, kind, words and visibility leave what fits."""
+    await made(store, id="later", opens_at=FAR_OFF, visible_at=FAR_OFF)
+    await made(store, id="several", kind=Kind.MULTIPLE, question="Which FRUITS do you like?")
+    await made(store, id="over", closes_at=LONG_AGO + 1)
+    assert await listed(store, phase=Phase.SCHEDULED) == ["later"]
+    assert await listed(store, phase=Phase.CLOSED) == ["over"]
+    assert await listed(store, kind=Kind.MULTIPLE) == ["several"]
+    assert await listed(store, q="fruits") == await listed(store, q="sever") == ["several"]
+    assert sorted(await listed(store, visible_only=True)) == ["over", "several"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "1", "1.", "-1.a", "٣.a", "9" * 17 + ".a", "nan.a"])
+async def test_a_broken_cursor(store: Store, cursor: str) -> None:
+    """A cursor that is none of ours is refused by its name."""
+    with pytest.raises(InvalidPoll) as refused:
+        await store.polls.list(cursor=cursor)
+    assert refused.value.field == "cursor"
+
+
+async def test_a_list_passes_over_what_is_gone(store: Store) -> None:
+    """An entry whose poll is gone (an interrupted deletion) is no error and no item."""
+    record = await made(store)
+    await store.connection.client.unlink(*record.keys)
+    assert await store.polls.list() == ([], None)

@@ -1,0 +1,308 @@
+"""Timelines: the truth at each of their points, within a bound, however long a poll goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import struct
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pollwire_server.domain.errors import PollNotFound
+from pollwire_server.domain.poll import Kind, Revote, Scale
+from pollwire_server.domain.tally import Tally
+from pollwire_server.domain.timeline import TimelineSample
+from pollwire_server.domain.window import LifecycleAction
+from pollwire_server.store import Store, open_store
+from pollwire_server.store.keys import TIMELINE
+from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.results.timelines import unpacked
+from pollwire_server.store.votes.ballots import BallotInput
+
+from tests.factories import a_voter
+from tests.store.ballot_helpers import cast, made, set_field, tally_of
+from tests.valkey import Valkey
+
+MOST = 2000
+"""Points, the newest one included."""
+
+VOTERS = [bytes([number]) * 16 for number in range(6)]
+SECOND = 1000
+
+
+async def moments_of(store: Store, record: PollRecord) -> list[TimelineSample]:
+    """The timeline as the store keeps it, the newest point last."""
+    kept = await store.connection.client.lrange(record.keys[TIMELINE], 0, -1)
+    newest = (await store.timelines.read(record.poll.id)).newest
+    return [unpacked(point) for point in kept] + ([] if newest is None else [newest])
+
+
+async def interval_over(store: Store, record: PollRecord) -> None:
+    """The present interval is made to end now, by turning the store's memory of it back."""
+    held = await store.connection.client.hget(record.keys[0], "timeline")
+    _, step = struct.unpack(">6sI", held)
+    ends = (await store.polls.now()).to_bytes(6, "big")
+    await set_field(store, record, "timeline", ends + struct.pack(">I", step))
+
+
+async def test_nothing_counted_is_no_point(store: Store) -> None:
+    """A poll without votes has a timeline without points; one that is not there has none."""
+    record = await made(store)
+    assert (await store.timelines.read(record.poll.id)).body == b'{"points":[]}'
+    with pytest.raises(PollNotFound):
+        await store.timelines.read("nowhere")
+
+
+async def test_the_first_vote_begins_at_nothing(store: Store) -> None:
+    """The first point has no votes and lies before the first vote; the last one is the tally."""
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    first, last = await moments_of(store, record)
+    assert (first.voters, first.at % SECOND) == (0, 0)
+    assert first.at < last.at
+    assert (last.voters, last.counts) == (1, {"A": 1})
+
+
+async def test_an_interval_writes_once(store: Store) -> None:
+    """However many batches are counted in one interval, the store keeps nothing more."""
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    long = (await store.polls.now() + 60_000).to_bytes(6, "big") + struct.pack(">I", SECOND)
+    await set_field(store, record, "timeline", long)
+    for _ in range(20):
+        await cast(store, record, BallotInput(a_voter(), "B"))
+    first, last = await moments_of(store, record)
+    assert (first.voters, last.voters) == (0, 21)
+
+
+async def test_what_changes_nothing_writes_nothing(store: Store) -> None:
+    """Ballots that are unchanged or refused leave the timeline as it is, also after the interval's end."""
+    record = await made(store)
+    voter = a_voter()
+    await cast(store, record, BallotInput(voter, "A"))
+    await interval_over(store, record)
+    await cast(store, record, BallotInput(voter, "A"), BallotInput(voter, "B"))
+    assert len(await moments_of(store, record)) == 2
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(0, 4 * SECOND),
+        st.lists(st.tuples(st.sampled_from(VOTERS), st.sampled_from("ABC")), min_size=1, max_size=4),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+class State(NamedTuple):
+    """Totals that stood at the instant ``seen``, and not before ``begun``."""
+
+    begun: int
+    seen: int
+    voters: int
+    counts: dict[str, int]
+
+    @classmethod
+    def of(cls, begun: int, tally: Tally) -> State:
+        """What was just read."""
+        return cls(begun, tally.now, tally.voters, votes(tally.counts))
+
+    @property
+    def told(self) -> tuple[int, dict[str, int]]:
+        """What a moment tells of it."""
+        return self.voters, self.counts
+
+    def earlier(self, ms: int) -> State:
+        """So much longer ago."""
+        return self._replace(begun=self.begun - ms, seen=self.seen - ms)
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=steps, kind=st.sampled_from([Kind.SINGLE, Kind.RATING, Kind.RANKED]))
+def test_any_history(
+    valkey: Valkey, history: list[tuple[int, list[tuple[bytes, str]], bool]], kind: Kind
+) -> None:
+    """Whatever is cast, changed and taken back, whenever: times rise strictly, every point is what
+    had been counted before its instant, and the last point is the tally."""
+    asyncio.run(live_through(valkey, history, kind))
+
+
+async def live_through(
+    valkey: Valkey, history: list[tuple[int, list[tuple[bytes, str]], bool]], kind: Kind
+) -> None:
+    """The history, on a store whose past is moved away by each pause, and the truth beside it."""
+    store = await open_store(valkey.url, namespace=f"h{secrets.token_hex(5)}")
+    try:
+        scale = {"options": (), "scale": Scale(min=1, max=5)} if kind is Kind.RATING else {}
+        record = await made(store, revote=Revote.WITHDRAW, kind=kind, **scale)
+        truth: list[State] = []
+        passing: list[State] = []
+        for pause_ms, casts, withdraws in history:
+            await let_pass(store, record, pause_ms)
+            truth = [state.earlier(pause_ms) for state in truth]
+            passing = [state.earlier(pause_ms) for state in passing]
+            begun = await store.polls.now()
+            code = {"A": "1", "B": "2", "C": "3"} if kind is Kind.RATING else {}
+            await cast(
+                store, record, *(BallotInput(voter, code.get(letter, letter)) for voter, letter in casts)
+            )
+            if withdraws:
+                passing.append(State.of(begun, await tally_of(store, record)))
+                await store.ballots.withdraw(record, casts[0][0])
+            truth.append(State.of(begun, await tally_of(store, record)))
+        check(await moments_of(store, record), truth, passing)
+    finally:
+        await store.close()
+
+
+async def let_pass(store: Store, record: PollRecord, pause_ms: int) -> None:
+    """As if so much time had passed: all that the timeline remembers lies further back."""
+    client, key = store.connection.client, record.keys[TIMELINE]
+    for place, point in enumerate(await client.lrange(key, 0, -1)):
+        await client.lset(key, place, earlier(point, pause_ms))
+    held = await client.hget(record.keys[0], "timeline")
+    if held is not None:
+        await set_field(store, record, "timeline", earlier(held, pause_ms))
+
+
+def earlier(packed: bytes, ms: int) -> bytes:
+    """A point or an interval that lies so much further back."""
+    return (int.from_bytes(packed[:6], "big") - ms).to_bytes(6, "big") + packed[6:]
+
+
+def votes(counts: object) -> dict[str, int]:
+    """The counts that are not zero."""
+    assert isinstance(counts, dict)
+    return {code: number for code, number in counts.items() if number}
+
+
+def check(moments: list[TimelineSample], truth: list[State], passing: list[State]) -> None:
+    """Every moment against what was true before its instant.
+
+    ``passing`` are states that stood within one step of the history alone: a second may end anywhere in it.
+    """
+    assert all(before.at < after.at for before, after in itertools.pairwise(moments))
+    assert (moments[-1].voters, votes(moments[-1].counts)) == truth[-1].told
+    assert (moments[0].voters, votes(moments[0].counts)) == (0, {})
+    for moment in moments[1:-1]:
+        assert (moment.voters, votes(moment.counts)) in [
+            state.told for state in (*truth, *passing) if state.begun <= moment.at
+        ]
+    for state, following in itertools.zip_longest(truth, truth[1:]):
+        # nothing is missing that stood for longer than an interval
+        later = [moment for moment in moments if moment.at > state.seen]
+        if later and (following is None or following.begun > later[0].at):
+            assert (later[0].voters, votes(later[0].counts)) == state.told
+
+
+async def filled(store: Store, record: PollRecord, points: int, gap_ms: int = SECOND) -> int:
+    """So many points in the store, a gap apart, the last just over; the instant of the first."""
+    now = await store.polls.now()
+    first = now - now % SECOND - points * gap_ms
+    packed = [
+        (first + place * gap_ms).to_bytes(6, "big") + struct.pack(">IcI", place, b"A", place)
+        for place in range(points)
+    ]
+    await store.connection.client.rpush(record.keys[TIMELINE], *packed)
+    ends = (first + points * gap_ms).to_bytes(6, "big")
+    await set_field(store, record, "timeline", ends + struct.pack(">I", SECOND))
+    return first
+
+
+async def test_a_long_poll_coarsens(store: Store) -> None:
+    """One point too many halves them: what stays was there before, the first and the newest among it."""
+    record = await made(store)
+    first = await filled(store, record, MOST - 1)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    moments = await moments_of(store, record)
+    assert MOST / 2 <= len(moments) <= MOST / 2 + 2
+    assert moments[0].at == first
+    assert all(moment.voters == (moment.at - first) // SECOND for moment in moments[:-2])
+    held = await store.connection.client.hget(record.keys[0], "timeline")
+    assert struct.unpack(">6sI", held)[1] == 2 * SECOND
+
+
+async def test_sparse_points_coarsen_as_far_as_they_must(store: Store) -> None:
+    """Points that lie far apart are halved too, in one go, and the step stays below a 500th of the whole."""
+    record = await made(store)
+    first = await filled(store, record, MOST - 1, gap_ms=37 * SECOND)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    moments = await moments_of(store, record)
+    assert len(moments) <= 1201
+    held = await store.connection.client.hget(record.keys[0], "timeline")
+    assert struct.unpack(">6sI", held)[1] < (moments[-1].at - first) / 500
+
+
+async def test_the_bound_holds(store: Store) -> None:
+    """However long a poll goes on, there are never more than the bound, and below it none is thinned out."""
+    record = await made(store)
+    await filled(store, record, MOST - 2)
+    for _ in range(30):
+        await interval_over(store, record)
+        await cast(store, record, BallotInput(a_voter(), "A"))
+        assert len(await moments_of(store, record)) <= MOST
+    fresh = await made(store)
+    await filled(store, fresh, MOST - 2)
+    await cast(store, fresh, BallotInput(a_voter(), "A"))
+    assert len(await moments_of(store, fresh)) == MOST
+
+
+async def test_a_clock_set_back_turns_no_time_around(store: Store) -> None:
+    """Where the store's clock was set back, times still rise, and the newest point is still the tally."""
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    await let_pass(store, record, -3_600_000)
+    await cast(store, record, BallotInput(a_voter(), "B"))
+    first, last = await moments_of(store, record)
+    assert first.at < last.at
+    assert last.voters == 2
+
+
+async def test_a_reset_forgets_and_an_archive_does_not(store: Store) -> None:
+    """A reset leaves no point and begins anew; an archive keeps the timeline beside the results."""
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    record = await store.polls.act(record.poll.id, LifecycleAction.RESET)
+    assert await moments_of(store, record) == []
+    await cast(store, record, BallotInput(a_voter(), "B"))
+    first, last = await moments_of(store, record)
+    assert (first.voters, last.counts) == (0, {"B": 1})
+    await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
+    before = await moments_of(store, record)
+    await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
+    assert [moment.voters for moment in await moments_of(store, record)] == [
+        moment.voters for moment in before
+    ]
+
+
+async def test_lost_history_is_told_of_no_more(store: Store) -> None:
+    """A store that lost votes goes on from the tally that it has: the newest point is it."""
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "A"))
+    await store.connection.client.hset(record.keys[1], mapping={"seq": 1, "voters": 1, "A": 1})
+    read = await store.timelines.read(record.poll.id)
+    assert read.newest is not None
+    assert (read.newest.voters, read.newest.counts) == (1, {"A": 1})
+
+
+async def test_those_who_come_together_share_a_read(store: Store) -> None:
+    """Of many who ask at once, the first has a read, and all others share the next."""
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    reads = await asyncio.gather(*(store.timelines.read(record.poll.id) for _ in range(50)))
+    assert len({id(read) for read in reads}) <= 2
+
+
+async def test_what_it_says_does_not_depend_on_when_it_is_read(store: Store) -> None:
+    """Two reads of the same totals say the same, though the newest point of the later may be later."""
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    one, other = await store.timelines.read(record.poll.id), await store.timelines.read(record.poll.id)
+    assert one.content == other.content
+    await cast(store, record, BallotInput(a_voter(), "B"))
+    assert (await store.timelines.read(record.poll.id)).content != one.content

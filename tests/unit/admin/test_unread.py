@@ -1,0 +1,64 @@
+"""Answers that wait to be read: bounded, in order, and never for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from pollwire_server.admin.bulk_vote_stream import ClientStalled, ResponseBuffer
+
+from tests.wait import until
+
+
+class Socket:
+    """Takes what is sent while it is ``open``."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.taken = b""
+        self.is_ended = False
+
+    async def send(self, message: Any) -> None:  # Any: ASGI's messages
+        """As ASGI has it."""
+        await self.open.wait()
+        self.taken += message["body"]
+        self.is_ended = not message["more_body"]
+
+
+async def test_what_waits_is_read_in_order() -> None:
+    """Nothing is lost of what was put before the reader began, and the end comes last."""
+    socket, answers = Socket(), ResponseBuffer()
+    writing = asyncio.create_task(answers.write_to(socket.send))
+    for number in range(1000):
+        await answers.put(b"%d\n" % number)
+    socket.open.set()
+    await answers.end()
+    await writing
+    assert socket.taken.splitlines() == [b"%d" % number for number in range(1000)]
+    assert socket.is_ended
+
+
+async def test_more_than_the_bound_waits_for_the_reader() -> None:
+    """Whoever puts more than may wait goes on once it was read."""
+    socket, answers = Socket(), ResponseBuffer(most=100)
+    writing = asyncio.create_task(answers.write_to(socket.send))
+    putting = asyncio.create_task(answers.put(b"x" * 101))
+    await asyncio.sleep(0)
+    assert not putting.done()
+    socket.open.set()
+    await putting
+    await answers.end()
+    await writing
+
+
+async def test_who_never_reads_is_given_up() -> None:
+    """With the bound reached, or at the end, a sender who reads nothing for too long ends the stream."""
+    socket, answers = Socket(), ResponseBuffer(most=100, stalled_s=0.05)
+    writing = asyncio.create_task(answers.write_to(socket.send))
+    with pytest.raises(ClientStalled):
+        await answers.put(b"x" * 101)
+    with pytest.raises(ClientStalled):
+        await answers.end()
+    writing.cancel()
+    await until(writing.done)

@@ -1,0 +1,103 @@
+"""Whatever is done to a token, a ticket or a receipt, it is not one any more, and nothing breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pollwire_server.auth.tickets import Tickets
+from pollwire_server.auth.voter_tokens import VoterTokens
+from pollwire_server.domain.errors import ReceiptInvalid
+from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus
+from pollwire_server.voting.receipts import Receipts
+
+from tests.fuzz.settings import effort
+
+NOW = 1_800_000_000_000
+SECRETS = ("secret " * 6, "one before it " * 3)
+VOTER = bytes(range(16))
+Reader = Callable[[str], object]
+
+tokens = VoterTokens(SECRETS, lambda: NOW)
+tickets = Tickets(SECRETS, lambda: NOW)
+receipts = Receipts(SECRETS)
+
+
+def of_token(text: str) -> object:
+    """Who the token speaks for; None for nobody."""
+    return tokens.verify(text.encode())
+
+
+def of_receipt(text: str) -> object:
+    """What the receipt says; None where it is none."""
+    with suppress(ReceiptInvalid):
+        return receipts.read("lunch", text)
+    return None
+
+
+SEALED: dict[str, tuple[str, Reader]] = {
+    "token": (tokens.issue(VOTER).token, of_token),
+    "token with a name": (tokens.issue(VOTER, "Ama").token, of_token),
+    "ticket": (tickets.issue(VOTER).ticket, tickets.verify),
+    "operator's ticket": (tickets.issue(None).ticket, tickets.verify),
+    "receipt": (
+        receipts.issue(
+            receipts.template("lunch", "019ab5a1c2d3", BallotOutcome(BallotStatus.COUNTED, "A", NOW, 1, 1)),
+            VOTER,
+        ),
+        of_receipt,
+    ),
+}
+characters = st.sampled_from("AZaz09-_+/=. \n%é\0") | st.characters(exclude_categories=["Cs"])
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: str) -> str:
+    """The text with something put in, left out or overwritten, once or several times."""
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(whole)))
+        end = min(len(whole), start + draw(st.integers(0, 3)))
+        whole = whole[:start] + draw(st.text(characters, max_size=2)) + whole[end:]
+    return whole
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_what_was_sealed_is_read(name: str) -> None:
+    """Each is good as it was issued."""
+    whole, read = SEALED[name]
+    assert read(whole) is not None
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_nothing_damaged_is_taken(name: str) -> None:
+    """Any change, down to the bits that decoding would drop, makes it nobody's; no other error is raised."""
+    whole, read = SEALED[name]
+
+    @effort(300)
+    @given(damaged(whole) | st.text(max_size=400))
+    @example(whole + "=")
+    @example(whole.swapcase())
+    @example("")
+    def refused(text: str) -> None:
+        assert text == whole or read(text) is None
+
+    refused()
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_no_other_letter_stands_for_the_last(name: str) -> None:
+    """One text for one right: the last letter's spare bits are no second way of writing it."""
+    whole, read = SEALED[name]
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    assert [letter for letter in alphabet if read(whole[:-1] + letter)] == [whole[-1]]
+
+
+def test_none_is_taken_for_another() -> None:
+    """A token is no ticket and no receipt, and so on round."""
+    for name, (whole, _) in SEALED.items():
+        for other, (_, read) in SEALED.items():
+            same = {"token", "ticket", "receipt"} & set(name.split()) & set(other.split())
+            assert same or read(whole) is None, (name, other)

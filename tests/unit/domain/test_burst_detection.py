@@ -1,0 +1,32 @@
+"""Bursts are minutes in which far more votes came than usual, and say what they were for."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from pollwire_server.domain.burst_detection import MOST_TOLD, find_bursts, median_per_minute
+
+
+def test_a_burst_says_when_how_many_and_for_what() -> None:
+    """Minutes in a row are one burst, compared with all the other votes."""
+    minutes = {minute: Counter(A=5, B=5) for minute in range(100, 120)}
+    minutes[110], minutes[111] = Counter(A=2, B=98), Counter(B=100)
+    (burst,) = find_bursts(minutes)
+    assert (burst.first, burst.last, burst.votes, burst.code) == (110, 111, 200, "B")
+    assert (burst.share, burst.share_elsewhere) == (0.99, 0.5)
+
+
+@pytest.mark.parametrize("minutes", [{}, {1: Counter(A=19)}, {1: Counter(A=100), 2: Counter(A=90)}])
+def test_a_steady_or_small_poll_has_none(minutes: dict[int, Counter[str]]) -> None:
+    """What is as it ever was, and what is too little to say, is no burst."""
+    assert find_bursts(minutes) == []
+
+
+def test_the_largest_come_first_and_not_too_many() -> None:
+    """A report is short, however odd the poll."""
+    minutes = {minute: Counter(A=1) for minute in range(1000)}
+    minutes |= {10 * place: Counter(A=50 + place) for place in range(60)}
+    votes = [burst.votes for burst in find_bursts(minutes)]
+    assert votes == sorted(votes, reverse=True)
+    assert (len(votes), votes[0], median_per_minute(minutes)) == (MOST_TOLD, 109, 1)

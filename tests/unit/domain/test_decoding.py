@@ -1,0 +1,63 @@
+"""What somebody wrote down wrongly is told in words that say what to write instead."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pollwire_server.admin.api_keys import KeyDraft
+from pollwire_server.admin.issuers import IssuerDraft
+from pollwire_server.admin.webhooks.service import WebhookDraft
+from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.errors import InvalidPoll
+from pollwire_server.domain.poll_draft import PollDraft, PollPatch
+
+POLL = {"kind": "single", "question": "Q?"}
+ID = "1 to 64 lower-case letters, digits and hyphens, not a hyphen first."
+SITE = "a site as browsers name it, such as https://news.example (lower case, no path), or *."
+UNSAID = [
+    (PollDraft, {**POLL, "kind": "approval"}, "kind", "one of single, multiple, rating, ranked, prediction."),
+    (PollDraft, {**POLL, "revote": "x"}, "revote", "one of never, change, withdraw."),
+    (PollPatch, {"results": "x"}, "results", "one of always, after_vote, after_close, operators."),
+    (PollDraft, {**POLL, "id": "-a"}, "id", ID),
+    (PollPatch, {"series": "A b"}, "series", ID),
+    (PollDraft, {**POLL, "options": [{"id": "A", "label": "A"}]}, "options[0].id", ID),
+    (PollDraft, {**POLL, "origins": ["*", "https://x.example/"]}, "origins[1]", SITE),
+    (PollDraft, {**POLL, "lang": "<b>"}, "lang", "a language tag such as fr or pt-BR."),
+    (
+        KeyDraft,
+        {"name": "desk", "scopes": ["all"]},
+        "scopes[0]",
+        "one of polls:read, polls:write, votes:write, keys:write.",
+    ),
+    (
+        IssuerDraft,
+        {"issuer": "i", "audience": "a", "algorithm": "none"},
+        "algorithm",
+        "one of HS256, EdDSA, RS256.",
+    ),
+    (WebhookDraft, {"url": "https://x.example", "polls": [""]}, "polls[0]", ID),
+]
+
+LENGTHS = [
+    (PollDraft, {**POLL, "question": ""}, "question must not be empty."),
+    (PollPatch, {"question": "?" * 301}, "question must have at most 300 characters."),
+    (PollPatch, {"options": [{"id": "a", "label": ""}]}, "options[0].label must not be empty."),
+]
+
+
+@pytest.mark.parametrize(("shape", "document", "wanted"), LENGTHS)
+def test_a_length_is_told_in_words(shape: type, document: object, wanted: str) -> None:
+    """Whoever writes too little or too much is told how much it may be, and no name of a type."""
+    with pytest.raises(InvalidPoll, match=f"^{re.escape(wanted)}$"):
+        decode_document(document, shape)
+
+
+@pytest.mark.parametrize(("shape", "document", "field", "wanted"), UNSAID)
+def test_a_pattern_and_a_list_are_told_in_words(
+    shape: type, document: object, field: str, wanted: str
+) -> None:
+    """Whoever misses a pattern or a closed list is told what it takes, and no regular expression."""
+    with pytest.raises(InvalidPoll) as refusal:
+        decode_document(document, shape)
+    assert (refusal.value.field, str(refusal.value)) == (field, f"{field} must be {wanted}")

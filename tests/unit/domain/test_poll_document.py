@@ -1,0 +1,75 @@
+"""A poll as the document that everybody reads."""
+
+from __future__ import annotations
+
+import msgspec
+from pollwire_server.domain.poll import Choices, Kind, Option, Poll, Revote
+from pollwire_server.domain.poll_document import poll_document
+
+T0 = 1_719_907_200_000
+FIELDS = {
+    *("id", "kind", "question", "description", "options", "choices", "scale", "forecast"),
+    *("opens_at", "closes_at", "visible_at", "timezone", "revote", "identity", "issuer"),
+    *("results", "series", "resolve_by"),
+    *("shards", "origins", "network_tags", "shuffle", "lang", "phase", "resolution"),
+    *("planned_closes_at", "created_at", "version"),
+}
+
+
+def a_poll(**changes: object) -> Poll:
+    poll = Poll(
+        id="lunch",
+        kind=Kind.SINGLE,
+        question="Rice or yam?",
+        options=(Option("rice", "Rice", "A"), Option("yam", "Yam", "B", "/yam.png")),
+        opens_at=T0,
+        closes_at=T0 + 1000,
+        created_at=T0 - 1,
+    )
+    return msgspec.structs.replace(poll, **changes)
+
+
+def test_every_field_of_the_contract_is_there() -> None:
+    """Readers never have to ask whether a key exists."""
+    assert set(poll_document(a_poll(), T0)) == FIELDS
+
+
+def test_times_are_utc_with_milliseconds() -> None:
+    """Times leave as RFC 3339, and times that are not set as null."""
+    document = poll_document(a_poll(), T0)
+    assert document["opens_at"] == "2024-07-02T08:00:00.000Z"
+    assert document["closes_at"] == "2024-07-02T08:00:01.000Z"
+    assert document["visible_at"] is None
+
+
+def test_the_phase_is_that_of_the_instant_asked_for() -> None:
+    """One poll read at three instants is in three phases."""
+    phases = [poll_document(a_poll(), at)["phase"] for at in (T0 - 1, T0, T0 + 1000)]
+    assert phases == ["scheduled", "open", "closed"]
+
+
+def test_options_show_what_people_see_and_not_their_code() -> None:
+    """An option's stored letter never leaves; an image does where there is one."""
+    assert poll_document(a_poll(), T0)["options"] == [
+        {"id": "rice", "label": "Rice"},
+        {"id": "yam", "label": "Yam", "image": "/yam.png"},
+    ]
+
+
+def test_choices_belong_to_multiple() -> None:
+    """The bounds of a ballot are told where a voter may pick several."""
+    multiple = a_poll(kind=Kind.MULTIPLE, choices=Choices(1, 2))
+    assert poll_document(multiple, T0)["choices"] == {"min": 1, "max": 2}
+    assert poll_document(a_poll(), T0)["choices"] is None
+
+
+def test_a_document_is_plain_json() -> None:
+    """Policies are words, so the document survives any JSON encoder unchanged."""
+    document = poll_document(a_poll(revote=Revote.CHANGE, origins=("https://a.test",)), T0)
+    assert msgspec.json.decode(msgspec.json.encode(document)) == document
+
+
+def test_the_zone_of_its_operators_is_told() -> None:
+    """Pages can tell a poll's times as its operators meant them, long after they were written down."""
+    assert poll_document(a_poll(timezone="Africa/Accra"), T0)["timezone"] == "Africa/Accra"
+    assert poll_document(a_poll(), T0)["timezone"] is None

@@ -1,0 +1,40 @@
+"""Lines of the log that would come once a call."""
+
+from __future__ import annotations
+
+from pollwire_server.telemetry.log_throttle import LogThrottle
+
+
+class Clock:
+    """Stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_line_is_told_at_once_and_then_seldom() -> None:
+    """The first is told as it is; those within ten seconds are left out, and the next tells how many."""
+    clock = Clock()
+    throttle = LogThrottle(10.0, clock)
+    assert throttle.line_to_log("refused: no memory") == "refused: no memory"
+    clock.now += 9.9
+    assert {throttle.line_to_log("refused: no memory") for _ in range(1234)} == {None}
+    clock.now += 0.1
+    assert throttle.line_to_log("refused: no memory") == "refused: no memory (and 1,234 more like it)"
+    clock.now += 9.9
+    assert throttle.line_to_log("refused: no memory") is None
+    clock.now += 0.1
+    assert throttle.line_to_log("refused: no memory") == "refused: no memory (and 1 more like it)"
+    clock.now += 3600
+    assert throttle.line_to_log("refused: no memory") == "refused: no memory"
+
+
+def test_other_lines_do_not_wait_for_it() -> None:
+    """Another sentence is told at once; the same sentence with another number in it is no other."""
+    throttle = LogThrottle(10.0, Clock())
+    assert throttle.line_to_log("refused: moved to 7001")
+    assert throttle.line_to_log("refused: moved to 7002") is None
+    assert throttle.line_to_log("refused: no disk") == "refused: no disk"
