@@ -45,7 +45,7 @@ class Up:
                 sys.executable,
                 "-P",
                 "-c",
-                "from service.cli import main; main()",
+                "from pollwire.cli import main; main()",
                 "up",
                 "--port",
                 "0",

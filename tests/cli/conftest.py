@@ -48,7 +48,7 @@ class Pollwire:
 
     async def start(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE) -> Running:
         """A command in a process of its own, for those that go on."""
-        program = "from service.cli import main; main(prog_name='pollwire')"
+        program = "from pollwire.cli import main; main(prog_name='pollwire')"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",

@@ -16,7 +16,7 @@ import pytest_asyncio
 from tests.cli.conftest import Running, Said
 from tests.pollwire_process import ROOT, Up
 
-PROGRAM = "from service.cli import main; main(prog_name='pollwire')"
+PROGRAM = "from pollwire.cli import main; main(prog_name='pollwire')"
 OPTIONS = [{"id": name, "label": name.upper()} for name in "abc"]
 WITHIN_S = 30
 

@@ -25,7 +25,7 @@ DOCUMENTS = [
 
 _COMMAND = """\
 #!/bin/sh
-exec {python} -c "from service.cli import main; main(prog_name='pollwire')" "$@"
+exec {python} -c "from pollwire.cli import main; main(prog_name='pollwire')" "$@"
 """
 
 

@@ -169,7 +169,7 @@ async def orphan(data: Path) -> ProcessIdentity:
     """The mark of a store whose supervisor was killed."""
     script = (
         "import asyncio, pathlib, sys\n"
-        "from service.store.embedded import EmbeddedStore, find_server\n"
+        "from pollwire_server.store.embedded import EmbeddedStore, find_server\n"
         "async def main():\n"
         "    store = EmbeddedStore(pathlib.Path(sys.argv[1]), find_server())\n"
         "    await store.start()\n"

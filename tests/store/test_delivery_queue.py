@@ -17,7 +17,7 @@ from tests.wait import until
 LEASE_MS = 60_000
 CLAIM_AND_DIE = """
 import asyncio, os, signal, sys
-from service.store import open_store
+from pollwire_server.store import open_store
 
 async def main(url, namespace, webhook):
     store = await open_store(url, namespace)
