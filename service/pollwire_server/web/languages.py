@@ -19,7 +19,7 @@ import msgspec
 
 from pollwire_server.web.assets.static_files import AnyRequest
 
-TEXTS: Final = Path(__file__).parent / "texts"
+LOCALES: Final = Path(__file__).parent / "locales"
 LANGUAGES: Final = ("en", "fr", "es", "ar")
 RIGHT_TO_LEFT: Final = frozenset({"ar"})
 
@@ -44,7 +44,7 @@ class Language(msgspec.Struct, frozen=True):
 class Languages:
     """Every language, read once."""
 
-    def __init__(self, folder: Path = TEXTS) -> None:
+    def __init__(self, folder: Path = LOCALES) -> None:
         self._known = {tag: _read(folder, tag) for tag in LANGUAGES}
 
     def of(self, request: AnyRequest) -> Language:

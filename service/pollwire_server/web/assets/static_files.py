@@ -27,7 +27,7 @@ from litestar.datastructures import State
 from pollwire_server.web.assets.js_bundler import bundle_module
 from pollwire_server.web.assets.js_minifier import serialize, small_sheet, tokenize
 
-STATIC: Final = Path(__file__).parent / "static"
+STATIC: Final = Path(__file__).parents[1] / "static"
 
 CONTENT_TYPES: Final = {  # the framework adds the charset to text
     ".js": "text/javascript",
