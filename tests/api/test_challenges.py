@@ -122,7 +122,7 @@ async def test_a_challenge_of_one_s_own_lets_nobody_in(serve: Serve, changes: di
 
 async def test_a_challenge_expires(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was posed longer ago than it lives is not taken."""
-    monkeypatch.setattr(challenges, "LIVES_S", -1)
+    monkeypatch.setattr(challenges, "LIFETIME_S", -1)
     async with serve(limit_voters=ONE) as service:
         assert (await come(service, solved(await posed(service)))).status_code == 422
 

@@ -190,7 +190,7 @@ async def test_scoring_that_takes_long_is_told(service: Service, monkeypatch: py
     """While voters are being scored the answer is 202 with how far it is; a repeat ends in 200."""
     tokens = [await service.voter() for _ in range(3)]
     poll = await predicted(service, dict.fromkeys(tokens, "home"))
-    monkeypatch.setattr("pollwire_server.store.predictions.resolutions.PATIENCE_S", 0.0)
+    monkeypatch.setattr("pollwire_server.store.predictions.resolutions.MAX_REQUEST_WAIT_S", 0.0)
     seen = []
 
     async def is_done() -> bool:

@@ -100,7 +100,7 @@ async def test_a_crowd_costs_few_counts(store: Store, monkeypatch: pytest.Monkey
         counts.append(args)
         return count_instant_runoff(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rankings, "run_off", counting)
+    monkeypatch.setattr(rankings, "count_instant_runoff", counting)
     reading = await store.results.read(record.poll.id)
     answers = await asyncio.gather(*(store.rankings.with_runoff(reading) for _ in range(50)))
     answers.append(await store.rankings.with_runoff(reading))

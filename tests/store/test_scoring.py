@@ -47,7 +47,7 @@ async def test_what_moves_is_left_alone(
     store: Store, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scoring that has moved between two looks is somebody's; where it has not, whoever looks goes on."""
-    monkeypatch.setattr(resolutions, "STANDS_STILL_AFTER_S", 0.0)
+    monkeypatch.setattr(resolutions, "STALLED_AFTER_S", 0.0)
     record = await a_broken_scoring(store, valkey)
     poll_id, scoring = record.poll.id, (await look(store, record)).scoring
     assert scoring is not None

@@ -135,7 +135,7 @@ async def test_what_a_head_decides_is_found_once(house: House, monkeypatch: pyte
         found.append(url)
         return Lasts() if url == b"/v1/lasts" else house.lane.quick
 
-    monkeypatch.setattr(house.lane, "find", find)
+    monkeypatch.setattr(house.lane, "match", find)
     lasts, quick = asks("/v1/lasts", TOKEN), asks("/v1/quick", TOKEN)
     house.send(lasts, lasts, lasts, quick, quick)
     assert found == [b"/v1/lasts", b"/v1/quick", b"/v1/quick"]

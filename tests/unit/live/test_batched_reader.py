@@ -98,7 +98,7 @@ async def test_polls_share_a_round_trip() -> None:
 
 async def test_a_round_trip_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """More polls than one turn takes wait for the next, and too many are refused."""
-    monkeypatch.setattr(module, "POLLS_A_TURN", 2)
+    monkeypatch.setattr(module, "MAX_BATCH_SIZE", 2)
     monkeypatch.setattr(module, "MOST_POLLS_WAITING", 5)
     totals = Totals()
     reads = reads_of(totals)
@@ -150,7 +150,7 @@ async def test_a_crowd_shares_its_reads() -> None:
 
 async def test_somebody_alone_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads that nobody shares follow one another at once."""
-    monkeypatch.setattr(module, "GATHER_S", 3600)
+    monkeypatch.setattr(module, "MIN_BATCH_INTERVAL_S", 3600)
     totals = Totals()
     totals.go_on()
     reads = reads_of(totals)

@@ -214,7 +214,7 @@ async def test_beyond_the_bound_the_next_vote_is_refused(
     store: Store, gate: Gate, votes: Votes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory is bounded: the vote too many is refused at once, those taken are answered."""
-    monkeypatch.setattr(recording, "MOST_WAITING", 3)
+    monkeypatch.setattr(recording, "MAX_QUEUED", 3)
     (record,) = await stored(store)
     gate.is_open.clear()
     votes.cast(record)

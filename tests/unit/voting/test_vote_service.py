@@ -183,7 +183,7 @@ async def test_the_hour_of_appearance_is_the_store_s(store: Store, monkeypatch: 
 
 async def test_more_than_can_wait_is_told_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 ``overloaded`` with ``Retry-After`` for a vote too many, when others were dealt with."""
-    monkeypatch.setattr("pollwire_server.voting.vote_batcher.MOST_WAITING", 1)
+    monkeypatch.setattr("pollwire_server.voting.vote_batcher.MAX_QUEUED", 1)
     poll = await kept(store)
     voter = Voter(store)
     voter.say(poll.id, "npp")
