@@ -30,7 +30,7 @@ check: dev ## Run lint, types and import contracts only
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-faults: dev faketime ## Hold the promises of docs/promises.md to the test, at length; prints a table (ten minutes)
+faults: dev faketime ## Hold the promises of docs/guarantees.md to the test, at length; prints a table (ten minutes)
 	POLLWIRE_FAULTS=long $(BIN)/python -m pytest tests/faults -q --timeout 3600 $(PYTEST)
 
 screens: dev chromium ## Take the pictures in docs/screens again (SCREENS="widget live": only some)
