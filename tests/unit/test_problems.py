@@ -40,7 +40,7 @@ def test_an_answer_is_a_problem_document() -> None:
     assert headers[b"cache-control"] == b"private, no-store"
     assert msgspec.json.decode(answer.body) == {
         "type": "/problems/poll-not-open",
-        "title": "The poll has not opened yet",
+        "title": "Poll is not open",
         "status": 403,
         "detail": "This poll has not opened yet.",
         "instance": "/v1/polls/a/votes",
@@ -109,7 +109,7 @@ def test_an_unforeseen_failure_is_logged_and_told_without_its_words(
     exception: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nobody outside reads a traceback; the log has it, under the reference that the answer names."""
-    with caplog.at_level(logging.CRITICAL, logger="pollwire.problems"):
+    with caplog.at_level(logging.CRITICAL, logger="pollwire.problem_details"):
         error = problems.to_pollwire_error(exception)
     assert problems.problem_of(error).status == 503
     assert "secret words" not in error.detail

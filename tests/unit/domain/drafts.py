@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
-from pollwire_server.domain.poll_edits import edited
+from pollwire_server.domain.poll_edits import apply_patch
 
 NOW = 1_730_000_000_000
 OPENING, CLOSING = "2024-12-01T00:00:00Z", "2024-12-02T00:00:00Z"
@@ -33,7 +33,7 @@ def patched(poll: Poll, *, now: int = NOW, voted: bool = False, **changes: objec
     """The poll after the edit; ``options`` may be given as ids."""
     if "options" in changes:
         changes["options"] = _spelt_out(changes["options"])
-    return edited(poll, decode_document(changes, PollPatch), now=now, voted=voted)
+    return apply_patch(poll, decode_document(changes, PollPatch), now=now, voted=voted)
 
 
 def ids_of(poll: Poll) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from pollwire_server.domain.options import CODES, MOST_OPTIONS
-from pollwire_server.domain.poll import HIGHEST_VALUE, Choices, Kind, Option, Poll, Scale
-from pollwire_server.domain.window import LATEST_MS
+from pollwire_server.domain.options import CODES, MAX_OPTIONS
+from pollwire_server.domain.poll import MAX_SCALE_VALUE, Choices, Kind, Option, Poll, Scale
+from pollwire_server.domain.timestamps import MAX_TIMESTAMP_MS
 
 from tests.factories import a_poll
 
-instants = st.integers(0, LATEST_MS)
+instants = st.integers(0, MAX_TIMESTAMP_MS)
 """Every millisecond that RFC 3339 can write, from 1970 on."""
 
 option_ids = st.from_regex(r"[a-z0-9][a-z0-9-]{0,8}", fullmatch=True)
@@ -27,7 +27,7 @@ def polls(draw: st.DrawFn) -> Poll:
     """A poll of any kind, whose options have codes in any order, or that has a scale."""
     if draw(st.integers(1, len(Kind))) == 1:
         return a_poll(kind=Kind.RATING, options=(), scale=draw(scales()))
-    ids = draw(st.lists(option_ids, min_size=2, max_size=MOST_OPTIONS, unique=True))
+    ids = draw(st.lists(option_ids, min_size=2, max_size=MAX_OPTIONS, unique=True))
     codes = draw(st.permutations(CODES[: len(ids)]))
     kind = draw(st.sampled_from([kind for kind in Kind if kind is not Kind.RATING]))
     return a_poll(
@@ -40,8 +40,8 @@ def polls(draw: st.DrawFn) -> Poll:
 @st.composite
 def scales(draw: st.DrawFn) -> Scale:
     """Two values at least."""
-    least = draw(st.integers(0, HIGHEST_VALUE - 1))
-    return Scale(min=least, max=draw(st.integers(least + 1, HIGHEST_VALUE)))
+    least = draw(st.integers(0, MAX_SCALE_VALUE - 1))
+    return Scale(min=least, max=draw(st.integers(least + 1, MAX_SCALE_VALUE)))
 
 
 @st.composite

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from pollwire_server.domain.burst_detection import MOST_TOLD, find_bursts, median_per_minute
+from pollwire_server.domain.burst_detection import MAX_BURSTS, find_bursts, median_per_minute
 
 
 def test_a_burst_says_when_how_many_and_for_what() -> None:
@@ -29,4 +29,4 @@ def test_the_largest_come_first_and_not_too_many() -> None:
     minutes |= {10 * place: Counter(A=50 + place) for place in range(60)}
     votes = [burst.votes for burst in find_bursts(minutes)]
     assert votes == sorted(votes, reverse=True)
-    assert (len(votes), votes[0], median_per_minute(minutes)) == (MOST_TOLD, 109, 1)
+    assert (len(votes), votes[0], median_per_minute(minutes)) == (MAX_BURSTS, 109, 1)

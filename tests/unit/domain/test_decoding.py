@@ -13,8 +13,8 @@ from pollwire_server.domain.errors import InvalidPoll
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch
 
 POLL = {"kind": "single", "question": "Q?"}
-ID = "1 to 64 lower-case letters, digits and hyphens, not a hyphen first."
-SITE = "a site as browsers name it, such as https://news.example (lower case, no path), or *."
+ID = "1 to 64 lower-case letters, digits and hyphens, and must not start with a hyphen."
+SITE = "a site in lower case without a path, such as https://news.example, or *."
 UNSAID = [
     (PollDraft, {**POLL, "kind": "approval"}, "kind", "one of single, multiple, rating, ranked, prediction."),
     (PollDraft, {**POLL, "revote": "x"}, "revote", "one of never, change, withdraw."),
@@ -43,6 +43,18 @@ LENGTHS = [
     (PollDraft, {**POLL, "question": ""}, "question must not be empty."),
     (PollPatch, {"question": "?" * 301}, "question must have at most 300 characters."),
     (PollPatch, {"options": [{"id": "a", "label": ""}]}, "options[0].label must not be empty."),
+    (PollDraft, {**POLL, "origins": ["*"] * 101}, "origins must have at most 100 items."),
+    (PollDraft, {**POLL, "question": 5}, "question must be a string."),
+    (PollDraft, {**POLL, "description": 5}, "description must be a string or null."),
+    (PollDraft, {**POLL, "shuffle": "yes"}, "shuffle must be true or false."),
+    (PollDraft, {**POLL, "choices": {"max": 51}}, "choices.max must be at most 50."),
+    (PollDraft, {**POLL, "choices": {"max": "5"}}, "choices.max must be a whole number or null."),
+    (PollDraft, {**POLL, "scale": 5}, "scale must be a JSON object or null."),
+    (PollDraft, {**POLL, "options": "ab"}, "options must be a list."),
+    (PollDraft, {**POLL, "colour": "red"}, "colour is not a known field."),
+    (PollDraft, {"kind": "single"}, "question is required."),
+    (PollDraft, [], "The body must be a JSON object."),
+    (PollDraft, {5: "five"}, "The body must be a string."),
 ]
 
 

@@ -66,12 +66,12 @@ def test_each_error_says_what_is_wrong(error: type[PollwireError]) -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (errors.ResultsHidden("after_vote"), "to those who have voted, and to everybody once it is closed."),
-        (errors.ResultsHidden("operators"), "to its operators alone, until they publish them."),
+        (errors.ResultsHidden("after_vote"), "visible after you vote, and to everyone after the poll closes."),
+        (errors.ResultsHidden("operators"), "visible to operators only, until they publish them."),
         (errors.PhaseConflict("delete", "resolved"), "Unresolve it first."),
-        (errors.PhaseConflict("cancel", "archived"), "cannot be given the act 'cancel'."),
-        (errors.VoterTokenInvalid("https://news.example"), "Get a new one of that site."),
-        (errors.VoterTokenInvalid(), "Ask for a new one with POST /v1/voters."),
+        (errors.PhaseConflict("cancel", "archived"), "Cannot cancel a poll that is archived."),
+        (errors.VoterTokenInvalid("https://news.example"), "Request a new one from https://news.example."),
+        (errors.VoterTokenInvalid(), "Request a new one with POST /v1/voters."),
     ],
 )
 def test_a_refusal_says_what_to_do(error: errors.PollwireError, told: str) -> None:

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from pollwire_server.domain.ballot import BallotCodec
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll
-from pollwire_server.domain.options import CODES, MOST_OPTIONS
+from pollwire_server.domain.options import CODES, MAX_OPTIONS
 from pollwire_server.domain.poll import Choices, Identity, Kind, ResultsMode, Revote, Scale
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
 
 from tests.unit.domain.drafts import NOW, a_document, codes_of, ids_of, made, option_documents
 from tests.unit.domain.strategies import json_values, option_ids
 
-NUMBERED = [f"option-{number}" for number in range(MOST_OPTIONS + 1)]
+NUMBERED = [f"option-{number}" for number in range(MAX_OPTIONS + 1)]
 DRAFT_FIELDS = PollDraft.__struct_fields__
 
 
@@ -209,7 +209,7 @@ def test_an_unknown_field_is_refused_whatever_its_name(name: str) -> None:
         made(**{name + "!": 1})
 
 
-@given(ids=st.lists(option_ids, min_size=2, max_size=MOST_OPTIONS, unique=True))
+@given(ids=st.lists(option_ids, min_size=2, max_size=MAX_OPTIONS, unique=True))
 def test_each_option_has_a_letter_of_its_own(ids: list[str]) -> None:
     """As many options as a poll may have get different letters, in order, and all can be voted for."""
     poll = made(options=ids)
@@ -220,8 +220,8 @@ def test_each_option_has_a_letter_of_its_own(ids: list[str]) -> None:
 
 def test_fifty_options_are_enough() -> None:
     """The largest poll can be made, and one option more cannot."""
-    assert len(made(options=NUMBERED[:-1]).options) == MOST_OPTIONS
-    assert len(set(CODES)) >= MOST_OPTIONS
+    assert len(made(options=NUMBERED[:-1]).options) == MAX_OPTIONS
+    assert len(set(CODES)) >= MAX_OPTIONS
     assert CODES.isalpha()
 
 

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pollwire_server.domain.errors import EditRefused, InvalidPoll, PhaseConflict
-from pollwire_server.domain.options import CODES, MOST_OPTIONS
+from pollwire_server.domain.options import CODES, MAX_OPTIONS
 from pollwire_server.domain.poll import WIDEST_FIRST, Choices, Identity, Kind, Poll, ResultsMode, Scale
-from pollwire_server.domain.window import parse_instant
+from pollwire_server.domain.timestamps import parse_timestamp
 
 from tests.unit.domain.drafts import CLOSING, NOW, OPENING, codes_of, ids_of, made, patched
 from tests.unit.domain.strategies import option_ids
 
-NUMBERED = [f"option-{number}" for number in range(MOST_OPTIONS)]
-OPENED, CLOSED = parse_instant(OPENING, None, "opens_at"), parse_instant(CLOSING, None, "closes_at")
+NUMBERED = [f"option-{number}" for number in range(MAX_OPTIONS)]
+OPENED, CLOSED = parse_timestamp(OPENING, None, "opens_at"), parse_timestamp(CLOSING, None, "closes_at")
 EVENING, NEXT_WEEK = "2024-12-01T20:00:00Z", "2024-12-08T00:00:00Z"
 
 
@@ -105,21 +105,21 @@ def test_standing_options_keep_their_codes(before: list[str], added: list[str], 
     assert len(set(codes_of(after).values())) == len(ids)
 
 
-@given(before=st.integers(2, MOST_OPTIONS), data=st.data())
+@given(before=st.integers(2, MAX_OPTIONS), data=st.data())
 def test_no_option_goes_once_voted_on(before: int, data: st.DataObject) -> None:
     """A list that lacks a standing option is refused, however many others take its place."""
     poll = made(options=NUMBERED[:before])
     kept = data.draw(st.lists(st.sampled_from(NUMBERED[:before]), max_size=before - 1, unique=True))
-    newcomers = [f"new-{number}" for number in range(data.draw(st.integers(0, MOST_OPTIONS - len(kept))))]
+    newcomers = [f"new-{number}" for number in range(data.draw(st.integers(0, MAX_OPTIONS - len(kept))))]
     assert refused_field(poll, options=kept + newcomers) == "options"
 
 
 def test_letters_suffice_for_every_option_ever_added() -> None:
     """Options added one at a time under votes fill the poll up to its most, each with a letter of its own."""
     poll = made(options=NUMBERED[:2])
-    for most in range(3, MOST_OPTIONS + 1):
+    for most in range(3, MAX_OPTIONS + 1):
         poll = patched(poll, voted=True, options=NUMBERED[:most])
-    assert "".join(codes_of(poll).values()) == CODES[:MOST_OPTIONS]
+    assert "".join(codes_of(poll).values()) == CODES[:MAX_OPTIONS]
     with pytest.raises(InvalidPoll, match="at most 50"):
         patched(poll, voted=True, options=[*NUMBERED, "one-more"])
 
