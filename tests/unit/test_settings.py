@@ -175,7 +175,7 @@ def test_only_secrets_have_files(tmp_path: Path) -> None:
 def test_unknown_names_are_warned_of() -> None:
     """A misspelt name is told, since it would otherwise do nothing in silence."""
     assert read_settings({"POLLWIRE_SECRTE": "x"}).warnings == (
-        "POLLWIRE_SECRTE is set and means nothing to this version.",
+        "POLLWIRE_SECRTE is not a setting of this version and has no effect.",
     )
 
 

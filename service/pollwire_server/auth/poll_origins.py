@@ -12,13 +12,13 @@ own rule decides.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
 from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.domain.errors import PollwireError
+from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.store import Store
 
 Rule = tuple[str, ...] | None
@@ -27,15 +27,13 @@ Rule = tuple[str, ...] | None
 MOST_NAMED: Final = 100
 """Polls that one stream may carry, so more need not be named for it."""
 
-_POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-
 
 def poll_ids_in_query(query: bytes, most: int = MOST_NAMED) -> tuple[str, ...]:
     """The first ``most`` polls that a query string names with ``poll=``, those left out that cannot exist."""
     if b"poll=" not in query:
         return ()
     named = parse_qs(query.decode("latin-1")).get("poll", ())
-    return tuple(poll for poll in dict.fromkeys(named) if _POLL_ID.fullmatch(poll))[:most]
+    return tuple(poll for poll in dict.fromkeys(named) if IDENTIFIER.fullmatch(poll))[:most]
 
 
 class PollOriginPolicy:
