@@ -2,7 +2,7 @@
 --
 -- KEYS  none
 -- ARGV  none
--- Answers 'ready'. Writes nothing.
+-- Returns 'ready'. Writes nothing.
 
 local function probe()
   local at = struct.pack('>I6', now_ms())  -- the one library that every ballot leans on

@@ -1,7 +1,7 @@
 """What predictions have come to, and everybody's score for it.
 
 How. A resolution of a poll without a series is one step. In a series every
-voter is to be scored, in steps of some 400 ballots (``functions/score.lua``),
+voter is to be scored, in steps of some 400 ballots (``functions/score_page.lua``),
 so that a million of them hold up nobody's vote for more than a few
 milliseconds. Where the scoring stands is a field of the poll, which each step
 compares and moves; so a step that is sent twice, or by two processes, counts
@@ -48,7 +48,7 @@ from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.function_library import ReplyCode
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("pollwire.store")
 
 MAX_REQUEST_WAIT_S: Final = 1.0
 """Of whoever asks; then they are told how far it is."""
@@ -77,7 +77,7 @@ class Progress(NamedTuple):
 
 
 class _ScoringState(NamedTuple):
-    """An answer ``underway``: see ``functions/resolve.lua``."""
+    """An answer ``in_progress``: see ``functions/resolve_prediction.lua``."""
 
     sign: bytes
     outcome: bytes
@@ -124,7 +124,7 @@ class Resolutions:
                 resolving.note or "",
                 _text(version),
             )
-            reply = await self._polls.call("resolve", poll_id, [poll_id, record.stamp, by, code, *told])
+            reply = await self._polls.call("resolve_prediction", poll_id, [poll_id, record.stamp, by, code, *told])
             outcome = self._outcome("resolve", poll_id, reply)
             if (
                 isinstance(outcome, _ScoringState)
@@ -145,7 +145,7 @@ class Resolutions:
         """
 
         async def step() -> PollRecord | _ScoringState | None:
-            reply = await self._polls.call("unresolve", poll_id, [poll_id, by, _text(version)])
+            reply = await self._polls.call("unresolve_prediction", poll_id, [poll_id, by, _text(version)])
             outcome = self._outcome("unresolve", poll_id, reply)
             if isinstance(outcome, _ScoringState) and outcome.sign == _GIVEN:
                 raise scoring_in_progress_error("unresolve", outcome.done, outcome.total)
@@ -200,7 +200,7 @@ class Resolutions:
     async def _score(self, poll_id: str, state: _ScoringState) -> None:
         """Goes on until everybody is scored, or another process has gone on from here."""
         while True:
-            reply = await self._polls.call("score", poll_id, [poll_id, state.scoring])
+            reply = await self._polls.call("score_page", poll_id, [poll_id, state.scoring])
             outcome = self._outcome("resolve", poll_id, reply)
             if not isinstance(outcome, _ScoringState):
                 return
@@ -215,11 +215,11 @@ class Resolutions:
     def _outcome(self, act: str, poll_id: str, reply: Any) -> PollRecord | _ScoringState | None:
         """The one table between these functions' answers and what they mean."""
         match ReplyCode(reply[0].decode()):
-            case ReplyCode.DONE | ReplyCode.STANDS:
+            case ReplyCode.DONE | ReplyCode.NO_CHANGE:
                 snapshot = snapshot_from(reply[1])
                 self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
                 return self._records.update(poll_id, snapshot, None)
-            case ReplyCode.UNDER_WAY:
+            case ReplyCode.IN_PROGRESS:
                 return _ScoringState(*reply[1:])
             case ReplyCode.STALE:
                 return None
@@ -227,7 +227,7 @@ class Resolutions:
                 raise VersionMismatch(reply[1])
             case ReplyCode.CONFLICT:
                 raise PhaseConflict(act, reply[1].decode(), _REASONS.get((act, reply[1].decode())))
-            case ReplyCode.PAST:
+            case ReplyCode.NOT_IN_FUTURE:
                 raise InvalidPoll("effective_at", "effective_at must not lie in the future.")
             case _:
                 raise PollNotFound(poll_id)

@@ -22,7 +22,7 @@ from pollwire_server.store.transport.connection import FunctionCall, StoreConnec
 from pollwire_server.store.transport.function_library import ReplyCode
 from pollwire_server.store.votes.ballot_scan import StoredBallot, decode_ballot
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("pollwire.store")
 
 MOST_NAMES_WAITING: Final = 2_000
 """Names on their way; one more is left for the voter's next vote."""
@@ -81,7 +81,7 @@ class SeriesStore:
         """
         calls = [
             FunctionCall(
-                "standing", (*record.keys[:2], _bucket(record, voter)), (record.incarnation, voter, "")
+                "read_vote", (*record.keys[:2], _bucket(record, voter)), (record.incarnation, voter, "")
             )
             for record in records
         ]
@@ -104,7 +104,7 @@ class SeriesStore:
         names = series_keys(self._connection.namespace, series).names
         keys = (*record.keys[:2], _bucket(record, voter), names)
         try:
-            await self._connection.call("name", keys, (record.incarnation, voter, name))
+            await self._connection.call("set_display_name", keys, (record.incarnation, voter, name))
         except PollwireError as error:
             log.info("a name was left for the voter's next vote: %s", error.detail)
             return
@@ -114,7 +114,7 @@ class SeriesStore:
 
     async def _leaderboard(self, series: str, *args: bytes | int) -> tuple[list[LeaderboardRow], int]:
         keys = series_keys(self._connection.namespace, series)
-        answer, *rest = await self._connection.call("leaderboard", keys, args)
+        answer, *rest = await self._connection.call("read_leaderboard", keys, args)
         if answer == ReplyCode.GONE.encode():
             raise _unknown(series)
         flat, total = rest
@@ -127,7 +127,7 @@ def _bucket(record: PollRecord, voter: bytes) -> bytes:
 
 
 def _pick(voter: bytes, reply: Any) -> StoredBallot | None:
-    """From what ``functions/standing.lua`` says."""
+    """From what ``functions/read_vote.lua`` says."""
     if isinstance(reply, PollwireError):
         raise reply
     value: bytes | None = reply[2] if reply[0] == ReplyCode.DONE.encode() else None
@@ -136,7 +136,7 @@ def _pick(voter: bytes, reply: Any) -> StoredBallot | None:
 
 
 def _row(voter: bytes, rank: int, score: bytes, name: bytes) -> LeaderboardRow:
-    """From what ``functions/leaderboard.lua`` says; ``SCORE`` of ``includes/scoring.lua``."""
+    """From what ``functions/read_leaderboard.lua`` says; ``SCORE`` of ``includes/scoring.lua``."""
     right, forecasts = int.from_bytes(score[:4], "big"), int.from_bytes(score[4:8], "big")
     return LeaderboardRow(voter, rank, Score(right, forecasts), name.decode() or None)
 

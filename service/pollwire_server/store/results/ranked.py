@@ -108,7 +108,7 @@ class RankedResultReader:
         keys = self._records.keys_of(poll_id)
         epoch, seq = self._positions.highest(poll_id)
         args = (b"" if known is None else known.stamp, epoch, seq, cursor)
-        reply = await self._connection.call("rankings", (*keys[:2], keys[RANKINGS]), args)
+        reply = await self._connection.call("read_rankings", (*keys[:2], keys[RANKINGS]), args)
         if reply[0] == ReplyCode.GONE.encode():
             self._records.forget(poll_id)
             raise PollNotFound(poll_id)

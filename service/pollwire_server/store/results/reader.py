@@ -88,7 +88,7 @@ class ResultReader:
         # Keys of one call lie in one slot (Redis Cluster), and each poll is a slot of its own.
         size = 1 if self._connection.is_cluster else _POLLS_A_CALL
         parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-        calls = [FunctionCall("positions", self._poll_and_tally_keys(part), ()) for part in parts]
+        calls = [FunctionCall("read_positions", self._poll_and_tally_keys(part), ()) for part in parts]
         found: dict[str, PollState | None] = {}
         for part, reply in zip(parts, await self._connection.call_many(calls), strict=True):
             if isinstance(reply, PollwireError):
@@ -104,7 +104,7 @@ class ResultReader:
         keys = self._records.keys_of(poll_id)[:2]
         if self._records.series_of(poll_id) is None:
             keys = (*keys, location_key(self._connection.namespace, poll_id))
-        return FunctionCall("read", keys, (b"" if known is None else known.stamp, epoch, seq))
+        return FunctionCall("read_poll", keys, (b"" if known is None else known.stamp, epoch, seq))
 
     def _reading(self, poll_id: str, known: PollRecord | None, reply: Any) -> PollReading | PollwireError:
         if isinstance(reply, PollwireError):

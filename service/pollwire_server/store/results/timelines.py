@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pollwire_server.domain.errors import PollNotFound
-from pollwire_server.domain.timeline import TimelineSample, newest_moment, timeline_of
+from pollwire_server.domain.timeline import TimelineSample, newest_sample, timeline_of
 from pollwire_server.store.keys import TIMELINE
 from pollwire_server.store.polls.cache import PollCache, PollRecord, snapshot_from
 from pollwire_server.store.results.positions import PositionTracker
@@ -79,7 +79,7 @@ class Timelines:
         keys = self._records.keys_of(poll_id)
         epoch, seq = self._positions.highest(poll_id)
         args = (b"" if known is None else known.stamp, epoch, seq)
-        reply = await self._connection.call("timeline", (*keys[:2], keys[TIMELINE]), args)
+        reply = await self._connection.call("read_timeline", (*keys[:2], keys[TIMELINE]), args)
         if reply[0] == ReplyCode.GONE.encode():
             self._records.forget(poll_id)
             raise PollNotFound(poll_id)
@@ -88,7 +88,7 @@ class Timelines:
         reading = PollReading(self._records.update(poll_id, snapshot, known), snapshot.tally)
         ends = None if reply[2] < 0 else reply[2]
         last_at = _at(reply[3][-1]) if reply[3] else None
-        newest = newest_moment(reading.tally, ends, last_at)
+        newest = newest_sample(reading.tally, ends, last_at)
         return TimelineReading(reading, self._written_by(reading.record).all(reply[3]), newest, ends)
 
     def _written_by(self, record: PollRecord) -> _EncodedPoints:

@@ -129,6 +129,11 @@ class Cluster:
                 raise answer
         return dict(zip(map(str, masters), answers, strict=True))
 
+    async def masters(self) -> Sequence[SingleServer]:
+        """Return every master that owns a slot."""
+        await self._know_owners()
+        return [self._server(address) for address in dict.fromkeys(self._owners)]
+
     def new_connection(self) -> Any:
         """To any server: what is published at one is told by all."""
         return self._any_master().new_connection()

@@ -31,6 +31,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pollwire_server.domain.errors import PollwireError, StoreUnavailable
+from pollwire_server.store.migration import Migration
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.function_library import FunctionLibrary, UnsupportedStore, is_missing
 from pollwire_server.store.transport.single_server import StoreServers
@@ -43,7 +44,7 @@ from pollwire_server.store.transport.url import (
 from pollwire_server.telemetry.log_throttle import LogThrottle
 from pollwire_server.telemetry.metrics import STORE_FAILURES, STORE_SECONDS
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("pollwire.store")
 
 CALL_TIMEOUT_S: Final = REPLY_TIMEOUT_S + 0.1
 """A whole call: its turn, a connection perhaps made anew, the reply. Under the second that is promised."""
@@ -81,6 +82,7 @@ class StoreConnection:
         """How often the store was found to answer after it had not; after each, it may be another server."""
         self._address = without_password(url)
         self._servers: StoreServers = servers_from_url(url)
+        self._migration = Migration(self._servers, self.library, namespace)
         self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
         self._up = asyncio.Event()
         self._has_answered = False
@@ -168,7 +170,7 @@ class StoreConnection:
         async with self._gate():
             return await self._servers.command(*words)
 
-    async def everywhere(self, *words: bytes | str | int) -> Any:
+    async def on_all_masters(self, *words: bytes | str | int) -> Any:
         """One plain command's reply from every master (a cluster's by node).
 
         Raises ``StoreUnavailable``, and redis' own ``ResponseError`` where a server refuses the command.
@@ -265,6 +267,7 @@ class StoreConnection:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             await self._servers.reset()
             await self.library.ensure(self._servers.on_all_masters)
+        await self._migration.run()  # not bounded: a large store takes longer than a call
         self.last_error = None
         self._has_answered = True
         self.reconnect_count += 1

@@ -21,11 +21,11 @@ from typing import Any, Final, NamedTuple
 from redis.exceptions import RedisError
 
 from pollwire_server.domain.errors import StoreUnavailable
-from pollwire_server.store.keys import notice_channel
+from pollwire_server.store.keys import changes_channel
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.connection import StoreConnection
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("pollwire.store")
 
 HEARTBEAT_EVERY_S: Final = 0.5
 SILENCE_S: Final = 1.5
@@ -34,7 +34,7 @@ RECONNECT_AFTER_S: Final = 0.25
 
 _HEARTBEAT: Final = b"."
 _GONE: Final = b"gone"
-ROSTER: Final = b"roster "
+REGISTRY_PREFIX: Final = b"roster "
 """Begins the notice of a roster; what follows is its name, which is never ``gone``."""
 
 
@@ -53,23 +53,23 @@ class ChangeNotifications:
 
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
-        self._channel = notice_channel(connection.namespace)
-        self._on_notice: list[Callable[[ChangeNotification], object]] = []
+        self._channel = changes_channel(connection.namespace)
+        self._on_change: list[Callable[[ChangeNotification], object]] = []
         self._on_gap: list[Callable[[], object]] = []
-        self._on_roster: list[Callable[[str], object]] = []
+        self._on_registry_change: list[Callable[[str], object]] = []
         self._subscribed = asyncio.Event()
 
-    def on_notice(self, callback: Callable[[ChangeNotification], object]) -> None:
+    def on_change(self, callback: Callable[[ChangeNotification], object]) -> None:
         """Call this for every notice heard; it must not block."""
-        self._on_notice.append(callback)
+        self._on_change.append(callback)
 
     def on_gap(self, callback: Callable[[], object]) -> None:
         """Call this whenever notices may have been missed: after every subscription, the first included."""
         self._on_gap.append(callback)
 
-    def on_roster(self, callback: Callable[[str], object]) -> None:
+    def on_registry_change(self, callback: Callable[[str], object]) -> None:
         """Call this with the name of every roster that is told to have changed; it must not block."""
-        self._on_roster.append(callback)
+        self._on_registry_change.append(callback)
 
     async def subscribed(self) -> None:
         """Return while there is a subscription; after an outage, once it is made anew."""
@@ -115,9 +115,9 @@ class ChangeNotifications:
         if text == _HEARTBEAT:
             return
         if (notice := _notice(text)) is not None:
-            self._tell(self._on_notice, notice)
-        elif text.startswith(ROSTER):
-            self._tell(self._on_roster, text.removeprefix(ROSTER).decode("utf-8", "replace"))
+            self._tell(self._on_change, notice)
+        elif text.startswith(REGISTRY_PREFIX):
+            self._tell(self._on_registry_change, text.removeprefix(REGISTRY_PREFIX).decode("utf-8", "replace"))
 
     def _tell(self, callbacks: list[Any], *args: Any) -> None:
         for callback in callbacks:

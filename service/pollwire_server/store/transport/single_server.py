@@ -39,6 +39,9 @@ class StoreServers(Protocol):
         Raises the first error, once all have answered; one that says ``fine`` is none.
         """
 
+    async def masters(self) -> Sequence[SingleServer]:
+        """Return every master, each as a server of its own."""
+
     def new_connection(self) -> Any:
         """A connection outside the pools, not connected yet."""
 
@@ -95,6 +98,10 @@ class SingleServer:
             if fine and fine in str(error):
                 return None
             raise
+
+    async def masters(self) -> Sequence[SingleServer]:
+        """Return the one master."""
+        return (self,)
 
     def new_connection(self) -> Any:
         """A connection outside the pool."""

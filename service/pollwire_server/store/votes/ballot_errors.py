@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pollwire_server.domain.errors import (
     AlreadyVoted,
     IdempotencyKeyReused,
@@ -14,6 +16,14 @@ from pollwire_server.domain.errors import (
 )
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus
+
+MAX_RELOADS: Final = 3
+"""How often the poll of a stale vote, or of a batch of bulk votes, is read again. More edits in a row are rare."""
+ACCEPTED_STATUSES: Final = (
+    BallotStatus.COUNTED,
+    BallotStatus.CHANGED,
+    BallotStatus.UNCHANGED,
+)  # a tuple: members are found by identity; hashing enums is slow
 
 
 def error_for_outcome(record: PollRecord, outcome: BallotOutcome, closed_at: int | None) -> PollwireError:

@@ -47,7 +47,7 @@ class BallotScan:
             cursor = _END
             while True:
                 keys = (*record.keys[:2], bucket, *beside)
-                answer, *rest = await self._connection.call("scan", keys, (record.incarnation, epoch, cursor))
+                answer, *rest = await self._connection.call("scan_ballots", keys, (record.incarnation, epoch, cursor))
                 if answer == ReplyCode.GONE.encode():
                     raise PollNotFound(record.poll.id)
                 cursor, flat, tags = rest

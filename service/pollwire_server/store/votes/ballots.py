@@ -1,7 +1,7 @@
 """Votes as they are kept: judged and counted by the store, many in one round trip.
 
 This is the hot path. A ballot crosses as one short blob, its outcome comes
-back as one letter (``functions/cast.lua``), and what this module does per
+back as one letter (``functions/cast_ballots.lua``), and what this module does per
 ballot is to join the one and look up the other.
 """
 
@@ -22,7 +22,7 @@ from pollwire_server.store.keys import (
     RECOUNT_SAVED,
     TAGS,
     TIMELINE,
-    notice_channel,
+    changes_channel,
 )
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.results.positions import PositionTracker
@@ -94,7 +94,7 @@ class Ballots:
         self._connection = connection
         self._allowed = b"" if limit is None else _ALLOWED.pack(limit.count, limit.seconds)
         self._positions = positions
-        self._channel = notice_channel(connection.namespace)
+        self._channel = changes_channel(connection.namespace)
 
     def with_rate_limit(self, limit: RateLimit | None) -> Ballots:
         """The same votes, of which each network casts only so many; ballots without one are not limited."""
@@ -123,7 +123,7 @@ class Ballots:
         """
         keys = (*record.keys[:2], _bucket(record, voter))
         args = (record.incarnation, voter, "" if at is None else at)
-        answer, *rest = await self._connection.call("standing", keys, args)
+        answer, *rest = await self._connection.call("read_vote", keys, args)
         if answer == _GONE:
             raise PollNotFound(record.poll.id)
         seq, held = rest
@@ -150,7 +150,7 @@ class Ballots:
             voter,
             _encode_expected_revision(revision),
         )
-        answer, *rest = await self._connection.call("withdraw", keys, args)
+        answer, *rest = await self._connection.call("withdraw_vote", keys, args)
         if answer == _GONE:
             raise PollNotFound(record.poll.id)
         _, new_epoch, new_seq, _, letter, *held = rest
@@ -172,7 +172,7 @@ class Ballots:
             + cast.code.encode()
             for cast in casts
         ]
-        return FunctionCall("cast", record.keys, args)
+        return FunctionCall("cast_ballots", record.keys, args)
 
     def _networks(self, casts: Sequence[BallotInput]) -> bytes:
         """What the networks of the ballots may, and which they are; empty where none is limited."""

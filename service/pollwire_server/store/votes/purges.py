@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pollwire_server.domain.errors import PhaseConflict, PollNotFound
-from pollwire_server.domain.window import format_instant
-from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, audit_key, notice_channel
+from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, audit_key, changes_channel
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.results.positions import PositionTracker
 from pollwire_server.store.transport.connection import StoreConnection
@@ -40,7 +40,7 @@ class PurgeSelector(NamedTuple):
         """As the log says it."""
         told = {"tag": self.tag.hex()} if self.tag else {}
         if self.to_ms < _LATEST:
-            told |= {"from": format_instant(self.from_ms), "to": format_instant(self.to_ms)}
+            told |= {"from": format_timestamp(self.from_ms), "to": format_timestamp(self.to_ms)}
         return told
 
 
@@ -51,7 +51,7 @@ class Purges:
         self._connection = connection
         self._positions = positions
         self._outbox = outbox
-        self._channel = notice_channel(connection.namespace)
+        self._channel = changes_channel(connection.namespace)
 
     async def purge(self, record: PollRecord, meant: PurgeSelector, *, by: str) -> int:
         """How many votes were taken out.
@@ -90,7 +90,7 @@ class _PurgeRun:
         poll_id, positions = self._record.poll.id, self._purges._positions
         head = (self._purges._channel, poll_id, self._record.incarnation, *positions.highest(poll_id))
         args = (*head, *self._meant, place, cursor, *self._told, before)
-        answer, *rest = await self._purges._connection.call("purge", self._keys, args)
+        answer, *rest = await self._purges._connection.call("purge_votes_page", self._keys, args)
         if answer == ReplyCode.GONE.encode():
             raise PollNotFound(poll_id)
         if answer == ReplyCode.CONFLICT.encode():

@@ -79,7 +79,7 @@ class Recounts:
             raise PollNotFound(poll_id)
         if answer == ReplyCode.CONFLICT.encode():
             raise PhaseConflict("recount", rest[0].decode())
-        if answer == ReplyCode.STANDS.encode():
+        if answer == ReplyCode.NO_CHANGE.encode():
             raise Overloaded()
         snapshot = snapshot_from(rest[0])
         return PollReading(self._records.update(poll_id, snapshot, None), snapshot.tally)
@@ -113,6 +113,6 @@ class Recounts:
     async def _call(self, poll_id: str, token: bytes, wish: str) -> list[Any]:
         held = self._records.keys_of(poll_id)
         reply: list[Any] = await self._connection.call(
-            "recount", (*held[:2], held[RECOUNT_SAVED]), (token, wish)
+            "recount_control", (*held[:2], held[RECOUNT_SAVED]), (token, wish)
         )
         return reply

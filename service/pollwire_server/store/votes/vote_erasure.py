@@ -59,7 +59,7 @@ class VoteEraser:
         poll_id = record.poll.id
         name = bytes((os.urandom(1)[0] & 0xF0 | voter[0] & 0x0F,)) + os.urandom(15)
         meant = (record.incarnation, *self._positions.highest(poll_id), voter, "" if at is None else at)
-        answer, *rest = await self._polls.call(ACT, poll_id, (poll_id, *meant, by or "", name))
+        answer, *rest = await self._polls.call("erase_vote", poll_id, (poll_id, *meant, by or "", name))
         match ReplyCode(answer.decode()):
             case ReplyCode.DONE:
                 _, epoch, seq, what = rest
@@ -67,7 +67,7 @@ class VoteEraser:
                 return ErasureResult(what.decode())
             case ReplyCode.CONFLICT:
                 raise _conflict(rest[0].decode())
-            case ReplyCode.UNDER_WAY:
+            case ReplyCode.IN_PROGRESS:
                 raise scoring_in_progress_error(ACT, rest[2], rest[3])
             case _:
                 raise PollNotFound(poll_id)

@@ -3,8 +3,8 @@
 -- A poll's ballots lie in 16 hashes, by the low half of the voter's first byte, which keeps each one small.
 
 local VOTER_BYTES = 16
-local HELD = '>I3I6'
-local HELD_BYTES = 9
+local STORED_BALLOT = '>I3I6'
+local STORED_BALLOT_BYTES = 9
 local HIGHEST_REVISION = 0xFFFFFF
 local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,000
 
@@ -12,38 +12,38 @@ local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,00
 -- a recount sets aside, the timeline, the outbox, what each network may still cast, and where ballots came from.
 local FIRST_BUCKET = 3
 local RANKINGS = FIRST_BUCKET + 16
-local ASIDE = RANKINGS + 1
-local TIMELINE = ASIDE + 1
+local RECOUNT_SAVED = RANKINGS + 1
+local TIMELINE = RECOUNT_SAVED + 1
 local OUTBOX = TIMELINE + 1
-local ALLOWANCES = OUTBOX + 1
-local TAGS = ALLOWANCES + 1
+local RATE_LIMITS = OUTBOX + 1
+local TAGS = RATE_LIMITS + 1
 
 -- What operators' functions take besides, before the audit log: the home in the slot of an id, or, where the poll
 -- lies with a series, what that keeps (includes/series.lua).
-local HOME = TAGS + 1
+local LOCATION = TAGS + 1
 local SERIES = TAGS + 1
 local MEMBERS, SCORES, RANKS, NAMES = SERIES + 1, SERIES + 2, SERIES + 3, SERIES + 4
-local MET = NAMES + 1  -- voters whom a resolution has met in the bucket that it reads
+local SCORED_VOTERS = NAMES + 1  -- voters whom a resolution has met in the bucket that it reads
 
 local function bucket_of(voter)
   return FIRST_BUCKET + voter:byte() % 16
 end
 
-local function packed(revision, at, code)
-  return struct.pack(HELD, math.min(revision, HIGHEST_REVISION), at) .. code
+local function pack_ballot(revision, at, code)
+  return struct.pack(STORED_BALLOT, math.min(revision, HIGHEST_REVISION), at) .. code
 end
 
 -- revision, at, code of a stored value; 0, 0, '' where nothing stands.
-local function unpacked(held)
-  if not held then
+local function unpack_ballot(stored)
+  if not stored then
     return 0, 0, ''
   end
-  local revision, at = struct.unpack(HELD, held)
-  return revision, at, held:sub(HELD_BYTES + 1)
+  local revision, at = struct.unpack(STORED_BALLOT, stored)
+  return revision, at, stored:sub(STORED_BALLOT_BYTES + 1)
 end
 
 -- A revision as ballots name it: 3 bytes, one more than the revision; 0 names none (nil).
-local function expected_in(text, from)
+local function decode_expected_revision(text, from)
   local named = struct.unpack('>I3', text, from)
   if named == 0 then
     return nil
@@ -87,22 +87,22 @@ local function add_counts(tally_key, deltas)
 end
 
 -- The choices that stand, by voter (nil where none does): one HMGET a bucket, or as many as CHUNK asks for.
-local function read_held(keys, voters_by_bucket)
-  local held = {}
+local function read_ballots(keys, voters_by_bucket)
+  local stored = {}
   for bucket, voters in pairs(voters_by_bucket) do
     for from = 1, #voters, CHUNK do
       local upto = math.min(from + CHUNK - 1, #voters)
       local values = redis.call('HMGET', keys[bucket], unpack(voters, from, upto))
       for position = 1, #values do
-        held[voters[from + position - 1]] = values[position] or nil
+        stored[voters[from + position - 1]] = values[position] or nil
       end
     end
   end
-  return held
+  return stored
 end
 
 -- Writes field -> value into the buckets that the fields belong to: one HSET a bucket, or as CHUNK asks.
-local function write_held(keys, values)
+local function write_ballots(keys, values)
   local by_bucket = {}
   for field, value in pairs(values) do
     local bucket = bucket_of(field)

@@ -7,6 +7,6 @@ local function now_ms()
 end
 
 -- A whole number as the text it is stored under (Lua's own conversion may write an exponent).
-local function whole(number)
+local function int_string(number)
   return string.format('%d', number)
 end

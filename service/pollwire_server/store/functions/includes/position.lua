@@ -14,8 +14,8 @@ end
 
 -- epoch, seq of the poll, a new epoch written where the store is behind what was seen ('' and 0: nothing was).
 local function position_at(tally_key, seen_epoch, seen_seq, now)
-  local held = redis.call('HMGET', tally_key, 'epoch', 'seq')
-  local epoch, seq = held[1] or '', tonumber(held[2]) or 0
+  local stored = redis.call('HMGET', tally_key, 'epoch', 'seq')
+  local epoch, seq = stored[1] or '', tonumber(stored[2]) or 0
   if epoch == '' or epoch < seen_epoch or (epoch == seen_epoch and seq < tonumber(seen_seq)) then
     epoch = epoch_after(seen_epoch, now)
     redis.call('HSET', tally_key, 'epoch', epoch)

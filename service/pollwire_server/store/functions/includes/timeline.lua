@@ -7,7 +7,7 @@
 -- an HMGET that is made anyway, the first of an interval for an HGETALL, an RPUSH and an HSET, and an interval
 -- in which nothing changed for nothing.
 --
--- Bounds. Beyond MOST_POINTS points the step doubles, from a second on, until THINNED_TO or fewer are left: of the
+-- Bounds. Beyond MAX_POINTS points the step doubles, from a second on, until THINNED_TO or fewer are left: of the
 -- points in one interval the last stays, which is as exact as it was. A point says what held at its instant
 -- and until the next point's interval began. Thinning reads and writes a list of some 50 KB, a millisecond or
 -- two, at most once in 800 points. The step is a second, or less than a 500th of the time told of.
@@ -24,22 +24,22 @@ local POINT = '>I6I4'
 local POINT_COUNT = '>c1I4'
 local INTERVAL = '>I6I4'
 local FIRST_STEP_MS = 1000
-local MOST_POINTS = 1999  -- and the newest one, which is read from the tally
+local MAX_POINTS = 1999  -- and the newest one, which is read from the tally
 local THINNED_TO = 1200
 
 -- The end of the present interval and the step; nil where none has begun.
-local function interval_in(field)
+local function decode_interval(field)
   if field then
     return struct.unpack(INTERVAL, field)
   end
 end
 
 -- The totals as they stand now, as the point of an instant.
-local function point_at(tally_key, at)
-  local held = redis.call('HGETALL', tally_key)
+local function encode_point(tally_key, at)
+  local stored = redis.call('HGETALL', tally_key)
   local voters, parts = 0, {}
-  for index = 1, #held, 2 do
-    local name, number = held[index], held[index + 1]
+  for index = 1, #stored, 2 do
+    local name, number = stored[index], stored[index + 1]
     if name == 'voters' then
       voters = tonumber(number)
     elseif #name == 1 then
@@ -50,7 +50,7 @@ local function point_at(tally_key, at)
 end
 
 -- Of the points that end in one interval of the step the last; the first of all stays, since it tells the beginning.
-local function thinned(points, step)
+local function merge_intervals(points, step)
   local kept, slot = {points[1]}, nil
   for place = 2, #points do
     local own = math.ceil(struct.unpack('>I6', points[place]) / step)
@@ -69,7 +69,7 @@ local function coarsen(timeline_key, step)
   local points = redis.call('LRANGE', timeline_key, 0, -1)
   while #points > THINNED_TO do
     step = step * 2
-    points = thinned(points, step)
+    points = merge_intervals(points, step)
   end
   redis.call('DEL', timeline_key)
   for from = 1, #points, CHUNK do
@@ -79,14 +79,14 @@ local function coarsen(timeline_key, step)
 end
 
 -- To be called before counts change. field: the poll's 'timeline'.
-local function keep_time(poll_key, tally_key, timeline_key, field, now)
-  local ended, step = interval_in(field)
+local function record_timeline_point(poll_key, tally_key, timeline_key, field, now)
+  local ended, step = decode_interval(field)
   if ended and now < ended then
     return
   end
   step = step or FIRST_STEP_MS
   local at = ended or now - now % step
-  if redis.call('RPUSH', timeline_key, point_at(tally_key, at)) > MOST_POINTS then
+  if redis.call('RPUSH', timeline_key, encode_point(tally_key, at)) > MAX_POINTS then
     step = coarsen(timeline_key, step)
   end
   redis.call('HSET', poll_key, 'timeline', struct.pack(INTERVAL, now - now % step + step, step))

@@ -1,17 +1,17 @@
 -- When a poll takes votes: opens_at <= t < closes_at, and never again once it was seen closed.
 -- The same rules as domain/window.py; a test drives both and compares.
 
-local SCHEDULED, OPEN, OVER = 'scheduled', 'open', 'closed'
-local SETTLED = 'resolved'  -- a prediction whose outcome stands
-local CANCELED, ARCHIVED = 'canceled', 'archived'  -- where the poll was ended; no clock moves it
+local SCHEDULED_PHASE, OPEN_PHASE, CLOSED_PHASE = 'scheduled', 'open', 'closed'
+local RESOLVED_PHASE = 'resolved'  -- a prediction whose outcome stands
+local CANCELED_PHASE, ARCHIVED_PHASE = 'canceled', 'archived'  -- where the poll was ended; no clock moves it
 
 -- The window of a poll as numbers, and the phase it was ended with; nil where the field is absent. resolution: what
 -- stands; scoring: what is under way (includes/scoring.lua), which keeps the poll from being canceled by the clock.
 local function window_of(poll_key)
-  local held = redis.call('HMGET', poll_key, 'opens_at', 'closes_at', 'closed_at', 'ended', 'resolve_by',
+  local stored = redis.call('HMGET', poll_key, 'opens_at', 'closes_at', 'closed_at', 'ended', 'resolve_by',
     'resolution', 'scoring')
-  return {opens_at = tonumber(held[1]), closes_at = tonumber(held[2]), closed_at = tonumber(held[3]),
-    ended = held[4] or nil, resolve_by = tonumber(held[5]), resolution = held[6] or nil, scoring = held[7] or nil}
+  return {opens_at = tonumber(stored[1]), closes_at = tonumber(stored[2]), closed_at = tonumber(stored[3]),
+    ended = stored[4] or nil, resolve_by = tonumber(stored[5]), resolution = stored[6] or nil, scoring = stored[7] or nil}
 end
 
 -- Whether a prediction has waited for its outcome until the hour by which it was to have one.
@@ -24,11 +24,11 @@ end
 local function latch(poll_key, window, now)
   if not window.closed_at and window.closes_at and now >= window.closes_at then
     window.closed_at = window.closes_at
-    redis.call('HSET', poll_key, 'closed_at', whole(window.closed_at))
+    redis.call('HSET', poll_key, 'closed_at', int_string(window.closed_at))
   end
   if is_overdue(window, now) then
-    window.closed_at, window.ended = window.closed_at or window.resolve_by, CANCELED
-    redis.call('HSET', poll_key, 'closed_at', whole(window.closed_at), 'ended', CANCELED)
+    window.closed_at, window.ended = window.closed_at or window.resolve_by, CANCELED_PHASE
+    redis.call('HSET', poll_key, 'closed_at', int_string(window.closed_at), 'ended', CANCELED_PHASE)
     redis.call('HINCRBY', poll_key, 'version', 1)
   end
 end
@@ -37,17 +37,17 @@ local function phase_of(window, now)
   if window.ended then
     return window.ended
   elseif window.resolution then
-    return SETTLED
+    return RESOLVED_PHASE
   elseif is_overdue(window, now) then
-    return CANCELED
+    return CANCELED_PHASE
   end
   if window.closed_at or (window.closes_at and now >= window.closes_at) then
-    return OVER
+    return CLOSED_PHASE
   end
   if now >= window.opens_at then
-    return OPEN
+    return OPEN_PHASE
   end
-  return SCHEDULED
+  return SCHEDULED_PHASE
 end
 
 -- The phase now, latched.
