@@ -69,10 +69,10 @@ async def voted(store: Store, lag: Lag) -> Voter:
     own_votes = OwnVotes(
         polls=store.polls,
         ballots=store.ballots,
-        callers=VoterResolver(tokens, IssuerTokenVerifier(store.issuers, JwksCache())),
+        voter_resolver=VoterResolver(tokens, IssuerTokenVerifier(store.issuers, JwksCache())),
         receipts=receipts,
         origins=OriginPolicy(Settings()),
-        forgetting=store.forgetting,
+        vote_eraser=store.vote_eraser,
     )
     return Voter(own_votes, record, lag, b"Bearer " + token, receipt)
 

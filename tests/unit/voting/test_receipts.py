@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pollwire_server.auth.signing import Signer
 from pollwire_server.domain.errors import ReceiptInvalid
 from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus
-from pollwire_server.voting.receipts import LONGEST_RECEIPT, Receipt, Receipts
+from pollwire_server.voting.receipts import MAX_RECEIPT_LENGTH, Receipt, Receipts
 
 EPOCH = "01933c5f8a2b"
 
@@ -26,7 +26,7 @@ def test_a_receipt_says_what_went_in(poll: str, voter: bytes, at: int, revision:
     text = receipts.issue(
         receipts.template(poll, EPOCH, BallotOutcome(BallotStatus.COUNTED, code, at, revision, 1)), voter
     )
-    assert len(text) <= LONGEST_RECEIPT
+    assert len(text) <= MAX_RECEIPT_LENGTH
     assert receipts.read(poll, text) == Receipt(EPOCH, voter, revision, at, code)
 
 
@@ -41,7 +41,7 @@ def test_a_receipt_is_for_one_poll() -> None:
             receipts.read(other, text)
 
 
-@pytest.mark.parametrize("text", ["", "x", "é", "A" * 120, "A" * (LONGEST_RECEIPT + 1), "=" * 50])
+@pytest.mark.parametrize("text", ["", "x", "é", "A" * 120, "A" * (MAX_RECEIPT_LENGTH + 1), "=" * 50])
 def test_what_is_no_receipt_is_invalid(text: str) -> None:
     """Nothing but a receipt reads as one, and nothing else is raised."""
     with pytest.raises(ReceiptInvalid):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pollwire_server.domain.ballot import Vote
 from pollwire_server.domain.errors import BodyTooLarge, InvalidChoice, MalformedBody, UnsupportedMediaType
-from pollwire_server.voting.requests import LARGEST_BODY_BYTES, BodyReader, check_idempotency_key
+from pollwire_server.voting.requests import MAX_BODY_BYTES, BodyReader, check_idempotency_key
 
 JSON = b"application/json"
 
@@ -13,7 +13,7 @@ JSON = b"application/json"
 def test_type_size_and_form_are_judged_in_this_order() -> None:
     """A body that is wrong in all three is told its type, then its size, then its form."""
     reader = BodyReader(Vote)
-    huge = b"{" * (LARGEST_BODY_BYTES + 1)
+    huge = b"{" * (MAX_BODY_BYTES + 1)
     with pytest.raises(UnsupportedMediaType):
         reader.read(b"text/plain", huge)
     with pytest.raises(BodyTooLarge):

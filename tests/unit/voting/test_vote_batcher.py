@@ -130,14 +130,14 @@ async def test_one_call_is_under_way_and_one_gathers(store: Store, gate: Gate, v
 
 
 async def test_a_very_hot_poll_is_taken_in_parts(store: Store, gate: Gate, votes: Votes) -> None:
-    """No step of the store takes more than ``MOST_PER_CAST`` ballots; the parts keep the order."""
+    """No step of the store takes more than ``MAX_PER_CAST`` ballots; the parts keep the order."""
     (record,) = await stored(store)
     voter = a_voter()
-    votes.cast(record, recording.MOST_PER_CAST, voter=voter)
+    votes.cast(record, recording.MAX_PER_CAST, voter=voter)
     votes.cast(record, 7, voter=voter)
-    await until(lambda: len(votes.answers) == recording.MOST_PER_CAST + 7)
-    assert gate.calls == [[recording.MOST_PER_CAST, 7]]
-    assert votes.statuses == [BallotStatus.COUNTED] + [BallotStatus.UNCHANGED] * (recording.MOST_PER_CAST + 6)
+    await until(lambda: len(votes.answers) == recording.MAX_PER_CAST + 7)
+    assert gate.calls == [[recording.MAX_PER_CAST, 7]]
+    assert votes.statuses == [BallotStatus.COUNTED] + [BallotStatus.UNCHANGED] * (recording.MAX_PER_CAST + 6)
 
 
 async def test_every_vote_gets_its_own_answer(store: Store, votes: Votes) -> None:
@@ -242,7 +242,7 @@ async def test_one_answer_that_cannot_be_given_costs_no_other(
     votes.cast(record)
     await until(lambda: len(votes.answers) == 1)
     assert votes.statuses == [BallotStatus.COUNTED]
-    assert "could not be given" in caplog.text
+    assert "Response to a vote failed" in caplog.text
 
 
 async def test_a_failure_nobody_foresaw_is_told_and_logged(

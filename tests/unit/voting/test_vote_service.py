@@ -23,6 +23,7 @@ from pollwire_server.problem_details import HttpResponse
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballot_errors import MAX_RELOADS
 from pollwire_server.store.votes.ballots import BallotInput, CastReply
 from pollwire_server.voting import vote_service as dealing
 from pollwire_server.voting.receipts import Receipts
@@ -56,10 +57,10 @@ class Voter:
     """Somebody at a desk, and the answers they got."""
 
     def __init__(self, store: Store, ballots: BallotStore | None = None) -> None:
-        self.desk = VoteService(
+        self.vote_service = VoteService(
             polls=store.polls,
-            recorder=VoteBatcher(ballots or store.ballots),
-            callers=VoterResolver(TOKENS, IssuerTokenVerifier(store.issuers, JwksCache())),
+            batcher=VoteBatcher(ballots or store.ballots),
+            voter_resolver=VoterResolver(TOKENS, IssuerTokenVerifier(store.issuers, JwksCache())),
             receipts=Receipts(["s"]),
             origins=OriginPolicy(Settings()),
         )
@@ -74,7 +75,7 @@ class Voter:
             content_type=b"application/json",
             body=msgspec.json.encode({"choice": choice}),
         )
-        self.desk.cast(request, self.answers.append)
+        self.vote_service.cast(request, self.answers.append)
 
     async def vote(self, poll: str, choice: str, token: str | None = None) -> tuple[int, Any]:
         """Hand a vote in and wait: status, and what it says."""
@@ -107,7 +108,7 @@ async def test_a_remembered_poll_is_judged_without_reading_it(store: Store) -> N
     poll = await kept(store)
     voter = Voter(store)
     voter.say(poll.id, "npp")
-    assert not voter.desk._reading
+    assert not voter.vote_service._reload_tasks
     await until(lambda: voter.answers)
     assert voter.answers[0].status == 200
 
@@ -153,7 +154,7 @@ async def test_a_poll_that_never_stands_still_is_given_up(store: Store) -> None:
     poll = await kept(store)
     staleness = Staleness()
     assert await Voter(store, staleness).vote(poll.id, "npp") == (503, "/problems/overloaded")
-    assert staleness.calls == dealing.MAX_RELOADS + 1
+    assert staleness.calls == MAX_RELOADS + 1
 
 
 async def test_a_read_that_hangs_is_answered_by_the_deadline(
@@ -167,7 +168,7 @@ async def test_a_read_that_hangs_is_answered_by_the_deadline(
         begun = time.monotonic()
         assert await voter.vote("unknown", "npp") == (503, "/problems/store-unavailable")
         assert time.monotonic() - begun < 0.5
-    await until(lambda: not voter.desk._reading)
+    await until(lambda: not voter.vote_service._reload_tasks)
     assert len(voter.answers) == 1
     await store.close()
 

@@ -18,7 +18,10 @@ from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus
 
 MAX_RELOADS: Final = 3
-"""How often the poll of a stale vote, or of a batch of bulk votes, is read again. More edits in a row are rare."""
+"""How often the poll of a stale vote, or of a batch of bulk votes, is read again.
+
+More edits in a row are rare.
+"""
 ACCEPTED_STATUSES: Final = (
     BallotStatus.COUNTED,
     BallotStatus.CHANGED,
