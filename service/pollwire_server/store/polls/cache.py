@@ -41,7 +41,8 @@ class PollRecord(msgspec.Struct, frozen=True, eq=False):
     poll: Poll
     codec: BallotCodec
     voter_key: bytes
-    """32 random bytes of this poll or its series. A voter id is a hash under this key. Empty once archived."""
+    """32 random bytes of this poll or its series. A voter id is a hash under this key. Empty once
+    archived."""
     voted: bool
     """True if a vote was ever counted, as of the read that created this record."""
     stamp: bytes

@@ -15,11 +15,11 @@ The reader then reads the slot of the series and caches the location. A wrong ca
 the reader starts again at the id, so the cache is never trusted. A poll without a series costs nothing extra.
 
 Deletion removes the poll first and its location record second. It removes the record only if the record
-belongs to the same incarnation, so a poll created meanwhile under the same id keeps its own. A claim without a
-poll yields to another claim after ``CLAIM_TTL_MS``, when its creation can no longer be in progress.
+belongs to the same incarnation, so a poll created meanwhile under the same id keeps its own. A claim without
+a poll yields to another claim after ``CLAIM_TTL_MS``, when its creation can no longer be in progress.
 
-Alternatives. A list of all ids in one slot would make every first read of any poll access two slots. An id that
-contains the series would put the series into every URL, and it could never change.
+Alternatives. A list of all ids in one slot would make every first read of any poll access two slots. An id
+that contains the series would put the series into every URL, and it could never change.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class PollLocations:
         self._cache = cache
 
     def keys_of(self, poll_id: str) -> tuple[bytes, ...]:
-        """Return the keys that admin functions take: the poll's, its location record's or series', its log's."""
+        """Return the keys that admin functions take: the poll's, its location record's or series', its
+        log's."""
         namespace, series = self._connection.namespace, self._cache.series_of(poll_id)
         extra = (location_key(namespace, poll_id),) if series is None else self._of_series(poll_id, series)
         return (*keys_of(namespace, poll_id, series), *extra, audit_key(namespace, poll_id, series))

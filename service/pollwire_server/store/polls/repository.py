@@ -61,7 +61,8 @@ class Polls:
         self._positions = positions
         self._cache = cache
         self.cached: Final = cache.get
-        """Return the cached poll, without I/O. It may be stale: never reject a request because of it alone."""
+        """Return the cached poll, without I/O. It may be stale: never reject a request because of it
+        alone."""
         self._results = results
         self._outbox = outbox
         self._locations = locations
@@ -74,7 +75,10 @@ class Polls:
         return await self._connection.now()
 
     async def get(self, poll_id: str) -> PollRecord:
-        """Return the poll from a read that starts after this call; callers share it. Raises ``PollNotFound``."""
+        """Return the poll from a read that starts after this call; callers share it.
+
+        Raises ``PollNotFound``.
+        """
         return (await self._reads.run(poll_id)).record
 
     async def create(
@@ -139,7 +143,8 @@ class Polls:
         """Apply a lifecycle action and return the poll. Applying it twice changes nothing.
 
         ``closes_at`` is the new closing time for ``reopen`` (ms; None: open until closed again). Raises
-        ``PollNotFound``, ``VersionMismatch``, ``PhaseConflict``, and ``InvalidPoll`` for a past ``closes_at``.
+        ``PollNotFound``, ``VersionMismatch``, ``PhaseConflict``, and ``InvalidPoll`` for a past
+        ``closes_at``.
         """
         epoch = self._positions.highest(poll_id).epoch
         args = [poll_id, act.value, by, _text(closes_at), _text(version), epoch, _new_voter_key()]
@@ -173,7 +178,8 @@ class Polls:
         q: str | None = None,
         visible_only: bool = False,
     ) -> tuple[list[PollRecord], str | None]:
-        """Return at most ``limit`` matching polls, newest first, and the cursor of the next page (None: last page).
+        """Return at most ``limit`` matching polls, newest first, and the next page's cursor (None: last
+        page).
 
         ``q`` is a substring of the question or the id, ignoring case. Polls created meanwhile do not shift
         pages. If few of many polls match, a page can be short and still have a cursor. Raises ``InvalidPoll``
