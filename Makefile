@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up test check faults faketime bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up test check prose faults faketime bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -24,11 +24,14 @@ up: setup ## Start the service with the demo polls; Ctrl-C stops it
 test: dev chromium faketime check ## Run lint, types, contracts and the whole suite (PYTEST="-k window" narrows it)
 	$(BIN)/python -m pytest $(PYTEST)
 
-check: dev ## Run lint, types and import contracts only
+check: dev prose ## Run lint, types, import contracts and the rules for prose
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+prose: dev ## Check the rules for names and sentences
+	$(BIN)/python -m pytest -q tests/architecture/test_prose.py
 
 faults: dev faketime ## Hold the promises of docs/guarantees.md to the test, at length; prints a table (ten minutes)
 	POLLWIRE_FAULTS=long $(BIN)/python -m pytest tests/faults -q --timeout 3600 $(PYTEST)

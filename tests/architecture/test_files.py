@@ -78,7 +78,7 @@ def test_every_test_file_has_tests() -> None:
 
 
 def test_no_test_sleeps() -> None:
-    """``sleep(0)`` yields to the event loop and is allowed. A test awaits the event that it needs instead."""
+    """``sleep(0)`` yields to the event loop and is allowed. Elsewhere a test awaits an event."""
     violations = [
         f"{name_of(path)}:{call.lineno}"
         for path in TEST_FILES

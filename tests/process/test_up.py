@@ -129,7 +129,7 @@ async def test_a_taken_port_is_refused(up: Start, tmp_path: Path) -> None:
     port = first.url.rpartition(":")[2]
     second = await up("--port", port, data=tmp_path / "other").start()
     assert await second.ended() == 1
-    assert "something else listens there" in second.err
+    assert "the port is already in use" in second.err
 
 
 async def test_a_deep_data_folder_works(up: Start, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ async def test_a_shared_store_without_any_key_is_refused(up: Start, own_valkey: 
     service = await up("--redis", own_valkey.url, POLLWIRE_SECRET="s" * 32).start()
     assert await service.ended() == 1
     assert "With --redis, set POLLWIRE_ADMIN_KEY" in service.err
-    assert "serves (process" not in service.err
+    assert "ready (process" not in service.err
     store = await open_store(own_valkey.url)
     made = await ApiKeyAdmin(store).create(
         {"name": "night desk", "scopes": ["polls:read"]}, Operator("admin", EVERY_SCOPE)
@@ -211,7 +211,7 @@ async def test_a_shared_store_that_is_away_is_waited_for(up: Start, own_valkey: 
     own_valkey.kill()
     environ = {"POLLWIRE_SECRET": "s" * 32, "POLLWIRE_ADMIN_KEY": "k" * 32}
     service = await up("--redis", own_valkey.url, **environ).start()
-    await until(lambda: "serves (process" in service.err, within_s=20)
+    await until(lambda: "ready (process" in service.err, within_s=20)
     assert "Pollwire is ready" not in service.out
     url = json.loads((service.data / "service.json").read_bytes())["url"]
     with socket.create_connection(url.removeprefix("http://").split(":")) as plain:
@@ -241,4 +241,4 @@ async def test_logs_can_be_read_by_machines(up: Start) -> None:
     service = await (await up("--workers", "2", POLLWIRE_LOG_FORMAT="json").start()).ready()
     assert await service.stop() == 0
     lines = [json.loads(line) for line in service.err.splitlines()]
-    assert {"server", "supervisor"} <= {line["room"] for line in lines}
+    assert {"server", "supervisor"} <= {line["logger"] for line in lines}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pollwire_server.auth.client_address import (
-    SHOWS_FROM,
+    DETECTION_THRESHOLD,
     UNKNOWN,
     WINDOW_S,
     ClientAddress,
@@ -142,7 +142,7 @@ def test_a_proxy_that_nobody_declared_is_told_of_and_shuts_nobody_out(
     """Where nearly all is forwarded, what is forwarded is limited no more; the log says so, once."""
     traffic = Traffic()
     with caplog.at_level(logging.CRITICAL):
-        assert traffic.come(SHOWS_FROM - 1, forwarded=True).address == packed(PUBLIC)
+        assert traffic.come(DETECTION_THRESHOLD - 1, forwarded=True).address == packed(PUBLIC)
         assert traffic.clients.note is None
         assert traffic.come(3, forwarded=True) == UNKNOWN
     assert traffic.come(1, forwarded=False).address == packed(PUBLIC), "who comes directly stays limited"
@@ -153,22 +153,22 @@ def test_a_proxy_that_nobody_declared_is_told_of_and_shuts_nobody_out(
 def test_somebody_who_forges_headers_among_others_lifts_no_limit() -> None:
     """A tenth of plain requests is enough to show that there is no proxy before the service."""
     traffic = Traffic()
-    traffic.come(SHOWS_FROM // 8, forwarded=False)
-    assert traffic.come(SHOWS_FROM, forwarded=True).address == packed(PUBLIC)
+    traffic.come(DETECTION_THRESHOLD // 8, forwarded=False)
+    assert traffic.come(DETECTION_THRESHOLD, forwarded=True).address == packed(PUBLIC)
 
 
 def test_few_forged_headers_a_minute_lift_no_limit() -> None:
     """What came in another minute is not counted."""
     traffic = Traffic()
     for _ in range(4):
-        assert traffic.come(SHOWS_FROM - 1, forwarded=True).address == packed(PUBLIC)
+        assert traffic.come(DETECTION_THRESHOLD - 1, forwarded=True).address == packed(PUBLIC)
         traffic.now_s += WINDOW_S
 
 
 def test_limits_come_back_when_the_proxy_is_gone() -> None:
     """A minute in which people come directly ends what an earlier one showed."""
     traffic = Traffic()
-    assert traffic.come(SHOWS_FROM, forwarded=True) == UNKNOWN
+    assert traffic.come(DETECTION_THRESHOLD, forwarded=True) == UNKNOWN
     traffic.now_s += WINDOW_S
     traffic.come(50, forwarded=False)
     assert traffic.come(1, forwarded=True).address == packed(PUBLIC)
@@ -179,5 +179,5 @@ def test_limits_come_back_when_the_proxy_is_gone() -> None:
 def test_where_proxies_are_declared_no_other_lifts_a_limit(trusted: tuple[str, ...]) -> None:
     """An operator who said who may forward is warned of others, and limits stay."""
     traffic = Traffic(trusted)
-    assert traffic.come(5 * SHOWS_FROM, forwarded=True).address == packed(PUBLIC)
+    assert traffic.come(5 * DETECTION_THRESHOLD, forwarded=True).address == packed(PUBLIC)
     assert "count as one network" in (traffic.clients.note or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from pollwire_server.auth.voter_ids import voter_id_from_idempotency_key, voter_id_from_token
-from pollwire_server.auth.voter_tokens import LIFETIME_S, LONGEST_TOKEN, VoterTokens
+from pollwire_server.auth.voter_tokens import LIFETIME_S, MAX_TOKEN_LENGTH, VoterTokens
 
 NOW = 1_760_000_000_123
 
@@ -66,7 +66,7 @@ def test_forged_truncated_and_endless_tokens_are_nobody_s() -> None:
     assert tokens.verify(VoterTokens(["other"], Clock()).issue().token.encode()) is None
     assert tokens.verify(good[:30]) is None
     assert tokens.verify(b"") is None
-    assert tokens.verify(b"A" * (LONGEST_TOKEN + 1)) is None
+    assert tokens.verify(b"A" * (MAX_TOKEN_LENGTH + 1)) is None
 
 
 def test_a_voter_is_one_in_a_poll_and_unknown_across_polls() -> None:
