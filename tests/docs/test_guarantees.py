@@ -1,4 +1,4 @@
-"""What docs/guarantees.md promises is held by tests that there are."""
+"""Every guarantee in docs/guarantees.md names tests that exist."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ import re
 from tests.architecture.tree import ROOT, TESTS, functions, sources
 
 ROW = re.compile(
-    r"^\| (?!promise|---)(?P<promise>[^|]+) \| (?P<figure>[^|]+) \| (?P<tests>`test_[^|]+) \|$", re.MULTILINE
+    r"^\| (?!guarantee|---)(?P<guarantee>[^|]+) \| (?P<figure>[^|]+) \| (?P<tests>`test_[^|]+) \|$",
+    re.MULTILINE,
 )
 
 
-def test_every_promise_names_tests_that_there_are() -> None:
-    """Each row has a figure and ends with tests, all of which stand in the suite."""
+def test_every_guarantee_has_a_figure_and_existing_tests() -> None:
     document = (ROOT / "docs" / "guarantees.md").read_text()
-    table = document.partition("| promise |")[2].partition("\n\n")[0]
+    table = document.partition("| guarantee |")[2].partition("\n\n")[0]
     rows = ROW.findall(table)
     assert len(rows) == len(table.strip().splitlines()) - 2 >= 20
-    there_are = {function.name for path in sources(TESTS) for function in functions(path)}
-    for promise, figure, tests in rows:
+    existing = {function.name for path in sources(TESTS) for function in functions(path)}
+    for guarantee, figure, tests in rows:
         named = re.findall(r"`(test_\w+)`", tests)
-        assert named, promise
-        assert figure.strip(), promise
-        assert set(named) <= there_are, promise
+        assert named, guarantee
+        assert figure.strip(), guarantee
+        assert set(named) <= existing, guarantee
 
 
-def test_every_fault_is_a_promise() -> None:
-    """No fault test holds what nobody was promised."""
+def test_every_fault_test_belongs_to_a_guarantee() -> None:
     document = (ROOT / "docs" / "guarantees.md").read_text()
     faults = {f.name for path in sources(TESTS / "faults") for f in functions(path) if f.name[:5] == "test_"}
     assert {fault for fault in faults if f"`{fault}`" not in document} == set()
