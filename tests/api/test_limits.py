@@ -1,4 +1,4 @@
-"""What one network may do, as its people see it: who is limited, who is not, and what they are told."""
+"""Rate limits for each network, over HTTP."""
 
 from __future__ import annotations
 

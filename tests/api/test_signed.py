@@ -1,4 +1,4 @@
-"""Polls whose voters a site vouches for: its tokens vote, and nothing else does."""
+"""Signed polls: voters with tokens of an external issuer."""
 
 from __future__ import annotations
 
