@@ -1,4 +1,4 @@
-"""Errors become RFC 9457 answers, whoever raised them."""
+"""Translation of errors to RFC 9457 documents."""
 
 from __future__ import annotations
 
@@ -20,19 +20,17 @@ from pollwire_server.domain.rate_limit import RateLimit
 
 
 def every_error(root: type[PollwireError] = PollwireError) -> list[type[PollwireError]]:
-    """The tree of the domain; a room may refine an error, which is then answered as its parent is."""
+    """Return all errors of the domain. Subclasses in other packages use the row of their parent."""
     kinds = [kind for kind in root.__subclasses__() if kind.__module__ == errors.__name__]
     return [root, *(found for kind in kinds for found in every_error(kind))]
 
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
-def test_every_error_of_the_tree_has_its_own_line(kind: type[PollwireError]) -> None:
-    """No error of the domain is answered by accident."""
+def test_every_error_has_its_own_table_row(kind: type[PollwireError]) -> None:
     assert kind in problems.TABLE
 
 
-def test_an_answer_is_a_problem_document() -> None:
-    """The body has the members of RFC 9457 and the facts that help, and is never kept by a cache."""
+def test_response_is_a_problem_document() -> None:
     answer = problems.problem_response(errors.PollNotOpen(1_719_907_200_000), "/v1/polls/a/votes")
     headers = dict(answer.headers)
     assert answer.status == 403
@@ -48,8 +46,7 @@ def test_an_answer_is_a_problem_document() -> None:
     }
 
 
-def test_a_poll_closed_by_nobody_knows_when_has_no_time() -> None:
-    """A fact that is not known is left out, not told as null."""
+def test_unknown_closed_at_is_omitted() -> None:
     assert "closed_at" not in problems.problem_document(errors.PollClosed(None))
 
 
@@ -65,18 +62,15 @@ def test_a_poll_closed_by_nobody_knows_when_has_no_time() -> None:
         (errors.UnsupportedMediaType("application/json"), (b"accept", b"application/json")),
     ],
 )
-def test_headers_that_http_wants_are_there(error: PollwireError, header: tuple[bytes, bytes]) -> None:
-    """A status that HTTP ties to a header is never sent without it."""
+def test_response_has_required_headers(error: PollwireError, header: tuple[bytes, bytes]) -> None:
     assert header in problems.problem_response(error, "/x").headers
 
 
-def test_retry_after_is_in_the_body_too() -> None:
-    """A page that cannot read the header finds the seconds in the document."""
+def test_document_contains_retry_after() -> None:
     assert problems.problem_document(errors.Overloaded(3))["retry_after"] == 3
 
 
-def test_a_document_for_a_socket_names_no_instance() -> None:
-    """A socket's message was sent to no path, so none is invented."""
+def test_socket_document_has_no_instance() -> None:
     assert "instance" not in problems.problem_document(errors.PollNotFound("nope"))
 
 
@@ -92,23 +86,20 @@ def test_a_document_for_a_socket_names_no_instance() -> None:
         (errors.PollNotFound("x"), errors.PollNotFound),
     ],
 )
-def test_the_framework_refuses_in_our_words(exception: Exception, kind: type[PollwireError]) -> None:
-    """What the web framework raises is answered from the same table."""
+def test_framework_exceptions_are_translated(exception: Exception, kind: type[PollwireError]) -> None:
     assert type(problems.to_pollwire_error(exception)) is kind
 
 
-def test_allow_has_head_beside_get() -> None:
-    """HEAD goes wherever GET does, and a socket is no method."""
+def test_allow_includes_head_with_get() -> None:
     error = problems.to_pollwire_error(MethodNotAllowedException(headers={"allow": "GET, websocket, PATCH"}))
     assert isinstance(error, errors.MethodNotAllowed)
     assert error.allowed == ("GET", "HEAD", "PATCH")
 
 
 @pytest.mark.parametrize("exception", [RuntimeError("secret words"), HTTPException(status_code=500)])
-def test_an_unforeseen_failure_is_logged_and_told_without_its_words(
+def test_unexpected_exception_is_logged_and_not_exposed(
     exception: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody outside reads a traceback; the log has it, under the reference that the answer names."""
     with caplog.at_level(logging.CRITICAL, logger="pollwire.problem_details"):
         error = problems.to_pollwire_error(exception)
     assert problems.problem_of(error).status == 503

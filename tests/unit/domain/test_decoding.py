@@ -1,4 +1,4 @@
-"""What somebody wrote down wrongly is told in words that say what to write instead."""
+"""Plain-English messages for invalid documents."""
 
 from __future__ import annotations
 
@@ -59,17 +59,13 @@ LENGTHS = [
 
 
 @pytest.mark.parametrize(("shape", "document", "wanted"), LENGTHS)
-def test_a_length_is_told_in_words(shape: type, document: object, wanted: str) -> None:
-    """Whoever writes too little or too much is told how much it may be, and no name of a type."""
+def test_message_is_plain_english(shape: type, document: object, wanted: str) -> None:
     with pytest.raises(InvalidPoll, match=f"^{re.escape(wanted)}$"):
         decode_document(document, shape)
 
 
 @pytest.mark.parametrize(("shape", "document", "field", "wanted"), UNSAID)
-def test_a_pattern_and_a_list_are_told_in_words(
-    shape: type, document: object, field: str, wanted: str
-) -> None:
-    """Whoever misses a pattern or a closed list is told what it takes, and no regular expression."""
+def test_message_describes_pattern_or_members(shape: type, document: object, field: str, wanted: str) -> None:
     with pytest.raises(InvalidPoll) as refusal:
         decode_document(document, shape)
     assert (refusal.value.field, str(refusal.value)) == (field, f"{field} must be {wanted}")

@@ -1,4 +1,4 @@
-"""Who may see which totals."""
+"""Visibility of totals for each mode, phase and role."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ MATRIX = {
 
 @pytest.mark.parametrize("mode", ResultsMode)
 @pytest.mark.parametrize("phase", Phase)
-def test_each_mode_shows_totals_to_its_audience_alone(mode: ResultsMode, phase: Phase) -> None:
-    """For every mode and phase exactly the readers of the matrix see totals, and operators always do."""
+def test_each_mode_shows_totals_to_its_audience_only(mode: ResultsMode, phase: Phase) -> None:
     poll = a_poll(results=mode)
     assert {*RUNNING, *OVER} == set(Phase)
     expected = {ReaderRole.OPERATOR, *MATRIX[mode][phase in OVER]}
