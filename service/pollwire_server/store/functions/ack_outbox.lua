@@ -1,8 +1,9 @@
--- ack_outbox: events were handed on, and leave the poll's outbox.
+-- ack_outbox: remove events from a poll's outbox after they were queued for the webhooks.
 --
 -- KEYS  outbox
 -- ARGV  stream ids
--- Returns {'done'}. Harmless to repeat. An outbox that is empty takes no room.
+-- Returns {'done'}
+-- Guarantees: a repeat changes nothing. An empty outbox is deleted.
 
 local function ack_outbox(keys, args)
   redis.call('XDEL', keys[1], unpack(args))

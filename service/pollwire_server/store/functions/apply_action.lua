@@ -1,27 +1,38 @@
--- apply_action: an operator moves a poll through its life.
+-- apply_action: apply a lifecycle action of an operator to a poll.
 --
--- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
--- ARGV  channel, poll id, act, operator's name, closes_at for reopen ('' none), version named ('' any), seen epoch,
---       the voters' key from now on (reset)
+-- KEYS  poll, tally, every other key of the poll, its location or the keys of its series, audit
+-- ARGV  channel, poll id, action, name of the operator, closes_at for reopen ('' none), expected version ('' any),
+--       seen epoch, next voter key (reset)
 -- Returns
---   {'done', snapshot}      done, a version later, and written down in the audit log
---   {'stands', snapshot}    the poll was so already; nothing was written
---   {'gone'}
---   {'version', n}          the poll is at version n, not the one named
---   {'conflict', phase}     the act does not fit the phase
---   {'past'}                reopen with a closes_at that does not lie ahead
---   {'underway', ...}      scores are being given or taken back (includes/scoring.lua)
--- Guarantees: who may go from where to where is the table TRANSITIONS of domain/window.py, by the store's clock. A repeat
--- is NO_CHANGE, also where the clock came first; of reopen, only where it was the last act and names the same end; of
--- reset, only while nothing was counted since. Archive leaves neither a ballot nor the key by which voters are
--- known; the counts stay, and so do scores; the key of a series goes with the last poll that needs it. Reset starts a later epoch than any that was seen, and knows every voter anew.
+--   {'done', snapshot}       applied, with a new version and an audit entry
+--   {'no_change', snapshot}  the poll is in that state already; nothing was written
+--   {'gone'}                 no such poll
+--   {'version', n}           the poll has version n, not the expected one
+--   {'conflict', phase}      the action is not allowed in this phase
+--   {'not_in_future'}        reopen with a closes_at that is not in the future
+--   {'in_progress', ...}     a resolution is being scored (includes/scoring.lua)
+-- Guarantees
+--   The table of domain/window.py defines the allowed transitions. The store's clock decides the phase.
+--   A repeat is NO_CHANGE, also if the clock closed the poll first. A repeated reopen must be the last action
+--   and name the same end. A repeated reset must find no vote counted since.
+--   Archive deletes all ballots and the voter key; counts and scores stay. The key of a series is deleted with the
+--   last poll that needs it.
+--   Reset starts an epoch later than any seen one, and a new voter key.
 
 local NOT_ENDED = {[SCHEDULED_PHASE] = true, [OPEN_PHASE] = true, [CLOSED_PHASE] = true}
-local ANY_PHASE = {[SCHEDULED_PHASE] = true, [OPEN_PHASE] = true, [CLOSED_PHASE] = true, [RESOLVED_PHASE] = true, [CANCELED_PHASE] = true,
-  [ARCHIVED_PHASE] = true}
-local ALLOWED_PHASES = {open = {[SCHEDULED_PHASE] = true}, close = {[OPEN_PHASE] = true}, reopen = {[CLOSED_PHASE] = true}, publish = ANY_PHASE,
-  cancel = NOT_ENDED, archive = {[CLOSED_PHASE] = true, [RESOLVED_PHASE] = true, [CANCELED_PHASE] = true}, reset = NOT_ENDED}
-local TARGET_PHASE = {open = OPEN_PHASE, close = CLOSED_PHASE, reopen = OPEN_PHASE, cancel = CANCELED_PHASE, archive = ARCHIVED_PHASE}
+local ANY_PHASE = {[SCHEDULED_PHASE] = true, [OPEN_PHASE] = true, [CLOSED_PHASE] = true, [RESOLVED_PHASE] = true,
+  [CANCELED_PHASE] = true, [ARCHIVED_PHASE] = true}
+local ALLOWED_PHASES = {
+  open = {[SCHEDULED_PHASE] = true},
+  close = {[OPEN_PHASE] = true},
+  reopen = {[CLOSED_PHASE] = true},
+  publish = ANY_PHASE,
+  cancel = NOT_ENDED,
+  archive = {[CLOSED_PHASE] = true, [RESOLVED_PHASE] = true, [CANCELED_PHASE] = true},
+  reset = NOT_ENDED,
+}
+local TARGET_PHASE = {open = OPEN_PHASE, close = CLOSED_PHASE, reopen = OPEN_PHASE, cancel = CANCELED_PHASE,
+  archive = ARCHIVED_PHASE}
 
 local function is_already_applied(keys, act, phase, window, closes_at)
   local last_action, results = unpack(redis.call('HMGET', keys[1], 'last_action', 'results'))
@@ -35,8 +46,8 @@ local function is_already_applied(keys, act, phase, window, closes_at)
   return act ~= 'reopen' or (last_action == act and tonumber(closes_at) == window.closes_at)
 end
 
--- The end that was planned is remembered. The window includes this very millisecond, in which votes may have been
--- counted, so it ends with the next: every counted vote lies before closes_at.
+-- Close the window now and store the planned end. The window includes this millisecond, in which votes may have been
+-- counted, so it ends with the next one: every counted vote is before closes_at.
 local function close_now(poll_key, window, now)
   if window.closes_at then
     redis.call('HSETNX', poll_key, 'planned_closes_at', int_string(window.closes_at))
@@ -46,8 +57,7 @@ end
 
 local EVENT_OF = {open = OPENED_EVENT, close = CLOSED_EVENT, reopen = OPENED_EVENT, cancel = CANCELED_EVENT}
 
--- The sites that asked are told what the clock did before the act, then what the act did. Totals that were told as
--- final, and are thrown away, are corrected.
+-- Add the event of the action. A reset of a closed poll corrects totals that were sent as final.
 local function add_action_event(keys, act, change)
   local event = EVENT_OF[act] or (act == 'reset' and change.phase == CLOSED_PHASE and CORRECTED_EVENT)
   if event then

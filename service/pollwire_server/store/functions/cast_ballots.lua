@@ -1,31 +1,32 @@
--- cast_ballots: ballots of one poll are judged and counted, in order, in one step.
+-- cast_ballots: check and count ballots of one poll, in order, in one step.
 --
--- KEYS  poll, tally, 16 buckets, rankings, aside, timeline, outbox, allowances, tags
--- ARGV  channel, poll id, stamp judged by, seen epoch, seen seq,
---       networks ('': nobody's is known; else how many votes (4 bytes, big-endian; 0: any number) in how many seconds
---       (4 bytes) one network has, then 8 bytes for each ballot, of zeros where it is not limited),
---       tags ('': the poll keeps none; else 4 bytes for each ballot, of zeros where it is not known), then a ballot each:
---       voter (16 bytes), revision to be replaced plus one (3 bytes, big-endian; 0 names none), code
+-- KEYS  poll, tally, 16 buckets, rankings, recount_saved, timeline, outbox, rate_limits, tags
+-- ARGV  channel, poll id, stamp of the caller's poll version, seen epoch, seen seq,
+--       networks: '' if none is known; else the limit as a number of votes (4 bytes, big-endian; 0: no limit) in a
+--       number of seconds (4 bytes), then 8 bytes for each ballot (zeros: not limited),
+--       tags: '' if the poll stores none; else 4 bytes for each ballot (zeros: unknown),
+--       then for each ballot: voter (16 bytes), expected revision plus one (3 bytes, big-endian; 0: any), code
 -- Returns
---   {'gone'}
---   {'stale'}  the caller's codes come from another version of the poll; nothing was written: judge again
---   {'done', now, epoch, seq before, closed_at (-1: not closed), outcomes, held...}
---       outcomes: one letter a ballot (includes/answers.lua)
---       held: in order, for each letter but OUTCOME_COUNTED, OUTCOME_NOT_OPEN and OUTCOME_CLOSED, the value that stands after the ballot:
---       revision (3 bytes), at (6 bytes, ms), code ('' where none stands)
---       Of OUTCOME_OPTION_FULL the code is the letter of the option that is full; of OUTCOME_RATE_LIMITED it is '', and at is when
---       there is a vote for the network again.
---       OUTCOME_COUNTED needs none: revision 1, at now. OUTCOME_COUNTED, OUTCOME_COUNTED_AGAIN and OUTCOME_CHANGED each raise seq by one.
+--   {'gone'}   no such poll
+--   {'stale'}  the stamp is of another version; nothing was written, and the caller must decode its ballots again
+--   {'done', now, epoch, seq before, closed_at (-1: not closed), outcomes, stored...}
+--       outcomes: one letter for each ballot (includes/reply_codes.lua)
+--       stored: in order, the current value for each outcome except COUNTED, NOT_OPEN and CLOSED:
+--       revision (3 bytes), at (6 bytes, ms), code ('' for no choice)
+--       For OPTION_FULL the code is the letter of the full option. For RATE_LIMITED the code is '', and at is
+--       the time of the network's next vote. COUNTED needs none: revision 1, at now.
+--       COUNTED, COUNTED_AGAIN and CHANGED each raise seq by one.
 -- Guarantees
---   One vote a voter, also within a batch. The standing choice comes first: the same again is OUTCOME_UNCHANGED in any phase.
---   The window is judged by the store's clock, once for the batch; seen closed, it stays closed.
---   On open polls a ballot's voter is an idempotency key, which forgets after 24 hours: the older vote goes on
---   counting under a name that no key can reach (its voter and its instant), and the ballot counts anew.
---   An option with a capacity never has more voters than that; a voter who chose it already needs no new place.
---   A network has no more votes than it may, OUTCOME_UNCHANGED and what is refused not being any.
---   Everything is judged before the first write (functions do not roll back). One notice if anything changed.
--- Costs one HMGET and one HSET for each bucket touched, one HINCRBY for each count changed;
--- now and then a point of the timeline (includes/timeline.lua).
+--   One vote for each voter, also within a batch. The current vote is compared first: the same choice is UNCHANGED in
+--   any phase. The store's clock decides the window once for the batch. A poll that was seen closed stays closed.
+--   In open polls the voter field is an idempotency key. It expires after 24 hours: the old vote still counts,
+--   under a field that no key can reach (voter and time), and the new ballot counts as a new vote.
+--   An option never exceeds its capacity. A voter who chose it before needs no new place.
+--   Per-network vote limit. Unchanged and rejected votes do not count towards it.
+--   All checks come before the first write, because functions do not roll back. Any change publishes one
+--   notification.
+-- Cost: one HMGET and one HSET for each bucket used, one HINCRBY for each count changed, and sometimes a point of the
+-- timeline (includes/timeline.lua).
 
 local CAST_HEAD = 7
 local RATE_LIMIT_HEAD = '>I4I4'
@@ -34,7 +35,7 @@ local EXPECTED_FROM = VOTER_BYTES + 1
 local CODE_FROM = VOTER_BYTES + 4
 local KEY_LIFETIME_MS = 24 * 60 * 60 * 1000
 
--- The voter of each ballot in order, and all of them by the bucket to look into.
+-- The voter of each ballot in order, and the voters by bucket.
 local function group_voters(args)
   local voters, by_bucket = {}, {}
   for position = CAST_HEAD + 1, #args do
@@ -48,7 +49,7 @@ local function group_voters(args)
   return voters, by_bucket
 end
 
--- The networks of the ballots, and what they may; nil where they may do as they please.
+-- The rate limit with the state of the networks in the text; nil if there is no limit.
 local function read_rate_limit(key, text)
   local count, seconds = 0, 0
   if text ~= '' then
@@ -71,7 +72,7 @@ local function network_at(text, position)
   return text:sub(from + 1, from + NETWORK_BYTES)
 end
 
--- Takes a vote from the network of the ballot at this position; the ms to wait where it has none.
+-- Take a token for the ballot at this position. Return the wait in ms if there is none.
 local function take_vote_token(batch, position)
   local network = batch.limit and network_at(batch.networks, position) or NO_NETWORK
   if network ~= NO_NETWORK then
@@ -79,7 +80,7 @@ local function take_vote_token(batch, position)
   end
 end
 
--- Why this ballot is not counted, or nil where it is.
+-- The outcome of a rejected ballot; nil if it can be counted.
 local function refusal(rules, ballot, revision, choice)
   if rules.phase == SCHEDULED_PHASE then
     return OUTCOME_NOT_OPEN
@@ -96,13 +97,13 @@ local function refusal(rules, ballot, revision, choice)
   end
 end
 
--- Sets an outlived key's vote aside, still counted; the key is free again.
+-- Move the vote of an expired key to another field, where it still counts. The key is free again.
 local function release_expired_key(batch, voter, at)
   batch.writes[voter .. struct.pack('>I6', at)] = batch.stored[voter]
   batch.stored[voter] = nil
 end
 
--- The value of a first vote, the same for all who chose alike in one batch.
+-- The stored value of a first vote; equal choices of one batch share it.
 local function first_value(batch, code)
   local value = batch.first[code] or pack_ballot(1, batch.now, code)
   batch.first[code] = value
@@ -126,7 +127,8 @@ end
 local function judge_ballot(batch, rules, voter, ballot, position)
   local code = ballot:sub(CODE_FROM)
   local revision, at, choice = unpack_ballot(batch.stored[voter])
-  local key_expired = rules.is_open_to_all and rules.phase == OPEN_PHASE and choice ~= '' and batch.now - at >= KEY_LIFETIME_MS
+  local has_key = rules.is_open_to_all and rules.phase == OPEN_PHASE and choice ~= ''
+  local key_expired = has_key and batch.now - at >= KEY_LIFETIME_MS
   if key_expired then
     revision, choice = 0, ''
   elseif choice == code then
@@ -152,7 +154,7 @@ end
 
 local NEEDS_NO_DETAIL = {[OUTCOME_COUNTED] = true, [OUTCOME_NOT_OPEN] = true, [OUTCOME_CLOSED] = true}
 
--- What the ballots of one call are judged against, and what they come to.
+-- State of one call: what ballots are checked against, and the changes that they cause.
 local function new_batch(keys, now, by_bucket, capacity, is_ranked, networks)
   return {
     now = now,
@@ -167,7 +169,7 @@ local function new_batch(keys, now, by_bucket, capacity, is_ranked, networks)
   }
 end
 
--- The outcome letters, and in the reply's tail what stands for each that needs it.
+-- Return the outcome letters. Append to the reply the current value for each outcome that needs it.
 local function judge_ballots(batch, rules, voters, args, reply)
   local outcomes = {}
   for position, voter in ipairs(voters) do
@@ -182,7 +184,7 @@ end
 
 local LEAVES_A_TAG = {[OUTCOME_COUNTED] = true, [OUTCOME_COUNTED_AGAIN] = true, [OUTCOME_CHANGED] = true}
 
--- Keeps where the ballots that counted came from; a vote that was set aside keeps its own.
+-- Store the network tags of counted ballots. A vote that moved to another field keeps its own tag.
 local function keep_tags(tags_key, batch, voters, outcomes, tags)
   local latest = {}
   for position, voter in ipairs(voters) do

@@ -1,11 +1,11 @@
--- claim_poll_id: the id of a poll is to lie with a series; before the poll is made there, and once more after.
+-- claim_poll_id: reserve a poll id for a series. Called before the poll is created there, and again after.
 --
--- KEYS  poll, home (of the slot of the id)
--- ARGV  series, birth of the poll meant
+-- KEYS  poll, location (of the slot of the id)
+-- ARGV  series, incarnation of the poll
 -- Returns
---   {'done'}     it does; what is looked for here is found there
---   {'exists'}   a poll of this id lies here
---   {'moved', series, birth, at, now}  the id was claimed, at an instant, for a poll of another series
+--   {'done'}    reserved; reads of the id are now redirected to the series
+--   {'exists'}  a poll without a series has this id
+--   {'moved', series, incarnation, at, now}  the id is reserved since `at` for a poll of another series
 
 local function claim_poll_id(keys, args)
   local series, incarnation = unpack(args)

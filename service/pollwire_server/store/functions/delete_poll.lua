@@ -1,13 +1,13 @@
--- delete_poll: a poll and every vote in it are gone.
+-- delete_poll: delete a poll with all its votes.
 --
--- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
--- ARGV  channel, poll id, operator's name
+-- KEYS  poll, tally, every other key of the poll, its location or the keys of its series, audit
+-- ARGV  channel, poll id, name of the operator
 -- Returns
---   {'done', birth}       that poll is gone
---   {'gone'}              it was so already
---   {'conflict', phase}   its scores stand in a leaderboard: without its votes they could never be taken back
---   {'underway', ...}    scores are being given or taken back (includes/scoring.lua)
--- Guarantees: all or nothing; watchers are told '<poll> gone'. The audit log alone stays, for a while.
+--   {'done', incarnation}  deleted
+--   {'gone'}               no such poll
+--   {'conflict', phase}    its scores are in a leaderboard; without its votes they could never be subtracted
+--   {'in_progress', ...}   a resolution is being scored (includes/scoring.lua)
+-- Guarantees: all or nothing. Subscribers receive '<poll> gone'. The audit log stays for 90 days.
 
 local function delete_poll(keys, args)
   local channel, poll_id, by = unpack(args)

@@ -1,19 +1,21 @@
--- edit_poll: a poll's next version, judged by the caller and checked here against what may have moved since.
+-- edit_poll: store the next version of a poll. The caller has validated it; this checks what can have changed since.
 --
--- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
--- ARGV  channel, poll id, stamp judged by, '1' if judged as never voted on, operator's name,
---       what changes for the audit log (JSON), doc, opens_at, closes_at ('' none), revote, identity, results,
---       capacity ('' none bounded), ranked ('1' or ''), resolve_by ('' none)
+-- KEYS  poll, tally, every other key of the poll, its location or the keys of its series, audit
+-- ARGV  channel, poll id, stamp of the edited version, '1' if validated as a poll without votes, name of the
+-- operator,
+--       changes for the audit log (JSON), doc, opens_at, closes_at ('' none), revote, identity, results,
+--       capacity ('' none), ranked ('1' or ''), resolve_by ('' none)
 -- Returns
---   {'done', snapshot}   the new version stands
---   {'gone'}
---   {'version', n}       not what was judged: another version stands (n), the first vote was counted since, or
---                        the clock has moved the phase from under the new window; nothing was written
---   {'overfilled', letter, n}  n voters have chosen the option, more than its capacity would be; nothing was written
--- Guarantees: no vote that was counted falls outside the new window, and none slips in before an edit that
--- only an unvoted poll may have.
+--   {'done', snapshot}  the new version is stored
+--   {'gone'}            no such poll
+--   {'version', n}      the poll has version n, got its first vote, or changed phase under the new window;
+--   nothing was
+--                       written
+--   {'over_capacity', letter, n}  n voters chose the option, more than its new capacity; nothing was written
+-- Guarantees: no counted vote is outside the new window. No vote can come between an edit that requires a poll
+-- without votes and its check.
 
--- Whether moving the window now would falsify: over already, opened already, or to an end that is past.
+-- Return true if the window cannot change any more: closed, opened already, or the new end is past.
 local function is_late(window, opens_at, closes_at, now)
   if opens_at == window.opens_at and closes_at == window.closes_at then
     return false
@@ -51,7 +53,8 @@ local function edit_poll(keys, args)
   redis.call('HINCRBY', keys[1], 'version', 1)
   add_clock_events(keys, now)
   local after = audit_state(keys[1], keys[2], now)
-  append_audit(audit_key_in(keys), {now = now, by = by, act = 'edit', before = before, after = after, change = change})
+  append_audit(audit_key_in(keys), {now = now, by = by, act = 'edit', before = before, after = after,
+    change = change})
   return publish_and_reply(keys, channel, poll_id, now)
 end
 

@@ -1,20 +1,20 @@
--- erase_vote: nothing in the store leads to one voter's vote any more.
+-- erase_vote: delete the link between a voter and a vote.
 --
--- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
--- ARGV  channel, poll id, birth of the poll meant, seen epoch, seen seq, voter, at ('' any): the instant of the vote
---       that is meant, which tells one from another in open polls; operator's name ('': the voter asks for it),
---       a name that nobody has (16 bytes, of the voter's bucket)
+-- KEYS  poll, tally, every other key of the poll, its location or the keys of its series, audit
+-- ARGV  channel, poll id, incarnation, seen epoch, seen seq, voter, time of the vote ('' any; selects one vote of an
+--       open poll), name of the operator ('': requested by the voter), an unused field (16 bytes, same bucket)
 -- Returns
---   {'gone'}  also where another poll has the id by now
---   {'conflict', phase}  archived: it is gone with all others; resolved: scores in a series stand on it; or open, and
---       this voter may take no vote back, which to erase one would be
---   {'underway', ...}  scores are being given or taken back (includes/scoring.lua)
---   {'done', now, epoch, seq after, what}  what: 'out' (taken out of the totals), 'kept' (it goes on counting, and
---       whose it is nobody can tell), 'none' (nothing stood, or only that something was taken back)
--- Guarantees: no tombstone stays, nor tag, nor name in the series; a recount under way begins anew, since it may have
--- set the ballot aside. What an operator erases is taken out, and the log tells of it without saying whose it was.
--- What a voter erases is taken out while the poll is open, as a withdrawal; once voting has ended the totals stay, so
--- that nobody decides a poll by leaving it, and the ballot gets the name that nobody has.
+--   {'gone'}               no such poll, or another incarnation
+--   {'conflict', phase}    archived: all votes are deleted; resolved: scores of a series depend on it; open: the poll
+--                          does not let voters withdraw, and an erasure would be a withdrawal
+--   {'in_progress', ...}   a resolution is being scored (includes/scoring.lua)
+--   {'done', now, epoch, seq after, result}  'out': subtracted from the totals; 'kept': it still counts, without its
+--                          voter; 'none': there was no vote, or only a withdrawn one
+-- Guarantees
+--   No tombstone, tag or display name stays. A running recount restarts, because it can hold a copy of the ballot.
+--   A vote that an operator erases is subtracted; the audit entry does not name the voter.
+--   A vote that its voter erases is subtracted while the poll is open. After voting has ended the totals stay,
+--   so that nobody can change a result by erasing votes, and the ballot moves to the unused field.
 
 local function find_vote(keys, voter, at, is_open_to_all)
   local bucket = keys[bucket_of(voter)]
@@ -36,7 +36,7 @@ local function remove_field(keys, field, voter)
   end
 end
 
--- The vote counts no more.
+-- Subtract the vote from the totals.
 local function subtract_vote(keys, poll, code, now)
   local deltas, rankings = {seq = 1, voters = -1}, {}
   count_code(deltas, poll.ranked and rankings, code, -1)
@@ -45,7 +45,7 @@ local function subtract_vote(keys, poll, code, now)
   add_rankings(keys[RANKINGS], rankings)
 end
 
--- Why the vote stays, or nil.
+-- The reply that rejects the erasure, or nil.
 local function refusal_reply(keys, window, phase, poll, is_own)
   if window.scoring then
     return {IN_PROGRESS, decode_scoring(window.scoring)}

@@ -1,25 +1,25 @@
--- purge_votes_page: some ballots of one bucket that were counted within a span of time, or came from one network, are taken out;
--- totals are exact at each step.
+-- purge_votes_page: remove ballots of one bucket that were counted within a time span, or came from one network.
 --
--- KEYS  poll, tally, 16 buckets, rankings, aside, timeline, outbox, allowances, tags, audit
--- ARGV  channel, poll id, birth of the poll meant, seen epoch, seen seq,
+-- KEYS  poll, tally, 16 buckets, rankings, recount_saved, timeline, outbox, rate_limits, tags, audit
+-- ARGV  channel, poll id, incarnation, seen epoch, seen seq,
 --       from, to (ms: from <= at < to), tag (4 bytes; '' any),
---       the bucket's place among KEYS (0: none, write down what is begun), cursor ('0' to begin), by, note (JSON),
---       how many this purge has taken out before
+--       index of the bucket in KEYS (0: none, write the first audit entry), cursor ('0' to begin),
+--       name of the operator, note (JSON), number of ballots that this purge removed before
 -- Returns
---   {'gone'}      also where another poll has the id by now
---   {'conflict', phase}  the poll was resolved or archived: its scores, or its results, are final
---   {'done', now, epoch, seq after, next cursor ('0': that was all of the bucket), how many were taken out}
--- Guarantees: a tombstone takes a ballot's place, so that a late retry stays late and a recount agrees. Each raises
--- seq by one. HSCAN gives every ballot that is there from first to last; one taken out already is not met again.
--- The last page of the last bucket writes down that it is done, and tells sites that totals were corrected, in the
--- same step; also where it was an earlier purge, which broke off, that corrected them (the poll's field 'purging').
--- A page is some PURGE_PAGE_SIZE ballots, so that votes wait some milliseconds.
+--   {'gone'}             no such poll, or another incarnation
+--   {'conflict', phase}  resolved or archived: its scores or results are final
+--   {'done', now, epoch, seq after, next cursor ('0': end of the bucket), number of ballots removed}
+-- Guarantees
+--   Totals are exact after each page. A tombstone replaces each ballot, so that a late retry is still rejected and a
+--   recount agrees. Each ballot raises seq by one. HSCAN returns every ballot that exists throughout.
+--   The last page of the last bucket writes the second audit entry and adds a corrected event in the same
+--   step. It also does so for an earlier purge that was cut off (field 'purging').
+--   A page has about PURGE_PAGE_SIZE ballots, so that votes wait for some milliseconds.
 
 local PURGE_PAGE_SIZE = 500
 local LAST_BUCKET = RANKINGS - 1
 
--- What the ballots of a page come to: the tombstones by voter, who they are, and what changes in the totals.
+-- Select the ballots to remove. Return tombstones by voter, the voters, and the changes of totals and rankings.
 local function select_ballots(flat, selector, now, is_ranked)
   local tags = selector.tag ~= '' and read_tags(selector.tags_key, flat)
   local writes, names, deltas, rankings = {}, {}, {seq = 0, voters = 0}, is_ranked and {} or nil
@@ -43,9 +43,9 @@ local function append_purge_audit(keys, now, by, note)
 end
 
 local function complete_purge(keys, now, by, note, taken)
-  local previous = cjson.decode(note)
-  previous.after.purged = taken
-  append_purge_audit(keys, now, by, cjson.encode(previous))
+  local entry = cjson.decode(note)
+  entry.after.purged = taken
+  append_purge_audit(keys, now, by, cjson.encode(entry))
   if redis.call('HDEL', keys[1], 'purging') > 0 then
     add_event(keys, CORRECTED_EVENT, now, now)
   end
@@ -54,7 +54,8 @@ end
 local function purge_votes_page(keys, args)
   local channel, poll_id, incarnation, seen_epoch, seen_seq, from, to, tag = unpack(args, 1, 8)
   local bucket, cursor, by, note, before = unpack(args, 9)
-  local poll = redis.call('HMGET', keys[1], 'incarnation', 'version', 'ranked', 'recount', 'timeline', 'resolution', 'scoring')
+  local poll = redis.call('HMGET', keys[1], 'incarnation', 'version', 'ranked', 'recount', 'timeline', 'resolution',
+    'scoring')
   if poll[1] ~= incarnation then
     return {GONE}
   end

@@ -1,11 +1,11 @@
--- read_leaderboard: some rows of a series' leaderboard, the best first, or the row of one voter.
+-- read_leaderboard: return rows of a series' leaderboard, best first, or the row of one voter.
 --
 -- KEYS  series, members, scores, ranks, names
--- ARGV  rows to be left out before, rows at most; or voter
+-- ARGV  number of rows to skip, maximum number of rows; or voter
 -- Returns
 --   {'gone'}  no such series
---   {'done', {voter, rank, score, name, ...}, rows in all}  score: as SCORE packs it; name '' where none was given
--- Equals share a rank; among them the order is always the same. Writes nothing.
+--   {'done', {voter, rank, score, name, ...}, total rows}  score: packed as SCORE; name: '' if none
+-- Equal scores share a rank; their order is always the same. Writes nothing.
 
 local function read_row(keys, voter, current)
   local better = redis.call('ZCOUNT', keys[4], '(' .. current, '+inf')
@@ -38,7 +38,12 @@ local function read_leaderboard(keys, args)
   if redis.call('EXISTS', keys[2]) == 0 then
     return {GONE}
   end
-  local rows = #args == 1 and read_voter_row(keys, args[1]) or read_rows(keys, tonumber(args[1]), tonumber(args[2] or 0))
+  local rows
+  if #args == 1 then
+    rows = read_voter_row(keys, args[1])
+  else
+    rows = read_rows(keys, tonumber(args[1]), tonumber(args[2]))
+  end
   return {DONE, rows, redis.call('ZCARD', keys[4])}
 end
 

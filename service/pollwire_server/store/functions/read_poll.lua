@@ -1,11 +1,11 @@
--- read_poll: a poll's totals, and the poll itself where the reader holds another version.
+-- read_poll: return the totals of a poll, and the poll itself if the caller has another version.
 --
--- KEYS  poll, tally, and in the slot of the id its home
--- ARGV  stamp the reader holds ('' none), seen epoch, seen seq
--- Returns {'gone'}, {'moved', series} where the poll lies with a series, or {'done', snapshot}; the snapshot's poll
--- is nil where the stamp still stands.
--- Guarantees: one consistent instant; latches a window whose end has come; starts a new epoch where the store is
--- behind what was seen. Runs when memory is short: what it may write is two small fields.
+-- KEYS  poll, tally, location (in the slot of the id)
+-- ARGV  stamp of the caller's version ('' none), seen epoch, seen seq
+-- Returns {'gone'}, {'moved', series} if the poll is stored with a series, or {'done', snapshot}. The snapshot has no
+-- poll if the stamp is current.
+-- Guarantees: one consistent instant. Stores the end of a window that has passed, and a new epoch if the store is
+-- behind the seen position. Runs when memory is short, because it writes at most two small fields.
 
 local function read_poll(keys, args)
   local stamp, seen_epoch, seen_seq = unpack(args)

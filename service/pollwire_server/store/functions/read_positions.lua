@@ -1,8 +1,8 @@
--- read_positions: where many polls stand, for whoever watches them and may have missed a notice.
+-- read_positions: return the positions of many polls, for callers that can have missed notifications.
 --
--- KEYS  poll, tally, poll, tally, ... (of one slot where the store is a cluster)
+-- KEYS  poll, tally, poll, tally, ... (of one slot in a cluster)
 -- ARGV  none
--- Returns, for each poll in order, {version, epoch, seq, phase}, or nil where there is none. Writes nothing.
+-- Returns for each poll {version, epoch, seq, phase}, or nil if it does not exist. Writes nothing.
 
 local function read_positions(keys)
   local now, answer = now_ms(), {}

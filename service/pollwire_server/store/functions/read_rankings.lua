@@ -1,11 +1,11 @@
--- read_rankings: how many voters gave each ranking of a ranked poll, a page at a time, with the totals beside.
+-- read_rankings: return a page of a ranked poll's rankings with their numbers of voters, and the totals.
 --
 -- KEYS  poll, tally, rankings
--- ARGV  stamp the reader holds ('' none), seen epoch, seen seq, cursor ('0' to begin)
--- Returns {'gone'}, or {'done', snapshot, next cursor ('0': that was all), {ranking, voters, ...}}
--- Guarantees: pages whose snapshots have the same epoch and seq are parts of one instant (HSCAN gives every field
--- of a hash that does not change meanwhile; some maybe twice). A page is at most some RANKINGS_PAGE_SIZE rankings, so that
--- votes wait a few milliseconds, however many rankings there are. Otherwise as read.
+-- ARGV  stamp of the caller's version ('' none), seen epoch, seen seq, cursor ('0' to begin)
+-- Returns {'gone'}, or {'done', snapshot, next cursor ('0': end), {ranking, voters, ...}}
+-- Guarantees: pages with equal epoch and seq belong to one instant. HSCAN returns every field of an unchanged
+-- hash, some perhaps twice. A page has at most about RANKINGS_PAGE_SIZE rankings, so that votes wait for a few
+-- milliseconds. Otherwise as read_poll.
 
 local RANKINGS_PAGE_SIZE = 5000
 

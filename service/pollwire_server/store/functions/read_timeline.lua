@@ -1,10 +1,10 @@
--- read_timeline: a poll's totals over time, with the totals as they stand now.
+-- read_timeline: return the totals of a poll over time, and the current totals.
 --
 -- KEYS  poll, tally, timeline
--- ARGV  stamp the reader holds ('' none), seen epoch, seen seq
--- Returns {'gone'}, or {'done', snapshot, end of the present interval (ms; -1: nothing was counted yet),
---   {point, ...}}  includes/timeline.lua says what a point is; the newest is the snapshot's tally.
--- Guarantees: all of one instant; otherwise as read.
+-- ARGV  stamp of the caller's version ('' none), seen epoch, seen seq
+-- Returns {'gone'}, or {'done', snapshot, end of the current interval (ms; -1: no vote yet), {point, ...}}
+-- The format of a point is in includes/timeline.lua. The newest point is the snapshot's tally.
+-- Guarantees: one consistent instant; otherwise as read_poll.
 
 local function read_timeline(keys, args)
   local answer = read_poll(keys, args)

@@ -1,11 +1,11 @@
--- read_vote: the choice of one voter.
+-- read_vote: return the current vote of one voter.
 --
--- KEYS  poll, tally, the voter's bucket
--- ARGV  birth of the poll meant, voter, at ('' any): the instant of the vote that is asked for
+-- KEYS  poll, tally, bucket of the voter
+-- ARGV  incarnation of the poll, voter, time of the vote ('' any)
 -- Returns
---   {'gone'}  also where another poll has the id by now
---   {'done', seq, held}  held: revision (3 bytes), at (6 bytes, ms), code ('' where it was taken back); nil: none
--- With an instant, a vote that was set aside since (cast.lua: open polls) is found under its other name.
+--   {'gone'}  no such poll, or another incarnation
+--   {'done', seq, stored}  stored: revision (3 bytes), at (6 bytes, ms), code ('' if withdrawn); nil: no vote
+-- With a time, a vote of an open poll whose key expired is found under its other field (cast_ballots.lua).
 -- Writes nothing.
 
 local function read_vote(keys, args)

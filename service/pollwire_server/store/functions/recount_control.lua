@@ -1,14 +1,14 @@
--- recount_control: a recount begins, at this very instant; or is over.
+-- recount_control: begin or end a recount.
 --
--- KEYS  poll, tally, aside
+-- KEYS  poll, tally, recount_saved
 -- ARGV  token, 'begin' or 'end'
 -- Returns
---   {'gone'}
---   {'stands'}              begin: another recount is under way
---   {'conflict', phase}     begin: the ballots were archived
---   {'done', snapshot}      begun; the totals are those that stand now
---   {'done'}                over; nothing is set aside any more
--- Guarantees: from here on recount_page tells every ballot as it stood now.
+--   {'gone'}             no such poll
+--   {'no_change'}        begin: another recount is running
+--   {'conflict', phase}  begin: the ballots were archived
+--   {'done', snapshot}   begun; the totals are those of this instant
+--   {'done'}             ended; all saved ballots are deleted
+-- Guarantees: after begin, recount_page returns every ballot as it was at this instant.
 
 local function recount_control(keys, args)
   local token, command = unpack(args)

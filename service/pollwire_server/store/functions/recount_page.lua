@@ -1,17 +1,17 @@
--- recount_page: some ballots of one bucket, as they stood when the recount began.
+-- recount_page: return ballots of one bucket as they were when the recount began.
 --
--- KEYS  poll, tally, bucket, aside
--- ARGV  token, the bucket's place among a poll's keys (from 1), cursor ('0' to begin)
+-- KEYS  poll, tally, bucket, recount_saved
+-- ARGV  token, index of the bucket in the poll's keys (from 1), cursor ('0' to begin)
 -- Returns
---   {'stale'}  the recount is over: it was too slow, or the ballots were reset, archived or deleted
---   {'done', next cursor ('0': that was all), {field, value, ...}}  value '' where nothing stood
--- Guarantees: every ballot that stood comes at least once, always with the same value (HSCAN gives every field
--- that is there from first to last; no field is ever taken out of a bucket). A page is some RECOUNT_PAGE_SIZE
--- ballots, so that votes wait a millisecond or two, however many there are.
+--   {'stale'}  the recount has expired, or the ballots were reset, archived or deleted
+--   {'done', next cursor ('0': end), {field, value, ...}}  value: '' if there was no ballot
+-- Guarantees: every ballot is returned at least once, always with the same value. HSCAN returns every field
+-- that exists throughout, and only erase_vote, which ends a recount, deletes fields. A page has about
+-- RECOUNT_PAGE_SIZE ballots, so that votes wait for a millisecond or two.
 
 local RECOUNT_PAGE_SIZE = 1000
 
--- Puts what was set aside in the place of what was written since.
+-- Replace values that changed since the recount began by their saved ones.
 local function restore_saved(saved_key, flat)
   local names = {}
   for index = 1, #flat, 2 do

@@ -1,9 +1,9 @@
--- release_poll_id: the poll that an id was claimed for is gone from its series, or was never made.
+-- release_poll_id: release a poll id that was reserved for a series.
 --
--- KEYS  home
--- ARGV  birth of that poll
--- Returns {'done'}, or {'stands'} where the id has been claimed for another since.
--- Guarantees: the id is free. The home goes on saying where the audit log of the deleted poll lies, as long as that.
+-- KEYS  location
+-- ARGV  incarnation of the poll
+-- Returns {'done'}, or {'no_change'} if the id was reserved for another poll since.
+-- Guarantees: the id is free. The location expires with the audit log of the deleted poll, which it still locates.
 
 local function release_poll_id(keys, args)
   if redis.call('HGET', keys[1], 'incarnation') ~= args[1] then

@@ -1,8 +1,8 @@
--- reschedule_poll: a poll was looked at, and is to be looked at again when something of it falls due.
+-- reschedule_poll: set the time of a poll's next outbox scan.
 --
--- KEYS  dues (a sorted set: polls by the instant at which to look, in ms; 0: as soon as may be)
--- ARGV  poll id, score it was found with, next instant ('' none)
--- Returns {'done'}, or {'stale'} where somebody has marked the poll since, which stands.
+-- KEYS  schedule (a sorted set: polls by the time of their next scan, in ms; 0: as soon as possible)
+-- ARGV  poll id, score that the caller read, next time ('' none)
+-- Returns {'done'}, or {'stale'} if the score has changed since; the new score is kept.
 
 local function reschedule_poll(keys, args)
   local poll_id, found, next_at = unpack(args)

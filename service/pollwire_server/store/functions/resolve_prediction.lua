@@ -1,19 +1,20 @@
--- resolve_prediction: an operator says what a prediction has come to.
+-- resolve_prediction: set the outcome of a prediction.
 --
--- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
--- ARGV  channel, poll id, stamp judged by, operator's name, outcome (a letter; '' annuls) and that option's id,
---       effective_at ('' the instant at which voting ended), note ('' none), version named ('' any)
+-- KEYS  poll, tally, every other key of the poll, its location or the keys of its series, audit
+-- ARGV  channel, poll id, stamp of the caller's version, name of the operator, outcome (a letter; '' annuls),
+-- option id
+--       of the outcome, effective_at ('' the end of voting), note ('' none), expected version ('' any)
 -- Returns
---   {'done', snapshot}      resolved
---   {'stands', snapshot}    it was so already; nothing was written
---   {'gone'}, {'stale'}     no poll, or another version than the one judged
---   {'version', n}          the poll is at version n, not the one named
---   {'conflict', phase}     not closed, or resolved otherwise
---   {'past', now}           effective_at lies ahead
---   {'underway', sign, outcome, done, total, place, scoring}
---                           scores are to be given or taken back first: score goes on with it
--- Guarantees: of two at once with different outcomes one wins. Without a series, without voters or annulled the
--- resolution stands at once; else when everybody is scored, and until then the poll stays closed.
+--   {'done', snapshot}       resolved
+--   {'no_change', snapshot}  resolved so already; nothing was written
+--   {'gone'}, {'stale'}      no such poll, or another version than the caller's
+--   {'version', n}           the poll has version n, not the expected one
+--   {'conflict', phase}      not closed, or resolved with another outcome
+--   {'not_in_future', now}   effective_at is in the future
+--   {'in_progress', sign, outcome, done, total, bucket, scoring}
+--                            scores must be added or subtracted first: continue with score_page
+-- Guarantees: of two concurrent calls with different outcomes one succeeds. Without a series, without voters, or if
+-- annulled, the poll is resolved at once. Otherwise it stays closed until every voter is scored.
 
 local function is_repeat(text, outcome, effective_at)
   local stored = cjson.decode(text)

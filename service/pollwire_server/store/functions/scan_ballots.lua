@@ -1,14 +1,14 @@
--- scan_ballots: some of the ballots in one bucket of a poll.
+-- scan_ballots: return a page of the ballots in one bucket.
 --
--- KEYS  poll, tally, bucket, tags (where they are wanted)
--- ARGV  birth of the poll meant, epoch meant, cursor ('0' to begin)
+-- KEYS  poll, tally, bucket, tags (optional)
+-- ARGV  incarnation of the poll, epoch, cursor ('0' to begin)
 -- Returns
---   {'gone'}  also where another poll has the id by now, or its history began anew: what came before is void
---   {'done', next cursor ('0': that was all), {field, value, ...}, {tag, ...}}  tags in the order of the fields, ''
---       where there is none; the list is empty where they are not wanted
--- Guarantees: HSCAN's. A ballot that is there from the first page to the last comes at least once, as it stood at
--- its page; one that is cast meanwhile may or may not. A page is some SCAN_PAGE_SIZE, so votes wait a millisecond.
--- Writes nothing.
+--   {'gone'}  no such poll, another incarnation, or another epoch: earlier pages are invalid
+--   {'done', next cursor ('0': end), {field, value, ...}, {tag, ...}}  tags in the order of the fields, '' if none;
+--       empty without the tags key
+-- Guarantees: those of HSCAN. A ballot that exists throughout is returned at least once, as it was at its
+-- page. A ballot that is cast meanwhile may be missing. A page has about SCAN_PAGE_SIZE ballots, so votes wait
+-- for a millisecond. Writes nothing.
 
 local SCAN_PAGE_SIZE = 1000
 

@@ -1,20 +1,20 @@
--- score_page: some ballots of one bucket are scored by an outcome, or their scores taken back.
+-- score_page: score a page of ballots of one bucket, or subtract their scores.
 --
--- KEYS  poll, tally, and every other key of the poll, what its series keeps, audit
--- ARGV  channel, poll id, the poll's 'scoring' that this step goes on from
+-- KEYS  poll, tally, every other key of the poll, the keys of its series, audit
+-- ARGV  channel, poll id, value of the poll's field 'scoring' that this step continues
 -- Returns
---   {'gone'}
---   {'stale'}           another step has gone on from there; nothing was written
---   {'underway', ...}   as resolve: there is more to do
---   {'done', snapshot}  that was the last; an outcome stands, or no longer has any score
--- Guarantees: however often a step is sent, and by whom, each ballot is scored once (the field is compared and
--- written in the same step; HSCAN may give a field twice, so the voters met in a bucket are kept aside until it is
--- done). A pick scores where it was last changed at effective_at or before. A page is some SCORE_PAGE_SIZE ballots,
--- so that votes in other polls wait a few milliseconds, however many voters there are.
+--   {'gone'}              no such poll
+--   {'stale'}             another step has continued from there; nothing was written
+--   {'in_progress', ...}  as resolve_prediction: more pages are left
+--   {'done', snapshot}    complete; the poll is resolved, or all its scores are subtracted
+-- Guarantees: each ballot is scored once, however often a step is sent. The field is compared and written in the same
+-- step. HSCAN can return a field twice, so the scored voters of a bucket are stored until the bucket is complete.
+-- A pick scores if it was last changed at effective_at or before. A page has about SCORE_PAGE_SIZE ballots, so
+-- that votes in other polls wait for a few milliseconds.
 
 local SCORE_PAGE_SIZE = 400
 
--- Of a page of HSCAN, the ballots of voters not met before that hold a choice: voter -> {right, scored}.
+-- Picks on a page of HSCAN that are not scored yet: voter -> 1 (right) or 0 (wrong), and the number of ballots.
 local function read_picks(keys, flat, outcome, effective_at)
   local voters, fresh, number = {}, {}, 0
   for index = 1, #flat, 2 do
@@ -37,7 +37,7 @@ local function read_picks(keys, flat, outcome, effective_at)
   return fresh, number
 end
 
--- Adds one pick (delta 1 or -1) to a voter's score, right or not.
+-- Add one pick to a voter's score, or subtract it (delta -1).
 local function add_score(keys, voter, right, delta)
   local stored = redis.call('HGET', keys[SCORES], voter)
   local was_right, forecasts = 0, 0
@@ -54,7 +54,7 @@ local function add_score(keys, voter, right, delta)
   end
 end
 
--- Everybody is scored, or nobody any more.
+-- Complete the scoring or its reversal.
 local function finish(keys, sign, now)
   if sign == '+' then
     local verdict = redis.call('HGET', keys[1], 'verdict')

@@ -1,8 +1,8 @@
--- set_display_name: a voter who takes part in a series wants to be called by a name there.
+-- set_display_name: set the display name of a voter in a series.
 --
--- KEYS  poll, tally, the voter's bucket, names
--- ARGV  birth of the poll voted in, voter, name
--- Returns {'done'}, {'stands'} where that is the name already, or {'gone'}: no such poll, or no vote of theirs in it.
+-- KEYS  poll, tally, bucket of the voter, names
+-- ARGV  incarnation of the poll, voter, name
+-- Returns {'done'}, {'no_change'} if the name is the same, or {'gone'} if there is no such poll or no vote in it.
 
 local function set_display_name(keys, args)
   local incarnation, voter, requested = unpack(args)

@@ -1,10 +1,9 @@
--- take_rate_limit: networks each take one from their bucket, in order, in one step; for what no poll is asked about.
+-- take_rate_limit: take one token for each network, in order, in one step. For limits outside polls.
 --
--- KEYS  the buckets (includes/allowances.lua)
--- ARGV  count, seconds, the most that may be owed (ms), then for each a mark ('f' forced, 'a' asked) and the network
--- Returns
---   {'done', now, waits...}  for each: 0 where one was taken, else the ms (at least 1) until there would be one
--- Guarantees: never more than count at once, and count in so many seconds, but for what was forced.
+-- KEYS  rate limits (includes/rate_limit.lua)
+-- ARGV  count, seconds, maximum debt (ms), then for each a mark ('f' forced, 'a' asked) and the network
+-- Returns {'done', now, waits...}  for each: 0 if a token was taken, else the wait in ms (at least 1)
+-- Guarantees: at most count at once and count in that many seconds, except forced ones.
 
 local TAKE_HEAD = 3
 

@@ -1,16 +1,16 @@
--- unresolve_prediction: an outcome no longer stands; the poll is closed again, and scores are taken back.
+-- unresolve_prediction: remove the outcome of a prediction. The poll is closed again and scores are subtracted.
 --
--- KEYS  poll, tally, and every other key of the poll, its home or what its series keeps, audit
--- ARGV  channel, poll id, operator's name, version named ('' any)
+-- KEYS  poll, tally, every other key of the poll, its location or the keys of its series, audit
+-- ARGV  channel, poll id, name of the operator, expected version ('' any)
 -- Returns
---   {'done', snapshot}      closed again
---   {'stands', snapshot}    this was the last act already; nothing was written
---   {'gone'}
---   {'version', n}          the poll is at version n, not the one named
---   {'conflict', phase}     not resolved
---   {'underway', ...}       as resolve; scores that are being taken back are those of this act or of its repeat
--- Guarantees: each score is taken back exactly once. An hour by which the outcome was due, and that has passed, is
--- lifted, so that the clock does not cancel what an operator is mending.
+--   {'done', snapshot}       closed again
+--   {'no_change', snapshot}  this was the last action already; nothing was written
+--   {'gone'}                 no such poll
+--   {'version', n}           the poll has version n, not the expected one
+--   {'conflict', phase}      not resolved
+--   {'in_progress', ...}     as resolve_prediction; scores are being subtracted by this call or an earlier one
+-- Guarantees: each score is subtracted exactly once. A resolve_by that has passed is removed, so that the
+-- clock does not cancel a prediction that an operator is correcting.
 
 local function unresolve_prediction(keys, args)
   local channel, poll_id, by, version_named = unpack(args)

@@ -1,12 +1,13 @@
--- webhook_claim: events that may be tried now, each for one worker alone until its lease ends.
+-- webhook_claim: claim events that are due, each for one worker until its lease ends.
 --
--- KEYS  of the webhook (includes/strands.lua)
--- ARGV  lease (ms), most events
--- Returns {now, next, waiting, {strand, id, try, kind, body}, ...}
---   next: the next instant at which there will be something to claim (-1: none), a lease's end among them
---   waiting: how many events wait to be told, those claimed among them
---   try: from 1; names this claim to webhook_answered
--- Guarantees: of one strand one event at a time, the first. A worker that dies with a claim delays it by the lease.
+-- KEYS  of the webhook (includes/delivery_queue.lua)
+-- ARGV  lease (ms), maximum number of events
+-- Returns {now, next, waiting, {ordering key, id, attempt, kind, body}, ...}
+--   next: time of the next due event (-1: none), including ends of leases
+--   waiting: number of queued events, including claimed ones
+--   attempt: from 1; identifies this claim in webhook_record_attempt
+-- Guarantees: only the first event of each ordering key is claimed. A worker that dies delays its events by
+-- the lease.
 
 local function claim_first_event(keys, ordering_key, lease_ms, now)
   local id = read_queue(keys, ordering_key)[1]

@@ -1,12 +1,12 @@
--- webhook_enqueue: an event waits for a site from now on.
+-- webhook_enqueue: add an event to the queue of a webhook.
 --
--- KEYS  of the webhook (includes/strands.lua)
--- ARGV  strand, id, kind, body
--- Returns {'done'}, {'stands'} where it came before, or {'conflict'} where the site is given up: it is told nothing.
--- Guarantees: handed on twice (within SEEN_FOR_MS) it is told once. A progress event that was not tried yet gives
--- its place to the next one of its poll, so that no site has stale totals waiting for it.
+-- KEYS  of the webhook (includes/delivery_queue.lua)
+-- ARGV  ordering key, id, kind, body
+-- Returns {'done'}, {'no_change'} if it was added before, or {'conflict'} if the webhook is disabled.
+-- Guarantees: an event that is added twice within SEEN_FOR_MS is delivered once. A progress event that has not
+-- been tried is replaced by the next one of its poll, so that no stale totals are delivered.
 
--- Whether the last of these events tells of progress, and nobody has tried to tell it.
+-- Return true if the last event is a progress event that has not been tried.
 local function is_replaceable(keys, ids)
   local last = #ids > 0 and read_event(keys, ids[#ids])
   return last and last.kind == PROGRESS_EVENT and last.tries == 0

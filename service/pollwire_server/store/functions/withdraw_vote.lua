@@ -1,14 +1,14 @@
--- withdraw_vote: a voter takes a choice back.
+-- withdraw_vote: withdraw the vote of one voter.
 --
--- KEYS  poll, tally, the voter's bucket, rankings, aside, timeline, tags
--- ARGV  channel, poll id, birth of the poll meant, seen epoch, seen seq, voter,
---       revision to be replaced plus one (3 bytes, big-endian; 0 names none)
+-- KEYS  poll, tally, bucket of the voter, rankings, recount_saved, timeline, tags
+-- ARGV  channel, poll id, incarnation, seen epoch, seen seq, voter,
+--       expected revision plus one (3 bytes, big-endian; 0: any)
 -- Returns
---   {'gone'}  also where another poll has the id by now
---   {'done', now, epoch, seq after, closed_at (-1: not closed), outcome, held}  much as cast for one ballot;
---       outcome is OUTCOME_WITHDRAWN (a repeat answers the same and writes nothing), or why not: OUTCOME_CLOSED, OUTCOME_ALREADY_VOTED
---       (the poll lets nobody take back), OUTCOME_STALE_REVISION; '' where this voter never voted
--- Guarantees: as cast. A tombstone stays, so that the revision goes on growing and a late retry stays late.
+--   {'gone'}  no such poll, or another incarnation
+--   {'done', now, epoch, seq after, closed_at (-1: not closed), outcome, stored}  as cast_ballots for one ballot;
+--       outcome: WITHDRAWN (also for a repeat, which writes nothing), CLOSED, NOT_OPEN, ALREADY_VOTED (the
+--       poll does not allow it) or STALE_REVISION; '' if this voter has never voted
+-- Guarantees: as cast_ballots. A tombstone keeps the revision, so that a late retry is still rejected.
 
 local function withdrawal_refusal(phase, revote, expected, revision)
   if phase ~= OPEN_PHASE then

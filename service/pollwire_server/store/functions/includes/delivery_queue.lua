@@ -1,17 +1,18 @@
--- What waits for one site (store/deliveries.py). Events of one poll are a strand: told in their order, one at a time.
--- Strands do not wait for one another, so one event that a site cannot bear holds up its own poll alone.
+-- Delivery queue of one webhook (store/webhooks/delivery_queue.py). Events with one ordering key (the events of one
+-- poll) are delivered in order, one at a time. Ordering keys do not wait for one another, so an event that an
+-- endpoint cannot handle blocks only its own poll.
 --
 -- KEYS of a webhook, all of one slot:
 local STATE, DUE, QUEUES, EVENTS, SEEN, RECENT = 1, 2, 3, 4, 5, 6
--- state   a hash: given_up_at, given_up_for, last_success_at, last_failure_at, last_error, failures, dropped
--- due     a sorted set: strands by the instant (ms) at which their first event may be tried (again)
--- strands   a hash: strand -> ids of its events, in order, with blanks between
--- events  a hash: id -> JSON of {kind, body, tries, since (ms, the first try; 0: none yet)}
--- seen    a sorted set: ids by the instant at which they came, for a while
--- recent  a list: what came of the last tries, the newest first
+-- state   a hash: disabled_at, disabled_reason, last_success_at, last_failure_at, last_error, failures, dropped
+-- due     a sorted set: ordering keys by the time (ms) of the next attempt of their first event
+-- queues  a hash: ordering key -> ids of its events, in order, separated by blanks
+-- events  a hash: id -> JSON of {kind, body, tries, since (ms, the first attempt; 0: none yet)}
+-- seen    a sorted set: ids by their arrival, for SEEN_FOR_MS
+-- recent  a list: results of the last attempts, newest first
 
-local MAX_QUEUED_EVENTS = 10000  -- events of one site; one that lets more pile up is given up
-local SEEN_FOR_MS = 10 * 60 * 1000  -- far longer than any two workers can be at handing on one event
+local MAX_QUEUED_EVENTS = 10000  -- a webhook with more queued events is disabled
+local SEEN_FOR_MS = 10 * 60 * 1000  -- far longer than two workers can take to enqueue one event
 local MAX_RECENT_ATTEMPTS = 50
 
 local function read_queue(keys, ordering_key)
@@ -31,7 +32,7 @@ local function write_event(keys, id, event)
   redis.call('HSET', keys[EVENTS], id, cjson.encode(event))
 end
 
--- Writes a strand down; one without events is gone.
+-- Write the queue of an ordering key; delete it if it is empty.
 local function write_queue(keys, ordering_key, ids, due_at)
   if #ids == 0 then
     redis.call('HDEL', keys[QUEUES], ordering_key)
@@ -44,13 +45,13 @@ local function write_queue(keys, ordering_key, ids, due_at)
   end
 end
 
--- The first event of a strand leaves it; the next may be tried now.
+-- Remove the first event of a queue. The next one is due now.
 local function remove_first_event(keys, ordering_key, ids, now)
   redis.call('HDEL', keys[EVENTS], table.remove(ids, 1))
   write_queue(keys, ordering_key, ids, now)
 end
 
--- The site is told nothing more, and what waited is dropped, counted.
+-- Disable the webhook. Queued events are dropped and counted.
 local function disable(keys, reason, now)
   redis.call('HINCRBY', keys[STATE], 'dropped', redis.call('HLEN', keys[EVENTS]))
   redis.call('HSET', keys[STATE], 'disabled_at', int_string(now), 'disabled_reason', reason)

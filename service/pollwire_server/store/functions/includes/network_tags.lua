@@ -1,21 +1,21 @@
--- Where ballots came from, in polls that ask for it: a hash of its own beside the buckets, ballot's field -> 4 bytes, a
--- keyed hash of the network (identity/networks.py). Of a ballot the tag is that of its latest change; one that came
--- from nobody knows where has none. Polls that do not ask have no such hash, and no vote of theirs looks for it.
+-- Network tags of ballots, for polls that store them: a hash beside the buckets, field of the ballot -> 4
+-- bytes, a keyed hash of the network (auth/networks.py). The tag is that of the latest change. Ballots from an
+-- unknown network have none. Other polls have no such hash, and their votes never look for it.
 --
--- Alternatives. In a ballot's value the tag would change what nine functions read, and four bytes would be paid for
--- by every ballot of every poll; as a second field in its bucket every scan would meet it.
+-- Alternatives. A tag inside the ballot's value would change what nine functions read, and cost every ballot of every
+-- poll four bytes. A second field in the bucket would be returned by every scan.
 
 local TAG_BYTES = 4
 local NO_TAG = ('\0'):rep(TAG_BYTES)
 
--- Takes the tags of these fields away.
+-- Delete the tags of these fields.
 local function remove_tags(tags_key, fields)
   for from = 1, #fields, CHUNK do
     redis.call('HDEL', tags_key, unpack(fields, from, math.min(from + CHUNK - 1, #fields)))
   end
 end
 
--- The tags of the fields of a page (field, value, ...), in their order; '' where there is none.
+-- Tags of the fields of a page (field, value, ...), in their order; '' if none.
 local function read_tags(tags_key, flat)
   local tags = {}
   for from = 1, #flat, 2 * CHUNK do
@@ -30,7 +30,7 @@ local function read_tags(tags_key, flat)
   return tags
 end
 
--- tags: field -> what is known of where its ballot came from.
+-- Write tags: field -> tag of its ballot.
 local function write_tags(tags_key, tags)
   local written, unknown = {}, {}
   for field, tag in pairs(tags) do
@@ -47,7 +47,7 @@ local function write_tags(tags_key, tags)
   remove_tags(tags_key, unknown)
 end
 
--- The tag of a ballot goes with it to another field.
+-- Copy the tag of a ballot to another field.
 local function copy_tag(tags_key, from, to)
   local tag = redis.call('HGET', tags_key, from)
   if tag then

@@ -1,50 +1,54 @@
--- Events for the sites that asked to be told (store/outbox.py): written into the poll's slot by the same step as
--- what they tell, so that neither can be there without the other. They stay until they are handed on to the queues
--- of those sites, also through a reset, an archive and the poll's own end.
+-- Outbox: events for webhooks (store/webhooks/outbox.py). The step that changes a poll also writes the event into the
+-- poll's slot, so neither exists without the other. Events stay until they are in the queues of the webhooks, also
+-- through a reset, an archive and a deletion.
 --
--- What the clock does is told exactly once, whoever sees it first: the poll's field 'told' has the phase that was
--- told last. A step that changes a poll's life calls add_clock_events before it writes (what the clock did until now comes
--- first), and tell after it has written.
+-- Each event of the clock is added exactly once, by the first step that sees it. The poll's field
+-- 'announced_phase' has the phase of the last event. A step that changes the lifecycle calls add_clock_events
+-- before it writes, so that earlier events come first, and add_event after it has written.
 --
--- A poll's fields 'events' (how many it ever told, which numbers them), 'told', and 'progress' (position and instant
--- of the totals told last: 'epoch seq at') are the outbox's alone.
+-- The fields 'events' (a counter that numbers the events), 'announced_phase' and 'progress' ('epoch seq at' of
+-- the last progress event) belong to the outbox alone.
 
-local MAX_OUTBOX_ENTRIES = 200  -- events kept where nobody hands them on; the oldest goes first
+local MAX_OUTBOX_ENTRIES = 200  -- the oldest events are dropped if none are acknowledged
 local OUTBOX_AFTER_DELETE_MS = 7 * 24 * 60 * 60 * 1000
 
 local OPENED_EVENT, PROGRESS_EVENT, CLOSED_EVENT = 'poll.opened', 'poll.progress', 'poll.closed'
 local RESOLVED_EVENT, CORRECTED_EVENT, CANCELED_EVENT = 'poll.resolved', 'poll.corrected', 'poll.canceled'
-local TOMBSTONE = 'gone'  -- no event: what the poll was, for the events before it that nobody can look up any more
-local PHASE_AFTER_EVENT = {[OPENED_EVENT] = OPEN_PHASE, [CLOSED_EVENT] = CLOSED_PHASE, [CANCELED_EVENT] = CANCELED_PHASE}
+local TOMBSTONE = 'gone'  -- no event: the document of a deleted poll, for the events before it
+local PHASE_AFTER_EVENT = {[OPENED_EVENT] = OPEN_PHASE, [CLOSED_EVENT] = CLOSED_PHASE,
+  [CANCELED_EVENT] = CANCELED_PHASE}
 
--- What an event says of the poll's life, beside its totals; never a key nor anything of voters.
-local EVENT_FIELDS = {'opens_at', 'closes_at', 'planned_closes_at', 'closed_at', 'ended', 'version', 'results', 'resolution'}
+-- Poll fields in an event, beside its totals; never a key or data of voters.
+local EVENT_FIELDS = {'opens_at', 'closes_at', 'planned_closes_at', 'closed_at', 'ended', 'version', 'results',
+  'resolution'}
 
 local function poll_fields_json(poll_key)
-  local stored, previous = redis.call('HMGET', poll_key, unpack(EVENT_FIELDS)), {}
+  local stored, fields = redis.call('HMGET', poll_key, unpack(EVENT_FIELDS)), {}
   for place, name in ipairs(EVENT_FIELDS) do
-    previous[name] = stored[place] or nil
+    fields[name] = stored[place] or nil
   end
-  return cjson.encode(previous)
+  return cjson.encode(fields)
 end
 
--- The one line for every step: the event happened at (ms), and what it tells stands now.
+-- Append an event that happened at `at` (ms), with the current state of the poll.
 local function add_event(keys, event, at, now)
   local incarnation, number = redis.call('HGET', keys[1], 'incarnation'), redis.call('HINCRBY', keys[1], 'events', 1)
   local totals = redis.call('HGETALL', keys[2])
-  redis.call('XADD', keys[OUTBOX], 'MAXLEN', '=', MAX_OUTBOX_ENTRIES, '*', 'type', event, 'at', int_string(at), 'now', int_string(now),
-    'id', incarnation .. '-' .. number, 'life', poll_fields_json(keys[1]), 'totals', cjson.encode(totals))
+  redis.call('XADD', keys[OUTBOX], 'MAXLEN', '=', MAX_OUTBOX_ENTRIES, '*', 'type', event,
+    'at', int_string(at), 'now', int_string(now), 'id', incarnation .. '-' .. number, 'life', poll_fields_json(keys[1]),
+    'totals', cjson.encode(totals))
   redis.call('PERSIST', keys[OUTBOX])
   if PHASE_AFTER_EVENT[event] then
     redis.call('HSET', keys[1], 'announced_phase', PHASE_AFTER_EVENT[event])
   end
 end
 
--- Tells what the clock has done since: the opening and the end of the window, each with its own instant. That it
--- canceled an overdue prediction is written down as well: steps that call this take the log's key last.
+-- Add the opening and the end of the window, each with its own time. A cancellation by the clock is also
+-- appended to the audit log, so callers take the log's key last.
 local function add_clock_events(keys, now)
   local window = window_of(keys[1])
-  local phase, previous = latched_phase(keys[1], window, now), redis.call('HGET', keys[1], 'announced_phase') or SCHEDULED_PHASE
+  local phase = latched_phase(keys[1], window, now)
+  local previous = redis.call('HGET', keys[1], 'announced_phase') or SCHEDULED_PHASE
   if previous == SCHEDULED_PHASE and (phase == OPEN_PHASE or phase == CLOSED_PHASE) then
     add_event(keys, OPENED_EVENT, window.opens_at, now)
   end
@@ -57,10 +61,11 @@ local function add_clock_events(keys, now)
   end
 end
 
--- Before the poll's own fields go: what its events need to be read by.
+-- Append the poll document before a deletion, for readers of the events before it.
 local function add_tombstone(keys, now)
   if redis.call('XLEN', keys[OUTBOX]) > 0 then
-    redis.call('XADD', keys[OUTBOX], '*', 'type', TOMBSTONE, 'now', int_string(now), 'doc', redis.call('HGET', keys[1], 'doc'))
+    local doc = redis.call('HGET', keys[1], 'doc')
+    redis.call('XADD', keys[OUTBOX], '*', 'type', TOMBSTONE, 'now', int_string(now), 'doc', doc)
     redis.call('PEXPIRE', keys[OUTBOX], OUTBOX_AFTER_DELETE_MS)
   end
 end

@@ -1,17 +1,17 @@
--- What each network may do just now: a sorted set of networks (8 bytes, a keyed hash) by the instant at which their
--- bucket is full again (ms). One that is full stands for nothing and is taken out, so the set holds those alone that
--- did something of late. The same arithmetic as domain/allowance.py; a test drives both and compares.
+-- Rate limit by network (GCRA): a sorted set of networks (8 bytes, a keyed hash) by the time at which their bucket is
+-- full again (ms). A full bucket needs no entry and is removed, so the set has only recently active networks.
+-- The same arithmetic as domain/rate_limit.py; a test runs both and compares.
 
 local NETWORK_BYTES = 8
-local NO_NETWORK = ('\0'):rep(NETWORK_BYTES)  -- somebody who is not limited
-local MAX_REMOVED = 1000  -- full buckets taken out in one step; more come in than that in none
+local NO_NETWORK = ('\0'):rep(NETWORK_BYTES)  -- a ballot without a limit
+local MAX_REMOVED = 1000  -- full buckets removed in one step; a step never adds more
 
 local function new_rate_limit(count, seconds, debt_ms)
   local period = seconds * 1000
   return {each = period / count, period = period, debt = debt_ms or 0, full_at = {}, changed = {}}
 end
 
--- When the buckets of these networks (names of a table) are full again.
+-- Read when the buckets of these networks (keys of a table) are full again.
 local function read_full_at(key, limit, networks)
   local names = {}
   for network in pairs(networks) do
@@ -25,8 +25,7 @@ local function read_full_at(key, limit, networks)
   end
 end
 
--- Takes one from the network's bucket: nil, or the ms to wait until there is one. Forced, there always is, and
--- what is missing is owed, as far as allowance.debt goes.
+-- Take one token. Return nil, or the wait in ms. A forced call always takes one; the debt is at most limit.debt.
 local function take_token(limit, network, now, forced)
   local after = math.max(limit.full_at[network] or 0, now) + limit.each
   local wait = after - now - limit.period
@@ -37,7 +36,7 @@ local function take_token(limit, network, now, forced)
   limit.full_at[network], limit.changed[network] = after, after
 end
 
--- Writes what was taken; the whole set ends with its last bucket.
+-- Store the taken tokens. The set expires with its last bucket.
 local function write_full_at(key, limit, now)
   local fields = {}
   for network, full_at in pairs(limit.changed) do

@@ -1,15 +1,15 @@
--- What a recount must not miss: the value that a ballot had when the recount began is set aside before it is
--- replaced (store/recounting.py says why). Once a voter, and only in the bucket that is read and those to come.
+-- Snapshot of a running recount: the value of a ballot when the recount began is saved before it is replaced
+-- (store/votes/recounts.py has the reason). Once for each voter, and only in the current and later buckets.
 --
--- A poll's field 'recount' is there while one is under way: the instant until which its next page is waited for
--- (6 bytes, ms), the bucket that it reads (1 byte, a place among KEYS), its token. One that was not asked for more
--- in time is over, and whoever sees that takes the field away.
+-- A running recount has the poll's field 'recount': deadline of its next page (6 bytes, ms), its current
+-- bucket (1 byte, an index in KEYS), its token. A recount that missed its deadline is over, and the next step
+-- removes the field.
 
 local RECOUNT_HEAD = '>I6B'
 local RECOUNT_HEAD_BYTES = 7
 local RECOUNT_TIMEOUT_MS = 5000
 
--- The bucket that the recount is at and its token; nil where none is under way.
+-- The current bucket and the token of the running recount; nil if none is running.
 local function active_recount(poll_key, field, now)
   if not field then
     return nil
@@ -31,7 +31,7 @@ local function end_recount(poll_key, saved_key)
   redis.call('UNLINK', saved_key)
 end
 
--- Before fields of a poll's buckets are written. values: field -> what it is to be; field: the poll's 'recount'.
+-- Save stored values before ballots are written. values: field -> new value; field: the poll's 'recount'.
 local function save_for_recount(keys, values, field, now)
   local bucket = active_recount(keys[1], field, now)
   if not bucket then
