@@ -175,7 +175,7 @@ class FunctionLibrary:
 
     async def load(self, everywhere: Everywhere) -> None:
         """Load it where it is missing; harmless where an earlier start or another process has done so."""
-        await everywhere("FUNCTION LOAD", self.source, fine="already exists")
+        await everywhere("FUNCTION LOAD", self.source, ignored_error="already exists")
 
     async def _check_age(self, everywhere: Everywhere) -> None:
         for text in reply_per_master(await everywhere("INFO", "server")):
