@@ -230,14 +230,14 @@ async def test_edit_cannot_change_the_series(service: Service) -> None:
 async def test_recreated_poll_can_have_another_series(service: Service) -> None:
     poll = await service.create_poll(**PREDICTION)
     address, wish = f"/v1/admin/polls/{poll['id']}", {"series": "league"}
-    assert "make it anew" in (await service.admin.patch(address, json=wish)).json()["detail"]
+    assert "create it again" in (await service.admin.patch(address, json=wish)).json()["detail"]
     assert (await service.admin.request("DELETE", address, json={"confirm": poll["id"]})).status_code == 204
     await service.create_poll(**PREDICTION | wish, id=poll["id"])
     assert (await service.vote(poll["id"], "home", await service.voter())).status_code == 200
     assert (await service.admin.get(address)).json()["series"] == "league"
     refused = (await service.admin.patch(address, json={"series": "cup"})).json()
     assert (refused["type"], refused["field"]) == ("/problems/edit-refused", "series")
-    assert "anew" not in refused["detail"]
+    assert "create it again" not in refused["detail"]
 
 
 async def test_resolve_by_is_shown_and_editable(service: Service) -> None:
