@@ -33,7 +33,7 @@ from pollwire_server.store.keys import migration_lease_key, schema_key
 from pollwire_server.store.transport.function_library import FunctionLibrary, UnsupportedStore
 from pollwire_server.store.transport.single_server import SingleServer, StoreServers
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("pollwire.store")
 
 SCHEMA_VERSION: Final = 2
 """Version of the key and field names. Version 1 had no marker."""
