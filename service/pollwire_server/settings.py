@@ -75,7 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The service archives an ended poll after this number of days. None means never."""
     demo: bool = False
     jwks_loopback: bool = False
-    """Whether issuers on this machine may publish keys, and without https."""
+    """True if issuers on this machine may publish keys, and without https."""
     webhook_allow: tuple[str, ...] = ()
     """Hosts, addresses and networks outside the public internet that webhooks may use."""
     webhook_speedup: float = 1.0

@@ -55,7 +55,7 @@ class ClientAddress(msgspec.Struct, frozen=True):
     """
     is_loopback: bool = False
     is_encrypted: bool = False
-    """Whether a trusted proxy reports that the client uses https."""
+    """True if a trusted proxy reports that the client uses https."""
 
     @property
     def network(self) -> bytes:

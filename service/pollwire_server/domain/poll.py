@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 class Revote(StrEnum):
-    """Whether a voter may change a vote, or change and withdraw it."""
+    """Permission of a voter to change a vote, or to change and withdraw it."""
 
     NEVER = "never"
     CHANGE = "change"
@@ -138,7 +138,7 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """A prediction without an outcome is canceled at this time."""
     origins: tuple[str, ...] | None = None
     network_tags: bool = False
-    """Whether each ballot stores a keyed tag of the client's network, for reports to operators."""
+    """True if each ballot stores a keyed tag of the client's network, for reports to operators."""
     shuffle: bool = False
     lang: str | None = None
     created_at: int
@@ -150,7 +150,7 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     resolution: Resolution | None = None
     """The current resolution of a prediction."""
     is_scoring: bool = False
-    """Whether scores are being added or removed. Meanwhile ``resolve_by`` cancels nothing."""
+    """True while scores are being added or removed. Meanwhile ``resolve_by`` cancels nothing."""
 
     def phase(self, now: int) -> Phase:
         """Return the phase of the poll at ``now``."""

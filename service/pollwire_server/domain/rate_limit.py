@@ -24,7 +24,7 @@ class RateLimit(msgspec.Struct, frozen=True):
     count: int
     seconds: int
     spares_loopback: bool = False
-    """Whether loopback clients are exempt. True for the defaults, False for limits that an operator sets."""
+    """True if loopback clients are exempt: true for the defaults, false for limits that an operator sets."""
 
     @property
     def period_ms(self) -> int:

@@ -35,7 +35,7 @@ class Verdict(NamedTuple):
     is_correct: bool | None
     """None if the prediction is unresolved or void, or if the choice was made too late."""
     is_scored: bool
-    """Whether the choice counts on the leaderboard of a series."""
+    """True if the choice counts on the leaderboard of a series."""
 
 
 UNDECIDED: Final = Verdict(None, False)

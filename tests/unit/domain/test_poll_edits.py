@@ -121,8 +121,10 @@ def test_codes_suffice_for_maximum_options() -> None:
 
 
 def test_labels_are_editable_after_votes() -> None:
-    mended = [{"id": name, "label": f"New Patriotic Party {name}", "image": f"/{name}.png"} for name in "abc"]
-    after = patched(made(), voted=True, options=mended)
+    edited_options = [
+        {"id": name, "label": f"New Patriotic Party {name}", "image": f"/{name}.png"} for name in "abc"
+    ]
+    after = patched(made(), voted=True, options=edited_options)
     assert after.options[0].label == "New Patriotic Party a"
     assert after.options[0].image == "/a.png"
 

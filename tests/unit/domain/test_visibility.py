@@ -11,14 +11,14 @@ from tests.factories import a_poll
 
 OVER = (Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED, Phase.ARCHIVED)
 RUNNING = (Phase.SCHEDULED, Phase.OPEN)
-EVERYBODY, VOTERS, NOBODY = {ReaderRole.PUBLIC, ReaderRole.VOTED}, {ReaderRole.VOTED}, set[ReaderRole]()
+ALL_READERS, VOTERS, NO_READERS = {ReaderRole.PUBLIC, ReaderRole.VOTED}, {ReaderRole.VOTED}, set[ReaderRole]()
 
 MATRIX = {
     # mode: (who sees totals while voting goes on, who once it has ended), operators aside
-    ResultsMode.ALWAYS: (EVERYBODY, EVERYBODY),
-    ResultsMode.AFTER_VOTE: (VOTERS, EVERYBODY),
-    ResultsMode.AFTER_CLOSE: (NOBODY, EVERYBODY),
-    ResultsMode.OPERATORS: (NOBODY, NOBODY),
+    ResultsMode.ALWAYS: (ALL_READERS, ALL_READERS),
+    ResultsMode.AFTER_VOTE: (VOTERS, ALL_READERS),
+    ResultsMode.AFTER_CLOSE: (NO_READERS, ALL_READERS),
+    ResultsMode.OPERATORS: (NO_READERS, NO_READERS),
 }
 
 
