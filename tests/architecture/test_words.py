@@ -12,8 +12,6 @@ MACHINE = re.compile("|".join(["/ro" + "ot/", "/ho" + r"me/\w", "/Us" + r"ers/\w
 REGISTRY = re.compile(
     "|".join([r"(?<!no-emit-)index" + "-url", "pypi" + r"\.org/simple", "files.python" + "hosted"])
 )
-    "|".join([r"(?<!no-emit-)index" + "-url", "pypi" + r"\.org/simple", "files.python" + "hosted"])
-)
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"]) + r")\b")
 SECRET = re.compile("-----BEGIN [A-Z ]*PRIVATE " + "KEY-----")
 
