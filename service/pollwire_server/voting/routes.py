@@ -182,7 +182,7 @@ async def _registration_request(request: AnyRequest, poll_origins: PollOriginPol
         secure=client_in(scope).is_encrypted or scope["scheme"] == "https",
         content_type=_header(request, b"content-type"),
     )
-    poll_ids = poll_ids_in_query(scope["query_string"], most=1)
+    poll_ids = poll_ids_in_query(scope["query_string"], limit=1)
     registration.poll_origins = await poll_origins.allowed_origins(
         registration.origin, registration.host, poll_ids
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pollwire_server.auth.credentials import RequestCredentials, bearer_of, token_of
-from pollwire_server.auth.issuers import IssuerTokenVerifier, is_site_token
+from pollwire_server.auth.issuers import IssuerTokenVerifier, is_jwt
 from pollwire_server.auth.voter_ids import (
     voter_id_from_idempotency_key,
     voter_id_from_issuer,
@@ -64,14 +64,14 @@ class VoterResolver:
         """
         await self.load_issuer_keys(credentials)
         token = bearer_of(credentials.authorization)
-        if token is not None and is_site_token(token):
+        if token is not None and is_jwt(token):
             return voter_id_from_issuer(voter_key, self._issuers.voter_id(token))
         return voter_id_from_token(voter_key, self.verified_token(credentials).id)
 
     def ticket_id(self, credentials: RequestCredentials) -> bytes:
         """Return the id that a ticket for the voter carries. Raises like ``verified_token``."""
         token = bearer_of(credentials.authorization)
-        if token is not None and is_site_token(token):
+        if token is not None and is_jwt(token):
             return self._issuers.voter_id(token)
         return self.verified_token(credentials).id
 
@@ -85,7 +85,7 @@ class VoterResolver:
         if record is not None and record.poll.identity is not Identity.SIGNED:
             return
         token = bearer_of(credentials.authorization)
-        if token is not None and is_site_token(token):
+        if token is not None and is_jwt(token):
             await self._issuers.prepare(token, None if record is None else record.poll.issuer)
 
 
