@@ -1,8 +1,8 @@
 """Visibility of results for every kind of poll, results mode, phase, channel and client.
 
-The rule is a table here, independent of the service's code. One poll is created for each kind and mode and taken
-through its life. All its totals have four digits, so that every response byte can be searched for a leak. A time,
-a version or a length never has exactly four digits.
+The rule is a table here, independent of the service's code. One poll is created for each kind and mode and
+taken through its life. All its totals have four digits, so that every response byte can be searched for a
+leak. No time, version or length in a response has four digits.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ async def a_crowd_votes(service: Service, poll_id: str, kind: str) -> None:
 
 
 async def walk_through(service: Service, kind: str, mode: str, keyed: dict[str, tuple[Site, str]]) -> None:
-    """Take a poll of this kind and mode through its life. Compare all clients and channels after each step."""
+    """Take a poll of this kind and mode through its life. Check all clients after each step."""
     options = [] if kind == "rating" else [{"id": name, "label": name.upper()} for name in "abc"]
     poll = await service.create_poll(
         kind=kind, options=options, results=mode, revote="change", opens_at=FUTURE

@@ -87,9 +87,7 @@ class BatchedReader:
         self.request(poll_id, lambda result: None if future.done() else future.set_result(result))
         result = await future
         if isinstance(result, PollwireError):
-            raise result.with_traceback(
-                None
-            )  # shared by all waiting requests; tracebacks would pile up in it
+            raise result.with_traceback(None)  # shared by all requests; tracebacks would pile up in it
         return result
 
     async def _run(self) -> None:
