@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from pollwire_server.server import running
+from pollwire_server.server import running_service
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store
 
@@ -90,7 +90,7 @@ async def serving(store: Store, store_url: str, **changes: object) -> AsyncItera
     key = {"Authorization": f"Bearer {settings.admin_key}"}
     # There is no TLS here, and a client that might need it reads every authority's certificate first.
     async with (
-        running(settings, store_url) as url,
+        running_service(settings, store_url) as url,
         httpx.AsyncClient(base_url=url, timeout=10, verify=False) as http,
         httpx.AsyncClient(base_url=url, timeout=10, verify=False, headers=key) as admin,
     ):
