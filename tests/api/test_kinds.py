@@ -194,9 +194,9 @@ async def test_a_repeat_of_a_create_is_known_again(service: Service) -> None:
         assert (await service.admin.post("/v1/admin/polls", json=body | other)).status_code == 409
 
 
-async def test_polls_are_listed_by_kind(service: Service) -> None:
+async def test_polls_are_listed_by_kind(own_service: Service) -> None:
     """The list's filter knows the kinds."""
-    rating, ranked = await service.create_poll(**RATING), await service.create_poll(**RANKED)
+    rating, ranked = await own_service.create_poll(**RATING), await own_service.create_poll(**RANKED)
     for kind, poll in (("rating", rating), ("ranked", ranked)):
-        listed = (await service.admin.get("/v1/admin/polls", params={"kind": kind})).json()["items"]
+        listed = (await own_service.admin.get("/v1/admin/polls", params={"kind": kind})).json()["items"]
         assert [item["id"] for item in listed] == [poll["id"]]

@@ -290,11 +290,13 @@ GOOD = {"issuer": "x", "algorithm": "EdDSA", "audience": "y", "key": PEM}
         ({"kid": "x"}, "kid"),
     ],
 )
-async def test_a_bad_site_is_told_by_its_field(service: Service, changes: dict[str, Any], field: str) -> None:
+async def test_a_bad_site_is_told_by_its_field(
+    own_service: Service, changes: dict[str, Any], field: str
+) -> None:
     """What cannot vouch for anybody is 422 with the field, and is not registered."""
-    answer = await service.admin.post(ISSUERS, json=GOOD | changes)
+    answer = await own_service.admin.post(ISSUERS, json=GOOD | changes)
     assert (answer.status_code, answer.json().get("field")) == (422, field), answer.text
-    assert (await service.admin.get(ISSUERS)).json()["items"] == []
+    assert (await own_service.admin.get(ISSUERS)).json()["items"] == []
 
 
 async def test_a_poll_names_its_site(service: Service) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import Service, serve, service
+from tests.api.conftest import Service, serve, store
+from tests.api.conftest import own_service as service
 from tests.docs.examples import ROOT, examples_of, expectations_of, is_alike, outputs_of, script_of
 
-__all__ = ["serve", "service"]
+__all__ = ["serve", "service", "store"]
 
 DOCUMENTS = [
     document
