@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up test check faults faketime bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up test check assets prose faults faketime bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -24,14 +24,20 @@ up: setup ## Start the service with the demo polls; Ctrl-C stops it
 test: dev chromium faketime check ## Run lint, types, contracts and the whole suite (PYTEST="-k window" narrows it)
 	$(BIN)/python -m pytest $(PYTEST)
 
-check: dev ## Run lint, types and import contracts only
+check: dev prose ## Run lint, types, import contracts and the rules for prose
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-faults: dev faketime ## Hold the promises of docs/promises.md to the test, at length; prints a table (ten minutes)
+prose: dev ## Check the rules for names and sentences
+	$(BIN)/python -m pytest -q tests/architecture/test_prose.py
+
+faults: dev faketime ## Hold the promises of docs/guarantees.md to the test, at length; prints a table (ten minutes)
 	POLLWIRE_FAULTS=long $(BIN)/python -m pytest tests/faults -q --timeout 3600 $(PYTEST)
+
+assets: service/assets-build/node_modules/.setup ## Build the scripts and style sheets that the service serves (esbuild)
+	@cd service/assets-build && node build.mjs
 
 screens: dev chromium ## Take the pictures in docs/screens again (SCREENS="widget live": only some)
 	@$(BIN)/python -m tests.browser.screenshots $(SCREENS)
@@ -46,13 +52,13 @@ lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
 		--output-file benchmarks/requirements.txt
 
 clean: ## Remove what setup and the tests made (never a data folder)
-	rm -rf $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules
+	rm -rf $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules service/assets-build/node_modules
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find service clients tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- what the above stands on: a stamp is as new as the lock it was installed from ---
 
-dev: $(VENV)/.setup-dev tests/browser/node_modules/.setup
+dev: $(VENV)/.setup-dev tests/browser/node_modules/.setup service/assets-build/node_modules/.setup
 
 $(VENV)/.setup: $(BIN)/python requirements.txt pyproject.toml clients/python/pyproject.toml
 	@echo "Installing the service into $(VENV) (half a minute the first time) ..."
@@ -72,6 +78,12 @@ tests/browser/node_modules/.setup: tests/browser/package-lock.json
 		{ echo "The tests need Node 18 or newer, with npm (on Debian and Ubuntu: apt-get install nodejs npm)."; exit 1; }
 	@echo "Installing the tools of the browser tests ..."
 	@cd tests/browser && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# esbuild is a binary that npm installs; only a change of the pages needs it, as the built files are checked in.
+service/assets-build/node_modules/.setup: service/assets-build/package-lock.json tests/browser/node_modules/.setup
+	@echo "Installing esbuild ..."
+	@cd service/assets-build && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 # An interpreter that no longer runs (its Python was removed, or its making was cut short) is made anew.

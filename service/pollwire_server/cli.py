@@ -12,15 +12,17 @@ from pollwire_server.settings import SettingsError, read_settings
 
 
 @click.command()
-@click.option("--host", metavar="ADDRESS", help="Where to listen (default: 127.0.0.1).")
-@click.option("--port", metavar="PORT", help="0 takes a free one (default: 8000).")
-@click.option("--workers", metavar="N", help="Processes that serve (default: 1).")
-@click.option("--redis", "redis_url", metavar="URL", help="A store of yours instead of a private one.")
-@click.option("--demo", is_flag=True, help="Make the demo polls.")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on (default: 127.0.0.1).")
+@click.option("--port", metavar="PORT", help="Port to listen on; 0 selects a free one (default: 8000).")
+@click.option("--workers", metavar="N", help="Number of worker processes (default: 1).")
+@click.option(
+    "--redis", "redis_url", metavar="URL", help="Use this Redis or Valkey instead of the embedded store."
+)
+@click.option("--demo", is_flag=True, help="Create the demo polls.")
 @data_option
 def up(host: str | None, port: str | None, workers: str | None, redis_url: str | None, demo: bool) -> None:
     """Start the service; Ctrl-C stops it."""
-    # Imported here because loading the whole server takes longer than casting a vote from the command line.
+    # Imported late, because loading the server takes longer than casting a vote from the command line.
     from pollwire_server.supervisor import run_up  # noqa: PLC0415
 
     try:

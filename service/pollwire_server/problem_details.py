@@ -1,9 +1,8 @@
-"""Domain errors as RFC 9457 answers, in one table.
+"""Translation of errors to RFC 9457 problem documents, in one table.
 
-Whatever brought the request (route, lane, socket), a refusal is built here:
-``answer_of`` for HTTP, ``problem_document`` for messages on sockets, and
-``error_of`` for what the web framework itself refuses. A class without a line
-of its own in ``TABLE`` is answered by its nearest ancestor's.
+Every API builds its error responses here. ``problem_response`` builds HTTP responses, ``problem_document``
+the messages on sockets, and ``to_pollwire_error`` translates exceptions of the web framework. A class without
+its own row in ``TABLE`` uses the row of its nearest base class.
 """
 
 from __future__ import annotations
@@ -24,17 +23,20 @@ from litestar.exceptions import (
 
 from pollwire_server.domain import errors
 from pollwire_server.domain.errors import PollwireError
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 
-log = logging.getLogger("pollwire.problems")
+log = logging.getLogger("pollwire.problem_details")
 
 CONTENT_TYPE: Final = "application/problem+json"
 LARGEST_BODY_BYTES: Final = 256 * 1024
-"""What the widest route takes; told where the framework refuses a body before any route has."""
+"""The largest body that any route accepts. Reported if the framework rejects a body before a route does."""
+
+
+_UNKNOWN_PATH: Final = "There is no resource at this path. See /docs for the API reference."
 
 
 class HttpResponse(msgspec.Struct, frozen=True):
-    """An HTTP answer as plain values: header names in lower case, ``content-length`` left to the sender."""
+    """An HTTP response as plain values. Header names are lower-case. The sender adds ``content-length``."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
@@ -42,7 +44,7 @@ class HttpResponse(msgspec.Struct, frozen=True):
 
 
 class Problem(NamedTuple):
-    """One line of the table: the HTTP status, the last part of ``type``, and the ``title``."""
+    """One row of the table: the HTTP status, the last part of ``type``, and the ``title``."""
 
     status: int
     slug: str
@@ -50,50 +52,50 @@ class Problem(NamedTuple):
 
 
 TABLE: Final[dict[type[PollwireError], Problem]] = {
-    errors.PollwireError: Problem(400, "malformed-body", "The request cannot be understood"),
-    errors.BadRequest: Problem(400, "malformed-body", "The request cannot be understood"),
-    errors.MalformedBody: Problem(400, "malformed-body", "The body is not a JSON object"),
-    errors.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
-    errors.UnsupportedMediaType: Problem(415, "unsupported-media-type", "The body is of another type"),
-    errors.MethodNotAllowed: Problem(405, "method-not-allowed", "This address takes other methods"),
-    errors.UnsupportedFormat: Problem(501, "format-not-offered", "There is no answer of this form"),
-    errors.Unauthenticated: Problem(401, "voter-token-required", "It is not known who asks"),
-    errors.VoterTokenRequired: Problem(401, "voter-token-required", "A voter token is needed"),
-    errors.VoterTokenInvalid: Problem(401, "voter-token-invalid", "The voter token is not valid"),
-    errors.ApiKeyRequired: Problem(401, "api-key-required", "An API key is needed"),
-    errors.ApiKeyInvalid: Problem(401, "api-key-invalid", "The API key is not valid"),
-    errors.Forbidden: Problem(403, "origin-not-allowed", "This is not allowed"),
-    errors.ScopeMissing: Problem(403, "scope-missing", "The API key is not for this"),
-    errors.OriginNotAllowed: Problem(403, "origin-not-allowed", "Pages of this site may not do this"),
-    errors.ResultsHidden: Problem(403, "results-hidden", "The totals are not shown yet"),
-    errors.PollNotOpen: Problem(403, "poll-not-open", "The poll has not opened yet"),
-    errors.PollClosed: Problem(403, "poll-closed", "The poll has closed"),
-    errors.NotFound: Problem(404, "not-found", "There is nothing here"),
-    errors.PollNotFound: Problem(404, "poll-not-found", "There is no such poll"),
-    errors.VoteNotFound: Problem(404, "vote-not-found", "There is no such vote"),
-    errors.Invalid: Problem(422, "invalid-poll", "The request is well-formed, and wrong"),
-    errors.InvalidPoll: Problem(422, "invalid-poll", "The poll cannot be as described"),
-    errors.InvalidChoice: Problem(422, "invalid-choice", "This is not a choice of the poll"),
-    errors.ReceiptInvalid: Problem(422, "receipt-invalid", "The receipt is not valid"),
-    errors.IdempotencyKeyReused: Problem(422, "idempotency-key-reused", "The key was used before"),
-    errors.Conflict: Problem(409, "edit-refused", "This is at odds with what stands"),
-    errors.AlreadyVoted: Problem(409, "already-voted", "Another choice stands already"),
-    errors.StaleRevision: Problem(409, "stale-revision", "The vote was changed since"),
-    errors.OptionFull: Problem(409, "option-full", "The option is full"),
-    errors.PollExists: Problem(409, "poll-exists", "Another poll has this id"),
-    errors.EditRefused: Problem(409, "edit-refused", "The edit would falsify votes"),
-    errors.PhaseConflict: Problem(409, "phase-conflict", "The poll is in another phase"),
-    errors.VersionMismatch: Problem(412, "version-mismatch", "The poll was edited since"),
-    errors.Unavailable: Problem(503, "overloaded", "Not just now"),
-    errors.StoreUnavailable: Problem(503, "store-unavailable", "The store does not answer"),
-    errors.Overloaded: Problem(503, "overloaded", "The service is busy"),
+    errors.PollwireError: Problem(400, "malformed-body", "Malformed request"),
+    errors.BadRequest: Problem(400, "malformed-body", "Malformed request"),
+    errors.MalformedBody: Problem(400, "malformed-body", "Body must be a JSON object"),
+    errors.BodyTooLarge: Problem(413, "body-too-large", "Body too large"),
+    errors.UnsupportedMediaType: Problem(415, "unsupported-media-type", "Unsupported media type"),
+    errors.MethodNotAllowed: Problem(405, "method-not-allowed", "Method not allowed"),
+    errors.UnsupportedFormat: Problem(501, "unsupported-format", "Unsupported format"),
+    errors.Unauthenticated: Problem(401, "voter-token-required", "Authentication required"),
+    errors.VoterTokenRequired: Problem(401, "voter-token-required", "Voter token required"),
+    errors.VoterTokenInvalid: Problem(401, "voter-token-invalid", "Invalid voter token"),
+    errors.ApiKeyRequired: Problem(401, "api-key-required", "API key required"),
+    errors.ApiKeyInvalid: Problem(401, "api-key-invalid", "Invalid API key"),
+    errors.Forbidden: Problem(403, "origin-not-allowed", "Forbidden"),
+    errors.ScopeMissing: Problem(403, "scope-missing", "Insufficient scope"),
+    errors.OriginNotAllowed: Problem(403, "origin-not-allowed", "Origin not allowed"),
+    errors.ResultsHidden: Problem(403, "results-hidden", "Results are hidden"),
+    errors.PollNotOpen: Problem(403, "poll-not-open", "Poll is not open"),
+    errors.PollClosed: Problem(403, "poll-closed", "Poll is closed"),
+    errors.NotFound: Problem(404, "not-found", "Not found"),
+    errors.PollNotFound: Problem(404, "poll-not-found", "Poll not found"),
+    errors.VoteNotFound: Problem(404, "vote-not-found", "Vote not found"),
+    errors.Invalid: Problem(422, "invalid-poll", "Validation failed"),
+    errors.InvalidPoll: Problem(422, "invalid-poll", "Invalid poll"),
+    errors.InvalidChoice: Problem(422, "invalid-choice", "Invalid choice"),
+    errors.ReceiptInvalid: Problem(422, "receipt-invalid", "Invalid receipt"),
+    errors.IdempotencyKeyReused: Problem(422, "idempotency-key-reused", "Idempotency key reused"),
+    errors.Conflict: Problem(409, "edit-refused", "Conflict with the current state"),
+    errors.AlreadyVoted: Problem(409, "already-voted", "Already voted"),
+    errors.StaleRevision: Problem(409, "stale-revision", "Vote was changed since this revision"),
+    errors.OptionFull: Problem(409, "option-full", "Option is full"),
+    errors.PollExists: Problem(409, "poll-exists", "Poll already exists"),
+    errors.EditRefused: Problem(409, "edit-refused", "Edit not allowed"),
+    errors.PhaseConflict: Problem(409, "phase-conflict", "Action not allowed in this phase"),
+    errors.VersionMismatch: Problem(412, "version-mismatch", "Poll version has changed"),
+    errors.Unavailable: Problem(503, "overloaded", "Temporarily unavailable"),
+    errors.StoreUnavailable: Problem(503, "store-unavailable", "Database unavailable"),
+    errors.Overloaded: Problem(503, "overloaded", "Service is busy"),
     errors.RateLimited: Problem(429, "rate-limited", "Too many requests"),
-    errors.ChallengeRequired: Problem(429, "challenge-required", "A challenge is to be solved"),
+    errors.ChallengeRequired: Problem(429, "challenge-required", "Challenge required"),
 }
-"""Every error of the tree; contract: section 6 of the protocol."""
+"""Every error of the tree. The documentation of the API lists the types."""
 
-_TIMES: Final = ("opens_at", "closed_at")
-_FACTS: Final = (
+_TIME_MEMBERS: Final = ("opens_at", "closed_at")
+_MEMBERS: Final = (
     "field",
     "poll",
     "act",
@@ -115,18 +117,17 @@ _NO_STORE: Final = (
 
 
 def problem_of(error: PollwireError) -> Problem:
-    """The error's line of the table, or its nearest ancestor's."""
+    """Return the row for the error's class, or for its nearest base class."""
     for kind in type(error).__mro__:
         if kind in TABLE:
             return TABLE[kind]
-    return TABLE[PollwireError]  # pragma: no cover - the root is in the table
+    return TABLE[PollwireError]  # pragma: no cover - the base class is in the table
 
 
 def problem_document(error: PollwireError, instance: str | None = None) -> dict[str, object]:
-    """The RFC 9457 object: the standard members, then the facts that the error carries.
+    """Return the RFC 9457 object: the standard members, then the facts that the error carries.
 
-    ``instance`` is the path that was asked for, without its query: a ticket
-    may stand there.
+    ``instance`` is the request path without its query string, which may contain a ticket.
     """
     problem = problem_of(error)
     document: dict[str, object] = {
@@ -142,22 +143,22 @@ def problem_document(error: PollwireError, instance: str | None = None) -> dict[
 
 
 def problem_response(error: PollwireError, instance: str) -> HttpResponse:
-    """The whole HTTP answer for a refusal of the request for the path ``instance``."""
+    """Return the complete HTTP response for an error of a request for the path ``instance``."""
     body = msgspec.json.encode(problem_document(error, instance))
     return HttpResponse(problem_of(error).status, (*_NO_STORE, *_headers(error)), body)
 
 
 def to_pollwire_error(exception: BaseException) -> PollwireError:
-    """Any exception as an error of the tree; what nobody foresaw is logged loudly and told as ``Overloaded``.
+    """Translate any exception to an error of the tree.
 
-    No request gets a 500: to its sender an unforeseen failure is a request
-    that may be sent again, and the log names the reference that they read.
+    An unexpected exception is logged as critical and becomes ``Overloaded``. A client never receives a 500:
+    it may send the request again, and the response contains the reference of the log entry.
     """
     match exception:
         case PollwireError():
             return exception
         case NotFoundException():
-            return errors.NotFound("There is nothing at this address; /docs lists what there is.")
+            return errors.NotFound(_UNKNOWN_PATH)
         case MethodNotAllowedException():
             return errors.MethodNotAllowed(_allowed(exception))
         case SerializationException():
@@ -174,48 +175,50 @@ def _error_of_status(exception: HTTPException) -> PollwireError:
         case 415:
             return errors.UnsupportedMediaType("application/json")
         case 404 | 410:
-            return errors.NotFound("There is nothing at this address; /docs lists what there is.")
+            return errors.NotFound(_UNKNOWN_PATH)
         case 422:
-            return errors.InvalidPoll("body", "The request does not have the shape that this address takes.")
+            return errors.InvalidPoll(
+                "body", "The body does not match the schema of this endpoint; see /docs."
+            )
     if isinstance(exception, ClientException):
-        return errors.MalformedBody("The request cannot be understood.")
+        return errors.MalformedBody("The request is malformed.")
     return _unexpected_error(exception)
 
 
 def _unexpected_error(exception: BaseException) -> PollwireError:
     reference = secrets.token_hex(4)
-    log.critical("unforeseen failure %s", reference, exc_info=exception)
+    log.critical("Unexpected exception, reference %s", reference, exc_info=exception)
     error = errors.Overloaded(retry_after_s=1)
-    error.detail = f"Something went wrong here (reference {reference}); the same request may be sent again."
+    error.detail = f"Internal error (reference {reference}). Send the same request again."
     return error
 
 
 def _allowed(exception: MethodNotAllowedException) -> tuple[str, ...]:
-    """The methods that the route takes, HEAD beside GET (RFC 9110, 9.3.2)."""
-    named = (exception.headers or {}).get("allow", "")
-    return add_head_method(method.strip() for method in named.split(",") if method.strip())
+    """Return the methods of the route, with HEAD wherever there is GET (RFC 9110, section 9.3.2)."""
+    allow = (exception.headers or {}).get("allow", "")
+    return add_head_method(method.strip() for method in allow.split(",") if method.strip())
 
 
 def add_head_method(methods: Iterable[str]) -> tuple[str, ...]:
-    """``methods`` sorted, HEAD among them wherever GET is; what is no method (a socket) left out."""
+    """Return ``methods`` sorted, with HEAD if there is GET. Litestar's ``websocket`` is dropped."""
     known = {method for method in methods if method.isupper()}
     return tuple(sorted(known | {"HEAD"} if "GET" in known else known))
 
 
 def _extension_members(error: PollwireError) -> dict[str, object]:
-    """What helps the reader, from the attributes that the error carries."""
-    facts = {name: value for name in _FACTS if (value := getattr(error, name, None)) is not None}
-    for name in _TIMES:
+    """Return the extension members: the attributes of the error, with times in RFC 3339."""
+    members = {name: value for name in _MEMBERS if (value := getattr(error, name, None)) is not None}
+    for name in _TIME_MEMBERS:
         instant = getattr(error, name, None)
         if instant is not None:
-            facts[name] = format_instant(instant)
+            members[name] = format_timestamp(instant)
     if isinstance(error, errors.Unavailable):
-        facts["retry_after"] = error.retry_after_s
-    return facts
+        members["retry_after"] = error.retry_after_s
+    return members
 
 
-def _limits_told(error: errors.RateLimited) -> tuple[tuple[bytes, bytes], ...]:
-    """When to come back, and what was used up, in the fields of the IETF's draft on rate limits (httpapi)."""
+def _rate_limit_headers(error: errors.RateLimited) -> tuple[tuple[bytes, bytes], ...]:
+    """Return ``Retry-After`` and the fields of the IETF draft on rate limit headers (httpapi)."""
     after_s, limit, policy = error.retry_after_s, error.limit, f'"{error.policy}"'
     return (
         (b"retry-after", str(after_s).encode()),
@@ -225,16 +228,16 @@ def _limits_told(error: errors.RateLimited) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _headers(error: PollwireError) -> tuple[tuple[bytes, bytes], ...]:
-    """The headers that HTTP itself wants beside a status."""
+    """Return the headers that HTTP requires or recommends for the status."""
     match error:
         case errors.RateLimited():
-            return _limits_told(error)
+            return _rate_limit_headers(error)
         case errors.Unavailable():
             return ((b"retry-after", str(error.retry_after_s).encode()),)
         case errors.MethodNotAllowed():  # RFC 9110, 15.5.6: a 405 MUST carry Allow
             return ((b"allow", ", ".join(error.allowed).encode()),)
         case errors.Unauthenticated():  # RFC 9110, 15.5.2: a 401 MUST carry a challenge
             return ((b"www-authenticate", b'Bearer realm="pollwire"'),)
-        case errors.UnsupportedMediaType():  # RFC 9110, 15.5.16: what would have been read
+        case errors.UnsupportedMediaType():  # RFC 9110, 15.5.16: Accept lists the supported types
             return ((b"accept", error.accepted.encode()),)
     return ()

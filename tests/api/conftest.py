@@ -1,9 +1,8 @@
 """The whole service on a real port, in the tests' loop.
 
-A test that needs no settings of its own shares ``service`` with the other tests of its module. Its polls
-have random ids, so tests do not see one another's polls except in lists. A test that lists all polls, stops the
-service or
-changes settings starts its own with ``own_service`` or ``serve``.
+A test that needs no settings of its own shares ``service`` with the other tests of its module.
+Its polls have random ids, so tests see one another's polls in lists only. A test that lists all
+polls, stops the service or changes settings starts its own with ``own_service`` or ``serve``.
 """
 
 from __future__ import annotations

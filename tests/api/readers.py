@@ -1,4 +1,4 @@
-"""Everybody who may read a poll, and every channel on which it can be read, with the bytes that came."""
+"""All kinds of clients that may read a poll, and all channels, with the received bytes."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from tests.api.conftest import Service
 from tests.api.streams import WITHIN_S, live, socket_at, ticket_of
 
 
-class Who(NamedTuple):
-    """A reader: what it is to the poll, and how it says so."""
+class Reader(NamedTuple):
+    """A client of a poll: its role, and its credentials."""
 
     kind: str
     """``public``, ``voted`` or ``operator``."""
     token: str | None = None
-    """In the header ``Authorization``."""
+    """For the ``Authorization`` header."""
     ticket: str | None = None
-    """In the address."""
+    """For the query string."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request of this reader carries."""
+        """Return the headers of this client's requests."""
         return {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
 
     @property
     def query(self) -> str:
-        """The end of an address that this reader asks."""
+        """Return the query string of this client's requests."""
         return "" if self.ticket is None else f"?ticket={self.ticket}"
 
 
-class Heard(NamedTuple):
-    """What came: the head as text, the body, and the results in it where it is them."""
+class Received(NamedTuple):
+    """Received response: the headers as text, the body, and the results if the body has them."""
 
     head: str
     body: bytes
@@ -43,80 +43,82 @@ class Heard(NamedTuple):
     results: dict[str, Any] | None
 
 
-Channel = Callable[[Service, dict[str, Any], Who], Awaitable[Heard]]
+Channel = Callable[[Service, dict[str, Any], Reader], Awaitable[Received]]
 
 
-async def everybody(service: Service, voted: str) -> dict[str, Who]:
-    """The readers of a poll, of whom one has voted: by token, by ticket, by key, and nobody at all."""
+async def all_readers(service: Service, voted: str) -> dict[str, Reader]:
+    """Return clients with every kind of credentials, and without any. ``voted`` is the token of a voter."""
     other, key = await service.voter(), service.settings.admin_key
     assert key is not None
     return {
-        "public": Who("public"),
-        "stranger": Who("public", token=other),
-        "stranger by ticket": Who("public", ticket=await ticket_of(service, other)),
-        "voter": Who("voted", token=voted),
-        "voter by ticket": Who("voted", ticket=await ticket_of(service, voted)),
-        "operator": Who("operator", token=key),
-        "operator by ticket": Who("operator", ticket=await ticket_of(service, key)),
+        "public": Reader("public"),
+        "stranger": Reader("public", token=other),
+        "stranger by ticket": Reader("public", ticket=await ticket_of(service, other)),
+        "voter": Reader("voted", token=voted),
+        "voter by ticket": Reader("voted", ticket=await ticket_of(service, voted)),
+        "operator": Reader("operator", token=key),
+        "operator by ticket": Reader("operator", ticket=await ticket_of(service, key)),
     }
 
 
-def heard(answer: httpx.Response) -> Heard:
-    """An HTTP answer; its length is left out, since it may be any number."""
-    told = {name: value for name, value in answer.headers.items() if name not in ("content-length", "date")}
-    document = answer.json() if answer.headers.get("content-type") == "application/json" else None
+def received(response: httpx.Response) -> Received:
+    """Return a received HTTP response, without the headers that may contain any number."""
+    documents = {
+        name: value for name, value in response.headers.items() if name not in ("content-length", "date")
+    }
+    document = response.json() if response.headers.get("content-type") == "application/json" else None
     found = document if isinstance(document, dict) and document.get("type") == "results" else None
-    return Heard("\n".join(told.values()), answer.content, answer.headers, found)
+    return Received("\n".join(documents.values()), response.content, response.headers, found)
 
 
-async def get(service: Service, path: str, who: Who, **headers: str) -> Heard:
-    """A GET of a path as this reader."""
-    return heard(await service.http.get(f"{path}{who.query}", headers={**who.headers, **headers}))
+async def get(service: Service, path: str, reader: Reader, **headers: str) -> Received:
+    """Send a GET as this client."""
+    return received(await service.http.get(f"{path}{reader.query}", headers={**reader.headers, **headers}))
 
 
-async def by_http(service: Service, poll: dict[str, Any], who: Who) -> Heard:
-    """GET results."""
-    return await get(service, f"/v1/polls/{poll['id']}/results", who)
+async def by_http(service: Service, poll: dict[str, Any], reader: Reader) -> Received:
+    """Read the results with GET."""
+    return await get(service, f"/v1/polls/{poll['id']}/results", reader)
 
 
-async def by_socket(service: Service, poll: dict[str, Any], who: Who) -> Heard:
-    """The first frame of the poll's own socket."""
-    async with socket_at(service, live(poll) + who.query, additional_headers=who.headers) as socket:
+async def by_socket(service: Service, poll: dict[str, Any], reader: Reader) -> Received:
+    """Read the first frame of the poll's own socket."""
+    async with socket_at(service, live(poll) + reader.query, additional_headers=reader.headers) as socket:
         text = await socket.connection.recv()
-    return Heard("", str(text).encode(), {}, json.loads(text))
+    return Received("", str(text).encode(), {}, json.loads(text))
 
 
-async def by_socket_of_many(service: Service, poll: dict[str, Any], who: Who) -> Heard:
-    """The first frame about the poll on a socket of many; a ticket is given on the open socket."""
-    async with socket_at(service, "/v1/live", additional_headers=who.headers) as socket:
-        ticket = {} if who.ticket is None else {"ticket": who.ticket}
-        await socket.say(**ticket, watch=[poll["id"]])
+async def by_socket_of_many(service: Service, poll: dict[str, Any], reader: Reader) -> Received:
+    """Read the first frame of a multi-poll socket. A ticket is sent on the open socket."""
+    async with socket_at(service, "/v1/live", additional_headers=reader.headers) as socket:
+        ticket = {} if reader.ticket is None else {"ticket": reader.ticket}
+        await socket.send(**ticket, watch=[poll["id"]])
         text = await socket.connection.recv()
-    return Heard("", str(text).encode(), {}, json.loads(text))
+    return Received("", str(text).encode(), {}, json.loads(text))
 
 
-async def by_events(service: Service, poll: dict[str, Any], who: Who) -> Heard:
-    """The beginning of the event stream, to the end of its first event."""
-    path = f"/v1/polls/{poll['id']}/events{who.query}"
-    async with service.http.stream("GET", path, headers=who.headers, timeout=WITHIN_S) as answer:
-        said = b""
-        async for piece in answer.aiter_bytes():
-            said += piece
-            if b"data:" in said and said.endswith(b"\n\n"):
+async def by_events(service: Service, poll: dict[str, Any], reader: Reader) -> Received:
+    """Read the event stream to the end of its first event."""
+    path = f"/v1/polls/{poll['id']}/events{reader.query}"
+    async with service.http.stream("GET", path, headers=reader.headers, timeout=WITHIN_S) as response:
+        body = b""
+        async for piece in response.aiter_bytes():
+            body += piece
+            if b"data:" in body and body.endswith(b"\n\n"):
                 break
-        data = next(line for line in said.split(b"\n") if line.startswith(b"data:"))
-        return Heard("", said, answer.headers, json.loads(data[5:]))
+        data = next(line for line in body.split(b"\n") if line.startswith(b"data:"))
+        return Received("", body, response.headers, json.loads(data[5:]))
 
 
-async def by_client(service: Service, poll: dict[str, Any], who: Who) -> Heard:
-    """The Python client's first results of a watch; it asks for tickets by itself."""
-    is_operator = who.kind == "operator"
-    key, token = (who.token, None) if is_operator else (None, who.token)
+async def by_client(service: Service, poll: dict[str, Any], reader: Reader) -> Received:
+    """Read the first results with the Python client. It requests tickets by itself."""
+    is_operator = reader.kind == "operator"
+    key, token = (reader.token, None) if is_operator else (None, reader.token)
     async with Client(service.url, key=key, token=token) as client:
         frames = client.watch(poll["id"])
         results = await anext(frames)
         await frames.aclose()
-    return Heard("", json.dumps(results).encode(), {}, results)
+    return Received("", json.dumps(results).encode(), {}, results)
 
 
 RESULTS: dict[str, Channel] = {
@@ -125,15 +127,19 @@ RESULTS: dict[str, Channel] = {
     "socket of many": by_socket_of_many,
     "events": by_events,
 }
-"""Channels that every reader may ask for the whole results."""
+"""Channels that send complete results to every client."""
 
 
-async def everything_else(service: Service, poll: dict[str, Any], who: Who) -> dict[str, Heard]:
-    """What a reader can look at beside results: none of it may tell more."""
+async def other_documents(service: Service, poll: dict[str, Any], reader: Reader) -> dict[str, Received]:
+    """Read everything else that a client can see. None of it may reveal hidden totals."""
     poll_id = poll["id"]
-    cookie = {} if who.kind != "voted" or who.token is None else {"Cookie": f"pollwire_voter={who.token}"}
+    cookie = (
+        {} if reader.kind != "voted" or reader.token is None else {"Cookie": f"pollwire_voter={reader.token}"}
+    )
     pages = (f"/polls/{poll_id}", f"/embed/{poll_id}", "/", f"/oembed?url={service.url}/polls/{poll_id}")
-    told = {page: heard(await service.http.get(page, headers={**who.headers, **cookie})) for page in pages}
-    told["poll"] = await get(service, f"/v1/polls/{poll_id}", who)
-    told["own vote"] = await get(service, f"/v1/polls/{poll_id}/votes/mine", who)
-    return told
+    documents = {
+        page: received(await service.http.get(page, headers={**reader.headers, **cookie})) for page in pages
+    }
+    documents["poll"] = await get(service, f"/v1/polls/{poll_id}", reader)
+    documents["own vote"] = await get(service, f"/v1/polls/{poll_id}/votes/mine", reader)
+    return documents

@@ -1,4 +1,4 @@
-"""New voters of a network that had its share: a challenge, its solution, and every way to cheat about it."""
+"""Proof-of-work challenges for new voters over the rate limit, and attempts to bypass them."""
 
 from __future__ import annotations
 
@@ -55,8 +55,7 @@ async def posed(service: Service) -> dict[str, Any]:
     return challenge
 
 
-async def test_beyond_the_share_work_lets_in(serve: Serve) -> None:
-    """The first comes in free, the next is posed a challenge, and its solution makes a voter that votes."""
+async def test_challenge_solved_registers_a_voter(serve: Serve) -> None:
     async with serve(limit_voters=ONE) as service:
         poll = (await service.create_poll())["id"]
         assert (await come(service)).status_code == 201
@@ -69,8 +68,7 @@ async def test_beyond_the_share_work_lets_in(serve: Serve) -> None:
         assert (await service.vote(poll, "rice", let_in.json()["token"])).status_code == 200
 
 
-async def test_a_solution_is_good_once_for_all_workers(serve: Serve) -> None:
-    """Shown again, also elsewhere and also at once, it lets nobody in."""
+async def test_challenge_solution_works_once_across_workers(serve: Serve) -> None:
     async with (
         serve(limit_voters=ONE, secret="s" * 32) as one,
         serve(limit_voters=ONE, secret="s" * 32) as two,
@@ -104,8 +102,7 @@ def tampered(solution: str, **changes: object) -> str:
         ).decode(),
     ],
 )
-async def test_what_is_no_solution_is_told_so(serve: Serve, solution: str) -> None:
-    """Whatever is sent in a solution's place is 422 with the field."""
+async def test_challenge_malformed_solution_returns_422(serve: Serve, solution: str) -> None:
     async with serve(limit_voters=ONE) as service:
         await come(service)
         answer = await come(service, solution)
@@ -113,22 +110,21 @@ async def test_what_is_no_solution_is_told_so(serve: Serve, solution: str) -> No
 
 
 @pytest.mark.parametrize("changes", [{"cost": 1}, {"keyPrefix": ""}, {"expiresAt": 4_000_000_000}])
-async def test_a_challenge_of_one_s_own_lets_nobody_in(serve: Serve, changes: dict[str, object]) -> None:
-    """Parameters are signed: an easier challenge, or one that lasts, is none of ours."""
+async def test_challenge_with_changed_parameters_is_rejected(
+    serve: Serve, changes: dict[str, object]
+) -> None:
     async with serve(limit_voters=ONE) as service:
         answer = await come(service, tampered(solved(await posed(service)), **changes))
         assert answer.status_code == 422
 
 
-async def test_a_challenge_expires(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was posed longer ago than it lives is not taken."""
+async def test_challenge_expired_is_rejected(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(challenges, "LIFETIME_S", -1)
     async with serve(limit_voters=ONE) as service:
         assert (await come(service, solved(await posed(service)))).status_code == 422
 
 
-async def test_a_wrong_number_costs_the_challenge(serve: Serve) -> None:
-    """A solution that begins as asked and is not the number's is refused, and the challenge is spent."""
+async def test_challenge_wrong_solution_uses_up_the_challenge(serve: Serve) -> None:
     async with serve(limit_voters=ONE) as service:
         right = solved(await posed(service))
         payload = json.loads(base64.b64decode(right))
@@ -138,8 +134,7 @@ async def test_a_wrong_number_costs_the_challenge(serve: Serve) -> None:
         assert (await come(service, right)).status_code == 422
 
 
-async def test_the_more_a_network_owes_the_harder_it_gets(serve: Serve) -> None:
-    """Each whole share more doubles the work; the table's steps do so."""
+async def test_challenge_difficulty_doubles_with_each_exceeded_limit(serve: Serve) -> None:
     works = [level.cost * 16 ** len(level.prefix) for level in LEVELS]
     assert [later / earlier for earlier, later in pairwise(works)] == [2] * 5
     async with serve(limit_voters=ONE) as service:
@@ -149,24 +144,21 @@ async def test_the_more_a_network_owes_the_harder_it_gets(serve: Serve) -> None:
         assert (await come(service)).json()["challenge"]["parameters"]["cost"] > first["parameters"]["cost"]
 
 
-async def test_without_challenges_the_share_is_all(serve: Serve) -> None:
-    """Where an operator wants none, whoever is beyond the share waits."""
+async def test_register_over_the_limit_without_challenges_returns_429(serve: Serve) -> None:
     async with serve(limit_voters=ONE, challenges=False) as service:
         assert [(await come(service)).status_code for _ in range(2)] == [201, 429]
         refused = (await come(service)).json()
         assert (refused["type"], "challenge" in refused) == ("/problems/rate-limited", False)
 
 
-async def test_a_known_voter_is_never_challenged(serve: Serve) -> None:
-    """Renewing a token makes nobody new."""
+async def test_register_renewal_is_never_challenged(serve: Serve) -> None:
     async with serve(limit_voters=ONE) as service:
         token = (await come(service)).json()["token"]
         renewed = [await come(service, Authorization=f"Bearer {token}") for _ in range(3)]
         assert {answer.status_code for answer in renewed} == {201}
 
 
-async def test_an_outage_is_no_hour_to_hoard_tokens(own_valkey: Valkey) -> None:
-    """While the store is away nobody new is let in from a network that is limited: 503, and quickly."""
+async def test_register_unavailable_store_returns_503(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url, namespace="outage")
     try:
         async with serving(store, own_valkey.url, limit_voters=ONE) as service:
@@ -177,8 +169,7 @@ async def test_an_outage_is_no_hour_to_hoard_tokens(own_valkey: Valkey) -> None:
         await store.close()
 
 
-async def test_the_python_client_solves_what_it_is_posed(serve: Serve) -> None:
-    """Whoever uses the client or the command line need not know of challenges."""
+async def test_python_client_solves_challenges(serve: Serve) -> None:
     async with serve(limit_voters=ONE) as service:
         for _ in range(2):
             async with Client(service.url) as client:

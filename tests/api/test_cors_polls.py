@@ -7,7 +7,7 @@ import pytest
 import websockets
 
 from tests.api.conftest import Serve, Service
-from tests.api.streams import Said, events_at, socket_at
+from tests.api.streams import JsonObject, events_at, socket_at
 
 NEWS = "https://news.example"
 BLOG = "https://blog.example"
@@ -88,7 +88,7 @@ async def test_a_socket_of_many_is_open_to_the_sites_of_its_polls(serve: Serve, 
             assert await refused_with(service, f"/v1/live{query}", BLOG) == of_blog, query
 
 
-def told(said: list[Said]) -> dict[str, int]:
+def told(said: list[JsonObject]) -> dict[str, int]:
     """What came of each poll: 200 for results."""
     return {one["poll"]: one.get("status", 200) for one in said}
 
@@ -101,7 +101,7 @@ async def test_each_poll_on_a_stream_of_many_is_judged_by_its_own_sites(serve: S
         query = f"?poll={poll}&poll={plain}"
         for origin, expected in ((BLOG, {poll: 200, plain: 403}), (NEWS, {poll: 403, plain: 200})):
             async with socket_at(service, f"/v1/live{query}", origin=origin) as socket:
-                await socket.say(watch=[poll, plain])
+                await socket.send(watch=[poll, plain])
                 assert told([await socket.next(), await socket.next()]) == expected
             async with events_at(service, f"/v1/events{query}", headers={"Origin": origin}) as events:
                 assert events.response.headers[CORS] == origin

@@ -1,4 +1,4 @@
-"""What pages of other sites may do: vote where they are allowed, and nothing where they are not."""
+"""CORS of the voting API: allowed and foreign origins."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ async def asked(service: Service, poll: str, origin: str) -> list[httpx.Response
     ]
 
 
-async def test_a_page_of_an_allowed_site_can_read_every_answer(serve: Serve) -> None:
-    """Answers and problems alike name the origin, once, and no credentials are asked for."""
+async def test_cors_allowed_origin_can_read_every_response(serve: Serve) -> None:
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = await service.create_poll()
         for answer in await asked(service, poll["id"], NEWS):
@@ -49,8 +48,7 @@ async def test_a_page_of_an_allowed_site_can_read_every_answer(serve: Serve) -> 
 
 
 @pytest.mark.parametrize("origin", [FOREIGN, "null", "https://news.example.foreign.example"])
-async def test_a_page_of_a_foreign_site_can_read_none(serve: Serve, origin: str) -> None:
-    """No answer carries a CORS header; all say that they depend on the origin."""
+async def test_cors_foreign_origin_can_read_no_response(serve: Serve, origin: str) -> None:
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = await service.create_poll()
         for answer in await asked(service, poll["id"], origin):
@@ -58,15 +56,14 @@ async def test_a_page_of_a_foreign_site_can_read_none(serve: Serve, origin: str)
             assert answer.headers.get_list("vary") == ["Origin"]
 
 
-async def test_without_an_origin_answers_still_depend_on_it(service: Service) -> None:
-    """A cache must not give a page the answer that was made for a program."""
+async def test_cors_request_without_origin_gets_vary_origin(service: Service) -> None:
+    """A cache must not give a page the response that was made for a program."""
     poll = await service.create_poll()
     answer = await service.vote(poll["id"], "rice", await service.voter())
     assert (told(answer), answer.headers["vary"]) == ([], "Origin")
 
 
-async def test_a_poll_s_own_origins_decide_instead_of_the_service_s(serve: Serve) -> None:
-    """A poll may be for another site than the rest; the service's own pages can always use it."""
+async def test_cors_poll_origins_replace_the_service_origins(serve: Serve) -> None:
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = await service.create_poll(origins=["https://blog.example"])
         token = await service.voter()
@@ -78,8 +75,7 @@ async def test_a_poll_s_own_origins_decide_instead_of_the_service_s(serve: Serve
             assert answer.headers.get(CORS) == (origin if allowed else None)
 
 
-async def test_a_preflight_lets_an_allowed_site_on_and_no_other(serve: Serve) -> None:
-    """Votes, tokens and takings-back are announced and allowed for two hours, or not at all."""
+async def test_preflight_is_granted_to_allowed_origins_only(serve: Serve) -> None:
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = await service.create_poll()
         wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
@@ -96,8 +92,8 @@ async def test_a_preflight_lets_an_allowed_site_on_and_no_other(serve: Serve) ->
             assert told(foreign) == []
 
 
-async def test_a_foreign_page_cannot_replace_a_visitor_s_cookie(serve: Serve) -> None:
-    """A form that a foreign page sends is answered without a cookie, so the visitor stays the same voter."""
+async def test_register_foreign_origin_gets_no_cookie(serve: Serve) -> None:
+    """A form needs no preflight. A cookie in its response would replace the visitor's own."""
     async with serve(allowed_origins=(NEWS,)) as service:
         for origin, is_set in ((FOREIGN, False), ("null", False), (NEWS, True), (service.url, True)):
             answer = await service.http.post("/v1/voters", headers={"Origin": origin})
@@ -105,8 +101,8 @@ async def test_a_foreign_page_cannot_replace_a_visitor_s_cookie(serve: Serve) ->
             assert ("set-cookie" in answer.headers) is is_set, origin
 
 
-async def test_what_a_foreign_page_may_send_without_asking_is_no_vote(serve: Serve) -> None:
-    """With the visitor's own cookie, the bodies that need no preflight are all refused, uncounted."""
+async def test_vote_body_without_preflight_is_rejected(serve: Serve) -> None:
+    """The request carries the visitor's own cookie."""
     async with serve() as service:
         poll = await service.create_poll()
         cookie = {"Cookie": f"pollwire_voter={await service.voter()}", "Origin": FOREIGN}

@@ -1,4 +1,4 @@
-"""A vote is erased: by its voter, with the token; or by an operator, with the receipt."""
+"""Erasure of a vote, by its voter with the token or by an operator with the receipt."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ async def erase(service: Service, poll: str, receipt: object) -> httpx.Response:
     return await service.admin.post(f"/v1/admin/polls/{poll}/erase", json={"receipt": receipt})
 
 
-async def test_a_voter_leaves_once_voting_has_ended(service: Service) -> None:
-    """The totals stay, the vote is nobody's: it is not found by its token, nor proved by its receipt."""
+async def test_erase_after_closing_keeps_the_totals(service: Service) -> None:
     poll, token = (await service.create_poll())["id"], await service.voter()
     receipt = (await service.vote(poll, "rice", token)).json()["receipt"]
     refused = await leave(service, poll, token)
@@ -37,8 +36,7 @@ async def test_a_voter_leaves_once_voting_has_ended(service: Service) -> None:
     assert (await leave(service, poll, token)).json()["type"] == "/problems/vote-not-found"
 
 
-async def test_a_voter_leaves_a_poll_that_lets_votes_be_taken_back(service: Service) -> None:
-    """While it is open the totals are one less, and the voter is one who has not voted."""
+async def test_erase_while_open_withdraws_the_vote(service: Service) -> None:
     poll, token = (await service.create_poll(revote="withdraw"))["id"], await service.voter()
     await service.vote(poll, "rice", token)
     assert (await leave(service, poll, token)).json() == {"poll": poll, "counts": False}
@@ -51,17 +49,15 @@ async def test_a_voter_leaves_a_poll_that_lets_votes_be_taken_back(service: Serv
     ("token", "status", "slug"),
     [(None, 401, "voter-token-required"), ("x", 401, "voter-token-invalid"), ("new", 404, "vote-not-found")],
 )
-async def test_who_has_no_vote_erases_none(
+async def test_erase_without_a_vote_is_rejected(
     service: Service, token: str | None, status: int, slug: str
 ) -> None:
-    """Nobody, somebody made up, and somebody who has not voted."""
     poll = (await service.create_poll())["id"]
     answer = await leave(service, poll, await service.voter() if token == "new" else token)
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
 
 
-async def test_an_operator_erases_by_receipt(service: Service) -> None:
-    """The vote is out, the log says so and not whose it was; a repeat finds nothing more."""
+async def test_erase_by_receipt_removes_the_vote_and_is_logged(service: Service) -> None:
     poll, token = (await service.create_poll())["id"], await service.voter()
     receipt = (await service.vote(poll, "rice", token)).json()["receipt"]
     await service.vote(poll, "rice", await service.voter())
@@ -87,10 +83,9 @@ async def test_an_operator_erases_by_receipt(service: Service) -> None:
         ({"receipt": "x", "voter": "y"}, "invalid-poll"),
     ],
 )
-async def test_what_is_no_receipt_erases_nothing(
+async def test_erase_by_invalid_receipt_is_rejected(
     service: Service, body: dict[str, object], slug: str
 ) -> None:
-    """An operator cannot erase by guessing, nor without a receipt."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.post(f"/v1/admin/polls/{poll}/erase", json=body)
     assert (answer.status_code, answer.json()["type"]) == (422, f"/problems/{slug}")
@@ -98,8 +93,7 @@ async def test_what_is_no_receipt_erases_nothing(
     assert refused.status_code == 401
 
 
-async def test_another_poll_s_receipt_erases_nothing(service: Service) -> None:
-    """A receipt is of one poll, and an archived poll has no votes to erase."""
+async def test_erase_by_receipt_of_another_poll_is_rejected(service: Service) -> None:
     poll, other = [(await service.create_poll())["id"] for _ in range(2)]
     receipt = (await service.vote(poll, "rice", await service.voter())).json()["receipt"]
     assert (await erase(service, other, receipt)).json()["type"] == "/problems/receipt-invalid"

@@ -5,18 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import Service
-from tests.api.streams import apart_from_time, events_at, results
+from tests.api.streams import events_at, results, without_timestamp
 
 
-async def test_an_event_stream_begins_with_the_whole(service: Service) -> None:
-    """Headers, ``retry``, and one event with the position as its id and the results as its data."""
+async def test_stream_starts_with_retry_and_complete_results(service: Service) -> None:
     poll = await service.create_poll()
     await service.vote(poll["id"], "yam", await service.voter())
     async with events_at(service, f"/v1/polls/{poll['id']}/events") as events:
-        said = await events.results()
-        assert apart_from_time(said) == apart_from_time(await results(service, poll))
+        message = await events.results()
+        assert without_timestamp(message) == without_timestamp(await results(service, poll))
         assert events.fields["event"] == "results"
-        assert events.fields["id"] == f"{poll['id']}-{said['epoch']}-{said['seq']}"
+        assert events.fields["id"] == f"{poll['id']}-{message['epoch']}-{message['seq']}"
         assert events.retry_ms is not None
         headers = events.response.headers
         assert headers["content-type"].startswith("text/event-stream")
@@ -24,8 +23,7 @@ async def test_an_event_stream_begins_with_the_whole(service: Service) -> None:
         assert headers["x-accel-buffering"] == "no"
 
 
-async def test_changes_follow(service: Service) -> None:
-    """A vote and a close arrive as further events."""
+async def test_vote_and_close_arrive_as_events(service: Service) -> None:
     poll = await service.create_poll()
     async with events_at(service, f"/v1/polls/{poll['id']}/events") as events:
         await events.results()
@@ -35,13 +33,12 @@ async def test_changes_follow(service: Service) -> None:
         assert (await events.results())["final"] is True
 
 
-async def test_many_polls_come_on_one_stream(service: Service) -> None:
-    """Each poll named begins with its whole results; one that does not exist is told in the stream."""
+async def test_multi_poll_stream_reports_unknown_poll_as_problem(service: Service) -> None:
     polls = [(await service.create_poll())["id"] for _ in range(3)]
     query = "&".join(f"poll={name}" for name in (*polls, "nowhere", polls[0]))
     async with events_at(service, f"/v1/events?{query}") as events:
-        said = await events.next()
-        assert (said["type"], said["status"], said["poll"]) == ("problem", 404, "nowhere")
+        message = await events.next()
+        assert (message["type"], message["status"], message["poll"]) == ("problem", 404, "nowhere")
         assert events.fields["event"] == "problem"
         assert {(await events.results())["poll"] for _ in polls} == set(polls)
         await service.vote(polls[1], "rice", await service.voter())
@@ -58,26 +55,25 @@ async def test_many_polls_come_on_one_stream(service: Service) -> None:
         ("/v1/events?" + "&".join(f"poll=p{number}" for number in range(101)), 422, "invalid-poll"),
     ],
 )
-async def test_streams_of_nothing_are_refused(service: Service, path: str, status: int, slug: str) -> None:
-    """Where there is nothing to watch the answer is a problem and no stream."""
-    answer = await service.http.get(path)
-    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
+async def test_stream_without_readable_poll_returns_problem(
+    service: Service, path: str, status: int, slug: str
+) -> None:
+    response = await service.http.get(path)
+    assert (response.status_code, response.json()["type"]) == (status, f"/problems/{slug}")
 
 
-async def test_a_deleted_poll_ends_its_own_stream(service: Service) -> None:
-    """The reader is told, and the stream ends."""
+async def test_deleted_poll_ends_its_own_stream(service: Service) -> None:
     poll = await service.create_poll()
     async with events_at(service, f"/v1/polls/{poll['id']}/events") as events:
         await events.results()
         await service.admin.request("DELETE", f"/v1/admin/polls/{poll['id']}", json={"confirm": poll["id"]})
-        said = await events.next()
-        assert (said["type"], said["status"], said["poll"]) == ("problem", 404, poll["id"])
+        message = await events.next()
+        assert (message["type"], message["status"], message["poll"]) == ("problem", 404, poll["id"])
         with pytest.raises(EOFError):
             await events.next()
 
 
-async def test_a_deleted_poll_leaves_the_stream_to_the_others(service: Service) -> None:
-    """With another poll on the stream, it goes on."""
+async def test_deleted_poll_leaves_other_polls_on_stream(service: Service) -> None:
     doomed, stays = await service.create_poll(), await service.create_poll()
     async with events_at(service, f"/v1/events?poll={doomed['id']}&poll={stays['id']}") as events:
         await events.results()
@@ -90,8 +86,7 @@ async def test_a_deleted_poll_leaves_the_stream_to_the_others(service: Service) 
         assert (await events.results())["poll"] == stays["id"]
 
 
-async def test_pages_of_other_sites_get_no_cors_headers(service: Service) -> None:
-    """A foreign page's browser is not let read the stream; the service's own page is."""
+async def test_foreign_origin_gets_no_cors_headers(service: Service) -> None:
     poll = await service.create_poll()
     for origin, allowed in (("https://other.example", None), (service.url, service.url)):
         async with events_at(service, f"/v1/polls/{poll['id']}/events", headers={"Origin": origin}) as events:

@@ -1,4 +1,4 @@
-"""Kinds that are no pick of one option, and options with a capacity, over the wire."""
+"""Ratings, ranked polls and options with a capacity, over HTTP."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Service
-from tests.api.streams import apart_from_time, live, socket_at
+from tests.api.streams import without_timestamp, live, socket_at
 
 RATING: dict[str, object] = {"kind": "rating", "question": "How was it?", "options": []}
 RANKED: dict[str, object] = {
@@ -35,8 +35,7 @@ async def results_of(service: Service, poll: str, **headers: str) -> dict[str, A
     return results
 
 
-async def test_a_rating_is_counted_by_value(service: Service) -> None:
-    """Votes are numbers; totals are by value in the scale's order, with the mean beside, everywhere alike."""
+async def test_rating_totals_are_by_value_with_the_mean(service: Service) -> None:
     poll = await service.create_poll(**RATING, scale={"min": 0, "max": 10})
     assert (poll["scale"], poll["options"], poll["choices"]) == ({"min": 0, "max": 10}, [], None)
     async with socket_at(service, live(poll)) as socket:
@@ -49,11 +48,10 @@ async def test_a_rating_is_counted_by_value(service: Service) -> None:
         ]
         assert (results["voters"], results["mean"]) == (4, 6.75)
         frame = await socket.until(lambda said: said["seq"] == 4)
-        assert apart_from_time(frame) == apart_from_time(results)
+        assert without_timestamp(frame) == without_timestamp(results)
 
 
-async def test_a_rating_is_changed_and_read_back(service: Service) -> None:
-    """A change moves the value, and the voter's own vote is the number it was cast as."""
+async def test_rating_changed_is_returned_as_a_number(service: Service) -> None:
     poll = await service.create_poll(**RATING, revote="withdraw")
     (token,) = await voted(service, poll["id"], 2)
     changed = (await service.vote(poll["id"], 5, token, revision=1)).json()
@@ -71,8 +69,7 @@ async def test_a_rating_is_changed_and_read_back(service: Service) -> None:
 
 
 @pytest.mark.parametrize("choice", [0, 6, 2.5, "3", True, None, [3], {}, 10**30])
-async def test_a_value_beyond_the_scale_is_refused(service: Service, choice: object) -> None:
-    """What is no whole number of the scale is 422 by its field, and nothing is counted."""
+async def test_rating_outside_the_scale_returns_422(service: Service, choice: object) -> None:
     poll = await service.create_poll(**RATING)
     answer = await service.vote(poll["id"], choice, await service.voter())
     assert (answer.status_code, answer.json()["field"]) == (422, "choice")
@@ -80,8 +77,7 @@ async def test_a_value_beyond_the_scale_is_refused(service: Service, choice: obj
     assert (await results_of(service, poll["id"]))["voters"] == 0
 
 
-async def test_a_ranked_poll_is_counted_out_for_whoever_asks(service: Service) -> None:
-    """Results by HTTP tell rounds and winner; streams tell first preferences alone."""
+async def test_ranked_results_have_rounds_and_streams_first_preferences(service: Service) -> None:
     poll = await service.create_poll(**RANKED)
     await voted(
         service, poll["id"], ["accra"], ["accra", "tamale"], ["kumasi"], ["kumasi"], ["tamale", "kumasi"]
@@ -99,15 +95,14 @@ async def test_a_ranked_poll_is_counted_out_for_whoever_asks(service: Service) -
     ]
     assert results["winner"] == "kumasi"
     operators = await service.admin.get(f"/v1/admin/polls/{poll['id']}/results")
-    assert apart_from_time(operators.json()) == apart_from_time(results)
+    assert without_timestamp(operators.json()) == without_timestamp(results)
     async with socket_at(service, live(poll)) as socket:
         frame = await socket.results()
     assert frame["counts"] == results["counts"]
     assert not {"rounds", "winner", "mean"} & set(frame)
 
 
-async def test_a_ranking_that_changes_behind_the_first_changes_the_validator(service: Service) -> None:
-    """The tag holds while nothing is counted, and falls when only a later preference moves."""
+async def test_ranked_etag_changes_with_later_preferences(service: Service) -> None:
     poll = await service.create_poll(**RANKED, revote="change")
     (token,) = await voted(service, poll["id"], ["accra", "kumasi"])
     address = f"/v1/polls/{poll['id']}/results"
@@ -117,15 +112,13 @@ async def test_a_ranking_that_changes_behind_the_first_changes_the_validator(ser
     assert (await service.http.get(address, headers={"If-None-Match": tag})).status_code == 200
 
 
-async def test_no_votes_are_no_rounds(service: Service) -> None:
-    """A ranked poll that nobody has voted in has no rounds and no winner."""
+async def test_ranked_without_votes_has_no_rounds(service: Service) -> None:
     poll = await service.create_poll(**RANKED)
     results = await results_of(service, poll["id"])
     assert (results["rounds"], results["winner"]) == ([], None)
 
 
 async def test_hidden_totals_hide_means_and_rounds(service: Service) -> None:
-    """Who may not see totals gets nothing derived from them, of either kind, until they are shown."""
     for kind, choice in ((RATING, 4), (RANKED, ["tamale"])):
         poll = await service.create_poll(**kind, results="after_vote")
         (token,) = await voted(service, poll["id"], choice)
@@ -141,15 +134,13 @@ async def test_hidden_totals_hide_means_and_rounds(service: Service) -> None:
     "choice",
     [[], ["accra", "accra"], ["accra", "lagos"], "accra", ["accra", 1], None, 3, {"accra": 1}, [["accra"]]],
 )
-async def test_what_is_no_ranking_is_refused(service: Service, choice: object) -> None:
-    """Repeats, strangers, nothing and other types are 422 by their field."""
+async def test_ranked_invalid_choice_returns_422(service: Service, choice: object) -> None:
     poll = await service.create_poll(**RANKED)
     answer = await service.vote(poll["id"], choice, await service.voter())
     assert (answer.status_code, answer.json()["field"]) == (422, "choice")
 
 
-async def test_a_full_option_is_409(service: Service) -> None:
-    """As many votes as there are places, exactly, however many come at once; who has one keeps it."""
+async def test_vote_full_option_returns_409(service: Service) -> None:
     options = [{"id": "bus", "label": "Bus", "capacity": 3}, {"id": "walk", "label": "Walk"}]
     poll = await service.create_poll(options=options, revote="change")
     assert [option.get("capacity") for option in poll["options"]] == [3, None]
@@ -166,8 +157,7 @@ async def test_a_full_option_is_409(service: Service) -> None:
     assert (await results_of(service, poll["id"]))["counts"] == {"bus": 3, "walk": 1}
 
 
-async def test_a_capacity_is_not_edited_below_the_votes(service: Service) -> None:
-    """An edit that no longer holds the votes is 409 by its field; one that does is made."""
+async def test_edit_capacity_below_the_votes_returns_409(service: Service) -> None:
     poll = await service.create_poll()
     await voted(service, poll["id"], "yam", "yam")
     address = f"/v1/admin/polls/{poll['id']}"
@@ -182,8 +172,7 @@ async def test_a_capacity_is_not_edited_below_the_votes(service: Service) -> Non
     assert (await service.vote(poll["id"], "yam", await service.voter())).status_code == 409
 
 
-async def test_a_repeat_of_a_create_is_known_again(service: Service) -> None:
-    """The identical request is 200 for every kind, and a capacity or a scale makes it another one."""
+async def test_create_repeated_returns_200_for_every_kind(service: Service) -> None:
     for document, other in (
         ({**RATING, "scale": {"min": 1, "max": 7}}, {"scale": {"min": 1, "max": 6}}),
         (RANKED, {"kind": "multiple"}),
@@ -194,9 +183,8 @@ async def test_a_repeat_of_a_create_is_known_again(service: Service) -> None:
         assert (await service.admin.post("/v1/admin/polls", json=body | other)).status_code == 409
 
 
-async def test_polls_are_listed_by_kind(own_service: Service) -> None:
-    """The list's filter knows the kinds."""
-    rating, ranked = await own_service.create_poll(**RATING), await own_service.create_poll(**RANKED)
+async def test_list_polls_filters_by_kind(service: Service) -> None:
+    rating, ranked = await service.create_poll(**RATING), await service.create_poll(**RANKED)
     for kind, poll in (("rating", rating), ("ranked", ranked)):
-        listed = (await own_service.admin.get("/v1/admin/polls", params={"kind": kind})).json()["items"]
+        listed = (await service.admin.get("/v1/admin/polls", params={"kind": kind})).json()["items"]
         assert [item["id"] for item in listed] == [poll["id"]]

@@ -1,11 +1,11 @@
-"""What one network may do, as its people see it: who is limited, who is not, and what they are told."""
+"""Rate limits for each network, over HTTP."""
 
 from __future__ import annotations
 
 import httpx
 import pytest
 import websockets
-from pollwire_server.auth.client_address import SHOWS_FROM
+from pollwire_server.auth.client_address import DETECTION_THRESHOLD
 from pollwire_server.domain.rate_limit import RateLimit
 
 from tests.api.conftest import Serve, Service
@@ -24,8 +24,7 @@ async def vote_from(service: Service, poll: str, address: str, choice: str = "ri
     return await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": choice}, headers=headers)
 
 
-async def test_beyond_the_limit_a_vote_is_told_when_to_come_back(serve: Serve) -> None:
-    """429 with Retry-After and RateLimit; nothing of it is counted, and what stands is told still."""
+async def test_vote_over_the_limit_returns_429_with_retry_after(serve: Serve) -> None:
     async with serve(limit_votes=RateLimit(2, DAY)) as service:
         poll = (await service.create_poll())["id"]
         tokens = [await service.voter() for _ in range(3)]
@@ -42,8 +41,7 @@ async def test_beyond_the_limit_a_vote_is_told_when_to_come_back(serve: Serve) -
         assert (await service.http.get(f"/v1/polls/{poll}/results")).json()["voters"] == 2
 
 
-async def test_who_writes_forwarded_addresses_gets_no_more(serve: Serve) -> None:
-    """From a peer that no operator has named, a forwarded address is nothing."""
+async def test_vote_forwarded_address_of_an_untrusted_peer_is_ignored(serve: Serve) -> None:
     async with serve(limit_votes=RateLimit(3, DAY)) as service:
         poll = (await service.create_poll())["id"]
         answers = [await vote_from(service, poll, f"198.51.{place}.1") for place in range(5)]
@@ -58,18 +56,16 @@ async def test_who_writes_forwarded_addresses_gets_no_more(serve: Serve) -> None
         (("203.0.113.9", "1.2.3.4, 203.0.113.8"), "203.0.114.9"),
     ],
 )
-async def test_behind_a_trusted_proxy_each_network_has_its_own_share(
+async def test_vote_behind_a_trusted_proxy_is_limited_by_network(
     serve: Serve, same: tuple[str, str], other: str
 ) -> None:
-    """A /24 and a /64 share; what a client puts before the proxy's own word does not count."""
     async with serve(limit_votes=RateLimit(1, DAY), trusted_proxies=("127.0.0.0/8", "::1")) as service:
         poll = (await service.create_poll())["id"]
         answers = [await vote_from(service, poll, address) for address in (*same, other)]
         assert [answer.status_code for answer in answers] == [200, 429, 200]
 
 
-async def test_by_default_this_machine_is_not_limited(serve: Serve) -> None:
-    """What comes over loopback without a proxy comes from no network, unless an operator says otherwise."""
+async def test_vote_over_loopback_is_not_limited_by_default(serve: Serve) -> None:
     spared = RateLimit(1, DAY, spares_loopback=True)
     async with serve(limit_votes=spared, limit_voters=spared) as service:
         poll = (await service.create_poll())["id"]
@@ -77,15 +73,13 @@ async def test_by_default_this_machine_is_not_limited(serve: Serve) -> None:
         assert {answer.status_code for answer in answers} == {200}
 
 
-async def test_open_polls_are_limited_alike(serve: Serve) -> None:
-    """Where anybody may vote any number of times, the network's share is what bounds it."""
+async def test_vote_open_poll_is_limited(serve: Serve) -> None:
     async with serve(limit_votes=RateLimit(2, DAY)) as service:
         poll = (await service.create_poll(identity="open"))["id"]
         assert [(await service.vote(poll, "rice")).status_code for _ in range(4)] == [200, 200, 429, 429]
 
 
-async def test_a_trusted_proxy_s_word_makes_cookies_secure(serve: Serve) -> None:
-    """Behind a proxy that speaks TLS the voter's cookie is for https alone; nobody else's word does that."""
+async def test_register_behind_a_trusted_tls_proxy_sets_a_secure_cookie(serve: Serve) -> None:
     told = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.1"}
     for trusted, is_secure in ((("127.0.0.1",), True), (None, False)):
         async with serve(trusted_proxies=trusted) as service:
@@ -96,8 +90,7 @@ async def test_a_trusted_proxy_s_word_makes_cookies_secure(serve: Serve) -> None
                 service.http.cookies.clear()
 
 
-async def test_a_proxy_that_nobody_declared_is_told_of(serve: Serve) -> None:
-    """Its audience is not shut out as one network, and /readyz says what to set."""
+async def test_undeclared_proxy_disables_limits_and_is_reported(serve: Serve) -> None:
     async with serve(limit_votes=RateLimit(3, DAY)) as service:
         poll = (await service.create_poll(identity="open"))["id"]
         assert "notes" not in (await service.http.get("/readyz")).json()
@@ -105,7 +98,7 @@ async def test_a_proxy_that_nobody_declared_is_told_of(serve: Serve) -> None:
             await service.http.post(
                 f"/v1/polls/{poll}/votes", json={"choice": "rice"}, headers=forwarded("198.51.100.1")
             )
-            for _ in range(SHOWS_FROM + 5)
+            for _ in range(DETECTION_THRESHOLD + 5)
         ]
         assert [vote.status_code for vote in votes[:5]] == [200, 200, 200, 429, 429]
         assert votes[-1].status_code == 200
@@ -113,8 +106,7 @@ async def test_a_proxy_that_nobody_declared_is_told_of(serve: Serve) -> None:
         assert "POLLWIRE_TRUSTED_PROXIES" in note
 
 
-async def test_an_address_has_so_many_streams(serve: Serve) -> None:
-    """One more is 503 with Retry-After, on every kind of stream; one that ends makes room."""
+async def test_stream_over_the_connection_limit_returns_503(serve: Serve) -> None:
     async with serve(limit_sockets=2) as service:
         poll = (await service.create_poll())["id"]
         await service.http.get(f"/v1/polls/{poll}/results")
@@ -141,8 +133,7 @@ async def test_an_address_has_so_many_streams(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/polls/{poll}/live", "/v1/live"])
-async def test_streams_of_other_addresses_are_not_counted(serve: Serve, path: str) -> None:
-    """Behind a trusted proxy each address has its own seats, in the lane and on the ordinary way."""
+async def test_stream_limit_counts_each_address_separately(serve: Serve, path: str) -> None:
     async with serve(limit_sockets=1, trusted_proxies=("127.0.0.1",)) as service:
         poll = (await service.create_poll(results="after_vote"))["id"]
         address = service.ws_url + path.format(poll=poll)

@@ -1,4 +1,4 @@
-"""What those who watch see of operators' acts, on every kind of stream."""
+"""Operator actions as seen on every kind of stream."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.api.conftest import Service
-from tests.api.streams import Watcher, apart_from_time, events_at, live, socket_at
+from tests.api.streams import Watcher, events_at, live, socket_at, without_timestamp
 
 
 async def watching(service: Service, poll: dict[str, object], streams: AsyncExitStack) -> list[Watcher]:
-    """A reader on each kind of stream, each with its first results read."""
+    """Open a stream of each kind and read its first results."""
     one = await streams.enter_async_context(socket_at(service, live(poll)))
     many = await streams.enter_async_context(socket_at(service, "/v1/live"))
-    await many.say(watch=[poll["id"]])
+    await many.send(watch=[poll["id"]])
     events = await streams.enter_async_context(events_at(service, f"/v1/polls/{poll['id']}/events"))
     watchers: list[Watcher] = [one, many, events]
     for watcher in watchers:
@@ -22,8 +22,7 @@ async def watching(service: Service, poll: dict[str, object], streams: AsyncExit
     return watchers
 
 
-async def test_reset_reaches_those_who_watch(service: Service) -> None:
-    """After a reset every stream tells zero in a later epoch, and goes on with the votes that follow."""
+async def test_reset_sends_zero_in_later_epoch(service: Service) -> None:
     poll = await service.create_poll()
     await service.vote(poll["id"], "rice", await service.voter())
     async with AsyncExitStack() as streams:
@@ -32,31 +31,29 @@ async def test_reset_reaches_those_who_watch(service: Service) -> None:
         await service.act(poll["id"], "reset", confirm=poll["id"])
         for watcher in watchers:
             before = watcher.messages[0]["epoch"]
-            emptied = await watcher.until(lambda said: said.get("voters") == 0)
+            emptied = await watcher.until(lambda message: message.get("voters") == 0)
             assert emptied["epoch"] > before
         await service.vote(poll["id"], "yam", await service.voter())
         for watcher in watchers:
-            await watcher.until(lambda said: said.get("counts") == {"rice": 0, "yam": 1})
+            await watcher.until(lambda message: message.get("counts") == {"rice": 0, "yam": 1})
 
 
-async def test_reopening_hides_from_those_who_watch(service: Service) -> None:
-    """Totals that closing showed are hidden from every stream once the poll is reopened."""
+async def test_reopening_hides_totals_on_open_streams(service: Service) -> None:
     poll = await service.create_poll(results="after_close")
     await service.vote(poll["id"], "rice", await service.voter())
     async with AsyncExitStack() as streams:
         watchers = await watching(service, poll, streams)
         await service.act(poll["id"], "close")
         for watcher in watchers:
-            assert (await watcher.until(lambda said: said["phase"] == "closed"))["voters"] == 1
+            assert (await watcher.until(lambda message: message["phase"] == "closed"))["voters"] == 1
         await service.act(poll["id"], "reopen")
         for watcher in watchers:
-            hidden = await watcher.until(lambda said: said["phase"] == "open")
+            hidden = await watcher.until(lambda message: message["phase"] == "open")
             assert (hidden["hidden"], hidden["seq"], "counts" in hidden) == (True, 0, False)
 
 
 @pytest.mark.parametrize("act", ["publish", "cancel"])
-async def test_acts_reach_those_who_watch(service: Service, act: str) -> None:
-    """Publish shows the totals to every stream; cancel tells each that voting is over for good."""
+async def test_publish_and_cancel_reach_open_streams(service: Service, act: str) -> None:
     poll = await service.create_poll(results="operators" if act == "publish" else "always")
     await service.vote(poll["id"], "rice", await service.voter())
     async with AsyncExitStack() as streams:
@@ -64,15 +61,15 @@ async def test_acts_reach_those_who_watch(service: Service, act: str) -> None:
         await service.act(poll["id"], act)
         for watcher in watchers:
             if act == "publish":
-                await watcher.until(lambda said: said.get("counts") == {"rice": 1, "yam": 0})
+                await watcher.until(lambda message: message.get("counts") == {"rice": 1, "yam": 0})
             else:
-                canceled = await watcher.until(lambda said: said["phase"] == "canceled")
+                canceled = await watcher.until(lambda message: message["phase"] == "canceled")
                 assert (canceled["final"], canceled["voters"]) == (True, 1)
 
 
 @pytest.mark.parametrize("mode", ["always", "after_close"])
-async def test_an_edit_reaches_those_who_watch(service: Service, mode: str) -> None:
-    """After an edit each stream says the same once more, and no more than once: pages read the poll again."""
+async def test_edit_sends_unchanged_results_once_more(service: Service, mode: str) -> None:
+    """Pages read the poll again when they receive it."""
     poll = await service.create_poll(results=mode)
     async with AsyncExitStack() as streams:
         watchers = await watching(service, poll, streams)
@@ -80,7 +77,7 @@ async def test_an_edit_reaches_those_who_watch(service: Service, mode: str) -> N
         assert (await service.admin.patch(path, json={"question": "Rice, or yam?"})).status_code == 200
         for watcher in watchers:
             again = await watcher.results()
-            assert apart_from_time(again) == apart_from_time(watcher.messages[0])
+            assert without_timestamp(again) == without_timestamp(watcher.messages[0])
         await service.act(poll["id"], "close")
         for watcher in watchers:
             assert (await watcher.results())["phase"] == "closed"

@@ -1,4 +1,4 @@
-"""Who sees what: every results mode, on every channel, in every phase, for every kind of reader."""
+"""Visibility of results: every mode, channel, phase and role."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Service
-from tests.api.streams import Said, events_at, live, results, socket_at, ticket_of
+from tests.api.streams import JsonObject, events_at, live, results, socket_at, ticket_of
 
 MODES = ("always", "after_vote", "after_close", "operators")
 PHASES = ("open", "closed")
 
 
 def sees(mode: str, phase: str, reader: str) -> bool:
-    """The contract's rule, written anew."""
+    """Return True if the contract shows totals to this role. Independent of the service's code."""
     if reader == "operator" or mode == "always":
         return True
     if mode == "after_vote":
@@ -22,27 +22,28 @@ def sees(mode: str, phase: str, reader: str) -> bool:
     return mode == "after_close" and phase == "closed"
 
 
-async def everything_said(service: Service, poll: Said, token: str | None) -> dict[str, Said]:
-    """The first results on each channel, for the reader of a token or API key."""
+async def results_on_every_channel(
+    service: Service, poll: JsonObject, token: str | None
+) -> dict[str, JsonObject]:
+    """Return the first results on each channel, for a token or API key."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     ticket = "" if token is None else f"?ticket={await ticket_of(service, token)}"
-    said = {"http": await results(service, poll, **headers)}
+    received = {"http": await results(service, poll, **headers)}
     async with socket_at(service, live(poll) + ticket) as socket:
-        said["socket"] = await socket.results()
+        received["socket"] = await socket.results()
     async with socket_at(service, f"/v1/live{ticket}") as socket:
-        await socket.say(watch=[poll["id"]])
-        said["many"] = await socket.results()
+        await socket.send(watch=[poll["id"]])
+        received["many"] = await socket.results()
     async with events_at(service, f"/v1/polls/{poll['id']}/events{ticket}") as events:
-        said["events"] = await events.results()
-    return said
+        received["events"] = await events.results()
+    return received
 
 
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("mode", MODES)
-async def test_each_reader_sees_what_the_mode_says_on_every_channel(
+async def test_role_sees_totals_as_mode_says_on_every_channel(
     service: Service, mode: str, phase: str
 ) -> None:
-    """HTTP, both sockets and events agree with the rule, and hidden results carry no number."""
     poll = await service.create_poll(results=mode)
     voted, other = await service.voter(), await service.voter()
     await service.vote(poll["id"], "rice", voted)
@@ -50,23 +51,24 @@ async def test_each_reader_sees_what_the_mode_says_on_every_channel(
         await service.act(poll["id"], "close")
     readers = {"public": None, "other": other, "voted": voted, "operator": service.settings.admin_key}
     for reader, token in readers.items():
-        for channel, said in (await everything_said(service, poll, token)).items():
-            _check(said, sees(mode, phase, reader), f"{channel} {reader}")
-            assert (said["phase"], said["final"]) == (phase, phase == "closed")
+        for channel, document in (await results_on_every_channel(service, poll, token)).items():
+            _check(document, sees(mode, phase, reader), f"{channel} {reader}")
+            assert (document["phase"], document["final"]) == (phase, phase == "closed")
 
 
-def _check(said: dict[str, Any], visible: bool, where: str) -> None:
+def _check(document: dict[str, Any], visible: bool, where: str) -> None:
     if visible:
-        assert (said["voters"], said["counts"], said["seq"]) == (1, {"rice": 1, "yam": 0}, 1), where
-        assert "hidden" not in said, where
+        assert (document["voters"], document["counts"], document["seq"]) == (1, {"rice": 1, "yam": 0}, 1), (
+            where
+        )
+        assert "hidden" not in document, where
     else:
-        assert (said["hidden"], said["seq"]) == (True, 0), where
-        assert not {"voters", "counts"} & said.keys(), where
+        assert (document["hidden"], document["seq"]) == (True, 0), where
+        assert not {"voters", "counts"} & document.keys(), where
 
 
 @pytest.mark.parametrize("mode", ["after_vote", "after_close", "operators"])
-async def test_votes_send_nothing_to_readers_of_hidden_totals(service: Service, mode: str) -> None:
-    """However many vote, the next that a hidden reader hears is the closing, with totals by the mode."""
+async def test_votes_send_nothing_while_totals_are_hidden(service: Service, mode: str) -> None:
     poll = await service.create_poll(results=mode)
     async with (
         socket_at(service, live(poll)) as socket,
@@ -83,8 +85,7 @@ async def test_votes_send_nothing_to_readers_of_hidden_totals(service: Service, 
             assert last.get("voters") == (None if mode == "operators" else 5)
 
 
-async def test_an_operator_watches_hidden_totals_move(service: Service) -> None:
-    """A ticket made with an API key sees every vote, on a poll whose totals are for operators."""
+async def test_operator_ticket_sees_every_vote_on_hidden_totals(service: Service) -> None:
     poll = await service.create_poll(results="operators")
     assert service.settings.admin_key is not None
     ticket = await ticket_of(service, service.settings.admin_key)
@@ -94,8 +95,7 @@ async def test_an_operator_watches_hidden_totals_move(service: Service) -> None:
         assert (await socket.results())["voters"] == 1
 
 
-async def test_a_reopened_poll_hides_its_totals_again(service: Service) -> None:
-    """After a reopening, readers of ``after_close`` get the hidden view in place of the totals."""
+async def test_reopened_poll_hides_totals_again(service: Service) -> None:
     poll = await service.create_poll(results="after_close")
     async with socket_at(service, live(poll)) as socket:
         await socket.results()
@@ -105,8 +105,7 @@ async def test_a_reopened_poll_hides_its_totals_again(service: Service) -> None:
         _check(await socket.results(), False, "reopened")
 
 
-async def test_a_page_of_the_own_site_reads_with_its_cookie(service: Service) -> None:
-    """The voter's cookie proves the vote on HTTP."""
+async def test_voter_cookie_shows_totals_over_http(service: Service) -> None:
     poll = await service.create_poll(results="after_vote")
     token = await service.voter()
     await service.vote(poll["id"], "rice", token)
@@ -114,8 +113,7 @@ async def test_a_page_of_the_own_site_reads_with_its_cookie(service: Service) ->
     assert (await results(service, poll, Cookie="pollwire_voter=forged"))["hidden"] is True
 
 
-async def test_a_bad_ticket_in_the_address_is_no_error(service: Service) -> None:
-    """A ticket that was not issued here, or has expired, gets the hidden view."""
+async def test_invalid_ticket_in_url_gets_hidden_results(service: Service) -> None:
     poll = await service.create_poll(results="after_vote")
     async with socket_at(service, live(poll, "forged")) as socket:
         _check(await socket.results(), False, "socket")

@@ -1,9 +1,8 @@
-"""Who sees what: every kind of poll, every results mode, all phases, each channel, for everybody.
+"""Visibility of results for every kind of poll, results mode, phase, channel and client.
 
-The rule is written here anew, as a table; the service's own is not asked. A
-poll is made once for each kind and mode and walked through its life. Its
-numbers are all of four digits, so that a leak can be looked for in every byte
-that is answered: a total of four digits is no time, no version and no length.
+The rule is a table here, independent of the service's code. One poll is created for each kind and mode and
+taken through its life. All its totals have four digits, so that every response byte can be searched for a
+leak. No time, version or length in a response has four digits.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pollwire_server.store.votes.ballots import BallotInput
 
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import QUICK, hook
-from tests.api.readers import RESULTS, Heard, Who, by_client, everybody, everything_else, get
+from tests.api.readers import RESULTS, Reader, Received, all_readers, by_client, get, other_documents
 from tests.store.ballot_helpers import outcomes_of
 from tests.wait import until
 from tests.webhook_receiver import Site, receiving
@@ -58,7 +57,7 @@ EVENTS = {
 DERIVED = ("voters", "counts", "mean", "rounds", "winner", "forecast")
 """What stands in results and tells of votes; of a hidden poll not even the names."""
 
-# Who sees totals, by mode: while voting goes on, and once it has ended.
+# Which clients see totals, by mode: while voting goes on, and once it has ended.
 SEEN: dict[str, tuple[set[str], set[str]]] = {
     "always": ({"public", "voted", "operator"}, {"public", "voted", "operator"}),
     "after_vote": ({"voted", "operator"}, {"public", "voted", "operator"}),
@@ -67,7 +66,7 @@ SEEN: dict[str, tuple[set[str], set[str]]] = {
 }
 
 
-def sees(mode: str, phase: str, who: Who, has_voted: bool) -> bool:
+def sees(mode: str, phase: str, who: Reader, has_voted: bool) -> bool:
     """The rule, from the table."""
     before, after = SEEN[mode]
     kind = "public" if who.kind == "voted" and not has_voted else who.kind
@@ -86,7 +85,7 @@ class Leaks:
         found = "|".join(map(re.escape, sorted(numbers))) or "(?!)"
         self._pattern = re.compile(rf"(?<![0-9A-Za-z_.])(?:{found})(?![0-9A-Za-z_])")
 
-    def check(self, heard: Heard, where: str) -> None:
+    def check(self, heard: Received, where: str) -> None:
         """None of them is in the answer."""
         text = f"{heard.head}\n{heard.body.decode()}"
         leak = self._pattern.search(text)
@@ -94,9 +93,11 @@ class Leaks:
 
 
 class Walk:
-    """One poll's life, looked at by everybody in every phase."""
+    """One poll, read by all clients in every phase."""
 
-    def __init__(self, service: Service, poll: dict[str, Any], voted: str, readers: dict[str, Who]) -> None:
+    def __init__(
+        self, service: Service, poll: dict[str, Any], voted: str, readers: dict[str, Reader]
+    ) -> None:
         self._service = service
         self._poll = poll
         self._mode = str(poll["results"])
@@ -117,7 +118,7 @@ class Walk:
                 heard = await ask(self._service, self._poll, who)
                 self._check(heard, totals, leaks if not may else None, f"{phase} {channel} {name}")
             if not may:
-                for place, heard in (await everything_else(self._service, self._poll, who)).items():
+                for place, heard in (await other_documents(self._service, self._poll, who)).items():
                     leaks.check(heard, f"{phase} {place} {name}")
         await self._look_with_the_client(phase, totals, leaks)
         await self._look_at_timelines(phase, totals, leaks)
@@ -146,7 +147,7 @@ class Walk:
                 by_operators = await get(self._service, f"/v1/admin/polls/{poll_id}/timeline", who)
                 self._check_timeline(by_operators, totals, f"{where} of operators")
 
-    def _check_timeline(self, heard: Heard, totals: dict[str, Any], where: str) -> None:
+    def _check_timeline(self, heard: Received, totals: dict[str, Any], where: str) -> None:
         points = json.loads(heard.body)["points"]
         assert bool(points) == self.has_voted, where
         if points:
@@ -183,9 +184,9 @@ class Walk:
         may = sees(self._mode, phase, self._readers["voter"], True)
         assert ("seq" in answer.json()) == may, f"{phase} {answer.text}"
         if not may:
-            leaks.check(Heard("", answer.content, answer.headers, None), f"{phase} answer to a vote")
+            leaks.check(Received("", answer.content, answer.headers, None), f"{phase} answer to a vote")
 
-    def _check(self, heard: Heard, totals: dict[str, Any], leaks: Leaks | None, where: str) -> None:
+    def _check(self, heard: Received, totals: dict[str, Any], leaks: Leaks | None, where: str) -> None:
         assert heard.results is not None, f"{where}: {heard.body!r}"
         assert (heard.results["type"], heard.results["poll"]) == ("results", self._poll["id"]), where
         assert heard.results["phase"] == totals["phase"], where
@@ -225,7 +226,7 @@ class Sites:
     def _check(self, kind: str, document: dict[str, Any], totals: dict[str, Any], where: str) -> None:
         data = document["data"]
         results = data["results"]
-        if sees(self._mode, data["phase"], Who(kind), has_voted=False):
+        if sees(self._mode, data["phase"], Reader(kind), has_voted=False):
             assert "hidden" not in results, where
             assert isinstance(results["voters"], int), where
             if document["type"] not in ("poll.opened", "poll.progress"):  # told before the crowd had voted
@@ -235,7 +236,7 @@ class Sites:
             return
         assert (results["hidden"], results["seq"]) == (True, 0), where
         assert not set(DERIVED) & results.keys(), where
-        Leaks(totals).check(Heard("", json.dumps(document).encode(), {}, None), where)
+        Leaks(totals).check(Received("", json.dumps(document).encode(), {}, None), where)
 
 
 async def a_crowd_votes(service: Service, poll_id: str, kind: str) -> None:
@@ -256,14 +257,14 @@ async def a_crowd_votes(service: Service, poll_id: str, kind: str) -> None:
 
 
 async def walk_through(service: Service, kind: str, mode: str, keyed: dict[str, tuple[Site, str]]) -> None:
-    """A poll of the kind and mode goes through its life, and everybody looks after each step."""
+    """Take a poll of this kind and mode through its life. Check all clients after each step."""
     options = [] if kind == "rating" else [{"id": name, "label": name.upper()} for name in "abc"]
     poll = await service.create_poll(
         kind=kind, options=options, results=mode, revote="change", opens_at=FUTURE
     )
     voted = await service.voter()
     sites = Sites(poll, keyed)
-    walk = Walk(service, poll, voted, await everybody(service, voted))
+    walk = Walk(service, poll, voted, await all_readers(service, voted))
     await walk.look("scheduled")
     for act in LIFE_OF_A_PREDICTION if kind == "prediction" else LIFE:
         await service.act(poll["id"], act, **({"outcome": "b"} if act == "resolve" else {}))

@@ -1,4 +1,4 @@
-"""Predictions over HTTP: what operators say they came to, and what voters read of it."""
+"""Predictions over HTTP: resolution, leaderboards and series."""
 
 from __future__ import annotations
 
@@ -47,8 +47,7 @@ async def mine(service: Service, token: str, address: str) -> Any:
     return answer.json()
 
 
-async def test_a_prediction_comes_to_an_outcome(service: Service) -> None:
-    """The resolution is in the poll and in its results for operators and the public, and voters know."""
+async def test_resolve_outcome_is_shown_to_operators_public_and_voters(service: Service) -> None:
     right, wrong = await service.voter(), await service.voter()
     poll = await predicted(service, {right: "home", wrong: "away"})
     answer = await resolve(service, poll, "home", note="full time")
@@ -70,8 +69,7 @@ async def test_a_prediction_comes_to_an_outcome(service: Service) -> None:
     assert [(own["correct"], own["scored"]) for own in told] == [(True, True), (False, True)]
 
 
-async def test_hidden_totals_stay_hidden(service: Service) -> None:
-    """A resolution is told where totals are not."""
+async def test_resolve_keeps_hidden_totals_hidden(service: Service) -> None:
     poll = await predicted(service, {await service.voter(): "home"}, results="operators", series=None)
     await resolve(service, poll, "home")
     results = (await service.http.get(f"/v1/polls/{poll}/results")).json()
@@ -80,8 +78,7 @@ async def test_hidden_totals_stay_hidden(service: Service) -> None:
     assert results["resolution"]["outcome"] == "home"
 
 
-async def test_nobody_is_right_without_an_outcome(service: Service) -> None:
-    """Before a resolution and after an annulment a choice is neither right nor wrong, and does not count."""
+async def test_own_vote_without_outcome_is_neither_correct_nor_scored(service: Service) -> None:
     token = await service.voter()
     poll = await predicted(service, {token: "home"})
     address = f"/v1/polls/{poll}/votes/mine"
@@ -91,43 +88,41 @@ async def test_nobody_is_right_without_an_outcome(service: Service) -> None:
     assert (await mine(service, token, address)).items() >= {"correct": None, "scored": False}.items()
 
 
-async def test_a_leaderboard_ranks_by_name(own_service: Service) -> None:
-    """Rows tell rank, name and accuracy; a voter reads their own row and history; pages go on."""
-    ama, kofi = await named(own_service, "Ama <3"), await own_service.voter()
-    first = await predicted(own_service, {ama: "home", kofi: "away"})
-    second = await predicted(own_service, {ama: "home"})
-    await until(lambda: not own_service.store.series._naming)
+async def test_leaderboard_returns_ranked_rows_in_pages(service: Service) -> None:
+    ama, kofi = await named(service, "Ama <3"), await service.voter()
+    first = await predicted(service, {ama: "home", kofi: "away"})
+    second = await predicted(service, {ama: "home"})
+    await until(lambda: not service.store.series._name_tasks)
     for poll in (first, second):
-        assert (await resolve(own_service, poll, "home")).status_code == 200
-    answer = await own_service.http.get("/v1/series/cup/leaderboard")
+        assert (await resolve(service, poll, "home")).status_code == 200
+    answer = await service.http.get("/v1/series/cup/leaderboard")
     best, last = answer.json()["items"]
     nothing = {"brier": None, "baseline": None, "peer": None}
     assert best == {"rank": 1, "name": "Ama <3", "forecasts": 2, "accuracy": 1.0, **nothing}
     assert last == {"rank": 2, "name": None, "forecasts": 1, "accuracy": 0.0, **nothing}
     assert answer.headers["cache-control"] == "private, no-store"
-    page = (await own_service.http.get("/v1/series/cup/leaderboard?limit=1")).json()
+    page = (await service.http.get("/v1/series/cup/leaderboard?limit=1")).json()
     assert page["items"] == [best]
-    following = await own_service.http.get(f"/v1/series/cup/leaderboard?limit=1&cursor={page['next']}")
+    following = await service.http.get(f"/v1/series/cup/leaderboard?limit=1&cursor={page['next']}")
     assert following.json() == {"items": [last], "next": None}
-    own = await mine(own_service, ama, "/v1/series/cup/mine")
+    own = await mine(service, ama, "/v1/series/cup/mine")
     assert own["row"] == best
     assert [(pick["poll"], pick["choice"], pick["outcome"], pick["correct"]) for pick in own["items"]] == [
         (second, "home", "home", True),
         (first, "home", "home", True),
     ]
-    stranger = await mine(own_service, await own_service.voter(), "/v1/series/cup/mine")
+    stranger = await mine(service, await service.voter(), "/v1/series/cup/mine")
     assert stranger == {"row": None, "items": [], "next": None}
 
 
-async def test_unresolved_polls_are_in_no_leaderboard(own_service: Service) -> None:
-    """A poll that is open, closed, or unresolved again tells nothing of what was picked in it."""
-    poll = await predicted(own_service, {await own_service.voter(): "home"}, results="after_close")
-    assert (await own_service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
-    await resolve(own_service, poll, "home")
-    assert len((await own_service.http.get("/v1/series/cup/leaderboard")).json()["items"]) == 1
-    after = await own_service.act(poll, "unresolve")
+async def test_leaderboard_excludes_unresolved_polls(service: Service) -> None:
+    poll = await predicted(service, {await service.voter(): "home"}, results="after_close")
+    assert (await service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
+    await resolve(service, poll, "home")
+    assert len((await service.http.get("/v1/series/cup/leaderboard")).json()["items"]) == 1
+    after = await service.act(poll, "unresolve")
     assert (after["phase"], after["resolution"]) == ("closed", None)
-    assert (await own_service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
+    assert (await service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -142,18 +137,16 @@ async def test_unresolved_polls_are_in_no_leaderboard(own_service: Service) -> N
         ({"outcome": "home", "because": "so"}, "because"),
     ],
 )
-async def test_a_wrong_resolution_names_its_field(
+async def test_resolve_invalid_body_returns_the_field(
     service: Service, body: dict[str, object], field: str
 ) -> None:
-    """What cannot be a resolution is 422 with the field, and nothing has changed."""
     poll = await predicted(service, {})
     answer = await service.admin.post(f"/v1/admin/polls/{poll}/resolve", json=body)
     assert (answer.status_code, answer.json()["field"]) == (422, field)
     assert (await service.admin.get(f"/v1/admin/polls/{poll}")).json()["phase"] == "closed"
 
 
-async def test_only_what_is_closed_is_resolved(service: Service) -> None:
-    """Before closing, of another kind, and against a standing outcome, a resolution conflicts."""
+async def test_resolve_poll_not_closed_returns_409(service: Service) -> None:
     open_one = (await service.create_poll(**PREDICTION))["id"]
     other_kind = (await service.create_poll())["id"]
     settled = await predicted(service, {})
@@ -177,8 +170,7 @@ async def test_only_what_is_closed_is_resolved(service: Service) -> None:
     assert (await service.admin.get(f"/v1/admin/polls/{settled}")).status_code == 200
 
 
-async def test_two_operators_at_once(service: Service) -> None:
-    """Of two outcomes at once one wins; the other operator is told 409, and the poll has the winner's."""
+async def test_resolve_concurrent_outcomes_one_wins(service: Service) -> None:
     poll = await predicted(service, {await service.voter(): "home"})
     answers = await asyncio.gather(resolve(service, poll, "home"), resolve(service, poll, "away"))
     assert sorted(answer.status_code for answer in answers) == [200, 409]
@@ -186,8 +178,9 @@ async def test_two_operators_at_once(service: Service) -> None:
     assert (await service.admin.get(f"/v1/admin/polls/{poll}")).json()["resolution"] == won["resolution"]
 
 
-async def test_scoring_that_takes_long_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While voters are being scored the answer is 202 with how far it is; a repeat ends in 200."""
+async def test_resolve_slow_scoring_returns_202_with_progress(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tokens = [await service.voter() for _ in range(3)]
     poll = await predicted(service, dict.fromkeys(tokens, "home"))
     monkeypatch.setattr("pollwire_server.store.predictions.resolutions.MAX_REQUEST_WAIT_S", 0.0)
@@ -215,41 +208,39 @@ async def test_scoring_that_takes_long_is_told(service: Service, monkeypatch: py
         ({"closes_at": "2999-01-01T00:00:00Z", "resolve_by": "2998-01-01T00:00:00Z"}, "resolve_by"),
     ],
 )
-async def test_what_no_prediction_can_be(service: Service, changes: dict[str, object], field: str) -> None:
-    """Series of other kinds, of unknown voters or of totals never shown, and hours too early, are 422."""
+async def test_create_invalid_prediction_returns_422(
+    service: Service, changes: dict[str, object], field: str
+) -> None:
     answer = await service.admin.post("/v1/admin/polls", json={**LUNCH, **PREDICTION, **changes})
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
-async def test_a_series_is_for_good(own_service: Service) -> None:
-    """A poll's series cannot be edited; the list filters by it; the same request again is the same poll."""
-    poll = await own_service.create_poll(**PREDICTION)
+async def test_edit_cannot_change_the_series(service: Service) -> None:
+    poll = await service.create_poll(**PREDICTION)
     for series in ("league", None):
-        answer = await own_service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"series": series})
+        answer = await service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"series": series})
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/edit-refused")
         assert answer.json()["field"] == "series"
-    listed = (await own_service.admin.get("/v1/admin/polls?series=cup")).json()["items"]
+    listed = (await service.admin.get("/v1/admin/polls?series=cup")).json()["items"]
     assert [entry["id"] for entry in listed] == [poll["id"]]
-    assert (await own_service.admin.get("/v1/admin/polls?series=league")).json()["items"] == []
-    assert (await own_service.admin.get("/v1/admin/polls?series=no%20one")).status_code == 422
+    assert (await service.admin.get("/v1/admin/polls?series=league")).json()["items"] == []
+    assert (await service.admin.get("/v1/admin/polls?series=no%20one")).status_code == 422
 
 
-async def test_another_series_is_another_poll(service: Service) -> None:
-    """Who is refused another series is told to make the poll anew, if nobody has voted; and that works."""
+async def test_recreated_poll_can_have_another_series(service: Service) -> None:
     poll = await service.create_poll(**PREDICTION)
     address, wish = f"/v1/admin/polls/{poll['id']}", {"series": "league"}
-    assert "make it anew" in (await service.admin.patch(address, json=wish)).json()["detail"]
+    assert "create it again" in (await service.admin.patch(address, json=wish)).json()["detail"]
     assert (await service.admin.request("DELETE", address, json={"confirm": poll["id"]})).status_code == 204
     await service.create_poll(**PREDICTION | wish, id=poll["id"])
     assert (await service.vote(poll["id"], "home", await service.voter())).status_code == 200
     assert (await service.admin.get(address)).json()["series"] == "league"
     refused = (await service.admin.patch(address, json={"series": "cup"})).json()
     assert (refused["type"], refused["field"]) == ("/problems/edit-refused", "series")
-    assert "anew" not in refused["detail"]
+    assert "create it again" not in refused["detail"]
 
 
-async def test_nobody_resolves_by_the_clock(service: Service) -> None:
-    """A poll shows the hour by which its outcome is due, and an edit may move it."""
+async def test_resolve_by_is_shown_and_editable(service: Service) -> None:
     poll = await service.create_poll(**PREDICTION, resolve_by="2999-01-01T00:00:00Z")
     assert poll["resolve_by"] == "2999-01-01T00:00:00.000Z"
     answer = await service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"resolve_by": None})
@@ -257,27 +248,25 @@ async def test_nobody_resolves_by_the_clock(service: Service) -> None:
 
 
 @pytest.mark.parametrize("address", ["leaderboard", "mine"])
-async def test_a_series_checks_in_order(own_service: Service, address: str) -> None:
-    """404 before 405, then 401 for what is one's own, then 422 for the query."""
+async def test_series_two_errors_returns_the_first_in_order(service: Service, address: str) -> None:
     path = f"/v1/series/cup/{address}"
     for series in ("cup", "no-such", "NO", "%00"):
-        answer = await own_service.http.request("POST", f"/v1/series/{series}/{address}")
+        answer = await service.http.request("POST", f"/v1/series/{series}/{address}")
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
-        assert (await own_service.http.get(f"/v1/series/{series}/{address}")).status_code == 404
-    await own_service.create_poll(**PREDICTION)
-    refused = await own_service.http.post(path)
+        assert (await service.http.get(f"/v1/series/{series}/{address}")).status_code == 404
+    await service.create_poll(**PREDICTION)
+    refused = await service.http.post(path)
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
     if address == "mine":
-        assert (await own_service.http.get(path)).status_code == 401
-    token = {"Authorization": f"Bearer {await own_service.voter()}"}
+        assert (await service.http.get(path)).status_code == 401
+    token = {"Authorization": f"Bearer {await service.voter()}"}
     twice = ("limit=1&limit=1", "cursor=0&cursor=0")
     for query in ("limit=0", "limit=101", "limit=x", "cursor=-1", "cursor=x", *twice):
-        answer = await own_service.http.get(f"{path}?{query}", headers=token)
+        answer = await service.http.get(f"{path}?{query}", headers=token)
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-choice")
 
 
-async def test_other_sites_read_a_leaderboard(service: Service) -> None:
-    """A page of a site that a poll allows reads the leaderboard by naming that poll."""
+async def test_leaderboard_is_readable_by_an_origin_of_a_named_poll(service: Service) -> None:
     site = "https://news.example"
     poll = await service.create_poll(**PREDICTION, origins=[site])
     for query, allowed in ((f"?poll={poll['id']}", site), ("", None)):

@@ -1,4 +1,4 @@
-"""What a receipt is worth once its vote does not count any more, and why."""
+"""Receipts of votes that no longer count, and the reasons."""
 
 from __future__ import annotations
 
@@ -52,10 +52,7 @@ async def _lost(service: Service, poll: str, _: str) -> None:
         (_lost, "gone"),
     ],
 )
-async def test_a_receipt_says_plainly_why_its_vote_does_not_count(
-    service: Service, harm: Harm, reason: str
-) -> None:
-    """Replaced, taken back, reset, archived, or lost in a new epoch: valid, not counted, and why."""
+async def test_receipt_not_counted_returns_the_reason(service: Service, harm: Harm, reason: str) -> None:
     poll = (await service.create_poll(revote="withdraw"))["id"]
     token = await service.voter()
     vote = (await service.vote(poll, "rice", token)).json()

@@ -1,4 +1,4 @@
-"""Scoring whose process died: another service finishes it, and nobody has to ask."""
+"""Scoring after its process died: another process finishes it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from tests.wait import until
 
 
 @pytest.mark.parametrize("taking_back", [False, True])
-async def test_another_service_finishes_it(serve: Serve, valkey: Valkey, taking_back: bool) -> None:
-    """A process dies while it gives scores, or takes them back; the services that are there do the rest."""
+async def test_scoring_interrupted_is_finished_by_another_process(
+    serve: Serve, valkey: Valkey, taking_back: bool
+) -> None:
     async with serve(secret="of both services") as service, serve(secret="of both services"):
         store = service.store
         record = await a_prediction(store)

@@ -1,4 +1,4 @@
-"""Polls whose voters a site vouches for: its tokens vote, and nothing else does."""
+"""Signed polls: voters with tokens of an external issuer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from pollwire_server.auth import jwks as key_sets
-from pollwire_server.server import running
+from pollwire_server.server import running_service
 
 from tests.api.conftest import Serve, Service
 from tests.jwt_issuer import AUDIENCE, ISSUER, jwk, made_key, public_pem, publishing, token
@@ -35,8 +35,7 @@ async def signed_poll(service: Service, **fields: object) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_a_voter_of_the_site_votes_once(service: Service, algorithm: str) -> None:
-    """Whatever a site signs with: another token of one person is the same voter, another person is not."""
+async def test_vote_issuer_tokens_of_one_subject_are_one_voter(service: Service, algorithm: str) -> None:
     key = made_key(algorithm)
     await register(service, key, algorithm)
     poll = await signed_poll(service)
@@ -50,8 +49,7 @@ async def test_a_voter_of_the_site_votes_once(service: Service, algorithm: str) 
     assert results["counts"] == {"rice": 1, "yam": 1}
 
 
-async def test_what_no_site_vouches_for_is_401(service: Service) -> None:
-    """No signature, wrong key, other algorithm, expired, for others, of others, without a claim, broken."""
+async def test_vote_invalid_issuer_token_returns_401(service: Service) -> None:
     key, other = made_key("EdDSA"), made_key("EdDSA")
     await register(service, key)
     await register(service, other, issuer="https://other.example")
@@ -99,8 +97,7 @@ def _confused(pem: str) -> str:
     return (signed + b"." + text(hmac.digest(pem.encode(), signed, hashlib.sha256))).decode()
 
 
-async def test_everything_of_a_voter_works(service: Service) -> None:
-    """A signed voter reads and proves the own vote, gets a ticket that shows totals, and takes it back."""
+async def test_signed_voter_can_use_every_voting_endpoint(service: Service) -> None:
     key = made_key("EdDSA")
     await register(service, key)
     poll = await signed_poll(service, results="after_vote", revote="withdraw")
@@ -121,16 +118,16 @@ async def test_everything_of_a_voter_works(service: Service) -> None:
     assert taken.json()["status"] == "withdrawn"
 
 
-async def test_a_sites_token_is_no_device(service: Service) -> None:
-    """Where this service tells voters apart, a site's token is refused."""
+async def test_vote_device_poll_rejects_issuer_tokens(service: Service) -> None:
     key = made_key("EdDSA")
     await register(service, key)
     poll = (await service.create_poll())["id"]
     assert slug(await service.vote(poll, "rice", token(key, "EdDSA"))) == "voter-token-invalid"
 
 
-async def test_no_name_is_kept(service: Service, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the store nor a log nor a ticket has the person's name."""
+async def test_issuer_subject_is_never_stored_or_logged(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     key, name = made_key("EdDSA"), "ada.lovelace@example.org"
     await register(service, key)
     poll = await signed_poll(service)
@@ -143,8 +140,7 @@ async def test_no_name_is_kept(service: Service, caplog: pytest.LogCaptureFixtur
     assert "lovelace" not in caplog.text
 
 
-async def test_a_site_registered_anew_keeps_its_voters(service: Service) -> None:
-    """A new key replaces the old one at once, the old one's tokens are refused, and nobody votes twice."""
+async def test_issuer_with_a_new_key_keeps_its_voters(service: Service) -> None:
     old, new = made_key("EdDSA"), made_key("RS256")
     made = await register(service, old)
     poll = await signed_poll(service)
@@ -172,9 +168,8 @@ async def until_status(service: Service, poll: str, text: str, status: int, url:
         assert time.monotonic() < deadline
 
 
-async def test_another_worker_knows_the_site(service: Service) -> None:
-    """A site registered on one worker vouches on another right away."""
-    async with running(service.settings, service.settings.redis_url or "") as url:
+async def test_issuer_is_known_to_other_workers(service: Service) -> None:
+    async with running_service(service.settings, service.settings.redis_url or "") as url:
         key = made_key("EdDSA")
         await register(service, key)
         poll = await signed_poll(service)
@@ -186,8 +181,7 @@ async def test_another_worker_knows_the_site(service: Service) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "RS256"])
-async def test_published_keys_are_fetched(serve: Serve, algorithm: str) -> None:
-    """A published key is good; of a set the token's ``kid`` says which, and other kinds are passed over."""
+async def test_jwks_key_is_fetched_and_selected_by_kid(serve: Serve, algorithm: str) -> None:
     key, second = made_key(algorithm), made_key(algorithm)
     async with serve(jwks_loopback=True) as service, publishing() as site:
         site.keys = [jwk(key, algorithm, "a"), {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "RSA"}, "x"]  # type: ignore[list-item]  # as broken as sites are
@@ -199,10 +193,9 @@ async def test_published_keys_are_fetched(serve: Serve, algorithm: str) -> None:
         assert (await service.vote(poll, "rice", token(key, algorithm, kid="b"))).status_code == 401
 
 
-async def test_a_new_key_is_fetched_and_nobody_makes_us_ask_at_will(
+async def test_jwks_new_key_is_fetched_at_a_limited_rate(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key id not met before makes one fetch, and no more until a while has passed."""
     key, second = made_key("EdDSA"), made_key("EdDSA")
     async with serve(jwks_loopback=True) as service, publishing() as site:
         site.keys = [jwk(key, "EdDSA", "a")]
@@ -214,18 +207,17 @@ async def test_a_new_key_is_fetched_and_nobody_makes_us_ask_at_will(
         for _ in range(5):
             assert (await service.vote(poll, "rice", new)).status_code == 401
         assert site.asked == 1
-        monkeypatch.setattr(key_sets, "FLOOR_S", 0.0)
+        monkeypatch.setattr(key_sets, "MIN_INTERVAL_S", 0.0)
         assert (await service.vote(poll, "rice", new)).status_code == 200
         assert site.asked == 2
 
 
 @pytest.mark.parametrize("fault", ["away", "too long", "refuses", "moved"])
-async def test_a_site_that_tells_no_keys_is_waited_for(serve: Serve, fault: str) -> None:
-    """While a site's keys are not to be had its voters are told to come again, and other polls go on."""
+async def test_jwks_unavailable_returns_503_for_its_voters_only(serve: Serve, fault: str) -> None:
     key = made_key("EdDSA")
     async with serve(jwks_loopback=True) as service, publishing() as site:
         site.keys = [jwk(key, "EdDSA", "a")]
-        site.padding = "x" * key_sets.MOST_BYTES if fault == "too long" else ""
+        site.padding = "x" * key_sets.MAX_BYTES if fault == "too long" else ""
         site.status = {"refuses": "500 No", "moved": "302 Found\r\nLocation: /keys"}.get(fault, "200 OK")
         url = "http://127.0.0.1:9/keys" if fault == "away" else site.url
         await register(service, jwks_url=url)
@@ -236,8 +228,7 @@ async def test_a_site_that_tells_no_keys_is_waited_for(serve: Serve, fault: str)
         assert (await service.vote(other, "rice", await service.voter())).status_code == 200
 
 
-async def test_sites_are_listed_without_secrets(service: Service) -> None:
-    """A public key is shown, a shared secret never; the list goes by pages."""
+async def test_list_issuers_hides_shared_secrets(service: Service) -> None:
     secret, public = made_key("HS256"), made_key("EdDSA")
     first = await register(service, secret, "HS256")
     await register(service, public, issuer="https://other.example")
@@ -290,17 +281,15 @@ GOOD = {"issuer": "x", "algorithm": "EdDSA", "audience": "y", "key": PEM}
         ({"kid": "x"}, "kid"),
     ],
 )
-async def test_a_bad_site_is_told_by_its_field(
-    own_service: Service, changes: dict[str, Any], field: str
+async def test_create_invalid_issuer_returns_the_field(
+    service: Service, changes: dict[str, Any], field: str
 ) -> None:
-    """What cannot vouch for anybody is 422 with the field, and is not registered."""
-    answer = await own_service.admin.post(ISSUERS, json=GOOD | changes)
+    answer = await service.admin.post(ISSUERS, json=GOOD | changes)
     assert (answer.status_code, answer.json().get("field")) == (422, field), answer.text
-    assert (await own_service.admin.get(ISSUERS)).json()["items"] == []
+    assert (await service.admin.get(ISSUERS)).json()["items"] == []
 
 
-async def test_a_poll_names_its_site(service: Service) -> None:
-    """A signed poll names a site that is registered, no other poll names one, and after a vote it stays."""
+async def test_create_signed_poll_requires_a_registered_issuer(service: Service) -> None:
     key = made_key("EdDSA")
     await register(service, key)
     await register(service, key, issuer="https://other.example")

@@ -1,4 +1,4 @@
-"""Timelines over HTTP: who may see them, what caches are told, and what they say."""
+"""Timelines over HTTP: access, cache headers, content."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ KINDS: list[tuple[dict[str, object], object, dict[str, int]]] = [
 
 
 @pytest.mark.parametrize(("poll_is", "choice", "counts"), KINDS, ids=lambda value: str(value)[:20])
-async def test_every_kind_has_a_timeline(
+async def test_timeline_of_every_kind_ends_with_results(
     service: Service, poll_is: dict[str, object], choice: object, counts: dict[str, int]
 ) -> None:
-    """From nothing to the results, in their words, with times that rise; the same for operators."""
     poll = (await service.create_poll(**poll_is))["id"]
     assert (await service.http.get(f"/v1/polls/{poll}/timeline")).json() == {"points": []}
     assert (await service.vote(poll, choice, await service.voter())).status_code == 200
@@ -35,8 +34,7 @@ async def test_every_kind_has_a_timeline(
     assert operators.headers["cache-control"] == "private, no-store"
 
 
-async def test_public_timelines_are_validated_by_their_tag(service: Service) -> None:
-    """The same totals answer 304 to their tag, with the headers of results; a vote makes another."""
+async def test_public_timeline_answers_304_to_matching_etag(service: Service) -> None:
     poll = (await service.create_poll(identity="open"))["id"]
     await service.vote(poll, "rice")
     url = f"/v1/polls/{poll}/timeline"
@@ -50,8 +48,7 @@ async def test_public_timelines_are_validated_by_their_tag(service: Service) -> 
 
 
 @pytest.mark.parametrize("mode", ["after_vote", "after_close", "operators"])
-async def test_hidden_totals_have_a_hidden_timeline(service: Service, mode: str) -> None:
-    """Who may not see totals gets 403 with the mode; who may, by vote, ticket, close or key, gets them."""
+async def test_timeline_returns_403_while_totals_are_hidden(service: Service, mode: str) -> None:
     poll, token = (await service.create_poll(results=mode))["id"], await service.voter()
     url, bearer = f"/v1/polls/{poll}/timeline", {"Authorization": f"Bearer {token}"}
     await service.vote(poll, "rice", token)
@@ -68,8 +65,7 @@ async def test_hidden_totals_have_a_hidden_timeline(service: Service, mode: str)
     assert (await service.http.get(url)).status_code == (403 if mode == "operators" else 200)
 
 
-async def test_what_has_no_timeline(service: Service) -> None:
-    """An unknown poll and one whose hour has not come are 404, other methods 405, no key 401."""
+async def test_timeline_of_unknown_or_invisible_poll_returns_404(service: Service) -> None:
     poll = (await service.create_poll(visible_at="2099-01-01T00:00:00Z"))["id"]
     for unknown in (poll, "nowhere", "NOWHERE"):
         answer = await service.http.get(f"/v1/polls/{unknown}/timeline")
@@ -80,8 +76,7 @@ async def test_what_has_no_timeline(service: Service) -> None:
     assert (await service.http.post(f"/v1/polls/{public}/timeline")).status_code == 405
 
 
-async def test_an_archived_poll_keeps_its_timeline(service: Service) -> None:
-    """What was counted is told as before once the votes are destroyed, and a reset tells nothing."""
+async def test_archived_poll_keeps_timeline_and_reset_clears_it(service: Service) -> None:
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
     await service.act(poll, "cancel")

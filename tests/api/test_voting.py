@@ -1,4 +1,4 @@
-"""Votes over HTTP: counted once, changed, read, taken back, and proved by receipts."""
+"""Votes over HTTP: counting, changes, withdrawal and receipts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pollwire_server.domain.window import parse_instant
+from pollwire_server.domain.timestamps import parse_timestamp
 
 from tests.api.conftest import Service
 from tests.wait import until
@@ -30,8 +30,7 @@ async def totals(service: Service, poll: str) -> dict[str, Any]:
     return results
 
 
-async def test_a_vote_is_answered_with_all_that_the_voter_may_know(service: Service) -> None:
-    """A counted vote tells choice, instant, revision, ``seq`` and a receipt, for this voter's eyes only."""
+async def test_vote_counted_returns_choice_time_revision_seq_and_receipt(service: Service) -> None:
     poll = await service.create_poll()
     answer = await service.vote(poll["id"], "rice", await service.voter())
     assert answer.status_code == 200
@@ -42,11 +41,10 @@ async def test_a_vote_is_answered_with_all_that_the_voter_may_know(service: Serv
     assert (body["status"], body["poll"], body["choice"]) == ("counted", poll["id"], "rice")
     assert (body["revision"], body["seq"]) == (1, 1)
     assert TIME.fullmatch(body["at"])
-    assert abs(parse_instant(body["at"], None, "at") - time.time() * 1000) < 60_000
+    assert abs(parse_timestamp(body["at"], None, "at") - time.time() * 1000) < 60_000
 
 
-async def test_the_same_choice_again_is_unchanged_and_counts_once(service: Service) -> None:
-    """Retrying is safe: the second answer says what stands, and the totals do not move."""
+async def test_vote_repeated_is_unchanged_and_counts_once(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     first = (await service.vote(poll["id"], "rice", token)).json()
@@ -56,8 +54,7 @@ async def test_the_same_choice_again_is_unchanged_and_counts_once(service: Servi
     assert (await totals(service, poll["id"]))["counts"] == {"rice": 1, "yam": 0}
 
 
-async def test_a_retry_is_unchanged_even_after_closing(service: Service) -> None:
-    """Whoever lost the answer learns after the end that the vote counted."""
+async def test_vote_repeated_after_closing_is_unchanged(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     await service.vote(poll["id"], "rice", token)
@@ -66,8 +63,7 @@ async def test_a_retry_is_unchanged_even_after_closing(service: Service) -> None
     assert (again.status_code, again.json()["status"]) == (200, "unchanged")
 
 
-async def test_votes_of_one_instant_count_one_by_one(service: Service) -> None:
-    """Sixty votes at once, every voter twice, are thirty votes, each with a ``seq`` of its own."""
+async def test_vote_concurrent_votes_get_distinct_seq(service: Service) -> None:
     poll = await service.create_poll()
     tokens = [await service.voter() for _ in range(30)]
     answers = await asyncio.gather(*(service.vote(poll["id"], "rice", token) for token in tokens * 2))
@@ -78,8 +74,7 @@ async def test_votes_of_one_instant_count_one_by_one(service: Service) -> None:
     assert (await totals(service, poll["id"]))["counts"] == {"rice": 30, "yam": 0}
 
 
-async def test_a_choice_may_be_changed_where_the_poll_lets_it(service: Service) -> None:
-    """A change moves the vote, grows the revision and leaves one voter."""
+async def test_vote_changed_moves_the_count_and_raises_the_revision(service: Service) -> None:
     poll = await service.create_poll(revote="change")
     token = await service.voter()
     await service.vote(poll["id"], "rice", token)
@@ -89,8 +84,7 @@ async def test_a_choice_may_be_changed_where_the_poll_lets_it(service: Service) 
     assert (results["counts"], results["voters"]) == ({"rice": 0, "yam": 1}, 1)
 
 
-async def test_a_late_retry_cannot_undo_a_newer_choice(service: Service) -> None:
-    """A change that names a revision which no longer stands is refused, with the one that does."""
+async def test_vote_change_of_an_old_revision_is_rejected(service: Service) -> None:
     poll = await service.create_poll(revote="change")
     token = await service.voter()
     await service.vote(poll["id"], "rice", token)
@@ -101,8 +95,7 @@ async def test_a_late_retry_cannot_undo_a_newer_choice(service: Service) -> None
     assert (await totals(service, poll["id"]))["counts"] == {"rice": 0, "yam": 1}
 
 
-async def test_several_options_in_any_order_are_one_choice(service: Service) -> None:
-    """A multiple choice is order-free: the same set again is ``unchanged``."""
+async def test_vote_multiple_choice_ignores_the_order(service: Service) -> None:
     options = [{"id": name, "label": name} for name in ("a", "b", "c")]
     poll = await service.create_poll(kind="multiple", options=options)
     token = await service.voter()
@@ -115,16 +108,14 @@ async def test_several_options_in_any_order_are_one_choice(service: Service) -> 
 @pytest.mark.parametrize(
     ("mode", "shown"), [("always", True), ("after_vote", True), ("after_close", False), ("operators", False)]
 )
-async def test_seq_is_told_only_to_whom_totals_are_shown(service: Service, mode: str, shown: bool) -> None:
-    """An answer to a vote does not betray how many have voted where totals are hidden from its voter."""
+async def test_vote_seq_is_omitted_if_totals_are_hidden(service: Service, mode: str, shown: bool) -> None:
     poll = await service.create_poll(results=mode)
     body = (await service.vote(poll["id"], "rice", await service.voter())).json()
     assert ("seq" in body) is shown
     assert body["status"] == "counted"
 
 
-async def test_the_standing_choice_can_be_read(service: Service) -> None:
-    """``votes/mine`` tells the voter's own vote, and 404 to one who has not voted."""
+async def test_own_vote_returns_the_current_choice_or_404(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     path = f"/v1/polls/{poll['id']}/votes/mine"
@@ -139,8 +130,7 @@ async def test_the_standing_choice_can_be_read(service: Service) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
-async def test_a_vote_can_be_taken_back_and_cast_anew(service: Service) -> None:
-    """Withdrawn, it no longer counts or stands; a repeat answers the same; a new vote grows the revision."""
+async def test_withdraw_then_vote_again_raises_the_revision(service: Service) -> None:
     poll = await service.create_poll(revote="withdraw")
     token = await service.voter()
     path = f"/v1/polls/{poll['id']}/votes/mine"
@@ -168,10 +158,9 @@ async def test_a_vote_can_be_taken_back_and_cast_anew(service: Service) -> None:
         ("withdraw", False, "?revision=16777215", (422, "invalid-choice")),
     ],
 )
-async def test_a_vote_that_cannot_be_taken_back_stands(
+async def test_withdraw_not_allowed_keeps_the_vote(
     service: Service, revote: str, closed: bool, query: str, expected: tuple[int, str]
 ) -> None:
-    """By the poll's policy, after its end, or for another revision, taking back is refused."""
     poll = await service.create_poll(revote=revote)
     token = await service.voter()
     await service.vote(poll["id"], "rice", token)
@@ -183,8 +172,7 @@ async def test_a_vote_that_cannot_be_taken_back_stands(
     assert (await totals(service, poll["id"]))["voters"] == 1
 
 
-async def test_taking_back_what_was_never_cast_is_404(service: Service) -> None:
-    """A voter without a vote is told that none stands."""
+async def test_withdraw_without_a_vote_returns_404(service: Service) -> None:
     poll = await service.create_poll(revote="withdraw")
     path = f"/v1/polls/{poll['id']}/votes/mine"
     refused = await service.http.delete(path, headers=bearer(await service.voter()))
@@ -196,8 +184,7 @@ async def receipt_says(service: Service, poll: str, receipt: str) -> httpx.Respo
     return await service.http.post(f"/v1/polls/{poll}/receipts", json={"receipt": receipt})
 
 
-async def test_a_receipt_proves_the_vote_as_long_as_it_stands(service: Service) -> None:
-    """It shows choice and instant, counts while the vote stands, and no longer once another replaced it."""
+async def test_receipt_is_counted_until_the_vote_changes(service: Service) -> None:
     poll = await service.create_poll(revote="change")
     token = await service.voter()
     vote = (await service.vote(poll["id"], "rice", token)).json()
@@ -215,8 +202,7 @@ async def test_a_receipt_proves_the_vote_as_long_as_it_stands(service: Service) 
     }
 
 
-async def test_a_receipt_of_an_unchanged_vote_proves_the_same(service: Service) -> None:
-    """Whoever lost the first answer gets a receipt that is as good."""
+async def test_receipt_of_an_unchanged_vote_is_equivalent(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     first = (await service.vote(poll["id"], "rice", token)).json()
@@ -224,8 +210,7 @@ async def test_a_receipt_of_an_unchanged_vote_proves_the_same(service: Service) 
     assert again["receipt"] == first["receipt"]
 
 
-async def test_a_receipt_of_another_poll_is_refused(service: Service) -> None:
-    """A receipt speaks for its own poll; forged, empty and foreign ones are 422."""
+async def test_receipt_of_another_poll_returns_422(service: Service) -> None:
     poll, other = await service.create_poll(), await service.create_poll()
     receipt = (await service.vote(other["id"], "rice", await service.voter())).json()["receipt"]
     for text in (receipt, receipt[:-4] + "AAAA", "", "é", "A" * 1000):
@@ -233,8 +218,7 @@ async def test_a_receipt_of_another_poll_is_refused(service: Service) -> None:
         assert (refused.status_code, refused.json()["type"]) == (422, "/problems/receipt-invalid")
 
 
-async def test_an_open_poll_takes_any_number_of_votes_without_a_token(service: Service) -> None:
-    """Nobody is known, so every vote counts, and each has a receipt that proves it."""
+async def test_vote_open_poll_counts_every_vote_without_a_token(service: Service) -> None:
     poll = await service.create_poll(identity="open")
     votes = [(await service.vote(poll["id"], "rice")).json() for _ in range(3)]
     assert [vote["status"] for vote in votes] == ["counted"] * 3
@@ -243,8 +227,7 @@ async def test_an_open_poll_takes_any_number_of_votes_without_a_token(service: S
     assert shown.json()["counted"] is True
 
 
-async def test_an_idempotency_key_makes_a_retry_safe_on_an_open_poll(service: Service) -> None:
-    """The same key and choice is one vote; with another choice it is refused; another key is another vote."""
+async def test_vote_open_poll_idempotency_key_makes_a_retry_safe(service: Service) -> None:
     poll = await service.create_poll(identity="open")
     path = f"/v1/polls/{poll['id']}/votes"
 
@@ -262,8 +245,7 @@ async def test_an_idempotency_key_makes_a_retry_safe_on_an_open_poll(service: Se
     assert (await service.http.get(f"{path}/mine")).status_code == 404
 
 
-async def test_a_key_in_a_poll_that_knows_its_voters_means_nothing(service: Service) -> None:
-    """In a device poll two voters with the same key are two voters."""
+async def test_vote_device_poll_ignores_the_idempotency_key(service: Service) -> None:
     poll = await service.create_poll()
     for _ in range(2):
         headers = {"Idempotency-Key": "same", **bearer(await service.voter())}
@@ -273,8 +255,7 @@ async def test_a_key_in_a_poll_that_knows_its_voters_means_nothing(service: Serv
     assert (await totals(service, poll["id"]))["voters"] == 2
 
 
-async def test_an_option_added_a_moment_ago_can_be_voted_for(service: Service) -> None:
-    """What an old copy of the poll does not know is looked up before anything is refused."""
+async def test_vote_for_an_option_just_added_is_counted(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     await service.vote(poll["id"], "rice", await service.voter())  # the poll is held from now on
@@ -284,8 +265,7 @@ async def test_an_option_added_a_moment_ago_can_be_voted_for(service: Service) -
     assert (await service.vote(poll["id"], "plantain", token)).json()["status"] == "counted"
 
 
-async def test_a_poll_made_anew_under_an_old_id_is_another_poll(service: Service) -> None:
-    """Deleted and created again, it knows nobody's vote, and codes of the old one cannot leak into it."""
+async def test_vote_recreated_poll_does_not_know_old_votes(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     await service.vote(poll["id"], "yam", token)
@@ -300,8 +280,7 @@ async def test_a_poll_made_anew_under_an_old_id_is_another_poll(service: Service
     assert (await totals(service, poll["id"]))["counts"] == {"yam": 1, "rice": 0}
 
 
-async def test_a_vote_whose_sender_hangs_up_counts_once(service: Service) -> None:
-    """The request is whole, the client is gone before the answer: the vote is counted all the same."""
+async def test_vote_client_disconnecting_counts_once(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     host, port = service.url.removeprefix("http://").split(":")

@@ -1,4 +1,4 @@
-"""Tokens, the cookie beside them, and tickets."""
+"""Registration over HTTP: voter tokens, their cookie, and tickets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 import httpx
 from pollwire_server.auth.tickets import Tickets
 from pollwire_server.auth.voter_tokens import VoterToken, VoterTokens
-from pollwire_server.domain.window import parse_instant
+from pollwire_server.domain.timestamps import parse_timestamp
 
 from tests.api.conftest import Serve, Service
 
@@ -36,20 +36,18 @@ async def enrol(service: Service, headers: dict[str, str] | None = None, **body:
     return answer
 
 
-async def test_a_voter_gets_a_token_for_400_days_with_or_without_a_body(service: Service) -> None:
-    """201 with token and expiry, never to be kept by a cache."""
+async def test_register_returns_a_token_for_400_days(service: Service) -> None:
     for body in ({}, {"name": "Ama"}):
         answer = await enrol(service, None, **body)
         assert answer.status_code == 201
         assert set(answer.json()) == {"token", "expires_at"}
         assert answer.headers["cache-control"] == "private, no-store"
-        lasts_ms = parse_instant(answer.json()["expires_at"], None, "expires_at") - now_ms()
+        lasts_ms = parse_timestamp(answer.json()["expires_at"], None, "expires_at") - now_ms()
         assert abs(lasts_ms - 400 * DAY_MS) < 60_000
         assert voter_of(service, answer).name == body.get("name")
 
 
-async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(service: Service) -> None:
-    """HttpOnly, SameSite=Lax, for every path, as long as the token; not Secure where the page is plain."""
+async def test_register_cookie_is_http_only_and_same_site_lax(service: Service) -> None:
     answer = await enrol(service)
     cookie = SimpleCookie(answer.headers["set-cookie"])["pollwire_voter"]
     assert cookie.value == answer.json()["token"]
@@ -58,15 +56,13 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(service: Se
     assert (cookie["secure"], cookie["domain"]) == ("", "")
 
 
-async def test_behind_https_the_cookie_is_secure(serve: Serve) -> None:
-    """A public address of https says so, though the proxy speaks plain http to the service."""
+async def test_register_https_public_url_sets_a_secure_cookie(serve: Serve) -> None:
     async with serve(public_url="https://polls.example") as service:
         answer = await enrol(service)
         assert SimpleCookie(answer.headers["set-cookie"])["pollwire_voter"]["secure"] is True
 
 
-async def test_a_valid_token_or_cookie_renews_the_same_voter(service: Service) -> None:
-    """The voter stays who they are, named as before unless they say otherwise."""
+async def test_register_valid_token_or_cookie_renews_the_same_voter(service: Service) -> None:
     first = await enrol(service, name="Ama")
     voter = voter_of(service, first)
     token = first.json()["token"]
@@ -78,15 +74,14 @@ async def test_a_valid_token_or_cookie_renews_the_same_voter(service: Service) -
     assert (voter_of(service, renamed).id, voter_of(service, renamed).name) == (voter.id, "Efua")
 
 
-async def test_whoever_comes_with_a_bad_token_gets_a_new_one(service: Service) -> None:
-    """An expired cookie that scripts cannot remove must not lock its owner out."""
+async def test_register_invalid_token_issues_a_new_one(service: Service) -> None:
+    """An expired cookie, which scripts cannot remove, must not lock a voter out."""
     answer = await enrol(service, {"Authorization": "Bearer expired", "Cookie": "pollwire_voter=old"})
     assert answer.status_code == 201
     voter_of(service, answer)
 
 
-async def test_the_renewed_voter_s_vote_still_stands(service: Service) -> None:
-    """A new token of the same voter is no second vote, also when it comes by cookie."""
+async def test_register_renewed_voter_keeps_the_vote(service: Service) -> None:
     poll = await service.create_poll()
     first = await enrol(service)
     await service.vote(poll["id"], "rice", first.json()["token"])
@@ -96,8 +91,7 @@ async def test_the_renewed_voter_s_vote_still_stands(service: Service) -> None:
     assert again.json()["status"] == "unchanged"
 
 
-async def test_a_name_is_1_to_40_characters_that_can_be_read(service: Service) -> None:
-    """Others, and unknown fields, are 422 with the field; space around a name is not part of it."""
+async def test_register_name_accepts_1_to_40_visible_characters(service: Service) -> None:
     for name in ("", " ", "x" * 41, "a\nb", "\x00", 5, ["x"]):
         answer = await enrol(service, name=name)
         assert (answer.status_code, answer.json()["field"]) == (422, "name"), name
@@ -108,8 +102,7 @@ async def test_a_name_is_1_to_40_characters_that_can_be_read(service: Service) -
     assert (answer.status_code, answer.json()["field"]) == (422, "age")
 
 
-async def test_bodies_are_checked_as_everywhere(service: Service) -> None:
-    """415, 413, 400 in this order, for tokens and tickets alike."""
+async def test_register_and_ticket_check_bodies_in_order(service: Service) -> None:
     plain = {"Content-Type": "text/plain"}
     for path in ("/v1/voters", "/v1/tickets"):
         for headers, body, status in (
@@ -124,8 +117,7 @@ async def test_bodies_are_checked_as_everywhere(service: Service) -> None:
         assert (await service.http.get(path)).status_code == 405
 
 
-async def test_a_ticket_reads_as_the_voter_or_the_operator_who_asked(service: Service) -> None:
-    """201 with a ticket for 60 s, by a voter's token, a cookie or an API key."""
+async def test_ticket_is_issued_to_voters_and_operators(service: Service) -> None:
     tickets = Tickets(service.settings.secrets, now_ms)
     enrolled = await enrol(service)
     token, voter = enrolled.json()["token"], voter_of(service, enrolled)
@@ -139,15 +131,14 @@ async def test_a_ticket_reads_as_the_voter_or_the_operator_who_asked(service: Se
         assert answer.status_code == 201
         assert set(answer.json()) == {"ticket", "expires_at"}
         assert answer.headers["cache-control"] == "private, no-store"
-        lasts_ms = parse_instant(answer.json()["expires_at"], None, "expires_at") - now_ms()
+        lasts_ms = parse_timestamp(answer.json()["expires_at"], None, "expires_at") - now_ms()
         assert 50_000 < lasts_ms <= 60_000
         ticket = tickets.verify(answer.json()["ticket"])
         assert ticket is not None
         assert ticket.voter_id == voter_id
 
 
-async def test_nobody_gets_no_ticket(service: Service) -> None:
-    """401 without a token, with a bad one, and before a wrong field is told."""
+async def test_ticket_without_a_valid_token_returns_401(service: Service) -> None:
     for headers, slug in (
         ({}, "voter-token-required"),
         ({"Authorization": "Bearer bad"}, "voter-token-invalid"),
@@ -159,8 +150,8 @@ async def test_nobody_gets_no_ticket(service: Service) -> None:
     assert (answer.status_code, answer.json()["field"]) == (422, "wrong")
 
 
-async def test_a_ticket_is_no_token(service: Service) -> None:
-    """What travels in a URL cannot vote."""
+async def test_ticket_cannot_vote(service: Service) -> None:
+    """Tickets travel in URLs, which are logged."""
     poll = await service.create_poll()
     headers = {"Authorization": f"Bearer {await service.voter()}"}
     ticket = (await service.http.post("/v1/tickets", headers=headers)).json()["ticket"]

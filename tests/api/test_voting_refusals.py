@@ -1,4 +1,4 @@
-"""What a voter can be refused for, and in which order the service looks."""
+"""Errors of the voting API, and the order of its checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 from pollwire_server.auth.voter_tokens import VoterTokens
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 
 from tests.api.conftest import Service
 from tests.factories import FAR_OFF
@@ -89,8 +89,7 @@ FAULTS: list[tuple[Callable[[Ballot], None], tuple[int, str]]] = [
 ]
 
 
-async def test_of_two_faults_the_earlier_in_the_order_is_told(service: Service) -> None:
-    """404, 405, 415, 413, 400, 401, 422, then the store's: every pair of faults is told as its first."""
+async def test_vote_two_errors_returns_the_first_in_order(service: Service) -> None:
     poll = await service.create_poll()
     await service.act(poll["id"], "close")
     token = await service.voter()
@@ -123,8 +122,7 @@ WRONG_CHOICES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_a_wrong_choice_is_told_by_its_field(service: Service) -> None:
-    """A missing, unknown or misshapen choice, two where one is asked, an unknown field: 422, and where."""
+async def test_vote_invalid_choice_returns_422_with_the_field(service: Service) -> None:
     poll = await service.create_poll()
     ballot = Ballot(poll["id"], await service.voter())
     for body, field in WRONG_CHOICES:
@@ -134,8 +132,7 @@ async def test_a_wrong_choice_is_told_by_its_field(service: Service) -> None:
         assert answer.json()["field"] == field, body
 
 
-async def test_a_wrong_set_of_options_is_422(service: Service) -> None:
-    """Where one or two of three options are asked: none, three, one twice, an unknown one, or no list."""
+async def test_vote_invalid_multiple_choice_returns_422(service: Service) -> None:
     options = [{"id": name, "label": name} for name in ("a", "b", "c")]
     poll = await service.create_poll(kind="multiple", options=options, choices={"min": 1, "max": 2})
     token = await service.voter()
@@ -163,8 +160,7 @@ NO_OBJECTS = [
 ]
 
 
-async def test_what_is_no_json_object_is_400(service: Service) -> None:
-    """Broken JSON, another JSON value, another encoding, and a tower of brackets are malformed bodies."""
+async def test_vote_malformed_body_returns_400(service: Service) -> None:
     poll = await service.create_poll()
     ballot = Ballot(poll["id"], await service.voter())
     for body in NO_OBJECTS:
@@ -172,8 +168,7 @@ async def test_what_is_no_json_object_is_400(service: Service) -> None:
         assert problem(await ballot.send(service)) == (400, "malformed-body"), body[:40]
 
 
-async def test_a_body_that_is_not_called_json_is_415(service: Service) -> None:
-    """Also one without a type: a foreign page may send that without asking first."""
+async def test_vote_media_type_not_json_returns_415(service: Service) -> None:
     poll = await service.create_poll()
     ballot = Ballot(poll["id"], await service.voter())
     for wrong in ("", "text/plain", "application/x-www-form-urlencoded", "application/json5", "json"):
@@ -186,8 +181,7 @@ async def test_a_body_that_is_not_called_json_is_415(service: Service) -> None:
         assert (await ballot.send(service)).status_code == 200, right
 
 
-async def test_a_body_of_sixteen_kib_is_read_and_one_byte_more_is_not(service: Service) -> None:
-    """The limit stands where the contract has it."""
+async def test_vote_body_over_16_kib_returns_413(service: Service) -> None:
     poll = await service.create_poll()
     ballot = Ballot(poll["id"], await service.voter())
     ballot.body = ballot.body.ljust(16 * 1024)
@@ -198,8 +192,7 @@ async def test_a_body_of_sixteen_kib_is_read_and_one_byte_more_is_not(service: S
     assert answer.json()["limit_bytes"] == 16 * 1024
 
 
-async def test_a_body_whose_length_is_not_told_is_bounded_as_well(service: Service) -> None:
-    """A chunked body is cut off at the limit, in the same place of the order."""
+async def test_vote_chunked_body_over_16_kib_returns_413(service: Service) -> None:
     poll = await service.create_poll()
     headers = {"Content-Type": "application/json"}
 
@@ -215,8 +208,7 @@ async def test_a_body_whose_length_is_not_told_is_bounded_as_well(service: Servi
         assert problem(answer) == expected
 
 
-async def test_who_votes_must_be_known(service: Service) -> None:
-    """No token is 401, and so is one that is forged, truncated, expired, or no token at all."""
+async def test_vote_without_a_valid_token_returns_401(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     answer = await service.vote(poll["id"], "rice")
@@ -231,21 +223,19 @@ async def test_who_votes_must_be_known(service: Service) -> None:
         assert problem(refused) == (401, "voter-token-invalid"), wrong
 
 
-async def test_the_bearer_wins_over_the_cookie_even_when_it_is_bad(service: Service) -> None:
-    """A page that sends a token means it: the cookie's voter does not vote in its stead."""
+async def test_vote_invalid_bearer_is_not_replaced_by_the_cookie(service: Service) -> None:
     poll = await service.create_poll()
     service.http.cookies.set("pollwire_voter", await service.voter())
     assert problem(await service.vote(poll["id"], "rice", "bad")) == (401, "voter-token-invalid")
     assert (await service.vote(poll["id"], "rice")).json()["status"] == "counted"
 
 
-async def test_before_the_window_and_after_it_votes_are_refused(service: Service) -> None:
-    """403 with the time that matters: when it opens, or when it closed."""
+async def test_vote_outside_the_window_returns_403_with_its_time(service: Service) -> None:
     token = await service.voter()
-    ahead = await service.create_poll(opens_at=format_instant(FAR_OFF))
+    ahead = await service.create_poll(opens_at=format_timestamp(FAR_OFF))
     early = await service.vote(ahead["id"], "rice", token)
     assert problem(early) == (403, "poll-not-open")
-    assert early.json()["opens_at"] == format_instant(FAR_OFF)
+    assert early.json()["opens_at"] == format_timestamp(FAR_OFF)
     past = await service.create_poll(opens_at="2024-07-02T00:00:00Z", closes_at="2024-11-01T00:00:00Z")
     late = await service.vote(past["id"], "rice", token)
     assert problem(late) == (403, "poll-closed")
@@ -257,8 +247,7 @@ async def test_before_the_window_and_after_it_votes_are_refused(service: Service
     assert late.json()["closed_at"] == closes_at
 
 
-async def test_a_second_vote_with_another_choice_is_refused(service: Service) -> None:
-    """Where nobody may change, 409 tells the choice that stands, and the totals stay."""
+async def test_vote_second_choice_without_revote_returns_409(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
     await service.vote(poll["id"], "rice", token)
@@ -267,8 +256,7 @@ async def test_a_second_vote_with_another_choice_is_refused(service: Service) ->
     assert (refused.json()["choice"], refused.json()["revision"]) == ("rice", 1)
 
 
-async def test_a_key_that_cannot_be_read_is_refused(service: Service) -> None:
-    """An Idempotency-Key has 1 to 255 visible ASCII characters."""
+async def test_vote_invalid_idempotency_key_returns_422(service: Service) -> None:
     poll = await service.create_poll(identity="open")
     path = f"/v1/polls/{poll['id']}/votes"
     for key in (b"", b"a b", b"x" * 256, b"caf\xe9"):
@@ -278,9 +266,8 @@ async def test_a_key_that_cannot_be_read_is_refused(service: Service) -> None:
         assert answer.json()["field"] == "Idempotency-Key"
 
 
-async def test_a_poll_that_is_not_visible_yet_is_not_there(service: Service) -> None:
-    """Before ``visible_at`` the public gets 404 everywhere, whatever else is wrong."""
-    poll = await service.create_poll(visible_at=format_instant(FAR_OFF))
+async def test_vote_poll_not_visible_yet_returns_404(service: Service) -> None:
+    poll = await service.create_poll(visible_at=format_timestamp(FAR_OFF))
     ballot = Ballot(poll["id"], await service.voter())
     for _ in range(2):  # the second time the poll is held
         assert problem(await ballot.send(service)) == (404, "poll-not-found")
@@ -290,8 +277,7 @@ async def test_a_poll_that_is_not_visible_yet_is_not_there(service: Service) -> 
     assert problem(await ballot.send(service)) == (404, "poll-not-found")
 
 
-async def test_what_can_be_no_id_is_no_poll(service: Service) -> None:
-    """Ids of another form are 404 like any unknown one."""
+async def test_vote_invalid_poll_id_returns_404(service: Service) -> None:
     for poll_id in ("NO", "-x", "a" * 65, "a_b", "a%2Fb", "%F0%9F%98%80", "%00", "a.b"):
         for address in ("votes", "receipts"):
             answer = await service.http.post(f"/v1/polls/{poll_id}/{address}", json={"choice": "rice"})
@@ -308,8 +294,7 @@ METHODS = [
 ]
 
 
-async def test_a_method_that_an_address_does_not_take_is_405_after_404(service: Service) -> None:
-    """``Allow`` says what it takes; an unknown poll is 404 whatever the method."""
+async def test_unsupported_method_returns_405_after_404(service: Service) -> None:
     poll = await service.create_poll()
     for method, address, allowed in METHODS:
         answer = await service.http.request(method, f"/v1/polls/{poll['id']}/{address}")
@@ -319,13 +304,12 @@ async def test_a_method_that_an_address_does_not_take_is_405_after_404(service: 
         assert problem(unknown) == (404, "poll-not-found"), (method, address)
 
 
-async def test_a_problem_names_the_address_that_was_asked(service: Service) -> None:
-    """``instance`` is the path, as RFC 9457 has it."""
+async def test_problem_instance_is_the_request_path(service: Service) -> None:
     answer = await service.vote(NOWHERE, "rice")
     assert answer.json()["instance"] == f"/v1/polls/{NOWHERE}/votes"
 
 
-async def test_the_first_votes_of_a_poll_are_counted_like_all_others(service: Service) -> None:
+async def test_vote_first_votes_of_a_poll_are_all_counted(service: Service) -> None:
     """The first votes of a poll all wait for it, and all are counted."""
     poll = await service.create_poll()
     service.store.polls.on_gap()

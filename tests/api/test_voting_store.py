@@ -1,4 +1,4 @@
-"""What voters meet while the store is away, slow or forgetful."""
+"""Votes while the store is unavailable, slow or has lost data."""
 
 from __future__ import annotations
 
@@ -43,11 +43,9 @@ async def timed(asking: Any) -> tuple[float, httpx.Response]:  # Any: a coroutin
 
 
 @pytest.mark.parametrize("kind", ["away", "paused"])
-async def test_every_vote_is_answered_within_a_second_whatever_the_store_does(
+async def test_vote_unavailable_store_returns_503_within_a_second(
     frail: Service, own_valkey: Valkey, kind: str
 ) -> None:
-    """Votes already waiting, later ones, and reads are told 503 with ``Retry-After``, and nothing hangs;
-    once the store is back votes count again, without a restart, and none counts twice."""
     poll = await frail.create_poll()
     tokens = [await frail.voter() for _ in range(20)]
     with fault(own_valkey, kind):
@@ -76,10 +74,9 @@ async def test_every_vote_is_answered_within_a_second_whatever_the_store_does(
     assert (results["voters"], results["counts"]["rice"]) == (20, 20)
 
 
-async def test_a_wrong_token_is_told_503_where_the_poll_cannot_be_read(
+async def test_vote_invalid_token_with_unreadable_poll_returns_503(
     frail: Service, own_valkey: Valkey
 ) -> None:
-    """Nothing is refused on a remembered poll alone, so overload comes before any other check."""
     poll = await frail.create_poll()
     await frail.vote(poll["id"], "rice", await frail.voter())
     with own_valkey.away():

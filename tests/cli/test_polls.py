@@ -110,4 +110,4 @@ async def test_a_poll_is_deleted_when_somebody_means_it(pollwire: Pollwire, serv
     assert (await pollwire("polls", "show", "lunch")).exit_code == 0
     assert (await pollwire("polls", "delete", "lunch", "--yes")).out == "lunch is deleted.\n"
     gone = await pollwire("polls", "show", "lunch")
-    assert (gone.exit_code, gone.err) == (1, "Error: There is no poll 'lunch' here.\n")
+    assert (gone.exit_code, gone.err) == (1, "Error: The poll 'lunch' does not exist.\n")

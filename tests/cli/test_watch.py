@@ -78,7 +78,7 @@ async def test_bars_are_drawn_on_a_terminal(pollwire: Pollwire, service: Service
 async def test_an_unknown_poll_is_refused(pollwire: Pollwire) -> None:
     """A poll that does not exist is one sentence and exit code 1."""
     said = await pollwire("watch", "absent")
-    assert (said.exit_code, said.err) == (1, "Error: There is no poll 'absent' here.\n")
+    assert (said.exit_code, said.err) == (1, "Error: The poll 'absent' does not exist.\n")
 
 
 async def test_a_deleted_poll_ends_it(pollwire: Pollwire, service: Service) -> None:

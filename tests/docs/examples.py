@@ -1,9 +1,8 @@
-"""A document's examples, found in its text and made into one script that runs them in order.
+"""Code examples of a document, extracted into one script that runs them in order.
 
-What is fenced as ``sh``, ``js`` or ``python`` runs; ``toml`` whose first line is a
-comment with a file's name becomes that file; ``json`` right after ``sh``, beneath the same
-heading, is what that must answer, value by value alike in kind. Other languages
-(``console`` among them) are for reading.
+Blocks fenced as ``sh``, ``js`` or ``python`` run. A ``toml`` block that begins with a comment becomes the
+file that the comment names. A ``json`` block directly after ``sh``, under the same heading, shows the
+response: the real one must have the same fields and types. Other languages, such as ``console``, do not run.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "127.0.0.1:8000"
-"""Where documents say that the service is."""
+"""The address of the service in the documents."""
 
 _FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_HEADING = re.compile(r"^##+ ", re.MULTILINE)  # a single # begins comments as well
-_CUT = "---- the example ends ----"
+_HEADING = re.compile(r"^##+ ", re.MULTILINE)  # a single # also begins a comment
+_END = "---- end of example ----"
 
 _HEAD = f"""
 set -eu -o pipefail
 export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH PYTHONPATH={shlex.quote(str(ROOT))}
-# A refusal fails the example; the end of --max-time (28) is how one watches for a while.
+# An HTTP error fails the example. Exit code 28 is the end of --max-time: it ends a stream.
 curl() {{ command curl --fail-with-body "$@" || [ $? -eq 28 ]; }}
 """
 
@@ -38,18 +37,18 @@ class Example(NamedTuple):
     language: str
     text: str
     section: int
-    """How many headings stand before it."""
+    """Number of headings before the block."""
 
 
 class Expected(NamedTuple):
-    """What the example of this number must answer."""
+    """The response that the example of this number must print."""
 
     example: int
     document: Any  # Any: JSON
 
 
 def examples_of(document: Path) -> list[Example]:
-    """Every fenced block that names its language."""
+    """Return every fenced block that names its language."""
     text = document.read_text()
     return [
         Example(found["language"], found["text"], len(_HEADING.findall(text, 0, found.start())))
@@ -58,7 +57,7 @@ def examples_of(document: Path) -> list[Example]:
 
 
 def expectations_of(examples: list[Example]) -> list[Expected]:
-    """The answers that stand right after their commands."""
+    """Return the responses that directly follow their commands."""
     pairs = enumerate(itertools.pairwise(examples))
     return [
         Expected(number, json.loads(after.text))
@@ -68,8 +67,8 @@ def expectations_of(examples: list[Example]) -> list[Expected]:
 
 
 def script_of(examples: list[Example], folder: Path, address: str) -> str:
-    """One bash script for ``folder`` and the service at ``address``; a cut ends what each example says."""
-    refusals = {
+    """Return one bash script for ``folder`` and the service at ``address``. A marker ends each output."""
+    errors = {
         number
         for number, document in expectations_of(examples)
         if str(document.get("type")).startswith("/problems/")
@@ -78,14 +77,14 @@ def script_of(examples: list[Example], folder: Path, address: str) -> str:
     for number, example in enumerate(examples):
         text = example.text.replace(ADDRESS, address)
         command = _command_for(example.language, text, folder, number)
-        parts.append(f"( {command}\n) || true" if number in refusals else command)
-        parts.append(f"\necho; echo '{_CUT}'")
+        parts.append(f"( {command}\n) || true" if number in errors else command)
+        parts.append(f"\necho; echo '{_END}'")
     return "\n".join(parts)
 
 
 def outputs_of(stdout: str) -> list[str]:
-    """What each example said."""
-    return [said.strip() for said in stdout.split(_CUT)]
+    """Return the output of each example."""
+    return [output.strip() for output in stdout.split(_END)]
 
 
 def _command_for(language: str, text: str, folder: Path, number: int) -> str:
@@ -103,15 +102,19 @@ def _command_for(language: str, text: str, folder: Path, number: int) -> str:
     return ":"
 
 
-def is_alike(shown: Any, said: Any) -> bool:
-    """Whether two JSON values have the same shape; null stands for whatever may be absent, and
-    a list of another length has items like the first that is shown."""
-    if shown is None or said is None:
+def has_same_shape(shown: Any, actual: Any) -> bool:
+    """Return True if two JSON values have the same shape.
+
+    Null matches any value. The items of a list of another length must match its first item.
+    """
+    if shown is None or actual is None:
         return True
-    if isinstance(shown, dict) and isinstance(said, dict):
-        return shown.keys() == said.keys() and all(is_alike(shown[name], said[name]) for name in shown)
-    if isinstance(shown, list) and isinstance(said, list):
-        if len(shown) == len(said):
-            return all(map(is_alike, shown, said))
-        return all(is_alike(shown[0], item) for item in said) if shown else not said
-    return type(shown) is type(said)
+    if isinstance(shown, dict) and isinstance(actual, dict):
+        return shown.keys() == actual.keys() and all(
+            has_same_shape(shown[name], actual[name]) for name in shown
+        )
+    if isinstance(shown, list) and isinstance(actual, list):
+        if len(shown) == len(actual):
+            return all(map(has_same_shape, shown, actual))
+        return all(has_same_shape(shown[0], item) for item in actual) if shown else not actual
+    return type(shown) is type(actual)

@@ -1,4 +1,4 @@
-"""What SECURITY.md says is shown by a test is shown by a test."""
+"""Every attack in SECURITY.md names tests that exist."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import re
 from tests.architecture.tree import ROOT, TESTS, functions, sources
 
 ROW = re.compile(
-    r"^\| (?!attempt|---)(?P<attempt>[^|]+) \| (?P<stop>[^|]+) \| (?P<tests>[^|]+) \|$", re.MULTILINE
+    r"^\| (?!attack|---)(?P<attack>[^|]+) \| (?P<defence>[^|]+) \| (?P<tests>[^|]+) \|$", re.MULTILINE
 )
 
 
-def test_every_attempt_names_tests_that_there_are() -> None:
-    """Each row of the table ends with tests, and all of them stand in the suite."""
+def test_every_attack_names_existing_tests() -> None:
     rows = ROW.findall((ROOT / "SECURITY.md").read_text())
     assert len(rows) >= 20
-    there_are = {function.name for path in sources(TESTS) for function in functions(path)}
-    for attempt, _, tests in rows:
+    existing = {function.name for path in sources(TESTS) for function in functions(path)}
+    for attack, _, tests in rows:
         named = re.findall(r"`(test_\w+)`", tests)
-        assert named, attempt
-        assert set(named) <= there_are, attempt
+        assert named, attack
+        assert set(named) <= existing, attack

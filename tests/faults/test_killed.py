@@ -100,10 +100,10 @@ async def test_a_worker_replaced_in_order_fails_no_vote(serve: Serve, conclude: 
         for worker in list(up.workers):
             os.kill(worker.pid, signal.SIGTERM)
             await until(lambda w=worker: len(up.workers) == 2 and w not in up.workers, within_s=30)  # type: ignore[misc]
-            await until(lambda: up.err.count(" serves (process ") >= served(), within_s=30)
+            await until(lambda: up.err.count(" ready (process ") >= served(), within_s=30)
 
     def served() -> int:
-        return 2 + up.err.count("is replaced")
+        return 2 + up.err.count("exited unexpectedly")
 
     async with gathered(up, secret) as crowd:
         await crowd.round(SCALE.votes_a_round, roll)

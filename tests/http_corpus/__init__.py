@@ -1,1 +1,1 @@
-"""The same requests with lanes and without: what comes back must be the same."""
+"""The same requests on the fast path and on the ASGI path: responses must be identical."""

@@ -1,4 +1,4 @@
-"""The ways of this folder's tests, made once, on the event loop that the service runs on."""
+"""The corpus servers, created once per package, on the event loop that the service uses."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import pytest_asyncio
 import uvloop
 
-from tests.http_corpus.servers import Way, ways
+from tests.http_corpus.servers import CorpusServer, start_servers
 from tests.valkey import Valkey
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Buffers and segments are what they are in the service only on its own loop."""
+    """Use uvloop, because buffers and segments depend on the event loop."""
     return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
-async def all_ways(valkey: Valkey) -> AsyncIterator[tuple[Way, ...]]:
-    """With lanes, without, and uvicorn's own."""
-    async with ways(valkey.url, f"c{secrets.token_hex(3)}") as made:
+async def all_servers(valkey: Valkey) -> AsyncIterator[tuple[CorpusServer, ...]]:
+    """Servers with the fast path, without it, and with uvicorn's own protocol."""
+    async with start_servers(valkey.url, f"c{secrets.token_hex(3)}") as made:
         yield made

@@ -1,4 +1,4 @@
-"""The corpus of sockets: handshakes, good and bad, and what readers say, well and ill."""
+"""WebSocket handshakes, frames and messages."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 from tests.http_corpus.case import request
 from tests.http_corpus.raw_client import masked
-from tests.http_corpus.servers import ADMIN_KEY, FRIEND, NEWS, STRANGER, operators_ticket, voter
+from tests.http_corpus.servers import ADMIN_KEY, FRIEND, NEWS, STRANGER, admin_ticket, voter
 
 TEXT, BINARY, CLOSE, PING, PONG, MORE = 1, 2, 8, 9, 10, 0
 KEY = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = ("connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13", KEY)
-OURS = "uvicorn leaves this to nobody"
+DIFFERS = "uvicorn does not handle this"
 
 
 class Case(NamedTuple):
-    """A socket: its handshake, what is said once it is open and the first frames were read, and what comes.
+    """One WebSocket: its handshake, the data sent after the first frames, and the expected outcome.
 
-    ``first``: frames that come by themselves; ``frames``: those that come to what is said; ``close``:
-    the code that the server closes with, None where the socket stays open. ``ours``: why uvicorn's
-    own protocol is another matter; ``lane``: whether the lane takes the handshake.
+    ``first`` counts the frames that the server sends by itself, ``frames`` those that answer the data. ``close`` is
+    the close code of the server, or None if the socket stays open. ``differs`` says why uvicorn alone behaves
+    differently. ``fast_path`` is True if the handshake takes the fast path.
     """
 
     name: str
@@ -31,26 +31,26 @@ class Case(NamedTuple):
     said: Sequence[bytes] = ()
     frames: int = 0
     close: int | None = None
-    ours: str = ""
-    lane: bool = True
+    differs: str = ""
+    fast_path: bool = True
 
 
 def handshake(
     *headers: str, path: str = "/v1/polls/lunch/live", method: str = "GET", version: str = "HTTP/1.1"
 ) -> bytes:
-    """A good handshake, unless what is given makes it another; a header given replaces the usual one."""
+    """Return a handshake. The given headers replace the default ones, which are valid."""
     named = {header.partition(":")[0].lower() for header in headers}
     usual = [header for header in UPGRADE if header.partition(":")[0] not in named]
     return request(f"{method} {path}", *usual, *filter(None, headers), version=version)
 
 
 def say(**message: object) -> bytes:
-    """A message of the contract."""
+    """Return a client message."""
     return masked(TEXT, json.dumps(message).encode())
 
 
 def opening() -> Iterator[Case]:
-    """Handshakes that are answered with 101."""
+    """Accepted handshakes."""
     yield Case("one poll", [handshake()])
     yield Case("many polls", [handshake(path="/v1/live")], first=0)
     yield Case("hidden totals", [handshake(path="/v1/polls/secret/live")])
@@ -64,7 +64,9 @@ def opening() -> Iterator[Case]:
     )
     yield Case("extensions nobody can read", [handshake("sec-websocket-extensions: ;;;==")])
     yield Case(
-        "subprotocol twice", [handshake("sec-websocket-protocol: a", "sec-websocket-protocol: b")], lane=False
+        "subprotocol twice",
+        [handshake("sec-websocket-protocol: a", "sec-websocket-protocol: b")],
+        fast_path=False,
     )
     yield Case("own site", [handshake("origin: http://polls.example")])
     yield Case("allowed site", [handshake(f"origin: {NEWS}")])
@@ -76,69 +78,69 @@ def opening() -> Iterator[Case]:
     yield Case(
         "cookie where it matters",
         [handshake(f"cookie: pollwire_voter={voter('x')}", path="/v1/polls/after-vote/live")],
-        lane=False,
+        fast_path=False,
     )
-    yield Case("ticket", [handshake(path=f"/v1/polls/secret/live?ticket={operators_ticket()}")])
+    yield Case("ticket", [handshake(path=f"/v1/polls/secret/live?ticket={admin_ticket()}")])
     yield Case("bad ticket", [handshake(path="/v1/polls/secret/live?ticket=x")])
     yield Case("operator", [handshake(f"authorization: Bearer {ADMIN_KEY}", path="/v1/polls/secret/live")])
-    yield Case("encoded id", [handshake(path="/v1/polls/lunc%68/live")], lane=False)
-    yield Case("slash at the end", [handshake(path="/v1/polls/lunch/live/")], lane=False)
+    yield Case("encoded id", [handshake(path="/v1/polls/lunc%68/live")], fast_path=False)
+    yield Case("slash at the end", [handshake(path="/v1/polls/lunch/live/")], fast_path=False)
     yield Case("length of nothing", [handshake("content-length: 0")])
     yield Case("byte by byte", [bytes([byte]) for byte in handshake()])
 
 
-def refused() -> Iterator[Case]:
-    """Handshakes that are not."""
+def rejected() -> Iterator[Case]:
+    """Rejected handshakes."""
 
-    def no(name: str, sent: bytes, status: int, ours: str = "") -> Case:
-        return Case(name, [sent], status, lane=False, ours=ours)
+    def rejection(name: str, sent: bytes, status: int, differs: str = "") -> Case:
+        return Case(name, [sent], status, fast_path=False, differs=differs)
 
-    yield no("unknown poll", handshake(path="/v1/polls/nowhere/live"), 404)
-    yield no("impossible id", handshake(path="/v1/polls/No_Such/live"), 404)
-    yield no("unseen poll", handshake(path="/v1/polls/unseen/live"), 404)
-    yield no("no such address", handshake(path="/v1/nowhere"), 404)
-    yield no("results by socket", handshake(path="/v1/polls/lunch/results"), 404)
-    yield no("foreign site", handshake(f"origin: {STRANGER}"), 403)
-    yield no("foreign site, many", handshake(f"origin: {STRANGER}", path="/v1/live"), 403)
-    yield no("null origin", handshake("origin: null"), 403)
-    yield no("not the poll's site", handshake(f"origin: {NEWS}", path="/v1/polls/friends/live"), 403)
-    yield no(
+    yield rejection("unknown poll", handshake(path="/v1/polls/nowhere/live"), 404)
+    yield rejection("impossible id", handshake(path="/v1/polls/No_Such/live"), 404)
+    yield rejection("unseen poll", handshake(path="/v1/polls/unseen/live"), 404)
+    yield rejection("no such address", handshake(path="/v1/nowhere"), 404)
+    yield rejection("results by socket", handshake(path="/v1/polls/lunch/results"), 404)
+    yield rejection("foreign site", handshake(f"origin: {STRANGER}"), 403)
+    yield rejection("foreign site, many", handshake(f"origin: {STRANGER}", path="/v1/live"), 403)
+    yield rejection("null origin", handshake("origin: null"), 403)
+    yield rejection("not the poll's site", handshake(f"origin: {NEWS}", path="/v1/polls/friends/live"), 403)
+    yield rejection(
         "forged token where it matters",
         handshake("authorization: Bearer forged", path="/v1/polls/secret/live"),
         401,
     )
-    yield no(
+    yield rejection(
         "no key",
         handshake("sec-websocket-key;")
         .replace(b"sec-websocket-key;\r\n", b"")
         .replace(KEY.encode() + b"\r\n", b""),
         400,
     )
-    yield no("short key", handshake("sec-websocket-key: c2hvcnQ="), 400)
-    yield no("long key", handshake("sec-websocket-key: " + "QUFB" * 8), 400)
-    yield no("key of other letters", handshake("sec-websocket-key: dGhlIHNhbXBsZSBub25j!!=="), 400)
-    yield no("two keys", handshake(KEY, KEY), 400)
-    yield no("version 8", handshake("sec-websocket-version: 8"), 400)
-    yield no("no version", handshake("sec-websocket-version: x"), 400)
-    yield no("POST", handshake(method="POST"), 400, OURS)
-    yield no("HTTP/1.0", handshake(version="HTTP/1.0"), 400, OURS)
-    yield no("a body", handshake("content-length: 5") + b"hello", 400, OURS)
-    yield no("chunks", handshake("transfer-encoding: chunked") + b"0\r\n\r\n", 400, OURS)
-    yield no(
+    yield rejection("short key", handshake("sec-websocket-key: c2hvcnQ="), 400)
+    yield rejection("long key", handshake("sec-websocket-key: " + "QUFB" * 8), 400)
+    yield rejection("key of other letters", handshake("sec-websocket-key: dGhlIHNhbXBsZSBub25j!!=="), 400)
+    yield rejection("two keys", handshake(KEY, KEY), 400)
+    yield rejection("version 8", handshake("sec-websocket-version: 8"), 400)
+    yield rejection("no version", handshake("sec-websocket-version: x"), 400)
+    yield rejection("POST", handshake(method="POST"), 400, DIFFERS)
+    yield rejection("HTTP/1.0", handshake(version="HTTP/1.0"), 400, DIFFERS)
+    yield rejection("a body", handshake("content-length: 5") + b"hello", 400, DIFFERS)
+    yield rejection("chunks", handshake("transfer-encoding: chunked") + b"0\r\n\r\n", 400, DIFFERS)
+    yield rejection(
         "too many headers",
         handshake(*(f"x-{n}: {n}" for n in range(200)), path="/v1/polls/nowhere/live"),
         431,
-        OURS,
+        DIFFERS,
     )
-    yield no(
-        "a header too long", handshake("x-long: " + "a" * 10_000, path="/v1/polls/nowhere/live"), 431, OURS
+    yield rejection(
+        "a header too long", handshake("x-long: " + "a" * 10_000, path="/v1/polls/nowhere/live"), 431, DIFFERS
     )
-    yield no("a path too long", handshake(path="/v1/polls/nowhere/live?" + "a" * 10_000), 414, OURS)
-    yield no("HTTP/2 as well", handshake("upgrade: h2c"), 404)
+    yield rejection("a path too long", handshake(path="/v1/polls/nowhere/live?" + "a" * 10_000), 414, DIFFERS)
+    yield rejection("HTTP/2 as well", handshake("upgrade: h2c"), 404)
 
 
 def frames() -> Iterator[Case]:
-    """What a reader says that the protocol forbids, and how it leaves."""
+    """Invalid frames and close frames."""
     for name, sent, code in (
         ("unmasked", b"\x81\x02{}", 1002),
         ("reserved bit", masked(TEXT, b"{}", reserved=4), 1002),
@@ -180,17 +182,17 @@ def frames() -> Iterator[Case]:
 
 
 def many(name: str, *said: bytes, frames: int) -> Case:
-    """What is said on a socket of many polls, and how many frames come to it."""
+    """Return a case for a socket of many polls, with the number of expected frames."""
     return Case(name, [handshake(path="/v1/live")], first=0, said=said, frames=frames)
 
 
 def single(name: str, *said: bytes, frames: int) -> Case:
-    """What is said on a socket of one poll."""
+    """Return a case for a socket of one poll."""
     return Case(name, [handshake()], said=said, frames=frames)
 
 
 def messages() -> Iterator[Case]:
-    """What a reader may say."""
+    """Valid messages."""
 
     yield many("watch", say(watch=["lunch"]), frames=1)
     yield many("watch two", say(watch=["lunch", "secret"]), frames=2)
@@ -201,7 +203,7 @@ def messages() -> Iterator[Case]:
     yield many("watch none", say(watch=[]), frames=0)
     yield many("watch too many", say(watch=[f"p{n}" for n in range(101)]), frames=1)
     yield many("unwatch", say(watch=["lunch"], unwatch=["over"]), frames=1)
-    yield many("ticket", say(ticket=operators_ticket(), watch=["secret"]), frames=1)
+    yield many("ticket", say(ticket=admin_ticket(), watch=["secret"]), frames=1)
     yield many("bad ticket", say(ticket="x"), frames=1)
     yield many("watch in pieces", *_pieces(b'{"watch":["lunch"]}'), frames=1)
     yield many(
@@ -225,7 +227,7 @@ def messages() -> Iterator[Case]:
 
 
 def more_messages() -> Iterator[Case]:
-    """What is no message of the contract, and what is no message at all."""
+    """Invalid messages and control frames."""
 
     yield many("binary", masked(BINARY, b"{}"), frames=1)
     yield many("empty", masked(TEXT, b""), frames=1)
@@ -247,48 +249,54 @@ def more_messages() -> Iterator[Case]:
 
 
 def early() -> Iterator[Case]:
-    """What comes right behind the handshake's request."""
+    """Data directly behind the handshake."""
     yield Case(
         "behind the handshake",
         [handshake(path="/v1/live") + say(watch=["lunch"])],
         first=0,
         frames=1,
-        ours=OURS,
+        differs=DIFFERS,
     )
-    yield Case("behind the handshake, one", [handshake() + say(watch=["over"])], first=0, frames=2, ours=OURS)
     yield Case(
-        "ping behind the handshake", [handshake() + masked(PING, b"early")], first=0, frames=2, ours=OURS
+        "behind the handshake, one", [handshake() + say(watch=["over"])], first=0, frames=2, differs=DIFFERS
+    )
+    yield Case(
+        "ping behind the handshake",
+        [handshake() + masked(PING, b"early")],
+        first=0,
+        frames=2,
+        differs=DIFFERS,
     )
     yield Case(
         "half behind the handshake",
         [handshake(path="/v1/live") + say(watch=["lunch"])[:3], say(watch=["lunch"])[3:]],
         first=0,
         frames=1,
-        ours=OURS,
+        differs=DIFFERS,
     )
     yield Case(
         "broken behind the handshake",
         [handshake(path="/v1/live") + b"\x81\x02{}"],
         first=0,
         close=1002,
-        ours=OURS,
+        differs=DIFFERS,
     )
     slow = handshake(f"cookie: pollwire_voter={voter('x')}", path="/v1/polls/after-vote/live")
     yield Case(
-        "behind the handshake, on the route",
+        "behind the handshake, on the ASGI path",
         [slow + say(ticket="x")],
         first=0,
         frames=2,
-        ours=OURS,
-        lane=False,
+        differs=DIFFERS,
+        fast_path=False,
     )
     yield Case(
-        "broken behind the handshake, on the route",
+        "broken behind the handshake, on the ASGI path",
         [slow + b"\x81\x02{}"],
         first=0,
         close=1002,
-        ours=OURS,
-        lane=False,
+        differs=DIFFERS,
+        fast_path=False,
     )
 
 
@@ -300,4 +308,4 @@ def _pieces(message: bytes) -> list[bytes]:
     ]
 
 
-CASES = [*opening(), *refused(), *frames(), *messages(), *more_messages(), *early()]
+CASES = [*opening(), *rejected(), *frames(), *messages(), *more_messages(), *early()]

@@ -1,8 +1,7 @@
-"""A client that sends exactly the bytes it is given, and reads HTTP answers and WebSocket frames.
+"""A client that sends exactly the bytes it is given, and reads HTTP responses and WebSocket frames.
 
-Everything runs in one event loop over loopback, where what is written can be
-read at once: two turns of the loop between two segments are enough for the
-server to read them apart.
+Everything runs in one event loop over loopback, where written data can be read at once. Two iterations of
+the loop between two segments are enough for the server to read them separately.
 """
 
 from __future__ import annotations
@@ -19,45 +18,45 @@ BODILESS = (100, 101, 204, 304)
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _TOKEN = re.compile(r"pollwire_voter=[^;]+")
-_ANEW = ("receipt", "token", "ticket", "epoch", "created_at")
-"""Members whose values are made anew each time."""
+_CHANGING = ("receipt", "token", "ticket", "epoch", "created_at")
+"""JSON members that differ in every response."""
 
 
 class HttpAnswer(NamedTuple):
-    """An answer, as far as two of them must agree."""
+    """The parts of a response that must be the same on all servers."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    body: Any  # JSON where it is JSON, else text
+    body: Any  # JSON or text
 
 
-class Talk:
-    """One connection."""
+class RawConnection:
+    """One client connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
     async def send(self, segments: Iterable[bytes]) -> None:
-        """Sends segments that the server reads one by one; a connection that is closed takes no more."""
+        """Send segments that the server reads one by one. Stop if the connection closes."""
         for segment in segments:
             if self.writer.is_closing():
                 return
             self.writer.write(segment)
-            await a_turn()
+            await let_server_read()
 
     async def answer(self, *, to_head: bool = False) -> HttpAnswer | None:
-        """The next answer; None where the connection has ended."""
+        """Return the next response, or None if the connection has ended."""
         return await next_answer(self.reader, to_head=to_head)
 
     async def is_kept(self) -> bool:
-        """Whether the connection takes another request."""
+        """Return True if the connection accepts another request."""
         await self.send([b"GET /livez HTTP/1.1\r\nhost: probe\r\n\r\n"])
         answer = await self.answer()
         return answer is not None and (answer.status, answer.body) == (200, {"status": "alive"})
 
     async def frame(self) -> tuple[int, bytes] | None:
-        """The next frame's opcode and payload; None at the end."""
+        """Return opcode and payload of the next frame, or None at the end."""
         try:
             first, second = await self.reader.readexactly(2)
             size = second & 127
@@ -69,23 +68,23 @@ class Talk:
 
 
 @asynccontextmanager
-async def talk(port: int) -> AsyncIterator[Talk]:
-    """A connection to this machine's ``port``."""
+async def raw_connection(port: int) -> AsyncIterator[RawConnection]:
+    """Connect to a port of this machine."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        yield Talk(reader, writer)
+        yield RawConnection(reader, writer)
     finally:
         writer.transport.abort()
 
 
-async def a_turn() -> None:
-    """Until the server has read what was sent."""
+async def let_server_read() -> None:
+    """Wait until the server has read what was sent."""
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
 
 async def next_answer(reader: asyncio.StreamReader, *, to_head: bool = False) -> HttpAnswer | None:
-    """The next answer of what comes from a server; None where it ends."""
+    """Return the next response from a stream, or None at its end."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
@@ -108,7 +107,7 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
 
 
 def body_of(body: bytes) -> Any:  # Any: JSON or text
-    """A body without what differs between two answers that say the same."""
+    """Return the parsed body, with placeholders for values that differ in every response."""
     try:
         return _plain(json.loads(body))
     except ValueError:
@@ -118,7 +117,7 @@ def body_of(body: bytes) -> Any:  # Any: JSON or text
 def masked(
     opcode: int, payload: bytes, *, fin: bool = True, reserved: int = 0, mask: bytes = b"mask"
 ) -> bytes:
-    """A client's frame (RFC 6455, section 5.2)."""
+    """Return a masked client frame (RFC 6455, section 5.2)."""
     size = len(payload)
     first = (0x80 if fin else 0) | reserved << 4 | opcode
     if size < 126:
@@ -146,7 +145,7 @@ def _normal(headers: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
 
 def _plain(value: Any) -> Any:  # Any: JSON
     if isinstance(value, dict):
-        return {name: f"<{name}>" if name in _ANEW else _plain(item) for name, item in value.items()}
+        return {name: f"<{name}>" if name in _CHANGING else _plain(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return _TIME.sub("<time>", value) if isinstance(value, str) else value

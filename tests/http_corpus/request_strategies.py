@@ -1,4 +1,4 @@
-"""Requests that nobody has written: right ones put together at random, and then damaged, and cut anywhere."""
+"""Hypothesis strategies: valid requests composed at random, then damaged and split at any byte."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ optional_headers = st.lists(
 
 @st.composite
 def votes(draw: st.DrawFn) -> bytes:
-    """A vote, as clients send it or nearly so.
+    """Generate a vote that is valid or nearly so.
 
-    Not for the open poll, where each counts anew: one whose answer broke off would leave the worlds unlike.
+    It is never for the open poll, where every vote counts. A vote with an aborted response would make the
+    namespaces differ.
     """
     known = [poll for poll in POLLS if poll != "box"]
     poll = draw(st.sampled_from([*known, "nowhere", "Odd", "x" * 65]))
@@ -62,7 +63,7 @@ def votes(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def others(draw: st.DrawFn) -> bytes:
-    """What else a lane takes: tokens, preflights, looks."""
+    """Generate another request of the fast path: registration, preflight or results."""
     headers = draw(optional_headers)
     line = draw(
         st.sampled_from(
@@ -83,7 +84,7 @@ def others(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
-    """The request with something put in, left out, overwritten or doubled."""
+    """Generate a damaged request, with bytes inserted, removed, replaced or repeated."""
     sent = whole
     for _ in range(draw(st.integers(0, 2))):
         start = draw(st.integers(0, len(sent)))
@@ -98,7 +99,7 @@ requests = (votes() | votes() | votes() | others()).flatmap(damaged)
 
 @st.composite
 def segments(draw: st.DrawFn, whole: bytes) -> list[bytes]:
-    """The bytes in up to five pieces."""
+    """Split the bytes into up to five segments."""
     places = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=4)))
     edges = [0, *places, len(whole)]
     return [whole[start:end] for start, end in itertools.pairwise(edges) if end > start]

@@ -1,7 +1,7 @@
-"""Three ways to the same application: with lanes, without, and on uvicorn's own protocol.
+"""Three servers for the same application: with the fast path, without it, and with uvicorn's own protocol.
 
-Each way has a world of its own in the store (a namespace) with the same polls
-in it, so that the same requests in the same order have the same effects.
+Each server has a namespace of its own in the store with the same polls in it. So the same requests in the
+same order have the same effects.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pollwire_server.http_protocol import (
     HttpLimits,
     make_protocol_class,
 )
-from pollwire_server.server import Server, create_server, listening
+from pollwire_server.server import Server, create_server, open_listener
 from pollwire_server.settings import Settings
 from pollwire_server.store import open_store
 
@@ -46,91 +46,95 @@ POLLS: dict[str, dict[str, object]] = {
     "secret": {"results": "operators"},
     "unseen": {"visible_at": "2100-01-01T00:00:00Z"},
 }
-"""What there is in each world; ``over`` is closed at once."""
+"""The polls in each namespace. ``over`` is closed at once."""
 
 Protocol = Callable[[ServiceContainer], str | type[asyncio.Protocol]]
 
 
-class Way(NamedTuple):
-    """One way to the application."""
+class CorpusServer(NamedTuple):
+    """One server for the application."""
 
     name: str
     port: int
-    wiring: ServiceContainer
+    container: ServiceContainer
     taken: list[bytes]
-    """Addresses of the requests that a lane has taken."""
+    """Requests that took the fast path."""
 
 
 class Served(NamedTuple):
-    """A running service, its rooms, and the server to stop it by."""
+    """A running service and its server."""
 
     port: int
-    wiring: ServiceContainer
+    container: ServiceContainer
     server: Server
 
 
-class _Noting:
-    """A lane that notes what it takes."""
+class _RecordingRouter:
+    """A router that records the requests it matches."""
 
-    def __init__(self, lane: FastPathRouter, taken: list[bytes]) -> None:
-        self._lane = lane
+    def __init__(self, router: FastPathRouter, taken: list[bytes]) -> None:
+        self._router = router
         self._taken = taken
 
     def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
-        handler = self._lane.match(method, url, headers)
+        handler = self._router.match(method, url, headers)
         if handler is None:
             return None
 
-        def noted(request: Any, respond: Any) -> None:  # Any: passed on as they are
+        def recording_handler(request: Any, respond: Any) -> None:  # Any: passed on as they are
             self._taken.append(b"%b %b" % (method, url))
             handler(request, respond)
 
-        return noted
+        return recording_handler
 
 
-class _NotingSockets:
-    """A lane of sockets that notes what it takes."""
+class _RecordingAcceptor:
+    """An acceptor that records the handshakes it accepts."""
 
-    def __init__(self, wiring: ServiceContainer, taken: list[bytes]) -> None:
-        self._lane = wiring.socket_lane
+    def __init__(self, container: ServiceContainer, taken: list[bytes]) -> None:
+        self._acceptor = container.websocket_acceptor
         self._taken = taken
 
     def accept(self, url: bytes, *rest: Any, client: ClientAddress) -> bool:  # Any: passed on as they are
-        took = self._lane.accept(url, *rest, client=client)
-        if took:
+        accepted = self._acceptor.accept(url, *rest, client=client)
+        if accepted:
             self._taken.append(b"SOCKET %b" % url)
-        return took
+        return accepted
 
 
 def voter(name: str) -> str:
-    """The token of the voter of this name, good in every world."""
+    """Return the token of the voter with this name, valid in every namespace."""
     voter_id = blake2b(name.encode(), digest_size=16).digest()
     return VoterTokens((SECRET,), wall_clock).issue(voter_id).token
 
 
-def operators_ticket() -> str:
-    """A ticket that shows an operator's view, in every world."""
+def admin_ticket() -> str:
+    """Return a ticket with the admin's view, valid in every namespace."""
     return Tickets((SECRET,), wall_clock).issue(None).ticket
 
 
 @asynccontextmanager
-async def ways(store_url: str, name: str) -> AsyncIterator[tuple[Way, ...]]:
-    """The three, each with its world made."""
+async def start_servers(store_url: str, name: str) -> AsyncIterator[tuple[CorpusServer, ...]]:
+    """Start the three servers and create their polls."""
     taken: list[bytes] = []
 
-    def laned(wiring: ServiceContainer) -> type[asyncio.Protocol]:
-        lanes = [_Noting(lane, taken) for lane in wiring.lanes]
-        return make_protocol_class(lanes, _NotingSockets(wiring, taken), ConnectionTimeouts(), wiring.clients)
+    def with_fast_path(container: ServiceContainer) -> type[asyncio.Protocol]:
+        routers = [_RecordingRouter(router, taken) for router in container.fast_path_routers]
+        return make_protocol_class(
+            routers, _RecordingAcceptor(container, taken), ConnectionTimeouts(), container.client_addresses
+        )
 
     protocols: dict[str, Protocol] = {
-        "lanes": laned,
-        "no lanes": lambda _: make_protocol_class((), None, ConnectionTimeouts(HttpLimits())),
+        "fast path": with_fast_path,
+        "ASGI path": lambda _: make_protocol_class((), None, ConnectionTimeouts(HttpLimits())),
         "uvicorn": lambda _: "httptools",
     }
     async with AsyncExitStack() as stack:
         yield tuple(
             [
-                await stack.enter_async_context(_way(kind, f"{name}{place}", store_url, protocol, taken))
+                await stack.enter_async_context(
+                    _start_server(kind, f"{name}{place}", store_url, protocol, taken)
+                )
                 for place, (kind, protocol) in enumerate(protocols.items())
             ]
         )
@@ -138,15 +142,15 @@ async def ways(store_url: str, name: str) -> AsyncIterator[tuple[Way, ...]]:
 
 @asynccontextmanager
 async def serving(store_url: str, settings: Settings, protocol: Protocol) -> AsyncIterator[Served]:
-    """The service behind a protocol of the test's own."""
+    """Run the service with this protocol class."""
     store = await open_store(store_url, namespace=settings.namespace)
-    wiring = build(settings, store)
-    listener = listening("127.0.0.1", 0)
-    server = create_server(wiring.app, http=protocol(wiring))
+    container = build(settings, store)
+    listener = open_listener("127.0.0.1", 0)
+    server = create_server(container.app, http=protocol(container))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait_for(server.is_serving.wait(), 10)
     try:
-        yield Served(listener.getsockname()[1], wiring, server)
+        yield Served(listener.getsockname()[1], container, server)
     finally:
         server.should_exit = server.force_exit = True
         await asyncio.gather(task, return_exceptions=True)
@@ -157,7 +161,7 @@ async def serving(store_url: str, settings: Settings, protocol: Protocol) -> Asy
 def settings_of(
     store_url: str, namespace: str, **changes: Any
 ) -> Settings:  # Any: each field has its own type
-    """Settings alike in every world."""
+    """Return settings that are the same in every namespace."""
     return Settings(
         redis_url=store_url,
         secret=SECRET,
@@ -169,7 +173,7 @@ def settings_of(
 
 
 async def make_polls(port: int, polls: dict[str, dict[str, object]]) -> None:
-    """Makes the polls, and has each read once, so that this process knows them."""
+    """Create the polls and read each once, so that this process has them in its cache."""
     key = {"Authorization": f"Bearer {ADMIN_KEY}"}
     options = [{"id": "rice", "label": "Rice"}, {"id": "yam", "label": "Yam"}]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
@@ -184,9 +188,9 @@ async def make_polls(port: int, polls: dict[str, dict[str, object]]) -> None:
 
 
 @asynccontextmanager
-async def _way(
+async def _start_server(
     name: str, namespace: str, store_url: str, protocol: Protocol, taken: list[bytes]
-) -> AsyncIterator[Way]:
-    async with serving(store_url, settings_of(store_url, namespace), protocol) as (port, wiring, _):
+) -> AsyncIterator[CorpusServer]:
+    async with serving(store_url, settings_of(store_url, namespace), protocol) as (port, container, _):
         await make_polls(port, POLLS)
-        yield Way(name, port, wiring, taken)
+        yield CorpusServer(name, port, container, taken)

@@ -1,4 +1,4 @@
-"""A service behind lanes whose deadlines are of a test's patience, and readers who do not read."""
+"""A service with timeouts short enough for tests, and clients that do not read."""
 
 from __future__ import annotations
 
@@ -12,72 +12,74 @@ from typing import Any, NamedTuple
 from pollwire_server.app import ServiceContainer
 from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.http_protocol import ConnectionTimeouts, HttpLimits, make_protocol_class
-from pollwire_server.live.asgi.frame_sender import StreamTimeouts
 from pollwire_server.live.fast_path.router import LiveFastPath
 from pollwire_server.live.fast_path.timer_wheel import TimerWheel
 from pollwire_server.live.fast_path.websocket_connection import FastWebSocket
 from pollwire_server.live.result_responses import ResultResponses
 from pollwire_server.live.stream_session import LiveContext
+from pollwire_server.live.timeouts import StreamTimeouts
 from pollwire_server.server import Server
 
 from tests.http_corpus.case import vote
 from tests.http_corpus.handshakes import handshake
-from tests.http_corpus.raw_client import Talk, talk
+from tests.http_corpus.raw_client import RawConnection, raw_connection
 from tests.http_corpus.servers import make_polls, serving, settings_of
 
-TURN_S = 0.02
-PATIENT = HttpLimits(sweep_s=TURN_S)
-"""The limits of the service, looked after as often as a test can wait."""
+TICK_S = 0.02
+DEFAULT_LIMITS = HttpLimits(sweep_s=TICK_S)
+"""The default limits, checked often enough for tests."""
 
-AS_EVER = StreamTimeouts()
+DEFAULT_TIMEOUTS = StreamTimeouts()
 
 
-class Quick(NamedTuple):
-    """The service, and what a test looks into."""
+class QuickService(NamedTuple):
+    """A running service and its internals."""
 
     port: int
-    wiring: ServiceContainer
+    container: ServiceContainer
     server: Server
-    deadlines: ConnectionTimeouts
+    timeouts: ConnectionTimeouts
 
     @property
     def sockets(self) -> list[FastWebSocket]:
-        """The lane's open sockets."""
+        """The open WebSockets of the fast path."""
         return [one for one in self.server.server_state.connections if isinstance(one, FastWebSocket)]
 
     async def voters(self, poll: str) -> int:
-        """How many have voted, by a fresh read."""
-        change = await self.wiring.feed.read_fresh(poll)
+        """Return the number of voters, read from the store."""
+        change = await self.container.feed.read_fresh(poll)
         return change.whole.results.voters or 0
 
 
 @asynccontextmanager
-async def quick(
+async def quick_service(
     store_url: str,
     *,
-    limits: HttpLimits = PATIENT,
-    pace: StreamTimeouts = AS_EVER,
+    limits: HttpLimits = DEFAULT_LIMITS,
+    stream_timeouts: StreamTimeouts = DEFAULT_TIMEOUTS,
     hz: float = 100,
     **polls: dict[str, object],
-) -> AsyncIterator[Quick]:
-    """A service with these polls (``lunch`` at least) and these deadlines."""
+) -> AsyncIterator[QuickService]:
+    """Run a service with these polls (and ``lunch``), limits and timeouts."""
     settings = settings_of(store_url, f"q{secrets.token_hex(4)}", stream_hz=hz)
-    deadlines = ConnectionTimeouts(limits)
+    timeouts = ConnectionTimeouts(limits)
 
-    def protocol(wiring: ServiceContainer) -> type[asyncio.Protocol]:
-        live = LiveContext(wiring.door, wiring.feed, wiring.hub, pace)
-        lane = LiveFastPath(live, ResultResponses(wiring.door, OriginPolicy(settings), 0), TimerWheel(TURN_S))
-        return make_protocol_class((wiring.lanes[0], lane), lane, deadlines)
+    def protocol(container: ServiceContainer) -> type[asyncio.Protocol]:
+        live = LiveContext(container.read_access, container.feed, container.hub, stream_timeouts)
+        live_fast_path = LiveFastPath(
+            live, ResultResponses(container.read_access, OriginPolicy(settings), 0), TimerWheel(TICK_S)
+        )
+        return make_protocol_class((container.fast_path_routers[0], live_fast_path), live_fast_path, timeouts)
 
-    async with serving(store_url, settings, protocol) as (port, wiring, server):
+    async with serving(store_url, settings, protocol) as (port, container, server):
         await make_polls(port, {"lunch": {"identity": "open"}, **polls})
-        yield Quick(port, wiring, server, deadlines)
+        yield QuickService(port, container, server, timeouts)
 
 
 @asynccontextmanager
-async def opened(service: Quick, path: str = "/v1/polls/lunch/live") -> AsyncIterator[Talk]:
-    """A socket that is open; what it says first is still to be read."""
-    async with talk(service.port) as connection:
+async def opened(service: QuickService, path: str = "/v1/polls/lunch/live") -> AsyncIterator[RawConnection]:
+    """Open a WebSocket. Its first message is still to be read."""
+    async with raw_connection(service.port) as connection:
         await connection.send([handshake(path=path)])
         answer = await connection.answer()
         assert answer is not None
@@ -85,17 +87,17 @@ async def opened(service: Quick, path: str = "/v1/polls/lunch/live") -> AsyncIte
         yield connection
 
 
-class Deaf:
-    """A client with small buffers that reads only when it is told to."""
+class NonReadingClient:
+    """A client with small buffers that does not read until ``start_reading``."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.setblocking(False)
         self._port = port
-        self._reading: Talk | None = None
+        self._reading: RawConnection | None = None
 
-    async def __aenter__(self) -> Deaf:
+    async def __aenter__(self) -> NonReadingClient:
         await asyncio.get_running_loop().sock_connect(self.socket, ("127.0.0.1", self._port))
         return self
 
@@ -106,19 +108,19 @@ class Deaf:
             self._reading.writer.transport.abort()
 
     async def send(self, data: bytes) -> None:
-        """Sends all of it."""
+        """Send all data."""
         await asyncio.get_running_loop().sock_sendall(self.socket, data)
 
-    async def read_on(self) -> Talk:
-        """From now on it reads."""
+    async def start_reading(self) -> RawConnection:
+        """Start to read and return the connection."""
         reader, writer = await asyncio.open_connection(sock=self.socket)
-        self._reading = Talk(reader, writer)
+        self._reading = RawConnection(reader, writer)
         return self._reading
 
 
-async def votes(service: Quick, poll: str, times: int) -> None:
-    """So many votes in an open poll, one after another, each counted."""
-    async with talk(service.port) as connection:
+async def votes(service: QuickService, poll: str, times: int) -> None:
+    """Cast votes in an open poll, one after another, and check that each counts."""
+    async with raw_connection(service.port) as connection:
         for _ in range(times):
             await connection.send([vote("", poll=poll)])
             answer = await connection.answer()
@@ -131,4 +133,4 @@ LONG: Any = {
     "options": [{"id": "rice", "label": "Rice"}]
     + [{"id": f"{place:02}-{'x' * 60}", "label": "x"} for place in range(49)],
 }
-"""A poll whose results take some 4 KB; Any: JSON."""
+"""A poll with results of about 4 KB. Any: JSON."""

@@ -1,4 +1,4 @@
-"""Sockets of readers who say anything at all: answered by the protocol or closed, never left hanging."""
+"""WebSockets with arbitrary input: answered by the protocol or closed, never left open without a response."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from tests.fuzz.settings import effort
 from tests.http_corpus.handshakes import handshake
-from tests.http_corpus.raw_client import WITHIN_S, Talk, masked, talk
+from tests.http_corpus.raw_client import WITHIN_S, RawConnection, masked, raw_connection
 from tests.http_corpus.request_strategies import segments
-from tests.http_corpus.servers import POLLS, Way, operators_ticket
+from tests.http_corpus.servers import POLLS, CorpusServer, admin_ticket
 from tests.http_corpus.test_sockets import CLOSE, messages
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 TEXT, PING, PONG = 1, 9, 10
-GOING_BY_RULE = {1000, 1002, 1003, 1005, 1007, 1009}
-"""Codes with which a server may end a reader's nonsense (RFC 6455, section 7.4.1); 1005 stands for none."""
+VALID_CLOSE_CODES = {1000, 1002, 1003, 1005, 1007, 1009}
+"""Close codes that a server may send for invalid input (RFC 6455, section 7.4.1). 1005 stands for none."""
 PATHS = ("/v1/live", "/v1/polls/lunch/live")
 
 leaves = st.one_of(
@@ -42,7 +42,7 @@ said = st.one_of(
 
 @st.composite
 def texts(draw: st.DrawFn) -> bytes:
-    """A message of a reader, right, wrong, or damaged."""
+    """Generate a client message: valid, invalid or damaged."""
     text = json.dumps(draw(said)).encode()
     if draw(st.integers(0, 2)) == 0:
         start = draw(st.integers(0, len(text)))
@@ -63,30 +63,30 @@ frames = st.one_of(
 )
 
 
-async def answers_or_ends(connection: Talk) -> None:
-    """A ping is answered, or the connection has been closed by the rules; neither takes long."""
+async def assert_answers_or_ends(connection: RawConnection) -> None:
+    """Assert that a ping is answered or that the connection was closed with a valid code."""
     await connection.send([masked(PING, b"alive?")])
-    heard: list[tuple[int, object]] = []
-    while not heard or heard[-1] != (PONG, "alive?"):
+    received: list[tuple[int, object]] = []
+    while not received or received[-1] != (PONG, "alive?"):
         found = await messages(connection, 1)
         if not found:
             break
-        heard += found
-    closes = {code for opcode, code in heard if opcode == CLOSE}
-    assert closes <= GOING_BY_RULE, heard
-    for opcode, message in heard:
+        received += found
+    closes = {code for opcode, code in received if opcode == CLOSE}
+    assert closes <= VALID_CLOSE_CODES, received
+    for opcode, message in received:
         if opcode == TEXT:
-            assert isinstance(message, dict), heard
-            assert message["type"] in ("results", "problem"), heard
+            assert isinstance(message, dict), received
+            assert message["type"] in ("results", "problem"), received
 
 
-async def in_the_middle_of_a_frame(connection: Talk) -> None:
-    """Whoever leaves a frame unfinished is waited for; the rest of the longest that may be ends that."""
+async def finish_open_frame(connection: RawConnection) -> None:
+    """Send enough bytes to complete a frame that was left open."""
     await connection.send([bytes(20_000)])
 
 
-def complaints(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """What was logged as an error, but for the server's own remark on text that is none."""
+def logged_errors(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return the logged errors, except the one of the WebSocket library for invalid UTF-8."""
     errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
     return [record for record in errors if "Invalid UTF-8" not in record.getMessage()]
 
@@ -94,55 +94,56 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 @pytest.mark.parametrize("path", PATHS)
 @effort(250)
 @given(said=st.lists(texts(), min_size=1, max_size=4))
-async def test_any_message_is_answered_and_the_socket_lives_on(
-    all_ways: tuple[Way, ...], caplog: pytest.LogCaptureFixture, path: str, said: list[bytes]
+async def test_random_text_messages_are_answered_and_socket_stays_open(
+    all_servers: tuple[CorpusServer, ...], caplog: pytest.LogCaptureFixture, path: str, said: list[bytes]
 ) -> None:
-    """Whatever text is said: results or problems come, a ping is answered behind them (or, of what is no
-    UTF-8 text, the socket is closed with 1007), and nothing is logged as an error."""
-    for way in all_ways[:2]:
-        way.taken.clear()  # it is printed with a failure
-        async with asyncio.timeout(WITHIN_S), talk(way.port) as connection:
+    """Text that is not UTF-8 closes the socket with 1007. No error is logged."""
+    for target in all_servers[:2]:
+        target.taken.clear()  # it is printed if the test fails
+        async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as connection:
             await connection.send([handshake(path=path)])
             assert (await connection.answer()).status == 101  # type: ignore[union-attr]
             await connection.send([masked(TEXT, text) for text in said])
-            await answers_or_ends(connection)
-    assert complaints(caplog) == []
+            await assert_answers_or_ends(connection)
+    assert logged_errors(caplog) == []
 
 
 @pytest.mark.parametrize("path", PATHS)
 @effort(250)
 @given(sent=st.lists(frames, min_size=1, max_size=4).map(b"".join).flatmap(segments))
-async def test_hostile_frames_end_nothing_but_their_socket(
-    all_ways: tuple[Way, ...], caplog: pytest.LogCaptureFixture, path: str, sent: list[bytes]
+async def test_random_frames_are_answered_or_close_only_their_socket(
+    all_servers: tuple[CorpusServer, ...], caplog: pytest.LogCaptureFixture, path: str, sent: list[bytes]
 ) -> None:
-    """Any bytes after the handshake, in any pieces: answered or closed by the rules of RFC 6455, within
-    seconds, with nothing logged as an error; and others are served."""
-    for way in all_ways[:2]:
-        way.taken.clear()
-        async with asyncio.timeout(WITHIN_S), talk(way.port) as connection:
-            await connection.send([handshake(path=f"{path}?ticket={operators_ticket()}")])
+    """Close codes follow RFC 6455. No error is logged, and other connections are served."""
+    for target in all_servers[:2]:
+        target.taken.clear()
+        async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as connection:
+            await connection.send([handshake(path=f"{path}?ticket={admin_ticket()}")])
             assert (await connection.answer()).status == 101  # type: ignore[union-attr]
             await connection.send(sent)
-            await in_the_middle_of_a_frame(connection)
-            await answers_or_ends(connection)
-        async with asyncio.timeout(WITHIN_S), talk(way.port) as another:
+            await finish_open_frame(connection)
+            await assert_answers_or_ends(connection)
+        async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as another:
             assert await another.is_kept()
-    assert complaints(caplog) == []
+    assert logged_errors(caplog) == []
 
 
-@pytest.mark.parametrize("said", [masked(PING, b""), masked(PONG, b""), masked(TEXT, b"", fin=False)])
-async def test_a_flood_of_frames_ends_its_socket(
-    all_ways: tuple[Way, ...], caplog: pytest.LogCaptureFixture, said: bytes
+@pytest.mark.parametrize(
+    "said",
+    [masked(PING, b""), masked(PONG, b""), masked(TEXT, b"", fin=False)],
+    ids=["pings", "pongs", "fragments"],
+)
+async def test_client_exceeding_frame_rate_is_disconnected(
+    all_servers: tuple[CorpusServer, ...], caplog: pytest.LogCaptureFixture, said: bytes
 ) -> None:
-    """Whoever says more than a second may have is closed with 1008, if they still hear it, in the lane and on
-    the route, and is no error."""
+    """The client may not receive the close frame (1008)."""
     more = masked(0, b"", fin=False) if said[0] & 15 == TEXT else said
-    for way in all_ways[:2]:
-        async with asyncio.timeout(WITHIN_S), talk(way.port) as connection:
+    for target in all_servers[:2]:
+        async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as connection:
             await connection.send([handshake()])
             assert (await connection.answer()).status == 101  # type: ignore[union-attr]
             reading = asyncio.create_task(messages(connection, 1_000_000))
             await connection.send([said, *[more * 500] * 40])
             closes = {code for opcode, code in await reading if opcode == CLOSE}
         assert closes <= {1008}
-    assert complaints(caplog) == []
+    assert logged_errors(caplog) == []

@@ -1,4 +1,4 @@
-"""What is limited is told alike by a lane and by a route: status, headers and body."""
+"""Rate limits: the same status, headers and body on the fast path and the ASGI path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pollwire_server.http_protocol import ConnectionTimeouts, make_protocol_clas
 
 from tests.http_corpus.case import JSON, request, vote
 from tests.http_corpus.handshakes import handshake
-from tests.http_corpus.raw_client import WITHIN_S, HttpAnswer, talk
+from tests.http_corpus.raw_client import WITHIN_S, HttpAnswer, raw_connection
 from tests.http_corpus.servers import Protocol, make_polls, serving, settings_of
 from tests.valkey import Valkey
 
@@ -26,13 +26,18 @@ ELSEWHERE = "x-forwarded-for: 1.1.1.1, 198.51.100.7"
 SAME_NETWORK = "x-forwarded-for: 198.51.100.200"
 
 
-def by_lane(wiring: ServiceContainer) -> type[asyncio.Protocol]:
-    """As the service runs."""
-    return make_protocol_class(wiring.lanes, wiring.socket_lane, ConnectionTimeouts(), wiring.clients)
+def with_fast_path(container: ServiceContainer) -> type[asyncio.Protocol]:
+    """The protocol class of the service."""
+    return make_protocol_class(
+        container.fast_path_routers,
+        container.websocket_acceptor,
+        ConnectionTimeouts(),
+        container.client_addresses,
+    )
 
 
-WAYS: tuple[Protocol, ...] = (
-    by_lane,
+SERVERS: tuple[Protocol, ...] = (
+    with_fast_path,
     lambda _: make_protocol_class((), None, ConnectionTimeouts()),
     lambda _: "httptools",
 )
@@ -54,7 +59,7 @@ EXCHANGES: Sequence[tuple[bytes, int]] = [
 
 
 def plain(answer: HttpAnswer | None) -> Any:  # Any: what is left of it
-    """An answer without what no two have in common: when to come back to the second, what is random."""
+    """Return a response without values that always differ: retry times and random values."""
     assert answer is not None
     moving = ("ratelimit", "retry-after")
     headers = [(name, "" if name in moving else value) for name, value in answer.headers]
@@ -67,25 +72,25 @@ def plain(answer: HttpAnswer | None) -> Any:  # Any: what is left of it
     return answer.status, headers, body
 
 
-async def answers_by(way: Protocol, store_url: str) -> list[Any]:
-    """The answers to everything, in a world of its own, then to two streams, of which one is too many."""
+async def answers_by(target: Protocol, store_url: str) -> list[Any]:
+    """Return the responses to all exchanges, then to two streams, the second of which exceeds the limit."""
     limits = {"limit_votes": RateLimit(1, DAY), "limit_voters": RateLimit(1, DAY), "limit_sockets": 1}
     settings = settings_of(store_url, f"l{secrets.token_hex(4)}", trusted_proxies=("127.0.0.1",), **limits)
     sent_from = "x-forwarded-for: 203.0.113.1"
-    async with serving(store_url, settings, way) as (port, _, _), AsyncExitStack() as stack:
+    async with serving(store_url, settings, target) as (port, _, _), AsyncExitStack() as stack:
         await make_polls(port, {"lunch": {"revote": "change"}, "box": {"identity": "open"}})
         found = []
         for sent, status in EXCHANGES:
             here = f"\r\n{sent_from}\r\n\r\n".encode()
-            told = sent if b"forwarded" in sent else sent.replace(b"\r\n\r\n", here, 1)
-            async with asyncio.timeout(WITHIN_S), talk(port) as connection:
-                await connection.send([told])
+            with_address = sent if b"forwarded" in sent else sent.replace(b"\r\n\r\n", here, 1)
+            async with asyncio.timeout(WITHIN_S), raw_connection(port) as connection:
+                await connection.send([with_address])
                 answer = await connection.answer()
             assert answer is not None
-            assert answer.status == status, (told, answer)
+            assert answer.status == status, (with_address, answer)
             found.append(plain(answer))
         for status in (101, 503):
-            connection = await stack.enter_async_context(talk(port))
+            connection = await stack.enter_async_context(raw_connection(port))
             await connection.send([handshake(sent_from, path="/v1/polls/lunch/live")])
             answer = await asyncio.wait_for(connection.answer(), WITHIN_S)
             assert answer is not None
@@ -94,7 +99,7 @@ async def answers_by(way: Protocol, store_url: str) -> list[Any]:
         return found
 
 
-async def test_limits_are_told_alike_by_lane_and_route(valkey: Valkey) -> None:
-    """Votes, new voters and streams beyond a limit, whatever proxies say: all ways see and tell the same."""
-    by_lanes, by_routes, by_uvicorn = [await answers_by(way, valkey.url) for way in WAYS]
-    assert by_lanes == by_routes == by_uvicorn
+async def test_rate_limits_are_the_same_on_all_servers(valkey: Valkey) -> None:
+    """Votes, registrations and streams, with and without headers of proxies."""
+    by_fast_path, by_asgi, by_uvicorn = [await answers_by(target, valkey.url) for target in SERVERS]
+    assert by_fast_path == by_asgi == by_uvicorn

@@ -1,4 +1,4 @@
-"""``pollwire up`` for tests: real processes, none of which survives its test."""
+"""Fixture for real ``pollwire up`` processes, which are killed after each test."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Start = Callable[..., Up]
 
 @pytest.fixture
 async def up(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Start]:
-    """Services of the test's own: ``up()``, ``up("--workers", "2", data=...)``; none survives the test."""
-    made: list[Up] = []
+    """Return a function that creates services: ``up()``, ``up("--workers", "2", data=...)``."""
+    services: list[Up] = []
 
-    def make(*flags: str, data: Path | None = None, **environ: str) -> Up:
-        made.append(Up(data or tmp_path / "d", tmp_path_factory.mktemp("logs"), *flags, **environ))
-        return made[-1]
+    def create(*flags: str, data: Path | None = None, **environ: str) -> Up:
+        services.append(Up(data or tmp_path / "d", tmp_path_factory.mktemp("logs"), *flags, **environ))
+        return services[-1]
 
-    yield make
-    for service in made:
+    yield create
+    for service in services:
         await service.kill()

@@ -1,4 +1,4 @@
-"""What ``pollwire up`` survives: killed stores, killed workers, its own death, and hurried operators."""
+"""``pollwire up`` after failures: killed stores, workers and supervisors, and a second signal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from tests.wait import until
 
 
 async def votes(service: Up) -> bool:
-    """Whether a vote counts just now."""
+    """Return True if a vote counts."""
     with suppress(httpx.TransportError):
         return (await service.vote()).status_code == 200
     return False
 
 
-async def test_a_killed_store_is_back_within_two_seconds(up: Start) -> None:
-    """After ``kill -9`` of the store votes count again within 2 s, and none answered before is lost."""
+async def test_killed_store_is_back_within_two_seconds(up: Start) -> None:
     service = await (await up().start()).ready()
     await service.make_poll()
     assert (await service.vote()).status_code == 200
@@ -37,8 +36,7 @@ async def test_a_killed_store_is_back_within_two_seconds(up: Start) -> None:
     assert await service.voters() == before + 1
 
 
-async def test_without_its_store_it_refuses_at_once(up: Start) -> None:
-    """While the store is frozen a vote is answered 503 with Retry-After, within a second and a bit."""
+async def test_frozen_store_returns_503_within_a_second(up: Start) -> None:
     service = await (await up().start()).ready()
     await service.make_poll()
     store = service.store
@@ -53,8 +51,7 @@ async def test_without_its_store_it_refuses_at_once(up: Start) -> None:
     await until(lambda: votes(service), within_s=2)
 
 
-async def test_a_killed_supervisor_leaves_no_process_and_no_port(up: Start) -> None:
-    """After ``kill -9`` of the supervisor store and workers end too, and the next start has the data."""
+async def test_killed_supervisor_leaves_no_process_and_no_port(up: Start) -> None:
     first = await (await up("--workers", "2").start()).ready()
     await first.make_poll()
     assert (await first.vote()).status_code == 200
@@ -66,8 +63,7 @@ async def test_a_killed_supervisor_leaves_no_process_and_no_port(up: Start) -> N
     assert await second.voters() == 1
 
 
-async def test_a_start_right_after_a_kill_takes_the_port_over(up: Start) -> None:
-    """A start that finds workers of a killed supervisor waits for them, and has the port to itself."""
+async def test_start_after_killed_supervisor_takes_over_the_port(up: Start) -> None:
     first = await (await up().start()).ready()
     await first.make_poll()
     workers = first.workers
@@ -78,8 +74,8 @@ async def test_a_start_right_after_a_kill_takes_the_port_over(up: Start) -> None
     assert await votes(second)
 
 
-async def test_a_killed_worker_is_replaced_on_its_listener(up: Start) -> None:
-    """After ``kill -9`` of the only worker, connections made meanwhile wait and are answered."""
+async def test_killed_worker_is_replaced_on_its_listener(up: Start) -> None:
+    """Connections made meanwhile wait and are answered."""
     service = await (await up().start()).ready()
     await service.make_poll()
     (worker,) = service.workers
@@ -91,8 +87,7 @@ async def test_a_killed_worker_is_replaced_on_its_listener(up: Start) -> None:
     assert replacement != worker
 
 
-async def test_a_worker_killed_beside_another_is_replaced(up: Start) -> None:
-    """One of two workers dies; the other goes on, and there are two again."""
+async def test_one_of_two_killed_workers_is_replaced(up: Start) -> None:
     service = await (await up("--workers", "2").start()).ready()
     killed, other = service.workers
     os.kill(killed.pid, signal.SIGKILL)
@@ -101,8 +96,7 @@ async def test_a_worker_killed_beside_another_is_replaced(up: Start) -> None:
     assert other.runs
 
 
-async def test_readers_are_told_to_come_back_before_a_stop(up: Start) -> None:
-    """A reader of a stopping service gets ``reconnect`` with a time, then 1012; the service still exits 0."""
+async def test_shutdown_sends_reconnect_then_closes_with_1012(up: Start) -> None:
     service = await (await up().start()).ready()
     await service.make_poll()
     async with connect(f"{service.url.replace('http', 'ws')}/v1/polls/lunch/live") as reader:
@@ -115,20 +109,18 @@ async def test_readers_are_told_to_come_back_before_a_stop(up: Start) -> None:
     assert await service.ended() == 0
 
 
-async def test_a_second_signal_hurries(up: Start) -> None:
-    """A worker that cannot drain, being frozen, is not waited for once somebody asks again."""
+async def test_second_signal_stops_frozen_worker(up: Start) -> None:
     service = await (await up().start()).ready()
     (worker,) = service.workers
     os.kill(worker.pid, signal.SIGSTOP)
     service.signal(signal.SIGTERM)
-    await until(lambda: "The service stops" in service.err)
+    await until(lambda: "Service stopping" in service.err)
     service.signal(signal.SIGTERM)
     assert await service.ended(within_s=6) == 0
     assert not worker.runs
 
 
-async def test_a_worker_outlives_a_slow_request_not_its_grace(up: Start) -> None:
-    """A client that never ends its request does not keep a stop waiting beyond the grace."""
+async def test_incomplete_request_does_not_delay_shutdown_beyond_the_grace_period(up: Start) -> None:
     service = await (await up().start()).ready()
     host, port = service.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))

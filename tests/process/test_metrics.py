@@ -1,4 +1,4 @@
-"""The figures that the supervisor tells of all its workers."""
+"""Metrics of all workers, served by the supervisor."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.webhook_receiver import receiving
 
 
 @pytest.fixture
-async def counting(up: Start) -> Up:
-    """Two workers whose figures are told."""
+async def service(up: Start) -> Up:
+    """Start a service with two workers and a metrics listener."""
     return await (await up("--workers", "2", POLLWIRE_METRICS="127.0.0.1:0").start()).ready()
 
 
-async def figures(up: Up) -> dict[str, float]:
-    """All samples, each under its name and its label's value."""
-    address = up.out.partition("figures for Prometheus  ")[2].split()[0]
+async def read_metrics(up: Up) -> dict[str, float]:
+    """Return all samples by name and label values."""
+    address = up.out.partition("Metrics  ")[2].split()[0]
     async with httpx.AsyncClient() as client:
         text = (await client.get(address)).raise_for_status().text
     return {
@@ -37,46 +37,43 @@ async def figures(up: Up) -> dict[str, float]:
     }
 
 
-async def told(up: Up, name: str, value: float) -> None:
-    """Returns once a figure has this value."""
+async def wait_for_metric(up: Up, name: str, value: float) -> None:
+    """Wait until a sample has this value."""
 
-    async def is_told() -> bool:
-        return (await figures(up)).get(name) == value
+    async def has_value() -> bool:
+        return (await read_metrics(up)).get(name) == value
 
-    await until(is_told, 10)
+    await until(has_value, 10)
 
 
-async def test_votes_of_all_workers_are_told_together(counting: Up) -> None:
-    """Whichever worker took a vote, it is counted by its outcome, and so are batches and trips."""
-    await counting.make_poll()
+async def test_votes_of_all_workers_are_summed(service: Up) -> None:
+    await service.make_poll()
     for _ in range(20):
-        assert (await counting.vote()).status_code == 200
-    found = await figures(counting)
-    assert found["pollwire_votes_total counted"] == 20
-    assert found["pollwire_batch_votes_sum"] == 20
-    assert found["pollwire_store_seconds_count"] >= found["pollwire_batch_seconds_count"] == 20
-    assert found["pollwire_store_up"] == 1
+        assert (await service.vote()).status_code == 200
+    metrics = await read_metrics(service)
+    assert metrics["pollwire_votes_total counted"] == 20
+    assert metrics["pollwire_batch_votes_sum"] == 20
+    assert metrics["pollwire_store_seconds_count"] >= metrics["pollwire_batch_seconds_count"] == 20
+    assert metrics["pollwire_store_up"] == 1
 
 
-async def test_streams_are_those_that_are_open_now(counting: Up) -> None:
-    """Open streams of all workers are added; a dead worker's are gone, while what it counted stays."""
-    await counting.make_poll()
-    socket = f"{counting.url.replace('http', 'ws')}/v1/polls/lunch/live"
+async def test_gauges_of_killed_workers_are_removed_and_counters_stay(service: Up) -> None:
+    await service.make_poll()
+    socket = f"{service.url.replace('http', 'ws')}/v1/polls/lunch/live"
     async with contextlib.AsyncExitStack() as streams:
         for _ in range(6):
             await streams.enter_async_context(websockets.connect(socket))
-        await told(counting, "pollwire_subscribers", 6)
-        await counting.vote()
-        await told(counting, "pollwire_votes_total counted", 1)
-        assert (await figures(counting))["pollwire_frames_total"] >= 12
-        for worker in counting.workers:
+        await wait_for_metric(service, "pollwire_subscribers", 6)
+        await service.vote()
+        await wait_for_metric(service, "pollwire_votes_total counted", 1)
+        assert (await read_metrics(service))["pollwire_frames_total"] >= 12
+        for worker in service.workers:
             os.kill(worker.pid, signal.SIGKILL)
-        await told(counting, "pollwire_subscribers", 0)
-    assert (await figures(counting))["pollwire_votes_total counted"] == 1
+        await wait_for_metric(service, "pollwire_subscribers", 0)
+    assert (await read_metrics(service))["pollwire_votes_total counted"] == 1
 
 
-async def test_what_came_of_telling_sites_is_counted(up: Start) -> None:
-    """A site that takes an event, one that wants no more, and one that fails, for which the event waits."""
+async def test_webhook_deliveries_are_counted_by_outcome(up: Start) -> None:
     allowed = {"POLLWIRE_WEBHOOK_ALLOW": "127.0.0.1", "POLLWIRE_METRICS": "127.0.0.1:0"}
     service = await (await up("--workers", "2", **allowed).start()).ready()
     async with contextlib.AsyncExitStack() as sites, service.client() as operator:
@@ -87,12 +84,11 @@ async def test_what_came_of_telling_sites_is_counted(up: Start) -> None:
             assert made.status_code == 201, made.text
         await service.make_poll()
         for outcome in ("delivered", "given-up"):
-            await told(service, f"pollwire_webhook_tries_total {outcome}", 1)
-        await told(service, "pollwire_webhook_waiting", 1)
-        assert (await figures(service))["pollwire_webhook_tries_total retried"] >= 1
+            await wait_for_metric(service, f"pollwire_webhook_attempts_total {outcome}", 1)
+        await wait_for_metric(service, "pollwire_webhook_queue_size", 1)
+        assert (await read_metrics(service))["pollwire_webhook_attempts_total retried"] >= 1
 
 
-async def test_nothing_of_it_is_on_the_services_own_port(counting: Up) -> None:
-    """Figures are for operators: the public listener knows no such address."""
-    async with httpx.AsyncClient(base_url=counting.url) as client:
+async def test_metrics_are_not_served_on_the_public_port(service: Up) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as client:
         assert (await client.get("/metrics")).status_code == 404

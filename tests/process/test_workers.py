@@ -1,4 +1,4 @@
-"""One worker's place: who is started again there, and when that ends."""
+"""Worker slots: restarts, and when the service gives up."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import sys
 from pathlib import Path
 
 import pytest
-from pollwire_server.server import EXIT_UNFIT, listening
+from pollwire_server.server import EXIT_CONFIG, open_listener
 from pollwire_server.settings import Settings
 from pollwire_server.supervisor.data_folder import CannotStart
 from pollwire_server.supervisor.workers import Worker, open_listeners
 
 
 def interpreter(folder: Path, script: str) -> str:
-    """A command that stands in the place of Python and does as ``script`` says."""
+    """Return a command that replaces Python and runs ``script``."""
     file = folder / "python"
-    file.write_text(f"#!/bin/sh\necho life >> {folder}/lives\n{script}\n")
+    file.write_text(f"#!/bin/sh\necho start >> {folder}/starts\n{script}\n")
     file.chmod(0o755)
     return str(file)
 
 
-def lives_in(folder: Path) -> int:
-    """How many processes were started."""
-    return len((folder / "lives").read_text().splitlines())
+def starts_in(folder: Path) -> int:
+    """Return the number of started processes."""
+    return len((folder / "starts").read_text().splitlines())
 
 
-@pytest.mark.parametrize(("status", "lives"), [(1, 5), (EXIT_UNFIT, 1)])
-async def test_a_worker_that_never_serves_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, lives: int
+@pytest.mark.parametrize(
+    ("status", "starts"), [(1, 5), (EXIT_CONFIG, 1)], ids=["crash", "configuration error"]
+)
+async def test_worker_crash_loop_stops_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, starts: int
 ) -> None:
-    """A crash loop ends the service, visibly, after a few tries; an unfit store, after the first."""
     monkeypatch.setattr(sys, "executable", interpreter(tmp_path, f"exit {status}"))
-    with listening("127.0.0.1", 0) as listener, pytest.raises(CannotStart):
+    with open_listener("127.0.0.1", 0) as listener, pytest.raises(CannotStart):
         await Worker(1, listener, Settings(), "unix:///none").run(lambda: None)
-    assert lives_in(tmp_path) == lives
+    assert starts_in(tmp_path) == starts
 
 
-def test_every_worker_has_a_listener_on_one_port() -> None:
-    """Two workers listen on the same port, each on a socket of its own."""
+def test_workers_have_separate_listeners_on_one_port() -> None:
     listeners = open_listeners(Settings(port=0, workers=2))
     try:
         assert len({listener.fileno() for listener in listeners}) == 2
@@ -47,9 +47,8 @@ def test_every_worker_has_a_listener_on_one_port() -> None:
             listener.close()
 
 
-def test_a_port_that_others_would_share_is_refused() -> None:
-    """A listener that allows sharing is still in the way of a service that starts."""
-    with listening("127.0.0.1", 0, shared=True) as stranger:
-        port = stranger.getsockname()[1]
-        with pytest.raises(CannotStart, match="something else listens there"):
+def test_port_with_a_shared_listener_is_rejected() -> None:
+    with open_listener("127.0.0.1", 0, shared=True) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(CannotStart, match="the port is already in use"):
             open_listeners(Settings(port=port, workers=2))

@@ -77,7 +77,7 @@ async def broken_off(
 
     async def call_until_death(function: str, poll_id: str, args: list[object]) -> object:
         nonlocal made
-        made += function == "score"
+        made += function == "score_page"
         if made > after_steps:
             await asyncio.Event().wait()  # the process does nothing any more
         return await call(function, poll_id, args)

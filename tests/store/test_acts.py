@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
 from pollwire_server.domain.poll import Kind
-from pollwire_server.domain.window import ACTS, LifecycleAction, Phase, phase_at
+from pollwire_server.domain.window import TRANSITIONS, LifecycleAction, Phase, phase_at
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
@@ -71,7 +71,7 @@ async def test_acts_are_the_domains(store: Store, act: LifecycleAction, situatio
     store.polls.on_gap()
     record = await store.polls.get(record.poll.id)
     now = await store.polls.now()
-    allowed_from, leads_to = ACTS[act]
+    allowed_from, leads_to = TRANSITIONS[act]
     before = record.poll.phase(now)
     stands = before is leads_to and (act is not LifecycleAction.REOPEN or situation is reopened)
     if before in allowed_from:

@@ -19,7 +19,7 @@ def lua(name: str) -> str:
 
 def test_answers_agree() -> None:
     """Every answer and outcome letter of the functions has its meaning in Python, and the other way round."""
-    in_lua = dict(_CONSTANT.findall(lua("includes/answers.lua")))
+    in_lua = dict(_CONSTANT.findall(lua("includes/reply_codes.lua")))
     answers = {answer.name: answer.value for answer in ReplyCode}
     letters = {name: letter for letter, (name, _) in OUTCOMES.items()}
     assert in_lua == answers | letters
@@ -46,5 +46,5 @@ def test_every_function_has_its_contract() -> None:
     for name in _FUNCTIONS:
         head = lua(f"{name}.lua").split("\n\n", 1)[0]
         assert head.startswith(f"-- {name}: "), name
-        for part in ("KEYS", "ARGV", "Answers"):
+        for part in ("KEYS", "ARGV", "Returns"):
             assert part in head, (name, part)

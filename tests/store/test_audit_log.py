@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from pollwire_server.domain.audit import NOT_KEPT
+from pollwire_server.domain.audit import OMITTED
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict, VersionMismatch
 from pollwire_server.domain.poll import Option, ResultsMode
 from pollwire_server.domain.window import LifecycleAction
@@ -17,7 +17,7 @@ from tests.store.ballot_helpers import cast, made
 
 async def log_of(store: Store, poll_id: str, limit: int = 100) -> list[tuple[str, str]]:
     """Who did what, the newest first."""
-    entries, _ = await store.audit.entries(poll_id, cursor=None, limit=limit)
+    entries, _ = await store.audit_log.entries(poll_id, cursor=None, limit=limit)
     return [(entry.by, entry.act) for entry in entries]
 
 
@@ -50,7 +50,7 @@ async def test_an_entry_tells_before_and_after(store: Store) -> None:
     await store.polls.edit(record, after, assumes_unvoted=False)
     await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
     await store.polls.act(record.poll.id, LifecycleAction.RESET)
-    (reset, publish, edit, create), _ = await store.audit.entries(record.poll.id, cursor=None, limit=9)
+    (reset, publish, edit, create), _ = await store.audit_log.entries(record.poll.id, cursor=None, limit=9)
     assert create.before is None
     assert create.after is not None
     assert create.after["question"] == record.poll.question
@@ -84,14 +84,14 @@ async def test_the_log_is_read_in_pages(store: Store) -> None:
     met: list[str] = []
     cursor: str | None = None
     while True:
-        entries, cursor = await store.audit.entries(record.poll.id, cursor=cursor, limit=2)
+        entries, cursor = await store.audit_log.entries(record.poll.id, cursor=cursor, limit=2)
         met += [entry.act for entry in entries]
         await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
         if cursor is None:
             break
     assert met == ["reopen", "close", "reopen", "close", "create"]
     with pytest.raises(InvalidPoll):
-        await store.audit.entries(record.poll.id, cursor="+", limit=2)
+        await store.audit_log.entries(record.poll.id, cursor="+", limit=2)
 
 
 async def test_the_log_is_bounded(store: Store) -> None:
@@ -109,5 +109,5 @@ async def test_a_long_change_is_named_only(store: Store) -> None:
     record = await made(store)
     after = msgspec.structs.replace(record.poll, options=options, version=2)
     await store.polls.edit(record, after, assumes_unvoted=True)
-    (edit, _), _ = await store.audit.entries(record.poll.id, cursor=None, limit=2)
-    assert edit.after == {"version": 2, "phase": "open", "options": NOT_KEPT}
+    (edit, _), _ = await store.audit_log.entries(record.poll.id, cursor=None, limit=2)
+    assert edit.after == {"version": 2, "phase": "open", "options": OMITTED}

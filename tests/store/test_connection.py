@@ -189,7 +189,7 @@ async def test_a_call_that_the_store_refuses_is_no_outage(store: Store) -> None:
     record = await made(store)
     await store.connection.client.set("a-string", "x")
     with pytest.raises(StoreUnavailable):
-        await store.connection.call("read", (b"a-string", record.keys[1]), (b"", "", 0))
+        await store.connection.call("read_poll", (b"a-string", record.keys[1]), (b"", "", 0))
     assert store.connection.is_up
     await store.connection.client.delete("a-string")
 

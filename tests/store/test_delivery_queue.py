@@ -21,7 +21,7 @@ from pollwire_server.store import open_store
 
 async def main(url, namespace, webhook):
     store = await open_store(url, namespace)
-    found = await store.deliveries.claim({webhook: 9}, 300)
+    found = await store.delivery_queue.claim({webhook: 9}, 300)
     assert len(found[webhook].claims) == 1
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -39,12 +39,12 @@ async def put(
 ) -> None:
     """Events, by their ids, that wait in a strand."""
     waiting = [(hook, QueuedEvent(strand, event, kind, event.encode())) for event in events]
-    assert all(await store.deliveries.enqueue(waiting))
+    assert all(await store.delivery_queue.enqueue(waiting))
 
 
 async def claims(store: Store, hook: str, most: int = 9, lease_ms: int = LEASE_MS) -> list[ClaimedEvent]:
     """What may be told now."""
-    return (await store.deliveries.claim({hook: most}, lease_ms))[hook].claims
+    return (await store.delivery_queue.claim({hook: most}, lease_ms))[hook].claims
 
 
 async def ids(store: Store, hook: str) -> list[str]:
@@ -57,7 +57,7 @@ async def test_an_event_is_put_once(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a", "a")
     (claim,) = await claims(store, hook)
-    await store.deliveries.record_attempt(hook, claim, "delivered")
+    await store.delivery_queue.record_attempt(hook, claim, "delivered")
     await put(store, hook, "a")
     assert await claims(store, hook) == []
 
@@ -70,10 +70,10 @@ async def test_strands_keep_their_order_and_do_not_wait(store: Store) -> None:
     first, other = await claims(store, hook)
     assert (first.id, other.id) == ("a1", "b1")
     assert await claims(store, hook) == []
-    await store.deliveries.record_attempt(hook, first, "failed", pause_ms=LEASE_MS, error="answered 500")
+    await store.delivery_queue.record_attempt(hook, first, "failed", pause_ms=LEASE_MS, error="answered 500")
     assert await claims(store, hook) == []
-    await store.deliveries.record_attempt(hook, other, "delivered")
-    assert (await store.deliveries.state(hook)).waiting == 2
+    await store.delivery_queue.record_attempt(hook, other, "delivered")
+    assert (await store.delivery_queue.state(hook)).waiting == 2
 
 
 async def test_progress_gives_way_to_newer_progress(store: Store) -> None:
@@ -85,7 +85,7 @@ async def test_progress_gives_way_to_newer_progress(store: Store) -> None:
     told = []
     while found := await claims(store, hook):
         told += [claim.id for claim in found]
-        await store.deliveries.record_attempt(hook, found[0], "delivered")
+        await store.delivery_queue.record_attempt(hook, found[0], "delivered")
     assert told == ["opened", "p3", "closed"]
 
 
@@ -123,11 +123,11 @@ async def test_a_late_answer_undoes_nothing(store: Store) -> None:
     await put(store, hook, "a", "b")
     (late,) = await claims(store, hook, lease_ms=0)
     (again,) = await claims(store, hook)
-    await store.deliveries.record_attempt(hook, late, "failed", pause_ms=None, error="too late")
-    assert (await store.deliveries.state(hook)).failures == 0
-    await store.deliveries.record_attempt(hook, late, "delivered")
-    await store.deliveries.record_attempt(hook, again, "failed", pause_ms=None, error="told already")
-    assert (await store.deliveries.state(hook)).given_up_at is None
+    await store.delivery_queue.record_attempt(hook, late, "failed", pause_ms=None, error="too late")
+    assert (await store.delivery_queue.state(hook)).failures == 0
+    await store.delivery_queue.record_attempt(hook, late, "delivered")
+    await store.delivery_queue.record_attempt(hook, again, "failed", pause_ms=None, error="told already")
+    assert (await store.delivery_queue.state(hook)).disabled_at is None
     assert await ids(store, hook) == ["b"]
 
 
@@ -136,13 +136,13 @@ async def test_what_is_released_was_not_tried(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a")
     (claim,) = await claims(store, hook)
-    await store.deliveries.record_attempt(hook, claim, "released")
+    await store.delivery_queue.record_attempt(hook, claim, "released")
     assert await claims(store, hook) == [claim]
 
 
 async def _told_to_the_last(store: Store, hook: str, **before: Any) -> str:
     (claim,) = await claims(store, hook)
-    return await store.deliveries.record_attempt(hook, claim, "failed", error="answered 500", **before)
+    return await store.delivery_queue.record_attempt(hook, claim, "failed", error="answered 500", **before)
 
 
 async def test_the_last_try_gives_a_dead_site_up(store: Store) -> None:
@@ -150,11 +150,11 @@ async def test_the_last_try_gives_a_dead_site_up(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a", "b")
     assert await _told_to_the_last(store, hook) == "answered 500"
-    state = await store.deliveries.state(hook)
-    assert (state.given_up_for, state.waiting, state.dropped) == ("answered 500", 0, 2)
+    state = await store.delivery_queue.state(hook)
+    assert (state.disabled_reason, state.waiting, state.dropped) == ("answered 500", 0, 2)
     await put(store, hook, "c")
     assert await claims(store, hook) == []
-    await store.deliveries.enable(hook)
+    await store.delivery_queue.enable(hook)
     await put(store, hook, "d")
     assert await ids(store, hook) == ["d"]
 
@@ -165,9 +165,9 @@ async def test_the_last_try_drops_an_event_that_a_site_cannot_bear(store: Store)
     await put(store, hook, "a", "b", strand="x")
     await put(store, hook, "c", strand="y")
     bad, good = await claims(store, hook)
-    await store.deliveries.record_attempt(hook, good, "delivered")
-    assert await store.deliveries.record_attempt(hook, bad, "failed", error="answered 500") == ""
-    assert (await store.deliveries.state(hook)).dropped == 1
+    await store.delivery_queue.record_attempt(hook, good, "delivered")
+    assert await store.delivery_queue.record_attempt(hook, bad, "failed", error="answered 500") == ""
+    assert (await store.delivery_queue.state(hook)).dropped == 1
     assert await ids(store, hook) == ["b"]
 
 
@@ -178,18 +178,18 @@ async def test_a_site_that_lets_too_much_pile_up(store: Store) -> None:
         waiting = [
             (hook, QueuedEvent(f"p{n}", f"e{n}", "poll.closed", b"{}")) for n in range(start, start + 1_000)
         ]
-        assert all(await store.deliveries.enqueue(waiting))
-    assert (await store.deliveries.state(hook)).waiting == 10_000
+        assert all(await store.delivery_queue.enqueue(waiting))
+    assert (await store.delivery_queue.state(hook)).waiting == 10_000
     await put(store, hook, "one more")
-    state = await store.deliveries.state(hook)
-    assert (state.given_up_for, state.waiting) == ("too many events wait", 0)
+    state = await store.delivery_queue.state(hook)
+    assert (state.disabled_reason, state.waiting) == ("too many events wait", 0)
 
 
 async def test_a_forgotten_webhook_leaves_nothing(store: Store) -> None:
     """Of a deleted webhook nothing stays for long, whoever still puts events to it."""
     hook = webhook()
     await put(store, hook, "a")
-    await store.deliveries.forget(hook)
+    await store.delivery_queue.forget(hook)
     await put(store, hook, "b")
     keys = [key async for key in store.connection.client.scan_iter(f"*webhook:{hook}*")]
     assert [key.rpartition(b":")[2] for key in keys] == [b"state"]

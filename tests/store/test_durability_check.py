@@ -25,7 +25,7 @@ async def given(own_valkey: Valkey) -> AsyncIterator[Store]:
 
 async def test_a_store_as_pollwire_sets_it_has_no_weakness(given: Store) -> None:
     """Append-only with fsync always, no eviction, clocks together: nothing to tell."""
-    assert await given.durability.check() == ()
+    assert await given.durability_monitor.check() == ()
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ async def test_a_store_as_pollwire_sets_it_has_no_weakness(given: Store) -> None
 async def test_each_weaker_setting_is_a_sentence(given: Store, setting: str, value: str, told: str) -> None:
     """It says what can be lost and what to set, once."""
     await given.connection.client.config_set(setting, value)
-    (note,) = await given.durability.check()
+    (note,) = await given.durability_monitor.check()
     assert told in note
     assert f"set {setting}" in note
 
@@ -48,7 +48,7 @@ async def test_each_weaker_setting_is_a_sentence(given: Store, setting: str, val
 async def test_a_store_that_does_not_tell(given: Store) -> None:
     """Where CONFIG is forbidden that itself is told; the service goes on."""
     await given.connection.client.execute_command("ACL", "SETUSER", "default", "-config")
-    (note,) = await given.durability.check()
+    (note,) = await given.durability_monitor.check()
     assert "does not tell its settings" in note
     assert given.connection.is_up
 
@@ -59,14 +59,14 @@ class Elsewhere:
     def __init__(self, store: Store, *, clocks: list[float], version: str) -> None:
         self._store, self._clocks, self._version = store, clocks, version
 
-    async def everywhere(self, *words: str) -> Any:
+    async def on_all_masters(self, *words: str) -> Any:
         """As the real one, but for two answers."""
         if words[0] == "TIME":
-            real = await self._store.connection.everywhere("TIME")
+            real = await self._store.connection.on_all_masters("TIME")
             return {place: (real[0] + late, real[1]) for place, late in enumerate(self._clocks)}
         if words[0] == "INFO":
             return {"redis_version": self._version}
-        return await self._store.connection.everywhere(*words)
+        return await self._store.connection.on_all_masters(*words)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_readyz_tells_and_the_log_says_it_once(
     given: Store, own_valkey: Valkey, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A weakness stands among ``notes`` until it is mended, also by another server after an outage."""
-    caplog.set_level(logging.WARNING, "pollwire.store.durability")
+    caplog.set_level(logging.WARNING, "pollwire.store")
     await given.connection.client.config_set("appendfsync", "everysec")
     async with serving(given, own_valkey.url) as service:
 

@@ -81,7 +81,7 @@ async def test_what_was_archived_leaves_the_files(own_valkey: Valkey) -> None:
         assert holds(folder, record.voter_key)
         await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
         await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
-        store.erasure.begin()
+        store.aof_rewriter.begin()
         await until(lambda: not holds(folder, record.voter_key), within_s=20)
     finally:
         await store.close()

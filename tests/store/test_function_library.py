@@ -20,7 +20,7 @@ def test_names_carry_the_version() -> None:
     library = FunctionLibrary()
     assert library.version == FunctionLibrary().version
     assert library.source.startswith(f"#!lua name=pollwire_{library.version}\n")
-    assert library.name_of("cast") == f"pollwire_{library.version}_cast"
+    assert library.name_of("cast_ballots") == f"pollwire_{library.version}_cast_ballots"
 
 
 async def test_two_releases_side_by_side(store: Store) -> None:

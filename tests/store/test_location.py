@@ -8,7 +8,7 @@ from pollwire_server.domain.poll import Kind
 from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.keys import keys_of, location_key, series_keys
-from pollwire_server.store.polls.location import CLAIM_LIVES_MS
+from pollwire_server.store.polls.location import CLAIM_TTL_MS
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
@@ -99,7 +99,7 @@ async def test_an_id_is_one_poll_wherever_it_lies(
 async def test_a_creation_that_broke_off_is_finished_by_its_repeat(store: Store) -> None:
     """A claim whose poll was not made yet does not stand in the way of that poll."""
     poll = a_poll(kind=Kind.PREDICTION, series="cup")
-    await store.homes.claim(poll.id, "cup", "0" * 12)
+    await store.locations.claim(poll.id, "cup", "0" * 12)
     with pytest.raises(PollNotFound):
         await store.polls.get(poll.id)
     record, created = await store.polls.create(poll, "digest")
@@ -111,10 +111,10 @@ async def test_a_creation_that_broke_off_is_finished_by_its_repeat(store: Store)
 async def test_a_claim_without_a_poll_gives_way_in_the_end(store: Store, series: str | None) -> None:
     """While a creation may still be under way its claim holds; after that the id is free."""
     poll = a_poll(kind=Kind.PREDICTION, series=series)
-    await store.homes.claim(poll.id, "cup", "0" * 12)
+    await store.locations.claim(poll.id, "cup", "0" * 12)
     with pytest.raises(PollExists):
         await store.polls.create(poll, "digest")
-    long_ago = await store.polls.now() - CLAIM_LIVES_MS
+    long_ago = await store.polls.now() - CLAIM_TTL_MS
     await store.connection.client.hset(location_key(store.connection.namespace, poll.id), "at", long_ago)
     _, created = await store.polls.create(poll, "digest")
     assert created
@@ -142,7 +142,7 @@ async def test_the_audit_log_is_found_after_the_poll_has_gone(store: Store, valk
     record = await of_series(store)
     await store.polls.delete(record.poll.id, by="ama")
     stranger = await another(store, valkey)
-    entries, _ = await stranger.audit.entries(record.poll.id, cursor=None, limit=10)
+    entries, _ = await stranger.audit_log.entries(record.poll.id, cursor=None, limit=10)
     assert [entry.act for entry in entries] == ["delete", "create"]
     await stranger.close()
 

@@ -25,9 +25,9 @@ class Watcher:
     def __init__(self, store: Store) -> None:
         self.heard: list[ChangeNotification] = []
         self.gaps = 0
-        store.notices.on_notice(self.heard.append)
-        store.notices.on_gap(self._gap)
-        self.task = asyncio.create_task(store.notices.run())
+        store.notifications.on_change(self.heard.append)
+        store.notifications.on_gap(self._gap)
+        self.task = asyncio.create_task(store.notifications.run())
         self.store = store
 
     def _gap(self) -> None:
@@ -44,7 +44,7 @@ async def watcher(own_valkey: Valkey) -> AsyncIterator[Watcher]:
     """A listener, subscribed, on a server that the test may harm."""
     store = await open_store(own_valkey.url)
     watching = Watcher(store)
-    await store.notices.subscribed()
+    await store.notifications.subscribed()
     yield watching
     await watching.leave()
     await store.close()
@@ -103,7 +103,7 @@ async def test_a_first_subscription_is_a_gap(watcher: Watcher) -> None:
 async def test_a_killed_store_is_a_gap(own_valkey: Valkey, watcher: Watcher) -> None:
     """After an outage there is a subscription again within two seconds of the return, a gap, and notices."""
     with own_valkey.away():
-        await until(lambda: not watcher.store.notices._subscribed.is_set())
+        await until(lambda: not watcher.store.notifications._subscribed.is_set())
     await until(lambda: watcher.gaps == 2, within_s=2.0)
     await watcher.store.connection.wait_up()
     await made(watcher.store)
@@ -113,7 +113,7 @@ async def test_a_killed_store_is_a_gap(own_valkey: Valkey, watcher: Watcher) -> 
 async def test_a_silent_store_is_a_gap(own_valkey: Valkey, watcher: Watcher) -> None:
     """A subscription that hears nothing, not even its own heartbeat, is given up and made anew."""
     with own_valkey.paused():
-        await until(lambda: not watcher.store.notices._subscribed.is_set(), within_s=SILENCE_S + 1)
+        await until(lambda: not watcher.store.notifications._subscribed.is_set(), within_s=SILENCE_S + 1)
     await until(lambda: watcher.gaps >= 2, within_s=2.0)
 
 
@@ -126,8 +126,8 @@ async def test_a_quiet_store_is_no_gap(watcher: Watcher) -> None:
 async def test_a_listener_that_fails(watcher: Watcher) -> None:
     """One listener's fault takes nothing from the others."""
     others: list[ChangeNotification] = []
-    watcher.store.notices.on_notice(lambda notice: 1 / 0)
-    watcher.store.notices.on_notice(others.append)
+    watcher.store.notifications.on_change(lambda notice: 1 / 0)
+    watcher.store.notifications.on_change(others.append)
     await made(watcher.store)
     await made(watcher.store)
     await until(lambda: len(others) == 2)
@@ -137,7 +137,7 @@ async def test_a_message_of_another_release(watcher: Watcher) -> None:
     """What is not understood is passed over."""
     connection = watcher.store.connection
     for text in (b"", b"a b c d e", b"what?", b"poll x 00 y"):
-        await connection.command("PUBLISH", b"pw:notices", text)
+        await connection.command("PUBLISH", b"pw:changes", text)
     await made(watcher.store)
     await until(lambda: len(watcher.heard) == 1)
     assert watcher.gaps == 1

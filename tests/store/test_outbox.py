@@ -157,7 +157,7 @@ async def test_a_walk_marks_every_poll(store: Store) -> None:
     for due in await store.outbox.dues():
         found = await look(store, due.place)
         await store.outbox.reschedule(DuePoll(due.place, 0), found)
-    await store.connection.client.delete(f"{store.connection.namespace}:dues")
+    await store.connection.client.delete(f"{store.connection.namespace}:schedule")
     assert await store.outbox.mark_all_due() == 5
     assert {due.poll_id for due in await store.outbox.dues()} == {record.poll.id for record in records}
 
@@ -192,7 +192,7 @@ async def test_a_purge_that_broke_off_is_told_by_the_one_that_ends_it(store: Sto
     await cast(store, record, BallotInput(bytes(16), "A"))
     head = (b"channel", record.poll.id, record.incarnation, "", 0, 0, FAR_OFF, b"")
     keys = (*record.keys, record.keys[0] + b":log")
-    await store.connection.call("purge", keys, (*head, FIRST_BUCKET + 1, b"0", "ops", "{}", 0))
+    await store.connection.call("purge_votes_page", keys, (*head, FIRST_BUCKET + 1, b"0", "ops", "{}", 0))
     assert EventKind.CORRECTED not in await kinds(store, record.poll.id)
     assert await store.purges.purge(record, PurgeSelector(), by="ops") == 0
     assert (await kinds(store, record.poll.id))[-1] is EventKind.CORRECTED

@@ -66,7 +66,7 @@ async def test_a_poll_is_counted_out(store: Store) -> None:
     """What is answered is the run-off of the stored rankings, with the totals of the same instant."""
     record = await ranked(store)
     await cast(store, record, *(BallotInput(a_voter(), code) for code in ("AB", "AB", "B", "B", "CB")))
-    counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    counted = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert counted.outcome == count_instant_runoff(record.poll, {"AB": 2, "B": 2, "CB": 1})
     assert counted.outcome.winner == "option-1"
     assert counted.reading.tally.seq == 5
@@ -76,16 +76,16 @@ async def test_a_count_is_of_what_stands_now(store: Store) -> None:
     """After another vote, or an edit of the order that breaks ties, it is counted anew."""
     record = await ranked(store, 2)
     await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
-    first = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    first = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert first.outcome is not None
     assert first.outcome.winner == "option-0"
     turned = msgspec.structs.replace(record.poll, options=record.poll.options[::-1], version=2)
     record = await store.polls.edit(record, turned, assumes_unvoted=False)
-    second = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    second = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert second.outcome is not None
     assert second.outcome.winner == "option-1"
     await cast(store, record, BallotInput(a_voter(), "A"))
-    third = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    third = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert third.outcome is not None
     assert third.outcome.winner == "option-0"
 
@@ -102,8 +102,8 @@ async def test_a_crowd_costs_few_counts(store: Store, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(rankings, "count_instant_runoff", counting)
     reading = await store.results.read(record.poll.id)
-    answers = await asyncio.gather(*(store.rankings.with_runoff(reading) for _ in range(50)))
-    answers.append(await store.rankings.with_runoff(reading))
+    answers = await asyncio.gather(*(store.ranked_results.with_runoff(reading) for _ in range(50)))
+    answers.append(await store.ranked_results.with_runoff(reading))
     assert len(counts) == 1
     assert len({answer.outcome.winner for answer in answers if answer.outcome}) == 1
 
@@ -114,7 +114,7 @@ async def test_many_rankings_are_read_by_pages_of_one_instant(store: Store) -> N
     codes = ["".join(code) for code in itertools.permutations("ABCDEFGH", 6)]
     assert len(codes) > 3 * 5000
     await cast(store, record, *(BallotInput(a_voter(), code) for code in codes))
-    counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    counted = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert counted.outcome == count_instant_runoff(record.poll, dict.fromkeys(codes, 1))
 
 
@@ -131,12 +131,12 @@ async def test_votes_between_pages_leave_no_mixed_count(store: Store) -> None:
 
     voting = asyncio.create_task(keep_voting())
     for _ in range(5):
-        counted = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+        counted = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
         if counted.outcome is not None:
             assert sum(counted.outcome.rounds[0].counts.values()) == counted.reading.tally.voters
     stop.set()
     await voting
-    final = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    final = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert final.outcome is not None
     assert sum(final.outcome.rounds[0].counts.values()) == final.reading.tally.voters
 
@@ -153,7 +153,7 @@ async def test_a_million_voters_are_counted_in_seconds(store: Store) -> None:
     await store.connection.client.hset(record.keys[1], mapping={"seq": 1, "voters": sum(profile.values())})
     reading = await store.results.read(record.poll.id)
     since = time.perf_counter()
-    counted = await store.rankings.with_runoff(reading)
+    counted = await store.ranked_results.with_runoff(reading)
     assert time.perf_counter() - since < 5
     assert counted.outcome == count_instant_runoff(record.poll, profile)
 
@@ -165,7 +165,7 @@ async def test_a_poll_that_is_gone(store: Store) -> None:
     reading = await store.results.read(record.poll.id)
     await store.polls.delete(record.poll.id)
     with pytest.raises(PollNotFound):
-        await store.rankings.with_runoff(reading)
+        await store.ranked_results.with_runoff(reading)
     await store.polls.create(record.poll, "digest")
     assert await profile_of(store, record) == {}
 
@@ -177,7 +177,7 @@ async def test_a_poll_of_another_kind_is_not_counted_out(store: Store) -> None:
     await store.polls.edit(
         record, msgspec.structs.replace(record.poll, kind=Kind.SINGLE, version=2), assumes_unvoted=True
     )
-    assert (await store.rankings.with_runoff(reading)).outcome is None
+    assert (await store.ranked_results.with_runoff(reading)).outcome is None
 
 
 async def test_an_archived_poll_keeps_its_rounds_and_a_reset_one_does_not(store: Store) -> None:
@@ -186,7 +186,7 @@ async def test_an_archived_poll_keeps_its_rounds_and_a_reset_one_does_not(store:
     await cast(store, record, BallotInput(a_voter(), "BA"), BallotInput(a_voter(), "A"))
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
-    kept = await store.rankings.with_runoff(await store.results.read(record.poll.id))
+    kept = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert kept.outcome == count_instant_runoff(record.poll, {"BA": 1, "A": 1})
     other = await ranked(store)
     await cast(store, other, BallotInput(a_voter(), "BA"))

@@ -12,7 +12,7 @@ from pollwire_server.domain.poll import Revote
 from pollwire_server.domain.rate_limit import RateLimit, acquire, whole_seconds
 from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.store import Store, open_store
-from pollwire_server.store.keys import ALLOWANCES, allowances_key
+from pollwire_server.store.keys import RATE_LIMITS, rate_limits_key
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.rate_limits import MOST_OWED, RateLimitRequest
 from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
@@ -116,13 +116,13 @@ async def test_without_a_limit_nothing_is_kept(store: Store) -> None:
     """No network is written down, whatever the ballots say."""
     record = await made(store)
     assert await statuses(store, record, None, ballots(NET, 3)) == 3 * ["counted"]
-    assert not await store.connection.client.exists(record.keys[ALLOWANCES])
+    assert not await store.connection.client.exists(record.keys[RATE_LIMITS])
 
 
 async def test_a_network_is_forgotten_once_it_may_do_everything_again(store: Store) -> None:
     """Only networks that did something of late are kept, and the whole set has a term."""
     record, limit = await made(store), RateLimit(1000, 1)
-    client, key = store.connection.client, record.keys[ALLOWANCES]
+    client, key = store.connection.client, record.keys[RATE_LIMITS]
     await statuses(store, record, limit, [cast for n in range(50) for cast in ballots(b"net%05d" % n, 1)])
     assert await client.zcard(key) == 50
     assert 0 < await client.pttl(key) <= 1000
@@ -140,10 +140,10 @@ async def test_archiving_forgets_networks(store: Store) -> None:
     """Nothing of a network outlives the ballots of its poll."""
     record = await made(store)
     await statuses(store, record, RateLimit(5, DAY), ballots(NET, 3))
-    assert await store.connection.client.exists(record.keys[ALLOWANCES])
+    assert await store.connection.client.exists(record.keys[RATE_LIMITS])
     for act in (LifecycleAction.CLOSE, LifecycleAction.ARCHIVE):
         await store.polls.act(record.poll.id, act)
-    assert not await store.connection.client.exists(record.keys[ALLOWANCES])
+    assert not await store.connection.client.exists(record.keys[RATE_LIMITS])
 
 
 async def test_workers_share_what_a_network_may(store: Store, valkey: Valkey) -> None:
@@ -157,7 +157,7 @@ async def test_workers_share_what_a_network_may(store: Store, valkey: Valkey) ->
         assert sum(part.count("counted") for part in parts) == 10
         waits = await asyncio.gather(
             *(
-                each.voter_allowances.acquire_many(limit, [RateLimitRequest(NET)] * 4)
+                each.voter_rate_limiter.acquire_many(limit, [RateLimitRequest(NET)] * 4)
                 for each in (store, second)
                 for _ in range(4)
             )
@@ -169,7 +169,7 @@ async def test_workers_share_what_a_network_may(store: Store, valkey: Valkey) ->
 
 async def test_what_is_forced_is_owed(store: Store) -> None:
     """Who has paid in work comes in, the network waits the longer, and never more than so long."""
-    limit, take = RateLimit(2, 100), store.voter_allowances.acquire_many
+    limit, take = RateLimit(2, 100), store.voter_rate_limiter.acquire_many
     assert await take(limit, [RateLimitRequest(NET)] * 3) == [0, 0, 50_000]
     assert await take(limit, [RateLimitRequest(NET, is_forced=True)] * 2) == [0, 0]
     (wait,) = await take(limit, [RateLimitRequest(NET)])
@@ -181,7 +181,7 @@ async def test_what_is_forced_is_owed(store: Store) -> None:
 
 async def test_what_is_good_once_is_good_once(store: Store) -> None:
     """Of many who spend the same at once, one does."""
-    spent = await asyncio.gather(*(store.voter_allowances.use_once(b"nonce", 10_000) for _ in range(20)))
+    spent = await asyncio.gather(*(store.voter_rate_limiter.use_once(b"nonce", 10_000) for _ in range(20)))
     assert sum(spent) == 1
 
 
@@ -196,11 +196,11 @@ async def test_the_store_reckons_as_the_domain_does(
 ) -> None:
     """Whatever is taken when, both let the same in and say the same of the wait."""
     limit, full_at = RateLimit(count, seconds), {NET: 0.0, OTHER: 0.0}
-    key = allowances_key(store.connection.namespace, "voters")
+    key = rate_limits_key(store.connection.namespace, "voters")
     await store.connection.client.unlink(key)
     for networks in batches:
         marked = [b"a" + network for network in networks]
-        _, now, *waits = await store.connection.call("take", (key,), (count, seconds, 0, *marked))
+        _, now, *waits = await store.connection.call("take_rate_limit", (key,), (count, seconds, 0, *marked))
         for network, wait in zip(networks, waits, strict=True):
             full_at[network], expected_ms = acquire(limit, full_at[network], now)
             assert wait == -(-expected_ms // 1)

@@ -23,7 +23,7 @@ from tests.store.ballot_helpers import DAY_MS, cast, made, set_field, set_tally,
 async def begun(store: Store, record: PollRecord, token: bytes = b"token") -> None:
     """A recount is under way, and has read nothing."""
     keys = (*record.keys[:2], record.keys[RECOUNT_SAVED])
-    answer, *_ = await store.connection.call("recount", keys, (token, "begin"))
+    answer, *_ = await store.connection.call("recount_control", keys, (token, "begin"))
     assert answer == b"done"
 
 

@@ -27,8 +27,8 @@ async def test_a_change_is_read_by_whoever_asks_anew(store: Store) -> None:
 async def test_others_hear_of_a_change(store: Store, valkey: Valkey) -> None:
     """Another process has the new members long before it would look by itself."""
     other = await open_store(valkey.url, store.connection.namespace)
-    tasks = [asyncio.create_task(other.notices.run()), asyncio.create_task(other.api_keys.run())]
-    await other.notices.subscribed()
+    tasks = [asyncio.create_task(other.notifications.run()), asyncio.create_task(other.api_keys.run())]
+    await other.notifications.subscribed()
     await until(other.api_keys.is_fresh)
     await store.api_keys.put("a", b"1")
     await until(lambda: "a" in other.api_keys.members, within_s=REFRESH_INTERVAL_S / 2)

@@ -12,7 +12,7 @@ from pollwire_server.domain.poll import Choices, Identity, Kind, Option, Poll, R
 from pollwire_server.domain.window import LifecycleAction, Phase
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.keys import OUTBOX
-from pollwire_server.store.polls.cache import MOST_RECORDS, PollCache
+from pollwire_server.store.polls.cache import MAX_CACHED_POLLS, PollCache
 from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
 from tests.factories import FAR_OFF, LONG_AGO, a_poll, a_voter
@@ -219,10 +219,10 @@ async def test_a_reader_who_leaves(store: Store) -> None:
 async def test_a_held_poll_is_bounded_memory() -> None:
     """However many polls are seen, those held stay within the bound."""
     records = PollCache("ns")
-    for number in range(MOST_RECORDS + 10):
+    for number in range(MAX_CACHED_POLLS + 10):
         records._hold(str(number), None)  # type: ignore[arg-type]  # what is held does not matter here
-    assert len(records._records) == MOST_RECORDS
-    assert "0" not in records._records
+    assert len(cache._records) == MAX_CACHED_POLLS
+    assert "0" not in cache._records
 
 
 async def listed(store: Store, **filters: object) -> list[str]:

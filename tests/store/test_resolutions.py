@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict, PollNotFound, VersionMismatch
 from pollwire_server.domain.poll import Resolution
-from pollwire_server.domain.window import LifecycleAction, Phase, format_instant
+from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.window import LifecycleAction, Phase
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.keys import scored_voters_key
 from pollwire_server.store.polls.repository import PollRecord
@@ -275,7 +276,7 @@ async def test_what_is_done_is_written_down(store: Store) -> None:
     await resolved(store, record, "home")
     await resolved(store, record, "home")
     await unresolved(store, record)
-    entries, _ = await store.audit.entries(record.poll.id, cursor=None, limit=10)
+    entries, _ = await store.audit_log.entries(record.poll.id, cursor=None, limit=10)
     undone, done = entries[:2]
     assert (undone.act, done.act, done.by) == ("unresolve", "resolve", "ama")
     assert done.before is not None
@@ -322,9 +323,9 @@ async def test_the_clocks_cancel_is_written_down(store: Store, phase: Phase, see
         await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE, by="ama")
     elif seen_first == "by a look":
         await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
-    entries, _ = await store.audit.entries(record.poll.id, cursor=None, limit=10)
+    entries, _ = await store.audit_log.entries(record.poll.id, cursor=None, limit=10)
     (entry,) = (entry for entry in entries if entry.act == "cancel")
-    assert (entry.by, entry.at) == ("clock", format_instant(due))
+    assert (entry.by, entry.at) == ("clock", format_timestamp(due))
     version = record.poll.version
     assert entry.before is not None
     assert entry.before.items() >= {"version": version, "phase": phase.value}.items()

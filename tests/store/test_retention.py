@@ -45,7 +45,7 @@ async def test_old_polls_are_archived_and_others_stay(store: Store) -> None:
     assert await Retention(store, 30).archive_expired() == 0
     assert not await stored_ballots(store, old)
     assert len(await stored_ballots(store, young)) == len(await stored_ballots(store, now_open)) == 1
-    (entry, *_), _ = await store.audit.entries(old.poll.id, cursor=None, limit=5)
+    (entry, *_), _ = await store.audit_log.entries(old.poll.id, cursor=None, limit=5)
     assert (entry.by, entry.act) == (BY, "archive")
 
 

@@ -112,5 +112,5 @@ async def test_scans_bring_tags_along(store: Store) -> None:
     known, unknown = a_voter(), a_voter()
     await cast(store, record, of(HOME, known), of(b"", unknown))
     reading = await store.results.read(record.poll.id)
-    found = {held.voter: held.tag async for page in store.scan.pages(reading) for held in page}
+    found = {held.voter: held.tag async for page in store.ballot_scan.pages(reading) for held in page}
     assert found == {known: HOME, unknown: b""}

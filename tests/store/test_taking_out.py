@@ -129,7 +129,7 @@ async def step(store: Store, record: PollRecord, model: Model, name: str, given:
             since = model.instants[place] if place < len(model.instants) else 0
             await purge(store, record, model, PurgeSelector(since, FAR_OFF))
         case "erase", bytes(voter):
-            what = await store.forgetting.erase(record, voter, by="ops")
+            what = await store.vote_eraser.erase(record, voter, by="ops")
             assert what is (ErasureResult.OUT if model.drop(voter) else ErasureResult.NOTHING)
             await check_forgotten(store, record, voter)
         case "leave", bytes(voter):
@@ -157,7 +157,7 @@ async def purge(store: Store, record: PollRecord, model: Model, meant: PurgeSele
 
 async def leave(store: Store, record: PollRecord, model: Model, voter: bytes) -> None:
     """The voter's own: out while voting goes on, nobody's afterwards."""
-    what = await store.forgetting.erase(record, voter)
+    what = await store.vote_eraser.erase(record, voter)
     if model.is_open:
         assert what is (ErasureResult.OUT if model.drop(voter) else ErasureResult.NOTHING)
     elif voter in model.votes:

@@ -65,12 +65,12 @@ async def test_an_operator_takes_a_vote_out(store: Store, kind: Kind, acts: list
     for act in acts:
         record = await store.polls.act(record.poll.id, act)
     before = await tally_of(store, record)
-    assert await store.forgetting.erase(record, voter, by="ops") is ErasureResult.OUT
+    assert await store.vote_eraser.erase(record, voter, by="ops") is ErasureResult.OUT
     after = await tally_of(store, record)
     assert (after.voters, after.seq) == (before.voters - 1, before.seq + 1)
     assert await matches(store, record)
     assert await holding(store, voter) == []
-    assert await store.forgetting.erase(record, voter, by="ops") is ErasureResult.NOTHING
+    assert await store.vote_eraser.erase(record, voter, by="ops") is ErasureResult.NOTHING
 
 
 async def test_the_log_tells_of_an_erasure_and_of_nobody(store: Store) -> None:
@@ -78,8 +78,8 @@ async def test_the_log_tells_of_an_erasure_and_of_nobody(store: Store) -> None:
     record, voter = await made(store), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     for _ in range(2):
-        await store.forgetting.erase(record, voter, by="ops")
-    entries, _ = await store.audit.entries(record.poll.id, cursor=None, limit=10)
+        await store.vote_eraser.erase(record, voter, by="ops")
+    entries, _ = await store.audit_log.entries(record.poll.id, cursor=None, limit=10)
     assert [(entry.act, entry.by) for entry in entries][:2] == [("erase", "ops"), ("create", "pollwire")]
     assert (await kinds(store, record.poll.id)).count(EventKind.CORRECTED) == 1
 
@@ -90,7 +90,7 @@ async def test_nobody_changes_a_vote_by_erasing_it(store: Store, revote: Revote)
     record, voter = await made(store, revote=revote), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     with pytest.raises(PhaseConflict, match="once voting has ended"):
-        await store.forgetting.erase(record, voter)
+        await store.vote_eraser.erase(record, voter)
     assert (await tally_of(store, record)).voters == 1
 
 
@@ -98,7 +98,7 @@ async def test_a_voter_who_may_take_a_vote_back_may_erase_it(store: Store) -> No
     """It is out, with no tombstone, and whoever comes back is somebody who has not voted."""
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
-    assert await store.forgetting.erase(record, voter) is ErasureResult.OUT
+    assert await store.vote_eraser.erase(record, voter) is ErasureResult.OUT
     assert (await tally_of(store, record)).voters == 0
     assert await stored_ballots(store, record) == {}
     (again,) = await outcomes_of(store, record, BallotInput(voter, "B"))
@@ -111,7 +111,7 @@ async def test_what_was_taken_back_is_erased_as_well(store: Store) -> None:
     await cast(store, record, BallotInput(voter, "A"))
     await store.ballots.withdraw(record, voter)
     before = await tally_of(store, record)
-    assert await store.forgetting.erase(record, voter) is ErasureResult.NOTHING
+    assert await store.vote_eraser.erase(record, voter) is ErasureResult.NOTHING
     assert await holding(store, voter) == []
     assert (await tally_of(store, record)).seq == before.seq
 
@@ -122,7 +122,7 @@ async def test_final_totals_stay_when_a_voter_leaves(store: Store) -> None:
     await cast(store, record, BallotInput(voter, "A", tag=b"home"), BallotInput(a_voter(), "B"))
     record = await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     before = await tally_of(store, record)
-    assert await store.forgetting.erase(record, voter) is ErasureResult.KEPT
+    assert await store.vote_eraser.erase(record, voter) is ErasureResult.KEPT
     after = await tally_of(store, record)
     assert (after.counts, after.voters, after.seq) == (before.counts, before.voters, before.seq)
     assert await holding(store, voter) == []
@@ -138,7 +138,7 @@ async def test_an_erasure_ends_the_recount_under_way(store: Store) -> None:
     await begun(store, record)
     await cast(store, record, BallotInput(voter, "B"))
     assert await store.connection.client.hexists(record.keys[RECOUNT_SAVED], voter)
-    await store.forgetting.erase(record, voter)
+    await store.vote_eraser.erase(record, voter)
     assert await holding(store, voter) == []
     _, codes = await store.recounts.recount(record.poll.id)
     assert codes == Counter()
@@ -153,8 +153,8 @@ async def test_in_an_open_poll_one_vote_is_meant(store: Store) -> None:
     long_ago = int.from_bytes(value[3:9], "big") - DAY_MS
     await store.connection.client.hset(bucket, key, value[:3] + long_ago.to_bytes(6, "big") + value[9:])
     await cast(store, record, BallotInput(key, "B"))
-    assert await store.forgetting.erase(record, key, at=1, by="ops") is ErasureResult.NOTHING
-    assert await store.forgetting.erase(record, key, at=long_ago, by="ops") is ErasureResult.OUT
+    assert await store.vote_eraser.erase(record, key, at=1, by="ops") is ErasureResult.NOTHING
+    assert await store.vote_eraser.erase(record, key, at=long_ago, by="ops") is ErasureResult.OUT
     assert {value[9:] for value in (await stored_ballots(store, record)).values()} == {b"B"}
     assert await matches(store, record)
 
@@ -166,7 +166,7 @@ async def test_what_cannot_be_erased(store: Store) -> None:
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     record = await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
     with pytest.raises(PhaseConflict):
-        await store.forgetting.erase(record, voter, by="ops")
+        await store.vote_eraser.erase(record, voter, by="ops")
     await store.polls.delete(record.poll.id)
     with pytest.raises(PollNotFound):
-        await store.forgetting.erase(record, voter, by=secrets.token_hex(2))
+        await store.vote_eraser.erase(record, voter, by=secrets.token_hex(2))

@@ -1,4 +1,4 @@
-"""Property tests take the time they take: a busy machine is no failure."""
+"""Hypothesis profile without deadlines, because a busy machine is not a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what is read, what is refused and in which words, and that secrets stay secret."""
+"""Parsing, validation and protection of settings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from pollwire_server.settings import Settings, SettingsError, decode_settings, e
 STRONG = "0123456789abcdef"
 
 
-def test_an_empty_environment_gives_the_defaults() -> None:
-    """Nothing set means exactly the defaults of the struct, and nothing to warn of."""
+def test_empty_environment_gives_defaults() -> None:
     assert read_settings({}) == Settings()
 
 
-def test_every_name_of_the_contract_reaches_its_field() -> None:
-    """Each variable sets its own field, in the field's type."""
+def test_every_variable_sets_its_field() -> None:
     read = read_settings(
         {
             "POLLWIRE_HOST": "0.0.0.0",
@@ -52,26 +50,23 @@ def test_every_name_of_the_contract_reaches_its_field() -> None:
     )
 
 
-def test_the_command_line_wins_over_the_environment() -> None:
-    """An override that is given replaces the variable; one that is None leaves it."""
+def test_command_line_overrides_environment() -> None:
     read = read_settings({"POLLWIRE_PORT": "9000", "POLLWIRE_WORKERS": "2"}, port=0, workers=None, demo=True)
     assert (read.port, read.workers, read.demo) == (0, 2, True)
 
 
-def test_an_override_hides_a_broken_variable() -> None:
-    """What is not used is not judged."""
+def test_override_hides_invalid_variable() -> None:
     assert read_settings({"POLLWIRE_PORT": "none"}, port=1).port == 1
 
 
-def test_an_empty_value_counts_as_absent() -> None:
-    """Compose files leave empty values behind; they set nothing."""
+def test_empty_value_counts_as_absent() -> None:
     assert (
         read_settings({"POLLWIRE_PORT": "", "POLLWIRE_SECRET": " ", "POLLWIRE_SECRET_FILE": ""}) == Settings()
     )
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "expected"),
     [
         ("PORT", "eighty", "a whole number from 0 to 65535"),
         ("PORT", "65536", "a whole number from 0 to 65535"),
@@ -102,32 +97,28 @@ def test_an_empty_value_counts_as_absent() -> None:
         ("CHALLENGES", "on", "0 or 1"),
     ],
 )
-def test_a_bad_value_is_one_sentence_that_names_it(name: str, value: str, told: str) -> None:
-    """Whoever set the variable reads its name and what would be right, on one line."""
+def test_invalid_value_error_names_the_variable(name: str, value: str, expected: str) -> None:
     with pytest.raises(SettingsError) as refused:
         read_settings({f"POLLWIRE_{name}": value})
     sentence = str(refused.value)
     assert sentence.startswith(f"POLLWIRE_{name} ")
-    assert told in sentence
+    assert expected in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
 
 
-def test_a_bad_flag_is_named_as_it_was_typed() -> None:
-    """The sentence about an override speaks of the flag, not of a variable nobody set."""
+def test_invalid_override_error_names_the_flag() -> None:
     with pytest.raises(SettingsError, match=r"^--redis must be an address"):
         read_settings({}, redis_url="http://cache")
 
 
-def test_a_refused_secret_is_not_repeated() -> None:
-    """A store's password does not reach the terminal or the log through a refusal."""
+def test_invalid_secret_is_not_shown() -> None:
     with pytest.raises(SettingsError) as refused:
         read_settings({"POLLWIRE_REDIS_URL": "https://user:hunter2@cache"})
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_port_that_kubernetes_set_is_not_ours() -> None:
-    """The address that Kubernetes puts beside a Service called pollwire neither sets a port nor warns."""
+def test_kubernetes_service_variables_are_ignored() -> None:
     read = read_settings(
         {
             "POLLWIRE_PORT": "tcp://10.0.0.1:8000",
@@ -138,33 +129,29 @@ def test_a_port_that_kubernetes_set_is_not_ours() -> None:
     assert read == Settings()
 
 
-def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
-    """``..._FILE`` gives the content without the line end that editors leave."""
+def test_secret_is_read_from_file(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"{STRONG}\n")
     assert read_settings({"POLLWIRE_SECRET_FILE": str(file)}).secret == STRONG
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "cannot be read"), ("", "is empty"), (b"\xff", "UTF-8")]
+    ("content", "expected"), [(None, "cannot be read"), ("", "is empty"), (b"\xff", "UTF-8")]
 )
-def test_a_file_without_a_secret_is_refused(tmp_path: Path, content: str | bytes | None, told: str) -> None:
-    """A missing, empty or binary file stops the start instead of leaving the secret unset."""
+def test_unusable_secret_file_is_rejected(tmp_path: Path, content: str | bytes | None, expected: str) -> None:
     file = tmp_path / "key"
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=expected):
         read_settings({"POLLWIRE_ADMIN_KEY_FILE": str(file)})
 
 
-def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
-    """A variable and its file could differ, so nobody guesses which is meant."""
+def test_secret_and_secret_file_together_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="both set"):
         read_settings({"POLLWIRE_SECRET": STRONG, "POLLWIRE_SECRET_FILE": str(tmp_path / "s")})
 
 
-def test_only_secrets_have_files(tmp_path: Path) -> None:
-    """``POLLWIRE_HOST_FILE`` is no setting: it sets nothing, and is told of."""
+def test_file_variable_of_other_setting_is_ignored_with_warning(tmp_path: Path) -> None:
     file = tmp_path / "host"
     file.write_text("0.0.0.0")
     read = read_settings({"POLLWIRE_HOST_FILE": str(file)})
@@ -172,53 +159,45 @@ def test_only_secrets_have_files(tmp_path: Path) -> None:
     assert read.warnings[0].startswith("POLLWIRE_HOST_FILE ")
 
 
-def test_unknown_names_are_warned_of() -> None:
-    """A misspelt name is told, since it would otherwise do nothing in silence."""
+def test_unknown_variable_causes_warning() -> None:
     assert read_settings({"POLLWIRE_SECRTE": "x"}).warnings == (
-        "POLLWIRE_SECRTE is set and means nothing to this version.",
+        "POLLWIRE_SECRTE is not a setting of this version and has no effect.",
     )
 
 
-def test_weak_secrets_are_warned_of() -> None:
-    """Every secret that can be guessed is told, the old one of a rotation too; none is shown."""
+def test_weak_secret_causes_warning() -> None:
     warnings = read_settings({"POLLWIRE_SECRET": f"{STRONG},old", "POLLWIRE_ADMIN_KEY": "hunter2"}).warnings
     assert [warning.split()[0] for warning in warnings] == ["POLLWIRE_SECRET", "POLLWIRE_ADMIN_KEY"]
     assert not any("old," in warning or "hunter2" in warning for warning in warnings)
 
 
-def test_a_rotated_secret_signs_with_the_first() -> None:
-    """``new,old`` is two secrets in the order written."""
+def test_secrets_keep_their_order() -> None:
     assert Settings(secret="new, old").secrets == ("new", "old")
     assert Settings().secrets == ()
 
 
-def test_origins_are_kept_as_browsers_write_them() -> None:
-    """Case, a trailing slash, a default port and repeats make no second origin."""
+def test_origins_are_normalized() -> None:
     written = "https://A.example:443/ https://a.example http://[::1]:80 http://a.example:443"
     read = read_settings({"POLLWIRE_ALLOWED_ORIGINS": written}).allowed_origins
     assert read == ("https://a.example", "http://[::1]", "http://a.example:443")
 
 
-def test_a_star_allows_every_origin() -> None:
-    """Beside ``*`` nothing else matters."""
+def test_wildcard_replaces_other_origins() -> None:
     assert read_settings({"POLLWIRE_ALLOWED_ORIGINS": "https://a.example,*"}).allowed_origins == ("*",)
 
 
-def test_secrets_are_not_shown() -> None:
-    """Settings in a log or a traceback give nothing away."""
+def test_repr_hides_secrets() -> None:
     shown = repr(Settings(secret="hunter1", admin_key="hunter2", redis_url="redis://:hunter3@cache", port=9))
     assert "hunter" not in shown
     assert "port=9" in shown
 
 
-def test_settings_survive_the_way_to_a_worker() -> None:
-    """What is handed down is what was read, secrets and path included."""
+def test_settings_roundtrip_through_json() -> None:
     settings = Settings(secret="s", data_dir=Path("/a b"), allowed_origins=("*",), stream_hz=0.5, demo=True)
     assert decode_settings(encode_settings(settings)) == settings
 
 
-def test_limits_are_read_and_can_be_off() -> None:
-    """A limit that is set holds for this machine, too; ``off`` is none."""
+def test_limits_are_parsed_and_can_be_off() -> None:
     read = read_settings(
         {
             "POLLWIRE_LIMIT_VOTES": "600/60",

@@ -24,19 +24,16 @@ from msgspec import UNSET, Meta, UnsetType
 from pollwire_server.admin.ndjson import Line, LineTooLong
 from pollwire_server.auth.voter_ids import voter_id_from_backend
 from pollwire_server.domain.ballot import LAST_REVISION
-from pollwire_server.domain.decoding import explain_validation_error
+from pollwire_server.domain.decoding import explain_json_error, explain_validation_error
 from pollwire_server.domain.errors import InvalidChoice, MalformedBody, Overloaded, PollwireError
 from pollwire_server.problem_details import problem_document
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
-from pollwire_server.store.votes.ballot_errors import error_for_outcome
+from pollwire_server.store.votes.ballot_errors import ACCEPTED_STATUSES, MAX_RELOADS, error_for_outcome
 from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 
 LINES_A_BATCH: Final = 500
 """Ballots of one step of the store, which does nothing else for some 2 ms."""
-MAX_RELOADS: Final = 3
-"""How often one batch makes its poll be read again; edits do not follow one another that fast."""
-_STANDS: Final = (BallotStatus.COUNTED, BallotStatus.CHANGED, BallotStatus.UNCHANGED)
 
 
 class BulkVoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,8 +120,7 @@ def _vote_in(line: Line) -> BulkVoteLine | PollwireError:
             return MalformedBody("A line must be a JSON object.")
         return InvalidChoice(detail, field)
     except (ValueError, RecursionError) as error:  # DecodeError and UnicodeDecodeError are ValueErrors
-        reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")
-        return MalformedBody(f"A line must be a JSON object in UTF-8: {reason}.")
+        return MalformedBody(f"A line must be a JSON object in UTF-8: {explain_json_error(error)}.")
 
 
 def _ballot(record: PollRecord, vote: BulkVoteLine | PollwireError) -> BallotInput | PollwireError:
@@ -151,4 +147,4 @@ def _settled(
 
 
 def _said(record: PollRecord, outcome: BallotOutcome, closed_at: int | None) -> Judged:
-    return outcome if outcome.status in _STANDS else error_for_outcome(record, outcome, closed_at)
+    return outcome if outcome.status in ACCEPTED_STATUSES else error_for_outcome(record, outcome, closed_at)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 
+from pollwire_server.domain.decoding import explain_json_error
 from pollwire_server.domain.errors import InvalidPoll, MalformedBody, UnsupportedMediaType, VersionMismatch
 
 JSON: Final = "application/json"
@@ -58,8 +59,7 @@ def _object_of(body: bytes) -> Object:
     try:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        # A RecursionError is a body of brackets alone; the parser gives up before the stack does.
-        reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")
+        reason = explain_json_error(error)
         raise MalformedBody(f"The body must be a JSON object in UTF-8: {reason}.") from None
     if not isinstance(document, dict):
         raise MalformedBody("The body must be a JSON object.")

@@ -1,9 +1,11 @@
-"""The composition root: the only place that makes rooms know one another.
+"""The composition root and the ASGI application.
 
-``build`` wires one process's service over an open store; ``edge`` is what
-every request passes around it (``exchange``, ``handshake``), ``framework``
-sends it to its route, ``probes`` says how the service is, and ``reference``
-describes it.
+- ``bootstrap``: creates all services of one process over an open store.
+- ``middleware``, ``http_exchange``, ``websocket_handshake``: ASGI middleware around Litestar.
+- ``litestar_app``: Litestar with the routes and the background tasks.
+- ``options_routes``: responses to ``OPTIONS``.
+- ``health``, ``gauge_collector``: probes and metrics.
+- ``openapi``: the description of the API.
 """
 
 from pollwire_server.app.bootstrap import ServiceContainer, build, create_app

@@ -1,17 +1,18 @@
-"""One process's service, wired: rooms are made here, given to each other, started and stopped."""
+"""Composition root: creates the services of one process and passes them to one another."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from pollwire_server.admin import credential_routes as credentials_routes
-from pollwire_server.admin import routes as operators_routes
+from pollwire_server.admin import credential_routes
+from pollwire_server.admin import routes as admin_routes
 from pollwire_server.admin.api_keys import ApiKeyAdmin
 from pollwire_server.admin.bulk_votes import BulkVoteService
 from pollwire_server.admin.issuers import IssuerAdmin
@@ -27,11 +28,12 @@ from pollwire_server.admin.webhooks.secret_encryption import SecretBox
 from pollwire_server.admin.webhooks.service import WebhookAdmin
 from pollwire_server.admin.webhooks.timing import WebhookTiming
 from pollwire_server.admin.webhooks.url_guard import AllowList
-from pollwire_server.app import health as probes
+from pollwire_server.app import health as health_routes
 from pollwire_server.app.gauge_collector import GaugeCollector
+from pollwire_server.app.http_exchange import is_streaming_upload
 from pollwire_server.app.litestar_app import BackgroundTask, create_litestar_app
 from pollwire_server.app.middleware import ApiMiddleware
-from pollwire_server.app.openapi import routes as reference_routes
+from pollwire_server.app.openapi import routes as openapi_routes
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator
 from pollwire_server.auth.client_address import ClientAddressResolver
 from pollwire_server.auth.issuers import IssuerTokenVerifier
@@ -43,7 +45,6 @@ from pollwire_server.auth.tickets import Tickets
 from pollwire_server.auth.voter_tokens import VoterTokens
 from pollwire_server.http_protocol import FastPathRouter, WebSocketAcceptor
 from pollwire_server.live import routes as live_routes
-from pollwire_server.live.asgi.frame_sender import StreamTimeouts
 from pollwire_server.live.connection_limits import ConnectionLimiter
 from pollwire_server.live.fast_path.router import LiveFastPath
 from pollwire_server.live.hub import Hub
@@ -51,6 +52,7 @@ from pollwire_server.live.read_access import ReadAccess
 from pollwire_server.live.result_feed import ResultFeed
 from pollwire_server.live.result_responses import ResultResponses
 from pollwire_server.live.stream_session import LiveContext
+from pollwire_server.live.timeouts import StreamTimeouts
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store
 from pollwire_server.voting import routes as voting_routes
@@ -69,185 +71,196 @@ from pollwire_server.web import routes as web_routes
 
 
 class ServiceContainer(msgspec.Struct, frozen=True):
-    """A wired service: the application, and the rooms that the server's lanes and drain ask themselves."""
+    """The application, and the services that the server uses directly for the fast path and the shutdown."""
 
     app: ASGIApp
-    desk: VoteService
-    door: ReadAccess
+    vote_service: VoteService
+    read_access: ReadAccess
     hub: Hub
     feed: ResultFeed
-    health: probes.Health
-    lanes: tuple[FastPathRouter, ...]
-    socket_lane: WebSocketAcceptor
-    clients: ClientAddressResolver
+    health: health_routes.Health
+    fast_path_routers: tuple[FastPathRouter, ...]
+    websocket_acceptor: WebSocketAcceptor
+    client_addresses: ClientAddressResolver
+    is_streaming_upload: Callable[[bytes, bytes], bool]
 
     async def drain(self, spread_ms: int) -> None:
-        """Say that the end is near: to balancers at once, to readers each at a moment of its own."""
+        """Start draining: ``/readyz`` fails at once, and streams are asked to reconnect at random moments."""
         self.health.is_draining = True
         await self.hub.drain(spread_ms)
 
 
 class _AuthComponents(NamedTuple):
-    """Everything that tells who asks."""
+    """The services that identify clients and decide what they may do."""
 
-    keys: ApiKeyAuthenticator
+    api_keys: ApiKeyAuthenticator
     origins: OriginPolicy
-    sites: PollOriginPolicy
+    poll_origins: PollOriginPolicy
     tokens: VoterTokens
     issuers: IssuerTokenVerifier
     tickets: Tickets
-    clients: ClientAddressResolver
+    client_addresses: ClientAddressResolver
 
 
 def build(settings: Settings, store: Store) -> ServiceContainer:
-    """The whole service over an open store; the application's lifespan runs what stands beside requests."""
+    """Create the service over an open store. The application's lifespan runs the background tasks."""
     key_sets = JwksCache(allows_loopback=settings.jwks_loopback)
-    who = _who(settings, store, key_sets)
+    auth = _auth_components(settings, store, key_sets)
     hub = Hub()
     feed = ResultFeed(store, hub, stream_hz=settings.stream_hz)
-    door = _door(store, feed, hub, who)
-    live = LiveContext(door, feed, hub, StreamTimeouts(), ConnectionLimiter(settings.limit_sockets))
-    answers = ResultResponses(door, who.origins, settings.results_max_age_s)
-    readers_lane = LiveFastPath(live, answers)
-    health = probes.Health(store, who.clients)
-    recorder = VoteBatcher(store.ballots.with_rate_limit(settings.limit_votes))
-    desk, voting_lane, of_voting = _voting(settings, store, who, recorder)
-    gauges = GaugeCollector(hub, recorder, store)
-    telling, of_webhooks = _webhooks(settings, store, who)
+    read_access = _read_access(store, feed, hub, auth)
+    live = LiveContext(read_access, feed, hub, StreamTimeouts(), ConnectionLimiter(settings.limit_sockets))
+    result_responses = ResultResponses(read_access, auth.origins, settings.results_max_age_s)
+    live_fast_path = LiveFastPath(live, result_responses)
+    health = health_routes.Health(store, auth.client_addresses)
+    batcher = VoteBatcher(store.ballots.with_rate_limit(settings.limit_votes))
+    vote_service, voting_fast_path, voting_handlers = _voting(settings, store, auth, batcher)
+    gauges = GaugeCollector(hub, batcher, store)
+    webhook_tasks, webhook_handlers = _webhooks(settings, store, auth)
     routes = [
-        *of_voting,
-        *live_routes.handlers(live, answers),
-        *operators_routes.handlers(
+        *voting_handlers,
+        *live_routes.handlers(live, result_responses),
+        *admin_routes.handlers(
             PollAdmin(store),
             PredictionAdmin(store),
-            who.keys,
+            auth.api_keys,
             BulkVoteService(store),
             store,
             reads_receipts=Receipts(settings.secrets).read,
         ),
-        *credentials_routes.handlers(ApiKeyAdmin(store), IssuerAdmin(store, key_sets), who.keys),
-        *of_webhooks,
+        *credential_routes.handlers(ApiKeyAdmin(store), IssuerAdmin(store, key_sets), auth.api_keys),
+        *webhook_handlers,
         *web_routes.handlers(settings, store),
-        *probes.handlers(health),
-        *reference_routes.handlers(),
+        *health_routes.handlers(health),
+        *openapi_routes.handlers(),
     ]
     retention = Retention(store, settings.retention_days)
-    endless = (
+    background_tasks = (
         *store.background_tasks,
         retention.run,
-        who.issuers.run,
+        auth.issuers.run,
         feed.run,
         health.run,
         gauges.run,
-        *telling,
+        *webhook_tasks,
     )
-    framework = create_litestar_app(routes, beside=endless)
-    edge = ApiMiddleware(framework, keys=who.keys, sites=who.sites, clients=who.clients)
+    litestar_app = create_litestar_app(routes, background_tasks)
+    app = ApiMiddleware(
+        litestar_app,
+        api_keys=auth.api_keys,
+        poll_origins=auth.poll_origins,
+        client_addresses=auth.client_addresses,
+    )
     return ServiceContainer(
-        app=edge,
-        desk=desk,
-        door=door,
+        app=app,
+        vote_service=vote_service,
+        read_access=read_access,
         hub=hub,
         feed=feed,
         health=health,
-        lanes=(voting_lane, readers_lane),
-        socket_lane=readers_lane,
-        clients=who.clients,
+        fast_path_routers=(voting_fast_path, live_fast_path),
+        websocket_acceptor=live_fast_path,
+        client_addresses=auth.client_addresses,
+        is_streaming_upload=is_streaming_upload,
     )
 
 
-def _who(settings: Settings, store: Store, key_sets: JwksCache) -> _AuthComponents:
+def _auth_components(settings: Settings, store: Store, key_sets: JwksCache) -> _AuthComponents:
     origins = OriginPolicy(settings)
     return _AuthComponents(
-        keys=ApiKeyAuthenticator(settings.admin_key, store.api_keys, store.api_key_uses),
+        api_keys=ApiKeyAuthenticator(settings.admin_key, store.api_keys, store.api_key_uses),
         origins=origins,
-        sites=PollOriginPolicy(origins, store),
+        poll_origins=PollOriginPolicy(origins, store),
         tokens=VoterTokens(settings.secrets, wall_clock),
         issuers=IssuerTokenVerifier(store.issuers, key_sets),
         tickets=Tickets(settings.secrets, wall_clock),
-        clients=ClientAddressResolver(settings.trusted_proxies),
+        client_addresses=ClientAddressResolver(settings.trusted_proxies),
     )
 
 
-def _door(store: Store, feed: ResultFeed, hub: Hub, who: _AuthComponents) -> ReadAccess:
+def _read_access(store: Store, feed: ResultFeed, hub: Hub, auth: _AuthComponents) -> ReadAccess:
     return ReadAccess(
         store,
         feed,
         hub,
-        sites=who.sites,
-        tokens=who.tokens,
-        tickets=who.tickets,
-        api_keys=who.keys,
-        issuers=who.issuers,
+        poll_origins=auth.poll_origins,
+        tokens=auth.tokens,
+        tickets=auth.tickets,
+        api_keys=auth.api_keys,
+        issuers=auth.issuers,
     )
 
 
 def _voting(
-    settings: Settings, store: Store, who: _AuthComponents, recorder: VoteBatcher
+    settings: Settings, store: Store, auth: _AuthComponents, batcher: VoteBatcher
 ) -> tuple[VoteService, VotingFastPath, list[HTTPRouteHandler]]:
     receipts = Receipts(settings.secrets)
-    callers = VoterResolver(who.tokens, who.issuers)
-    desk = VoteService(
+    voter_resolver = VoterResolver(auth.tokens, auth.issuers)
+    vote_service = VoteService(
         polls=store.polls,
-        recorder=recorder,
-        callers=callers,
+        batcher=batcher,
+        voter_resolver=voter_resolver,
         receipts=receipts,
-        origins=who.origins,
-        limit=settings.limit_votes,
-        call=store.series.set_display_name,
+        origins=auth.origins,
+        rate_limit=settings.limit_votes,
+        set_display_name=store.series.set_display_name,
     )
     own_votes = OwnVotes(
         polls=store.polls,
         ballots=store.ballots,
-        callers=callers,
+        voter_resolver=voter_resolver,
         receipts=receipts,
-        origins=who.origins,
-        forgetting=store.forgetting,
+        origins=auth.origins,
+        vote_eraser=store.vote_eraser,
     )
-    enrolment = VoterRegistration(
-        callers=callers,
-        tokens=who.tokens,
-        tickets=who.tickets,
-        keys=who.keys,
-        origins=who.origins,
-        admission=_admission(settings, store),
+    registration = VoterRegistration(
+        voter_resolver=voter_resolver,
+        tokens=auth.tokens,
+        tickets=auth.tickets,
+        api_keys=auth.api_keys,
+        origins=auth.origins,
+        limiter=_registration_limiter(settings, store),
     )
     handlers = [
         *voting_routes.handlers(
-            desk=desk, own_votes=own_votes, enrolment=enrolment, polls=store.polls, sites=who.sites
+            vote_service=vote_service,
+            own_votes=own_votes,
+            registration=registration,
+            polls=store.polls,
+            poll_origins=auth.poll_origins,
         ),
-        *series_routes.handlers(SeriesService(store, callers)),
+        *series_routes.handlers(SeriesService(store, voter_resolver)),
     ]
-    lane = VotingFastPath(desk, enrolment, who.origins, store.polls)
-    return desk, lane, handlers
+    fast_path = VotingFastPath(vote_service, registration, auth.origins, store.polls)
+    return vote_service, fast_path, handlers
 
 
-def _admission(settings: Settings, store: Store) -> RegistrationLimiter:
-    """How new voters are let in."""
-    allowances = store.voter_allowances
-    challenges = ProofOfWork(settings.secrets, allowances, wall_clock) if settings.challenges else None
+def _registration_limiter(settings: Settings, store: Store) -> RegistrationLimiter:
+    """Create the limiter of new voters."""
+    rate_limiter = store.voter_rate_limiter
+    challenges = ProofOfWork(settings.secrets, rate_limiter, wall_clock) if settings.challenges else None
     return RegistrationLimiter(
-        settings.limit_voters, network_key(settings.secrets[0]), allowances, challenges
+        settings.limit_voters, network_key(settings.secrets[0]), rate_limiter, challenges
     )
 
 
 def _webhooks(
-    settings: Settings, store: Store, who: _AuthComponents
+    settings: Settings, store: Store, auth: _AuthComponents
 ) -> tuple[tuple[BackgroundTask, ...], list[HTTPRouteHandler]]:
-    paces, wake = WebhookTiming().accelerated(settings.webhook_hurry), asyncio.Event()
-    webhooks, seal = WebhookRegistry(store.webhooks), SecretBox(settings.secrets)
-    sender = WebhookSender(AllowList.of(settings.webhook_allow), paces.answer_within_s)
-    deliverer = DeliveryWorker(store, webhooks, seal=seal, sender=sender, paces=paces, wake=wake)
-    relay = OutboxRelay(store, webhooks, paces, wake)
-    operated = WebhookAdmin(store, webhooks, seal, sender, deliverer)
-    return (relay.run, deliverer.run), webhook_routes.handlers(operated, who.keys)
+    timing, wake = WebhookTiming().accelerated(settings.webhook_speedup), asyncio.Event()
+    webhooks, secret_box = WebhookRegistry(store.webhooks), SecretBox(settings.secrets)
+    sender = WebhookSender(AllowList.of(settings.webhook_allow), timing.answer_within_s)
+    delivery_worker = DeliveryWorker(store, webhooks, seal=secret_box, sender=sender, paces=timing, wake=wake)
+    relay = OutboxRelay(store, webhooks, timing, wake)
+    webhook_admin = WebhookAdmin(store, webhooks, secret_box, sender, delivery_worker)
+    return (relay.run, delivery_worker.run), webhook_routes.handlers(webhook_admin, auth.api_keys)
 
 
 def create_app(settings: Settings, store: Store) -> ASGIApp:
-    """The application alone, for a server that has no use for the rest."""
+    """Create the application alone, for servers without the fast path."""
     return build(settings, store).app
 
 
 def wall_clock() -> int:
-    """Milliseconds since the epoch: good enough for what expires in a minute or a year, not for windows."""
+    """Return milliseconds since the epoch. For expiry times only: voting windows use the store's clock."""
     return time.time_ns() // 1_000_000

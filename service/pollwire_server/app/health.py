@@ -1,9 +1,8 @@
-"""Whether the service lives (``/livez``) and whether to send it requests (``/readyz``).
+"""Liveness probe (``/livez``) and readiness probe (``/readyz``).
 
-A store that is away is no reason to send nobody here: sockets are kept, pages
-are served, every other node would fail alike, and the service goes on by
-itself once the store is back. So that is 200 with ``degraded``; 503 is for a
-service that has not begun or is about to end.
+``/readyz`` answers 200 with ``degraded`` if the store is unreachable. Other nodes would fail in the same way,
+so removing this one from the load balancer gains nothing. It keeps its WebSockets, serves pages, and recovers
+by itself. 503 means that the service is still starting or is draining.
 """
 
 from __future__ import annotations
@@ -20,46 +19,49 @@ from pollwire_server.auth.client_address import ClientAddressResolver
 from pollwire_server.domain.errors import StoreUnavailable
 from pollwire_server.store import Store
 
-LOOK_EVERY_S: Final = 0.5
-"""So that a probe says what is without waiting, though nobody else may be asking the store anything."""
+PING_INTERVAL_S: Final = 0.5
+"""Pings keep the state of the connection current on an idle service, so that probes need not wait."""
 
 
 class Health:
-    """What the probes tell; ``run`` keeps it true."""
+    """The state that the probes report. ``run`` keeps it current."""
 
-    def __init__(self, store: Store, clients: ClientAddressResolver) -> None:
+    def __init__(self, store: Store, client_addresses: ClientAddressResolver) -> None:
         self._connection = store.connection
-        self._durability = store.durability
-        self._clients = clients
+        self._durability = store.durability_monitor
+        self._client_addresses = client_addresses
         self.is_draining = False
 
     async def run(self) -> None:
-        """Looks at the store again and again; never ends. What it finds, the connection remembers."""
+        """Ping the store until cancelled. The connection records the outcome."""
         while True:
             with contextlib.suppress(StoreUnavailable):
                 await self._connection.ping()
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(PING_INTERVAL_S)
 
     def report(self) -> tuple[int, dict[str, object]]:
-        """The status and the body of ``/readyz``."""
+        """Return the status and the body of ``/readyz``."""
         if self.is_draining:
             return 503, {"status": "draining"}
         if not self._connection.has_answered:
-            return 503, {"status": "starting", "reason": "The store has not answered yet."}
+            return 503, {"status": "starting", "reason": "The store has not responded yet."}
         if not self._connection.is_up:
-            return 200, {"status": "degraded", "degraded": True, "reason": "The store does not answer."}
-        notes = [*((self._clients.note,) if self._clients.note else ()), *self._durability.notes]
+            return 200, {"status": "degraded", "degraded": True, "reason": "The store is not responding."}
+        notes = [
+            *((self._client_addresses.note,) if self._client_addresses.note else ()),
+            *self._durability.notes,
+        ]
         return 200, {"status": "ready", "degraded": False, **({"notes": notes} if notes else {})}
 
 
 def handlers(health: Health) -> list[HTTPRouteHandler]:
-    """The two probes."""
+    """Return the route handlers of the probes."""
 
-    @get("/livez", summary="Whether the process lives", tags=["probes"])
+    @get("/livez", summary="Liveness check", tags=["probes"])
     async def livez() -> Response[bytes]:
         return _encoded(200, {"status": "alive"})
 
-    @get("/readyz", summary="Whether to send requests here", tags=["probes"])
+    @get("/readyz", summary="Readiness check", tags=["probes"])
     async def readyz() -> Response[bytes]:
         return _encoded(*health.report())
 

@@ -1,33 +1,34 @@
-"""One request and the answer to it, watched on their way between the server and the framework.
+"""One HTTP request and its response, between the server and Litestar.
 
-A HEAD is a GET whose body stays here; a body is bounded while it arrives,
-whether or not its length was told; and every answer gets the headers that are
-due to it, whoever wrote it.
+HEAD is handled as GET without the response body. Request bodies are limited while they arrive, with or
+without a ``content-length``. Every response gets its CORS and security headers, no matter which handler wrote
+it.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final
 from urllib.parse import quote
 
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from pollwire_server.domain.errors import BodyTooLarge, MalformedBody
-from pollwire_server.http_protocol import is_streaming_upload
 from pollwire_server.http_protocol.response_writer import NOSNIFF
 from pollwire_server.problem_details import HttpResponse
 
-OPERATORS: Final = "/v1/admin"
-PUBLIC_BODY_BYTES: Final = 16 * 1024
-OPERATORS_BODY_BYTES: Final = 256 * 1024
+ADMIN_PREFIX: Final = "/v1/admin"
+MAX_PUBLIC_BODY_BYTES: Final = 16 * 1024
+MAX_ADMIN_BODY_BYTES: Final = 256 * 1024
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PATH_CHARACTERS: Final = "/-._~!$&'()*+,;=:@"
-"""What a path may hold unescaped (RFC 3986, 3.3)."""
+"""Characters that need no escape in a path (RFC 3986, 3.3)."""
+_BULK_VOTES: Final = re.compile(rb"/v1/admin/polls/[^/?]+/votes(\?|\Z)")
 
 
 class HttpExchange:
-    """One request and the answer to it, watched on their way."""
+    """One HTTP request and its response, between the server and Litestar."""
 
     def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -35,33 +36,33 @@ class HttpExchange:
         self.extra_headers: tuple[tuple[bytes, bytes], ...] = ()
         self._receive = receive
         self._send = send
-        self._limit = _largest_body(scope)
+        self._limit = _max_body_bytes(scope)
         self._received = 0
         self._is_whole = False
         self._is_head = scope["method"] == "HEAD"
 
     @property
     def inner_scope(self) -> HTTPScope:
-        """The scope for the framework, to which a HEAD is a GET (RFC 9110, 9.3.2).
+        """The scope for Litestar, with GET in place of HEAD (RFC 9110, 9.3.2).
 
-        A method that nobody has heard of goes as PUT, which no address here
-        takes, so that it is refused with what the address does take.
+        An unknown method is passed as PUT, which no route supports. So the response is 405 and lists the
+        supported methods.
         """
         if self._is_head:
             return {**self.scope, "method": "GET"}
         return self.scope if self.scope["method"] in _METHODS else {**self.scope, "method": "PUT"}
 
     def header(self, name: bytes) -> bytes | None:
-        """The value of a header, the first where there are several."""
+        """Return the first value of a header, or None."""
         return next((value for key, value in self.scope["headers"] if key == name), None)
 
     async def receive(self) -> Any:
-        """The next message; raises ``BodyTooLarge`` before more than the limit is held.
+        """Return the next ASGI message. Raises ``BodyTooLarge`` before more than the limit is buffered.
 
-        A client that leaves in the middle of a body is no failure of ours,
-        so it must not look like one.
+        Raises ``MalformedBody`` if the client disconnects within the body, so that it is not logged as a
+        server error.
         """
-        if self._received == 0 and _length_told(self) > self._limit:
+        if self._received == 0 and _declared_length(self) > self._limit:
             raise BodyTooLarge(int(self._limit))
         message = await self._receive()
         if message["type"] == "http.request":
@@ -74,7 +75,7 @@ class HttpExchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Passes the answer on: with the headers that other sites' pages need, and bodiless for a HEAD."""
+        """Send an ASGI message of the response, with CORS headers added, and without the body for HEAD."""
         if message["type"] == "http.response.start":
             self.is_answered = True
             message["headers"] = [*message.get("headers", ()), NOSNIFF, *self._headers_to_add(message)]
@@ -82,11 +83,11 @@ class HttpExchange:
             await self._send(message)
         elif message["type"] == "http.response.start":
             await self._send(message)
-            # The end at once: a stream's GET would never come to one by itself.
+            # End here, because the response of a stream would not end by itself.
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _headers_to_add(self, message: Any) -> tuple[tuple[bytes, bytes], ...]:
-        """Nothing where the door has settled by itself who may read the answer."""
+        """Return the extra headers, or none if the handler has set CORS headers itself."""
         for name, value in message.get("headers", ()):
             if name.lower() == b"access-control-allow-origin":
                 return ()
@@ -94,31 +95,36 @@ class HttpExchange:
                 return ()
         return self.extra_headers
 
-    async def reply(self, answer: HttpResponse) -> None:
-        """Sends a whole answer of our own."""
-        length = () if answer.status == 204 else ((b"content-length", str(len(answer.body)).encode()),)
-        headers = [*answer.headers, *length]
-        await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": answer.body, "more_body": False})
+    async def reply(self, response: HttpResponse) -> None:
+        """Send a complete response that bypasses Litestar."""
+        length = () if response.status == 204 else ((b"content-length", str(len(response.body)).encode()),)
+        headers = [*response.headers, *length]
+        await self.send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": response.body, "more_body": False})
 
 
 def instance_of(scope: Scope) -> str:
-    """The path that was asked for, without its query, as a URI reference (RFC 9457, 3.1.5)."""
+    """Return the path of the request without its query, as a URI reference (RFC 9457, 3.1.5)."""
     return quote(scope["path"], safe=_PATH_CHARACTERS)
 
 
 def is_below(path: str, prefix: str) -> bool:
-    """Whether the path is the prefix, or leads on from it."""
+    """Return True if the path is the prefix or below it."""
     return path == prefix or path.startswith(prefix + "/")
 
 
-def _length_told(exchange: HttpExchange) -> int:
+def is_streaming_upload(method: bytes, url: bytes) -> bool:
+    """Return True if the request is a bulk upload of votes, whose body may have any length."""
+    return method == b"POST" and _BULK_VOTES.match(url) is not None
+
+
+def _declared_length(exchange: HttpExchange) -> int:
     length = exchange.header(b"content-length") or b"0"
     return int(length) if length.isdigit() else 0
 
 
-def _largest_body(scope: HTTPScope) -> float:
+def _max_body_bytes(scope: HTTPScope) -> float:
     path = scope["path"]
     if is_streaming_upload(scope["method"].encode(), path.encode("utf-8", "surrogateescape")):
         return math.inf
-    return OPERATORS_BODY_BYTES if is_below(path, OPERATORS) else PUBLIC_BODY_BYTES
+    return MAX_ADMIN_BODY_BYTES if is_below(path, ADMIN_PREFIX) else MAX_PUBLIC_BODY_BYTES

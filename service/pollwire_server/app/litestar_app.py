@@ -1,4 +1,4 @@
-"""The web framework as it is used here: routes, refusals from one table, and tasks beside the requests."""
+"""Litestar with this service's routes, problem responses and background tasks."""
 
 from __future__ import annotations
 
@@ -25,54 +25,58 @@ from pollwire_server.web.not_found import NotFoundPages
 log = logging.getLogger("pollwire.app")
 
 BackgroundTask = Callable[[], Awaitable[None]]
-"""What runs for as long as the service does."""
+"""A coroutine function that runs as long as the service."""
 
-AGAIN_AFTER_S: Final = 1.0
-"""Before a task that must never end, and did, begins anew."""
+RESTART_DELAY_S: Final = 1.0
+"""Delay before an ended background task is restarted."""
 
 
 def create_litestar_app(
-    routes: Sequence[ControllerRouterHandler], beside: Sequence[BackgroundTask]
+    routes: Sequence[ControllerRouterHandler], background_tasks: Sequence[BackgroundTask]
 ) -> Litestar:
-    """The framework with these routes; ``beside`` runs for as long as it does."""
-    refused = _refusing(web_routes.lost())
+    """Create the Litestar application. The background tasks run in its lifespan."""
+    handle_exception = _exception_handler(web_routes.lost())
     return Litestar(
         route_handlers=[*options_handlers(routes), *routes],
-        exception_handlers={HTTPException: refused, Exception: refused},
+        exception_handlers={HTTPException: handle_exception, Exception: handle_exception},
         after_exception=[remember_failure],
-        lifespan=[_background_lifespan(*beside)],
+        lifespan=[_background_lifespan(*background_tasks)],
         openapi_config=reference_routes.config(),
-        request_max_body_size=None,  # bounded at the edge, where the answer can say by how much
+        request_max_body_size=None,  # HttpExchange limits the body and reports the limit
         logging_config=None,
     )
 
 
-def _refusing(lost: NotFoundPages) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
-    """The framework's exception handler: what routes fail with, from one table; a page for the lost."""
+def _exception_handler(
+    not_found_pages: NotFoundPages,
+) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
+    """Return Litestar's exception handler: a problem response, or an HTML page for a missing page."""
 
-    def refused(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
+    def handle_exception(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
         error = to_pollwire_error(failure)
-        page = lost.page_for(request) if isinstance(error, NotFound) else None
+        page = not_found_pages.page_for(request) if isinstance(error, NotFound) else None
         return page or _problem(problem_response(error, instance_of(request.scope)))
 
-    return refused
+    return handle_exception
 
 
-def _problem(answer: HttpResponse) -> Response[bytes]:
-    headers = {name.decode(): value.decode() for name, value in answer.headers}
+def _problem(response: HttpResponse) -> Response[bytes]:
+    headers = {name.decode(): value.decode() for name, value in response.headers}
     return Response(
-        answer.body, status_code=answer.status, media_type=headers.pop("content-type"), headers=headers
+        response.body, status_code=response.status, media_type=headers.pop("content-type"), headers=headers
     )
 
 
 def _background_lifespan(
-    *endless: BackgroundTask,
+    *background_tasks: BackgroundTask,
 ) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
-    """A lifespan in which tasks run beside the requests, each begun anew should it ever end."""
+    """Return a lifespan that runs the background tasks and restarts each that ends."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_restart_forever(run), name=run.__qualname__) for run in endless]
+        tasks = [
+            asyncio.create_task(_restart_forever(run), name=run.__qualname__) for run in background_tasks
+        ]
         try:
             yield
         finally:
@@ -82,11 +86,14 @@ def _background_lifespan(
 
 
 async def _restart_forever(run: BackgroundTask) -> None:
-    """Tasks of this kind have died silently in other services, and everything looked well but stood still."""
+    """Run the task, and restart it with a log line when it ends.
+
+    A silent end would stop updates unnoticed.
+    """
     while True:
         try:
             await run()
-            log.critical("%s ended, and begins anew.", run.__qualname__)
+            log.critical("Background task %s ended; restarting", run.__qualname__)
         except Exception:
-            log.critical("%s failed, and begins anew.", run.__qualname__, exc_info=True)
-        await asyncio.sleep(AGAIN_AFTER_S)
+            log.critical("Background task %s crashed; restarting", run.__qualname__, exc_info=True)
+        await asyncio.sleep(RESTART_DELAY_S)

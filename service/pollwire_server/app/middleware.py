@@ -1,12 +1,14 @@
-"""What every request passes before it reaches a door, and every answer after it left one.
+"""ASGI middleware around Litestar.
 
-The web framework stands between two jobs that it does not do as this service
-promises: a HEAD wherever there is a GET; operators' addresses that ask for the
-key before they tell what exists; CORS by each poll's own rule, preflights
-included; bodies bounded while they arrive, whether or not their length was
-told; and an answer in our own form to whatever else goes wrong, sockets
-included. So the application is wrapped once, here, and the wrapping is plain
-ASGI: one call, no request objects.
+It does what Litestar does not do in the way that this service needs:
+
+- HEAD works wherever GET does.
+- Admin routes require an API key before they reveal what exists.
+- CORS follows the rule of each poll, including preflights.
+- Request bodies are limited while they arrive, with or without a ``content-length``.
+- All other errors become problem responses, also for WebSockets.
+
+It is plain ASGI, so a request costs one call and no request object.
 """
 
 from __future__ import annotations
@@ -19,78 +21,84 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send, WebSocketScope
 
-from pollwire_server.app.http_exchange import OPERATORS, HttpExchange, instance_of, is_below
+from pollwire_server.app.http_exchange import ADMIN_PREFIX, HttpExchange, instance_of, is_below
 from pollwire_server.app.websocket_handshake import WebSocketHandshake
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator
 from pollwire_server.auth.client_address import ClientAddressResolver
+from pollwire_server.auth.credentials import decode_header
 from pollwire_server.auth.origins import PUBLIC_METHODS
-from pollwire_server.auth.poll_origins import MOST_NAMED, PollOriginPolicy, poll_ids_in_query
+from pollwire_server.auth.poll_origins import MAX_POLLS_IN_QUERY, PollOriginPolicy, poll_ids_in_query
+from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
-from pollwire_server.telemetry.logs import about_one_request
+from pollwire_server.telemetry.logs import bind_request_id
 
-log = logging.getLogger("pollwire.edge")
+log = logging.getLogger("pollwire.app")
 
-PUBLIC: Final = "/v1/"
+PUBLIC_PREFIX: Final = "/v1/"
 
-_POLL_OF_PATH = re.compile(r"/v1/polls/(?P<poll>[a-z0-9][a-z0-9-]{0,63})(/|\Z)")
-_OF_SERIES: Final = "/v1/series/"
-_FOR_POLLS: Final[Mapping[str, int]] = {"/v1/voters": 1, "/v1/tickets": 1, "/v1/events": MOST_NAMED}
-"""Addresses of no one poll, and how many polls a request may name to be judged by their rule."""
+_POLL_PATH = re.compile(rf"/v1/polls/(?P<poll>{IDENTIFIER_PATTERN})(/|\Z)")
+_SERIES_PREFIX: Final = "/v1/series/"
+_MAX_POLLS_IN_QUERY: Final[Mapping[str, int]] = {
+    "/v1/voters": 1,
+    "/v1/tickets": 1,
+    "/v1/events": MAX_POLLS_IN_QUERY,
+}
+"""Paths that name polls in their query, and how many are looked up for the CORS rule."""
 
 
 class ApiMiddleware:
-    """The application as the server calls it."""
+    """The ASGI application that the server calls."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        keys: ApiKeyAuthenticator,
-        sites: PollOriginPolicy,
-        clients: ClientAddressResolver,
+        api_keys: ApiKeyAuthenticator,
+        poll_origins: PollOriginPolicy,
+        client_addresses: ClientAddressResolver,
     ) -> None:
         self._app = app
-        self._clients = clients
-        self._keys = keys
-        self._sites = sites
+        self._client_addresses = client_addresses
+        self._api_keys = api_keys
+        self._poll_origins = poll_origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Any ASGI scope."""
+        """Handle one ASGI scope."""
         if scope["type"] == ScopeType.HTTP:
-            self._clients.attach_to_scope(scope)
-            with about_one_request():
-                await self._request(scope, receive, send)
+            self._client_addresses.attach_to_scope(scope)
+            with bind_request_id():
+                await self._handle_request(scope, receive, send)
         elif scope["type"] == ScopeType.WEBSOCKET:
-            self._clients.attach_to_scope(scope)
-            with about_one_request():
-                await self._socket(scope, receive, send)
+            self._client_addresses.attach_to_scope(scope)
+            with bind_request_id():
+                await self._handle_websocket(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    async def _handle_request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         exchange = HttpExchange(scope, receive, send)
         try:
-            await self._answer(exchange)
+            await self._dispatch(exchange)
         except Exception as failure:
             if exchange.is_answered:
-                log.exception("An answer broke off.")
+                log.exception("Response aborted: the handler failed after its first byte")
                 return
             await exchange.reply(problem_response(to_pollwire_error(failure), instance_of(scope)))
 
-    async def _answer(self, exchange: HttpExchange) -> None:
+    async def _dispatch(self, exchange: HttpExchange) -> None:
         path = exchange.scope["path"]
-        if is_below(path, OPERATORS):
-            await self._keys.authenticate(exchange.header(b"authorization"))
-        elif path.startswith(PUBLIC) and await self._crosses_origins(exchange):
+        if is_below(path, ADMIN_PREFIX):
+            await self._api_keys.authenticate(exchange.header(b"authorization"))
+        elif path.startswith(PUBLIC_PREFIX) and await self._handle_cors(exchange):
             return
         await self._app(exchange.inner_scope, exchange.receive, exchange.send)
 
-    async def _crosses_origins(self, exchange: HttpExchange) -> bool:
-        """Settles what other sites' pages get; whether the request was a preflight, and is answered."""
-        origin, host = _text(exchange.header(b"origin")), _text(exchange.header(b"host"))
-        origins, rule = self._sites.origins, None
+    async def _handle_cors(self, exchange: HttpExchange) -> bool:
+        """Set the CORS headers. Return True if the request was a preflight, which is then answered."""
+        origin, host = decode_header(exchange.header(b"origin")), decode_header(exchange.header(b"host"))
+        origins, rule = self._poll_origins.origins, None
         if origin is not None:
-            rule = await self._sites.allowed_origins(origin, host, _polls_of(exchange.scope))
+            rule = await self._poll_origins.allowed_origins(origin, host, _polls_of(exchange.scope))
         if origin is None or not _is_preflight(exchange):
             exchange.extra_headers = origins.cors_headers(origin, host, rule)
             return False
@@ -98,7 +106,7 @@ class ApiMiddleware:
         await exchange.reply(HttpResponse(204, headers, b""))
         return True
 
-    async def _socket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
+    async def _handle_websocket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
         handshake = WebSocketHandshake(scope, send)
         try:
             await self._app(scope, receive, handshake.send)
@@ -107,19 +115,15 @@ class ApiMiddleware:
 
 
 def _polls_of(scope: HTTPScope) -> tuple[str, ...]:
-    """The polls whose rule a request is judged by."""
-    found = _POLL_OF_PATH.match(scope["path"])
-    if found:
-        return (found["poll"],)
-    most = 1 if scope["path"].startswith(_OF_SERIES) else _FOR_POLLS.get(scope["path"], 0)
-    return poll_ids_in_query(scope["query_string"], most)
+    """Return the ids of the polls whose CORS rule applies to the request."""
+    match = _POLL_PATH.match(scope["path"])
+    if match:
+        return (match["poll"],)
+    max_polls = 1 if scope["path"].startswith(_SERIES_PREFIX) else _MAX_POLLS_IN_QUERY.get(scope["path"], 0)
+    return poll_ids_in_query(scope["query_string"], max_polls)
 
 
 def _is_preflight(exchange: HttpExchange) -> bool:
-    """As the Fetch standard (3.2.2) knows one."""
+    """Return True for a CORS preflight (Fetch, 3.2.2)."""
     is_options = exchange.scope["method"] == "OPTIONS"
     return is_options and exchange.header(b"access-control-request-method") is not None
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

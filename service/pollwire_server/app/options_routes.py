@@ -1,11 +1,9 @@
-"""What ``OPTIONS`` is answered: the methods that an address takes (RFC 9110, 9.3.7).
+"""Route handlers for ``OPTIONS``, which list the methods of a path (RFC 9110, 9.3.7).
 
-The framework answers it by itself, with the methods of whichever handler of the
-address it met first; a client would read there that a poll cannot be edited.
-So addresses get a handler made of all that the rooms offer there, one for all
-that take the same methods: to register a handler takes the framework as long as
-to answer some requests, and there are over a hundred addresses.
-Handlers that only refuse (``refuses``) are no offer.
+Litestar's own response lists only the methods of the first handler of a path. A client would read there that
+a poll cannot be edited. So each path gets a handler that lists the methods of all its handlers. Paths with
+the same methods share one, because Litestar is slow to register a handler and there are over a hundred paths.
+Handlers that only reject a method are marked with ``REJECTS_METHOD`` and left out.
 """
 
 from __future__ import annotations
@@ -20,27 +18,29 @@ from litestar.types import ControllerRouterHandler
 
 from pollwire_server.problem_details import add_head_method
 
-REFUSES: Final = "refuses"
-"""The mark of a handler that is there to refuse methods, in its ``opt``."""
+REJECTS_METHOD: Final = "rejects_method"
+"""Key in the ``opt`` of a handler that only rejects methods."""
 
 
 def options_handlers(routes: Sequence[ControllerRouterHandler]) -> list[HTTPRouteHandler]:
-    """Handlers of ``OPTIONS`` at every address, to go before the others: else the framework makes one."""
-    taken: dict[str, set[str]] = {}
+    """Return ``OPTIONS`` handlers for all paths. Register them first, or else Litestar adds its own."""
+    methods_by_path: dict[str, set[str]] = {}
     for handler in routes:
         if isinstance(handler, HTTPRouteHandler):
-            methods = set() if handler.opt.get(REFUSES) else {str(method) for method in handler.http_methods}
+            methods = (
+                set() if handler.opt.get(REJECTS_METHOD) else {str(method) for method in handler.http_methods}
+            )
             for path in handler.paths:
-                taken.setdefault(path, {HttpMethod.OPTIONS.value}).update(methods)
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for path, methods in taken.items():
-        alike.setdefault(add_head_method(methods), []).append(path)
-    return [_offer(paths, methods) for methods, paths in alike.items()]
+                methods_by_path.setdefault(path, {HttpMethod.OPTIONS.value}).update(methods)
+    paths_by_methods: dict[tuple[str, ...], list[str]] = {}
+    for path, methods in methods_by_path.items():
+        paths_by_methods.setdefault(add_head_method(methods), []).append(path)
+    return [_options_handler(paths, methods) for methods, paths in paths_by_methods.items()]
 
 
-def _offer(paths: list[str], methods: tuple[str, ...]) -> HTTPRouteHandler:
+def _options_handler(paths: list[str], methods: tuple[str, ...]) -> HTTPRouteHandler:
     @route(paths, http_method=HttpMethod.OPTIONS, include_in_schema=False, status_code=204)
-    async def tell_methods() -> Response[None]:
+    async def list_methods() -> Response[None]:
         return Response(None, headers={"allow": ", ".join(methods)})
 
-    return tell_methods
+    return list_methods

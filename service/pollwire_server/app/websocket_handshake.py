@@ -1,4 +1,4 @@
-"""A socket until it is accepted or refused: what the framework only closes, is told a status and a reason."""
+"""WebSocket handshakes that fail with an HTTP response, where Litestar would only close the connection."""
 
 from __future__ import annotations
 
@@ -14,77 +14,80 @@ from pollwire_server.domain.errors import NotFound, PollwireError
 from pollwire_server.http_protocol.response_writer import NOSNIFF
 from pollwire_server.problem_details import problem_response, to_pollwire_error
 
-log = logging.getLogger("pollwire.edge")
+log = logging.getLogger("pollwire.app")
 
-FAILURE: Final = "pollwire_failure"
-"""Where ``remember_failure`` leaves an exception in the scope of a socket."""
-_UNEXPECTED_CLOSE: Final = 4500
-"""What the framework closes a socket with when a handler raised."""
+FAILURE_KEY: Final = "pollwire_failure"
+"""Key in the scope under which ``remember_failure`` stores an exception."""
+_LITESTAR_ERROR: Final = 4500
+"""Close code that Litestar sends when a handler raises."""
 _INTERNAL_ERROR: Final = 1011
-"""What RFC 6455 (7.4.1) has for that."""
+"""The standard close code for it (RFC 6455, 7.4.1)."""
 
 
 class WebSocketHandshake:
-    """A socket until it is accepted or refused, and the code it is closed with."""
+    """One WebSocket connection, with its handshake response and its close code corrected."""
 
     def __init__(self, scope: WebSocketScope, send: Send) -> None:
         self._scope = scope
         self._send = send
         self._is_open = False
-        self._is_refused = False
+        self._is_rejected = False
 
     async def send(self, message: Any) -> None:
-        """Passes messages on; where the framework would only close, the client gets a status and a reason.
+        """Send an ASGI message. A close before the handshake becomes a problem response.
 
-        An unknown address closed before it is accepted would be a bare 403.
+        Without it, an unknown path would be a bare 403.
         """
         if message["type"] == "websocket.close":
             await self._close(message)
             return
         self._is_open = self._is_open or message["type"] == "websocket.accept"
-        self._is_refused = self._is_refused or message["type"] == "websocket.http.response.start"
+        self._is_rejected = self._is_rejected or message["type"] == "websocket.http.response.start"
         await self._send(message)
 
     async def fail(self, failure: Exception) -> None:
-        """What a handler raised, told as far as it still can be."""
-        if self._is_refused:
-            log.error("A refused handshake broke off.", exc_info=failure)
+        """Report an exception by a problem response, or by close code 1011 after the handshake."""
+        if self._is_rejected:
+            log.error("Response to a rejected handshake aborted", exc_info=failure)
         elif self._is_open:
-            to_pollwire_error(failure)  # logged there
+            to_pollwire_error(failure)  # which logs the failure
             await self._send({"type": "websocket.close", "code": _INTERNAL_ERROR, "reason": ""})
         else:
-            await self._refuse(failure)
+            await self._reject(failure)
 
     async def _close(self, message: Any) -> None:
-        failure = self._scope.get(FAILURE)
+        failure = self._scope.get(FAILURE_KEY)
         if not self._is_open and isinstance(failure, Exception):
-            await self._refuse(failure)
-        elif message.get("code") == _UNEXPECTED_CLOSE:
+            await self._reject(failure)
+        elif message.get("code") == _LITESTAR_ERROR:
             await self._send({"type": "websocket.close", "code": _INTERNAL_ERROR, "reason": ""})
         else:
             await self._send(message)
 
-    async def _refuse(self, failure: Exception) -> None:
-        answer = problem_response(_error_of_handshake(failure), instance_of(self._scope))
+    async def _reject(self, failure: Exception) -> None:
+        response = problem_response(_error_of_handshake(failure), instance_of(self._scope))
         if "websocket.http.response" not in (self._scope.get("extensions") or {}):
             await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
             return
-        self._is_refused = True
-        headers = [*answer.headers, NOSNIFF, (b"content-length", str(len(answer.body)).encode())]
-        start: Any = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
-        body: Any = {"type": "websocket.http.response.body", "body": answer.body, "more_body": False}
-        await self._send(start)  # of ASGI's extension, which the framework's types do not know
+        self._is_rejected = True
+        headers = [*response.headers, NOSNIFF, (b"content-length", str(len(response.body)).encode())]
+        start: Any = {"type": "websocket.http.response.start", "status": response.status, "headers": headers}
+        body: Any = {"type": "websocket.http.response.body", "body": response.body, "more_body": False}
+        await self._send(start)  # an ASGI extension that Litestar's types do not include
         await self._send(body)
 
 
 async def remember_failure(failure: Exception, scope: Scope) -> None:
-    """For the framework's ``after_exception``, which is told what it is about to close a socket for."""
+    """Store the exception in the scope.
+
+    Litestar calls this (``after_exception``) before it closes a WebSocket.
+    """
     if scope["type"] == ScopeType.WEBSOCKET:
-        scope[FAILURE] = failure  # type: ignore[typeddict-unknown-key]  # a scope may carry keys of ours
+        scope[FAILURE_KEY] = failure  # type: ignore[typeddict-unknown-key]  # a scope may have additional keys
 
 
 def _error_of_handshake(failure: Exception) -> PollwireError:
-    """The framework knows no 404 for sockets: an address without one is a client's error to it."""
+    """Convert an exception. Litestar raises a 400 where the path has no WebSocket, which becomes a 404."""
     if isinstance(failure, ClientException) and failure.status_code == 400:
-        return NotFound("There is no socket at this address.")
+        return NotFound("This path has no WebSocket endpoint.")
     return to_pollwire_error(failure)

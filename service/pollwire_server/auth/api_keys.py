@@ -1,10 +1,8 @@
-"""Operators' keys: whether one is good, and what it may be used for.
+"""API keys of operators: generation, authentication and scopes.
 
-A key made by the service is ``pwk_<id>_<secret>``. The id is public and finds
-the key's record; the secret is 256 random bits, of which only a hash is kept,
-compared in constant time. (Random to that length, so a plain fast hash is as
-good as a slow one.) Beside those kept in the store there is the one of the
-settings, which has every scope and needs no store.
+A generated key is ``pwk_<id>_<secret>``. The public id finds the record of the key. The secret is 256 random
+bits. The store keeps only its hash, which is compared in constant time. A fast hash suffices for a random
+secret of that length. The admin key of the settings has every scope and works without the store.
 """
 
 from __future__ import annotations
@@ -24,15 +22,15 @@ from pollwire_server.domain.errors import ApiKeyInvalid, ApiKeyRequired, ScopeMi
 from pollwire_server.store.registries import CachedRegistry, LastUsedTracker
 
 KEY_PREFIX: Final = "pwk_"
-"""Makes a leaked key recognisable to secret scanners."""
+"""Allows secret scanners to recognize a leaked key."""
 
 _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
-_KEPT: Final = re.compile(rb"pwk_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+_GENERATED_KEY: Final = re.compile(rb"pwk_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 
 class Scope(StrEnum):
-    """What a key may be used for."""
+    """The permissions of an API key."""
 
     POLLS_READ = "polls:read"
     POLLS_WRITE = "polls:write"
@@ -44,19 +42,19 @@ EVERY_SCOPE: Final = frozenset(Scope)
 
 
 class Operator(msgspec.Struct, frozen=True):
-    """Who runs polls."""
+    """An authenticated operator: the name and the scopes of the API key."""
 
     name: str
     scopes: frozenset[Scope]
 
     def require_scope(self, scope: Scope) -> None:
-        """Passes where the operator's key has ``scope``; else ``ScopeMissing``."""
+        """Raise ``ScopeMissing`` if the key does not have ``scope``."""
         if scope not in self.scopes:
             raise ScopeMissing(scope)
 
 
 class StoredApiKey(msgspec.Struct, frozen=True):
-    """A key as the store keeps it; ``created_at`` in milliseconds, ``hash`` in hex."""
+    """The record of a key in the store. ``created_at`` is in milliseconds, ``hash`` in hex."""
 
     name: str
     scopes: tuple[str, ...]
@@ -65,12 +63,15 @@ class StoredApiKey(msgspec.Struct, frozen=True):
 
     @property
     def operator(self) -> Operator:
-        """Who holds the key; a scope that another release knows and this one does not opens nothing here."""
+        """Return the operator of the key.
+
+        Scopes of other releases that this one does not have are ignored.
+        """
         return Operator(self.name, frozenset(Scope(scope) for scope in self.scopes if scope in EVERY_SCOPE))
 
 
 class GeneratedApiKey(msgspec.Struct, frozen=True):
-    """A new key on its way to its owner, who alone will ever have ``key``."""
+    """A new key. ``key`` is returned to the operator once and never stored."""
 
     id: str
     key: str
@@ -78,48 +79,49 @@ class GeneratedApiKey(msgspec.Struct, frozen=True):
 
 
 def generate_api_key() -> GeneratedApiKey:
-    """A key that nobody has had before."""
+    """Generate a random key."""
     key_id = secrets.token_hex(_ID_BYTES)
     key = f"{KEY_PREFIX}{key_id}_{secrets.token_urlsafe(_SECRET_BYTES)}"
     return GeneratedApiKey(key_id, key, _hash(key.encode()).hex())
 
 
 class ApiKeyAuthenticator:
-    """Knows operators by their keys, and keeps only hashes of those."""
+    """Authenticates operators by API key. Memory holds only hashes of the keys."""
 
-    __slots__ = ("_admin", "_known", "_known_from", "_roster", "_uses")
+    __slots__ = ("_admin_hash", "_last_used", "_operators", "_operators_source", "_registry")
 
     def __init__(
-        self, admin_key: str | None, roster: CachedRegistry | None = None, uses: LastUsedTracker | None = None
+        self,
+        admin_key: str | None,
+        registry: CachedRegistry | None = None,
+        last_used: LastUsedTracker | None = None,
     ) -> None:
-        self._admin = None if admin_key is None else _hash(admin_key.encode())
-        self._roster = roster
-        self._uses = uses
-        self._known: dict[str, tuple[bytes, Operator]] = {}
-        self._known_from: Mapping[str, bytes] = {}
+        self._admin_hash = None if admin_key is None else _hash(admin_key.encode())
+        self._registry = registry
+        self._last_used = last_used
+        self._operators: dict[str, tuple[bytes, Operator]] = {}
+        self._operators_source: Mapping[str, bytes] = {}
 
     def operator_of(self, key: bytes) -> Operator | None:
-        """The operator of a key, by what this process knows; None where it is unknown.
+        """Return the operator of a key from the cached registry, or None if the key is unknown.
 
-        Hashes of equal length are compared in constant time, so neither the
-        key's length nor its first letters show in how long an answer takes.
-        Raises ``StoreUnavailable`` for what may be a kept key, where the store
-        has not been heard for too long to believe what is remembered.
+        Hashes of equal length are compared in constant time, so the response time reveals neither the key's
+        length nor its first letters. Raises ``StoreUnavailable`` for a key in the generated format if the
+        registry is stale.
         """
         if self._is_admin(key):
             return Operator(name="admin", scopes=EVERY_SCOPE)
         key_id = _id_of(key)
-        if self._roster is None or key_id is None:
+        if self._registry is None or key_id is None:
             return None
-        if not self._roster.is_fresh():
+        if not self._registry.is_fresh():
             raise StoreUnavailable
-        return self._kept(self._roster, key_id, key)
+        return self._stored_operator(self._registry, key_id, key)
 
     def require_operator(self, authorization: bytes | str | None) -> Operator:
-        """The operator of an ``Authorization`` header, by what this process knows.
+        """Return the operator of an ``Authorization`` header, from the cached registry.
 
-        Raises ``ApiKeyRequired`` where no bearer came and ``ApiKeyInvalid``
-        where one came that is unknown.
+        Raises ``ApiKeyRequired`` without a bearer token and ``ApiKeyInvalid`` for an unknown key.
         """
         operator = self.operator_of(_bearer(authorization))
         if operator is None:
@@ -127,31 +129,31 @@ class ApiKeyAuthenticator:
         return operator
 
     async def authenticate(self, authorization: bytes | str | None) -> Operator:
-        """As ``require_operator``, and never by an old list: what is not known is read from the store."""
+        """Return the operator as ``require_operator`` does, but refresh the registry first if necessary."""
         key = _bearer(authorization)
         key_id = _id_of(key)
-        if self._roster is not None and key_id is not None and not self._is_admin(key):
-            members = await self._roster.fresh()
+        if self._registry is not None and key_id is not None and not self._is_admin(key):
+            members = await self._registry.fresh()
             if key_id not in members:
-                await self._roster.fresh(0)  # made a moment ago, perhaps
+                await self._registry.fresh(0)  # the key may have been created a moment ago
         return self.require_operator(authorization)
 
     def _is_admin(self, key: bytes) -> bool:
-        return self._admin is not None and compare_digest(_hash(key), self._admin)
+        return self._admin_hash is not None and compare_digest(_hash(key), self._admin_hash)
 
-    def _kept(self, roster: CachedRegistry, key_id: str, key: bytes) -> Operator | None:
-        if self._known_from is not roster.members:
-            self._known_from = roster.members
-            self._known = {
-                member: (bytes.fromhex(kept.hash), kept.operator)
-                for member, document in roster.members.items()
-                for kept in (msgspec.json.decode(document, type=StoredApiKey),)
+    def _stored_operator(self, registry: CachedRegistry, key_id: str, key: bytes) -> Operator | None:
+        if self._operators_source is not registry.members:
+            self._operators_source = registry.members
+            self._operators = {
+                member: (bytes.fromhex(stored.hash), stored.operator)
+                for member, document in registry.members.items()
+                for stored in (msgspec.json.decode(document, type=StoredApiKey),)
             }
-        digest, operator = self._known.get(key_id, (b"", None))
+        digest, operator = self._operators.get(key_id, (b"", None))
         if not compare_digest(_hash(key), digest):
             return None
-        if self._uses is not None:
-            self._uses.touch(key_id)
+        if self._last_used is not None:
+            self._last_used.touch(key_id)
         return operator
 
 
@@ -165,9 +167,9 @@ def _bearer(authorization: bytes | str | None) -> bytes:
 
 
 def _id_of(key: bytes) -> str | None:
-    """The id in what has the form of a kept key."""
-    found = _KEPT.fullmatch(key)
-    return None if found is None else found[1].decode()
+    """Return the id in a key of the generated format, or None."""
+    match = _GENERATED_KEY.fullmatch(key)
+    return None if match is None else match[1].decode()
 
 
 def _hash(key: bytes) -> bytes:

@@ -1,19 +1,18 @@
-"""Where a request comes from: the peer's address, or what a trusted proxy says of it, and nothing else.
+"""Client address of a request: the address of the peer, or the address that a trusted proxy reports.
 
-Anybody can write ``X-Forwarded-For``. It is believed only from peers that ``POLLWIRE_TRUSTED_PROXIES`` names,
-and only as far as such proxies wrote it: addresses are read from the right, where the nearest proxy has put
-its own peer, and the first that is no trusted proxy is the client. What stands further left the client may
-have written itself. ``Forwarded`` (RFC 7239) is read where there is no ``X-Forwarded-For``; of both, the
-latter, which nearly every proxy writes and few strip the former.
+Any client can send ``X-Forwarded-For``. The header is trusted only from peers that
+``POLLWIRE_TRUSTED_PROXIES`` names, and only the part that such proxies wrote. Addresses are read from right
+to left, because each proxy appends the address of its own peer. The first address that is not a trusted proxy
+is the client. Addresses further left may be forged by the client. ``Forwarded`` (RFC 7239) is used only
+without ``X-Forwarded-For``, because nearly every proxy writes the latter and few remove the former.
 
-A proxy that was not declared makes a whole audience look like one network, and a limit would shut it out. It
-shows by what it adds: where nearly every request of a minute was forwarded by peers that are not trusted,
-forwarded requests are limited no more, and the log and ``/readyz`` say so. An attacker who reaches the
-service directly could bring that about as well, so it can be ruled out: with ``POLLWIRE_TRUSTED_PROXIES``
-set, be it to ``none``, limits stay.
+An undeclared proxy makes the whole audience look like one network, and a rate limit would block it. The
+headers that it adds reveal it. If nearly all requests of a minute are forwarded by untrusted peers, forwarded
+requests are no longer limited, and the log and ``/readyz`` report it. An attacker with direct access to the
+service could cause the same. With ``POLLWIRE_TRUSTED_PROXIES`` set, even to ``none``, the limits always
+apply.
 
-Cost: a peer's address is read once a connection and remembered by its text; a request costs two looks into
-its headers.
+Cost: the address of a peer is parsed once and cached by its text. Each request costs two header lookups.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from typing import Any, Final
 
 import msgspec
 
-log = logging.getLogger("pollwire.clients")
+log = logging.getLogger("pollwire.auth")
 
 _UNIX: Final = "unix"
 _NONE: Final = "none"
-MOST_HOPS: Final = 32
-SHOWS_FROM: Final = 200
-"""Forwarded requests in a minute; fewer are somebody trying something."""
+MAX_HOPS: Final = 32
+DETECTION_THRESHOLD: Final = 200
+"""Forwarded requests in a minute. Fewer may be a client with a forged header."""
 WINDOW_S: Final = 60.0
 
 _X_FOR: Final = b"x-forwarded-for"
@@ -47,17 +46,20 @@ Proxy = IPv4Network | IPv6Network
 
 
 class ClientAddress(msgspec.Struct, frozen=True):
-    """Where a request comes from, as far as that is believed."""
+    """The client address of a request, as far as its source is trusted."""
 
     address: bytes = b""
-    """Packed; of IPv6 the /64 alone, all of which is one customer's. Empty: not known, and not limited."""
+    """Packed.
+
+    For IPv6 the /64 only, because one customer has all of it. Empty means unknown and not limited.
+    """
     is_loopback: bool = False
     is_encrypted: bool = False
-    """Whether a trusted proxy says that people reach it by https."""
+    """True if a trusted proxy reports that the client uses https."""
 
     @property
     def network(self) -> bytes:
-        """The IPv4 /24 or the IPv6 /64, packed; empty where the address is not known."""
+        """Return the IPv4 /24 or the IPv6 /64, packed. Empty if the address is unknown."""
         return self.address[:3] if len(self.address) == 4 else self.address
 
 
@@ -69,49 +71,52 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 UNKNOWN: Final = ClientAddress()
-_IN_SCOPE: Final = "pollwire_client"
+_SCOPE_KEY: Final = "pollwire_client"
 
 
 def client_in(scope: Any) -> ClientAddress:  # Any: an ASGI scope, as each framework types its own
-    """The client that ``Clients.mark`` has found out."""
-    found: ClientAddress = scope[_IN_SCOPE]
-    return found
+    """Return the address that ``ClientAddressResolver.attach_to_scope`` stored in the ASGI scope."""
+    address: ClientAddress = scope[_SCOPE_KEY]
+    return address
 
 
 class ClientAddressResolver:
-    """Tells where requests come from; ``trusted`` as in the settings, None where they say nothing."""
+    """Resolver of client addresses.
+
+    ``trusted`` is the setting of trusted proxies, or None if it is absent.
+    """
 
     def __init__(
         self, trusted: tuple[str, ...] | None = (), clock: Callable[[], float] = time.monotonic
     ) -> None:
-        named = [item for item in trusted or () if item not in (_UNIX, _NONE)]
-        self._proxies: tuple[Proxy, ...] = tuple(ip_network(item, strict=False) for item in named)
+        networks = [item for item in trusted or () if item not in (_UNIX, _NONE)]
+        self._proxies: tuple[Proxy, ...] = tuple(ip_network(item, strict=False) for item in networks)
         self._trusts_unix = _UNIX in (trusted or ())
-        self._undeclared = UndeclaredProxyDetector(clock, may_lift=trusted is None)
+        self._detector = UndeclaredProxyDetector(clock, may_lift_limits=trusted is None)
         self.peer = lru_cache(4096)(self._peer)
 
     @property
     def note(self) -> str | None:
-        """What operators should know: network limits are off, and why."""
-        return self._undeclared.note
+        """Return a warning for operators while limits are off because of an undeclared proxy, or None."""
+        return self._detector.note
 
     def client(self, peer: Peer, headers: Mapping[bytes, bytes]) -> ClientAddress:
-        """The client of a request that ``peer`` sent; several lines of one name joined with commas."""
+        """Return the client of a request from ``peer``. Repeated headers are joined with commas."""
         if peer.is_trusted:
             return self._forwarded(headers)
         if _X_FOR in headers or _FORWARDED in headers:
-            return UNKNOWN if self._undeclared.forwarded() else peer.client
-        self._undeclared.plain += 1
+            return UNKNOWN if self._detector.forwarded() else peer.client
+        self._detector.plain += 1
         return peer.client
 
     def attach_to_scope(self, scope: Any) -> None:  # Any: as above
-        """Finds out whose a request or handshake is that came the ordinary way, for ``client_in``."""
+        """Resolve the client of an ASGI request or handshake, and store it in the scope for ``client_in``."""
         peer = scope.get("client")
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in (_X_FOR, _X_PROTO, _FORWARDED):
                 headers[name] = headers[name] + b"," + value if name in headers else value
-        scope[_IN_SCOPE] = self.client(self.peer(None if peer is None else peer[0]), headers)
+        scope[_SCOPE_KEY] = self.client(self.peer(None if peer is None else peer[0]), headers)
 
     def _peer(self, host: str | None) -> Peer:
         if not host:
@@ -125,18 +130,21 @@ class ClientAddressResolver:
         return any(address in proxy for proxy in self._proxies)
 
     def _forwarded(self, headers: Mapping[bytes, bytes]) -> ClientAddress:
-        """What a trusted peer says of its client, and of the proxies between."""
+        """Return the client that a trusted peer reports."""
         elements = list(_elements(headers.get(_FORWARDED, b"").decode("latin-1")))
         if _X_FOR in headers:
             hops = headers[_X_FOR].decode("latin-1").split(",")
         else:
             hops = [element.get("for", "") for element in elements]
-        encrypted = _protocol(headers.get(_X_PROTO), elements) == "https"
-        client = self._last_untrusted(hops[-MOST_HOPS:])
+        encrypted = _scheme(headers.get(_X_PROTO), elements) == "https"
+        client = self._last_untrusted(hops[-MAX_HOPS:])
         return msgspec.structs.replace(client, is_encrypted=True) if encrypted else client
 
     def _last_untrusted(self, hops: list[str]) -> ClientAddress:
-        """From the right, the first that is no trusted proxy; unknown where a trusted one names none."""
+        """Return the first untrusted address from the right.
+
+        Unknown if a trusted proxy reports no address.
+        """
         nearest = UNKNOWN
         for hop in reversed(hops):
             address = _hop_address(hop.strip())
@@ -149,41 +157,41 @@ class ClientAddressResolver:
 
 
 class UndeclaredProxyDetector:
-    """Whether requests are forwarded by proxies that nobody declared; ``may_lift``: which lifts limits."""
+    """Detector of undeclared proxies. With ``may_lift_limits``, a detected proxy turns off network limits."""
 
-    def __init__(self, clock: Callable[[], float], *, may_lift: bool) -> None:
+    def __init__(self, clock: Callable[[], float], *, may_lift_limits: bool) -> None:
         self.plain = 0
-        """Requests of this window that nobody forwarded."""
+        """Requests in this window without forwarding headers."""
         self._clock = clock
-        self._may_lift = may_lift
+        self._may_lift_limits = may_lift_limits
         self._forwarded = 0
-        self._began_s = clock()
-        self._shows = False
+        self._window_start_s = clock()
+        self._is_detected = False
 
     @property
     def note(self) -> str | None:
-        """A sentence for operators while a proxy shows."""
-        if not self._shows:
+        """Return a sentence for operators while a proxy is detected, or None."""
+        if not self._is_detected:
             return None
-        then = "network limits are off" if self._may_lift else "all its clients count as one network"
+        effect = "network limits are off" if self._may_lift_limits else "all its clients count as one network"
         return (
-            f"Requests come through a proxy that POLLWIRE_TRUSTED_PROXIES does not name: {then}. "
+            f"Requests come through a proxy that POLLWIRE_TRUSTED_PROXIES does not name: {effect}. "
             "Set it to the proxy's addresses (or to none, if there is no proxy)."
         )
 
     def forwarded(self) -> bool:
-        """One more from a peer that is not trusted; whether its address is to be taken for unknown."""
+        """Count a forwarded request of an untrusted peer. Return True if its address counts as unknown."""
         self._forwarded += 1
-        if self._clock() - self._began_s >= WINDOW_S:
-            self._shows = self._shows and self._is_rule(1)
-            self.plain, self._forwarded, self._began_s = 0, 1, self._clock()
-        if not self._shows and self._is_rule(SHOWS_FROM):
-            self._shows = True
+        if self._clock() - self._window_start_s >= WINDOW_S:
+            self._is_detected = self._is_detected and self._is_majority(1)
+            self.plain, self._forwarded, self._window_start_s = 0, 1, self._clock()
+        if not self._is_detected and self._is_majority(DETECTION_THRESHOLD):
+            self._is_detected = True
             log.critical("%s", self.note)
-        return self._shows and self._may_lift
+        return self._is_detected and self._may_lift_limits
 
-    def _is_rule(self, least: int) -> bool:
-        return self._forwarded >= max(least, 9 * self.plain)
+    def _is_majority(self, minimum: int) -> bool:
+        return self._forwarded >= max(minimum, 9 * self.plain)
 
 
 @lru_cache(4096)
@@ -193,7 +201,7 @@ def _client_of(address: Address) -> ClientAddress:
 
 
 def _address_of(text: str) -> Address | None:
-    """IPv4 that came over an IPv6 socket is IPv4; a zone (``%eth0``) says nothing to us."""
+    """Parse an address. An IPv4-mapped IPv6 address becomes IPv4. A zone (``%eth0``) is ignored."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -202,26 +210,26 @@ def _address_of(text: str) -> Address | None:
 
 
 def _hop_address(hop: str) -> Address | None:
-    """The address of a hop: with or without a port, and IPv6 with or without brackets."""
+    """Parse a hop: an address with or without port, and IPv6 with or without brackets."""
     if (plain := _address_of(hop)) is not None:
         return plain
-    written = _HOP.fullmatch(hop)
-    return None if written is None else _address_of(written["bare"])
+    match = _HOP.fullmatch(hop)
+    return None if match is None else _address_of(match["bare"])
 
 
 def _elements(text: str) -> Iterable[dict[str, str]]:
-    """The elements of ``Forwarded`` (RFC 7239, section 4), names in lower case.
+    """Return the elements of ``Forwarded`` (RFC 7239, section 4), with lower-case names.
 
-    Cut at every comma, also within quotes, where addresses have none: else a quote that a client opened would
-    swallow what the proxy wrote behind it.
+    The header is split at every comma, even within quotes, because addresses contain no commas. Otherwise a
+    quote that a client opened would hide the element that the proxy appended.
     """
     for element in filter(None, text.split(",")):
         pairs = (pair.partition("=") for pair in element.split(";"))
         yield {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
 
-def _protocol(told: bytes | None, elements: list[dict[str, str]]) -> str:
-    """The scheme that the nearest proxy was asked by."""
-    if told is not None:
-        return told.decode("latin-1").rpartition(",")[2].strip().lower()
+def _scheme(forwarded_proto: bytes | None, elements: list[dict[str, str]]) -> str:
+    """Return the scheme that the nearest proxy received the request with."""
+    if forwarded_proto is not None:
+        return forwarded_proto.decode("latin-1").rpartition(",")[2].strip().lower()
     return elements[-1].get("proto", "").lower() if elements else ""

@@ -1,35 +1,78 @@
-"""What a request brings to say who asks, found in its headers: one place for every door.
+"""Credentials of a request: the headers and the address that identify the client, not yet verified.
 
-``Authorization: Bearer`` wins over the cookie. Another scheme than Bearer is
-not for us (a proxy in front may want Basic) and is passed over.
+``Authorization: Bearer`` takes precedence over the cookie. Other schemes than Bearer are ignored, because a
+proxy in front of the service may require Basic.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+import msgspec
+
+from pollwire_server.auth.client_address import UNKNOWN, ClientAddress, client_in
 
 COOKIE: Final = "pollwire_voter"
-"""The cookie that holds a voter's token, for pages of the service's own site."""
+"""Name of the cookie that carries a voter's token, for pages of the service's own origin."""
 
 _COOKIE_PREFIX: Final = COOKIE.encode("ascii") + b"="
 
 
-def bearer_of(authorization: bytes | None) -> bytes | None:
-    """The credentials of an ``Authorization: Bearer`` header; None where there is none.
+class RequestCredentials(msgspec.Struct, kw_only=True):
+    """Credentials of a request, with header values as the client sent them."""
 
-    An empty one is ``b""``: something was sent, and it is not valid. The
-    scheme's name is written in any case (RFC 9110, section 11.1).
+    authorization: bytes | None = None
+    cookie: bytes | None = None
+    origin: str | None = None
+    host: str | None = None
+    client: ClientAddress = UNKNOWN
+    """Address of the client, as far as the service trusts its source."""
+
+    @classmethod
+    def from_raw_headers(
+        cls,
+        headers: Mapping[bytes, bytes],
+        client: ClientAddress = UNKNOWN,
+        **fields: Any,  # Any: the fields that a subclass adds
+    ) -> Self:
+        """Create credentials from headers with lower-case names. ``fields`` sets the fields of subclasses."""
+        return cls(
+            authorization=headers.get(b"authorization"),
+            cookie=headers.get(b"cookie"),
+            origin=decode_header(headers.get(b"origin")),
+            host=decode_header(headers.get(b"host")),
+            client=client,
+            **fields,
+        )
+
+    @classmethod
+    def from_scope(cls, scope: Any, **fields: Any) -> Self:  # Any: frameworks type ASGI scopes differently
+        """Create credentials from an ASGI scope. Of a repeated header, the first value is used."""
+        return cls.from_raw_headers(dict(reversed(scope["headers"])), client_in(scope), **fields)
+
+
+def decode_header(value: bytes | None) -> str | None:
+    """Decode a header value as Latin-1 (RFC 9110, section 5.5), so that no byte is an error."""
+    return None if value is None else value.decode("latin-1")
+
+
+def bearer_of(authorization: bytes | None) -> bytes | None:
+    """Return the credentials of an ``Authorization: Bearer`` header, or None if there are none.
+
+    Empty credentials are returned as ``b""``, because a client that sent them must get an error. The case of
+    the scheme's name does not matter (RFC 9110, section 11.1).
     """
     if authorization is None:
         return None
-    if authorization.startswith(b"Bearer "):  # as nearly everybody writes it
+    if authorization.startswith(b"Bearer "):  # the usual spelling, without the slower parsing below
         return authorization[7:].strip()
     scheme, _, credentials = authorization.strip().partition(b" ")
     return credentials.strip() if scheme.lower() == b"bearer" else None
 
 
 def cookie_of(header: bytes | None) -> bytes | None:
-    """The voter's token of a ``Cookie`` header (RFC 6265, section 4.2.1); None where there is none."""
+    """Return the voter's token from a ``Cookie`` header (RFC 6265, section 4.2.1), or None."""
     if header is None:
         return None
     for pair in header.split(b";"):
@@ -40,6 +83,6 @@ def cookie_of(header: bytes | None) -> bytes | None:
 
 
 def token_of(authorization: bytes | None, cookie: bytes | None) -> bytes | None:
-    """The voter's token that a request carries, not yet verified."""
+    """Return the voter's token that a request carries, not yet verified, or None."""
     bearer = bearer_of(authorization)
     return cookie_of(cookie) if bearer is None else bearer

@@ -1,17 +1,16 @@
-"""Voters whom a site vouches for: tokens (JWT, RFC 7519) of sites that operators have registered.
+"""Voters of external issuers: verification of JWTs (RFC 7519) from issuers that operators have registered.
 
-A site has one algorithm, and its key is used for no other, so that a public
-key is never taken for a shared secret (RFC 8725, section 3.1). ``iss``,
-``aud``, ``exp`` and ``sub`` must be there and right; PyJWT checks them.
+An issuer has one algorithm, and its key is used with no other, so a public key is never accepted as a shared
+secret (RFC 8725, section 3.1). ``iss``, ``aud``, ``exp`` and ``sub`` must be present and valid; PyJWT checks
+them.
 
-A voter is ``iss`` and ``sub``. Neither gets into the store nor into a ticket:
-they become 16 bytes under a key that the store made once for all sites, so
-that a site may be struck off and registered again and nobody votes twice; and
-those bytes become the voter of one poll as a token's id does (``voters``).
+``iss`` and ``sub`` identify a voter. Neither reaches the store or a ticket. They become 16 bytes under a key
+that the store creates once for all issuers. So an issuer can be deleted and registered again, and no voter
+can vote twice. ``voter_ids`` derives the voter id of one poll from these bytes, as it does from the id of a
+voter token.
 
-Everything is at hand without waiting: sites by the roster, their keys by
-``key_sets``. Who is refused by that alone asks ``prepare`` first, which reads
-what may be missing, and tries again.
+Verification does not wait: the registry caches the issuers, and ``jwks`` caches their keys. If it fails, the
+caller awaits ``prepare``, which reads missing data, and tries again.
 """
 
 from __future__ import annotations
@@ -32,21 +31,21 @@ from pollwire_server.domain.errors import Overloaded, StoreUnavailable, VoterTok
 from pollwire_server.store.registries import CachedRegistry
 
 LEEWAY_S: Final = 30
-"""What two well-kept clocks may differ by, and a little."""
-LONGEST_TOKEN: Final = 8192
-LONGEST_SUBJECT: Final = 255
-"""OpenID Connect Core, section 2, has this bound for ``sub``."""
-SHORTEST_SECRET: Final = 32
-"""Bytes; RFC 7518, section 3.2."""
-PREPARED_WITHIN_S: Final = 0.6
-"""A vote has less than a second in all; a slower site is fetched on, and the voter told to come again."""
+"""Tolerance for clocks that are not exactly synchronized."""
+MAX_TOKEN_LENGTH: Final = 8192
+MAX_SUBJECT_LENGTH: Final = 255
+"""The limit of OpenID Connect Core, section 2, for ``sub``."""
+MIN_SECRET_BYTES: Final = 32
+"""RFC 7518, section 3.2."""
+PREPARE_TIMEOUT_S: Final = 0.6
+"""A vote has less than a second in total. A slower fetch continues, and the voter receives a 503."""
 
 _REQUIRED: Final = ["iss", "aud", "exp", "sub"]
 _PERSON: Final = b"signed voter"
 
 
 class Algorithm(StrEnum):
-    """How a site signs."""
+    """The signature algorithm of an issuer."""
 
     HS256 = "HS256"
     EDDSA = "EdDSA"
@@ -54,7 +53,7 @@ class Algorithm(StrEnum):
 
 
 class StoredIssuer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A site as the store keeps it; ``created_at`` in milliseconds, ``voters_key`` in hex."""
+    """The record of an issuer in the store. ``created_at`` is in milliseconds, ``voters_key`` in hex."""
 
     issuer: str
     algorithm: Algorithm
@@ -66,128 +65,135 @@ class StoredIssuer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def issuer_id(issuer: str) -> str:
-    """What the site is called in addresses; an ``iss`` may be a URL."""
+    """Return the id of an issuer in paths. ``iss`` itself may be a URL."""
     return blake2b(issuer.encode(), digest_size=6, person=b"issuer").hexdigest()
 
 
 def key_from(algorithm: Algorithm, text: str) -> bytes | PublicKey:
-    """A site's key as registered: a shared secret, or a public key in PEM. ``ValueError`` says why not."""
+    """Parse the key of an issuer: a shared secret, or a public key in PEM. Raises ``ValueError``."""
     if algorithm is Algorithm.HS256:
-        if len(text.encode()) < SHORTEST_SECRET:
-            raise ValueError(f"An HS256 key has at least {SHORTEST_SECRET} bytes.")
+        if len(text.encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"An HS256 key must have at least {MIN_SECRET_BYTES} bytes.")
         if "-----BEGIN" in text:
-            raise ValueError("An HS256 key is a shared secret, not a PEM.")
+            raise ValueError("An HS256 key must be a shared secret, not a PEM.")
         return text.encode()
     try:
         key = load_pem_public_key(text.encode())
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError(f"An {algorithm} key is a public key in PEM.") from None
+        raise ValueError(f"An {algorithm} key must be a public key in PEM.") from None
     kinds = {Algorithm.EDDSA: "Ed25519PublicKey", Algorithm.RS256: "RSAPublicKey"}
     if not is_strong(key) or not type(key).__name__.endswith(kinds[algorithm]):
-        raise ValueError(f"This is no {algorithm} key (Ed25519, or RSA of at least 2048 bits).")
-    return key  # type: ignore[return-value]  # is_strong has seen which it is
+        raise ValueError(f"This is not an {algorithm} key (Ed25519, or RSA with at least 2048 bits).")
+    return key  # type: ignore[return-value]  # is_strong checks the type
 
 
 class _LoadedIssuer:
-    """A registered site, ready to check tokens."""
+    """A registered issuer with its parsed key."""
 
-    def __init__(self, kept: StoredIssuer) -> None:
-        self.kept = kept
-        self.key = None if kept.key is None else key_from(kept.algorithm, kept.key)
-        self.voters_key = bytes.fromhex(kept.voters_key)
+    def __init__(self, record: StoredIssuer) -> None:
+        self.record = record
+        self.key = None if record.key is None else key_from(record.algorithm, record.key)
+        self.voters_key = bytes.fromhex(record.voters_key)
 
 
 class IssuerTokenVerifier:
-    """Knows voters by the tokens of registered sites."""
+    """Verifies tokens of registered issuers."""
 
-    def __init__(self, roster: CachedRegistry, key_sets: JwksCache) -> None:
-        self._roster = roster
+    def __init__(self, registry: CachedRegistry, key_sets: JwksCache) -> None:
+        self._registry = registry
         self._key_sets = key_sets
-        self._known: dict[str, _LoadedIssuer] = {}
-        self._known_from: Mapping[str, bytes] = {}
+        self._loaded: dict[str, _LoadedIssuer] = {}
+        self._issuers_source: Mapping[str, bytes] = {}
 
     def voter_id(self, token: bytes, issuer: str | None = None) -> bytes:
-        """The 16 bytes of the voter whom the token of ``issuer`` (None: any site) speaks for.
+        """Return the 16 bytes of the voter of a token from ``issuer`` (None: any issuer), from cached data.
 
-        By what this process knows: raises ``VoterTokenInvalid``, and ``StoreUnavailable`` where too
-        little has been heard of the store to say.
+        Raises ``VoterTokenInvalid``, and ``StoreUnavailable`` if the registry is stale.
         """
-        if not self._roster.is_fresh():
+        if not self._registry.is_fresh():
             raise StoreUnavailable
         try:
-            header, claimed = _unverified(token)
-            site = self._sites().get(claimed)
-            if site is None or (issuer is not None and claimed != issuer):
+            header, claimed_issuer = _unverified(token)
+            loaded = self._issuers().get(claimed_issuer)
+            if loaded is None or (issuer is not None and claimed_issuer != issuer):
                 raise VoterTokenInvalid(issuer)
-            return _id_of(site, _verified(token, site, self._key(site, header)))
+            return _id_of(loaded, _verified(token, loaded, self._key(loaded, header)))
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise VoterTokenInvalid(issuer) from None
 
     async def prepare(self, token: bytes, issuer: str | None = None) -> None:
-        """Read whatever may be missing to judge the token.
+        """Read missing data for the verification of the token.
 
-        Raises ``StoreUnavailable``, and ``Overloaded`` where the site has not told its keys yet.
+        Raises ``StoreUnavailable``, and ``Overloaded`` while the keys of the issuer are unavailable.
         """
-        await self._roster.fresh()
+        await self._registry.fresh()
         try:
-            header, claimed = _unverified(token)
+            header, claimed_issuer = _unverified(token)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             return
-        if issuer is not None and claimed != issuer:
+        if issuer is not None and claimed_issuer != issuer:
             return
-        if claimed not in self._sites():
-            await self._roster.fresh(0)  # registered a moment ago, perhaps
-        site = self._sites().get(claimed)
-        url = None if site is None else site.kept.jwks_url
-        if site is None or url is None or header.get("alg") != site.kept.algorithm:
+        if claimed_issuer not in self._issuers():
+            await self._registry.fresh(0)  # the issuer may have been registered a moment ago
+        loaded = self._issuers().get(claimed_issuer)
+        url = None if loaded is None else loaded.record.jwks_url
+        if loaded is None or url is None or header.get("alg") != loaded.record.algorithm:
             return
-        if self._key(site, header) is None:
+        if self._key(loaded, header) is None:
             await self._fetch(url)
 
     def is_known(self, issuer: str) -> bool:
-        """Whether such a site is registered, by what this process has read."""
-        return issuer in self._sites()
+        """Return True if the cached registry has this issuer."""
+        return issuer in self._issuers()
 
     def key_addresses(self) -> Iterable[str]:
-        """Where sites publish their keys."""
-        return [site.kept.jwks_url for site in self._sites().values() if site.kept.jwks_url is not None]
+        """Return the JWKS URLs of all issuers."""
+        return [
+            loaded.record.jwks_url
+            for loaded in self._issuers().values()
+            if loaded.record.jwks_url is not None
+        ]
 
     async def run(self) -> None:
-        """Keep the keys of sites at hand until cancelled."""
+        """Refresh the keys of all issuers until cancelled."""
         await self._key_sets.run(self.key_addresses)
 
     async def _fetch(self, url: str) -> None:
         try:
-            async with asyncio.timeout(PREPARED_WITHIN_S):
+            async with asyncio.timeout(PREPARE_TIMEOUT_S):
                 await self._key_sets.refresh(url)
         except TimeoutError:
             raise Overloaded from None
         if not self._key_sets.has(url):
             raise Overloaded
 
-    def _key(self, site: _LoadedIssuer, header: Mapping[str, Any]) -> bytes | PublicKey | None:
-        if site.kept.jwks_url is None:
-            return site.key
-        return self._key_sets.key_of(site.kept.jwks_url, site.kept.algorithm, header.get("kid"))
+    def _key(self, loaded: _LoadedIssuer, header: Mapping[str, Any]) -> bytes | PublicKey | None:
+        if loaded.record.jwks_url is None:
+            return loaded.key
+        return self._key_sets.key_of(loaded.record.jwks_url, loaded.record.algorithm, header.get("kid"))
 
-    def _sites(self) -> dict[str, _LoadedIssuer]:
-        if self._known_from is not self._roster.members:
-            self._known_from = self._roster.members
-            kept = (
-                msgspec.json.decode(document, type=StoredIssuer) for document in self._roster.members.values()
+    def _issuers(self) -> dict[str, _LoadedIssuer]:
+        if self._issuers_source is not self._registry.members:
+            self._issuers_source = self._registry.members
+            records = (
+                msgspec.json.decode(document, type=StoredIssuer)
+                for document in self._registry.members.values()
             )
-            self._known = {one.issuer: _LoadedIssuer(one) for one in kept}
-        return self._known
+            self._loaded = {one.issuer: _LoadedIssuer(one) for one in records}
+        return self._loaded
 
 
-def is_site_token(bearer: bytes) -> bool:
-    """Whether it has the form of a JWT (RFC 7515, section 3.1), which tokens of this service never have."""
+def is_jwt(bearer: bytes) -> bool:
+    """Return True if the token has the form of a JWT (RFC 7515, 3.1).
+
+    Tokens of this service never have it.
+    """
     return bearer.count(b".") == 2
 
 
 def _unverified(token: bytes) -> tuple[dict[str, Any], str]:
-    """The header and ``iss`` of a token not yet vouched for: they only say what to check it with."""
-    if len(token) > LONGEST_TOKEN:
+    """Return the header and ``iss`` of an unverified token. They only select the key for verification."""
+    if len(token) > MAX_TOKEN_LENGTH:
         raise ValueError("too long")
     found = jwt.decode_complete(token, options={"verify_signature": False})
     issuer = found["payload"].get("iss")
@@ -196,26 +202,26 @@ def _unverified(token: bytes) -> tuple[dict[str, Any], str]:
     return found["header"], issuer
 
 
-def _verified(token: bytes, site: _LoadedIssuer, key: bytes | PublicKey | None) -> str:
+def _verified(token: bytes, loaded: _LoadedIssuer, key: bytes | PublicKey | None) -> str:
     if key is None:
-        raise ValueError("of no key that the site has")
+        raise ValueError("unknown key")
     claims = jwt.decode(
         token,
         key,
-        algorithms=[site.kept.algorithm.value],
-        audience=site.kept.audience,
-        issuer=site.kept.issuer,
+        algorithms=[loaded.record.algorithm.value],
+        audience=loaded.record.audience,
+        issuer=loaded.record.issuer,
         leeway=LEEWAY_S,
         options={"require": _REQUIRED},
     )
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
-        raise ValueError("no subject, or too long a one")
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH:
+        raise ValueError("no subject, or a subject that is too long")
     return subject
 
 
-def _id_of(site: _LoadedIssuer, subject: str) -> bytes:
-    """``iss`` and ``sub``, told apart by the length of the first, under the key that all sites share."""
-    issuer = site.kept.issuer.encode()
-    named = len(issuer).to_bytes(4, "big") + issuer + subject.encode("utf-8", "surrogatepass")
-    return blake2b(named, key=site.voters_key, digest_size=16, person=_PERSON).digest()
+def _id_of(loaded: _LoadedIssuer, subject: str) -> bytes:
+    """Hash ``iss`` and ``sub`` with the key of all issuers. The length prefix separates the two."""
+    issuer = loaded.record.issuer.encode()
+    identity = len(issuer).to_bytes(4, "big") + issuer + subject.encode("utf-8", "surrogatepass")
+    return blake2b(identity, key=loaded.voters_key, digest_size=16, person=_PERSON).digest()

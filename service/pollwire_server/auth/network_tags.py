@@ -1,8 +1,8 @@
-"""A network as the store knows it: 8 bytes from which nobody gets back to an address.
+"""Keyed tags of client networks: 8 bytes that do not reveal the address.
 
-There are only 16 million networks of IPv4, so a plain hash would be no secret: it is keyed, for what
-concerns one poll with the poll's own random key (gone when the poll is archived), for all else with the
-signing secret.
+There are only 16 million IPv4 networks, so a plain hash could be reversed by trying them all. The hash is
+therefore keyed. Within one poll the key is the poll's own random key, which is deleted when the poll is
+archived. For everything else it is derived from the signing secret.
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from pollwire_server.auth.client_address import ClientAddress
 from pollwire_server.domain.rate_limit import RateLimit
 
 TAG_BYTES: Final = 8
-KEPT_BYTES: Final = 4
-"""Of a tag that is kept beside a ballot: enough to tell a poll's networks apart, and little besides."""
+BALLOT_TAG_BYTES: Final = 4
+"""Length of a tag that is stored with a ballot: enough to distinguish the networks of one poll."""
 _PERSON: Final = b"network"
-_KEPT: Final = b"kept network"
-_UNKNOWN: Final = bytes(KEPT_BYTES)
+_BALLOT_PERSON: Final = b"kept network"  # part of the hash, so renaming it would change the stored tags
+_UNKNOWN: Final = bytes(BALLOT_TAG_BYTES)
 
 
 @lru_cache(maxsize=4096)
 def tag_of(key: bytes, network: bytes) -> bytes:
-    """The tag of a network (as ``Client.network``) under a key of at most 64 bytes; ~1 us, remembered."""
+    """Return the tag of a network (``ClientAddress.network``) under a key of at most 64 bytes.
+
+    Cached; ~1 us.
+    """
     return blake2b(network, key=key, digest_size=TAG_BYTES, person=_PERSON).digest()
 
 
 def rate_limit_tag(limit: RateLimit | None, key: bytes, client: ClientAddress) -> bytes:
-    """The tag under which a client is limited; empty where it is not, or where nobody knows its network."""
+    """Return the tag for the rate limit of a client. Empty if it is exempt or its network is unknown."""
     if limit is None or not client.address or (limit.spares_loopback and client.is_loopback):
         return b""
     return tag_of(key, client.network)
@@ -37,14 +40,15 @@ def rate_limit_tag(limit: RateLimit | None, key: bytes, client: ClientAddress) -
 
 @lru_cache(maxsize=4096)
 def ballot_network_tag(key: bytes, birth: bytes, network: bytes) -> bytes:
-    """What stands beside a ballot for the network it came from, under the key of the poll's voters.
+    """Return the tag that is stored with a ballot, under the voter key of the poll.
 
-    The poll's birth keeps the polls of a series apart, which share a key. All zeros means nobody knows.
+    ``birth`` separates the polls of a series, which share a key. All zeros is reserved for an unknown
+    network.
     """
-    tag = blake2b(birth + network, key=key, digest_size=KEPT_BYTES, person=_KEPT).digest()
-    return tag if tag != _UNKNOWN else b"\xff" * KEPT_BYTES
+    tag = blake2b(birth + network, key=key, digest_size=BALLOT_TAG_BYTES, person=_BALLOT_PERSON).digest()
+    return tag if tag != _UNKNOWN else b"\xff" * BALLOT_TAG_BYTES
 
 
 def network_key(secret: str) -> bytes:
-    """The key for what concerns no one poll."""
+    """Return the key of tags that do not belong to one poll."""
     return blake2b(secret.encode(), digest_size=32, person=_PERSON).digest()

@@ -1,17 +1,15 @@
-"""Whose pages may use a poll: the one rule about ``Origin``, for HTTP and sockets alike.
+"""Origin policy: the rule that decides which sites may use a poll, for HTTP and sockets.
 
-A browser says in ``Origin`` which site's page asks. Whatever sends none is no
-page of another site (a program, a plain link) and is allowed; ``null`` (a
-sandbox, a local file) could be anybody's page and is not. The service's own
-pages always are. Of others, a poll's ``origins`` decide, or, where it has
-none, those that the service allows.
+A browser sends the site of the page in ``Origin``. A request without ``Origin`` does not come from a page of
+another site (it is a program or a plain link) and is allowed. ``null`` (a sandbox, a local file) could be any
+page and is not allowed. The service's own pages are always allowed. For other sites, the ``origins`` of the
+poll decide, or the origins of the service if the poll has none.
 
-On HTTP the rule is told by CORS headers and enforced by the browser; a
-socket has no CORS, so its door asks ``allows`` itself.
+For HTTP, the service sends CORS headers and the browser enforces them. WebSockets have no CORS, so the live
+API calls ``allows`` itself.
 
-``Access-Control-Allow-Credentials`` is never sent: pages of other sites carry
-their voter's token in ``Authorization``, and the cookie is for the service's
-own pages, which need no CORS.
+``Access-Control-Allow-Credentials`` is never sent. Pages of other sites send the voter token in
+``Authorization``. The cookie is for the service's own pages, which do not need CORS.
 """
 
 from __future__ import annotations
@@ -26,9 +24,9 @@ from pollwire_server.settings import Settings
 Headers = tuple[tuple[bytes, bytes], ...]
 
 PUBLIC_METHODS: Final = ("GET", "HEAD", "POST", "DELETE")
-"""What the public addresses take, all together; a preflight is answered alike for each."""
+"""All methods of the public routes. The response to a preflight is the same for every route."""
 PREFLIGHT_MAX_AGE_S: Final = 7200
-"""The longest that Chromium keeps one."""
+"""The longest time that Chromium caches a preflight."""
 
 _ALLOW_HEADERS: Final = (
     b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
@@ -42,40 +40,40 @@ _VARY_PREFLIGHT: Final = (
     b"vary",
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 )
-_REMEMBERED: Final = 1024
-"""Answers kept by (origin, host, the poll's origins); a handful of sites sends nearly all requests."""
+_CACHE_SIZE: Final = 1024
+"""Cached decisions by (origin, host, poll origins). A few sites send nearly all requests."""
 
 
 class OriginPolicy:
-    """The rule, with what the service was told to allow."""
+    """Origin policy of the service, with cached decisions."""
 
-    __slots__ = ("_allowed", "_own", "_remembered")
+    __slots__ = ("_allowed", "_is_allowed", "_own")
 
     def __init__(self, settings: Settings) -> None:
-        self._allowed = frozenset(_normal(origin) for origin in settings.allowed_origins)
+        self._allowed = frozenset(_normalize(origin) for origin in settings.allowed_origins)
         self._own = None if settings.public_url is None else _origin_of(settings.public_url)
-        self._remembered = lru_cache(_REMEMBERED)(self._decide)
+        self._is_allowed = lru_cache(_CACHE_SIZE)(self._decide)
 
     @property
     def is_public_url_encrypted(self) -> bool:
-        """Whether people reach the service by https, though the connection to it (from a proxy) is plain."""
+        """Return True if clients reach the service by https, even if a proxy connects to it without TLS."""
         return self._own is not None and self._own.startswith("https://")
 
     def allows(
         self, origin: str | None, host: str | None, poll_origins: tuple[str, ...] | None = None
     ) -> bool:
-        """Whether a request of ``Origin`` and ``Host`` may use a poll that names ``poll_origins``."""
-        return origin is None or self._remembered(origin, host, poll_origins)
+        """Return True if a request with ``Origin`` and ``Host`` may use a poll with ``poll_origins``."""
+        return origin is None or self._is_allowed(origin, host, poll_origins)
 
     def cors_headers(
         self, origin: str | None, host: str | None, poll_origins: tuple[str, ...] | None = None
     ) -> Headers:
-        """What every public answer carries.
+        """Return the CORS headers of a public response.
 
-        ``Vary: Origin`` stands there in any case: a cache must not give one
-        site the answer that was made for another (Fetch, section 3.2.5).
+        ``Vary: Origin`` is always present: a cache must not send one site the response for another (Fetch,
+        section 3.2.5).
         """
-        if origin is None or not self._remembered(origin, host, poll_origins):
+        if origin is None or not self._is_allowed(origin, host, poll_origins):
             return (_VARY,)
         return ((b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSE, _VARY)
 
@@ -86,8 +84,8 @@ class OriginPolicy:
         methods: Iterable[str],
         poll_origins: tuple[str, ...] | None = None,
     ) -> Headers:
-        """What a preflight is answered; to a site that is not allowed, nothing that would let it on."""
-        if origin is None or not self._remembered(origin, host, poll_origins):
+        """Return the headers of a preflight response. For a site that is not allowed they grant nothing."""
+        if origin is None or not self._is_allowed(origin, host, poll_origins):
             return (_VARY_PREFLIGHT,)
         return (
             (b"access-control-allow-origin", origin.encode("latin-1")),
@@ -98,23 +96,24 @@ class OriginPolicy:
         )
 
     def _decide(self, origin: str, host: str | None, poll_origins: tuple[str, ...] | None) -> bool:
-        asked = _normal(origin)
-        scheme, separator, site = asked.partition("://")
+        normalized = _normalize(origin)
+        scheme, separator, site = normalized.partition("://")
         if not separator or scheme not in ("http", "https") or not site:
             return False
-        if asked == self._own or (host is not None and _is_host(scheme, site, host)):
+        if normalized == self._own or (host is not None and _is_host(scheme, site, host)):
             return True
         allowed: Iterable[str] = self._allowed if poll_origins is None else poll_origins
-        return "*" in allowed or asked in {_normal(item) for item in allowed}
+        return "*" in allowed or normalized in {_normalize(item) for item in allowed}
 
 
 def _is_host(scheme: str, site: str, host: str) -> bool:
-    """Whether ``Host`` names the same site; it may spell out the scheme's own port."""
+    """Return True if ``Host`` names the same site. It may include the default port of the scheme."""
     return host.lower().removesuffix(":443" if scheme == "https" else ":80") == site
 
 
-def _normal(origin: str) -> str:
-    """Lower case, no slash at the end, no default port: as browsers write one (RFC 6454, section 6.2)."""
+def _normalize(origin: str) -> str:
+    """Return an origin as browsers send it: lower case, no default port, no trailing slash (RFC 6454,
+    6.2)."""
     text = origin.strip().lower().rstrip("/")
     if text.startswith("https://"):
         return text.removesuffix(":443")
@@ -123,4 +122,4 @@ def _normal(origin: str) -> str:
 
 def _origin_of(url: str) -> str:
     parts = urlsplit(url)
-    return _normal(f"{parts.scheme}://{parts.netloc}")
+    return _normalize(f"{parts.scheme}://{parts.netloc}")

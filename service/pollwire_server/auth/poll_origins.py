@@ -1,45 +1,41 @@
-"""Whose rule about ``Origin`` a request is judged by, where its address is of no one poll.
+"""Origin rules for routes that are not tied to a single poll.
 
-Tokens, tickets, and streams of many polls belong to the service. A site that
-only a poll's own ``origins`` allow needs them all the same to use that poll,
-so it names the poll (``?poll=a``), and is then judged by that poll's rule. Of
-several it is enough that one allows the site: nothing of the others goes out
-by that, for whatever is done in a poll or shown of it is judged by that
-poll's own rule again. Without a poll, or with none that exists, the service's
-own rule decides.
+Voter tokens, tickets and multi-poll streams belong to the service. A site that only a poll's own ``origins``
+allow needs these routes to use that poll. It therefore names the poll (``?poll=a``), and the poll's rule
+applies. Of several polls, one that allows the site is enough. This reveals nothing of the other polls,
+because every action on a poll and every result checks that poll's own rule again. Without an existing poll,
+the rule of the service applies.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
 from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.domain.errors import PollwireError
+from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.store import Store
 
 Rule = tuple[str, ...] | None
-"""The sites that a poll names; None: those that the service allows."""
+"""The origins of a poll. None means the origins that the service allows."""
 
-MOST_NAMED: Final = 100
-"""Polls that one stream may carry, so more need not be named for it."""
-
-_POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+MAX_POLLS_IN_QUERY: Final = 100
+"""The maximum number of polls of one stream."""
 
 
-def poll_ids_in_query(query: bytes, most: int = MOST_NAMED) -> tuple[str, ...]:
-    """The first ``most`` polls that a query string names with ``poll=``, those left out that cannot exist."""
+def poll_ids_in_query(query: bytes, limit: int = MAX_POLLS_IN_QUERY) -> tuple[str, ...]:
+    """Return the first ``limit`` valid poll ids of the ``poll`` parameters of a query string."""
     if b"poll=" not in query:
         return ()
-    named = parse_qs(query.decode("latin-1")).get("poll", ())
-    return tuple(poll for poll in dict.fromkeys(named) if _POLL_ID.fullmatch(poll))[:most]
+    polls = parse_qs(query.decode("latin-1")).get("poll", ())
+    return tuple(poll for poll in dict.fromkeys(polls) if IDENTIFIER.fullmatch(poll))[:limit]
 
 
 class PollOriginPolicy:
-    """The rule about sites, with what polls say of it."""
+    """Combines the service's origin policy with the origins of polls."""
 
     __slots__ = ("_polls", "_results", "origins")
 
@@ -49,17 +45,20 @@ class PollOriginPolicy:
         self._results = store.results
 
     def allows_now(self, origin: str | None, host: str | None, polls: Sequence[str]) -> bool:
-        """Whether the site may, by what this process knows; False also means: ask for the ``rule``."""
+        """Return True if the cached polls allow the origin.
+
+        False can also mean that a poll is not cached. The caller then awaits ``allowed_origins``.
+        """
         if origin is None or not polls:
             return self.origins.allows(origin, host)
         records = filter(None, map(self._polls.cached, polls))
         return any(self.origins.allows(origin, host, record.poll.origins) for record in records)
 
     async def allowed_origins(self, origin: str | None, host: str | None, polls: Sequence[str]) -> Rule:
-        """What the site is to be judged by: the rule of a poll that allows it, else of the last there is.
+        """Return the rule of the first poll that allows the origin, or else of the last existing poll.
 
-        Polls that this process has not met are read, in one round trip; while
-        the store is away they are as good as unknown.
+        Polls that are not cached are read in one round trip. If the store is unavailable, they count as
+        unknown.
         """
         if origin is None:
             return None
@@ -74,6 +73,6 @@ class PollOriginPolicy:
 
     async def _load_polls(self, polls: Sequence[str]) -> None:
         if len(polls) == 1:
-            await self._polls.get(polls[0])  # one read for all who ask at this moment
+            await self._polls.get(polls[0])  # concurrent callers share one read
         elif polls:
             await self._results.read_many(polls)

@@ -1,16 +1,15 @@
-"""What this service vouches for, as short text that it can check again without remembering it.
+"""Signed short texts, which the service can verify without storing them.
 
-A sealed text is base64url (RFC 4648, section 5, without padding) of::
+A signed text is base64url (RFC 4648, section 5, without padding) of::
 
     key id 1 B | payload | mac 16 B
 
-where the mac is a keyed BLAKE2b of what stands before it. The key id is a
-byte made from the secret: it finds the secret among those that are accepted,
-so secrets can be rotated (the first signs, all verify), and it says nothing
-of the secret. Each purpose has keys of its own, so a receipt is never a token.
+The mac is a keyed BLAKE2b of the bytes before it. The key id is one byte derived from the secret. It selects
+the secret for verification, so secrets can be rotated: the first one signs, all of them verify. It reveals
+nothing useful about the secret. Each purpose has its own keys, so a receipt is never valid as a token.
 
-Cost: sealing ~1.2 us, opening ~1.1 us. ``base64.urlsafe_b64decode`` alone
-would take 2.3 us, ``binascii`` with a translation table takes 0.3.
+Cost: signing ~1.2 us, verification ~1.1 us. ``base64.urlsafe_b64decode`` alone would take 2.3 us;
+``binascii`` with a translation table takes 0.3 us.
 """
 
 from __future__ import annotations
@@ -23,19 +22,22 @@ from hmac import compare_digest
 from typing import Final
 
 MAC_BYTES: Final = 16
-"""128 bits: what an attacker would have to guess online, one request a guess."""
+"""128 bits. An attacker can only guess online, with one request for each guess."""
 
-# "+", "/" and "=" become a letter that strict decoding refuses: one alphabet, not two, and no padding.
+# "+", "/" and "=" become a character that strict decoding rejects: only base64url without padding is valid.
 _FROM_URL: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _LAST: Final = tuple(map(frozenset, (range(256), (), b"AQgw", b"AEIMQUYcgkosw048")))
-"""What may end a text, by length modulo 4: spare bits are clear, so that a payload is written in one way."""
+"""Allowed last characters, by length modulo 4.
+
+Spare bits must be 0, so each payload has exactly one encoding.
+"""
 _PADDING: Final = (b"", b"===", b"==", b"=")
-"""By length modulo 4; one letter too many gets a padding that strict decoding refuses."""
+"""Padding by length modulo 4. For the impossible length 1, strict decoding rejects this padding."""
 
 
 class Signer:
-    """Seals payloads for one purpose (at most 16 bytes of ASCII)."""
+    """Signer and verifier of payloads for one purpose (at most 16 bytes of ASCII)."""
 
     __slots__ = ("_hashers", "_id", "_sign")
 
@@ -44,24 +46,24 @@ class Signer:
             raise ValueError("a signer needs at least one secret")
         keyed = [_keyed(secret, purpose) for secret in secrets]
         self._id, self._sign = keyed[0]
-        # Two secrets may share an id (1 in 256): each is tried.
+        # Two secrets may share a key id (1 in 256), so verification tries each of them.
         self._hashers = tuple(tuple(hasher for own, hasher in keyed if own[0] == key) for key in range(256))
 
     def sign(self, payload: bytes) -> str:
-        """``payload``, readable by anybody and changeable by nobody."""
+        """Return ``payload`` as signed text. It is readable, but cannot be modified without the secret."""
         signed = self._id + payload
         hasher = self._sign.copy()
         hasher.update(signed)
-        sealed = b2a_base64(signed + hasher.digest(), newline=False)
-        return sealed.translate(_TO_URL).rstrip(b"=").decode("ascii")
+        encoded = b2a_base64(signed + hasher.digest(), newline=False)
+        return encoded.translate(_TO_URL).rstrip(b"=").decode("ascii")
 
-    def verify(self, sealed: bytes) -> bytes | None:
-        """The payload of a sealed text; None where this service did not seal it for this purpose."""
-        over = len(sealed) & 3
-        if not sealed or sealed[-1] not in _LAST[over]:
+    def verify(self, text: bytes) -> bytes | None:
+        """Return the payload of a signed text, or None if the signature is not valid for this purpose."""
+        remainder = len(text) & 3
+        if not text or text[-1] not in _LAST[remainder]:
             return None
         try:
-            raw = a2b_base64(sealed.translate(_FROM_URL) + _PADDING[over], strict_mode=True)
+            raw = a2b_base64(text.translate(_FROM_URL) + _PADDING[remainder], strict_mode=True)
         except BinasciiError:
             return None
         if len(raw) <= MAC_BYTES:
@@ -76,9 +78,9 @@ class Signer:
 
 
 def _keyed(secret: str, purpose: str) -> tuple[bytes, blake2b]:
-    """The id of a secret's key for a purpose, and a BLAKE2b keyed with it.
+    """Return the key id and a keyed BLAKE2b for a secret and a purpose.
 
-    ``person`` separates what is derived from one secret (BLAKE2, section 2.8).
+    ``person`` separates the keys that are derived from one secret (BLAKE2, section 2.8).
     """
     material = secret.encode()
     key = blake2b(material, digest_size=32, person=purpose.encode("ascii")).digest()

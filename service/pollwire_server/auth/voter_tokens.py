@@ -1,8 +1,8 @@
-"""A voter's token: the right to be one anonymous voter, for 400 days.
+"""Voter tokens: signed credentials of one anonymous voter, valid for 400 days.
 
-Its payload is ``expires 4 B (seconds since the epoch, big-endian) | voter id
-16 B | name (UTF-8, may be empty)``, sealed by ``signing``. The id is random
-and the same in every poll; what a poll stores is made from it by ``voters``.
+The payload is ``expires 4 B (seconds since the epoch, big-endian) | voter id 16 B | name (UTF-8, may be
+empty)``, signed by ``signing``. The id is random and the same in every poll. ``voter_ids`` derives the id
+that a poll stores.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ LIFETIME_S: Final = 400 * 24 * 3600
 """The longest that browsers keep a cookie (RFC 6265bis, section 5.5)."""
 
 VOTER_ID_BYTES: Final = 16
-LONGEST_TOKEN: Final = 300
-"""Characters; 37 bytes and a name of 40 characters of 4 bytes each take 263. Longer ones are not decoded."""
+MAX_TOKEN_LENGTH: Final = 300
+"""Characters. The longest valid token, with a name of 40 characters of 4 bytes, has 263."""
 
 Clock = Callable[[], int]
 """Milliseconds since the epoch."""
@@ -31,21 +31,21 @@ _HEAD_BYTES: Final = _HEAD.size
 
 
 class VoterToken(msgspec.Struct, frozen=True, gc=False):
-    """Who a good token speaks for: ``id`` is 16 bytes; ``name`` is what the voter asked to be called."""
+    """The content of a verified token: ``id`` (16 bytes) and the display name of the voter."""
 
     id: bytes
     name: str | None
 
 
 class IssuedToken(msgspec.Struct, frozen=True):
-    """A token on its way to its owner; ``expires_at`` in milliseconds."""
+    """A new token. ``expires_at`` is in milliseconds."""
 
     token: str
     expires_at: int
 
 
 class VoterTokens:
-    """Issues voters' tokens and verifies them."""
+    """Issuer and verifier of voter tokens."""
 
     __slots__ = ("_clock", "_signer")
 
@@ -54,15 +54,15 @@ class VoterTokens:
         self._clock = clock
 
     def issue(self, voter_id: bytes | None = None, name: str | None = None) -> IssuedToken:
-        """A token for a new voter, or a longer-lasting one for the voter of ``voter_id``."""
+        """Issue a token for a new voter, or a token with a new expiry for ``voter_id``."""
         expires_s = self._clock() // 1000 + LIFETIME_S
         voter = os.urandom(VOTER_ID_BYTES) if voter_id is None else voter_id
         payload = _HEAD.pack(expires_s, voter) + (name or "").encode()
         return IssuedToken(token=self._signer.sign(payload), expires_at=expires_s * 1000)
 
     def verify(self, token: bytes) -> VoterToken | None:
-        """The voter that ``token`` speaks for; None where it was not issued here or has expired."""
-        if len(token) > LONGEST_TOKEN:
+        """Return the content of ``token``, or None if this service did not issue it or it has expired."""
+        if len(token) > MAX_TOKEN_LENGTH:
             return None
         payload = self._signer.verify(token)
         if payload is None or len(payload) < _HEAD_BYTES:

@@ -1,5 +1,5 @@
-"""What is true of polls, whoever asks and wherever they are kept.
+"""Domain rules of polls: pure functions and frozen structs.
 
-Pure: no I/O, no clock, no randomness. Time is always an argument, in whole
-milliseconds since the Unix epoch (``*_at`` on every struct).
+There is no I/O, no clock and no randomness here. Time is always an argument, in whole milliseconds since the
+Unix epoch (``*_at`` on every struct).
 """

@@ -1,7 +1,7 @@
-"""What the audit log of a poll says: who did what and when, and how the poll stood before and after.
+"""Entries of a poll's audit log: operator, time, action, and the poll before and after.
 
-An entry carries the poll's version and phase on both sides, and beside them
-only what the act changed, in the words of the poll's own document.
+An entry carries the poll's version and phase on both sides. Besides them it holds only the fields that the
+action changed, in the format of the poll's own document.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import msgspec
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.poll_document import Document, poll_document
 
-MOST_BYTES: Final = 16_384
-"""Of what one entry keeps of an edit; one that changes more keeps its fields' names alone."""
-NOT_KEPT: Final = "(too long to be kept here)"
+MAX_CHANGE_BYTES: Final = 16_384
+"""Upper bound for the change in one entry. For a larger change only the field names are stored."""
+OMITTED: Final = "(too long to be kept here)"
+"""Replaces each value of a change that exceeds ``MAX_CHANGE_BYTES``."""
 _ALWAYS_INCLUDED: Final = ("version", "phase")
 
 Change = dict[str, Document]
@@ -23,22 +24,25 @@ Change = dict[str, Document]
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    """One act. ``before`` is null for a create, ``after`` for a delete."""
+    """One action. ``before`` is null for a creation, ``after`` for a deletion."""
 
     at: str
     by: str
-    """The name of the operator's key; ``pollwire`` where no operator did it, ``clock`` where a date did."""
+    """The name of the operator's API key.
+
+    ``clock`` if a date took effect, ``pollwire`` for the service itself.
+    """
     act: str
     before: Document | None
     after: Document | None
 
 
 def diff_polls(before: Poll | None, after: Poll) -> Change:
-    """The fields that differ, on either side; of a new poll those that are set."""
+    """Return the fields that differ, with both values. For a new poll, return the fields that are set."""
     new = poll_document(after, after.created_at)
     old = dict.fromkeys(new) if before is None else poll_document(before, before.created_at)
     names = [name for name in new if name not in _ALWAYS_INCLUDED and old[name] != new[name]]
     change = {"before": {name: old[name] for name in names}, "after": {name: new[name] for name in names}}
-    if len(msgspec.json.encode(change)) <= MOST_BYTES:
+    if len(msgspec.json.encode(change)) <= MAX_CHANGE_BYTES:
         return change
-    return {side: dict.fromkeys(names, NOT_KEPT) for side in change}
+    return {side: dict.fromkeys(names, OMITTED) for side in change}

@@ -1,15 +1,15 @@
-"""Reading what somebody wrote down: as the shape wanted, or which field is wrong, and what it should be.
+"""Decoding of request documents: convert them to structs, and explain validation errors in plain English.
 
-msgspec says where it found fault, but tells of a pattern by its regular
-expression and of a closed list by the one word that is not on it. Neither says
-what to write instead, so both are put into words here: a pattern by the
-``description`` that stands beside it, a list by naming its members.
+msgspec reports where an error is, but it names Python types, shows a pattern as a regular expression, and
+names only the rejected word of a closed list. None of that helps the author of a request. This module
+translates each message into a sentence about the field: its type in JSON terms, its bounds, the members of a
+closed list, or the ``description`` next to a pattern.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -20,70 +20,112 @@ Shape = TypeVar("Shape")
 
 
 def decode_document(document: object, shape: type[Shape]) -> Shape:
-    """A decoded JSON (or TOML) object as ``shape``; ``InvalidPoll`` with the path of what is wrong."""
+    """Convert a decoded JSON or TOML object to ``shape``.
+
+    Raises ``InvalidPoll`` with the path of the error.
+    """
     try:
         return msgspec.convert(document, shape)
     except msgspec.ValidationError as error:
         raise InvalidPoll(*explain_validation_error(error, shape)) from None
 
 
-_PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-_NAMED = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>[^`]*)`")
-_UNEXPLAINED = ("Invalid enum value", "Expected `str` matching regex")
-"""How msgspec begins to tell of what it does not put into words."""
+def explain_json_error(error: Exception) -> str:
+    """Return why a body is not JSON, without a final full stop.
+
+    The decoder raises ``DecodeError`` and ``UnicodeDecodeError``. For a body of opening brackets it raises
+    ``RecursionError``, long before the interpreter's stack is exhausted.
+    """
+    return "it nests too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")
 
 
 def explain_validation_error(error: msgspec.ValidationError, shape: type | None = None) -> tuple[str, str]:
-    """Where msgspec found fault (``options[0].label``) and a sentence about it.
+    """Return the path of the field (``options[0].label``, or ``body``) and a sentence about the error.
 
-    With the ``shape`` that was wanted, the sentence also says what a closed list or a pattern takes.
+    ``shape`` is the expected struct. With it, the sentence lists the values that a closed list or a pattern
+    takes.
     """
     message = str(error)
     path = _PATH.search(message)
     field = path["path"] if path else ""
-    sentence = _PATH.sub("", message)
-    if named := _NAMED.match(sentence):
+    if named := _NAMED.match(message):
         field = f"{field}.{named['name']}" if field else named["name"]
-    sentence = _LENGTH.sub(lambda length: _length_in_words(field, **length.groupdict()), sentence)
-    if shape is not None and sentence.startswith(_UNEXPLAINED):
-        wanted = _wanted(inspect.type_info(shape), _STEP.findall(field))
-        sentence = f"{field} must be {wanted}" if wanted else sentence
-    return field or "body", sentence + "."
+        problem = "is required" if named["problem"] == "missing required" else "is not a known field"
+    else:
+        problem = _problem_of(_PATH.sub("", message))
+        if shape is not None and message.startswith(_NEEDS_SHAPE):
+            described = _description_of(inspect.type_info(shape), _STEP.findall(field))
+            problem = f"must be {described}" if described else problem
+    return field or "body", f"{field or 'The body'} {problem}."
 
 
-_LENGTH = re.compile(r"^Expected `(?P<what>str|array|object)` of length (?P<bound>[<>]=) (?P<number>\d+)$")
+_PATH = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`$")
+_NAMED = re.compile(r"^Object (?:contains )?(?P<problem>unknown|missing required) field `(?P<name>[^`]*)`")
+_NEEDS_SHAPE = ("Invalid enum value", "Expected `str` matching regex")
+"""How those messages begin that can be explained with the expected struct only."""
+
+_TYPE = re.compile(r"^Expected `(?P<types>[a-z| ]+)`(?:, got `|$)")
+_BOUND = re.compile(r"^Expected `(?:int|float)` (?P<bound>[<>]=?) (?P<number>[-\d.e+]+)$")
+_LENGTH = re.compile(
+    r"^Expected `(?P<type>str|array|object)` of length (?:(?P<bound>[<>]=) )?(?P<number>\d+)(?:, got \d+)?$"
+)
+
+_TYPE_NAMES: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a string",
+    "array": "a list",
+    "object": "a JSON object",
+}
+_BOUND_NAMES: Final = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
+_UNITS: Final = {"str": "character", "array": "item", "object": "field"}
 
 
-def _length_in_words(field: str, what: str, bound: str, number: str) -> str:
-    """How long something must be, told without the names of types."""
-    if (what, bound, number) == ("str", ">=", "1"):
-        return f"{field} must not be empty"
-    unit = {"str": "character", "array": "item", "object": "field"}[what] + ("" if number == "1" else "s")
-    return f"{field} must have at {'least' if bound == '>=' else 'most'} {number} {unit}"
+def _problem_of(message: str) -> str:
+    """Translate a message of msgspec, without its path, into the predicate of a sentence."""
+    if bound := _BOUND.match(message):
+        return f"must be {_BOUND_NAMES[bound['bound']]} {bound['number']}"
+    if length := _LENGTH.match(message):
+        return _length_problem(length["type"], length["bound"], length["number"])
+    if (expected := _TYPE.match(message)) and (types := expected["types"].split(" | ")):
+        return f"must be {' or '.join(_TYPE_NAMES.get(name, name) for name in types)}"
+    return "is not valid"
+
+
+def _length_problem(kind: str, bound: str | None, number: str) -> str:
+    if (kind, bound, number) == ("str", ">=", "1"):
+        return "must not be empty"
+    unit = _UNITS[kind] + ("" if number == "1" else "s")
+    return f"must have {_BOUND_NAMES[bound] if bound else 'exactly'} {number} {unit}"
 
 
 _STEP = re.compile(r"\[[^\]]*\]|[^.\[]+")
-"""One step of a path: a place in a list, or a field."""
+"""One step of a path: an index of a list, or a field."""
 
 
-def _wanted(info: inspect.Type, steps: list[str]) -> str | None:
-    """What the place at the end of ``steps`` takes, in words; None where there are none for it."""
+def _description_of(info: inspect.Type, steps: list[str]) -> str | None:
+    """Describe the values of the field at the end of ``steps``.
+
+    Return None if the type has no description.
+    """
     if isinstance(info, inspect.UnionType):
-        return next((found for one in info.types if (found := _wanted(one, steps))), None)
+        return next((found for one in info.types if (found := _description_of(one, steps))), None)
     if isinstance(info, inspect.Metadata):
         described = (info.extra_json_schema or {}).get("description")
-        return _wanted(info.type, steps) or (None if steps else described)
+        return _description_of(info.type, steps) or (None if steps else described)
     if not steps:
         return _members(info) if isinstance(info, inspect.EnumType) else None
-    inner = _inner(info, steps[0])
-    return _wanted(inner, steps[1:]) if inner is not None else None
+    inner = _type_at(info, steps[0])
+    return _description_of(inner, steps[1:]) if inner is not None else None
 
 
 def _members(info: inspect.EnumType) -> str:
     return f"one of {', '.join(str(member.value) for member in info.cls)}"
 
 
-def _inner(info: inspect.Type, step: str) -> inspect.Type | None:
+def _type_at(info: inspect.Type, step: str) -> inspect.Type | None:
+    """Return the type of one field of a struct, or of the items of a list."""
     if isinstance(info, inspect.StructType):
         return next((field.type for field in info.fields if field.encode_name == step), None)
     return info.item_type if isinstance(info, inspect.VarTupleType) else None

@@ -1,24 +1,23 @@
-"""Everything that can be refused, as one tree.
+"""All errors of the domain, as one tree.
 
-Each error carries the facts that help its reader (when the poll opens, which
-field is wrong), never their wording for one channel: ``service.problems``
-translates them to answers, in one table.
+An error carries the facts that help its reader (the opening time, the invalid field), not the format of one
+channel. ``problem_details`` translates each class to an HTTP status and an RFC 9457 document, in one table.
 
 ::
 
     PollwireError
-    ├── BadRequest            the message itself is not one of ours
+    ├── BadRequest            the request itself is malformed
     │   ├── MalformedBody
     │   ├── BodyTooLarge          limit_bytes
     │   ├── UnsupportedMediaType  accepted
     │   ├── MethodNotAllowed      allowed
-    │   └── UnsupportedFormat      offered
-    ├── Unauthenticated       we do not know who asks
+    │   └── UnsupportedFormat     offered
+    ├── Unauthenticated       credentials are missing or invalid
     │   ├── VoterTokenRequired
     │   ├── VoterTokenInvalid
     │   ├── ApiKeyRequired
     │   └── ApiKeyInvalid
-    ├── Forbidden             we know, and they may not
+    ├── Forbidden             the caller does not have permission
     │   ├── ScopeMissing          scope
     │   ├── OriginNotAllowed      origin
     │   ├── ResultsHidden         mode
@@ -27,12 +26,12 @@ translates them to answers, in one table.
     ├── NotFound
     │   ├── PollNotFound          poll
     │   └── VoteNotFound          poll
-    ├── Invalid               well-formed, and wrong
+    ├── Invalid               well-formed, but not valid
     │   ├── InvalidPoll           field
     │   ├── InvalidChoice         field
     │   ├── ReceiptInvalid
     │   └── IdempotencyKeyReused
-    ├── Conflict              right in itself, and at odds with what stands
+    ├── Conflict              valid, but in conflict with the current state
     │   ├── AlreadyVoted          choice, revision
     │   ├── StaleRevision         revision
     │   ├── OptionFull            option
@@ -40,7 +39,7 @@ translates them to answers, in one table.
     │   ├── EditRefused           field
     │   ├── PhaseConflict         act, phase
     │   └── VersionMismatch       version
-    └── Unavailable           right, and not now; may be tried again
+    └── Unavailable           temporary; the same request may be sent again
         ├── StoreUnavailable      retry_after_s
         ├── Overloaded            retry_after_s
         └── RateLimited           retry_after_s, policy, limit
@@ -55,7 +54,7 @@ from pollwire_server.domain.rate_limit import RateLimit
 
 
 class PollwireError(Exception):
-    """The root. ``detail`` is a sentence for people that says what to do."""
+    """Base class. ``detail`` is a sentence for people: the problem, and how to fix it."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -63,39 +62,39 @@ class PollwireError(Exception):
 
 
 class BadRequest(PollwireError):
-    """The message itself is not one this service understands."""
+    """Raised for a request that the service cannot interpret."""
 
 
 class MalformedBody(BadRequest):
-    """The body is not a JSON object."""
+    """Raised if the body is not a JSON object."""
 
 
 class BodyTooLarge(BadRequest):
-    """The body is longer than this route takes."""
+    """Raised if the body exceeds the limit of the route."""
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"The body may have at most {limit_bytes} bytes.")
+        super().__init__(f"The body must not exceed {limit_bytes} bytes.")
         self.limit_bytes = limit_bytes
 
 
 class UnsupportedMediaType(BadRequest):
-    """The body is of a type that this route does not read."""
+    """Raised for a ``Content-Type`` that the route does not accept."""
 
     def __init__(self, accepted: str) -> None:
-        super().__init__(f"Send the body as {accepted}, and say so in Content-Type.")
+        super().__init__(f"Send the body as {accepted} and set Content-Type accordingly.")
         self.accepted = accepted
 
 
 class MethodNotAllowed(BadRequest):
-    """The route exists, and not for this method."""
+    """Raised if the path exists, but not for this method."""
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
-        super().__init__(f"This address takes {', '.join(allowed)}.")
+        super().__init__(f"This path supports only {', '.join(allowed)}.")
         self.allowed = allowed
 
 
 class UnsupportedFormat(BadRequest):
-    """The answer exists, and not in this form."""
+    """Raised for a response format that the route does not offer."""
 
     def __init__(self, offered: tuple[str, ...]) -> None:
         super().__init__(f"format must be {' or '.join(offered)}.")
@@ -103,77 +102,83 @@ class UnsupportedFormat(BadRequest):
 
 
 class Unauthenticated(PollwireError):
-    """It is not known who asks."""
+    """Raised if the credentials are missing or invalid."""
 
 
 class VoterTokenRequired(Unauthenticated):
-    """The act is a voter's, and no token came; ``site`` where one vouches for the voters of the poll."""
+    """Raised if a voter token is missing. ``issuer`` is the issuer of the poll's signed voters, if any."""
 
-    def __init__(self, site: str | None = None) -> None:
-        whence = "Ask for a token with POST /v1/voters" if site is None else f"Get a token of {site}"
-        super().__init__(f"{whence} and send it as Authorization: Bearer <token>.")
+    def __init__(self, issuer: str | None = None) -> None:
+        request = (
+            "Request a token with POST /v1/voters" if issuer is None else f"Request a token from {issuer}"
+        )
+        super().__init__(f"{request} and send it as Authorization: Bearer <token>.")
 
 
 class VoterTokenInvalid(Unauthenticated):
-    """A token that neither this service nor the ``site`` that vouches for voters gave, or that expired."""
+    """Raised for an expired token, or one that neither this service nor the poll's ``issuer`` issued."""
 
-    def __init__(self, site: str | None = None) -> None:
-        issued = "was not issued here, or has expired. Ask for a new one with POST /v1/voters."
-        vouched = f"is no good one of {site}, or has expired. Get a new one of that site."
-        super().__init__(f"This voter token {issued if site is None else vouched}")
+    def __init__(self, issuer: str | None = None) -> None:
+        super().__init__(
+            "The voter token was not issued by this service, or it has expired. "
+            "Request a new one with POST /v1/voters."
+            if issuer is None
+            else f"The voter token is not a valid token from {issuer}, or it has expired. "
+            f"Request a new one from {issuer}."
+        )
 
 
 class ApiKeyRequired(Unauthenticated):
-    """The act is an operator's, and no key came."""
+    """Raised if an API key is missing."""
 
     def __init__(self) -> None:
-        super().__init__("Send an operator's key as Authorization: Bearer <API key>.")
+        super().__init__("Send an API key as Authorization: Bearer <API key>.")
 
 
 class ApiKeyInvalid(Unauthenticated):
-    """A key came that is not, or no longer, known."""
+    """Raised for an unknown or revoked API key."""
 
     def __init__(self) -> None:
-        super().__init__("This API key is unknown or was revoked.")
+        super().__init__("The API key is unknown or was revoked.")
 
 
 class Forbidden(PollwireError):
-    """It is known who asks, or it does not matter, and they may not."""
+    """Raised if the caller does not have permission."""
 
 
 class ScopeMissing(Forbidden):
-    """The key is good, and not for this."""
+    """Raised if the API key is valid, but does not have the scope."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"This API key lacks the scope {scope}.")
+        super().__init__(f"The API key does not have the scope {scope}.")
         self.scope = scope
 
 
 class OriginNotAllowed(Forbidden):
-    """A page of a site that may not embed this poll."""
+    """Raised for a page of a site that may not use the poll."""
 
     def __init__(self, origin: str) -> None:
-        super().__init__(f"Pages of {origin} may not use this poll; an operator can allow them.")
+        super().__init__(f"{origin} is not allowed to use this poll. Add it to the poll's allowed sites.")
         self.origin = origin
 
 
-_SHOWN: Final = {
-    "after_vote": "to those who have voted, and to everybody once it is closed",
-    "after_close": "once it is closed",
-    "operators": "to its operators alone, until they publish them",
+_AUDIENCES: Final = {
+    "after_vote": "visible after you vote, and to everyone after the poll closes",
+    "after_close": "visible after the poll closes",
+    "operators": "visible to operators only, until they publish them",
 }
 
 
 class ResultsHidden(Forbidden):
-    """The totals exist, and this reader may not see them yet."""
+    """Raised if the reader may not see the totals yet."""
 
     def __init__(self, mode: str) -> None:
-        super().__init__(f"The totals of this poll are shown {_SHOWN.get(mode, mode)}.")
+        super().__init__(f"The results of this poll are {_AUDIENCES.get(mode, mode)}.")
         self.mode = mode
 
 
 class PollNotOpen(Forbidden):
-    """The window has not begun."""
+    """Raised if the voting window has not started."""
 
     def __init__(self, opens_at: int) -> None:
         super().__init__("This poll has not opened yet.")
@@ -181,39 +186,39 @@ class PollNotOpen(Forbidden):
 
 
 class PollClosed(Forbidden):
-    """The window has ended, by the clock or by an operator."""
+    """Raised if the voting window has ended, by the clock or by an operator. ``closed_at`` may be unknown."""
 
     def __init__(self, closed_at: int | None) -> None:
-        super().__init__("This poll has closed; votes are no longer counted.")
+        super().__init__("This poll is closed. Votes are no longer counted.")
         self.closed_at = closed_at
 
 
 class NotFound(PollwireError):
-    """There is no such thing."""
+    """Raised if the resource does not exist."""
 
 
 class PollNotFound(NotFound):
-    """No poll of this name is visible to the reader."""
+    """Raised if no poll with this id is visible to the reader."""
 
     def __init__(self, poll: str) -> None:
-        super().__init__(f"There is no poll {poll!r} here.")
+        super().__init__(f"The poll {poll!r} does not exist.")
         self.poll = poll
 
 
 class VoteNotFound(NotFound):
-    """The voter has no standing choice in this poll."""
+    """Raised if the voter has no current vote in the poll."""
 
     def __init__(self, poll: str) -> None:
-        super().__init__("No vote of this voter stands in this poll.")
+        super().__init__("This voter has no current vote in this poll.")
         self.poll = poll
 
 
 class Invalid(PollwireError):
-    """Well-formed, and wrong."""
+    """Raised for a well-formed request with invalid values."""
 
 
 class InvalidPoll(Invalid):
-    """A poll as submitted cannot be; ``field`` is the path of what is wrong."""
+    """Raised for an invalid field. ``field`` is its path, such as ``options[0].label``."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
@@ -221,7 +226,7 @@ class InvalidPoll(Invalid):
 
 
 class InvalidChoice(Invalid):
-    """What was submitted is not a choice of this poll."""
+    """Raised for a choice that the poll does not have."""
 
     def __init__(self, detail: str, field: str = "choice") -> None:
         super().__init__(detail)
@@ -229,60 +234,62 @@ class InvalidChoice(Invalid):
 
 
 class ReceiptInvalid(Invalid):
-    """The receipt was not issued by this service for this poll."""
+    """Raised for a receipt that this service did not issue for this poll."""
 
     def __init__(self) -> None:
         super().__init__("This receipt was not issued by this service for this poll.")
 
 
 class IdempotencyKeyReused(Invalid):
-    """An Idempotency-Key came again with another choice."""
+    """Raised if an ``Idempotency-Key`` is reused with another choice."""
 
     def __init__(self) -> None:
         super().__init__(
-            "This Idempotency-Key was already used with another choice; use a new key for a new vote."
+            "This Idempotency-Key was already used with another choice. Use a new key for a new vote."
         )
 
 
 class Conflict(PollwireError):
-    """Right in itself, and at odds with what stands."""
+    """Raised for a valid request that conflicts with the current state."""
 
 
 class AlreadyVoted(Conflict):
-    """Another choice of this voter stands, and the poll lets nobody change."""
+    """Raised if the voter has voted for another choice and the poll does not allow changes."""
 
     def __init__(self, choice: object, revision: int) -> None:
-        super().__init__("You have already voted in this poll, and that vote stands.")
+        super().__init__("You have already voted in this poll, and votes cannot be changed.")
         self.choice = choice
         self.revision = revision
 
 
 class StaleRevision(Conflict):
-    """The change names a revision that no longer stands."""
+    """Raised if the change names a revision that is not the current one."""
 
     def __init__(self, revision: int) -> None:
-        super().__init__("Your vote was changed since; read the standing choice and decide again.")
+        super().__init__("Your vote was changed since this revision. Read your current vote and try again.")
         self.revision = revision
 
 
 class OptionFull(Conflict):
-    """The option has taken as many votes as it may."""
+    """Raised if the option has reached its capacity."""
 
     def __init__(self, option: str) -> None:
-        super().__init__(f"The option {option!r} is full; choose another.")
+        super().__init__(f"The option {option!r} is full. Choose another option.")
         self.option = option
 
 
 class PollExists(Conflict):
-    """Another poll has this id."""
+    """Raised if a different poll has this id."""
 
     def __init__(self, poll: str) -> None:
-        super().__init__(f"A poll {poll!r} exists already and differs; choose another id or edit that one.")
+        super().__init__(
+            f"A different poll with the id {poll!r} already exists. Choose another id, or edit that poll."
+        )
         self.poll = poll
 
 
 class EditRefused(Conflict):
-    """The edit would falsify votes that were cast."""
+    """Raised for an edit that would falsify existing votes."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
@@ -293,25 +300,25 @@ _REQUIRES_UNRESOLVE: Final = ("reopen", "cancel", "reset", "delete")
 
 
 class PhaseConflict(Conflict):
-    """The act does not fit the phase that the poll is in; ``reason`` where there is more to say than that."""
+    """Raised if the poll's phase does not allow the action. ``reason`` replaces the standard sentence."""
 
     def __init__(self, act: str, phase: str, reason: str | None = None) -> None:
         hint = " Unresolve it first." if phase == "resolved" and act in _REQUIRES_UNRESOLVE else ""
-        super().__init__(reason or f"A poll that is {phase} cannot be given the act {act!r}.{hint}")
+        super().__init__(reason or f"Cannot {act} a poll that is {phase}.{hint}")
         self.act = act
         self.phase = phase
 
 
 class VersionMismatch(Conflict):
-    """The poll was edited since the version that the caller names."""
+    """Raised if the poll was edited since the version that the caller names."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"The poll is at version {version}; read it again and repeat the edit.")
+        super().__init__(f"The poll is at version {version}. Read it again and repeat the edit.")
         self.version = version
 
 
 class Unavailable(PollwireError):
-    """Right, and not now: the same request may be sent again after ``retry_after_s`` seconds."""
+    """Raised for a temporary failure. The same request may be sent again after ``retry_after_s`` seconds."""
 
     def __init__(self, detail: str, retry_after_s: int) -> None:
         super().__init__(detail)
@@ -319,23 +326,26 @@ class Unavailable(PollwireError):
 
 
 class StoreUnavailable(Unavailable):
-    """The store does not answer; what was asked may or may not have happened, and may be repeated."""
+    """Raised if the store does not respond.
+
+    The operation may or may not have taken effect. Repeating it is safe.
+    """
 
     def __init__(self, retry_after_s: int = 1) -> None:
-        super().__init__("The store does not answer just now; send the same request again.", retry_after_s)
+        super().__init__("The database is not responding. Send the same request again.", retry_after_s)
 
 
 class Overloaded(Unavailable):
-    """More work is waiting than can be answered in time."""
+    """Raised if the queue is too long to respond in time."""
 
     def __init__(self, retry_after_s: int = 1) -> None:
-        super().__init__("The service is busy just now; send the same request again.", retry_after_s)
+        super().__init__("The service is busy. Send the same request again.", retry_after_s)
 
 
 class RateLimited(Unavailable):
-    """This network has used up its share for now; ``policy`` names what of, ``limit`` says how much."""
+    """Raised if a network exceeds a rate limit. ``policy`` names the limited resource, such as ``votes``."""
 
-    _DETAIL = "Too many {policy} from this network; wait a moment."
+    _DETAIL = "Too many {policy} from this network. Wait and try again."
 
     def __init__(self, retry_after_s: int, policy: str, limit: RateLimit) -> None:
         super().__init__(self._DETAIL.format(policy=policy), retry_after_s)
@@ -344,9 +354,9 @@ class RateLimited(Unavailable):
 
 
 class ChallengeRequired(RateLimited):
-    """The same, and whoever solves the challenge need not wait."""
+    """Raised like ``RateLimited``. A client that solves the challenge does not have to wait."""
 
-    _DETAIL = "Many {policy} from this network: solve the challenge and send the solution, or wait a moment."
+    _DETAIL = "Too many {policy} from this network. Solve the challenge and send the solution, or wait."
 
     def __init__(
         self, retry_after_s: int, policy: str, limit: RateLimit, challenge: dict[str, object]

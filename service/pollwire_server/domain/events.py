@@ -1,10 +1,9 @@
-"""What happens to polls, as it is told to the sites that asked (webhooks), and to whom its totals are shown.
+"""Events of polls for webhooks, and the results that each audience receives.
 
-An event is written by the very step that it tells of, with the totals of that
-step. A site is a reader like any other: it gets what the public would see at
-that instant, unless an operator made its webhook for the totals that
-operators see. Before a poll's ``visible_at`` the public knows nothing of it,
-so then only the id, which the site needs, is told.
+The store step that makes a change also writes its event, together with the totals of that step. A webhook is
+a reader like any other: it receives what the public sees at that instant. The exception is a webhook that an
+operator created for the operators' results. Before a poll's ``visible_at`` the public does not see the poll,
+so the event then carries the id, which the receiver needs, and neither the question nor any totals.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ import msgspec
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.poll_document import Document
 from pollwire_server.domain.tally import Tally, hidden_results_of, results_of
+from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.domain.visibility import ReaderRole, may_see_totals
-from pollwire_server.domain.window import format_instant
 
 
 class EventKind(StrEnum):
-    """What happened."""
+    """The type of an event."""
 
     OPENED = "poll.opened"
     PROGRESS = "poll.progress"
@@ -32,34 +31,37 @@ class EventKind(StrEnum):
 
 
 class Audience(StrEnum):
-    """Whose totals a site is sent."""
+    """The reader role that decides which results a webhook receives."""
 
     PUBLIC = "public"
     OPERATORS = "operators"
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One thing that happened to a poll; ``poll`` and ``tally`` as they stood right after it."""
+    """One change of a poll. ``poll`` and ``tally`` are the values right after the change."""
 
     id: str
-    """The same wherever and however often it is told."""
+    """The same for every webhook and every delivery attempt."""
     kind: EventKind
     at: int
-    """When it happened; ``tally.now`` is when it was seen, later for what the clock does alone."""
+    """The time of the change in ms.
+
+    ``tally.now`` is the time of its detection, which is later for clock changes.
+    """
     poll: Poll
     tally: Tally
 
 
 def payload_of(event: Event, audience: Audience) -> Document:
-    """``{"type", "timestamp", "data"}``, as the Standard Webhooks convention has it."""
+    """Return ``{"type", "timestamp", "data"}``, as the Standard Webhooks convention defines it."""
     poll, phase = event.poll, event.poll.phase(event.tally.now)
     reader = ReaderRole.OPERATOR if audience is Audience.OPERATORS else ReaderRole.PUBLIC
-    knows = reader is ReaderRole.OPERATOR or poll.is_visible(event.tally.now)
-    shown = results_of if knows and may_see_totals(poll, phase, reader) else hidden_results_of
+    sees_poll = reader is ReaderRole.OPERATOR or poll.is_visible(event.tally.now)
+    build_results = results_of if sees_poll and may_see_totals(poll, phase, reader) else hidden_results_of
     data: Document = {
         "poll": poll.id,
-        "question": poll.question if knows else None,
+        "question": poll.question if sees_poll else None,
         "phase": phase.value,
-        "results": msgspec.to_builtins(shown(poll, event.tally)),
+        "results": msgspec.to_builtins(build_results(poll, event.tally)),
     }
-    return {"type": event.kind.value, "timestamp": format_instant(event.at), "data": data}
+    return {"type": event.kind.value, "timestamp": format_timestamp(event.at), "data": data}

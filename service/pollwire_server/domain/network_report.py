@@ -1,8 +1,9 @@
-"""What looks odd in where votes came from: networks with a large share, a hurried minute or one choice.
+"""Statistics per network: how many votes came from it, for which choice, and how fast.
 
-A network is a school, a carrier's gateway, or one customer with a script; a tag does not tell which. So
-each of the busiest says how many of all votes it has, how many of its own were for one choice and how many
-of all others were, and how many came in its busiest minute. Whoever finds one foul takes its votes out.
+A network can be a school, a carrier's gateway, or one person with a script. The tag does not reveal which.
+For each of the busiest networks the report therefore gives its share of all votes, the share of its most
+frequent choice inside and outside the network, and the votes in its busiest minute. An operator who finds a
+network fraudulent removes its votes (a purge).
 """
 
 from __future__ import annotations
@@ -10,52 +11,54 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, NamedTuple
 
-MOST_TOLD: Final = 20
+MAX_NETWORKS: Final = 20
 
 
 class NetworkStats(NamedTuple):
-    """The votes that stand of one network."""
+    """The current votes of one network."""
 
     tag: bytes
-    """4 bytes; empty for all of which nobody knows where they came from."""
+    """4 bytes. Empty for the group of votes without a known network."""
     votes: int
     share: float
-    """Of all votes."""
+    """The share of this network in all votes, from 0 to 1."""
     code: str
-    """What most of its votes are for."""
+    """The most frequent code in the network."""
     choice_share: float
-    """Of its votes, those for ``code``."""
+    """The share of ``code`` in the votes of this network, from 0 to 1."""
     share_elsewhere: float
-    """Of all other votes, those for ``code``; 0 where there are none."""
+    """The share of ``code`` in all other votes, from 0 to 1. 0 if there are no other votes."""
     minute: int
-    """Its busiest, since the epoch."""
+    """The busiest minute, in minutes since the epoch."""
     votes_in_minute: int
 
 
 class NetworkStatsCollector:
-    """Gathers votes by their tags; memory goes with networks and the minutes of each."""
+    """Collects votes by network tag. Memory grows with the networks and the minutes of each."""
 
     def __init__(self) -> None:
         self._codes: dict[bytes, Counter[str]] = {}
         self._minutes: dict[bytes, Counter[int]] = {}
 
     def add(self, tag: bytes, code: str, minute: int) -> None:
-        """One vote that stands."""
+        """Count one current vote."""
         self._codes.setdefault(tag, Counter())[code] += 1
         self._minutes.setdefault(tag, Counter())[minute] += 1
 
     def busiest(self) -> list[NetworkStats]:
-        """At most 20, those with the most votes first."""
-        everything: Counter[str] = Counter()
+        """Return at most ``MAX_NETWORKS`` networks, those with the most votes first."""
+        totals: Counter[str] = Counter()
         for codes in self._codes.values():
-            everything.update(codes)
-        tags = sorted(self._codes, key=lambda tag: (-self._codes[tag].total(), tag))[:MOST_TOLD]
-        return [self._tagged(tag, everything) for tag in tags]
+            totals.update(codes)
+        tags = sorted(self._codes, key=lambda tag: (-self._codes[tag].total(), tag))[:MAX_NETWORKS]
+        return [self._stats_of(tag, totals) for tag in tags]
 
-    def _tagged(self, tag: bytes, everything: Counter[str]) -> NetworkStats:
+    def _stats_of(self, tag: bytes, totals: Counter[str]) -> NetworkStats:
         codes = self._codes[tag]
         code, count = max(codes.items(), key=lambda item: (item[1], item[0]))
-        minute, hurried = max(self._minutes[tag].items(), key=lambda item: (item[1], -item[0]))
-        votes, total = codes.total(), everything.total()
-        elsewhere = (everything[code] - count) / (total - votes) if total > votes else 0.0
-        return NetworkStats(tag, votes, votes / total, code, count / votes, elsewhere, minute, hurried)
+        minute, votes_in_minute = max(self._minutes[tag].items(), key=lambda item: (item[1], -item[0]))
+        votes, total = codes.total(), totals.total()
+        share_elsewhere = (totals[code] - count) / (total - votes) if total > votes else 0.0
+        return NetworkStats(
+            tag, votes, votes / total, code, count / votes, share_elsewhere, minute, votes_in_minute
+        )

@@ -1,8 +1,7 @@
-"""What a poll gives voters to choose from: options, how many of them, or a scale.
+"""Options, bounds and scales: request shapes, validation, and their values after an edit.
 
-As operators write it down, and as it stands after an edit. Each kind has its
-own: bounds belong to ``multiple``, a scale (and no options) to ``rating``.
-Whatever is not of the kind is refused by its field (``InvalidPoll``).
+Each kind of poll has its own parts. Bounds belong to ``multiple``. A ``rating`` has a scale and no options.
+A part that does not belong to the kind raises ``InvalidPoll`` for its field.
 """
 
 from __future__ import annotations
@@ -15,68 +14,64 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pollwire_server.domain.errors import EditRefused, InvalidPoll
-from pollwire_server.domain.poll import HIGHEST_VALUE, Choices, Kind, Option, Poll, Scale
+from pollwire_server.domain.identifiers import Identifier
+from pollwire_server.domain.poll import MAX_SCALE_VALUE, Choices, Kind, Option, Poll, Scale
 
-Id = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9][a-z0-9-]{0,63}\Z",
-        description="1 to 64 lower-case letters, digits and hyphens, not a hyphen first",
-    ),
-]
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Image = Annotated[
     str,
     Meta(
         max_length=2000,
         pattern=r"^(https?://|/)\S+\Z",
-        description="an address of http or https, or a path of this service, without blanks",
+        description="a URL that starts with http:// or https://, or a path that starts with /",
     ),
 ]
 
-FEWEST_OPTIONS: Final = 2
-MOST_OPTIONS: Final = 50
+MIN_OPTIONS: Final = 2
+MAX_OPTIONS: Final = 50
 CODES: Final = ascii_uppercase + ascii_lowercase
-"""The codes of options, in the order in which they are given."""
+"""The codes of options, in the order of assignment."""
 
-
-LARGEST_CAPACITY: Final = 10**9
+MAX_CAPACITY: Final = 10**9
 
 
 class OptionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One option as submitted."""
+    """One option in a request body."""
 
-    id: Id
+    id: Identifier
     label: Label
     image: Image | None = None
-    capacity: Annotated[int, Meta(ge=1, le=LARGEST_CAPACITY)] | None = None
+    capacity: Annotated[int, Meta(ge=1, le=MAX_CAPACITY)] | None = None
 
 
 class ChoicesDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The bounds of a ``multiple`` ballot; ``max`` defaults to every option."""
+    """The bounds of a ``multiple`` ballot in a request body. ``max`` defaults to the number of options."""
 
-    min: Annotated[int, Meta(ge=1, le=MOST_OPTIONS)] = 1
-    max: Annotated[int, Meta(ge=1, le=MOST_OPTIONS)] | None = None
+    min: Annotated[int, Meta(ge=1, le=MAX_OPTIONS)] = 1
+    max: Annotated[int, Meta(ge=1, le=MAX_OPTIONS)] | None = None
 
 
 class ScaleDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The values of a ``rating``, from ``min`` to ``max``."""
+    """The scale of a ``rating`` in a request body: every whole number from ``min`` to ``max``."""
 
-    min: Annotated[int, Meta(ge=0, le=HIGHEST_VALUE)] = 1
-    max: Annotated[int, Meta(ge=0, le=HIGHEST_VALUE)] = 5
+    min: Annotated[int, Meta(ge=0, le=MAX_SCALE_VALUE)] = 1
+    max: Annotated[int, Meta(ge=0, le=MAX_SCALE_VALUE)] = 5
 
 
 OptionDrafts = tuple[OptionDraft, ...]
 
 
-def options_of(kind: Kind, drafts: Sequence[OptionDraft], standing: Sequence[Option]) -> tuple[Option, ...]:
-    """The drafts with their codes: an option that people could vote for (``standing``) keeps its own.
+def build_options(
+    kind: Kind, drafts: Sequence[OptionDraft], existing: Sequence[Option]
+) -> tuple[Option, ...]:
+    """Return the options with their codes. An option in ``existing``, which may have votes, keeps its code.
 
-    None of those may go, so no poll ever gives more than ``MOST_OPTIONS`` codes: the letters suffice.
+    No existing option may be removed. A poll therefore never needs more than ``MAX_OPTIONS`` codes, and the
+    52 letters suffice.
     """
     _check_kind(kind, drafts)
-    _check_ids(drafts, standing)
-    codes = {option.id: option.code for option in standing}
+    _check_ids(drafts, existing)
+    codes = {option.id: option.code for option in existing}
     unused = (letter for letter in CODES if letter not in codes.values())
     return tuple(
         Option(
@@ -91,84 +86,94 @@ def options_of(kind: Kind, drafts: Sequence[OptionDraft], standing: Sequence[Opt
 
 
 def check_options(poll: Poll) -> None:
-    """``InvalidPoll`` for a poll with too few options, or with options that are not of its kind."""
+    """Raise ``InvalidPoll`` for a poll with too few options, or with capacities that its kind does not
+    have."""
     if poll.kind is Kind.RATING:
         return
-    if len(poll.options) < FEWEST_OPTIONS:
-        raise InvalidPoll("options", f"A poll has at least {FEWEST_OPTIONS} options.")
+    if len(poll.options) < MIN_OPTIONS:
+        raise InvalidPoll("options", f"A poll must have at least {MIN_OPTIONS} options.")
     _check_capacities(poll.kind, poll.options)
 
 
 def _check_kind(kind: Kind, drafts: Sequence[OptionDraft]) -> None:
     if kind is Kind.RATING and drafts:
-        raise InvalidPoll("options", "A rating has no options; its scale says what can be given.")
+        raise InvalidPoll("options", "A rating has no options. Define its values with scale.")
 
 
 def _check_capacities(kind: Kind, options: Sequence[Option]) -> None:
-    """A ranking names many options and is counted for one at a time, so there is no place to be taken."""
+    """Reject capacities in a ranked poll.
+
+    A ranking names many options and counts for one of them at a time, so it does not occupy a place.
+    """
     for position, option in enumerate(options):
         if kind is Kind.RANKED and option.capacity is not None:
             raise InvalidPoll(f"options[{position}].capacity", "An option of a ranked poll has no capacity.")
 
 
-def _check_ids(drafts: Sequence[OptionDraft], standing: Sequence[Option]) -> None:
-    if len(drafts) > MOST_OPTIONS:
-        raise InvalidPoll("options", f"A poll has at most {MOST_OPTIONS} options, not {len(drafts)}.")
+def _check_ids(drafts: Sequence[OptionDraft], existing: Sequence[Option]) -> None:
+    if len(drafts) > MAX_OPTIONS:
+        raise InvalidPoll("options", f"A poll has at most {MAX_OPTIONS} options, not {len(drafts)}.")
     ids: set[str] = set()
     for position, draft in enumerate(drafts):
         if draft.id in ids:
-            raise InvalidPoll(f"options[{position}].id", f"The option id {draft.id!r} stands twice.")
+            raise InvalidPoll(f"options[{position}].id", f"The option id {draft.id!r} is used twice.")
         ids.add(draft.id)
-    if gone := {option.id for option in standing} - ids:
+    if removed := {option.id for option in existing} - ids:
         raise EditRefused(
-            "options", f"Votes were cast with these options, so none may go: {', '.join(sorted(gone))}."
+            "options", f"These options have votes and cannot be removed: {', '.join(sorted(removed))}."
         )
 
 
-def choices_of(kind: Kind, draft: ChoicesDraft | None, options: int) -> Choices | None:
-    """The bounds of a poll of so many options; None for a kind that has none. Raises ``InvalidPoll``."""
+def build_choices(kind: Kind, draft: ChoicesDraft | None, option_count: int) -> Choices | None:
+    """Return the bounds of a poll, or None for a kind without bounds. Raises ``InvalidPoll``."""
     if kind is not Kind.MULTIPLE:
         if draft is not None:
-            raise InvalidPoll("choices", f"Only a multiple poll has choices; this one is {kind}.")
+            raise InvalidPoll("choices", f"Only a multiple poll has choices; this poll is {kind}.")
         return None
     draft = draft or ChoicesDraft()
-    most = options if draft.max is None else draft.max
-    if draft.min > options:
-        raise InvalidPoll("choices.min", f"choices.min is {draft.min}, and there are {options} options.")
-    if not draft.min <= most <= options:
+    maximum = option_count if draft.max is None else draft.max
+    if draft.min > option_count:
         raise InvalidPoll(
-            "choices.max", f"choices.max must lie between choices.min ({draft.min}) and {options}."
+            "choices.min", f"choices.min is {draft.min}, but the poll has {option_count} options."
         )
-    return Choices(min=draft.min, max=most)
+    if not draft.min <= maximum <= option_count:
+        raise InvalidPoll(
+            "choices.max", f"choices.max must be from {draft.min} (choices.min) to {option_count} (options)."
+        )
+    return Choices(min=draft.min, max=maximum)
 
 
 def edited_choices(before: Poll, after: Poll, draft: ChoicesDraft | UnsetType | None) -> Choices | None:
-    """The bounds that an edit names, else those that stand, or all options where they meant all."""
+    """Return the bounds after an edit: those of the patch, otherwise the current ones.
+
+    A current maximum that includes all options continues to include all options.
+    """
     if draft is not UNSET:
-        return choices_of(after.kind, draft, len(after.options))
+        return build_choices(after.kind, draft, len(after.options))
     if after.kind is not Kind.MULTIPLE:
         return None
     if before.choices is None:
-        return choices_of(after.kind, None, len(after.options))
-    meant_all = before.choices.max == len(before.options)
-    carried = ChoicesDraft(before.choices.min, None if meant_all else before.choices.max)
-    return choices_of(after.kind, carried, len(after.options))
+        return build_choices(after.kind, None, len(after.options))
+    includes_all = before.choices.max == len(before.options)
+    current = ChoicesDraft(before.choices.min, None if includes_all else before.choices.max)
+    return build_choices(after.kind, current, len(after.options))
 
 
-def scale_of(kind: Kind, draft: ScaleDraft | None) -> Scale | None:
-    """The scale of a poll; None for a kind that has none. Raises ``InvalidPoll``."""
+def build_scale(kind: Kind, draft: ScaleDraft | None) -> Scale | None:
+    """Return the scale of a poll, or None for a kind without a scale. Raises ``InvalidPoll``."""
     if kind is not Kind.RATING:
         if draft is not None:
-            raise InvalidPoll("scale", f"Only a rating poll has a scale; this one is {kind}.")
+            raise InvalidPoll("scale", f"Only a rating poll has a scale; this poll is {kind}.")
         return None
     draft = draft or ScaleDraft()
     if draft.min >= draft.max:
-        raise InvalidPoll("scale.max", f"scale.max must be more than scale.min ({draft.min}).")
+        raise InvalidPoll("scale.max", f"scale.max must be greater than scale.min ({draft.min}).")
     return Scale(min=draft.min, max=draft.max)
 
 
 def edited_scale(before: Poll, after: Poll, draft: ScaleDraft | UnsetType | None) -> Scale | None:
-    """The scale that an edit names, else the one that stands, as far as the kind has any."""
+    """Return the scale after an edit: that of the patch, otherwise the current one if the kind has a
+    scale."""
     if draft is UNSET and after.kind is Kind.RATING and before.scale is not None:
         return before.scale
-    return scale_of(after.kind, None if draft is UNSET else draft)
+    return build_scale(after.kind, None if draft is UNSET else draft)

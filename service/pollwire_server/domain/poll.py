@@ -1,8 +1,7 @@
-"""A poll: what is asked, of whom, and under which policies.
+"""A poll: its question, options, window and policies.
 
-``Poll`` is what stands; ``service.domain.draft`` says how one is written down
-by an operator, ``soundness`` what every one must be, and ``edits`` which edits
-keep faith with the votes already cast.
+``Poll`` is the current state of one poll. ``poll_draft`` has the request bodies, ``poll_validation`` the
+rules for every poll, and ``poll_edits`` the edits that do not falsify votes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pollwire_server.domain.window import Phase, phase_at
 
 
 class Kind(StrEnum):
-    """What is asked of a voter."""
+    """The kind of choice that a voter makes."""
 
     SINGLE = "single"
     MULTIPLE = "multiple"
@@ -26,7 +25,7 @@ class Kind(StrEnum):
 
 
 class Revote(StrEnum):
-    """Whether a voter may change a vote, or take it back as well."""
+    """Permission of a voter to change a vote, or to change and withdraw it."""
 
     NEVER = "never"
     CHANGE = "change"
@@ -34,7 +33,7 @@ class Revote(StrEnum):
 
 
 class Identity(StrEnum):
-    """How one voter is told from another."""
+    """How the service distinguishes voters."""
 
     DEVICE = "device"
     SIGNED = "signed"
@@ -42,7 +41,7 @@ class Identity(StrEnum):
 
 
 class ResultsMode(StrEnum):
-    """Who sees totals, from everybody to nobody but operators."""
+    """The audience of the totals, from everyone to operators only."""
 
     ALWAYS = "always"
     AFTER_VOTE = "after_vote"
@@ -51,14 +50,14 @@ class ResultsMode(StrEnum):
 
 
 WIDEST_FIRST: Final = tuple(ResultsMode)
-"""Modes from the widest audience to the narrowest; an edit may only go rightwards once people have voted."""
+"""The modes from the widest audience to the narrowest. After the first vote an edit may only narrow it."""
 
 
 class Option(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing to vote for.
+    """One option of a poll.
 
-    ``code`` is the option's one-letter name in stored ballots and counts:
-    given once, never given again, whatever is added, renamed or reordered.
+    ``code`` is the option's letter in stored ballots and counts. It never changes and is never reused for
+    another option that votes could be cast for, whatever options are added, renamed or reordered.
     """
 
     id: str
@@ -66,53 +65,54 @@ class Option(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     image: str | None = None
     capacity: int | None = None
-    """The most voters who may choose it at one time; None: any number."""
+    """The maximum number of current votes for this option. None means no limit."""
 
 
 class Choices(msgspec.Struct, frozen=True):
-    """How many options a voter of a ``multiple`` poll may pick."""
+    """The number of options that a voter of a ``multiple`` poll may choose."""
 
     min: int
     max: int
 
 
-HIGHEST_VALUE: Final = 10
-"""Of any scale; the lowest is 0."""
+MAX_SCALE_VALUE: Final = 10
+"""The highest value of any scale. The lowest is 0."""
 
 
 class Scale(msgspec.Struct, frozen=True):
-    """The values of a ``rating``: every whole number from ``min`` to ``max``."""
+    """The scale of a ``rating``: every whole number from ``min`` to ``max``."""
 
     min: int
     max: int
 
     @property
     def values(self) -> range:
-        """What a voter may give, the least first."""
+        """Return the values of the scale, in ascending order."""
         return range(self.min, self.max + 1)
 
 
 def code_of_value(value: int) -> str:
-    """A value's one-character name in stored ballots and counts: ``0`` to ``9``, then ``:`` for 10."""
+    """Return the code of a value in stored ballots and counts: ``0`` to ``9``, then ``:`` for 10."""
     return chr(ord("0") + value)
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    """What a prediction has come to, and on whose word. Times are milliseconds since the epoch."""
+    """The resolution of a prediction. Times are milliseconds since the epoch."""
 
     code: str | None
-    """Of the outcome that came true; None: annulled, nobody was right or wrong."""
+    """The code of the correct outcome. None means that the prediction is void and no choice is scored."""
     at: int
     effective_at: int
-    """A choice that was last changed after this does not score."""
+    """A choice that was last changed after this time is not scored, because the outcome was known."""
     by: str
+    """The name of the operator's API key."""
     version: int
-    """Of the poll, since this resolution stands."""
+    """The version of the poll that introduced this resolution."""
     note: str | None = None
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):
-    """A poll as it stands. Times are milliseconds since the epoch."""
+    """The current state of a poll. Times are milliseconds since the epoch."""
 
     id: str
     kind: Kind
@@ -126,34 +126,34 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     planned_closes_at: int | None = None
     visible_at: int | None = None
     timezone: str | None = None
-    """The IANA zone in which its operators wrote its times; pages tell them in it beside the reader's own."""
+    """The IANA zone of the operator's times. Pages show times in this zone next to the reader's own zone."""
     revote: Revote = Revote.NEVER
     identity: Identity = Identity.DEVICE
     issuer: str | None = None
-    """The site whose tokens say who votes, where ``identity`` is signed."""
+    """The issuer of the voters' tokens, if ``identity`` is signed."""
     results: ResultsMode = ResultsMode.ALWAYS
     series: str | None = None
-    """Of predictions that share one leaderboard, and know a voter by one key."""
+    """The series of predictions that share one leaderboard and one voter key."""
     resolve_by: int | None = None
-    """A prediction that has no outcome by then is canceled."""
+    """A prediction without an outcome is canceled at this time."""
     origins: tuple[str, ...] | None = None
     network_tags: bool = False
-    """Whether a keyed tag of the network that a ballot came from is kept beside it, for its operators."""
+    """True if each ballot stores a keyed tag of the client's network, for reports to operators."""
     shuffle: bool = False
     lang: str | None = None
     created_at: int
     version: int = 1
     closed_at: int | None = None
-    """The latch: when the window ended, once anybody has seen that it has."""
+    """The end of the window, stored by the first operation that observes it. The poll then stays closed."""
     ended: Phase | None = None
-    """Canceled or archived, where the poll was ended for good."""
+    """Canceled or archived, if an operator ended the poll permanently."""
     resolution: Resolution | None = None
-    """Of a prediction, where one stands."""
+    """The current resolution of a prediction."""
     is_scoring: bool = False
-    """Whether voters are being scored, or scores taken back; the clock cancels nothing meanwhile."""
+    """True while scores are being added or removed. Meanwhile ``resolve_by`` cancels nothing."""
 
     def phase(self, now: int) -> Phase:
-        """Where the poll is in its life at ``now``."""
+        """Return the phase of the poll at ``now``."""
         return phase_at(
             now,
             opens_at=self.opens_at,
@@ -165,25 +165,25 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def is_visible(self, now: int) -> bool:
-        """Whether the public may know of the poll at all."""
+        """Return True if the public may see the poll at ``now``."""
         return self.visible_at is None or now >= self.visible_at
 
     @property
     def outcome(self) -> str | None:
-        """The id of the option that came true; None while there is none, and where the poll was annulled."""
+        """Return the id of the correct option, or None if the poll is unresolved or void."""
         code = None if self.resolution is None else self.resolution.code
         return next((option.id for option in self.options if option.code == code), None)
 
     @property
     def choice_bounds(self) -> tuple[int, int]:
-        """The least and the most options of one ballot."""
+        """Return the minimum and maximum number of options on one ballot."""
         if self.choices is not None:
             return self.choices.min, self.choices.max
         return 1, len(self.options) if self.kind is Kind.RANKED else 1
 
     @property
     def codes(self) -> dict[str, str]:
-        """What is counted, in the order in which it is told: the name that readers know, and its code."""
+        """Map each counted name (option id or scale value) to its code, in the order of the results."""
         if self.scale is not None:
             return {str(value): code_of_value(value) for value in self.scale.values}
         return {option.id: option.code for option in self.options}

@@ -1,26 +1,25 @@
-"""A poll as the JSON document that operators and the public read.
+"""JSON document of a poll, for operators and the public.
 
-One builder for every channel: the public read, the operators' answers and the
-lists carry the same fields, all of them always present, so that no client has
-to ask whether a key exists.
+Every channel uses this one builder: the public endpoint, the admin responses and the lists. All fields are
+always present, so a client never has to check whether a key exists.
 """
 
 from __future__ import annotations
 
 from pollwire_server.domain.poll import Choices, Option, Poll, Scale
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_optional_timestamp, format_timestamp
 
 Document = dict[str, object]
 """A JSON object, ready to be encoded."""
 
 
 def poll_document(poll: Poll, now: int) -> Document:
-    """The poll at ``now`` (ms, the store's clock): times in RFC 3339, ``phase`` as it is at that instant.
+    """Return the poll at ``now`` (ms, the store's clock). Times are RFC 3339; ``phase`` is that of ``now``.
 
-    ``choices`` is null but for ``multiple``, ``scale`` but for ``rating``.
-    ``issuer`` is null but for signed voters.
-    ``series`` and ``resolve_by`` are null but for predictions, ``resolution``
-    is until one stands, and ``forecast`` false where a voter picks.
+    A field that does not apply is null: ``choices`` except for ``multiple``, ``scale`` except for ``rating``,
+    ``issuer`` except for signed voters, ``series`` and ``resolve_by`` except for predictions, and
+    ``resolution`` until the poll is resolved. ``forecast`` is always false, because voters choose one
+    outcome.
     """
     return {
         "id": poll.id,
@@ -31,46 +30,46 @@ def poll_document(poll: Poll, now: int) -> Document:
         "choices": _bounds_document(poll.choices),
         "scale": _bounds_document(poll.scale),
         "forecast": False,
-        "opens_at": format_instant(poll.opens_at),
-        "closes_at": _time(poll.closes_at),
-        "visible_at": _time(poll.visible_at),
+        "opens_at": format_timestamp(poll.opens_at),
+        "closes_at": format_optional_timestamp(poll.closes_at),
+        "visible_at": format_optional_timestamp(poll.visible_at),
         "timezone": poll.timezone,
         "revote": poll.revote.value,
         "identity": poll.identity.value,
         "issuer": poll.issuer,
         "results": poll.results.value,
         "series": poll.series,
-        "resolve_by": _time(poll.resolve_by),
-        "shards": 1,  # one slot holds a whole poll
+        "resolve_by": format_optional_timestamp(poll.resolve_by),
+        "shards": 1,  # a whole poll lives in one slot
         "origins": None if poll.origins is None else list(poll.origins),
         "network_tags": poll.network_tags,
         "shuffle": poll.shuffle,
         "lang": poll.lang,
         "phase": poll.phase(now).value,
         "resolution": resolution_document(poll),
-        "planned_closes_at": _time(poll.planned_closes_at),
-        "created_at": format_instant(poll.created_at),
+        "planned_closes_at": format_optional_timestamp(poll.planned_closes_at),
+        "created_at": format_timestamp(poll.created_at),
         "version": poll.version,
     }
 
 
 def resolution_document(poll: Poll) -> Document | None:
-    """What the poll has come to; ``outcome`` null means that it was annulled. None where nothing stands."""
-    held = poll.resolution
-    if held is None:
+    """Return the resolution, or None if there is none. ``outcome`` null means that the prediction is void."""
+    resolution = poll.resolution
+    if resolution is None:
         return None
     return {
         "outcome": poll.outcome,
-        "at": format_instant(held.at),
-        "effective_at": format_instant(held.effective_at),
-        "by": held.by,
-        "version": held.version,
-        "note": held.note,
+        "at": format_timestamp(resolution.at),
+        "effective_at": format_timestamp(resolution.effective_at),
+        "by": resolution.by,
+        "version": resolution.version,
+        "note": resolution.note,
     }
 
 
 def _option_document(option: Option) -> Document:
-    """The option without its stored code, which is nobody's business outside."""
+    """Return the option without its stored code, which is internal."""
     document: Document = {"id": option.id, "label": option.label}
     if option.image is not None:
         document["image"] = option.image
@@ -81,7 +80,3 @@ def _option_document(option: Option) -> Document:
 
 def _bounds_document(bounds: Choices | Scale | None) -> Document | None:
     return None if bounds is None else {"min": bounds.min, "max": bounds.max}
-
-
-def _time(instant: int | None) -> str | None:
-    return None if instant is None else format_instant(instant)

@@ -1,9 +1,8 @@
-"""How an operator writes a poll down.
+"""Request bodies that create or edit a poll, and the creation itself.
 
-``PollDraft`` and ``PollPatch`` are the shapes of the request bodies; unknown
-fields, wrong types and kinds that this service does not run are refused with
-the path of the field (``service.domain.reading``). ``new_poll`` makes the poll
-that is to stand; of one that stands ``service.domain.edits`` makes another.
+``PollDraft`` and ``PollPatch`` define the bodies. ``decoding`` rejects unknown fields, wrong types and
+unknown kinds with the path of the field. ``new_poll`` creates a poll from a draft; ``poll_edits`` applies a
+patch.
 """
 
 from __future__ import annotations
@@ -14,19 +13,19 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pollwire_server.domain.errors import InvalidPoll
+from pollwire_server.domain.identifiers import Identifier
 from pollwire_server.domain.options import (
     ChoicesDraft,
-    Id,
     OptionDrafts,
     ScaleDraft,
-    choices_of,
-    options_of,
-    scale_of,
+    build_choices,
+    build_options,
+    build_scale,
 )
 from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode, Revote
 from pollwire_server.domain.poll_validation import validate_poll, validate_times
 from pollwire_server.domain.text_validation import check_text
-from pollwire_server.domain.window import parse_instant, zone_named
+from pollwire_server.domain.timestamps import load_timezone, parse_timestamp
 
 Question = Annotated[str, Meta(min_length=1, max_length=300)]
 Description = Annotated[str, Meta(max_length=2000)]
@@ -35,7 +34,7 @@ Origin = Annotated[
     Meta(
         max_length=300,
         pattern=r"^(\*|https?://[a-z0-9.:\[\]-]+)\Z",
-        description="a site as browsers name it, such as https://news.example (lower case, no path), or *",
+        description="a site in lower case without a path, such as https://news.example, or *",
     ),
 ]
 Issuer = Annotated[str, Meta(min_length=1, max_length=300)]
@@ -52,9 +51,12 @@ Origins = Annotated[tuple[Origin, ...], Meta(max_length=100)]
 
 
 class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A poll to be created. ``forecast`` may be false, as in a poll's document."""
+    """The body that creates a poll.
 
-    id: Id | None = None
+    ``forecast`` accepts only false. It exists so that a poll's document can be sent back.
+    """
+
+    id: Identifier | None = None
     kind: Kind
     question: Question
     description: Description | None = None
@@ -62,7 +64,7 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     choices: ChoicesDraft | None = None
     scale: ScaleDraft | None = None
     forecast: bool = False
-    series: Id | None = None
+    series: Identifier | None = None
     resolve_by: str | None = None
     opens_at: str | None = None
     closes_at: str | None = None
@@ -80,7 +82,7 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to change; absent fields stay. ``options`` replaces the list."""
+    """The body that edits a poll. Absent fields stay unchanged. ``options`` replaces the whole list."""
 
     kind: Kind | UnsetType = UNSET
     question: Question | UnsetType = UNSET
@@ -96,7 +98,7 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     identity: Identity | UnsetType = UNSET
     issuer: Issuer | UnsetType | None = UNSET
     results: ResultsMode | UnsetType = UNSET
-    series: Id | UnsetType | None = UNSET
+    series: Identifier | UnsetType | None = UNSET
     resolve_by: str | UnsetType | None = UNSET
     origins: Origins | UnsetType | None = UNSET
     network_tags: bool | UnsetType = UNSET
@@ -105,63 +107,61 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
-    """The poll that the draft asks for, created at ``now``. Raises ``InvalidPoll``."""
+    """Create the poll of a draft at ``now``. Raises ``InvalidPoll``."""
     if draft.forecast:
-        raise InvalidPoll(
-            "forecast", "Voters pick one outcome; forecasts of every outcome are not taken here."
-        )
+        raise InvalidPoll("forecast", "forecast must be false: voters choose one outcome.")
     check_texts(draft)
-    options = options_of(draft.kind, draft.options, ())
-    opens_at = instant_of(draft.opens_at, draft.timezone, "opens_at")
+    options = build_options(draft.kind, draft.options, ())
+    opens_at = parse_optional_timestamp(draft.opens_at, draft.timezone, "opens_at")
     poll = Poll(
         id=poll_id,
         kind=draft.kind,
         question=draft.question,
         description=draft.description,
         options=options,
-        choices=choices_of(draft.kind, draft.choices, len(options)),
-        scale=scale_of(draft.kind, draft.scale),
+        choices=build_choices(draft.kind, draft.choices, len(options)),
+        scale=build_scale(draft.kind, draft.scale),
         opens_at=now if opens_at is None else opens_at,
-        closes_at=instant_of(draft.closes_at, draft.timezone, "closes_at"),
-        visible_at=instant_of(draft.visible_at, draft.timezone, "visible_at"),
+        closes_at=parse_optional_timestamp(draft.closes_at, draft.timezone, "closes_at"),
+        visible_at=parse_optional_timestamp(draft.visible_at, draft.timezone, "visible_at"),
         timezone=draft.timezone,
         revote=draft.revote or Revote.NEVER,
         identity=draft.identity,
         issuer=draft.issuer,
         results=draft.results,
         series=draft.series,
-        resolve_by=instant_of(draft.resolve_by, draft.timezone, "resolve_by"),
+        resolve_by=parse_optional_timestamp(draft.resolve_by, draft.timezone, "resolve_by"),
         origins=draft.origins,
         network_tags=draft.network_tags,
         shuffle=draft.shuffle,
         lang=draft.lang,
         created_at=now,
     )
-    check_zone(draft.timezone)
+    check_timezone(draft.timezone)
     validate_poll(poll)
     validate_times(poll)
     if poll.resolve_by is not None and poll.resolve_by <= now:
-        raise InvalidPoll("resolve_by", "resolve_by must lie in the future.")
+        raise InvalidPoll("resolve_by", "resolve_by must be in the future.")
     return poll
 
 
-def check_texts(given: PollDraft | PollPatch) -> None:
-    """What people are to read can be read. Raises ``InvalidPoll``."""
-    if isinstance(given.question, str):
-        check_text(given.question, "question")
-    if isinstance(given.description, str):
-        check_text(given.description, "description", may_break=True)
-    if not isinstance(given.options, UnsetType):
-        for place, option in enumerate(given.options):
-            check_text(option.label, f"options[{place}].label")
+def check_texts(body: PollDraft | PollPatch) -> None:
+    """Check the question, the description and the labels. Raises ``InvalidPoll``."""
+    if isinstance(body.question, str):
+        check_text(body.question, "question")
+    if isinstance(body.description, str):
+        check_text(body.description, "description", multiline=True)
+    if not isinstance(body.options, UnsetType):
+        for index, option in enumerate(body.options):
+            check_text(option.label, f"options[{index}].label")
 
 
-def instant_of(text: str | None, timezone: str | None, field: str) -> int | None:
-    """A time as it is written down, in the zone where it names none. Raises ``InvalidPoll``."""
-    return None if text is None else parse_instant(text, timezone, field)
+def parse_optional_timestamp(text: str | None, timezone: str | None, field: str) -> int | None:
+    """Parse a time of a request body, if there is one. Raises ``InvalidPoll``."""
+    return None if text is None else parse_timestamp(text, timezone, field)
 
 
-def check_zone(timezone: str | None) -> None:
-    """A zone that no time needs must still be one: a misspelt name is told, not ignored."""
+def check_timezone(timezone: str | None) -> None:
+    """Reject an unknown time zone, even if no time needs it. A misspelt name must not be ignored."""
     if timezone is not None:
-        zone_named(timezone)
+        load_timezone(timezone)

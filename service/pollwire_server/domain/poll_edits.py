@@ -1,7 +1,5 @@
-"""Which edits keep faith with votes already cast, and with what else has happened since.
-
-``edited`` makes the poll that a patch asks for, or says why it cannot be.
-"""
+"""Edits of a poll: apply a patch, and reject edits that would falsify votes or contradict the poll's
+phase."""
 
 from __future__ import annotations
 
@@ -11,25 +9,25 @@ import msgspec
 from msgspec import UNSET
 
 from pollwire_server.domain.errors import EditRefused, InvalidPoll, PhaseConflict
-from pollwire_server.domain.options import edited_choices, edited_scale, options_of
+from pollwire_server.domain.options import build_options, edited_choices, edited_scale
 from pollwire_server.domain.poll import WIDEST_FIRST, Kind, Poll
-from pollwire_server.domain.poll_draft import PollPatch, check_texts, check_zone, instant_of
+from pollwire_server.domain.poll_draft import PollPatch, check_texts, check_timezone, parse_optional_timestamp
 from pollwire_server.domain.poll_validation import validate_poll, validate_times
 from pollwire_server.domain.window import Phase
 
-_AS_GIVEN: Final = (
+_COPIED_FIELDS: Final = (
     *("kind", "question", "description", "revote", "identity", "issuer", "results", "series"),
     *("origins", "network_tags", "shuffle", "lang"),
 )
-_TIMES: Final = ("opens_at", "closes_at", "visible_at", "resolve_by")
+_TIME_FIELDS: Final = ("opens_at", "closes_at", "visible_at", "resolve_by")
 
 
-def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
-    """The poll after the edit, its ``version`` grown by one.
+def apply_patch(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
+    """Return the poll after the edit, with its ``version`` increased by one.
 
-    Raises ``InvalidPoll`` for what no poll can be, ``EditRefused`` for what
-    would falsify votes (``voted``: at least one was ever counted), and
-    ``PhaseConflict`` for moving a closed poll: ``reopen`` does that.
+    ``voted`` is True if at least one vote was ever counted.
+    Raises ``InvalidPoll`` for an invalid poll, ``EditRefused`` for an edit that would falsify votes, and
+    ``PhaseConflict`` for a change to the window of a closed poll (the action ``reopen`` does that).
     """
     after: Poll = msgspec.structs.replace(poll, version=poll.version + 1, **_changes(poll, patch, voted))
     after = msgspec.structs.replace(
@@ -39,43 +37,49 @@ def edited(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
     )
     validate_poll(after)
     if (after.visible_at, after.closes_at) != (poll.visible_at, poll.closes_at):
-        validate_times(after)  # only then: an act may have left them so
+        validate_times(after)  # only if they changed: an action may have produced the current times
     _check_window_edit(poll, after, now)
     _check_series_edit(poll, after, voted)
     _check_outcome_edit(poll, after, now)
     if voted:
-        _check_faith(poll, after, now)
+        _check_votes_stay_valid(poll, after, now)
     return after
 
 
 def _changes(poll: Poll, patch: PollPatch, voted: bool) -> dict[str, object]:
-    """The fields that the patch names, as the poll holds them; bounds and scale follow once options stand."""
-    check_zone(patch.timezone)
+    """Return the changed fields of the poll.
+
+    Bounds and scale depend on the options, so the caller adds them.
+    """
+    check_timezone(patch.timezone)
     check_texts(patch)
-    changes = {name: value for name in _AS_GIVEN if (value := getattr(patch, name)) is not UNSET}
-    for name in _TIMES:
+    changes = {name: value for name in _COPIED_FIELDS if (value := getattr(patch, name)) is not UNSET}
+    for name in _TIME_FIELDS:
         if (text := getattr(patch, name)) is not UNSET:
-            changes[name] = instant_of(text, patch.timezone, name)
+            changes[name] = parse_optional_timestamp(text, patch.timezone, name)
     if patch.timezone is not None:
         changes["timezone"] = patch.timezone
     kind = poll.kind if patch.kind is UNSET else patch.kind
     if patch.options is not UNSET:
-        changes["options"] = options_of(kind, patch.options, poll.options if voted else ())
+        changes["options"] = build_options(kind, patch.options, poll.options if voted else ())
     elif kind is Kind.RATING:
-        changes["options"] = ()  # they go with the kind that had them, as choices and scale do
+        changes["options"] = ()  # a rating has no options, so they are removed with the old kind
     return changes
 
 
 def _check_series_edit(before: Poll, after: Poll, voted: bool) -> None:
-    """A poll lies in the store with its series, and cannot be moved there in one step (ADR 0015)."""
+    """Reject a change of the series.
+
+    The store keeps a poll in its series' slot and cannot move it (ADR 0015).
+    """
     if after.series == before.series:
         return
     if voted:
-        raise EditRefused("series", "People have voted under the present series, so it stays.")
+        raise EditRefused("series", "The poll has votes, so series cannot be changed.")
     raise EditRefused(
         "series",
-        "A prediction keeps the series that it was made with. Nobody has voted yet: delete the poll and make"
-        " it anew, under the same id if you like, with the series that you want.",
+        "series cannot be changed. The poll has no votes yet, so you can delete it and create it again with"
+        " the same id.",
     )
 
 
@@ -84,9 +88,9 @@ def _check_outcome_edit(before: Poll, after: Poll, now: int) -> None:
         if before.phase(now) in (Phase.RESOLVED, Phase.CANCELED, Phase.ARCHIVED):
             raise PhaseConflict("edit", before.phase(now))
         if after.resolve_by is not None and after.resolve_by <= now:
-            raise InvalidPoll("resolve_by", "resolve_by must lie in the future.")
+            raise InvalidPoll("resolve_by", "resolve_by must be in the future.")
     if before.resolution is not None and (after.kind, after.outcome) != (before.kind, before.outcome):
-        raise EditRefused("options", "An outcome of this prediction stands; unresolve it first.")
+        raise EditRefused("options", "This prediction is resolved. Unresolve it first.")
 
 
 def _check_window_edit(before: Poll, after: Poll, now: int) -> None:
@@ -96,10 +100,10 @@ def _check_window_edit(before: Poll, after: Poll, now: int) -> None:
     if phase.is_over:
         raise PhaseConflict("edit", phase)
     if before.opens_at != after.opens_at and phase is not Phase.SCHEDULED:
-        raise EditRefused("opens_at", "The poll has opened already, so its opening cannot be moved.")
+        raise EditRefused("opens_at", "The poll has already opened, so opens_at cannot be changed.")
     if after.closes_at is not None and after.closes_at <= now:
         raise EditRefused(
-            "closes_at", "closes_at must be in the future; use the act close to close the poll now."
+            "closes_at", "closes_at must be in the future. To end voting now, close the poll instead."
         )
 
 
@@ -107,20 +111,21 @@ def _is_later(before: Poll, after: Poll) -> bool:
     return after.visible_at is not None and after.visible_at > (before.visible_at or 0)
 
 
-def _check_faith(before: Poll, after: Poll, now: int) -> None:
+def _check_votes_stay_valid(before: Poll, after: Poll, now: int) -> None:
+    """Raise ``EditRefused`` for an edit that would change the meaning or the conditions of existing votes."""
     for name in ("kind", "identity", "issuer", "network_tags"):
         if getattr(before, name) != getattr(after, name):
-            raise EditRefused(name, f"Votes were cast under the present {name}, so it stays.")
+            raise EditRefused(name, f"The poll has votes, so {name} cannot be changed.")
     if after.choices != edited_choices(before, after, UNSET):
-        raise EditRefused("choices", "Votes were cast under the present choices, so they stay.")
+        raise EditRefused("choices", "The poll has votes, so choices cannot be changed.")
     if after.scale != before.scale:
-        raise EditRefused("scale", "Votes were cast on the present scale, so it stays.")
+        raise EditRefused("scale", "The poll has votes, so scale cannot be changed.")
     phase = before.phase(now)
     if len(after.options) > len(before.options) and phase.is_over:
-        raise EditRefused(
-            "options", f"The poll is {phase}; options are added while people can vote for them."
-        )
+        raise EditRefused("options", f"The poll is {phase}. Options can be added only before voting ends.")
     if before.visible_at != after.visible_at and not after.is_visible(now) and _is_later(before, after):
-        raise EditRefused("visible_at", "People have voted, so the poll cannot be hidden for longer.")
+        raise EditRefused("visible_at", "The poll has votes, so it cannot be hidden for longer.")
     if WIDEST_FIRST.index(after.results) < WIDEST_FIRST.index(before.results):
-        raise EditRefused("results", "People voted under the present promise; results may only be narrowed.")
+        raise EditRefused(
+            "results", "The poll has votes, so its results can be shown to fewer readers, but not to more."
+        )

@@ -1,9 +1,9 @@
-"""How much of something one network may do for now: a bucket that fills again by itself, as one number.
+"""Rate limits per network: the generic cell rate algorithm (GCRA).
 
-A ``Limit`` of 600/60 lets a network do 600 things at once and then ten a second. What is left is kept as the
-instant at which the bucket will be full again (Turner's "virtual scheduling", the GCRA of ITU-T I.371): no
-counter, no timer that refills, and a bucket that is full again need not be kept at all. The store has the
-same arithmetic (``functions/includes/allowances.lua``), and a test drives both and compares.
+A limit of 600/60 allows a network a burst of 600 operations, and then ten a second. The state of a bucket is
+one number: the instant at which the bucket is full again ("virtual scheduling", GCRA of ITU-T I.371). It
+needs no counter and no refill timer, and a full bucket need not be stored at all. The store uses the same
+arithmetic (``store/functions/includes/rate_limit.lua``). A test runs both and compares them.
 """
 
 from __future__ import annotations
@@ -14,44 +14,45 @@ from typing import Final
 
 import msgspec
 
-MOST_COUNT: Final = 10_000_000
-LONGEST_S: Final = 86_400
+MAX_COUNT: Final = 10_000_000
+MAX_PERIOD_S: Final = 86_400
 
 
 class RateLimit(msgspec.Struct, frozen=True):
-    """``count`` in ``seconds``, for one network."""
+    """At most ``count`` operations in ``seconds``, for one network."""
 
     count: int
     seconds: int
     spares_loopback: bool = False
-    """Whether this very machine may do as it pleases: by default, never where an operator has set a limit."""
+    """True if loopback clients are exempt: true for the defaults, false for limits that an operator sets."""
 
     @property
     def period_ms(self) -> int:
-        """How long an empty bucket takes to be full."""
+        """Return the time in ms in which an empty bucket fills up."""
         return self.seconds * 1000
 
     @property
     def interval_ms(self) -> float:
-        """What one thing costs of that."""
+        """Return the time in ms that the bucket needs to regain one operation."""
         return self.period_ms / self.count
 
 
-def limit_of(text: str) -> RateLimit | None:
-    """``<count>/<seconds>``, or None for ``off``; ``ValueError`` says what else was expected."""
+def parse_rate_limit(text: str) -> RateLimit | None:
+    """Parse ``<count>/<seconds>``, or ``off`` (None). Raises ``ValueError`` with the expected format."""
     if text == "off":
         return None
-    written = re.fullmatch(r"([0-9]{1,8})/([0-9]{1,5})", text)
-    count, seconds = (int(written[1]), int(written[2])) if written else (0, 0)
-    if not 1 <= count <= MOST_COUNT or not 1 <= seconds <= LONGEST_S:
+    match = re.fullmatch(r"([0-9]{1,8})/([0-9]{1,5})", text)
+    count, seconds = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= count <= MAX_COUNT or not 1 <= seconds <= MAX_PERIOD_S:
         raise ValueError("must be <count>/<seconds>, such as 600/60, or off")
     return RateLimit(count, seconds)
 
 
 def acquire(limit: RateLimit, full_at: float, now: int) -> tuple[float, float]:
-    """When the bucket is full again after one thing more at ``now``, and 0; or ``full_at`` and ms to wait.
+    """Take one operation from the bucket. Return the new ``full_at`` and the ms to wait (0 if allowed).
 
-    ``full_at`` and ``now`` are ms since the epoch; a bucket that nobody has touched is full since ever (0).
+    ``full_at`` and ``now`` are ms since the epoch. ``full_at`` is 0 for an unused bucket. A rejected
+    operation leaves ``full_at`` unchanged.
     """
     after = max(full_at, now) + limit.interval_ms
     wait_ms = after - now - limit.period_ms
@@ -59,5 +60,5 @@ def acquire(limit: RateLimit, full_at: float, now: int) -> tuple[float, float]:
 
 
 def whole_seconds(wait_ms: float) -> int:
-    """A wait as ``Retry-After`` has it."""
+    """Round a wait in ms up to the whole seconds of ``Retry-After``, at least 1."""
     return max(1, math.ceil(wait_ms / 1000))

@@ -1,4 +1,4 @@
-"""What a recount comes to: the totals as they are kept, beside those that the ballots make."""
+"""Result of a recount: the stored totals next to the totals computed from the ballots."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pollwire_server.domain.tally import Tally
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """Voters whose choice stands, and votes by option id (of a ranking its first preference)."""
+    """Voters with a current vote, and votes by option id. A ranking counts for its first preference."""
 
     voters: int
     counts: dict[str, int]
 
 
 class Recount(msgspec.Struct, frozen=True):
-    """Both totals, of one instant, and whether they are the same."""
+    """Both totals, read at the same instant, and whether they are equal."""
 
     matches: bool
     stored: Totals
@@ -27,7 +27,7 @@ class Recount(msgspec.Struct, frozen=True):
 
 
 def recount_of(poll: Poll, tally: Tally, codes: Mapping[str, int]) -> Recount:
-    """``codes``: how many voters had each code standing when the tally was read."""
+    """Compare the stored totals with the ballots. ``codes`` maps each code to its number of ballots."""
     letters: Counter[str] = Counter()
     for code, voters in codes.items():
         for letter in code[:1] if poll.kind is Kind.RANKED else code:
@@ -38,7 +38,11 @@ def recount_of(poll: Poll, tally: Tally, codes: Mapping[str, int]) -> Recount:
 
 
 def _by_name(poll: Poll, counts: Mapping[str, int]) -> dict[str, int]:
-    """Every option or value; a letter that is none of the poll's is told as itself: it must not be there."""
+    """Return the counts by option id or value, with zeros.
+
+    A code that the poll does not have is an inconsistency. It appears under the code itself, so that the
+    comparison shows it.
+    """
     names = {code: name for name, code in poll.codes.items()}
     known = {name: counts.get(code, 0) for code, name in names.items()}
     return known | {code: count for code, count in counts.items() if count and code not in names}

@@ -1,25 +1,21 @@
-"""Who was right, and who is better at it than others.
+"""Scoring of predictions, and the ranking value of a leaderboard.
 
-A prediction that has come to an outcome scores each choice that stood when
-the outcome came true: the choice of somebody who changed it after that
-(``effective_at``) was made knowing, so it is no forecast and does not score.
-Nor does any choice of a poll that was annulled.
+A resolved prediction scores the choice that each voter had when the outcome came true (``effective_at``). A
+voter who changed the choice later already knew the outcome, so that choice is not a forecast and is not
+scored. A void prediction scores no choice.
 
-A leaderboard ranks voters by the lower end of the interval in which their
-true rate of being right lies with 95 % confidence (Wilson, 1927, "Probable
-inference, the law of succession, and statistical inference", without the
-correction for continuity). So 49 right of 50 (0.895) stand before 10 of 10
-(0.722), and those before 1 of 1 (0.207): a rate counts for as much as there is
-to show for it. Equals share a rank; the next rank counts everybody before it.
+A leaderboard ranks voters by the lower bound of the 95 % confidence interval of their accuracy (Wilson, 1927,
+"Probable inference, the law of succession, and statistical inference", without continuity correction). Thus
+49 of 50 (0.895) ranks before 10 of 10 (0.722), and that before 1 of 1 (0.207): evidence counts, not only the
+rate. Voters with equal values share a rank. The next rank counts everyone before it.
 
-Alternatives. The plain rate puts whoever guessed once, and well, on top. The
-number right rewards whoever takes part most. A least number of forecasts makes
-a cliff, and somebody must choose it for series of three polls and of three
-hundred. A prior (so many picks right and wrong for everybody to begin with)
-comes to nearly the same as the interval and needs two numbers explained.
+Alternatives. The plain rate puts one lucky guess on top. The number of correct forecasts rewards
+participation. A minimum number of forecasts is a cliff, and the right number differs for series of three and
+of three hundred polls. A prior (the same number of assumed right and wrong forecasts for every voter) has
+nearly the same effect as the interval, but has two numbers to explain.
 
-``functions/includes/scoring.lua`` reckons the same in the store, inside the
-step that scores; a test holds the two together.
+``store/functions/includes/scoring.lua`` computes the same value in the store, in the step that scores. A test
+compares the two.
 """
 
 from __future__ import annotations
@@ -30,40 +26,40 @@ from typing import Final, NamedTuple
 from pollwire_server.domain.poll import Poll
 
 Z: Final = 1.959964
-"""The standard score of 95 % confidence on both sides."""
+"""The standard score of a two-sided 95 % confidence interval."""
 
 
 class Verdict(NamedTuple):
-    """What a resolution says of one choice."""
+    """The effect of a resolution on one choice."""
 
     is_correct: bool | None
-    """None where that is not known, or nobody was right: not resolved yet, annulled, or chosen too late."""
+    """None if the prediction is unresolved or void, or if the choice was made too late."""
     is_scored: bool
-    """Whether it counts in the leaderboard of a series."""
+    """True if the choice counts on the leaderboard of a series."""
 
 
 UNDECIDED: Final = Verdict(None, False)
 
 
 class Score(NamedTuple):
-    """What a voter has to show in a series."""
+    """The record of a voter in a series."""
 
     right: int
     forecasts: int
 
     @property
     def accuracy(self) -> float | None:
-        """The share that was right; None without forecasts."""
+        """Return the share of correct forecasts, from 0 to 1. None if there are no forecasts."""
         return self.right / self.forecasts if self.forecasts else None
 
     @property
     def ranking_value(self) -> float:
-        """What ranks a voter: the lower bound of the Wilson interval, from 0 to 1."""
+        """Return the lower bound of the Wilson interval, from 0 to 1. A leaderboard sorts by it."""
         return wilson_lower_bound(self.right, self.forecasts)
 
 
 def wilson_lower_bound(right: int, forecasts: int) -> float:
-    """The lower end of the 95 % interval of a rate of which ``right`` of ``forecasts`` were seen."""
+    """Return the lower bound of the 95 % interval of the rate ``right / forecasts`` (Wilson, 1927)."""
     if not right:
         return 0.0
     rate, square = right / forecasts, Z * Z
@@ -72,8 +68,8 @@ def wilson_lower_bound(right: int, forecasts: int) -> float:
 
 
 def verdict_of(poll: Poll, code: str, at: int) -> Verdict:
-    """What the poll's resolution says of the choice ``code`` that was last changed ``at`` (ms)."""
-    held = poll.resolution
-    if held is None or held.code is None or at > held.effective_at:
+    """Return the verdict on the choice ``code`` that was last changed ``at`` (ms)."""
+    resolution = poll.resolution
+    if resolution is None or resolution.code is None or at > resolution.effective_at:
         return UNDECIDED
-    return Verdict(code == held.code, True)
+    return Verdict(code == resolution.code, True)

@@ -1,7 +1,7 @@
-"""Results: what was counted, as it is told to readers.
+"""Results of a poll: the totals from the store, and their JSON form for readers.
 
-A ``Tally`` is what the store read in one step. ``results_of`` makes of it the
-one object that HTTP, every socket frame and every event carry.
+The store reads a ``Tally`` in one step. ``results_of`` turns it into the one object that HTTP responses,
+socket frames and events contain.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ import msgspec
 from pollwire_server.domain.instant_runoff import Round, RunoffResult
 from pollwire_server.domain.poll import Poll, Scale, code_of_value
 from pollwire_server.domain.poll_document import resolution_document
-from pollwire_server.domain.window import Phase, format_instant
+from pollwire_server.domain.timestamps import format_optional_timestamp, format_timestamp
+from pollwire_server.domain.window import Phase
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """One consistent read of a poll's totals, at ``now`` by the store's clock."""
+    """One consistent read of a poll's totals, at ``now`` (ms, the store's clock)."""
 
     epoch: str
-    """The store's milliseconds in twelve hex digits; changes only when history was lost or reset."""
+    """A time of the store in ms, as twelve hex digits. It changes only when history was lost or reset."""
     seq: int
-    """Grows with every counted change, within one epoch."""
+    """Increases with every counted change, within one epoch."""
     voters: int
     counts: Mapping[str, int]
-    """Votes by option code; a code without votes may be absent."""
+    """Votes by code. A code without votes may be absent."""
     now: int
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="results"):
-    """Totals as their readers get them; hidden ones carry no number at all (and ``seq`` 0)."""
+    """The results object on the wire. Hidden results contain no numbers, and ``seq`` is 0."""
 
     poll: str
     epoch: str
@@ -43,24 +44,25 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     hidden: bool = False
     voters: int | msgspec.UnsetType = msgspec.UNSET
     counts: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
-    """By option id, or by value of the scale; of a ranked poll the first preferences."""
+    """Votes by option id or scale value. For a ranked poll, the first preferences."""
     mean: float | msgspec.UnsetType | None = msgspec.UNSET
-    """Of a rating; null while nobody has voted."""
+    """The mean of a rating. Null while there are no votes."""
     resolution: dict[str, object] | msgspec.UnsetType = msgspec.UNSET
-    """Of a prediction, once it has come to something; also where totals are hidden."""
+    """The resolution of a prediction. Present even if the totals are hidden."""
     rounds: tuple[Round, ...] | msgspec.UnsetType = msgspec.UNSET
     winner: str | msgspec.UnsetType | None = msgspec.UNSET
-    """With ``rounds``, of a ranked poll, where the reader asked once and is sent no stream."""
+    """``rounds`` and ``winner`` of a ranked poll are in single responses only, not in streams."""
 
 
 MEAN_DIGITS: Final = 4
-"""After the point. More than people read, and equal for readers who add up the counts themselves."""
+"""Decimal places of the mean: more than people read, and reproducible from the counts."""
 
 
-def results_of(poll: Poll, tally: Tally, outcome: RunoffResult | None = None) -> Results:
-    """What a reader who may see the totals gets; every option (or value) is there, in the poll's order.
+def results_of(poll: Poll, tally: Tally, runoff: RunoffResult | None = None) -> Results:
+    """Return the results for a reader who may see the totals.
 
-    ``outcome`` is what a ranked poll's rankings come to, of the same instant as the tally.
+    Every option or value is present, in the poll's order. ``runoff`` is the result of a ranked poll at the
+    instant of the tally.
     """
     phase = poll.phase(tally.now)
     return Results(
@@ -69,14 +71,14 @@ def results_of(poll: Poll, tally: Tally, outcome: RunoffResult | None = None) ->
         seq=tally.seq,
         phase=phase,
         final=phase.is_over,
-        as_of=format_instant(tally.now),
-        closes_at=_time(poll.closes_at),
+        as_of=format_timestamp(tally.now),
+        closes_at=format_optional_timestamp(poll.closes_at),
         voters=tally.voters,
         counts={name: tally.counts.get(code, 0) for name, code in poll.codes.items()},
         mean=msgspec.UNSET if poll.scale is None else _mean(poll.scale, tally),
         resolution=resolution_document(poll) or msgspec.UNSET,
-        rounds=msgspec.UNSET if outcome is None else outcome.rounds,
-        winner=msgspec.UNSET if outcome is None else outcome.winner,
+        rounds=msgspec.UNSET if runoff is None else runoff.rounds,
+        winner=msgspec.UNSET if runoff is None else runoff.winner,
     )
 
 
@@ -88,7 +90,8 @@ def _mean(scale: Scale, tally: Tally) -> float | None:
 
 
 def hidden_results_of(poll: Poll, tally: Tally) -> Results:
-    """What a reader who may not see the totals gets: the phase and nothing derived from votes."""
+    """Return the results for a reader who may not see the totals: the phase, and nothing derived from
+    votes."""
     phase = poll.phase(tally.now)
     return Results(
         poll=poll.id,
@@ -96,17 +99,13 @@ def hidden_results_of(poll: Poll, tally: Tally) -> Results:
         seq=0,
         phase=phase,
         final=phase.is_over,
-        as_of=format_instant(tally.now),
-        closes_at=_time(poll.closes_at),
+        as_of=format_timestamp(tally.now),
+        closes_at=format_optional_timestamp(poll.closes_at),
         hidden=True,
         resolution=resolution_document(poll) or msgspec.UNSET,
     )
 
 
 def is_newer(epoch: str, seq: int, than_epoch: str, than_seq: int) -> bool:
-    """Whether a reader that holds one position replaces it by the other: unless older."""
+    """Return True if a reader at position ``than_*`` should accept this position: unless it is older."""
     return (epoch, seq) >= (than_epoch, than_seq)
-
-
-def _time(instant: int | None) -> str | None:
-    return None if instant is None else format_instant(instant)

@@ -1,4 +1,7 @@
-"""What people read of a poll: something to see, and nothing that a screen or a terminal would obey."""
+"""Validation of text for people: it must be visible, and must not contain control characters.
+
+A screen or a terminal would act on a control character instead of showing it.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,27 @@ from typing import Final
 
 from pollwire_server.domain.errors import InvalidPoll
 
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
-"""General categories (Unicode, chapter 4.5) of what leaves no mark: controls, formats, spaces."""
-_REFUSED: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Controls, halves of characters, and separators of lines and paragraphs."""
-_OF_SEVERAL_LINES: Final = "\n\t"
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
+"""General categories (Unicode, chapter 4.5) without a visible glyph: controls, formats, spaces."""
+_REJECTED: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Controls, surrogates, and separators of lines and paragraphs."""
+_LINE_CHARACTERS: Final = "\n\t"
 
 
-def check_text(text: str, field: str, *, may_break: bool = False) -> None:
-    """``InvalidPoll`` for a text that is blank or has control characters.
+def check_text(text: str, field: str, *, multiline: bool = False) -> None:
+    """Raise ``InvalidPoll`` for a text that is blank or contains control characters.
 
-    ``may_break``: it may have several lines, and tabs.
+    With ``multiline``, newlines and tabs are allowed.
     """
-    if text and all(unicodedata.category(character) in _UNSEEN for character in text):
-        raise InvalidPoll(field, f"{field} is blank; write something that people can see.")
-    for place, character in enumerate(text):
-        if may_break and character in _OF_SEVERAL_LINES:
+    if text and all(unicodedata.category(character) in _INVISIBLE for character in text):
+        raise InvalidPoll(field, f"{field} must not be blank.")
+    for index, character in enumerate(text):
+        if multiline and character in _LINE_CHARACTERS:
             continue
-        if unicodedata.category(character) in _REFUSED:
-            allowed = " other than newlines and tabs" if may_break else ""
+        if unicodedata.category(character) in _REJECTED:
+            allowed = " other than newlines and tabs" if multiline else ""
             raise InvalidPoll(
                 field,
-                f"{field} has a control character{allowed}: U+{ord(character):04X}, character {place + 1}.",
+                f"{field} contains a control character{allowed}: "
+                f"U+{ord(character):04X} at position {index + 1}.",
             )

@@ -1,8 +1,8 @@
-"""Totals over time: what a poll's store kept of them, as readers get them.
+"""Timeline of a poll: the stored samples of its totals, and their JSON form.
 
-A ``Moment`` says what was counted before its instant. The store keeps one at
-the end of every interval in which anything changed; the newest is the tally
-itself, at the end of the present interval or, while that lasts, now.
+A ``TimelineSample`` holds the totals of all votes counted before its instant. The store keeps one sample at
+the end of every interval in which a count changed. The newest sample is the tally itself. Its time is the end
+of the interval of the last change, or the current time while that interval lasts.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import msgspec
 
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.tally import Tally
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 
 
 class TimelineSample(msgspec.Struct, frozen=True):
-    """The totals as they stood at an instant (ms): ``counts`` by code, those without votes maybe absent."""
+    """The totals at an instant (ms). ``counts`` is by code; codes without votes may be absent."""
 
     at: int
     voters: int
@@ -25,7 +25,7 @@ class TimelineSample(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A moment as readers get it: ``counts`` by option id or value of the scale, all of them, in order."""
+    """A sample in JSON. ``counts`` has every option id or scale value, in the poll's order."""
 
     at: str
     voters: int
@@ -33,16 +33,16 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """What ``GET .../timeline`` answers."""
+    """The response of ``GET .../timeline``."""
 
     points: tuple[Point, ...]
 
 
-def newest_moment(tally: Tally, interval_ends: int | None, last_at: int | None) -> TimelineSample | None:
-    """The tally as a moment, later than the last one that was kept; None where nothing was ever counted.
+def newest_sample(tally: Tally, interval_ends: int | None, last_at: int | None) -> TimelineSample | None:
+    """Return the tally as a sample that is later than the last stored one.
 
-    ``interval_ends`` is the end of the interval in which the last change was counted. Times grow strictly
-    even where the store's clock was set back.
+    ``interval_ends`` is the end of the interval (ms) of the last counted change. Return None if nothing was
+    ever counted. Times increase strictly, even if the store's clock was set back.
     """
     if interval_ends is None:
         return None
@@ -52,13 +52,13 @@ def newest_moment(tally: Tally, interval_ends: int | None, last_at: int | None) 
     return TimelineSample(at, tally.voters, tally.counts)
 
 
-def timeline_of(poll: Poll, moments: Sequence[TimelineSample]) -> Timeline:
-    """The moments, in the words of the poll as it stands."""
-    return Timeline(tuple(_points_of(poll, moments)))
+def timeline_of(poll: Poll, samples: Sequence[TimelineSample]) -> Timeline:
+    """Return the samples in JSON form, with the poll's current option ids."""
+    return Timeline(tuple(_points_of(poll, samples)))
 
 
-def _points_of(poll: Poll, moments: Sequence[TimelineSample]) -> Iterator[Point]:
+def _points_of(poll: Poll, samples: Sequence[TimelineSample]) -> Iterator[Point]:
     codes = poll.codes
-    for moment in moments:
-        counts = {name: moment.counts.get(code, 0) for name, code in codes.items()}
-        yield Point(format_instant(moment.at), moment.voters, counts)
+    for sample in samples:
+        counts = {name: sample.counts.get(code, 0) for name, code in codes.items()}
+        yield Point(format_timestamp(sample.at), sample.voters, counts)

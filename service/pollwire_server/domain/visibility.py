@@ -1,7 +1,7 @@
-"""Who may see which totals: one rule, asked by every channel.
+"""Visibility of totals: the one rule that decides which readers see them.
 
-Whoever serves totals (HTTP, sockets, events, exports, answers to votes) asks
-``may_see_totals`` and nothing else.
+Every channel that sends totals (HTTP, sockets, events, exports, vote responses) calls ``may_see_totals`` and
+has no rule of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pollwire_server.domain.window import Phase
 
 
 class ReaderRole(Enum):
-    """What is known of who reads: anybody, somebody whose vote stands in the poll, or an operator."""
+    """The role of a reader: anonymous, a voter with a current vote in the poll, or an operator."""
 
     PUBLIC = "public"
     VOTED = "voted"
@@ -21,7 +21,7 @@ class ReaderRole(Enum):
 
 
 def may_see_totals(poll: Poll, phase: Phase, reader: ReaderRole) -> bool:
-    """Whether ``reader`` may see the totals of ``poll`` while it is in ``phase``."""
+    """Return True if ``reader`` may see the totals of ``poll`` while it is in ``phase``."""
     if reader is ReaderRole.OPERATOR:
         return True
     match poll.results:

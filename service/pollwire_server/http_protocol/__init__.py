@@ -1,47 +1,50 @@
-"""HTTP as the server's parser sees it, with fast lanes for what a million readers do.
+"""uvicorn's HTTP and WebSocket protocols with request limits and a fast path.
 
-An ordinary request costs a scope, a task, an event, a trip through the router
-and a response object: some 100 us. A few requests are sent by everybody in the
-same minute (a vote and what a browser sends before it, a look at the results,
-a stream's handshake) and need none of that: once the headers are complete,
-method and path say which they are, and the doors know what they mean. So this
-subclass of uvicorn's protocol offers each plain request to its lanes from the
-parser's own callback; the lane that takes it answers with one
-``transport.write``. Everything else, and everything unusual, goes the ordinary
-way through Litestar, before a byte is answered.
+An ordinary request costs an ASGI scope, a task, an event, a pass through the router and a response object:
+some 100 us. A few requests arrive from everybody in the same minute: a vote and what a browser sends before
+it, a read of the results, the handshake of a stream. They need none of that. Once the headers are complete,
+method and path identify them, and the services can answer them. This subclass of uvicorn's protocol offers
+each eligible request to its fast-path routers from within the parser's callback. The router that matches it
+supplies a handler, which answers with one ``transport.write``. Every other request takes the ASGI path
+through Litestar. The choice is made before a byte of the response is sent.
 
-Plain means: HTTP/1.1 kept alive, no ``Expect``, no ``Transfer-Encoding``, a
-body of stated and moderate length, no header given twice, nothing else in
-flight on the connection, and a client that reads its answers. While a lane
-answers, a ``LaneCycle`` (``cycle``) stands where uvicorn keeps its own, so that
-a drain waits for it and a pipelined request queues behind it.
+A request is eligible if it is HTTP/1.1 with keep-alive, has no ``Expect`` and no ``Transfer-Encoding``, has a
+body of known and moderate length and no repeated header, if no other request is in flight on the connection,
+and if the client reads its responses. While a fast-path handler runs, a ``FastPathCycle`` replaces uvicorn's
+request cycle. So a graceful shutdown waits for it, and a pipelined request queues behind it.
 
-``lanes`` says what a lane is. ``connection`` is one HTTP connection and the way
-each of its requests goes, ``bounds`` what it is held to meanwhile; ``heads``
-spares it the parsing of what it has parsed before, ``writing`` writes answers,
-``deadlines`` closes those that do not move on, and ``sockets`` is uvicorn's
-WebSocket for handshakes that no lane took.
+- ``fast_path``: the interfaces between a connection and its routers.
+- ``fast_path_protocol``: one HTTP connection, and the choice between fast path and ASGI path.
+- ``request_limits``: limits on size, parts and pipelining, and error responses for invalid HTTP.
+- ``head_cache``: a cache that skips the parser for request heads already parsed.
+- ``response_writer``: responses as HTTP/1.1 bytes.
+- ``timeouts``: the deadlines of all connections.
+- ``over_capacity``: the response to connections beyond the limit.
+- ``websocket_protocol``: uvicorn's WebSocket for handshakes that take the ASGI path.
 
-uvicorn's classes are no public interface: its version is pinned to a minor
-one, and the corpus test sends the same requests with and without lanes.
+uvicorn's classes are not a public interface. The version is therefore pinned to a minor release.
+A corpus of requests is sent with and without the fast path, and the responses must be identical.
 """
 
 from pollwire_server.http_protocol.fast_path import (
     CacheableHandler,
+    ConnectionRegistry,
     FastPathRequest,
     FastPathRouter,
     Handler,
     Headers,
     RequestHead,
     Respond,
+    ServerConnection,
     WebSocketAcceptor,
 )
 from pollwire_server.http_protocol.fast_path_protocol import FastPathProtocol, make_protocol_class
-from pollwire_server.http_protocol.timeouts import ConnectionTimeouts, HttpLimits, is_streaming_upload
+from pollwire_server.http_protocol.timeouts import ConnectionTimeouts, HttpLimits
 from pollwire_server.http_protocol.websocket_protocol import GuardedWebSocketProtocol
 
 __all__ = [
     "CacheableHandler",
+    "ConnectionRegistry",
     "ConnectionTimeouts",
     "FastPathProtocol",
     "FastPathRequest",
@@ -52,7 +55,7 @@ __all__ = [
     "HttpLimits",
     "RequestHead",
     "Respond",
+    "ServerConnection",
     "WebSocketAcceptor",
-    "is_streaming_upload",
     "make_protocol_class",
 ]

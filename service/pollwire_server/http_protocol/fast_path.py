@@ -1,11 +1,11 @@
-"""What a lane is to the connection that offers it requests."""
+"""Interfaces between an HTTP connection and the fast-path routers that answer its requests."""
 
 from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -13,20 +13,24 @@ from pollwire_server.auth.client_address import ClientAddress
 from pollwire_server.problem_details import HttpResponse
 
 Headers = Mapping[bytes, bytes]
+"""Headers by name, in lower case. No name occurs twice."""
 Respond = Callable[[HttpResponse], None]
+"""Sends the response to one request."""
 
 
 class RequestHead(NamedTuple):
-    """What requests of a kind share: ``url`` as sent (path and query), header names in lower case."""
+    """The part of a request that requests of one kind share."""
 
     method: bytes
     url: bytes
+    """The request target as sent: path and query."""
     headers: Headers
-    """``authorization`` is looked for in the request, since it alone is another with each (``heads``)."""
+    """May lack ``authorization``. Read it from the request, because it differs in each (see
+    ``head_cache``)."""
 
 
 class FastPathRequest(msgspec.Struct, frozen=True, gc=False):
-    """One plain request."""
+    """A complete request on the fast path."""
 
     head: RequestHead
     authorization: bytes | None
@@ -36,30 +40,49 @@ class FastPathRequest(msgspec.Struct, frozen=True, gc=False):
 
 
 Handler = Callable[[FastPathRequest, Respond], None]
+"""Answers one request, now or later, by calling ``respond`` exactly once."""
 
 
 class CacheableHandler:
-    """A handler that a head alone decides: found once, it deals with every request that has this head.
+    """A handler that depends on the request head alone, so that it serves every request with this head.
 
-    It was found by nothing but the method, the address and the headers without ``authorization``.
+    A router returns it only if it looked at nothing but the method, the URL and the headers without
+    ``authorization``.
     """
 
     __slots__ = ()
 
     @abstractmethod
     def __call__(self, request: FastPathRequest, respond: Respond) -> None:
-        """As ``Handler``."""
+        """Answer the request. Called like any ``Handler``."""
 
 
 class FastPathRouter(Protocol):
-    """What answers a family of plain requests."""
+    """Router for one family of requests."""
 
     def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
-        """The handler of such a request, or None: the ordinary way. It must call ``respond`` exactly once."""
+        """Return the handler for this request, or None to send it down the ASGI path."""
+
+
+class ServerConnection(Protocol):
+    """A connection that the server closes when it shuts down."""
+
+    def shutdown(self) -> None:
+        """Close the connection, with a close frame or after the current response."""
+
+
+class ConnectionRegistry(Protocol):
+    """The set of open connections that the server waits for when it shuts down."""
+
+    def add(self, connection: ServerConnection, /) -> None:
+        """Register a connection."""
+
+    def discard(self, connection: ServerConnection, /) -> None:
+        """Remove a connection. Unknown connections are ignored."""
 
 
 class WebSocketAcceptor(Protocol):
-    """What takes WebSocket handshakes over, the transport and all that comes after included."""
+    """Takes over WebSocket connections, including the transport, from the handshake on."""
 
     def accept(
         self,
@@ -67,11 +90,12 @@ class WebSocketAcceptor(Protocol):
         headers: Headers,
         rest: bytes,
         transport: asyncio.Transport,
-        among: set[Any],  # of uvicorn's connections, which are of several classes
+        server_connections: ConnectionRegistry,
         *,
         client: ClientAddress,
     ) -> bool:
-        """Whether the handshake was taken; ``rest`` is what the client sent behind it.
+        """Answer the handshake and take over its transport. Return False to leave it to the ASGI path.
 
-        A lane that takes it adds the transport's new protocol to ``among``, so that a drain finds it.
+        ``rest`` holds the bytes that followed the handshake. An acceptor that returns True adds the
+        transport's new protocol to ``server_connections``, so that a graceful shutdown finds it.
         """

@@ -1,14 +1,29 @@
-"""Which way each request of an HTTP connection goes, and how a lane's answer leaves by it.
+"""One HTTP connection that sends each request down the fast path or the ASGI path.
 
-What stands where uvicorn keeps the cycle of its newest request, while a lane has that request.
+The parser calls this class at every stage of a request. When the headers are complete, ``_match_fast_path``
+asks the routers for a handler. If one matches and the request is eligible, the connection collects the body
+and calls the handler. Otherwise ``_forward_to_asgi`` does what uvicorn does from the first byte of a request
+on. Most requests never get there, so they never pay for a scope, an event or a task.
 
-Clients who leave while they are being answered: what is still said to them goes nowhere, and is no error.
+uvicorn looks at the cycle of the newest request to decide what to do next. While a fast-path handler runs, a
+``FastPathCycle`` takes that place. It has the attributes that uvicorn reads and nothing else. One object per
+connection is enough, because the fast path handles one request at a time.
 
-Where a write finds the client gone, the event loop closes the transport at once, but tells the protocol
-only in its next turn. An answer that is written in between (of a request that was pipelined behind, say)
-would raise on a closed transport and be logged as a failure of ours.
+Disconnects. A write that finds the client gone makes the event loop close the transport at once. The protocol
+learns of it only in the next iteration of the loop. A response written in between, for example to a pipelined
+request, would raise on the closed transport and would be logged as a server error. So
+``_ignore_after_disconnect`` checks the transport before each ASGI message, and ``_respond`` before each
+response.
 
-Requests that ask for another protocol: a WebSocket's handshake, or what the request is without asking.
+Upgrades. A WebSocket handshake is offered to the ``WebSocketAcceptor`` first and goes to uvicorn's WebSocket
+protocol otherwise. A server may ignore any other upgrade (RFC 9110, section 7.8), but the parser then skips
+the body. The request is therefore parsed again by a new parser, without the headers that ask for the upgrade.
+
+uvicorn's class has no public interface for subclasses. ``UvicornHttpProtocol`` and ``UvicornRequestCycle``
+list all attributes on which this package relies. A unit test compares them with the installed version.
+
+The costs: a subclass that depends on uvicorn's internals, a pinned minor version, and a corpus test that
+compares both paths. The alternative is a server of our own, which would have to get all of HTTP right.
 """
 
 from __future__ import annotations
@@ -16,12 +31,14 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Sequence
-from typing import Any, Final, cast
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol, cast
 
 import httptools
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.protocols.utils import get_local_addr
 from uvicorn.server import ServerState
@@ -37,12 +54,71 @@ from pollwire_server.http_protocol.fast_path import (
 )
 from pollwire_server.http_protocol.head_cache import RequestHeadCache
 from pollwire_server.http_protocol.request_limits import LimitedHttpProtocol
-from pollwire_server.http_protocol.timeouts import ConnectionTimeouts, is_streaming_upload
+from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
+
+FAST_PATH_PREFIX: Final = b"/v1/"
+MAX_FAST_PATH_BODY_BYTES: Final = 16 * 1024
+"""Longer bodies take the ASGI path, which rejects them with a reason."""
+_HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
+"""Characters of a valid ``Host`` (RFC 3986, 3.2). The ASGI path answers 400 to any other (RFC 9112, 3.2)."""
+_UPGRADE_HEADERS: Final = (b"connection", b"upgrade", b"http2-settings")
+"""Headers that have no meaning once an upgrade is ignored."""
+_NO_HEAD: Final = RequestHead(b"", b"", {})
+
+
+# What this package expects of uvicorn ----------------------------------------------------------------
+
+
+class UvicornRequestCycle(Protocol):
+    """The attributes of uvicorn's ``RequestResponseCycle`` that it and this package read or set."""
+
+    disconnected: bool
+    keep_alive: bool
+    message_event: Any
+    response_complete: bool
+    response_started: bool
+
+
+class UvicornHttpProtocol(Protocol):
+    """The attributes of uvicorn's ``HttpToolsProtocol`` on which this package relies."""
+
+    client: tuple[str, int] | None
+    connections: set[Any]
+    cycle: RequestResponseCycle
+    expect_100_continue: bool
+    flow: FlowControl
+    headers: list[tuple[bytes, bytes]]
+    loop: asyncio.AbstractEventLoop
+    parser: httptools.HttpRequestParser
+    pipeline: deque[tuple[RequestResponseCycle, ASGI3Application]]
+    scheme: Any
+    server: tuple[str, int | None] | None
+    server_state: ServerState
+    transport: asyncio.Transport
+    url: bytes
+
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+    def handle_websocket_upgrade(self) -> None: ...
+    def on_body(self, body: bytes) -> None: ...
+    def on_header(self, name: bytes, value: bytes) -> None: ...
+    def on_headers_complete(self) -> None: ...
+    def on_message_begin(self) -> None: ...
+    def on_message_complete(self) -> None: ...
+    def on_response_complete(self) -> None: ...
+    def on_url(self, url: bytes) -> None: ...
+    def send_400_response(self, msg: str) -> None: ...
+    def shutdown(self) -> None: ...
+    def _should_upgrade(self) -> bool: ...
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None: ...
+
+
+# The fast path's replacement of uvicorn's cycle --------------------------------------------------------
 
 
 class _NullEvent:
-    """Stands for the cycle's event, which only an ASGI task would wait for."""
+    """Replacement of the cycle's event, for which only an ASGI task would wait."""
 
     __slots__ = ()
 
@@ -50,7 +126,10 @@ class _NullEvent:
 
 
 class FastPathCycle:
-    """The request in a lane, of the shape in which uvicorn looks at its cycles; one a connection."""
+    """The state of the current fast-path request, with the attributes that uvicorn reads.
+
+    One per connection.
+    """
 
     __slots__ = ("disconnected", "keep_alive", "response_complete")
 
@@ -63,100 +142,54 @@ class FastPathCycle:
         self.response_complete = True
 
 
-def _ignore_after_disconnect(
-    app: ASGI3Application, cycle: RequestResponseCycle, transport: asyncio.Transport
-) -> ASGI3Application:
-    """The application, for one request: its cycle learns before each message whether the client is gone."""
-
-    async def answering(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        async def send_unless_gone(message: ASGISendEvent) -> None:
-            if transport.is_closing():
-                cycle.disconnected = True
-            await send(message)
-
-        await app(scope, receive, send_unless_gone)
-
-    return answering
+# The connection ------------------------------------------------------------------------------------------
 
 
-_OF_THE_UPGRADE: Final = (b"connection", b"upgrade", b"http2-settings")
-"""Headers that mean nothing once an upgrade is ignored."""
-
-
-def is_handshake(parser: httptools.HttpRequestParser, headers: dict[bytes, bytes]) -> bool:
-    """RFC 6455, section 4.2.1, as far as it is plain HTTP."""
-    if parser.get_method() != b"GET" or parser.get_http_version() != "1.1":
-        return False
-    return b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
-
-
-def head_without_upgrade(
-    parser: httptools.HttpRequestParser, url: bytes, headers: Sequence[tuple[bytes, bytes]]
-) -> bytes | None:
-    """The head to be read anew: a server may ignore an upgrade (RFC 9110, 7.8), and a parser skips its body.
-
-    None for ``CONNECT``, which asks for a tunnel and is an upgrade to the parser.
-    """
-    method = parser.get_method()
-    if method == b"CONNECT":
-        return None
-    lines = [b"%b %b HTTP/%b\r\n" % (method, url, parser.get_http_version().encode())]
-    for name, value in headers:
-        if name not in _OF_THE_UPGRADE:
-            lines += (name, b": ", value, b"\r\n")
-        elif b"close" in (option.strip() for option in value.lower().split(b",")):
-            lines.append(b"connection: close\r\n")
-    return b"".join((*lines, b"\r\n"))
-
-
-LANE_PREFIX: Final = b"/v1/"
-LANE_BODY_BYTES: Final = 16 * 1024
-"""A longer body takes the ordinary way, where it is refused with a reason."""
-_HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
-"""What a ``Host`` may hold (RFC 3986, 3.2); on the ordinary way another is answered 400 (RFC 9112, 3.2)."""
-_NO_HEAD: Final = RequestHead(b"", b"", {})
+def _is_never_streaming(method: bytes, url: bytes) -> bool:
+    return False
 
 
 class FastPathProtocol(LimitedHttpProtocol):
-    """One HTTP connection. ``protocol_with`` makes a subclass of it that knows its lanes."""
+    """One HTTP connection. ``make_protocol_class`` creates a subclass with routers and timeouts."""
 
-    lanes: Sequence[FastPathRouter] = ()
-    socket_lane: WebSocketAcceptor | None = None
-    heads = RequestHeadCache()
+    routers: Sequence[FastPathRouter] = ()
+    websocket_acceptor: WebSocketAcceptor | None = None
+    head_cache = RequestHeadCache()
+    is_streaming_upload: Callable[[bytes, bytes], bool] = staticmethod(_is_never_streaming)
 
     def __init__(
         self,
         config: Config,
         server_state: ServerState,
-        app_state: dict[str, Any],  # uvicorn's own type: whatever the lifespan left there
+        app_state: dict[str, Any],  # uvicorn's own type for the lifespan's state
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._handler: Handler | None = None
-        self._lane_cycle = FastPathCycle()
-        self._lane: FastPathRouter | None = None
-        self._lane_head = _NO_HEAD
+        self._router: FastPathRouter | None = None
+        self._head = _NO_HEAD
         self._body: bytes = b""
-        self._is_idle = True  # two requests, or before the first
-        self._asks_for_another_protocol = False
-        self._is_endless = False  # the body; set for requests that go the ordinary way
+        self._fast_path_cycle = FastPathCycle()
+        self._fast_path_count = 0  # fast-path requests in the current segment
         self._segment_bytes = 0
-        self._fast_path_count = 0  # by lanes, of the segment being read
+        self._is_idle = True  # between two requests, or before the first
+        self._is_streaming = False  # the body is a streaming upload; set on the ASGI path only
+        self._is_upgrade_ignored = False
 
     def close_after_response(self) -> None:
-        """The connection ends with its next answer, which says so; cut by us it might meet a request."""
-        self._lane_cycle.keep_alive = False
+        """Close with the next response, which announces it. Closing at once might cut off a request."""
+        self._fast_path_cycle.keep_alive = False
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser; whatever it cannot read is told as a problem, not as text."""
-        if self._refusal is not None:
-            return  # what stands behind a request that cannot be read means nothing
-        was_between = self._is_idle
-        if was_between and self._serve_from_head_cache(data):
+        """Feed the parser. Send a problem response if the data is not valid HTTP."""
+        if self._pending_error is not None:
+            return  # data behind an invalid request has no meaning
+        was_idle = self._is_idle
+        if was_idle and self._serve_from_head_cache(data):
             return
-        self._began_before = True
+        self._spans_segments = True
         self._segment_bytes, self._fast_path_count = len(data), 0
         self._unread_bytes += len(data)
         try:
@@ -164,135 +197,107 @@ class FastPathProtocol(LimitedHttpProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._refuse_unread(error)
+            self._reject_parse_error(error)
         else:
-            if self._in_headers and self._began_before:
-                self._bound_headers(len(data))
+            if self._in_headers and self._spans_segments:
+                self._count_header_bytes(len(data))
             elif self._in_body:
-                self._bound_unread()
-            if was_between and self._is_idle and self._lane is not None and self._handler is not None:
-                self.heads.store(data, self._lane_head, self._lane, self._handler)
+                self._check_unread_bytes()
+            if was_idle and self._is_idle and self._router is not None and self._handler is not None:
+                self.head_cache.store(data, self._head, self._router, self._handler)
 
-    # What the parser calls, in the order of a request ------------------------------------------------
+    # Parser callbacks, in the order of a request -----------------------------------------------------
 
     def on_message_begin(self) -> None:
-        """A request begins. uvicorn would make its scope here; most requests here never need one."""
+        """Reset the state of the request.
+
+        uvicorn creates a scope here, which fast-path requests do not need.
+        """
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
         self._handler = None
-        self._lane = None
+        self._router = None
         self._is_idle = False
-        self._began_before = False
+        self._spans_segments = False
         if not self._in_headers:
             self._in_headers, self._header_bytes = True, 0
             self.deadline = self.loop.time() + self.limits.headers_s
 
     def on_headers_complete(self) -> None:
-        """Either a lane takes the request, or it goes the ordinary way."""
+        """Choose between fast path and ASGI path."""
         self._in_headers = False
-        if self._began_before or self._segment_bytes > self.limits.header_bytes:
-            self._check_size()
+        if self._spans_segments or self._segment_bytes > self.limits.header_bytes:
+            self._check_header_size()
         if self.parser.should_upgrade():
-            self._asks_for_another_protocol = not self._should_upgrade()
-            if not self._asks_for_another_protocol:
-                self._await_body()
-            return  # the parser stops behind the request: ``_upgrade``
-        self._asks_for_another_protocol = False
+            self._is_upgrade_ignored = not self._should_upgrade()
+            if not self._is_upgrade_ignored:
+                self._expect_body()
+            return  # the parser stops behind the request, and data_received calls _upgrade
+        self._is_upgrade_ignored = False
         handler = self._match_fast_path()
         if handler is None:
-            self._is_endless = is_streaming_upload(self.parser.get_method(), self.url)
+            self._is_streaming = self.is_streaming_upload(self.parser.get_method(), self.url)
             self._forward_to_asgi()
         else:
             self._fast_path_count += 1
             self._handler = handler
             self._body = b""
-            cycle = self._lane_cycle
+            cycle = self._fast_path_cycle
             cycle.response_complete = False
-            self.cycle = cycle  # type: ignore[assignment]  # of the cycle's shape, as far as it is looked at
-        self._await_body()
+            self.cycle = cycle  # type: ignore[assignment]  # has the attributes that uvicorn reads
+        self._expect_body()
 
-    def _await_body(self) -> None:
-        self._in_body, self._parts, self._unread_bytes = True, 0, 0
+    def _expect_body(self) -> None:
+        self._in_body, self._body_parts, self._unread_bytes = True, 0, 0
         self.deadline = self.loop.time() + self.limits.body_s
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body; nearly always the whole."""
+        """Collect a part of the body, which is nearly always the whole."""
         self._unread_bytes = 0
         if self._handler is None:
             super().on_body(body)
-            if self._is_endless and self._is_busy():
+            if self._is_streaming and self._is_busy():
                 self.deadline = self.loop.time() + self.limits.body_s
             else:
-                self._bound_parts()
+                self._count_body_part()
         else:
             self._body = self._body + body if self._body else body
 
     def on_message_complete(self) -> None:
-        """The request is whole: the lane answers now or later, through ``_respond``."""
-        if self._asks_for_another_protocol:
+        """Call the fast-path handler, or let uvicorn finish the request."""
+        if self._is_upgrade_ignored:
             return
         self._in_body, self._is_idle = False, True
         handler = self._handler
         if handler is None:
-            # Answered before it was whole, it idles by now; else it is ours to be quick.
+            # The connection is idle if the response is already complete. Otherwise the server must act next.
             self.deadline = math.inf if self._is_busy() else self.loop.time() + self.limits.idle_s
             if self.cycle is not None:
                 super().on_message_complete()
             return
-        head = self._lane_head
+        head = self._head
         self._call_handler(handler, head, head.headers.get(b"authorization"), self._body)
 
-    def _serve_from_head_cache(self, segment: bytes) -> bool:
-        """Whether the segment was one request of a kind met before, and has been handed to its lane."""
-        cycle = self.cycle
-        if (cycle is not None and not cycle.response_complete) or self.flow.write_paused:
-            return False
-        known = self.heads.find(segment)
-        if known is None:
-            return False
-        (head, lane, lasting, _), authorization, body = known
-        handler = lasting or lane.match(head.method, head.url, _with(authorization, head.headers))
-        if handler is None:
-            return False
-        self._in_headers = False
-        lane_cycle = self._lane_cycle
-        lane_cycle.response_complete = False
-        self.cycle = lane_cycle  # type: ignore[assignment]  # as in on_headers_complete
-        self._call_handler(handler, head, authorization, body)
-        return True
-
-    def _call_handler(
-        self, handler: Handler, head: RequestHead, authorization: bytes | None, body: bytes
-    ) -> None:
-        """A whole request to its lane."""
-        self.deadline = math.inf
-        try:
-            client = self.clients.client(self.peer, head.headers)
-            is_encrypted = client.is_encrypted or self.scheme == "https"
-            handler(FastPathRequest(head, authorization, body, client, is_encrypted), self._respond)
-        except Exception as failure:  # a parser callback must not raise: it would become a 400
-            path = head.url.partition(b"?")[0].decode("latin-1")
-            answer = problem_response(to_pollwire_error(failure), path)  # logged there
-            if not self._lane_cycle.response_complete:
-                self._respond(answer)
-
-    # Which way ----------------------------------------------------------------------------------------
+    # The fast path -----------------------------------------------------------------------------------
 
     def _match_fast_path(self) -> Handler | None:
-        """The lane's handler for a plain request; None for anything else."""
-        if not self.url.startswith(LANE_PREFIX) or self._fast_path_count >= self.limits.waiting:
+        """Return the handler if a router matches and the request is eligible, else None."""
+        if not self.url.startswith(FAST_PATH_PREFIX):
+            return None
+        if self._fast_path_count >= self.limits.pipelined_requests:
             return None
         headers = dict(self.headers)
         method = self.parser.get_method()
-        for lane in self.lanes:
-            handler = lane.match(method, self.url, headers)
+        for router in self.routers:
+            handler = router.match(method, self.url, headers)
             if handler is not None and self._is_fast_path_eligible(headers):
-                self._lane, self._lane_head = lane, RequestHead(method, self.url, headers)
+                self._router, self._head = router, RequestHead(method, self.url, headers)
                 return handler
         return None
 
     def _is_fast_path_eligible(self, headers: Headers) -> bool:
+        """Return True if the request is simple enough for the fast path (see the package's docstring)."""
         if self._is_busy() or self.pipeline or self.flow.write_paused or self.expect_100_continue:
             return False
         parser = self.parser
@@ -303,33 +308,84 @@ class FastPathProtocol(LimitedHttpProtocol):
         if _HOST.fullmatch(headers.get(b"host", b"")) is None:
             return False
         length = headers.get(b"content-length", b"0")
-        return length.isdigit() and int(length) <= LANE_BODY_BYTES
+        return length.isdigit() and int(length) <= MAX_FAST_PATH_BODY_BYTES
+
+    def _serve_from_head_cache(self, segment: bytes) -> bool:
+        """Serve the segment without the parser. Return False unless it is one request with a cached head."""
+        cycle = self.cycle
+        if (cycle is not None and not cycle.response_complete) or self.flow.write_paused:
+            return False
+        cached = self.head_cache.find(segment)
+        if cached is None:
+            return False
+        (head, router, cached_handler, _), authorization, body = cached
+        handler = cached_handler or router.match(head.method, head.url, _with(authorization, head.headers))
+        if handler is None:
+            return False
+        self._in_headers = False
+        fast_path_cycle = self._fast_path_cycle
+        fast_path_cycle.response_complete = False
+        self.cycle = fast_path_cycle  # type: ignore[assignment]  # as in on_headers_complete
+        self._call_handler(handler, head, authorization, body)
+        return True
+
+    def _call_handler(
+        self, handler: Handler, head: RequestHead, authorization: bytes | None, body: bytes
+    ) -> None:
+        """Pass a complete request to its handler, which responds now or later."""
+        self.deadline = math.inf
+        try:
+            client = self.client_addresses.client(self.peer, head.headers)
+            is_encrypted = client.is_encrypted or self.scheme == "https"
+            handler(FastPathRequest(head, authorization, body, client, is_encrypted), self._respond)
+        except Exception as failure:  # an exception in a parser callback would become a 400
+            path = head.url.partition(b"?")[0].decode("latin-1")
+            response = problem_response(to_pollwire_error(failure), path)  # which logs the failure
+            if not self._fast_path_cycle.response_complete:
+                self._respond(response)
+
+    def _respond(self, response: HttpResponse) -> None:
+        """Write the response of a fast-path request and continue with the connection."""
+        cycle, transport = self._fast_path_cycle, self.transport
+        if not cycle.disconnected and not transport.is_closing():
+            transport.write(self.writer.encode(response, self.server_state.default_headers, cycle.keep_alive))
+            if not cycle.keep_alive:
+                transport.close()
+        cycle.response_complete = True
+        self.on_response_complete()
+
+    # The ASGI path -----------------------------------------------------------------------------------
 
     def _forward_to_asgi(self) -> None:
-        """What uvicorn does from the first byte on, caught up with."""
+        """Catch up with what uvicorn does from the first byte of a request on."""
         if self._is_busy():
-            self._bound_waiting()
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+            self._check_pipeline()
+        url, headers, expect_100_continue = self.url, self.headers, self.expect_100_continue
         self.server = self.server or get_local_addr(self.transport)
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
+        self.url, self.expect_100_continue = url, expect_100_continue
         self.headers.extend(headers)
         super().on_headers_complete()
-        if not self._lane_cycle.keep_alive:
+        if not self._fast_path_cycle.keep_alive:
             self.cycle.keep_alive = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         super()._start_asgi_task(cycle, _ignore_after_disconnect(app, cycle, self.transport))
 
+    # Upgrades ----------------------------------------------------------------------------------------
+
     def _upgrade(self, rest: bytes) -> None:
-        """The parser stopped, since the request asks for another protocol; ours is WebSocket."""
-        if self._asks_for_another_protocol:
+        """Handle a request to upgrade, on which the parser has stopped. WebSocket is the only protocol."""
+        if self._is_upgrade_ignored:
             self._ignore_upgrade(rest)
             return
         if self._is_busy() or not is_handshake(self.parser, dict(self.headers)):
-            self._refuse("A WebSocket handshake is a GET of HTTP/1.1 without a body, and nothing before it.")
+            self._reject(
+                "A WebSocket handshake must be an HTTP/1.1 GET request without a body, "
+                "with no other request in progress."
+            )
             return
-        self.deadlines.discard(self)
+        self.timeouts.discard(self)
         self.flow.resume_reading()
         if self._accepted_by_fast_path(rest):
             self.connections.discard(self)
@@ -338,37 +394,68 @@ class FastPathProtocol(LimitedHttpProtocol):
             self.handle_websocket_upgrade()
             if rest:
                 cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
-        self.parser = None  # type: ignore[assignment]  # it and this know one another, and neither is needed
+        self.parser = None  # type: ignore[assignment]  # breaks the reference cycle; it is not used again
 
     def _accepted_by_fast_path(self, rest: bytes) -> bool:
-        """Whether the lane has taken the handshake over."""
-        lane, headers = self.socket_lane, dict(self.headers)
-        if lane is None or len(headers) != len(self.headers):
+        """Return True if the acceptor has taken over the connection."""
+        acceptor, headers = self.websocket_acceptor, dict(self.headers)
+        if acceptor is None or len(headers) != len(self.headers):
             return False
         if _HOST.fullmatch(headers.get(b"host", b"")) is None:
             return False
-        client = self.clients.client(self.peer, headers)
-        return lane.accept(self.url, headers, rest, self.transport, self.connections, client=client)
+        client = self.client_addresses.client(self.peer, headers)
+        connections: Any = self.connections  # Any: uvicorn types the set by its own protocol classes
+        return acceptor.accept(self.url, headers, rest, self.transport, connections, client=client)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         head = head_without_upgrade(self.parser, self.url, self.headers)
         if head is None:
-            self._refuse("This service is no proxy.")
+            self._reject("The CONNECT method is not supported.")
             return
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
 
-    # Answers ------------------------------------------------------------------------------------------
 
-    def _respond(self, answer: HttpResponse) -> None:
-        """Writes the lane's answer, and lets the connection go on."""
-        cycle, transport = self._lane_cycle, self.transport
-        if not cycle.disconnected and not transport.is_closing():
-            transport.write(self.writer.encode(answer, self.server_state.default_headers, cycle.keep_alive))
-            if not cycle.keep_alive:
-                transport.close()
-        cycle.response_complete = True
-        self.on_response_complete()
+def is_handshake(parser: httptools.HttpRequestParser, headers: dict[bytes, bytes]) -> bool:
+    """Return True if the HTTP part of a WebSocket handshake is valid (RFC 6455, section 4.2.1)."""
+    if parser.get_method() != b"GET" or parser.get_http_version() != "1.1":
+        return False
+    return b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
+
+
+def head_without_upgrade(
+    parser: httptools.HttpRequestParser, url: bytes, headers: Sequence[tuple[bytes, bytes]]
+) -> bytes | None:
+    """Return the request head without its upgrade, to be parsed again with the body.
+
+    Return None for ``CONNECT``, which requests a tunnel and counts as an upgrade in the parser.
+    """
+    method = parser.get_method()
+    if method == b"CONNECT":
+        return None
+    lines = [b"%b %b HTTP/%b\r\n" % (method, url, parser.get_http_version().encode())]
+    for name, value in headers:
+        if name not in _UPGRADE_HEADERS:
+            lines += (name, b": ", value, b"\r\n")
+        elif b"close" in (option.strip() for option in value.lower().split(b",")):
+            lines.append(b"connection: close\r\n")
+    return b"".join((*lines, b"\r\n"))
+
+
+def _ignore_after_disconnect(
+    app: ASGI3Application, cycle: RequestResponseCycle, transport: asyncio.Transport
+) -> ASGI3Application:
+    """Wrap the application for one request, so that messages to a client that has left are dropped."""
+
+    async def guarded_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def guarded_send(message: ASGISendEvent) -> None:
+            if transport.is_closing():
+                cycle.disconnected = True
+            await send(message)
+
+        await app(scope, receive, guarded_send)
+
+    return guarded_app
 
 
 def _with(authorization: bytes | None, headers: Headers) -> Headers:
@@ -376,11 +463,24 @@ def _with(authorization: bytes | None, headers: Headers) -> Headers:
 
 
 def make_protocol_class(
-    lanes: Sequence[FastPathRouter],
-    socket_lane: WebSocketAcceptor | None,
-    deadlines: ConnectionTimeouts,
-    clients: ClientAddressResolver = FastPathProtocol.clients,
+    routers: Sequence[FastPathRouter],
+    websocket_acceptor: WebSocketAcceptor | None,
+    timeouts: ConnectionTimeouts,
+    client_addresses: ClientAddressResolver = FastPathProtocol.client_addresses,
+    *,
+    is_streaming_upload: Callable[[bytes, bytes], bool] = _is_never_streaming,
 ) -> type[FastPathProtocol]:
-    """The protocol class that uvicorn makes its connections of: these lanes, and these deadlines kept."""
-    own = {"lanes": tuple(lanes), "socket_lane": socket_lane, "deadlines": deadlines, "clients": clients}
-    return type("ServiceProtocol", (FastPathProtocol,), {**own, "heads": RequestHeadCache()})
+    """Return a protocol class for uvicorn with these routers and timeouts and a head cache of its own.
+
+    ``is_streaming_upload`` receives method and URL, and returns True if the body may have any length.
+    Such a body has no limit on its parts, and its deadline is extended by every part.
+    """
+    attributes = {
+        "routers": tuple(routers),
+        "websocket_acceptor": websocket_acceptor,
+        "timeouts": timeouts,
+        "client_addresses": client_addresses,
+        "head_cache": RequestHeadCache(),
+        "is_streaming_upload": staticmethod(is_streaming_upload),
+    }
+    return type("ServiceProtocol", (FastPathProtocol,), attributes)

@@ -1,36 +1,29 @@
-"""A request's head that was read before need not be parsed again.
+"""Cache of parsed request heads, so that a head seen before is not parsed again.
 
-Why. Of what a plain request costs this process nearly half is its head: some
-fourteen header lines, each a call from the parser. Yet the million readers of
-one article send the same few hundred heads, byte for byte, but for the token:
-same address, same site, same kinds of browser.
+Why. Nearly half of the cost of a fast-path request is its head: some fourteen header lines, each a parser
+callback. Yet the million readers of one article send the same few hundred heads. They have the same URL,
+the same site and the same browsers, and are equal byte for byte except for the token.
 
-How. The first request of a kind is read by the parser like any other. If a
-lane took it, its head is kept, with the token cut out, beside what the parser
-made of it. A later segment that is, at its first byte and to its last, one
-whole request with a kept head is that request with another token: nothing
-else can differ, so the parser would say the same. Cutting the token out is
-two searches and one join; the rest is one look into a dictionary.
+How. The parser reads the first request of a kind. If a fast-path router matches it, its head is stored
+without the token, together with the parsed form. A later segment may be exactly one complete request with a
+stored head. Then only the token can differ, so the parser would produce the same result. Removing the token
+takes two searches and one join. The rest is one dictionary lookup.
 
-Who deals with it. Most handlers are found anew each time, for they depend on what this process knows at the
-moment. One that nothing but its head decides says so (``Lasting``) and is kept with the head: what it made of
-address and headers, it has made for all who send them.
+Handlers. Most handlers are looked up for each request, because they depend on the current state of the
+process. A ``CacheableHandler`` depends on the head alone and is stored with it. What it derived from URL and
+headers then serves all requests with this head.
 
-What is safe about it. Nothing is interpreted here that was not first
-interpreted by the parser, on the same bytes. The cut is made only where the
-parser has called the same bytes the ``authorization`` header, and a token is
-taken only if it is made of characters that mean nothing to a parser (RFC 6750,
-section 2.1). Bodies are not kept: their length stands in the head. The
-connection looks here only between two requests, with none in flight.
+Safety. The cache interprets only bytes that the parser has interpreted before. The token is removed only
+where the parser reported the same bytes as the ``authorization`` header. A new token is accepted only if it
+consists of characters without a meaning in HTTP (RFC 6750, section 2.1). Bodies are not stored, and their
+length is part of the head. The connection uses the cache only between two requests, with none in flight.
 
-What is bounded. ``MOST_HEADS`` heads of at most ``LONGEST_HEAD`` bytes; when
-they are that many all are forgotten, which costs each kind one parsing. Heads
-that are one person's own (a cookie, an address, an ``ETag``) are not
-kept at all, for they would not come again.
+Bounds. The cache holds ``MAX_HEADS`` heads of at most ``MAX_HEAD_BYTES``. A full cache is cleared, which
+costs one parse for each kind of request. Heads that belong to one person (with a cookie, an address or an
+``ETag``) are not stored, because they would not occur again.
 
-The alternative, a parser of our own that is quicker with many headers, would
-have to be right about everything that arrives; this has to be right about
-nothing but equality.
+Alternative. A custom parser that handles many headers faster would have to be correct for all input. The
+cache has to be correct about equality only.
 """
 
 from __future__ import annotations
@@ -39,15 +32,15 @@ from typing import Final, NamedTuple
 
 from pollwire_server.http_protocol.fast_path import CacheableHandler, FastPathRouter, Handler, RequestHead
 
-MOST_HEADS: Final = 1024
-LONGEST_HEAD: Final = 2048
-"""Bytes, the token left out; a browser's has 500 to 900."""
+MAX_HEADS: Final = 1024
+MAX_HEAD_BYTES: Final = 2048
+"""Without the token. A browser's head has 500 to 900 bytes."""
 
 _END: Final = b"\r\n\r\n"
 _BEARER: Final = b" Bearer "
-_NAMED: Final = b"\r\nauthorization:"
-_OF_TOKENS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
-_PERSONAL: Final = (
+_AUTHORIZATION_NAME: Final = b"\r\nauthorization:"
+_TOKEN_CHARACTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+_PERSONAL_HEADERS: Final = (
     b"cookie",
     b"forwarded",
     b"idempotency-key",
@@ -58,18 +51,18 @@ _PERSONAL: Final = (
 
 
 class CachedHead(NamedTuple):
-    """A head that was met before: what the parser made of it, and the lane that took it."""
+    """A parsed request head and the router that matched it."""
 
     head: RequestHead
-    lane: FastPathRouter
-    lasting: CacheableHandler | None
-    """The lane's handler, where the head alone has decided it."""
-    length: int
-    """Of the body that follows, in bytes."""
+    router: FastPathRouter
+    handler: CacheableHandler | None
+    """The router's handler, if it depends on the head alone."""
+    body_length: int
+    """In bytes."""
 
 
 class RequestHeadCache:
-    """The heads that one process has met."""
+    """The request heads that one process has parsed."""
 
     __slots__ = ("_heads",)
 
@@ -77,48 +70,48 @@ class RequestHeadCache:
         self._heads: dict[bytes, CachedHead] = {}
 
     def find(self, segment: bytes) -> tuple[CachedHead, bytes | None, bytes] | None:
-        """The request that ``segment`` is, the whole and nothing else, if its head was met before.
+        """Return the cached head, the authorization and the body of the request in ``segment``.
 
-        Its own ``authorization`` and body stand beside the head.
+        Return None if the head is not cached, or if ``segment`` is not exactly one request.
         """
-        # From behind, which is near; a body that holds an end of its own makes a key that nobody has kept.
+        # Search backwards, since bodies are short. A body with a blank line yields a key that is not stored.
         end = segment.rfind(_END)
-        found = segment.find(_BEARER, 0, end)
-        if found < 0:
+        bearer = segment.find(_BEARER, 0, end)
+        if bearer < 0:
             authorization = None
-            known = self._heads.get(segment[:end])
+            cached = self._heads.get(segment[:end])
         else:
-            start = found + len(_BEARER)
+            start = bearer + len(_BEARER)
             stop = segment.find(b"\r", start)
-            known = self._heads.get(segment[:start] + segment[stop:end])
-            if start == stop or segment[start:stop].translate(None, _OF_TOKENS):
+            cached = self._heads.get(segment[:start] + segment[stop:end])
+            if start == stop or segment[start:stop].translate(None, _TOKEN_CHARACTERS):
                 return None
-            authorization = segment[found + 1 : stop]
-        if known is None or len(segment) != end + 4 + known.length or end < 0:
+            authorization = segment[bearer + 1 : stop]
+        if cached is None or len(segment) != end + 4 + cached.body_length or end < 0:
             return None
-        return known, authorization, segment[end + 4 :]
+        return cached, authorization, segment[end + 4 :]
 
-    def store(self, segment: bytes, head: RequestHead, lane: FastPathRouter, handler: Handler) -> None:
-        """Keeps the head of a request that a lane took, as the parser read it, if it may come again."""
+    def store(self, segment: bytes, head: RequestHead, router: FastPathRouter, handler: Handler) -> None:
+        """Store the parsed head of a fast-path request, if the same head may occur again."""
         headers = head.headers
         end = segment.find(_END)
-        length = int(headers.get(b"content-length", b"0"))
-        if len(segment) != end + 4 + length or any(name in headers for name in _PERSONAL):
+        body_length = int(headers.get(b"content-length", b"0"))
+        if len(segment) != end + 4 + body_length or any(name in headers for name in _PERSONAL_HEADERS):
             return
         key = segment[:end]
-        found = segment.find(_BEARER, 0, end)
-        if found >= 0:
-            start = found + len(_BEARER)
+        bearer = segment.find(_BEARER, 0, end)
+        if bearer >= 0:
+            start = bearer + len(_BEARER)
             stop = segment.find(b"\r", start)
             key = segment[:start] + segment[stop:end]
-            is_named = segment[:found].lower().endswith(_NAMED)
-            if not is_named or headers.get(b"authorization") != segment[found + 1 : stop]:
+            is_authorization = segment[:bearer].lower().endswith(_AUTHORIZATION_NAME)
+            if not is_authorization or headers.get(b"authorization") != segment[bearer + 1 : stop]:
                 return
         elif b"authorization" in headers:
             return
-        if len(key) <= LONGEST_HEAD:
-            if len(self._heads) >= MOST_HEADS:
+        if len(key) <= MAX_HEAD_BYTES:
+            if len(self._heads) >= MAX_HEADS:
                 self._heads.clear()
-            lasting = handler if isinstance(handler, CacheableHandler) else None
+            cacheable = handler if isinstance(handler, CacheableHandler) else None
             shared = {name: value for name, value in headers.items() if name != b"authorization"}
-            self._heads[key] = CachedHead(head._replace(headers=shared), lane, lasting, length)
+            self._heads[key] = CachedHead(head._replace(headers=shared), router, cacheable, body_length)

@@ -1,8 +1,8 @@
-"""A connection beyond what the process may hold: told so at its first byte, and closed.
+"""Protocol for connections beyond the limit of the process: answer 503 at the first byte, and close.
 
-Every connection is an open file, and a process that has none left can accept nobody, reach no store and
-read no page. So some are kept back, and who comes when the others are taken is answered 503 before anything
-is read or judged: the cheapest refusal there is.
+Every connection is an open file. A process without free files can accept no client, reach no store and read
+no page. So some files are reserved. Once the others are in use, new connections get 503 before their request
+is parsed, which is the cheapest possible rejection.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
 from pollwire_server.problem_details import problem_response
 
 RESERVED_FILES: Final = 256
-"""Files for the store, the pages, the log and what else is opened."""
+"""Files reserved for the store, the pages, the log and other uses."""
 RETRY_AFTER_S: Final = 3
 
 
 class OverCapacityProtocol(asyncio.Protocol):
-    """One connection too many."""
+    """A connection beyond the limit. Answers 503 to any request."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, among: ConnectionTimeouts
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, timeouts: ConnectionTimeouts
     ) -> None:
         self.loop = loop
         self.transport = transport
-        self.deadline = loop.time() + among.limits.closing_s
-        self._among = among
-        among.add(self)
+        self.deadline = loop.time() + timeouts.limits.closing_s
+        self._timeouts = timeouts
+        timeouts.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Whatever it asks for, the answer is the same."""
+        """Answer 503 without reading the request, and close."""
         if not self.transport.is_closing():
-            answer = problem_response(Overloaded(RETRY_AFTER_S), "/")
-            self.transport.write(ResponseWriter().encode(answer, [], keep_alive=False))
+            response = problem_response(Overloaded(RETRY_AFTER_S), "/")
+            self.transport.write(ResponseWriter().encode(response, [], keep_alive=False))
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
-        self._among.discard(self)
+        """Stop checking the deadline."""
+        self._timeouts.discard(self)

@@ -1,11 +1,12 @@
-"""What an HTTP connection is held to, whatever is asked on it, and what is told to no request.
+"""HTTP limits for every connection, and error responses for input that is not a valid request.
 
-Headers have a size, bodies a number of parts, connections a number of requests
-that wait, and every stage of a request an instant by which it must be over: a
-segment of 250 KB may hold ten thousand of either, and while the parser is at
-it nobody else is served. What cannot be read as a request is answered as a problem like
-everything else: once all that came before it is answered, and as the last
-thing on its connection.
+Headers have a maximum size, bodies a maximum number of parts, and connections a maximum number of pipelined
+requests. Each stage of a request has a deadline. These limits protect the other connections: a segment of 250
+KB may hold ten thousand parts or requests, and the event loop serves no other connection while the parser
+reads it.
+
+Invalid HTTP gets a problem response like every other error. It is sent after the responses to all earlier
+requests and is the last one on its connection.
 """
 
 from __future__ import annotations
@@ -28,63 +29,63 @@ from pollwire_server.http_protocol.response_writer import ResponseWriter
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
 from pollwire_server.problem_details import problem_response
 
-_NO_HTTP: Final = "The request is not readable as HTTP/1.1."
+_INVALID_HTTP: Final = "The request is not valid HTTP/1.1."
 
 
 class _RequestRejected(Exception):
-    """Stops the parser from within one of its callbacks; says why."""
+    """Raised in a parser callback to stop the parser. The message is for the client."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """One HTTP connection, from its client's coming to its leaving; its subclass knows what is asked."""
+    """One HTTP connection with limits and deadlines. The subclass dispatches its requests."""
 
-    deadlines = ConnectionTimeouts()
-    clients = ClientAddressResolver()
+    timeouts = ConnectionTimeouts()
+    client_addresses = ClientAddressResolver()
     writer = ResponseWriter()
 
     def __init__(
         self,
         config: Config,
         server_state: ServerState,
-        app_state: dict[str, Any],  # uvicorn's own type: whatever the lifespan left there
+        app_state: dict[str, Any],  # uvicorn's own type for the lifespan's state
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.limits = self.deadlines.limits
+        self.limits = self.timeouts.limits
         self.deadline = self.loop.time() + self.limits.headers_s
         self._in_headers = True
         self._in_body = False
-        self._began_before = False  # the message, in a segment before the one being read
+        self._spans_segments = False  # the current message began in an earlier segment
         self._header_bytes = 0
-        self._parts = 0
+        self._body_parts = 0
         self._unread_bytes = 0  # received since the last part of a body
-        self._refusal: str | None = None
+        self._pending_error: str | None = None
 
-    def connection_made(  # type: ignore[override]  # as uvicorn has it
+    def connection_made(  # type: ignore[override]  # uvicorn narrows the type in the same way
         self, transport: asyncio.Transport
     ) -> None:
-        """A client has come. What uvicorn does here, but for the server's own address, which few ask for."""
+        """Register the connection. The server's own address is read later, because few requests need it."""
         if len(self.connections) >= self.limits.connections:
-            transport.set_protocol(OverCapacityProtocol(self.loop, transport, self.deadlines))
+            transport.set_protocol(OverCapacityProtocol(self.loop, transport, self.timeouts))
             return
         self.connections.add(self)
         self.transport, self.flow = transport, FlowControl(transport)
         self.client = get_remote_addr(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
-        self.peer = self.clients.peer(self.client[0] if self.client else None)
-        self.deadlines.add(self)
+        self.peer = self.client_addresses.peer(self.client[0] if self.client else None)
+        self.timeouts.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has left."""
+        """Clean up after the client has disconnected."""
         super().connection_lost(exc)
-        self.deadlines.discard(self)
+        self.timeouts.discard(self)
 
     def _is_busy(self) -> bool:
-        """Whether the newest request is not answered yet, or any before it."""
+        """Return True if a request is still without a complete response."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def on_response_complete(self) -> None:
-        """A response is out: the next of the pipeline begins, or the connection idles until its deadline."""
+        """Start the next pipelined request, or wait for a new one until the idle deadline."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -93,83 +94,89 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-        elif self._refusal is not None:
-            self._close_with_error(self._refusal)
+        elif self._pending_error is not None:
+            self._close_with_error(self._pending_error)
         elif not self._in_headers:
             self.deadline = self.loop.time() + self.limits.idle_s
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """What uvicorn does here; behind a body it is counted and left out (RFC 9112, section 7.1.2)."""
+        """Store a header. Trailers are counted and dropped (RFC 9112, section 7.1.2)."""
         if not self._in_headers:
-            self._bound_headers_behind(len(name) + len(value) + 4)
+            self._count_trailer(len(name) + len(value) + 4)
             return
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
 
-    def _bound_headers_behind(self, size: int) -> None:
+    def _count_trailer(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > self.limits.header_bytes:
-            raise _RequestRejected(self._too_long())
+            raise _RequestRejected(self._headers_too_long())
 
-    def _bound_parts(self) -> None:
-        """Counts what a body comes in."""
-        self._parts += 1
-        if self._parts > self.limits.parts:
-            raise _RequestRejected(f"A body may come in at most {self.limits.parts} parts.")
+    def _count_body_part(self) -> None:
+        self._body_parts += 1
+        if self._body_parts > self.limits.body_parts:
+            raise _RequestRejected(f"A body may arrive in at most {self.limits.body_parts} parts.")
 
-    def _bound_unread(self) -> None:
-        """A chunk's extensions (RFC 9112, section 7.1.1) mean nothing here, and may not go on for ever."""
+    def _check_unread_bytes(self) -> None:
+        """Limit chunk extensions (RFC 9112, section 7.1.1), which are ignored but would never end."""
         if self._unread_bytes > self.limits.header_bytes:
-            self._refuse(self._too_long())
+            self._reject(self._headers_too_long())
 
-    def _bound_waiting(self) -> None:
-        """Called for a request that would wait behind others."""
-        if len(self.pipeline) >= self.limits.waiting:
-            raise _RequestRejected(f"At most {self.limits.waiting} requests may wait on one connection.")
+    def _check_pipeline(self) -> None:
+        """Raise if the pipeline has no space for one more request."""
+        if len(self.pipeline) >= self.limits.pipelined_requests:
+            raise _RequestRejected(
+                f"At most {self.limits.pipelined_requests} requests may be pipelined on one connection."
+            )
 
-    def _bound_headers(self, received: int) -> None:
-        """Counts the headers of a message that is not complete; its first segment may hold much else."""
+    def _count_header_bytes(self, received: int) -> None:
+        """Limit the headers of an incomplete request.
+
+        Its first segment may hold other data and is not counted.
+        """
         self._header_bytes += received
         if self._header_bytes > self.limits.header_bytes:
-            self._refuse(self._too_long())
+            self._reject(self._headers_too_long())
 
-    def _check_size(self) -> None:
-        """Judges complete headers by what they are; those within one moderate segment need no look."""
+    def _check_header_size(self) -> None:
+        """Raise if complete headers are too long. Those within one segment of normal size need no check."""
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self.limits.header_bytes:
-            raise _RequestRejected(self._too_long())
+            raise _RequestRejected(self._headers_too_long())
 
-    def _too_long(self) -> str:
+    def _headers_too_long(self) -> str:
         return f"The headers may have at most {self.limits.header_bytes} bytes."
 
     def send_400_response(self, msg: str) -> None:
-        """What uvicorn itself finds unreadable is told like everything else."""
-        self._refuse(msg)
+        """Send uvicorn's own 400 as a problem response."""
+        self._reject(msg)
 
-    def _refuse_unread(self, error: httptools.HttpParserError) -> None:
-        """The parser stopped, by itself or from within one of its callbacks."""
-        why = error.__context__
-        self._refuse(str(why) if isinstance(why, _RequestRejected) else _NO_HTTP)
+    def _reject_parse_error(self, error: httptools.HttpParserError) -> None:
+        """Reject the request on which the parser stopped, by itself or because a callback raised."""
+        cause = error.__context__
+        self._reject(str(cause) if isinstance(cause, _RequestRejected) else _INVALID_HTTP)
 
-    def _refuse(self, detail: str) -> None:
-        """Answers what is no request, once all that came before it is answered, and closes."""
+    def _reject(self, detail: str) -> None:
+        """Send a 400 after the responses to all earlier requests, and close."""
         if self._in_body and not self.pipeline:
-            self._close_with_error(detail)  # the request that breaks off is the one under way
+            self._close_with_error(detail)  # the invalid request is the current one
         elif self._is_busy():
             if self._in_body:
-                self.pipeline.popleft()  # it waits behind others, and will never be whole
-            self._refusal, self.deadline = detail, math.inf
+                self.pipeline.popleft()  # the invalid request is pipelined and will never be complete
+            self._pending_error, self.deadline = detail, math.inf
         else:
             self._close_with_error(detail)
 
     def _close_with_error(self, detail: str) -> None:
         if self.transport.is_closing():
             return
-        is_half_answered = self._in_body and self.cycle.response_started
-        if not is_half_answered:
-            answer, dated = problem_response(BadRequest(detail), "/"), self.server_state.default_headers
-            self.transport.write(self.writer.encode(answer, dated, keep_alive=False))
+        is_response_started = self._in_body and self.cycle.response_started
+        if not is_response_started:
+            response = problem_response(BadRequest(detail), "/")
+            self.transport.write(
+                self.writer.encode(response, self.server_state.default_headers, keep_alive=False)
+            )
         self.transport.close()
         self.deadline = self.loop.time() + self.limits.closing_s

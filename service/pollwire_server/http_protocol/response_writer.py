@@ -1,4 +1,4 @@
-"""A lane's answers as the bytes of HTTP/1.1."""
+"""Serialization of fast-path responses to HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -12,53 +12,57 @@ from pollwire_server.problem_details import HttpResponse
 Header = tuple[bytes, bytes]
 Headers = tuple[Header, ...]
 
-MOST_HEADS: Final = 1024
-"""Remembered within one second: ways to answer, times the lengths of the bodies."""
+MAX_CACHED_HEADS: Final = 1024
+"""Response heads cached within one second, one per set of headers, status and body length."""
 
 NOSNIFF: Final[Header] = (b"x-content-type-options", b"nosniff")
-"""With every answer, by lane or by route: what it is, its content type alone says (Fetch, 3.6)."""
+"""Sent with every response on both paths: clients must not guess the content type (Fetch, 3.6)."""
 
 
 class ResponseWriter:
-    """Writes answers for the connections of one process; what many of them share is written once.
+    """Serializes responses for all connections of one process, with a cache of response heads.
 
-    Heads are remembered by the very tuple of headers that they were written from, since most answers of one
-    second are told with one: comparing two of them, or hashing one, takes longer than all else here.
+    The cache key contains the identity of the tuple of headers, because most responses of one second share
+    one tuple. Comparing or hashing the tuples would take longer than everything else here.
     """
 
-    __slots__ = ("_dated", "_dated_headers", "_heads")
+    __slots__ = ("_default_headers", "_default_lines", "_heads")
 
     def __init__(self) -> None:
-        self._dated_headers: list[Header] | None = None
-        self._dated = b""
+        self._default_headers: list[Header] | None = None
+        self._default_lines = b""
         self._heads: dict[tuple[int, int, int], tuple[bytes, Headers]] = {}
 
-    def encode(self, answer: HttpResponse, dated: list[Header], keep_alive: bool) -> bytes:
-        """The answer whole; ``dated`` are headers that uvicorn never changes, but replaces each second."""
-        if dated is not self._dated_headers:
-            self._dated_headers, self._dated = dated, _lines(dated)
+    def encode(self, response: HttpResponse, default_headers: list[Header], keep_alive: bool) -> bytes:
+        """Return the response as bytes.
+
+        ``default_headers`` is uvicorn's list with the date. uvicorn replaces the list every second and never
+        changes it, so its identity is enough to detect a new date.
+        """
+        if default_headers is not self._default_headers:
+            self._default_headers, self._default_lines = default_headers, _lines(default_headers)
             self._heads.clear()
         if not keep_alive:
-            return self._head(answer, b"connection: close\r\n") + answer.body
-        body, headers = answer.body, answer.headers
-        known = self._heads.get(key := (id(headers), answer.status, len(body)))
-        if known is None:
-            if len(self._heads) >= MOST_HEADS:
+            return self._head(response, b"connection: close\r\n") + response.body
+        body, headers = response.body, response.headers
+        cached = self._heads.get(key := (id(headers), response.status, len(body)))
+        if cached is None:
+            if len(self._heads) >= MAX_CACHED_HEADS:
                 self._heads.clear()
-            # The headers are kept beside, so that none made later can have their id.
-            known = self._heads[key] = (self._head(answer, b""), headers)
-        return known[0] + body
+            # The cache keeps the headers alive, so that no later tuple can have the same id.
+            cached = self._heads[key] = (self._head(response, b""), headers)
+        return cached[0] + body
 
-    def _head(self, answer: HttpResponse, close: bytes) -> bytes:
-        head = _head_of(answer.status, answer.headers)
-        if answer.status in (204, 304):  # RFC 9110, 8.6: neither has a body to state the length of
-            return b"%b%b%b\r\n" % (head, self._dated, close)
-        return b"%b%bcontent-length: %d\r\n%b\r\n" % (head, self._dated, len(answer.body), close)
+    def _head(self, response: HttpResponse, close: bytes) -> bytes:
+        head = _status_and_headers(response.status, response.headers)
+        if response.status in (204, 304):  # no content-length without a body (RFC 9110, 8.6)
+            return b"%b%b%b\r\n" % (head, self._default_lines, close)
+        return b"%b%bcontent-length: %d\r\n%b\r\n" % (head, self._default_lines, len(response.body), close)
 
 
 @lru_cache(maxsize=256)
-def _head_of(status: int, headers: tuple[Header, ...]) -> bytes:
-    """The status line and an answer's own headers; nearly all answers share a handful of them."""
+def _status_and_headers(status: int, headers: tuple[Header, ...]) -> bytes:
+    """Return the status line and the response's own headers. Nearly all responses share a few of them."""
     return STATUS_LINE[status] + _lines((*headers, NOSNIFF))
 
 

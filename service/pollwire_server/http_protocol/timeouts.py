@@ -1,52 +1,43 @@
-"""What a client may keep an HTTP connection waiting for, and who closes it when it is kept waiting longer.
+"""Limits of an HTTP connection, and one timer that closes connections past their deadline.
 
-Nothing in uvicorn times a silent socket, slow headers or a body that never
-ends. Here a connection carries the instant by which it must have moved on,
-and one timer for all of them closes those that have not: ten thousand
-half-open connections cost one look a second, and no timer each.
+uvicorn has no timeout for an idle socket, slow headers or an incomplete body. Here each connection carries
+the time by which its client must make progress. One timer per event loop checks all connections and closes
+those that are late. Ten thousand half-open connections therefore cost one check a second, not a timer each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import re
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 
 class HttpLimits(NamedTuple):
-    """Seconds, kept to within a sweep; and bytes."""
+    """Limits of HTTP connections. Timeouts are in seconds and accurate to ``sweep_s``."""
 
     headers_s: float = 10.0
-    """From the connection, or a request's first byte, to the end of its headers."""
+    """From the connection, or the first byte of a request, to the end of its headers."""
     body_s: float = 30.0
-    """From the end of the headers to the end of the body; of an endless one, between two parts of it."""
+    """From the end of the headers to the end of the body. In a streaming upload, between two parts."""
     idle_s: float = 75.0
-    """From an answer to the next request's first byte."""
+    """From a response to the first byte of the next request."""
     closing_s: float = 10.0
-    """From our closing to the client's having read what it was sent."""
+    """From the start of closing until the client has read what it was sent."""
     header_bytes: int = 64 * 1024
-    """Request line and headers together; of a chunked body, what stands behind it."""
-    waiting: int = 100
-    """Requests of one connection: behind the one being answered, and taken by lanes in one go."""
-    parts: int = 20_000
-    """In which a body comes, unless it is an endless one; each is a call from the parser."""
+    """Size of the request line and the headers together. The trailers of a chunked body have the same
+    limit."""
+    pipelined_requests: int = 100
+    """Requests that wait behind the current one, and fast-path requests handled in one segment."""
+    body_parts: int = 20_000
+    """Parts in which a body may arrive, each a parser callback. Streaming uploads are exempt."""
     connections: int = 1_000_000
-    """Open at one time; one more is turned away (``surplus``)."""
+    """Open connections. Further ones are rejected (see ``over_capacity``)."""
     sweep_s: float = 1.0
-    """Between two looks at all connections."""
-
-
-_ENDLESS: Final = re.compile(rb"/v1/admin/polls/[^/?]+/votes(\?|\Z)")
-
-
-def is_streaming_upload(method: bytes, url: bytes) -> bool:
-    """Whether the body of such a request is a stream of any length, read line by line: votes of back ends."""
-    return method == b"POST" and _ENDLESS.match(url) is not None
+    """Interval between two checks of all connections."""
 
 
 class TimedConnection(Protocol):
-    """What is watched; a ``deadline`` of infinity means that the next move is ours."""
+    """A connection with a deadline. An infinite deadline means that the server must act next."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
@@ -54,7 +45,7 @@ class TimedConnection(Protocol):
 
 
 class ConnectionTimeouts:
-    """Closes the HTTP connections that let their deadline pass. For one event loop."""
+    """Closes HTTP connections that exceed their deadline. One instance per event loop."""
 
     def __init__(self, limits: HttpLimits = HttpLimits()) -> None:  # noqa: B008  # immutable
         self.limits = limits
@@ -65,16 +56,16 @@ class ConnectionTimeouts:
         return len(self._connections)
 
     def add(self, connection: TimedConnection) -> None:
-        """The connection is watched from now on."""
+        """Start to check the connection's deadline."""
         self._connections.add(connection)
         if self._timer is None:
-            self._book(connection.loop)
+            self._schedule_sweep(connection.loop)
 
     def discard(self, connection: TimedConnection) -> None:
-        """The connection has ended, or speaks another protocol now."""
+        """Stop checking a connection that has ended or switched protocols."""
         self._connections.discard(connection)
 
-    def _book(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _schedule_sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(self.limits.sweep_s, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -83,8 +74,8 @@ class ConnectionTimeouts:
             if connection.deadline < now:
                 connection.transport.abort()
             elif connection.deadline == math.inf and connection.transport.is_closing():
-                # A transport that closes waits for its buffer to be read, and would wait for ever.
+                # A closing transport waits without limit until its buffer has been read.
                 connection.deadline = now + self.limits.closing_s
         self._timer = None
         if self._connections:
-            self._book(loop)
+            self._schedule_sweep(loop)

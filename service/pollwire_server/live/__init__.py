@@ -1,1 +1,1 @@
-"""Door 2: pages watch results, over HTTP, WebSocket and server-sent events."""
+"""Live API: read polls and results over HTTP, and watch them over WebSocket and server-sent events."""

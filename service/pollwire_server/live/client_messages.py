@@ -1,7 +1,7 @@
-"""What a reader says on a socket, and what is done about it, whatever carries the socket.
+"""Messages that clients send on WebSockets (``watch``, ``unwatch``, ``ticket``), on both paths.
 
-Whatever is said wrong is answered by a ``problem`` message, and the socket
-lives on; what the protocol itself forbids, the carrier closes.
+An invalid message is answered with a ``problem`` message, and the socket stays open. Violations of the
+WebSocket protocol close the socket. The transport detects them.
 """
 
 from __future__ import annotations
@@ -17,91 +17,91 @@ from pollwire_server.domain.errors import InvalidPoll, MalformedBody, PollwireEr
 from pollwire_server.live.stream_session import StreamSession
 from pollwire_server.problem_details import to_pollwire_error
 
-MOST_POLLS: Final = 100
+MAX_POLLS: Final = 100
 """Polls that one socket may watch."""
 
 SendProblem = Callable[[PollwireError, str | None], Awaitable[None]]
-"""Answers with a problem, about a poll if one is named."""
+"""Sends a ``problem`` message, about a poll if its id is given."""
 
 
 class ClientMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A reader's message: what it sets is done, the ticket first."""
+    """Message of a client. The fields are applied in the order ticket, unwatch, watch."""
 
     watch: list[str] | UnsetType = UNSET
     unwatch: list[str] | UnsetType = UNSET
     ticket: str | UnsetType = UNSET
 
 
-_read_message = msgspec.json.Decoder(ClientMessage).decode
-_NOTHING: Final = ClientMessage()
+_decode_message = msgspec.json.Decoder(ClientMessage).decode
+_EMPTY: Final = ClientMessage()
 
 
 class ClientMessageHandler:
-    """Hears a reader on one stream; ``only``: a socket of this one poll."""
+    """Applies the messages of one client to its stream. ``only_poll``: the poll of a single-poll socket."""
 
-    __slots__ = ("_only", "_stream", "_tell")
+    __slots__ = ("_only_poll", "_send_problem", "_stream")
 
     def __init__(
         self,
         stream: StreamSession[Any],  # of any kind of subscriber
-        tell: SendProblem,
+        send_problem: SendProblem,
         *,
-        only: str | None,
+        only_poll: str | None,
     ) -> None:
         self._stream = stream
-        self._tell = tell
-        self._only = only
+        self._send_problem = send_problem
+        self._only_poll = only_poll
 
-    async def hear_all(self, messages: Iterable[str | None]) -> None:
-        """Does what the messages say, in order."""
+    async def handle_all(self, messages: Iterable[str | None]) -> None:
+        """Apply several messages, in order."""
         for text in messages:
             await self.handle(text)
 
     async def handle(self, text: str | None) -> None:
-        """Does what a message says; ``None`` is a binary one. Raises only what telling raises."""
+        """Apply one message. ``None`` is a binary message. Raises only what ``send_problem`` raises."""
         try:
-            await self._do(_said(text))
-        except OSError:  # of telling: the reader has left, as ASGI says it (specification, 2.4)
+            await self._apply(_decode(text))
+        except OSError:  # of send_problem: the client has disconnected (ASGI specification, section 2.4)
             raise
         except Exception as failure:
-            await self._tell(to_pollwire_error(failure), None)
+            await self._send_problem(to_pollwire_error(failure), None)
 
-    async def _do(self, said: ClientMessage) -> None:
-        if self._only is not None and (said.watch is not UNSET or said.unwatch is not UNSET):
-            raise MalformedBody('This socket is one poll\'s; it takes {"ticket": "..."} alone.')
-        if said.ticket is not UNSET:
-            self._stream.authenticate(said.ticket)
+    async def _apply(self, message: ClientMessage) -> None:
+        if self._only_poll is not None and (message.watch is not UNSET or message.unwatch is not UNSET):
+            raise MalformedBody('This socket watches one poll. It accepts only {"ticket": "..."}.')
+        if message.ticket is not UNSET:
+            self._stream.authenticate(message.ticket)
             await self._watch(sorted(self._stream.polls))
-        if said.unwatch is not UNSET:
-            for poll_id in said.unwatch:
+        if message.unwatch is not UNSET:
+            for poll_id in message.unwatch:
                 self._stream.unwatch(poll_id)
-        if said.watch is not UNSET:
-            wanted = list(dict.fromkeys(said.watch))
-            if len(self._stream.polls.union(wanted)) > MOST_POLLS:
-                raise InvalidPoll("watch", f"One socket watches at most {MOST_POLLS} polls.")
-            await self._watch(wanted)
+        if message.watch is not UNSET:
+            polls = list(dict.fromkeys(message.watch))
+            if len(self._stream.polls.union(polls)) > MAX_POLLS:
+                raise InvalidPoll("watch", f"One socket can watch at most {MAX_POLLS} polls.")
+            await self._watch(polls)
 
     async def _watch(self, polls: Sequence[str]) -> None:
-        """All at once, so that their reads share a round trip."""
+        """Subscribe to all polls concurrently, so that their reads share a round trip."""
         await asyncio.gather(*(self._watch_one(poll_id) for poll_id in polls))
 
     async def _watch_one(self, poll_id: str) -> None:
         try:
-            admission = await self._stream.admit(poll_id)
+            grant = await self._stream.authorize(poll_id)
         except PollwireError as error:
-            await self._tell(error, poll_id)
+            await self._send_problem(error, poll_id)
         else:
-            self._stream.watch(poll_id, admission.reader)
+            self._stream.watch(poll_id, grant.role)
 
 
-def _said(text: str | None) -> ClientMessage:
-    """The message, which must be a JSON object with at least one of the fields."""
+def _decode(text: str | None) -> ClientMessage:
+    """Decode a message. Raises ``MalformedBody`` unless it is a JSON object with at least one known field."""
     if text is None:
-        raise MalformedBody("Messages are text, not binary.")
+        raise MalformedBody("Messages must be text, not binary.")
     try:
-        said = _read_message(text)
+        message = _decode_message(text)
     except msgspec.DecodeError as error:
-        raise MalformedBody(f"The message is not one of this socket's: {error}.") from None
-    if said == _NOTHING:
-        raise MalformedBody("A message is a JSON object with watch, unwatch or ticket.")
-    return said
+        raise MalformedBody(f"Invalid message: {error}.") from None
+    if message == _EMPTY:
+        raise MalformedBody("A message must be a JSON object with watch, unwatch or ticket.")
+    return message

@@ -1,14 +1,13 @@
-"""How many streams one address may have open: a count for each address, kept only where there is a limit.
+"""Connection limits of live streams: open streams for each address, and handshakes a second.
 
-Each worker counts its own. The kernel spreads one address's connections over the workers by chance, so a
-limit divided among them would refuse somebody who is well below it; counted together in the store, every
-handshake would wait for a round trip.
+Each worker counts open streams on its own. The kernel distributes an address's connections over the workers
+at random, so a limit divided by the number of workers would reject clients that are far below it. A shared
+count in the store would cost every handshake a round trip. Counts are kept only if a limit is set.
 
-How many handshakes a second one worker takes: the next is turned away before anything is done for it.
-
-A handshake costs some ten times what a frame does. A crowd that joins at once is welcome, and far below the
-default; a machine that opens sockets as fast as it can would leave no time for votes. One number is kept and
-compared, at no cost worth telling (the arithmetic is that of limits by network, ``domain/allowance.py``).
+Each worker also limits its handshakes a second, and rejects the next one before any other work. A handshake
+costs ten times as much as a frame. The default is far above any real audience. A machine that opens sockets
+at full speed would leave no time for votes. The limiter stores a single number (GCRA, see
+``domain/rate_limit.py``).
 """
 
 from __future__ import annotations
@@ -24,71 +23,74 @@ CONNECTION_RETRY_AFTER_S: Final = 10
 
 
 class ConnectionLimitExceeded(Overloaded):
-    """This address has as many streams open as it may."""
+    """The client's address has as many open streams as the limit allows."""
 
     def __init__(self) -> None:
         PollwireError.__init__(
-            self, "Too many streams are open from this address; close some, or come back a little later."
+            self, "Too many open streams from this address. Close some streams or try again later."
         )
         self.retry_after_s = CONNECTION_RETRY_AFTER_S
 
 
 class ConnectionLimiter:
-    """Who has how many streams; ``most`` for one address, None for any number."""
+    """Counts open streams by address. ``limit``: streams for each address, or None for no limit."""
 
-    __slots__ = ("_most", "_taken")
+    __slots__ = ("_counts", "_limit")
 
-    def __init__(self, most: int | None = None) -> None:
-        self._most = most
-        self._taken: dict[bytes, int] = {}
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._counts: dict[bytes, int] = {}
 
     def acquire(self, address: bytes) -> bool:
-        """Whether there was a seat, to be left at the stream's end; an unknown address always finds one."""
-        if self._most is None or not address:
+        """Take a slot, to be released when the stream ends. Return False if none is free.
+
+        Unknown addresses (empty bytes) are not limited.
+        """
+        if self._limit is None or not address:
             return True
-        taken = self._taken.get(address, 0)
-        if taken >= self._most:
+        count = self._counts.get(address, 0)
+        if count >= self._limit:
             return False
-        self._taken[address] = taken + 1
+        self._counts[address] = count + 1
         return True
 
     def release(self, address: bytes) -> None:
-        """One stream less."""
-        if self._most is None or not address:
+        """Release a slot."""
+        if self._limit is None or not address:
             return
-        if self._taken[address] == 1:
-            del self._taken[address]
+        if self._counts[address] == 1:
+            del self._counts[address]
         else:
-            self._taken[address] -= 1
+            self._counts[address] -= 1
 
     def __len__(self) -> int:
-        return len(self._taken)
+        return len(self._counts)
 
 
 HANDSHAKES_PER_S: Final = 5_000
-"""About half of what a worker can open while it does nothing else; as many come at once, or in a row."""
+"""Half of what an otherwise idle worker can accept. A burst may have as many, too."""
 HANDSHAKE_RETRY_AFTER_S: Final = 2
 
 
 class HandshakeRateExceeded(Overloaded):
-    """More handshakes in a second than this worker takes."""
+    """This worker receives more handshakes a second than it accepts."""
 
     def __init__(self) -> None:
-        PollwireError.__init__(self, "Too many streams are being opened just now; come back in a moment.")
+        PollwireError.__init__(self, "Too many streams are being opened. Try again in a moment.")
         self.retry_after_s = HANDSHAKE_RETRY_AFTER_S
 
 
 class HandshakeLimiter:
-    """Admits handshakes; for one event loop. ``now`` gives seconds."""
+    """Rate limiter for handshakes of one event loop. ``now`` returns seconds of a monotonic clock."""
 
-    __slots__ = ("_full_at_ms", "_limit", "_now")
+    __slots__ = ("_limit", "_now", "_state_ms")
 
     def __init__(self, per_s: int = HANDSHAKES_PER_S, now: Callable[[], float] = time.monotonic) -> None:
         self._limit = RateLimit(per_s, 1)
         self._now = now
-        self._full_at_ms = 0.0
+        self._state_ms = 0.0
 
     def allow(self) -> bool:
-        """Whether one more handshake is taken."""
-        self._full_at_ms, wait_ms = acquire(self._limit, self._full_at_ms, int(self._now() * 1000))
+        """Count a handshake. Return False if it exceeds the limit."""
+        self._state_ms, wait_ms = acquire(self._limit, self._state_ms, int(self._now() * 1000))
         return wait_ms == 0

@@ -1,20 +1,18 @@
-"""Who watches what: the latest frame to each, never a queue.
+"""Hub: tracks the subscribers of each poll and sends each of them the latest frame. Nothing is queued.
 
-A room is one watched poll: its newest change and its members. Delivering is a
-round through the members that offers each the newest frame of its class,
-unless it was shown the same content already. Rounds run in slices of at most
-``SLICE_S`` and give way to each other and to the loop in between, so that a
-room of a hundred thousand delays nobody's vote; whoever a round has not
-reached yet gets what is newest by then, and a change that arrives during a
-round costs one more round, not one per change.
+A topic is one watched poll, with its newest update and its subscriptions. A broadcast walks through the
+subscriptions and sends each the newest frame of its role, unless the same content was already sent.
+Broadcasts run in slices of at most ``SLICE_S``. Between slices they yield to each other and to the event
+loop, so a poll with 100,000 viewers delays no vote. A subscription that a broadcast has not reached yet gets
+the newest frame of that moment. An update that arrives during a broadcast costs one more broadcast, however
+many updates follow.
 
-A reader who came (or whose right to see grew) at some moment must be shown
-nothing that was read before: ``since`` is the turn of the first read that is
-fresh enough, and until a change of that turn is noted the member is passed
-over.
+A client that subscribes, or gains access, must not receive a result that was read before that. So each
+subscription has ``min_batch``, the first read batch that is fresh enough. It is skipped until an update of
+that batch is published.
 
-The hub knows no store, no clock on the wall and no transport: a ``Subscriber``
-keeps at most the newest frame of each poll and writes it when it can.
+The hub does no I/O. It knows no store, no wall clock and no transport. A ``Subscriber`` stores at most the
+newest frame of each poll and writes it when its transport allows.
 """
 
 from __future__ import annotations
@@ -27,274 +25,234 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 from pollwire_server.domain.visibility import ReaderRole
-from pollwire_server.live.result_frames import ROLE_INDEX, ResultFrame, ResultUpdate
+from pollwire_server.live.poll_topic import PollTopic, Subscriber, Subscription
+from pollwire_server.live.result_frames import ROLE_INDEX, ResultUpdate
 from pollwire_server.telemetry.metrics import FRAMES
 
 log = logging.getLogger("pollwire.live")
 
 SLICE_S: Final = 0.005
-"""The longest that delivering may hold the loop: below what anybody notices, far above a switch's cost."""
-MEMBERS_PER_CLOCK_CHECK: Final = 32
-"""Members served between two glances at the clock; they take a third of a millisecond."""
+"""Longest time a broadcast may block the event loop. Unnoticeable, and far above the cost of switching."""
+SUBSCRIPTIONS_PER_CLOCK_CHECK: Final = 32
+"""Subscriptions served between two reads of the clock. They take a third of a millisecond."""
 DRAIN_TIMEOUT_S: Final = 3.0
-"""How long a drain waits for readers to be told; one that does not read is not waited for."""
-
-
-class Subscriber(Protocol):
-    """One reader's stream. All calls are synchronous and must not raise or block."""
-
-    def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
-        """The newest frame of a poll, in place of any that was not sent yet."""
-
-    def poll_deleted(self, poll_id: str) -> None:
-        """The poll does not exist (any more) for this reader, who watches it no longer."""
-
-    def ask_to_reconnect(self, after_ms: int) -> None:
-        """The service stops: tell the reader to come back after so long, and end."""
-
-
-class _Subscription:
-    """One subscriber in one room."""
-
-    __slots__ = ("rank", "shown", "since", "subscriber")
-
-    def __init__(self, subscriber: Subscriber, reader: ReaderRole, since: int) -> None:
-        self.subscriber: Subscriber | None = subscriber
-        self.rank = ROLE_INDEX[reader]
-        self.since = since
-        self.shown: bytes | None = None
-
-
-class _PollTopic:
-    """One watched poll."""
-
-    __slots__ = ("delivering", "ended", "members", "newcomers", "newest", "once_more", "poll_id", "turn")
-
-    def __init__(self, poll_id: str) -> None:
-        self.poll_id = poll_id
-        self.members: dict[Subscriber, _Subscription] = {}
-        self.newcomers: list[_Subscription] = []
-        self.newest: ResultUpdate | None = None
-        self.turn = 0
-        self.delivering = False
-        self.once_more = False
-        self.ended = False
+"""Longest time a drain waits for streams to end. It does not wait for clients that do not read."""
 
 
 class _Broadcast:
-    """A walk through some members of a room that can be interrupted; ``is_full``: through all of them."""
+    """An interruptible walk through subscriptions of a topic. ``is_full``: through all of them."""
 
-    __slots__ = ("is_full", "members", "room")
+    __slots__ = ("is_full", "subscriptions", "topic")
 
-    def __init__(self, room: _PollTopic, members: Iterable[_Subscription], *, is_full: bool) -> None:
-        self.room = room
+    def __init__(self, topic: PollTopic, subscriptions: Iterable[Subscription], *, is_full: bool) -> None:
+        self.topic = topic
         self.is_full = is_full
-        self.members = iter(list(members))
+        self.subscriptions = iter(list(subscriptions))
 
 
 class Hub:
-    """The rooms of one process. Everything is called from the loop's thread."""
+    """The topics and streams of one process. Not thread-safe: for the event loop's thread only."""
 
     def __init__(self, *, slice_s: float = SLICE_S, clock: Callable[[], float] = time.perf_counter) -> None:
         self._slice_s = slice_s
         self._clock = clock
-        self._rooms: dict[str, _PollTopic] = {}
-        self._rounds: deque[_Broadcast] = deque()
+        self._topics: dict[str, PollTopic] = {}
+        self._broadcasts: deque[_Broadcast] = deque()
         self._is_scheduled = False
         self._streams: set[Subscriber] = set()
         self._all_left = asyncio.Event()
         self.is_draining = False
 
     @property
+    def topics(self) -> list[PollTopic]:
+        """Return the topics that have subscribers."""
+        return list(self._topics.values())
+
+    @property
     def watched(self) -> list[str]:
-        """The polls that somebody watches."""
-        return list(self._rooms)
+        """Return the ids of the polls that have subscribers."""
+        return list(self._topics)
 
     @property
     def streams(self) -> int:
-        """How many streams are open."""
+        """Return the number of open streams."""
         return len(self._streams)
 
-    def newest(self, poll_id: str) -> ResultUpdate | None:
-        """The newest change of a watched poll that was noted."""
-        room = self._rooms.get(poll_id)
-        return None if room is None else room.newest
+    def topic(self, poll_id: str) -> PollTopic | None:
+        """Return the topic of a poll, or None if the poll has no subscribers."""
+        return self._topics.get(poll_id)
 
     def join(self, subscriber: Subscriber) -> None:
-        """A stream was opened; it must ``leave`` at its end."""
+        """Register an open stream. It must call ``leave`` when it ends."""
         self._streams.add(subscriber)
         self._all_left.clear()
 
     def leave(self, subscriber: Subscriber) -> None:
-        """A stream has ended; it must have left its rooms."""
+        """Remove a stream. It must have unsubscribed from all polls."""
         self._streams.discard(subscriber)
         if not self._streams:
             self._all_left.set()
 
-    def watch(self, poll_id: str, subscriber: Subscriber, reader: ReaderRole, since: int) -> None:
-        """``subscriber`` is to see the poll as ``reader``, from the first change of turn ``since`` on.
+    def watch(self, poll_id: str, subscriber: Subscriber, role: ReaderRole, min_batch: int) -> None:
+        """Subscribe to a poll as ``role``, from the first update of read batch ``min_batch`` on.
 
-        Watching again begins anew: the whole results once more, as the reader is known now.
+        A second call renews the subscription: it sends the complete results again, with the new role.
         """
-        room = self._rooms.get(poll_id)
-        if room is None:
-            room = self._rooms[poll_id] = _PollTopic(poll_id)
-        member = room.members.get(subscriber)
-        if member is None:
-            member = room.members[subscriber] = _Subscription(subscriber, reader, since)
+        topic = self._topics.get(poll_id)
+        if topic is None:
+            topic = self._topics[poll_id] = PollTopic(poll_id)
+        subscription = topic.subscriptions.get(subscriber)
+        if subscription is None:
+            subscription = topic.subscriptions[subscriber] = Subscription(subscriber, role, min_batch)
         else:
-            member.subscriber, member.rank, member.since, member.shown = (
-                subscriber,
-                ROLE_INDEX[reader],
-                since,
-                None,
-            )
-        room.newcomers.append(member)
+            subscription.subscriber = subscriber
+            subscription.role_index = ROLE_INDEX[role]
+            subscription.min_batch = min_batch
+            subscription.sent_key = None
+        topic.new_subscriptions.append(subscription)
 
-    def unwatch(self, poll_id: str, subscriber: Subscriber) -> bool:
-        """``subscriber`` is shown the poll no longer; whether nobody watches it now."""
-        room = self._rooms.get(poll_id)
-        if room is None:
-            return True
-        member = room.members.pop(subscriber, None)
-        if member is not None:
-            member.subscriber = None
-        if room.members:
-            return False
-        del self._rooms[poll_id]
-        return True
+    def unwatch(self, poll_id: str, subscriber: Subscriber) -> None:
+        """Unsubscribe from a poll. The last subscriber takes the topic and its timers with it."""
+        topic = self._topics.get(poll_id)
+        if topic is None:
+            return
+        subscription = topic.subscriptions.pop(subscriber, None)
+        if subscription is not None:
+            subscription.subscriber = None
+        if not topic.subscriptions:
+            del self._topics[poll_id]
+            topic.cancel_timers()
 
-    def publish(self, change: ResultUpdate) -> bool:
-        """Takes a change in, shows it to newcomers at once; whether it is news for the others.
+    def publish(self, topic: PollTopic, update: ResultUpdate) -> bool:
+        """Store an update and send it to new subscribers at once. Return True if it is news for the others.
 
-        The first of a room is none: nobody is there but newcomers.
-        A change that reads earlier than what the room has is not shown to
-        anybody, but it proves that what the room has is not too old for those
-        who waited for its turn.
+        The others wait for ``broadcast``. The first update of a topic is never news, because all its
+        subscribers are new. An update older than the stored one is not sent. It still proves that the stored
+        one is fresh enough for subscriptions that waited for its batch.
         """
-        room = self._rooms.get(change.poll.id)
-        if room is None:
-            return False
-        before = room.newest
-        room.turn = max(room.turn, change.turn)
+        before = topic.newest
+        topic.newest_batch = max(topic.newest_batch, update.batch)
         is_news = False
-        if before is None or change.position >= before.position:
-            is_news = before is not None and change.state != before.state
-            room.newest = change
-        self._send_initial(room)
+        if before is None or update.position >= before.position:
+            is_news = before is not None and update.state != before.state
+            topic.newest = update
+        self._send_initial(topic)
         return is_news
 
-    def broadcast(self, poll_id: str) -> None:
-        """Shows every member the newest frame of its class; slices begin with the loop's next turn."""
-        room = self._rooms.get(poll_id)
-        if room is None:
+    def broadcast(self, topic: PollTopic) -> None:
+        """Send every subscriber the newest frame of its role. Starts in the next iteration of the loop."""
+        if topic.is_broadcasting:
+            topic.broadcast_again = True
             return
-        if room.delivering:
-            room.once_more = True
-            return
-        room.delivering = True
-        self._begin(_Broadcast(room, room.members.values(), is_full=True))
+        topic.is_broadcasting = True
+        self._start(_Broadcast(topic, topic.subscriptions.values(), is_full=True))
 
-    def end(self, poll_id: str) -> None:
-        """The poll does not exist any more: every member is told, and the room is closed."""
-        room = self._rooms.pop(poll_id, None)
-        if room is not None:
-            room.ended = True
-            self._begin(_Broadcast(room, room.members.values(), is_full=True))
+    def end(self, topic: PollTopic) -> None:
+        """Close the topic of a poll that does not exist any more, and notify every subscriber."""
+        if self._topics.get(topic.poll_id) is not topic:
+            return
+        del self._topics[topic.poll_id]
+        topic.cancel_timers()
+        topic.is_deleted = True
+        self._start(_Broadcast(topic, topic.subscriptions.values(), is_full=True))
 
     async def drain(self, spread_ms: int) -> None:
-        """Tells every stream to end and come back, each at its own moment within ``spread_ms``.
+        """Ask every stream to reconnect, each after a different time within ``spread_ms``.
 
-        Returns once all have ended, or after ``FAREWELL_S``. New streams are
-        refused from now on (``is_draining``).
+        Return once all streams have ended, or after ``DRAIN_TIMEOUT_S``. From now on ``is_draining`` is set
+        and new streams are rejected.
         """
         self.is_draining = True
         streams = list(self._streams)
-        random.shuffle(streams)  # who came first is not let in first again
-        for place, subscriber in enumerate(streams, start=1):
-            subscriber.ask_to_reconnect(spread_ms * place // len(streams))
-            if place % 100 == 0:
+        random.shuffle(streams)  # else the oldest streams would always reconnect first
+        for number, subscriber in enumerate(streams, start=1):
+            subscriber.ask_to_reconnect(spread_ms * number // len(streams))
+            if number % 100 == 0:
                 await asyncio.sleep(0)
         if self._streams:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._all_left.wait(), DRAIN_TIMEOUT_S)
 
-    def _send_initial(self, room: _PollTopic) -> None:
-        """Begins a round for those who waited for a read as fresh as the newest."""
-        if not room.newcomers:
+    def _send_initial(self, topic: PollTopic) -> None:
+        """Start a broadcast to the new subscriptions for which the newest batch is fresh enough."""
+        if not topic.new_subscriptions:
             return
-        ready = [member for member in room.newcomers if member.since <= room.turn]
-        room.newcomers = [member for member in room.newcomers if member.since > room.turn]
+        newest_batch = topic.newest_batch
+        ready = [one for one in topic.new_subscriptions if one.min_batch <= newest_batch]
+        topic.new_subscriptions = [one for one in topic.new_subscriptions if one.min_batch > newest_batch]
         if ready:
-            self._begin(_Broadcast(room, ready, is_full=False))
+            self._start(_Broadcast(topic, ready, is_full=False))
 
-    def _begin(self, new_round: _Broadcast) -> None:
-        self._rounds.append(new_round)
+    def _start(self, broadcast: _Broadcast) -> None:
+        self._broadcasts.append(broadcast)
         if not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:
-        """One slice: rounds in turn, until all are done or the time is up."""
+        """Run one slice: serve the broadcasts round-robin until all are done or the time is up."""
         deadline = self._clock() + self._slice_s
-        while self._rounds:
-            current = self._rounds[0]
-            show = self._dismiss_all if current.room.ended else self._show_all
-            while some := list(islice(current.members, MEMBERS_PER_CLOCK_CHECK)):
-                show(current.room, some)
+        while self._broadcasts:
+            current = self._broadcasts[0]
+            send = self._remove_all if current.topic.is_deleted else self._send_all
+            while some := list(islice(current.subscriptions, SUBSCRIPTIONS_PER_CLOCK_CHECK)):
+                send(current.topic, some)
                 if self._clock() >= deadline:
-                    self._rounds.rotate(-1)
+                    self._broadcasts.rotate(-1)
                     asyncio.get_running_loop().call_soon(self._run)
                     return
-            self._rounds.popleft()
+            self._broadcasts.popleft()
             self._finish(current)
         self._is_scheduled = False
 
-    def _finish(self, done: _Broadcast) -> None:
-        room = done.room
-        if not done.is_full or room.ended:
+    def _finish(self, broadcast: _Broadcast) -> None:
+        topic = broadcast.topic
+        if not broadcast.is_full or topic.is_deleted:
             return
-        if room.once_more:
-            room.once_more = False
-            self._rounds.append(_Broadcast(room, room.members.values(), is_full=True))
+        if topic.broadcast_again:
+            topic.broadcast_again = False
+            self._broadcasts.append(_Broadcast(topic, topic.subscriptions.values(), is_full=True))
         else:
-            room.delivering = False
+            topic.is_broadcasting = False
 
-    def _show_all(self, room: _PollTopic, members: Iterable[_Subscription]) -> None:
-        """Written out, for it is all that a delivery costs here; a fault must not end the others' round."""
-        newest, turn, poll_id = room.newest, room.turn, room.poll_id
+    def _send_all(self, topic: PollTopic, subscriptions: Iterable[Subscription]) -> None:
+        """Send the newest frame to these subscriptions. A failure of one does not end the broadcast.
+
+        Everything is inlined, because this loop is the whole cost of a delivery in the hub.
+        """
+        newest, newest_batch, poll_id = topic.newest, topic.newest_batch, topic.poll_id
         if newest is None:
             return
-        frames, shown = newest.frames, 0
-        for member in members:
-            subscriber = member.subscriber
-            if subscriber is None or member.since > turn:
+        frames, sent = newest.frames, 0
+        for subscription in subscriptions:
+            subscriber = subscription.subscriber
+            if subscriber is None or subscription.min_batch > newest_batch:
                 continue
-            frame = frames[member.rank]
+            frame = frames[subscription.role_index]
             if frame is None:
-                self._remove(room, member)
-            elif (content := frame.dedup_key) != member.shown:
-                member.shown = content
-                shown += 1
+                self._remove(topic, subscription)
+            elif (key := frame.dedup_key) != subscription.sent_key:
+                subscription.sent_key = key
+                sent += 1
                 try:
                     subscriber.send_latest(poll_id, frame)
                 except Exception:
-                    log.exception("A subscriber failed at a frame.")
-        FRAMES.inc(shown)
+                    log.exception("Subscriber failed to accept a frame")
+        FRAMES.inc(sent)
 
-    def _dismiss_all(self, room: _PollTopic, members: Iterable[_Subscription]) -> None:
-        for member in members:
-            self._remove(room, member)
+    def _remove_all(self, topic: PollTopic, subscriptions: Iterable[Subscription]) -> None:
+        for subscription in subscriptions:
+            self._remove(topic, subscription)
 
-    def _remove(self, room: _PollTopic, member: _Subscription) -> None:
-        """The member is shown nothing more; its stream answers by unwatching, and rooms are emptied there."""
-        subscriber, member.subscriber = member.subscriber, None
+    def _remove(self, topic: PollTopic, subscription: Subscription) -> None:
+        """End a subscription. The stream responds by calling ``unwatch``, which empties the topic."""
+        subscriber, subscription.subscriber = subscription.subscriber, None
         if subscriber is None:
             return
         try:
-            subscriber.poll_deleted(room.poll_id)
+            subscriber.poll_deleted(topic.poll_id)
         except Exception:
-            log.exception("A subscriber failed at the end of a poll.")
+            log.exception("Subscriber failed to handle a deleted poll")

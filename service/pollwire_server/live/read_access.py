@@ -1,18 +1,15 @@
-"""May this reader watch this poll, and what may it see: one answer for routes and lanes alike.
+"""Read authorization for both paths: may this client read this poll, and in which role?
 
-``glance`` answers at once, from what this process knows, in all the ordinary
-cases. It never refuses: whatever is not plainly right is read again by
-``admit``, which may. Both give an ``Admission``: the poll, and who the reader
-is to it.
+``authorize_cached`` decides from cached data, without I/O. That covers all common cases. It never rejects: it
+returns None if it cannot decide, and ``authorize`` reads the poll and decides. Both return a ``ReadGrant``.
 
-Who somebody is matters only where totals are hidden from some. A poll that
-shows its results always is answered alike to everybody, and neither tokens
-nor tickets are looked at, so that its answers may be cached for all.
+The client's identity matters only if totals are hidden from some clients. The results of a poll with
+``results: always`` are the same for everybody. Tokens and tickets are not checked, so that responses can be
+cached.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
@@ -21,8 +18,8 @@ import msgspec
 
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Scope
 from pollwire_server.auth.client_address import UNKNOWN, ClientAddress
-from pollwire_server.auth.credentials import bearer_of, cookie_of
-from pollwire_server.auth.issuers import IssuerTokenVerifier, is_site_token
+from pollwire_server.auth.credentials import RequestCredentials, bearer_of, cookie_of
+from pollwire_server.auth.issuers import IssuerTokenVerifier, is_jwt
 from pollwire_server.auth.poll_origins import PollOriginPolicy
 from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_ids import voter_id_from_issuer, voter_id_from_token
@@ -34,6 +31,7 @@ from pollwire_server.domain.errors import (
     PollwireError,
     VoterTokenInvalid,
 )
+from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Identity, Poll, ResultsMode
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.live.hub import Hub
@@ -44,56 +42,43 @@ from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.results.timelines import TimelineReading
 from pollwire_server.store.transport.request_deadline import request_deadline
 
-_POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}", re.ASCII)
 DRAINING_RETRY_S: Final = 1
 
 
 class TicketInvalid(VoterTokenInvalid):
-    """A ticket on an open stream that was not issued here, or has expired."""
+    """The ticket sent on an open stream was not issued here, or has expired."""
 
     def __init__(self) -> None:
-        PollwireError.__init__(
-            self, "This ticket was not issued here, or has expired; ask for one with POST /v1/tickets."
-        )
+        PollwireError.__init__(self, "Invalid or expired ticket. Get a new one with POST /v1/tickets.")
 
 
-class StreamCredentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says of who asks, not yet verified."""
+class StreamCredentials(  # type: ignore[misc]  # msgspec, unlike dataclasses, allows a frozen subclass
+    RequestCredentials, frozen=True, kw_only=True
+):
+    """Credentials of a request for results, which may include a ticket."""
 
-    origin: str | None = None
-    host: str | None = None
     ticket: str | None = None
-    authorization: bytes | None = None
-    cookie: bytes | None = None
-    client: ClientAddress = UNKNOWN
-    proven: Ticket | None = None
-    """Who this is, found out earlier on an open stream: tickets expire, streams go on."""
+    verified_ticket: Ticket | None = None
+    """Ticket that was verified earlier on an open stream. Streams continue after their ticket expires."""
 
 
-def visitor_of(
+def credentials_from(
     headers: Mapping[bytes, bytes], query: bytes = b"", client: ClientAddress = UNKNOWN
 ) -> StreamCredentials:
-    """The visitor of a request with these headers (names in lower case) and query string."""
+    """Return the credentials in these headers (names in lower case) and this query string."""
     ticket = parse_qs(query.decode("latin-1")).get("ticket") if b"ticket=" in query else None
-    return StreamCredentials(
-        origin=_text(headers.get(b"origin")),
-        host=_text(headers.get(b"host")),
-        ticket=ticket[0] if ticket else None,
-        authorization=headers.get(b"authorization"),
-        cookie=headers.get(b"cookie"),
-        client=client,
-    )
+    return StreamCredentials.from_raw_headers(headers, client, ticket=ticket[0] if ticket else None)
 
 
 class ReadGrant(NamedTuple):
-    """The poll, and who the reader is to it."""
+    """Permission to read a poll in a role."""
 
     record: PollRecord
-    reader: ReaderRole
+    role: ReaderRole
 
 
 class ReadAccess:
-    """Admits readers. ``feed`` reads polls afresh, ``hub`` knows whether the service is about to stop."""
+    """Authorizes clients of the live API. ``feed`` reads polls. ``hub`` knows if the service drains."""
 
     def __init__(
         self,
@@ -101,7 +86,7 @@ class ReadAccess:
         feed: ResultFeed,
         hub: Hub,
         *,
-        sites: PollOriginPolicy,
+        poll_origins: PollOriginPolicy,
         tokens: VoterTokens,
         tickets: Tickets,
         api_keys: ApiKeyAuthenticator,
@@ -109,186 +94,185 @@ class ReadAccess:
     ) -> None:
         self._polls = store.polls
         self._ballots = store.ballots
-        self._rankings = store.rankings
+        self._ranked_results = store.ranked_results
         self._timelines = store.timelines
         self._feed = feed
         self._hub = hub
-        self._sites = sites
-        self._origins = sites.origins
+        self._poll_origins = poll_origins
+        self._origins = poll_origins.origins
         self._tokens = tokens
         self._tickets = tickets
         self._api_keys = api_keys
         self._issuers = issuers
 
-    def authorize_cached(self, poll_id: str, visitor: StreamCredentials) -> ReadGrant | None:
-        """Admits without asking the store, where this process knows enough; None: ask ``admit``."""
+    def authorize_cached(self, poll_id: str, credentials: StreamCredentials) -> ReadGrant | None:
+        """Authorize from cached data, or return None if only ``authorize`` can decide."""
         record = self._polls.cached(poll_id)
         if record is None or self._hub.is_draining:
             return None
         poll = record.poll
         if not poll.is_visible(self._feed.latest_store_time):
             return None
-        if not self._origins.allows(visitor.origin, visitor.host, poll.origins):
+        if not self._origins.allows(credentials.origin, credentials.host, poll.origins):
             return None
         try:
-            reader = self._reader_at_once(poll, visitor)
+            role = self._role_without_store(poll, credentials)
         except PollwireError:
             return None
-        return None if reader is None else ReadGrant(record, reader)
+        return None if role is None else ReadGrant(record, role)
 
     async def authorize(
-        self, poll_id: str, visitor: StreamCredentials, *, by_origin: bool = True
+        self, poll_id: str, credentials: StreamCredentials, *, check_origin: bool = True
     ) -> ReadGrant:
-        """Admits a stream to a poll as it stands now; ``by_origin``: only for pages that may watch.
+        """Authorize a stream by a fresh read of the poll. ``check_origin``: reject other origins.
 
-        Raises ``PollNotFound``, ``OriginNotAllowed``, ``VoterTokenInvalid``,
-        ``ScopeMissing``, ``StoreUnavailable``, and ``Overloaded`` before a
-        planned stop.
+        Raises ``PollNotFound``, ``OriginNotAllowed``, ``VoterTokenInvalid``, ``ScopeMissing``,
+        ``StoreUnavailable``, and ``Overloaded`` while draining.
         """
         self.check_open()
         async with request_deadline():
-            change = await self.read(poll_id)
-            if by_origin:
-                self.check_origin(visitor, change.poll.origins)
-            return await self.resolve_role(change, visitor)
+            update = await self.read(poll_id)
+            if check_origin:
+                self.check_origin(credentials, update.poll.origins)
+            return await self.resolve_role(update, credentials)
 
     async def read_authorized(
-        self, poll_id: str, visitor: StreamCredentials
+        self, poll_id: str, credentials: StreamCredentials
     ) -> tuple[ResultUpdate, ReadGrant]:
-        """The poll as it stands now, for one answer; raises like ``admit``, origins and stops aside."""
+        """Read and authorize a poll for one response. Raises like ``authorize``, without origin and drain."""
         async with request_deadline():
-            change = await self.read(poll_id)
-            return change, await self.resolve_role(change, visitor)
+            update = await self.read(poll_id)
+            return update, await self.resolve_role(update, credentials)
 
-    async def with_runoff(self, change: ResultUpdate, reader: ReaderRole) -> ResultUpdate:
-        """A ranked poll's change, or a later one, with its rounds, where the reader may see any totals.
+    async def with_runoff(self, update: ResultUpdate, role: ReaderRole) -> ResultUpdate:
+        """Return a ranked poll's update, or a later one, with its run-off, if the role may see totals.
 
-        Raises ``PollNotFound`` and ``StoreUnavailable``. May take seconds where there are very many rankings.
+        Takes seconds if there are very many ballots. Raises ``PollNotFound`` and ``StoreUnavailable``.
         """
-        if change.frame_for(reader) is not change.whole:
-            return change
-        reading, outcome = await self._rankings.with_runoff(change.reading)
-        return ResultUpdate(reading, change.turn, outcome)
+        if update.frame_for(role) is not update.whole:
+            return update
+        reading, runoff = await self._ranked_results.with_runoff(update.reading)
+        return ResultUpdate(reading, update.batch, runoff)
 
     async def timeline(self, poll_id: str) -> TimelineReading:
-        """A poll's totals over time, read from now on. Raises ``PollNotFound`` and ``StoreUnavailable``."""
+        """Return a poll's totals over time, freshly read. Raises ``PollNotFound``, ``StoreUnavailable``."""
         return await self._timelines.read(poll_id)
 
-    def origin_allowed_cached(self, visitor: StreamCredentials, polls: Sequence[str]) -> bool:
-        """Whether a socket of many polls is open to the visitor's page, by what this process knows."""
-        return not self._hub.is_draining and self._sites.allows_now(visitor.origin, visitor.host, polls)
+    def origin_allowed_cached(self, credentials: StreamCredentials, polls: Sequence[str]) -> bool:
+        """Return True if cached data allows the origin a socket for any of these polls."""
+        return not self._hub.is_draining and self._poll_origins.allows_now(
+            credentials.origin, credentials.host, polls
+        )
 
-    async def check_any_origin(self, visitor: StreamCredentials, polls: Sequence[str]) -> None:
-        """Passes for a page that may use the service or, if polls are named, any of them.
+    async def check_any_origin(self, credentials: StreamCredentials, polls: Sequence[str]) -> None:
+        """Check that the origin may use the service or, if polls are given, any of them.
 
-        Raises ``OriginNotAllowed``, and ``Overloaded`` before a planned stop.
+        Raises ``OriginNotAllowed``, and ``Overloaded`` while draining.
         """
         self.check_open()
-        self.check_origin(visitor, await self._sites.allowed_origins(visitor.origin, visitor.host, polls))
+        self.check_origin(
+            credentials, await self._poll_origins.allowed_origins(credentials.origin, credentials.host, polls)
+        )
 
     async def read(self, poll_id: str) -> ResultUpdate:
-        """The poll by a read that begins now; what can be no poll's id costs none."""
-        if not _POLL_ID.fullmatch(poll_id):
+        """Return the poll from a fresh read. Ids that no poll can have are rejected without a read."""
+        if not IDENTIFIER.fullmatch(poll_id):
             raise PollNotFound(poll_id)
         return await self._feed.read_fresh(poll_id)
 
-    async def resolve_role(self, change: ResultUpdate, visitor: StreamCredentials) -> ReadGrant:
-        """Who the visitor is to the poll as it was just read. Raises like ``admit``, origins aside."""
-        poll = change.poll
-        if not change.is_visible or poll.results is not ResultsMode.ALWAYS:
-            await self._prepare(visitor)
-        if not change.is_visible:
-            who = self.authenticate(visitor)
-            if who is None or not who.is_operator:
+    async def resolve_role(self, update: ResultUpdate, credentials: StreamCredentials) -> ReadGrant:
+        """Return the client's role for a poll that was just read. Raises like ``read_authorized``."""
+        poll = update.poll
+        if not update.is_visible or poll.results is not ResultsMode.ALWAYS:
+            await self._prepare(credentials)
+        if not update.is_visible:
+            identity = self.authenticate(credentials)
+            if identity is None or not identity.is_operator:
                 raise PollNotFound(poll.id)
-            return ReadGrant(change.record, ReaderRole.OPERATOR)
-        reader = self._reader_at_once(poll, visitor)
-        if reader is None:
-            reader = await self._reader_by_vote(change.record, self.authenticate(visitor))
-        return ReadGrant(change.record, reader)
+            return ReadGrant(update.record, ReaderRole.OPERATOR)
+        role = self._role_without_store(poll, credentials)
+        if role is None:
+            role = await self._role_by_vote(update.record, self.authenticate(credentials))
+        return ReadGrant(update.record, role)
 
     def check_open(self) -> None:
-        """Raises ``Overloaded`` once the service is about to stop: another node takes new streams."""
+        """Raise ``Overloaded`` while the service drains. Another node accepts the stream."""
         if self._hub.is_draining:
             raise Overloaded(DRAINING_RETRY_S)
 
-    def check_origin(self, visitor: StreamCredentials, poll_origins: tuple[str, ...] | None = None) -> None:
-        """Raises ``OriginNotAllowed`` for a browser's page of a site that may not watch."""
-        if not self._origins.allows(visitor.origin, visitor.host, poll_origins):
-            raise OriginNotAllowed(visitor.origin or "")
+    def check_origin(
+        self, credentials: StreamCredentials, poll_origins: tuple[str, ...] | None = None
+    ) -> None:
+        """Raise ``OriginNotAllowed`` if the request comes from a page of another origin."""
+        if not self._origins.allows(credentials.origin, credentials.host, poll_origins):
+            raise OriginNotAllowed(credentials.origin or "")
 
-    def authenticate(self, visitor: StreamCredentials) -> Ticket | None:
-        """The voter or operator that a visitor proves to be; None for anybody.
+    def authenticate(self, credentials: StreamCredentials) -> Ticket | None:
+        """Return the verified voter or operator, or None for an anonymous client.
 
-        A ticket, then ``Authorization``, then the cookie. What the reader
-        sent on purpose must be good (``VoterTokenInvalid``, ``ScopeMissing``);
-        an expired ticket, which stands in the address of a stream that
-        reconnects by itself, and a cookie, which browsers send by themselves,
-        are passed over where they are not.
+        The order is ticket, ``Authorization``, cookie. Raises ``VoterTokenInvalid`` and ``ScopeMissing`` for
+        ``Authorization``, which clients send on purpose. An invalid ticket or cookie is ignored: the ticket
+        is part of the URL of a stream that reconnects by itself, and browsers send cookies by themselves.
         """
-        ticket = self._ticket(visitor)
+        ticket = self._ticket(credentials)
         if ticket is not None:
             return ticket
-        bearer = bearer_of(visitor.authorization)
+        bearer = bearer_of(credentials.authorization)
         if bearer is not None:
             return self._bearer(bearer)
-        cookie = cookie_of(visitor.cookie)
+        cookie = cookie_of(credentials.cookie)
         token = None if cookie is None else self._tokens.verify(cookie)
         return None if token is None else Ticket(token.id)
 
-    def with_verified_ticket(self, visitor: StreamCredentials) -> StreamCredentials:
-        """The visitor at the start of a stream, whose ticket holds for as long as the stream does."""
-        return msgspec.structs.replace(visitor, proven=self._ticket(visitor))
+    def with_verified_ticket(self, credentials: StreamCredentials) -> StreamCredentials:
+        """Return the credentials with their ticket verified, so that it is valid for the whole stream."""
+        return msgspec.structs.replace(credentials, verified_ticket=self._ticket(credentials))
 
     def open_ticket(self, ticket: str) -> Ticket:
-        """The ticket given on an open stream. Raises ``TicketInvalid``."""
-        opened = self._tickets.verify(ticket)
-        if opened is None:
+        """Verify a ticket that was sent on an open stream. Raises ``TicketInvalid``."""
+        verified = self._tickets.verify(ticket)
+        if verified is None:
             raise TicketInvalid
-        return opened
+        return verified
 
-    async def _prepare(self, visitor: StreamCredentials) -> None:
-        """Read whatever may be missing to know the voter of a site."""
-        bearer = bearer_of(visitor.authorization)
-        if bearer is not None and is_site_token(bearer):
+    async def _prepare(self, credentials: StreamCredentials) -> None:
+        """Load the issuer's keys if they are needed to verify its token."""
+        bearer = bearer_of(credentials.authorization)
+        if bearer is not None and is_jwt(bearer):
             await self._issuers.prepare(bearer)
 
-    def _ticket(self, visitor: StreamCredentials) -> Ticket | None:
-        if visitor.proven is not None or visitor.ticket is None:
-            return visitor.proven
-        return self._tickets.verify(visitor.ticket)
+    def _ticket(self, credentials: StreamCredentials) -> Ticket | None:
+        if credentials.verified_ticket is not None or credentials.ticket is None:
+            return credentials.verified_ticket
+        return self._tickets.verify(credentials.ticket)
 
     def _bearer(self, bearer: bytes) -> Ticket:
         token = self._tokens.verify(bearer)
         if token is not None:
             return Ticket(token.id)
         operator = self._api_keys.operator_of(bearer)
-        if operator is None and is_site_token(bearer):
+        if operator is None and is_jwt(bearer):
             return Ticket(self._issuers.voter_id(bearer))
         if operator is None:
             raise VoterTokenInvalid
         operator.require_scope(Scope.POLLS_READ)
         return Ticket(None)
 
-    def _reader_at_once(self, poll: Poll, visitor: StreamCredentials) -> ReaderRole | None:
-        """Who the visitor is to the poll; None where that depends on whether they have voted."""
+    def _role_without_store(self, poll: Poll, credentials: StreamCredentials) -> ReaderRole | None:
+        """Return the client's role, or None if it depends on whether the client has voted."""
         if poll.results is ResultsMode.ALWAYS:
             return ReaderRole.PUBLIC
-        who = self.authenticate(visitor)
-        if who is None:
+        identity = self.authenticate(credentials)
+        if identity is None:
             return ReaderRole.PUBLIC
-        if who.is_operator:
+        if identity.is_operator:
             return ReaderRole.OPERATOR
         return None if poll.results is ResultsMode.AFTER_VOTE else ReaderRole.PUBLIC
 
-    async def _reader_by_vote(self, record: PollRecord, who: Ticket | None) -> ReaderRole:
-        if who is None or who.voter_id is None:
-            return ReaderRole.PUBLIC if who is None else ReaderRole.OPERATOR
+    async def _role_by_vote(self, record: PollRecord, identity: Ticket | None) -> ReaderRole:
+        if identity is None or identity.voter_id is None:
+            return ReaderRole.PUBLIC if identity is None else ReaderRole.OPERATOR
         signed = record.poll.identity is Identity.SIGNED
-        voter = (voter_id_from_issuer if signed else voter_id_from_token)(record.voter_key, who.voter_id)
-        standing = await self._ballots.current_vote(record, voter)
-        return ReaderRole.PUBLIC if standing is None else ReaderRole.VOTED
-
-
-def _text(header: bytes | None) -> str | None:
-    return None if header is None else header.decode("latin-1")
+        voter = (voter_id_from_issuer if signed else voter_id_from_token)(record.voter_key, identity.voter_id)
+        vote = await self._ballots.current_vote(record, voter)
+        return ReaderRole.PUBLIC if vote is None else ReaderRole.VOTED

@@ -1,10 +1,9 @@
-"""Results to bytes: once per change, class of reader and wire form, however many read them.
+"""Result frames: results encoded once per update, role and wire format, however many clients receive them.
 
-A ``Change`` is one read of one poll. It has at most two frames: the whole
-totals, and the hidden view for those who may not see them yet. A ``Frame``
-builds each of its wire forms when it is first asked for: the JSON object that
-HTTP answers with, the WebSocket text frame with its header, the server-sent
-event. A form that nobody wants is never built.
+A ``ResultUpdate`` is one read of one poll. It has at most two frames: the complete results, and the hidden
+view for clients that may not see them yet. A ``ResultFrame`` encodes each wire format on first use: the JSON
+object of HTTP responses, the WebSocket text frame with its header, the server-sent event. Unused formats are
+never encoded.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.results.reader import PollReading
 
 _FINAL_TEXT: Final = 0x81
-"""RFC 6455, section 5.2: FIN set, opcode 1; a server never masks."""
+"""First byte of a final text frame (RFC 6455, section 5.2). A server never masks."""
 
-ROLE_INDEX: Final = {reader: place for place, reader in enumerate(ReaderRole)}
-"""Where a class of readers stands in ``Change.frames``."""
+ROLE_INDEX: Final = {role: index for index, role in enumerate(ReaderRole)}
+"""Index of a role in ``ResultUpdate.frames``."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 def socket_frame(payload: bytes) -> bytes:
-    """``payload`` as one unfragmented WebSocket text frame (RFC 6455, section 5.2)."""
+    """Return ``payload`` as one unfragmented WebSocket text frame (RFC 6455, section 5.2)."""
     size = len(payload)
     if size < 126:
         return bytes((_FINAL_TEXT, size)) + payload
@@ -44,13 +43,13 @@ def socket_frame(payload: bytes) -> bytes:
 
 
 def event(name: str, payload: bytes, event_id: str | None = None) -> bytes:
-    """``payload`` (JSON, so without line breaks) as one server-sent event."""
+    """Return ``payload`` as one server-sent event. It must have no line breaks, which holds for JSON."""
     head = f"event: {name}\n" if event_id is None else f"event: {name}\nid: {event_id}\n"
     return b"%bdata: %b\n\n" % (head.encode(), payload)
 
 
 class ResultFrame:
-    """What one class of readers is told by one change, in every wire form."""
+    """Content of one update for one or more roles, in every wire format."""
 
     def __init__(self, results: Results, version: int) -> None:
         self.results = results
@@ -58,114 +57,115 @@ class ResultFrame:
 
     @cached_property
     def json_without_timestamp(self) -> bytes:
-        """What the frame says, without when it was read."""
+        """Return the JSON object with an empty ``as_of``, so that equal results are equal bytes."""
         return _encode(msgspec.structs.replace(self.results, as_of=""))
 
     @cached_property
     def dedup_key(self) -> bytes:
-        """Equal contents need not be sent twice.
+        """Return a key that is equal for frames with equal content. Equal frames are not sent twice.
 
-        The poll's version is of the content though it is not said: after an edit the same totals come once
-        more, and a page that shows the question or when voting opens knows to read the poll again.
+        The key includes the poll's version, which the frame does not show. After an edit the same results are
+        sent once more, and pages that show the question or the opening time know that they must read the
+        poll.
         """
         return b"%d %b" % (self._version, self.json_without_timestamp)
 
     @cached_property
     def json(self) -> bytes:
-        """The object itself."""
+        """Return the JSON object."""
         return _encode(self.results)
 
     @cached_property
     def text(self) -> str:
-        """The object, for senders that frame it themselves."""
+        """Return the JSON object as text, for transports that frame it themselves."""
         return self.json.decode()
 
     @cached_property
     def socket_bytes(self) -> bytes:
-        """The WebSocket frame, ready for the transport."""
+        """Return the WebSocket frame, ready for the transport."""
         return socket_frame(self.json)
 
     @cached_property
     def event_bytes(self) -> bytes:
-        """The server-sent event; its id is the reader's position."""
+        """Return the server-sent event. Its id is the position: poll, epoch and seq."""
         results = self.results
         return event("results", self.json, f"{results.poll}-{results.epoch}-{results.seq}")
 
     @cached_property
     def etag(self) -> str:
-        """A weak validator (RFC 9110, section 8.8.1): ``as_of`` may differ between bodies that share it."""
+        """Return a weak validator (RFC 9110, section 8.8.1). Bodies that differ in ``as_of`` share it."""
         return etag_of(self.json_without_timestamp)
 
 
 def etag_of(content: bytes) -> str:
-    """The weak entity tag of what an answer says."""
+    """Return the weak entity tag of this content."""
     return f'W/"{blake2b(content, digest_size=12).hexdigest()}"'
 
 
 class ResultUpdate:
-    """What one read says of one poll, with a frame for each class of reader.
+    """One read of one poll, with a frame for each role.
 
-    ``turn`` numbers the reads of this process in the order in which they
-    began; ``position`` orders what they say. ``outcome`` is what a ranked poll
-    comes to, for those who ask once: streams are not told.
+    ``batch`` is the number of the read batch: batches are numbered in the order in which they start.
+    ``position`` orders the content. ``runoff`` is the run-off result of a ranked poll. Only GET responses
+    have it, streams do not.
     """
 
-    def __init__(self, reading: PollReading, turn: int = 0, outcome: RunoffResult | None = None) -> None:
+    def __init__(self, reading: PollReading, batch: int = 0, runoff: RunoffResult | None = None) -> None:
         self.reading = reading
         self.record: PollRecord = reading.record
         self.poll: Poll = reading.record.poll
         self.now = reading.tally.now
         self.phase = self.poll.phase(self.now)
         self.is_visible = self.poll.is_visible(self.now)
-        self.turn = turn
+        self.batch = batch
         self._tally = reading.tally
-        self._outcome = outcome
+        self._runoff = runoff
 
     @cached_property
     def position(self) -> tuple[str, int, int, int]:
-        """(epoch, seq, version, now): of two changes of a poll, the one that reads later is not less."""
+        """Return (epoch, seq, version, now). Of two updates of a poll, the later one is not less."""
         return self._tally.epoch, self._tally.seq, self.poll.version, self.now
 
     @cached_property
     def state(self) -> tuple[object, ...]:
-        """All that any frame of the change depends on, but for the clock."""
+        """Return everything that the frames depend on, except the clock."""
         return (*self.position[:3], self.phase, self.poll.closes_at, self.is_visible)
 
     @cached_property
     def whole(self) -> ResultFrame:
-        """For readers who may see the totals."""
-        return ResultFrame(results_of(self.poll, self._tally, self._outcome), self.poll.version)
+        """Return the frame for roles that may see the totals."""
+        return ResultFrame(results_of(self.poll, self._tally, self._runoff), self.poll.version)
 
     @cached_property
     def hidden(self) -> ResultFrame:
-        """For readers who may not: the same whatever is counted."""
+        """Return the frame for roles that may not see them. It does not depend on the votes."""
         return ResultFrame(hidden_results_of(self.poll, self._tally), self.poll.version)
 
     @cached_property
     def frames(self) -> tuple[ResultFrame | None, ...]:
-        """What each class of reader gets, by ``RANK``: looked up for every reader, decided once a change."""
-        return tuple(self._frame_for(reader) for reader in ReaderRole)
+        """Return the frame of each role, by ``ROLE_INDEX``. Computed once, used for every subscriber."""
+        return tuple(self._frame_for(role) for role in ReaderRole)
 
-    def frame_for(self, reader: ReaderRole) -> ResultFrame | None:
-        """What ``reader`` gets; None where the poll does not exist for them (``visible_at`` is ahead)."""
-        return self.frames[ROLE_INDEX[reader]]
+    def frame_for(self, role: ReaderRole) -> ResultFrame | None:
+        """Return the frame for a role, or None if the poll is not visible to it yet (``visible_at``)."""
+        return self.frames[ROLE_INDEX[role]]
 
-    def _frame_for(self, reader: ReaderRole) -> ResultFrame | None:
-        if not self.is_visible and reader is not ReaderRole.OPERATOR:
+    def _frame_for(self, role: ReaderRole) -> ResultFrame | None:
+        if not self.is_visible and role is not ReaderRole.OPERATOR:
             return None
-        return self.whole if may_see_totals(self.poll, self.phase, reader) else self.hidden
+        return self.whole if may_see_totals(self.poll, self.phase, role) else self.hidden
 
 
 HEARTBEAT: Final = b'{"type":"heartbeat"}'
 
 
 def reconnect_message(after_ms: int) -> bytes:
-    """Tells a reader that the stream ends on purpose, and when to come back."""
+    """Return the message that the stream ends on purpose, and after how long to reconnect."""
     return _encode({"type": "reconnect", "after_ms": after_ms})
 
 
 def problem_message(error: PollwireError, poll: str | None = None) -> bytes:
-    """A refusal on an open stream: the facts of the problem document beside ``problem`` and ``poll``."""
+    """Return an error as a stream message: the problem document's fields, plus ``problem`` and ``poll``."""
     document = problem_document(error)
     del document["title"]
     message: dict[str, object] = {"type": "problem", "problem": document.pop("type")}

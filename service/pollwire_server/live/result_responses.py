@@ -1,7 +1,7 @@
-"""Plain reads: a poll, its results and their timeline as whole HTTP answers, with what caches need to know.
+"""Responses of the read routes: a poll, its results and their timeline, with headers for HTTP caches.
 
-What everybody sees alike may be kept by anybody and is validated by its tag;
-whatever depends on who asks is nobody else's, and is not kept at all.
+Responses that are the same for every client may be cached by anybody and have an entity tag. Responses that
+depend on the client must not be stored.
 """
 
 from __future__ import annotations
@@ -27,80 +27,80 @@ _VARY: Final = b"vary"
 
 
 class ResultResponses:
-    """Answers ``GET /v1/polls/{id}``, ``.../results`` and ``.../timeline``."""
+    """Builds the responses of ``GET /v1/polls/{id}``, ``.../results`` and ``.../timeline``."""
 
-    def __init__(self, door: ReadAccess, origins: OriginPolicy, results_max_age_s: int) -> None:
-        self._door = door
+    def __init__(self, access: ReadAccess, origins: OriginPolicy, results_max_age_s: int) -> None:
+        self._access = access
         self._origins = origins
         self._public = b"public, max-age=%d" % results_max_age_s
 
     async def poll(
-        self, poll_id: str, visitor: StreamCredentials, if_none_match: str | None = None
+        self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
     ) -> HttpResponse:
-        """The poll's document. Raises ``PollNotFound``, ``StoreUnavailable``, ``VoterTokenInvalid``."""
-        change, _ = await self._door.read_authorized(poll_id, visitor)
-        body = msgspec.json.encode(poll_document(change.poll, change.now))
-        return self._answer(change, visitor, body, etag_of(body), if_none_match)
+        """Return the poll's document. Raises like ``ReadAccess.read_authorized``."""
+        update, _ = await self._access.read_authorized(poll_id, credentials)
+        body = msgspec.json.encode(poll_document(update.poll, update.now))
+        return self._respond(update, credentials, body, etag_of(body), if_none_match)
 
     async def results(
-        self, poll_id: str, visitor: StreamCredentials, if_none_match: str | None = None
+        self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
     ) -> HttpResponse:
-        """The results as this visitor may see them. Raises like ``poll``."""
-        change, admission = await self._door.read_authorized(poll_id, visitor)
-        if change.poll.kind is Kind.RANKED:
-            change = await self._door.with_runoff(change, admission.reader)
-        return self.for_role(admission.reader, change, visitor, if_none_match)
+        """Return the results as this client may see them. Raises like ``poll``."""
+        update, grant = await self._access.read_authorized(poll_id, credentials)
+        if update.poll.kind is Kind.RANKED:
+            update = await self._access.with_runoff(update, grant.role)
+        return self.for_role(grant.role, update, credentials, if_none_match)
 
     async def timeline(
-        self, poll_id: str, visitor: StreamCredentials, if_none_match: str | None = None
+        self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
     ) -> HttpResponse:
-        """The totals over time. Raises like ``poll``, and ``ResultsHidden`` where totals are."""
-        _, admission = await self._door.read_authorized(poll_id, visitor)
-        read = await self._door.timeline(poll_id)
-        change = ResultUpdate(read.reading)  # later than the look, so it is what the reader is judged by
-        frame = change.frame_for(admission.reader)
+        """Return the totals over time. Raises like ``poll``, and ``ResultsHidden``."""
+        _, grant = await self._access.read_authorized(poll_id, credentials)
+        timeline = await self._access.timeline(poll_id)
+        update = ResultUpdate(timeline.reading)  # newer than the first read, so it decides visibility
+        frame = update.frame_for(grant.role)
         if frame is None:
             raise PollNotFound(poll_id)
-        if frame is not change.whole:
-            raise ResultsHidden(change.poll.results)
-        return self._answer(change, visitor, read.body, etag_of(read.content), if_none_match)
+        if frame is not update.whole:
+            raise ResultsHidden(update.poll.results)
+        return self._respond(update, credentials, timeline.body, etag_of(timeline.content), if_none_match)
 
     def for_role(
         self,
-        reader: ReaderRole,
-        change: ResultUpdate,
-        visitor: StreamCredentials,
+        role: ReaderRole,
+        update: ResultUpdate,
+        credentials: StreamCredentials,
         if_none_match: str | None = None,
     ) -> HttpResponse:
-        """The results of one read as ``reader`` may see them. Raises ``PollNotFound``."""
-        frame = change.frame_for(reader)
+        """Return the results of one update as ``role`` may see them. Raises ``PollNotFound``."""
+        frame = update.frame_for(role)
         if frame is None:
-            raise PollNotFound(change.poll.id)
-        return self._answer(change, visitor, frame.json, frame.etag, if_none_match)
+            raise PollNotFound(update.poll.id)
+        return self._respond(update, credentials, frame.json, frame.etag, if_none_match)
 
-    def cors_headers(self, visitor: StreamCredentials, poll: Poll) -> Headers:
-        """What lets the visitor's page read an answer about the poll."""
-        return self._origins.cors_headers(visitor.origin, visitor.host, poll.origins)
+    def cors_headers(self, credentials: StreamCredentials, poll: Poll) -> Headers:
+        """Return the CORS headers that let the client's page read a response about the poll."""
+        return self._origins.cors_headers(credentials.origin, credentials.host, poll.origins)
 
-    def _answer(
+    def _respond(
         self,
-        change: ResultUpdate,
-        visitor: StreamCredentials,
+        update: ResultUpdate,
+        credentials: StreamCredentials,
         body: bytes,
         etag: str,
         if_none_match: str | None,
     ) -> HttpResponse:
-        cors = self.cors_headers(visitor, change.poll)
-        if change.poll.results is not ResultsMode.ALWAYS or not change.is_visible:
-            return HttpResponse(200, (_JSON, *_PRIVATE, *_but_vary(cors)), body)
+        cors = self.cors_headers(credentials, update.poll)
+        if update.poll.results is not ResultsMode.ALWAYS or not update.is_visible:
+            return HttpResponse(200, (_JSON, *_PRIVATE, *_without_vary(cors)), body)
         headers = ((b"etag", etag.encode()), (b"cache-control", self._public), *cors)
         if matches(if_none_match, etag):
-            return HttpResponse(304, headers, b"")  # RFC 9110, 15.4.5: the fields that a 200 would have had
+            return HttpResponse(304, headers, b"")  # the fields of a 200 (RFC 9110, section 15.4.5)
         return HttpResponse(200, (_JSON, *headers), body)
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether ``If-None-Match`` names the tag, by weak comparison (RFC 9110, sections 13.1.2 and 8.8.3.2)."""
+    """Return True if ``If-None-Match`` has the tag, by weak comparison (RFC 9110, 13.1.2 and 8.8.3.2)."""
     if if_none_match is None:
         return False
     if if_none_match.strip() == "*":
@@ -108,5 +108,5 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     return etag.removeprefix("W/") in _ETAG.findall(if_none_match)
 
 
-def _but_vary(headers: Headers) -> Headers:
+def _without_vary(headers: Headers) -> Headers:
     return tuple(header for header in headers if header[0] != _VARY)

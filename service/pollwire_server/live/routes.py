@@ -1,4 +1,4 @@
-"""The addresses of the readers' door: read the request, ask, pass the answer on."""
+"""Routes of the live API. Each translates the request, calls the service and translates the result."""
 
 from __future__ import annotations
 
@@ -15,69 +15,81 @@ from pollwire_server.auth.client_address import client_in
 from pollwire_server.domain.errors import MethodNotAllowed, NotFound
 from pollwire_server.live.asgi.sse_endpoint import open_events
 from pollwire_server.live.asgi.websocket_endpoint import AnySocket, serve_many, serve_one
-from pollwire_server.live.read_access import ReadAccess, StreamCredentials, visitor_of
+from pollwire_server.live.read_access import ReadAccess, StreamCredentials, credentials_from
 from pollwire_server.live.result_responses import ResultResponses
 from pollwire_server.live.stream_session import LiveContext
 from pollwire_server.problem_details import HttpResponse
 
-AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
+AnyRequest = Request[Any, Any, Any]  # Any: the framework's user, auth and state are not used
 
 _POLL: Final = "/v1/polls/{poll_id:str}"
 _OTHER_METHODS: Final = [HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE]
-_ANSWERS: Final = {200: ResponseSpec(dict[str, Any], description="As docs/protocol.md has it.")}  # Any: JSON
-_STREAM: Final = {200: ResponseSpec(str, media_type="text/event-stream", description="Events without end.")}
+_JSON_RESPONSE: Final = {200: ResponseSpec(dict[str, Any], description="The JSON document.")}  # Any: JSON
+_SSE_RESPONSE: Final = {
+    200: ResponseSpec(str, media_type="text/event-stream", description="An endless stream of events.")
+}
 
 
-class _Sent:
-    """An answer as the ASGI application that sends it: its headers are exactly its own."""
+class _ResponseApp:
+    """ASGI application that sends a response with exactly its own headers. Litestar would add some."""
 
-    def __init__(self, answer: HttpResponse) -> None:
-        self._answer = answer
+    def __init__(self, response: HttpResponse) -> None:
+        self._response = response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = self._answer
-        length = () if answer.status == 304 else ((b"content-length", str(len(answer.body)).encode()),)
-        headers = [*answer.headers, *length]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        response = self._response
+        length = () if response.status == 304 else ((b"content-length", str(len(response.body)).encode()),)
+        headers = [*response.headers, *length]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body, "more_body": False})
 
 
-def handlers(live: LiveContext, answers: ResultResponses) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
-    """Every route of the door."""
+def handlers(live: LiveContext, responses: ResultResponses) -> list[HTTPRouteHandler | WebsocketRouteHandler]:
+    """Return all route handlers of the live API."""
     return [
-        *_reads(answers),
+        *_reads(responses),
         *_events(live),
         *_sockets(live),
-        *(_refusing(live.door, address) for address in ("", "/results", "/timeline", "/events")),
-        _only_sockets(),
+        *(_reject_methods(live.access, path) for path in ("", "/results", "/timeline", "/events")),
+        _websocket_only(),
     ]
 
 
-def _reads(answers: ResultResponses) -> list[HTTPRouteHandler]:
-    @get(_POLL, summary="Read a poll", tags=["readers"], responses=_ANSWERS)
+def _reads(responses: ResultResponses) -> list[HTTPRouteHandler]:
+    @get(_POLL, summary="Read a poll", tags=["readers"], responses=_JSON_RESPONSE)
     async def poll(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
-        return _Sent(await answers.poll(poll_id, _visitor(request), _if_none_match(request)))
+        return _ResponseApp(await responses.poll(poll_id, _credentials(request), _if_none_match(request)))
 
-    @get(f"{_POLL}/results", summary="Read the results of a poll", tags=["readers"], responses=_ANSWERS)
+    @get(f"{_POLL}/results", summary="Read the results of a poll", tags=["readers"], responses=_JSON_RESPONSE)
     async def results(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
-        return _Sent(await answers.results(poll_id, _visitor(request), _if_none_match(request)))
+        return _ResponseApp(await responses.results(poll_id, _credentials(request), _if_none_match(request)))
 
-    @get(f"{_POLL}/timeline", summary="Read a poll's totals over time", tags=["readers"], responses=_ANSWERS)
+    @get(
+        f"{_POLL}/timeline",
+        summary="Read a poll's totals over time",
+        tags=["readers"],
+        responses=_JSON_RESPONSE,
+    )
     async def timeline(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
-        return _Sent(await answers.timeline(poll_id, _visitor(request), _if_none_match(request)))
+        return _ResponseApp(await responses.timeline(poll_id, _credentials(request), _if_none_match(request)))
 
     return [poll, results, timeline]
 
 
 def _events(live: LiveContext) -> list[HTTPRouteHandler]:
-    @get("/v1/events", summary="Watch polls by server-sent events", tags=["readers"], responses=_STREAM)
+    @get("/v1/events", summary="Watch polls by server-sent events", tags=["readers"], responses=_SSE_RESPONSE)
     async def events(request: AnyRequest) -> ASGIApp:
         polls = request.query_params.getall("poll", [])
-        return await open_events(live, _visitor(request), polls, by_origin=True)
+        return await open_events(live, _credentials(request), polls, check_origin=True)
 
-    @get(f"{_POLL}/events", summary="Watch a poll by server-sent events", tags=["readers"], responses=_STREAM)
+    @get(
+        f"{_POLL}/events",
+        summary="Watch a poll by server-sent events",
+        tags=["readers"],
+        responses=_SSE_RESPONSE,
+    )
     async def poll_events(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
-        return await open_events(live, _visitor(request), [poll_id], by_origin=False)
+        return await open_events(live, _credentials(request), [poll_id], check_origin=False)
 
     return [events, poll_events]
 
@@ -94,42 +106,42 @@ def _sockets(live: LiveContext) -> list[WebsocketRouteHandler]:
     return [live_polls, live_poll]
 
 
-def _refusing(door: ReadAccess, address: str) -> HTTPRouteHandler:
-    """The methods that a poll's address does not take: an unknown poll is 404 even to those."""
+def _reject_methods(access: ReadAccess, path: str) -> HTTPRouteHandler:
+    """Return a handler for unsupported methods. An unknown poll is 404 for these, too."""
 
     @route(
-        f"{_POLL}{address}",
+        f"{_POLL}{path}",
         http_method=_OTHER_METHODS,
         include_in_schema=False,
         status_code=405,
-        refuses=True,
+        rejects_method=True,
     )
-    async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
-        await door.read_authorized(poll_id, _visitor(request))
+    async def reject_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
+        await access.read_authorized(poll_id, _credentials(request))
         raise MethodNotAllowed(("GET", "HEAD"))
 
-    return refuse_method
+    return reject_method
 
 
-def _only_sockets() -> HTTPRouteHandler:
+def _websocket_only() -> HTTPRouteHandler:
     @route(
         ["/v1/live", f"{_POLL}/live"],
         http_method=[HttpMethod.GET, *_OTHER_METHODS],
         include_in_schema=False,
         status_code=404,
-        refuses=True,
+        rejects_method=True,
     )
-    async def refuse_request() -> None:
-        raise NotFound("At this address a WebSocket can be opened, and nothing else.")
+    async def reject_request() -> None:
+        raise NotFound("This endpoint accepts WebSocket connections only.")
 
-    return refuse_request
+    return reject_request
 
 
-def _visitor(request: AnyRequest) -> StreamCredentials:
+def _credentials(request: AnyRequest) -> StreamCredentials:
     scope = request.scope
-    return visitor_of(dict(scope["headers"]), scope["query_string"], client_in(scope))
+    return credentials_from(dict(scope["headers"]), scope["query_string"], client_in(scope))
 
 
 def _if_none_match(request: AnyRequest) -> str | None:
-    """All lines of the header, which together are one list (RFC 9110, section 5.3)."""
+    """Join all occurrences of the header, which form one list (RFC 9110, section 5.3)."""
     return ", ".join(request.headers.getall("if-none-match", [])) or None

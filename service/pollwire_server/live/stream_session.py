@@ -1,8 +1,7 @@
-"""What one reader watches, and as whom, from opening to end.
+"""Session of one stream: which polls it watches, and with which credentials.
 
-A ``Stream`` is the subscriber that the hub knows, the polls that it is shown,
-and who the reader has proven to be. Sockets and event streams, on routes and
-in the lane, differ in how they speak; what they watch is decided here.
+All four kinds of streams share this class: WebSockets and server-sent events, on the ASGI path and on the
+fast path. They differ in how they send. Access and subscriptions are handled here.
 """
 
 from __future__ import annotations
@@ -13,47 +12,48 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 import msgspec
 
 from pollwire_server.domain.visibility import ReaderRole
-from pollwire_server.live.asgi.frame_sender import StreamTimeouts
 from pollwire_server.live.connection_limits import ConnectionLimiter, ConnectionLimitExceeded
-from pollwire_server.live.hub import Hub, Subscriber
+from pollwire_server.live.hub import Hub
+from pollwire_server.live.poll_topic import Subscriber
 from pollwire_server.live.read_access import ReadAccess, ReadGrant, StreamCredentials
 from pollwire_server.live.result_feed import ResultFeed
+from pollwire_server.live.timeouts import StreamTimeouts
 
 
 class LiveContext(NamedTuple):
-    """What every stream of this process works with."""
+    """Objects that all streams of this process share."""
 
-    door: ReadAccess
+    access: ReadAccess
     feed: ResultFeed
     hub: Hub
-    pace: StreamTimeouts
-    seats: ConnectionLimiter = ConnectionLimiter()
+    timeouts: StreamTimeouts
+    connection_limiter: ConnectionLimiter = ConnectionLimiter()
 
 
 class StreamSubscriber(Subscriber, Protocol):
-    """A subscriber that can drop what waits in it."""
+    """A subscriber that can drop unsent frames."""
 
     def discard(self, poll_id: str) -> None:
-        """The reader wants to hear of the poll no more."""
+        """Drop the unsent frame of a poll, because the client unsubscribed."""
 
 
 Kind = TypeVar("Kind", bound=StreamSubscriber)
 
 
 class StreamSession(Generic[Kind]):
-    """One reader's stream; a context manager, whose end leaves every room."""
+    """Subscriptions and credentials of one stream. As a context manager it unsubscribes from all polls."""
 
-    __slots__ = ("_by_origin", "_live", "_seat", "_visitor", "polls", "subscriber")
+    __slots__ = ("_check_origin", "_credentials", "_live", "_slot_address", "polls", "subscriber")
 
     def __init__(
-        self, live: LiveContext, visitor: StreamCredentials, subscriber: Kind, *, by_origin: bool
+        self, live: LiveContext, credentials: StreamCredentials, subscriber: Kind, *, check_origin: bool
     ) -> None:
         self.subscriber = subscriber
         self.polls: set[str] = set()
         self._live = live
-        self._visitor = live.door.with_verified_ticket(visitor)
-        self._by_origin = by_origin
-        self._seat = b""
+        self._credentials = live.access.with_verified_ticket(credentials)
+        self._check_origin = check_origin
+        self._slot_address = b""
 
     def __enter__(self) -> Self:
         self._live.hub.join(self.subscriber)
@@ -65,36 +65,41 @@ class StreamSession(Generic[Kind]):
         for poll_id in self.polls:
             self._live.feed.unwatch(poll_id, self.subscriber)
         self._live.hub.leave(self.subscriber)
-        self._live.seats.release(self._seat)
+        self._live.connection_limiter.release(self._slot_address)
 
     def acquire_slot(self) -> None:
-        """Takes a seat of the visitor's address; the stream must begin at once. Raises ``NoSeat``."""
-        address = self._visitor.client.address
-        if not self._live.seats.acquire(address):
+        """Take a connection slot of the client's address. Enter the session at once, so that it is released.
+
+        Raises ``ConnectionLimitExceeded``.
+        """
+        address = self._credentials.client.address
+        if not self._live.connection_limiter.acquire(address):
             raise ConnectionLimitExceeded
-        self._seat = address
+        self._slot_address = address
 
-    async def admit(self, poll_id: str) -> ReadGrant:
-        """The reader's admission to a poll. Raises like ``Door.admit``."""
-        admission = self._live.door.authorize_cached(poll_id, self._visitor)
-        if admission is None:
-            admission = await self._live.door.authorize(poll_id, self._visitor, by_origin=self._by_origin)
-        return admission
+    async def authorize(self, poll_id: str) -> ReadGrant:
+        """Return the client's access to a poll. Raises like ``ReadAccess.authorize``."""
+        grant = self._live.access.authorize_cached(poll_id, self._credentials)
+        if grant is None:
+            grant = await self._live.access.authorize(
+                poll_id, self._credentials, check_origin=self._check_origin
+            )
+        return grant
 
-    def watch(self, poll_id: str, reader: ReaderRole) -> None:
-        """From now on the poll's results come to the subscriber, the whole first."""
+    def watch(self, poll_id: str, role: ReaderRole) -> None:
+        """Subscribe to a poll. The first frame has the complete results."""
         self.subscriber.discard(poll_id)
         self.polls.add(poll_id)
-        self._live.feed.watch(poll_id, self.subscriber, reader)
+        self._live.feed.watch(poll_id, self.subscriber, role)
 
     def unwatch(self, poll_id: str) -> None:
-        """Nothing of the poll comes any more."""
+        """Unsubscribe from a poll and drop its unsent frame."""
         if poll_id in self.polls:
             self.polls.discard(poll_id)
             self._live.feed.unwatch(poll_id, self.subscriber)
         self.subscriber.discard(poll_id)
 
     def authenticate(self, ticket: str) -> None:
-        """The reader is who the ticket says, for the rest of the stream. Raises ``TicketInvalid``."""
-        proven = self._live.door.open_ticket(ticket)
-        self._visitor = msgspec.structs.replace(self._visitor, proven=proven)
+        """Use this ticket for the rest of the stream. Raises ``TicketInvalid``."""
+        verified = self._live.access.open_ticket(ticket)
+        self._credentials = msgspec.structs.replace(self._credentials, verified_ticket=verified)

@@ -1,22 +1,23 @@
-"""The service as a process: from its listener to its drain.
+"""One worker process of the service, from its listener to its graceful shutdown.
 
-``listeners`` makes the sockets, ``serving`` is uvicorn as this service runs it,
-``stopping`` its end in order or in a hurry, and ``worker`` the process around
-them, which ``pollwire up`` starts as ``python -m service.server``.
+- ``listeners``: listening sockets.
+- ``uvicorn_server``: uvicorn as this service configures it.
+- ``graceful_shutdown``: the order of events from the first signal to the end.
+- ``worker``: the process around them, which ``pollwire up`` starts as ``python -m pollwire_server.server``.
 """
 
-from pollwire_server.server.listeners import UNSENT_BYTES, address_of, listening
-from pollwire_server.server.uvicorn_server import Server, create_server, running
-from pollwire_server.server.worker import COLLECT_EVERY_OBJECTS, EXIT_UNFIT, handover
+from pollwire_server.server.listeners import NOTSENT_LOWAT_BYTES, listener_url, open_listener
+from pollwire_server.server.uvicorn_server import Server, create_server, running_service
+from pollwire_server.server.worker import EXIT_CONFIG, GC_THRESHOLD_OBJECTS, encode_worker_config
 
 __all__ = [
-    "COLLECT_EVERY_OBJECTS",
-    "EXIT_UNFIT",
-    "UNSENT_BYTES",
+    "EXIT_CONFIG",
+    "GC_THRESHOLD_OBJECTS",
+    "NOTSENT_LOWAT_BYTES",
     "Server",
-    "address_of",
     "create_server",
-    "handover",
-    "listening",
-    "running",
+    "encode_worker_config",
+    "listener_url",
+    "open_listener",
+    "running_service",
 ]

@@ -1,4 +1,4 @@
-"""``python -m service.server``: one worker."""
+"""Entry point of ``python -m pollwire_server.server``: run one worker."""
 
 import sys
 

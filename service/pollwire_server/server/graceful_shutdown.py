@@ -1,4 +1,4 @@
-"""The end of one server: who asks for it, and what happens when."""
+"""Graceful shutdown of one server: its triggers and its steps."""
 
 from __future__ import annotations
 
@@ -14,50 +14,52 @@ from pollwire_server.server.uvicorn_server import Server
 log = logging.getLogger("pollwire.server")
 
 RECONNECT_SPREAD_MS: Final = 3_000
-"""Readers are told to come back within this time, each at its own moment: no stampede."""
+"""Clients of streams reconnect at random moments within this time, so that they do not arrive all at once."""
 HARD_STOP_S: Final = 12.0
-"""A worker that hangs while it stops ends itself after this; it must not outlive its service."""
+"""A worker that hangs during its shutdown exits after this time. It must not outlive its supervisor."""
 
 
 class ShutdownSignal:
-    """Whether this process was asked to stop: once means in order, again means at once."""
+    """The requests to stop this process. The first starts a graceful shutdown, the second a forced one."""
 
     def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.asked_again = asyncio.Event()
+        self.requested = asyncio.Event()
+        self.forced = asyncio.Event()
 
-    def ask(self) -> None:
-        """To be called on a signal, and when the supervisor is gone."""
-        (self.asked_again if self.asked.is_set() else self.asked).set()
+    def request(self) -> None:
+        """Request a shutdown. Called on a signal, and when the supervisor has exited."""
+        (self.forced if self.requested.is_set() else self.requested).set()
 
 
-async def drain(server: Server, wiring: ServiceContainer, stop: ShutdownSignal) -> None:
-    """The end of one server, once it is asked for.
+async def shut_down(server: Server, container: ServiceContainer, signal: ShutdownSignal) -> None:
+    """Wait for a shutdown request and stop the server.
 
-    In order: ``/readyz`` says 503 and readers are told when to come back while requests are still
-    answered; then nobody new is accepted and kept connections end with their next answer; what is in
-    flight ends, and the server stops. Asked again: whatever is in flight is cut.
+    1. ``/readyz`` answers 503 and streams are asked to reconnect. Requests are still answered.
+    2. The listeners close, and idle connections close with their next response.
+    3. Requests in flight complete, and the server stops.
+
+    A second request skips the rest and closes all connections.
     """
-    await stop.asked.wait()
-    _end_by_deadline()
-    telling = asyncio.create_task(_take_leave(server, wiring), name="take leave")
-    again = asyncio.create_task(stop.asked_again.wait(), name="asked to hurry")
-    await asyncio.wait((telling, again), return_when=asyncio.FIRST_COMPLETED)
+    await signal.requested.wait()
+    _start_hard_stop_timer()
+    draining = asyncio.create_task(_drain(server, container), name="drain streams")
+    forced = asyncio.create_task(signal.forced.wait(), name="wait for forced shutdown")
+    await asyncio.wait((draining, forced), return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
-    await again
+    await forced
     server.force_exit = True
 
 
-async def _take_leave(server: Server, wiring: ServiceContainer) -> None:
+async def _drain(server: Server, container: ServiceContainer) -> None:
     try:
-        await wiring.drain(RECONNECT_SPREAD_MS)
-    except Exception:  # a drain that fails must still end in a stop
-        log.exception("Not every reader could be told to come back.")
+        await container.drain(RECONNECT_SPREAD_MS)
+    except Exception:  # the server must stop even if draining fails
+        log.exception("Draining failed; some clients were not asked to reconnect")
     await server.close_idle_connections()
 
 
-def _end_by_deadline() -> None:
-    """A thread of its own: an event loop that hangs runs no timer."""
+def _start_hard_stop_timer() -> None:
+    """Start the timer in a thread of its own, because an event loop that hangs runs no timers."""
     timer = threading.Timer(HARD_STOP_S, os._exit, args=(1,))
     timer.daemon = True
     timer.start()

@@ -42,40 +42,40 @@ class Store:
     """The rooms of the store over one connection."""
 
     def __init__(self, connection: StoreConnection) -> None:
-        positions, records = PositionTracker(), PollCache(connection.namespace)
-        self.homes: Final = PollLocations(connection, records)
-        self.outbox: Final = Outbox(connection, records, self.homes)
+        positions, cache = PositionTracker(), PollCache(connection.namespace)
+        self.locations: Final = PollLocations(connection, cache)
+        self.outbox: Final = Outbox(connection, cache, self.locations)
         self.connection: Final = connection
-        self.durability: Final = DurabilityMonitor(connection)
-        self.results: Final = ResultReader(connection, positions, records)
-        self.deliveries: Final = DeliveryQueue(connection)
+        self.durability_monitor: Final = DurabilityMonitor(connection)
+        self.results: Final = ResultReader(connection, positions, cache)
+        self.delivery_queue: Final = DeliveryQueue(connection)
         self.polls: Final = Polls(
-            connection, positions, records, self.results, outbox=self.outbox, homes=self.homes
+            connection, positions, cache, self.results, outbox=self.outbox, locations=self.locations
         )
         self.ballots: Final = Ballots(connection, positions)
-        self.rankings: Final = RankedResultReader(connection, positions, records)
-        self.timelines: Final = Timelines(connection, positions, records)
-        self.recounts: Final = Recounts(connection, records)
-        self.scan: Final = BallotScan(connection)
-        self.audit: Final = AuditLog(connection, self.homes)
-        self.resolutions: Final = Resolutions(connection, positions, records, self.polls)
+        self.ranked_results: Final = RankedResultReader(connection, positions, cache)
+        self.timelines: Final = Timelines(connection, positions, cache)
+        self.recounts: Final = Recounts(connection, cache)
+        self.ballot_scan: Final = BallotScan(connection)
+        self.audit_log: Final = AuditLog(connection, self.locations)
+        self.resolutions: Final = Resolutions(connection, positions, cache, self.polls)
         self.series: Final = SeriesStore(connection)
-        self.erasure: Final = AofRewriter(connection)
-        self.notices: Final = ChangeNotifications(connection)
-        self.api_keys: Final = CachedRegistry(connection, self.notices, "api-keys")
-        self.issuers: Final = CachedRegistry(connection, self.notices, "issuers")
-        self.webhooks: Final = CachedRegistry(connection, self.notices, "webhooks")
+        self.aof_rewriter: Final = AofRewriter(connection)
+        self.notifications: Final = ChangeNotifications(connection)
+        self.api_keys: Final = CachedRegistry(connection, self.notifications, "api-keys")
+        self.issuers: Final = CachedRegistry(connection, self.notifications, "issuers")
+        self.webhooks: Final = CachedRegistry(connection, self.notifications, "webhooks")
         self.api_key_uses: Final = LastUsedTracker(connection, "api-keys")
         self.purges: Final = Purges(connection, positions, self.outbox)
-        self.forgetting: Final = VoteEraser(self.polls, positions)
-        self.voter_allowances: Final = RateLimiter(connection, "voters")
-        self.notices.on_notice(self.polls.on_notice)
-        self.notices.on_gap(self.polls.on_gap)
+        self.vote_eraser: Final = VoteEraser(self.polls, positions)
+        self.voter_rate_limiter: Final = RateLimiter(connection, "voters")
+        self.notifications.on_change(self.polls.on_change)
+        self.notifications.on_gap(self.polls.on_gap)
 
     @property
     def background_tasks(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """What must run for as long as the store is used, to hear of changes and to write down uses."""
-        told = (self.notices.run, self.durability.run)
+        told = (self.notifications.run, self.durability_monitor.run)
         return *told, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
 
     async def voters_key(self) -> bytes:
@@ -89,7 +89,7 @@ class Store:
         """Let go of every connection."""
         await self.resolutions.close()
         await self.series.close()
-        await self.erasure.close()
+        await self.aof_rewriter.close()
         await self.connection.close()
 
 

@@ -24,7 +24,7 @@ from redis.exceptions import ResponseError
 from pollwire_server.domain.errors import StoreUnavailable
 from pollwire_server.store.transport.connection import StoreConnection
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("pollwire.store")
 
 ASK_AGAIN_S: Final = 1.0
 MOST_TRIES: Final = 600
@@ -77,9 +77,9 @@ class AofRewriter:
     async def _ask(self) -> str:
         """Empty where a rewrite has begun or none is needed, else why it was refused."""
         try:
-            if not _keeps_history(await self._connection.everywhere("INFO", "persistence")):
+            if not _keeps_history(await self._connection.on_all_masters("INFO", "persistence")):
                 return ""
-            await self._connection.everywhere("BGREWRITEAOF")
+            await self._connection.on_all_masters("BGREWRITEAOF")
         except ResponseError as error:
             return str(error)
         _log.info("a poll was archived: the store writes its append-only file anew")

@@ -28,7 +28,7 @@ from pollwire_server.domain.errors import StoreUnavailable
 from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.function_library import info_field, reply_per_master
 
-log = logging.getLogger("pollwire.store.durability")
+log = logging.getLogger("pollwire.store")
 
 AGAIN_AFTER_S: Final = 5.0
 """Three small commands."""
@@ -80,7 +80,7 @@ class DurabilityMonitor:
 
     async def _settings(self) -> tuple[str, ...]:
         try:
-            answers = reply_per_master(await self._connection.everywhere("CONFIG", "GET", *_ASKED))
+            answers = reply_per_master(await self._connection.on_all_masters("CONFIG", "GET", *_ASKED))
         except ResponseError:
             return (
                 "The store does not tell its settings (CONFIG GET is not allowed), so whether it keeps every "
@@ -90,7 +90,7 @@ class DurabilityMonitor:
         return tuple(dict.fromkeys(note for answer in answers for note in _weaknesses(_pairs(answer))))
 
     async def _versions(self) -> tuple[str, ...]:
-        answers = reply_per_master(await self._connection.everywhere("INFO", "server"))
+        answers = reply_per_master(await self._connection.on_all_masters("INFO", "server"))
         versions = {info_field(answer, "redis_version") for answer in answers}
         return tuple(
             f"The store is Redis {version}, which gets no more mends; take Valkey, or Redis 7.2 or later."
@@ -100,7 +100,7 @@ class DurabilityMonitor:
 
     async def _clocks(self) -> tuple[str, ...]:
         began = time.time()
-        answers = reply_per_master(await self._connection.everywhere("TIME"))
+        answers = reply_per_master(await self._connection.on_all_masters("TIME"))
         ours = (began + time.time()) / 2
         clocks = [int(seconds) + int(micros) / 1e6 for seconds, micros in answers]
         notes = []

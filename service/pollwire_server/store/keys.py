@@ -1,10 +1,14 @@
-"""Every name under which anything is kept, and nothing else.
+"""Names of all keys in the store.
 
-All keys of a poll share one hash tag, so that one function may reach them in
-a cluster (Redis Cluster: keys with the same ``{tag}`` lie in one slot). A poll
-of a series lies in the series' slot with what the series keeps, so that a
-resolution and its leaderboard are one step; the slot of its id holds a
-*home* alone, which says where it lies (``homes.py``).
+All keys of a poll share one hash tag, so that one function can use all of them
+in a cluster. Redis Cluster puts keys with the same ``{tag}`` into one slot.
+
+A poll of a series is stored in the slot of its series, beside the keys of the
+series, so that one step can resolve a poll and update the leaderboard. The slot
+of the poll id then holds a single key, the *location*, which names the series
+(``polls/location.py``).
+
+A change of a name here needs a step in ``migration.py``.
 """
 
 from __future__ import annotations
@@ -12,43 +16,44 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 BUCKETS: Final = 16
-"""Hashes that a poll's ballots lie in, by the low half of a voter's first byte (``includes/ballots.lua``)."""
+"""Number of hashes for the ballots of a poll. The low half of the voter's first byte selects the hash
+(``includes/ballots.lua``)."""
 
 FIRST_BUCKET: Final = 2
-"""Where the buckets begin among the keys of a poll: poll, tally, then they."""
+"""Index of the first ballot hash in the keys of a poll, after poll and tally."""
 
 RANKINGS: Final = FIRST_BUCKET + BUCKETS
-"""Where the rankings of a ranked poll are among its keys: how many voters gave each."""
+"""Index of the rankings of a ranked poll: a hash from ranking to its number of voters."""
 
 RECOUNT_SAVED: Final = RANKINGS + 1
-"""Where among a poll's keys a recount has what ballots were before they were replaced."""
+"""Index of the ballots that a running recount still needs, as they were before they changed."""
 
 TIMELINE: Final = RECOUNT_SAVED + 1
-"""Where among a poll's keys its totals over time are."""
+"""Index of the totals over time."""
 
 OUTBOX: Final = TIMELINE + 1
-"""Where among a poll's keys the events are that sites have not been told yet."""
+"""Index of the events that are not in the queues of the webhooks yet."""
 
-ALLOWANCES: Final = OUTBOX + 1
-"""Where among a poll's keys it stands how many more votes each network may cast just now."""
+RATE_LIMITS: Final = OUTBOX + 1
+"""Index of the vote limits by network (``includes/rate_limit.lua``)."""
 
-TAGS: Final = ALLOWANCES + 1
-"""Where among a poll's keys it stands from which network each ballot came, if the poll asks for that."""
+TAGS: Final = RATE_LIMITS + 1
+"""Index of the network tags of the ballots, for polls that store them (``includes/network_tags.lua``)."""
 
 
 class SeriesKeys(NamedTuple):
-    """What a series keeps beside its polls, in the order in which functions take it."""
+    """Keys of a series, without its polls, in the order that the functions expect."""
 
     series: bytes
-    """A hash: the voters' key, and how many polls still need it."""
+    """A hash: the voter key, and how many polls still need it."""
     members: bytes
-    """A sorted set: the series' polls by the instant of creation."""
+    """A sorted set: the polls of the series by creation time."""
     scores: bytes
-    """A hash: what each voter has scored."""
+    """A hash: voter -> score."""
     ranks: bytes
-    """A sorted set: voters by what ranks them."""
+    """A sorted set: voters by ranking value."""
     names: bytes
-    """A hash: what voters want to be called."""
+    """A hash: voter -> display name."""
 
 
 _POLL_KEYS: Final = (
@@ -56,46 +61,49 @@ _POLL_KEYS: Final = (
     "tally",
     *(f"b{number:x}" for number in range(BUCKETS)),
     "rankings",
-    "aside",
+    "recount_saved",
     "timeline",
     "outbox",
-    "allowances",
+    "rate_limits",
     "tags",
 )
 
 
 def slot_of(poll_id: str, series: str | None = None) -> str:
-    """What a poll's keys begin with, its hash tag first."""
+    """Return the prefix of a poll's keys. It starts with the hash tag."""
     return f"{{p:{poll_id}}}" if series is None else f"{{s:{series}}}:p:{poll_id}"
 
 
 def keys_of(namespace: str, poll_id: str, series: str | None = None) -> tuple[bytes, ...]:
-    """The keys of a poll as functions take them; ``_POLL_KEYS`` is their order."""
+    """Return the keys of a poll in the order that the functions expect."""
     return tuple(_key(namespace, slot_of(poll_id, series), name) for name in _POLL_KEYS)
 
 
 def audit_key(namespace: str, poll_id: str, series: str | None = None) -> bytes:
-    """What operators did to a poll; it outlives the poll for a while."""
+    """Return the key of a poll's audit log. The log outlives the poll for 90 days."""
     return _key(namespace, slot_of(poll_id, series), "audit")
 
 
 def outbox_scan_keys(namespace: str, poll_id: str, series: str | None = None) -> tuple[bytes, ...]:
-    """A poll's keys and its log's, as ``functions/look.lua`` takes them."""
+    """Return the keys that ``functions/scan_outbox.lua`` expects: those of the poll, then its audit log."""
     return (*keys_of(namespace, poll_id, series), audit_key(namespace, poll_id, series))
 
 
 def scored_voters_key(namespace: str, poll_id: str, series: str) -> bytes:
-    """The voters of the bucket at hand whom a resolution has scored already."""
-    return _key(namespace, slot_of(poll_id, series), "met")
+    """Return the key of the set of voters that a resolution has scored in its current bucket."""
+    return _key(namespace, slot_of(poll_id, series), "scored_voters")
 
 
 def location_key(namespace: str, poll_id: str) -> bytes:
-    """In the slot of an id: which series its poll lies with; not there for polls without one."""
-    return _key(namespace, slot_of(poll_id), "home")
+    """Return the key, in the slot of the poll id, that names the poll's series.
+
+    The key does not exist for polls without a series.
+    """
+    return _key(namespace, slot_of(poll_id), "location")
 
 
 def series_keys(namespace: str, series: str) -> SeriesKeys:
-    """What a series keeps beside its polls."""
+    """Return the keys of a series, without those of its polls."""
     return SeriesKeys(*(_key(namespace, f"{{s:{series}}}", name) for name in SeriesKeys._fields))
 
 
@@ -104,53 +112,61 @@ def _key(namespace: str, slot: str, name: str) -> bytes:
 
 
 def index_key(namespace: str) -> bytes:
-    """The sorted set of poll ids by the instant of creation; a list of where to look, never the truth."""
-    return f"{namespace}:polls".encode()
+    """Return the key of the sorted set of poll ids by creation time. Entries may be stale."""
+    return f"{namespace}:poll_index".encode()
 
 
 def schedule_key(namespace: str) -> bytes:
-    """The sorted set of polls by the instant at which there will be something to look at."""
-    return f"{namespace}:dues".encode()
+    """Return the key of the sorted set of polls by the time of their next outbox scan."""
+    return f"{namespace}:schedule".encode()
 
 
 def relay_key(namespace: str) -> bytes:
-    """Whose turn it is to look."""
-    return f"{namespace}:relay".encode()
+    """Return the key of the lease of the worker that scans outboxes."""
+    return f"{namespace}:relay_lease".encode()
 
 
 def webhook_keys(namespace: str, webhook: str) -> tuple[bytes, ...]:
-    """What is kept of one webhook's deliveries, in the order in which functions take it."""
+    """Return the keys of a webhook's delivery queue in the order that the functions expect."""
     slot = f"{namespace}:{{webhook:{webhook}}}"
-    return tuple(
-        f"{slot}:{name}".encode() for name in ("state", "due", "strands", "events", "seen", "recent")
-    )
+    return tuple(f"{slot}:{name}".encode() for name in ("state", "due", "queues", "events", "seen", "recent"))
 
 
-def notice_channel(namespace: str) -> bytes:
-    """The channel on which changes are told."""
-    return f"{namespace}:notices".encode()
+def changes_channel(namespace: str) -> bytes:
+    """Return the pub/sub channel of change notifications."""
+    return f"{namespace}:changes".encode()
 
 
-def registry_key(namespace: str, roster: str) -> bytes:
-    """The hash of a roster's members (operators' keys, issuers), by id."""
-    return f"{namespace}:{{roster:{roster}}}".encode()
+def registry_key(namespace: str, registry: str) -> bytes:
+    """Return the key of a registry: a hash of documents (API keys, issuers, webhooks) by id."""
+    return f"{namespace}:{{registry:{registry}}}".encode()
 
 
-def uses_key(namespace: str, roster: str) -> bytes:
-    """The hash of when each member of a roster was last used, in the roster's slot."""
-    return registry_key(namespace, roster) + b":used"
+def uses_key(namespace: str, registry: str) -> bytes:
+    """Return the key, in the registry's slot, of the hash from member to the time of its last use."""
+    return registry_key(namespace, registry) + b":used"
 
 
-def allowances_key(namespace: str, name: str) -> bytes:
-    """What each network may still do of what no one poll is asked about, in a slot of its own."""
-    return f"{namespace}:allowances:{name}".encode()
+def rate_limits_key(namespace: str, name: str) -> bytes:
+    """Return the key of the limits by network for actions outside a poll, such as voter registration."""
+    return f"{namespace}:rate_limits:{name}".encode()
 
 
 def used_once_key(namespace: str, name: bytes) -> bytes:
-    """That something good for once was used; it is forgotten with its term."""
-    return f"{namespace}:spent:".encode() + name
+    """Return the key that marks a single-use value as used. It expires with the value."""
+    return f"{namespace}:used_once:".encode() + name
 
 
 def issuer_voter_key_key(namespace: str) -> bytes:
-    """The key under which voters of other sites get an id here; made once for the life of the store."""
-    return f"{namespace}:voters-key".encode()
+    """Return the key of the secret that turns the subjects of external issuers into voter ids."""
+    return f"{namespace}:issuer_voter_key".encode()
+
+
+def schema_key(namespace: str) -> bytes:
+    """Return the key of the version of the key names and fields (``migration.py``)."""
+    return f"{namespace}:schema".encode()
+
+
+def migration_lease_key(namespace: str) -> bytes:
+    """Return the key of the lease of the worker that migrates the data."""
+    return f"{namespace}:schema_lease".encode()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pollwire_server.domain.rate_limit import RateLimit
-from pollwire_server.store.keys import allowances_key, used_once_key
+from pollwire_server.store.keys import rate_limits_key, used_once_key
 from pollwire_server.store.transport.connection import StoreConnection
 
 MOST_OWED: Final = 8
@@ -25,14 +25,14 @@ class RateLimiter:
 
     def __init__(self, connection: StoreConnection, name: str) -> None:
         self._connection = connection
-        self._key = allowances_key(connection.namespace, name)
+        self._key = rate_limits_key(connection.namespace, name)
 
     async def acquire_many(self, limit: RateLimit, takings: Sequence[RateLimitRequest]) -> list[int]:
         """For each, 0 where one was taken, else the ms to wait. Raises ``StoreUnavailable``."""
         owed_ms = MOST_OWED * limit.period_ms
         marked = [(b"f" if is_forced else b"a") + network for network, is_forced in takings]
         args: list[bytes | str | int] = [limit.count, limit.seconds, owed_ms, *marked]
-        _, _, *waits = await self._connection.call("take", (self._key,), args)
+        _, _, *waits = await self._connection.call("take_rate_limit", (self._key,), args)
         return [int(wait) for wait in waits]
 
     async def use_once(self, name: bytes, lives_ms: int) -> bool:

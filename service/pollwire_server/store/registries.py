@@ -23,9 +23,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from pollwire_server.domain.errors import PollwireError, StoreUnavailable
-from pollwire_server.store.keys import notice_channel, registry_key, uses_key
+from pollwire_server.store.keys import changes_channel, registry_key, uses_key
 from pollwire_server.store.transport.connection import StoreConnection
-from pollwire_server.store.transport.notifications import ROSTER, ChangeNotifications
+from pollwire_server.store.transport.notifications import REGISTRY_PREFIX, ChangeNotifications
 from pollwire_server.store.transport.single_flight import consume_exception
 
 REFRESH_INTERVAL_S: Final = 1.0
@@ -44,11 +44,11 @@ class CachedRegistry:
         self._connection = connection
         self._name = name
         self._key = registry_key(connection.namespace, name)
-        self._channel = notice_channel(connection.namespace)
+        self._channel = changes_channel(connection.namespace)
         self._read_began_s = self._changed_s = float("-inf")
         self._reading: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
-        notices.on_roster(self._heard)
+        notices.on_registry_change(self._heard)
         notices.on_gap(self._wake)
 
     def is_fresh(self, within_s: float = MOST_STALE_S) -> bool:
@@ -90,7 +90,7 @@ class CachedRegistry:
     async def _tell(self) -> None:
         self._wake()
         with contextlib.suppress(StoreUnavailable):  # it is done; the others look for themselves soon
-            await self._connection.command("PUBLISH", self._channel, ROSTER + self._name.encode())
+            await self._connection.command("PUBLISH", self._channel, REGISTRY_PREFIX + self._name.encode())
 
     async def _read(self) -> None:
         began_s = time.monotonic()

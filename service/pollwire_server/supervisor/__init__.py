@@ -1,15 +1,13 @@
-"""``pollwire up``: the private store, the listeners and the workers, and who is restarted when.
+"""Supervisor of ``pollwire up``: starts and restarts the embedded store and the workers.
 
-One process that serves nothing itself, so that it has little to die of. It
-holds the data folder's lock, opens one listener per worker and keeps every
-one of them open: a worker that dies is replaced on the same listener, and the
-connections that wait there are not lost. (One listener shared by all would
-hand a burst to whichever worker wakes first.) Workers are told their settings
-through a pipe whose other end lives as long as this process.
+The supervisor serves no requests, so little can make it fail. It holds the lock of the data folder. It opens
+one listener per worker and keeps all of them open. A worker that crashes is replaced on the same listener,
+and the connections that wait there are not lost. A single shared listener would give a burst of connections
+to whichever worker wakes first. Workers receive their configuration through a pipe that stays open as long as
+this process runs.
 
-Nothing here needs to run for a vote to count: when the supervisor is killed,
-the kernel ends the private store, the workers see their pipe end and drain,
-and the next start finds everything on disk.
+No vote depends on the supervisor. If it is killed, the kernel ends the embedded store. The workers see the
+end of their pipe and shut down. The next start finds all data on disk.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ log = logging.getLogger("pollwire.supervisor")
 
 
 def run_up(settings: Settings) -> int:
-    """Run the service until it is told to stop; the process's exit code. Blocks."""
+    """Run the service until it is asked to stop, and return the exit code of the process. Blocks."""
     configure_logging(settings)
     for warning in settings.warnings:
         log.warning("%s", warning)
@@ -37,7 +35,7 @@ def run_up(settings: Settings) -> int:
         with DataFolder(settings) as folder:
             return asyncio.run(_run(folder.complete(settings), folder))
     except (CannotStart, EmbeddedStoreError, UnsupportedStore) as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # for whoever typed the command
+        print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # for the terminal
         return 1
 
 

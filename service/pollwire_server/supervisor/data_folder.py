@@ -1,7 +1,7 @@
-"""The data folder: locked by one service at a time, and the few small files in it that the supervisor keeps.
+"""The data folder: a lock that admits one service at a time, and the supervisor's files.
 
-``lock``, ``secret``, ``admin-key``, and ``service.json`` while a service runs, all for their owner's eyes
-alone; the private store has a folder of its own beside them.
+The files are ``lock``, ``secret``, ``admin-key``, and ``service.json`` while a service runs. Only their owner
+can read them. The embedded store has a subfolder of its own.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ log = logging.getLogger("pollwire.supervisor")
 
 
 class CannotStart(Exception):
-    """The service does not start, or cannot go on; the message is a sentence for the operator."""
+    """Raised if the service cannot start or cannot continue. The message is for the operator."""
 
 
-class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """``service.json``: which service runs from this folder. The command line reads ``url``."""
+class RunningService(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of ``service.json``: the service that runs on this folder.
+
+    The command line reads ``url``.
+    """
 
     url: str
     supervisor: int
@@ -37,64 +40,64 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataFolder:
-    """The data folder, locked: one service at a time; and the few small files in it that are ours."""
+    """The locked data folder and its files. Use as a context manager."""
 
     def __init__(self, settings: Settings) -> None:
         self.path = settings.data_dir.absolute()
-        self._shown = settings.data_dir
-        self._is_shared = settings.redis_url is not None
+        self._display_path = settings.data_dir
+        self._is_shared_store = settings.redis_url is not None
         self._service = self.path / "service.json"
         self._lock = -1
 
     def __enter__(self) -> DataFolder:
-        """Make and lock it. Raises ``CannotStart``."""
+        """Create and lock the folder. Raises ``CannotStart``."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            return self._without(error)
+            return self._continue_without_folder(error)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
-            raise CannotStart(self._taken()) from None
+            raise CannotStart(self._already_running()) from None
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._is_usable:
-            os.close(self._lock)  # and with it the lock
+            os.close(self._lock)  # which releases the lock
 
     @property
     def _is_usable(self) -> bool:
         return self._lock >= 0
 
-    def _without(self, error: OSError) -> DataFolder:
-        """With a shared store nothing has to be kept here (a container's file system may be read only)."""
-        told = f"The data folder {self._shown} cannot be used: {error.strerror}."
-        if not self._is_shared:
-            raise CannotStart(told) from None
-        log.warning("%s The command line will need --url.", told)
+    def _continue_without_folder(self, error: OSError) -> DataFolder:
+        """Continue if the store is shared, since then a read-only file system is enough. Else raise."""
+        problem = f"The data folder {self._display_path} cannot be used: {error.strerror}."
+        if not self._is_shared_store:
+            raise CannotStart(problem) from None
+        log.warning("%s The command line will need --url.", problem)
         return self
 
     def complete(self, settings: Settings) -> Settings:
-        """The settings with what the folder keeps: its own secret and operator's key, unless some are set.
+        """Return the settings, completed by the secret and the admin key that this folder stores.
 
-        Raises ``CannotStart`` where a shared store leaves no room for a secret: each node would make its
-        own. Whether operators have keys there, only the store knows.
+        Raises ``CannotStart`` if the store is shared and no secret is set, because each node would create its
+        own. Whether a shared store has API keys is checked later, in the store.
         """
         if settings.redis_url is None:
             return msgspec.structs.replace(
                 settings,
-                secret=settings.secret or self._kept("secret", lambda: secrets.token_urlsafe(32)),
-                admin_key=settings.admin_key or self._kept_key(),
+                secret=settings.secret or self._read_or_create("secret", lambda: secrets.token_urlsafe(32)),
+                admin_key=settings.admin_key or self._read_or_create_admin_key(),
             )
         if not settings.secret:
-            use = "it signs voters' tokens, alike on every node"
-            raise CannotStart(f"With --redis, set POLLWIRE_SECRET (or POLLWIRE_SECRET_FILE): {use}.")
+            reason = "it signs voter tokens and must be the same on every node"
+            raise CannotStart(f"With --redis, set POLLWIRE_SECRET (or POLLWIRE_SECRET_FILE): {reason}.")
         return settings
 
-    def remember(self, running: Running | None) -> None:
-        """Tell others which service runs; None: none any more."""
+    def write_service_file(self, running: RunningService | None) -> None:
+        """Write ``service.json``, or delete it if ``running`` is None."""
         if not self._is_usable:
             return
         if running is None:
@@ -102,20 +105,22 @@ class DataFolder:
         else:
             _write_private(self._service, msgspec.json.encode(running))
 
-    def last_run(self) -> Running | None:
-        """What ran here and did not stop in order."""
+    def read_service_file(self) -> RunningService | None:
+        """Return the service that runs on this folder, or that ended without a shutdown."""
         try:
-            return msgspec.json.decode(self._service.read_bytes(), type=Running)
+            return msgspec.json.decode(self._service.read_bytes(), type=RunningService)
         except (OSError, msgspec.DecodeError):
             return None
 
-    def _taken(self) -> str:
-        running = self.last_run()
+    def _already_running(self) -> str:
+        running = self.read_service_file()
         at = f" at {running.url} (process {running.supervisor})" if running else ""
-        told = f"A service already runs on the data folder {self._shown}{at}"
-        return f"{told}; stop it, or name another folder with --data."
+        return (
+            f"A service already runs on the data folder {self._display_path}{at}. "
+            "Stop it, or choose another folder with --data."
+        )
 
-    def _kept(self, name: str, make: Callable[[], str]) -> str:
+    def _read_or_create(self, name: str, create: Callable[[], str]) -> str:
         file = self.path / name
         try:
             if text := file.read_text(encoding="ascii").strip():
@@ -123,28 +128,32 @@ class DataFolder:
         except FileNotFoundError:
             pass
         except (OSError, UnicodeDecodeError) as error:
-            raise CannotStart(f"{self._shown / name} cannot be read: {error}.") from None
-        text = make()
+            raise CannotStart(f"{self._display_path / name} cannot be read: {error}.") from None
+        text = create()
         _write_private(file, text.encode() + b"\n")
         return text
 
-    def _kept_key(self) -> str:
-        def make() -> str:
+    def _read_or_create_admin_key(self) -> str:
+        def create() -> str:
             key = KEY_PREFIX + secrets.token_urlsafe(24)
-            say(f"Your operator's key, shown this once and kept in {self._shown / 'admin-key'}:\n  {key}")
+            path = self._display_path / "admin-key"
+            print_line(f"Your admin key, shown only once and stored in {path}:\n  {key}")
             return key
 
-        return self._kept("admin-key", make)
+        return self._read_or_create("admin-key", create)
 
 
-def say(text: str) -> None:
-    """Tell whoever typed the command, on standard output and at once."""
-    with contextlib.suppress(OSError):  # nobody reads it any more; the service runs all the same
+def print_line(text: str) -> None:
+    """Print to standard output and flush. Errors are ignored."""
+    with contextlib.suppress(OSError):  # the service runs on if standard output is closed
         print(text, flush=True)  # noqa: T201
 
 
 def _write_private(file: Path, content: bytes) -> None:
-    """The whole new content or the old, whatever happens; 0600 from its first moment (mkstemp)."""
+    """Replace the file atomically.
+
+    It is created with mode 0600 (mkstemp), so that no other user can read it.
+    """
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "wb") as output:

@@ -1,4 +1,4 @@
-"""The demo polls: drafts in a data file, made once, and left alone from then on."""
+"""Demo polls: drafts in a data file that are created once and not changed later."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ import msgspec
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import PollExists
 from pollwire_server.domain.poll_draft import PollDraft, new_poll
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 
 
-async def make_demo_polls(store: Store) -> None:
-    """Make the demo polls that are not there yet. Raises ``StoreUnavailable``."""
+async def create_demo_polls(store: Store) -> None:
+    """Create the demo polls that do not exist yet. Raises ``StoreUnavailable``."""
     demo_polls = resources.files("pollwire_server.supervisor").joinpath("demo_polls.toml")
     text = demo_polls.read_text(encoding="utf-8")
     for entry in tomllib.loads(text)["polls"]:
-        await _make_poll(store, entry["draft"], entry.get("open_for_days"))
+        await _create_poll(store, entry["draft"], entry.get("open_for_days"))
 
 
-async def _make_poll(store: Store, document: dict[str, Any], open_for_days: int | None) -> None:
+async def _create_poll(store: Store, document: dict[str, Any], open_for_days: int | None) -> None:
     now = await store.polls.now()
     draft = decode_document(document, PollDraft)
     digest = hashlib.blake2b(msgspec.json.encode(draft), digest_size=16).hexdigest()
     if open_for_days is not None:
-        closes_at = format_instant(now + open_for_days * _DAY_MS)
+        closes_at = format_timestamp(now + open_for_days * _DAY_MS)
         draft = msgspec.structs.replace(draft, closes_at=closes_at)
-    assert draft.id is not None, "a demo poll has a name of its own"
-    with contextlib.suppress(PollExists):  # of another release, or mended by an operator: theirs now
+    assert draft.id is not None, "a demo poll has a fixed id"
+    with contextlib.suppress(
+        PollExists
+    ):  # from another release or edited by an operator, and not to be overwritten
         await store.polls.create(new_poll(draft, poll_id=draft.id, now=now), digest)

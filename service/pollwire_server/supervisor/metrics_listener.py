@@ -1,9 +1,8 @@
-"""The listener that tells Prometheus the figures of all workers together.
+"""HTTP listener that exposes the metrics of all workers to Prometheus.
 
-Workers leave their figures in files of one folder, of which the client
-library adds up those of every process; whoever is gone has its gauges taken
-out, while its counts stay. The listener is a thread of the supervisor, which
-has time, and it is apart from the service's own so that nobody finds it there.
+Each worker writes its metrics to files in one folder, and the client library sums them up. The gauges of an
+exited worker are removed, and its counters stay. The listener runs in a thread of the supervisor, which is
+mostly idle. It has an address of its own, so that the metrics are not reachable through the public one.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from pollwire_server.supervisor.data_folder import CannotStart
 
 
-class Metrics:
-    """The figures of one run, listened for at ``host`` and ``port`` (0: the kernel chooses)."""
+class MetricsListener:
+    """Listener for the metrics of one run, at ``(host, port)``. Port 0 selects a free port."""
 
     def __init__(self, address: tuple[str, int], folder: Path) -> None:
         self.folder = folder
@@ -30,26 +29,27 @@ class Metrics:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Listen, with nothing left of an earlier run. Raises ``CannotStart``."""
+        """Delete the metrics of an earlier run and start to listen. Raises ``CannotStart``."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=str(self.folder))  # type: ignore[no-untyped-call]  # ships none here
+        MultiProcessCollector(registry, path=str(self.folder))  # type: ignore[no-untyped-call]  # the library has no types here
         host, port = self._address
         try:
             self._server, self._thread = start_http_server(port, host, registry)
         except OSError as error:
             raise CannotStart(
-                f"Cannot tell metrics on {host} port {port}: {error.strerror}; choose with POLLWIRE_METRICS."
+                f"Cannot serve metrics on {host} port {port}: {error.strerror}. "
+                "Choose another address with POLLWIRE_METRICS."
             ) from None
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{self._server.server_port}/metrics"
 
-    def forget(self, pid: int) -> None:
-        """A worker has ended: what it had open and waiting is no more."""
+    def remove_worker(self, pid: int) -> None:
+        """Remove the gauges of an exited worker, such as its open connections."""
         mark_process_dead(pid, str(self.folder))  # type: ignore[no-untyped-call]  # as above
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop to listen."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()

@@ -1,4 +1,4 @@
-"""One run of the service, from its listeners to its last worker's end."""
+"""Supervisor process: one run of the service, from opening the listeners to the exit of the last worker."""
 
 from __future__ import annotations
 
@@ -12,55 +12,56 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from pollwire_server.domain.errors import StoreUnavailable
-from pollwire_server.server import address_of
+from pollwire_server.server import listener_url
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.embedded.server import EmbeddedStore, find_server
-from pollwire_server.supervisor.data_folder import CannotStart, DataFolder, Running, say
-from pollwire_server.supervisor.demo import make_demo_polls
-from pollwire_server.supervisor.metrics_listener import Metrics
+from pollwire_server.supervisor.data_folder import CannotStart, DataFolder, RunningService, print_line
+from pollwire_server.supervisor.demo import create_demo_polls
+from pollwire_server.supervisor.metrics_listener import MetricsListener
 from pollwire_server.supervisor.workers import Worker, open_listeners
 
 log = logging.getLogger("pollwire.supervisor")
 
 DRAIN_GRACE_S: Final = 15.0
-"""A worker that has not drained by then is killed; its own deadline is shorter."""
-HURRY_GRACE_S: Final = 2.0
-"""What a second signal leaves them."""
+"""A worker that has not shut down by then is killed. Its own hard stop comes earlier."""
+FORCED_STOP_GRACE_S: Final = 2.0
+"""The same after a second signal."""
 STORE_RETRY_S: Final = 0.25
 ORPHAN_GRACE_S: Final = 3.0
-"""Workers of a killed supervisor drain by themselves; the next start waits so long for them."""
+"""Workers of a killed supervisor shut down by themselves. The next start waits this long before it kills
+them."""
 
 
 class Supervisor:
-    """One run of the service, from its listeners to its last worker's end."""
+    """One run of the service, from opening the listeners to the exit of the last worker."""
 
     def __init__(self, settings: Settings, folder: DataFolder) -> None:
         self._settings = settings
         self._folder = folder
-        self._stop_asked = asyncio.Event()
-        self._hurry_asked = asyncio.Event()
+        self._stop_requested = asyncio.Event()
+        self._forced_stop_requested = asyncio.Event()
         self._listeners: list[socket.socket] = []
         self._store: EmbeddedStore | None = None
         self._workers: list[Worker] = []
         self._metrics = (
-            None if settings.metrics is None else Metrics(settings.metrics, folder.path / "metrics")
+            None if settings.metrics is None else MetricsListener(settings.metrics, folder.path / "metrics")
         )
         self._url = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> int:
-        """Start, watch, and stop in order; 0 where it was told to stop."""
+        """Start everything, wait, and stop in order. Return 0 after a requested stop."""
         self._listen_for_signals()
-        await self._end_leftovers()
+        await self._end_orphaned_workers()
         self._listeners = open_listeners(self._settings)
-        self._url = address_of(self._listeners[0])
+        self._url = listener_url(self._listeners[0])
         if self._metrics is not None:
             self._metrics.start()
         try:
-            self._watch(self._start(), "start")
-            await self._until_stopped()
+            self._start_task(self._start(), "start")
+            await self._wait_until_stopped()
         finally:
             await self._stop()
         return 0
@@ -68,15 +69,15 @@ class Supervisor:
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants its hang-ups ignored
-                loop.add_signal_handler(number, self._ask_to_stop)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+                loop.add_signal_handler(number, self._request_stop)
 
-    def _ask_to_stop(self) -> None:
-        (self._hurry_asked if self._stop_asked.is_set() else self._stop_asked).set()
+    def _request_stop(self) -> None:
+        (self._forced_stop_requested if self._stop_requested.is_set() else self._stop_requested).set()
 
-    async def _end_leftovers(self) -> None:
-        """Workers of a run whose supervisor was killed: they drain, and hold the port until then."""
-        last = self._folder.last_run()
+    async def _end_orphaned_workers(self) -> None:
+        """End the workers of a killed supervisor. They hold the port until they have shut down."""
+        last = self._folder.read_service_file()
         if last is not None:
             await asyncio.gather(*(worker.end(ORPHAN_GRACE_S) for worker in last.workers))
 
@@ -84,109 +85,116 @@ class Supervisor:
         store_url = self._settings.redis_url or await self._start_store()
         store = await open_store(store_url, namespace=self._settings.namespace)
         try:
-            if store.connection.is_up:  # known before anything serves, where it can be
+            if store.connection.is_up:  # fail before serving, if the store can be asked
                 with contextlib.suppress(StoreUnavailable):
-                    await self._require_a_key(store)
+                    await self._require_api_key(store)
             self._start_workers(store_url)
-            await self._prepare(store)
+            await self._prepare_store(store)
         finally:
             await store.close()
-        await self._become_ready()
+        await self._announce_when_ready()
 
     async def _start_store(self) -> str:
         self._store = EmbeddedStore(self._folder.path, find_server())
         await self._store.start()
-        self._watch(self._store.watch(), "store")
+        self._start_task(self._store.watch(), "store")
         return self._store.url
 
     def _start_workers(self, store_url: str) -> None:
         for number, listener in enumerate(self._listeners, start=1):
             worker = Worker(number, listener, self._settings, store_url, metrics=self._metrics)
             self._workers.append(worker)
-            self._watch(worker.run(self._remember), f"worker {number}")
+            self._start_task(worker.run(self._write_service_file), f"worker {number}")
 
-    def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Do it beside everything else; where it fails, the service ends."""
+    def _start_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run a coroutine in a task. If it fails, the service stops."""
         task = asyncio.create_task(work, name=name)
-        task.add_done_callback(self._note_failure)
+        task.add_done_callback(self._record_failure)
         self._tasks.append(task)
 
-    def _note_failure(self, task: asyncio.Task[None]) -> None:
+    def _record_failure(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) and not self._failed.done():
             self._failed.set_exception(error)
 
-    async def _become_ready(self) -> None:
-        """Say so once every worker serves."""
+    async def _announce_when_ready(self) -> None:
+        """Print the greeting once every worker serves."""
         for worker in self._workers:
             await worker.is_ready.wait()
-        self._remember()
-        say(self._greeting())
+        self._write_service_file()
+        print_line(self._greeting())
 
-    async def _prepare(self, store: Store) -> None:
-        """However long a shared store is away: meanwhile the workers answer 503, which may be retried."""
+    async def _prepare_store(self, store: Store) -> None:
+        """Wait for the store, check the API keys and create the demo polls.
+
+        A shared store may be unreachable for any time. Meanwhile the workers answer 503, which clients retry.
+        """
         if not store.connection.is_up:
-            log.warning("The store does not answer yet; the service waits for it.")
+            log.warning("Store not reachable; waiting for it")
         while True:
             await store.connection.wait_up()
             try:
-                await self._require_a_key(store)
-                return await make_demo_polls(store) if self._settings.demo else None
+                await self._require_api_key(store)
+                return await create_demo_polls(store) if self._settings.demo else None
             except StoreUnavailable:
                 await asyncio.sleep(STORE_RETRY_S)
 
-    async def _require_a_key(self, store: Store) -> None:
-        """``CannotStart`` where nobody could run a poll."""
+    async def _require_api_key(self, store: Store) -> None:
+        """Raise ``CannotStart`` if no API key exists, since nobody could create a poll."""
         if self._settings.admin_key is None and not await store.api_keys.fresh(0):
             raise CannotStart(
-                "With --redis, set POLLWIRE_ADMIN_KEY (or POLLWIRE_ADMIN_KEY_FILE): operators need a key, "
-                "and the store has none yet."
+                "With --redis, set POLLWIRE_ADMIN_KEY (or POLLWIRE_ADMIN_KEY_FILE): "
+                "operators need an API key, and the store has none yet."
             )
 
-    async def _until_stopped(self) -> None:
-        """Returns when told to stop; raises what makes going on impossible."""
-        asked = asyncio.create_task(self._stop_asked.wait(), name="asked to stop")
-        await asyncio.wait((asked, self._failed), return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
+    async def _wait_until_stopped(self) -> None:
+        """Return when a stop is requested. Raises the exception of a failed task."""
+        requested = asyncio.create_task(self._stop_requested.wait(), name="wait for stop")
+        await asyncio.wait((requested, self._failed), return_when=asyncio.FIRST_COMPLETED)
+        requested.cancel()
         if self._failed.done():
             self._failed.result()
 
     async def _stop(self) -> None:
-        """Workers first, while the store still answers them; then the store."""
-        log.info("The service stops.")
-        self._tasks[0].cancel()  # the start, where it still goes on: nothing new begins from here on
+        """Stop the workers while the store still answers them, then the store."""
+        log.info("Service stopping")
+        self._tasks[0].cancel()  # the start, which may still be in progress
         for listener in self._listeners:
-            listener.close()  # the workers' own copies take connections until they have drained
+            listener.close()  # the workers' copies accept connections until the workers close them
         for worker in self._workers:
             worker.stop()
-        hurrying = asyncio.create_task(self._force_stop(), name="hurry")
-        await asyncio.gather(*(worker.gone(DRAIN_GRACE_S) for worker in self._workers))
-        for task in (hurrying, *self._tasks):
+        forcing = asyncio.create_task(self._force_stop(), name="forced stop")
+        await asyncio.gather(*(worker.wait_until_exited(DRAIN_GRACE_S) for worker in self._workers))
+        for task in (forcing, *self._tasks):
             task.cancel()
-        await asyncio.gather(hurrying, *self._tasks, return_exceptions=True)
+        await asyncio.gather(forcing, *self._tasks, return_exceptions=True)
         if self._metrics is not None:
             self._metrics.stop()
         if self._store is not None:
             await self._store.stop()
-        self._folder.remember(None)
+        self._folder.write_service_file(None)
 
     async def _force_stop(self) -> None:
-        await self._hurry_asked.wait()
+        await self._forced_stop_requested.wait()
         for worker in self._workers:
             worker.stop()
-        await asyncio.gather(*(worker.gone(HURRY_GRACE_S) for worker in self._workers))
+        await asyncio.gather(*(worker.wait_until_exited(FORCED_STOP_GRACE_S) for worker in self._workers))
 
-    def _remember(self) -> None:
-        if not self._stop_asked.is_set():
-            marks = tuple(mark for worker in self._workers if (mark := worker.mark) is not None)
-            self._folder.remember(Running(url=self._url, supervisor=os.getpid(), workers=marks))
+    def _write_service_file(self) -> None:
+        if not self._stop_requested.is_set():
+            processes = tuple(
+                process for worker in self._workers if (process := worker.process_identity) is not None
+            )
+            self._folder.write_service_file(
+                RunningService(url=self._url, supervisor=os.getpid(), workers=processes)
+            )
 
     def _greeting(self) -> str:
         url = self._settings.public_url or self._url
         lines = (
             f"Pollwire is ready at {self._url}",
-            f"  an article with a poll  {url}/demo",
-            f"  the operators' console  {url}/console",
-            f"  the API  {url}/docs",
-            *(() if self._metrics is None else (f"  figures for Prometheus  {self._metrics.url}",)),
+            f"  Demo article  {url}/demo",
+            f"  Console  {url}/console",
+            f"  API reference  {url}/docs",
+            *(() if self._metrics is None else (f"  Metrics  {self._metrics.url}",)),
         )
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The workers: one place each, whose listener outlives every process that serves on it."""
+"""Worker slots: each keeps its listener open and restarts the process that serves on it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pollwire_server.server import EXIT_UNFIT, handover, listening
+from pollwire_server.server import EXIT_CONFIG, encode_worker_config, open_listener
 from pollwire_server.settings import PREFIX, Settings
 from pollwire_server.store.embedded.child_process import ProcessIdentity, RestartPolicy, describe_exit
 from pollwire_server.supervisor.data_folder import CannotStart
-from pollwire_server.supervisor.metrics_listener import Metrics
+from pollwire_server.supervisor.metrics_listener import MetricsListener
 from pollwire_server.telemetry.metrics import MULTIPROCESS_FOLDER
 
 log = logging.getLogger("pollwire.supervisor")
 
 
 class Worker:
-    """One place for a worker process: its listener, which outlives every process that serves on it."""
+    """One worker slot: a listener, and the process that serves on it. The listener outlives the process."""
 
     def __init__(
         self,
@@ -35,85 +35,85 @@ class Worker:
         settings: Settings,
         store_url: str,
         *,
-        metrics: Metrics | None = None,
+        metrics: MetricsListener | None = None,
     ) -> None:
         self.number = number
         self._metrics = metrics
         self.is_ready = asyncio.Event()
         self._listener = listener
-        self._told = handover(settings, store_url, listener, number)
+        self._config_line = encode_worker_config(settings, store_url, listener, number)
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
-        self._is_over = asyncio.Event()
+        self._is_finished = asyncio.Event()
 
     @property
-    def mark(self) -> ProcessIdentity | None:
-        """Who serves here just now."""
+    def process_identity(self) -> ProcessIdentity | None:
+        """The process that serves here at the moment."""
         return None if self._process is None else ProcessIdentity.of(self._process.pid)
 
     async def run(self, on_change: Callable[[], None]) -> None:
-        """Have a process serve here until ``stop``; ``CannotStart`` once that is hopeless."""
+        """Run and restart the process until ``stop``. Raises ``CannotStart`` if it keeps failing."""
         restarts = RestartPolicy()
         try:
             while not self._stopping:
                 started_at = time.monotonic()
-                status, served = await self._one_life(on_change)
+                status, served = await self._run_once(on_change)
                 if not self._stopping:
                     lived_s = time.monotonic() - started_at
-                    await asyncio.sleep(self._pause(restarts, status, served=served, lived_s=lived_s))
+                    await asyncio.sleep(self._restart_delay(restarts, status, served=served, lived_s=lived_s))
         finally:
-            self._is_over.set()
+            self._is_finished.set()
 
-    def _pause(self, restarts: RestartPolicy, status: int, *, served: bool, lived_s: float) -> float:
-        if status == EXIT_UNFIT:
-            raise CannotStart("The store cannot be used; the log above says why.")
+    def _restart_delay(self, restarts: RestartPolicy, status: int, *, served: bool, lived_s: float) -> float:
+        if status == EXIT_CONFIG:
+            raise CannotStart("The store cannot be used. See the log above for the cause.")
         pause_s = restarts.pause_after(served=served, lived_s=lived_s)
         if pause_s is None:
             raise CannotStart(
-                f"Worker {self.number} ends again and again before it serves; the log says why."
+                f"Worker {self.number} keeps crashing before it serves. See the log above for the cause."
             )
-        log.error("Worker %d ended unexpectedly (%s) and is replaced.", self.number, describe_exit(status))
+        log.error("Worker %d exited unexpectedly (%s); restarting", self.number, describe_exit(status))
         return pause_s
 
     def stop(self) -> None:
-        """Ask it to drain; asked again, to hurry."""
+        """Request a graceful shutdown. A second call forces it."""
         self._stopping = True
         self._send(signal.SIGTERM)
 
-    async def gone(self, within_s: float) -> None:
-        """Until its last process has ended, by itself or else by force."""
+    async def wait_until_exited(self, within_s: float) -> None:
+        """Wait for the last process to exit, and kill it after ``within_s`` seconds."""
         try:
-            await asyncio.wait_for(self._is_over.wait(), within_s)
+            await asyncio.wait_for(self._is_finished.wait(), within_s)
         except TimeoutError:
-            log.warning("Worker %d did not stop in time and is killed.", self.number)
+            log.warning("Worker %d did not stop in time; killing it", self.number)
             self._send(signal.SIGKILL)
-            await self._is_over.wait()
+            await self._is_finished.wait()
 
-    async def _one_life(self, on_change: Callable[[], None]) -> tuple[int, bool]:
-        """Start a process and wait for its end: its exit status, and whether it ever served."""
+    async def _run_once(self, on_change: Callable[[], None]) -> tuple[int, bool]:
+        """Start a process and wait for its exit. Return its exit status, and True if it ever served."""
         process = self._process = await self._spawn()
-        if self._stopping:  # asked while it came to life
+        if self._stopping:  # stopped while the process started
             self._send(signal.SIGTERM)
         assert process.stdin is not None
         assert process.stdout is not None
-        with contextlib.suppress(ConnectionError):  # it died at once; its status says so
-            process.stdin.write(self._told)
+        with contextlib.suppress(ConnectionError):  # it exited at once; its status is reported below
+            process.stdin.write(self._config_line)
             await process.stdin.drain()
         on_change()
         served = (await process.stdout.readline()).strip() == b"ready"
         if served:
             self.is_ready.set()
-            log.info("Worker %d serves (process %d).", self.number, process.pid)
+            log.info("Worker %d ready (process %d)", self.number, process.pid)
         status = await process.wait()
         if self._metrics is not None:
-            self._metrics.forget(process.pid)
+            self._metrics.remove_worker(process.pid)
         process.stdin.close()
         return status, served
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            "-P",  # a folder named `service` where the command is run must not be taken for ours
+            "-P",  # the working directory must not be searched for modules
             "-m",
             "pollwire_server.server",
             stdin=subprocess.PIPE,
@@ -121,7 +121,7 @@ class Worker:
             env=_environment()
             | ({} if self._metrics is None else {MULTIPROCESS_FOLDER: str(self._metrics.folder)}),
             pass_fds=(self._listener.fileno(),),
-            start_new_session=True,  # a terminal's Ctrl-C comes to us alone; we drain the workers
+            start_new_session=True,  # Ctrl-C reaches the supervisor only, which stops the workers
         )
 
     def _send(self, number: signal.Signals) -> None:
@@ -131,29 +131,29 @@ class Worker:
 
 
 def open_listeners(settings: Settings) -> list[socket.socket]:
-    """One listener per worker, all on one port. Raises ``CannotStart``.
+    """Open one listener per worker, all on one port. Raises ``CannotStart``.
 
-    To share a port (SO_REUSEPORT) also means that another service of the same user could take half of our
-    connections unnoticed. So the port is first taken alone, which fails where anybody listens.
+    With a shared port (SO_REUSEPORT), another service of the same user could receive half of the connections
+    unnoticed. So the port is first bound exclusively, which fails if any process listens on it.
     """
     host, port = settings.host, settings.port
     try:
         if port:
-            listening(host, port).close()
-        first = listening(host, port, shared=True)
+            open_listener(host, port).close()
+        first = open_listener(host, port, shared=True)
         port = first.getsockname()[1]
-        if sys.platform != "linux":  # only Linux spreads connections over those who share a port
+        if sys.platform != "linux":  # only Linux distributes connections over the listeners of a port
             return [first, *(first.dup() for _ in range(settings.workers - 1))]
-        return [first, *(listening(host, port, shared=True) for _ in range(settings.workers - 1))]
+        return [first, *(open_listener(host, port, shared=True) for _ in range(settings.workers - 1))]
     except OSError as error:
-        reason = "something else listens there" if error.errno == errno.EADDRINUSE else error.strerror
+        reason = "the port is already in use" if error.errno == errno.EADDRINUSE else error.strerror
         raise CannotStart(
-            f"Cannot listen on {host} port {port}: {reason}; choose with --host and --port."
+            f"Cannot listen on {host} port {port}: {reason}. Choose another address with --host and --port."
         ) from None
 
 
 def _environment() -> dict[str, str]:
-    """Ours, less what the worker is told by its pipe, plus where this very package lies."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    """Return the environment without the settings, which arrive by the pipe, and with this package's path."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     root = str(Path(__file__).parents[2])
-    return ours | {"PYTHONPATH": os.pathsep.join(filter(None, (root, ours.get("PYTHONPATH"))))}
+    return inherited | {"PYTHONPATH": os.pathsep.join(filter(None, (root, inherited.get("PYTHONPATH"))))}

@@ -1,5 +1,5 @@
-"""What the service says about itself: ``logs`` for what happened, ``metrics`` for how much of it."""
+"""Telemetry of the service: ``logs`` for events, ``metrics`` for counts and durations."""
 
-from pollwire_server.telemetry.logs import configure_logging, scrubbed
+from pollwire_server.telemetry.logs import configure_logging, scrub_text
 
-__all__ = ["configure_logging", "scrubbed"]
+__all__ = ["configure_logging", "scrub_text"]

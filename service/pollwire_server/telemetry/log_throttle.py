@@ -1,9 +1,9 @@
-"""A log line that would come once a call is told at once, then seldom, with how many were left out since.
+"""Throttle for repeated log lines: the first is logged immediately, later ones rarely and with a count.
 
-A store that refuses what it is asked does so some thousands of times a second, and a log that says each fills
-a disk, which then is the next thing to fail. Lines are the same where they differ in numbers alone (a slot, a
-line of a script), so what is kept of them is bounded by how many sentences there are. Nothing is told by a
-timer: the number left out comes with the next line of its kind.
+A store that rejects every call does so thousands of times a second. A log with one line for each call would
+fill the disk, which would then be the next failure. Lines that differ only in numbers (a slot, a line of a
+script) count as equal, so memory is bounded by the number of different sentences. There is no timer: the
+number of suppressed lines appears on the next line of its kind.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-EVERY_S: Final = 10.0
-"""Often enough to see that it goes on, and 6 lines a minute."""
+INTERVAL_S: Final = 10.0
+"""Frequent enough to see that a failure continues: at most 6 lines a minute."""
 
 _NO_DIGITS: Final = dict.fromkeys(map(ord, "0123456789"))
 
 
-class _Line(NamedTuple):
-    told_at: float
-    left_out: int
+class _LastLine(NamedTuple):
+    logged_at: float
+    suppressed: int
 
 
 class LogThrottle:
-    """Says of each line whether it is to be told; ``clock`` answers in seconds and never goes back."""
+    """Decides for each line whether to log it. ``clock`` returns monotonic seconds."""
 
-    __slots__ = ("_clock", "_every_s", "_lines")
+    __slots__ = ("_clock", "_interval_s", "_last_lines")
 
-    def __init__(self, every_s: float = EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
-        self._every_s = every_s
+    def __init__(self, interval_s: float = INTERVAL_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval_s = interval_s
         self._clock = clock
-        self._lines: dict[str, _Line] = {}
+        self._last_lines: dict[str, _LastLine] = {}
 
     def line_to_log(self, line: str) -> str | None:
-        """``line`` as it is to be told, with how many like it were left out before; None: leave it out."""
+        """Return the line to log, with the number of suppressed similar lines, or None to suppress it."""
         now, kind = self._clock(), line.translate(_NO_DIGITS)
-        last = self._lines.get(kind)
-        if last is not None and now - last.told_at < self._every_s:
-            self._lines[kind] = _Line(last.told_at, last.left_out + 1)
+        last = self._last_lines.get(kind)
+        if last is not None and now - last.logged_at < self._interval_s:
+            self._last_lines[kind] = _LastLine(last.logged_at, last.suppressed + 1)
             return None
-        self._lines[kind] = _Line(now, 0)
-        return f"{line} (and {last.left_out:,} more like it)" if last and last.left_out else line
+        self._last_lines[kind] = _LastLine(now, 0)
+        return f"{line} (and {last.suppressed:,} more like it)" if last and last.suppressed else line

@@ -1,12 +1,11 @@
-"""Log lines: one an event, for people (text) or machines (JSON), by structlog.
+"""Log configuration: one line for each event, as text or JSON, formatted by structlog.
 
-No line carries an address, a query string or a token. Our own messages have
-none to begin with; what libraries and tracebacks say passes through
-``scrubbed`` as well, since nobody reviews those. Lines that one request caused
-carry the same ``request``, a few random letters that mean nothing elsewhere.
+No line contains a client address, a query string or a token. Our own messages never include them. Messages of
+libraries and tracebacks are not reviewed, so every line passes through ``scrub_text``. All lines of one
+request have the same ``request_id``, a random value without meaning elsewhere.
 
-Rooms log by the standard library, as every library does; structlog formats
-what comes of it, and its context variables hold the request.
+Loggers are named ``pollwire.<package>`` and use the standard library. structlog formats their records, and
+its context variables hold the request id.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from structlog.typing import EventDict
 
 from pollwire_server.settings import Settings
 
-_QUIET: Final = (
+_QUIET_LIBRARIES: Final = (
     "uvicorn",
     "uvicorn.error",
     "uvicorn.access",
@@ -35,7 +34,7 @@ _QUIET: Final = (
     "redis",
     "asyncio",
 )
-"""Libraries that are heard from WARNING on: at INFO they write addresses and query strings."""
+"""Libraries that log from WARNING on. At INFO they write addresses and query strings."""
 
 _SECRETS: Final = (
     (re.compile(r"(?i)\b(bearer\s+)[^\s\"',;]+"), r"\1***"),
@@ -49,22 +48,23 @@ _SECRETS: Final = (
 )
 
 
-def scrubbed(text: str) -> str:
-    """``text`` without tokens, passwords, query strings and peers' addresses."""
+def scrub_text(text: str) -> str:
+    """Remove tokens, passwords, query strings and peer addresses from ``text``."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
 
 
-def about_one_request() -> AbstractContextManager[None]:
-    """Within it, every line says that it is about the same request."""
-    return structlog.contextvars.bound_contextvars(request=secrets.token_hex(4))
+def bind_request_id() -> AbstractContextManager[None]:
+    """Return a context manager that adds one ``request_id`` to all log lines within it."""
+    return structlog.contextvars.bound_contextvars(request_id=secrets.token_hex(4))
 
 
-def formatter_of(log_format: str) -> logging.Formatter:
-    """``text``: a line for people, a traceback below it; ``json``: an object a line.
+def create_formatter(log_format: str) -> logging.Formatter:
+    """Return the formatter for ``text`` (a line, then the traceback) or ``json`` (one object a line).
 
-    The object is ``{"at", "level", "room", "message", "request"?, "traceback"?}``.
+    The object is ``{"timestamp", "level", "logger", "message", "request_id"?, "traceback"?}``. ``timestamp``
+    is RFC 3339 in UTC; ``logger`` is the logger's name without the prefix ``pollwire.``.
     """
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.contextvars.merge_contextvars, _from_record],
@@ -78,24 +78,23 @@ def formatter_of(log_format: str) -> logging.Formatter:
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send every log line to standard error, in the format that is set; to be called once a process."""
+    """Send all log lines to standard error, in the configured format. Call it once for each process."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter_of(settings.log_format))
+    handler.setFormatter(create_formatter(settings.log_format))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for name in _QUIET:
+    for name in _QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _from_record(_: Any, __: str, event: EventDict) -> EventDict:  # structlog's own types of a processor
     record: logging.LogRecord = event["_record"]
     moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    room = record.name.removeprefix("pollwire.").removeprefix("service.")
     return {
-        "at": moment.replace("+00:00", "Z"),
+        "timestamp": moment.replace("+00:00", "Z"),
         "level": record.levelname.lower(),
-        "room": room,
+        "logger": record.name.removeprefix("pollwire."),
         "message": event.pop("event"),
         **event,
     }
@@ -103,8 +102,8 @@ def _from_record(_: Any, __: str, event: EventDict) -> EventDict:  # structlog's
 
 def _scrub(_: Any, __: str, event: EventDict) -> EventDict:
     traceback = event.pop("exception", None)
-    told = event if traceback is None else {**event, "traceback": traceback}
-    return {name: scrubbed(value) if isinstance(value, str) else value for name, value in told.items()}
+    fields = event if traceback is None else {**event, "traceback": traceback}
+    return {name: scrub_text(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def _as_json(_: Any, __: str, event: EventDict) -> str:
@@ -112,6 +111,6 @@ def _as_json(_: Any, __: str, event: EventDict) -> str:
 
 
 def _as_text(_: Any, __: str, event: EventDict) -> str:
-    request = f" [{event['request']}]" if "request" in event else ""
-    line = f"{event['at']} {event['level'].upper():<8} {event['room']}: {event['message']}{request}"
+    request = f" [{event['request_id']}]" if "request_id" in event else ""
+    line = f"{event['timestamp']} {event['level'].upper():<8} {event['logger']}: {event['message']}{request}"
     return line + (f"\n{event['traceback']}" if "traceback" in event else "")

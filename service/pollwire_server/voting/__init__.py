@@ -1,6 +1,5 @@
-"""Door 1: widgets post votes.
+"""Voting API: registration, votes, receipts and series.
 
-``desk`` decides what happens to a vote, ``recorder`` takes it to the store
-with the others of its instant, ``wording`` says to all of them what became of
-it, ``receipts`` let a voter check it later.
+``vote_service`` validates a vote. ``vote_batcher`` sends it to the store together with other votes.
+``response_builder`` builds the responses of a batch. ``receipts`` let a voter check a vote later.
 """

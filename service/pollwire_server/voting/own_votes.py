@@ -1,4 +1,4 @@
-"""A voter's own vote, after it was cast: read, taken back, erased, or proved by its receipt."""
+"""Service for a voter's own vote: read it, withdraw it, erase it, or check its receipt."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.domain.ballot import LAST_REVISION
 from pollwire_server.domain.errors import InvalidChoice, VoteNotFound
@@ -21,7 +22,7 @@ from pollwire_server.store.votes.ballot_errors import error_for_outcome
 from pollwire_server.store.votes.ballots import BallotOutcome, Ballots, BallotStatus
 from pollwire_server.store.votes.vote_erasure import ErasureResult, VoteEraser
 from pollwire_server.voting.receipts import Receipt, Receipts
-from pollwire_server.voting.requests import BodyReader, OwnVoteRequest, ReceiptRequest, RequestCredentials
+from pollwire_server.voting.requests import BodyReader, OwnVoteRequest, ReceiptRequest
 from pollwire_server.voting.responses import (
     ErasureResponse,
     OwnVoteResponse,
@@ -37,42 +38,50 @@ from pollwire_server.voting.vote_service import visible_record
 from pollwire_server.voting.voter_resolver import VoterResolver, anonymous_voter_id
 
 BuildDocument = Callable[[PollRecord], Awaitable[msgspec.Struct]]
-"""What makes an answer's document once the poll is found."""
+"""Builds the response document from the poll's record."""
 
 
 class ReceiptBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body that carries a receipt."""
+    """Request body with a receipt."""
 
     receipt: str
 
 
 class OwnVotes:
-    """Answers whoever asks about a vote of their own."""
+    """Application service for a voter's own vote."""
 
-    __slots__ = ("_ballots", "_body", "_callers", "_forgetting", "_origins", "_polls", "_receipts")
+    __slots__ = (
+        "_ballots",
+        "_body_reader",
+        "_origins",
+        "_polls",
+        "_receipts",
+        "_vote_eraser",
+        "_voter_resolver",
+    )
 
     def __init__(
         self,
         *,
         polls: Polls,
         ballots: Ballots,
-        callers: VoterResolver,
+        voter_resolver: VoterResolver,
         receipts: Receipts,
         origins: OriginPolicy,
-        forgetting: VoteEraser,
+        vote_eraser: VoteEraser,
     ) -> None:
-        self._forgetting = forgetting
+        self._vote_eraser = vote_eraser
         self._polls = polls
         self._ballots = ballots
-        self._callers = callers
+        self._voter_resolver = voter_resolver
         self._receipts = receipts
         self._origins = origins
-        self._body = BodyReader(ReceiptBody)
+        self._body_reader = BodyReader(ReceiptBody)
 
     async def current(self, request: OwnVoteRequest) -> HttpResponse:
-        """The caller's standing choice, or 404."""
+        """Return the voter's current vote, or 404."""
 
-        async def found(record: PollRecord) -> msgspec.Struct:
+        async def build(record: PollRecord) -> msgspec.Struct:
             outcome = await self._ballots.current_vote(record, await self._voter(request, record))
             if outcome is None:
                 raise VoteNotFound(record.poll.id)
@@ -83,12 +92,12 @@ class OwnVotes:
             correct, scored = verdict_of(record.poll, outcome.code, outcome.at)
             return msgspec.structs.replace(document, correct=correct, scored=scored)
 
-        return await self._answered(request, request.poll_id, "votes/mine", found)
+        return await self._respond(request, request.poll_id, "votes/mine", build)
 
     async def withdraw(self, request: OwnVoteRequest) -> HttpResponse:
-        """Takes the caller's vote back, where the poll lets voters do that; a repeat answers the same."""
+        """Withdraw the voter's vote, if the poll allows it. A repeated request gets the same response."""
 
-        async def found(record: PollRecord) -> msgspec.Struct:
+        async def build(record: PollRecord) -> msgspec.Struct:
             voter = await self._voter(request, record)
             reply = await self._ballots.withdraw(record, voter, _revision_of(request.revision))
             if reply.status is not BallotStatus.WITHDRAWN:
@@ -98,24 +107,24 @@ class OwnVotes:
                 BallotStatus.WITHDRAWN, record.poll.id, None, time_text(reply.at), reply.revision, seq
             )
 
-        return await self._answered(request, request.poll_id, "votes/mine", found)
+        return await self._respond(request, request.poll_id, "votes/mine", build)
 
     async def erase(self, request: OwnVoteRequest) -> HttpResponse:
-        """Leaves nothing that leads to the caller's vote; a repeat is 404, as for whoever never voted."""
+        """Erase the data that links the voter to the vote. A repeated request gets 404, as if never voted."""
 
-        async def found(record: PollRecord) -> msgspec.Struct:
-            what = await self._forgetting.erase(record, await self._voter(request, record))
-            if what is ErasureResult.NOTHING:
+        async def build(record: PollRecord) -> msgspec.Struct:
+            result = await self._vote_eraser.erase(record, await self._voter(request, record))
+            if result is ErasureResult.NOTHING:
                 raise VoteNotFound(record.poll.id)
-            return ErasureResponse(record.poll.id, what is ErasureResult.KEPT)
+            return ErasureResponse(record.poll.id, result is ErasureResult.KEPT)
 
-        return await self._answered(request, request.poll_id, "voters/me", found)
+        return await self._respond(request, request.poll_id, "voters/me", build)
 
     async def check_receipt(self, request: ReceiptRequest) -> HttpResponse:
-        """What a receipt is worth now."""
+        """Check a receipt against the vote that is stored now."""
 
-        async def found(record: PollRecord) -> msgspec.Struct:
-            body = self._body.read(request.content_type, request.body)
+        async def build(record: PollRecord) -> msgspec.Struct:
+            body = self._body_reader.read(request.content_type, request.body)
             if not isinstance(body, ReceiptBody):
                 raise body
             receipt = self._receipts.read(record.poll.id, body.receipt)
@@ -124,33 +133,35 @@ class OwnVotes:
             reason = _not_counted_reason(record, receipt, outcome)
             return ReceiptResponse(True, reason is UNSET, choice, time_text(receipt.at), reason)
 
-        return await self._answered(request, request.poll_id, "receipts", found)
+        return await self._respond(request, request.poll_id, "receipts", build)
 
-    async def _answered(
-        self, caller: RequestCredentials, poll_id: str, address: str, found: BuildDocument
+    async def _respond(
+        self, credentials: RequestCredentials, poll_id: str, subpath: str, build: BuildDocument
     ) -> HttpResponse:
-        """The document that ``found`` makes of the poll, or a problem, with the poll's own CORS headers."""
+        """Respond with the document that ``build`` returns, or a problem, with the poll's CORS headers."""
         poll_origins = None
         try:
             async with request_deadline():
                 record = await visible_record(self._polls, poll_id)
                 poll_origins = record.poll.origins
-                document = await found(record)
+                document = await build(record)
         except Exception as failure:
-            headers = self._origins.cors_headers(caller.origin, caller.host, poll_origins)
-            return problem_with_headers(to_pollwire_error(failure), poll_path(poll_id, address), headers)
-        return json_response(document, self._origins.cors_headers(caller.origin, caller.host, poll_origins))
+            headers = self._origins.cors_headers(credentials.origin, credentials.host, poll_origins)
+            return problem_with_headers(to_pollwire_error(failure), poll_path(poll_id, subpath), headers)
+        return json_response(
+            document, self._origins.cors_headers(credentials.origin, credentials.host, poll_origins)
+        )
 
     async def _voter(self, request: OwnVoteRequest, record: PollRecord) -> bytes:
-        """The caller; in an open poll, where nobody is known, whoever has the key of the vote."""
+        """Return the voter id. In an open poll, the ``Idempotency-Key`` of the vote identifies the voter."""
         if record.poll.identity is Identity.OPEN:
             return anonymous_voter_id(request.idempotency_key, record)
-        await self._callers.load_issuer_keys(request, record)
-        return self._callers.voter(request, record)
+        await self._voter_resolver.load_issuer_keys(request, record)
+        return self._voter_resolver.voter(request, record)
 
 
 def _revision_of(text: str | None) -> int | None:
-    """The ``revision`` of a query."""
+    """Parse the query parameter ``revision``. Raises ``InvalidChoice``."""
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 8 or int(text) > LAST_REVISION:
@@ -159,7 +170,7 @@ def _revision_of(text: str | None) -> int | None:
 
 
 def _choice_of(record: PollRecord, receipt: Receipt) -> object:
-    """The receipt's choice; None where the poll of this name has been deleted and made anew without it."""
+    """Return the receipt's choice. Return None if the poll was recreated without that option."""
     try:
         return record.codec.decode_choice(receipt.code)
     except KeyError:
@@ -169,11 +180,13 @@ def _choice_of(record: PollRecord, receipt: Receipt) -> object:
 def _not_counted_reason(
     record: PollRecord, receipt: Receipt, outcome: BallotOutcome | None
 ) -> str | UnsetType:
-    """Why the very vote of the receipt does not stand: ``replaced`` by a later one, ``archived`` (ballots
-    are destroyed, totals stay), or ``gone``: taken back, taken out, reset or lost. ``UNSET`` where it stands.
+    """Return why the receipt's vote is not counted, or ``UNSET`` if it is.
 
-    The instant is not compared: where a failover lost the vote and the voter
-    cast it again, it counts.
+    - ``replaced``: the voter cast a later vote.
+    - ``archived``: the poll's ballots were destroyed, and its totals remain.
+    - ``gone``: the vote was withdrawn, removed, reset or lost.
+
+    The time is not compared. If a failover lost the vote and the voter cast it again, it counts.
     """
     if outcome is None:
         return "archived" if record.poll.ended is Phase.ARCHIVED else "gone"

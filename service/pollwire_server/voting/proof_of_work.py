@@ -1,17 +1,18 @@
-"""Proof of work for new voters of a network that already had its share: a price instead of a refusal.
+"""Proof of work for new voters of a network that has used up its rate limit.
 
-A challenge is ALTCHA's (version 2): find the number under which PBKDF2-SHA-256 begins as asked. It is made
-and checked by that project's library, here, with no other service: one that is posed is signed and not
-remembered.
+A challenge is an ALTCHA challenge, version 2: find the number for which a PBKDF2-SHA-256 key has a given
+prefix. The ``altcha`` library creates and verifies challenges in this process, without an external service. A
+challenge is signed, so the service does not store it.
 
-How hard it is grows with what the network owes: each time it has had its whole allowance once more, twice the
-work. The first level is a quarter of a second of a telephone, the last some seconds; to stuff a poll with
-100,000 votes that way takes a day of a processor. PBKDF2 is what browsers compute natively, so that an
-attacker's machine is not a hundred times as quick as a voter's.
+The difficulty grows with the network's excess: it doubles each time the network has used its full limit once
+more. The first level takes a phone about a quarter of a second, the last some seconds. Stuffing a poll with
+100,000 votes this way takes about one day of CPU time. Browsers compute PBKDF2 natively, so that an
+attacker's machine is not 100 times faster than a voter's.
 
-A solution is good once, for all workers (it is spent in the store) and for five minutes. It is spent before
-the work is checked: to make us check takes a challenge each time, and what plainly cannot be right is not
-checked at all. The check itself (a millisecond or two) runs in a thread.
+A solution is valid for five minutes and can be used once across all workers, because the store records its
+use. The use is recorded before the work is verified, so each verification costs the client one challenge.
+Solutions that are obviously wrong are not verified at all. Verification takes a millisecond or two and runs
+in a thread.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ from altcha.v2 import Payload, create_challenge, verify_solution
 from pollwire_server.domain.errors import InvalidChoice
 
 LIFETIME_S: Final = 300
-"""From being posed to being spent: time enough for a slow telephone, and a short life for what is sold on."""
+"""From creation to use: long enough for a slow phone, short enough to make resale of solutions hard."""
 ALGORITHM: Final = "PBKDF2/SHA-256"
-MOST_AT_ONCE: Final = 2
-"""Solutions checked at one time; the others wait, and the loop does not."""
+MAX_CONCURRENT_CHECKS: Final = 2
+"""Solutions verified at the same time. Others wait without blocking the event loop."""
 FIELD: Final = "challenge"
 
 
 class Difficulty(NamedTuple):
-    """Rounds of PBKDF2 for each attempt, and how the right one's key begins (16 times the work a digit)."""
+    """Iterations of PBKDF2 for each attempt, and the key's prefix. Each digit is 16 times the work."""
 
     cost: int
     prefix: str
@@ -51,50 +52,58 @@ LEVELS: Final = (
 
 
 class OneTimeStore(Protocol):
-    """What the challenges need of the store (``service.store.allowances.Allowances``)."""
+    """Interface of the store for one-time names."""
 
     async def use_once(self, name: bytes, lives_ms: int) -> bool:
-        """Whether nobody has spent ``name`` before."""
+        """Return True if ``name`` was not used before, and record its use for ``lives_ms``."""
 
 
 class ProofOfWork:
-    """Poses challenges and checks their solutions."""
+    """Creator of challenges and verifier of their solutions."""
 
-    def __init__(self, secrets: Sequence[str], spends: OneTimeStore, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, secrets: Sequence[str], one_time_store: OneTimeStore, clock: Callable[[], int]
+    ) -> None:
         self._keys = tuple(_key_of(secret) for secret in secrets)
-        self._spends = spends
+        self._one_time_store = one_time_store
         self._clock = clock
-        self._checking = asyncio.Semaphore(MOST_AT_ONCE)
+        self._check_slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
 
-    def create(self, owed: float) -> dict[str, object]:
-        """A challenge as JSON has it, for a network that owes so many whole allowances."""
-        level = LEVELS[min(int(owed), len(LEVELS) - 1)]
-        posed = create_challenge(
+    def create(self, excess: float) -> dict[str, object]:
+        """Create a challenge (a JSON object).
+
+        ``excess`` is the network's use beyond its limit, in multiples of it.
+        """
+        level = LEVELS[min(int(excess), len(LEVELS) - 1)]
+        challenge = create_challenge(
             ALGORITHM,
             level.cost,
             key_prefix=level.prefix,
             expires_at=self._clock() // 1000 + LIFETIME_S,
             hmac_secret=self._keys[0],
         )
-        return posed.to_dict()
+        return challenge.to_dict()
 
     async def verify(self, solution: str) -> None:
-        """Passes for the first use of a right one. Raises ``InvalidChoice`` and ``StoreUnavailable``."""
+        """Raise ``InvalidChoice`` unless the solution is correct and not used before.
+
+        Raises ``StoreUnavailable``.
+        """
         payload = _payload_of(solution)
         key = next((key for key in self._keys if _is_signed(payload, key)), None)
-        if key is None or not _may_be_right(payload):
-            raise _wrong("This is no solution of a challenge that was posed here in the last minutes.")
+        if key is None or not _has_prefix(payload):
+            raise _wrong("The solution is not for a recent challenge of this service.")
         nonce = bytes.fromhex(payload.challenge.parameters.nonce)
-        if not await self._spends.use_once(nonce, 2 * LIFETIME_S * 1000):
-            raise _wrong("This solution was used before.")
-        async with self._checking:
-            checked = await asyncio.to_thread(verify_solution, payload, key)
-        if not checked.verified:
-            raise _wrong("This does not solve the challenge.")
+        if not await self._one_time_store.use_once(nonce, 2 * LIFETIME_S * 1000):
+            raise _wrong("This solution was already used.")
+        async with self._check_slots:
+            result = await asyncio.to_thread(verify_solution, payload, key)
+        if not result.verified:
+            raise _wrong("The solution is wrong.")
 
 
 def _wrong(detail: str) -> InvalidChoice:
-    return InvalidChoice(f"{detail} Ask without one to be posed another.", FIELD)
+    return InvalidChoice(f"{detail} Send the request without a solution to get a new challenge.", FIELD)
 
 
 def _key_of(secret: str) -> bytes:
@@ -105,19 +114,19 @@ def _payload_of(solution: str) -> Payload:
     try:
         return Payload.from_base64(solution)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _wrong("challenge must be an ALTCHA payload of version 2, in base64.") from None
+        raise _wrong("challenge must be an ALTCHA payload, version 2, in base64.") from None
 
 
 def _is_signed(payload: Payload, key: bytes) -> bool:
-    """Whether the challenge was posed here and has not expired; without the work being checked."""
-    looked_at = verify_solution(payload, key, derive_key=_no_work)
-    return looked_at.invalid_signature is False and not looked_at.expired
+    """Return True if this service created the challenge and it has not expired. Does not verify the work."""
+    result = verify_solution(payload, key, derive_key=_no_work)
+    return result.invalid_signature is False and not result.expired
 
 
-def _no_work(parameters: Any, salt: bytes, password: bytes) -> bytes:  # Any: as the library types it
+def _no_work(parameters: Any, salt: bytes, password: bytes) -> bytes:  # Any: the library's types
     return b""
 
 
-def _may_be_right(payload: Payload) -> bool:
+def _has_prefix(payload: Payload) -> bool:
     found = payload.solution.derived_key
     return isinstance(found, str) and found.startswith(payload.challenge.parameters.key_prefix)

@@ -1,9 +1,8 @@
-"""A receipt: the voter's own proof of what was counted, checkable later by anybody they show it to.
+"""Signed receipts: a voter's proof of a counted vote, which anyone with the receipt can check later.
 
-Its payload is ``epoch 12 B | at 6 B (milliseconds) | revision 3 B | voter 16 B |
-length of the poll's id 1 B | the poll's id | the choice's code``, numbers
-big-endian, sealed by ``identity.signing``. The voter in it is the poll's own
-16 bytes, from which no token can be made.
+The payload is ``epoch 12 B | at 6 B (milliseconds) | revision 3 B | voter 16 B | length of the poll id 1 B |
+poll id | code of the choice``. Numbers are big-endian. ``auth.signing`` signs it. The voter is the 16-byte
+voter id of this poll. No token can be derived from it.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from pollwire_server.auth.signing import Signer
 from pollwire_server.domain.errors import ReceiptInvalid
 from pollwire_server.store.votes.ballots import BallotOutcome
 
-LONGEST_RECEIPT: Final = 400
-"""Characters; a poll id of 64 letters and a choice of 50 options take 226."""
+MAX_RECEIPT_LENGTH: Final = 400
+"""Characters. A poll id of 64 letters and a choice of 50 options take 226."""
 
-_BEFORE: Final = Struct(">12sHIBH")  # struct knows no numbers of 6 and 3 bytes: each is written as two
-_HEAD: Final = Struct(f"{_BEFORE.format}16sB")
+_PREFIX: Final = Struct(">12sHIBH")  # struct has no integers of 6 and 3 bytes, so each is packed as two
+_HEAD: Final = Struct(f"{_PREFIX.format}16sB")
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What a receipt says: in ``epoch``, the choice ``code`` of ``voter`` was counted at ``at``."""
+    """Content of a receipt: the choice ``code`` of ``voter`` was counted in ``epoch`` at ``at`` (ms)."""
 
     epoch: str
     voter: bytes
@@ -36,14 +35,14 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class ReceiptTemplate(NamedTuple):
-    """What stands before and behind the voter in the receipts of all who chose alike at one instant."""
+    """Payload around the voter id, the same for all votes with one outcome."""
 
-    before: bytes
-    behind: bytes
+    prefix: bytes
+    suffix: bytes
 
 
 class Receipts:
-    """Writes receipts and reads them."""
+    """Issuer and verifier of receipts."""
 
     __slots__ = ("_signer",)
 
@@ -51,20 +50,20 @@ class Receipts:
         self._signer = Signer(secrets, "receipt")
 
     def template(self, poll_id: str, epoch: str, outcome: BallotOutcome) -> ReceiptTemplate:
-        """For the receipts of votes that the store has counted, or found standing, with this outcome."""
+        """Return the template for receipts of votes with this outcome: counted, changed or unchanged."""
         poll = poll_id.encode("ascii")
         at, revision = outcome.at, outcome.revision
         high, low = divmod(at, 1 << 32)
-        before = _BEFORE.pack(epoch.encode("ascii"), high, low, revision >> 16, revision & 0xFFFF)
-        return ReceiptTemplate(before, bytes((len(poll),)) + poll + outcome.code.encode())
+        prefix = _PREFIX.pack(epoch.encode("ascii"), high, low, revision >> 16, revision & 0xFFFF)
+        return ReceiptTemplate(prefix, bytes((len(poll),)) + poll + outcome.code.encode())
 
-    def issue(self, form: ReceiptTemplate, voter: bytes) -> str:
-        """The receipt of one of them."""
-        return self._signer.sign(form.before + voter + form.behind)
+    def issue(self, template: ReceiptTemplate, voter: bytes) -> str:
+        """Return the receipt of one voter."""
+        return self._signer.sign(template.prefix + voter + template.suffix)
 
     def read(self, poll_id: str, receipt: str) -> Receipt:
-        """What the receipt says; ``ReceiptInvalid`` where it was not issued here for this poll."""
-        if len(receipt) > LONGEST_RECEIPT or not receipt.isascii():
+        """Return the receipt's content. Raises ``ReceiptInvalid`` unless it was issued here for this poll."""
+        if len(receipt) > MAX_RECEIPT_LENGTH or not receipt.isascii():
             raise ReceiptInvalid
         payload = self._signer.verify(receipt.encode("ascii"))
         if payload is None or len(payload) < _HEAD.size:

@@ -1,11 +1,11 @@
-"""Voters come and get their papers: a token to vote with, a ticket to read with.
+"""Registration of voters: issues tokens for voting and tickets for reading results.
 
-The cookie is set beside the token for pages of the service's own site: out
-of reach of scripts (``HttpOnly``), never sent by other sites' pages
-(``SameSite=Lax``), kept as long as the token. A form on a foreign page could
-send a visitor here without asking first, and a cookie set in that answer would
-replace the visitor's own; so a request of a foreign origin gets none, for
-whichever poll it asks: only the service's own rule says who is foreign here.
+A token is also set as a cookie, for pages of the service's own origin. Scripts cannot read it (``HttpOnly``),
+pages of other sites cannot send it (``SameSite=Lax``), and it lasts as long as the token.
+
+A request from a foreign origin gets no cookie. A form on a foreign page could otherwise send a visitor here
+without a preflight, and the cookie of that response would replace the visitor's own. Only the service's own
+rule decides which origins are foreign, not the rule of a poll.
 """
 
 from __future__ import annotations
@@ -26,117 +26,130 @@ from pollwire_server.problem_details import HttpResponse, to_pollwire_error
 from pollwire_server.voting.registration_limiter import RegistrationLimiter
 from pollwire_server.voting.requests import BodyReader, RegistrationRequest, Shape
 from pollwire_server.voting.responses import (
-    TicketAnswer,
-    TokenAnswer,
+    TicketResponse,
+    TokenResponse,
     json_response,
     problem_with_headers,
     time_text,
 )
 from pollwire_server.voting.voter_resolver import VoterResolver
 
-Done = Callable[[HttpResponse], None]
+OnResponse = Callable[[HttpResponse], None]
 
 VOTERS_PATH = "/v1/voters"
 TICKETS_PATH = "/v1/tickets"
 
 
 class RegistrationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a voter may say of themselves."""
+    """Optional fields of a registration."""
 
     name: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
-    """Shown on leaderboards, if anywhere."""
+    """Display name on leaderboards."""
     challenge: Annotated[str, Meta(max_length=4096)] | None = None
-    """The solved challenge, an ALTCHA payload, where one was posed."""
+    """Solution of a challenge, as an ALTCHA payload."""
 
 
 class EmptyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An empty object."""
+    """Empty JSON object."""
 
 
 class VoterRegistration:
-    """Issues tokens and tickets."""
+    """Application service that issues tokens and tickets."""
 
-    __slots__ = ("_admission", "_callers", "_keys", "_nothing", "_origins", "_tickets", "_tokens", "_voter")
+    __slots__ = (
+        "_api_keys",
+        "_empty_reader",
+        "_limiter",
+        "_origins",
+        "_registration_reader",
+        "_tickets",
+        "_tokens",
+        "_voter_resolver",
+    )
 
     def __init__(
         self,
         *,
-        callers: VoterResolver,
+        voter_resolver: VoterResolver,
         tokens: VoterTokens,
         tickets: Tickets,
-        keys: ApiKeyAuthenticator,
+        api_keys: ApiKeyAuthenticator,
         origins: OriginPolicy,
-        admission: RegistrationLimiter,
+        limiter: RegistrationLimiter,
     ) -> None:
-        self._admission = admission
-        self._callers = callers
+        self._limiter = limiter
+        self._voter_resolver = voter_resolver
         self._tokens = tokens
         self._tickets = tickets
-        self._keys = keys
+        self._api_keys = api_keys
         self._origins = origins
-        self._voter = BodyReader(RegistrationBody)
-        self._nothing = BodyReader(EmptyBody)
+        self._registration_reader = BodyReader(RegistrationBody)
+        self._empty_reader = BodyReader(EmptyBody)
 
-    def register(self, request: RegistrationRequest, done: Done) -> None:
-        """A token for a new voter, or one for the same voter that lasts 400 days from now.
+    def register(self, request: RegistrationRequest, on_response: OnResponse) -> None:
+        """Issue a token for a new voter, or renew the voter's token for 400 days.
 
-        ``done`` is called once with the answer, perhaps before this returns. Never raises, and never waits.
+        ``on_response`` is called once with the response, perhaps before this method returns. Never raises and
+        never waits.
         """
-        headers = self._cors(request)
+        headers = self._cors_headers(request)
         try:
-            body = _fields(self._voter, request) or RegistrationBody()
+            body = _fields(self._registration_reader, request) or RegistrationBody()
             name = None if body.name is None else _checked_name(body.name)
         except Exception as failure:
-            done(problem_with_headers(to_pollwire_error(failure), VOTERS_PATH, headers))
+            on_response(problem_with_headers(to_pollwire_error(failure), VOTERS_PATH, headers))
             return
-        voter_id, known_name = self._known(request)
+        voter_id, known_name = self._current_voter(request)
         if voter_id is not None:
-            done(self._issue(request, headers, voter_id, name or known_name))
+            on_response(self._issue(request, headers, voter_id, name or known_name))
             return
 
-        def told(error: PollwireError | None) -> None:
-            refused = None if error is None else problem_with_headers(error, VOTERS_PATH, headers)
-            done(refused or self._issue(request, headers, None, name))
+        def on_decision(error: PollwireError | None) -> None:
+            rejection = None if error is None else problem_with_headers(error, VOTERS_PATH, headers)
+            on_response(rejection or self._issue(request, headers, None, name))
 
-        self._admission.admit(request.client, body.challenge, told)
+        self._limiter.admit(request.client, body.challenge, on_decision)
 
     def _issue(
         self, request: RegistrationRequest, headers: Headers, voter_id: bytes | None, name: str | None
     ) -> HttpResponse:
         issued = self._tokens.issue(voter_id, name)
-        document = TokenAnswer(issued.token, time_text(issued.expires_at))
+        document = TokenResponse(issued.token, time_text(issued.expires_at))
         if self._origins.allows(request.origin, request.host):
             headers = (*headers, (b"set-cookie", self._cookie(issued.token, request)))
         return json_response(document, headers, status=201)
 
     async def ticket(self, request: RegistrationRequest) -> HttpResponse:
-        """A ticket for whoever has a voter's token, ours or a site's, or an API key that may read polls."""
-        headers = self._cors(request)
+        """Issue a ticket for a voter's token, an issuer's token, or an API key that may read polls."""
+        headers = self._cors_headers(request)
         try:
-            await self._callers.load_issuer_keys(request)
-            body = self._nothing.read_optional(request.content_type, request.body)
-            voter_id = self._reader(request)
+            await self._voter_resolver.load_issuer_keys(request)
+            body = self._empty_reader.read_optional(request.content_type, request.body)
+            voter_id = self._ticket_id(request)
             if isinstance(body, PollwireError):
                 raise body
         except Exception as failure:
             return problem_with_headers(to_pollwire_error(failure), TICKETS_PATH, headers)
         issued = self._tickets.issue(voter_id)
-        return json_response(TicketAnswer(issued.ticket, time_text(issued.expires_at)), headers, status=201)
+        return json_response(TicketResponse(issued.ticket, time_text(issued.expires_at)), headers, status=201)
 
-    def _known(self, request: RegistrationRequest) -> tuple[bytes | None, str | None]:
-        """Id and name of the voter that asks; nobody's where the token is bad: they came for a new one."""
+    def _current_voter(self, request: RegistrationRequest) -> tuple[bytes | None, str | None]:
+        """Return the id and the name in the request's token.
+
+        An invalid token counts as none: it is replaced.
+        """
         try:
-            voter = self._callers.verified_token(request)
+            voter = self._voter_resolver.verified_token(request)
         except PollwireError:
             return None, None
         return voter.id, voter.name
 
-    def _reader(self, request: RegistrationRequest) -> bytes | None:
-        """The id of the voter who is to read; None for an operator."""
+    def _ticket_id(self, request: RegistrationRequest) -> bytes | None:
+        """Return the voter's id for the ticket, or None for an operator."""
         bearer = bearer_of(request.authorization)
-        operator = None if bearer is None else self._keys.operator_of(bearer)
+        operator = None if bearer is None else self._api_keys.operator_of(bearer)
         if operator is None:
-            return self._callers.reader(request)
+            return self._voter_resolver.ticket_id(request)
         operator.require_scope(Scope.POLLS_READ)
         return None
 
@@ -145,12 +158,12 @@ class VoterRegistration:
         secure = "; Secure" if request.secure or self._origins.is_public_url_encrypted else ""
         return f"{COOKIE}={token}; {attributes}{secure}".encode("ascii")
 
-    def _cors(self, request: RegistrationRequest) -> Headers:
-        return self._origins.cors_headers(request.origin, request.host, request.sites)
+    def _cors_headers(self, request: RegistrationRequest) -> Headers:
+        return self._origins.cors_headers(request.origin, request.host, request.poll_origins)
 
 
 def _fields(reader: BodyReader[Shape], request: RegistrationRequest) -> Shape | None:
-    """The body's fields, None without a body."""
+    """Decode an optional body. Return None if it is empty."""
     body = reader.read_optional(request.content_type, request.body)
     if isinstance(body, InvalidChoice):
         raise body
@@ -158,8 +171,8 @@ def _fields(reader: BodyReader[Shape], request: RegistrationRequest) -> Shape | 
 
 
 def _checked_name(name: str) -> str:
-    """The name without the space around it; ``InvalidChoice`` where nothing can be read in it."""
+    """Return the name without surrounding whitespace. Raises ``InvalidChoice`` unless it is readable."""
     name = name.strip()
     if not name or any(letter < " " or "\x7f" <= letter < "\xa0" for letter in name):
-        raise InvalidChoice("name must have 1 to 40 characters that can be read.", "name")
+        raise InvalidChoice("name must have 1 to 40 visible characters.", "name")
     return name

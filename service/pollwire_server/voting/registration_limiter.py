@@ -1,12 +1,12 @@
-"""New voters are let in at the rate that their network may have; beyond it, for work, or later.
+"""Rate limiter for new voters of a network. Beyond the limit, a client solves a challenge or waits.
 
-Votes are limited where they are counted (``cast``). Tokens are limited here, before one is issued: for one
-network, all workers together, in the store. Who comes with a good token stays the same voter and is not
-asked; where nothing is limited nobody is.
+Votes are limited when they are counted (``cast``). Tokens are limited here, before they are issued. The limit
+applies to one network, across all workers, and is kept in the store. A client with a valid token stays the
+same voter and is not limited. Without a configured limit, no request is limited.
 
-New voters of one instant become one call to the store, like votes (``recorder``): one call is under way, one
-gathers. While the store is away nobody new is let in: what a token is for could not be done either, and an
-outage would be the hour to hoard tokens.
+Registrations are batched like votes (see ``vote_batcher``): one call to the store is in flight while the next
+batch collects. While the store is unavailable, no new voter is registered. A token could not be used then,
+and an outage would be a chance to collect tokens.
 """
 
 from __future__ import annotations
@@ -24,89 +24,93 @@ from pollwire_server.problem_details import to_pollwire_error
 from pollwire_server.store.rate_limits import RateLimitRequest
 from pollwire_server.voting.proof_of_work import ProofOfWork
 
-log = logging.getLogger("pollwire.limits")
+log = logging.getLogger("pollwire.voting")
 
-MOST_WAITING: Final = 10_000
+MAX_QUEUED: Final = 10_000
 POLICY: Final = "voters"
 
 OnDecision = Callable[[PollwireError | None], None]
-"""Called once, perhaps before ``admit`` returns: None lets in."""
+"""Called once with None or the error, perhaps before ``admit`` returns."""
 
 
 class RateLimitStore(Protocol):
-    """What is needed of the store (``service.store.allowances.Allowances``)."""
+    """Interface of the store for rate limits (``store.rate_limits``)."""
 
-    async def acquire_many(self, limit: RateLimit, takings: Sequence[RateLimitRequest]) -> list[int]:
-        """For each, 0 where one was taken, else the ms to wait."""
+    async def acquire_many(self, limit: RateLimit, requests: Sequence[RateLimitRequest]) -> list[int]:
+        """Return, for each request, 0 if it is within the limit, or else the time to wait in milliseconds."""
 
 
 class RegistrationLimiter:
-    """Lets new voters in. For one event loop."""
+    """Rate limiter for registrations. For one event loop."""
 
     def __init__(
         self,
         limit: RateLimit | None,
         key: bytes,
-        takes: RateLimitStore,
+        store: RateLimitStore,
         challenges: ProofOfWork | None = None,
     ) -> None:
         self._limit = limit
         self._key = key
-        self._takes = takes
+        self._store = store
         self._challenges = challenges
-        self._gathering: list[tuple[RateLimitRequest, OnDecision]] = []
+        self._pending: list[tuple[RateLimitRequest, OnDecision]] = []
         self._runner: asyncio.Task[None] | None = None
-        self._checking: set[asyncio.Task[None]] = set()
+        self._check_tasks: set[asyncio.Task[None]] = set()
 
-    def admit(self, client: ClientAddress, solution: str | None, told: OnDecision) -> None:
-        """Tells whether a new voter may come in from where the client is. Never raises, never waits."""
+    def admit(self, client: ClientAddress, solution: str | None, on_decision: OnDecision) -> None:
+        """Decide whether a new voter may register from the client's network. Never raises and never waits."""
         tag = rate_limit_tag(self._limit, self._key, client)
         if not tag:
-            told(None)
+            on_decision(None)
         elif solution is None or self._challenges is None:
-            self._ask(RateLimitRequest(tag), told)
+            self._submit(RateLimitRequest(tag), on_decision)
         else:
-            task = asyncio.get_running_loop().create_task(self._check(self._challenges, solution, tag, told))
-            self._checking.add(task)  # the loop itself keeps no task alive
-            task.add_done_callback(self._checking.discard)
+            task = asyncio.get_running_loop().create_task(
+                self._check(self._challenges, solution, tag, on_decision)
+            )
+            self._check_tasks.add(task)  # the event loop keeps only a weak reference
+            task.add_done_callback(self._check_tasks.discard)
 
-    async def _check(self, challenges: ProofOfWork, solution: str, tag: bytes, told: OnDecision) -> None:
+    async def _check(
+        self, challenges: ProofOfWork, solution: str, tag: bytes, on_decision: OnDecision
+    ) -> None:
         try:
             await challenges.verify(solution)
         except Exception as failure:
-            told(to_pollwire_error(failure))
+            on_decision(to_pollwire_error(failure))
         else:
-            self._ask(RateLimitRequest(tag, is_forced=True), told)
+            self._submit(RateLimitRequest(tag, is_forced=True), on_decision)
 
-    def _ask(self, taking: RateLimitRequest, told: OnDecision) -> None:
-        if len(self._gathering) >= MOST_WAITING:
-            told(Overloaded())
+    def _submit(self, request: RateLimitRequest, on_decision: OnDecision) -> None:
+        if len(self._pending) >= MAX_QUEUED:
+            on_decision(Overloaded())
             return
-        self._gathering.append((taking, told))
+        self._pending.append((request, on_decision))
         if self._runner is None:
             self._runner = asyncio.get_running_loop().create_task(self._run(), name="new voters")
 
     async def _run(self) -> None:
         try:
-            while self._gathering:
-                asked, self._gathering = self._gathering, []
-                await self._take(asked)
+            while self._pending:
+                batch, self._pending = self._pending, []
+                await self._decide(batch)
         finally:
             self._runner = None
 
-    async def _take(self, asked: list[tuple[RateLimitRequest, OnDecision]]) -> None:
+    async def _decide(self, batch: list[tuple[RateLimitRequest, OnDecision]]) -> None:
         assert self._limit is not None
         try:
-            waits = await self._takes.acquire_many(self._limit, [taking for taking, _ in asked])
+            waits = await self._store.acquire_many(self._limit, [request for request, _ in batch])
         except Exception as failure:
             error = to_pollwire_error(failure)
-            behind, self._gathering = self._gathering, []  # they would only wait for the same store
-            _tell(((told, error) for _, told in (*asked, *behind)))
+            queued, self._pending = self._pending, []  # they would wait for the same store
+            _notify((on_decision, error) for _, on_decision in (*batch, *queued))
         else:
-            refusals = [self._refusal(wait_ms, self._limit) if wait_ms else None for wait_ms in waits]
-            _tell((told, refusal) for (_, told), refusal in zip(asked, refusals, strict=True))
+            errors = [self._error(wait_ms, self._limit) if wait_ms else None for wait_ms in waits]
+            _notify((on_decision, error) for (_, on_decision), error in zip(batch, errors, strict=True))
 
-    def _refusal(self, wait_ms: int, limit: RateLimit) -> PollwireError:
+    def _error(self, wait_ms: int, limit: RateLimit) -> PollwireError:
         after_s = whole_seconds(wait_ms)
         if self._challenges is None:
             return RateLimited(after_s, POLICY, limit)
@@ -114,10 +118,10 @@ class RegistrationLimiter:
         return ChallengeRequired(after_s, POLICY, limit, challenge)
 
 
-def _tell(told: Iterable[tuple[OnDecision, PollwireError | None]]) -> None:
-    """Each by itself: one whose answer fails must not cost the others theirs."""
-    for tell, refusal in told:
+def _notify(decisions: Iterable[tuple[OnDecision, PollwireError | None]]) -> None:
+    """Call each callback. An exception in one must not prevent the others."""
+    for on_decision, error in decisions:
         try:
-            tell(refusal)
+            on_decision(error)
         except Exception:
-            log.exception("a new voter could not be answered")
+            log.exception("Response to a registration failed")

@@ -1,7 +1,7 @@
-"""What a voter's request says, read in the one order of checks: type, size, JSON; fields come later.
+"""Requests of the voting API, and the decoding of their bodies.
 
-``BodyReader`` separates what is no JSON object (400) from what is one with
-wrong fields (422), because the question who asks (401) stands between them.
+Checks run in one order: media type, size, JSON, fields. ``BodyReader`` separates a body that is not a JSON
+object (400) from an object with wrong fields (422), because authentication (401) is checked between the two.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final, Generic, NoReturn, TypeVar
 
 import msgspec
 
-from pollwire_server.auth.client_address import UNKNOWN, ClientAddress
-from pollwire_server.domain.decoding import explain_validation_error
+from pollwire_server.auth.credentials import RequestCredentials
+from pollwire_server.domain.decoding import explain_json_error, explain_validation_error
 from pollwire_server.domain.errors import BodyTooLarge, InvalidChoice, MalformedBody, UnsupportedMediaType
 
-LARGEST_BODY_BYTES: Final = 16 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024
 JSON: Final = "application/json"
 
 _JSON: Final = JSON.encode("ascii")
@@ -25,21 +25,8 @@ _IDEMPOTENCY_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
 Shape = TypeVar("Shape")
 
 
-class RequestCredentials(msgspec.Struct, kw_only=True):
-    """What every request of a voter brings, whatever carried it: header values as they were sent."""
-
-    authorization: bytes | None = None
-    cookie: bytes | None = None
-    origin: str | None = None
-    host: str | None = None
-    secure: bool = False
-    """Whether the connection is encrypted as far as the service can see."""
-    client: ClientAddress = UNKNOWN
-    """Where the request comes from, as far as that is believed."""
-
-
 class VoteRequest(RequestCredentials, kw_only=True):
-    """A vote as it arrived."""
+    """A vote, not yet validated."""
 
     poll_id: str
     content_type: bytes | None = None
@@ -48,15 +35,16 @@ class VoteRequest(RequestCredentials, kw_only=True):
 
 
 class OwnVoteRequest(RequestCredentials, kw_only=True):
-    """A question about the caller's own vote; ``revision``, as written in the query, is the one it means."""
+    """A request about the client's own vote."""
 
     poll_id: str
     idempotency_key: bytes | None = None
     revision: str | None = None
+    """The query parameter: the revision of the vote that the client wants to withdraw."""
 
 
 class ReceiptRequest(RequestCredentials, kw_only=True):
-    """A receipt as it was shown."""
+    """A request to check a receipt."""
 
     poll_id: str
     content_type: bytes | None = None
@@ -64,15 +52,18 @@ class ReceiptRequest(RequestCredentials, kw_only=True):
 
 
 class RegistrationRequest(RequestCredentials, kw_only=True):
-    """Somebody asks for a token or a ticket; ``sites`` are those of the poll that it is for."""
+    """A request for a voter token or a ticket."""
 
-    sites: tuple[str, ...] | None = None
+    secure: bool = False
+    """True if the connection is encrypted, as far as the service can see."""
+    poll_origins: tuple[str, ...] | None = None
+    """Allowed origins of the poll that the query names."""
     content_type: bytes | None = None
     body: bytes = b""
 
 
 class BodyReader(Generic[Shape]):
-    """Reads the JSON objects of one shape."""
+    """Decoder for JSON bodies of one struct type."""
 
     __slots__ = ("_decode",)
 
@@ -80,14 +71,14 @@ class BodyReader(Generic[Shape]):
         self._decode = msgspec.json.Decoder(shape).decode
 
     def read(self, content_type: bytes | None, body: bytes) -> Shape | InvalidChoice:
-        """The body, or what is wrong with its fields, to be raised once it is known who asks.
+        """Decode the body. Return an error in its fields, for the caller to raise after authentication.
 
         Raises ``UnsupportedMediaType``, ``BodyTooLarge`` and ``MalformedBody``, in this order.
         """
         if content_type != _JSON:
             check_media_type(content_type)
-        if len(body) > LARGEST_BODY_BYTES:
-            raise BodyTooLarge(LARGEST_BODY_BYTES)
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge(MAX_BODY_BYTES)
         try:
             return self._decode(body)
         except msgspec.ValidationError as error:
@@ -96,34 +87,37 @@ class BodyReader(Generic[Shape]):
             return InvalidChoice(detail, field)
         except (ValueError, RecursionError) as error:
             if _is_object(body):
-                return InvalidChoice("The body holds a number that no choice can be.")
+                return InvalidChoice("The body contains a number that is out of range.")
             raise _malformed(error) from None
 
     def read_optional(self, content_type: bytes | None, body: bytes) -> Shape | InvalidChoice | None:
-        """The same where a body may be left out; None where it was."""
+        """Decode the body like ``read``. Return None if it is empty."""
         return self.read(content_type, body) if body else None
 
 
 def check_media_type(content_type: bytes | None) -> None:
-    """Passes for JSON; else ``UnsupportedMediaType``.
+    """Raise ``UnsupportedMediaType`` unless the media type is JSON.
 
-    A body without a type is refused as well. That is more than tidiness: a
-    page of a foreign site can send a body of no type, of plain text or of a
-    form without asking first, and JSON only after a preflight (Fetch, section
-    3.2.2, "CORS-safelisted"), which this service does not grant it.
+    A body without a type is rejected too. This protects against cross-site requests: without a preflight, a
+    page of another origin can send a body without a type, plain text or a form (Fetch, section 3.2.2,
+    "CORS-safelisted"). It can send JSON only after a preflight, which this service does not grant to foreign
+    origins.
     """
     if content_type is None or content_type.partition(b";")[0].strip().lower() != _JSON:
         raise UnsupportedMediaType(JSON)
 
 
 def check_idempotency_key(key: bytes) -> None:
-    """Passes for 1 to 255 visible ASCII characters; else ``InvalidChoice``."""
+    """Raise ``InvalidChoice`` unless the key has 1 to 255 visible ASCII characters."""
     if not _IDEMPOTENCY_KEY.fullmatch(key):
         raise InvalidChoice("An Idempotency-Key has 1 to 255 visible ASCII characters.", "Idempotency-Key")
 
 
 def _check_object(body: bytes) -> None:
-    """A decoder that stops at the first wrong field has not seen whether the rest is JSON at all."""
+    """Raise ``MalformedBody`` unless the whole body is a JSON object.
+
+    A typed decoder stops at the first wrong field and does not check that the rest is JSON.
+    """
     try:
         document = msgspec.json.decode(body)
     except (ValueError, RecursionError) as error:
@@ -135,21 +129,18 @@ def _check_object(body: bytes) -> None:
 
 
 def _is_object(body: bytes) -> bool:
-    """Whether the body is a JSON object to a reader that bounds no numbers, as JSON itself does not."""
+    """Return True if the body is a JSON object, with numbers of any size, as JSON allows."""
     try:
-        document = json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=_no_json)
-        json.dumps(document, ensure_ascii=False).encode()  # half a character is no text
+        document = json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=_reject_constant)
+        json.dumps(document, ensure_ascii=False).encode()  # rejects lone surrogates
     except (ValueError, RecursionError):
         return False
     return isinstance(document, dict)
 
 
-def _no_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+def _reject_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _malformed(error: Exception) -> MalformedBody:
-    # The decoder raises DecodeError and UnicodeDecodeError (both ValueErrors), and
-    # RecursionError for a body of brackets, long before the stack would be in danger.
-    reason = "it nests too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")
-    return MalformedBody(f"The body must be a JSON object in UTF-8: {reason}.")
+    return MalformedBody(f"The body must be a JSON object in UTF-8: {explain_json_error(error)}.")

@@ -1,11 +1,10 @@
-"""What voters are told whose votes stand: nearly the same words, so they are found once for all of them.
+"""Builder of responses to accepted votes. The part that many votes share is serialized once.
 
-The votes of one call to the store are counted at one instant. Whoever chose alike there is answered alike,
-but for the place in the poll's history and the receipt, and of the receipt only the voter is their own. So
-what is alike is put into words once for some hundred votes (``Alike``), and a vote's answer is those words
-with its own two behind them: one string and one signature.
+The votes of one call to the store are counted at the same time. The responses to equal choices differ only in
+``seq`` and the receipt, and the receipts differ only in the voter. The shared part (``SharedResponse``) is
+therefore serialized once for some hundred votes. Each vote adds one string and one signature.
 
-That the text so made is the one that ``VoteAnswer`` stands for as a whole is tested.
+A test checks that the result equals the serialized ``VoteResponse``.
 """
 
 from __future__ import annotations
@@ -21,50 +20,50 @@ from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus, Cas
 from pollwire_server.voting.receipts import Receipts, ReceiptTemplate
 from pollwire_server.voting.responses import VoteResponse, shows_totals, time_text
 
-REMEMBERED: Final = 256
-"""Instants and choices: some batches, of as many choices as are made at one time."""
+MAX_CACHED_RESPONSES: Final = 256
+"""Combinations of time and choice: enough for several batches with all their choices."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class SharedResponse(NamedTuple):
-    """What is alike."""
+    """Part of the response that votes with the same outcome share."""
 
     opening: str
-    """The JSON object as far as it is not the voter's own."""
+    """The JSON object up to the fields that differ, without a comma at its end."""
     has_seq: bool
-    """Whether a voter may see totals, which the place in the history would tell."""
+    """True if a voter may see totals. ``seq`` reveals the number of votes."""
     receipt: ReceiptTemplate
 
 
 class VoteResponseBuilder:
-    """Puts into words what became of votes that stand."""
+    """Builder of response bodies for accepted votes."""
 
-    __slots__ = ("_counted", "_receipts")
+    __slots__ = ("_cached", "_receipts")
 
     def __init__(self, receipts: Receipts) -> None:
         self._receipts = receipts
-        self._counted = lru_cache(REMEMBERED)(
-            lambda record, epoch, now, code, at, revision: self._alike(
+        self._cached = lru_cache(MAX_CACHED_RESPONSES)(
+            lambda record, epoch, now, code, at, revision: self._shared(
                 record, epoch, now, BallotOutcome(BallotStatus.COUNTED, code, at, revision, seq=0)
             )
         )
 
     def build(self, record: PollRecord, reply: CastReply, voter: bytes, outcome: BallotOutcome) -> bytes:
-        """The answer's body."""
-        if outcome.status is BallotStatus.COUNTED:  # told apart here: hashing enums is slow
-            alike = self._counted(record, reply.epoch, reply.now, outcome.code, outcome.at, outcome.revision)
+        """Return the body of the response to one vote."""
+        if outcome.status is BallotStatus.COUNTED:  # compared here: hashing enums is slow
+            shared = self._cached(record, reply.epoch, reply.now, outcome.code, outcome.at, outcome.revision)
         else:
-            alike = self._alike(record, reply.epoch, reply.now, outcome)
-        receipt = self._receipts.issue(alike.receipt, voter)
-        seq = f'"seq":{outcome.seq},' if alike.has_seq else ""
-        return f'{alike.opening},{seq}"receipt":"{receipt}"}}'.encode()
+            shared = self._shared(record, reply.epoch, reply.now, outcome)
+        receipt = self._receipts.issue(shared.receipt, voter)
+        seq = f'"seq":{outcome.seq},' if shared.has_seq else ""
+        return f'{shared.opening},{seq}"receipt":"{receipt}"}}'.encode()
 
-    def _alike(self, record: PollRecord, epoch: str, now: int, outcome: BallotOutcome) -> SharedResponse:
+    def _shared(self, record: PollRecord, epoch: str, now: int, outcome: BallotOutcome) -> SharedResponse:
         poll_id, choice = record.poll.id, record.codec.decode_choice(outcome.code)
-        answer = VoteResponse(outcome.status, poll_id, choice, time_text(outcome.at), outcome.revision)
+        response = VoteResponse(outcome.status, poll_id, choice, time_text(outcome.at), outcome.revision)
         return SharedResponse(
-            _encode(answer).removesuffix(b"}").decode(),
+            _encode(response).removesuffix(b"}").decode(),
             shows_totals(record, now, ReaderRole.VOTED),
             self._receipts.template(poll_id, epoch, outcome),
         )

@@ -1,4 +1,4 @@
-"""What a voter is answered: the documents of this door, and the headers that they travel with."""
+"""Response documents of the voting API, and their headers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from msgspec import UNSET, UnsetType
 
 from pollwire_server.auth.origins import Headers
 from pollwire_server.domain.errors import PollwireError
+from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.domain.visibility import ReaderRole, may_see_totals
-from pollwire_server.domain.window import format_instant
 from pollwire_server.problem_details import HttpResponse, problem_response
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballots import BallotStatus
@@ -23,12 +23,12 @@ PRIVATE_JSON: Final = (
 )
 
 _encode = msgspec.json.Encoder().encode
-time_text = lru_cache(maxsize=256)(format_instant)
-"""Remembered: the votes of one batch share an instant, and writing it out costs more than the rest."""
+time_text = lru_cache(maxsize=256)(format_timestamp)
+"""Cached: the votes of a batch have the same time. Formatting it costs more than the rest of a response."""
 
 
 class VoteResponse(msgspec.Struct, frozen=True, gc=False):
-    """A vote that stands, or (``choice`` null) was taken back."""
+    """Response to a vote, or (with ``choice`` null) to its withdrawal."""
 
     status: BallotStatus
     poll: str
@@ -36,72 +36,75 @@ class VoteResponse(msgspec.Struct, frozen=True, gc=False):
     at: str
     revision: int
     seq: int | UnsetType = UNSET
-    """Left out where this reader may not see totals: it tells how many have voted."""
+    """Omitted if the voter may not see totals, because it reveals the number of votes."""
     receipt: str | UnsetType = UNSET
 
 
 class OwnVoteResponse(msgspec.Struct, frozen=True):
-    """The caller's own vote as it stands; of a prediction also whether it was right."""
+    """The voter's current vote. For a prediction, also whether it was correct."""
 
     poll: str
     choice: object
     at: str
     revision: int
     correct: bool | UnsetType | None = UNSET
-    """Null while nothing stands, where the prediction was annulled, and where the choice came too late."""
+    """Null while there is no outcome, if the prediction was annulled, or if the choice came too late."""
     scored: bool | UnsetType = UNSET
-    """Whether it counts: not before there is an outcome, nor where the choice came too late for it."""
+    """True if the choice counts for scores: there is an outcome, and the choice was made in time."""
 
 
 class ErasureResponse(msgspec.Struct, frozen=True):
-    """Nothing leads to the caller's vote any more; ``counts``: it is in the totals still, as nobody's."""
+    """Response to an erasure. ``counts`` is true if the vote remains in the totals, without a voter."""
 
     poll: str
     counts: bool
 
 
 class ReceiptResponse(msgspec.Struct, frozen=True):
-    """What a receipt proves: ``counted`` says whether this very choice is the one that counts now."""
+    """Response to a receipt check. ``counted`` is true if this vote is the one that counts now."""
 
     valid: bool
     counted: bool
     choice: object
     at: str
     reason: str | UnsetType = UNSET
-    """Why it does not count (``mine``); left out where it does."""
+    """Why it does not count (see ``own_votes``). Omitted if it does."""
 
 
-class TokenAnswer(msgspec.Struct, frozen=True):
-    """A voter's token."""
+class TokenResponse(msgspec.Struct, frozen=True):
+    """Response with a voter's token."""
 
     token: str
     expires_at: str
 
 
-class TicketAnswer(msgspec.Struct, frozen=True):
-    """A ticket to read with."""
+class TicketResponse(msgspec.Struct, frozen=True):
+    """Response with a ticket for reading results."""
 
     ticket: str
     expires_at: str
 
 
 def json_response(document: msgspec.Struct, headers: Headers, status: int = 200) -> HttpResponse:
-    """A document that nobody else may be given."""
+    """Return a JSON response that shared caches must not store."""
     return HttpResponse(status, PRIVATE_JSON + headers, _encode(document))
 
 
 def problem_with_headers(error: PollwireError, path: str, headers: Headers) -> HttpResponse:
-    """A problem with the headers that let a page of an allowed site read it."""
-    answer = problem_response(error, path)
-    return HttpResponse(answer.status, answer.headers + headers, answer.body)
+    """Return a problem response with CORS headers, so that pages of allowed origins can read it."""
+    response = problem_response(error, path)
+    return HttpResponse(response.status, response.headers + headers, response.body)
 
 
 @lru_cache(maxsize=256)
 def shows_totals(record: PollRecord, now: int, reader: ReaderRole) -> bool:
-    """Whether ``reader`` may see totals at ``now``; remembered, since the votes of one batch ask alike."""
+    """Return True if ``reader`` may see totals at ``now``.
+
+    Cached: the votes of one batch need the same result.
+    """
     return may_see_totals(record.poll, record.poll.phase(now), reader)
 
 
-def poll_path(poll_id: str, address: str) -> str:
-    """An address of a poll, as problems name it."""
-    return f"/v1/polls/{quote(poll_id, safe='')}/{address}"
+def poll_path(poll_id: str, subpath: str) -> str:
+    """Return the path of a poll's resource, for the ``instance`` of a problem."""
+    return f"/v1/polls/{quote(poll_id, safe='')}/{subpath}"

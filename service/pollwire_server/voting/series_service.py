@@ -1,8 +1,7 @@
-"""Series for those who take part in them: who is ahead, and how one has done oneself.
+"""Service for series: the leaderboard, and a voter's own results.
 
-Only polls that are resolved count, and their totals may be seen by then, so a
-leaderboard tells nothing that is hidden. Names are what their owners typed:
-texts, for pages to show as such.
+Only resolved polls count. Their totals are visible by then, so a leaderboard reveals nothing hidden. Names
+are the text that voters entered, so pages must display them as text.
 """
 
 from __future__ import annotations
@@ -13,33 +12,33 @@ from typing import Final
 
 import msgspec
 
+from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.domain.errors import InvalidChoice, NotFound, PollwireError
+from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.scoring import verdict_of
-from pollwire_server.domain.window import Phase, format_instant
+from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import HttpResponse
 from pollwire_server.store import Store
 from pollwire_server.store.predictions.series import LeaderboardRow
 from pollwire_server.store.results.reader import PollReading
 from pollwire_server.store.transport.request_deadline import request_deadline
 from pollwire_server.store.votes.ballot_scan import StoredBallot
-from pollwire_server.voting.requests import RequestCredentials
 from pollwire_server.voting.responses import json_response
 from pollwire_server.voting.voter_resolver import VoterResolver
 
-SERIES_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-MOST_ITEMS: Final = 100
-USUAL_ITEMS: Final = 50
+MAX_PAGE_SIZE: Final = 100
+DEFAULT_PAGE_SIZE: Final = 50
 ACCURACY_DIGITS: Final = 4
-"""After the point; more than people read."""
-
+"""Decimal places."""
 
 Query = Mapping[str, Sequence[str]]
-"""An address's parameters: all values of each."""
+"""Query parameters, with all values of each."""
 
 
-class RowAnswer(msgspec.Struct, frozen=True):
-    """One row of a leaderboard. Picks are right or wrong; what scores probabilities is null for them."""
+class LeaderboardRowResponse(msgspec.Struct, frozen=True):
+    """One row of a leaderboard. The scores of probabilities are null, because picks are right or wrong."""
 
     rank: int
     name: str | None
@@ -50,15 +49,15 @@ class RowAnswer(msgspec.Struct, frozen=True):
     accuracy: float | None
 
 
-class RowsPage(msgspec.Struct, frozen=True):
+class LeaderboardPage(msgspec.Struct, frozen=True):
     """One page of a leaderboard."""
 
-    items: list[RowAnswer]
+    items: list[LeaderboardRowResponse]
     next: str | None
 
 
-class PickAnswer(msgspec.Struct, frozen=True):
-    """One choice of the caller's history; ``correct`` and ``scored`` as of the caller's own vote."""
+class PickResponse(msgspec.Struct, frozen=True):
+    """One choice of the voter's history. ``correct`` and ``scored`` are as in ``OwnVoteResponse``."""
 
     poll: str
     question: str
@@ -71,42 +70,48 @@ class PickAnswer(msgspec.Struct, frozen=True):
 
 
 class OwnSeriesPage(msgspec.Struct, frozen=True):
-    """The caller's row, null before the first score, and one page of their history, the newest poll first."""
+    """The voter's row (null before the first score) and one page of history, newest poll first."""
 
-    row: RowAnswer | None
-    items: list[PickAnswer]
+    row: LeaderboardRowResponse | None
+    items: list[PickResponse]
     next: str | None
 
 
 class SeriesService:
-    """Answers whoever asks about a series."""
+    """Application service for series."""
 
-    __slots__ = ("_callers", "_results", "_series")
+    __slots__ = ("_results", "_series", "_voter_resolver")
 
-    def __init__(self, store: Store, callers: VoterResolver) -> None:
+    def __init__(self, store: Store, voter_resolver: VoterResolver) -> None:
         self._series = store.series
         self._results = store.results
-        self._callers = callers
+        self._voter_resolver = voter_resolver
 
     async def check(self, series: str) -> bytes:
-        """The key of a series that there is; ``NotFound``, ``StoreUnavailable``."""
-        if not SERIES_ID.fullmatch(series):
-            raise NotFound("There is no such series; its id has letters a to z, digits and hyphens.")
+        """Return the voter key of a series. Raises ``NotFound`` and ``StoreUnavailable``."""
+        if not IDENTIFIER.fullmatch(series):
+            raise NotFound("Series not found. A series id has letters a to z, digits and hyphens.")
         return await self._series.voter_key(series)
 
     async def leaderboard(self, series: str, query: Query) -> HttpResponse:
-        """One page of rows. Raises ``NotFound``, ``InvalidChoice`` and ``StoreUnavailable``."""
+        """Return one page of the leaderboard.
+
+        Raises ``NotFound``, ``InvalidChoice`` and ``StoreUnavailable``.
+        """
         async with request_deadline():
             await self.check(series)
             after, limit = _page_of(query)
             rows, total = await self._series.rows(series, after=after, limit=limit)
-        return json_response(RowsPage([_row(row) for row in rows], _next(after, limit, total)), ())
+        return json_response(LeaderboardPage([_row(row) for row in rows], _next(after, limit, total)), ())
 
-    async def mine(self, series: str, caller: RequestCredentials, query: Query) -> HttpResponse:
-        """The caller's own. Raises as ``leaderboard`` does, and for who does not say who they are."""
+    async def mine(self, series: str, credentials: RequestCredentials, query: Query) -> HttpResponse:
+        """Return the voter's own results.
+
+        Raises like ``leaderboard`` and ``VoterResolver.voter_of_series``.
+        """
         async with request_deadline():
             voter_key = await self.check(series)
-            voter = await self._callers.voter_of_series(caller, voter_key)
+            voter = await self._voter_resolver.voter_of_series(credentials, voter_key)
             after, limit = _page_of(query)
             row = await self._series.row_of(series, voter)
             polls = await self._series.polls(series, after=after, limit=limit + 1)
@@ -116,16 +121,20 @@ class SeriesService:
             (),
         )
 
-    async def _history(self, polls: list[str], voter: bytes) -> list[PickAnswer]:
-        """What the voter has chosen in those of the polls in which they have voted, and what came of it."""
+    async def _history(self, polls: list[str], voter: bytes) -> list[PickResponse]:
+        """Return the voter's choices in the polls of a page, with their outcomes."""
         readings = [_visible_reading(found) for found in (await self._results.read_many(polls)).values()]
-        shown = [reading for reading in readings if reading is not None]
-        picks = await self._series.picks([reading.record for reading in shown], voter)
-        return [_pick(reading, held) for reading, held in zip(shown, picks, strict=True) if held is not None]
+        visible = [reading for reading in readings if reading is not None]
+        picks = await self._series.picks([reading.record for reading in visible], voter)
+        return [
+            _pick(reading, ballot)
+            for reading, ballot in zip(visible, picks, strict=True)
+            if ballot is not None
+        ]
 
 
 def _visible_reading(found: PollReading | PollwireError) -> PollReading | None:
-    """A reading; None of a poll that was deleted meanwhile."""
+    """Return the reading, or None if the poll was deleted since or is not visible."""
     if isinstance(found, NotFound):
         return None
     if isinstance(found, PollwireError):
@@ -133,24 +142,24 @@ def _visible_reading(found: PollReading | PollwireError) -> PollReading | None:
     return found if found.record.poll.is_visible(found.tally.now) else None
 
 
-def _pick(reading: PollReading, held: StoredBallot) -> PickAnswer:
+def _pick(reading: PollReading, ballot: StoredBallot) -> PickResponse:
     poll: Poll = reading.record.poll
-    verdict = verdict_of(poll, held.code, held.at)
-    return PickAnswer(
+    verdict = verdict_of(poll, ballot.code, ballot.at)
+    return PickResponse(
         poll=poll.id,
         question=poll.question,
         phase=poll.phase(reading.tally.now),
-        choice=reading.record.codec.decode_choice(held.code),
-        at=format_instant(held.at),
+        choice=reading.record.codec.decode_choice(ballot.code),
+        at=format_timestamp(ballot.at),
         outcome=poll.outcome,
         correct=verdict.is_correct,
         scored=verdict.is_scored,
     )
 
 
-def _row(row: LeaderboardRow) -> RowAnswer:
+def _row(row: LeaderboardRow) -> LeaderboardRowResponse:
     accuracy = row.score.accuracy
-    return RowAnswer(
+    return LeaderboardRowResponse(
         rank=row.rank,
         name=row.name,
         forecasts=row.score.forecasts,
@@ -162,26 +171,26 @@ def _row(row: LeaderboardRow) -> RowAnswer:
 
 
 def _page_of(query: Query) -> tuple[int, int]:
-    """How many to leave out, and how many to tell at most. ``InvalidChoice`` for what is no such number."""
-    limit = _number(query, "limit", USUAL_ITEMS)
-    if not 1 <= limit <= MOST_ITEMS:
-        raise InvalidChoice(f"limit must be a whole number from 1 to {MOST_ITEMS}.", "limit")
+    """Parse ``cursor`` and ``limit``: rows to skip, and the page size. Raises ``InvalidChoice``."""
+    limit = _number(query, "limit", DEFAULT_PAGE_SIZE)
+    if not 1 <= limit <= MAX_PAGE_SIZE:
+        raise InvalidChoice(f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}.", "limit")
     return _number(query, "cursor", 0), limit
 
 
-def _number(query: Query, name: str, usual: int) -> int:
-    given = query.get(name, ())
-    if not given:
-        return usual
-    if len(given) > 1:
-        raise InvalidChoice(f"The parameter {name!r} is given twice.", name)
-    if not re.fullmatch(r"[0-9]{1,9}", given[0], re.ASCII):
+def _number(query: Query, name: str, default: int) -> int:
+    values = query.get(name, ())
+    if not values:
+        return default
+    if len(values) > 1:
+        raise InvalidChoice(f"The parameter {name!r} is repeated.", name)
+    if not re.fullmatch(r"[0-9]{1,9}", values[0], re.ASCII):
         raise InvalidChoice(
             f"{name} must be {'the next of an earlier page' if name == 'cursor' else 'a number'}.", name
         )
-    return int(given[0])
+    return int(values[0])
 
 
 def _next(after: int, limit: int, total: int) -> str | None:
-    """Where to go on; a leaderboard moves between two pages, and a page tells how it stands then."""
+    """Return the next cursor, or None on the last page. Rows may move between two requests."""
     return str(after + limit) if after + limit < total else None

@@ -1,29 +1,26 @@
-"""The desk: what happens to one vote, whatever brought it.
+"""Vote service: validates votes from any transport and responds to each one exactly once.
 
-Who votes (the token), in what (the poll), for what (the body): judged in the
-contract's one order, 404, 415, 413, 400, 401, 422. Then the recorder takes
-the vote to the store, which judges the rest (the window, what stands) by its
-own clock, and the answer is written from what it says.
+Checks run in the order of the contract: 404, 415, 413, 400, 401, 422. The batcher then sends the vote to the
+store. The store checks the voting window and the voter's current vote by its own clock. The response is built
+from its reply.
 
-Nearly every vote meets a poll that this process has read before, and is
-judged by that record without waiting for anything. A record may be out of
-date, and that does no harm: the store refuses a vote that was judged by
-another version than the one standing (*stale*), and the desk refuses nothing
-on a remembered record alone. In both cases the poll is read again and the
-vote judged anew; only then is an error final.
+Nearly every vote is for a poll in this process's cache. Such a vote is validated without waiting. A cached
+record may be out of date, and two rules make that safe. The store rejects a vote that was validated against
+another version of the poll (*stale*). The service never rejects a vote because of a cached record alone. In
+both cases it reads the poll again and validates the vote again. Only the second error is final.
 
-A voter may be known by a cookie. That needs no further defense against
-foreign pages, because they cannot send what this door reads: a vote is JSON
-and taking one back is a DELETE, both sent by a browser only after a preflight
-that foreign sites are refused, and the cookie is SameSite=Lax, so that pages
-of other sites cannot send it with either. What it may send without asking
-(no body type, plain text, a form) is answered 415.
+A cookie may identify a voter. This needs no further CSRF protection, because other origins cannot send the
+requests:
+
+- A vote is JSON and a withdrawal is a DELETE. A browser sends both only after a preflight, which foreign
+  origins fail.
+- The cookie is SameSite=Lax, so browsers omit it from both requests on pages of other sites.
+- A body that needs no preflight (no type, plain text, a form) gets 415.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -32,7 +29,7 @@ from typing import Final
 import msgspec
 
 from pollwire_server.auth.network_tags import ballot_network_tag, rate_limit_tag
-from pollwire_server.auth.origins import Headers, OriginPolicy
+from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.domain.ballot import Vote
 from pollwire_server.domain.errors import (
     Overloaded,
@@ -41,11 +38,12 @@ from pollwire_server.domain.errors import (
     RateLimited,
     StoreUnavailable,
 )
+from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Identity
 from pollwire_server.domain.rate_limit import RateLimit, whole_seconds
 from pollwire_server.problem_details import HttpResponse, to_pollwire_error
 from pollwire_server.store.polls.repository import PollRecord, Polls
-from pollwire_server.store.votes.ballot_errors import error_for_outcome
+from pollwire_server.store.votes.ballot_errors import ACCEPTED_STATUSES, MAX_RELOADS, error_for_outcome
 from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 from pollwire_server.voting.receipts import Receipts
 from pollwire_server.voting.requests import BodyReader, VoteRequest
@@ -56,222 +54,208 @@ from pollwire_server.voting.voter_resolver import VoterResolver, anonymous_voter
 
 OnResponse = Callable[[HttpResponse], None]
 SetDisplayName = Callable[[PollRecord, bytes, str], None]
-"""Told what a voter of a series wants to be called there; never raises nor waits."""
-
-MAX_RELOADS: Final = 3
-"""How often one vote makes the desk read its poll again; edits do not follow one another that fast."""
+"""Callback that sets a voter's display name in a series. It must neither raise nor wait."""
 
 OVERLOAD_RESPONSE_DELAY_S: Final = 0.8
-"""A vote too many costs half of what one that counts does. Refused at once, its connection would bring the
-next before the loop has come round, and refusals alone would take all the time, so that nothing counted.
-So a connection is turned away about once a second, within the second that is promised."""
+"""Delay before a vote is rejected because the service is overloaded.
 
-_SITES_REMEMBERED: Final = 1024
-"""Whose pages brought votes, and to which polls' rule about sites."""
-_POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_ACCEPTED: Final = (
-    BallotStatus.COUNTED,
-    BallotStatus.CHANGED,
-    BallotStatus.UNCHANGED,
-)  # found by identity; hashing enums is slow
+A rejected vote costs half as much as a counted one. After an immediate rejection, the connection would send
+its next vote within the same pass of the event loop. Rejections alone would then use all the CPU, and no vote
+would count. The delay limits a connection to about one rejection a second, and stays within the guaranteed
+response time of 1 s.
+"""
+
+_MAX_CACHED_HEADERS: Final = 1024
+"""Combinations of origin, host and the poll's allowed origins with cached response headers."""
 
 
 class VoteService:
-    """Deals with votes. For one event loop."""
+    """Application service for votes. It holds what all votes share. For one event loop."""
 
     __slots__ = (
-        "_body",
-        "_call",
-        "_callers",
+        "_batcher",
+        "_body_reader",
         "_json_headers",
-        "_limit",
         "_origins",
         "_polls",
-        "_reading",
-        "_recorder",
-        "_wording",
+        "_rate_limit",
+        "_reload_tasks",
+        "_response_builder",
+        "_set_display_name",
+        "_voter_resolver",
     )
 
     def __init__(
         self,
         *,
         polls: Polls,
-        recorder: VoteBatcher,
-        callers: VoterResolver,
+        batcher: VoteBatcher,
+        voter_resolver: VoterResolver,
         receipts: Receipts,
         origins: OriginPolicy,
-        limit: RateLimit | None = None,
-        call: SetDisplayName | None = None,
+        rate_limit: RateLimit | None = None,
+        set_display_name: SetDisplayName | None = None,
     ) -> None:
-        self._call = call
-        self._limit = limit
         self._polls = polls
-        self._recorder = recorder
-        self._callers = callers
-        self._wording = VoteResponseBuilder(receipts)
-        self._json_headers = lru_cache(_SITES_REMEMBERED)(
-            lambda origin, host, sites: PRIVATE_JSON + origins.cors_headers(origin, host, sites)
+        self._batcher = batcher
+        self._voter_resolver = voter_resolver
+        self._response_builder = VoteResponseBuilder(receipts)
+        self._json_headers = lru_cache(_MAX_CACHED_HEADERS)(
+            lambda origin, host, poll_origins: PRIVATE_JSON + origins.cors_headers(origin, host, poll_origins)
         )
         self._origins = origins
-        self._body = BodyReader(Vote)
-        self._reading: set[asyncio.Task[None]] = set()
+        self._rate_limit = rate_limit
+        self._set_display_name = set_display_name
+        self._body_reader = BodyReader(Vote)
+        self._reload_tasks: set[asyncio.Task[None]] = set()
 
-    def cast(self, request: VoteRequest, done: OnResponse) -> None:
-        """Deals with a vote; ``done`` is called once with the answer, perhaps before this returns.
+    def cast(self, request: VoteRequest, on_response: OnResponse) -> None:
+        """Cast a vote. ``on_response`` is called once with the response, perhaps before this method returns.
 
-        Never raises, and never waits. Must be called from the event loop.
+        Never raises and never waits. Call it from the event loop.
         """
-        case = _PendingVote(self, request, done)
-        if self._recorder.is_full:
-            self._recorder.count_rejected()
-            asyncio.get_running_loop().call_later(OVERLOAD_RESPONSE_DELAY_S, case.refuse, Overloaded())
+        vote = _PendingVote(self, request, on_response)
+        if self._batcher.is_full:
+            self._batcher.count_rejected()
+            asyncio.get_running_loop().call_later(OVERLOAD_RESPONSE_DELAY_S, vote.reject, Overloaded())
             return
         record = self._polls.cached(request.poll_id)
         if record is None:
-            self._retry_with_fresh_poll(case)
+            vote.retry_with_fresh_poll()
             return
-        case.record = record
+        vote.record = record
         try:
             if record.poll.visible_at is not None and not record.poll.is_visible(_wall_clock()):
                 raise PollNotFound(request.poll_id)
-            self._recorder.submit(record, self._validate(case, record), case.counted)
+            self._batcher.submit(record, vote.validate(record), vote.on_counted)
         except Overloaded as error:
-            case.refuse(error)
+            vote.reject(error)
         except PollwireError:
-            self._retry_with_fresh_poll(case)
-
-    def _validate(self, case: _PendingVote, record: PollRecord) -> BallotInput:
-        """The ballot that the request is, in the order 415, 413, 400, 401, 422."""
-        request = case.request
-        vote = self._body.read(request.content_type, request.body)
-        if record.poll.identity is Identity.OPEN:
-            voter = anonymous_voter_id(request.idempotency_key, record)
-        else:
-            voter = self._callers.voter(request, record)
-        if not isinstance(vote, Vote):
-            raise vote
-        case.voter = voter
-        code = record.codec.encode_choice(vote.choice)
-        if record.poll.network_tags:
-            return self._tagged(record, request, BallotInput(voter, code, vote.revision))
-        if self._limit is None:
-            return BallotInput(voter, code, vote.revision)
-        network = rate_limit_tag(self._limit, record.voter_key, request.client)
-        return BallotInput(voter, code, vote.revision, network)
-
-    def _tagged(self, record: PollRecord, request: VoteRequest, cast: BallotInput) -> BallotInput:
-        """The ballot in a poll that keeps where ballots come from."""
-        client, key = request.client, record.voter_key
-        tag = ballot_network_tag(key, record.incarnation, client.network) if client.address else b""
-        return BallotInput(
-            cast.voter, cast.code, cast.revision, rate_limit_tag(self._limit, key, client), tag
-        )
-
-    def _retry_with_fresh_poll(self, case: _PendingVote) -> None:
-        """Judges the vote by a fresh record, in a task of its own, within the same deadline."""
-        loop = asyncio.get_running_loop()
-        case.readings += 1
-        if case.readings > MAX_RELOADS:
-            case.refuse(Overloaded())
-            return
-        if case.deadline is None:
-            case.deadline = loop.call_later(DEADLINE_S, case.expire)
-        task = loop.create_task(self._judge_afresh(case))
-        self._reading.add(task)  # the loop itself keeps no task alive
-        task.add_done_callback(self._reading.discard)
-
-    async def _judge_afresh(self, case: _PendingVote) -> None:
-        try:
-            record = case.record = await visible_record(self._polls, case.request.poll_id)
-            await self._callers.load_issuer_keys(case.request, record)
-            self._recorder.submit(record, self._validate(case, record), case.counted)
-        except Exception as failure:
-            case.refuse(to_pollwire_error(failure))
-
-    def _build_response(
-        self, case: _PendingVote, record: PollRecord, reply: CastReply, outcome: BallotOutcome
-    ) -> HttpResponse:
-        """The answer to a vote that the store has judged."""
-        poll = record.poll
-        if outcome.status not in _ACCEPTED:
-            error = self._refusal(record, reply, outcome)
-            return problem_with_headers(error, poll_path(poll.id, "votes"), self._headers(case))
-        if poll.series is not None:
-            self._name(case, record)
-        request = case.request
-        headers = self._json_headers(request.origin, request.host, poll.origins)
-        return HttpResponse(200, headers, self._wording.build(record, reply, case.voter, outcome))
-
-    def _name(self, case: _PendingVote, record: PollRecord) -> None:
-        """Has the series call the voter by the name that their token gives, if it gives any."""
-        name = self._callers.name_of(case.request, record)
-        if name is not None and self._call is not None:
-            self._call(record, case.voter, name)
-
-    def _refusal(self, record: PollRecord, reply: CastReply, outcome: BallotOutcome) -> PollwireError:
-        if outcome.status is BallotStatus.RATE_LIMITED and self._limit is not None:
-            return RateLimited(whole_seconds(outcome.at - reply.now), "votes", self._limit)
-        return error_for_outcome(record, outcome, reply.closed_at)
-
-    def _headers(self, case: _PendingVote) -> Headers:
-        request, record = case.request, case.record
-        origins = None if record is None else record.poll.origins
-        return self._origins.cors_headers(request.origin, request.host, origins)
+            vote.retry_with_fresh_poll()
 
 
 class _PendingVote(msgspec.Struct):
-    """One vote on its way through the desk; answered once."""
+    """One vote from its request to its response, in the order of the methods below."""
 
-    desk: VoteService
+    service: VoteService
     request: VoteRequest
-    done: OnResponse | None
+    on_response: OnResponse | None
     record: PollRecord | None = None
     voter: bytes = b""
-    readings: int = 0
+    reloads: int = 0
     deadline: asyncio.TimerHandle | None = None
 
-    def counted(self, reply: CastReply | PollwireError, outcome: BallotOutcome | None) -> None:
-        """What the recorder calls with the store's word."""
-        record = self.record
-        if self.done is None:
-            return
-        if isinstance(reply, PollwireError):
-            self.refuse(reply)
-        elif outcome is None or record is None:
-            self.desk._retry_with_fresh_poll(self)
+    def validate(self, record: PollRecord) -> BallotInput:
+        """Build the ballot from the request. Checks run in the order 415, 413, 400, 401, 422."""
+        service, request = self.service, self.request
+        vote = service._body_reader.read(request.content_type, request.body)
+        if record.poll.identity is Identity.OPEN:
+            voter = anonymous_voter_id(request.idempotency_key, record)
         else:
-            try:
-                answer = self.desk._build_response(self, record, reply, outcome)
-            except Exception as failure:  # whatever it is, the voter is told to come back
-                self.refuse(to_pollwire_error(failure))
-            else:
-                self.answer(answer)
+            voter = service._voter_resolver.voter(request, record)
+        if not isinstance(vote, Vote):
+            raise vote
+        self.voter = voter
+        code = record.codec.encode_choice(vote.choice)
+        client, voter_key, rate_limit = request.client, record.voter_key, service._rate_limit
+        if record.poll.network_tags:
+            tag = ballot_network_tag(voter_key, record.incarnation, client.network) if client.address else b""
+            return BallotInput(voter, code, vote.revision, rate_limit_tag(rate_limit, voter_key, client), tag)
+        if rate_limit is None:
+            return BallotInput(voter, code, vote.revision)
+        return BallotInput(voter, code, vote.revision, rate_limit_tag(rate_limit, voter_key, client))
+
+    def retry_with_fresh_poll(self) -> None:
+        """Validate the vote against a fresh record, in a background task and within the vote's deadline."""
+        loop = asyncio.get_running_loop()
+        self.reloads += 1
+        if self.reloads > MAX_RELOADS:
+            self.reject(Overloaded())
+            return
+        if self.deadline is None:
+            self.deadline = loop.call_later(DEADLINE_S, self.expire)
+        tasks = self.service._reload_tasks
+        task = loop.create_task(self._reload())
+        tasks.add(task)  # the event loop keeps only a weak reference
+        task.add_done_callback(tasks.discard)
+
+    async def _reload(self) -> None:
+        service = self.service
+        try:
+            record = self.record = await visible_record(service._polls, self.request.poll_id)
+            await service._voter_resolver.load_issuer_keys(self.request, record)
+            service._batcher.submit(record, self.validate(record), self.on_counted)
+        except Exception as failure:
+            self.reject(to_pollwire_error(failure))
 
     def expire(self) -> None:
-        """The deadline has passed; the vote may yet be counted, and may be sent again."""
-        self.refuse(StoreUnavailable())
+        """Reject the vote after its deadline. It may still be counted, and can be sent again safely."""
+        self.reject(StoreUnavailable())
 
-    def refuse(self, error: PollwireError) -> None:
-        """Answers with a problem."""
-        self.answer(
-            problem_with_headers(error, poll_path(self.request.poll_id, "votes"), self.desk._headers(self))
-        )
+    def on_counted(self, reply: CastReply | PollwireError, outcome: BallotOutcome | None) -> None:
+        """Handle the store's reply for this vote. Called by the batcher."""
+        record = self.record
+        if self.on_response is None:
+            return
+        if isinstance(reply, PollwireError):
+            self.reject(reply)
+        elif outcome is None or record is None:
+            self.retry_with_fresh_poll()
+        else:
+            try:
+                response = self._build_response(record, reply, outcome)
+            except Exception as failure:  # the client must get a response, whatever the error
+                self.reject(to_pollwire_error(failure))
+            else:
+                self.respond(response)
 
-    def answer(self, answer: HttpResponse) -> None:
-        """Hands the answer over, unless one was given."""
+    def _build_response(self, record: PollRecord, reply: CastReply, outcome: BallotOutcome) -> HttpResponse:
+        service, request, poll = self.service, self.request, record.poll
+        if outcome.status not in ACCEPTED_STATUSES:
+            return self._problem(self._error(record, reply, outcome))
+        if poll.series is not None:
+            self._update_display_name(record)
+        headers = service._json_headers(request.origin, request.host, poll.origins)
+        return HttpResponse(200, headers, service._response_builder.build(record, reply, self.voter, outcome))
+
+    def _update_display_name(self, record: PollRecord) -> None:
+        """Set the voter's display name in the series, if the voter's token contains one."""
+        set_display_name = self.service._set_display_name
+        name = self.service._voter_resolver.name_of(self.request, record)
+        if name is not None and set_display_name is not None:
+            set_display_name(record, self.voter, name)
+
+    def _error(self, record: PollRecord, reply: CastReply, outcome: BallotOutcome) -> PollwireError:
+        rate_limit = self.service._rate_limit
+        if outcome.status is BallotStatus.RATE_LIMITED and rate_limit is not None:
+            return RateLimited(whole_seconds(outcome.at - reply.now), "votes", rate_limit)
+        return error_for_outcome(record, outcome, reply.closed_at)
+
+    def reject(self, error: PollwireError) -> None:
+        """Respond with a problem document."""
+        self.respond(self._problem(error))
+
+    def _problem(self, error: PollwireError) -> HttpResponse:
+        request = self.request
+        poll_origins = None if self.record is None else self.record.poll.origins
+        headers = self.service._origins.cors_headers(request.origin, request.host, poll_origins)
+        return problem_with_headers(error, poll_path(request.poll_id, "votes"), headers)
+
+    def respond(self, response: HttpResponse) -> None:
+        """Send the response, unless one was sent before."""
         if self.deadline is not None:
             self.deadline.cancel()
-        done, self.done = self.done, None
-        if done is not None:
-            done(answer)
+        on_response, self.on_response = self.on_response, None
+        if on_response is not None:
+            on_response(response)
 
 
 async def visible_record(polls: Polls, poll_id: str) -> PollRecord:
-    """The poll, read anew; ``PollNotFound`` where there is none that the public may know of.
+    """Read the poll from the store. Raises ``PollNotFound`` if it does not exist or is not visible yet.
 
-    The store's clock decides, asked only where the poll has an hour to appear at.
+    The store's clock decides. It is read only if the poll has a ``visible_at``.
     """
-    if not _POLL_ID.fullmatch(poll_id):  # no such poll can have been made, and asking costs a read
+    if not IDENTIFIER.fullmatch(poll_id):  # such a poll cannot exist, and this saves a read
         raise PollNotFound(poll_id)
     record = await polls.get(poll_id)
     if record.poll.visible_at is not None and not record.poll.is_visible(await polls.now()):

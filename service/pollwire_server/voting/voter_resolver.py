@@ -1,11 +1,11 @@
-"""Which voter of a poll a caller is."""
+"""Resolution of credentials to voter ids."""
 
 from __future__ import annotations
 
 import os
 
-from pollwire_server.auth.credentials import bearer_of, token_of
-from pollwire_server.auth.issuers import IssuerTokenVerifier, is_site_token
+from pollwire_server.auth.credentials import RequestCredentials, bearer_of, token_of
+from pollwire_server.auth.issuers import IssuerTokenVerifier, is_jwt
 from pollwire_server.auth.voter_ids import (
     voter_id_from_idempotency_key,
     voter_id_from_issuer,
@@ -15,11 +15,14 @@ from pollwire_server.auth.voter_tokens import VoterToken, VoterTokens
 from pollwire_server.domain.errors import VoterTokenInvalid, VoterTokenRequired
 from pollwire_server.domain.poll import Identity
 from pollwire_server.store.polls.repository import PollRecord
-from pollwire_server.voting.requests import RequestCredentials, check_idempotency_key
+from pollwire_server.voting.requests import check_idempotency_key
 
 
 class VoterResolver:
-    """Finds out who calls, and who that is in a poll."""
+    """Resolver of the voter that a request comes from.
+
+    A token is either one of this service or one of an issuer: an external site that vouches for its users.
+    """
 
     __slots__ = ("_issuers", "_tokens")
 
@@ -27,9 +30,9 @@ class VoterResolver:
         self._tokens = tokens
         self._issuers = issuers
 
-    def verified_token(self, caller: RequestCredentials) -> VoterToken:
-        """Whom the caller's token speaks for; ``VoterTokenRequired`` or ``VoterTokenInvalid``."""
-        token = token_of(caller.authorization, caller.cookie)
+    def verified_token(self, credentials: RequestCredentials) -> VoterToken:
+        """Return this service's token, verified. Raises ``VoterTokenRequired`` and ``VoterTokenInvalid``."""
+        token = token_of(credentials.authorization, credentials.cookie)
         if token is None:
             raise VoterTokenRequired
         voter = self._tokens.verify(token)
@@ -37,56 +40,59 @@ class VoterResolver:
             raise VoterTokenInvalid
         return voter
 
-    def voter(self, caller: RequestCredentials, record: PollRecord) -> bytes:
-        """The caller's 16 bytes in a poll that tells its voters apart; raises as ``known`` does.
+    def voter(self, credentials: RequestCredentials, record: PollRecord) -> bytes:
+        """Return the 16-byte voter id in a poll that identifies its voters. Raises like ``verified_token``.
 
-        Where a site vouches for voters, its token comes in ``Authorization`` alone: the cookie is ours.
+        An issuer's token is accepted in ``Authorization`` only, because the cookie holds this service's
+        tokens.
         """
         if record.poll.identity is not Identity.SIGNED:
-            return voter_id_from_token(record.voter_key, self.verified_token(caller).id)
-        token = bearer_of(caller.authorization)
+            return voter_id_from_token(record.voter_key, self.verified_token(credentials).id)
+        token = bearer_of(credentials.authorization)
         if token is None:
             raise VoterTokenRequired(record.poll.issuer)
         return voter_id_from_issuer(record.voter_key, self._issuers.voter_id(token, record.poll.issuer))
 
-    def name_of(self, caller: RequestCredentials, record: PollRecord) -> str | None:
-        """What the owner of a valid token wants to be called; None where it says nothing (a site's)."""
-        return None if record.poll.identity is Identity.SIGNED else self.verified_token(caller).name
+    def name_of(self, credentials: RequestCredentials, record: PollRecord) -> str | None:
+        """Return the display name in the voter's token. Return None without one, or for an issuer's token."""
+        return None if record.poll.identity is Identity.SIGNED else self.verified_token(credentials).name
 
-    async def voter_of_series(self, caller: RequestCredentials, voter_key: bytes) -> bytes:
-        """The caller's 16 bytes in all polls of a series, by our token or a site's; raises as ``known`` does.
+    async def voter_of_series(self, credentials: RequestCredentials, voter_key: bytes) -> bytes:
+        """Return the 16-byte voter id in all polls of a series. Raises like ``verified_token``.
 
-        Also ``StoreUnavailable``, and ``Overloaded`` where a site has not told its keys yet.
+        Also raises like ``load_issuer_keys``.
         """
-        await self.load_issuer_keys(caller)
-        token = bearer_of(caller.authorization)
-        if token is not None and is_site_token(token):
+        await self.load_issuer_keys(credentials)
+        token = bearer_of(credentials.authorization)
+        if token is not None and is_jwt(token):
             return voter_id_from_issuer(voter_key, self._issuers.voter_id(token))
-        return voter_id_from_token(voter_key, self.verified_token(caller).id)
+        return voter_id_from_token(voter_key, self.verified_token(credentials).id)
 
-    def reader(self, caller: RequestCredentials) -> bytes:
-        """The id that a ticket for the caller holds, by our token or a site's; raises as ``known`` does."""
-        token = bearer_of(caller.authorization)
-        if token is not None and is_site_token(token):
+    def ticket_id(self, credentials: RequestCredentials) -> bytes:
+        """Return the id that a ticket for the voter carries. Raises like ``verified_token``."""
+        token = bearer_of(credentials.authorization)
+        if token is not None and is_jwt(token):
             return self._issuers.voter_id(token)
-        return self.verified_token(caller).id
+        return self.verified_token(credentials).id
 
-    async def load_issuer_keys(self, caller: RequestCredentials, record: PollRecord | None = None) -> None:
-        """Read whatever may be missing to know the caller, of the poll or (None) of whichever site.
+    async def load_issuer_keys(
+        self, credentials: RequestCredentials, record: PollRecord | None = None
+    ) -> None:
+        """Load the keys that verify an issuer's token: of the poll's issuer, or without a poll of any issuer.
 
-        Raises ``StoreUnavailable``, and ``Overloaded`` where a site has not told its keys yet.
+        Raises ``StoreUnavailable``. Raises ``Overloaded`` while the issuer's keys are not available yet.
         """
         if record is not None and record.poll.identity is not Identity.SIGNED:
             return
-        token = bearer_of(caller.authorization)
-        if token is not None and is_site_token(token):
+        token = bearer_of(credentials.authorization)
+        if token is not None and is_jwt(token):
             await self._issuers.prepare(token, None if record is None else record.poll.issuer)
 
 
 def anonymous_voter_id(idempotency_key: bytes | None, record: PollRecord) -> bytes:
-    """The voter of one vote in an open poll: the one of its ``Idempotency-Key``, or nobody met before.
+    """Return the voter id of one vote in an open poll: from its ``Idempotency-Key``, or else a random one.
 
-    Raises ``InvalidChoice`` for what is no such key.
+    Raises ``InvalidChoice`` if the key is not valid.
     """
     if idempotency_key is None:
         return os.urandom(16)

@@ -10,11 +10,12 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
 from pollwire_server.settings import Settings
 from pollwire_server.web.assets.static_files import AnyRequest
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
-_PAGE: Final = re.compile(r"/(?:polls|embed)/(?P<poll>[a-z0-9][a-z0-9-]{0,63})/?")
+_PAGE: Final = re.compile(rf"/(?:polls|embed)/(?P<poll>{IDENTIFIER_PATTERN})/?")
 
 
 class PublicUrls:

@@ -1,4 +1,4 @@
-"""The client's address: the peer's, or what trusted proxies say, never what anybody else does."""
+"""Client addresses behind trusted, untrusted and undeclared proxies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pollwire_server.auth.client_address import (
-    SHOWS_FROM,
+    DETECTION_THRESHOLD,
     UNKNOWN,
     WINDOW_S,
     ClientAddress,
@@ -20,14 +20,14 @@ PUBLIC, PROXY = "198.51.100.7", "10.0.0.1"
 
 
 def seen(peer: str | None, **headers: str) -> ClientAddress:
-    """The client of a request of ``peer`` with headers."""
+    """Return the client of a request from ``peer`` with headers."""
     clients = ClientAddressResolver(PROXIES)
     named = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     return clients.client(clients.peer(peer), named)
 
 
 def packed(address: str) -> bytes:
-    """An IPv4 address as clients have it."""
+    """Pack an IPv4 address."""
     return bytes(int(part) for part in address.split("."))
 
 
@@ -48,16 +48,12 @@ def packed(address: str) -> bytes:
         ("192.0.2.1", "1.1.1.1, 10.0.0.1", "192.0.2.1"),
     ],
 )
-def test_addresses_are_read_from_the_right_over_trusted_proxies(
-    peer: str | None, forwarded: str, client: str
-) -> None:
-    """The first address that is no trusted proxy's is the client's; what nobody trusted says is nothing."""
+def test_client_is_last_untrusted_address(peer: str | None, forwarded: str, client: str) -> None:
     assert seen(peer, x_forwarded_for=forwarded).address == packed(client)
 
 
 @pytest.mark.parametrize("forwarded", ["unknown", "", "1.1.1.1, _hidden", "1.1.1.1, 999.1.1.1", "x" * 70])
-def test_a_trusted_proxy_that_names_no_address_leaves_it_unknown(forwarded: str) -> None:
-    """Nothing left of what cannot be read is believed."""
+def test_unreadable_forwarded_address_is_unknown(forwarded: str) -> None:
     assert seen(PROXY, x_forwarded_for=forwarded) == UNKNOWN
 
 
@@ -71,13 +67,11 @@ def test_a_trusted_proxy_that_names_no_address_leaves_it_unknown(forwarded: str)
         ("by=10.0.0.2", b""),
     ],
 )
-def test_the_standard_header_is_read_alike(forwarded: str, client: bytes) -> None:
-    """``Forwarded`` says the same in other words; a quote left open hides nothing behind it."""
+def test_forwarded_header_is_parsed(forwarded: str, client: bytes) -> None:
     assert seen(PROXY, forwarded=forwarded).address == client
 
 
-def test_of_both_headers_the_one_that_proxies_write_counts() -> None:
-    """A ``Forwarded`` that a client sent along does not outdo the proxy's own ``X-Forwarded-For``."""
+def test_x_forwarded_for_overrides_forwarded() -> None:
     assert seen(PROXY, forwarded="for=1.1.1.1", x_forwarded_for=PUBLIC).address == packed(PUBLIC)
 
 
@@ -91,10 +85,7 @@ def test_of_both_headers_the_one_that_proxies_write_counts() -> None:
         ({}, False),
     ],
 )
-def test_a_trusted_proxy_says_whether_people_come_by_https(
-    headers: dict[str, str], is_encrypted: bool
-) -> None:
-    """The nearest proxy's word counts, and nobody else's does."""
+def test_trusted_proxy_reports_https(headers: dict[str, str], is_encrypted: bool) -> None:
     assert seen(PROXY, **headers).is_encrypted is is_encrypted
     assert not seen(PUBLIC, **headers).is_encrypted
 
@@ -108,14 +99,12 @@ def test_a_trusted_proxy_says_whether_people_come_by_https(
         ("fe80::1%eth0", "fe80000000000000"),
     ],
 )
-def test_a_network_is_what_one_customer_may_have(address: str, network: str) -> None:
-    """A /24 of IPv4, a /64 of IPv6."""
+def test_network_is_ipv4_24_or_ipv6_64(address: str, network: str) -> None:
     assert seen(address).network.hex() == network
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_no_header_whatever_makes_a_client_of_somebody_elses_choosing(left: str, forwarded: str) -> None:
-    """Whatever a client writes to the left, the address that the proxy wrote stands; nothing raises."""
+def test_client_cannot_forge_its_address(left: str, forwarded: str) -> None:
     headers = {b"x-forwarded-for": f"{left},{PUBLIC}".encode(), b"forwarded": forwarded.encode()}
     clients = ClientAddressResolver(PROXIES)
     assert clients.client(clients.peer(PROXY), headers).address == packed(PUBLIC)
@@ -123,7 +112,7 @@ def test_no_header_whatever_makes_a_client_of_somebody_elses_choosing(left: str,
 
 
 class Traffic:
-    """Requests of peers nobody declared, at times of the test's own."""
+    """Simulated requests of an undeclared peer, with a fake clock."""
 
     def __init__(self, trusted: tuple[str, ...] | None = None) -> None:
         self.now_s = 0.0
@@ -131,44 +120,40 @@ class Traffic:
         self.peer = self.clients.peer(PUBLIC)
 
     def come(self, count: int, *, forwarded: bool) -> ClientAddress:
-        """The client of the last of so many requests."""
+        """Send ``count`` requests and return the client of the last one."""
         headers = {b"x-forwarded-for": b"1.1.1.1"} if forwarded else {}
         return [self.clients.client(self.peer, headers) for _ in range(count)][-1]
 
 
-def test_a_proxy_that_nobody_declared_is_told_of_and_shuts_nobody_out(
+def test_undeclared_proxy_lifts_limits_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Where nearly all is forwarded, what is forwarded is limited no more; the log says so, once."""
     traffic = Traffic()
     with caplog.at_level(logging.CRITICAL):
-        assert traffic.come(SHOWS_FROM - 1, forwarded=True).address == packed(PUBLIC)
+        assert traffic.come(DETECTION_THRESHOLD - 1, forwarded=True).address == packed(PUBLIC)
         assert traffic.clients.note is None
         assert traffic.come(3, forwarded=True) == UNKNOWN
-    assert traffic.come(1, forwarded=False).address == packed(PUBLIC), "who comes directly stays limited"
+    assert traffic.come(1, forwarded=False).address == packed(PUBLIC), "direct requests stay limited"
     assert "POLLWIRE_TRUSTED_PROXIES" in (traffic.clients.note or "")
     assert [record.getMessage() for record in caplog.records] == [traffic.clients.note]
 
 
-def test_somebody_who_forges_headers_among_others_lifts_no_limit() -> None:
-    """A tenth of plain requests is enough to show that there is no proxy before the service."""
+def test_forged_headers_among_direct_requests_keep_limits() -> None:
     traffic = Traffic()
-    traffic.come(SHOWS_FROM // 8, forwarded=False)
-    assert traffic.come(SHOWS_FROM, forwarded=True).address == packed(PUBLIC)
+    traffic.come(DETECTION_THRESHOLD // 8, forwarded=False)
+    assert traffic.come(DETECTION_THRESHOLD, forwarded=True).address == packed(PUBLIC)
 
 
-def test_few_forged_headers_a_minute_lift_no_limit() -> None:
-    """What came in another minute is not counted."""
+def test_few_forged_headers_keep_limits() -> None:
     traffic = Traffic()
     for _ in range(4):
-        assert traffic.come(SHOWS_FROM - 1, forwarded=True).address == packed(PUBLIC)
+        assert traffic.come(DETECTION_THRESHOLD - 1, forwarded=True).address == packed(PUBLIC)
         traffic.now_s += WINDOW_S
 
 
-def test_limits_come_back_when_the_proxy_is_gone() -> None:
-    """A minute in which people come directly ends what an earlier one showed."""
+def test_limits_return_without_the_proxy() -> None:
     traffic = Traffic()
-    assert traffic.come(SHOWS_FROM, forwarded=True) == UNKNOWN
+    assert traffic.come(DETECTION_THRESHOLD, forwarded=True) == UNKNOWN
     traffic.now_s += WINDOW_S
     traffic.come(50, forwarded=False)
     assert traffic.come(1, forwarded=True).address == packed(PUBLIC)
@@ -176,8 +161,7 @@ def test_limits_come_back_when_the_proxy_is_gone() -> None:
 
 
 @pytest.mark.parametrize("trusted", [("none",), ("10.0.0.0/8",)])
-def test_where_proxies_are_declared_no_other_lifts_a_limit(trusted: tuple[str, ...]) -> None:
-    """An operator who said who may forward is warned of others, and limits stay."""
+def test_declared_proxies_keep_limits(trusted: tuple[str, ...]) -> None:
     traffic = Traffic(trusted)
-    assert traffic.come(5 * SHOWS_FROM, forwarded=True).address == packed(PUBLIC)
+    assert traffic.come(5 * DETECTION_THRESHOLD, forwarded=True).address == packed(PUBLIC)
     assert "count as one network" in (traffic.clients.note or "")

@@ -1,4 +1,4 @@
-"""Credentials found in headers."""
+"""Extraction of credentials, and API keys."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from pollwire_server.domain.errors import ApiKeyInvalid, ApiKeyRequired, ScopeMi
         (b"", None),
     ],
 )
-def test_the_bearer_of_an_authorization_header(header: bytes | None, bearer: bytes | None) -> None:
-    """The scheme is read in any case; another scheme is none; an empty bearer is one, and not valid."""
+def test_bearer_is_extracted_from_authorization(header: bytes | None, bearer: bytes | None) -> None:
     assert bearer_of(header) == bearer
 
 
@@ -42,21 +41,18 @@ def test_the_bearer_of_an_authorization_header(header: bytes | None, bearer: byt
         (b"", None),
     ],
 )
-def test_the_token_of_a_cookie_header(header: bytes | None, token: bytes | None) -> None:
-    """Ours is found among others, and no other cookie is taken for it."""
+def test_token_is_extracted_from_cookie(header: bytes | None, token: bytes | None) -> None:
     assert cookie_of(header) == token
 
 
-def test_the_bearer_wins_over_the_cookie() -> None:
-    """A page that sends a token means it, whatever cookie the browser adds."""
+def test_bearer_overrides_cookie() -> None:
     assert token_of(b"Bearer abc", b"pollwire_voter=def") == b"abc"
     assert token_of(b"Basic abc", b"pollwire_voter=def") == b"def"
     assert token_of(None, b"pollwire_voter=def") == b"def"
     assert token_of(None, None) is None
 
 
-def test_the_admin_key_has_every_scope() -> None:
-    """The operator of the service's own key may do anything."""
+def test_admin_key_has_every_scope() -> None:
     operator = ApiKeyAuthenticator("the key").require_operator(b"Bearer the key")
     assert operator.scopes == EVERY_SCOPE == frozenset(Scope)
     for scope in Scope:
@@ -64,27 +60,23 @@ def test_the_admin_key_has_every_scope() -> None:
 
 
 @pytest.mark.parametrize("header", ["Bearer the kez", "Bearer the key2", "Bearer ", "Bearer é"])
-def test_an_unknown_key_is_refused(header: str) -> None:
-    """Another key, a longer one, an empty one and one that is not ASCII are all invalid."""
+def test_unknown_api_key_is_rejected(header: str) -> None:
     with pytest.raises(ApiKeyInvalid):
         ApiKeyAuthenticator("the key").require_operator(header)
 
 
 @pytest.mark.parametrize("header", [None, "", "Basic the key"])
-def test_no_key_is_asked_for(header: str | None) -> None:
-    """Where no bearer came, the answer says what to send."""
+def test_missing_api_key_is_reported(header: str | None) -> None:
     with pytest.raises(ApiKeyRequired):
         ApiKeyAuthenticator("the key").require_operator(header)
 
 
-def test_without_an_admin_key_no_key_is_good() -> None:
-    """A service without a key is closed to operators, not open to everybody."""
+def test_service_without_admin_key_rejects_all_keys() -> None:
     with pytest.raises(ApiKeyInvalid):
         ApiKeyAuthenticator(None).require_operator("Bearer ")
 
 
-def test_a_scope_that_is_missing_is_named() -> None:
-    """A key that only reads may not write, and is told which scope it lacks."""
+def test_missing_scope_is_named() -> None:
     reader = Operator(name="reader", scopes=frozenset({Scope.POLLS_READ}))
     reader.require_scope(Scope.POLLS_READ)
     with pytest.raises(ScopeMissing) as refused:

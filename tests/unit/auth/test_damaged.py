@@ -1,4 +1,4 @@
-"""Whatever is done to a token, a ticket or a receipt, it is not one any more, and nothing breaks."""
+"""Damaged tokens, tickets and receipts never verify, and raise no other error."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ receipts = Receipts(SECRETS)
 
 
 def of_token(text: str) -> object:
-    """Who the token speaks for; None for nobody."""
+    """Return the content of the token, or None."""
     return tokens.verify(text.encode())
 
 
 def of_receipt(text: str) -> object:
-    """What the receipt says; None where it is none."""
+    """Return the content of the receipt, or None."""
     with suppress(ReceiptInvalid):
         return receipts.read("lunch", text)
     return None
 
 
-SEALED: dict[str, tuple[str, Reader]] = {
+ISSUED: dict[str, tuple[str, Reader]] = {
     "token": (tokens.issue(VOTER).token, of_token),
     "token with a name": (tokens.issue(VOTER, "Ama").token, of_token),
     "ticket": (tickets.issue(VOTER).ticket, tickets.verify),
@@ -56,7 +56,7 @@ characters = st.sampled_from("AZaz09-_+/=. \n%é\0") | st.characters(exclude_cat
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: str) -> str:
-    """The text with something put in, left out or overwritten, once or several times."""
+    """Generate the text with insertions, deletions or replacements."""
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(whole)))
         end = min(len(whole), start + draw(st.integers(0, 3)))
@@ -64,17 +64,15 @@ def damaged(draw: st.DrawFn, whole: str) -> str:
     return whole
 
 
-@pytest.mark.parametrize("name", SEALED)
-def test_what_was_sealed_is_read(name: str) -> None:
-    """Each is good as it was issued."""
-    whole, read = SEALED[name]
+@pytest.mark.parametrize("name", ISSUED)
+def test_issued_text_verifies(name: str) -> None:
+    whole, read = ISSUED[name]
     assert read(whole) is not None
 
 
-@pytest.mark.parametrize("name", SEALED)
-def test_nothing_damaged_is_taken(name: str) -> None:
-    """Any change, down to the bits that decoding would drop, makes it nobody's; no other error is raised."""
-    whole, read = SEALED[name]
+@pytest.mark.parametrize("name", ISSUED)
+def test_damaged_text_does_not_verify(name: str) -> None:
+    whole, read = ISSUED[name]
 
     @effort(300)
     @given(damaged(whole) | st.text(max_size=400))
@@ -87,17 +85,15 @@ def test_nothing_damaged_is_taken(name: str) -> None:
     refused()
 
 
-@pytest.mark.parametrize("name", SEALED)
-def test_no_other_letter_stands_for_the_last(name: str) -> None:
-    """One text for one right: the last letter's spare bits are no second way of writing it."""
-    whole, read = SEALED[name]
+@pytest.mark.parametrize("name", ISSUED)
+def test_last_character_has_one_encoding(name: str) -> None:
+    whole, read = ISSUED[name]
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     assert [letter for letter in alphabet if read(whole[:-1] + letter)] == [whole[-1]]
 
 
-def test_none_is_taken_for_another() -> None:
-    """A token is no ticket and no receipt, and so on round."""
-    for name, (whole, _) in SEALED.items():
-        for other, (_, read) in SEALED.items():
+def test_text_does_not_verify_for_another_purpose() -> None:
+    for name, (whole, _) in ISSUED.items():
+        for other, (_, read) in ISSUED.items():
             same = {"token", "ticket", "receipt"} & set(name.split()) & set(other.split())
             assert same or read(whole) is None, (name, other)

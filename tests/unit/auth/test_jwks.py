@@ -1,4 +1,4 @@
-"""Where keys are fetched from, and where they are not although a name leads there."""
+"""Hosts that must not be asked for keys."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ URL = "https://keys.example/keys"
 
 
 @pytest.mark.parametrize("here", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1", "0.0.0.0"])
-async def test_a_name_that_leads_to_this_machine_is_not_asked(
+async def test_host_resolving_to_loopback_is_not_fetched(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, here: str
 ) -> None:
-    """One address of this machine among others is enough, unless the operator of the service allows it."""
     read: list[str] = []
 
     async def resolved(*_: Any) -> list[tuple[Any, ...]]:  # Any: of the loop's own signature

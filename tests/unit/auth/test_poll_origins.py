@@ -1,4 +1,4 @@
-"""Whose rule a request is judged by that belongs to no one poll."""
+"""Origin rules of routes that are not tied to one poll."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ HOST = "polls.example"
 
 @pytest.fixture
 async def sites(store: Store) -> PollOriginPolicy:
-    """The service allows NEWS; poll ``blogs`` allows BLOG instead, ``plain`` whomever the service does."""
+    """Return a policy that allows NEWS. The poll ``blogs`` allows BLOG only; ``plain`` has no origins."""
     await store.polls.create(a_poll(id="blogs", origins=(BLOG,)), "digest")
     await store.polls.create(a_poll(id="plain"), "digest")
-    store.polls.on_gap()  # met by nobody yet
+    store.polls.on_gap()  # not cached yet
     return PollOriginPolicy(OriginPolicy(Settings(allowed_origins=(NEWS,))), store)
 
 
 @pytest.mark.parametrize(
-    ("query", "most", "named"),
+    ("query", "most", "expected"),
     [
         (b"", 9, ()),
         (b"ticket=x", 9, ()),
@@ -37,9 +37,8 @@ async def sites(store: Store) -> PollOriginPolicy:
         (b"poll=a", 0, ()),
     ],
 )
-def test_which_polls_a_query_names(query: bytes, most: int, named: tuple[str, ...]) -> None:
-    """Ids, in order, each once, no more than asked for; what is no id is left out."""
-    assert poll_ids_in_query(query, most) == named
+def test_poll_ids_are_parsed_from_query(query: bytes, most: int, expected: tuple[str, ...]) -> None:
+    assert poll_ids_in_query(query, most) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,17 +52,15 @@ def test_which_polls_a_query_names(query: bytes, most: int, named: tuple[str, ..
         (("nowhere", "blogs"), False, True),
     ],
 )
-async def test_a_poll_that_is_named_decides(
+async def test_named_poll_decides_the_origin_rule(
     sites: PollOriginPolicy, polls: tuple[str, ...], of_the_service: bool, of_the_poll: bool
 ) -> None:
-    """Any poll that allows the site is enough; without one, and for an unknown one, the service's rule."""
     for origin, allowed in ((NEWS, of_the_service), (BLOG, of_the_poll), (None, True), ("null", False)):
         rule = await sites.allowed_origins(origin, HOST, polls)
         assert sites.origins.allows(origin, HOST, rule) is allowed, origin
 
 
-async def test_what_is_known_now_never_allows_more(sites: PollOriginPolicy) -> None:
-    """Without a read, a poll not met allows nobody's page; once met, as its rule says."""
+async def test_cached_rule_never_allows_more(sites: PollOriginPolicy) -> None:
     assert sites.allows_now(None, HOST, ["blogs"])
     assert sites.allows_now(NEWS, HOST, [])
     assert not sites.allows_now(BLOG, HOST, ["blogs"])

@@ -1,4 +1,4 @@
-"""Polls as operators write them down, for the tests of drafts and edits."""
+"""Request bodies of polls, for the tests of drafts and edits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
-from pollwire_server.domain.poll_edits import edited
+from pollwire_server.domain.poll_edits import apply_patch
 
 NOW = 1_730_000_000_000
 OPENING, CLOSING = "2024-12-01T00:00:00Z", "2024-12-02T00:00:00Z"
-"""A window that begins after ``NOW``."""
+"""A window that starts after ``NOW``."""
 
 
 def option_documents(ids: str | Sequence[str]) -> list[dict[str, object]]:
@@ -19,21 +19,21 @@ def option_documents(ids: str | Sequence[str]) -> list[dict[str, object]]:
 
 
 def a_document(**changes: object) -> dict[str, object]:
-    """A poll of three options as JSON; ``options`` may be given as ids."""
+    """Return the document of a poll with three options. ``options`` may be ids."""
     document = {"kind": "single", "question": "Who wins?", "options": "abc"} | changes
     return document | {"options": _spelt_out(document["options"])}
 
 
 def made(**changes: object) -> Poll:
-    """The poll that the document asks for, created at ``NOW``."""
+    """Return the poll of the document, created at ``NOW``."""
     return new_poll(decode_document(a_document(**changes), PollDraft), poll_id="ghana-2024", now=NOW)
 
 
 def patched(poll: Poll, *, now: int = NOW, voted: bool = False, **changes: object) -> Poll:
-    """The poll after the edit; ``options`` may be given as ids."""
+    """Return the poll after the edit. ``options`` may be ids."""
     if "options" in changes:
         changes["options"] = _spelt_out(changes["options"])
-    return edited(poll, decode_document(changes, PollPatch), now=now, voted=voted)
+    return apply_patch(poll, decode_document(changes, PollPatch), now=now, voted=voted)
 
 
 def ids_of(poll: Poll) -> list[str]:

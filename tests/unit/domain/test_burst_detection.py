@@ -1,15 +1,14 @@
-"""Bursts are minutes in which far more votes came than usual, and say what they were for."""
+"""Detection of bursts of votes."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
-from pollwire_server.domain.burst_detection import MOST_TOLD, find_bursts, median_per_minute
+from pollwire_server.domain.burst_detection import MAX_BURSTS, find_bursts, median_per_minute
 
 
-def test_a_burst_says_when_how_many_and_for_what() -> None:
-    """Minutes in a row are one burst, compared with all the other votes."""
+def test_consecutive_busy_minutes_form_one_burst() -> None:
     minutes = {minute: Counter(A=5, B=5) for minute in range(100, 120)}
     minutes[110], minutes[111] = Counter(A=2, B=98), Counter(B=100)
     (burst,) = find_bursts(minutes)
@@ -18,15 +17,13 @@ def test_a_burst_says_when_how_many_and_for_what() -> None:
 
 
 @pytest.mark.parametrize("minutes", [{}, {1: Counter(A=19)}, {1: Counter(A=100), 2: Counter(A=90)}])
-def test_a_steady_or_small_poll_has_none(minutes: dict[int, Counter[str]]) -> None:
-    """What is as it ever was, and what is too little to say, is no burst."""
+def test_steady_or_small_poll_has_no_bursts(minutes: dict[int, Counter[str]]) -> None:
     assert find_bursts(minutes) == []
 
 
-def test_the_largest_come_first_and_not_too_many() -> None:
-    """A report is short, however odd the poll."""
+def test_bursts_are_sorted_by_size_and_limited() -> None:
     minutes = {minute: Counter(A=1) for minute in range(1000)}
     minutes |= {10 * place: Counter(A=50 + place) for place in range(60)}
     votes = [burst.votes for burst in find_bursts(minutes)]
     assert votes == sorted(votes, reverse=True)
-    assert (len(votes), votes[0], median_per_minute(minutes)) == (MOST_TOLD, 109, 1)
+    assert (len(votes), votes[0], median_per_minute(minutes)) == (MAX_BURSTS, 109, 1)

@@ -1,4 +1,4 @@
-"""What somebody wrote down wrongly is told in words that say what to write instead."""
+"""Plain-English messages for invalid documents."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pollwire_server.domain.errors import InvalidPoll
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch
 
 POLL = {"kind": "single", "question": "Q?"}
-ID = "1 to 64 lower-case letters, digits and hyphens, not a hyphen first."
-SITE = "a site as browsers name it, such as https://news.example (lower case, no path), or *."
+ID = "1 to 64 lower-case letters, digits and hyphens, and must not start with a hyphen."
+SITE = "a site in lower case without a path, such as https://news.example, or *."
 UNSAID = [
     (PollDraft, {**POLL, "kind": "approval"}, "kind", "one of single, multiple, rating, ranked, prediction."),
     (PollDraft, {**POLL, "revote": "x"}, "revote", "one of never, change, withdraw."),
@@ -43,21 +43,29 @@ LENGTHS = [
     (PollDraft, {**POLL, "question": ""}, "question must not be empty."),
     (PollPatch, {"question": "?" * 301}, "question must have at most 300 characters."),
     (PollPatch, {"options": [{"id": "a", "label": ""}]}, "options[0].label must not be empty."),
+    (PollDraft, {**POLL, "origins": ["*"] * 101}, "origins must have at most 100 items."),
+    (PollDraft, {**POLL, "question": 5}, "question must be a string."),
+    (PollDraft, {**POLL, "description": 5}, "description must be a string or null."),
+    (PollDraft, {**POLL, "shuffle": "yes"}, "shuffle must be true or false."),
+    (PollDraft, {**POLL, "choices": {"max": 51}}, "choices.max must be at most 50."),
+    (PollDraft, {**POLL, "choices": {"max": "5"}}, "choices.max must be a whole number or null."),
+    (PollDraft, {**POLL, "scale": 5}, "scale must be a JSON object or null."),
+    (PollDraft, {**POLL, "options": "ab"}, "options must be a list."),
+    (PollDraft, {**POLL, "colour": "red"}, "colour is not a known field."),
+    (PollDraft, {"kind": "single"}, "question is required."),
+    (PollDraft, [], "The body must be a JSON object."),
+    (PollDraft, {5: "five"}, "The body must be a string."),
 ]
 
 
 @pytest.mark.parametrize(("shape", "document", "wanted"), LENGTHS)
-def test_a_length_is_told_in_words(shape: type, document: object, wanted: str) -> None:
-    """Whoever writes too little or too much is told how much it may be, and no name of a type."""
+def test_message_is_plain_english(shape: type, document: object, wanted: str) -> None:
     with pytest.raises(InvalidPoll, match=f"^{re.escape(wanted)}$"):
         decode_document(document, shape)
 
 
 @pytest.mark.parametrize(("shape", "document", "field", "wanted"), UNSAID)
-def test_a_pattern_and_a_list_are_told_in_words(
-    shape: type, document: object, field: str, wanted: str
-) -> None:
-    """Whoever misses a pattern or a closed list is told what it takes, and no regular expression."""
+def test_message_describes_pattern_or_members(shape: type, document: object, field: str, wanted: str) -> None:
     with pytest.raises(InvalidPoll) as refusal:
         decode_document(document, shape)
     assert (refusal.value.field, str(refusal.value)) == (field, f"{field} must be {wanted}")

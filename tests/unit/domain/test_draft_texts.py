@@ -1,4 +1,4 @@
-"""What people read of a poll is seen, harms no screen, and appears in time."""
+"""Validation of texts and of the time of visibility."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ CONTROLLING = ["a\x00b", "a\x1b[2Jb", "a\x7f", "a\x9bb", "a\u2028b", "\rb"]
 
 
 def options(label: str) -> list[dict[str, str]]:
-    """Two options, the second so labelled."""
+    """Return two options. The second has this label."""
     return [{"id": "a", "label": "A"}, {"id": "b", "label": label}]
 
 
 @pytest.mark.parametrize("text", [*BLANK, *CONTROLLING, "two\nlines", "a\ttab"])
-def test_a_question_or_label_is_one_visible_line(text: str) -> None:
-    """Blank texts and control characters are refused by their field, in drafts and in edits."""
+def test_blank_or_control_text_in_question_or_label_is_rejected(text: str) -> None:
     wrong: list[tuple[str, dict[str, Any]]] = [  # Any: each field has its own type
         ("question", {"question": text}),
         ("options[1].label", {"options": options(text)}),
@@ -35,8 +34,7 @@ def test_a_question_or_label_is_one_visible_line(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [*BLANK, *CONTROLLING])
-def test_a_description_may_have_lines_and_tabs_alone(text: str) -> None:
-    """A description is refused as a question is, but for newlines and tabs between what can be seen."""
+def test_description_allows_only_newlines_and_tabs(text: str) -> None:
     with pytest.raises(InvalidPoll) as refused:
         made(description=text)
     assert refused.value.field == "description"
@@ -45,13 +43,11 @@ def test_a_description_may_have_lines_and_tabs_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["نعم", "ง่าย", "👩‍👩‍👧", "a b", "­soft"])
-def test_what_can_be_seen_is_text(text: str) -> None:
-    """Joiners, accents and soft hyphens are part of words."""
+def test_visible_unicode_text_is_accepted(text: str) -> None:
     assert made(question=text).question == text
 
 
-def test_a_poll_appears_before_it_closes() -> None:
-    """A poll that would be seen only once it is over is refused, by draft and by edit."""
+def test_visible_at_after_closes_at_is_rejected() -> None:
     with pytest.raises(InvalidPoll) as refused:
         made(opens_at=OPENING, closes_at=CLOSING, visible_at="2024-12-03T00:00:00Z")
     assert refused.value.field == "visible_at"
@@ -61,13 +57,12 @@ def test_a_poll_appears_before_it_closes() -> None:
 
 
 def seen_from(poll: Poll, visible_at: str | None, *, voted: bool) -> Poll:
-    """The poll with another hour to appear at."""
+    """Return the poll with another ``visible_at``."""
     return patched(poll, visible_at=visible_at, voted=voted)
 
 
 @pytest.mark.parametrize("standing", [None, "2024-11-20T00:00:00Z"])
-def test_votes_are_not_hidden_for_longer(standing: str | None) -> None:
-    """Once people have voted, a poll's hour moves no further away; sooner, or past already, it may be."""
+def test_visible_at_cannot_move_later_after_votes(standing: str | None) -> None:
     poll = made(visible_at=standing)
     later = "2024-11-25T00:00:00Z"
     assert seen_from(poll, later, voted=False).visible_at

@@ -1,4 +1,4 @@
-"""The tree of errors, and the drawing of it."""
+"""The tree of errors, and its drawing in the docstring."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE = re.compile(r"^    (?P<indent>(?:│   |    |├── |└── )*)(?P<n
 
 
 def drawn() -> dict[str, tuple[str, str]]:
-    """Each error of the drawing with its parent's name and what stands beside it."""
+    """Return each error of the drawing with the name of its parent and its note."""
     tree: dict[str, tuple[str, str]] = {}
     path: list[str] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -31,14 +31,13 @@ def drawn() -> dict[str, tuple[str, str]]:
 
 
 def made(error: type[PollwireError]) -> PollwireError:
-    """The error with something in each of its parameters."""
+    """Create the error with a value for each parameter."""
     parameters = inspect.signature(error).parameters
     facts: dict[str, Any] = {name: SAMPLES.get(name, "something") for name in parameters}
     return error(**facts)  # Any: each error has parameters of its own
 
 
-def test_the_drawing_is_the_tree() -> None:
-    """The docstring shows every error under its real parent, and no other."""
+def test_docstring_shows_the_error_tree() -> None:
     real = {
         name: error.__mro__[1].__name__
         for name, error in vars(errors).items()
@@ -48,15 +47,13 @@ def test_the_drawing_is_the_tree() -> None:
 
 
 @pytest.mark.parametrize("error", LEAVES, ids=lambda error: error.__name__)
-def test_each_error_carries_the_facts_drawn_beside_it(error: type[PollwireError]) -> None:
-    """What the drawing says an error knows is what it knows, beside its sentence."""
+def test_error_attributes_match_docstring(error: type[PollwireError]) -> None:
     facts = {fact for fact in drawn()[error.__name__][1].split(", ") if fact}
     assert vars(made(error)).keys() - {"detail"} == facts
 
 
 @pytest.mark.parametrize("error", LEAVES, ids=lambda error: error.__name__)
-def test_each_error_says_what_is_wrong(error: type[PollwireError]) -> None:
-    """``detail`` is for people, the same as the exception's text, and complete."""
+def test_error_has_a_complete_detail(error: type[PollwireError]) -> None:
     refusal = made(error)
     assert str(refusal) == refusal.detail
     assert refusal.detail
@@ -64,16 +61,18 @@ def test_each_error_says_what_is_wrong(error: type[PollwireError]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
-        (errors.ResultsHidden("after_vote"), "to those who have voted, and to everybody once it is closed."),
-        (errors.ResultsHidden("operators"), "to its operators alone, until they publish them."),
+        (
+            errors.ResultsHidden("after_vote"),
+            "visible after you vote, and to everyone after the poll closes.",
+        ),
+        (errors.ResultsHidden("operators"), "visible to operators only, until they publish them."),
         (errors.PhaseConflict("delete", "resolved"), "Unresolve it first."),
-        (errors.PhaseConflict("cancel", "archived"), "cannot be given the act 'cancel'."),
-        (errors.VoterTokenInvalid("https://news.example"), "Get a new one of that site."),
-        (errors.VoterTokenInvalid(), "Ask for a new one with POST /v1/voters."),
+        (errors.PhaseConflict("cancel", "archived"), "Cannot cancel a poll that is archived."),
+        (errors.VoterTokenInvalid("https://news.example"), "Request a new one from https://news.example."),
+        (errors.VoterTokenInvalid(), "Request a new one with POST /v1/voters."),
     ],
 )
-def test_a_refusal_says_what_to_do(error: errors.PollwireError, told: str) -> None:
-    """The sentence for people ends with when totals are shown, what goes first, or who gives tokens."""
-    assert str(error).endswith(told)
+def test_error_detail_ends_with_the_fix(error: errors.PollwireError, expected: str) -> None:
+    assert str(error).endswith(expected)

@@ -1,4 +1,4 @@
-"""Instant-runoff: by hand, by its laws, and beside two libraries that others wrote."""
+"""Instant-runoff: examples, properties, and a comparison with two independent libraries."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.factories import a_poll, options
 
 CODES = "ABCDEF"
 SAME_EVERY_RUN = settings(derandomize=True, database=None)
-"""For comparisons with libraries that have quirks of their own: a find of theirs is no news about us."""
+"""The libraries have quirks of their own, so a new random example must not fail our suite."""
 
 
 def ranked(count: int) -> Poll:
-    """A ranked poll of options a, b, ... coded A, B, ..."""
+    """Return a ranked poll with options a, b, ... and codes A, B, ..."""
     return a_poll(kind=Kind.RANKED, options=options(*CODES[:count].lower()))
 
 
@@ -32,14 +32,13 @@ def counted(count: int, **profile: int) -> RunoffResult:
 
 @st.composite
 def elections(draw: st.DrawFn) -> tuple[Poll, dict[str, int]]:
-    """A poll of two to six options, and how many gave each ranking of some."""
+    """Generate a poll of two to six options, and the number of voters for some rankings."""
     count = draw(st.integers(2, len(CODES)))
     rankings = st.lists(st.sampled_from(CODES[:count]), min_size=1, unique=True).map("".join)
     return ranked(count), draw(st.dictionaries(rankings, st.integers(1, 9), min_size=1, max_size=30))
 
 
-def test_the_last_one_standing_wins() -> None:
-    """Votes of whoever goes out pass to the next ranked; those without a next are exhausted."""
+def test_votes_of_eliminated_option_transfer() -> None:
     assert counted(3, AB=4, BA=3, CB=1, C=1) == RunoffResult(
         rounds=(
             Round(counts={"a": 4, "b": 3, "c": 2}, exhausted=0, eliminated="c", transfers={"b": 1}),
@@ -50,47 +49,40 @@ def test_the_last_one_standing_wins() -> None:
     )
 
 
-def test_more_than_half_wins_at_once() -> None:
-    """A majority of first preferences needs no further round, and exactly half is none."""
+def test_majority_of_first_preferences_wins_in_one_round() -> None:
     assert counted(3, A=3, B=1, C=1) == RunoffResult((Round({"a": 3, "b": 1, "c": 1}, 0),), "a")
     assert len(counted(3, A=2, B=1, C=1).rounds) > 1
 
 
-def test_the_leader_may_lose() -> None:
-    """Who leads in first preferences is overtaken by whoever the others prefer."""
+def test_leader_can_lose_through_transfers() -> None:
     assert counted(3, A=4, BC=3, CB=2).winner == "b"
 
 
-def test_half_of_what_still_counts_decides() -> None:
-    """Exhausted votes are no part of what a majority is more than half of."""
+def test_majority_excludes_exhausted_ballots() -> None:
     outcome = counted(3, A=3, B=2, C=2)
     assert outcome.winner == "a"
     assert outcome.rounds[-1].exhausted > 0
 
 
-def test_nobody_has_voted() -> None:
-    """Without votes there are no rounds and no winner."""
+def test_count_without_votes_has_no_rounds() -> None:
     assert count_instant_runoff(ranked(3), {}) == RunoffResult((), None)
 
 
-def test_an_earlier_round_breaks_a_tie() -> None:
-    """Of options level now, the one that had fewer votes in the latest round in which they differed goes."""
+def test_tie_is_broken_by_latest_differing_round() -> None:
     outcome = counted(4, A=7, B=4, C=3, DC=1)
     assert [done.eliminated for done in outcome.rounds[:2]] == ["d", "c"]
     mirrored = counted(4, A=7, C=4, B=3, DB=1)
     assert [done.eliminated for done in mirrored.rounds[:2]] == ["d", "b"]
 
 
-def test_the_polls_order_breaks_what_is_left() -> None:
-    """Of options that were always level the last goes, in the poll's order, which is not the codes'."""
+def test_unbroken_tie_eliminates_last_option_in_poll_order() -> None:
     assert counted(2, A=1, B=1).winner == "a"
     poll = ranked(2)
     turned = msgspec.structs.replace(poll, options=poll.options[::-1])
     assert count_instant_runoff(turned, {"A": 1, "B": 1}).winner == "b"
 
 
-def test_rounds_are_told_as_the_protocol_has_them() -> None:
-    """The last round names nobody who goes out, the others do, with what passes on."""
+def test_rounds_have_documented_json_form() -> None:
     first, last = msgspec.to_builtins(counted(3, A=2, B=2, CA=1).rounds)
     assert first == {
         "counts": {"a": 2, "b": 2, "c": 1},
@@ -102,8 +94,7 @@ def test_rounds_are_told_as_the_protocol_has_them() -> None:
 
 
 @given(election=elections())
-def test_no_vote_is_lost_between_rounds(election: tuple[Poll, dict[str, int]]) -> None:
-    """In every round each voter counts once or is exhausted, and transfers account for what moved."""
+def test_every_round_accounts_for_all_votes(election: tuple[Poll, dict[str, int]]) -> None:
     poll, profile = election
     rounds = count_instant_runoff(poll, profile).rounds
     for done in rounds:
@@ -118,21 +109,20 @@ def test_no_vote_is_lost_between_rounds(election: tuple[Poll, dict[str, int]]) -
 
 
 @given(election=elections(), data=st.data())
-def test_the_order_of_rankings_means_nothing(
+def test_result_does_not_depend_on_order_of_rankings(
     election: tuple[Poll, dict[str, int]], data: st.DataObject
 ) -> None:
-    """Whoever counts the same rankings, in whatever order they lie, finds the same."""
     poll, profile = election
     shuffled = dict(data.draw(st.permutations(list(profile.items()))))
     assert count_instant_runoff(poll, shuffled) == count_instant_runoff(poll, profile)
 
 
 def is_close(outcome: RunoffResult) -> bool:
-    """Whether a rule for ties had a say: two were last, or led, alike, or one had exactly half.
+    """Return True if a tie rule applied: a tie for the last or the first place, or exactly half of the votes.
 
-    There the libraries differ from us by design. pyrankvote elects at exactly
-    half of the votes, breaks ties by lot, and where two lead alike may take
-    out others before the last; votelib leaves ties to its caller.
+    In these cases the libraries differ by design. pyrankvote elects at exactly
+    half of the votes, breaks ties randomly, and may eliminate others first
+    if two options lead with equal votes. votelib leaves ties to its caller.
     """
     for done in outcome.rounds:
         votes = sorted(done.counts.values())
@@ -143,8 +133,7 @@ def is_close(outcome: RunoffResult) -> bool:
 
 @SAME_EVERY_RUN
 @given(election=elections())
-def test_pyrankvote_finds_the_same_winner(election: tuple[Poll, dict[str, int]]) -> None:
-    """Where no rule for ties has a say, an independent count agrees (it may take out several at a time)."""
+def test_winner_matches_pyrankvote_without_ties(election: tuple[Poll, dict[str, int]]) -> None:
     poll, profile = election
     outcome = count_instant_runoff(poll, profile)
     assume(not is_close(outcome))
@@ -160,8 +149,7 @@ def test_pyrankvote_finds_the_same_winner(election: tuple[Poll, dict[str, int]])
 
 @SAME_EVERY_RUN
 @given(election=elections())
-def test_votelib_finds_the_same_winner(election: tuple[Poll, dict[str, int]]) -> None:
-    """So does a second one, unless exhausted votes, which its quota goes on counting, leave it to nobody."""
+def test_winner_matches_votelib_without_ties(election: tuple[Poll, dict[str, int]]) -> None:
     poll, profile = election
     outcome = count_instant_runoff(poll, profile)
     assume(not is_close(outcome))
@@ -178,8 +166,7 @@ def test_votelib_finds_the_same_winner(election: tuple[Poll, dict[str, int]]) ->
 
 
 @pytest.mark.parametrize("number", [1, 1000])
-def test_only_shares_matter(number: int) -> None:
-    """A thousand times as many voters of the same minds come to the same winner by the same way."""
+def test_result_depends_only_on_shares(number: int) -> None:
     small, large = counted(3, AB=4, BA=3, CB=2), counted(3, AB=4 * number, BA=3 * number, CB=2 * number)
     assert large.winner == small.winner
     assert [done.eliminated for done in large.rounds] == [done.eliminated for done in small.rounds]

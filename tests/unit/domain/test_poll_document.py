@@ -1,4 +1,4 @@
-"""A poll as the document that everybody reads."""
+"""JSON document of a poll."""
 
 from __future__ import annotations
 
@@ -29,47 +29,40 @@ def a_poll(**changes: object) -> Poll:
     return msgspec.structs.replace(poll, **changes)
 
 
-def test_every_field_of_the_contract_is_there() -> None:
-    """Readers never have to ask whether a key exists."""
+def test_document_has_every_field() -> None:
     assert set(poll_document(a_poll(), T0)) == FIELDS
 
 
-def test_times_are_utc_with_milliseconds() -> None:
-    """Times leave as RFC 3339, and times that are not set as null."""
+def test_document_times_are_utc_with_milliseconds() -> None:
     document = poll_document(a_poll(), T0)
     assert document["opens_at"] == "2024-07-02T08:00:00.000Z"
     assert document["closes_at"] == "2024-07-02T08:00:01.000Z"
     assert document["visible_at"] is None
 
 
-def test_the_phase_is_that_of_the_instant_asked_for() -> None:
-    """One poll read at three instants is in three phases."""
+def test_document_phase_is_computed_for_now() -> None:
     phases = [poll_document(a_poll(), at)["phase"] for at in (T0 - 1, T0, T0 + 1000)]
     assert phases == ["scheduled", "open", "closed"]
 
 
-def test_options_show_what_people_see_and_not_their_code() -> None:
-    """An option's stored letter never leaves; an image does where there is one."""
+def test_document_options_omit_codes() -> None:
     assert poll_document(a_poll(), T0)["options"] == [
         {"id": "rice", "label": "Rice"},
         {"id": "yam", "label": "Yam", "image": "/yam.png"},
     ]
 
 
-def test_choices_belong_to_multiple() -> None:
-    """The bounds of a ballot are told where a voter may pick several."""
+def test_document_has_choices_only_for_multiple() -> None:
     multiple = a_poll(kind=Kind.MULTIPLE, choices=Choices(1, 2))
     assert poll_document(multiple, T0)["choices"] == {"min": 1, "max": 2}
     assert poll_document(a_poll(), T0)["choices"] is None
 
 
-def test_a_document_is_plain_json() -> None:
-    """Policies are words, so the document survives any JSON encoder unchanged."""
+def test_document_roundtrips_through_json() -> None:
     document = poll_document(a_poll(revote=Revote.CHANGE, origins=("https://a.test",)), T0)
     assert msgspec.json.decode(msgspec.json.encode(document)) == document
 
 
-def test_the_zone_of_its_operators_is_told() -> None:
-    """Pages can tell a poll's times as its operators meant them, long after they were written down."""
+def test_document_has_the_timezone() -> None:
     assert poll_document(a_poll(timezone="Africa/Accra"), T0)["timezone"] == "Africa/Accra"
     assert poll_document(a_poll(), T0)["timezone"] is None

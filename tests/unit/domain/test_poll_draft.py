@@ -1,4 +1,4 @@
-"""Polls as operators write them down: read, refused, made."""
+"""Creation and validation of polls."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from hypothesis import strategies as st
 from pollwire_server.domain.ballot import BallotCodec
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll
-from pollwire_server.domain.options import CODES, MOST_OPTIONS
+from pollwire_server.domain.options import CODES, MAX_OPTIONS
 from pollwire_server.domain.poll import Choices, Identity, Kind, ResultsMode, Revote, Scale
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
 
 from tests.unit.domain.drafts import NOW, a_document, codes_of, ids_of, made, option_documents
 from tests.unit.domain.strategies import json_values, option_ids
 
-NUMBERED = [f"option-{number}" for number in range(MOST_OPTIONS + 1)]
+NUMBERED = [f"option-{number}" for number in range(MAX_OPTIONS + 1)]
 DRAFT_FIELDS = PollDraft.__struct_fields__
 
 
-def test_a_poll_of_three_words_has_every_default() -> None:
-    """A kind, a question and options suffice; the rest is as the protocol says."""
+def test_minimal_draft_uses_defaults() -> None:
     poll = made()
     assert poll.id == "ghana-2024"
     assert (poll.opens_at, poll.closes_at, poll.visible_at, poll.created_at) == (NOW, None, None, NOW)
@@ -32,8 +31,7 @@ def test_a_poll_of_three_words_has_every_default() -> None:
     assert ids_of(poll) == ["a", "b", "c"]
 
 
-def test_a_poll_is_what_its_document_says() -> None:
-    """Every field that an operator gives arrives in the poll."""
+def test_draft_sets_every_field() -> None:
     poll = made(
         kind="multiple",
         question="Which teams?",
@@ -162,8 +160,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("field", "changes"), WRONG)
-def test_a_wrong_field_is_named(field: str, changes: dict[str, object]) -> None:
-    """Whatever is wrong with a poll, the refusal carries the path of it and a sentence."""
+def test_invalid_field_is_named(field: str, changes: dict[str, object]) -> None:
     with pytest.raises(InvalidPoll) as refusal:
         made(**changes)
     assert refusal.value.field == field
@@ -171,14 +168,12 @@ def test_a_wrong_field_is_named(field: str, changes: dict[str, object]) -> None:
     assert "`$" not in refusal.value.detail
 
 
-def test_every_field_of_a_draft_has_been_wrong() -> None:
-    """The list above leaves no field of a poll out."""
+def test_invalid_field_cases_cover_every_field() -> None:
     assert {field.partition("[")[0].partition(".")[0] for field, _ in WRONG} >= set(DRAFT_FIELDS)
 
 
 @pytest.mark.parametrize("field", ["kind", "question"])
-def test_a_missing_field_is_named(field: str) -> None:
-    """What no poll can do without is asked for by its name."""
+def test_missing_field_is_named(field: str) -> None:
     document = a_document()
     del document[field]
     with pytest.raises(InvalidPoll) as refusal:
@@ -187,8 +182,7 @@ def test_a_missing_field_is_named(field: str) -> None:
 
 
 @pytest.mark.parametrize("document", [[], None, "poll", 5, True, {5: "five"}])
-def test_what_is_no_object_of_fields_is_refused_whole(document: object) -> None:
-    """A body of another type is refused as the body."""
+def test_non_object_body_is_rejected(document: object) -> None:
     with pytest.raises(InvalidPoll) as refusal:
         decode_document(document, PollDraft)
     assert refusal.value.field == "body"
@@ -196,32 +190,28 @@ def test_what_is_no_object_of_fields_is_refused_whole(document: object) -> None:
 
 @pytest.mark.parametrize("shape", [PollDraft, PollPatch])
 @given(document=json_values | st.dictionaries(st.sampled_from(DRAFT_FIELDS), json_values))
-def test_junk_is_refused_and_nothing_worse(shape: type, document: object) -> None:
-    """JSON of any shape, under the names of real fields too, is read or is an ``InvalidPoll``."""
+def test_arbitrary_json_raises_only_domain_errors(shape: type, document: object) -> None:
     with suppress(InvalidPoll):
         decode_document(document, shape)
 
 
 @given(name=st.text())
-def test_an_unknown_field_is_refused_whatever_its_name(name: str) -> None:
-    """A field that no poll has is never ignored, be it named like a path or a quotation."""
+def test_unknown_field_is_rejected(name: str) -> None:
     with pytest.raises(InvalidPoll):
         made(**{name + "!": 1})
 
 
-@given(ids=st.lists(option_ids, min_size=2, max_size=MOST_OPTIONS, unique=True))
-def test_each_option_has_a_letter_of_its_own(ids: list[str]) -> None:
-    """As many options as a poll may have get different letters, in order, and all can be voted for."""
+@given(ids=st.lists(option_ids, min_size=2, max_size=MAX_OPTIONS, unique=True))
+def test_options_get_distinct_codes_in_order(ids: list[str]) -> None:
     poll = made(options=ids)
     assert "".join(codes_of(poll).values()) == CODES[: len(ids)]
-    paper = BallotCodec(poll)
-    assert [paper.decode_choice(paper.encode_choice(name)) for name in ids] == ids
+    codec = BallotCodec(poll)
+    assert [codec.decode_choice(codec.encode_choice(name)) for name in ids] == ids
 
 
-def test_fifty_options_are_enough() -> None:
-    """The largest poll can be made, and one option more cannot."""
-    assert len(made(options=NUMBERED[:-1]).options) == MOST_OPTIONS
-    assert len(set(CODES)) >= MOST_OPTIONS
+def test_more_than_fifty_options_are_rejected() -> None:
+    assert len(made(options=NUMBERED[:-1]).options) == MAX_OPTIONS
+    assert len(set(CODES)) >= MAX_OPTIONS
     assert CODES.isalpha()
 
 
@@ -229,8 +219,7 @@ def test_fifty_options_are_enough() -> None:
     ("given_bounds", "least", "most"),
     [(None, 1, 3), ({}, 1, 3), ({"min": 2}, 2, 3), ({"max": 2}, 1, 2), ({"min": 3, "max": 3}, 3, 3)],
 )
-def test_bounds_default_to_one_and_all(given_bounds: object, least: int, most: int) -> None:
-    """A multiple choice takes 1 to all options, as far as nothing else is said."""
+def test_choices_default_to_one_and_all(given_bounds: object, least: int, most: int) -> None:
     assert made(kind="multiple", choices=given_bounds).choices == Choices(min=least, max=most)
 
 
@@ -238,46 +227,40 @@ def test_bounds_default_to_one_and_all(given_bounds: object, least: int, most: i
     ("given_scale", "least", "most"),
     [(None, 1, 5), ({}, 1, 5), ({"min": 0}, 0, 5), ({"max": 10}, 1, 10), ({"min": 0, "max": 1}, 0, 1)],
 )
-def test_a_rating_has_a_scale_and_no_options(given_scale: object, least: int, most: int) -> None:
-    """A rating takes 1 to 5, as far as nothing else is said, and every whole number between."""
+def test_rating_has_scale_without_options(given_scale: object, least: int, most: int) -> None:
     poll = made(kind="rating", options=[], scale=given_scale)
     assert (poll.scale, poll.options, poll.choices) == (Scale(min=least, max=most), (), None)
     assert list(poll.codes) == [str(value) for value in range(least, most + 1)]
 
 
-def test_a_ranked_poll_has_options_and_no_bounds() -> None:
-    """A ranking names one to all options, and needs nothing said about that."""
+def test_ranked_poll_has_options_without_bounds() -> None:
     poll = made(kind="ranked")
     assert (poll.choices, poll.scale, poll.choice_bounds) == (None, None, (1, 3))
 
 
 @pytest.mark.parametrize("kind", ["single", "multiple", "prediction"])
-def test_an_option_may_have_a_capacity(kind: str) -> None:
-    """A number of places is kept with its option, and with no other."""
+def test_option_capacity_is_optional(kind: str) -> None:
     poll = made(kind=kind, options=[RARE, {"id": "b", "label": "B", "capacity": None}])
     assert [option.capacity for option in poll.options] == [3, None]
 
 
-def test_what_other_kinds_use_may_be_given_as_absent() -> None:
-    """The nulls that a poll's document shows may be sent back, and mean what leaving them out means."""
+def test_null_fields_of_other_kinds_are_accepted() -> None:
     assert made(scale=None, forecast=False, series=None, resolve_by=None, shards=1, closes_at=None) == made()
 
 
 def seen_texts(most: int) -> st.SearchStrategy[str]:
-    """Texts of any language with something to see in them, and no control characters."""
+    """Generate texts of any language with a visible character and without control characters."""
     characters = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))
     return st.text(characters, max_size=most - 1).map(lambda text: f"{text}?")
 
 
-def test_a_window_may_lie_in_the_past() -> None:
-    """A poll that is over can be written down, as an archive does; it takes no votes."""
+def test_draft_with_past_window_is_accepted() -> None:
     poll = made(opens_at="2020-01-01T00:00:00Z", closes_at="2020-01-02T00:00:00Z")
     assert poll.phase(NOW).is_over
 
 
 @given(question=seen_texts(300), label=seen_texts(200))
-def test_texts_of_any_language_survive(question: str, label: str) -> None:
-    """Questions and labels are kept letter by letter, through JSON and back."""
+def test_text_of_any_language_roundtrips(question: str, label: str) -> None:
     options = [{"id": "a", "label": label}, *option_documents("b")]
     body = msgspec.json.encode(a_document(question=question, options=options))
     poll = new_poll(decode_document(msgspec.json.decode(body), PollDraft), poll_id="p", now=NOW)

@@ -1,4 +1,4 @@
-"""Edits that keep faith with votes already cast, and those that would not."""
+"""Edits of polls, with and without votes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pollwire_server.domain.errors import EditRefused, InvalidPoll, PhaseConflict
-from pollwire_server.domain.options import CODES, MOST_OPTIONS
+from pollwire_server.domain.options import CODES, MAX_OPTIONS
 from pollwire_server.domain.poll import WIDEST_FIRST, Choices, Identity, Kind, Poll, ResultsMode, Scale
-from pollwire_server.domain.window import parse_instant
+from pollwire_server.domain.timestamps import parse_timestamp
 
 from tests.unit.domain.drafts import CLOSING, NOW, OPENING, codes_of, ids_of, made, patched
 from tests.unit.domain.strategies import option_ids
 
-NUMBERED = [f"option-{number}" for number in range(MOST_OPTIONS)]
-OPENED, CLOSED = parse_instant(OPENING, None, "opens_at"), parse_instant(CLOSING, None, "closes_at")
+NUMBERED = [f"option-{number}" for number in range(MAX_OPTIONS)]
+OPENED, CLOSED = parse_timestamp(OPENING, None, "opens_at"), parse_timestamp(CLOSING, None, "closes_at")
 EVENING, NEXT_WEEK = "2024-12-01T20:00:00Z", "2024-12-08T00:00:00Z"
 
 
@@ -26,23 +26,21 @@ def a_windowed_poll(**changes: object) -> Poll:
 
 
 def refused_field(poll: Poll, now: int = NOW, **changes: object) -> str:
-    """The field for which an edit of a poll with votes is refused."""
+    """Return the field of the ``EditRefused`` for an edit of a poll with votes."""
     with pytest.raises(EditRefused) as refusal:
         patched(poll, now=now, voted=True, **changes)
     return refusal.value.field
 
 
 @pytest.mark.parametrize("voted", [False, True])
-def test_an_edit_changes_what_it_names_and_grows_the_version(voted: bool) -> None:
-    """Fields that a patch leaves out stay, and every edit is a new version, an empty one too."""
+def test_edit_changes_named_fields_and_increments_version(voted: bool) -> None:
     poll = a_windowed_poll(description="Old.", lang="en")
     after = patched(poll, voted=voted, question="Who really wins?", lang=None)
     assert after == msgspec.structs.replace(poll, question="Who really wins?", lang=None, version=2)
     assert patched(after, voted=voted) == msgspec.structs.replace(after, version=3)
 
 
-def test_every_plain_field_may_be_edited() -> None:
-    """Texts and policies change as the patch says, before any vote."""
+def test_every_field_is_editable_before_votes() -> None:
     after = patched(
         a_windowed_poll(),
         kind="multiple",
@@ -83,8 +81,7 @@ def test_every_plain_field_may_be_edited() -> None:
         ("shards", {"shards": 1}),
     ],
 )
-def test_an_edit_makes_no_poll_that_could_not_be_created(field: str, changes: dict[str, Any]) -> None:
-    """What a new poll may not be, an edited one may not become; ids and shards are for life."""
+def test_edit_to_invalid_poll_is_rejected(field: str, changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidPoll) as refusal:
         patched(made(), **changes)
     assert refusal.value.field == field
@@ -95,8 +92,9 @@ def test_an_edit_makes_no_poll_that_could_not_be_created(field: str, changes: di
     added=st.lists(option_ids, max_size=20),
     data=st.data(),
 )
-def test_standing_options_keep_their_codes(before: list[str], added: list[str], data: st.DataObject) -> None:
-    """However options are moved and added under votes, a vote means what it meant; no letter serves twice."""
+def test_existing_options_keep_codes_after_votes(
+    before: list[str], added: list[str], data: st.DataObject
+) -> None:
     poll = made(options=before)
     ids = data.draw(st.permutations(list(dict.fromkeys(before + added))))
     after = patched(poll, voted=True, options=ids)
@@ -105,41 +103,38 @@ def test_standing_options_keep_their_codes(before: list[str], added: list[str], 
     assert len(set(codes_of(after).values())) == len(ids)
 
 
-@given(before=st.integers(2, MOST_OPTIONS), data=st.data())
-def test_no_option_goes_once_voted_on(before: int, data: st.DataObject) -> None:
-    """A list that lacks a standing option is refused, however many others take its place."""
+@given(before=st.integers(2, MAX_OPTIONS), data=st.data())
+def test_option_cannot_be_removed_after_votes(before: int, data: st.DataObject) -> None:
     poll = made(options=NUMBERED[:before])
     kept = data.draw(st.lists(st.sampled_from(NUMBERED[:before]), max_size=before - 1, unique=True))
-    newcomers = [f"new-{number}" for number in range(data.draw(st.integers(0, MOST_OPTIONS - len(kept))))]
+    newcomers = [f"new-{number}" for number in range(data.draw(st.integers(0, MAX_OPTIONS - len(kept))))]
     assert refused_field(poll, options=kept + newcomers) == "options"
 
 
-def test_letters_suffice_for_every_option_ever_added() -> None:
-    """Options added one at a time under votes fill the poll up to its most, each with a letter of its own."""
+def test_codes_suffice_for_maximum_options() -> None:
     poll = made(options=NUMBERED[:2])
-    for most in range(3, MOST_OPTIONS + 1):
+    for most in range(3, MAX_OPTIONS + 1):
         poll = patched(poll, voted=True, options=NUMBERED[:most])
-    assert "".join(codes_of(poll).values()) == CODES[:MOST_OPTIONS]
+    assert "".join(codes_of(poll).values()) == CODES[:MAX_OPTIONS]
     with pytest.raises(InvalidPoll, match="at most 50"):
         patched(poll, voted=True, options=[*NUMBERED, "one-more"])
 
 
-def test_labels_are_mended_under_votes() -> None:
-    """A misspelt label and a missing image are put right, since votes are cast for ids."""
-    mended = [{"id": name, "label": f"New Patriotic Party {name}", "image": f"/{name}.png"} for name in "abc"]
-    after = patched(made(), voted=True, options=mended)
+def test_labels_are_editable_after_votes() -> None:
+    edited_options = [
+        {"id": name, "label": f"New Patriotic Party {name}", "image": f"/{name}.png"} for name in "abc"
+    ]
+    after = patched(made(), voted=True, options=edited_options)
     assert after.options[0].label == "New Patriotic Party a"
     assert after.options[0].image == "/a.png"
 
 
-def test_options_change_freely_before_a_vote() -> None:
-    """Nobody is misled by an option that goes before anybody could have chosen it."""
+def test_options_are_replaceable_before_votes() -> None:
     after = patched(made(), options="xcy")
     assert codes_of(after) == {"x": "A", "c": "B", "y": "C"}
 
 
-def test_a_closed_poll_with_votes_gets_no_new_option() -> None:
-    """An option that nobody can vote for would look as if nobody wanted it."""
+def test_option_cannot_be_added_to_closed_poll_with_votes() -> None:
     poll = a_windowed_poll()
     assert ids_of(patched(poll, now=CLOSED - 1, voted=True, options="abcd")) == list("abcd")
     assert refused_field(poll, now=CLOSED, options="abcd") == "options"
@@ -156,14 +151,12 @@ def test_a_closed_poll_with_votes_gets_no_new_option() -> None:
         ("identity", {"identity": "open"}),
     ],
 )
-def test_what_votes_were_cast_under_stays(field: str, changes: dict[str, Any]) -> None:
-    """Kind and identity say what a vote meant and whose it was."""
+def test_kind_and_identity_are_fixed_after_votes(field: str, changes: dict[str, Any]) -> None:
     assert refused_field(made(), **changes) == field
 
 
 @pytest.mark.parametrize("bounds", [{"min": 2, "max": 2}, {"min": 1, "max": 3}, {"min": 1, "max": 1}, None])
-def test_bounds_stay_once_voted_on(bounds: object) -> None:
-    """Everybody chooses under the same bounds; naming those that stand is no change."""
+def test_choices_are_fixed_after_votes(bounds: object) -> None:
     poll = made(kind="multiple", choices={"min": 1, "max": 2})
     assert refused_field(poll, choices=bounds) == "choices"
     assert patched(poll, voted=True, choices={"min": 1, "max": 2}).choices == poll.choices
@@ -171,29 +164,25 @@ def test_bounds_stay_once_voted_on(bounds: object) -> None:
 
 
 @pytest.mark.parametrize("voted", [False, True])
-def test_bounds_that_mean_all_options_go_on_meaning_all(voted: bool) -> None:
-    """When options are added, a voter who may pick all may pick the new ones too, and named bounds stay."""
+def test_maximum_of_all_options_follows_added_options(voted: bool) -> None:
     assert patched(made(kind="multiple"), voted=voted, options="abcd").choices == Choices(min=1, max=4)
     named = made(kind="multiple", choices={"min": 2, "max": 2})
     assert patched(named, voted=voted, options="abcd").choices == Choices(min=2, max=2)
 
 
-def test_bounds_follow_options_that_go() -> None:
-    """Fewer options lower a bound that meant all of them; a named one that no longer fits is refused."""
+def test_maximum_of_all_options_follows_removed_options() -> None:
     assert patched(made(kind="multiple"), options="ab").choices == Choices(min=1, max=2)
     with pytest.raises(InvalidPoll) as refusal:
         patched(made(kind="multiple", options="abcd", choices={"min": 3, "max": 3}), options="ab")
     assert refusal.value.field == "choices.min"
 
 
-def test_bounds_come_and_go_with_the_kind() -> None:
-    """A poll that becomes a multiple choice gets bounds, and one that ceases to be loses them."""
+def test_choices_follow_change_of_kind() -> None:
     assert patched(made(), kind="multiple").choices == Choices(min=1, max=3)
     assert patched(made(kind="multiple"), kind="single").choices is None
 
 
-def test_a_scale_comes_and_goes_with_the_kind() -> None:
-    """A poll that becomes a rating gets a scale and loses its options; one that ceases to be wants some."""
+def test_scale_follows_change_of_kind() -> None:
     rating = patched(made(kind="multiple"), kind="rating")
     assert (rating.scale, rating.options, rating.choices) == (Scale(min=1, max=5), (), None)
     ranked = patched(rating, kind="ranked", options="ab")
@@ -203,8 +192,7 @@ def test_a_scale_comes_and_goes_with_the_kind() -> None:
     assert refusal.value.field == "options"
 
 
-def test_a_scale_stays_once_voted_on() -> None:
-    """Everybody rates on the same scale; naming the one that stands is no change, nor is leaving it out."""
+def test_scale_is_fixed_after_votes() -> None:
     poll = made(kind="rating", options=[], scale={"min": 0, "max": 3})
     assert refused_field(poll, scale={"min": 0, "max": 4}) == "scale"
     assert refused_field(poll, scale=None) == "scale"
@@ -213,8 +201,7 @@ def test_a_scale_stays_once_voted_on() -> None:
     assert patched(poll, scale={"max": 4}).scale == Scale(min=1, max=4)
 
 
-def test_a_capacity_is_edited_with_its_option() -> None:
-    """A capacity comes, moves and goes under votes; whether it still holds them is the store's to judge."""
+def test_capacity_is_editable_after_votes() -> None:
     roomy = [{"id": "a", "label": "A", "capacity": 5}, {"id": "b", "label": "B"}, {"id": "c", "label": "C"}]
     poll = patched(made(), voted=True, options=roomy)
     assert [option.capacity for option in poll.options] == [5, None, None]
@@ -223,8 +210,7 @@ def test_a_capacity_is_edited_with_its_option() -> None:
 
 @pytest.mark.parametrize("before", ResultsMode)
 @pytest.mark.parametrize("after", ResultsMode)
-def test_results_are_only_narrowed_once_voted_on(before: ResultsMode, after: ResultsMode) -> None:
-    """Who voted under a promise of fewer readers is not given more; before any vote all is possible."""
+def test_results_can_only_be_narrowed_after_votes(before: ResultsMode, after: ResultsMode) -> None:
     poll = made(results=before)
     assert patched(poll, results=after).results is after
     if WIDEST_FIRST.index(after) < WIDEST_FIRST.index(before):
@@ -234,15 +220,13 @@ def test_results_are_only_narrowed_once_voted_on(before: ResultsMode, after: Res
 
 
 @pytest.mark.parametrize("voted", [False, True])
-def test_an_open_polls_end_moves(voted: bool) -> None:
-    """While people vote, the end may be moved within the future, or taken away."""
+def test_closes_at_of_open_poll_is_editable(voted: bool) -> None:
     poll = a_windowed_poll()
     assert patched(poll, now=OPENED, voted=voted, closes_at=EVENING).closes_at == 1_733_083_200_000
     assert patched(poll, now=OPENED, voted=voted, closes_at=None).closes_at is None
 
 
-def test_an_end_is_not_moved_into_the_past() -> None:
-    """The past is where votes were counted already; closing now is an act."""
+def test_closes_at_in_the_past_is_rejected() -> None:
     evening = patched(a_windowed_poll(), closes_at=EVENING).closes_at or 0
     with pytest.raises(EditRefused) as refusal:
         patched(a_windowed_poll(), now=evening, closes_at=EVENING)
@@ -251,8 +235,7 @@ def test_an_end_is_not_moved_into_the_past() -> None:
 
 
 @pytest.mark.parametrize("voted", [False, True])
-def test_an_opening_moves_until_it_has_happened(voted: bool) -> None:
-    """A scheduled poll may open earlier or later; one that has opened has opened."""
+def test_opens_at_is_editable_until_opening(voted: bool) -> None:
     poll = a_windowed_poll()
     assert patched(poll, now=OPENED - 1, voted=voted, opens_at=EVENING).opens_at == 1_733_083_200_000
     with pytest.raises(EditRefused) as refusal:
@@ -262,8 +245,7 @@ def test_an_opening_moves_until_it_has_happened(voted: bool) -> None:
 
 @pytest.mark.parametrize("voted", [False, True])
 @pytest.mark.parametrize("changes", [{"closes_at": NEXT_WEEK}, {"closes_at": None}, {"opens_at": EVENING}])
-def test_a_closed_poll_is_moved_by_reopening_alone(voted: bool, changes: dict[str, Any]) -> None:
-    """An edit never opens again what has closed, by the clock or by an operator."""
+def test_window_of_closed_poll_is_not_editable(voted: bool, changes: dict[str, Any]) -> None:
     poll = a_windowed_poll()
     with pytest.raises(PhaseConflict) as refusal:
         patched(poll, now=CLOSED, voted=voted, **changes)
@@ -272,7 +254,6 @@ def test_a_closed_poll_is_moved_by_reopening_alone(voted: bool, changes: dict[st
         patched(msgspec.structs.replace(poll, closed_at=OPENED), now=OPENED, voted=voted, **changes)
 
 
-def test_a_closed_polls_texts_are_mended() -> None:
-    """What does not move the window may be put right afterwards, the window sent along unchanged too."""
+def test_text_of_closed_poll_is_editable() -> None:
     after = patched(a_windowed_poll(), now=CLOSED, voted=True, question="Who won?", closes_at=CLOSING)
     assert (after.question, after.closes_at) == ("Who won?", CLOSED)

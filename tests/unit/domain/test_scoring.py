@@ -1,4 +1,4 @@
-"""Who was right, and how voters compare."""
+"""Verdicts and ranking values of predictions."""
 
 from __future__ import annotations
 
@@ -22,32 +22,30 @@ records = st.integers(1, 500).flatmap(lambda total: st.builds(Score, st.integers
         ("B", LONG_AGO + 1, Verdict(None, False)),
     ],
 )
-def test_a_choice_in_time_is_right_or_wrong(code: str, at: int, verdict: Verdict) -> None:
-    """The very instant of effect is in time; a millisecond later is not."""
-    held = Resolution(code="A", at=LONG_AGO + 9, effective_at=LONG_AGO, by="ama", version=3)
-    assert verdict_of(a_poll(kind=Kind.PREDICTION, resolution=held), code, at) == verdict
+def test_choice_is_scored_until_effective_at_inclusive(code: str, at: int, verdict: Verdict) -> None:
+    resolution = Resolution(code="A", at=LONG_AGO + 9, effective_at=LONG_AGO, by="ama", version=3)
+    assert verdict_of(a_poll(kind=Kind.PREDICTION, resolution=resolution), code, at) == verdict
 
 
 @pytest.mark.parametrize(
-    "held", [None, Resolution(code=None, at=LONG_AGO, effective_at=LONG_AGO, by="ama", version=3)]
+    "resolution", [None, Resolution(code=None, at=LONG_AGO, effective_at=LONG_AGO, by="ama", version=3)]
 )
-def test_nobody_is_right_without_an_outcome(held: Resolution | None) -> None:
-    """Unresolved and annulled predictions say of nobody that they were right or wrong."""
-    assert verdict_of(a_poll(kind=Kind.PREDICTION, resolution=held), "A", LONG_AGO) == Verdict(None, False)
+def test_unresolved_or_void_prediction_scores_no_choice(resolution: Resolution | None) -> None:
+    assert verdict_of(a_poll(kind=Kind.PREDICTION, resolution=resolution), "A", LONG_AGO) == Verdict(
+        None, False
+    )
 
 
 @pytest.mark.parametrize(
     ("better", "worse"),
     [((49, 50), (10, 10)), ((10, 10), (1, 1)), ((2, 2), (1, 1)), ((30, 60), (1, 3)), ((1, 2), (0, 1))],
 )
-def test_a_rate_counts_for_what_there_is_to_show(better: tuple[int, int], worse: tuple[int, int]) -> None:
-    """Many right of many come before a lucky guess."""
+def test_ranking_prefers_more_evidence(better: tuple[int, int], worse: tuple[int, int]) -> None:
     assert Score(*better).ranking_value > Score(*worse).ranking_value
 
 
 @given(score=records)
-def test_a_standing_is_a_cautious_rate(score: Score) -> None:
-    """The bound lies between nothing and the rate itself, and is nothing for who was never right."""
+def test_ranking_value_is_at_most_the_accuracy(score: Score) -> None:
     accuracy = score.accuracy
     assert accuracy is not None
     assert 0 <= score.ranking_value <= accuracy
@@ -55,8 +53,7 @@ def test_a_standing_is_a_cautious_rate(score: Score) -> None:
 
 
 @given(score=records)
-def test_being_right_once_more_never_harms(score: Score) -> None:
-    """One more pick moves a voter up if it was right, and never up if it was wrong."""
+def test_correct_forecast_raises_ranking_value(score: Score) -> None:
     right, wrong = (
         Score(score.right + 1, score.forecasts + 1).ranking_value,
         Score(score.right, score.forecasts + 1).ranking_value,
@@ -64,6 +61,5 @@ def test_being_right_once_more_never_harms(score: Score) -> None:
     assert right > score.ranking_value >= wrong
 
 
-def test_nothing_to_show() -> None:
-    """Without a forecast there is no accuracy."""
+def test_accuracy_without_forecasts_is_none() -> None:
     assert Score(0, 0).accuracy is None

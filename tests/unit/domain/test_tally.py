@@ -1,4 +1,4 @@
-"""Results, shown and hidden."""
+"""Results, visible and hidden."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ def a_tally(now: int = LONG_AGO, **counts: int) -> Tally:
 
 
 @given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.SINGLE))
-def test_counts_of_a_single_choice_sum_to_its_voters(data: st.DataObject, poll: Poll) -> None:
-    """No vote is lost or doubled between codes and ids, whoever voted for what."""
+def test_single_choice_counts_sum_to_voters(data: st.DataObject, poll: Poll) -> None:
     codes = [option.code for option in poll.options]
     ballots = data.draw(st.lists(st.sampled_from(codes)))
     results = results_of(poll, a_tally(**{code: ballots.count(code) for code in set(ballots)}))
@@ -38,16 +37,14 @@ def test_counts_of_a_single_choice_sum_to_its_voters(data: st.DataObject, poll: 
 
 
 @given(poll=polls())
-def test_every_option_is_told_in_the_polls_order(poll: Poll) -> None:
-    """An option nobody chose is there with 0, and options come as the poll lists them."""
+def test_results_list_every_option_in_poll_order(poll: Poll) -> None:
     counts = results_of(poll, a_tally()).counts
     assert counts is not UNSET
     assert list(counts.items()) == [(name, 0) for name in poll.codes]
 
 
 @given(data=st.data(), poll=polls().filter(lambda poll: poll.kind is Kind.RATING))
-def test_a_mean_is_that_of_the_values_given(data: st.DataObject, poll: Poll) -> None:
-    """A rating tells the mean of every value given, to four digits; null while there is none."""
+def test_rating_mean_matches_counts(data: st.DataObject, poll: Poll) -> None:
     assert poll.scale is not None
     values = data.draw(st.lists(st.sampled_from(poll.scale.values)))
     tally = Tally(EPOCH, 1, len(values), Counter(map(code_of_value, values)), LONG_AGO)
@@ -60,15 +57,13 @@ def test_a_mean_is_that_of_the_values_given(data: st.DataObject, poll: Poll) -> 
 
 
 @given(poll=polls().filter(lambda poll: poll.kind is not Kind.RATING))
-def test_what_is_no_rating_has_no_mean(poll: Poll) -> None:
-    """Other kinds, and hidden ratings, say nothing of a mean, and streams nothing of rounds."""
-    told = msgspec.to_builtins(results_of(poll, a_tally()))
-    assert not {"mean", "rounds", "winner"} & set(told)
+def test_mean_exists_only_for_ratings(poll: Poll) -> None:
+    expected = msgspec.to_builtins(results_of(poll, a_tally()))
+    assert not {"mean", "rounds", "winner"} & set(expected)
     assert "mean" not in msgspec.to_builtins(hidden_results_of(poll, a_tally()))
 
 
-def test_results_are_told_as_the_protocol_has_them() -> None:
-    """The object on the wire carries exactly these fields, in JSON's types."""
+def test_results_have_documented_json_form() -> None:
     poll = a_poll(id="ghana-2024", opens_at=0, closes_at=LONG_AGO + 1000)
     assert msgspec.to_builtins(results_of(poll, a_tally(A=3, B=2))) == {
         "type": "results",
@@ -84,8 +79,7 @@ def test_results_are_told_as_the_protocol_has_them() -> None:
     }
 
 
-def test_hidden_results_carry_no_number() -> None:
-    """A reader who may not see totals gets the phase, and nothing that a vote changes."""
+def test_hidden_results_contain_no_totals() -> None:
     poll = a_poll(id="ghana-2024")
     hidden = msgspec.to_builtins(hidden_results_of(poll, a_tally(A=3, B=2)))
     assert hidden == {
@@ -107,10 +101,9 @@ def test_hidden_results_carry_no_number() -> None:
     ("now", "phase", "final"),
     [(9, Phase.SCHEDULED, False), (10, Phase.OPEN, False), (19, Phase.OPEN, False), (20, Phase.CLOSED, True)],
 )
-def test_results_are_final_once_voting_has_ended(
+def test_results_are_final_after_voting_ends(
     tell: Callable[[Poll, Tally], Results], now: int, phase: Phase, final: bool
 ) -> None:
-    """Phase and finality are those of the instant at which the totals were read."""
     results = tell(a_poll(opens_at=10, closes_at=20), a_tally(now=now))
     assert (results.phase, results.final) == (phase, final)
 
@@ -125,6 +118,5 @@ def test_results_are_final_once_voting_has_ended(
         ("01933c5f8a2a", 99, False),
     ],
 )
-def test_a_reader_replaces_what_is_not_older(epoch: str, seq: int, replaces: bool) -> None:
-    """Epochs outweigh seqs, and an equal position replaces, since the phase may have moved with the clock."""
+def test_newer_or_equal_position_replaces(epoch: str, seq: int, replaces: bool) -> None:
     assert is_newer(epoch, seq, EPOCH, 42) is replaces

@@ -1,4 +1,4 @@
-"""Who may see which totals."""
+"""Visibility of totals for each mode, phase and role."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from tests.factories import a_poll
 
 OVER = (Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED, Phase.ARCHIVED)
 RUNNING = (Phase.SCHEDULED, Phase.OPEN)
-EVERYBODY, VOTERS, NOBODY = {ReaderRole.PUBLIC, ReaderRole.VOTED}, {ReaderRole.VOTED}, set[ReaderRole]()
+ALL_READERS, VOTERS, NO_READERS = {ReaderRole.PUBLIC, ReaderRole.VOTED}, {ReaderRole.VOTED}, set[ReaderRole]()
 
 MATRIX = {
     # mode: (who sees totals while voting goes on, who once it has ended), operators aside
-    ResultsMode.ALWAYS: (EVERYBODY, EVERYBODY),
-    ResultsMode.AFTER_VOTE: (VOTERS, EVERYBODY),
-    ResultsMode.AFTER_CLOSE: (NOBODY, EVERYBODY),
-    ResultsMode.OPERATORS: (NOBODY, NOBODY),
+    ResultsMode.ALWAYS: (ALL_READERS, ALL_READERS),
+    ResultsMode.AFTER_VOTE: (VOTERS, ALL_READERS),
+    ResultsMode.AFTER_CLOSE: (NO_READERS, ALL_READERS),
+    ResultsMode.OPERATORS: (NO_READERS, NO_READERS),
 }
 
 
 @pytest.mark.parametrize("mode", ResultsMode)
 @pytest.mark.parametrize("phase", Phase)
-def test_each_mode_shows_totals_to_its_audience_alone(mode: ResultsMode, phase: Phase) -> None:
-    """For every mode and phase exactly the readers of the matrix see totals, and operators always do."""
+def test_each_mode_shows_totals_to_its_audience_only(mode: ResultsMode, phase: Phase) -> None:
     poll = a_poll(results=mode)
     assert {*RUNNING, *OVER} == set(Phase)
     expected = {ReaderRole.OPERATOR, *MATRIX[mode][phase in OVER]}

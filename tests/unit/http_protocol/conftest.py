@@ -1,13 +1,13 @@
-"""The connection of a test."""
+"""The connection under test."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.unit.http_protocol.fake_connection import House
+from tests.unit.http_protocol.fake_connection import ConnectionHarness
 
 
 @pytest.fixture
-async def house() -> House:
-    """A connection that has just been made."""
-    return House()
+async def harness() -> ConnectionHarness:
+    """Return a new connection."""
+    return ConnectionHarness()

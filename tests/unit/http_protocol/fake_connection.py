@@ -1,4 +1,4 @@
-"""A connection with the test as its transport, its lanes and its route."""
+"""A connection without a network: the test provides the transport, the router and the application."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import uvicorn
 from pollwire_server.auth.client_address import ClientAddress
 from pollwire_server.domain.errors import PollNotFound
 from pollwire_server.http_protocol import (
+    ConnectionRegistry,
     ConnectionTimeouts,
     FastPathProtocol,
     FastPathRequest,
@@ -25,13 +26,13 @@ from tests.http_corpus.case import request
 from tests.transports import Pipe
 from tests.wait import until
 
-SLOW = HttpResponse(200, ((b"x-by", b"lane"),), b"slow")
-QUICK = HttpResponse(200, ((b"x-by", b"lane"),), b"quick")
+SLOW = HttpResponse(200, ((b"x-by", b"fast-path"),), b"slow")
+QUICK = HttpResponse(200, ((b"x-by", b"fast-path"),), b"quick")
 LIMITS = HttpLimits(headers_s=10, body_s=30, idle_s=75, closing_s=5, header_bytes=1000, sweep_s=0.01)
 
 
-async def route(scope: Any, receive: Any, send: Any) -> None:  # Any: as ASGI types them
-    """The ordinary way: tells what it was asked."""
+async def app(scope: Any, receive: Any, send: Any) -> None:  # Any: as ASGI types them
+    """Echo the request, as the application on the ASGI path."""
     if scope["path"].startswith("/early"):
         await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
@@ -42,14 +43,14 @@ async def route(scope: Any, receive: Any, send: Any) -> None:  # Any: as ASGI ty
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    said = b"%b %b %b" % (scope["method"].encode(), scope["raw_path"], body)
-    headers = [(b"x-by", b"route"), (b"content-length", str(len(said)).encode())]
+    echo = b"%b %b %b" % (scope["method"].encode(), scope["raw_path"], body)
+    headers = [(b"x-by", b"asgi"), (b"content-length", str(len(echo)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": said})
+    await send({"type": "http.response.body", "body": echo})
 
 
-class Lane:
-    """Takes ``/v1/slow``, to be answered when the test says so, ``/v1/quick``, and two that fail."""
+class FakeRouter:
+    """Router for ``/v1/slow`` (the test responds), ``/v1/quick``, and two failing handlers."""
 
     def __init__(self) -> None:
         self.requests: list[FastPathRequest] = []
@@ -74,8 +75,8 @@ class Lane:
         raise ValueError
 
 
-class Sockets:
-    """A lane of sockets that takes those of ``/v1/taken``."""
+class FakeAcceptor:
+    """WebSocket acceptor that accepts ``/v1/taken`` only."""
 
     def __init__(self) -> None:
         self.rest: bytes | None = None
@@ -86,61 +87,63 @@ class Sockets:
         headers: Headers,
         rest: bytes,
         transport: Any,
-        among: set[Any],
+        server_connections: ConnectionRegistry,
         *,
         client: ClientAddress,
     ) -> bool:
         if url != b"/v1/taken":
             return False
         self.rest = rest
-        among.add(self)
+        server_connections.add(self)
         return True
 
+    def shutdown(self) -> None: ...
 
-class House:
-    """A connection and what is around it."""
 
-    def __init__(self, deadlines: ConnectionTimeouts | None = None) -> None:
-        self.lane, self.sockets, self.pipe = Lane(), Sockets(), Pipe()
-        self.deadlines = ConnectionTimeouts(LIMITS) if deadlines is None else deadlines
-        self.config = uvicorn.Config(route, ws=GuardedWebSocketProtocol, log_config=None, lifespan="off")
+class ConnectionHarness:
+    """A connection with a fake router, acceptor and transport."""
+
+    def __init__(self, timeouts: ConnectionTimeouts | None = None) -> None:
+        self.router, self.acceptor, self.pipe = FakeRouter(), FakeAcceptor(), Pipe()
+        self.timeouts = ConnectionTimeouts(LIMITS) if timeouts is None else timeouts
+        self.config = uvicorn.Config(app, ws=GuardedWebSocketProtocol, log_config=None, lifespan="off")
         self.config.load()
         self.state = ServerState()
-        made = make_protocol_class([self.lane], self.sockets, self.deadlines)
-        self.connection: FastPathProtocol = made(self.config, self.state, {})
+        protocol_class = make_protocol_class([self.router], self.acceptor, self.timeouts)
+        self.connection: FastPathProtocol = protocol_class(self.config, self.state, {})
         self.pipe.protocol = self.connection
         self.connection.connection_made(self.pipe)
 
     def send(self, *segments: bytes) -> None:
-        """As the kernel hands them over."""
+        """Deliver the segments to the connection."""
         for segment in segments:
             self.connection.data_received(segment)
 
-    async def settled(self) -> None:
-        """Until no route is at work."""
+    async def wait_for_asgi(self) -> None:
+        """Wait until no ASGI request is in flight."""
         await until(lambda: not self.state.tasks)
 
     @property
     def bodies(self) -> list[bytes]:
-        """The bodies of all answers so far, in order, each with its status."""
-        answers, rest = [], self.pipe.written
+        """Status and body of every response so far, in order."""
+        responses, rest = [], self.pipe.written
         while rest:
             head, _, rest = rest.partition(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0)
-            answers.append(head[9:12] + b" " + rest[:length])
+            responses.append(head[9:12] + b" " + rest[:length])
             rest = rest[length:]
-        return answers
+        return responses
 
     def statuses(self) -> list[int]:
-        """The statuses of all answers so far."""
+        """Return the status of every response so far."""
         return [int(body[:3]) for body in self.bodies]
 
     @property
-    def left_s(self) -> float:
+    def remaining_s(self) -> float:
         """Seconds until the connection's deadline."""
         return round(self.connection.deadline - self.connection.loop.time())
 
 
-def asks(path: str, *headers: str, body: str = "", **more: str) -> bytes:
-    """A POST."""
+def post(path: str, *headers: str, body: str = "", **more: str) -> bytes:
+    """Return a POST request."""
     return request(f"POST {path}", *headers, body=body, **more)

@@ -1,4 +1,4 @@
-"""Readers and readings for tests: a subscriber that remembers what it was told, and totals made up."""
+"""Subscribers and updates for tests: a subscriber that records its calls, and made-up results."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ NOW = LONG_AGO + 1_000
 EPOCH = "018bcfe56800"
 
 
-class Listener:
-    """A subscriber that remembers."""
+class RecordingSubscriber:
+    """Subscriber that records its calls."""
 
     def __init__(self) -> None:
         self.frames: list[ResultFrame] = []
         self.times: list[float] = []
-        self.lost: list[str] = []
-        self.retired: list[int] = []
+        self.deleted: list[str] = []
+        self.reconnects: list[int] = []
 
     def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
-        """Remembers the frame, and when it came."""
+        """Record the frame and its time."""
         self.frames.append(frame)
         self.times.append(perf_counter())
 
     def poll_deleted(self, poll_id: str) -> None:
-        """Remembers the poll."""
-        self.lost.append(poll_id)
+        """Record the poll."""
+        self.deleted.append(poll_id)
 
     def ask_to_reconnect(self, after_ms: int) -> None:
-        """Remembers the time."""
-        self.retired.append(after_ms)
+        """Record the delay."""
+        self.reconnects.append(after_ms)
 
     @property
     def voters(self) -> list[object]:
-        """The number of voters of each frame, None where the totals were hidden."""
+        """Return the number of voters in each frame. None for hidden totals."""
         return [None if frame.results.hidden else frame.results.voters for frame in self.frames]
 
 
 def a_record(poll: Poll | None = None) -> PollRecord:
-    """A poll as the store would hand it out, without a store."""
+    """Return a poll record like the store's, without a store."""
     poll = poll or a_poll()
     return PollRecord(poll, BallotCodec(poll), b"k" * 32, voted=False, stamp=b"", incarnation=b"", keys=())
 
 
-def a_change(
+def an_update(
     poll: Poll,
     *,
     seq: int = 0,
-    turn: int = 1,
+    batch: int = 1,
     now: int = NOW,
     epoch: str = EPOCH,
     counts: Mapping[str, int] | None = None,
 ) -> ResultUpdate:
-    """One read of ``poll`` at which ``seq`` people have voted, all for the first option."""
+    """Return one read of ``poll`` with ``seq`` votes, all for the first option."""
     tally = Tally(epoch=epoch, seq=seq, voters=seq, counts=counts or {"A": seq}, now=now)
-    return ResultUpdate(PollReading(a_record(poll), tally), turn)
+    return ResultUpdate(PollReading(a_record(poll), tally), batch)
 
 
 def event_fields(event: bytes) -> dict[str, Any]:
-    """A server-sent event's fields by name."""
+    """Return the fields of a server-sent event by name."""
     lines = event.decode().strip().split("\n")
     return dict(line.split(": ", 1) for line in lines)

@@ -1,4 +1,4 @@
-"""Who is answered by which read."""
+"""Batched reader: which read answers which request."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pollwire_server.live.result_frames import ResultUpdate
 from pollwire_server.store.results.reader import PollReading
 
 from tests.factories import a_poll
-from tests.unit.live.readers import EPOCH, NOW, Listener, a_record
+from tests.unit.live.readers import EPOCH, NOW, RecordingSubscriber, a_record
 from tests.wait import until
 
 POLL = a_poll(id="lunch")
 
 
 class Totals:
-    """Something to read from: each read says what was true when it began, once it is let go on."""
+    """Fake store. Each read returns the state at its start, once the test allows it to finish."""
 
     def __init__(self) -> None:
         self.voters = 1
@@ -31,8 +31,8 @@ class Totals:
         self.allowed = asyncio.Semaphore(0)
         self.failure: Exception | None = None
 
-    def go_on(self, reads: int = 100) -> None:
-        """Lets so many reads come to their end."""
+    def allow(self, reads: int = 100) -> None:
+        """Allow this many reads to finish."""
         for _ in range(reads):
             self.allowed.release()
 
@@ -45,113 +45,112 @@ class Totals:
         return {poll: PollReading(a_record(POLL), tally) for poll in polls}
 
 
-def reads_of(totals: Totals, hub: Hub | None = None) -> BatchedReader:
+def reader_of(totals: Totals, hub: Hub | None = None) -> BatchedReader:
     hub = hub or Hub()
-    return BatchedReader(totals.read_many, arrived=hub.publish, failed=lambda poll, error: None)
+
+    def on_read(update: ResultUpdate) -> None:
+        topic = hub.topic(update.poll.id)
+        if topic is not None:
+            hub.publish(topic, update)
+
+    return BatchedReader(totals.read_many, on_read=on_read, on_failure=lambda poll, error: None)
 
 
-async def under_way(totals: Totals) -> None:
-    """Returns once the first read has begun."""
+async def read_started(totals: Totals) -> None:
+    """Return once the first read has started."""
     await until(lambda: totals.batches)
 
 
-async def test_who_comes_during_a_read_is_answered_by_the_next() -> None:
-    """The read that was under way answers those who asked before it, and nobody else."""
+async def test_request_during_read_is_answered_by_next_read() -> None:
     totals = Totals()
-    reads = reads_of(totals)
-    early = asyncio.create_task(reads.fresh("lunch"))
-    await under_way(totals)
+    reader = reader_of(totals)
+    early = asyncio.create_task(reader.read_fresh("lunch"))
+    await read_started(totals)
     totals.voters = 2
-    late = [asyncio.create_task(reads.fresh("lunch")) for _ in range(3)]
+    late = [asyncio.create_task(reader.read_fresh("lunch")) for _ in range(3)]
     await asyncio.sleep(0)
-    totals.go_on()
+    totals.allow()
     assert (await early).whole.results.voters == 1
     assert {(await one).whole.results.voters for one in late} == {2}
     assert len(totals.batches) == 2
 
 
-async def test_who_begins_to_watch_during_a_read_is_not_shown_it() -> None:
-    """The first frame comes from a read that began after its reader."""
-    totals, hub, early, late = Totals(), Hub(), Listener(), Listener()
-    reads = reads_of(totals, hub)
-    hub.watch("lunch", early, ReaderRole.PUBLIC, reads.next_batch)
-    reads.ask("lunch")
-    await under_way(totals)
+async def test_subscriber_during_read_gets_first_frame_from_next_read() -> None:
+    totals, hub, early, late = Totals(), Hub(), RecordingSubscriber(), RecordingSubscriber()
+    reader = reader_of(totals, hub)
+    hub.watch("lunch", early, ReaderRole.PUBLIC, reader.next_batch)
+    reader.request("lunch")
+    await read_started(totals)
     totals.voters = 2
-    hub.watch("lunch", late, ReaderRole.PUBLIC, reads.next_batch)
-    reads.ask("lunch")
-    totals.go_on(1)
+    hub.watch("lunch", late, ReaderRole.PUBLIC, reader.next_batch)
+    reader.request("lunch")
+    totals.allow(1)
     await until(lambda: early.voters == [1])
     assert late.frames == []
-    totals.go_on(1)
+    totals.allow(1)
     await until(lambda: late.voters == [2])
 
 
-async def test_polls_share_a_round_trip() -> None:
-    """Whatever is asked for at one moment is read together, each poll once."""
+async def test_concurrent_requests_share_one_round_trip() -> None:
     totals = Totals()
-    totals.go_on()
-    reads = reads_of(totals)
-    await asyncio.gather(*(reads.fresh(poll) for poll in ("a", "b", "a", "c")))
+    totals.allow()
+    reader = reader_of(totals)
+    await asyncio.gather(*(reader.read_fresh(poll) for poll in ("a", "b", "a", "c")))
     assert totals.batches == [["a", "b", "c"]]
 
 
-async def test_a_round_trip_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More polls than one turn takes wait for the next, and too many are refused."""
+async def test_batch_size_and_waiting_polls_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BATCH_SIZE", 2)
-    monkeypatch.setattr(module, "MOST_POLLS_WAITING", 5)
+    monkeypatch.setattr(module, "MAX_WAITING_POLLS", 5)
     totals = Totals()
-    reads = reads_of(totals)
-    asked = [asyncio.create_task(reads.fresh(f"p{number}")) for number in range(6)]
-    totals.go_on()
+    reader = reader_of(totals)
+    asked = [asyncio.create_task(reader.read_fresh(f"p{number}")) for number in range(6)]
+    totals.allow()
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [len(batch) for batch in totals.batches] == [2, 2, 1]
     assert [isinstance(outcome, ResultUpdate) for outcome in outcomes] == [True] * 5 + [False]
     assert isinstance(outcomes[5], Overloaded)
 
 
-async def test_who_waits_is_told_together_that_the_store_is_away() -> None:
-    """Those who came during a failing read do not wait for a time-out of their own."""
+async def test_all_waiting_requests_fail_together_when_store_is_unavailable() -> None:
+    """Requests that arrive during the failing read do not wait for a timeout of their own."""
     totals = Totals()
-    reads = reads_of(totals)
-    asked = [asyncio.create_task(reads.fresh("a"))]
-    await under_way(totals)
-    asked += [asyncio.create_task(reads.fresh(poll)) for poll in ("a", "b")]
+    reader = reader_of(totals)
+    asked = [asyncio.create_task(reader.read_fresh("a"))]
+    await read_started(totals)
+    asked += [asyncio.create_task(reader.read_fresh(poll)) for poll in ("a", "b")]
     await asyncio.sleep(0)
     totals.failure = StoreUnavailable()
-    totals.go_on()
+    totals.allow()
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
     assert len(totals.batches) == 1
 
 
-async def test_nobody_waits_for_ever() -> None:
-    """A failure that nobody foresaw is told as one to be retried, and the next read works."""
+async def test_unexpected_failure_returns_overloaded_and_next_read_works() -> None:
     totals = Totals()
-    totals.failure = RuntimeError("unforeseen")
-    totals.go_on()
-    reads = reads_of(totals)
+    totals.failure = RuntimeError("unexpected")
+    totals.allow()
+    reader = reader_of(totals)
     with pytest.raises(Overloaded):
-        await reads.fresh("lunch")
+        await reader.read_fresh("lunch")
     totals.failure = None
-    assert (await reads.fresh("lunch")).whole.results.voters == 1
+    assert (await reader.read_fresh("lunch")).whole.results.voters == 1
 
 
-async def test_a_crowd_shares_its_reads() -> None:
-    """However fast askers come, a turn that several shared is followed by none before its time."""
+async def test_shared_batches_keep_the_minimum_interval() -> None:
     totals = Totals()
-    totals.go_on(10_000)
-    reads, loop = reads_of(totals), asyncio.get_running_loop()
-    began = loop.time()
+    totals.allow(10_000)
+    reader, loop = reader_of(totals), asyncio.get_running_loop()
+    started_at = loop.time()
     for _ in range(100):
-        await asyncio.gather(reads.fresh(POLL.id), reads.fresh(POLL.id))
-    assert len(totals.batches) <= (loop.time() - began) / module.MIN_BATCH_INTERVAL_S + 1
+        await asyncio.gather(reader.read_fresh(POLL.id), reader.read_fresh(POLL.id))
+    assert len(totals.batches) <= (loop.time() - started_at) / module.MIN_BATCH_INTERVAL_S + 1
 
 
-async def test_somebody_alone_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reads that nobody shares follow one another at once."""
+async def test_single_requests_are_not_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MIN_BATCH_INTERVAL_S", 3600)
     totals = Totals()
-    totals.go_on()
-    reads = reads_of(totals)
-    assert [(await reads.fresh(POLL.id)).turn for _ in range(3)] == [1, 2, 3]
+    totals.allow()
+    reader = reader_of(totals)
+    assert [(await reader.read_fresh(POLL.id)).batch for _ in range(3)] == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""A worker takes so many handshakes a second, and turns the next away at no cost."""
+"""Handshake limiter of a worker, and its response."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pollwire_server.live.fast_path.router import LiveFastPath
 
 
 class Clock:
-    """An hour that stands until it is moved; in seconds."""
+    """Clock (s) that only the test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
     def __call__(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.now
 
 
-class Wire(asyncio.Transport):
-    """A connection that keeps what was written to it."""
+class RecordingTransport(asyncio.Transport):
+    """Transport that records the written data."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,42 +30,39 @@ class Wire(asyncio.Transport):
         self.is_closed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep it."""
+        """Record the data."""
         self.written += bytes(data)
 
     def close(self) -> None:
-        """Nothing more is written."""
+        """Record that the transport was closed."""
         self.is_closed = True
 
 
-def test_so_many_a_second_and_then_as_time_goes_by() -> None:
-    """A crowd of as many comes in at once; then one for each part of a second that has passed."""
+def test_limiter_allows_burst_then_refills_with_time() -> None:
     clock = Clock()
-    rush = HandshakeLimiter(10, clock)
-    assert [rush.allow() for _ in range(12)] == [True] * 10 + [False] * 2
+    limiter = HandshakeLimiter(10, clock)
+    assert [limiter.allow() for _ in range(12)] == [True] * 10 + [False] * 2
     clock.now += 0.2
-    assert [rush.allow() for _ in range(3)] == [True, True, False]
+    assert [limiter.allow() for _ in range(3)] == [True, True, False]
     clock.now += 60
-    assert sum(rush.allow() for _ in range(30)) == 10, "quiet saves nothing up beyond a second"
+    assert sum(limiter.allow() for _ in range(30)) == 10, "a quiet minute allows no larger burst"
 
 
-def test_the_default_lets_a_crowd_in() -> None:
-    """Thousands who join in one instant are all taken."""
-    rush = HandshakeLimiter(now=Clock())
-    assert all(rush.allow() for _ in range(HANDSHAKES_PER_S))
+def test_default_limit_allows_thousands_at_once() -> None:
+    limiter = HandshakeLimiter(now=Clock())
+    assert all(limiter.allow() for _ in range(HANDSHAKES_PER_S))
     assert HANDSHAKES_PER_S >= 2000
 
 
-def test_one_too_many_is_answered_before_anything_is_done_for_it() -> None:
-    """503 with Retry-After, and the connection ends; neither the door nor the hub has heard of it."""
-    untouched = cast(Any, object())  # whatever would be asked of it fails
-    lane = LiveFastPath(untouched, untouched, untouched, HandshakeLimiter(1, Clock()))
-    assert lane._rush.allow()
-    wire = Wire()
-    assert lane.accept(b"/v1/polls/a/live?ticket=secret", {}, b"", wire, set(), client=UNKNOWN)
-    head, _, body = wire.written.partition(b"\r\n\r\n")
+def test_handshake_above_limit_gets_503_before_any_other_work() -> None:
+    untouched = cast(Any, object())  # any use of it fails
+    fast_path = LiveFastPath(untouched, untouched, untouched, HandshakeLimiter(1, Clock()))
+    assert fast_path._handshake_limiter.allow()
+    transport = RecordingTransport()
+    assert fast_path.accept(b"/v1/polls/a/live?ticket=secret", {}, b"", transport, set(), client=UNKNOWN)
+    head, _, body = transport.written.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 ")
     assert b"\r\nretry-after: 2\r\n" in head.lower() + b"\r\n"
     assert b"/problems/overloaded" in body
     assert b"secret" not in body
-    assert wire.is_closed
+    assert transport.is_closed

@@ -1,4 +1,4 @@
-"""The pump: what is sent, in which order, and what happens to readers who do not take it."""
+"""Frame sender of the ASGI path: order, heartbeats, timeouts."""
 
 from __future__ import annotations
 
@@ -7,56 +7,57 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
-from pollwire_server.live.asgi.frame_sender import FrameSender, LatestFrameBuffer, StreamTimeouts
+from pollwire_server.live.asgi.frame_sender import FrameSender, LatestFrameBuffer
 from pollwire_server.live.result_frames import ResultFrame
+from pollwire_server.live.timeouts import StreamTimeouts
 
 from tests.factories import a_poll
-from tests.unit.live.readers import a_change
+from tests.unit.live.readers import an_update
 from tests.wait import until
 
-QUICK = StreamTimeouts(heartbeat_s=0.03, slow_s=0.05, last_words_s=0.05)
+QUICK = StreamTimeouts(heartbeat_s=0.03, send_timeout_s=0.05, close_timeout_s=0.05)
 
 
-class Tape:
-    """A wire that records, and blocks while it is told to."""
+class RecordingTransport:
+    """Transport that records messages, and blocks while ``open`` is not set."""
 
     def __init__(self) -> None:
-        self.asked: list[object] = []
+        self.started: list[object] = []
         self.sent: list[object] = []
         self.open = asyncio.Event()
         self.open.set()
 
-    async def _put(self, item: object) -> None:
-        self.asked.append(item)
+    async def _record(self, item: object) -> None:
+        self.started.append(item)
         await self.open.wait()
         self.sent.append(item)
 
     async def frame(self, frame: ResultFrame) -> None:
-        await self._put((frame.results.poll, frame.results.seq))
+        await self._record((frame.results.poll, frame.results.seq))
 
     async def poll_deleted(self, poll_id: str) -> bool:
-        await self._put(("gone", poll_id))
+        await self._record(("deleted", poll_id))
         return poll_id == "own"
 
     async def heartbeat(self) -> None:
-        await self._put("heartbeat")
+        await self._record("heartbeat")
 
     async def reconnect(self, after_ms: int) -> None:
-        await self._put(("reconnect", after_ms))
+        await self._record(("reconnect", after_ms))
 
     async def close(self, code: int, reason: str) -> None:
-        await self._put(("close", code))
+        await self._record(("close", code))
 
 
 def a_frame(poll_id: str, seq: int) -> ResultFrame:
-    return a_change(a_poll(id=poll_id), seq=seq).whole
+    return an_update(a_poll(id=poll_id), seq=seq).whole
 
 
 @contextlib.asynccontextmanager
-async def pumping(
-    mailbox: LatestFrameBuffer, tape: Tape, pace: StreamTimeouts | None = None
+async def sending(
+    buffer: LatestFrameBuffer, transport: RecordingTransport, timeouts: StreamTimeouts | None = None
 ) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(FrameSender(mailbox, tape, pace or StreamTimeouts()).run())
+    task = asyncio.create_task(FrameSender(buffer, transport, timeouts or StreamTimeouts()).run())
     try:
         yield task
     finally:
@@ -64,97 +65,88 @@ async def pumping(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_slow_reader_gets_the_newest_only() -> None:
-    """What a reader could not take is replaced, poll by poll, by what is newer."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    async with pumping(mailbox, tape):
-        tape.open.clear()
-        mailbox.send_latest("a", a_frame("a", 1))
-        await until(lambda: not mailbox._frames)
+async def test_slow_client_gets_newest_frame_of_each_poll() -> None:
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    async with sending(buffer, transport):
+        transport.open.clear()
+        buffer.send_latest("a", a_frame("a", 1))
+        await until(lambda: not buffer._pending)
         for seq in range(2, 50):
-            mailbox.send_latest("a", a_frame("a", seq))
-            mailbox.send_latest("b", a_frame("b", seq))
-        tape.open.set()
-        await until(lambda: len(tape.sent) >= 3)
-    assert tape.sent == [("a", 1), ("a", 49), ("b", 49)]
+            buffer.send_latest("a", a_frame("a", seq))
+            buffer.send_latest("b", a_frame("b", seq))
+        transport.open.set()
+        await until(lambda: len(transport.sent) >= 3)
+    assert transport.sent == [("a", 1), ("a", 49), ("b", 49)]
 
 
 async def test_silence_is_broken_by_heartbeats() -> None:
-    """A reader to whom nothing is sent hears that the stream lives, again and again."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    async with pumping(mailbox, tape, QUICK):
-        await until(lambda: tape.sent == ["heartbeat"] * 3)
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    async with sending(buffer, transport, QUICK):
+        await until(lambda: transport.sent == ["heartbeat"] * 3)
 
 
-async def test_a_reader_who_takes_nothing_is_closed_as_too_slow() -> None:
-    """After the deadline nothing more is sent; the stream is closed with 4408 once the reader takes it."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    async with pumping(mailbox, tape, QUICK._replace(last_words_s=5)) as task:
-        tape.open.clear()
-        mailbox.send_latest("a", a_frame("a", 1))
-        await until(lambda: ("close", 4408) in tape.asked)
-        tape.open.set()
+async def test_client_exceeding_send_timeout_is_closed_with_4408() -> None:
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    async with sending(buffer, transport, QUICK._replace(close_timeout_s=5)) as task:
+        transport.open.clear()
+        buffer.send_latest("a", a_frame("a", 1))
+        await until(lambda: ("close", 4408) in transport.started)
+        transport.open.set()
         await asyncio.wait_for(task, 2)
-    assert tape.sent == [("close", 4408)]
+    assert transport.sent == [("close", 4408)]
 
 
-async def test_a_reader_who_never_reads_does_not_keep_its_stream() -> None:
-    """The pump ends even if its last words are never taken."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    async with pumping(mailbox, tape, QUICK) as task:
-        tape.open.clear()
-        mailbox.send_latest("a", a_frame("a", 1))
+async def test_sender_ends_when_close_message_is_never_read() -> None:
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    async with sending(buffer, transport, QUICK) as task:
+        transport.open.clear()
+        buffer.send_latest("a", a_frame("a", 1))
         await asyncio.wait_for(task, 2)
-    assert tape.sent == []
+    assert transport.sent == []
 
 
-async def test_a_poll_that_is_gone_ends_its_own_stream() -> None:
-    """The problem comes first, then the close with 4404."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    async with pumping(mailbox, tape) as task:
-        mailbox.poll_deleted("own")
+async def test_deleted_poll_closes_its_own_stream_with_4404() -> None:
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    async with sending(buffer, transport) as task:
+        buffer.poll_deleted("own")
         await asyncio.wait_for(task, 2)
-    assert tape.sent == [("gone", "own"), ("close", 4404)]
+    assert transport.sent == [("deleted", "own"), ("close", 4404)]
 
 
-async def test_a_poll_that_is_gone_leaves_the_others() -> None:
-    """A stream of many polls goes on, without what lay there of the poll that is gone."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    mailbox.send_latest("a", a_frame("a", 1))
-    mailbox.poll_deleted("a")
-    mailbox.send_latest("b", a_frame("b", 1))
-    async with pumping(mailbox, tape):
-        await until(lambda: len(tape.sent) == 2)
-    assert sorted(map(str, tape.sent)) == sorted(map(str, [("b", 1), ("gone", "a")]))
+async def test_deleted_poll_leaves_other_polls_on_stream() -> None:
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    buffer.send_latest("a", a_frame("a", 1))
+    buffer.poll_deleted("a")
+    buffer.send_latest("b", a_frame("b", 1))
+    async with sending(buffer, transport):
+        await until(lambda: len(transport.sent) == 2)
+    assert sorted(map(str, transport.sent)) == sorted(map(str, [("b", 1), ("deleted", "a")]))
 
 
-async def test_a_retired_reader_is_told_when_to_come_back() -> None:
-    """Before a planned stop: the newest results, then reconnect, then 1012."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    mailbox.ask_to_reconnect(700)
-    mailbox.send_latest("a", a_frame("a", 1))
-    async with pumping(mailbox, tape) as task:
+async def test_reconnect_follows_newest_results_and_closes_with_1012() -> None:
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    buffer.ask_to_reconnect(700)
+    buffer.send_latest("a", a_frame("a", 1))
+    async with sending(buffer, transport) as task:
         await asyncio.wait_for(task, 2)
-    assert tape.sent == [("a", 1), ("reconnect", 700), ("close", 1012)]
+    assert transport.sent == [("a", 1), ("reconnect", 700), ("close", 1012)]
 
 
-async def test_nothing_is_sent_to_a_reader_who_left() -> None:
-    """The pump ends in silence."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    mailbox.send_latest("a", a_frame("a", 1))
-    mailbox.leave()
-    async with pumping(mailbox, tape) as task:
+async def test_disconnected_client_gets_nothing() -> None:
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    buffer.send_latest("a", a_frame("a", 1))
+    buffer.leave()
+    async with sending(buffer, transport) as task:
         await asyncio.wait_for(task, 2)
-    assert tape.sent == []
+    assert transport.sent == []
 
 
 @pytest.mark.parametrize("poll_id", ["a", "b"])
-async def test_what_is_forgotten_is_not_sent(poll_id: str) -> None:
-    """An unwatched poll's frame is taken out, the other's stays."""
-    mailbox, tape = LatestFrameBuffer(), Tape()
-    mailbox.send_latest("a", a_frame("a", 1))
-    mailbox.send_latest("b", a_frame("b", 1))
-    mailbox.discard(poll_id)
-    async with pumping(mailbox, tape):
-        await until(lambda: tape.sent)
-    assert tape.sent == [("b" if poll_id == "a" else "a", 1)]
+async def test_discarded_poll_is_not_sent(poll_id: str) -> None:
+    buffer, transport = LatestFrameBuffer(), RecordingTransport()
+    buffer.send_latest("a", a_frame("a", 1))
+    buffer.send_latest("b", a_frame("b", 1))
+    buffer.discard(poll_id)
+    async with sending(buffer, transport):
+        await until(lambda: transport.sent)
+    assert transport.sent == [("b" if poll_id == "a" else "a", 1)]

@@ -1,4 +1,4 @@
-"""What changed in the store reaches those who watch, over a real store."""
+"""Result feed over a real store: changes reach subscribers."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from pollwire_server.domain.poll import Kind, Poll, Resolution
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.domain.window import LifecycleAction, Phase
 from pollwire_server.live.hub import Hub
+from pollwire_server.live.poll_topic import PollTopic
 from pollwire_server.live.result_feed import ResultFeed, next_transition_at
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.votes.ballots import BallotInput
 
 from tests.factories import FAR_OFF, LONG_AGO, a_poll, a_voter
-from tests.unit.live.readers import NOW, Listener, a_change
+from tests.unit.live.readers import NOW, RecordingSubscriber, an_update
 from tests.valkey import Valkey
 from tests.wait import until
 
 
 @contextlib.asynccontextmanager
 async def feeding(
-    store: Store, *, hz: float = 100, sweep_s: float = 60, deaf: bool = False
+    store: Store, *, hz: float = 100, sweep_s: float = 60, without_notifications: bool = False
 ) -> AsyncIterator[ResultFeed]:
-    """A running feed; ``deaf``: no notice reaches it."""
+    """Run a feed. ``without_notifications``: no change notification reaches it."""
     feed = ResultFeed(store, Hub(), stream_hz=hz, sweep_s=sweep_s)
     tasks = [asyncio.create_task(feed.run())]
-    if not deaf:
-        tasks.append(asyncio.create_task(store.notices.run()))
-        await asyncio.wait_for(store.notices.subscribed(), 5)
+    if not without_notifications:
+        tasks.append(asyncio.create_task(store.notifications.run()))
+        await asyncio.wait_for(store.notifications.subscribed(), 5)
     try:
         yield feed
     finally:
@@ -48,129 +49,127 @@ async def created(store: Store, **changes: object) -> PollRecord:
 
 
 async def vote(store: Store, record: PollRecord, times: int = 1) -> None:
-    """So many new voters choose the first option, one call each."""
+    """Cast this many votes for the first option, one call for each."""
     for _ in range(times):
         [reply] = await store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")])])
         assert not isinstance(reply, Exception)
         assert reply.outcomes is not None
 
 
-def watching(feed: ResultFeed, poll: Poll) -> Listener:
-    listener = Listener()
-    feed.watch(poll.id, listener, ReaderRole.PUBLIC)
-    return listener
+def watching(feed: ResultFeed, poll: Poll) -> RecordingSubscriber:
+    subscriber = RecordingSubscriber()
+    feed.watch(poll.id, subscriber, ReaderRole.PUBLIC)
+    return subscriber
 
 
-async def test_the_first_frame_is_the_whole(store: Store) -> None:
-    """Who begins to watch is shown what the store has, whoever counted it."""
+def topic_of(feed: ResultFeed, poll: Poll) -> PollTopic:
+    topic = feed._hub.topic(poll.id)
+    assert topic is not None
+    return topic
+
+
+async def test_first_frame_has_complete_results(store: Store) -> None:
     record = await created(store)
     await vote(store, record, 3)
     async with feeding(store) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: listener.voters == [3])
+        subscriber = watching(feed, record.poll)
+        await until(lambda: subscriber.voters == [3])
 
 
-async def test_a_change_arrives_by_its_notice(store: Store) -> None:
-    """A vote counted through another connection is shown without any sweep."""
+async def test_notification_delivers_change(store: Store) -> None:
     record = await created(store)
     async with feeding(store) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: listener.voters == [0])
+        subscriber = watching(feed, record.poll)
+        await until(lambda: subscriber.voters == [0])
         await vote(store, record)
-        await until(lambda: listener.voters == [0, 1])
+        await until(lambda: subscriber.voters == [0, 1])
 
 
-async def test_a_lost_notice_is_made_good_by_the_sweep(store: Store) -> None:
-    """A feed that hears nothing at all still ends on the truth."""
+async def test_sweep_finds_change_without_notification(store: Store) -> None:
     record = await created(store)
-    async with feeding(store, deaf=True, sweep_s=0.02) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: listener.voters == [0])
+    async with feeding(store, without_notifications=True, sweep_s=0.02) as feed:
+        subscriber = watching(feed, record.poll)
+        await until(lambda: subscriber.voters == [0])
         await vote(store, record, 5)
-        await until(lambda: listener.voters[-1] == 5)
+        await until(lambda: subscriber.voters[-1] == 5)
 
 
-async def test_an_end_that_was_lost_is_made_good_by_the_sweep(store: Store) -> None:
-    """A poll closed or deleted while no notice came is shown closed, and then gone."""
+async def test_sweep_finds_close_and_deletion_without_notification(store: Store) -> None:
     record = await created(store)
-    async with feeding(store, deaf=True, sweep_s=0.02) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: listener.frames)
+    async with feeding(store, without_notifications=True, sweep_s=0.02) as feed:
+        subscriber = watching(feed, record.poll)
+        await until(lambda: subscriber.frames)
         await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
-        await until(lambda: listener.frames[-1].results.final)
+        await until(lambda: subscriber.frames[-1].results.final)
         await store.polls.delete(record.poll.id)
-        await until(lambda: listener.lost == [record.poll.id])
+        await until(lambda: subscriber.deleted == [record.poll.id])
 
 
-async def test_changes_are_delivered_at_the_pace_and_the_last_one_always(store: Store) -> None:
-    """The first change after quiet comes at once, those of a burst at the rate, and the last in any case."""
+async def test_burst_is_delivered_at_stream_rate_and_ends_with_last_change(store: Store) -> None:
     record = await created(store)
     async with feeding(store, hz=10) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: listener.frames)
-        await until(lambda: asyncio.get_running_loop().time() > feed._watched[record.poll.id].next_at)
-        del listener.times[:]
+        subscriber = watching(feed, record.poll)
+        await until(lambda: subscriber.frames)
+        await until(lambda: asyncio.get_running_loop().time() > topic_of(feed, record.poll).next_delivery_at)
+        del subscriber.times[:]
         began = perf_counter()
         await vote(store, record)
-        await until(lambda: listener.times)
-        assert listener.times[0] - began < 0.09  # within the interval: it did not wait for one
+        await until(lambda: subscriber.times)
+        assert subscriber.times[0] - began < 0.09  # sooner than one interval
         while perf_counter() - began < 0.5:
             await vote(store, record)
         total = (await feed.read_fresh(record.poll.id)).whole.results.voters
-        await until(lambda: listener.voters[-1] == total)
-    since_first = [time - listener.times[0] for time in listener.times]
+        await until(lambda: subscriber.voters[-1] == total)
+    since_first = [time - subscriber.times[0] for time in subscriber.times]
     assert all(passed > place * 0.1 - 0.03 for place, passed in enumerate(since_first))
-    assert len(listener.times) <= 8
+    assert len(subscriber.times) <= 8
 
 
-async def test_the_clock_closes_a_poll_for_its_watchers(store: Store) -> None:
-    """At ``closes_at`` by the store's clock watchers are told, with no vote and no notice."""
+async def test_closing_by_clock_is_delivered(store: Store) -> None:
     closes_at = await store.polls.now() + 150
     record = await created(store, closes_at=closes_at)
-    async with feeding(store, deaf=True) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: [frame.results.phase for frame in listener.frames] == [Phase.OPEN, Phase.CLOSED])
-        assert listener.frames[-1].results.final
+    async with feeding(store, without_notifications=True) as feed:
+        subscriber = watching(feed, record.poll)
+        await until(
+            lambda: [frame.results.phase for frame in subscriber.frames] == [Phase.OPEN, Phase.CLOSED]
+        )
+        assert subscriber.frames[-1].results.final
         assert await store.polls.now() < closes_at + 300
 
 
-async def test_the_clock_opens_a_poll_for_its_watchers(store: Store) -> None:
-    """At ``opens_at`` watchers are told, too."""
+async def test_opening_by_clock_is_delivered(store: Store) -> None:
     record = await created(store, opens_at=await store.polls.now() + 150)
-    async with feeding(store, deaf=True) as feed:
-        listener = watching(feed, record.poll)
+    async with feeding(store, without_notifications=True) as feed:
+        subscriber = watching(feed, record.poll)
         await until(
-            lambda: [frame.results.phase for frame in listener.frames] == [Phase.SCHEDULED, Phase.OPEN]
+            lambda: [frame.results.phase for frame in subscriber.frames] == [Phase.SCHEDULED, Phase.OPEN]
         )
 
 
-async def test_the_clock_cancels_an_overdue_prediction_for_its_watchers(store: Store) -> None:
-    """At ``resolve_by`` watchers of an unresolved prediction of a series are told, with no notice."""
+async def test_cancellation_at_resolve_by_is_delivered(store: Store) -> None:
     now = await store.polls.now()
     due = {"kind": Kind.PREDICTION, "series": "cup", "closes_at": now - 1, "resolve_by": now + 150}
     record = await created(store, **due)
-    async with feeding(store, deaf=True) as feed:
-        listener = watching(feed, record.poll)
+    async with feeding(store, without_notifications=True) as feed:
+        subscriber = watching(feed, record.poll)
         await until(
-            lambda: [frame.results.phase for frame in listener.frames] == [Phase.CLOSED, Phase.CANCELED]
+            lambda: [frame.results.phase for frame in subscriber.frames] == [Phase.CLOSED, Phase.CANCELED]
         )
 
 
-async def test_reads_of_one_moment_share_a_round_trip(store: Store) -> None:
-    """A crowd that asks while a read is under way is answered by one more read, begun after they asked."""
+async def test_concurrent_reads_share_one_more_batch(store: Store) -> None:
     record = await created(store)
-    async with feeding(store, deaf=True) as feed:
-        reads = feed._reads
+    async with feeding(store, without_notifications=True) as feed:
+        reader = feed._reader
         first = asyncio.create_task(feed.read_fresh(record.poll.id))
-        await until(lambda: reads._turn == 1)
+        await until(lambda: reader._batch == 1)
         crowd = await asyncio.gather(*(feed.read_fresh(record.poll.id) for _ in range(100)))
-        assert {change.turn for change in crowd} <= {reads._turn}
-        assert reads._turn <= 2
-        assert (await first).turn == 1
+        assert {update.batch for update in crowd} <= {reader._batch}
+        assert reader._batch <= 2
+        assert (await first).batch == 1
 
 
-async def test_nobody_is_answered_by_a_read_that_began_before_they_asked(store: Store) -> None:
-    """A read made after a vote was answered has that vote in it, however many reads are under way."""
+async def test_fresh_read_contains_preceding_vote(store: Store) -> None:
     record = await created(store)
     async with feeding(store) as feed:
         for count in range(1, 30):
@@ -180,36 +179,33 @@ async def test_nobody_is_answered_by_a_read_that_began_before_they_asked(store: 
             await asyncio.gather(*others)
 
 
-async def test_unknown_polls_are_not_found(store: Store) -> None:
-    """A read of a poll that does not exist says so, and a watcher of one is told that it is gone."""
-    async with feeding(store, deaf=True) as feed:
+async def test_unknown_poll_is_not_found_and_ends_subscription(store: Store) -> None:
+    async with feeding(store, without_notifications=True) as feed:
         with pytest.raises(PollNotFound):
             await feed.read_fresh("nowhere")
-        listener = watching(feed, a_poll(id="nowhere"))
-        await until(lambda: listener.lost == ["nowhere"])
-        assert feed._watched == {}
+        subscriber = watching(feed, a_poll(id="nowhere"))
+        await until(lambda: subscriber.deleted == ["nowhere"])
+        assert feed._hub.topics == []
 
 
-async def test_nothing_is_kept_of_polls_that_nobody_watches(store: Store) -> None:
-    """The last watcher's leaving cancels all that was booked for the poll."""
+async def test_last_unsubscribe_cancels_timers(store: Store) -> None:
     record = await created(store, closes_at=FAR_OFF)
     async with feeding(store) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: listener.frames)
-        watched = feed._watched[record.poll.id]
-        feed.unwatch(record.poll.id, listener)
-        assert feed._watched == {}
-        assert watched.moment is not None
-        assert watched.moment.cancelled()
+        subscriber = watching(feed, record.poll)
+        await until(lambda: subscriber.frames)
+        topic = topic_of(feed, record.poll)
+        feed.unwatch(record.poll.id, subscriber)
+        assert feed._hub.topics == []
+        assert topic.transition_timer is not None
+        assert topic.transition_timer.cancelled()
 
 
-async def test_watchers_outlast_the_store(own_valkey: Valkey) -> None:
-    """While the store is away watchers keep what they have; once it is back they are shown the truth."""
+async def test_subscriptions_survive_store_outage(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url, namespace="outage")
     record = await created(store)
     async with feeding(store, sweep_s=0.1) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: listener.voters == [0])
+        subscriber = watching(feed, record.poll)
+        await until(lambda: subscriber.voters == [0])
         own_valkey.kill()
         with pytest.raises(StoreUnavailable):
             await feed.read_fresh(record.poll.id)
@@ -217,48 +213,45 @@ async def test_watchers_outlast_the_store(own_valkey: Valkey) -> None:
         own_valkey.restart()
         await until(lambda: late.voters == [0])
         await vote(store, record, 2)
-        await until(lambda: listener.voters[-1] == late.voters[-1] == 2)
-        assert listener.lost == []
+        await until(lambda: subscriber.voters[-1] == late.voters[-1] == 2)
+        assert subscriber.deleted == []
     await store.close()
 
 
-async def test_a_due_poll_stays_due_while_the_store_is_away(own_valkey: Valkey) -> None:
-    """Without any notice or sweep, a reader who came during the outage is shown the poll after it."""
+async def test_scheduled_read_is_retried_until_store_is_back(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url, namespace="retry")
     record = await created(store)
-    async with feeding(store, deaf=True) as feed:
+    async with feeding(store, without_notifications=True) as feed:
         own_valkey.kill()
-        listener = watching(feed, record.poll)
+        subscriber = watching(feed, record.poll)
         with pytest.raises(StoreUnavailable):
             await feed.read_fresh(record.poll.id)
         own_valkey.restart()
-        await until(lambda: listener.voters == [0])
+        await until(lambda: subscriber.voters == [0])
     await store.close()
 
 
-async def test_an_emptied_store_ends_what_it_had(own_valkey: Valkey) -> None:
-    """A poll that the store lost with all its data is gone for its watchers, and the process goes on."""
+async def test_emptied_store_ends_subscriptions(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url, namespace="wiped")
     record = await created(store)
     async with feeding(store, sweep_s=0.1) as feed:
-        listener = watching(feed, record.poll)
-        await until(lambda: listener.frames)
+        subscriber = watching(feed, record.poll)
+        await until(lambda: subscriber.frames)
         await store.connection.command("FLUSHALL")
-        await until(lambda: listener.lost == [record.poll.id])
+        await until(lambda: subscriber.deleted == [record.poll.id])
     await store.close()
 
 
-def moments(**changes: object) -> Iterable[int | None]:
+def transitions(**changes: object) -> Iterable[int | None]:
     poll = a_poll(**changes)
-    return [next_transition_at(a_change(poll, now=now)) for now in (NOW, NOW + 10, NOW + 20)]
+    return [next_transition_at(an_update(poll, now=now)) for now in (NOW, NOW + 10, NOW + 20)]
 
 
-def test_the_next_moment_is_the_next_one_that_time_brings() -> None:
-    """Opening, then closing, then nothing; an open end and a passed opening move nothing."""
-    assert moments(opens_at=NOW + 10, closes_at=NOW + 20) == [NOW + 10, NOW + 20, None]
-    assert moments(opens_at=LONG_AGO) == [None, None, None]
-    assert moments(visible_at=NOW + 20) == [NOW + 20, NOW + 20, None]
-    assert moments(closes_at=NOW + 20, closed_at=NOW) == [None, None, None]
-    assert moments(closed_at=NOW, resolve_by=NOW + 20) == [NOW + 20, NOW + 20, None]
+def test_next_transition_is_next_instant_that_changes_phase_or_visibility() -> None:
+    assert transitions(opens_at=NOW + 10, closes_at=NOW + 20) == [NOW + 10, NOW + 20, None]
+    assert transitions(opens_at=LONG_AGO) == [None, None, None]
+    assert transitions(visible_at=NOW + 20) == [NOW + 20, NOW + 20, None]
+    assert transitions(closes_at=NOW + 20, closed_at=NOW) == [None, None, None]
+    assert transitions(closed_at=NOW, resolve_by=NOW + 20) == [NOW + 20, NOW + 20, None]
     settled = Resolution(code="A", at=NOW, effective_at=NOW, by="ama", version=2)
-    assert moments(closed_at=NOW, resolve_by=NOW + 20, resolution=settled) == [None, None, None]
+    assert transitions(closed_at=NOW, resolve_by=NOW + 20, resolution=settled) == [None, None, None]

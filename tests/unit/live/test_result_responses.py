@@ -9,7 +9,7 @@ TAG = 'W/"abc"'
 
 
 @pytest.mark.parametrize(
-    ("header", "met"),
+    ("header", "expected"),
     [
         (None, False),
         ("", False),
@@ -26,6 +26,5 @@ TAG = 'W/"abc"'
         ('"a,b", "abc"', True),
     ],
 )
-def test_if_none_match_is_read_as_http_has_it(header: str | None, met: bool) -> None:
-    """Lists, weak forms and the asterisk are understood; what only looks like the tag is not."""
-    assert matches(header, TAG) is met
+def test_if_none_match_uses_weak_comparison_of_list(header: str | None, expected: bool) -> None:
+    assert matches(header, TAG) is expected

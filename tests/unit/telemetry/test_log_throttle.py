@@ -1,4 +1,4 @@
-"""Lines of the log that would come once a call."""
+"""Throttle for repeated log lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pollwire_server.telemetry.log_throttle import LogThrottle
 
 
 class Clock:
-    """Stands until it is moved."""
+    """A fake clock."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -15,8 +15,7 @@ class Clock:
         return self.now
 
 
-def test_a_line_is_told_at_once_and_then_seldom() -> None:
-    """The first is told as it is; those within ten seconds are left out, and the next tells how many."""
+def test_repeated_line_is_suppressed_and_counted() -> None:
     clock = Clock()
     throttle = LogThrottle(10.0, clock)
     assert throttle.line_to_log("refused: no memory") == "refused: no memory"
@@ -32,8 +31,7 @@ def test_a_line_is_told_at_once_and_then_seldom() -> None:
     assert throttle.line_to_log("refused: no memory") == "refused: no memory"
 
 
-def test_other_lines_do_not_wait_for_it() -> None:
-    """Another sentence is told at once; the same sentence with another number in it is no other."""
+def test_throttle_ignores_numbers_but_not_words() -> None:
     throttle = LogThrottle(10.0, Clock())
     assert throttle.line_to_log("refused: moved to 7001")
     assert throttle.line_to_log("refused: moved to 7002") is None

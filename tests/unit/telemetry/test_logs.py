@@ -1,4 +1,4 @@
-"""Log lines: readable, one an event, and without what must not be kept."""
+"""Format of log lines, and removal of secrets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 import sys
 
 import pytest
-from pollwire_server.telemetry import scrubbed
-from pollwire_server.telemetry.logs import about_one_request, formatter_of
+from pollwire_server.telemetry import scrub_text
+from pollwire_server.telemetry.logs import bind_request_id, create_formatter
 
 
 def a_record(message: str, *args: object, failure: BaseException | None = None) -> logging.LogRecord:
@@ -30,42 +30,41 @@ def a_record(message: str, *args: object, failure: BaseException | None = None) 
         ("Cookie: a=b; pollwire_voter=AAAA; c=d", "AAAA"),
     ],
 )
-def test_secrets_and_addresses_do_not_reach_the_log(text: str, secret: str) -> None:
-    """Whoever wrote the line, tokens, tickets, passwords and peers are not in it."""
+def test_secrets_and_addresses_are_scrubbed(text: str, secret: str) -> None:
     assert secret in text
-    assert secret not in scrubbed(text)
+    assert secret not in scrub_text(text)
 
 
-def test_ordinary_sentences_are_left_alone() -> None:
-    """Scrubbing takes nothing from what has nothing to hide."""
+def test_ordinary_text_is_not_scrubbed() -> None:
     text = "Is the store away? It answered at 12:00 (3 times) on redis://store:6379/0."
-    assert scrubbed(text) == text
+    assert scrub_text(text) == text
 
 
-def test_a_text_line_says_when_how_bad_where_and_what() -> None:
-    """One line for people, with the arguments filled in."""
-    line = formatter_of("text").format(a_record("%d readers left", 3))
+def test_text_line_has_time_level_logger_and_message() -> None:
+    line = create_formatter("text").format(a_record("%d readers left", 3))
     assert line == "2024-07-02T08:00:00.123Z WARNING  live: 3 readers left"
 
 
-def test_a_json_line_is_one_object_with_its_traceback() -> None:
-    """Machines read one object a line, however long the traceback; it is scrubbed as well."""
+def test_json_line_is_one_object_with_traceback() -> None:
     try:
         raise ValueError("?ticket=abc")
     except ValueError:
-        line = formatter_of("json").format(a_record("broke", failure=sys.exc_info()[1]))
+        line = create_formatter("json").format(a_record("broke", failure=sys.exc_info()[1]))
     assert "\n" not in line
     event = json.loads(line)
-    assert (event["at"], event["level"], event["room"]) == ("2024-07-02T08:00:00.123Z", "warning", "live")
+    assert (event["timestamp"], event["level"], event["logger"]) == (
+        "2024-07-02T08:00:00.123Z",
+        "warning",
+        "live",
+    )
     assert "ValueError" in event["traceback"]
     assert "abc" not in event["traceback"]
 
 
-def test_lines_about_one_request_say_so() -> None:
-    """Whatever is logged while a request is dealt with carries one mark of it, and nothing else does."""
-    told = formatter_of("json")
-    with about_one_request():
-        first, second = (json.loads(told.format(a_record(text))) for text in ("one", "two"))
-    outside = json.loads(told.format(a_record("three")))
-    assert first["request"] == second["request"]
-    assert "request" not in outside
+def test_lines_of_one_request_share_request_id() -> None:
+    formatter = create_formatter("json")
+    with bind_request_id():
+        first, second = (json.loads(formatter.format(a_record(text))) for text in ("one", "two"))
+    outside = json.loads(formatter.format(a_record("three")))
+    assert first["request_id"] == second["request_id"]
+    assert "request_id" not in outside

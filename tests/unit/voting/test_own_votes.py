@@ -1,4 +1,4 @@
-"""What a voter asks about a vote of their own, when the store is slow."""
+"""Tests of requests about the voter's own vote while the store is slow."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from tests.slow_store import Lag, lagging
 from tests.valkey import Valkey
 
 LAG_S = 0.55
-"""Late, and in time for one call's own bound; two of them take longer than a voter should wait."""
+"""Within the timeout of one call. Two such calls exceed the deadline of a request."""
 
 
 class Voter(NamedTuple):
-    """Somebody who has voted, at a store whose answers may be late."""
+    """Voter with a counted vote, and a store with an adjustable delay."""
 
     own_votes: OwnVotes
     record: PollRecord
@@ -41,13 +41,13 @@ class Voter(NamedTuple):
     authorization: bytes
     receipt: str
 
-    async def ask(self, what: str) -> HttpResponse:
-        """The answer to one of the three questions about one's own vote."""
+    async def ask(self, action: str) -> HttpResponse:
+        """Send one of the three requests about the voter's own vote."""
         poll_id = self.record.poll.id
         mine = OwnVoteRequest(poll_id=poll_id, authorization=self.authorization)
-        if what == "standing":
+        if action == "read":
             return await self.own_votes.current(mine)
-        if what == "withdraw":
+        if action == "withdraw":
             return await self.own_votes.withdraw(mine)
         body = msgspec.json.encode({"receipt": self.receipt})
         request = ReceiptRequest(poll_id=poll_id, content_type=b"application/json", body=body)
@@ -55,13 +55,13 @@ class Voter(NamedTuple):
 
 
 async def voted(store: Store, lag: Lag) -> Voter:
-    """A vote that stands, and who cast it."""
+    """Cast a vote and return its voter."""
     tokens, receipts = VoterTokens(["s"], lambda: time.time_ns() // 1_000_000), Receipts(["s"])
     record, _ = await store.polls.create(a_poll(revote=Revote.WITHDRAW), "digest")
     token = tokens.issue().token.encode()
-    known = tokens.verify(token)
-    assert known is not None
-    voter = voter_id_from_token(record.voter_key, known.id)
+    verified = tokens.verify(token)
+    assert verified is not None
+    voter = voter_id_from_token(record.voter_key, verified.id)
     (reply,) = await store.ballots.cast_many([(record, [BallotInput(voter, "A", None)])])
     assert not isinstance(reply, Exception)
     assert reply.outcomes is not None
@@ -69,36 +69,35 @@ async def voted(store: Store, lag: Lag) -> Voter:
     own_votes = OwnVotes(
         polls=store.polls,
         ballots=store.ballots,
-        callers=VoterResolver(tokens, IssuerTokenVerifier(store.issuers, JwksCache())),
+        voter_resolver=VoterResolver(tokens, IssuerTokenVerifier(store.issuers, JwksCache())),
         receipts=receipts,
         origins=OriginPolicy(Settings()),
-        forgetting=store.forgetting,
+        vote_eraser=store.vote_eraser,
     )
     return Voter(own_votes, record, lag, b"Bearer " + token, receipt)
 
 
 @pytest.fixture
 async def voter(own_valkey: Valkey) -> AsyncIterator[Voter]:
-    """Somebody who has voted at a store that answers at once, for now."""
+    """Voter with a counted vote, at a store that is not delayed yet."""
     async with lagging(own_valkey) as (url, lag):
         store = await open_store(url)
         yield await voted(store, lag)
         await store.close()
 
 
-@pytest.mark.parametrize("what", ["standing", "receipt", "withdraw"])
-async def test_two_slow_calls_are_one_refusal_in_time(voter: Voter, what: str) -> None:
-    """A quick store answers; one so slow that two calls take over a second is 503 before that."""
-    if what != "withdraw":
-        assert (await voter.ask(what)).status == 200
+@pytest.mark.parametrize("action", ["read", "receipt", "withdraw"])
+async def test_own_vote_request_slow_store_returns_503_within_a_second(voter: Voter, action: str) -> None:
+    """Each call alone is fast enough. Together they exceed the deadline of the request."""
+    if action != "withdraw":
+        assert (await voter.ask(action)).status == 200
     voter.lag.seconds = LAG_S
     began = time.monotonic()
-    answer = await voter.ask(what)
+    response = await voter.ask(action)
     assert time.monotonic() - began < 1
-    assert (answer.status, dict(answer.headers)[b"retry-after"]) == (503, b"1")
+    assert (response.status, dict(response.headers)[b"retry-after"]) == (503, b"1")
 
 
-async def test_one_slow_call_is_waited_for(voter: Voter) -> None:
-    """A store that takes half as long is slow, and answers."""
+async def test_own_vote_request_one_slow_call_succeeds(voter: Voter) -> None:
     voter.lag.seconds = LAG_S / 2
-    assert (await voter.ask("standing")).status == 200
+    assert (await voter.ask("read")).status == 200

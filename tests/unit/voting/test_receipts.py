@@ -1,4 +1,4 @@
-"""Receipts say what was counted, and cannot be made up."""
+"""Tests of receipts: round trip and forgeries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pollwire_server.auth.signing import Signer
 from pollwire_server.domain.errors import ReceiptInvalid
 from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus
-from pollwire_server.voting.receipts import LONGEST_RECEIPT, Receipt, Receipts
+from pollwire_server.voting.receipts import MAX_RECEIPT_LENGTH, Receipt, Receipts
 
 EPOCH = "01933c5f8a2b"
 
@@ -20,18 +20,18 @@ EPOCH = "01933c5f8a2b"
     revision=st.integers(1, 2**24 - 1),
     code=st.text(alphabet=[chr(letter) for letter in range(65, 126)], min_size=1, max_size=50),
 )
-def test_a_receipt_says_what_went_in(poll: str, voter: bytes, at: int, revision: int, code: str) -> None:
-    """Whatever was counted, its receipt reads back the same, and is short enough to be read at all."""
+def test_receipt_round_trip_returns_its_content(
+    poll: str, voter: bytes, at: int, revision: int, code: str
+) -> None:
     receipts = Receipts(["s"])
     text = receipts.issue(
         receipts.template(poll, EPOCH, BallotOutcome(BallotStatus.COUNTED, code, at, revision, 1)), voter
     )
-    assert len(text) <= LONGEST_RECEIPT
+    assert len(text) <= MAX_RECEIPT_LENGTH
     assert receipts.read(poll, text) == Receipt(EPOCH, voter, revision, at, code)
 
 
-def test_a_receipt_is_for_one_poll() -> None:
-    """Shown for another poll, also one whose name begins or ends alike, it is invalid."""
+def test_receipt_for_another_poll_is_invalid() -> None:
     receipts = Receipts(["s"])
     text = receipts.issue(
         receipts.template("lunch", EPOCH, BallotOutcome(BallotStatus.COUNTED, "A", 5, 1, 1)), b"v" * 16
@@ -41,15 +41,13 @@ def test_a_receipt_is_for_one_poll() -> None:
             receipts.read(other, text)
 
 
-@pytest.mark.parametrize("text", ["", "x", "é", "A" * 120, "A" * (LONGEST_RECEIPT + 1), "=" * 50])
-def test_what_is_no_receipt_is_invalid(text: str) -> None:
-    """Nothing but a receipt reads as one, and nothing else is raised."""
+@pytest.mark.parametrize("text", ["", "x", "é", "A" * 120, "A" * (MAX_RECEIPT_LENGTH + 1), "=" * 50])
+def test_receipt_malformed_is_invalid(text: str) -> None:
     with pytest.raises(ReceiptInvalid):
         Receipts(["s"]).read("lunch", text)
 
 
-def test_what_another_signer_made_is_no_receipt() -> None:
-    """Neither another secret's receipt nor something signed for another purpose, however short, passes."""
+def test_receipt_from_another_signer_is_invalid() -> None:
     counted = BallotOutcome(BallotStatus.COUNTED, "A", 5, 1, 1)
     others = Receipts(["other"])
     for text in (

@@ -1,4 +1,4 @@
-"""What is told to many at once says of each vote what the whole document would."""
+"""Tests that shared responses equal the complete documents."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from pollwire_server.voting.responses import VoteResponse, time_text
 from tests.factories import LONG_AGO, a_poll
 
 EPOCH = "01933c5f8a2b"
-STANDS = (BallotStatus.COUNTED, BallotStatus.CHANGED, BallotStatus.UNCHANGED)
+ACCEPTED = (BallotStatus.COUNTED, BallotStatus.CHANGED, BallotStatus.UNCHANGED)
 
 
 def a_record(poll: Poll) -> PollRecord:
-    """The poll as a process holds it."""
+    """Return the record of a poll."""
     return PollRecord(poll, BallotCodec(poll), os.urandom(32), True, b"1.x", b"x", ())
 
 
 RECORDS = [a_record(a_poll(results=mode)) for mode in ResultsMode]
 RECEIPTS = Receipts(["s"])
-WORDING = VoteResponseBuilder(RECEIPTS)
+BUILDER = VoteResponseBuilder(RECEIPTS)
 
 
 OUTCOMES = st.builds(
     BallotOutcome,
-    status=st.sampled_from(STANDS),
+    status=st.sampled_from(ACCEPTED),
     code=st.sampled_from("AB"),
     at=st.integers(LONG_AGO, LONG_AGO + 1),
     revision=st.integers(1, 3),
@@ -43,26 +43,24 @@ OUTCOMES = st.builds(
 
 
 @given(record=st.sampled_from(RECORDS), outcome=OUTCOMES)
-def test_the_words_are_those_of_the_whole_document(record: PollRecord, outcome: BallotOutcome) -> None:
-    """Byte for byte, whatever was told just before; the place in the history where totals may be seen."""
+def test_build_equals_the_serialized_vote_response(record: PollRecord, outcome: BallotOutcome) -> None:
     voter, at, code = os.urandom(16), outcome.at, outcome.code
     reply = CastReply(at, EPOCH, [outcome])
-    told = WORDING.build(record, reply, voter, outcome)
+    body = BUILDER.build(record, reply, voter, outcome)
     choice = record.codec.decode_choice(code)
-    whole = VoteResponse(outcome.status, record.poll.id, choice, time_text(at), outcome.revision)
+    document = VoteResponse(outcome.status, record.poll.id, choice, time_text(at), outcome.revision)
     receipt = RECEIPTS.issue(RECEIPTS.template(record.poll.id, EPOCH, outcome), voter)
     shown = record.poll.results in (ResultsMode.ALWAYS, ResultsMode.AFTER_VOTE)
-    full = msgspec.structs.replace(whole, receipt=receipt, seq=outcome.seq if shown else msgspec.UNSET)
-    assert told == msgspec.json.encode(full)
+    complete = msgspec.structs.replace(document, receipt=receipt, seq=outcome.seq if shown else msgspec.UNSET)
+    assert body == msgspec.json.encode(complete)
 
 
-@pytest.mark.parametrize("status", STANDS)
-def test_each_receipt_is_the_voters_own(status: BallotStatus) -> None:
-    """Two who chose alike at one instant are told alike but for the receipts, each with its own voter."""
+@pytest.mark.parametrize("status", ACCEPTED)
+def test_build_equal_choices_get_receipts_of_their_own_voters(status: BallotStatus) -> None:
     record, voters = RECORDS[0], (os.urandom(16), os.urandom(16))
     outcome = BallotOutcome(status, next(iter(record.poll.codes.values())), 1_700_000_000_000, 1, 7)
     reply = CastReply(outcome.at, EPOCH, [outcome])
     receipts = [
-        msgspec.json.decode(WORDING.build(record, reply, voter, outcome))["receipt"] for voter in voters
+        msgspec.json.decode(BUILDER.build(record, reply, voter, outcome))["receipt"] for voter in voters
     ]
     assert tuple(RECEIPTS.read(record.poll.id, receipt).voter for receipt in receipts) == voters

@@ -1,7 +1,6 @@
-"""The desk judges by what it remembers, refuses only by what it has just read, and always answers.
+"""Tests of the vote service: it rejects only after a fresh read of the poll, and always responds.
 
-Two stores over one namespace stand for two processes: what one edits, the
-other learns only when it reads again.
+Two stores over one namespace represent two processes. One sees an edit of the other only when it reads again.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ from pollwire_server.problem_details import HttpResponse
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.polls.repository import PollRecord
+from pollwire_server.store.votes.ballot_errors import MAX_RELOADS
 from pollwire_server.store.votes.ballots import BallotInput, CastReply
-from pollwire_server.voting import vote_service as dealing
+from pollwire_server.voting import vote_service
 from pollwire_server.voting.receipts import Receipts
 from pollwire_server.voting.requests import VoteRequest
 from pollwire_server.voting.vote_batcher import BallotStore, VoteBatcher
@@ -39,7 +39,7 @@ TOKENS = VoterTokens(["s"], lambda: time.time_ns() // 1_000_000)
 
 
 class Staleness:
-    """A way to the store on which every vote finds its poll edited since."""
+    """Store that reports every vote as stale."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -47,148 +47,144 @@ class Staleness:
     async def cast_many(
         self, batches: Sequence[tuple[PollRecord, Sequence[BallotInput]]]
     ) -> list[CastReply | PollwireError]:
-        """Judged by a version that no longer stands; nothing was written."""
+        """Return stale replies without writing anything."""
         self.calls += 1
         return [CastReply(0, "", None) for _ in batches]
 
 
 class Voter:
-    """Somebody at a desk, and the answers they got."""
+    """Client of a vote service, with the responses it received."""
 
     def __init__(self, store: Store, ballots: BallotStore | None = None) -> None:
-        self.desk = VoteService(
+        self.vote_service = VoteService(
             polls=store.polls,
-            recorder=VoteBatcher(ballots or store.ballots),
-            callers=VoterResolver(TOKENS, IssuerTokenVerifier(store.issuers, JwksCache())),
+            batcher=VoteBatcher(ballots or store.ballots),
+            voter_resolver=VoterResolver(TOKENS, IssuerTokenVerifier(store.issuers, JwksCache())),
             receipts=Receipts(["s"]),
             origins=OriginPolicy(Settings()),
         )
         self.token = TOKENS.issue().token
-        self.answers: list[HttpResponse] = []
+        self.responses: list[HttpResponse] = []
 
-    def say(self, poll: str, choice: str, token: str | None = None) -> None:
-        """Hand a vote in."""
+    def send(self, poll: str, choice: str, token: str | None = None) -> None:
+        """Cast a vote without waiting for its response."""
         request = VoteRequest(
             poll_id=poll,
             authorization=f"Bearer {token or self.token}".encode(),
             content_type=b"application/json",
             body=msgspec.json.encode({"choice": choice}),
         )
-        self.desk.cast(request, self.answers.append)
+        self.vote_service.cast(request, self.responses.append)
 
     async def vote(self, poll: str, choice: str, token: str | None = None) -> tuple[int, Any]:
-        """Hand a vote in and wait: status, and what it says."""
-        awaited = len(self.answers) + 1
-        self.say(poll, choice, token)
-        await until(lambda: len(self.answers) == awaited)
-        answer = self.answers[-1]
-        document = msgspec.json.decode(answer.body)
-        return answer.status, document.get("status" if answer.status == 200 else "type")
+        """Cast a vote and return its status code and its status or problem type."""
+        awaited = len(self.responses) + 1
+        self.send(poll, choice, token)
+        await until(lambda: len(self.responses) == awaited)
+        response = self.responses[-1]
+        document = msgspec.json.decode(response.body)
+        return response.status, document.get("status" if response.status == 200 else "type")
 
 
 @pytest.fixture
-async def elsewhere(valkey: Valkey, store: Store) -> AsyncIterator[Store]:
-    """Another process's store, of the same polls."""
+async def other_process(valkey: Valkey, store: Store) -> AsyncIterator[Store]:
+    """Store of another process with the same polls."""
     opened = await open_store(valkey.url, namespace=store.connection.namespace)
     yield opened
     await opened.close()
 
 
-async def kept(store: Store, **changes: Any) -> Poll:  # Any: a poll's own fields
-    """A poll that this process holds."""
+async def cached_poll(store: Store, **changes: Any) -> Poll:  # Any: fields of a poll
+    """Create a poll that is in this process's cache."""
     poll = a_poll(**changes)
     await store.polls.create(poll, poll.id)
     assert store.polls.cached(poll.id) is not None
     return poll
 
 
-async def test_a_remembered_poll_is_judged_without_reading_it(store: Store) -> None:
-    """The vote is on its way when the call returns, with no task made for it."""
-    poll = await kept(store)
+async def test_cast_cached_poll_needs_no_read(store: Store) -> None:
+    poll = await cached_poll(store)
     voter = Voter(store)
-    voter.say(poll.id, "npp")
-    assert not voter.desk._reading
-    await until(lambda: voter.answers)
-    assert voter.answers[0].status == 200
+    voter.send(poll.id, "npp")
+    assert not voter.vote_service._reload_tasks
+    await until(lambda: voter.responses)
+    assert voter.responses[0].status == 200
 
 
-async def test_a_poll_closed_elsewhere_is_closed_here(store: Store, elsewhere: Store) -> None:
-    """The store tells that the remembered version is stale; the vote is judged anew, and refused by fact."""
-    poll = await kept(store)
-    await elsewhere.polls.act(poll.id, LifecycleAction.CLOSE)
+async def test_cast_poll_closed_by_another_process_is_rejected(store: Store, other_process: Store) -> None:
+    poll = await cached_poll(store)
+    await other_process.polls.act(poll.id, LifecycleAction.CLOSE)
     assert await Voter(store).vote(poll.id, "npp") == (403, "/problems/poll-closed")
 
 
-async def test_an_option_added_elsewhere_can_be_voted_for_here(store: Store, elsewhere: Store) -> None:
-    """A choice that the remembered poll does not know is looked up before it is refused."""
-    poll = await kept(store)
-    record = await elsewhere.polls.get(poll.id)
+async def test_cast_option_added_by_another_process_is_counted(store: Store, other_process: Store) -> None:
+    poll = await cached_poll(store)
+    record = await other_process.polls.get(poll.id)
     wider = options("npp", "ndc", "other", "cpp")
     after = msgspec.structs.replace(record.poll, options=wider, version=record.poll.version + 1)
-    await elsewhere.polls.edit(record, after, assumes_unvoted=False)
+    await other_process.polls.edit(record, after, assumes_unvoted=False)
     voter = Voter(store)
     assert await voter.vote(poll.id, "cpp") == (200, "counted")
     assert await voter.vote(poll.id, "nobody") == (422, "/problems/invalid-choice")
 
 
-async def test_a_poll_deleted_elsewhere_is_gone_here(store: Store, elsewhere: Store) -> None:
-    """404 comes first, also to a bad token, though this process still remembers the poll."""
-    first, second = await kept(store), await kept(store)
+async def test_cast_poll_deleted_by_another_process_returns_404(store: Store, other_process: Store) -> None:
+    """404 comes before 401, although the poll is still in the cache."""
+    first, second = await cached_poll(store), await cached_poll(store)
     for poll in (first, second):
-        await elsewhere.polls.delete(poll.id)
+        await other_process.polls.delete(poll.id)
     assert await Voter(store).vote(first.id, "npp") == (404, "/problems/poll-not-found")
     assert await Voter(store).vote(second.id, "npp", "bad") == (404, "/problems/poll-not-found")
 
 
-async def test_a_poll_made_elsewhere_is_found_here(store: Store, elsewhere: Store) -> None:
-    """A poll that nobody here has read yet is read, and the vote counts."""
+async def test_cast_poll_created_by_another_process_is_counted(store: Store, other_process: Store) -> None:
     poll = a_poll()
-    await elsewhere.polls.create(poll, poll.id)
+    await other_process.polls.create(poll, poll.id)
     assert store.polls.cached(poll.id) is None
     assert await Voter(store).vote(poll.id, "npp") == (200, "counted")
 
 
-async def test_a_poll_that_never_stands_still_is_given_up(store: Store) -> None:
-    """Edited again at every attempt, the vote is told to come back after a few, and not tried for ever."""
-    poll = await kept(store)
+async def test_cast_poll_edited_at_every_attempt_returns_503(store: Store) -> None:
+    poll = await cached_poll(store)
     staleness = Staleness()
     assert await Voter(store, staleness).vote(poll.id, "npp") == (503, "/problems/overloaded")
-    assert staleness.calls == dealing.MAX_RELOADS + 1
+    assert staleness.calls == MAX_RELOADS + 1
 
 
-async def test_a_read_that_hangs_is_answered_by_the_deadline(
+async def test_cast_hanging_read_returns_503_by_the_deadline(
     own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time a poll takes to be read is part of the vote's own; the late read answers nobody twice."""
-    monkeypatch.setattr(dealing, "DEADLINE_S", 0.05)
+    monkeypatch.setattr(vote_service, "DEADLINE_S", 0.05)
     store = await open_store(own_valkey.url)
     voter = Voter(store)
     with own_valkey.paused():
         begun = time.monotonic()
         assert await voter.vote("unknown", "npp") == (503, "/problems/store-unavailable")
         assert time.monotonic() - begun < 0.5
-    await until(lambda: not voter.desk._reading)
-    assert len(voter.answers) == 1
+    await until(lambda: not voter.vote_service._reload_tasks)
+    assert len(voter.responses) == 1
     await store.close()
 
 
-async def test_the_hour_of_appearance_is_the_store_s(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A poll whose hour has come by the store's clock can be voted in, though this machine's is behind."""
-    come = await kept(store, visible_at=1_700_000_000_001)
-    not_come = await kept(store, visible_at=FAR_OFF)
-    monkeypatch.setattr(dealing, "_wall_clock", lambda: 0)
-    assert await Voter(store).vote(come.id, "npp") == (200, "counted")
-    assert await Voter(store).vote(not_come.id, "npp") == (404, "/problems/poll-not-found")
+async def test_cast_visible_at_is_checked_by_the_store_clock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visible = await cached_poll(store, visible_at=1_700_000_000_001)
+    hidden = await cached_poll(store, visible_at=FAR_OFF)
+    monkeypatch.setattr(vote_service, "_wall_clock", lambda: 0)
+    assert await Voter(store).vote(visible.id, "npp") == (200, "counted")
+    assert await Voter(store).vote(hidden.id, "npp") == (404, "/problems/poll-not-found")
 
 
-async def test_more_than_can_wait_is_told_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503 ``overloaded`` with ``Retry-After`` for a vote too many, when others were dealt with."""
+async def test_cast_full_queue_returns_503_with_retry_after(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pollwire_server.voting.vote_batcher.MAX_QUEUED", 1)
-    poll = await kept(store)
+    poll = await cached_poll(store)
     voter = Voter(store)
-    voter.say(poll.id, "npp")
-    voter.say(poll.id, "npp")
-    assert voter.answers == []
-    await until(lambda: len(voter.answers) == 2)
-    assert [answer.status for answer in voter.answers] == [200, 503]
-    assert (b"retry-after", b"1") in voter.answers[1].headers
+    voter.send(poll.id, "npp")
+    voter.send(poll.id, "npp")
+    assert voter.responses == []
+    await until(lambda: len(voter.responses) == 2)
+    assert [response.status for response in voter.responses] == [200, 503]
+    assert (b"retry-after", b"1") in voter.responses[1].headers

@@ -94,7 +94,7 @@ def no_such_poll(poll: str) -> ApiError:
             "type": "/problems/poll-not-found",
             "title": "No such poll",
             "status": 404,
-            "detail": f"There is no poll {poll[:80]!r} here.",
+            "detail": f"The poll {poll[:80]!r} does not exist.",
         }
     )
 

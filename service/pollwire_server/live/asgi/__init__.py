@@ -1,1 +1,1 @@
-"""WebSocket and server-sent event endpoints over ASGI."""
+"""WebSocket and server-sent event endpoints on the ASGI path."""

@@ -1,9 +1,8 @@
-"""One reader's stream as the ordinary routes serve it: a mailbox with one slot a poll, and its pump.
+"""Sender task of a stream on the ASGI path, and the buffer between the hub and this task.
 
-The hub drops frames into the mailbox; a newer one takes the place of one that
-was not sent yet, so a slow reader gets the newest only and the memory it
-costs does not grow. The pump is the stream's one writer: it sends what lies
-there, a heartbeat after silence, and the last words.
+The hub puts frames into the buffer (``LatestFrameBuffer``), which follows the delivery policy.
+``FrameSender`` is the only task that writes results to the stream. It sends pending frames, a heartbeat
+after silence, and the close message.
 """
 
 from __future__ import annotations
@@ -11,127 +10,86 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Final, NamedTuple, Protocol
+from typing import Protocol
 
+from pollwire_server.live.delivery_policy import (
+    POLL_DELETED,
+    RESTARTING,
+    TOO_SLOW,
+    CloseReason,
+    DeliveryPolicy,
+)
 from pollwire_server.live.result_frames import ResultFrame
+from pollwire_server.live.timeouts import StreamTimeouts
 
 log = logging.getLogger("pollwire.live")
 
-HEARTBEAT_S: Final = 25.0
-"""Silence after which a reader is told that the stream lives; common proxies cut at 30 or 60 s."""
-SLOW_READER_S: Final = 15.0
-"""How long one message may wait to be taken. Newer totals only replace each other meanwhile, so waiting is
-cheap; a reader who takes nothing for so long is better off with a new stream."""
-CLOSE_TIMEOUT_S: Final = 5.0
-"""How long the end of a stream may take to be sent to a reader who takes nothing."""
-
-CHECK_S: Final = 5.0
-"""Between two looks at one of the lane's sockets; what is timed there is kept to within this."""
-PING_S: Final = 20.0
-"""Silence of a reader after which it is pinged; silent for as long again, it is gone."""
-
-CLOSE_GONE: Final = 4404
-CLOSE_TOO_SLOW: Final = 4408
-CLOSE_RESTART: Final = 1012
-"""RFC 6455 registry: the service restarts; come back."""
-
-
-class StreamTimeouts(NamedTuple):
-    """The deadlines of a stream, in seconds."""
-
-    heartbeat_s: float = HEARTBEAT_S
-    slow_s: float = SLOW_READER_S
-    last_words_s: float = CLOSE_TIMEOUT_S
-    ping_s: float = PING_S
-    check_s: float = CHECK_S
-
 
 class StreamTransport(Protocol):
-    """How messages leave: each call returns once the transport has taken the message."""
+    """Output side of a stream. Each call returns once the transport has accepted the message."""
 
     async def frame(self, frame: ResultFrame) -> None:
-        """Sends results."""
+        """Send results."""
 
     async def poll_deleted(self, poll_id: str) -> bool:
-        """Says that a poll does not exist any more; whether the stream ends with it (4404)."""
+        """Send that a poll was deleted. Return True if the stream ends with it (close code 4404)."""
 
     async def heartbeat(self) -> None:
-        """Shows that the stream lives."""
+        """Send a heartbeat."""
 
     async def reconnect(self, after_ms: int) -> None:
-        """Says that the stream ends on purpose, and when to come back."""
+        """Send that the stream ends on purpose, and after how long to reconnect."""
 
     async def close(self, code: int, reason: str) -> None:
-        """Ends the stream."""
+        """Close the stream."""
 
 
-class LatestFrameBuffer:
-    """What waits to be sent to one reader: at most one frame a poll."""
+class LatestFrameBuffer(DeliveryPolicy):
+    """Subscriber that stores at most one frame for each poll and wakes the sender."""
 
-    __slots__ = ("_frames", "_gone", "_left", "_retire_after_ms", "_wake")
+    __slots__ = ("_has_left", "_reconnect_after_ms", "_wake")
 
     def __init__(self) -> None:
-        self._frames: dict[str, ResultFrame] = {}
-        self._gone: dict[str, None] = {}  # in order, each once
-        self._retire_after_ms: int | None = None
-        self._left = False
+        super().__init__(asyncio.get_running_loop().time())
+        self._reconnect_after_ms: int | None = None
+        self._has_left = False
         self._wake = asyncio.Event()
 
     def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
-        """The newest frame of a poll."""
-        self._gone.pop(poll_id, None)  # it came back
-        self._frames[poll_id] = frame
+        """Store the newest frame of a poll, replacing an unsent one."""
+        self.put_frame(poll_id, frame)
         self._wake.set()
 
     def poll_deleted(self, poll_id: str) -> None:
-        """A poll does not exist any more."""
-        self._frames.pop(poll_id, None)
-        self._gone[poll_id] = None
+        """Store that a poll was deleted, replacing an unsent frame."""
+        self.put_deletion(poll_id)
         self._wake.set()
 
     def ask_to_reconnect(self, after_ms: int) -> None:
-        """The service stops."""
-        self._retire_after_ms = after_ms
+        """Store that the stream ends after all pending frames, because the service stops."""
+        self._reconnect_after_ms = after_ms
         self._wake.set()
 
     def leave(self) -> None:
-        """The reader has left; there is nobody to send to."""
-        self._left = True
+        """Mark the client as disconnected, so that the sender ends."""
+        self._has_left = True
         self._wake.set()
-
-    def discard(self, poll_id: str) -> None:
-        """The reader wants to hear of the poll no more."""
-        self._frames.pop(poll_id, None)
-        self._gone.pop(poll_id, None)
 
     @property
     def has_left(self) -> bool:
-        """Whether the reader is gone."""
-        return self._left
+        """Return True if the client has disconnected."""
+        return self._has_left
 
     @property
-    def retire_after_ms(self) -> int | None:
-        """When the reader is to come back, once the service stops."""
-        return self._retire_after_ms
+    def reconnect_after_ms(self) -> int | None:
+        """Return when the client should reconnect. None unless the service stops."""
+        return self._reconnect_after_ms
 
-    def next_frame(self) -> ResultFrame | None:
-        """The frame that waited longest, taken out."""
-        for poll_id in self._frames:
-            return self._frames.pop(poll_id)
-        return None
-
-    def next_gone(self) -> str | None:
-        """A poll that is gone, taken out."""
-        for poll_id in self._gone:
-            del self._gone[poll_id]
-            return poll_id
-        return None
-
-    async def wait(self, within_s: float) -> bool:
-        """Waits until something lies here; whether it does before the time is up."""
+    async def wait(self, until: float) -> bool:
+        """Wait until there is something to do. Return False if the loop's clock reaches ``until`` first."""
         if not self._wake.is_set():
             try:
-                async with asyncio.timeout(within_s):
+                async with asyncio.timeout_at(until):
                     await self._wake.wait()
             except TimeoutError:
                 return False
@@ -140,55 +98,66 @@ class LatestFrameBuffer:
 
 
 class _SlowReader(Exception):
-    """The reader took nothing for too long."""
+    """Raised when a client does not read for longer than the send timeout."""
 
 
 class FrameSender:
-    """The one writer of a stream."""
+    """Sends buffered frames and heartbeats to one client."""
 
-    def __init__(self, mailbox: LatestFrameBuffer, wire: StreamTransport, pace: StreamTimeouts) -> None:
-        self._mailbox = mailbox
-        self._wire = wire
-        self._pace = pace
+    def __init__(
+        self, buffer: LatestFrameBuffer, transport: StreamTransport, timeouts: StreamTimeouts
+    ) -> None:
+        self._buffer = buffer
+        self._transport = transport
+        self._timeouts = timeouts
+        self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
-        """Sends until the reader leaves, the poll is gone, the service stops, or the reader is too slow."""
+        """Send until the client leaves or is too slow, its only poll is deleted, or the service stops."""
+        buffer = self._buffer
         try:
-            while not self._mailbox.has_left:
-                if not await self._mailbox.wait(self._pace.heartbeat_s):
-                    await self._send(self._wire.heartbeat())
-                elif await self._empty():
+            while not buffer.has_left:
+                if not await buffer.wait(buffer.deadline(self._timeouts).at):
+                    await self._send(self._transport.heartbeat())
+                elif await self._send_pending():
                     return
         except _SlowReader:
-            log.debug("A reader took nothing for %g s; the stream is closed.", self._pace.slow_s)
-            await self._end(CLOSE_TOO_SLOW, "the reader is too slow")
+            log.debug("Slow client disconnected: it read nothing for %g s", self._timeouts.send_timeout_s)
+            await self._close(TOO_SLOW)
 
-    async def _empty(self) -> bool:
-        """Sends all that lies in the mailbox; whether the stream has ended with it."""
-        mailbox = self._mailbox
-        while not mailbox.has_left and (frame := mailbox.next_frame()) is not None:
-            await self._send(self._wire.frame(frame))
-        while (poll_id := mailbox.next_gone()) is not None:
-            if await self._send(self._wire.poll_deleted(poll_id)):
-                await self._end(CLOSE_GONE, "there is no such poll")
+    async def _send_pending(self) -> bool:
+        """Send everything that is pending. Return True if the stream was closed."""
+        buffer = self._buffer
+        while not buffer.has_left and (pending := buffer.next_pending()) is not None:
+            poll_id, frame = pending
+            if frame is not None:
+                await self._send(self._transport.frame(frame))
+            elif await self._send(self._transport.poll_deleted(poll_id)):
+                await self._close(POLL_DELETED)
                 return True
-        if mailbox.retire_after_ms is not None:
-            await self._send(self._wire.reconnect(mailbox.retire_after_ms))
-            await self._end(CLOSE_RESTART, "the service restarts")
+        if buffer.reconnect_after_ms is not None:
+            await self._send(self._transport.reconnect(buffer.reconnect_after_ms))
+            await self._close(RESTARTING)
             return True
         return False
 
-    async def _send(self, sending: Coroutine[None, None, bool | None]) -> bool:
+    async def _send(self, message: Coroutine[None, None, bool | None]) -> bool:
+        buffer = self._buffer
+        buffer.blocked_since = self._loop.time()
         try:
-            async with asyncio.timeout(self._pace.slow_s):
-                return bool(await sending)
+            async with asyncio.timeout_at(buffer.deadline(self._timeouts).at):
+                result = bool(await message)
         except TimeoutError:
             raise _SlowReader from None
+        buffer.blocked_since = None
+        buffer.last_sent_at = self._loop.time()
+        return result
 
-    async def _end(self, code: int, reason: str) -> None:
-        """The last words, if the reader takes them in time; the transport is closed in any case."""
+    async def _close(self, close: CloseReason) -> None:
+        """Send the close message if the client reads it in time. The transport is closed in any case."""
+        self._buffer.begin_close(self._loop.time(), self._timeouts)
         try:
-            async with asyncio.timeout(self._pace.last_words_s):
-                await self._wire.close(code, reason)
+            async with asyncio.timeout_at(self._buffer.deadline(self._timeouts).at):
+                await self._transport.close(close.code, close.reason)
         except TimeoutError:
             return

@@ -1,9 +1,8 @@
-"""Server-sent events: the same objects, for whoever cannot or need not open a socket.
+"""Server-sent event streams: the messages of WebSockets, for clients that cannot or need not open a socket.
 
-A browser's EventSource reconnects by itself, sends no headers and hears no
-status but 200. So it is told in the stream what a socket would be told by its
-close code, and an expired ticket, which stands in the address that it keeps
-coming back to, is no error.
+A browser's EventSource reconnects by itself, cannot send headers, and does not report any status but 200. So
+the stream itself carries what a WebSocket says in its close code. An expired ticket is not an error, because
+it is part of the URL that EventSource reconnects to.
 """
 
 from __future__ import annotations
@@ -20,60 +19,60 @@ from pollwire_server.live.read_access import ReadGrant, StreamCredentials
 from pollwire_server.live.result_frames import ResultFrame, event, problem_message, reconnect_message
 from pollwire_server.live.stream_session import LiveContext, StreamSession
 
-MOST_POLLS: Final = 100
-"""Polls that one stream may carry."""
+MAX_POLLS: Final = 100
+"""Polls that one stream may watch."""
 RETRY_MS: Final = 2000
-"""What a browser waits before it comes back after a broken connection."""
+"""Time after which a browser reconnects when the connection breaks."""
 
 _HEADERS: Final = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"private, no-store"),
     (b"vary", b"Authorization, Cookie"),
-    (b"x-accel-buffering", b"no"),  # nginx would hold events back until its buffer is full
+    (b"x-accel-buffering", b"no"),  # else nginx delays events until its buffer is full
 )
 
 
 async def open_events(
-    live: LiveContext, visitor: StreamCredentials, polls: list[str], *, by_origin: bool
+    live: LiveContext, credentials: StreamCredentials, polls: list[str], *, check_origin: bool
 ) -> SseResponse:
-    """A stream of these polls, those left out of it that do not exist while others do.
+    """Return a stream of these polls, without those that do not exist or that the client may not watch.
 
-    ``by_origin``: and those that the visitor's page may not use. A stream of
-    one poll needs no such look, since the page is told by CORS; a stream of
-    many is open to a page that may use any of them.
+    ``check_origin``: also leave out polls that the client's origin may not use. The route of a single poll
+    does not need this check, because the browser applies its CORS headers. A stream of many polls is open to
+    every page that may use one of them.
 
-    Raises ``InvalidPoll`` (field ``poll``) for none or more than 100, and like
-    ``Door.admit``: for the only poll, for all, and where the store is away.
+    Raises ``InvalidPoll`` (field ``poll``) for no poll or more than 100. Raises like ``ReadAccess.authorize``
+    if no poll is left, or if the store is unavailable.
     """
-    wanted = list(dict.fromkeys(polls))
-    if not 1 <= len(wanted) <= MOST_POLLS:
-        raise InvalidPoll("poll", f"Name 1 to {MOST_POLLS} polls to watch: /v1/events?poll=a&poll=b.")
-    live.door.check_open()
-    stream = StreamSession(live, visitor, LatestFrameBuffer(), by_origin=by_origin)
-    outcomes = await asyncio.gather(*(_admit(stream, poll_id) for poll_id in wanted))
-    refusals = {
-        poll: error for poll, error in zip(wanted, outcomes, strict=True) if isinstance(error, PollwireError)
+    requested = list(dict.fromkeys(polls))
+    if not 1 <= len(requested) <= MAX_POLLS:
+        raise InvalidPoll("poll", f"Name 1 to {MAX_POLLS} polls: /v1/events?poll=a&poll=b.")
+    live.access.check_open()
+    stream = StreamSession(live, credentials, LatestFrameBuffer(), check_origin=check_origin)
+    results = await asyncio.gather(*(_authorize(stream, poll_id) for poll_id in requested))
+    errors = {
+        poll: error
+        for poll, error in zip(requested, results, strict=True)
+        if isinstance(error, PollwireError)
     }
-    for error in refusals.values():
-        if len(refusals) == len(wanted) or isinstance(error, Unavailable):
+    for error in errors.values():
+        if len(errors) == len(requested) or isinstance(error, Unavailable):
             raise error
-    admitted = {
-        poll: admission
-        for poll, admission in zip(wanted, outcomes, strict=True)
-        if isinstance(admission, ReadGrant)
+    grants = {
+        poll: grant for poll, grant in zip(requested, results, strict=True) if isinstance(grant, ReadGrant)
     }
-    return SseResponse(live, stream, admitted, refusals)
+    return SseResponse(live, stream, grants, errors)
 
 
-async def _admit(stream: StreamSession[LatestFrameBuffer], poll_id: str) -> ReadGrant | PollwireError:
+async def _authorize(stream: StreamSession[LatestFrameBuffer], poll_id: str) -> ReadGrant | PollwireError:
     try:
-        return await stream.admit(poll_id)
+        return await stream.authorize(poll_id)
     except PollwireError as error:
         return error
 
 
 class _SseTransport:
-    """A pump's messages as events."""
+    """Sends stream messages as server-sent events."""
 
     def __init__(self, send: Send, stream: StreamSession[LatestFrameBuffer]) -> None:
         self._send = send
@@ -104,43 +103,43 @@ class _SseTransport:
 
 
 class SseResponse:
-    """The answer to an admitted request, as the ASGI application that sends it."""
+    """ASGI application that sends the stream."""
 
     def __init__(
         self,
         live: LiveContext,
         stream: StreamSession[LatestFrameBuffer],
-        admitted: Mapping[str, ReadGrant],
-        refusals: Mapping[str, PollwireError],
+        grants: Mapping[str, ReadGrant],
+        errors: Mapping[str, PollwireError],
     ) -> None:
-        self._pace = live.pace
+        self._timeouts = live.timeouts
         self._stream = stream
-        self._admitted = admitted
-        self._refusals = refusals
+        self._grants = grants
+        self._errors = errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends until the reader leaves or the stream ends. Raises ``NoSeat`` before anything is sent."""
+        """Send until the stream ends. Raises ``ConnectionLimitExceeded`` before anything is sent."""
         self._stream.acquire_slot()
-        leaving = asyncio.create_task(self._wait_for_the_end(receive), name="event reader")
+        disconnect = asyncio.create_task(self._wait_for_disconnect(receive), name="sse disconnect")
         try:
             with self._stream:
                 await self._serve(_SseTransport(send, self._stream), send)
         except OSError:
-            return  # the reader left while something was sent
+            return  # the client disconnected during a send
         finally:
-            leaving.cancel()
-            await asyncio.gather(leaving, return_exceptions=True)
+            disconnect.cancel()
+            await asyncio.gather(disconnect, return_exceptions=True)
 
-    async def _serve(self, wire: _SseTransport, send: Send) -> None:
+    async def _serve(self, transport: _SseTransport, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-        await wire.write(b"retry: %d\n\n" % RETRY_MS)
-        for poll_id, error in self._refusals.items():
-            await wire.problem(error, poll_id)
-        for poll_id, admission in self._admitted.items():
-            self._stream.watch(poll_id, admission.reader)
-        await FrameSender(self._stream.subscriber, wire, self._pace).run()
+        await transport.write(b"retry: %d\n\n" % RETRY_MS)
+        for poll_id, error in self._errors.items():
+            await transport.problem(error, poll_id)
+        for poll_id, grant in self._grants.items():
+            self._stream.watch(poll_id, grant.role)
+        await FrameSender(self._stream.subscriber, transport, self._timeouts).run()
 
-    async def _wait_for_the_end(self, receive: Receive) -> None:
+    async def _wait_for_disconnect(self, receive: Receive) -> None:
         message: Any = {"type": "http.request"}
         try:
             while message["type"] != "http.disconnect":

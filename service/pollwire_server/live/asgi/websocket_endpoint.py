@@ -1,8 +1,7 @@
-"""WebSocket streams: one poll's socket, and the socket of many polls.
+"""WebSocket streams on the ASGI path: for a single poll, and for many polls.
 
-A socket is two tasks: the pump writes what the hub brings, and the
-conversation hears the reader. What the protocol itself forbids (a message over
-16 KiB, text that is not UTF-8) the server closes.
+Each socket has two tasks. The frame sender writes results, and the listener handles the client's messages.
+The server closes sockets that violate the WebSocket protocol (a message over 16 KiB, text that is not UTF-8).
 """
 
 from __future__ import annotations
@@ -19,74 +18,74 @@ from pollwire_server.auth.poll_origins import poll_ids_in_query
 from pollwire_server.domain.errors import PollNotFound, PollwireError
 from pollwire_server.live.asgi.frame_sender import FrameSender, LatestFrameBuffer
 from pollwire_server.live.client_messages import ClientMessageHandler
-from pollwire_server.live.read_access import StreamCredentials, visitor_of
+from pollwire_server.live.read_access import StreamCredentials, credentials_from
 from pollwire_server.live.result_frames import HEARTBEAT, ResultFrame, problem_message, reconnect_message
 from pollwire_server.live.stream_session import LiveContext, StreamSession
 from pollwire_server.problem_details import HttpResponse, problem_response
 
-AnySocket = WebSocket[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
+AnySocket = WebSocket[Any, Any, Any]  # Any: the framework's user, auth and state are not used
 
 
 async def serve_one(live: LiveContext, socket: AnySocket, poll_id: str) -> None:
-    """``WS /v1/polls/{id}/live``, from handshake to close."""
-    stream = StreamSession(live, _visitor(socket), LatestFrameBuffer(), by_origin=True)
+    """Serve ``WS /v1/polls/{id}/live``, from handshake to close."""
+    stream = StreamSession(live, _credentials(socket), LatestFrameBuffer(), check_origin=True)
     try:
-        admission = await stream.admit(poll_id)
+        grant = await stream.authorize(poll_id)
         stream.acquire_slot()
     except PollwireError as error:
-        await refuse(socket, error)
+        await reject(socket, error)
         return
     with stream:
         await socket.accept()
-        stream.watch(poll_id, admission.reader)
-        await _run_socket(live, stream, socket, only=poll_id)
+        stream.watch(poll_id, grant.role)
+        await _run_socket(live, stream, socket, only_poll=poll_id)
 
 
 async def serve_many(live: LiveContext, socket: AnySocket) -> None:
-    """``WS /v1/live``, from handshake to close."""
-    visitor = _visitor(socket)
-    stream = StreamSession(live, visitor, LatestFrameBuffer(), by_origin=True)
+    """Serve ``WS /v1/live``, from handshake to close."""
+    credentials = _credentials(socket)
+    stream = StreamSession(live, credentials, LatestFrameBuffer(), check_origin=True)
     try:
-        await live.door.check_any_origin(visitor, poll_ids_in_query(socket.scope["query_string"]))
+        await live.access.check_any_origin(credentials, poll_ids_in_query(socket.scope["query_string"]))
         stream.acquire_slot()
     except PollwireError as error:
-        await refuse(socket, error)
+        await reject(socket, error)
         return
     with stream:
         await socket.accept()
-        await _run_socket(live, stream, socket, only=None)
+        await _run_socket(live, stream, socket, only_poll=None)
 
 
-async def refuse(socket: AnySocket, error: PollwireError) -> None:
-    """Answers a handshake as HTTP answers a request; closes it bare where the server knows no such answer."""
-    await socket.receive()  # websocket.connect, which comes before any answer
-    answer = problem_response(error, socket.scope["path"])
+async def reject(socket: AnySocket, error: PollwireError) -> None:
+    """Reject a handshake with a problem document, or a bare close if the server lacks the ASGI extension."""
+    await socket.receive()  # websocket.connect, which precedes every response
+    response = problem_response(error, socket.scope["path"])
     if "websocket.http.response" in (socket.scope.get("extensions") or {}):
-        await _send_answer(socket.send, answer)
+        await _send_response(socket.send, response)
     else:
         await socket.close()
 
 
-async def _send_answer(send: Send, answer: HttpResponse) -> None:
-    headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
-    start: Any = {"type": "websocket.http.response.start", "status": answer.status, "headers": headers}
-    body: Any = {"type": "websocket.http.response.body", "body": answer.body, "more_body": False}
-    await send(start)  # of ASGI's extension, which the framework's types do not know
+async def _send_response(send: Send, response: HttpResponse) -> None:
+    headers = [*response.headers, (b"content-length", str(len(response.body)).encode())]
+    start: Any = {"type": "websocket.http.response.start", "status": response.status, "headers": headers}
+    body: Any = {"type": "websocket.http.response.body", "body": response.body, "more_body": False}
+    await send(start)  # the framework has no types for this ASGI extension
     await send(body)
 
 
-def _visitor(socket: AnySocket) -> StreamCredentials:
+def _credentials(socket: AnySocket) -> StreamCredentials:
     scope = socket.scope
-    return visitor_of(dict(scope["headers"]), scope["query_string"], client_in(scope))
+    return credentials_from(dict(scope["headers"]), scope["query_string"], client_in(scope))
 
 
 class _WebSocketTransport:
-    """A pump's messages as text frames."""
+    """Sends stream messages as WebSocket text messages."""
 
-    def __init__(self, send: Send, stream: StreamSession[LatestFrameBuffer], only: str | None) -> None:
+    def __init__(self, send: Send, stream: StreamSession[LatestFrameBuffer], only_poll: str | None) -> None:
         self._send = send
         self._stream = stream
-        self._only = only
+        self._only_poll = only_poll
 
     async def frame(self, frame: ResultFrame) -> None:
         await self._text(frame.text)
@@ -94,7 +93,7 @@ class _WebSocketTransport:
     async def poll_deleted(self, poll_id: str) -> bool:
         self._stream.unwatch(poll_id)
         await self.problem(PollNotFound(poll_id), poll_id)
-        return poll_id == self._only
+        return poll_id == self._only_poll
 
     async def heartbeat(self) -> None:
         await self._text(HEARTBEAT.decode())
@@ -113,25 +112,25 @@ class _WebSocketTransport:
 
 
 async def _run_socket(
-    live: LiveContext, stream: StreamSession[LatestFrameBuffer], socket: AnySocket, *, only: str | None
+    live: LiveContext, stream: StreamSession[LatestFrameBuffer], socket: AnySocket, *, only_poll: str | None
 ) -> None:
-    """An accepted socket: reads until the reader leaves, while the pump writes; ``only``: of this poll."""
+    """Handle messages and send results until the socket ends. ``only_poll``: of a single-poll socket."""
     receive: Receive = socket.receive
-    wire = _WebSocketTransport(socket.send, stream, only)
-    conversation = ClientMessageHandler(stream, wire.problem, only=only)
+    transport = _WebSocketTransport(socket.send, stream, only_poll)
+    handler = ClientMessageHandler(stream, transport.problem, only_poll=only_poll)
 
     async def listen() -> None:
         try:
             while (message := await receive())["type"] == "websocket.receive":
-                await conversation.handle(message.get("text"))
+                await handler.handle(message.get("text"))
         finally:
             stream.subscriber.leave()
 
-    listening = asyncio.create_task(listen(), name="socket reader")
+    listener = asyncio.create_task(listen(), name="websocket listener")
     try:
-        await FrameSender(stream.subscriber, wire, live.pace).run()
+        await FrameSender(stream.subscriber, transport, live.timeouts).run()
     except (OSError, WebSocketDisconnect):
-        return  # the reader left while something was sent (ASGI, the WebSocket send event)
+        return  # the client disconnected during a send (ASGI, the WebSocket send event)
     finally:
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)

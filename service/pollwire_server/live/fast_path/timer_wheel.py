@@ -1,9 +1,9 @@
-"""One timer for all quiet sockets: each says at which second it wants to be woken, and sleeps at no cost.
+"""Hashed timer wheel: one timer for all fast-path sockets. A waiting socket costs no CPU time.
 
-A timer a socket would be a handle in the loop's heap and a cancellation at
-every message; a sweep over all sockets would hold the loop. Here a socket
-lies in the bucket of one second, and only the bucket that is due is emptied,
-in slices. Coarse is good enough: everything timed here is counted in seconds.
+One event loop timer for each socket would need a heap entry, and a cancellation with every message. A
+periodic sweep over all sockets would block the event loop. Here a socket lies in the bucket of one tick. Only
+the bucket that is due is emptied, in slices. The coarse resolution of one second suffices, because all
+timeouts here are several seconds long.
 """
 
 from __future__ import annotations
@@ -18,69 +18,69 @@ from typing import Final, Protocol
 log = logging.getLogger("pollwire.live")
 
 SLICE_S: Final = 0.005
-"""The longest that waking may hold the loop."""
+"""Longest time that timer callbacks may block the event loop."""
 
 
 class TimerTarget(Protocol):
-    """What is woken. Must not raise."""
+    """Receives timer callbacks. ``on_timer`` must not raise."""
 
     def on_timer(self) -> float | None:
-        """Does what is due; the instant (the wheel's ``now``) at which to be woken next, or None: no more."""
+        """Do what is due. Return the next instant (s, the wheel's clock) to be called, or None for never."""
 
 
 class TimerWheel:
-    """Buckets of sleepers, by turn (a second). For one event loop; it turns while anybody sleeps."""
+    """Timer wheel of one event loop. A bucket holds the targets of one tick. An empty wheel does not tick."""
 
-    def __init__(self, turn_s: float = 1.0) -> None:
+    def __init__(self, tick_s: float = 1.0) -> None:
         self.now = 0.0
-        """Seconds on the loop's clock, as of the last turn; at most one turn old while anybody sleeps."""
-        self._turn_s = turn_s
+        """Event loop time (s) of the last tick. At most one tick old while the wheel has targets."""
+        self._tick_s = tick_s
         self._buckets: dict[int, list[TimerTarget]] = {}
         self._due: deque[TimerTarget] = deque()
-        self._turned = 0
+        self._current_tick = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def schedule(self, sleeper: TimerTarget, at: float) -> None:
-        """``sleeper`` is woken at the first turn at or after ``at``, the turn under way not being one."""
+    def schedule(self, target: TimerTarget, at: float) -> None:
+        """Call ``target.on_timer()`` at the first tick at or after ``at``. Never in the current tick."""
         if self._timer is None:
             self._start()
-        turn = max(math.ceil(at / self._turn_s), self._turned + 1)
-        bucket = self._buckets.get(turn)
+        tick = max(math.ceil(at / self._tick_s), self._current_tick + 1)
+        bucket = self._buckets.get(tick)
         if bucket is None:
-            bucket = self._buckets[turn] = []
-        bucket.append(sleeper)
+            bucket = self._buckets[tick] = []
+        bucket.append(target)
 
     def _start(self) -> None:
         loop = asyncio.get_running_loop()
         self.now = loop.time()
-        self._turned = int(self.now / self._turn_s)
-        self._timer = self._book_turn(loop)
+        self._current_tick = int(self.now / self._tick_s)
+        self._timer = self._schedule_tick(loop)
 
-    def _book_turn(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle:
-        return loop.call_at((self._turned + 1) * self._turn_s, self._turn)
+    def _schedule_tick(self, loop: asyncio.AbstractEventLoop) -> asyncio.TimerHandle:
+        return loop.call_at((self._current_tick + 1) * self._tick_s, self._tick)
 
-    def _turn(self) -> None:
+    def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         self.now = loop.time()
-        turns = int(self.now / self._turn_s)
-        while self._turned < turns:
-            self._turned += 1
-            self._due.extend(self._buckets.pop(self._turned, ()))
-        self._wake_some()
+        tick = int(self.now / self._tick_s)
+        while self._current_tick < tick:
+            self._current_tick += 1
+            self._due.extend(self._buckets.pop(self._current_tick, ()))
+        self._call_due()
         is_needed = self._buckets or self._due
-        self._timer = self._book_turn(loop) if is_needed else None
+        self._timer = self._schedule_tick(loop) if is_needed else None
 
-    def _wake_some(self) -> None:
-        deadline = time.perf_counter() + SLICE_S
+    def _call_due(self) -> None:
+        slice_ends_at = time.perf_counter() + SLICE_S
         while self._due:
-            sleeper = self._due.popleft()
+            target = self._due.popleft()
             try:
-                again = sleeper.on_timer()
+                next_at = target.on_timer()
             except Exception:
-                log.exception("A socket could not be woken.")
-                again = None
-            if again is not None:
-                self.schedule(sleeper, again)
-            if time.perf_counter() >= deadline:
-                asyncio.get_running_loop().call_soon(self._wake_some)
+                log.exception("Timer callback failed")
+                next_at = None
+            if next_at is not None:
+                self.schedule(target, next_at)
+            if time.perf_counter() >= slice_ends_at:
+                asyncio.get_running_loop().call_soon(self._call_due)
                 return

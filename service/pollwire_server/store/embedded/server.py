@@ -32,7 +32,7 @@ from pollwire_server.store.embedded.child_process import (
     kill_with_parent,
 )
 
-log = logging.getLogger("pollwire.store.embedded")
+log = logging.getLogger("pollwire.store")
 
 LEAST_MAJOR: Final = 7
 """Functions came with Redis 7.0."""

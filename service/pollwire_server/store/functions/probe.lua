@@ -1,11 +1,11 @@
--- probe: proof that the library is there, and that this server runs it.
+-- probe: prove that this server has the library and runs it.
 --
 -- KEYS  none
 -- ARGV  none
--- Answers 'ready'. Writes nothing.
+-- Returns 'ready'. Writes nothing.
 
 local function probe()
-  local at = struct.pack('>I6', now_ms())  -- the one library that every ballot leans on
+  local at = struct.pack('>I6', now_ms())  -- every ballot needs this library
   return #at == 6 and 'ready' or 'unfit'
 end
 

@@ -1,8 +1,10 @@
-"""The audit logs, read: they are written by the functions, each entry in the step that it tells of.
+"""Reader of the audit log of each poll.
 
-That the clock canceled a prediction is written by the step that tells the sites of it, since steps that
-voters and readers make are not to carry the log's key. So whoever reads the log looks at the poll first
-(``look.lua``), and whatever the clock has done by then is there.
+Lua functions write the log: each function appends its entry in the same step as the change itself.
+
+One entry has no request behind it: the clock cancels a prediction at ``resolve_by``. Votes and reads do not
+carry the key of the log, so they cannot write that entry. The outbox scan writes it. For this reason the
+reader runs an outbox scan of the poll first, and then the entry exists.
 """
 
 from __future__ import annotations
@@ -16,72 +18,73 @@ import msgspec
 from pollwire_server.domain.audit import AuditEntry, Change
 from pollwire_server.domain.errors import InvalidPoll
 from pollwire_server.domain.poll_document import Document
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store.keys import audit_key, outbox_scan_keys
 from pollwire_server.store.polls.location import PollLocations
 from pollwire_server.store.transport.connection import StoreConnection
 
 BY_SERVICE: Final = "pollwire"
-"""Who made a poll that no operator did (the demo polls)."""
+"""Actor of changes that the service makes itself (demo polls)."""
 
-_PLACE: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,10}", re.ASCII)
-_STATE: Final = ("version", "phase", "opens_at", "closes_at", "results", "voters")
-_ALWAYS_TOLD: Final = ("version", "phase")
+_STREAM_ID: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,10}", re.ASCII)
+_STATE_FIELDS: Final = ("version", "phase", "opens_at", "closes_at", "results", "voters")
+_ALWAYS_SHOWN: Final = ("version", "phase")
 _NUMBERS: Final = ("version", "voters")
 _INSTANTS: Final = ("opens_at", "closes_at")
 
 
 class AuditLog:
-    """What was done to each poll of the namespace."""
+    """Audit log entries of every poll in the namespace."""
 
-    def __init__(self, connection: StoreConnection, homes: PollLocations) -> None:
+    def __init__(self, connection: StoreConnection, locations: PollLocations) -> None:
         self._connection = connection
-        self._homes = homes
+        self._locations = locations
 
     async def entries(
         self, poll_id: str, *, cursor: str | None, limit: int
     ) -> tuple[list[AuditEntry], str | None]:
-        """At most ``limit`` entries, the newest first, and where to go on (None: nowhere).
+        """Return at most ``limit`` entries, newest first, and the cursor of the next page (None: last page).
 
-        None at all where no such poll ever was, or it was deleted long ago. Raises ``InvalidPoll`` for a
-        broken cursor, and ``StoreUnavailable``.
+        Returns no entries if the poll never existed, or its log has expired after deletion.
+
+        Raises ``InvalidPoll`` for a malformed cursor, and ``StoreUnavailable``.
         """
-        if cursor is not None and not _PLACE.fullmatch(cursor):
+        if cursor is not None and not _STREAM_ID.fullmatch(cursor):
             raise InvalidPoll("cursor", "cursor must be the next of an earlier page.")
-        where = (self._connection.namespace, poll_id, await self._homes.series_of(poll_id))
+        location = (self._connection.namespace, poll_id, await self._locations.series_of(poll_id))
         if cursor is None:
-            await self._connection.call("look", outbox_scan_keys(*where), ("",))
-        newest, key = "+" if cursor is None else f"({cursor}", audit_key(*where)
+            await self._connection.call("scan_outbox", outbox_scan_keys(*location), ("",))
+        newest, key = "+" if cursor is None else f"({cursor}", audit_key(*location)
         found = await self._connection.command("XREVRANGE", key, newest, "-", "COUNT", limit + 1)
         page = found[:limit]
-        more = page[-1][0].decode() if len(found) > limit else None
-        return [_entry(fields) for _, fields in page], more
+        next_cursor = page[-1][0].decode() if len(found) > limit else None
+        return [_entry(fields) for _, fields in page], next_cursor
 
 
 def _entry(fields: Mapping[bytes, bytes]) -> AuditEntry:
-    told = {name.decode(): value.decode() for name, value in fields.items()}
-    before, after = _state(told["before"]), _state(told["after"])
-    change: Change = msgspec.json.decode(told["change"]) if told["change"] else {}
+    texts = {name.decode(): value.decode() for name, value in fields.items()}
+    before, after = _state(texts["before"]), _state(texts["after"])
+    change: Change = msgspec.json.decode(texts["change"]) if texts["change"] else {}
     return AuditEntry(
-        at=format_instant(int(told["at"])),
-        by=told["by"],
-        act=told["act"],
+        at=format_timestamp(int(texts["at"])),
+        by=texts["by"],
+        act=texts["act"],
         before=_side(before, after, change.get("before", {})),
         after=_side(after, before, change.get("after", {})),
     )
 
 
 def _side(own: Document, other: Document, change: Document) -> Document | None:
-    """One side of an entry: the version, the phase, and what differs from the other side."""
+    """Return one side of an entry: version, phase, and every field that differs from the other side."""
     if not own:
         return None
-    told = {name: value for name, value in own.items() if name in _ALWAYS_TOLD or value != other.get(name)}
-    return told | change
+    shown = {name: value for name, value in own.items() if name in _ALWAYS_SHOWN or value != other.get(name)}
+    return shown | change
 
 
 def _state(text: str) -> Document:
-    """``state_of`` of ``includes/audit.lua``; empty where there was no poll."""
-    return {name: _value(name, word) for name, word in zip(_STATE, text.split(), strict=False)}
+    """Decode the output of ``audit_state`` (``functions/includes/audit.lua``); empty if there was no poll."""
+    return {name: _value(name, word) for name, word in zip(_STATE_FIELDS, text.split(), strict=False)}
 
 
 def _value(name: str, word: str) -> Any:  # Any: numbers and texts
@@ -89,4 +92,4 @@ def _value(name: str, word: str) -> Any:  # Any: numbers and texts
         return None
     if name in _NUMBERS:
         return int(word)
-    return format_instant(int(word)) if name in _INSTANTS else word
+    return format_timestamp(int(word)) if name in _INSTANTS else word

@@ -1,4 +1,4 @@
-"""A poll as this process holds it: read from the store's fields, and kept until another version shows."""
+"""Cache of polls in this process: decoded from the store's fields, replaced when the version changes."""
 
 from __future__ import annotations
 
@@ -12,57 +12,66 @@ from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.tally import Tally
 from pollwire_server.store.keys import keys_of
 
-MOST_RECORDS: Final = 10_000
-"""Polls held, some KB each; the one first met goes first."""
+MAX_CACHED_POLLS: Final = 10_000
+"""Cached polls, some KB each; the oldest entry is evicted first."""
 
-MOST_HOMES: Final = 50_000
-"""Polls of which it is remembered with which series they lie; of one forgotten it is found out anew."""
+MAX_CACHED_LOCATIONS: Final = 50_000
+"""Polls with a cached series; the oldest entry is evicted first. The next read finds an evicted one again."""
 
-_LIFECYCLE: Final = ("opens_at", "closes_at", "planned_closes_at", "closed_at", "resolve_by", "version")
-"""What acts and the clock move; kept as fields of their own, beside the rest of the poll in one document."""
+_LIFECYCLE_FIELDS: Final = (
+    "opens_at",
+    "closes_at",
+    "planned_closes_at",
+    "closed_at",
+    "resolve_by",
+    "version",
+)
+"""Numbers that actions and the clock change. The store keeps each in a field beside the poll's document."""
 
-_WORDS: Final = ("results", "ended")
-"""What acts move besides, in words. The document has ``results`` as well, as it was before any publish."""
+_TEXT_FIELDS: Final = ("results", "ended")
+"""Texts that actions change. The document also contains ``results``, with the value before any publish."""
 
-
-_NEVER_IN_IT: Final = ("ended", "resolution", "is_scoring")
-"""What the document does not have at all."""
+_NOT_IN_DOCUMENT: Final = ("ended", "resolution", "is_scoring")
+"""Poll attributes that the document never contains."""
 
 
 class PollRecord(msgspec.Struct, frozen=True, eq=False):
-    """One version of one poll, with all that judging a ballot of it needs."""
+    """One version of one poll, with everything that is needed to validate a ballot."""
 
     poll: Poll
     codec: BallotCodec
     voter_key: bytes
-    """32 random bytes of this poll's; a voter here is a keyed hash under them. Empty once archived."""
+    """32 random bytes of this poll or its series. A voter id is a hash under this key. Empty once
+    archived."""
     voted: bool
-    """Whether a vote was ever counted, as of the read that made this."""
+    """True if a vote was ever counted, as of the read that created this record."""
     stamp: bytes
-    """Names this version of this poll to the store, and no other, not even of a later poll of the same id."""
+    """Version and incarnation. Identifies this version of this poll, also if the id is used again."""
     incarnation: bytes
-    """Tells this poll from an earlier one of the same id."""
+    """Random id of this poll. Distinguishes it from an earlier poll with the same id."""
     keys: tuple[bytes, ...]
-    """The poll's keys in the slot that it lies in, as ``keys_of`` gives them."""
+    """Keys of the poll in its hash slot, in the order of ``keys_of``."""
 
 
 class RawSnapshot(NamedTuple):
-    """What one step of the store said of a poll (``snapshot`` in ``functions/includes/polls.lua``)."""
+    """State of a poll from one step of the store (``snapshot`` in ``functions/includes/poll_reply.lua``)."""
 
     tally: Tally
     closed_at: int | None
+    """Milliseconds since the epoch; None while the poll is not closed."""
     fields: dict[bytes, bytes] | None
+    """Fields of the poll; None if the reader's stamp was still current."""
 
 
 def snapshot_from(reply: Sequence[Any]) -> RawSnapshot:
-    """A snapshot out of a function's reply."""
+    """Decode the snapshot in a function's reply."""
     now, closed_at, tally_fields, poll_fields = reply
-    held = _pairs(tally_fields)
+    fields = _pairs(tally_fields)
     tally = Tally(
-        epoch=held.pop(b"epoch", b"").decode(),
-        seq=int(held.pop(b"seq", 0)),
-        voters=int(held.pop(b"voters", 0)),
-        counts={letter.decode(): int(count) for letter, count in held.items()},
+        epoch=fields.pop(b"epoch", b"").decode(),
+        seq=int(fields.pop(b"seq", 0)),
+        voters=int(fields.pop(b"voters", 0)),
+        counts={letter.decode(): int(count) for letter, count in fields.items()},
         now=now,
     )
     return RawSnapshot(
@@ -71,24 +80,31 @@ def snapshot_from(reply: Sequence[Any]) -> RawSnapshot:
 
 
 def document_of(poll: Poll) -> bytes:
-    """A poll without what acts and the clock move, as the store keeps it."""
+    """Encode the poll as the store's JSON document, without the fields that actions and the clock change."""
     document = msgspec.to_builtins(poll)
     return msgspec.json.encode(
-        {name: value for name, value in document.items() if name not in (*_LIFECYCLE, *_NEVER_IN_IT)}
+        {
+            name: value
+            for name, value in document.items()
+            if name not in (*_LIFECYCLE_FIELDS, *_NOT_IN_DOCUMENT)
+        }
     )
 
 
 def poll_of(doc: bytes, fields: Mapping[bytes, bytes]) -> Poll:
-    """The poll of a document and the fields of its life beside it."""
+    """Decode a poll from its document and the fields beside it."""
     document = msgspec.json.decode(doc)
-    document |= {name: int(fields[key]) for name in _LIFECYCLE if (key := name.encode()) in fields}
+    document |= {name: int(fields[key]) for name in _LIFECYCLE_FIELDS if (key := name.encode()) in fields}
     document |= {"resolution": _resolution(fields.get(b"resolution")), "is_scoring": b"scoring" in fields}
-    document |= {name: fields[key].decode() for name in _WORDS if (key := name.encode()) in fields}
+    document |= {name: fields[key].decode() for name in _TEXT_FIELDS if (key := name.encode()) in fields}
     return msgspec.convert(document, Poll)
 
 
 class PollCache:
-    """The polls that this process has seen last, each until the store is known to have another version."""
+    """Bounded cache of polls and their locations.
+
+    An entry stays until a reader or a change notification finds another version in the store.
+    """
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
@@ -96,72 +112,75 @@ class PollCache:
         self._series: dict[str, str] = {}
 
     def get(self, poll_id: str) -> PollRecord | None:
-        """The poll as last seen, if it is held."""
+        """Return the cached poll, or None."""
         return self._records.get(poll_id)
 
     def keys_of(self, poll_id: str) -> tuple[bytes, ...]:
-        """The poll's keys, whether or not it is held."""
+        """Return the poll's keys at its last known location. The poll need not be cached."""
         record = self._records.get(poll_id)
         return (
             record.keys if record is not None else keys_of(self._namespace, poll_id, self.series_of(poll_id))
         )
 
     def series_of(self, poll_id: str) -> str | None:
-        """The series that the poll was last seen to lie with; None also where that is not known."""
+        """Return the cached series of the poll; None if it has none or is not cached."""
         return self._series.get(poll_id)
 
     def set_location(self, poll_id: str, series: str | None) -> None:
-        """The poll is to be looked for in the series' slot from now on (None: in the slot of its id)."""
+        """Cache the poll's location: the slot of the series, or the slot of the poll's id (None)."""
         if self._series.get(poll_id) == series:
             return
         self.forget(poll_id)
         self._series.pop(poll_id, None)
         if series is None:
             return
-        if len(self._series) >= MOST_HOMES:
+        if len(self._series) >= MAX_CACHED_LOCATIONS:
             del self._series[next(iter(self._series))]
         self._series[poll_id] = series
 
-    def update(self, poll_id: str, snapshot: RawSnapshot, known: PollRecord | None) -> PollRecord:
-        """The record that a snapshot stands for, held from now on; ``known`` had its stamp compared."""
+    def update(self, poll_id: str, snapshot: RawSnapshot, cached: PollRecord | None) -> PollRecord:
+        """Store the record of a snapshot and return it.
+
+        ``cached`` is the record with the stamp that the reader sent. A snapshot without fields confirms it.
+        """
         voted = snapshot.tally.seq > 0
         if snapshot.fields is not None:
-            record = self._read(poll_id, snapshot.fields, voted)
-        elif known is None:
-            raise AssertionError("the store leaves a poll out only for a reader that named its stamp")
+            record = self._decode(poll_id, snapshot.fields, voted)
+        elif cached is None:
+            raise AssertionError("the store omits the poll only if the reader sent a current stamp")
         else:
-            record = _moved(known, snapshot.closed_at, voted)
-        self._hold(poll_id, record)
+            record = _with_latch(cached, snapshot.closed_at, voted)
+        self._store(poll_id, record)
         return record
 
     def forget(self, poll_id: str) -> None:
-        """Hold it no longer."""
+        """Evict a poll."""
         self._records.pop(poll_id, None)
 
     def forget_all(self) -> None:
-        """Hold nothing: anything may have changed."""
+        """Evict all polls, because any of them may have changed."""
         self._records.clear()
 
-    def _hold(self, poll_id: str, record: PollRecord) -> None:
-        if poll_id not in self._records and len(self._records) >= MOST_RECORDS:
+    def _store(self, poll_id: str, record: PollRecord) -> None:
+        if poll_id not in self._records and len(self._records) >= MAX_CACHED_POLLS:
             del self._records[next(iter(self._records))]
         self._records[poll_id] = record
 
-    def _read(self, poll_id: str, fields: Mapping[bytes, bytes], voted: bool) -> PollRecord:
+    def _decode(self, poll_id: str, fields: Mapping[bytes, bytes], voted: bool) -> PollRecord:
         poll = poll_of(fields[b"doc"], fields)
         return PollRecord(
             poll=poll,
             codec=BallotCodec(poll),
             voter_key=fields.get(b"voter_key", b""),
             voted=voted,
-            stamp=fields[b"version"] + b"." + fields[b"birth"],
-            incarnation=fields[b"birth"],
+            stamp=fields[b"version"] + b"." + fields[b"incarnation"],
+            incarnation=fields[b"incarnation"],
             keys=keys_of(self._namespace, poll_id, poll.series),
         )
 
 
-def _moved(record: PollRecord, closed_at: int | None, voted: bool) -> PollRecord:
-    """The record after what moves without a new version: the latch, and the first vote."""
+def _with_latch(record: PollRecord, closed_at: int | None, voted: bool) -> PollRecord:
+    """Apply the two changes that do not raise the version: closing by the clock, and the first vote."""
     if record.poll.closed_at == closed_at and record.voted == voted:
         return record
     return msgspec.structs.replace(
@@ -170,12 +189,12 @@ def _moved(record: PollRecord, closed_at: int | None, voted: bool) -> PollRecord
 
 
 def _resolution(text: bytes | None) -> dict[str, str | int | None] | None:
-    """What ``settle_as`` of ``includes/scoring.lua`` has written."""
+    """Decode the output of ``encode_resolution`` (``functions/includes/scoring.lua``)."""
     if text is None:
         return None
-    held: dict[str, str] = msgspec.json.decode(text)
-    numbers = {name: int(held[name]) for name in ("at", "effective_at", "version")}
-    return {**numbers, "code": held.get("outcome"), "by": held["by"], "note": held.get("note")}
+    stored: dict[str, str] = msgspec.json.decode(text)
+    numbers = {name: int(stored[name]) for name in ("at", "effective_at", "version")}
+    return {**numbers, "code": stored.get("outcome"), "by": stored["by"], "note": stored.get("note")}
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:

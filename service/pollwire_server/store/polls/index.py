@@ -1,8 +1,7 @@
-"""Which polls there are, newest first: a list of where to look, never the truth.
+"""Index of all polls, newest first: a list of candidates, not the source of truth.
 
-It lies in a slot of its own, so a poll and its entry are not written in one
-step in a cluster. The order of writing keeps every poll listed; an entry
-whose poll is gone is passed over by whoever reads the list.
+The index has a slot of its own. In a cluster, a poll and its index entry are therefore not written in one
+step. The order of the writes guarantees that every poll is listed. Readers skip an entry without a poll.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pollwire_server.store.transport.connection import StoreConnection
 
 
 class Cursor(NamedTuple):
-    """An entry of the list, and so a place in it: what follows was created earlier, or has a smaller id."""
+    """Position in the index: an entry. The next entry was created earlier, or has a smaller id."""
 
     created_at: int
     poll_id: str
@@ -25,7 +24,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def parse(cls, text: str | None) -> Cursor | None:
-        """The place that a page's cursor names; ``InvalidPoll`` for what is no cursor."""
+        """Parse the cursor of a page. Raises ``InvalidPoll`` for any other text."""
         if text is None:
             return None
         created_at, _, poll_id = text.partition(".")
@@ -35,27 +34,27 @@ class Cursor(NamedTuple):
 
 
 class PollIndex:
-    """The list of a namespace."""
+    """Sorted set of the poll ids of a namespace, by creation time."""
 
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._key = index_key(connection.namespace)
 
     async def add(self, poll_id: str, created_at: int) -> None:
-        """List a poll; harmless where it is listed."""
+        """Add a poll. Idempotent."""
         await self._connection.command("ZADD", self._key, created_at, poll_id)
 
     async def remove(self, poll_id: str) -> None:
-        """List it no longer."""
+        """Remove a poll. Idempotent."""
         await self._connection.command("ZREM", self._key, poll_id)
 
-    async def after(self, place: Cursor | None, count: int) -> list[Cursor]:
-        """Up to ``count`` entries after the place (None: the newest); fewer only at the end of the list."""
+    async def after(self, cursor: Cursor | None, count: int) -> list[Cursor]:
+        """Return ``count`` entries after the cursor (None: from the newest); fewer only at the end."""
         found: list[Cursor] = []
-        skipped, highest = 0, "+inf" if place is None else str(place.created_at)
+        skipped, highest = 0, "+inf" if cursor is None else str(cursor.created_at)
         while len(found) < count:
             page = await self._page(highest, skipped, count)
-            found += [entry for entry in page if place is None or entry < place]
+            found += [entry for entry in page if cursor is None or entry < cursor]
             if len(page) < count:
                 break
             skipped += len(page)

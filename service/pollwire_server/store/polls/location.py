@@ -1,23 +1,25 @@
-"""Where a poll lies: in the slot of its id, or, with a home there that says so, in the slot of its series.
+"""Location of each poll: the hash slot of its id, or the hash slot of its series.
 
-How. A poll of a series is made in three steps, since two slots may be two
-servers: its id is claimed (a home is written where no poll and no other home
-is), the poll is made with its series, and the claim is made fast for the poll
-that is there now. Each step may be repeated, so a creation that broke off is
-finished by sending it again. Reads look in the slot of the id first; finding
-no poll but a home, they are told so in that very step, look in the series'
-slot, and remember it. Whoever remembers wrongly finds nothing and begins again
-at the id, so memory is never trusted. A poll without a series pays for none of
-this.
+How. A poll without a series is stored in the slot of its id. A poll of a series is stored in the slot of the
+series; a *location* record in the slot of the id names the series. Two slots can be two servers, so creating
+such a poll takes three steps:
 
-Deleting goes the other way: the poll first, then its home, and only where the
-home was claimed for that very poll (its birth), so that one made anew
-meanwhile keeps its own. A claim whose poll was never made gives way to another
-claim once no creation can still be about to make it.
+1. Claim the id: write the location record if neither a poll nor another record exists there.
+2. Create the poll in the slot of the series.
+3. Claim again for the poll that exists now, which makes the claim permanent.
 
-Alternatives. A list of all ids in one slot would make every first read of any
-poll ask two slots. Letting the id name its series would put the operators'
-series into every address, and could never be changed.
+Each step can be repeated. Sending an interrupted creation again completes it.
+
+A read tries the slot of the id first. If it finds a location record there, the same step returns the series.
+The reader then reads the slot of the series and caches the location. A wrong cache entry finds no poll, and
+the reader starts again at the id, so the cache is never trusted. A poll without a series costs nothing extra.
+
+Deletion removes the poll first and its location record second. It removes the record only if the record
+belongs to the same incarnation, so a poll created meanwhile under the same id keeps its own. A claim without
+a poll yields to another claim after ``CLAIM_TTL_MS``, when its creation can no longer be in progress.
+
+Alternatives. A list of all ids in one slot would make every first read of any poll access two slots. An id
+that contains the series would put the series into every URL, and it could never change.
 """
 
 from __future__ import annotations
@@ -30,59 +32,63 @@ from pollwire_server.store.polls.cache import PollCache
 from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.function_library import ReplyCode
 
-CLAIM_LIVES_MS: Final = 30_000
-"""A claim without a poll holds for so long; a creation that takes longer has been given up by its caller."""
+CLAIM_TTL_MS: Final = 30_000
+"""Lifetime of a claim without a poll. The caller of a slower creation has stopped waiting long before."""
 _TRIES: Final = 3
 
 
 class PollLocations:
-    """Who lies where, as the store has it."""
+    """Claims of poll ids, and the series of each poll."""
 
-    def __init__(self, connection: StoreConnection, records: PollCache) -> None:
+    def __init__(self, connection: StoreConnection, cache: PollCache) -> None:
         self._connection = connection
-        self._records = records
+        self._cache = cache
 
     def keys_of(self, poll_id: str) -> tuple[bytes, ...]:
-        """As operators' functions take them: a poll's keys, its home or what its series keeps, its log."""
-        namespace, series = self._connection.namespace, self._records.series_of(poll_id)
-        beside = (location_key(namespace, poll_id),) if series is None else self._of_series(poll_id, series)
-        return (*keys_of(namespace, poll_id, series), *beside, audit_key(namespace, poll_id, series))
+        """Return the keys that admin functions take: the poll's, its location record's or series', its
+        log's."""
+        namespace, series = self._connection.namespace, self._cache.series_of(poll_id)
+        extra = (location_key(namespace, poll_id),) if series is None else self._of_series(poll_id, series)
+        return (*keys_of(namespace, poll_id, series), *extra, audit_key(namespace, poll_id, series))
 
     def _of_series(self, poll_id: str, series: str) -> tuple[bytes, ...]:
         namespace = self._connection.namespace
         return (*series_keys(namespace, series), scored_voters_key(namespace, poll_id, series))
 
-    async def claim(self, poll_id: str, series: str, birth: str | bytes) -> None:
-        """The id is to lie with the series. ``PollExists`` where a poll of it lies elsewhere."""
+    async def claim(self, poll_id: str, series: str, incarnation: str | bytes) -> None:
+        """Claim the id for a poll of the series. Raises ``PollExists`` if the id belongs to another poll."""
         namespace = self._connection.namespace
         keys = (keys_of(namespace, poll_id)[0], location_key(namespace, poll_id))
         for _ in range(_TRIES):
-            answer, *claimed = await self._connection.call("claim", keys, (series, birth))
+            answer, *other_claim = await self._connection.call("claim_poll_id", keys, (series, incarnation))
             if answer == ReplyCode.DONE.encode():
-                self._records.set_location(poll_id, series)
+                self._cache.set_location(poll_id, series)
                 return
             if answer == ReplyCode.EXISTS.encode():
                 break
-            await self.release_stale_claim(poll_id, *claimed)
+            await self.release_stale_claim(poll_id, *other_claim)
         raise PollExists(poll_id)
 
-    async def release_stale_claim(self, poll_id: str, series: bytes, birth: bytes, at: int, now: int) -> None:
-        """Gives up another claim of the id, whose poll was never made; else ``PollExists``."""
+    async def release_stale_claim(
+        self, poll_id: str, series: bytes, incarnation: bytes, at: int, now: int
+    ) -> None:
+        """Release an expired claim of the id that has no poll. Raises ``PollExists`` for any other claim."""
         keys = keys_of(self._connection.namespace, poll_id, series.decode())[:2]
-        (answer, *_) = await self._connection.call("read", keys, (b"", b"", 0))
-        if answer != ReplyCode.GONE.encode() or now - at < CLAIM_LIVES_MS:
+        (answer, *_) = await self._connection.call("read_poll", keys, (b"", b"", 0))
+        if answer != ReplyCode.GONE.encode() or now - at < CLAIM_TTL_MS:
             raise PollExists(poll_id)
-        await self.release(poll_id, birth)
+        await self.release(poll_id, incarnation)
 
-    async def release(self, poll_id: str, birth: bytes) -> None:
-        """The poll of this birth is gone from its series; the id is free unless it was claimed since."""
-        await self._connection.call("leave", (location_key(self._connection.namespace, poll_id),), (birth,))
+    async def release(self, poll_id: str, incarnation: bytes) -> None:
+        """Release the id of a deleted poll, unless another incarnation has claimed the id since."""
+        keys = (location_key(self._connection.namespace, poll_id),)
+        await self._connection.call("release_poll_id", keys, (incarnation,))
 
     async def series_of(self, poll_id: str) -> str | None:
-        """The series that the poll lies with, or lay with until it was deleted; None for all others."""
-        known = self._records.series_of(poll_id)
-        if known is not None or self._records.get(poll_id) is not None:
-            return known
+        """Return the series of the poll, also after the poll's deletion; None for a poll without a series."""
+        cached = self._cache.series_of(poll_id)
+        if cached is not None or self._cache.get(poll_id) is not None:
+            return cached
         key = location_key(self._connection.namespace, poll_id)
-        held = await self._connection.command("HGET", key, "series")
-        return None if held is None else held.decode()
+        series = await self._connection.command("HGET", key, "series")
+        return None if series is None else series.decode()

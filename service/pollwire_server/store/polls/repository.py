@@ -1,4 +1,4 @@
-"""Polls as they are kept: made once, edited by version, moved by acts, listed newest first."""
+"""Repository of polls: create, edit by version, apply lifecycle actions, delete, and list newest first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pollwire_server.domain.errors import (
 )
 from pollwire_server.domain.poll import Kind, Poll
 from pollwire_server.domain.window import LifecycleAction, Phase
-from pollwire_server.store.keys import notice_channel
+from pollwire_server.store.keys import changes_channel
 from pollwire_server.store.polls.audit_log import BY_SERVICE
 from pollwire_server.store.polls.cache import PollCache, PollRecord, document_of, snapshot_from
 from pollwire_server.store.polls.index import Cursor, PollIndex
@@ -37,92 +37,98 @@ from pollwire_server.store.webhooks.outbox import Outbox
 __all__ = ["PollRecord", "Polls"]
 
 _VOTER_KEY_BYTES: Final = 32
-_BIRTH_BYTES: Final = 6
-_LISTED_AT_ONCE: Final = 100
-"""Polls read in one round trip while a list looks for those that fit."""
-_MOST_LOOKED_AT: Final = 2_000
-"""Polls that one page may look at; a page that ends for this has a cursor, and maybe few items."""
+_INCARNATION_BYTES: Final = 6
+_LIST_BATCH: Final = 100
+"""Polls that a list reads in one round trip while it filters."""
+_MAX_SCANNED: Final = 2_000
+"""Polls that one page may read. A page that reaches this bound has a cursor and possibly few items."""
 
 
 class Polls:
-    """Every poll of the namespace."""
+    """All polls of the namespace."""
 
     def __init__(
         self,
         connection: StoreConnection,
         positions: PositionTracker,
-        records: PollCache,
+        cache: PollCache,
         results: ResultReader,
         *,
         outbox: Outbox,
-        homes: PollLocations,
+        locations: PollLocations,
     ) -> None:
         self._connection = connection
         self._positions = positions
-        self._records = records
-        self.cached: Final = records.get
-        """The poll as last seen by this process, at no cost; nothing may be refused on this alone."""
+        self._cache = cache
+        self.cached: Final = cache.get
+        """Return the cached poll, without I/O. It may be stale: never reject a request because of it
+        alone."""
         self._results = results
         self._outbox = outbox
-        self._homes = homes
+        self._locations = locations
         self._index = PollIndex(connection)
-        self._channel = notice_channel(connection.namespace)
-        self._turns = SingleFlight(results.read)
+        self._channel = changes_channel(connection.namespace)
+        self._reads = SingleFlight(results.read)
 
     async def now(self) -> int:
-        """The store's clock, in milliseconds since the epoch."""
+        """Return the time of the store's clock, in milliseconds since the epoch."""
         return await self._connection.now()
 
     async def get(self, poll_id: str) -> PollRecord:
-        """The poll, from a read that began after this call, which callers share. ``PollNotFound``."""
-        return (await self._turns.run(poll_id)).record
+        """Return the poll from a read that starts after this call; callers share it.
+
+        Raises ``PollNotFound``.
+        """
+        return (await self._reads.run(poll_id)).record
 
     async def create(
         self, poll: Poll, digest: str | bytes, *, by: str = BY_SERVICE
     ) -> tuple[PollRecord, bool]:
-        """The poll that is there now, and whether this call made it; ``by`` whom, for the audit log.
+        """Create the poll. Return the stored poll, and True if this call created it.
 
-        ``digest`` names the request: its repeat is told from another poll of the same id (``PollExists``).
+        ``digest`` identifies the request. With it the store distinguishes a repeated request from another
+        poll with the same id, which raises ``PollExists``. ``by`` is the actor in the audit log.
         """
         epoch = self._positions.highest(poll.id).epoch
-        birth = secrets.token_hex(_BIRTH_BYTES)
-        told = msgspec.json.encode(diff_polls(None, poll))
+        incarnation = secrets.token_hex(_INCARNATION_BYTES)
+        change = msgspec.json.encode(diff_polls(None, poll))
         fields = (*_fields(poll), poll.series or "")
-        args = [poll.id, epoch, digest, _new_voter_key(), birth, by, told, *fields]
-        reply = await self._create(poll, birth, args)
+        args = [poll.id, epoch, digest, _new_voter_key(), incarnation, by, change, *fields]
+        reply = await self._create(poll, incarnation, args)
         record = self._cache_reply(poll.id, reply)
         if poll.series is not None:
-            await self._homes.claim(poll.id, poll.series, record.incarnation)
-        # After the poll, and again for a repeat: a poll that is there is listed, whatever was interrupted.
+            await self._locations.claim(poll.id, poll.series, record.incarnation)
+        # After the poll, and again for a repeat: every existing poll gets listed, whatever was interrupted.
         await self._index.add(poll.id, record.poll.created_at)
         return record, reply[0] == ReplyCode.DONE.encode()
 
-    async def _create(self, poll: Poll, birth: str, args: Sequence[Any]) -> Any:
-        """The reply of ``create`` in the slot where the poll is to lie, its id claimed for it."""
-        self._records.set_location(poll.id, None)
+    async def _create(self, poll: Poll, incarnation: str, args: Sequence[Any]) -> Any:
+        """Claim the id if the poll has a series, and call ``create_poll`` at the poll's location."""
+        self._cache.set_location(poll.id, None)
         if poll.series is not None:
-            await self._homes.claim(poll.id, poll.series, birth)
-        reply = await self.call("create", poll.id, args)
+            await self._locations.claim(poll.id, poll.series, incarnation)
+        reply = await self.call("create_poll", poll.id, args)
         if reply[0] != ReplyCode.MOVED.encode():
             return reply
-        await self._homes.release_stale_claim(poll.id, *reply[1:])
-        return await self.call("create", poll.id, args)
+        await self._locations.release_stale_claim(poll.id, *reply[1:])
+        return await self.call("create_poll", poll.id, args)
 
     async def edit(
         self, record: PollRecord, after: Poll, *, assumes_unvoted: bool, by: str = BY_SERVICE
     ) -> PollRecord:
-        """``after`` stands in the place of what ``record`` holds.
+        """Replace the version in ``record`` by ``after``.
 
-        Raises ``VersionMismatch`` where that was overtaken: by another version, by the first vote (if the
-        edit ``assumes_unvoted``), or by the clock (it has turned a window that was to move). Then read the
-        poll and judge again. Raises ``EditRefused`` for a capacity that more have chosen already.
+        Raises ``VersionMismatch`` if the record is stale: there is another version, a first vote (if the edit
+        ``assumes_unvoted``), or the clock has opened or closed a window that the edit moves. The caller then
+        reads the poll and validates again. Raises ``EditRefused`` if an option has more votes than its new
+        capacity.
         """
         unvoted = "1" if assumes_unvoted else "0"
-        told = msgspec.json.encode(diff_polls(record.poll, after))
-        args = [after.id, record.stamp, unvoted, by, told, *_fields(after)]
-        reply = await self.call("edit", after.id, args)
-        if reply[0] == ReplyCode.OVERFILLED.encode():
-            raise _overfilled(after, reply[1].decode(), reply[2])
+        change = msgspec.json.encode(diff_polls(record.poll, after))
+        args = [after.id, record.stamp, unvoted, by, change, *_fields(after)]
+        reply = await self.call("edit_poll", after.id, args)
+        if reply[0] == ReplyCode.OVER_CAPACITY.encode():
+            raise _over_capacity_error(after, reply[1].decode(), reply[2])
         return self._cache_reply(after.id, reply)
 
     async def act(
@@ -134,29 +140,30 @@ class Polls:
         version: int | None = None,
         by: str = BY_SERVICE,
     ) -> PollRecord:
-        """The poll after the act, or as it is where the act stands already.
+        """Apply a lifecycle action and return the poll. Applying it twice changes nothing.
 
-        ``closes_at`` is the new end for ``reopen`` (None: until closed again). Raises ``PollNotFound``,
-        ``VersionMismatch``, ``PhaseConflict``, and ``InvalidPoll`` for an end that is past.
+        ``closes_at`` is the new closing time for ``reopen`` (ms; None: open until closed again). Raises
+        ``PollNotFound``, ``VersionMismatch``, ``PhaseConflict``, and ``InvalidPoll`` for a past
+        ``closes_at``.
         """
         epoch = self._positions.highest(poll_id).epoch
         args = [poll_id, act.value, by, _text(closes_at), _text(version), epoch, _new_voter_key()]
-        return self._cache_reply(poll_id, await self.call("act", poll_id, args), act)
+        return self._cache_reply(poll_id, await self.call("apply_action", poll_id, args), act)
 
     async def delete(self, poll_id: str, *, by: str = BY_SERVICE) -> None:
-        """The poll and its votes are gone; its audit log stays for a while. ``PollNotFound`` if they were."""
-        # Out of the list first: a poll made anew under the id is listed once it is there, so it stays.
+        """Delete the poll and its votes; its audit log expires later. Raises ``PollNotFound``."""
+        # Unlist first: a new poll under the same id is listed after its creation, so its entry stays.
         await self._index.remove(poll_id)
-        reply = await self.call("delete", poll_id, [poll_id, by])
-        self._records.forget(poll_id)
+        reply = await self.call("delete_poll", poll_id, [poll_id, by])
+        self._cache.forget(poll_id)
         answer = ReplyCode(reply[0].decode())
         if answer is not ReplyCode.DONE:
             await self._relist(poll_id)
-            raise _refusal(answer, poll_id, reply, None)
-        await self._homes.release(poll_id, reply[1])
+            raise _error_for_reply(answer, poll_id, reply, None)
+        await self._locations.release(poll_id, reply[1])
 
     async def _relist(self, poll_id: str) -> None:
-        """A poll that is there after all is listed again; ``PollNotFound`` where it is not."""
+        """List a poll again after a failed deletion. Raises ``PollNotFound`` if it does not exist."""
         record = await self.get(poll_id)
         await self._index.add(poll_id, record.poll.created_at)
 
@@ -171,61 +178,68 @@ class Polls:
         q: str | None = None,
         visible_only: bool = False,
     ) -> tuple[list[PollRecord], str | None]:
-        """Newest first: at most ``limit`` polls that fit, and where to go on (None: nowhere).
+        """Return at most ``limit`` matching polls, newest first, and the next page's cursor (None: last
+        page).
 
-        ``q``: words of the question or the id, in any case. Polls made meanwhile move nothing. A page may be
-        short, and still have a cursor, where few of many fit. Raises ``InvalidPoll`` for a broken cursor.
+        ``q`` is a substring of the question or the id, ignoring case. Polls created meanwhile do not shift
+        pages. If few of many polls match, a page can be short and still have a cursor. Raises ``InvalidPoll``
+        for a malformed cursor, and ``StoreUnavailable``.
         """
-        fits = _Filter(phase, kind, series, (q or "").casefold(), visible_only)
-        place, found, looked_at = Cursor.parse(cursor), list[PollRecord](), 0
-        while looked_at < _MOST_LOOKED_AT:
-            entries = await self._index.after(place, _LISTED_AT_ONCE)
+        matches = _Filter(phase, kind, series, (q or "").casefold(), visible_only)
+        position, found, scanned = Cursor.parse(cursor), list[PollRecord](), 0
+        while scanned < _MAX_SCANNED:
+            entries = await self._index.after(position, _LIST_BATCH)
             readings = await self._results.read_many(entry.poll_id for entry in entries)
             for entry in entries:
-                place = entry
+                position = entry
                 reading = readings[entry.poll_id]
                 if isinstance(reading, StoreUnavailable):
                     raise reading
-                if isinstance(reading, PollReading) and fits(reading):
+                if isinstance(reading, PollReading) and matches(reading):
                     found.append(reading.record)
                 if len(found) == limit:
-                    return found, await self._cursor_if_more(place)
-            if len(entries) < _LISTED_AT_ONCE:
+                    return found, await self._cursor_if_more(position)
+            if len(entries) < _LIST_BATCH:
                 return found, None
-            looked_at += len(entries)
-        return found, str(place)
+            scanned += len(entries)
+        return found, str(position)
 
-    def on_notice(self, notice: ChangeNotification) -> None:
-        """Let go of a poll that is held in another version than the notice tells (0, where it is gone)."""
-        record = self._records.get(notice.poll_id)
-        if record is not None and record.poll.version != notice.version:
-            self._records.forget(notice.poll_id)
+    def on_change(self, change: ChangeNotification) -> None:
+        """Evict the poll if the notification has another version (0: deleted)."""
+        record = self._cache.get(change.poll_id)
+        if record is not None and record.poll.version != change.version:
+            self._cache.forget(change.poll_id)
 
     def on_gap(self) -> None:
-        """Let go of every poll: notices may have been missed."""
-        self._records.forget_all()
+        """Evict all polls, because notifications may have been missed."""
+        self._cache.forget_all()
 
-    async def _cursor_if_more(self, place: Cursor | None) -> str | None:
-        return str(place) if await self._index.after(place, 1) else None
+    async def _cursor_if_more(self, position: Cursor | None) -> str | None:
+        return str(position) if await self._index.after(position, 1) else None
 
     async def call(self, function: str, poll_id: str, args: Sequence[Any]) -> Any:
-        """The reply of an operators' function, asked where the poll lies; ``args`` without the channel."""
-        await self._outbox.mark_due(poll_id)  # before the step, so that nothing it tells is left lying
-        keys, words = self._homes.keys_of(poll_id), [self._channel, *args]
+        """Call an admin function at the poll's location and return its reply. ``args`` omit the channel.
+
+        Also marks the poll as due for the outbox relay. Raises ``StoreUnavailable``, and ``PollNotFound`` if
+        the poll is nowhere.
+        """
+        # Marked first, so that the relay finds the events even if this process dies after the step.
+        await self._outbox.mark_due(poll_id)
+        keys, words = self._locations.keys_of(poll_id), [self._channel, *args]
         reply = await self._connection.call(function, keys, words)
         if reply[0] == ReplyCode.GONE.encode():
-            await self._results.read(poll_id)  # finds out where it lies, if anywhere
-            if keys != (now_at := self._homes.keys_of(poll_id)):
-                return await self._connection.call(function, now_at, words)
+            await self._results.read(poll_id)  # updates the cached location; raises PollNotFound
+            if keys != (current_keys := self._locations.keys_of(poll_id)):
+                return await self._connection.call(function, current_keys, words)
         return reply
 
     def _cache_reply(self, poll_id: str, reply: Any, act: LifecycleAction | None = None) -> PollRecord:
         answer = ReplyCode(reply[0].decode())
-        if answer not in (ReplyCode.DONE, ReplyCode.STANDS):
-            raise _refusal(answer, poll_id, reply, act)
+        if answer not in (ReplyCode.DONE, ReplyCode.NO_CHANGE):
+            raise _error_for_reply(answer, poll_id, reply, act)
         snapshot = snapshot_from(reply[1])
         self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
-        return self._records.update(poll_id, snapshot, None)
+        return self._cache.update(poll_id, snapshot, None)
 
 
 class _Filter(msgspec.Struct, frozen=True):
@@ -258,11 +272,11 @@ def _new_voter_key() -> bytes:
 
 
 def _text(number: int | None) -> str:
-    """A number as functions take it; empty for none."""
+    """Format an optional number as a function argument; empty for None."""
     return "" if number is None else str(number)
 
 
-def _overfilled(poll: Poll, letter: str, voters: int) -> EditRefused:
+def _over_capacity_error(poll: Poll, letter: str, voters: int) -> EditRefused:
     position = next(place for place, option in enumerate(poll.options) if option.code == letter)
     return EditRefused(
         f"options[{position}].capacity",
@@ -270,8 +284,10 @@ def _overfilled(poll: Poll, letter: str, voters: int) -> EditRefused:
     )
 
 
-def _refusal(answer: ReplyCode, poll_id: str, reply: Any, act: LifecycleAction | None) -> PollwireError:
-    """The one table between answers that refuse and what they mean to an operator."""
+def _error_for_reply(
+    answer: ReplyCode, poll_id: str, reply: Any, act: LifecycleAction | None
+) -> PollwireError:
+    """Map an error reply to the exception that the caller gets."""
     match answer:
         case ReplyCode.EXISTS:
             return PollExists(poll_id)
@@ -279,16 +295,16 @@ def _refusal(answer: ReplyCode, poll_id: str, reply: Any, act: LifecycleAction |
             return VersionMismatch(reply[1])
         case ReplyCode.CONFLICT:
             return PhaseConflict(act.value if act is not None else "delete", reply[1].decode())
-        case ReplyCode.PAST:
+        case ReplyCode.NOT_IN_FUTURE:
             return InvalidPoll("closes_at", "closes_at must lie in the future, and before resolve_by.")
-        case ReplyCode.UNDER_WAY:
+        case ReplyCode.IN_PROGRESS:
             return scoring_in_progress_error(act.value if act is not None else "delete", reply[3], reply[4])
         case _:
             return PollNotFound(poll_id)
 
 
 def scoring_in_progress_error(act: str, done: int, total: int) -> PhaseConflict:
-    """Nothing else is done to a prediction whose voters are being scored, or unscored."""
+    """Return the error for an action on a prediction while its scores are being given or taken back."""
     return PhaseConflict(
         act,
         Phase.CLOSED,

@@ -1,28 +1,25 @@
-"""What predictions have come to, and everybody's score for it.
+"""Resolutions of predictions, and the scores of their voters.
 
-How. A resolution of a poll without a series is one step. In a series every
-voter is to be scored, in steps of some 400 ballots (``functions/score.lua``),
-so that a million of them hold up nobody's vote for more than a few
-milliseconds. Where the scoring stands is a field of the poll, which each step
-compares and moves; so a step that is sent twice, or by two processes, counts
-once, and whoever repeats the act goes on from there. The outcome stands, and
-the poll is resolved, in the very step that scores the last.
+How. A poll without a series is resolved in one step. In a series every voter gets a score, in steps of about
+400 ballots (``functions/score_page.lua``). A million ballots therefore delay no vote by more than a few
+milliseconds.
 
-Scores are taken back in the same way, by the same walk over the same ballots:
-voting has ended, so not one has changed since.
+The progress of scoring is a field of the poll. Each step compares the field and advances it. A step that is
+sent twice, or by two processes, therefore counts once. Repeating the request continues from there. The step
+that scores the last ballot also sets the outcome and resolves the poll.
 
-A task does the work, and lives on when the request that began it has been
-answered with how far it is. It dies with its process. The poll stays due to be
-looked at (``outbox``) for as long as it is being scored, so whoever has the
-turn to look finds where the scoring stands; where that has not moved between
-two looks, it begins a task of its own. So does any process to which the act is
-sent again. Two that score at one time overtake each other, and lose nothing.
+Taking scores back is the same walk over the same ballots. Voting has ended, so no ballot has changed since.
 
-Alternatives. Scoring by the numbers alone (so many chose this) would tell no
-voter's score. A list of who scored, kept for the day of a correction, would
-double what a poll takes, to say what its ballots say already. A lease, renewed
-by the scoring process, would tell a dead one a little sooner, and cost each
-step a write: a scoring that moves is the lease.
+A background task does the work. It continues after the request that started it has returned the progress. It
+ends with its process. While a poll is being scored, it stays due for the outbox scan, so the process with
+the relay lease sees its progress. If the progress has not changed for ``STALLED_AFTER_S``, that process
+starts a task of its own. So does each process that receives the request again. Two tasks that score the same
+poll overtake each other without harm.
+
+Alternatives. Scoring from the counts alone gives no voter a score. A stored list of scored voters, for a
+later correction, would double the size of a poll and repeat its ballots. A lease that the scoring process
+renews would detect a dead process slightly earlier, and cost one more write in each step. The progress field
+serves as the lease.
 """
 
 from __future__ import annotations
@@ -48,36 +45,36 @@ from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.function_library import ReplyCode
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("pollwire.store")
 
 MAX_REQUEST_WAIT_S: Final = 1.0
-"""Of whoever asks; then they are told how far it is."""
+"""Maximum wait of a request. After it the request returns the progress."""
 STALLED_AFTER_S: Final = 2.0
-"""Scoring that has not moved for so long is nobody's: a step takes milliseconds, a call a second at most."""
+"""Scoring without progress for this long has no task: a step takes milliseconds, a call at most 0.9 s."""
 _TRIES: Final = 8
-"""Of an act that others overtake; each is a whole round trip."""
-_GIVEN: Final = b"+"
+"""Attempts of a request that concurrent changes overtake; each is one round trip."""
+_ADDING_SCORES: Final = b"+"
 
 
 class ResolutionRequest(NamedTuple):
-    """What an operator says that a prediction has come to."""
+    """Outcome of a prediction, as requested by an admin."""
 
     outcome: str | None
-    """An option's id; None annuls."""
+    """Id of an option; None annuls the prediction."""
     effective_at: int | None = None
-    """A choice last changed after it does not score (ms); None: the end of voting."""
+    """Ballots changed after this time (ms) do not score; None: the end of voting."""
     note: str | None = None
 
 
 class Progress(NamedTuple):
-    """Voters scored (or unscored) so far, and in all."""
+    """Number of ballots processed so far, and in all."""
 
     done: int
     total: int
 
 
 class _ScoringState(NamedTuple):
-    """An answer ``underway``: see ``functions/resolve.lua``."""
+    """Reply ``underway`` of ``functions/resolve_prediction.lua``."""
 
     sign: bytes
     outcome: bytes
@@ -88,47 +85,50 @@ class _ScoringState(NamedTuple):
 
 
 Step = Callable[[], Coroutine[Any, Any, "PollRecord | _ScoringState | None"]]
-"""One try of an act: the poll, what is under way instead, or None where it was overtaken."""
+"""One attempt: returns the poll, the scoring that must finish first, or None if a change overtook it."""
 
 
 class Resolutions:
-    """Resolves predictions, and takes that back."""
+    """Resolves and unresolves predictions."""
 
     def __init__(
-        self, connection: StoreConnection, positions: PositionTracker, records: PollCache, polls: Polls
+        self, connection: StoreConnection, positions: PositionTracker, cache: PollCache, polls: Polls
     ) -> None:
         self._connection = connection
         self._positions = positions
-        self._records = records
+        self._cache = cache
         self._polls = polls
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._progress: dict[str, Progress] = {}
         self._last_progress: dict[str, tuple[bytes, float]] = {}
-        """Where the scoring of a poll was found to stand, and since when (the loop's seconds)."""
+        """Last seen progress of each poll, and when it was first seen (loop time, seconds)."""
 
     async def resolve(
-        self, poll_id: str, resolving: ResolutionRequest, *, version: int | None = None, by: str
+        self, poll_id: str, request: ResolutionRequest, *, version: int | None = None, by: str
     ) -> PollRecord | Progress:
-        """The resolved poll, or how far scoring is; a repeat of what stands changes nothing.
+        """Resolve the prediction. Return the poll, or the progress of scoring. Repeating it changes nothing.
 
-        Raises ``PollNotFound``, ``InvalidPoll`` (with ``outcome`` or ``effective_at``), ``VersionMismatch``,
-        and ``PhaseConflict`` where voting has not ended or another outcome stands.
+        Raises ``PollNotFound``, ``InvalidPoll`` (field ``outcome`` or ``effective_at``), ``VersionMismatch``,
+        ``Overloaded``, ``StoreUnavailable``, and ``PhaseConflict`` if voting has not ended or the poll has
+        another outcome.
         """
 
         async def step() -> PollRecord | _ScoringState | None:
             record = await self._polls.get(poll_id)
-            code = _code_of(record.poll, resolving.outcome)
-            told = (
-                resolving.outcome or "",
-                _text(resolving.effective_at),
-                resolving.note or "",
+            code = _code_of(record.poll, request.outcome)
+            fields = (
+                request.outcome or "",
+                _text(request.effective_at),
+                request.note or "",
                 _text(version),
             )
-            reply = await self._polls.call("resolve", poll_id, [poll_id, record.stamp, by, code, *told])
-            outcome = self._outcome("resolve", poll_id, reply)
+            reply = await self._polls.call(
+                "resolve_prediction", poll_id, [poll_id, record.stamp, by, code, *fields]
+            )
+            outcome = self._map_reply("resolve", poll_id, reply)
             if (
                 isinstance(outcome, _ScoringState)
-                and outcome.sign == _GIVEN
+                and outcome.sign == _ADDING_SCORES
                 and outcome.outcome != code.encode()
             ):
                 raise PhaseConflict(
@@ -136,43 +136,46 @@ class Resolutions:
                 )
             return outcome
 
-        return await self._done(poll_id, step)
+        return await self._run(poll_id, step)
 
     async def unresolve(self, poll_id: str, *, version: int | None = None, by: str) -> PollRecord | Progress:
-        """The poll, closed again, or how far the taking back of scores is; a repeat changes nothing.
+        """Remove the outcome. Return the closed poll, or the progress of taking scores back.
 
-        Raises ``PollNotFound``, ``VersionMismatch``, and ``PhaseConflict`` where no outcome stands.
+        Repeating it changes nothing. Raises ``PollNotFound``, ``VersionMismatch``, ``Overloaded``,
+        ``StoreUnavailable``, and ``PhaseConflict`` if the poll has no outcome.
         """
 
         async def step() -> PollRecord | _ScoringState | None:
-            reply = await self._polls.call("unresolve", poll_id, [poll_id, by, _text(version)])
-            outcome = self._outcome("unresolve", poll_id, reply)
-            if isinstance(outcome, _ScoringState) and outcome.sign == _GIVEN:
+            reply = await self._polls.call("unresolve_prediction", poll_id, [poll_id, by, _text(version)])
+            outcome = self._map_reply("unresolve", poll_id, reply)
+            if isinstance(outcome, _ScoringState) and outcome.sign == _ADDING_SCORES:
                 raise scoring_in_progress_error("unresolve", outcome.done, outcome.total)
             return outcome
 
-        return await self._done(poll_id, step)
+        return await self._run(poll_id, step)
 
     def resume_if_stalled(self, poll_id: str, scoring: bytes | None) -> None:
-        """A look has found where the poll's scoring stands (None: it has none); goes on where nobody does."""
+        """Check the progress that an outbox scan found (None: no scoring), and resume stalled scoring."""
         if scoring is None or poll_id in self._tasks:
             self._last_progress.pop(poll_id, None)
             return
         now_s = asyncio.get_running_loop().time()
-        met, since_s = self._last_progress.get(poll_id, (b"", now_s))
-        if met != scoring:
+        last, since_s = self._last_progress.get(poll_id, (b"", now_s))
+        if last != scoring:
             self._last_progress[poll_id] = (scoring, now_s)
         elif now_s - since_s >= STALLED_AFTER_S:
             state = _state_of(scoring)
-            log.warning("The scoring of %s stood still at %d of %d.", poll_id, state.done, state.total)
-            self._scoring(poll_id, state)
+            log.warning(
+                "Scoring of poll %s stalled at %d of %d ballots; resuming", poll_id, state.done, state.total
+            )
+            self._scoring_task(poll_id, state)
 
     async def close(self) -> None:
-        """Leave what is under way where it is."""
+        """Cancel the tasks. Scoring continues later from its last step."""
         await cancel_and_wait(*self._tasks.values())
 
-    async def _done(self, poll_id: str, step: Step) -> PollRecord | Progress:
-        """Repeats the step, with the scoring that it asks for between, until it is done or patience ends."""
+    async def _run(self, poll_id: str, step: Step) -> PollRecord | Progress:
+        """Repeat the step, and run the scoring that it requires, until it is done or the wait is over."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + MAX_REQUEST_WAIT_S
         for _ in range(_TRIES):
@@ -180,46 +183,46 @@ class Resolutions:
             if isinstance(outcome, PollRecord):
                 return outcome
             if outcome is not None:
-                task = self._scoring(poll_id, outcome)
+                task = self._scoring_task(poll_id, outcome)
                 await asyncio.wait([task], timeout=max(deadline - loop.time(), 0))
                 if not task.done():
                     return self._progress[poll_id]
                 task.result()
         raise Overloaded()
 
-    def _scoring(self, poll_id: str, state: _ScoringState) -> asyncio.Task[None]:
-        """The task that scores the poll, begun unless it runs."""
+    def _scoring_task(self, poll_id: str, state: _ScoringState) -> asyncio.Task[None]:
+        """Return the task that scores the poll; start it if it does not run."""
         task = self._tasks.get(poll_id)
         if task is None:
             self._progress[poll_id] = Progress(state.done, state.total)
             task = asyncio.create_task(self._score(poll_id, state), name="scoring")
             self._tasks[poll_id] = task
-            task.add_done_callback(lambda task: self._over(poll_id, task))
+            task.add_done_callback(lambda task: self._on_task_done(poll_id, task))
         return task
 
     async def _score(self, poll_id: str, state: _ScoringState) -> None:
-        """Goes on until everybody is scored, or another process has gone on from here."""
+        """Score page by page until all ballots are scored or another process has overtaken this one."""
         while True:
-            reply = await self._polls.call("score", poll_id, [poll_id, state.scoring])
-            outcome = self._outcome("resolve", poll_id, reply)
+            reply = await self._polls.call("score_page", poll_id, [poll_id, state.scoring])
+            outcome = self._map_reply("resolve", poll_id, reply)
             if not isinstance(outcome, _ScoringState):
                 return
             state = outcome
             self._progress[poll_id] = Progress(state.done, state.total)
 
-    def _over(self, poll_id: str, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, poll_id: str, task: asyncio.Task[None]) -> None:
         del self._tasks[poll_id], self._progress[poll_id]
         if not task.cancelled():
-            task.exception()  # whoever waits is told; who has gone repeats the act
+            task.exception()  # marks it as retrieved: waiting requests raise it, others repeat the request
 
-    def _outcome(self, act: str, poll_id: str, reply: Any) -> PollRecord | _ScoringState | None:
-        """The one table between these functions' answers and what they mean."""
+    def _map_reply(self, act: str, poll_id: str, reply: Any) -> PollRecord | _ScoringState | None:
+        """Map the reply of a function to a result, or raise its error."""
         match ReplyCode(reply[0].decode()):
-            case ReplyCode.DONE | ReplyCode.STANDS:
+            case ReplyCode.DONE | ReplyCode.NO_CHANGE:
                 snapshot = snapshot_from(reply[1])
                 self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
-                return self._records.update(poll_id, snapshot, None)
-            case ReplyCode.UNDER_WAY:
+                return self._cache.update(poll_id, snapshot, None)
+            case ReplyCode.IN_PROGRESS:
                 return _ScoringState(*reply[1:])
             case ReplyCode.STALE:
                 return None
@@ -227,37 +230,37 @@ class Resolutions:
                 raise VersionMismatch(reply[1])
             case ReplyCode.CONFLICT:
                 raise PhaseConflict(act, reply[1].decode(), _REASONS.get((act, reply[1].decode())))
-            case ReplyCode.PAST:
+            case ReplyCode.NOT_IN_FUTURE:
                 raise InvalidPoll("effective_at", "effective_at must not lie in the future.")
             case _:
                 raise PollNotFound(poll_id)
 
 
 _REASONS: Final = {
-    ("resolve", "scheduled"): "The prediction has not opened yet; it is resolved once voting has ended.",
-    ("resolve", "open"): "People can still vote: close the prediction, then resolve it.",
-    ("resolve", "resolved"): "Another outcome stands; unresolve the prediction, then resolve it again.",
-    ("unresolve", "closed"): "No outcome stands that could be taken back.",
-    ("unresolve", "archived"): "The votes are gone, so scores can no longer be taken back.",
+    ("resolve", "scheduled"): "The prediction has not opened yet. Resolve it after voting has ended.",
+    ("resolve", "open"): "Voting is still open. Close the prediction, then resolve it.",
+    ("resolve", "resolved"): "The prediction has another outcome. Unresolve it, then resolve it again.",
+    ("unresolve", "closed"): "The prediction has no outcome.",
+    ("unresolve", "archived"): "The votes have been deleted, so scores cannot be taken back.",
 }
-"""Where the phase alone does not say what to do."""
+"""Details for conflicts that the phase alone does not explain."""
 
 
 def _code_of(poll: Poll, outcome: str | None) -> str:
-    """The outcome's letter; empty for none. ``InvalidPoll`` for what is no option of the poll."""
+    """Return the code of the outcome; empty for None. Raises ``InvalidPoll`` for an unknown option."""
     if outcome is None:
         return ""
     code = poll.codes.get(outcome)
     if code is None:
-        known = ", ".join(poll.codes)
+        options = ", ".join(poll.codes)
         raise InvalidPoll(
-            "outcome", f"outcome must be one of {known}, or null to annul, not {outcome[:40]!r}."
+            "outcome", f"outcome must be one of {options}, or null to annul, not {outcome[:40]!r}."
         )
     return code
 
 
 def _state_of(scoring: bytes) -> _ScoringState:
-    """The poll's field of this name, read: see ``functions/includes/scoring.lua``."""
+    """Decode the poll's ``scoring`` field (``functions/includes/scoring.lua``)."""
     sign, outcome, _, place, _, done, total = scoring.split(b" ")
     return _ScoringState(sign, outcome, int(done), int(total), int(place), scoring)
 

@@ -1,9 +1,8 @@
-"""What a series keeps beside its polls: the key of its voters, their scores, and what they want to be called.
+"""Data of a series beside its polls: the key of its voters, their scores and their display names.
 
-A name is written beside the vote and not in its step: the counting step is
-for votes, and a leaderboard that calls somebody by name a moment late does no
-harm. A process that dies in that moment loses the name until its owner votes
-again.
+A display name is written after the vote, not in the same step. The counting step is for votes only, and a
+short delay of a name in a leaderboard does no harm. If the process dies in between, the name is missing
+until the voter's next vote.
 """
 
 from __future__ import annotations
@@ -22,101 +21,111 @@ from pollwire_server.store.transport.connection import FunctionCall, StoreConnec
 from pollwire_server.store.transport.function_library import ReplyCode
 from pollwire_server.store.votes.ballot_scan import StoredBallot, decode_ballot
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("pollwire.store")
 
-MOST_NAMES_WAITING: Final = 2_000
-"""Names on their way; one more is left for the voter's next vote."""
-MOST_NAMES_KNOWN: Final = 50_000
-"""Names remembered as written, so that a voter's next votes need not write them again."""
+MAX_PENDING_NAMES: Final = 2_000
+"""Names being written. A further name is dropped and written with the voter's next vote."""
+MAX_CACHED_NAMES: Final = 50_000
+"""Names known to be stored, so that the next votes of a voter skip the write."""
 
 CachedName = tuple[str, bytes, str]
+"""Series, voter id, name."""
 
 
 class LeaderboardRow(NamedTuple):
-    """One voter in a leaderboard."""
+    """Row of a leaderboard: one voter."""
 
     voter: bytes
     rank: int
-    """From 1; equals share one."""
+    """From 1. Equal scores share a rank."""
     score: Score
     name: str | None
-    """As its owner gave it: a text, never markup."""
+    """Display name as plain text, never markup."""
 
 
 class SeriesStore:
-    """Every series of the namespace."""
+    """Scores, display names and polls of all series in the namespace."""
 
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
-        self._known: dict[CachedName, None] = {}
-        self._naming: set[asyncio.Task[None]] = set()
+        self._stored_names: dict[CachedName, None] = {}
+        self._name_tasks: set[asyncio.Task[None]] = set()
 
     async def rows(self, series: str, *, after: int, limit: int) -> tuple[list[LeaderboardRow], int]:
-        """At most ``limit`` rows after the first ``after``, and how many there are. ``NotFound``."""
+        """Return at most ``limit`` rows after the first ``after``, and the total number.
+
+        Raises ``NotFound``.
+        """
         return await self._leaderboard(series, after, limit)
 
     async def row_of(self, series: str, voter: bytes) -> LeaderboardRow | None:
-        """The voter's row; None without a score. ``NotFound`` where there is no such series."""
+        """Return the voter's row; None without a score. Raises ``NotFound`` for an unknown series."""
         rows, _ = await self._leaderboard(series, voter)
         return rows[0] if rows else None
 
     async def voter_key(self, series: str) -> bytes:
-        """The key by which the series knows its voters; empty once every poll is archived. ``NotFound``."""
+        """Return the key of the series' voter ids; empty once all polls are archived. Raises ``NotFound``."""
         keys = series_keys(self._connection.namespace, series)
         key = await self._connection.command("HGET", keys.series, "voter_key")
         if key is None and not await self._connection.command("EXISTS", keys.members):
-            raise _unknown(series)
+            raise _unknown_series(series)
         return key or b""
 
     async def polls(self, series: str, *, after: int, limit: int) -> list[str]:
-        """The ids of at most ``limit`` polls after the first ``after``, the newest first."""
+        """Return the ids of at most ``limit`` polls after the first ``after``, newest first."""
         members = series_keys(self._connection.namespace, series).members
         words = ("ZREVRANGE", members, after, after + limit - 1)
         return [poll_id.decode() for poll_id in await self._connection.command(*words)]
 
     async def picks(self, records: Sequence[PollRecord], voter: bytes) -> list[StoredBallot | None]:
-        """The voter's standing choice in each poll of one series, None where there is none; one round trip.
+        """Return the voter's current ballot in each poll of one series, or None, in one round trip.
 
         Raises ``StoreUnavailable``.
         """
         calls = [
             FunctionCall(
-                "standing", (*record.keys[:2], _bucket(record, voter)), (record.incarnation, voter, "")
+                "read_vote", (*record.keys[:2], _bucket(record, voter)), (record.incarnation, voter, "")
             )
             for record in records
         ]
         return [_pick(voter, reply) for reply in await self._connection.call_many(calls)]
 
     def set_display_name(self, record: PollRecord, voter: bytes, name: str) -> None:
-        """A voter of the series, who has voted in the poll, wants to be called so. Never raises nor waits."""
+        """Store the display name of a voter of the poll, in a background task. Never raises or blocks."""
         series = record.poll.series
-        if series is None or (series, voter, name) in self._known or len(self._naming) >= MOST_NAMES_WAITING:
+        if (
+            series is None
+            or (series, voter, name) in self._stored_names
+            or len(self._name_tasks) >= MAX_PENDING_NAMES
+        ):
             return
-        task = asyncio.get_running_loop().create_task(self._write(record, series, voter, name), name="naming")
-        self._naming.add(task)
-        task.add_done_callback(self._naming.discard)
+        task = asyncio.get_running_loop().create_task(
+            self._write(record, series, voter, name), name="store-display-name"
+        )
+        self._name_tasks.add(task)
+        task.add_done_callback(self._name_tasks.discard)
 
     async def close(self) -> None:
-        """Leave the names that are still on their way."""
-        await cancel_and_wait(*self._naming)
+        """Cancel the pending writes of names."""
+        await cancel_and_wait(*self._name_tasks)
 
     async def _write(self, record: PollRecord, series: str, voter: bytes, name: str) -> None:
         names = series_keys(self._connection.namespace, series).names
         keys = (*record.keys[:2], _bucket(record, voter), names)
         try:
-            await self._connection.call("name", keys, (record.incarnation, voter, name))
+            await self._connection.call("set_display_name", keys, (record.incarnation, voter, name))
         except PollwireError as error:
-            log.info("a name was left for the voter's next vote: %s", error.detail)
+            log.info("Display name not stored, retrying with the voter's next vote: %s", error.detail)
             return
-        if len(self._known) >= MOST_NAMES_KNOWN:
-            del self._known[next(iter(self._known))]
-        self._known[series, voter, name] = None
+        if len(self._stored_names) >= MAX_CACHED_NAMES:
+            del self._stored_names[next(iter(self._stored_names))]
+        self._stored_names[series, voter, name] = None
 
     async def _leaderboard(self, series: str, *args: bytes | int) -> tuple[list[LeaderboardRow], int]:
         keys = series_keys(self._connection.namespace, series)
-        answer, *rest = await self._connection.call("leaderboard", keys, args)
+        answer, *rest = await self._connection.call("read_leaderboard", keys, args)
         if answer == ReplyCode.GONE.encode():
-            raise _unknown(series)
+            raise _unknown_series(series)
         flat, total = rest
         cells = zip(*(flat[cell::4] for cell in range(4)), strict=True)
         return [_row(voter, rank, score, name) for voter, rank, score, name in cells], total
@@ -127,19 +136,19 @@ def _bucket(record: PollRecord, voter: bytes) -> bytes:
 
 
 def _pick(voter: bytes, reply: Any) -> StoredBallot | None:
-    """From what ``functions/standing.lua`` says."""
+    """Decode the reply of ``functions/read_vote.lua``. Raises the error if it is one."""
     if isinstance(reply, PollwireError):
         raise reply
     value: bytes | None = reply[2] if reply[0] == ReplyCode.DONE.encode() else None
-    held = None if value is None else decode_ballot(voter, value)
-    return held if held is not None and held.code else None
+    ballot = None if value is None else decode_ballot(voter, value)
+    return ballot if ballot is not None and ballot.code else None
 
 
 def _row(voter: bytes, rank: int, score: bytes, name: bytes) -> LeaderboardRow:
-    """From what ``functions/leaderboard.lua`` says; ``SCORE`` of ``includes/scoring.lua``."""
+    """Decode a row of ``functions/read_leaderboard.lua``; score format ``SCORE`` of ``functions/includes/scoring.lua``."""
     right, forecasts = int.from_bytes(score[:4], "big"), int.from_bytes(score[4:8], "big")
     return LeaderboardRow(voter, rank, Score(right, forecasts), name.decode() or None)
 
 
-def _unknown(series: str) -> NotFound:
-    return NotFound(f"There is no series {series[:64]!r}; the first poll that names it makes it.")
+def _unknown_series(series: str) -> NotFound:
+    return NotFound(f"There is no series {series[:64]!r}. Create a poll with this series first.")

@@ -1,31 +1,32 @@
-"""The highest place in each poll's history that this process has seen.
+"""Highest position of each poll's history that this process has seen.
 
-Every counting step and every read carries it to the store, which thereby
-notices when it has lost history (``functions/includes/position.lua``).
+Each function that writes or reads a tally gets this position as an argument. With it the store detects that
+it has lost history (``functions/includes/position.lua``).
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-MOST_POLLS: Final = 50_000
-"""Polls remembered, some 300 bytes each; the one first met goes first. A poll forgotten here is merely not
-guarded by this process until it is seen again."""
+MAX_TRACKED_POLLS: Final = 50_000
+"""Tracked polls, about 300 bytes each; the oldest entry is evicted first. This process does not protect an
+evicted
+poll against lost history until it reads the poll again."""
 
 
 class Position(NamedTuple):
-    """A place in a poll's history; ordered as tuples are."""
+    """Position in a poll's history: epoch, then sequence number. Compares like a tuple."""
 
     epoch: str
     seq: int
 
 
 INITIAL_POSITION: Final = Position("", 0)
-"""Before anything was seen: older than every position."""
+"""Position before all others."""
 
 
 class PositionTracker:
-    """Positions by poll id, only ever moving up."""
+    """Highest position by poll id. A position never decreases."""
 
     __slots__ = ("_highest",)
 
@@ -33,14 +34,14 @@ class PositionTracker:
         self._highest: dict[str, Position] = {}
 
     def highest(self, poll_id: str) -> Position:
-        """The highest position seen, or ``NOWHERE``."""
+        """Return the highest observed position, or ``INITIAL_POSITION``."""
         return self._highest.get(poll_id, INITIAL_POSITION)
 
     def observe(self, poll_id: str, epoch: str, seq: int) -> None:
-        """Something was answered at this position."""
+        """Record the position of the latest reply."""
         position = Position(epoch, seq)
         highest = self._highest.get(poll_id)
-        if highest is None and len(self._highest) >= MOST_POLLS:
+        if highest is None and len(self._highest) >= MAX_TRACKED_POLLS:
             del self._highest[next(iter(self._highest))]
         if highest is None or position > highest:
             self._highest[poll_id] = position

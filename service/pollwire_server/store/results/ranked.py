@@ -1,13 +1,12 @@
-"""The rankings of ranked polls, read and counted out for whoever asks once; streams tell first preferences.
+"""Results of ranked polls by instant run-off, for single requests. Streams show first preferences only.
 
-Rankings are read a page at a time, each page with the totals of its instant,
-so that votes never wait for a poll of many rankings. Pages of one position
-are parts of one instant; when a vote comes between two of them they are read
-again, a few times. Up to a page (thousands of rankings, so nearly every poll)
-that cannot happen.
+Rankings are read page by page, so that votes never wait for a poll with many rankings. Each page carries the
+totals of its moment. Pages with the same position belong to one moment. If a vote arrives between two pages,
+the reader starts again, up to ``_TRIES`` times in all. A poll that fits into one page (thousands of
+rankings) is not affected.
 
-What was counted out is kept until the poll moves on, and whoever asks while a
-count is under way shares the next one, so that a crowd costs one count.
+A result is cached until the poll's position or version changes. Callers that arrive during a count share the
+next one, so a crowd costs one count.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.function_library import ReplyCode
 from pollwire_server.store.transport.single_flight import SingleFlight
 
-MOST_KEPT: Final = 256
-"""Polls whose last count is kept, some KB each."""
+MAX_CACHED_RESULTS: Final = 256
+"""Cached results, some KB each; the oldest entry is evicted first."""
 _TRIES: Final = 4
-_INLINE: Final = 2_000
-"""Rankings counted out in well under 10 ms; more are counted beside the event loop."""
+_MAX_INLINE_RANKINGS: Final = 2_000
+"""Distinct rankings that are counted in well under 10 ms. More are counted in a thread."""
 
 
 class RankedReading(NamedTuple):
-    """One instant of a ranked poll; ``outcome`` is None where votes came too fast for many rankings."""
+    """Ranked poll at one moment. ``outcome`` is None if new votes interrupted every attempt to read it."""
 
     reading: PollReading
     outcome: RunoffResult | None
@@ -51,41 +50,45 @@ class _Page(NamedTuple):
 
 
 class RankedResultReader:
-    """Counts ranked polls out."""
+    """Reads ranked polls and computes their run-off."""
 
-    def __init__(self, connection: StoreConnection, positions: PositionTracker, records: PollCache) -> None:
+    def __init__(self, connection: StoreConnection, positions: PositionTracker, cache: PollCache) -> None:
         self._connection = connection
         self._positions = positions
-        self._records = records
-        self._kept: dict[str, RankedReading] = {}
-        self._turns = SingleFlight(self._count_and_keep)
+        self._cache = cache
+        self._results: dict[str, RankedReading] = {}
+        self._counts = SingleFlight(self._count_and_cache)
 
     async def with_runoff(self, reading: PollReading) -> RankedReading:
-        """The poll of a reading, counted out as of that reading or later.
+        """Return the run-off of the poll, as of the reading or later.
 
         Raises ``PollNotFound`` and ``StoreUnavailable``.
         """
         poll_id = reading.record.poll.id
-        kept = self._kept.get(poll_id)
-        if kept is not None and kept.outcome is not None and _position(kept.reading) == _position(reading):
-            return RankedReading(reading, kept.outcome)
-        return await self._turns.run(poll_id)
+        cached = self._results.get(poll_id)
+        if (
+            cached is not None
+            and cached.outcome is not None
+            and _position(cached.reading) == _position(reading)
+        ):
+            return RankedReading(reading, cached.outcome)
+        return await self._counts.run(poll_id)
 
-    async def _count_and_keep(self, poll_id: str) -> RankedReading:
-        counted = await self._count(poll_id)
-        if len(self._kept) >= MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._kept[poll_id] = counted
-        return counted
+    async def _count_and_cache(self, poll_id: str) -> RankedReading:
+        result = await self._count(poll_id)
+        if len(self._results) >= MAX_CACHED_RESULTS:
+            del self._results[next(iter(self._results))]
+        self._results[poll_id] = result
+        return result
 
     async def _count(self, poll_id: str) -> RankedReading:
         for _ in range(_TRIES):
             reading, profile = await self._read(poll_id)
             if profile is None:
                 continue
-            if reading.record.poll.kind is not Kind.RANKED:  # edited since the caller looked
+            if reading.record.poll.kind is not Kind.RANKED:  # edited since the caller read it
                 break
-            if len(profile) <= _INLINE:
+            if len(profile) <= _MAX_INLINE_RANKINGS:
                 return RankedReading(reading, count_instant_runoff(reading.record.poll, profile))
             return RankedReading(
                 reading, await asyncio.to_thread(count_instant_runoff, reading.record.poll, profile)
@@ -93,7 +96,7 @@ class RankedResultReader:
         return RankedReading(reading, None)
 
     async def _read(self, poll_id: str) -> tuple[PollReading, dict[str, int] | None]:
-        """All rankings of one instant, or None where the poll moved on between two pages."""
+        """Return all rankings of one moment, or None if the poll changed between two pages."""
         first = page = await self._page(poll_id, b"0")
         profile = dict(first.rankings)
         while page.cursor != b"0":
@@ -104,17 +107,17 @@ class RankedResultReader:
         return page.reading, profile
 
     async def _page(self, poll_id: str, cursor: bytes) -> _Page:
-        known = self._records.get(poll_id)
-        keys = self._records.keys_of(poll_id)
+        cached = self._cache.get(poll_id)
+        keys = self._cache.keys_of(poll_id)
         epoch, seq = self._positions.highest(poll_id)
-        args = (b"" if known is None else known.stamp, epoch, seq, cursor)
-        reply = await self._connection.call("rankings", (*keys[:2], keys[RANKINGS]), args)
+        args = (b"" if cached is None else cached.stamp, epoch, seq, cursor)
+        reply = await self._connection.call("read_rankings", (*keys[:2], keys[RANKINGS]), args)
         if reply[0] == ReplyCode.GONE.encode():
-            self._records.forget(poll_id)
+            self._cache.forget(poll_id)
             raise PollNotFound(poll_id)
         snapshot = snapshot_from(reply[1])
         self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
-        reading = PollReading(self._records.update(poll_id, snapshot, known), snapshot.tally)
+        reading = PollReading(self._cache.update(poll_id, snapshot, cached), snapshot.tally)
         flat = reply[3]
         rankings = {
             ranking.decode(): int(number) for ranking, number in zip(flat[::2], flat[1::2], strict=True)
@@ -123,5 +126,5 @@ class RankedResultReader:
 
 
 def _position(reading: PollReading) -> tuple[bytes, str, int]:
-    """What a count depends on: the poll's version (its options' order breaks ties), and the votes."""
+    """Return the inputs of a count: the poll's version (the order of options breaks ties) and the votes."""
     return reading.record.stamp, reading.tally.epoch, reading.tally.seq

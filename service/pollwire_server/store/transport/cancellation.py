@@ -1,10 +1,9 @@
-"""How a task that talks to the store is ended.
+"""Reliable cancellation of tasks that use the store.
 
-On Python 3.11 ``asyncio.wait_for``, through which the client sends, loses a
-cancellation that arrives in the very turn in which the sending completes
-(CPython's gh-86296, mended in 3.12): the task goes on as if nobody had asked.
-So whoever cancels such a task asks again until it has ended, and one that goes
-round looks, before it waits, whether it was asked (``heed``).
+On Python 3.11 ``asyncio.wait_for``, through which the client sends, can lose a cancellation. This happens if
+the cancellation arrives in the same loop iteration in which the send completes (CPython gh-86296, fixed in
+3.12). The task then continues. ``cancel_and_wait`` therefore cancels again until the task has ended. A task
+with a loop calls ``raise_if_cancelled`` before it waits.
 """
 
 from __future__ import annotations
@@ -12,22 +11,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-ASK_AGAIN_AFTER_S: Final = 0.5
-"""Longer than any task here takes to tidy up, since asking again would cut that short."""
+RETRY_INTERVAL_S: Final = 0.5
+"""Longer than the cleanup of any task here, because a second cancellation interrupts the cleanup."""
 
 
 def raise_if_cancelled() -> None:
-    """Raises the ``CancelledError`` that was lost on the task which calls this, if one was."""
+    """Raise ``CancelledError`` if the current task has lost a cancellation."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel the tasks and return once all have ended; what they raised is nobody's business any more."""
+    """Cancel the tasks and wait for them. Their exceptions are discarded."""
     pending = set(tasks)
     while pending:
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=ASK_AGAIN_AFTER_S)
+        _, pending = await asyncio.wait(pending, timeout=RETRY_INTERVAL_S)
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,22 +1,19 @@
-"""A cluster: each call goes to the master of its slot, a batch to all masters at once.
+"""Client of a cluster: each call goes to the master of its slot, and a batch goes to all masters at once.
 
-How. Which master has which slot is told by any of them (CLUSTER SLOTS). It is
-asked of all at once, and what most say is believed: one that was cut off may
-know no better. The calls of a batch are sorted by master, and each master's
-share is one round trip, beside the others. What one master does not answer is
-missing in its own share alone.
+How. Each server knows which master has which slot (CLUSTER SLOTS). The client asks all servers at once and
+uses the answer of the majority, because a server that was cut off can be outdated. It groups the calls of a
+batch by master. Each group is one round trip, and the groups run concurrently. A failing master affects only
+its own group.
 
-Slots that move. A master that has not the slot (any more) says so instead of
-running the call: MOVED and ASK name who has it, and the call is sent there,
-ASK's behind an ASKING on the same link. TRYAGAIN means that the keys of the
-call are on both sides just now. That is asked again a few times, which is
-enough for a small slot, and then refused; the voter comes back. Every one of
-these answers means that nothing was done, so nothing is ever done twice.
+Slots that move. A master without the slot returns a redirection and does not run the call. MOVED and ASK
+name the server that has the slot. The client sends the call there; after ASK it first sends ASKING on the
+same connection. TRYAGAIN means that the keys of the call are on both servers at the moment. The client then
+retries a few times, which is enough for a small slot, and otherwise fails the call; the voter's client
+retries it. All these replies mean that nothing was executed, so no call runs twice.
 
-Alternatives. The client's own cluster class was used until it was tried under
-a crowd: it sends ASKING and the call on two links, closes every connection on
-each fifth MOVED, sends each of a batch's moved calls by itself, one after the
-other and sixteen times over, and fails a whole batch for one master's sake.
+Alternatives. The cluster class of the redis client failed in tests with many clients. It sends ASKING and
+the call on two connections, and closes every connection on each fifth MOVED. It sends the moved calls of a
+batch one after the other, up to sixteen times. It fails a whole batch if one master fails.
 """
 
 from __future__ import annotations
@@ -36,20 +33,21 @@ from pollwire_server.store.transport.single_server import Command, SingleServer
 
 SLOTS: Final = 16_384
 
-TRY_AGAIN_AFTER_S: Final = 0.03
-TRIES: Final = 4
-"""In all, some 0.1 s: for so long a call waits for a small slot to arrive, and its batch with it."""
+RETRY_DELAY_S: Final = 0.03
+MAX_ATTEMPTS: Final = 4
+"""The waits add up to about 0.1 s. A call, and its batch, waits that long for a small slot to arrive."""
 
-MAPS_WITHIN_S: Final = 0.3
-"""How long the first who tell the slots wait for the others; one that is silent must not use up the call."""
+SLOT_MAP_WAIT_S: Final = 0.3
+"""Wait for the other slot maps. It is short, so that one silent server does not use up the time of the
+call."""
 
-_ON_ITS_WAY: Final = "the slot is on its way to another server"
+_SLOT_IS_MOVING: Final = "the slot is moving to another server"
 
 _KEYLESS: Final = ("PING", "TIME", "PUBLISH")
 
 
 class Address(NamedTuple):
-    """Where a server listens."""
+    """Host and port of a server."""
 
     host: str
     port: int
@@ -59,14 +57,14 @@ class Address(NamedTuple):
 
 
 class _Redirect(NamedTuple):
-    """Where a call goes next, and whether only for once."""
+    """Target of the next attempt of a call; ``asking`` if an ASKING must precede the call."""
 
     to: SingleServer
     asking: bool
 
 
 class Cluster:
-    """The masters of a cluster, found through any of ``seeds``; ``settings`` are every connection's."""
+    """Masters of a cluster, discovered through ``seeds``; ``settings`` apply to every connection."""
 
     is_cluster: Final = True
     client: Final[Any] = None
@@ -76,52 +74,53 @@ class Cluster:
         self.settings: Final = settings
         self._servers: dict[Address, SingleServer] = {}
         self._owners: list[Address] = []
-        """By slot; empty until it was told."""
+        """Master of each slot; empty until the first slot map."""
         self._owners_are_known = False
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
-        """The replies to function calls, in order, a call's own error in its place."""
+        """Send function calls. Return replies in order; a failed call's error is in its index."""
         replies: list[Any] = [None] * len(commands)
-        await self._know_owners()
+        await self._ensure_slot_map()
         slots = [_slot_of_call(command) for command in commands]
-        turns = {place: _Redirect(self._owner(slot), asking=False) for place, slot in enumerate(slots)}
-        for attempt in range(TRIES):
-            if attempt and any(isinstance(replies[place], TryAgainError) for place in turns):
-                await asyncio.sleep(TRY_AGAIN_AFTER_S)
-            await self._send_each(commands, turns, replies)
-            turns = {
-                place: turned
-                for place in turns
-                if (turned := self._redirect_for(replies[place], slots[place])) is not None
+        targets = {index: _Redirect(self._owner(slot), asking=False) for index, slot in enumerate(slots)}
+        for attempt in range(MAX_ATTEMPTS):
+            if attempt and any(isinstance(replies[index], TryAgainError) for index in targets):
+                await asyncio.sleep(RETRY_DELAY_S)
+            await self._send_each(commands, targets, replies)
+            targets = {
+                index: target
+                for index in targets
+                if (target := self._redirect_for(replies[index], slots[index])) is not None
             }
-            if not turns:
+            if not targets:
                 return replies
-        for place in turns:
-            replies[place] = TryAgainError(_ON_ITS_WAY)
+        for index in targets:
+            replies[index] = TryAgainError(_SLOT_IS_MOVING)
         return replies
 
     async def command(self, *words: bytes | str | int) -> Any:
-        """One command's reply, from the master of the key (or from any, where it has none)."""
-        await self._know_owners()
+        """Return one command's reply from the master of its key, or from any master for a command without a
+        key."""
+        await self._ensure_slot_map()
         if words[0] in _KEYLESS:
             return await self._any_master().command(*words)
         slot = key_slot(_bytes(words[1]))
-        turned = _Redirect(self._owner(slot), asking=False)
-        for _ in range(TRIES):
+        target = _Redirect(self._owner(slot), asking=False)
+        for _ in range(MAX_ATTEMPTS):
             try:
-                return await _ask(turned, words)
-            except (AskError, TryAgainError) as refusal:
-                turned = self._redirect_for(refusal, slot) or turned
-                if isinstance(refusal, TryAgainError):
-                    await asyncio.sleep(TRY_AGAIN_AFTER_S)
-        raise TryAgainError(_ON_ITS_WAY)
+                return await _send_to(target, words)
+            except (AskError, TryAgainError) as error:
+                target = self._redirect_for(error, slot) or target
+                if isinstance(error, TryAgainError):
+                    await asyncio.sleep(RETRY_DELAY_S)
+        raise TryAgainError(_SLOT_IS_MOVING)
 
-    async def on_all_masters(self, *words: bytes | str | int, fine: str = "") -> dict[str, Any]:
-        """Each master's reply, by its address."""
-        await self._know_owners()
+    async def on_all_masters(self, *words: bytes | str | int, ignored_error: str = "") -> dict[str, Any]:
+        """Return each master's reply by address. Raises the first error after all have replied."""
+        await self._ensure_slot_map()
         masters = list(dict.fromkeys(self._owners))
         answers = await asyncio.gather(
-            *(self._server(master).on_all_masters(*words, fine=fine) for master in masters),
+            *(self._server(master).on_all_masters(*words, ignored_error=ignored_error) for master in masters),
             return_exceptions=True,
         )
         for answer in answers:
@@ -129,41 +128,49 @@ class Cluster:
                 raise answer
         return dict(zip(map(str, masters), answers, strict=True))
 
+    async def masters(self) -> Sequence[SingleServer]:
+        """Return every master that owns a slot."""
+        await self._ensure_slot_map()
+        return [self._server(address) for address in dict.fromkeys(self._owners)]
+
     def new_connection(self) -> Any:
-        """To any server: what is published at one is told by all."""
+        """Return a connection to any server: the cluster broadcasts published messages to all servers."""
         return self._any_master().new_connection()
 
     async def reset(self) -> None:
-        """A server that has left the cluster is missed when it does not answer, and then this is called."""
+        """Close idle connections and read the slot map before the next call.
+
+        Called after a server failed to reply, which also covers servers that have left the cluster.
+        """
         self._owners_are_known = False
         await asyncio.gather(*(server.reset() for server in self._servers.values()))
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         await asyncio.gather(*(server.aclose() for server in self._servers.values()))
 
     async def _send_each(
-        self, commands: Sequence[Command], turns: Mapping[int, _Redirect], replies: list[Any]
+        self, commands: Sequence[Command], targets: Mapping[int, _Redirect], replies: list[Any]
     ) -> None:
-        """Send those calls, each to its server, and put the replies (or what befell the server) in place."""
-        shares: dict[SingleServer, list[int]] = defaultdict(list)
-        for place, turned in turns.items():
-            shares[turned.to].append(place)
+        """Send the calls to their targets, and store each reply, or its server's error, in ``replies``."""
+        groups: dict[SingleServer, list[int]] = defaultdict(list)
+        for index, target in targets.items():
+            groups[target.to].append(index)
         answers = await asyncio.gather(
             *(
-                _exchange(server, [(commands[place], turns[place].asking) for place in places])
-                for server, places in shares.items()
+                _exchange(server, [(commands[index], targets[index].asking) for index in indexes])
+                for server, indexes in groups.items()
             ),
             return_exceptions=True,
         )
-        for places, answer in zip(shares.values(), answers, strict=True):
-            told = [answer] * len(places) if isinstance(answer, BaseException) else answer
-            for place, reply in zip(places, told, strict=True):
-                replies[place] = reply
+        for indexes, answer in zip(groups.values(), answers, strict=True):
+            group_replies = [answer] * len(indexes) if isinstance(answer, BaseException) else answer
+            for index, reply in zip(indexes, group_replies, strict=True):
+                replies[index] = reply
 
     def _redirect_for(self, reply: Any, slot: int) -> _Redirect | None:
-        """Where a call is to be sent again that was not run; None for every other reply."""
-        if isinstance(reply, AskError):  # and MovedError, which is one
+        """Return the next target of a call that was not executed; None for every other reply."""
+        if isinstance(reply, AskError):  # also MovedError, a subclass
             owner = self._owners[slot]
             named = Address(reply.host or owner.host, reply.port)
             if isinstance(reply, MovedError):
@@ -186,27 +193,27 @@ class Cluster:
             server = self._servers[address] = SingleServer(client)
         return server
 
-    async def _know_owners(self) -> None:
+    async def _ensure_slot_map(self) -> None:
         if not self._owners_are_known:
-            await self._read_owners()
+            await self._read_slot_map()
 
-    async def _read_owners(self) -> None:
-        """Ask the masters that are known, and for the case that none answers those of the URL, all at once.
+    async def _read_slot_map(self) -> None:
+        """Read the slot map from all known masters and the seeds of the URL at once.
 
-        Raises redis' error where nobody answers.
+        The seeds count only if no known master replies. Raises the error of ``redis`` if all fail.
         """
-        asked = {
-            asyncio.create_task(self._map_of(address)): address
+        queries = {
+            asyncio.create_task(self._slot_map_of(address)): address
             for address in dict.fromkeys((*self._owners, *self.seeds))
         }
-        masters = [task for task, address in asked.items() if not self._owners or address in self._owners]
-        told = await gather_replies(asked.keys(), masters, MAPS_WITHIN_S)
-        [(ranges, _)] = Counter(told).most_common(1)
+        masters = [task for task, address in queries.items() if not self._owners or address in self._owners]
+        maps = await gather_replies(queries.keys(), masters, SLOT_MAP_WAIT_S)
+        [(ranges, _)] = Counter(maps).most_common(1)
         self._owners = _by_slot(ranges)
         self._owners_are_known = True
 
-    async def _map_of(self, address: Address) -> tuple[tuple[int, int, Address], ...]:
-        """Which master has which slots, from the first to the last, as this server knows it."""
+    async def _slot_map_of(self, address: Address) -> tuple[tuple[int, int, Address], ...]:
+        """Return this server's slot map: first slot, last slot, and master of each range."""
         (reply,) = await self._server(address).send([("CLUSTER", "SLOTS")])
         if isinstance(reply, RedisError):
             raise reply
@@ -225,12 +232,12 @@ def _by_slot(ranges: Sequence[tuple[int, int, Address]]) -> list[Address]:
             break
         owners += [master] * (last + 1 - first)
     if len(owners) != SLOTS:
-        raise ClusterDownError(f"nobody has the slot {len(owners)}")
+        raise ClusterDownError(f"no master serves slot {len(owners)}")
     return owners
 
 
 async def _exchange(server: SingleServer, calls: Sequence[tuple[Command, bool]]) -> list[Any]:
-    """One server's replies; a call that it has for once only goes behind an ASKING."""
+    """Send calls to one server, each ``asking`` call after an ASKING. Return the replies of the calls."""
     words: list[Command] = []
     for command, asking in calls:
         words += [("ASKING",), command] if asking else [command]
@@ -238,17 +245,17 @@ async def _exchange(server: SingleServer, calls: Sequence[tuple[Command, bool]])
     return [reply for word, reply in zip(words, replies, strict=True) if word[0] != "ASKING"]
 
 
-async def _ask(turned: _Redirect, words: Command) -> Any:
-    if not turned.asking:
-        return await turned.to.command(*words)
-    pipeline = turned.to.client.pipeline(transaction=False)
+async def _send_to(target: _Redirect, words: Command) -> Any:
+    if not target.asking:
+        return await target.to.command(*words)
+    pipeline = target.to.client.pipeline(transaction=False)
     pipeline.execute_command("ASKING")
     pipeline.execute_command(*words)
     return (await pipeline.execute())[-1]
 
 
 def _slot_of_call(command: Command) -> int:
-    """FCALL name count key ...: the keys of one call are of one slot; any will do for none."""
+    """Return the slot of an FCALL: that of its first key. A call without keys can use any slot."""
     return key_slot(_bytes(command[3])) if command[2] else 0
 
 

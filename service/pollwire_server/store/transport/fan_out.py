@@ -1,4 +1,4 @@
-"""The same asked of several servers at once, of which some may be silent or know no better."""
+"""The same query to several servers at once, some of which may not reply or may have stale data."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ T = TypeVar("T")
 
 
 async def gather_replies(
-    asked: Collection[asyncio.Task[T]], awaited: Collection[asyncio.Task[Any]], within_s: float
+    queries: Collection[asyncio.Task[T]], awaited: Collection[asyncio.Task[Any]], within_s: float
 ) -> list[T]:
-    """What those of ``asked`` tell who do; ``awaited`` are waited for, but for ``within_s`` seconds at most.
+    """Return the replies of all tasks in ``queries`` that succeed. Wait for ``awaited``, at most
+    ``within_s`` seconds.
 
-    Where nobody has told by then, the first who does is enough. Whoever is still silent is given up.
-    Raises the first failure where all fail.
+    If no task has succeeded by then, wait for the first success. All remaining tasks are cancelled. Raises
+    the first error if all tasks fail.
     """
     try:
         await asyncio.wait(awaited, timeout=within_s)
-        while not any(map(_has_told, asked)) and (late := [task for task in asked if not task.done()]):
-            await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
+        while not any(map(_has_succeeded, queries)) and (
+            pending := [task for task in queries if not task.done()]
+        ):
+            await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in asked:
+        for task in queries:
             task.cancel()
-        await asyncio.wait(asked)
-    told = [task.result() for task in asked if _has_told(task)]
-    if not told:
-        raise next(failure for task in asked if (failure := task.exception()) is not None)
-    return told
+        await asyncio.wait(queries)
+    replies = [task.result() for task in queries if _has_succeeded(task)]
+    if not replies:
+        raise next(error for task in queries if (error := task.exception()) is not None)
+    return replies
 
 
-def _has_told(task: asyncio.Task[Any]) -> bool:
+def _has_succeeded(task: asyncio.Task[Any]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is None

@@ -21,60 +21,61 @@ OLDEST_MAJOR: Final = 7
 """Functions came with Redis 7.0; Valkey names the Redis it is compatible with."""
 
 _INCLUDES: Final = (
-    "answers",
+    "reply_codes",
     "clock",
     "window",
     "position",
     "ballots",
     "series",
-    "aside",
+    "recount_snapshot",
     "capacity",
-    "allowances",
-    "tags",
+    "rate_limit",
+    "network_tags",
     "timeline",
-    "polls",
+    "poll_reply",
     "audit",
     "outbox",
-    "strands",
+    "delivery_queue",
     "scoring",
 )
 """In the order in which they need one another."""
 
 _FUNCTIONS: Final = (
     "probe",
-    "create",
-    "edit",
-    "act",
-    "delete",
-    "claim",
-    "leave",
-    "resolve",
-    "unresolve",
-    "score",
-    "leaderboard",
-    "name",
-    "cast",
-    "withdraw",
-    "standing",
-    "read",
-    "rankings",
-    "timeline",
-    "positions",
-    "scan",
-    "recount",
+    "migrate_key",
+    "create_poll",
+    "edit_poll",
+    "apply_action",
+    "delete_poll",
+    "claim_poll_id",
+    "release_poll_id",
+    "resolve_prediction",
+    "unresolve_prediction",
+    "score_page",
+    "read_leaderboard",
+    "set_display_name",
+    "cast_ballots",
+    "withdraw_vote",
+    "read_vote",
+    "read_poll",
+    "read_rankings",
+    "read_timeline",
+    "read_positions",
+    "scan_ballots",
+    "recount_control",
     "recount_page",
-    "take",
-    "purge",
-    "erase",
-    "look",
-    "handed",
-    "settle",
-    "webhook_put",
+    "take_rate_limit",
+    "purge_votes_page",
+    "erase_vote",
+    "scan_outbox",
+    "ack_outbox",
+    "reschedule_poll",
+    "webhook_enqueue",
     "webhook_claim",
-    "webhook_answered",
+    "webhook_record_attempt",
 )
 
-_SHARED_FUNCTIONS: Final = ("read",)
+_SHARED_FUNCTIONS: Final = ("read_poll",)
 """Operations that later ones call. What any other declares is its own: Lua has 200 local names a scope, and
 all the includes stand in one."""
 
@@ -94,19 +95,19 @@ class UnsupportedStore(Exception):
 
 
 class ReplyCode(StrEnum):
-    """What a function's reply begins with (``includes/answers.lua``)."""
+    """What a function's reply begins with (``includes/reply_codes.lua``)."""
 
     GONE = "gone"
     STALE = "stale"
     DONE = "done"
-    STANDS = "stands"
+    NO_CHANGE = "no_change"
     EXISTS = "exists"
     VERSION_MOVED = "version"
     CONFLICT = "conflict"
-    PAST = "past"
+    NOT_IN_FUTURE = "not_in_future"
     MOVED = "moved"
-    UNDER_WAY = "underway"
-    OVERFILLED = "overfilled"
+    IN_PROGRESS = "in_progress"
+    OVER_CAPACITY = "over_capacity"
 
 
 class BallotStatus(StrEnum):
@@ -126,19 +127,19 @@ class BallotStatus(StrEnum):
 
 
 OUTCOMES: Final[Mapping[str, tuple[str, BallotStatus]]] = {
-    # letter: (its name in includes/answers.lua, what it means)
-    "c": ("COUNTED", BallotStatus.COUNTED),
-    "C": ("COUNTED_AGAIN", BallotStatus.COUNTED),
-    "h": ("CHANGED", BallotStatus.CHANGED),
-    "u": ("UNCHANGED", BallotStatus.UNCHANGED),
-    "w": ("WITHDRAWN", BallotStatus.WITHDRAWN),
-    "v": ("ALREADY_VOTED", BallotStatus.ALREADY_VOTED),
-    "r": ("STALE_REVISION", BallotStatus.STALE_REVISION),
-    "n": ("NOT_OPEN", BallotStatus.NOT_OPEN),
-    "x": ("CLOSED", BallotStatus.CLOSED),
-    "k": ("KEY_REUSED", BallotStatus.KEY_REUSED),
-    "f": ("OPTION_FULL", BallotStatus.OPTION_FULL),
-    "l": ("RATE_LIMITED", BallotStatus.RATE_LIMITED),
+    # letter: (its name in includes/reply_codes.lua, what it means)
+    "c": ("OUTCOME_COUNTED", BallotStatus.COUNTED),
+    "C": ("OUTCOME_COUNTED_AGAIN", BallotStatus.COUNTED),
+    "h": ("OUTCOME_CHANGED", BallotStatus.CHANGED),
+    "u": ("OUTCOME_UNCHANGED", BallotStatus.UNCHANGED),
+    "w": ("OUTCOME_WITHDRAWN", BallotStatus.WITHDRAWN),
+    "v": ("OUTCOME_ALREADY_VOTED", BallotStatus.ALREADY_VOTED),
+    "r": ("OUTCOME_STALE_REVISION", BallotStatus.STALE_REVISION),
+    "n": ("OUTCOME_NOT_OPEN", BallotStatus.NOT_OPEN),
+    "x": ("OUTCOME_CLOSED", BallotStatus.CLOSED),
+    "k": ("OUTCOME_KEY_REUSED", BallotStatus.KEY_REUSED),
+    "f": ("OUTCOME_OPTION_FULL", BallotStatus.OPTION_FULL),
+    "l": ("OUTCOME_RATE_LIMITED", BallotStatus.RATE_LIMITED),
 }
 """The one table between the letters of a reply and their meaning."""
 
@@ -174,7 +175,7 @@ class FunctionLibrary:
 
     async def load(self, everywhere: Everywhere) -> None:
         """Load it where it is missing; harmless where an earlier start or another process has done so."""
-        await everywhere("FUNCTION LOAD", self.source, fine="already exists")
+        await everywhere("FUNCTION LOAD", self.source, ignored_error="already exists")
 
     async def _check_age(self, everywhere: Everywhere) -> None:
         for text in reply_per_master(await everywhere("INFO", "server")):

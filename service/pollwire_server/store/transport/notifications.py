@@ -1,13 +1,12 @@
-"""What changed, told at once to those who watch; at most once, so truth never depends on it.
+"""Change notifications by publish/subscribe: delivered at most once, so correctness never depends on them.
 
-How. One subscription a process, on a connection of its own. Subscriptions
-have died silently (an idle time-out, a cable, one sick node of a cluster), so
-each process publishes a heartbeat on the same channel every
-``HEARTBEAT_EVERY_S``, and a subscription that hears nothing for
-``SILENCE_S``, not even that, is given up and made anew.
+How. Each process has one subscription on its own connection. Subscriptions have failed silently (idle
+timeouts, network failures, one sick node of a cluster). Each process therefore publishes a heartbeat on the
+same channel every ``HEARTBEAT_INTERVAL_S``. A subscription that receives nothing for ``SILENCE_TIMEOUT_S``,
+not even a heartbeat, is closed and created again.
 
-After every subscription ``on_gap`` is called: notices may have been missed,
-and whoever depends on them must look for itself.
+After every subscription ``on_gap`` is called: notifications may have been missed, and listeners must read
+the state.
 """
 
 from __future__ import annotations
@@ -21,25 +20,25 @@ from typing import Any, Final, NamedTuple
 from redis.exceptions import RedisError
 
 from pollwire_server.domain.errors import StoreUnavailable
-from pollwire_server.store.keys import notice_channel
+from pollwire_server.store.keys import changes_channel
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.connection import StoreConnection
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("pollwire.store")
 
-HEARTBEAT_EVERY_S: Final = 0.5
-SILENCE_S: Final = 1.5
-"""Three heartbeats: one may be late, and two seconds are what a watcher may be behind after an outage."""
-RECONNECT_AFTER_S: Final = 0.25
+HEARTBEAT_INTERVAL_S: Final = 0.5
+SILENCE_TIMEOUT_S: Final = 1.5
+"""Three heartbeats: one may be late. A viewer may be at most two seconds behind after an outage."""
+RECONNECT_DELAY_S: Final = 0.25
 
 _HEARTBEAT: Final = b"."
 _GONE: Final = b"gone"
-ROSTER: Final = b"roster "
-"""Begins the notice of a roster; what follows is its name, which is never ``gone``."""
+REGISTRY_PREFIX: Final = b"roster "
+"""Prefix of the notification of a registry. The registry's name follows; it is never ``gone``."""
 
 
 class ChangeNotification(NamedTuple):
-    """A poll changed: it is at this version and position now, or gone."""
+    """Notification that a poll changed: its new version and position, or its deletion."""
 
     poll_id: str
     version: int
@@ -49,92 +48,94 @@ class ChangeNotification(NamedTuple):
 
 
 class ChangeNotifications:
-    """The notices of a namespace, for this process."""
+    """Subscription of this process to the change notifications of a namespace."""
 
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
-        self._channel = notice_channel(connection.namespace)
-        self._on_notice: list[Callable[[ChangeNotification], object]] = []
+        self._channel = changes_channel(connection.namespace)
+        self._on_change: list[Callable[[ChangeNotification], object]] = []
         self._on_gap: list[Callable[[], object]] = []
-        self._on_roster: list[Callable[[str], object]] = []
+        self._on_registry_change: list[Callable[[str], object]] = []
         self._subscribed = asyncio.Event()
 
-    def on_notice(self, callback: Callable[[ChangeNotification], object]) -> None:
-        """Call this for every notice heard; it must not block."""
-        self._on_notice.append(callback)
+    def on_change(self, callback: Callable[[ChangeNotification], object]) -> None:
+        """Register a callback for every poll notification. It must not block."""
+        self._on_change.append(callback)
 
     def on_gap(self, callback: Callable[[], object]) -> None:
-        """Call this whenever notices may have been missed: after every subscription, the first included."""
+        """Register a callback for possible gaps: it runs after every subscription, including the first."""
         self._on_gap.append(callback)
 
-    def on_roster(self, callback: Callable[[str], object]) -> None:
-        """Call this with the name of every roster that is told to have changed; it must not block."""
-        self._on_roster.append(callback)
+    def on_registry_change(self, callback: Callable[[str], object]) -> None:
+        """Register a callback for changed registries, which gets the registry's name. It must not block."""
+        self._on_registry_change.append(callback)
 
     async def subscribed(self) -> None:
-        """Return while there is a subscription; after an outage, once it is made anew."""
+        """Wait until there is a subscription; after an outage, until there is a new one."""
         await self._subscribed.wait()
 
     async def run(self) -> None:
-        """Listen until cancelled, whatever the store does."""
+        """Receive notifications until cancelled, through all failures of the store."""
         heartbeat = asyncio.create_task(self._publish_heartbeats(), name="store-heartbeat")
         try:
             while True:
                 try:
                     await self._listen()
                 except (RedisError, OSError, TimeoutError) as error:
-                    _log.info("the subscription was lost: %s", error)
-                except Exception:  # a listener that ends is worse than one that starts again
-                    _log.exception("the subscription failed")
+                    _log.info("Subscription to change notifications lost: %s", error)
+                except Exception:  # restarting is better than ending
+                    _log.exception("Subscription to change notifications failed")
                 self._subscribed.clear()
-                await asyncio.sleep(RECONNECT_AFTER_S)
+                await asyncio.sleep(RECONNECT_DELAY_S)
         finally:
             self._subscribed.clear()
             await cancel_and_wait(heartbeat)
 
     async def _listen(self) -> None:
-        """One subscription, from its start to its failure."""
-        link = self._connection.new_connection()
+        """Run one subscription until it fails."""
+        connection = self._connection.new_connection()
         try:
-            await link.connect()
-            await link.send_command("SUBSCRIBE", self._channel)
-            await link.read_response()
+            await connection.connect()
+            await connection.send_command("SUBSCRIBE", self._channel)
+            await connection.read_response()
             self._subscribed.set()
-            self._tell(self._on_gap)
+            self._notify(self._on_gap)
             while True:
-                message = await link.read_response(timeout=SILENCE_S)
-                if message is None:  # what this client answers when the time is up
-                    raise TimeoutError(f"nothing was heard for {SILENCE_S} s")
-                self._heard(message)
+                message = await connection.read_response(timeout=SILENCE_TIMEOUT_S)
+                if message is None:  # the client's reply after a timeout
+                    raise TimeoutError(f"no message for {SILENCE_TIMEOUT_S} s")
+                self._on_message(message)
         finally:
-            await link.disconnect(nowait=True)
+            await connection.disconnect(nowait=True)
 
-    def _heard(self, message: Any) -> None:
-        """A message as RESP2 delivers it: kind, channel, text."""
+    def _on_message(self, message: Any) -> None:
+        """Handle a RESP2 message: kind, channel, text."""
         text: bytes = message[2]
         if text == _HEARTBEAT:
             return
-        if (notice := _notice(text)) is not None:
-            self._tell(self._on_notice, notice)
-        elif text.startswith(ROSTER):
-            self._tell(self._on_roster, text.removeprefix(ROSTER).decode("utf-8", "replace"))
+        if (change := _decode_change(text)) is not None:
+            self._notify(self._on_change, change)
+        elif text.startswith(REGISTRY_PREFIX):
+            self._notify(
+                self._on_registry_change, text.removeprefix(REGISTRY_PREFIX).decode("utf-8", "replace")
+            )
 
-    def _tell(self, callbacks: list[Any], *args: Any) -> None:
+    def _notify(self, callbacks: list[Any], *args: Any) -> None:
         for callback in callbacks:
             try:
                 callback(*args)
-            except Exception:  # one listener's fault is no reason to stop listening for the others
-                _log.exception("a listener failed on %s", args)
+            except Exception:  # a failing callback must not affect the others
+                _log.exception("Notification callback failed for %s", args)
 
     async def _publish_heartbeats(self) -> None:
         while True:
             with contextlib.suppress(StoreUnavailable):
                 await self._connection.command("PUBLISH", self._channel, _HEARTBEAT)
-            await asyncio.sleep(HEARTBEAT_EVERY_S)
+            await asyncio.sleep(HEARTBEAT_INTERVAL_S)
 
 
-def _notice(text: bytes) -> ChangeNotification | None:
-    """None for what another release may say; whoever watches looks for itself in time."""
+def _decode_change(text: bytes) -> ChangeNotification | None:
+    """Decode a notification; None for the format of another release, which readers detect by polling."""
     match text.split(b" "):
         case [poll_id, gone] if gone == _GONE:
             return ChangeNotification(poll_id.decode(), 0, "", 0, gone=True)

@@ -1,8 +1,7 @@
-"""One deadline for all that one request asks of the store, however many calls that takes.
+"""One deadline for all store calls of one request, however many there are.
 
-Each call is bounded by itself (``connection``), but a store that is only just
-alive could use that bound up twice in one request; nobody is to wait longer
-than a second to learn that it has to be asked again.
+Each call has its own bound (``connection``). A very slow store could use that bound twice in one request. A
+client must learn within a second that it has to retry.
 """
 
 from __future__ import annotations
@@ -14,15 +13,19 @@ from typing import Final
 
 from pollwire_server.domain.errors import StoreUnavailable
 
-REQUEST_WITHIN_S: Final = 0.9
-"""More than one call's bound, by which a dead store is noticed; the answer is out within a second."""
+REQUEST_TIMEOUT_S: Final = 0.9
+"""Not less than the bound of one call (``CALL_TIMEOUT_S``), and short enough for a response within a
+second."""
 
 
 @asynccontextmanager
 async def request_deadline() -> AsyncIterator[None]:
-    """Raises ``StoreUnavailable`` when the block is not done in time; what it asked for may yet happen."""
+    """Raise ``StoreUnavailable`` if the block exceeds the deadline.
+
+    Calls that were sent may still take effect.
+    """
     try:
-        async with asyncio.timeout(REQUEST_WITHIN_S):
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
             yield
     except TimeoutError:
         raise StoreUnavailable from None

@@ -1,11 +1,11 @@
-"""Sentinels, which tell who is the master: all are asked at once, and the newest that is told is believed.
+"""Sentinel client that asks all Sentinels at once for the master and takes the newest answer.
 
-A machine that fails takes the master and a Sentinel with it as like as not.
-Asked one after the other, as the client does it, one that is silent uses up
-nearly all the time that a call has, and two of them more than that, each time
-anew. And one that was cut off goes on telling what was; each failover has a
-higher ``config-epoch``, so the highest among those who answer within
-``OTHERS_WITHIN_S`` is the latest.
+A failing machine often takes the master and one Sentinel with it. The redis client asks Sentinels one after
+the other. One silent Sentinel then uses nearly all the time of a call, two of them more than that, on every
+attempt.
+
+A Sentinel that was cut off reports an outdated master. Each failover has a higher ``config-epoch``, so the
+highest one among the replies within ``OTHER_REPLIES_WAIT_S`` is the latest.
 """
 
 from __future__ import annotations
@@ -22,37 +22,44 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pollwire_server.store.transport.fan_out import gather_replies
 
-OTHERS_WITHIN_S: Final = 0.2
-"""How long those who have told wait for the others."""
+OTHER_REPLIES_WAIT_S: Final = 0.2
+"""Wait for all Sentinels to reply. After it, the replies so far decide."""
 
-_SILENT: Final = (RedisConnectionError, RedisTimeoutError, ResponseError)
+_QUERY_ERRORS: Final = (RedisConnectionError, RedisTimeoutError, ResponseError)
 
 
 class SentinelGroup(Sentinel):
-    """The Sentinels at ``hosts``."""
+    """Sentinels at ``hosts``."""
 
     def __init__(self, hosts: Sequence[tuple[str, int]], settings: Mapping[str, Any]) -> None:
         super().__init__(hosts, sentinel_kwargs=dict(settings))  # type: ignore[no-untyped-call]
 
     def master(self, service: str, settings: Mapping[str, Any]) -> Redis:
-        """A client for whichever server is the master of the service at the time."""
+        """Return a client of the server that is currently the master of the service."""
         client: Redis = self.master_for(service, **settings)
         return client
 
     async def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Where the master listens, asked before each new connection; ``MasterNotFoundError``."""
-        asked = [asyncio.create_task(self._told_by(one, service_name)) for one in self.sentinels]
-        told = await gather_replies(asked, asked, OTHERS_WITHIN_S)
-        newest = max(told, key=lambda state: int(state["config-epoch"]))
+        """Return the master's host and port.
+
+        Called before each new connection. Raises ``MasterNotFoundError``.
+        """
+        queries = [
+            asyncio.create_task(self._master_state(sentinel, service_name)) for sentinel in self.sentinels
+        ]
+        states = await gather_replies(queries, queries, OTHER_REPLIES_WAIT_S)
+        newest = max(states, key=lambda state: int(state["config-epoch"]))
         return newest["ip"], newest["port"]
 
-    async def _told_by(self, sentinel: Redis, service: str) -> Mapping[str, Any]:
-        """What one Sentinel knows of the master; ``MasterNotFoundError`` where it knows none that is up, or
-        says nothing."""
+    async def _master_state(self, sentinel: Redis, service: str) -> Mapping[str, Any]:
+        """Return one Sentinel's view of the master.
+
+        Raises ``MasterNotFoundError`` if it names none or fails.
+        """
         try:
-            masters: Any = await sentinel.sentinel_masters()  # by service; its stub allows for RESP3 too
-        except _SILENT as silence:
-            raise MasterNotFoundError(f"no Sentinel names a master for {service!r}") from silence
+            masters: Any = await sentinel.sentinel_masters()  # keyed by service; the stub also covers RESP3
+        except _QUERY_ERRORS as error:
+            raise MasterNotFoundError(f"no Sentinel names a master for {service!r}") from error
         state: dict[str, Any] | None = masters.get(service)
         if not state or not self.check_master_state(state, service):
             raise MasterNotFoundError(f"no Sentinel names a master for {service!r}")

@@ -1,8 +1,7 @@
-"""Reads that many ask for at once: of each poll one runs and one waits, and serves all who came meanwhile.
+"""Single flight: concurrent reads of one poll share at most two reads, one running and one waiting.
 
-Whoever asks gets a read that began later, so what it tells is never older than
-the question; a read that runs already will not do. A crowd costs two reads at
-a time whatever its size, and nothing is kept once it is told.
+A caller gets a read that starts after its call, so the result is never older than the call. A read that
+already runs does not qualify. A crowd of any size therefore costs two reads at a time. Results are not kept.
 """
 
 from __future__ import annotations
@@ -11,35 +10,35 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
-Told = TypeVar("Told")
+Result = TypeVar("Result")
 
 
-class SingleFlight(Generic[Told]):
-    """Turns at ``read``, a function of the poll's id."""
+class SingleFlight(Generic[Result]):
+    """Shares calls of ``read``, a function of the poll id."""
 
-    def __init__(self, read: Callable[[str], Awaitable[Told]]) -> None:
+    def __init__(self, read: Callable[[str], Awaitable[Result]]) -> None:
         self._read = read
-        self._running: dict[str, asyncio.Task[Told]] = {}
-        self._waiting: dict[str, asyncio.Task[Told]] = {}
+        self._running: dict[str, asyncio.Task[Result]] = {}
+        self._pending: dict[str, asyncio.Task[Result]] = {}
 
     @property
     def are_running(self) -> bool:
-        """Whether any read has begun, and is not over."""
+        """Return True if any read is in progress."""
         return bool(self._running)
 
-    async def run(self, poll_id: str) -> Told:
-        """What a read tells that begins after this call; raises what it raises."""
-        waiting = self._waiting.get(poll_id)
-        if waiting is None:
-            waiting = asyncio.create_task(self._read_after(poll_id, self._running.get(poll_id)))
-            waiting.add_done_callback(consume_exception)
-            self._waiting[poll_id] = waiting
-        return await asyncio.shield(waiting)  # one who goes away leaves it to the others
+    async def run(self, poll_id: str) -> Result:
+        """Return the result of a read that starts after this call. Exceptions of the read propagate."""
+        pending = self._pending.get(poll_id)
+        if pending is None:
+            pending = asyncio.create_task(self._read_after(poll_id, self._running.get(poll_id)))
+            pending.add_done_callback(consume_exception)
+            self._pending[poll_id] = pending
+        return await asyncio.shield(pending)  # a cancelled caller does not cancel the read of the others
 
-    async def _read_after(self, poll_id: str, running: asyncio.Task[Told] | None) -> Told:
+    async def _read_after(self, poll_id: str, running: asyncio.Task[Result] | None) -> Result:
         if running is not None:
             await asyncio.wait([running])
-        task = self._running[poll_id] = self._waiting.pop(poll_id)
+        task = self._running[poll_id] = self._pending.pop(poll_id)
         try:
             return await self._read(poll_id)
         finally:
@@ -47,7 +46,7 @@ class SingleFlight(Generic[Told]):
                 del self._running[poll_id]
 
 
-def consume_exception(task: asyncio.Task[Any]) -> None:  # Any: of whatever is read
-    """For when a shared read is over: whoever waited may have gone, and its error was theirs to see."""
+def consume_exception(task: asyncio.Task[Any]) -> None:  # Any: result of any read
+    """Mark the exception of a shared read as retrieved. Callers that still wait raise it themselves."""
     if not task.cancelled():
         task.exception()

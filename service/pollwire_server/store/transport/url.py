@@ -1,10 +1,10 @@
-"""From a URL to servers: one, a Sentinel's master, or a cluster; timeouts and retries set once.
+"""Store URLs: create the client of one server, a Sentinel service or a cluster, with common timeouts.
 
 ========================================================  =============================================
 ``redis://[user:password@]host[:port][/db]``              one server (``rediss://`` with TLS)
 ``unix:///path/to/socket``                                one server on a Unix socket
-``redis+sentinel://[user:password@]host:port,.../service``  the master that these Sentinels name
-``redis+cluster://[user:password@]host:port,...``         a cluster, found through any of these
+``redis+sentinel://[user:password@]host:port,.../service``  the current master of a Sentinel service
+``redis+cluster://[user:password@]host:port,...``         a cluster, discovered through any of these
 ========================================================  =============================================
 """
 
@@ -24,54 +24,57 @@ from pollwire_server.store.transport.sentinel import SentinelGroup
 from pollwire_server.store.transport.single_server import SingleServer, StoreServers
 
 REPLY_TIMEOUT_S: Final = 0.8
-"""Far above any call here (a batch of 1,000 takes some ms, a slow disk's fsync tens), and under the second in
-which a vote is to be answered whatever happens."""
+"""Far above any call here: a batch of 1,000 votes takes some ms, an fsync of a slow disk tens of ms. Below
+the one
+second in which a vote must get a response."""
 
 CONNECT_TIMEOUT_S: Final = REPLY_TIMEOUT_S
-"""A store that is up accepts within milliseconds, across a continent within tens; but the loop that waits may
-be held up meanwhile, and a shorter time would blame the store for it."""
+"""A running store accepts within milliseconds, across a continent within tens. But this process's event loop
+can be
+busy meanwhile, and a shorter timeout would blame the store for it."""
 
-MOST_CONNECTIONS: Final = 32
-"""Calls in flight from one process; votes need two, the rest is for reads. More would queue in the store."""
+MAX_CONNECTIONS: Final = 32
+"""Concurrent calls of one process. Votes need two, the rest is for reads. More would only queue in the
+store."""
 
 _DEFAULT_PORT: Final = 6379
 _DEFAULT_SENTINEL_PORT: Final = 26379
 
 
 def servers_from_url(url: str) -> StoreServers:
-    """The servers at a URL; nothing is connected yet. ``StoreUnfit`` says what is wrong with the URL."""
+    """Return the servers of a URL, not connected yet. Raises ``UnsupportedStore`` for an invalid URL."""
     try:
-        return _servers_of(url)
+        return _parse_servers(url)
     except (ValueError, TypeError) as error:
         raise UnsupportedStore(
-            f"{without_password(url)!r} is not the URL of a store ({error}); write redis://, rediss://, "
+            f"{without_password(url)!r} is not a store URL ({error}). Use redis://, rediss://, "
             "unix://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,host:port."
         ) from None
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """Return the URL with its credentials masked."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
-def _servers_of(url: str) -> StoreServers:
+def _parse_servers(url: str) -> StoreServers:
     scheme = urlsplit(url).scheme
     if scheme == "redis+sentinel":
-        return _behind_sentinels(url)
+        return _sentinel_master(url)
     if scheme == "redis+cluster":
         return _cluster(url)
     return SingleServer(Redis.from_url(url, **_settings()))
 
 
 def _settings() -> dict[str, Any]:
-    """The same for every connection.
+    """Return the settings of every connection.
 
-    No retry by the client: a call that lost its reply may have run; whoever asked decides what then.
-    RESP2 and no driver information: a new connection costs no round trip of its own.
+    The client does not retry: a call without a reply may have run, so the caller decides. RESP2 without
+    driver information saves a round trip on each new connection.
     """
     return {
-        "max_connections": MOST_CONNECTIONS,
+        "max_connections": MAX_CONNECTIONS,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": REPLY_TIMEOUT_S,
         "retry": Retry(NoBackoff(), 0),
@@ -81,12 +84,12 @@ def _settings() -> dict[str, Any]:
     }
 
 
-def _behind_sentinels(url: str) -> SingleServer:
+def _sentinel_master(url: str) -> SingleServer:
     credentials, hosts, path = _parts(url, _DEFAULT_SENTINEL_PORT)
     if not path:
-        raise ValueError("it names no service after the hosts")
+        raise ValueError("the service name after the hosts is missing")
     sentinels = SentinelGroup(hosts, _settings())
-    return SingleServer(sentinels.master(path, _settings() | credentials), beside=sentinels.aclose)
+    return SingleServer(sentinels.master(path, _settings() | credentials), close_also=sentinels.aclose)
 
 
 def _cluster(url: str) -> Cluster:
@@ -95,7 +98,7 @@ def _cluster(url: str) -> Cluster:
 
 
 def _parts(url: str, default_port: int) -> tuple[dict[str, Any], list[tuple[str, int]], str]:
-    """Credentials, hosts and the path of a URL with several hosts."""
+    """Split a URL with several hosts into credentials, hosts and path."""
     rest = url.partition("://")[2]
     authority, _, path = rest.partition("/")
     login, _, hosts = authority.rpartition("@")

@@ -1,8 +1,7 @@
-"""Votes as they are kept: judged and counted by the store, many in one round trip.
+"""Ballots: the store validates and counts them, many in one round trip.
 
-This is the hot path. A ballot crosses as one short blob, its outcome comes
-back as one letter (``functions/cast.lua``), and what this module does per
-ballot is to join the one and look up the other.
+This is the hot path. A ballot travels as one short byte string, and its outcome returns as one letter
+(``functions/cast_ballots.lua``). The work per ballot here is one concatenation and one lookup.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pollwire_server.store.keys import (
     RECOUNT_SAVED,
     TAGS,
     TIMELINE,
-    notice_channel,
+    changes_channel,
 )
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.results.positions import PositionTracker
@@ -32,53 +31,53 @@ from pollwire_server.telemetry.metrics import VOTES
 
 __all__ = ["BallotInput", "BallotOutcome", "BallotStatus", "Ballots", "CastReply"]
 
-_NAMES_NONE: Final = bytes(3)
+_ANY_REVISION: Final = bytes(3)
 _NO_NETWORK: Final = bytes(8)
 _NO_TAG: Final = bytes(4)
-_ALLOWED: Final = Struct(">II")
-_LARGEST_NAMED: Final = 2**24 - 2
+_RATE_LIMIT: Final = Struct(">II")
+_LARGEST_REVISION: Final = 2**24 - 2
 _STATUS: Final = {letter: status for letter, (_, status) in OUTCOMES.items()}
-_TOLD: Final = {letter: VOTES.labels(status) for letter, status in _STATUS.items()}
+_VOTES_BY_OUTCOME: Final = {letter: VOTES.labels(status) for letter, status in _STATUS.items()}
 _GONE, _STALE = ReplyCode.GONE.encode(), ReplyCode.STALE.encode()
 _COUNTED: Final = BallotStatus.COUNTED
 
 
 class BallotInput(msgspec.Struct, frozen=True, gc=False):
-    """A ballot on its way: the voter's 16 bytes, the choice's code, the revision it replaces if any."""
+    """Ballot to cast: the voter id (16 bytes), the code of the choice, and the expected revision, if any."""
 
     voter: bytes
     code: str
     revision: int | None = None
     network: bytes = b""
-    """8 bytes that stand for where it comes from; empty where that is not known, or does not matter."""
+    """Hash of the voter's network, 8 bytes; empty if unknown, or if no rate limit applies."""
     tag: bytes = b""
-    """4 bytes to be kept beside it, in a poll with ``network_tags``; empty where they are not known."""
+    """Network tag to store, 4 bytes, for polls with ``network_tags``; empty if unknown."""
 
 
 class BallotOutcome(msgspec.Struct, frozen=True, gc=False):
-    """What became of a ballot, and the choice that stands after it (``code`` empty: none).
+    """Outcome of a ballot, and the voter's current choice after it (``code`` empty: none).
 
-    For ``option-full`` the code is that of the option without a place; for ``rate-limited`` it is empty.
+    For ``option-full`` the code is that of the full option. For ``rate-limited`` it is empty.
     """
 
     status: BallotStatus
     code: str
     at: int
-    """When the standing choice was counted; for ``not-open`` and ``closed`` the instant of the refusal, and
-    for ``rate-limited`` that from which the network has a vote again."""
+    """Time of the current choice (ms). For ``not-open`` and ``closed``: time of the rejection. For
+    ``rate-limited``: time from which the network can vote again."""
     revision: int
-    """Of the standing choice, from 1; 0 where none ever stood, and for ``not-open`` and ``closed``."""
+    """Revision of the current choice, from 1; 0 without a vote, and for ``not-open`` and ``closed``."""
     seq: int
-    """The poll's, right after this ballot."""
+    """Sequence number of the poll directly after this ballot."""
 
 
 class CastReply(msgspec.Struct, frozen=True):
-    """The store's answer to one batch of ballots."""
+    """The store's reply to one batch of ballots."""
 
     now: int
     epoch: str
     outcomes: list[BallotOutcome] | None
-    """In the order of the ballots. None: judged by a version that no longer stands; nothing was written."""
+    """In the order of the ballots. None: the caller's version of the poll is stale; nothing was written."""
     closed_at: int | None = None
 
 
@@ -86,27 +85,28 @@ _STALE_REPLY: Final = CastReply(now=0, epoch="", outcomes=None)
 
 
 class Ballots:
-    """The votes of every poll."""
+    """Casts, reads and withdraws the votes of all polls."""
 
     def __init__(
         self, connection: StoreConnection, positions: PositionTracker, limit: RateLimit | None = None
     ) -> None:
         self._connection = connection
-        self._allowed = b"" if limit is None else _ALLOWED.pack(limit.count, limit.seconds)
+        self._rate_limit = b"" if limit is None else _RATE_LIMIT.pack(limit.count, limit.seconds)
         self._positions = positions
-        self._channel = notice_channel(connection.namespace)
+        self._channel = changes_channel(connection.namespace)
 
     def with_rate_limit(self, limit: RateLimit | None) -> Ballots:
-        """The same votes, of which each network casts only so many; ballots without one are not limited."""
+        """Return ballots with this limit per network. Ballots without a network are not limited."""
         return Ballots(self._connection, self._positions, limit)
 
     async def cast_many(
         self, batches: Sequence[tuple[PollRecord, Sequence[BallotInput]]]
     ) -> list[CastReply | PollwireError]:
-        """Each batch's reply, or ``PollNotFound`` or ``StoreUnavailable`` in its place; one round trip.
+        """Cast the batches in one round trip. Return a reply, or an error in its place, for each batch.
 
-        A batch counts whole or not at all. One without a reply may have been counted; sent again, its ballots
-        are ``unchanged`` then (those of open polls only with a voter made from an idempotency key).
+        The errors are ``PollNotFound`` and ``StoreUnavailable``. A batch is counted as a whole or not at
+        all. A batch without a reply may have been counted. If the caller sends it again, its ballots are
+        then ``unchanged`` (in open polls only if the voter id comes from an idempotency key).
         """
         replies = await self._connection.call_many([self._call(record, casts) for record, casts in batches])
         return [
@@ -116,24 +116,26 @@ class Ballots:
     async def current_vote(
         self, record: PollRecord, voter: bytes, *, at: int | None = None
     ) -> BallotOutcome | None:
-        """The voter's standing choice (as ``unchanged``), or None; ``PollNotFound``, ``StoreUnavailable``.
+        """Return the voter's current vote (with status ``unchanged``), or None.
 
-        ``at`` asks for the vote of that instant, which finds votes on open polls whose key was used anew.
-        Read the poll afresh to name the choice: the option may be newer than the record at hand.
+        ``at`` (ms) selects the vote of that time. It finds a vote in an open poll after its idempotency key
+        was used again. To decode the choice, read the poll again: the option may be newer than ``record``.
+
+        Raises ``PollNotFound`` and ``StoreUnavailable``.
         """
         keys = (*record.keys[:2], _bucket(record, voter))
         args = (record.incarnation, voter, "" if at is None else at)
-        answer, *rest = await self._connection.call("standing", keys, args)
+        answer, *rest = await self._connection.call("read_vote", keys, args)
         if answer == _GONE:
             raise PollNotFound(record.poll.id)
-        seq, held = rest
-        outcome = None if held is None else _outcome(BallotStatus.UNCHANGED, held, seq)
+        seq, value = rest
+        outcome = None if value is None else _outcome(BallotStatus.UNCHANGED, value, seq)
         return outcome if outcome is not None and outcome.code else None
 
     async def withdraw(self, record: PollRecord, voter: bytes, revision: int | None = None) -> BallotOutcome:
-        """The outcome of taking a vote back: ``withdrawn`` (also for a repeat), or why not.
+        """Withdraw the vote. Return the outcome: ``withdrawn`` (also for a repeat), or the reason against it.
 
-        Raises ``VoteNotFound`` where this voter never voted, ``PollNotFound`` and ``StoreUnavailable``.
+        Raises ``VoteNotFound`` if this voter never voted, ``PollNotFound`` and ``StoreUnavailable``.
         """
         epoch, seq = self._positions.highest(record.poll.id)
         keys = (
@@ -150,36 +152,36 @@ class Ballots:
             voter,
             _encode_expected_revision(revision),
         )
-        answer, *rest = await self._connection.call("withdraw", keys, args)
+        answer, *rest = await self._connection.call("withdraw_vote", keys, args)
         if answer == _GONE:
             raise PollNotFound(record.poll.id)
-        _, new_epoch, new_seq, _, letter, *held = rest
+        _, new_epoch, new_seq, _, letter, *values = rest
         self._positions.observe(record.poll.id, new_epoch.decode(), new_seq)
         if not letter:
             raise VoteNotFound(record.poll.id)
-        _TOLD[letter.decode()].inc()
-        return _outcome(_STATUS[letter.decode()], held[0], new_seq)
+        _VOTES_BY_OUTCOME[letter.decode()].inc()
+        return _outcome(_STATUS[letter.decode()], values[0], new_seq)
 
     def _call(self, record: PollRecord, casts: Sequence[BallotInput]) -> FunctionCall:
         poll_id = record.poll.id
         epoch, seq = self._positions.highest(poll_id)
-        networks = b"" if not self._allowed else self._networks(casts)
+        networks = b"" if not self._rate_limit else self._networks(casts)
         tags = b"".join([cast.tag or _NO_TAG for cast in casts]) if record.poll.network_tags else b""
         args: list[bytes | str | int] = [self._channel, poll_id, record.stamp, epoch, seq, networks, tags]
         args += [
             cast.voter
-            + (_NAMES_NONE if cast.revision is None else _encode_expected_revision(cast.revision))
+            + (_ANY_REVISION if cast.revision is None else _encode_expected_revision(cast.revision))
             + cast.code.encode()
             for cast in casts
         ]
-        return FunctionCall("cast", record.keys, args)
+        return FunctionCall("cast_ballots", record.keys, args)
 
     def _networks(self, casts: Sequence[BallotInput]) -> bytes:
-        """What the networks of the ballots may, and which they are; empty where none is limited."""
+        """Encode the rate limit and the ballots' networks; empty if no ballot has a network."""
         networks = [cast.network for cast in casts]
         if not any(networks):
             return b""
-        return self._allowed + b"".join([network or _NO_NETWORK for network in networks])
+        return self._rate_limit + b"".join([network or _NO_NETWORK for network in networks])
 
     def _reply(
         self, record: PollRecord, casts: Sequence[BallotInput], reply: Any
@@ -190,25 +192,25 @@ class Ballots:
             return _STALE_REPLY
         if reply[0] == _GONE:
             return PollNotFound(record.poll.id)
-        _, now, raw_epoch, seq, closed_at, letters, *held = reply
+        _, now, raw_epoch, seq, closed_at, letters, *values = reply
         text = letters.decode()
         for letter in set(text):
-            _TOLD[letter].inc(text.count(letter))
-        outcomes = _outcomes(casts, text, held, now, seq)
+            _VOTES_BY_OUTCOME[letter].inc(text.count(letter))
+        outcomes = _outcomes(casts, text, values, now, seq)
         epoch = raw_epoch.decode()
         self._positions.observe(record.poll.id, epoch, outcomes[-1].seq if outcomes else seq)
         return CastReply(now, epoch, outcomes, None if closed_at < 0 else closed_at)
 
 
 def _outcomes(
-    casts: Sequence[BallotInput], letters: str, held: list[bytes], now: int, seq: int
+    casts: Sequence[BallotInput], letters: str, values: list[bytes], now: int, seq: int
 ) -> list[BallotOutcome]:
-    if not held and letters.count("c") == len(letters):  # as nearly always
+    if not values and letters.count("c") == len(letters):  # the common case
         return [
             BallotOutcome(_COUNTED, cast.code, now, 1, place) for place, cast in enumerate(casts, seq + 1)
         ]
     outcomes = []
-    standing = iter(held)
+    current_values = iter(values)
     for cast, letter in zip(casts, letters, strict=True):
         if letter == "c":
             seq += 1
@@ -217,23 +219,24 @@ def _outcomes(
             outcomes.append(BallotOutcome(_STATUS[letter], "", now, 0, seq))
         else:
             seq += letter in "Ch"
-            outcomes.append(_outcome(_STATUS[letter], next(standing), seq))
+            outcomes.append(_outcome(_STATUS[letter], next(current_values), seq))
     return outcomes
 
 
-def _outcome(status: BallotStatus, held: bytes, seq: int) -> BallotOutcome:
-    """From a stored value: revision (3 bytes), at (6 bytes), code (``includes/ballots.lua``)."""
+def _outcome(status: BallotStatus, value: bytes, seq: int) -> BallotOutcome:
+    """Decode a stored value: revision (3 bytes), time (6 bytes), code
+    (``functions/includes/ballots.lua``)."""
     return BallotOutcome(
-        status, held[9:].decode(), int.from_bytes(held[3:9], "big"), int.from_bytes(held[:3], "big"), seq
+        status, value[9:].decode(), int.from_bytes(value[3:9], "big"), int.from_bytes(value[:3], "big"), seq
     )
 
 
 def _encode_expected_revision(revision: int | None) -> bytes:
-    """A revision as ballots name it. One that cannot exist names the largest, which never stands."""
+    """Encode the expected revision. An impossible one becomes the largest, which no vote ever has."""
     if revision is None:
-        return _NAMES_NONE
-    named = revision if 0 <= revision <= _LARGEST_NAMED else _LARGEST_NAMED
-    return (named + 1).to_bytes(3, "big")
+        return _ANY_REVISION
+    expected = revision if 0 <= revision <= _LARGEST_REVISION else _LARGEST_REVISION
+    return (expected + 1).to_bytes(3, "big")
 
 
 def _bucket(record: PollRecord, voter: bytes) -> bytes:

@@ -1,9 +1,11 @@
-"""Votes that an operator takes out, a page of ballots at a time: of a span of time, of one network, or both.
+"""Removal of fraudulent votes, page by page: by time range, by network, or both.
 
-Each page is one step of the store that changes ballots, counts, ``voters`` and ``seq`` together, so totals
-are exact whenever they are read, and a purge that breaks off has done a part of its work and nothing wrong:
-the same purge again does the rest. The log tells when it began, and when it was done and of how many; sites
-are told that totals were corrected by the step of the last page.
+Each page is one step of the store. It changes ballots, counts, ``voters`` and ``seq`` together, so the
+totals are exact at every read. An interrupted purge has removed a part of the votes and left nothing
+inconsistent. The same purge, sent again, removes the rest.
+
+The audit log gets one entry at the start and one at the end, with the number of removed votes. The step of
+the last page also creates the webhook event about corrected totals.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pollwire_server.domain.errors import PhaseConflict, PollNotFound
-from pollwire_server.domain.window import format_instant
-from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, audit_key, notice_channel
+from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, audit_key, changes_channel
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.results.positions import PositionTracker
 from pollwire_server.store.transport.connection import StoreConnection
@@ -22,79 +24,82 @@ from pollwire_server.store.transport.function_library import ReplyCode
 from pollwire_server.store.webhooks.outbox import Outbox
 
 _NO_BUCKET: Final = 0
+"""Number of the step that only writes the start of the purge to the audit log."""
+_FIRST_BUCKET_NUMBER: Final = FIRST_BUCKET + 1
+"""Lua counts keys from 1."""
+_LAST_BUCKET_NUMBER: Final = FIRST_BUCKET + BUCKETS
 _END: Final = b"0"
 _LATEST: Final = 2**48 - 1
-"""The last instant that a ballot's 6 bytes can hold."""
+"""The latest time that a ballot's 6 bytes can hold, in milliseconds."""
 
 
 class PurgeSelector(NamedTuple):
-    """Which votes: all that fit both. By default every one."""
+    """Selection of the votes to remove: those that match the time range and the network tag. Default: all."""
 
     from_ms: int = 0
+    """Counted at or after this time."""
     to_ms: int = _LATEST
-    """Counted before this."""
+    """Counted before this time."""
     tag: bytes = b""
-    """Of the network that they came from; empty for any."""
+    """Tag of the network, 4 bytes; empty for any network."""
 
     def audit_fields(self) -> dict[str, str]:
-        """As the log says it."""
-        told = {"tag": self.tag.hex()} if self.tag else {}
+        """Return the selection as fields of the audit log."""
+        fields = {"tag": self.tag.hex()} if self.tag else {}
         if self.to_ms < _LATEST:
-            told |= {"from": format_instant(self.from_ms), "to": format_instant(self.to_ms)}
-        return told
+            fields |= {"from": format_timestamp(self.from_ms), "to": format_timestamp(self.to_ms)}
+        return fields
+
+
+class _Purge(NamedTuple):
+    """Arguments that all steps of one purge share."""
+
+    record: PollRecord
+    selector: PurgeSelector
+    by: str
+    note: bytes
+    """Selection for the audit log, as JSON."""
 
 
 class Purges:
-    """Takes votes out of polls."""
+    """Removes selected votes from polls."""
 
     def __init__(self, connection: StoreConnection, positions: PositionTracker, outbox: Outbox) -> None:
         self._connection = connection
         self._positions = positions
         self._outbox = outbox
-        self._channel = notice_channel(connection.namespace)
+        self._channel = changes_channel(connection.namespace)
 
-    async def purge(self, record: PollRecord, meant: PurgeSelector, *, by: str) -> int:
-        """How many votes were taken out.
+    async def purge(self, record: PollRecord, selector: PurgeSelector, *, by: str) -> int:
+        """Remove the selected votes. Return their number.
 
-        Raises ``PollNotFound``, ``PhaseConflict`` for a poll that was resolved or archived, and
-        ``StoreUnavailable``, after which it may be repeated.
+        Raises ``PollNotFound``, ``PhaseConflict`` for a resolved or archived poll, and ``StoreUnavailable``.
+        After the last one the caller may repeat the purge.
         """
-        step = _PurgeRun(self, record, meant, by)
-        await step.take(_NO_BUCKET, _END, 0)
+        purge = _Purge(record, selector, by, msgspec.json.encode({"after": selector.audit_fields()}))
+        await self._step(purge, _NO_BUCKET, _END, 0)
         purged = 0
-        for place in range(FIRST_BUCKET + 1, FIRST_BUCKET + 1 + BUCKETS):  # as the functions count, from one
+        for bucket in range(_FIRST_BUCKET_NUMBER, _LAST_BUCKET_NUMBER + 1):
+            if bucket == _LAST_BUCKET_NUMBER:
+                # Before the step that creates the event, so that the relay finds it even after a crash.
+                await self._outbox.mark_due(record.poll.id)
             cursor, is_first = _END, True
-            if place == FIRST_BUCKET + BUCKETS:
-                await self._outbox.mark_due(
-                    record.poll.id
-                )  # before the step that tells, so that nothing is left lying
             while is_first or cursor != _END:
-                cursor, count = await step.take(place, cursor, purged)
+                cursor, count = await self._step(purge, bucket, cursor, purged)
                 purged, is_first = purged + count, False
         return purged
 
-
-class _PurgeRun:
-    """One purge's way of asking for its steps."""
-
-    def __init__(self, purges: Purges, record: PollRecord, meant: PurgeSelector, by: str) -> None:
-        self._purges = purges
-        self._record = record
-        self._meant = meant
-        self._told = (by, msgspec.json.encode({"after": meant.audit_fields()}))
-        log = audit_key(purges._connection.namespace, record.poll.id, record.poll.series)
-        self._keys = (*record.keys, log)
-
-    async def take(self, place: int, cursor: bytes, before: int) -> tuple[bytes, int]:
-        """Where to go on, and how many were taken out; ``before`` by the steps until now."""
-        poll_id, positions = self._record.poll.id, self._purges._positions
-        head = (self._purges._channel, poll_id, self._record.incarnation, *positions.highest(poll_id))
-        args = (*head, *self._meant, place, cursor, *self._told, before)
-        answer, *rest = await self._purges._connection.call("purge", self._keys, args)
+    async def _step(self, purge: _Purge, bucket: int, cursor: bytes, purged_before: int) -> tuple[bytes, int]:
+        """Purge one page of a bucket. Return the next cursor and the number of removed votes."""
+        poll = purge.record.poll
+        keys = (*purge.record.keys, audit_key(self._connection.namespace, poll.id, poll.series))
+        head = (self._channel, poll.id, purge.record.incarnation, *self._positions.highest(poll.id))
+        args = (*head, *purge.selector, bucket, cursor, purge.by, purge.note, purged_before)
+        answer, *rest = await self._connection.call("purge_votes_page", keys, args)
         if answer == ReplyCode.GONE.encode():
-            raise PollNotFound(poll_id)
+            raise PollNotFound(poll.id)
         if answer == ReplyCode.CONFLICT.encode():
             raise PhaseConflict("purge", rest[0].decode())
-        _, epoch, seq, following, count = rest
-        positions.observe(poll_id, epoch.decode(), seq)
-        return following, count
+        _, epoch, seq, next_cursor, count = rest
+        self._positions.observe(poll.id, epoch.decode(), seq)
+        return next_cursor, count

@@ -1,26 +1,22 @@
-"""A poll's totals counted anew from its ballots: exact for one instant, while votes keep coming in.
+"""Recount of a poll from its ballots: exact for one moment, while voting goes on.
 
-How. A recount begins in one step of the store, which reads the totals and
-marks the poll. From then on, whoever replaces a ballot first sets aside the
-value that it had (once a voter: the first value stands). The ballots are then
-read a page at a time, bucket by bucket, and a page tells for each voter what
-was set aside, if anything was, and else what is there, which has not changed
-since. So every page tells of the one instant at which the recount began, and
-what it comes to must equal the totals of that instant.
+How. A recount starts with one step of the store, which reads the totals and marks the poll. From then on,
+every step that replaces a ballot first saves the ballot's old value, once for each voter (the first saved
+value is kept). The recount then reads the ballots page by page, bucket by bucket. For each voter a page
+returns the saved value if there is one. Otherwise it returns the current value, which has not changed since
+the start. So every page shows the moment at which the recount started, and the sum must equal the totals of
+that moment.
 
-Cost. A page is some 1,000 ballots, a millisecond or two of the store's time;
-between two pages votes go on. A vote that meets no recount pays for one field
-more in a read that it makes anyway. One that meets a recount pays two small
-commands, and only where its bucket is still to be read, so that what is set
-aside is bounded by the votes that are cast meanwhile. A recount that is not
-asked for its next page within five seconds is over: nothing is set aside for
-a process that died.
+Cost. A page has about 1,000 ballots and takes one to two milliseconds of the store's time. Votes run between
+two pages. A vote without a recount in progress pays for one more field in a read that it makes anyway. A
+vote during a recount pays for two small commands, and only if its bucket has not been read yet. The number
+of votes cast meanwhile therefore bounds the saved values. A recount expires if its next page is not
+requested within five seconds, so nothing is saved for a process that has died.
 
-Alternatives. Counting a bucket in one step and letting the counting step
-carry the changes of buckets that were passed needs no copies, but a step then
-grows with the poll: 40 ms for each 60,000 ballots of a bucket, in which
-nobody votes. Pages in an order that the counting step could compare with
-would need an index beside each bucket, paid for by every vote.
+Alternatives. Counting a bucket in one step needs no copies if later steps carry the changes of counted
+buckets. But such a step grows with the poll: 40 ms for a bucket of 60,000 ballots, in which no vote is
+counted. Pages in a sorted order, so that a vote can compare itself with the recount's position, need an
+index for each bucket. Every vote would pay for the index.
 """
 
 from __future__ import annotations
@@ -38,7 +34,7 @@ from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.function_library import ReplyCode
 
 Codes = Counter[str]
-"""How many voters had each code standing."""
+"""Number of voters for each code."""
 
 _TRIES: Final = 3
 _TOKEN_BYTES: Final = 8
@@ -46,21 +42,21 @@ _END: Final = b"0"
 
 
 class _RecountExpired(Exception):
-    """The recount is over before it is done."""
+    """The recount expired before it was complete."""
 
 
 class Recounts:
-    """Counts polls anew."""
+    """Recounts polls from their ballots."""
 
-    def __init__(self, connection: StoreConnection, records: PollCache) -> None:
+    def __init__(self, connection: StoreConnection, cache: PollCache) -> None:
         self._connection = connection
-        self._records = records
+        self._cache = cache
 
     async def recount(self, poll_id: str) -> tuple[PollReading, Codes]:
-        """The totals that stood at one instant, and the codes of the ballots that stood then.
+        """Return the totals of one moment, and the number of ballots per code at the same moment.
 
-        Raises ``PollNotFound``, ``PhaseConflict`` for an archived poll, ``Overloaded`` while another recount
-        of the poll is under way (or where this one was lost again and again), and ``StoreUnavailable``.
+        Raises ``PollNotFound``, ``PhaseConflict`` for an archived poll, ``StoreUnavailable``, and
+        ``Overloaded`` while another recount of the poll runs, or if this one expired three times.
         """
         for _ in range(_TRIES):
             token = secrets.token_bytes(_TOKEN_BYTES)
@@ -79,22 +75,22 @@ class Recounts:
             raise PollNotFound(poll_id)
         if answer == ReplyCode.CONFLICT.encode():
             raise PhaseConflict("recount", rest[0].decode())
-        if answer == ReplyCode.STANDS.encode():
+        if answer == ReplyCode.NO_CHANGE.encode():
             raise Overloaded()
         snapshot = snapshot_from(rest[0])
-        return PollReading(self._records.update(poll_id, snapshot, None), snapshot.tally)
+        return PollReading(self._cache.update(poll_id, snapshot, None), snapshot.tally)
 
     async def _codes(self, reading: PollReading, token: bytes) -> Codes:
         codes = Codes()
         for place in range(FIRST_BUCKET, FIRST_BUCKET + BUCKETS):
-            met: set[bytes] = set()
+            seen: set[bytes] = set()
             cursor = _END
             while True:
                 cursor, flat = await self._page(reading, token, place, cursor)
-                # A field that comes again comes with the same value.
+                # HSCAN can return a field twice, always with the same value.
                 page = dict(zip(flat[::2], flat[1::2], strict=True))
-                codes.update(value[9:].decode() for voter, value in page.items() if voter not in met)
-                met.update(page)
+                codes.update(value[9:].decode() for voter, value in page.items() if voter not in seen)
+                seen.update(page)
                 if cursor == _END:
                     break
         del codes[""]
@@ -103,16 +99,16 @@ class Recounts:
     async def _page(
         self, reading: PollReading, token: bytes, place: int, cursor: bytes
     ) -> tuple[bytes, list[bytes]]:
-        held = reading.record.keys
-        keys = (*held[:2], held[place], held[RECOUNT_SAVED])
+        poll_keys = reading.record.keys
+        keys = (*poll_keys[:2], poll_keys[place], poll_keys[RECOUNT_SAVED])
         answer, *rest = await self._connection.call("recount_page", keys, (token, place + 1, cursor))
         if answer == ReplyCode.STALE.encode():
             raise _RecountExpired
         return rest[0], rest[1]
 
-    async def _call(self, poll_id: str, token: bytes, wish: str) -> list[Any]:
-        held = self._records.keys_of(poll_id)
+    async def _call(self, poll_id: str, token: bytes, action: str) -> list[Any]:
+        keys = self._cache.keys_of(poll_id)
         reply: list[Any] = await self._connection.call(
-            "recount", (*held[:2], held[RECOUNT_SAVED]), (token, wish)
+            "recount_control", (*keys[:2], keys[RECOUNT_SAVED]), (token, action)
         )
         return reply

@@ -1,12 +1,13 @@
-"""One voter's vote is erased: nothing in the store leads to it any more.
+"""Erasure of one voter's vote: afterwards nothing in the store leads to it.
 
-An operator's erasure takes the vote out of the totals, in any phase but archived. A voter's own does the
-same while the poll is open and lets voters take votes back; once voting has ended it leaves totals as they
-are, and gives the ballot a random name. So final totals stay final, a voter of a ``never`` poll cannot
-change a vote by erasing it, and nobody can wait for the end to decide a poll by leaving it.
+An admin's erasure removes the vote from the totals, in any phase except archived (and resolved, if scores
+depend on it). A voter's own erasure does the same while the poll is open and allows withdrawals. After
+voting has ended, a voter's erasure keeps the totals and gives the ballot a random voter id. Three properties
+follow: final totals stay final, a voter of a ``never`` poll cannot change a vote by erasing it, and a voter
+cannot wait for the end and then decide a poll by leaving it.
 
-What it costs: without a tombstone a late retry of the vote would count as a new one while the poll is open,
-so an erased voter is one who has not voted.
+Cost. Erasure leaves no tombstone. A late retry of the vote therefore counts as a new vote while the poll is
+open, and an erased voter is treated as one without a vote.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ from pollwire_server.store.transport.function_library import ReplyCode
 
 ACT: Final = "erase"
 _WHILE_OPEN: Final = (
-    "While this poll is open a vote stands as it was cast; it can be erased once voting has ended,"
-    " or by the operators."
+    "While this poll is open, votes cannot be withdrawn or erased. Erase the vote after voting has ended,"
+    " or ask the operators."
 )
-_SCORED: Final = "Scores in the series stand on the votes of this prediction; unresolve it first."
+_SCORED: Final = "The scores of the series depend on the votes of this prediction. Unresolve it first."
 
 
 class ErasureResult(StrEnum):
-    """What became of the vote."""
+    """Result of an erasure."""
 
     OUT = "out"
-    """Taken out: the totals are less by it."""
+    """The vote was removed from the totals."""
     KEPT = "kept"
-    """It goes on counting, and whose it is nobody can tell."""
+    """The vote still counts, without a link to its voter."""
     NOTHING = "none"
-    """None stood."""
+    """There was no vote."""
 
 
 class VoteEraser:
-    """Erases votes."""
+    """Erases votes of single voters."""
 
     def __init__(self, polls: Polls, positions: PositionTracker) -> None:
         self._polls = polls
@@ -51,23 +52,26 @@ class VoteEraser:
     async def erase(
         self, record: PollRecord, voter: bytes, *, at: int | None = None, by: str | None = None
     ) -> ErasureResult:
-        """Erases the voter's vote (in an open poll the one of the instant ``at``); ``by`` None: their own.
+        """Erase the voter's vote. ``by`` is the admin; None means that the voter asks.
 
-        Raises ``PollNotFound``, ``StoreUnavailable``, and ``PhaseConflict`` where the poll is archived or
-        its scores stand in a series, or, for a voter, where it is open and lets nobody take votes back.
+        ``at`` (ms) selects one of several votes in an open poll. Raises ``PollNotFound``,
+        ``StoreUnavailable``, and ``PhaseConflict`` if the poll is archived, if scores of a series depend on
+        it, or if a voter asks while the poll is open and does not allow withdrawals.
         """
         poll_id = record.poll.id
-        name = bytes((os.urandom(1)[0] & 0xF0 | voter[0] & 0x0F,)) + os.urandom(15)
-        meant = (record.incarnation, *self._positions.highest(poll_id), voter, "" if at is None else at)
-        answer, *rest = await self._polls.call(ACT, poll_id, (poll_id, *meant, by or "", name))
+        random_voter = bytes((os.urandom(1)[0] & 0xF0 | voter[0] & 0x0F,)) + os.urandom(15)
+        args = (record.incarnation, *self._positions.highest(poll_id), voter, "" if at is None else at)
+        answer, *rest = await self._polls.call(
+            "erase_vote", poll_id, (poll_id, *args, by or "", random_voter)
+        )
         match ReplyCode(answer.decode()):
             case ReplyCode.DONE:
-                _, epoch, seq, what = rest
+                _, epoch, seq, result = rest
                 self._positions.observe(poll_id, epoch.decode(), seq)
-                return ErasureResult(what.decode())
+                return ErasureResult(result.decode())
             case ReplyCode.CONFLICT:
                 raise _conflict(rest[0].decode())
-            case ReplyCode.UNDER_WAY:
+            case ReplyCode.IN_PROGRESS:
                 raise scoring_in_progress_error(ACT, rest[2], rest[3])
             case _:
                 raise PollNotFound(poll_id)

@@ -1,6 +1,6 @@
 """What waits to be told to each site, and what came of telling it.
 
-Each webhook has keys of its own, in a slot of its own (``includes/strands.lua``),
+Each webhook has keys of its own, in a slot of its own (``includes/delivery_queue.lua``),
 so sites do not wait for one another, and whatever is done to one is a single
 step: an event is put once however often it is handed on, claimed by one worker
 at a time, and what came of it is written down by whoever claimed it last.
@@ -67,8 +67,8 @@ class DeliveryState(msgspec.Struct, frozen=True):
     last_success_at: int | None = None
     last_failure_at: int | None = None
     last_error: str | None = None
-    given_up_at: int | None = None
-    given_up_for: str | None = None
+    disabled_at: int | None = None
+    disabled_reason: str | None = None
 
 
 class DeliveryQueue:
@@ -80,7 +80,7 @@ class DeliveryQueue:
     async def enqueue(self, waiting: Sequence[tuple[str, QueuedEvent]]) -> list[bool]:
         """Hands events to webhooks, in order; for each whether it is safe there (or need not be)."""
         calls = [
-            FunctionCall("webhook_put", self._keys(webhook), (one.strand, one.id, one.kind, one.body))
+            FunctionCall("webhook_enqueue", self._keys(webhook), (one.strand, one.id, one.kind, one.body))
             for webhook, one in waiting
         ]
         return [not isinstance(reply, PollwireError) for reply in await self._connection.call_many(calls)]
@@ -115,7 +115,7 @@ class DeliveryQueue:
         told_text = b"" if told is None else msgspec.json.encode(told)
         pause = "" if pause_ms is None else pause_ms
         args = (claim.strand, claim.id, claim.tries, what, pause, error, told_text)
-        answer, *rest = await self._connection.call("webhook_answered", self._keys(webhook), args)
+        answer, *rest = await self._connection.call("webhook_record_attempt", self._keys(webhook), args)
         return rest[0].decode() if answer == ReplyCode.DONE.encode() else ""
 
     async def state(self, webhook: str) -> DeliveryState:
@@ -138,13 +138,13 @@ class DeliveryQueue:
 
     async def enable(self, webhook: str) -> None:
         """A site that was given up is told again, of what happens from now on."""
-        fields = ("given_up_at", "given_up_for", "failures", "last_error")
+        fields = ("disabled_at", "disabled_reason", "failures", "last_error")
         await self._connection.command("HDEL", self._keys(webhook)[0], *fields)
 
     async def forget(self, webhook: str) -> None:
         """Nothing is kept of the webhook; who still thinks that it is there puts nothing."""
         state, *others = self._keys(webhook)
-        await self._connection.command("HSET", state, "given_up_at", 0)
+        await self._connection.command("HSET", state, "disabled_at", 0)
         await self._connection.command("PEXPIRE", state, _FORGOTTEN_AFTER_MS)
         await self._connection.command("UNLINK", *others)
 

@@ -73,7 +73,7 @@ class OutboxScan(msgspec.Struct, frozen=True):
 
     @property
     def is_full(self) -> bool:
-        """Whether there may be more than one look can tell (``look.lua``)."""
+        """Whether there may be more than one look can tell (``scan_outbox.lua``)."""
         return len(self.entries) >= ENTRIES_OF_LOOK
 
 
@@ -142,13 +142,13 @@ class Outbox:
         ``progress_ms``: the least pause between two events that tell how the vote goes on; None: none are.
         """
         pause = "" if progress_ms is None else progress_ms
-        calls = [FunctionCall("look", outbox_scan_keys(*self._where(place)), (pause,)) for place in places]
+        calls = [FunctionCall("scan_outbox", outbox_scan_keys(*self._where(place)), (pause,)) for place in places]
         replies = await self._connection.call_many(calls)
         return [reply if isinstance(reply, Exception) else _look_from(reply) for reply in replies]
 
     async def acknowledge(self, place: str, entries: Sequence[bytes]) -> None:
         """The entries were handed on. ``StoreUnavailable``: they are found again, and may be again."""
-        await self._connection.call("handed", keys_of(*self._where(place))[OUTBOX : OUTBOX + 1], entries)
+        await self._connection.call("ack_outbox", keys_of(*self._where(place))[OUTBOX : OUTBOX + 1], entries)
 
     def _where(self, place: str) -> tuple[str, str, str | None]:
         poll_id, _, series = place.partition(" ")
@@ -161,7 +161,7 @@ class Outbox:
             again = look.now + LOOK_AGAIN_MS
             next_at = again if next_at is None else min(next_at, again)
         coming = "" if next_at is None else next_at
-        await self._connection.call("settle", (self._dues,), (due.place, due.at, coming))
+        await self._connection.call("reschedule_poll", (self._dues,), (due.place, due.at, coming))
 
 
 def _look_from(reply: Any) -> OutboxScan:

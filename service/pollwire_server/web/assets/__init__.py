@@ -1,1 +1,1 @@
-"""Static files: loading, bundling and minifying."""
+"""Static files of the pages."""

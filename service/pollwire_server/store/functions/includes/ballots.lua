@@ -1,49 +1,50 @@
--- How a voter's choice is kept: field = the voter's 16 bytes, value = revision (3 bytes), at (6 bytes, ms), code.
--- Big-endian. An empty code is a choice taken back: the revision lives on, so that a late retry stays late.
--- A poll's ballots lie in 16 hashes, by the low half of the voter's first byte, which keeps each one small.
+-- Format of stored ballots: field = voter (16 bytes), value = revision (3 bytes), at (6 bytes, ms), code; big-endian.
+-- An empty code is a tombstone of a withdrawn vote. It keeps the revision, so that a late retry is still rejected.
+-- The ballots of a poll are in 16 hashes, selected by the low half of the voter's first byte. This keeps each
+-- one small.
 
 local VOTER_BYTES = 16
-local HELD = '>I3I6'
-local HELD_BYTES = 9
+local STORED_BALLOT = '>I3I6'
+local STORED_BALLOT_BYTES = 9
 local HIGHEST_REVISION = 0xFFFFFF
 local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,000
 
--- KEYS of a function that reaches every ballot: poll, tally, then the 16 buckets, then the rankings, what
--- a recount sets aside, the timeline, the outbox, what each network may still cast, and where ballots came from.
+-- KEYS of functions that use every ballot: poll, tally, 16 buckets, rankings, recount_saved, timeline, outbox,
+-- rate_limits, tags.
 local FIRST_BUCKET = 3
 local RANKINGS = FIRST_BUCKET + 16
-local ASIDE = RANKINGS + 1
-local TIMELINE = ASIDE + 1
+local RECOUNT_SAVED = RANKINGS + 1
+local TIMELINE = RECOUNT_SAVED + 1
 local OUTBOX = TIMELINE + 1
-local ALLOWANCES = OUTBOX + 1
-local TAGS = ALLOWANCES + 1
+local RATE_LIMITS = OUTBOX + 1
+local TAGS = RATE_LIMITS + 1
 
--- What operators' functions take besides, before the audit log: the home in the slot of an id, or, where the poll
--- lies with a series, what that keeps (includes/series.lua).
-local HOME = TAGS + 1
+-- Functions of operators also take, before the audit log, the location in the slot of the id or, for a poll of
+-- a series, the keys of the series (includes/series.lua).
+local LOCATION = TAGS + 1
 local SERIES = TAGS + 1
 local MEMBERS, SCORES, RANKS, NAMES = SERIES + 1, SERIES + 2, SERIES + 3, SERIES + 4
-local MET = NAMES + 1  -- voters whom a resolution has met in the bucket that it reads
+local SCORED_VOTERS = NAMES + 1  -- voters that a resolution has scored in its current bucket
 
 local function bucket_of(voter)
   return FIRST_BUCKET + voter:byte() % 16
 end
 
-local function packed(revision, at, code)
-  return struct.pack(HELD, math.min(revision, HIGHEST_REVISION), at) .. code
+local function pack_ballot(revision, at, code)
+  return struct.pack(STORED_BALLOT, math.min(revision, HIGHEST_REVISION), at) .. code
 end
 
--- revision, at, code of a stored value; 0, 0, '' where nothing stands.
-local function unpacked(held)
-  if not held then
+-- revision, at, code of a stored value; 0, 0, '' if there is none.
+local function unpack_ballot(stored)
+  if not stored then
     return 0, 0, ''
   end
-  local revision, at = struct.unpack(HELD, held)
-  return revision, at, held:sub(HELD_BYTES + 1)
+  local revision, at = struct.unpack(STORED_BALLOT, stored)
+  return revision, at, stored:sub(STORED_BALLOT_BYTES + 1)
 end
 
--- A revision as ballots name it: 3 bytes, one more than the revision; 0 names none (nil).
-local function expected_in(text, from)
+-- Decode an expected revision: 3 bytes, the revision plus one; 0 means any (nil).
+local function decode_expected_revision(text, from)
   local named = struct.unpack('>I3', text, from)
   if named == 0 then
     return nil
@@ -51,7 +52,7 @@ local function expected_in(text, from)
   return named - 1
 end
 
--- Adds delta to every letter of the code: a letter is an option, and each is counted once.
+-- Add delta to every letter of the code. A letter is an option and counts once.
 local function count_letters(deltas, code, delta)
   for position = 1, #code do
     local letter = code:sub(position, position)
@@ -59,8 +60,8 @@ local function count_letters(deltas, code, delta)
   end
 end
 
--- Adds delta to what a code is counted as: each of its letters or, of a ranking (where rankings are kept), the
--- first letter and the ranking itself. The code is not empty.
+-- Add delta to the counts of a code: each of its letters, or in a ranked poll (rankings is not nil) its first
+-- letter and the whole ranking. The code is not empty.
 local function count_code(deltas, rankings, code, delta)
   if rankings then
     rankings[code] = (rankings[code] or 0) + delta
@@ -69,7 +70,7 @@ local function count_code(deltas, rankings, code, delta)
   count_letters(deltas, code, delta)
 end
 
--- Where a poll keeps its rankings: how many voters gave each; one that nobody gives any more is not kept.
+-- Add deltas to the numbers of voters by ranking. A ranking without voters is removed.
 local function add_rankings(rankings_key, deltas)
   for ranking, delta in pairs(deltas) do
     if delta ~= 0 and redis.call('HINCRBY', rankings_key, ranking, delta) == 0 then
@@ -86,23 +87,23 @@ local function add_counts(tally_key, deltas)
   end
 end
 
--- The choices that stand, by voter (nil where none does): one HMGET a bucket, or as many as CHUNK asks for.
-local function read_held(keys, voters_by_bucket)
-  local held = {}
+-- Stored ballots by voter (nil if none): one HMGET for each bucket and CHUNK voters.
+local function read_ballots(keys, voters_by_bucket)
+  local stored = {}
   for bucket, voters in pairs(voters_by_bucket) do
     for from = 1, #voters, CHUNK do
       local upto = math.min(from + CHUNK - 1, #voters)
       local values = redis.call('HMGET', keys[bucket], unpack(voters, from, upto))
       for position = 1, #values do
-        held[voters[from + position - 1]] = values[position] or nil
+        stored[voters[from + position - 1]] = values[position] or nil
       end
     end
   end
-  return held
+  return stored
 end
 
--- Writes field -> value into the buckets that the fields belong to: one HSET a bucket, or as CHUNK asks.
-local function write_held(keys, values)
+-- Write field -> value into the buckets of the fields: one HSET for each bucket and CHUNK arguments.
+local function write_ballots(keys, values)
   local by_bucket = {}
   for field, value in pairs(values) do
     local bucket = bucket_of(field)

@@ -1,29 +1,28 @@
--- How many voters an option may have at one time, where that is bounded.
+-- Capacity of options: the maximum number of voters at one time.
 --
--- A poll's field 'capacity' has a letter and a number for each option that is ('A30B12'); without one, any number.
+-- A poll's field 'capacity' has a letter and a number for each limited option ('A30B12').
 
--- Calls back with the letter, the capacity and the votes counted now of each option that has a capacity.
-local function each_capacity(tally_key, text, callback)
+-- Call back with the letter, the capacity and the current votes of each limited option.
+local function for_each_capacity(tally_key, text, callback)
   for letter, capacity in text:gmatch('(%a)(%d+)') do
     callback(letter, tonumber(capacity), tonumber(redis.call('HGET', tally_key, letter) or 0))
   end
 end
 
--- The places left, by letter; nil where no option has a capacity.
-local function places_left(tally_key, text)
+-- Free places by letter; nil if no option is limited.
+local function remaining_capacity(tally_key, text)
   if not text then
     return nil
   end
   local left = {}
-  each_capacity(tally_key, text, function(letter, capacity, votes)
+  for_each_capacity(tally_key, text, function(letter, capacity, votes)
     left[letter] = capacity - votes
   end)
   return left
 end
 
--- The first letter of the code that has no place left for a voter of another choice; counted: what has been
--- counted since the places were.
-local function full_letter(left, counted, code, choice)
+-- The first letter of the code that is full for a voter with another choice. counted: votes of this batch.
+local function first_full_option(left, counted, code, choice)
   for position = 1, #code do
     local letter = code:sub(position, position)
     local places = left[letter]
@@ -33,10 +32,10 @@ local function full_letter(left, counted, code, choice)
   end
 end
 
--- The letter of an option that more have chosen than the text allows, and their number.
-local function overfilled(tally_key, text)
+-- The letter and the votes of an option with more votes than the text allows.
+local function option_over_capacity(tally_key, text)
   local found, number
-  each_capacity(tally_key, text, function(letter, capacity, votes)
+  for_each_capacity(tally_key, text, function(letter, capacity, votes)
     if votes > capacity then
       found, number = letter, votes
     end

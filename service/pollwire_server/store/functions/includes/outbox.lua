@@ -1,66 +1,71 @@
--- Events for the sites that asked to be told (store/outbox.py): written into the poll's slot by the same step as
--- what they tell, so that neither can be there without the other. They stay until they are handed on to the queues
--- of those sites, also through a reset, an archive and the poll's own end.
+-- Outbox: events for webhooks (store/webhooks/outbox.py). The step that changes a poll also writes the event into the
+-- poll's slot, so neither exists without the other. Events stay until they are in the queues of the webhooks, also
+-- through a reset, an archive and a deletion.
 --
--- What the clock does is told exactly once, whoever sees it first: the poll's field 'told' has the phase that was
--- told last. A step that changes a poll's life calls tell_hours before it writes (what the clock did until now comes
--- first), and tell after it has written.
+-- Each event of the clock is added exactly once, by the first step that sees it. The poll's field
+-- 'announced_phase' has the phase of the last event. A step that changes the lifecycle calls add_clock_events
+-- before it writes, so that earlier events come first, and add_event after it has written.
 --
--- A poll's fields 'events' (how many it ever told, which numbers them), 'told', and 'progress' (position and instant
--- of the totals told last: 'epoch seq at') are the outbox's alone.
+-- The fields 'events' (a counter that numbers the events), 'announced_phase' and 'progress' ('epoch seq at' of
+-- the last progress event) belong to the outbox alone.
 
-local OUTBOX_MOST = 200  -- events kept where nobody hands them on; the oldest goes first
+local MAX_OUTBOX_ENTRIES = 200  -- the oldest events are dropped if none are acknowledged
 local OUTBOX_AFTER_DELETE_MS = 7 * 24 * 60 * 60 * 1000
 
-local OPENED, PROGRESS, ENDED = 'poll.opened', 'poll.progress', 'poll.closed'
-local RESOLVED, CORRECTED, CALLED_OFF = 'poll.resolved', 'poll.corrected', 'poll.canceled'
-local GOODBYE = 'gone'  -- no event: what the poll was, for the events before it that nobody can look up any more
-local TOLD_AS = {[OPENED] = OPEN, [ENDED] = OVER, [CALLED_OFF] = CANCELED}
+local OPENED_EVENT, PROGRESS_EVENT, CLOSED_EVENT = 'poll.opened', 'poll.progress', 'poll.closed'
+local RESOLVED_EVENT, CORRECTED_EVENT, CANCELED_EVENT = 'poll.resolved', 'poll.corrected', 'poll.canceled'
+local TOMBSTONE = 'gone'  -- no event: the document of a deleted poll, for the events before it
+local PHASE_AFTER_EVENT = {[OPENED_EVENT] = OPEN_PHASE, [CLOSED_EVENT] = CLOSED_PHASE,
+  [CANCELED_EVENT] = CANCELED_PHASE}
 
--- What an event says of the poll's life, beside its totals; never a key nor anything of voters.
-local LIFE = {'opens_at', 'closes_at', 'planned_closes_at', 'closed_at', 'ended', 'version', 'results', 'resolution'}
+-- Poll fields in an event, beside its totals; never a key or data of voters.
+local EVENT_FIELDS = {'opens_at', 'closes_at', 'planned_closes_at', 'closed_at', 'ended', 'version', 'results',
+  'resolution'}
 
-local function life_of(poll_key)
-  local held, told = redis.call('HMGET', poll_key, unpack(LIFE)), {}
-  for place, name in ipairs(LIFE) do
-    told[name] = held[place] or nil
+local function poll_fields_json(poll_key)
+  local stored, fields = redis.call('HMGET', poll_key, unpack(EVENT_FIELDS)), {}
+  for place, name in ipairs(EVENT_FIELDS) do
+    fields[name] = stored[place] or nil
   end
-  return cjson.encode(told)
+  return cjson.encode(fields)
 end
 
--- The one line for every step: the event happened at (ms), and what it tells stands now.
-local function tell(keys, event, at, now)
-  local birth, number = redis.call('HGET', keys[1], 'birth'), redis.call('HINCRBY', keys[1], 'events', 1)
+-- Append an event that happened at `at` (ms), with the current state of the poll.
+local function add_event(keys, event, at, now)
+  local incarnation, number = redis.call('HGET', keys[1], 'incarnation'), redis.call('HINCRBY', keys[1], 'events', 1)
   local totals = redis.call('HGETALL', keys[2])
-  redis.call('XADD', keys[OUTBOX], 'MAXLEN', '=', OUTBOX_MOST, '*', 'type', event, 'at', whole(at), 'now', whole(now),
-    'id', birth .. '-' .. number, 'life', life_of(keys[1]), 'totals', cjson.encode(totals))
+  redis.call('XADD', keys[OUTBOX], 'MAXLEN', '=', MAX_OUTBOX_ENTRIES, '*', 'type', event,
+    'at', int_string(at), 'now', int_string(now), 'id', incarnation .. '-' .. number, 'life', poll_fields_json(keys[1]),
+    'totals', cjson.encode(totals))
   redis.call('PERSIST', keys[OUTBOX])
-  if TOLD_AS[event] then
-    redis.call('HSET', keys[1], 'told', TOLD_AS[event])
+  if PHASE_AFTER_EVENT[event] then
+    redis.call('HSET', keys[1], 'announced_phase', PHASE_AFTER_EVENT[event])
   end
 end
 
--- Tells what the clock has done since: the opening and the end of the window, each with its own instant. That it
--- canceled an overdue prediction is written down as well: steps that call this take the log's key last.
-local function tell_hours(keys, now)
+-- Add the opening and the end of the window, each with its own time. A cancellation by the clock is also
+-- appended to the audit log, so callers take the log's key last.
+local function add_clock_events(keys, now)
   local window = window_of(keys[1])
-  local phase, told = latched_phase(keys[1], window, now), redis.call('HGET', keys[1], 'told') or SCHEDULED
-  if told == SCHEDULED and (phase == OPEN or phase == OVER) then
-    tell(keys, OPENED, window.opens_at, now)
+  local phase = latched_phase(keys[1], window, now)
+  local previous = redis.call('HGET', keys[1], 'announced_phase') or SCHEDULED_PHASE
+  if previous == SCHEDULED_PHASE and (phase == OPEN_PHASE or phase == CLOSED_PHASE) then
+    add_event(keys, OPENED_EVENT, window.opens_at, now)
   end
-  if told ~= OVER and phase == OVER then
-    tell(keys, ENDED, window.closed_at, now)
-  elseif told ~= CANCELED and phase == CANCELED then
+  if previous ~= CLOSED_PHASE and phase == CLOSED_PHASE then
+    add_event(keys, CLOSED_EVENT, window.closed_at, now)
+  elseif previous ~= CANCELED_PHASE and phase == CANCELED_PHASE then
     local at = window.resolve_by or window.closed_at
-    write_down_overdue(keys, window, at, now)
-    tell(keys, CALLED_OFF, at, now)
+    append_overdue_audit(keys, window, at, now)
+    add_event(keys, CANCELED_EVENT, at, now)
   end
 end
 
--- Before the poll's own fields go: what its events need to be read by.
-local function say_goodbye(keys, now)
+-- Append the poll document before a deletion, for readers of the events before it.
+local function add_tombstone(keys, now)
   if redis.call('XLEN', keys[OUTBOX]) > 0 then
-    redis.call('XADD', keys[OUTBOX], '*', 'type', GOODBYE, 'now', whole(now), 'doc', redis.call('HGET', keys[1], 'doc'))
+    local doc = redis.call('HGET', keys[1], 'doc')
+    redis.call('XADD', keys[OUTBOX], '*', 'type', TOMBSTONE, 'now', int_string(now), 'doc', doc)
     redis.call('PEXPIRE', keys[OUTBOX], OUTBOX_AFTER_DELETE_MS)
   end
 end

@@ -1,8 +1,8 @@
--- Where a poll's history stands: an epoch (ms in twelve hex digits, so ordered) and a seq that grows within it.
+-- Position in a poll's history: an epoch (ms in twelve hex digits, so it sorts) and a seq that grows within it.
 --
--- Every counting step and every read brings the highest position its process has seen. A store that is behind it
--- has lost history (a failover, a restored copy), and what it says next must not look older to those who watch:
--- it starts a new epoch, later than both. A plain restart loses nothing and changes nothing.
+-- Every counting step and every read sends the highest position that its process has seen. A store that is behind has
+-- lost history (a failover, a restored copy), and its next results must not look older to subscribers. It then
+-- starts a new epoch, later than both. A plain restart loses nothing and changes nothing.
 
 local function epoch_after(seen_epoch, now)
   local earliest = now
@@ -12,10 +12,10 @@ local function epoch_after(seen_epoch, now)
   return string.format('%012x', earliest)
 end
 
--- epoch, seq of the poll, a new epoch written where the store is behind what was seen ('' and 0: nothing was).
+-- epoch, seq of the poll. Start a new epoch if the store is behind the seen position ('' and 0: none seen).
 local function position_at(tally_key, seen_epoch, seen_seq, now)
-  local held = redis.call('HMGET', tally_key, 'epoch', 'seq')
-  local epoch, seq = held[1] or '', tonumber(held[2]) or 0
+  local stored = redis.call('HMGET', tally_key, 'epoch', 'seq')
+  local epoch, seq = stored[1] or '', tonumber(stored[2]) or 0
   if epoch == '' or epoch < seen_epoch or (epoch == seen_epoch and seq < tonumber(seen_seq)) then
     epoch = epoch_after(seen_epoch, now)
     redis.call('HSET', tally_key, 'epoch', epoch)

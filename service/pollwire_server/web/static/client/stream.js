@@ -105,10 +105,10 @@ export class Stream {
     const [first] = this.#watchers.keys();
     if (first === undefined || (await this.#read(first)) === null) return false;
     /** @type {typeof import('./fallback_transports.js') | null} */
-    const detours = await import(new URL('detours.js', import.meta.url).href).catch(() => null);
-    if (!detours || this.#watchers.size === 0) return true;
-    const events = await detours.overEvents(this.#line('live'));
-    if (!events.opened && this.#watchers.size > 0) await detours.overPolling(this.#line('delayed'), (id) => this.#read(id));
+    const fallback = await import(new URL('./fallback_transports.js', import.meta.url).href).catch(() => null);
+    if (!fallback || this.#watchers.size === 0) return true;
+    const events = await fallback.overEvents(this.#line('live'));
+    if (!events.opened && this.#watchers.size > 0) await fallback.overPolling(this.#line('delayed'), (id) => this.#read(id));
     return true;
   }
 

@@ -40,7 +40,7 @@ export function wishedLanguage() {
 
 /** @param {string} wish one of `LANGUAGES` */
 export async function speak(wish) {
-  t = wish === 'en' ? english : (await import(`./words/${wish}.js`)).words;
+  t = wish === 'en' ? english : (await import(`./locales/${wish}.js`)).words;
   spoken = wish;
   variant = variantOf(wish);
   document.documentElement.lang = wish;

@@ -1,14 +1,10 @@
 /**
- * Everything that is said to people, in their language: texts from message files, numbers and dates by `Intl`.
+ * Texts, numbers and dates in the reader's language. Texts come from message files, the rest from `Intl`.
  *
- *     import english from './words/widget/en.js';
- *     const words = await wordsFor(languageOf(element), english, (lang) => import(`./words/widget/${lang}.js`));
- *     words.say('voters', { n: 1234 });
- *
- * A message file holds one language of one room (`words/<room>/<lang>.js`) and exports an object: a message
- * is a text with `{names}`, or texts by the plural categories of `Intl.PluralRules`, picked by `n`. English
- * comes with the code, so there is always something to say; any other language is fetched when it is the
- * reader's. The languages are those for which every room has its file.
+ * A message file holds one language of the widget or of the live page (`i18n/<widget or page>/<lang>.js`).
+ * A message is a string with `{names}`, or one string for each plural category of `Intl.PluralRules`; `n`
+ * selects the category. English is part of the bundle, so a text is always available. Other languages load
+ * when the reader needs them. `LANGUAGES` lists those that have both files.
  */
 
 /** @typedef {string | {other: string} & Partial<Record<Intl.LDMLPluralRule, string>>} Message */

@@ -20,6 +20,8 @@ import { View } from './view.js';
 /** @typedef {import('./model.js').State} State */
 /** @typedef {import('./messages.js').Key} Key */
 
+/** The message for a vote that is not counted, by the reason of the receipt check. @type {Record<string, 'isReplaced' | 'isArchivedVote' | 'isRemoved'>} */
+const NOT_COUNTED = { replaced: 'isReplaced', archived: 'isArchivedVote', gone: 'isRemoved' };
 const TICK_MS = 1000;
 /** The poll itself is not read more often than this, whatever frames suggest. */
 const READ_AGAIN_MS = 1000;
@@ -99,7 +101,7 @@ class LivePoll extends HTMLElement {
   /** In the reader's language from here on. @param {View} view */
   async #speak(view) {
     const lang = languageOf(this);
-    const fetched = (/** @type {string} */ name) => import(new URL(`../words/widget/${name}.js`, import.meta.url).href);
+    const fetched = (/** @type {string} */ name) => import(new URL(`../i18n/widget/${name}.js`, import.meta.url).href);
     const words = await wordsFor(lang, english, fetched);
     if (lang !== languageOf(this)) return; // it was changed meanwhile
     view.words = words;
@@ -169,8 +171,8 @@ class LivePoll extends HTMLElement {
   async #isRefused(id) {
     if (new URL(this.base).origin === location.origin) return false;
     /** @type {typeof import('./cross_origin_check.js') | null} */
-    const foreign = await import(new URL('foreign.js', import.meta.url).href).catch(() => null);
-    return foreign !== null && foreign.isRefused(this.base, id);
+    const check = await import(new URL('cross_origin_check.js', import.meta.url).href).catch(() => null);
+    return check !== null && check.isRefused(this.base, id);
   }
 
   /** The voter's vote; where nobody is identified there is none to be found. @param {NonNullable<State['poll']>} poll */
@@ -298,7 +300,8 @@ class LivePoll extends HTMLElement {
     const proof = await this.client.check(poll.id).catch(() => null);
     if (!proof) return this.#news(this.#say('notChecked'));
     const choice = isolated(labelsOf(this.#state, proof.choice));
-    this.#news(this.#say(proof.counted ? 'isCounted' : 'isReplaced', { choice, time: words.moment(proof.at) }));
+    const message = proof.counted ? 'isCounted' : NOT_COUNTED[proof.reason ?? 'gone'];
+    this.#news(this.#say(message, { choice, time: words.moment(proof.at) }));
   }
 
   /**

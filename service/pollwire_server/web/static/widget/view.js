@@ -164,7 +164,7 @@ export class View {
     const voters = results?.phase === 'scheduled' ? undefined : results?.voters;
     const facts = voters === undefined ? [] : [words.say('voters', { n: voters })];
     if (voters !== undefined && takesSeveral(poll)) facts.push(words.say('severalEach'));
-    if (typeof results?.mean === 'number') facts.push(words.say('mean', { mean: words.decimal(results.mean) }));
+    if (typeof results?.mean === 'number') facts.push(words.say('mean', { mean: words.decimal(results.mean), max: poll.scale?.max ?? 0 }));
     write(this.voters, facts.join(' · '));
     const ended = Boolean(results?.final) && connection === 'live';
     write(this.connection, words.say(ended ? 'final' : connection));

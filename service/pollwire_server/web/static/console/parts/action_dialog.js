@@ -56,7 +56,7 @@ export async function doAct(act, look, reread) {
     },
   });
   votes?.end();
-  if (done) say(t.acts.done(t.acts.names[act.name]));
+  if (done) say(t.acts.done(act.name));
   return done ? { answer, repeat: () => act.send({ ...look().poll, version: undefined }, given) } : null;
 }
 

@@ -41,7 +41,7 @@ async function seen(host) {
   let newest = null;
   const draw = () => newest && view.update({ ...nothingKnown(), poll: asPoll(newest), connection: 'live' }, Date.now());
   const view = new View(root, draw); // parts of the view come later, and ask to be drawn then
-  view.words = await wordsFor(language(), english.default, (name) => import(`../../words/widget/${name}.js`));
+  view.words = await wordsFor(language(), english.default, (name) => import(`../../i18n/widget/${name}.js`));
   dress(root);
   return (draft) => {
     newest = draft;

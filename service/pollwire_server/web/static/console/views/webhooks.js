@@ -18,8 +18,8 @@ import { number, t } from '../i18n.js';
  * @property {string} url
  * @property {string[]} events
  * @property {string[] | null} polls
- * @property {string} status `active` or `given_up`
- * @property {string | null} given_up_for
+ * @property {string} status `active` or `disabled`
+ * @property {string | null} disabled_reason
  * @property {number} waiting
  * @property {string | null} last_success_at
  * @property {string | null} last_failure_at
@@ -56,7 +56,7 @@ export function webhooksView(place) {
 }
 
 /** @param {Webhook} webhook */
-function stateOf({ status, waiting, given_up_for: why, last_success_at: reached, last_failure_at: failed, last_error: error }) {
+function stateOf({ status, waiting, disabled_reason: why, last_success_at: reached, last_failure_at: failed, last_error: error }) {
   const active = status === 'active';
   return el('span', { class: 'lines' },
     el('span', { class: 'pill', 'data-phase': active ? 'open' : 'canceled' }, active ? t.webhooksPage.active : t.webhooksPage.givenUp),

@@ -6,7 +6,7 @@ import { languageOf, wordsFor } from '../../i18n/i18n.js';
 
 /** @returns {Promise<PageWords>} */
 export function wordsOfPage() {
-  return wordsFor(languageOf(document.documentElement), english, (lang) => import(`../../words/page/${lang}.js`));
+  return wordsFor(languageOf(document.documentElement), english, (lang) => import(`../../i18n/page/${lang}.js`));
 }
 
 /** @type {Record<string, keyof typeof english & string>} */

@@ -1,0 +1,21 @@
+-- read_rankings: return a page of a ranked poll's rankings with their numbers of voters, and the totals.
+--
+-- KEYS  poll, tally, rankings
+-- ARGV  stamp of the caller's version ('' none), seen epoch, seen seq, cursor ('0' to begin)
+-- Returns {'gone'}, or {'done', snapshot, next cursor ('0': end), {ranking, voters, ...}}
+-- Guarantees: pages with equal epoch and seq belong to one instant. HSCAN returns every field of an unchanged
+-- hash, some perhaps twice. A page has at most about RANKINGS_PAGE_SIZE rankings, so that votes wait for a few
+-- milliseconds. Otherwise as read_poll.
+
+local RANKINGS_PAGE_SIZE = 5000
+
+local function read_rankings(keys, args)
+  local answer = read_poll(keys, args)
+  if answer[1] == DONE then
+    local page = redis.call('HSCAN', keys[3], args[4], 'COUNT', RANKINGS_PAGE_SIZE)
+    answer[3], answer[4] = page[1], page[2]
+  end
+  return answer
+end
+
+register('read_rankings', read_rankings, {'allow-oom'})

@@ -1,0 +1,1 @@
+function r(n,{firstMs:t=500,mostMs:e=15e3}={}){return Math.random()*Math.min(e,t*2**Math.min(n,20))}function o(n){return new Promise(t=>{const e=()=>{clearTimeout(i),removeEventListener("online",e),t()},i=setTimeout(e,n);addEventListener("online",e)})}export{r as jitteredMs,o as pause};

@@ -1,0 +1,1 @@
+const e=new Map;function o(t){try{return JSON.parse(localStorage.getItem(t)??"")??null}catch{return e.get(t)??null}}function c(t,r){e.set(t,r);try{localStorage.setItem(t,JSON.stringify(r))}catch{}}function n(t){e.delete(t);try{localStorage.removeItem(t)}catch{}}export{n as drop,c as keep,o as kept};

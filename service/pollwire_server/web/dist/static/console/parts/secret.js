@@ -1,0 +1,1 @@
+import{button as m,el as o}from"../dom.js";import{t as e}from"../i18n.js";import{show as i}from"./dialog.js";import{copy as l}from"./toast.js";function f(c,s,t){const r=o("code",{dir:"ltr",class:"secret"},t);return i(c,[o("p",{},s),o("div",{class:"code secret-line"},r,m(e.copy,()=>l(t,r),{class:"button small"}))],e.keysPage.haveIt)}export{f as showSecret};

@@ -1,0 +1,1 @@
+const n=document.getElementById("now");n?.addEventListener("poll-change",d=>{const{detail:t}=d,e=!!t.poll&&!t.trouble;n.hidden=!e,document.getElementById("try")?.toggleAttribute("hidden",!e),document.getElementById("sketch")?.toggleAttribute("hidden",e)});

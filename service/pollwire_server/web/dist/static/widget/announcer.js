@@ -1,0 +1,1 @@
+const n=1e4;class s{#e=null;#t;#n=performance.now();constructor(t){this.region=t}atOnce(t){this.region.textContent=t}soon(t){this.#e=t,this.#t??=setTimeout(()=>this.#s(),Math.max(0,this.#n+1e4-performance.now()))}stop(){clearTimeout(this.#t),this.#t=void 0}#s(){this.#t=void 0,this.#n=performance.now(),this.#e&&(this.region.textContent=this.#e())}}export{s as Announcer};

@@ -1,0 +1,1 @@
+async function t(e,o){try{await fetch(new URL("livez",e),{mode:"no-cors",cache:"no-store"})}catch{return!1}return console.warn(`<live-poll poll="${o}">: ${e} does not show this poll to pages of ${origin}. If there is such a poll, name the site in its "origins", or in POLLWIRE_ALLOWED_ORIGINS.`),!0}export{t as isRefused};

@@ -1,0 +1,1 @@
+function o(t,e="",r=[]){const n=document.createElement(t);return e&&(n.className=e,n.setAttribute("part",e)),n.append(...r),n}function i(t,e){t.textContent!==e&&(t.textContent=e)}function u(t,e){t.hidden=!e,i(t,e??"")}function c(t){return`⁨${t}⁩`}export{c as isolated,o as make,i as write,u as writeOrHide};

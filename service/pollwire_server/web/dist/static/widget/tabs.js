@@ -1,0 +1,1 @@
+const o="pollwire";function l(e,r,t){const n=a();return n?(n.onmessage=({data:s})=>{s?.base===e.base&&s?.poll===e.poll&&t()},r.addEventListener("abort",()=>n.close()),()=>{r.aborted||n.postMessage(e)}):()=>{}}function a(){try{return new BroadcastChannel(o)}catch{return null}}export{l as joinTabs};
