@@ -10,7 +10,7 @@ import sys
 
 import uvloop
 from pollwire_server.app import build
-from pollwire_server.server import create_server, listening
+from pollwire_server.server import create_server, open_listener
 from pollwire_server.settings import read_settings
 from pollwire_server.store import open_store
 
@@ -21,7 +21,7 @@ async def main() -> None:
     assert settings.redis_url is not None
     store = await open_store(settings.redis_url)
     server = create_server(build(settings, store).app, http="httptools")
-    await server.serve(sockets=[listening("127.0.0.1", int(sys.argv[1]))])
+    await server.serve(sockets=[open_listener("127.0.0.1", int(sys.argv[1]))])
 
 
 if __name__ == "__main__":

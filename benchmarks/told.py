@@ -15,7 +15,7 @@ import os
 import sys
 
 import uvloop
-from pollwire_server.server import running
+from pollwire_server.server import running_service
 from pollwire_server.settings import Settings, read_settings
 from pollwire_server.telemetry import configure_logging
 from prometheus_client import Counter, Gauge, Histogram
@@ -24,7 +24,7 @@ from prometheus_client import Counter, Gauge, Histogram
 async def main(settings: Settings) -> None:
     """Serves until told to stop."""
     assert settings.redis_url is not None
-    async with running(settings, settings.redis_url):
+    async with running_service(settings, settings.redis_url):
         gc.collect()
         gc.freeze()
         await asyncio.Event().wait()

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from pollwire_server.server import COLLECT_EVERY_OBJECTS
+from pollwire_server.server import GC_THRESHOLD_OBJECTS
 from pollwire_server.store import Store, open_store
 
 from tests.valkey import Valkey, running_valkey
@@ -17,7 +17,7 @@ def pytest_collection_finish() -> None:
     """The collector works as it does in a worker: by default it would read through all of pytest."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_EVERY_OBJECTS, 20, 20)
+    gc.set_threshold(GC_THRESHOLD_OBJECTS, 20, 20)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
-from pollwire_server.server import running
+from pollwire_server.server import running_service
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 
@@ -100,7 +100,7 @@ async def serving(store: Store, store_url: str, **changes: object) -> AsyncItera
     key = {"Authorization": f"Bearer {settings.admin_key}"}
     # There is no TLS here, and a client that might need it reads every authority's certificate first.
     async with (
-        running(settings, store_url) as url,
+        running_service(settings, store_url) as url,
         httpx.AsyncClient(base_url=url, timeout=10, verify=False) as http,
         httpx.AsyncClient(base_url=url, timeout=10, verify=False, headers=key) as admin,
     ):
@@ -140,12 +140,12 @@ def serve(store: Store, valkey: Valkey) -> Serve:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def service(valkey: Valkey) -> AsyncIterator[Service]:
     """A service with default settings, shared by the tests of a module."""
-    async with own_store(valkey) as opened, serving(opened, valkey.url) as running_service:
-        yield running_service
+    async with own_store(valkey) as opened, serving(opened, valkey.url) as default_service:
+        yield default_service
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_service(serve: Serve) -> AsyncIterator[Service]:
     """A service with default settings for one test."""
-    async with serve() as running_service:
-        yield running_service
+    async with serve() as default_service:
+        yield default_service

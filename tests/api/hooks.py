@@ -9,7 +9,7 @@ from tests.webhook_receiver import Site
 
 HOOKS: Final = "/v1/admin/webhooks"
 LOCAL: Final = ("127.0.0.1", "::1")
-QUICK: Final[dict[str, Any]] = {"webhook_allow": LOCAL, "webhook_hurry": 100}
+QUICK: Final[dict[str, Any]] = {"webhook_allow": LOCAL, "webhook_speedup": 100}
 """Waits a hundredth of what it does in earnest."""
 
 

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 from pollwire_server.auth.api_keys import Scope
-from pollwire_server.server import running
+from pollwire_server.server import running_service
 from pollwire_server.store.keys import registry_key
 from pollwire_server.store.registries import MOST_STALE_S
 
@@ -125,7 +125,7 @@ async def test_a_revoked_key_opens_nothing(own_service: Service) -> None:
 
 async def test_another_worker_knows_at_once(service: Service) -> None:
     """A key made on one worker is good on another right away, and revoked there within the stated time."""
-    async with running(service.settings, service.settings.redis_url or "") as url:
+    async with running_service(service.settings, service.settings.redis_url or "") as url:
         made = await make(service, READ)
         assert (await service.http.get(f"{url}{POLLS}", headers=bearing(made))).status_code == 200
         await service.admin.delete(f"{KEYS}/{made['id']}")

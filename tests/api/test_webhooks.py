@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 from standardwebhooks import WebhookVerificationError
 
 from tests.api.conftest import Serve, Service
@@ -132,7 +132,7 @@ async def test_the_clock_is_told_once(serve: Serve) -> None:
     async with serve(**ours) as one, serve(**ours), serve(**ours), receiving() as site:
         made = await hook(one, site)
         now = await one.store.polls.now()
-        hours = [format_instant(now + ahead) for ahead in (300, 600)]
+        hours = [format_timestamp(now + ahead) for ahead in (300, 600)]
         poll = (await one.create_poll(opens_at=hours[0], closes_at=hours[1]))["id"]
         await until(lambda: len(site.told) >= 2)
         await one.act(poll, "reopen")
@@ -166,7 +166,7 @@ async def test_a_site_that_asks_for_it_is_given_up(serve: Serve) -> None:
         site.answering = lambda _: 410
         await service.create_poll()
         await until(lambda: _is_given_up(service, made))
-        assert (await state(service, made))["given_up_for"] == "answered 410"
+        assert (await state(service, made))["disabled_reason"] == "answered 410"
         site.answering = lambda _: 204
         poll = (await service.create_poll())["id"]
         enabled = await service.admin.post(f"{HOOKS}/{made['id']}/enable")
@@ -177,19 +177,19 @@ async def test_a_site_that_asks_for_it_is_given_up(serve: Serve) -> None:
 
 
 async def _is_given_up(service: Service, made: dict[str, Any]) -> bool:
-    return bool((await state(service, made))["status"] == "given_up")
+    return bool((await state(service, made))["status"] == "disabled")
 
 
 async def test_a_site_that_never_answers_well_is_given_up(serve: Serve) -> None:
     """After the last try of an event, with nothing delivered since its first, the site is given up."""
-    async with serve(webhook_allow=LOCAL, webhook_hurry=200_000) as service, receiving() as site:
+    async with serve(webhook_allow=LOCAL, webhook_speedup=200_000) as service, receiving() as site:
         made = await hook(service, site, events=["poll.opened"])
         site.answering = lambda _: 503
         await service.create_poll()
         await until(lambda: _is_given_up(service, made), within_s=15)
         told = await state(service, made)
         assert (told["failures"], told["waiting"], told["dropped"]) == (10, 0, 1)
-        assert told["last_error"] == told["given_up_for"] == "answered 503"
+        assert told["last_error"] == told["disabled_reason"] == "answered 503"
         assert len(site.told) == 10
 
 
@@ -267,7 +267,7 @@ async def test_another_service_secret_cannot_sign(serve: Serve) -> None:
         async with serve(**QUICK, secret="quite-another-secret") as service:
             await service.create_poll()
             await until(lambda: _is_given_up(service, made))
-            assert "POLLWIRE_SECRET" in (await state(service, made))["given_up_for"]
+            assert "POLLWIRE_SECRET" in (await state(service, made))["disabled_reason"]
 
 
 async def test_a_deleted_webhook(serve: Serve) -> None:

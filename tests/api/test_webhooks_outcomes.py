@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import QUICK, hook
@@ -102,7 +102,7 @@ async def test_a_cancel_by_the_clock_is_told(serve: Serve) -> None:
     """A prediction that is open until further notice and has no outcome in time: canceled, at its hour."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=OUTCOMES)
-        hour = format_instant(await service.store.polls.now() + 400)
+        hour = format_timestamp(await service.store.polls.now() + 400)
         poll = await service.create_poll(**MATCH, resolve_by=hour)
         (told,) = await verified(site, made["secret"], ["poll.canceled"])
         assert (told["timestamp"], told["data"]["phase"]) == (hour, "canceled")

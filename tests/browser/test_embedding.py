@@ -130,7 +130,7 @@ async def test_oembed_answers_in_xml(service: Service) -> None:
         ({"url": "http://[::1"}, 404, "not-found"),
         ({"url": "{service}/polls/nothing"}, 404, "poll-not-found"),
         ({"url": "{service}/polls/later"}, 404, "poll-not-found"),
-        ({"url": "{service}/polls/later", "format": "yaml"}, 501, "format-not-offered"),
+        ({"url": "{service}/polls/later", "format": "yaml"}, 501, "unsupported-format"),
     ],
 )
 async def test_oembed_refuses_what_is_no_poll_of_ours(

@@ -14,7 +14,7 @@ from tests.webhook_receiver import receiving
 @pytest_asyncio.fixture(loop_scope="session")
 async def service(serve: Serve) -> AsyncIterator[Service]:
     """A service that may tell sites on this machine."""
-    async with serve(webhook_allow=("127.0.0.1",), webhook_hurry=100) as running:
+    async with serve(webhook_allow=("127.0.0.1",), webhook_speedup=100) as running:
         yield running
 
 

@@ -20,8 +20,7 @@ from tests.wait import until
 STALE, TRUE = Address("stale", 1), Address("true", 2)
 
 
-async def test_silent_sentinels_hold_up_nobody() -> None:
-    """Of three Sentinels the first two are silent, and the store is found and counts all the same."""
+async def test_silent_sentinels_do_not_delay_discovery() -> None:
     with running(Node) as master, sentinels_of(master) as sentinels:
         with sentinels[0].paused(), sentinels[1].paused():
             store = await open_store(url_of(sentinels))
@@ -55,8 +54,7 @@ class Told:
         [Told(None), Told(None), Told(TRUE, 1)],
     ],
 )
-async def test_the_newest_that_a_sentinel_tells_is_believed(told: list[Told]) -> None:
-    """Not the first answer and not the most, but that of the latest failover; nobody waits for the silent."""
+async def test_sentinel_reply_of_latest_failover_wins(told: list[Told]) -> None:
     sentinels = SentinelGroup([("one", 1)], {})
     sentinels.sentinels = told  # type: ignore[assignment]  # what is asked of them is there
     assert await sentinels.discover_master("polls") == TRUE
@@ -78,8 +76,7 @@ class Mapped(Cluster):
 
 
 @pytest.mark.parametrize("told", [[STALE, TRUE, TRUE], [None, TRUE, TRUE], [None, None, TRUE]])
-async def test_what_most_servers_say_of_slots_is_believed(told: list[Address | None]) -> None:
-    """One that was cut off with its view misleads nobody, and nobody waits for the silent."""
+async def test_slot_map_of_majority_wins(told: list[Address | None]) -> None:
     cluster = Mapped(told)
-    await cluster._read_owners()
+    await cluster._read_slot_map()
     assert set(cluster._owners) == {TRUE}

@@ -24,8 +24,7 @@ POLLS = 60
 """So many that each master has some: that one has none happens once in ten thousand million times."""
 
 
-async def test_polls_of_all_masters_are_voted_in_together(cluster: Cluster, clustered: Store) -> None:
-    """Ballots of many polls in one call are each counted once, whichever master has their poll."""
+async def test_one_call_casts_votes_on_all_masters(cluster: Cluster, clustered: Store) -> None:
     records = [await made(clustered) for _ in range(POLLS)]
     assert {cluster.owner_of(key_slot(record.keys[0])) for record in records} == set(cluster.members)
     casts = [BallotInput(a_voter(), "AB"[place % 2]) for place in range(10)]
@@ -41,8 +40,7 @@ async def test_polls_of_all_masters_are_voted_in_together(cluster: Cluster, clus
     assert {standing and standing.seq for standing in standings.values()} == {10}
 
 
-async def test_a_series_is_scored_on_its_own_master(clustered: Store) -> None:
-    """Predictions of a series are picked, resolved and ranked together, though their ids lie anywhere."""
+async def test_series_is_scored_on_one_master(clustered: Store) -> None:
     ama, kofi = a_voter(), a_voter()
     matches = [await a_prediction(clustered) for _ in range(3)]
     for match in matches:
@@ -55,8 +53,7 @@ async def test_a_series_is_scored_on_its_own_master(clustered: Store) -> None:
     assert (board[0][0].voter, board[1]) == (ama, 2)
 
 
-async def test_functions_that_one_master_has_lost(cluster: Cluster, clustered: Store) -> None:
-    """A master without the function library is given it again, and no vote notices."""
+async def test_library_lost_by_one_master_is_reloaded(cluster: Cluster, clustered: Store) -> None:
     records = [await made(clustered) for _ in range(POLLS)]
     cluster.members[1].tell("FUNCTION FLUSH")
     voter = a_voter()
@@ -65,18 +62,17 @@ async def test_functions_that_one_master_has_lost(cluster: Cluster, clustered: S
     assert [(await tally_of(clustered, record)).voters for record in records] == [1] * POLLS
 
 
-async def test_notices_come_from_every_master(clustered: Store) -> None:
-    """One subscription hears of votes wherever they are counted."""
+async def test_one_subscription_receives_changes_of_all_masters(clustered: Store) -> None:
     records = [await made(clustered) for _ in range(POLLS)]
     heard: set[str] = set()
 
     def hears(notice: ChangeNotification) -> None:
         heard.add(notice.poll_id)
 
-    clustered.notices.on_notice(hears)
-    listening = asyncio.create_task(clustered.notices.run())
+    clustered.notifications.on_change(hears)
+    listening = asyncio.create_task(clustered.notifications.run())
     try:
-        await clustered.notices.subscribed()
+        await clustered.notifications.subscribed()
         await clustered.ballots.cast_many([(record, [BallotInput(a_voter(), "A")]) for record in records])
         await until(lambda: heard == {record.poll.id for record in records})
     finally:
@@ -84,8 +80,7 @@ async def test_notices_come_from_every_master(clustered: Store) -> None:
         await asyncio.gather(listening, return_exceptions=True)
 
 
-async def test_a_vote_reaches_readers(service: Service) -> None:
-    """A vote by HTTP is a frame on the socket of its poll, on whichever master that lies."""
+async def test_http_vote_on_cluster_reaches_socket(service: Service) -> None:
     polls = [await service.create_poll() for _ in range(8)]
     async with contextlib.AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(socket_at(service, live(poll))) for poll in polls]
@@ -98,8 +93,7 @@ async def test_a_vote_reaches_readers(service: Service) -> None:
             assert frame["counts"] == {"rice": 1, "yam": 0}
 
 
-async def test_operators_see_all_of_it(service: Service) -> None:
-    """Lists, recounts, exports and probes are as on one server, for polls of every master."""
+async def test_admin_api_covers_polls_of_all_masters(service: Service) -> None:
     polls = [(await service.create_poll())["id"] for _ in range(12)]
     for poll in polls:
         for choice in ("rice", "rice", "yam"):

@@ -50,8 +50,7 @@ async def ends_on_the_truth(service: Service, poll: str, watchers: list[Watcher]
     assert sum(one.fell for one in watchers) == 0
 
 
-async def test_a_master_of_a_cluster_dies() -> None:
-    """Its replica takes over: votes go on, all that it had heard of are counted, and none twice."""
+async def test_cluster_master_failover_keeps_votes() -> None:
     with a_cluster(node_timeout_ms=NODE_TIMEOUT_MS) as cluster:
         async with a_service_at(cluster.url) as service, gathered(service) as crowd:
             slot = key_slot((await service.store.polls.get(crowd.polls[0])).keys[0])
@@ -61,8 +60,7 @@ async def test_a_master_of_a_cluster_dies() -> None:
             assert cluster.owner_of(slot) is replica
 
 
-async def test_a_master_behind_sentinels_dies() -> None:
-    """With it goes the first Sentinel; the others promote the replica, the service follows, votes go on."""
+async def test_sentinel_master_failover_keeps_votes() -> None:
     with a_watched_master() as servers:
         async with a_service_at(servers.url) as service, gathered(service, polls=2) as crowd:
             with servers.sentinels[0].paused():

@@ -20,10 +20,9 @@ from tests.store.ballot_helpers import cast, made, tally_of
 
 
 @pytest.mark.parametrize("move", [Cluster.move, Cluster.move_at_once])
-async def test_slots_move_while_a_crowd_votes(
+async def test_moving_slots_lose_and_duplicate_no_votes(
     cluster: Cluster, service: Service, move: Callable[[Cluster, int], None]
 ) -> None:
-    """No vote is lost and none counts twice when the slots of all polls go elsewhere, in either way."""
     async with gathered(service) as crowd:
         slots = [key_slot((await service.store.polls.get(poll)).keys[0]) for poll in crowd.polls]
 
@@ -35,8 +34,7 @@ async def test_slots_move_while_a_crowd_votes(
         await crowd.verify()
 
 
-async def test_a_poll_on_its_way_holds_up_no_other(cluster: Cluster, clustered: Store) -> None:
-    """While the keys of a poll are on two servers its votes are refused, others count; then its own do."""
+async def test_poll_with_moving_keys_does_not_delay_others(cluster: Cluster, clustered: Store) -> None:
     moving, staying = [await made(clustered) for _ in range(2)]
     voter = a_voter()
     await cast(clustered, moving, BallotInput(a_voter(), "A"))
@@ -54,8 +52,7 @@ async def test_a_poll_on_its_way_holds_up_no_other(cluster: Cluster, clustered: 
     assert (await tally_of(clustered, moving)).voters == 2
 
 
-async def test_what_has_gone_ahead_is_found(cluster: Cluster, clustered: Store) -> None:
-    """The list of polls is read and written where it has gone, before its slot has followed."""
+async def test_moved_poll_index_is_read_and_written(cluster: Cluster, clustered: Store) -> None:
     first = await made(clustered)
     steps = cluster.moving(key_slot(index_key(clustered.connection.namespace)))
     next(steps)
@@ -66,8 +63,7 @@ async def test_what_has_gone_ahead_is_found(cluster: Cluster, clustered: Store) 
         pass
 
 
-async def test_a_slot_comes_to_a_master_without_functions(cluster: Cluster, clustered: Store) -> None:
-    """A master that has never kept a poll is given the function library by the first vote there."""
+async def test_new_master_without_library_gets_it_at_first_vote(cluster: Cluster, clustered: Store) -> None:
     record = await made(clustered)
     slot = key_slot(record.keys[0])
     cluster.another_than(cluster.owner_of(slot)).tell("FUNCTION FLUSH")

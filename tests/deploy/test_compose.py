@@ -47,15 +47,14 @@ def parsed(document: dict[str, Any]) -> PyCompose:
     return PyCompose.from_yaml(msgspec.yaml.encode(document).decode())
 
 
-def test_the_file_follows_the_compose_specification() -> None:
-    """The schema knows every field, and every volume and network that is named is declared."""
+def test_compose_file_matches_specification() -> None:
+    """Also: every named volume and network is declared."""
     compose = parsed(interpolated(SECRETS))
     compose.validate()
     assert sorted(compose.service_names()) == ["pollwire", "store"]
 
 
-def test_a_misspelt_file_would_not_follow_it() -> None:
-    """The schema in use does refuse what is no compose file."""
+def test_schema_rejects_unknown_field() -> None:
     document = interpolated(SECRETS)
     document["services"]["pollwire"]["imagine"] = "pollwire"
     with pytest.raises(Exception, match="imagine"):
@@ -63,14 +62,12 @@ def test_a_misspelt_file_would_not_follow_it() -> None:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_secret_has_no_default(secret: str) -> None:
-    """Without a secret from outside nothing starts: no value in the tree could be anybody's secret."""
+def test_secret_without_value_fails(secret: str) -> None:
     with pytest.raises(LookupError, match=secret):
         interpolated({name: value for name, value in SECRETS.items() if name != secret})
 
 
-def test_the_service_understands_what_it_is_told() -> None:
-    """Each variable is one of the service's settings, and together they pass its own checks."""
+def test_service_environment_is_valid_settings() -> None:
     environment = services()["pollwire"]["environment"]
     settings = read_settings(environment)
     assert settings.warnings == ()
@@ -80,14 +77,12 @@ def test_the_service_understands_what_it_is_told() -> None:
     assert all(name.startswith(PREFIX) for name in environment)
 
 
-def test_the_image_is_built_from_the_projects_dockerfile() -> None:
-    """Compose builds the very file that the container's tests carry out."""
+def test_image_is_built_from_project_dockerfile() -> None:
     build = services()["pollwire"]["build"]
     assert (ROOT / build["context"] / build["dockerfile"]).resolve() == DOCKERFILE.resolve()
 
 
-def test_a_vote_is_on_disk_before_it_is_answered() -> None:
-    """The store appends and flushes every write, to a volume of its own, and never drops a key for room."""
+def test_store_flushes_every_write_and_evicts_no_key() -> None:
     store = services()["store"]
     options = dict(zip(store["command"][1::2], store["command"][2::2], strict=True))
     assert options["--appendonly"] == "yes"
@@ -96,25 +91,23 @@ def test_a_vote_is_on_disk_before_it_is_answered() -> None:
     assert store["volumes"] == [f"store:{options['--dir']}"]
 
 
-def test_only_the_service_reaches_the_store() -> None:
-    """The store publishes no port and stands in a network that leads nowhere."""
+def test_store_is_reachable_by_service_only() -> None:
     document = interpolated(SECRETS)
     store = document["services"]["store"]
     assert not store.keys() & {"ports", "expose", "network_mode"}
     assert [document["networks"][name] for name in store["networks"]] == [{"internal": True}]
 
 
-def test_the_service_is_published_to_this_machine_alone() -> None:
-    """Without being told so, no port is open to the network, where it would be open without TLS."""
+def test_service_port_is_published_on_loopback() -> None:
+    """The port has no TLS."""
     assert services()["pollwire"]["ports"] == ["127.0.0.1:8000:8000"]
 
 
-def test_the_service_waits_for_a_healthy_store() -> None:
-    """The store has a health check of its own, and the service starts after it."""
+def test_service_starts_after_healthy_store() -> None:
     assert services()["pollwire"]["depends_on"] == {"store": {"condition": "service_healthy"}}
     assert services()["store"]["healthcheck"]["test"]
 
 
-def test_the_store_is_debians() -> None:
-    """The store's image is no musl build, which has crashed on loading functions."""
+def test_store_image_is_not_musl() -> None:
+    """musl builds have crashed on loading functions."""
     assert re.fullmatch(r"valkey/valkey:[\d.]+-(bookworm|trixie)", services()["store"]["image"])

@@ -61,8 +61,7 @@ def a_free_port() -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_image_serves_is_healthy_and_stops(image: Stage) -> None:
-    """The image's command serves, its own check agrees, and its own signal ends it with 0."""
+def test_image_serves_passes_health_check_and_stops_with_0(image: Stage) -> None:
     port = a_free_port()
     assert not is_healthy(image, port)
     with running(image, port) as process:
@@ -76,8 +75,7 @@ def test_the_image_serves_is_healthy_and_stops(image: Stage) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_image_has_the_command_and_no_sources(image: Stage) -> None:
-    """The service is installed whole, its pages and functions too, and the build's folder stays behind."""
+def test_image_contains_installed_service_and_no_sources(image: Stage) -> None:
     [package] = (image.root / "opt/pollwire").glob("lib/python3*/site-packages/pollwire_server")
     sent = image.root.parent / "context/service/pollwire_server"
     sources = {path.relative_to(sent) for path in sent.rglob("*.*")}
@@ -87,22 +85,22 @@ def test_the_image_has_the_command_and_no_sources(image: Stage) -> None:
     assert not (image.root / "src").exists()
 
 
-def test_the_image_runs_as_nobody_in_particular() -> None:
-    """The last user is a number other than root's, so that a cluster can hold the image to it."""
+def test_image_runs_as_numeric_non_root_user() -> None:
+    """A cluster can verify a numeric user."""
     user = [rest for name, rest in instructions(DOCKERFILE.read_text()) if name == "USER"][-1]
     assert int(user) > 0
 
 
-def test_dependencies_are_installed_by_hash_before_the_service_is_copied() -> None:
-    """What changes seldom comes first, and nothing is installed that the lock does not name."""
+def test_dependencies_are_installed_by_hash_before_service_is_copied() -> None:
+    """Layers that change rarely come first."""
     steps = list(instructions(DOCKERFILE.read_text()))
     installs = [rest for name, rest in steps if name == "RUN" and "pip install" in rest]
     assert all("--require-hashes" in step or "--no-deps --no-build-isolation" in step for step in installs)
     assert steps.index(("RUN", installs[0])) < steps.index(("COPY", "service ./service"))
 
 
-def test_every_base_is_debian() -> None:
-    """No stage stands on musl, where the store has crashed on loading its functions."""
+def test_base_images_are_debian() -> None:
+    """musl builds of the store have crashed on loading functions."""
     bases = [rest.split()[0] for name, rest in instructions(DOCKERFILE.read_text()) if name == "FROM"]
     assert bases
     assert all(re.fullmatch(r"python:3\.\d+-slim-(bookworm|trixie)", base) for base in bases)
@@ -121,13 +119,12 @@ def test_every_base_is_debian() -> None:
         (".venv/bin/python", False),
     ],
 )
-def test_a_build_is_sent_what_it_needs_and_nothing_else(name: str, sent: bool) -> None:
-    """Secrets, data and history never leave the folder for an image."""
+def test_build_context_contains_only_required_files(name: str, sent: bool) -> None:
+    """It must not contain secrets, data or history."""
     assert is_sent(name) is sent
 
 
-def test_every_copied_file_is_sent() -> None:
-    """What the Dockerfile copies is let through by ``.dockerignore``."""
+def test_every_copied_file_is_in_build_context() -> None:
     copies = [rest.split() for name, rest in instructions(DOCKERFILE.read_text()) if name == "COPY"]
     sources = [source for copy in copies if not copy[0].startswith("--from") for source in copy[:-1]]
     assert sources

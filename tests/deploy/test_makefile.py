@@ -30,8 +30,7 @@ def old_python(tmp_path: Path) -> Path:
     return python
 
 
-def test_make_alone_tells_what_there_is() -> None:
-    """The default is the list of everything else, a line each."""
+def test_make_without_target_lists_targets() -> None:
     told = make()
     assert told.returncode == 0
     names = [line.split()[1] for line in told.stdout.splitlines() if line.startswith("  make ")]
@@ -40,8 +39,7 @@ def test_make_alone_tells_what_there_is() -> None:
     assert told.stdout == make("help").stdout
 
 
-def test_an_old_python_is_told_so(old_python: Path, tmp_path: Path) -> None:
-    """A Python that is too old is refused by its version, with what would do, and nothing is made."""
+def test_make_with_old_python_names_required_version(old_python: Path, tmp_path: Path) -> None:
     refused = make("setup", f"PYTHON={old_python}", f"VENV={tmp_path}/venv")
     assert refused.returncode != 0
     assert "needs Python 3.11 or newer" in refused.stdout
@@ -49,16 +47,14 @@ def test_an_old_python_is_told_so(old_python: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
-def test_a_missing_python_is_told_so(tmp_path: Path) -> None:
-    """Where there is no Python, make says which one it looked for and how to name another."""
+def test_make_without_python_explains_how_to_choose_one(tmp_path: Path) -> None:
     refused = make("setup", "PYTHON=python-of-tomorrow", f"VENV={tmp_path}/venv")
     assert refused.returncode != 0
     assert "There is no python-of-tomorrow here" in refused.stdout
 
 
 @pytest.mark.parametrize("place", ["Makefile", ".ci/run"])
-def test_ci_runs_what_people_run(place: str) -> None:
-    """The check before landing is ``make test``, and nothing that only it knows."""
+def test_ci_runs_make_test(place: str) -> None:
     text = (ROOT / place).read_text()
     wanted = {"Makefile": "\ntest: dev chromium faketime check ", ".ci/run": "\nexec make test\n"}
     assert wanted[place] in text

@@ -32,7 +32,7 @@ def wrong_by(hours: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("hours", ["+1h", "-1h"])
-async def test_a_clock_an_hour_off_moves_no_window(
+async def test_service_clock_an_hour_off_does_not_move_voting_window(
     serve: Serve, conclude: Conclude, own_valkey: Valkey, hours: str
 ) -> None:
     """Votes count until the instant that the store's clock says, and no longer; the skew is told."""

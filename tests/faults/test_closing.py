@@ -46,8 +46,8 @@ async def _last_frame(url: str, is_open: asyncio.Event) -> dict[str, object]:
 
 
 @pytest.mark.slow
-async def test_counts_are_exact_across_the_closing_instant(up: Up) -> None:
-    """20,000 votes of 15,000 voters while the poll closes: totals equal what voters were told."""
+async def test_totals_match_receipts_when_poll_closes_under_load(up: Up) -> None:
+    """20,000 votes of 15,000 voters."""
     journal = Journal()
     async with wires(up.address, CONNECTIONS) as connections, up.client() as operator:
         ballots = _ballots(await voters(connections, VOTERS))

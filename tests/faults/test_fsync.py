@@ -18,8 +18,10 @@ SETTINGS = (
 )
 
 
-async def test_what_durability_costs(serve: Serve, own_valkey: Valkey, tell: Tell) -> None:
-    """Votes a second and their p99, by setting; whatever it is, every answered vote is counted."""
+async def test_every_answered_vote_counts_under_each_fsync_setting(
+    serve: Serve, own_valkey: Valkey, tell: Tell
+) -> None:
+    """Also reports votes per second and their p99 for each setting."""
     up, secret = await serve("--redis", own_valkey.url)
     hand = Redis.from_url(own_valkey.url)
     answered = 0

@@ -29,9 +29,7 @@ def started_again(up: Up, end: Callable[[Up], Awaitable[None]]) -> Callable[[], 
     return harm
 
 
-async def test_a_killed_store_loses_nothing_and_counts_nothing_twice(
-    serve: Serve, conclude: Conclude
-) -> None:
+async def test_killed_store_loses_and_duplicates_no_vote(serve: Serve, conclude: Conclude) -> None:
     """``kill -9`` of the store amid votes, round after round: totals equal what voters were told."""
     up, secret = await serve()
 
@@ -46,9 +44,7 @@ async def test_a_killed_store_loses_nothing_and_counts_nothing_twice(
     assert up.err.count("The store ended unexpectedly (SIGKILL)") == SCALE.store_kills
 
 
-async def test_a_killed_worker_loses_nothing_and_counts_nothing_twice(
-    serve: Serve, conclude: Conclude
-) -> None:
+async def test_killed_worker_loses_and_duplicates_no_vote(serve: Serve, conclude: Conclude) -> None:
     """``kill -9`` of one of two workers amid votes: what it had not answered, sent again, counts once."""
     up, secret = await serve("--workers", "2")
 
@@ -63,8 +59,7 @@ async def test_a_killed_worker_loses_nothing_and_counts_nothing_twice(
         await conclude(crowd, "worker killed")
 
 
-async def test_everything_killed_at_once_loses_nothing(serve: Serve, conclude: Conclude) -> None:
-    """``kill -9`` of supervisor, store and workers; started again on the same data, nothing is missing."""
+async def test_killed_supervisor_store_and_workers_lose_no_vote(serve: Serve, conclude: Conclude) -> None:
 
     async def kill_all(up: Up) -> None:
         everybody = [up.pid, up.store.pid, *(worker.pid for worker in up.workers)]
@@ -80,8 +75,9 @@ async def test_everything_killed_at_once_loses_nothing(serve: Serve, conclude: C
         await conclude(crowd, "everything killed")
 
 
-async def test_a_stop_in_order_flushes_every_vote(serve: Serve, conclude: Conclude) -> None:
-    """SIGTERM amid votes: the service exits 0, and started again it has every vote that was answered."""
+async def test_graceful_shutdown_under_load_keeps_every_answered_vote(
+    serve: Serve, conclude: Conclude
+) -> None:
 
     async def stop(up: Up) -> None:
         assert await up.stop() == 0
@@ -92,8 +88,7 @@ async def test_a_stop_in_order_flushes_every_vote(serve: Serve, conclude: Conclu
         await conclude(crowd, "stopped in order")
 
 
-async def test_a_worker_replaced_in_order_fails_no_vote(serve: Serve, conclude: Conclude) -> None:
-    """SIGTERM to each of two workers in turn, under load: each is replaced, and no vote fails."""
+async def test_rolling_restart_of_workers_fails_no_vote(serve: Serve, conclude: Conclude) -> None:
     up, secret = await serve("--workers", "2")
 
     async def roll() -> None:

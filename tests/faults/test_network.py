@@ -23,7 +23,7 @@ def beside(server: Valkey) -> Path:
     return Path(server.socket_path).with_name("relay")
 
 
-async def test_replies_lost_late_doubled_and_cut(
+async def test_lost_late_repeated_and_truncated_replies_lose_no_vote(
     serve: Serve, conclude: Conclude, own_valkey: Valkey
 ) -> None:
     """One reply in twenty is harmed after the store has done it: no vote is lost, doubled or another's."""
@@ -41,8 +41,9 @@ async def test_replies_lost_late_doubled_and_cut(
         assert set(relay.harmed) == set(WAYS)
 
 
-async def test_a_network_cut_and_healed(serve: Serve, conclude: Conclude, own_valkey: Valkey) -> None:
-    """While the store cannot be reached votes are told to come back at once; healed, all goes on."""
+async def test_votes_are_retryable_during_network_partition_and_count_afterwards(
+    serve: Serve, conclude: Conclude, own_valkey: Valkey
+) -> None:
     async with relay_to(own_valkey.socket_path, beside(own_valkey)) as relay:
         up, secret = await serve("--redis", relay.url)
 

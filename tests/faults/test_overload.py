@@ -54,8 +54,8 @@ async def peak_and_over(crowd: Crowd) -> tuple[dict[str, Any], dict[str, Any]]: 
     return peak, await pushed(crowd, most_connections(), TIMES * peak["per_s"])
 
 
-async def test_overload_costs_no_answers(serve: Serve, tell: Tell) -> None:
-    """Votes that come, by the clock, five times as fast as a worker can count: it counts on, and soon."""
+async def test_overloaded_worker_keeps_counting_votes_promptly(serve: Serve, tell: Tell) -> None:
+    """Votes arrive five times as fast as a worker can count them."""
     up, secret = await serve()
     async with gathered(up, secret) as crowd:
         await pushed(crowd, AT_PEAK)  # everything has been met once

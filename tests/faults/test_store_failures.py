@@ -33,8 +33,9 @@ async def hand_in(server: Valkey) -> AsyncIterator[Any]:  # Any: the client's ty
         await client.aclose()
 
 
-async def test_a_paused_store(serve: Serve, conclude: Conclude, own_valkey: Valkey) -> None:
-    """Frozen in mid-vote: what it had taken counts once, and all else is told to come back."""
+async def test_paused_store_counts_accepted_votes_once_and_rejects_others(
+    serve: Serve, conclude: Conclude, own_valkey: Valkey
+) -> None:
     up, secret = await serve("--redis", own_valkey.url)
 
     async def pause() -> None:
@@ -49,8 +50,9 @@ async def test_a_paused_store(serve: Serve, conclude: Conclude, own_valkey: Valk
     assert verdict.worst_gap_s < SCALE.paused_s + 5
 
 
-async def test_memory_is_full(serve: Serve, conclude: Conclude, own_valkey: Valkey) -> None:
-    """Votes are refused whole, none half counted, and results can be read; with memory again all goes on."""
+async def test_full_memory_rejects_votes_and_serves_results(
+    serve: Serve, conclude: Conclude, own_valkey: Valkey
+) -> None:
     up, secret = await serve("--redis", own_valkey.url)
 
     async def fill() -> None:
@@ -69,8 +71,10 @@ async def test_memory_is_full(serve: Serve, conclude: Conclude, own_valkey: Valk
 
 
 @pytest.mark.parametrize("fsync", ["always", "everysec"])
-async def test_the_disk_is_full(serve: Serve, conclude: Conclude, own_valkey: Valkey, fsync: str) -> None:
-    """What cannot be written is not answered: ``always`` ends the store, another setting refuses votes."""
+async def test_full_disk_leaves_unwritten_votes_unanswered(
+    serve: Serve, conclude: Conclude, own_valkey: Valkey, fsync: str
+) -> None:
+    """``always`` ends the store. The other settings reject votes."""
     up, secret = await serve("--redis", own_valkey.url)
 
     async with hand_in(own_valkey) as hand:
@@ -91,8 +95,9 @@ async def test_the_disk_is_full(serve: Serve, conclude: Conclude, own_valkey: Va
         await conclude(crowd, f"disk full, fsync {fsync}")
 
 
-async def test_functions_are_flushed(serve: Serve, conclude: Conclude, own_valkey: Valkey) -> None:
-    """The library is given to the store again, and no vote notices."""
+async def test_flushed_functions_are_reloaded_without_failed_votes(
+    serve: Serve, conclude: Conclude, own_valkey: Valkey
+) -> None:
     up, secret = await serve("--redis", own_valkey.url)
 
     async def flush() -> None:
@@ -106,8 +111,8 @@ async def test_functions_are_flushed(serve: Serve, conclude: Conclude, own_valke
     assert verdict.again == 0
 
 
-async def test_data_wiped_behind_the_service_s_back(serve: Serve, own_valkey: Valkey) -> None:
-    """No silent zero: the poll is gone (404), receipts count nothing, and anew it has a later epoch."""
+async def test_wiped_data_returns_404_and_new_poll_has_later_epoch(serve: Serve, own_valkey: Valkey) -> None:
+    """Receipts of the wiped poll do not count."""
     up, secret = await serve("--redis", own_valkey.url)
     path = f"/v1/polls/{POLL['id']}"
     async with gathered(up, secret) as crowd, up.client() as client, hand_in(own_valkey) as hand:
@@ -131,8 +136,7 @@ async def test_data_wiped_behind_the_service_s_back(serve: Serve, own_valkey: Va
         assert not sum(watcher.fell for watcher in crowd.watchers)
 
 
-async def test_a_store_that_cannot_stay_up_is_told_of(serve: Serve) -> None:
-    """Killed again and again within seconds, the private store is started each time, with growing pauses."""
+async def test_store_killed_repeatedly_is_restarted_with_growing_pauses(serve: Serve) -> None:
     up, _ = await serve()
     for _ in range(3):
         store = up.store

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.slow
 BACK_WITHIN_S = 30.0
 
 
-async def test_a_storm_of_reconnects(serve: Serve, conclude: Conclude, tell: Tell) -> None:
-    """All readers are back with a frame within 30 s, and no vote is refused meanwhile."""
+async def test_reconnect_storm_recovers_within_30_seconds_without_rejected_votes(
+    serve: Serve, conclude: Conclude, tell: Tell
+) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:

@@ -15,7 +15,7 @@ def check_problem(context: Any, response: Any, case: Any) -> None:  # Any: the l
     assert problem["status"] == status
     assert problem["title"]
     assert problem["detail"].strip()
-    assert "Something went wrong here" not in problem["detail"], problem
+    assert "Internal error" not in problem["detail"], problem
     listed = listed_types(case.operation.definition.raw, status)
     assert problem["type"] in listed, f"{problem['type']} is not listed among {listed}"
 

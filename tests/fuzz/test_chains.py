@@ -25,7 +25,7 @@ SCENARIOS, STEPS = 40, 12
         ("/issuers", "POST /v1/admin/issuers", 1),
     ],
 )
-def test_chains_of_requests_answer_as_documented(
+def test_request_chains_return_documented_responses(
     world: World, about: str, made_by: str, links_followed: int
 ) -> None:
     """Along the document's links, whatever was done before: no answer of 500 or above, a documented status,

@@ -11,18 +11,16 @@ from pollwire_server.app.openapi.problem_pages import PROBLEMS
 from tests.fuzz.problems import listed_types
 from tests.fuzz.target_service import World
 
-_ELSEWHERE = {"method-not-allowed", "not-found", "results-hidden", "format-not-offered"}
+_ELSEWHERE = {"method-not-allowed", "not-found", "results-hidden", "unsupported-format"}
 """What no route of the document answers."""
 
 
-def test_the_document_is_valid_openapi_3_1(world: World) -> None:
-    """Its validator finds no fault."""
+def test_document_is_valid_openapi_3_1(world: World) -> None:
     assert world.document["openapi"].startswith("3.1")
     assert [str(error) for error in OpenAPIV31SpecValidator(world.document).iter_errors()] == []
 
 
-def test_every_example_is_one_of_its_schema(world: World) -> None:
-    """Each body and answer has an example, and each example conforms, to the last unknown field."""
+def test_every_body_has_an_example_that_matches_its_schema(world: World) -> None:
     schemas = world.document["components"]["schemas"]
     named = {
         name for address in world.document["paths"].values() for op in address.values() for name in _named(op)
@@ -34,9 +32,8 @@ def test_every_example_is_one_of_its_schema(world: World) -> None:
             assert [error.message for error in OAS31Validator(judged).iter_errors(example)] == [], name
 
 
-def test_every_problem_is_listed_by_some_route(world: World) -> None:
-    """Each slug of the table stands at a route that may answer it, those aside that no route of the
-    document answers: of addresses that are none, methods that are not taken, and foreign pages' sockets."""
+def test_every_problem_is_listed_by_a_route(world: World) -> None:
+    """Except those that no documented route returns: unknown paths, methods, and WebSockets of foreign origins."""
     listed = {
         slug.removeprefix("/problems/")
         for address in world.document["paths"].values()

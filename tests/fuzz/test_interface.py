@@ -127,9 +127,8 @@ def _is_refused(response: Any) -> bool:
 
 @pytest.mark.parametrize("data_is", MODES)
 @pytest.mark.parametrize("tag", ["voting", "readers", "operators", "probes"])
-def test_each_route_answers_as_documented(world: World, tag: str, data_is: str) -> None:
-    """Whatever is sent and whoever sends it: no answer of 500 or above, a documented status and type, a body
-    by its schema, a problem for every refusal, and wrong data is refused."""
+def test_route_returns_documented_responses(world: World, tag: str, data_is: str) -> None:
+    """Any input: no status of 500 or above, a documented status and type, and a body that matches its schema."""
     for operation in operations_of(world, tag):
         if data_is == "right" or operation.body or list(operation.iter_parameters()):
             _fuzz(world, operation, MODES[data_is])
@@ -149,8 +148,7 @@ def _fuzz(world: World, operation: Operation, mode: Any) -> None:
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "MKCALENDAR")
 
 
-def test_methods_that_an_address_does_not_take_are_refused(world: World) -> None:
-    """Every address answers every other method, known or made up, 405 with what it takes."""
+def test_unsupported_method_returns_405_with_allow(world: World) -> None:
     paths = world.document["paths"]
     world.made("prediction", series="season")
     for path, operations in paths.items():
@@ -174,7 +172,7 @@ def test_methods_that_an_address_does_not_take_are_refused(world: World) -> None
     ticket=st.none() | st.text(max_size=20),
     who=st.sampled_from(["", "Bearer", "Bearer nobody", "Basic YTpi"]),
 )
-def test_event_streams_begin_as_documented(
+def test_event_stream_starts_as_documented(
     world: World, path: str, polls: list[str], ticket: str | None, who: str
 ) -> None:
     """A stream begins with results or a problem event, or is refused by a documented problem."""

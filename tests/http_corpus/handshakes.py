@@ -19,9 +19,9 @@ DIFFERS = "uvicorn does not handle this"
 class Case(NamedTuple):
     """One WebSocket: its handshake, the data sent after the first frames, and the expected outcome.
 
-    ``first`` counts the frames that the server sends by itself, ``frames`` those that answer the data. ``close`` is
-    the close code of the server, or None if the socket stays open. ``differs`` says why uvicorn alone behaves
-    differently. ``fast_path`` is True if the handshake takes the fast path.
+    ``first`` counts the frames that the server sends by itself, ``frames`` those that answer the data.
+    ``close`` is the close code of the server, or None if the socket stays open. ``differs`` says why uvicorn
+    alone behaves differently. ``fast_path`` is True if the handshake takes the fast path.
     """
 
     name: str

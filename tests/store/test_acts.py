@@ -64,8 +64,7 @@ SITUATIONS += [canceled, archived]
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("act", list(LifecycleAction))
-async def test_acts_are_the_domains(store: Store, act: LifecycleAction, situation: Situation) -> None:
-    """Every act, from every phase, does what the domain's table says: moves, stands, or conflicts."""
+async def test_actions_match_domain_table(store: Store, act: LifecycleAction, situation: Situation) -> None:
     record = await situation(store)
     await set_field(store, record, "results", "operators")
     store.polls.on_gap()
@@ -93,10 +92,9 @@ async def test_acts_are_the_domains(store: Store, act: LifecycleAction, situatio
 @pytest.mark.parametrize("closed_at", [None, -5, 5])
 @pytest.mark.parametrize("closes_at", [None, -60_000, 60_000])
 @pytest.mark.parametrize("opens_at", [-120_000, -60_000, 30_000])
-async def test_phases_are_the_domains(
+async def test_phases_match_domain(
     store: Store, opens_at: int, closes_at: int | None, closed_at: int | None
 ) -> None:
-    """The store and the domain see the same phase in every window, past, present and to come."""
     record, now = await made(store), await store.polls.now()
     ends = {"closes_at": closes_at, "closed_at": closed_at}
     window = {name: now + offset for name, offset in ends.items() if offset is not None}
@@ -113,10 +111,9 @@ async def test_phases_are_the_domains(
 @pytest.mark.parametrize("state", ["waiting", "scoring", "resolved", "archived"])
 @pytest.mark.parametrize("resolve_by", [-1_000, 60_000])
 @pytest.mark.parametrize("closed_at", [None, -60_000])
-async def test_phases_of_predictions_are_the_domains(
+async def test_prediction_phases_match_domain(
     store: Store, closed_at: int | None, resolve_by: int, state: str
 ) -> None:
-    """The store and the domain see the same phase of a prediction, whatever has become of it."""
     record, now = await made(store, kind=Kind.PREDICTION), await store.polls.now()
     held = {"at": "1", "effective_at": "1", "version": "1", "by": "ama", "outcome": "A"}
     fields: dict[str, object] = {"resolve_by": now + resolve_by}
@@ -135,15 +132,13 @@ async def test_phases_of_predictions_are_the_domains(
     assert standing.phase is after.phase(now) is expected
 
 
-async def test_opening_moves_the_opening(store: Store) -> None:
-    """Open makes now the opening, and votes count."""
+async def test_open_sets_opening_time_to_now(store: Store) -> None:
     record = await opened_by_act(store)
     assert LONG_AGO < record.poll.opens_at <= await store.polls.now()
     assert await cast(store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
 
 
-async def test_closing_keeps_the_plan(store: Store) -> None:
-    """Close ends the window now, remembers the planned end, and every counted vote lies before the end."""
+async def test_close_keeps_planned_closing_time(store: Store) -> None:
     record = await made(store, closes_at=FAR_OFF)
     (vote,) = await outcomes_of(store, record, BallotInput(a_voter(), "A"))
     closed = await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
@@ -154,16 +149,14 @@ async def test_closing_keeps_the_plan(store: Store) -> None:
     assert await cast(store, closed, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
 
 
-async def test_the_first_plan_is_the_one_remembered(store: Store) -> None:
-    """Closing again after a reopening does not overwrite the end that was planned at first."""
+async def test_second_close_keeps_first_planned_closing_time(store: Store) -> None:
     record = await made(store, closes_at=FAR_OFF)
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF - 1)
     assert (await store.polls.act(record.poll.id, LifecycleAction.CLOSE)).poll.planned_closes_at == FAR_OFF
 
 
-async def test_reopening_to_a_new_end(store: Store) -> None:
-    """Reopen lifts the latch and sets the end that it is given, or none."""
+async def test_reopen_sets_new_closing_time(store: Store) -> None:
     record = await closed_by_clock(store)
     opened = await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)
     assert (opened.poll.closes_at, opened.poll.closed_at) == (FAR_OFF, None)
@@ -172,8 +165,7 @@ async def test_reopening_to_a_new_end(store: Store) -> None:
     assert (await store.polls.act(record.poll.id, LifecycleAction.REOPEN)).poll.closes_at is None
 
 
-async def test_reopening_again_to_another_end(store: Store) -> None:
-    """A repeat of reopen stands; one that names another end is no repeat, and conflicts."""
+async def test_second_reopen_with_other_closing_time_conflicts(store: Store) -> None:
     record = await closed_by_act(store)
     first = await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)
     assert (
@@ -183,8 +175,7 @@ async def test_reopening_again_to_another_end(store: Store) -> None:
         await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF + 1)
 
 
-async def test_reopening_to_a_past_end(store: Store) -> None:
-    """An end that is past is refused, and the poll stays closed."""
+async def test_reopen_with_past_closing_time_is_rejected(store: Store) -> None:
     record = await closed_by_act(store)
     with pytest.raises(InvalidPoll) as refused:
         await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=LONG_AGO)
@@ -192,8 +183,7 @@ async def test_reopening_to_a_past_end(store: Store) -> None:
     assert (await store.polls.get(record.poll.id)).poll == record.poll
 
 
-async def test_an_act_on_a_version(store: Store) -> None:
-    """An act that names a version is done to that one only."""
+async def test_action_with_other_version_is_rejected(store: Store) -> None:
     record = await made(store)
     with pytest.raises(VersionMismatch) as mismatch:
         await store.polls.act(record.poll.id, LifecycleAction.CLOSE, version=7)
@@ -202,14 +192,12 @@ async def test_an_act_on_a_version(store: Store) -> None:
     assert (await store.polls.act(record.poll.id, LifecycleAction.CLOSE, version=1)).poll.version == 2
 
 
-async def test_an_act_on_no_poll(store: Store) -> None:
-    """A poll that is not there takes no act."""
+async def test_action_on_missing_poll_raises_not_found(store: Store) -> None:
     with pytest.raises(PollNotFound):
         await store.polls.act("nowhere", LifecycleAction.OPEN)
 
 
-async def test_a_read_latches(store: Store) -> None:
-    """A window that a read saw closed stays closed though the clock steps back."""
+async def test_window_read_as_closed_stays_closed_after_clock_step(store: Store) -> None:
     record, now = await made(store), await store.polls.now()
     await set_field(store, record, "closes_at", now - 1)
     assert (await store.results.read(record.poll.id)).record.poll.closed_at == now - 1

@@ -17,23 +17,20 @@ def lua(name: str) -> str:
     return FUNCTIONS.joinpath(name).read_text("utf-8")
 
 
-def test_answers_agree() -> None:
-    """Every answer and outcome letter of the functions has its meaning in Python, and the other way round."""
+def test_reply_codes_match_lua_constants() -> None:
     in_lua = dict(_CONSTANT.findall(lua("includes/reply_codes.lua")))
     answers = {answer.name: answer.value for answer in ReplyCode}
     letters = {name: letter for letter, (name, _) in OUTCOMES.items()}
     assert in_lua == answers | letters
 
 
-def test_buckets_agree() -> None:
-    """Functions and callers look for a ballot in the same bucket."""
+def test_bucket_number_matches_lua() -> None:
     assert f"voter:byte() % {BUCKETS}" in lua("includes/ballots.lua")
     assert f"local FIRST_BUCKET = {FIRST_BUCKET + 1}" in lua("includes/ballots.lua")  # Lua counts from one
     assert f"local RANKINGS = FIRST_BUCKET + {RANKINGS - FIRST_BUCKET}" in lua("includes/ballots.lua")
 
 
-def test_every_file_is_in_the_library() -> None:
-    """No Lua file is left out of the library."""
+def test_library_contains_every_lua_file() -> None:
     assert {path.name for path in FUNCTIONS.iterdir()} == {f"{name}.lua" for name in _FUNCTIONS} | {
         "includes"
     }
@@ -41,8 +38,7 @@ def test_every_file_is_in_the_library() -> None:
     assert includes == {f"{name}.lua" for name in _INCLUDES}
 
 
-def test_every_function_has_its_contract() -> None:
-    """Each function's file opens with its name, its KEYS, its ARGV and its answers."""
+def test_lua_function_file_starts_with_contract() -> None:
     for name in _FUNCTIONS:
         head = lua(f"{name}.lua").split("\n\n", 1)[0]
         assert head.startswith(f"-- {name}: "), name

@@ -21,8 +21,7 @@ async def log_of(store: Store, poll_id: str, limit: int = 100) -> list[tuple[str
     return [(entry.by, entry.act) for entry in entries]
 
 
-async def test_every_act_is_written_down(store: Store) -> None:
-    """Create, edit, acts and delete each leave one entry that names the operator, also after the delete."""
+async def test_audit_log_has_entry_for_every_change(store: Store) -> None:
     poll = a_poll(results=ResultsMode.OPERATORS)
     record, _ = await store.polls.create(poll, "digest", by="ama")
     after = msgspec.structs.replace(poll, question="Who wins?", version=2)
@@ -42,8 +41,7 @@ async def test_every_act_is_written_down(store: Store) -> None:
     assert await log_of(store, poll.id) == expected
 
 
-async def test_an_entry_tells_before_and_after(store: Store) -> None:
-    """An entry has version and phase on both sides, and beside them what changed."""
+async def test_audit_entry_has_state_before_and_after(store: Store) -> None:
     record = await made(store, results=ResultsMode.OPERATORS)
     await cast(store, record, BallotInput(a_voter(), "A"))
     after = msgspec.structs.replace(record.poll, question="Who wins?", version=2)
@@ -62,8 +60,7 @@ async def test_an_entry_tells_before_and_after(store: Store) -> None:
     assert reset.after == {"version": 4, "phase": "open", "voters": 0}
 
 
-async def test_what_was_not_done_is_not_written_down(store: Store) -> None:
-    """Repeats, conflicts and overtaken edits leave no entry."""
+async def test_rejected_and_repeated_changes_leave_no_audit_entry(store: Store) -> None:
     record = await made(store)
     await store.polls.create(record.poll, "digest")
     with pytest.raises(PhaseConflict):
@@ -76,8 +73,7 @@ async def test_what_was_not_done_is_not_written_down(store: Store) -> None:
     assert [act for _, act in await log_of(store, record.poll.id)] == ["close", "create"]
 
 
-async def test_the_log_is_read_in_pages(store: Store) -> None:
-    """Following the cursor meets every entry once, whatever is written meanwhile."""
+async def test_audit_pages_return_every_entry_once(store: Store) -> None:
     record = await made(store)
     for act in (LifecycleAction.CLOSE, LifecycleAction.REOPEN, LifecycleAction.CLOSE, LifecycleAction.REOPEN):
         await store.polls.act(record.poll.id, act)
@@ -94,8 +90,7 @@ async def test_the_log_is_read_in_pages(store: Store) -> None:
         await store.audit_log.entries(record.poll.id, cursor="+", limit=2)
 
 
-async def test_the_log_is_bounded(store: Store) -> None:
-    """The oldest entries go once there are a thousand."""
+async def test_audit_log_keeps_latest_thousand_entries(store: Store) -> None:
     record = await made(store)
     for _ in range(505):
         await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
@@ -103,8 +98,7 @@ async def test_the_log_is_bounded(store: Store) -> None:
     assert len(await log_of(store, record.poll.id, limit=5000)) == 1000
 
 
-async def test_a_long_change_is_named_only(store: Store) -> None:
-    """An edit of more than an entry keeps leaves the names of its fields."""
+async def test_audit_entry_of_large_edit_has_field_names_only(store: Store) -> None:
     options = tuple(Option(id=f"o{n}", label="x" * 200, code=chr(65 + n), image="/" * 900) for n in range(20))
     record = await made(store)
     after = msgspec.structs.replace(record.poll, options=options, version=2)

@@ -33,8 +33,7 @@ async def with_capacity(record: PollRecord, store: Store, **capacities: int) -> 
     return await store.polls.edit(record, after, assumes_unvoted=False)
 
 
-async def test_a_full_option_takes_no_more(store: Store) -> None:
-    """Voters beyond the capacity are refused with the option's letter, and nothing is counted for them."""
+async def test_full_option_rejects_further_voters(store: Store) -> None:
     record = await made(store, options=bounded(npp=2))
     casts = [BallotInput(a_voter(), "A") for _ in range(3)] + [BallotInput(a_voter(), "B")]
     outcomes = await outcomes_of(store, record, *casts)
@@ -49,8 +48,7 @@ async def test_a_full_option_takes_no_more(store: Store) -> None:
     assert len(await stored_ballots(store, record)) == 3
 
 
-async def test_the_standing_choice_comes_first(store: Store) -> None:
-    """Who has a place keeps it: the same choice again is unchanged, however full the option is."""
+async def test_repeated_vote_for_full_option_is_unchanged(store: Store) -> None:
     record, voter = await made(store, options=bounded(npp=1)), a_voter()
     assert await cast(
         store, record, BallotInput(voter, "A"), BallotInput(voter, "A"), BallotInput(a_voter(), "A")
@@ -61,8 +59,7 @@ async def test_the_standing_choice_comes_first(store: Store) -> None:
     ]
 
 
-async def test_a_change_frees_the_place(store: Store) -> None:
-    """A place that somebody leaves is the next one's, in one batch too; where none is, the old vote stays."""
+async def test_changed_vote_frees_capacity(store: Store) -> None:
     record = await made(store, options=bounded(npp=1, ndc=1), revote=Revote.CHANGE)
     first, second = a_voter(), a_voter()
     outcomes = await outcomes_of(
@@ -82,8 +79,7 @@ async def test_a_change_frees_the_place(store: Store) -> None:
     assert (await tally_of(store, record)).counts == {"A": 1, "C": 1}
 
 
-async def test_a_withdrawal_frees_the_place(store: Store) -> None:
-    """A vote taken back leaves its place to others, and its own voter has to find one again."""
+async def test_withdrawal_frees_capacity(store: Store) -> None:
     record = await made(store, options=bounded(npp=1), revote=Revote.WITHDRAW)
     first, second = a_voter(), a_voter()
     await cast(store, record, BallotInput(first, "A"))
@@ -94,8 +90,7 @@ async def test_a_withdrawal_frees_the_place(store: Store) -> None:
     ]
 
 
-async def test_several_options_need_a_place_each(store: Store) -> None:
-    """A multiple choice is refused for the one option that is full; one already held needs no new place."""
+async def test_multiple_choice_is_rejected_for_one_full_option(store: Store) -> None:
     record = await made(store, kind=Kind.MULTIPLE, options=bounded(npp=1, ndc=2), revote=Revote.CHANGE)
     voter = a_voter()
     await cast(store, record, BallotInput(voter, "AB"))
@@ -108,8 +103,7 @@ async def test_several_options_need_a_place_each(store: Store) -> None:
     assert (await tally_of(store, record)).counts == {"A": 1, "B": 2, "C": 2}
 
 
-async def test_a_revision_is_judged_before_the_place(store: Store) -> None:
-    """Reasons come in one order: already voted and stale revision before full."""
+async def test_revision_is_checked_before_capacity(store: Store) -> None:
     record = await made(store, options=bounded(npp=1), revote=Revote.CHANGE)
     voter = a_voter()
     await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(voter, "B"))
@@ -122,8 +116,7 @@ async def test_a_revision_is_judged_before_the_place(store: Store) -> None:
     assert await cast(store, never, BallotInput(voter, "A")) == [BallotStatus.ALREADY_VOTED]
 
 
-async def test_a_capacity_is_exact_when_everybody_comes_at_once(store: Store) -> None:
-    """Of a thousand ballots in calls that overlap, exactly as many are counted as there are places."""
+async def test_capacity_is_exact_under_concurrent_votes(store: Store) -> None:
     record = await made(store, options=bounded(npp=137))
     replies = await asyncio.gather(
         *(cast(store, record, *(BallotInput(a_voter(), "A") for _ in range(20))) for _ in range(50))
@@ -135,8 +128,7 @@ async def test_a_capacity_is_exact_when_everybody_comes_at_once(store: Store) ->
     assert (tally.voters, tally.counts, len(await stored_ballots(store, record))) == (137, {"A": 137}, 137)
 
 
-async def test_an_outlived_key_is_refused_whole(store: Store) -> None:
-    """On an open poll, a key used anew for a full option leaves the older vote exactly as it was."""
+async def test_expired_idempotency_key_for_full_option_leaves_old_vote(store: Store) -> None:
     record = await made(store, identity=Identity.OPEN, options=bounded(npp=1))
     key, long_ago = a_voter(), int(time.time() * 1000) - DAY_MS - 1000
     held = (1).to_bytes(3, "big") + long_ago.to_bytes(6, "big") + b"A"
@@ -152,8 +144,7 @@ async def test_an_outlived_key_is_refused_whole(store: Store) -> None:
     assert ballots[key] == held
 
 
-async def test_a_capacity_never_falls_below_what_stands(store: Store) -> None:
-    """An edit may set any capacity that holds the votes there are, and is refused by its field below that."""
+async def test_edit_below_current_votes_of_option_is_rejected(store: Store) -> None:
     record = await made(store, options=bounded(ndc=5))
     await cast(store, record, *(BallotInput(a_voter(), "B") for _ in range(3)))
     with pytest.raises(EditRefused, match="chosen by 3") as refusal:
@@ -171,8 +162,7 @@ async def test_a_capacity_never_falls_below_what_stands(store: Store) -> None:
     )
 
 
-async def test_edits_and_votes_at_once_agree(store: Store) -> None:
-    """A capacity that was accepted holds: no votes slip in between the edit's judgement and its writing."""
+async def test_accepted_capacity_holds_under_concurrent_edits_and_votes(store: Store) -> None:
     record = await made(store, options=bounded(npp=1000))
 
     async def vote() -> None:
@@ -194,8 +184,7 @@ async def test_edits_and_votes_at_once_agree(store: Store) -> None:
     assert (await tally_of(store, record)).counts["A"] <= accepted
 
 
-async def test_a_poll_made_anew_forgets_capacities(store: Store) -> None:
-    """A capacity belongs to the poll that had it, not to its id."""
+async def test_new_poll_with_used_id_has_no_old_capacity(store: Store) -> None:
     poll = a_poll(options=bounded(npp=1))
     await store.polls.create(poll, "digest")
     await store.polls.delete(poll.id)

@@ -25,8 +25,7 @@ from tests.store.ballot_helpers import (
 )
 
 
-async def test_a_first_vote_counts(store: Store) -> None:
-    """A first ballot is counted at the store's instant, as revision 1, and raises every total by one."""
+async def test_first_vote_is_counted_as_revision_one(store: Store) -> None:
     record = await made(store)
     reply = await reply_to(store, record, BallotInput(a_voter(), "A"))
     assert reply.outcomes is not None
@@ -37,16 +36,14 @@ async def test_a_first_vote_counts(store: Store) -> None:
     assert (tally.epoch, tally.seq, tally.voters, tally.counts) == (reply.epoch, 1, 1, {"A": 1})
 
 
-async def test_every_letter_of_a_code_counts(store: Store) -> None:
-    """A multiple choice counts once for each option, and one voter."""
+async def test_multiple_choice_counts_every_option_and_one_voter(store: Store) -> None:
     record = await made(store, kind=Kind.MULTIPLE)
     await cast(store, record, BallotInput(a_voter(), "AC"), BallotInput(a_voter(), "C"))
     tally = await tally_of(store, record)
     assert (tally.voters, tally.counts) == (2, {"A": 1, "C": 2})
 
 
-async def test_the_same_again_is_unchanged(store: Store) -> None:
-    """A repeat answers with the vote that stands, its instant and revision, and counts nothing."""
+async def test_repeated_vote_is_unchanged(store: Store) -> None:
     record, voter = await made(store), a_voter()
     (first,) = await outcomes_of(store, record, BallotInput(voter, "A"))
     (again,) = await outcomes_of(store, record, BallotInput(voter, "A"))
@@ -55,8 +52,7 @@ async def test_the_same_again_is_unchanged(store: Store) -> None:
     assert (await tally_of(store, record)).counts == {"A": 1}
 
 
-async def test_another_choice_where_nobody_changes(store: Store) -> None:
-    """With revote never, another choice is refused and answered with the one that stands."""
+async def test_revote_never_rejects_different_choice(store: Store) -> None:
     record, voter = await made(store), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     (refused,) = await outcomes_of(store, record, BallotInput(voter, "B"))
@@ -64,8 +60,7 @@ async def test_another_choice_where_nobody_changes(store: Store) -> None:
     assert (await tally_of(store, record)).counts == {"A": 1}
 
 
-async def test_a_change_moves_the_vote(store: Store) -> None:
-    """A change takes the old choice out and puts the new one in; the voter stays one."""
+async def test_changed_vote_moves_count(store: Store) -> None:
     record, voter = await made(store, kind=Kind.MULTIPLE, revote=Revote.CHANGE), a_voter()
     await cast(store, record, BallotInput(voter, "AB"))
     (changed,) = await outcomes_of(store, record, BallotInput(voter, "BC"))
@@ -74,8 +69,7 @@ async def test_a_change_moves_the_vote(store: Store) -> None:
     assert (tally.voters, tally.seq, tally.counts) == (1, 2, {"A": 0, "B": 1, "C": 1})
 
 
-async def test_a_named_revision_must_stand(store: Store) -> None:
-    """A change that names a revision counts only while that one stands."""
+async def test_change_with_stale_revision_is_rejected(store: Store) -> None:
     record, voter = await made(store, revote=Revote.CHANGE), a_voter()
     assert await cast(store, record, BallotInput(voter, "A", 0)) == [BallotStatus.COUNTED]
     assert await cast(store, record, BallotInput(voter, "B", 1)) == [BallotStatus.CHANGED]
@@ -86,22 +80,19 @@ async def test_a_named_revision_must_stand(store: Store) -> None:
 
 
 @pytest.mark.parametrize("revision", [-1, 5, 2**24, 2**70])
-async def test_a_revision_that_never_stood(store: Store, revision: int) -> None:
-    """A first ballot that replaces a revision which does not exist is stale, however odd the number."""
+async def test_first_ballot_with_expected_revision_is_stale(store: Store, revision: int) -> None:
     record = await made(store, revote=Revote.CHANGE)
     (outcome,) = await outcomes_of(store, record, BallotInput(a_voter(), "A", revision))
     assert (outcome.status, outcome.code, outcome.revision) == (BallotStatus.STALE_REVISION, "", 0)
 
 
-async def test_the_same_again_whatever_revision_it_names(store: Store) -> None:
-    """A repeat of the standing choice is unchanged even if it names a revision long gone."""
+async def test_repeated_vote_is_unchanged_with_any_revision(store: Store) -> None:
     record, voter = await made(store, revote=Revote.CHANGE), a_voter()
     await cast(store, record, BallotInput(voter, "A"), BallotInput(voter, "B"))
     assert await cast(store, record, BallotInput(voter, "B", 1)) == [BallotStatus.UNCHANGED]
 
 
-async def test_one_voter_twice_in_a_batch(store: Store) -> None:
-    """Ballots of one batch are judged in order, each on what the one before left."""
+async def test_ballots_of_one_voter_are_applied_in_order(store: Store) -> None:
     record, voter = await made(store, revote=Revote.CHANGE), a_voter()
     outcomes = await outcomes_of(
         store,
@@ -121,8 +112,7 @@ async def test_one_voter_twice_in_a_batch(store: Store) -> None:
     assert (await tally_of(store, record)).counts == {"B": 1}
 
 
-async def test_ten_thousand_ballots_in_a_batch(store: Store) -> None:
-    """A large batch counts every ballot once, also where all of them fall into one bucket."""
+async def test_batch_of_ten_thousand_counts_every_ballot_once(store: Store) -> None:
     record = await made(store)
     voters = [b"\x00" + a_voter()[1:] for _ in range(9_000)] + [a_voter() for _ in range(1_000)]
     casts = [BallotInput(voter, "ABC"[number % 3]) for number, voter in enumerate(voters)]
@@ -134,8 +124,7 @@ async def test_ten_thousand_ballots_in_a_batch(store: Store) -> None:
     assert set(await cast(store, record, *casts)) == {BallotStatus.UNCHANGED}
 
 
-async def test_the_outcomes_of_a_mixed_batch_stay_in_order(store: Store) -> None:
-    """Each ballot gets its own outcome, whatever became of its neighbours."""
+async def test_mixed_batch_returns_outcomes_in_order(store: Store) -> None:
     record, known = await made(store), [a_voter() for _ in range(3)]
     await cast(store, record, *(BallotInput(voter, "A") for voter in known))
     outcomes = await outcomes_of(
@@ -150,8 +139,7 @@ async def test_the_outcomes_of_a_mixed_batch_stay_in_order(store: Store) -> None
     assert found == [("already-voted", "A"), ("counted", "C"), ("unchanged", "A"), ("counted", "B")]
 
 
-async def test_many_polls_in_one_round_trip(store: Store) -> None:
-    """Batches of several polls are answered each on its own, a missing poll hurting no other."""
+async def test_batches_of_many_polls_are_independent(store: Store) -> None:
     first, second, gone = await made(store), await made(store), await made(store)
     await store.polls.delete(gone.poll.id)
     replies = await store.ballots.cast_many(
@@ -161,15 +149,13 @@ async def test_many_polls_in_one_round_trip(store: Store) -> None:
     assert (await tally_of(store, first)).voters == (await tally_of(store, second)).voters == 1
 
 
-async def test_an_empty_batch(store: Store) -> None:
-    """A batch without ballots is answered, and changes nothing."""
+async def test_empty_batch_changes_nothing(store: Store) -> None:
     record = await made(store)
     assert await outcomes_of(store, record) == []
     assert (await tally_of(store, record)).seq == 0
 
 
-async def test_a_ballot_judged_by_an_old_version(store: Store) -> None:
-    """Ballots coded by a version that no longer stands are not counted: the caller judges again."""
+async def test_ballot_of_stale_poll_version_is_not_counted(store: Store) -> None:
     record = await made(store)
     await store.polls.edit(record, record.poll, assumes_unvoted=True)
     reply = await reply_to(store, record, BallotInput(a_voter(), "A"))
@@ -177,8 +163,7 @@ async def test_a_ballot_judged_by_an_old_version(store: Store) -> None:
     assert (await tally_of(store, record)).voters == 0
 
 
-async def test_a_ballot_for_an_earlier_poll_of_the_same_id(store: Store) -> None:
-    """A poll that took a deleted one's id takes no ballot coded by the old one, at equal versions too."""
+async def test_ballot_for_deleted_poll_is_not_counted_by_its_successor(store: Store) -> None:
     record = await made(store)
     await store.polls.delete(record.poll.id)
     anew, _ = await store.polls.create(record.poll, "digest")
@@ -186,15 +171,13 @@ async def test_a_ballot_for_an_earlier_poll_of_the_same_id(store: Store) -> None
     assert (await reply_to(store, record, BallotInput(a_voter(), "A"))).outcomes is None
 
 
-async def test_before_the_window(store: Store) -> None:
-    """Before it opens a poll counts nothing."""
+async def test_scheduled_poll_rejects_votes(store: Store) -> None:
     record = await made(store, opens_at=FAR_OFF)
     assert await cast(store, record, BallotInput(a_voter(), "A")) == [BallotStatus.NOT_OPEN]
     assert (await tally_of(store, record)).voters == 0
 
 
-async def test_after_the_window(store: Store) -> None:
-    """After it a poll counts nothing, and says when it closed."""
+async def test_closed_poll_rejects_votes_with_closing_time(store: Store) -> None:
     record = await made(store, closes_at=LONG_AGO + 1)
     reply = await reply_to(store, record, BallotInput(a_voter(), "A"))
     assert reply.outcomes is not None
@@ -203,10 +186,9 @@ async def test_after_the_window(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("opens_at", "closes_at"), [(FAR_OFF, None), (LONG_AGO, LONG_AGO + 1)])
-async def test_the_standing_choice_comes_before_the_window(
+async def test_repeated_vote_is_unchanged_in_any_phase(
     store: Store, opens_at: int, closes_at: int | None
 ) -> None:
-    """A repeat of the vote that stands is unchanged in any phase; any other choice is not counted."""
     record, voter = await made(store, revote=Revote.CHANGE), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     await set_field(store, record, "opens_at", opens_at)
@@ -217,8 +199,7 @@ async def test_the_standing_choice_comes_before_the_window(
     assert other is (BallotStatus.NOT_OPEN if closes_at is None else BallotStatus.CLOSED)
 
 
-async def test_a_window_seen_closed_stays_closed(store: Store) -> None:
-    """Once a cast saw the window closed, a clock that steps back does not open it again."""
+async def test_closed_window_stays_closed_after_clock_step_back(store: Store) -> None:
     record = await made(store)
     now = await store.polls.now()
     await set_field(store, record, "closes_at", now - 1)
@@ -235,8 +216,7 @@ async def open_to_all(store: Store) -> PollRecord:
     return await made(store, identity=Identity.OPEN)
 
 
-async def test_an_idempotency_key_again(store: Store) -> None:
-    """On an open poll the same key with the same choice is unchanged, with another one it is refused."""
+async def test_repeated_idempotency_key_is_unchanged_or_rejected(store: Store) -> None:
     record, key = await open_to_all(store), a_voter()
     await cast(store, record, BallotInput(key, "A"))
     assert await cast(store, record, BallotInput(key, "A"), BallotInput(key, "B")) == [
@@ -246,8 +226,7 @@ async def test_an_idempotency_key_again(store: Store) -> None:
     assert (await tally_of(store, record)).voters == 1
 
 
-async def test_an_idempotency_key_forgets_after_a_day(store: Store) -> None:
-    """After 24 hours a key counts anew, and the older vote goes on counting where no key can reach it."""
+async def test_idempotency_key_expires_after_24_hours(store: Store) -> None:
     record, key = await open_to_all(store), a_voter()
     (first,) = await outcomes_of(store, record, BallotInput(key, "A"))
     a_day_ago = first.at - DAY_MS
@@ -265,8 +244,7 @@ async def test_an_idempotency_key_forgets_after_a_day(store: Store) -> None:
     assert (older.code, older.at) == ("A", a_day_ago)
 
 
-async def test_an_old_idempotency_key_on_a_closed_poll(store: Store) -> None:
-    """After its day, and after the poll closed, a key's vote still stands: the same again is unchanged."""
+async def test_expired_idempotency_key_on_closed_poll_is_unchanged(store: Store) -> None:
     record, key = await open_to_all(store), a_voter()
     await cast(store, record, BallotInput(key, "A"))
     long_ago = (1).to_bytes(3, "big") + LONG_AGO.to_bytes(6, "big") + b"A"
@@ -278,8 +256,7 @@ async def test_an_old_idempotency_key_on_a_closed_poll(store: Store) -> None:
     ]
 
 
-async def test_an_idempotency_key_within_the_day(store: Store) -> None:
-    """One millisecond short of 24 hours (and a second for the test) the key still stands."""
+async def test_idempotency_key_is_valid_just_below_24_hours(store: Store) -> None:
     record, key = await open_to_all(store), a_voter()
     (first,) = await outcomes_of(store, record, BallotInput(key, "A"))
     nearly = (first.at - DAY_MS + 10_000).to_bytes(6, "big")
@@ -292,8 +269,7 @@ async def test_an_idempotency_key_within_the_day(store: Store) -> None:
     ]
 
 
-async def test_a_revision_at_its_ceiling(store: Store) -> None:
-    """The highest revision that three bytes hold goes on standing instead of starting over."""
+async def test_highest_revision_does_not_wrap(store: Store) -> None:
     record, voter = await made(store, revote=Revote.CHANGE), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     highest = (2**24 - 1).to_bytes(3, "big") + LONG_AGO.to_bytes(6, "big") + b"A"

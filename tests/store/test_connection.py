@@ -12,7 +12,7 @@ from pollwire_server.domain.errors import PollNotFound, StoreUnavailable
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.function_library import UnsupportedStore
-from pollwire_server.store.transport.url import MOST_CONNECTIONS
+from pollwire_server.store.transport.url import MAX_CONNECTIONS
 from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
 from tests.factories import a_poll, a_voter
@@ -40,8 +40,9 @@ async def refused_after_s(store: Store) -> float:
     return time.monotonic() - began
 
 
-async def test_a_store_that_was_killed(own_valkey: Valkey, own_store: Store) -> None:
-    """Killed: refused well within a second; back: answered within two seconds, with every vote."""
+async def test_killed_store_fails_within_second_and_recovers_with_all_votes(
+    own_valkey: Valkey, own_store: Store
+) -> None:
     record = await made(own_store)
     await cast(own_store, record, BallotInput(a_voter(), "A"))
     with own_valkey.away():
@@ -56,8 +57,7 @@ async def test_a_store_that_was_killed(own_valkey: Valkey, own_store: Store) -> 
     assert (await tally_of(own_store, record)).voters == 2
 
 
-async def test_a_store_that_was_killed_while_nobody_asked(own_valkey: Valkey, own_store: Store) -> None:
-    """A restart between two calls goes unnoticed: a connection found dead is made anew."""
+async def test_restart_between_two_calls_is_unnoticed(own_valkey: Valkey, own_store: Store) -> None:
     record = await made(own_store)
     own_valkey.restart()
     idle = own_store.connection.client.connection_pool._available_connections
@@ -65,8 +65,9 @@ async def test_a_store_that_was_killed_while_nobody_asked(own_valkey: Valkey, ow
     assert await cast(own_store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
 
 
-async def test_a_store_that_is_paused(own_valkey: Valkey, own_store: Store) -> None:
-    """Paused: the first calls wait for less than a second, later ones not at all; back: answered again."""
+async def test_paused_store_fails_first_calls_within_second_and_later_ones_at_once(
+    own_valkey: Valkey, own_store: Store
+) -> None:
     record = await made(own_store)
     with own_valkey.paused():
         assert await refused_after_s(own_store) < ANSWERED_WITHIN_S
@@ -75,9 +76,10 @@ async def test_a_store_that_is_paused(own_valkey: Valkey, own_store: Store) -> N
     assert await cast(own_store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
 
 
-async def test_a_crowd_at_a_paused_store(own_valkey: Valkey, own_store: Store) -> None:
-    """However many ask while it is paused, all are refused within a second, and let go of connections."""
-    asking = 10 * MOST_CONNECTIONS
+async def test_many_calls_to_paused_store_all_fail_within_second(
+    own_valkey: Valkey, own_store: Store
+) -> None:
+    asking = 10 * MAX_CONNECTIONS
     with own_valkey.paused():
         took_s = await asyncio.gather(*(refused_after_s(own_store) for _ in range(asking)))
         assert max(took_s) < ANSWERED_WITHIN_S
@@ -86,25 +88,26 @@ async def test_a_crowd_at_a_paused_store(own_valkey: Valkey, own_store: Store) -
     assert len(own_store.connection.client.connection_pool._in_use_connections) == 0
 
 
-async def test_calls_that_wait_hold_up_no_refusal(own_valkey: Valkey, own_store: Store) -> None:
-    """Once the store is known to be away, a call is refused at once though older calls take every slot."""
+async def test_open_circuit_fails_at_once_while_older_calls_wait(
+    own_valkey: Valkey, own_store: Store
+) -> None:
     own_valkey.kill()
     await refused_after_s(own_store)
     async with contextlib.AsyncExitStack() as taken:
-        for _ in range(MOST_CONNECTIONS):
-            await taken.enter_async_context(own_store.connection._slots)
+        for _ in range(MAX_CONNECTIONS):
+            await taken.enter_async_context(own_store.connection._call_slots)
         assert await refused_after_s(own_store) < 0.05
 
 
-async def test_a_crowd_at_a_store_that_answers(store: Store) -> None:
-    """More calls at once than there are connections wait their turn and are answered."""
+async def test_more_calls_than_connections_are_queued(store: Store) -> None:
     record = await made(store)
-    casts = [cast(store, record, BallotInput(a_voter(), "A")) for _ in range(5 * MOST_CONNECTIONS)]
+    casts = [cast(store, record, BallotInput(a_voter(), "A")) for _ in range(5 * MAX_CONNECTIONS)]
     assert set(map(tuple, await asyncio.gather(*casts))) == {(BallotStatus.COUNTED,)}
 
 
-async def test_a_caller_who_gives_up(own_valkey: Valkey, own_store: Store) -> None:
-    """A call cancelled in flight leaves no reply behind for the next one, and no connection taken."""
+async def test_cancelled_call_leaves_no_reply_or_connection_behind(
+    own_valkey: Valkey, own_store: Store
+) -> None:
     record = await made(own_store)
     pool = own_store.connection.client.connection_pool
     with own_valkey.paused():
@@ -116,16 +119,14 @@ async def test_a_caller_who_gives_up(own_valkey: Valkey, own_store: Store) -> No
     assert len(pool._in_use_connections) == 0
 
 
-async def test_functions_flushed_behind_our_back(store: Store) -> None:
-    """A library that is gone is loaded again and the call done, once."""
+async def test_flushed_library_is_reloaded_and_call_runs_once(store: Store) -> None:
     record = await made(store)
     await store.connection.client.execute_command("FUNCTION FLUSH")
     assert await cast(store, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
     assert (await tally_of(store, record)).seq == 1
 
 
-async def test_functions_flushed_in_a_pipeline(store: Store) -> None:
-    """Of calls gathered into one round trip, each is done once, in its place."""
+async def test_flushed_library_in_pipeline_runs_each_call_once(store: Store) -> None:
     records = [await made(store) for _ in range(3)]
     await store.connection.client.execute_command("FUNCTION FLUSH")
     replies = await store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")]) for record in records])
@@ -133,8 +134,7 @@ async def test_functions_flushed_in_a_pipeline(store: Store) -> None:
     assert [(await tally_of(store, record)).seq for record in records] == [1, 1, 1]
 
 
-async def test_everything_flushed_behind_our_back(own_store: Store) -> None:
-    """A store that lost everything has no poll, and one made anew starts a later epoch."""
+async def test_flushed_store_starts_later_epoch(own_store: Store) -> None:
     record = await made(own_store)
     await cast(own_store, record, BallotInput(a_voter(), "A"))
     before = await tally_of(own_store, record)
@@ -149,8 +149,7 @@ async def test_everything_flushed_behind_our_back(own_store: Store) -> None:
     assert (await tally_of(own_store, anew)).epoch > before.epoch
 
 
-async def test_a_store_that_is_away_at_the_start(own_valkey: Valkey) -> None:
-    """A service may start before its store: calls are refused until it answers, then done."""
+async def test_service_starts_before_store(own_valkey: Valkey) -> None:
     own_valkey.kill()
     store = await open_store(own_valkey.url)
     assert not store.connection.has_answered
@@ -164,28 +163,25 @@ async def test_a_store_that_is_away_at_the_start(own_valkey: Valkey) -> None:
     await store.close()
 
 
-async def test_a_store_that_denies_functions(own_valkey: Valkey) -> None:
-    """A server on which the library may not be loaded is a clear error at the start."""
+async def test_store_without_function_permission_raises_unsupported_store(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     deny = ("ACL", "SETUSER", "default", "-function|load")
     await store.connection.client.execute_command(*deny)
     await store.close()
-    with pytest.raises(UnsupportedStore, match="refuses the function library"):
+    with pytest.raises(UnsupportedStore, match="rejects the function library"):
         await open_store(own_valkey.url)
 
 
-async def test_a_store_with_another_password(own_valkey: Valkey) -> None:
-    """A password that the server refuses is a clear error at the start, and is not shown."""
+async def test_wrong_store_password_raises_error_without_showing_it(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     await store.connection.client.execute_command("ACL", "SETUSER", "someone", "on", ">right")
     await store.close()
-    with pytest.raises(UnsupportedStore, match="refuses the user name or password") as refused:
+    with pytest.raises(UnsupportedStore, match="rejects the user name or password") as refused:
         await open_store(own_valkey.url.replace("unix://", "unix://someone:wr0ng@"))
     assert "wr0ng" not in str(refused.value)
 
 
-async def test_a_call_that_the_store_refuses_is_no_outage(store: Store) -> None:
-    """A function's own error is that call's alone: the next one is answered."""
+async def test_error_of_one_function_call_does_not_affect_next(store: Store) -> None:
     record = await made(store)
     await store.connection.client.set("a-string", "x")
     with pytest.raises(StoreUnavailable):
@@ -194,10 +190,9 @@ async def test_a_call_that_the_store_refuses_is_no_outage(store: Store) -> None:
     await store.connection.client.delete("a-string")
 
 
-async def test_a_store_that_refuses_everything_is_told_of_once(
+async def test_repeated_store_rejections_are_logged_once(
     own_valkey: Valkey, own_store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without memory, calls alone and in a batch are refused one by one, in one line of the log."""
     record = await made(own_store)
     connection = own_store.connection
     await connection.command("CONFIG", "SET", "maxmemory", "1")
@@ -207,20 +202,18 @@ async def test_a_store_that_refuses_everything_is_told_of_once(
         with pytest.raises(StoreUnavailable):
             await connection.command("SET", "a-string", "x")
     assert connection.is_up
-    (line,) = [message for message in caplog.messages if "refused a call" in message]
+    (line,) = [message for message in caplog.messages if "rejected a call" in message]
     assert "memory" in line
 
 
-async def test_closing_while_knocking(own_valkey: Valkey) -> None:
-    """A connection that is waiting for its store can be closed."""
+async def test_connection_closes_while_probing(own_valkey: Valkey) -> None:
     own_valkey.kill()
     connection = await StoreConnection.open(own_valkey.url)
     await connection.close()
     assert not connection.is_up
 
 
-async def test_replies_out_of_step_are_not_believed(own_valkey: Valkey, own_store: Store) -> None:
-    """A reply that was repeated on its way ends its connection; no call is told what another asked."""
+async def test_repeated_reply_closes_connection(own_valkey: Valkey, own_store: Store) -> None:
     record = await made(own_store)
     connection = own_store.connection
     pool = connection.client.connection_pool

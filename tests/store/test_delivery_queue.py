@@ -35,10 +35,10 @@ def webhook() -> str:
 
 
 async def put(
-    store: Store, hook: str, *events: str, strand: str = "lunch", kind: str = "poll.closed"
+    store: Store, hook: str, *events: str, ordering_key: str = "lunch", kind: str = "poll.closed"
 ) -> None:
-    """Events, by their ids, that wait in a strand."""
-    waiting = [(hook, QueuedEvent(strand, event, kind, event.encode())) for event in events]
+    """Events, by their ids, that wait in a ordering_key."""
+    waiting = [(hook, QueuedEvent(ordering_key, event, kind, event.encode())) for event in events]
     assert all(await store.delivery_queue.enqueue(waiting))
 
 
@@ -65,8 +65,8 @@ async def test_an_event_is_put_once(store: Store) -> None:
 async def test_strands_keep_their_order_and_do_not_wait(store: Store) -> None:
     """Of one poll the next is told after the one before it; other polls go on meanwhile."""
     hook = webhook()
-    await put(store, hook, "a1", "a2", strand="a")
-    await put(store, hook, "b1", strand="b")
+    await put(store, hook, "a1", "a2", ordering_key="a")
+    await put(store, hook, "b1", ordering_key="b")
     first, other = await claims(store, hook)
     assert (first.id, other.id) == ("a1", "b1")
     assert await claims(store, hook) == []
@@ -92,8 +92,8 @@ async def test_progress_gives_way_to_newer_progress(store: Store) -> None:
 async def test_claims_of_many_workers(store: Store) -> None:
     """Whoever asks at one time, each event is claimed by one."""
     hook = webhook()
-    for strand in range(20):
-        await put(store, hook, f"e{strand}", strand=f"poll-{strand}")
+    for ordering_key in range(20):
+        await put(store, hook, f"e{ordering_key}", ordering_key=f"poll-{ordering_key}")
     found = await asyncio.gather(*(claims(store, hook, most=3) for _ in range(10)))
     taken = [claim.id for each in found for claim in each]
     assert len(taken) == len(set(taken)) == 20
@@ -162,8 +162,8 @@ async def test_the_last_try_gives_a_dead_site_up(store: Store) -> None:
 async def test_the_last_try_drops_an_event_that_a_site_cannot_bear(store: Store) -> None:
     """Where other events got through meanwhile, the one is dropped and its poll goes on."""
     hook = webhook()
-    await put(store, hook, "a", "b", strand="x")
-    await put(store, hook, "c", strand="y")
+    await put(store, hook, "a", "b", ordering_key="x")
+    await put(store, hook, "c", ordering_key="y")
     bad, good = await claims(store, hook)
     await store.delivery_queue.record_attempt(hook, good, "delivered")
     assert await store.delivery_queue.record_attempt(hook, bad, "failed", error="answered 500") == ""

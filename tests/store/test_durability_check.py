@@ -31,7 +31,7 @@ async def test_a_store_as_pollwire_sets_it_has_no_weakness(given: Store) -> None
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [
-        ("maxmemory-policy", "allkeys-lru", "may forget votes"),
+        ("maxmemory-policy", "allkeys-lru", "may evict votes"),
         ("appendonly", "no", "all answered votes since its last snapshot"),
         ("appendfsync", "everysec", "up to one second of answered votes"),
         ("appendfsync", "no", "the last half minute of answered votes"),

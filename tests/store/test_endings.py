@@ -18,8 +18,7 @@ from tests.valkey import Valkey
 from tests.wait import until
 
 
-async def test_publish_shows_totals_to_everybody(store: Store) -> None:
-    """Publish makes any mode ``always``, a repeat stands, and a later edit may narrow it again."""
+async def test_publish_sets_results_to_always(store: Store) -> None:
     record = await made(store, results=ResultsMode.OPERATORS)
     published = await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
     assert published.poll.results is ResultsMode.ALWAYS
@@ -27,8 +26,7 @@ async def test_publish_shows_totals_to_everybody(store: Store) -> None:
     assert (await store.polls.get(record.poll.id)).poll == published.poll
 
 
-async def test_a_canceled_poll_counts_nothing_more(store: Store) -> None:
-    """After cancel no vote counts or is taken back, and no act opens the poll again; counts stay."""
+async def test_canceled_poll_rejects_votes_and_actions(store: Store) -> None:
     record, voter = await made(store, closes_at=FAR_OFF, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     canceled = await store.polls.act(record.poll.id, LifecycleAction.CANCEL)
@@ -45,16 +43,14 @@ async def test_a_canceled_poll_counts_nothing_more(store: Store) -> None:
     assert (await tally_of(store, record)).voters == 1
 
 
-async def test_a_scheduled_poll_that_is_canceled_never_opens(store: Store) -> None:
-    """Canceled before its opening, a poll refuses votes as closed, not as yet to open."""
+async def test_canceled_scheduled_poll_rejects_votes_as_closed(store: Store) -> None:
     record = await made(store, opens_at=FAR_OFF)
     canceled = await store.polls.act(record.poll.id, LifecycleAction.CANCEL)
     assert await cast(store, canceled, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
     assert canceled.poll.phase(FAR_OFF + 1) is Phase.CANCELED
 
 
-async def test_an_archived_poll_keeps_its_results_alone(store: Store) -> None:
-    """Archive leaves the totals, no ballot and no voters' key; the same choice is unchanged no more."""
+async def test_archive_keeps_totals_and_deletes_ballots_and_voter_key(store: Store) -> None:
     record, voter = await made(store), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     closed = await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
@@ -71,8 +67,7 @@ async def test_an_archived_poll_keeps_its_results_alone(store: Store) -> None:
     assert await cast(store, archived, BallotInput(voter, "A")) == [BallotStatus.CLOSED]
 
 
-async def test_what_was_archived_leaves_the_files(own_valkey: Valkey) -> None:
-    """Once the append-only file was written anew, nothing in the store's folder has the voters' key."""
+async def test_archived_voter_key_is_removed_from_append_only_file(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     try:
         record = await made(store)
@@ -92,8 +87,7 @@ def holds(folder: Path, secret: bytes) -> bool:
     return any(secret in path.read_bytes() for path in list(folder.rglob("*")) if path.is_file())
 
 
-async def test_reset_begins_anew(store: Store) -> None:
-    """After reset nothing is counted and everybody may vote again, in a later epoch, under another key."""
+async def test_reset_clears_votes_and_starts_later_epoch_with_new_voter_key(store: Store) -> None:
     record, voter = await made(store), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     before = await tally_of(store, record)
@@ -106,15 +100,13 @@ async def test_reset_begins_anew(store: Store) -> None:
     assert await cast(store, anew, BallotInput(voter, "B")) == [BallotStatus.COUNTED]
 
 
-async def test_a_ballot_judged_before_a_reset_is_not_counted_after_it(store: Store) -> None:
-    """Whoever judged a ballot by the poll as it was before is told to judge again."""
+async def test_ballot_from_before_reset_is_stale(store: Store) -> None:
     record = await made(store)
     await store.polls.act(record.poll.id, LifecycleAction.RESET)
     assert (await reply_to(store, record, BallotInput(a_voter(), "A"))).outcomes is None
 
 
-async def test_reset_again(store: Store) -> None:
-    """A repeat of reset stands while nothing was counted since; then it is a reset of its own."""
+async def test_repeated_reset_changes_nothing_until_next_vote(store: Store) -> None:
     record = await made(store)
     first = await store.polls.act(record.poll.id, LifecycleAction.RESET)
     assert (await store.polls.act(record.poll.id, LifecycleAction.RESET)).poll == first.poll
@@ -124,16 +116,14 @@ async def test_reset_again(store: Store) -> None:
     ).poll.version == first.poll.version + 1
 
 
-async def test_reset_is_later_than_any_epoch(store: Store) -> None:
-    """The new epoch is later than the one held, also where the clock was ahead when that began."""
+async def test_reset_epoch_is_later_than_epoch_of_fast_clock(store: Store) -> None:
     record = await made(store)
     await set_tally(store, record, "epoch", "0fffffffffff")
     await store.polls.act(record.poll.id, LifecycleAction.RESET)
     assert (await tally_of(store, record)).epoch == "100000000000"
 
 
-async def test_two_operators_at_once(store: Store) -> None:
-    """Of two acts that exclude one another one is done, and the other is told the phase that stands."""
+async def test_conflicting_concurrent_actions_apply_exactly_one(store: Store) -> None:
     record = await made(store)
     done = await asyncio.gather(
         store.polls.act(record.poll.id, LifecycleAction.CANCEL),

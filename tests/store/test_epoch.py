@@ -8,7 +8,7 @@ import pytest
 from pollwire_server.domain.poll import Revote
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.polls.repository import PollRecord
-from pollwire_server.store.results.positions import INITIAL_POSITION, MOST_POLLS, PositionTracker
+from pollwire_server.store.results.positions import INITIAL_POSITION, MAX_TRACKED_POLLS, PositionTracker
 from pollwire_server.store.votes.ballots import BallotInput
 
 from tests.factories import FAR_OFF, a_voter
@@ -39,8 +39,7 @@ async def stored_epoch(store: Store, record: PollRecord) -> str:
 
 
 @pytest.mark.parametrize("step", [cast_again, withdraw, read])
-async def test_a_store_that_lost_history_starts_an_epoch(store: Store, step: Step) -> None:
-    """Casting, withdrawing and reading alike notice a seq that fell, and go on in a later epoch."""
+async def test_lost_history_starts_new_epoch(store: Store, step: Step) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"), BallotInput(a_voter(), "B"))
     before = await tally_of(store, record)
@@ -52,8 +51,7 @@ async def test_a_store_that_lost_history_starts_an_epoch(store: Store, step: Ste
 
 
 @pytest.mark.parametrize("step", [cast_again, read])
-async def test_a_store_of_an_older_epoch_starts_another(store: Store, step: Step) -> None:
-    """A store that went back behind an epoch it had started goes past it, also by a slow clock."""
+async def test_store_with_older_epoch_starts_later_epoch(store: Store, step: Step) -> None:
     record, voter = await made(store), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     ahead = f"{FAR_OFF:012x}"
@@ -64,8 +62,7 @@ async def test_a_store_of_an_older_epoch_starts_another(store: Store, step: Step
     assert await stored_epoch(store, record) == f"{FAR_OFF + 1:012x}"
 
 
-async def test_an_epoch_stays_while_nothing_is_lost(store: Store) -> None:
-    """Counting and reading change no epoch, and seq grows by one with each counted change."""
+async def test_epoch_is_constant_without_lost_history(store: Store) -> None:
     record = await made(store, revote=Revote.CHANGE)
     epochs = set()
     for number in range(5):
@@ -76,8 +73,7 @@ async def test_an_epoch_stays_while_nothing_is_lost(store: Store) -> None:
     assert len(epochs) == 1
 
 
-async def test_a_plain_restart_changes_nothing(own_valkey: Valkey) -> None:
-    """A store that was killed and came back on its data goes on in the same epoch, with every vote."""
+async def test_restart_keeps_epoch_and_votes(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
@@ -90,8 +86,7 @@ async def test_a_plain_restart_changes_nothing(own_valkey: Valkey) -> None:
     assert (after.epoch, after.seq, after.counts) == (before.epoch, before.seq, before.counts)
 
 
-async def test_positions_only_move_up() -> None:
-    """The highest position seen is kept, whatever order news comes in."""
+async def test_tracked_position_never_decreases() -> None:
     positions = PositionTracker()
     assert positions.highest("p") == INITIAL_POSITION
     for epoch, seq in [("0b", 1), ("0b", 7), ("0a", 9), ("0b", 3)]:
@@ -99,10 +94,9 @@ async def test_positions_only_move_up() -> None:
     assert positions.highest("p") == ("0b", 7)
 
 
-async def test_positions_are_bounded_memory() -> None:
-    """However many polls are seen, those remembered stay within the bound."""
+async def test_tracked_positions_stay_within_bound() -> None:
     positions = PositionTracker()
-    for number in range(MOST_POLLS + 5):
+    for number in range(MAX_TRACKED_POLLS + 5):
         positions.observe(str(number), "0a", 1)
-    assert len(positions._highest) == MOST_POLLS
+    assert len(positions._highest) == MAX_TRACKED_POLLS
     assert positions.highest("0") == INITIAL_POSITION

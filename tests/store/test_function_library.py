@@ -92,7 +92,7 @@ async def test_a_cluster() -> None:
 )
 async def test_what_is_no_url(url: str) -> None:
     """What is no URL of a store is refused in a sentence that says what would be."""
-    with pytest.raises(UnsupportedStore, match="write redis://"):
+    with pytest.raises(UnsupportedStore, match="Use redis://"):
         servers_from_url(url)
 
 

@@ -112,7 +112,7 @@ def counted(kind: Kind, code: str) -> str:
     kind=st.sampled_from(Kind),
     capacity=st.sampled_from([None, CAPACITY]),
 )
-def test_any_history(
+def test_random_vote_history_matches_model(
     valkey: Valkey, history: list[tuple[str, object]], revote: Revote, kind: Kind, capacity: int | None
 ) -> None:
     """After any history each answer is the model's, counts and rankings are a recount of the ballots, voters

@@ -33,8 +33,7 @@ async def another(store: Store, valkey: Valkey) -> Store:
     return await open_store(valkey.url, namespace=store.connection.namespace)
 
 
-async def test_a_poll_lies_with_its_series(store: Store) -> None:
-    """Every key of the poll is in the slot of the series; at its id there is a home alone."""
+async def test_series_poll_keys_are_in_series_slot(store: Store) -> None:
     record = await of_series(store)
     namespace = store.connection.namespace
     assert all(b"{s:cup}" in key for key in record.keys)
@@ -43,20 +42,17 @@ async def test_a_poll_lies_with_its_series(store: Store) -> None:
     assert await exists(store, record.keys[0], *series_keys(namespace, "cup")[:2]) == 3
 
 
-async def test_a_poll_without_a_series_has_no_home(store: Store) -> None:
-    """Nothing is written beside a poll that lies at its id."""
+async def test_poll_without_series_has_no_location_record(store: Store) -> None:
     record = await made(store)
     assert await exists(store, location_key(store.connection.namespace, record.poll.id)) == 0
 
 
-async def test_a_voter_is_the_same_in_all_polls_of_a_series(store: Store) -> None:
-    """The polls of one series share a key, which polls of another do not have."""
+async def test_polls_of_one_series_share_voter_key(store: Store) -> None:
     first, second, other = await of_series(store), await of_series(store), await of_series(store, "league")
     assert first.voter_key == second.voter_key != other.voter_key
 
 
-async def test_whoever_does_not_know_finds_it(store: Store, valkey: Valkey) -> None:
-    """A process that never met the poll reads it, votes in it, edits and moves it."""
+async def test_process_without_cached_location_finds_series_poll(store: Store, valkey: Valkey) -> None:
     record = await of_series(store)
     stranger = await another(store, valkey)
     found = await stranger.polls.get(record.poll.id)
@@ -69,15 +65,13 @@ async def test_whoever_does_not_know_finds_it(store: Store, valkey: Valkey) -> N
     await newcomer.close()
 
 
-async def test_positions_are_found_once_the_poll_was_read(store: Store) -> None:
-    """A sweep over polls of several slots tells where each stands."""
+async def test_positions_include_series_polls_after_first_read(store: Store) -> None:
     ids = [(await of_series(store)).poll.id, (await made(store)).poll.id]
     standings = await store.results.positions(ids)
     assert all(standings[poll_id] is not None for poll_id in ids)
 
 
-async def test_an_identical_repeat_is_no_other_poll(store: Store) -> None:
-    """Creating the same poll again answers the one that stands; another one of the id is refused."""
+async def test_repeated_creation_returns_existing_series_poll(store: Store) -> None:
     record = await of_series(store)
     again, created = await store.polls.create(record.poll, "digest")
     assert (again.poll, created) == (record.poll, False)
@@ -86,18 +80,16 @@ async def test_an_identical_repeat_is_no_other_poll(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [("cup", "league"), ("cup", None), (None, "cup")])
-async def test_an_id_is_one_poll_wherever_it_lies(
+async def test_poll_id_is_unique_across_locations(
     store: Store, first: str | None, second: str | None
 ) -> None:
-    """An id that has a poll in one place takes none in another."""
     record = await of_series(store, first)
     with pytest.raises(PollExists):
         await of_series(store, second, id=record.poll.id)
     assert (await store.polls.get(record.poll.id)).poll == record.poll
 
 
-async def test_a_creation_that_broke_off_is_finished_by_its_repeat(store: Store) -> None:
-    """A claim whose poll was not made yet does not stand in the way of that poll."""
+async def test_interrupted_creation_is_completed_by_repeat(store: Store) -> None:
     poll = a_poll(kind=Kind.PREDICTION, series="cup")
     await store.locations.claim(poll.id, "cup", "0" * 12)
     with pytest.raises(PollNotFound):
@@ -108,8 +100,7 @@ async def test_a_creation_that_broke_off_is_finished_by_its_repeat(store: Store)
 
 
 @pytest.mark.parametrize("series", ["league", None])
-async def test_a_claim_without_a_poll_gives_way_in_the_end(store: Store, series: str | None) -> None:
-    """While a creation may still be under way its claim holds; after that the id is free."""
+async def test_claim_without_poll_expires(store: Store, series: str | None) -> None:
     poll = a_poll(kind=Kind.PREDICTION, series=series)
     await store.locations.claim(poll.id, "cup", "0" * 12)
     with pytest.raises(PollExists):
@@ -122,10 +113,9 @@ async def test_a_claim_without_a_poll_gives_way_in_the_end(store: Store, series:
 
 
 @pytest.mark.parametrize("series", ["cup", "league", None])
-async def test_a_deleted_polls_id_may_be_used_anywhere(
+async def test_id_of_deleted_poll_can_be_used_at_any_location(
     store: Store, valkey: Valkey, series: str | None
 ) -> None:
-    """After a delete the id is free, also to a process that remembers where its poll used to lie."""
     record = await of_series(store)
     stranger = await another(store, valkey)
     await stranger.polls.get(record.poll.id)
@@ -137,8 +127,7 @@ async def test_a_deleted_polls_id_may_be_used_anywhere(
     await stranger.close()
 
 
-async def test_the_audit_log_is_found_after_the_poll_has_gone(store: Store, valkey: Valkey) -> None:
-    """What was done to a deleted poll of a series can be read by its id."""
+async def test_audit_log_of_deleted_series_poll_is_readable(store: Store, valkey: Valkey) -> None:
     record = await of_series(store)
     await store.polls.delete(record.poll.id, by="ama")
     stranger = await another(store, valkey)
@@ -147,8 +136,7 @@ async def test_the_audit_log_is_found_after_the_poll_has_gone(store: Store, valk
     await stranger.close()
 
 
-async def test_a_series_is_gone_with_its_last_poll(store: Store) -> None:
-    """Deleting the last poll leaves nothing of the series."""
+async def test_deleting_last_poll_deletes_series(store: Store) -> None:
     first, last = await of_series(store), await of_series(store)
     kept = series_keys(store.connection.namespace, "cup")
     await store.polls.delete(first.poll.id)
@@ -157,8 +145,7 @@ async def test_a_series_is_gone_with_its_last_poll(store: Store) -> None:
     assert await exists(store, *kept) == 0
 
 
-async def test_the_series_key_goes_with_the_last_that_needs_it(store: Store) -> None:
-    """Archiving destroys a poll's ballots at once, and with the last poll the series' key to its voters."""
+async def test_archiving_last_poll_deletes_series_voter_key(store: Store) -> None:
     series = series_keys(store.connection.namespace, "cup").series
     first, last = await of_series(store), await of_series(store)
     for record in (first, last):
@@ -172,8 +159,7 @@ async def test_the_series_key_goes_with_the_last_that_needs_it(store: Store) -> 
     assert await store.connection.client.hget(series, "voter_key") is None
 
 
-async def test_a_reset_keeps_the_key_that_others_use(store: Store) -> None:
-    """A poll of a series that begins anew still knows its voters as the series does."""
+async def test_reset_keeps_series_voter_key(store: Store) -> None:
     record = await of_series(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
     reset = await store.polls.act(record.poll.id, LifecycleAction.RESET)

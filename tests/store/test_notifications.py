@@ -10,7 +10,7 @@ import pytest
 from pollwire_server.domain.poll import Revote
 from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.store import Store, open_store
-from pollwire_server.store.transport.notifications import SILENCE_S, ChangeNotification
+from pollwire_server.store.transport.notifications import SILENCE_TIMEOUT_S, ChangeNotification
 from pollwire_server.store.votes.ballots import BallotInput
 
 from tests.factories import a_voter
@@ -50,8 +50,7 @@ async def watcher(own_valkey: Valkey) -> AsyncIterator[Watcher]:
     await store.close()
 
 
-async def test_what_changes_is_told(watcher: Watcher) -> None:
-    """Creating, counting, editing, acting and deleting are told with version and position, in order."""
+async def test_changes_send_notifications_in_order(watcher: Watcher) -> None:
     store = watcher.store
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
@@ -71,8 +70,7 @@ async def test_what_changes_is_told(watcher: Watcher) -> None:
     ]
 
 
-async def test_a_vote_taken_back_is_told(watcher: Watcher) -> None:
-    """A withdrawal gives notice of the position after it; its repeat gives none."""
+async def test_withdrawal_sends_one_notification(watcher: Watcher) -> None:
     store, voter = watcher.store, a_voter()
     record = await made(store, revote=Revote.WITHDRAW)
     await cast(store, record, BallotInput(voter, "A"))
@@ -83,8 +81,7 @@ async def test_a_vote_taken_back_is_told(watcher: Watcher) -> None:
     assert [notice.seq for notice in watcher.heard] == [0, 1, 2, 3]
 
 
-async def test_what_does_not_change_is_not_told(watcher: Watcher) -> None:
-    """A batch that changed nothing gives no notice."""
+async def test_batch_without_change_sends_no_notification(watcher: Watcher) -> None:
     store, voter = watcher.store, a_voter()
     record = await made(store)
     await cast(store, record, BallotInput(voter, "A"))
@@ -95,13 +92,11 @@ async def test_what_does_not_change_is_not_told(watcher: Watcher) -> None:
     assert [notice.seq for notice in watcher.heard] == [0, 1, 2]
 
 
-async def test_a_first_subscription_is_a_gap(watcher: Watcher) -> None:
-    """Whoever subscribes is told once that anything may have happened before."""
+async def test_first_subscription_reports_gap(watcher: Watcher) -> None:
     assert watcher.gaps == 1
 
 
-async def test_a_killed_store_is_a_gap(own_valkey: Valkey, watcher: Watcher) -> None:
-    """After an outage there is a subscription again within two seconds of the return, a gap, and notices."""
+async def test_store_outage_reports_gap_and_resubscribes(own_valkey: Valkey, watcher: Watcher) -> None:
     with own_valkey.away():
         await until(lambda: not watcher.store.notifications._subscribed.is_set())
     await until(lambda: watcher.gaps == 2, within_s=2.0)
@@ -110,21 +105,20 @@ async def test_a_killed_store_is_a_gap(own_valkey: Valkey, watcher: Watcher) -> 
     await until(lambda: watcher.heard)
 
 
-async def test_a_silent_store_is_a_gap(own_valkey: Valkey, watcher: Watcher) -> None:
-    """A subscription that hears nothing, not even its own heartbeat, is given up and made anew."""
+async def test_silent_subscription_is_renewed(own_valkey: Valkey, watcher: Watcher) -> None:
     with own_valkey.paused():
-        await until(lambda: not watcher.store.notifications._subscribed.is_set(), within_s=SILENCE_S + 1)
+        await until(
+            lambda: not watcher.store.notifications._subscribed.is_set(), within_s=SILENCE_TIMEOUT_S + 1
+        )
     await until(lambda: watcher.gaps >= 2, within_s=2.0)
 
 
-async def test_a_quiet_store_is_no_gap(watcher: Watcher) -> None:
-    """Where nothing happens, heartbeats keep the subscription from being taken for dead."""
+async def test_heartbeats_keep_quiet_subscription(watcher: Watcher) -> None:
     with pytest.raises(AssertionError):
-        await until(lambda: watcher.gaps > 1, within_s=SILENCE_S + 0.5)
+        await until(lambda: watcher.gaps > 1, within_s=SILENCE_TIMEOUT_S + 0.5)
 
 
-async def test_a_listener_that_fails(watcher: Watcher) -> None:
-    """One listener's fault takes nothing from the others."""
+async def test_failing_callback_does_not_affect_others(watcher: Watcher) -> None:
     others: list[ChangeNotification] = []
     watcher.store.notifications.on_change(lambda notice: 1 / 0)
     watcher.store.notifications.on_change(others.append)
@@ -133,8 +127,7 @@ async def test_a_listener_that_fails(watcher: Watcher) -> None:
     await until(lambda: len(others) == 2)
 
 
-async def test_a_message_of_another_release(watcher: Watcher) -> None:
-    """What is not understood is passed over."""
+async def test_unknown_message_is_ignored(watcher: Watcher) -> None:
     connection = watcher.store.connection
     for text in (b"", b"a b c d e", b"what?", b"poll x 00 y"):
         await connection.command("PUBLISH", b"pw:changes", text)
@@ -143,8 +136,7 @@ async def test_a_message_of_another_release(watcher: Watcher) -> None:
     assert watcher.gaps == 1
 
 
-async def test_a_held_poll_is_let_go(watcher: Watcher, own_valkey: Valkey) -> None:
-    """A poll that another process edited or deleted is no longer held; one that was voted on still is."""
+async def test_changed_poll_is_evicted_from_cache(watcher: Watcher, own_valkey: Valkey) -> None:
     ours = watcher.store
     theirs = await open_store(own_valkey.url)
     record = await made(theirs)

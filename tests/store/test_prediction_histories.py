@@ -62,8 +62,9 @@ class Told:
 
 @settings(max_examples=40, deadline=None)
 @given(first=begun, then=later)
-def test_any_history_is_recounted(valkey: Valkey, first: list[Happening], then: list[Happening]) -> None:
-    """Scores and ranks are those of the picks that stood in time in the polls that are resolved now."""
+def test_random_prediction_history_matches_model(
+    valkey: Valkey, first: list[Happening], then: list[Happening]
+) -> None:
     asyncio.run(live_through(valkey, [*first, *then]))
 
 

@@ -35,8 +35,7 @@ async def profile_of(store: Store, record: PollRecord) -> dict[str, int]:
     return {ranking.decode(): int(number) for ranking, number in held.items()}
 
 
-async def test_first_preferences_and_rankings_are_counted(store: Store) -> None:
-    """A ranking counts once for its first option, and once as itself."""
+async def test_ranking_counts_first_preference_and_ranking(store: Store) -> None:
     record = await ranked(store)
     await cast(store, record, *(BallotInput(a_voter(), code) for code in ("BAC", "BAC", "B", "CA")))
     tally = await tally_of(store, record)
@@ -44,8 +43,7 @@ async def test_first_preferences_and_rankings_are_counted(store: Store) -> None:
     assert await profile_of(store, record) == {"BAC": 2, "B": 1, "CA": 1}
 
 
-async def test_a_change_takes_the_old_ranking_out(store: Store) -> None:
-    """Old out, new in, in one step, also where the first stays; a ranking of nobody is not kept."""
+async def test_changed_ranking_replaces_old_ranking(store: Store) -> None:
     record, voter = await ranked(store), a_voter()
     assert await cast(
         store, record, BallotInput(voter, "AB"), BallotInput(voter, "AC"), BallotInput(voter, "AC")
@@ -62,8 +60,7 @@ async def test_a_change_takes_the_old_ranking_out(store: Store) -> None:
     assert (await tally_of(store, record)).voters == 0
 
 
-async def test_a_poll_is_counted_out(store: Store) -> None:
-    """What is answered is the run-off of the stored rankings, with the totals of the same instant."""
+async def test_runoff_matches_stored_rankings(store: Store) -> None:
     record = await ranked(store)
     await cast(store, record, *(BallotInput(a_voter(), code) for code in ("AB", "AB", "B", "B", "CB")))
     counted = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
@@ -72,8 +69,7 @@ async def test_a_poll_is_counted_out(store: Store) -> None:
     assert counted.reading.tally.seq == 5
 
 
-async def test_a_count_is_of_what_stands_now(store: Store) -> None:
-    """After another vote, or an edit of the order that breaks ties, it is counted anew."""
+async def test_runoff_is_recomputed_after_vote_or_edit(store: Store) -> None:
     record = await ranked(store, 2)
     await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
     first = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
@@ -90,8 +86,7 @@ async def test_a_count_is_of_what_stands_now(store: Store) -> None:
     assert third.outcome.winner == "option-0"
 
 
-async def test_a_crowd_costs_few_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks for one position is answered by counts that are shared, and kept."""
+async def test_concurrent_runoff_requests_share_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     record = await ranked(store)
     await cast(store, record, BallotInput(a_voter(), "AB"))
     counts = []
@@ -108,8 +103,7 @@ async def test_a_crowd_costs_few_counts(store: Store, monkeypatch: pytest.Monkey
     assert len({answer.outcome.winner for answer in answers if answer.outcome}) == 1
 
 
-async def test_many_rankings_are_read_by_pages_of_one_instant(store: Store) -> None:
-    """More rankings than one page holds are all counted, each once."""
+async def test_rankings_of_several_pages_are_counted_once(store: Store) -> None:
     record = await ranked(store, 8)
     codes = ["".join(code) for code in itertools.permutations("ABCDEFGH", 6)]
     assert len(codes) > 3 * 5000
@@ -118,8 +112,7 @@ async def test_many_rankings_are_read_by_pages_of_one_instant(store: Store) -> N
     assert counted.outcome == count_instant_runoff(record.poll, dict.fromkeys(codes, 1))
 
 
-async def test_votes_between_pages_leave_no_mixed_count(store: Store) -> None:
-    """While votes stream in, a count is of one instant: its first round sums to its voters."""
+async def test_votes_between_pages_do_not_mix_moments(store: Store) -> None:
     record = await ranked(store, 8)
     codes = ["".join(code) for code in itertools.permutations("ABCDEFGH", 5)]
     await cast(store, record, *(BallotInput(a_voter(), code) for code in codes))
@@ -141,8 +134,7 @@ async def test_votes_between_pages_leave_no_mixed_count(store: Store) -> None:
     assert sum(final.outcome.rounds[0].counts.values()) == final.reading.tally.voters
 
 
-async def test_a_million_voters_are_counted_in_seconds(store: Store) -> None:
-    """A profile of a million voters and 100,000 rankings is read and counted out within 5 seconds."""
+async def test_million_voters_are_counted_within_five_seconds(store: Store) -> None:
     record = await ranked(store, 8)
     codes = ["".join(code) for size in (7, 8) for code in itertools.permutations("ABCDEFGH", size)]
     codes += ["".join(code) for code in itertools.permutations("ABCDEFGH", 6)]
@@ -158,8 +150,7 @@ async def test_a_million_voters_are_counted_in_seconds(store: Store) -> None:
     assert counted.outcome == count_instant_runoff(record.poll, profile)
 
 
-async def test_a_poll_that_is_gone(store: Store) -> None:
-    """A poll deleted meanwhile is not found, and leaves no rankings to one of the same id."""
+async def test_runoff_of_deleted_poll_raises_not_found(store: Store) -> None:
     record = await ranked(store)
     await cast(store, record, BallotInput(a_voter(), "AB"))
     reading = await store.results.read(record.poll.id)
@@ -170,8 +161,7 @@ async def test_a_poll_that_is_gone(store: Store) -> None:
     assert await profile_of(store, record) == {}
 
 
-async def test_a_poll_of_another_kind_is_not_counted_out(store: Store) -> None:
-    """A poll that was edited to another kind since the caller looked has no rounds."""
+async def test_poll_edited_to_other_kind_has_no_runoff(store: Store) -> None:
     record = await ranked(store)
     reading = await store.results.read(record.poll.id)
     await store.polls.edit(
@@ -180,8 +170,7 @@ async def test_a_poll_of_another_kind_is_not_counted_out(store: Store) -> None:
     assert (await store.ranked_results.with_runoff(reading)).outcome is None
 
 
-async def test_an_archived_poll_keeps_its_rounds_and_a_reset_one_does_not(store: Store) -> None:
-    """Rankings are results: they outlive the ballots that an archive destroys, and go with a reset."""
+async def test_archive_keeps_rankings_and_reset_deletes_them(store: Store) -> None:
     record = await ranked(store)
     await cast(store, record, BallotInput(a_voter(), "BA"), BallotInput(a_voter(), "A"))
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)

@@ -14,7 +14,7 @@ from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.keys import RATE_LIMITS, rate_limits_key
 from pollwire_server.store.polls.repository import PollRecord
-from pollwire_server.store.rate_limits import MOST_OWED, RateLimitRequest
+from pollwire_server.store.rate_limits import MAX_DEBT_PERIODS, RateLimitRequest
 from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 
 from tests.factories import a_voter
@@ -176,7 +176,7 @@ async def test_what_is_forced_is_owed(store: Store) -> None:
     assert 149_000 < wait <= 150_000
     await take(limit, [RateLimitRequest(NET, is_forced=True)] * 100)
     (wait,) = await take(limit, [RateLimitRequest(NET)])
-    assert wait <= MOST_OWED * limit.period_ms + limit.interval_ms
+    assert wait <= MAX_DEBT_PERIODS * limit.period_ms + limit.interval_ms
 
 
 async def test_what_is_good_once_is_good_once(store: Store) -> None:

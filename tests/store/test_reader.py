@@ -15,8 +15,7 @@ from tests.store.ballot_helpers import cast, made, tally_of
 from tests.valkey import Valkey
 
 
-async def test_many_polls_are_read_at_once(store: Store) -> None:
-    """Each poll asked for is answered, those that are missing too."""
+async def test_read_many_returns_reading_or_error_for_each_poll(store: Store) -> None:
     records = [await made(store) for _ in range(3)]
     await cast(store, records[1], BallotInput(a_voter(), "B"))
     found = await store.results.read_many([record.poll.id for record in records] + ["nowhere"])
@@ -26,8 +25,7 @@ async def test_many_polls_are_read_at_once(store: Store) -> None:
     assert await store.results.read_many([]) == {}
 
 
-async def test_a_reading_has_the_poll_that_stands(store: Store, valkey: Valkey) -> None:
-    """A reader that holds another version gets the poll along; one that holds this version keeps it."""
+async def test_read_returns_poll_only_to_reader_with_stale_stamp(store: Store, valkey: Valkey) -> None:
     other = await open_store(valkey.url, namespace=store.connection.namespace)
     record = await made(store)
     held = (await store.results.read(record.poll.id)).record
@@ -38,16 +36,14 @@ async def test_a_reading_has_the_poll_that_stands(store: Store, valkey: Valkey) 
     await other.close()
 
 
-async def test_a_first_vote_shows(store: Store) -> None:
-    """A record read after the first vote says that the poll was voted on."""
+async def test_record_read_after_first_vote_is_voted(store: Store) -> None:
     record = await made(store)
     assert not (await store.polls.get(record.poll.id)).voted
     await cast(store, record, BallotInput(a_voter(), "A"))
     assert (await store.polls.get(record.poll.id)).voted
 
 
-async def test_positions(store: Store) -> None:
-    """Where many polls stand is told in the order asked, each once, with None for those that are missing."""
+async def test_positions_keep_order_and_return_none_for_missing_poll(store: Store) -> None:
     opened, coming = await made(store), await made(store, opens_at=FAR_OFF)
     over = await made(store, closes_at=LONG_AGO + 1)
     await cast(store, opened, BallotInput(a_voter(), "A"))
@@ -61,8 +57,7 @@ async def test_positions(store: Store) -> None:
     assert phases == [Phase.OPEN, Phase.SCHEDULED, Phase.CLOSED]
 
 
-async def test_positions_of_very_many_polls(store: Store) -> None:
-    """More polls than one call takes are asked for in several, and none is mixed up."""
+async def test_positions_split_many_polls_into_several_calls(store: Store) -> None:
     records = [await made(store) for _ in range(5)]
     names = [f"none-{number}" for number in range(450)]
     names[::90] = [record.poll.id for record in records]
@@ -70,8 +65,7 @@ async def test_positions_of_very_many_polls(store: Store) -> None:
     assert [name for name, standing in found.items() if standing is not None] == names[::90]
 
 
-async def test_counting_in_an_open_poll(store: Store) -> None:
-    """On an open poll everybody counts, any number of times."""
+async def test_open_poll_counts_every_ballot(store: Store) -> None:
     record = await made(store, identity=Identity.OPEN)
     await cast(store, record, *(BallotInput(a_voter(), "A") for _ in range(10)))
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)

@@ -44,8 +44,7 @@ async def pages_of(store: Store, record: PollRecord, token: bytes = b"token") ->
     return {voter: value for voter, value in told.items() if value}
 
 
-async def test_pages_tell_of_the_beginning(store: Store) -> None:
-    """What is cast, changed (twice) and taken back after the beginning is told as it stood at it."""
+async def test_recount_pages_show_ballots_as_of_start(store: Store) -> None:
     record = await made(store, revote=Revote.WITHDRAW)
     voters = [a_voter() for _ in range(200)]
     await cast(store, record, *(BallotInput(voter, "A") for voter in voters))
@@ -59,8 +58,7 @@ async def test_pages_tell_of_the_beginning(store: Store) -> None:
     assert await pages_of(store, record) == before
 
 
-async def test_a_key_used_anew_is_told_as_it_stood(store: Store) -> None:
-    """On an open poll a vote that is moved aside by its key's next use is told once, by its old name."""
+async def test_recount_shows_reused_idempotency_key_once(store: Store) -> None:
     record, voter = await made(store, identity=Identity.OPEN), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     (bucket,) = [key for key in record.keys[FIRST_BUCKET : FIRST_BUCKET + BUCKETS] if await held(store, key)]
@@ -79,8 +77,7 @@ async def held(store: Store, key: bytes) -> int:
 
 
 @pytest.mark.parametrize("kind", [Kind.SINGLE, Kind.MULTIPLE, Kind.RANKED])
-async def test_a_recount_is_exact_while_votes_come_in(store: Store, kind: Kind) -> None:
-    """With votes cast and changed all the while, the ballots make the totals of one instant, each time."""
+async def test_recount_is_exact_during_voting(store: Store, kind: Kind) -> None:
     record = await made(store, revote=Revote.CHANGE, kind=kind)
     codes = ["A", "B", "C"] if kind is Kind.SINGLE else ["A", "B", "AB", "BC", "ABC"]
     voters = [a_voter() for _ in range(4000)]
@@ -105,8 +102,7 @@ async def test_a_recount_is_exact_while_votes_come_in(store: Store, kind: Kind) 
     assert not await store.connection.client.exists(record.keys[RECOUNT_SAVED])
 
 
-async def test_totals_that_are_wrong_are_found(store: Store) -> None:
-    """Totals that the ballots do not make are told beside those that they do."""
+async def test_recount_detects_wrong_totals(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
     await set_tally(store, record, "A", 7)
@@ -117,8 +113,7 @@ async def test_totals_that_are_wrong_are_found(store: Store) -> None:
     assert found == Counter(A=1, B=1)
 
 
-async def test_one_recount_at_a_time(store: Store) -> None:
-    """A second recount is told to come back; one that nobody goes on with is over, and keeps nothing more."""
+async def test_second_recount_is_rejected_until_first_expires(store: Store) -> None:
     record, voter = await made(store, revote=Revote.CHANGE), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     await begun(store, record)
@@ -133,8 +128,7 @@ async def test_one_recount_at_a_time(store: Store) -> None:
     assert found == Counter(B=1)
 
 
-async def test_nothing_is_set_aside_in_passed_buckets(store: Store) -> None:
-    """Once a bucket was read, a ballot in it is replaced without a copy."""
+async def test_recount_saves_no_values_in_finished_buckets(store: Store) -> None:
     record = await made(store, revote=Revote.CHANGE)
     first, last = bytes(16), bytes([15]) * 16
     await cast(store, record, BallotInput(first, "A"), BallotInput(last, "A"))
@@ -145,8 +139,7 @@ async def test_nothing_is_set_aside_in_passed_buckets(store: Store) -> None:
     assert await store.connection.client.hkeys(record.keys[RECOUNT_SAVED]) == [last]
 
 
-async def test_a_recount_of_what_was_reset_begins_anew(store: Store) -> None:
-    """A reset ends the recount under way, and leaves nothing set aside."""
+async def test_reset_ends_recount_and_deletes_saved_values(store: Store) -> None:
     record = await made(store, revote=Revote.CHANGE)
     await cast(store, record, BallotInput(a_voter(), "A"))
     await begun(store, record)
@@ -157,8 +150,7 @@ async def test_a_recount_of_what_was_reset_begins_anew(store: Store) -> None:
     assert (reading.tally.voters, found) == (0, Counter())
 
 
-async def test_what_cannot_be_recounted(store: Store) -> None:
-    """No poll, and one whose ballots were archived."""
+async def test_recount_rejects_missing_and_archived_polls(store: Store) -> None:
     record = await made(store)
     await store.polls.act(record.poll.id, LifecycleAction.CANCEL)
     await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)

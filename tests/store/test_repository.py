@@ -39,8 +39,7 @@ FULL = Poll(
 )
 
 
-async def test_a_poll_comes_back_as_it_went(store: Store, valkey: Valkey) -> None:
-    """Every field survives the store, and another process reads the same poll and the same voter key."""
+async def test_stored_poll_round_trips_all_fields(store: Store, valkey: Valkey) -> None:
     record, created = await store.polls.create(FULL, "digest")
     assert created
     other = await open_store(valkey.url, namespace=store.connection.namespace)
@@ -52,8 +51,7 @@ async def test_a_poll_comes_back_as_it_went(store: Store, valkey: Valkey) -> Non
     assert not read.voted
 
 
-async def test_an_identical_creation_again(store: Store) -> None:
-    """The repeat of a creation gives the poll that stands, edited or not, and makes none."""
+async def test_repeated_creation_returns_existing_poll(store: Store) -> None:
     record = await made(store)
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     again, created = await store.polls.create(record.poll, "digest")
@@ -62,24 +60,21 @@ async def test_an_identical_creation_again(store: Store) -> None:
     assert again.voter_key == record.voter_key
 
 
-async def test_another_poll_of_the_same_id(store: Store) -> None:
-    """An id that is taken by another poll is refused, and the poll that has it is untouched."""
+async def test_creation_with_used_id_raises_poll_exists(store: Store) -> None:
     record = await made(store)
     with pytest.raises(PollExists):
         await store.polls.create(record.poll, "another digest")
     assert (await store.polls.get(record.poll.id)).poll == record.poll
 
 
-async def test_creations_at_once(store: Store) -> None:
-    """Of many identical creations at once one makes the poll, and all answer it."""
+async def test_concurrent_creations_create_poll_once(store: Store) -> None:
     poll = a_poll()
     answers = await asyncio.gather(*(store.polls.create(poll, "digest") for _ in range(20)))
     assert sum(created for _, created in answers) == 1
     assert {record.voter_key for record, _ in answers} == {answers[0][0].voter_key}
 
 
-async def test_a_poll_that_is_not_there(store: Store) -> None:
-    """Reading, deleting and holding a poll that is not there."""
+async def test_missing_poll_raises_not_found(store: Store) -> None:
     with pytest.raises(PollNotFound):
         await store.polls.get("nowhere")
     with pytest.raises(PollNotFound):
@@ -87,8 +82,7 @@ async def test_a_poll_that_is_not_there(store: Store) -> None:
     assert store.polls.cached("nowhere") is None
 
 
-async def test_an_edit(store: Store) -> None:
-    """An edit makes the next version, which every later read gives and casts are judged by."""
+async def test_edit_creates_next_version(store: Store) -> None:
     record = await made(store, closes_at=FAR_OFF)
     wanted = msgspec.structs.replace(record.poll, question="Which?", closes_at=None, version=2)
     after = await store.polls.edit(record, wanted, assumes_unvoted=True)
@@ -97,8 +91,7 @@ async def test_an_edit(store: Store) -> None:
     assert await cast(store, after, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
 
 
-async def test_an_edit_of_an_older_version(store: Store) -> None:
-    """Of two edits judged by the same version the second is refused."""
+async def test_edit_of_stale_version_is_rejected(store: Store) -> None:
     record = await made(store)
     await store.polls.edit(record, record.poll, assumes_unvoted=True)
     with pytest.raises(VersionMismatch) as mismatch:
@@ -106,8 +99,7 @@ async def test_an_edit_of_an_older_version(store: Store) -> None:
     assert mismatch.value.version == 2
 
 
-async def test_an_edit_that_the_first_vote_overtook(store: Store) -> None:
-    """An edit that only an unvoted poll may have is refused once a vote was counted, even one taken back."""
+async def test_unvoted_edit_is_rejected_after_first_vote(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     await store.ballots.withdraw(record, voter)
@@ -125,25 +117,22 @@ async def test_an_edit_that_the_first_vote_overtook(store: Store) -> None:
     ],
     ids=["over already", "to a past end", "opened already"],
 )
-async def test_a_window_edit_that_the_clock_overtook(
+async def test_edit_of_passed_window_is_rejected(
     store: Store, before: dict[str, int], change: dict[str, int]
 ) -> None:
-    """A window that has turned since it was judged is not moved, so no counted vote falls outside of it."""
     record = await made(store, **before)
     with pytest.raises(VersionMismatch):
         await store.polls.edit(record, msgspec.structs.replace(record.poll, **change), assumes_unvoted=True)
     assert (await store.polls.get(record.poll.id)).poll.opens_at == record.poll.opens_at
 
 
-async def test_a_closed_poll_may_have_its_words_mended(store: Store) -> None:
-    """An edit that leaves the window alone is done in any phase."""
+async def test_text_of_closed_poll_can_be_edited(store: Store) -> None:
     record = await made(store, closes_at=LONG_AGO + 1)
     wanted = msgspec.structs.replace(record.poll, question="Mended?")
     assert (await store.polls.edit(record, wanted, assumes_unvoted=True)).poll.question == "Mended?"
 
 
-async def test_a_deletion(store: Store) -> None:
-    """A deleted poll leaves nothing behind, not a ballot, save what sites are still to be told."""
+async def test_deletion_leaves_only_pending_events(store: Store) -> None:
     record = await made(store)
     await cast(store, record, *(BallotInput(a_voter(), "A") for _ in range(50)))
     await store.polls.delete(record.poll.id)
@@ -153,8 +142,7 @@ async def test_a_deletion(store: Store) -> None:
     assert await store.polls.list() == ([], None)
 
 
-async def test_a_poll_made_anew_starts_a_later_epoch(store: Store) -> None:
-    """A poll that takes a deleted one's id is newer to every reader, even if the clock went back."""
+async def test_new_poll_with_used_id_starts_later_epoch(store: Store) -> None:
     record = await made(store)
     before = f"{FAR_OFF:012x}"
     await set_tally(store, record, "epoch", before)
@@ -166,8 +154,7 @@ async def test_a_poll_made_anew_starts_a_later_epoch(store: Store) -> None:
     assert anew.voter_key != record.voter_key
 
 
-async def test_reads_at_once_share_one(store: Store) -> None:
-    """A hundred who ask for a poll at once cost two reads at most."""
+async def test_hundred_concurrent_reads_cost_at_most_two(store: Store) -> None:
     record = await made(store)
     stats = store.connection.client.info
     before = (await stats("commandstats"))["cmdstat_fcall"]["calls"]
@@ -177,11 +164,10 @@ async def test_reads_at_once_share_one(store: Store) -> None:
     assert after - before <= 2
 
 
-async def test_a_read_begins_after_it_was_asked_for(store: Store) -> None:
-    """Whoever asks while a read is under way gets a later one: an edit done before the question shows."""
+async def test_read_starts_after_its_call(store: Store) -> None:
     record = await made(store)
     early = asyncio.create_task(store.polls.get(record.poll.id))
-    while not store.polls._turns.are_running:  # noqa: ASYNC110  # one turn at a time: the read takes few
+    while not store.polls._reads.are_running:  # noqa: ASYNC110  # one turn at a time: the read takes few
         await asyncio.sleep(0)
     await store.polls.edit(record, record.poll, assumes_unvoted=True)
     late = asyncio.create_task(store.polls.get(record.poll.id))
@@ -189,8 +175,7 @@ async def test_a_read_begins_after_it_was_asked_for(store: Store) -> None:
     await early
 
 
-async def test_readers_who_come_one_by_one_share_too(own_valkey: Valkey) -> None:
-    """While one read is under way, all who come meanwhile wait for one more, however many and whenever."""
+async def test_callers_during_read_share_next_read(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     record = await made(store)
     await store.connection.client.config_resetstat()
@@ -206,8 +191,7 @@ async def test_readers_who_come_one_by_one_share_too(own_valkey: Valkey) -> None
     assert calls == 2
 
 
-async def test_a_reader_who_leaves(store: Store) -> None:
-    """One who gives up waiting takes nothing from the others."""
+async def test_cancelled_reader_does_not_affect_others(store: Store) -> None:
     record = await made(store)
     leaver = asyncio.create_task(store.polls.get(record.poll.id))
     stayer = asyncio.create_task(store.polls.get(record.poll.id))
@@ -216,11 +200,10 @@ async def test_a_reader_who_leaves(store: Store) -> None:
     assert (await stayer).poll == record.poll
 
 
-async def test_a_held_poll_is_bounded_memory() -> None:
-    """However many polls are seen, those held stay within the bound."""
-    records = PollCache("ns")
+async def test_poll_cache_stays_within_bound() -> None:
+    cache = PollCache("ns")
     for number in range(MAX_CACHED_POLLS + 10):
-        records._hold(str(number), None)  # type: ignore[arg-type]  # what is held does not matter here
+        cache._store(str(number), None)  # type: ignore[arg-type]  # what is held does not matter here
     assert len(cache._records) == MAX_CACHED_POLLS
     assert "0" not in cache._records
 
@@ -235,8 +218,7 @@ async def listed(store: Store, **filters: object) -> list[str]:
             return ids
 
 
-async def test_a_list_is_newest_first(store: Store) -> None:
-    """Pages of any size give every poll once, newest first, those of one millisecond included."""
+async def test_list_pages_return_every_poll_once_newest_first(store: Store) -> None:
     stem = secrets.token_hex(3)
     for number in range(25):
         await made(store, id=f"{stem}-{number:02}", created_at=LONG_AGO + number // 10)
@@ -245,8 +227,7 @@ async def test_a_list_is_newest_first(store: Store) -> None:
         assert await listed(store, limit=limit) == everything
 
 
-async def test_a_list_stands_still_while_polls_come_and_go(store: Store) -> None:
-    """A cursor goes on from its place though its own poll was deleted and newer ones were made."""
+async def test_list_cursor_survives_creation_and_deletion(store: Store) -> None:
     for number in range(6):
         await made(store, id=f"p{number}", created_at=LONG_AGO + number)
     page, cursor = await store.polls.list(limit=2)
@@ -257,8 +238,7 @@ async def test_a_list_stands_still_while_polls_come_and_go(store: Store) -> None
     assert [record.poll.id for record in page] == ["p3", "p2"]
 
 
-async def test_a_list_by_what_polls_are(store: Store) -> None:
-    """Filters by phase, kind, words and visibility leave what fits."""
+async def test_list_filters_by_phase_kind_text_and_visibility(store: Store) -> None:
     await made(store, id="later", opens_at=FAR_OFF, visible_at=FAR_OFF)
     await made(store, id="several", kind=Kind.MULTIPLE, question="Which FRUITS do you like?")
     await made(store, id="over", closes_at=LONG_AGO + 1)
@@ -270,15 +250,13 @@ async def test_a_list_by_what_polls_are(store: Store) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "1", "1.", "-1.a", "٣.a", "9" * 17 + ".a", "nan.a"])
-async def test_a_broken_cursor(store: Store, cursor: str) -> None:
-    """A cursor that is none of ours is refused by its name."""
+async def test_malformed_list_cursor_is_rejected(store: Store, cursor: str) -> None:
     with pytest.raises(InvalidPoll) as refused:
         await store.polls.list(cursor=cursor)
     assert refused.value.field == "cursor"
 
 
-async def test_a_list_passes_over_what_is_gone(store: Store) -> None:
-    """An entry whose poll is gone (an interrupted deletion) is no error and no item."""
+async def test_list_skips_entries_without_poll(store: Store) -> None:
     record = await made(store)
     await store.connection.client.unlink(*record.keys)
     assert await store.polls.list() == ([], None)

@@ -41,8 +41,7 @@ async def phase_of(store: Store, record: PollRecord) -> Phase:
 
 
 @SERIES
-async def test_an_outcome_stands(store: Store, series: str | None) -> None:
-    """A closed prediction is resolved with its outcome, by whom, when, and as of the end of voting."""
+async def test_resolved_prediction_has_outcome_and_metadata(store: Store, series: str | None) -> None:
     record = await closed(store, await a_prediction(store, series))
     said = ResolutionRequest("home", note="full time")
     after = await store.resolutions.resolve(record.poll.id, said, by="ama")
@@ -60,8 +59,7 @@ async def test_an_outcome_stands(store: Store, series: str | None) -> None:
     assert (after.poll.outcome, await phase_of(store, record)) == ("home", Phase.RESOLVED)
 
 
-async def test_whoever_was_right_scores(store: Store) -> None:
-    """Each voter who picked is scored once; nobody else is."""
+async def test_each_voter_is_scored_once(store: Store) -> None:
     record = await a_prediction(store)
     right, wrong, gone = a_voter(), a_voter(), a_voter()
     await picked(store, record, (right, "A"), (wrong, "B"), (gone, "A"))
@@ -70,8 +68,7 @@ async def test_whoever_was_right_scores(store: Store) -> None:
     assert await scores_in(store) == {right: (1, 1), wrong: (0, 1)}
 
 
-async def test_a_choice_after_the_fact_does_not_score(store: Store) -> None:
-    """Who changed or made a choice after the outcome came true is not scored for it."""
+async def test_ballot_changed_after_effective_at_does_not_score(store: Store) -> None:
     record = await a_prediction(store)
     early, late = a_voter(), a_voter()
     (vote,) = await outcomes_of(store, record, BallotInput(early, "A"))
@@ -83,8 +80,9 @@ async def test_a_choice_after_the_fact_does_not_score(store: Store) -> None:
 
 @SERIES
 @pytest.mark.parametrize("outcome", ["home", None])
-async def test_a_repeat_stands(store: Store, series: str | None, outcome: str | None) -> None:
-    """The same outcome again changes nothing, not even the version; nor does an unresolve of what is not."""
+async def test_repeated_resolution_changes_nothing(
+    store: Store, series: str | None, outcome: str | None
+) -> None:
     record = await closed(store, await a_prediction(store, series))
     first = await resolved(store, record, outcome)
     assert (await resolved(store, record, outcome)).poll == first.poll
@@ -93,8 +91,7 @@ async def test_a_repeat_stands(store: Store, series: str | None, outcome: str | 
 
 
 @SERIES
-async def test_another_outcome_needs_the_first_to_go(store: Store, series: str | None) -> None:
-    """While an outcome stands another one conflicts, and so do an annulment and another instant of effect."""
+async def test_resolution_with_other_outcome_conflicts(store: Store, series: str | None) -> None:
     record = await closed(store, await a_prediction(store, series))
     await resolved(store, record, "home", effective_at=LONG_AGO)
     for outcome, effective_at in (("away", None), (None, None), ("home", LONG_AGO + 1)):
@@ -105,8 +102,7 @@ async def test_another_outcome_needs_the_first_to_go(store: Store, series: str |
     assert (await resolved(store, record, "away")).poll.outcome == "away"
 
 
-async def test_nobody_scores_for_an_annulled_one(store: Store) -> None:
-    """Annulled is resolved, without an outcome and without scores."""
+async def test_annulled_prediction_gives_no_scores(store: Store) -> None:
     record = await a_prediction(store)
     await picked(store, record, (a_voter(), "A"))
     after = await resolved(store, await closed(store, record), None)
@@ -116,8 +112,7 @@ async def test_nobody_scores_for_an_annulled_one(store: Store) -> None:
 
 
 @pytest.mark.parametrize("phase", ["open", "scheduled", "canceled"])
-async def test_only_a_closed_one_is_resolved(store: Store, phase: str) -> None:
-    """Before voting has ended, and after a cancel, there is nothing to resolve."""
+async def test_only_closed_prediction_can_be_resolved(store: Store, phase: str) -> None:
     record = await a_prediction(store, opens_at=FAR_OFF if phase == "scheduled" else LONG_AGO)
     if phase == "canceled":
         await store.polls.act(record.poll.id, LifecycleAction.CANCEL)
@@ -126,8 +121,7 @@ async def test_only_a_closed_one_is_resolved(store: Store, phase: str) -> None:
     assert conflict.value.phase == phase
 
 
-async def test_what_cannot_be_an_outcome(store: Store) -> None:
-    """An option that is not there, and an instant that lies ahead, are refused by their field."""
+async def test_unknown_outcome_and_future_effective_at_are_rejected(store: Store) -> None:
     record = await closed(store, await a_prediction(store))
     with pytest.raises(InvalidPoll) as refused:
         await resolved(store, record, "nobody")
@@ -139,8 +133,7 @@ async def test_what_cannot_be_an_outcome(store: Store) -> None:
         await store.resolutions.unresolve("nowhere", by="ama")
 
 
-async def test_a_version_that_was_named(store: Store) -> None:
-    """Both acts are done to the version that was named, and to no other."""
+async def test_resolution_with_other_version_is_rejected(store: Store) -> None:
     record = await closed(store, await a_prediction(store))
     with pytest.raises(VersionMismatch):
         await store.resolutions.resolve(record.poll.id, ResolutionRequest("home"), version=1, by="ama")
@@ -159,8 +152,7 @@ async def test_a_version_that_was_named(store: Store) -> None:
         LifecycleAction.OPEN,
     ],
 )
-async def test_a_resolved_one_is_unresolved_first(store: Store, act: LifecycleAction) -> None:
-    """No other act moves a prediction whose outcome stands, and a delete would leave its scores for ever."""
+async def test_resolved_prediction_rejects_other_actions(store: Store, act: LifecycleAction) -> None:
     record = await closed(store, await a_prediction(store))
     await resolved(store, record, "home")
     with pytest.raises(PhaseConflict):
@@ -171,8 +163,7 @@ async def test_a_resolved_one_is_unresolved_first(store: Store, act: LifecycleAc
     assert [entry.poll.id for entry in listed] == [record.poll.id]
 
 
-async def test_a_resolved_one_takes_no_votes(store: Store) -> None:
-    """Votes are over, before and after the outcome is taken back."""
+async def test_resolved_prediction_rejects_votes(store: Store) -> None:
     record = await a_prediction(store)
     await resolved(store, await closed(store, record), "home")
     standing = await store.polls.get(record.poll.id)
@@ -181,8 +172,7 @@ async def test_a_resolved_one_takes_no_votes(store: Store) -> None:
     assert await cast(store, back, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
 
 
-async def test_scores_are_taken_back_exactly(store: Store) -> None:
-    """Unresolve leaves the scores of other polls, and not a trace of its own."""
+async def test_unresolve_removes_exactly_own_scores(store: Store) -> None:
     first, second = await a_prediction(store), await a_prediction(store)
     ama, kofi = a_voter(), a_voter()
     await picked(store, first, (ama, "A"))
@@ -196,8 +186,7 @@ async def test_scores_are_taken_back_exactly(store: Store) -> None:
     assert await phase_of(store, second) is Phase.CLOSED
 
 
-async def test_an_archived_ones_scores_stay(store: Store) -> None:
-    """Archiving destroys the votes and keeps the outcome and the leaderboard, for good."""
+async def test_archive_keeps_outcome_and_scores(store: Store) -> None:
     record = await a_prediction(store)
     ama = a_voter()
     await picked(store, record, (ama, "A"))
@@ -209,8 +198,7 @@ async def test_an_archived_ones_scores_stay(store: Store) -> None:
         await unresolved(store, record)
 
 
-async def test_two_at_once_with_different_outcomes(store: Store, valkey: Valkey) -> None:
-    """One of two operators wins, the other is told; everybody is scored for the winner's outcome alone."""
+async def test_concurrent_different_outcomes_score_exactly_one(store: Store, valkey: Valkey) -> None:
     record = await a_prediction(store)
     expected = await crowd(store, record, 900)
     await closed(store, record)
@@ -230,8 +218,7 @@ async def test_two_at_once_with_different_outcomes(store: Store, valkey: Valkey)
     assert len(await all_scores(store)) == len(expected)
 
 
-async def test_many_who_say_the_same_score_once(store: Store, valkey: Valkey) -> None:
-    """Several processes that resolve alike at once share the work, and nobody is scored twice."""
+async def test_concurrent_identical_resolutions_score_once(store: Store, valkey: Valkey) -> None:
     record = await a_prediction(store)
     expected = await crowd(store, record, 3000)
     await closed(store, record)
@@ -246,8 +233,9 @@ async def test_many_who_say_the_same_score_once(store: Store, valkey: Valkey) ->
 
 
 @pytest.mark.parametrize("steps", [1, 7, 20])
-async def test_one_that_broke_off_is_carried_on(store: Store, valkey: Valkey, steps: int) -> None:
-    """After a process died in the middle, another that repeats the act scores the rest, nobody twice."""
+async def test_interrupted_scoring_is_completed_by_another_process(
+    store: Store, valkey: Valkey, steps: int
+) -> None:
     record = await a_prediction(store)
     expected = await crowd(store, record, 9000)
     await closed(store, record)
@@ -270,8 +258,7 @@ async def test_one_that_broke_off_is_carried_on(store: Store, valkey: Valkey, st
     assert await all_scores(store) == {}
 
 
-async def test_what_is_done_is_written_down(store: Store) -> None:
-    """Resolve and unresolve are in the audit log once each, with the outcome and who did it."""
+async def test_resolve_and_unresolve_are_in_audit_log(store: Store) -> None:
     record = await closed(store, await a_prediction(store))
     await resolved(store, record, "home")
     await resolved(store, record, "home")
@@ -291,8 +278,7 @@ async def test_what_is_done_is_written_down(store: Store) -> None:
     assert undone.after["resolution"] is None
 
 
-async def test_the_hour_by_which_it_was_due(store: Store) -> None:
-    """A prediction that has no outcome by then is canceled by the clock, for good."""
+async def test_prediction_without_outcome_is_canceled_at_resolve_by(store: Store) -> None:
     record = await a_prediction(store, closes_at=FAR_OFF, resolve_by=FAR_OFF + 1)
     await set_field(store, record, "resolve_by", LONG_AGO + 5)
     assert (await store.results.positions([record.poll.id]))[record.poll.id].phase is Phase.CANCELED  # type: ignore[union-attr]
@@ -307,8 +293,7 @@ async def test_the_hour_by_which_it_was_due(store: Store) -> None:
 
 @pytest.mark.parametrize("seen_first", ["by a reader", "by an act", "by a look", "by nobody"])
 @pytest.mark.parametrize("phase", [Phase.OPEN, Phase.CLOSED])
-async def test_the_clocks_cancel_is_written_down(store: Store, phase: Phase, seen_first: str) -> None:
-    """Whoever sees it first, the log says once that the clock canceled it, when, and how the poll stood."""
+async def test_cancel_by_clock_is_in_audit_log_once(store: Store, phase: Phase, seen_first: str) -> None:
     record = await a_prediction(store, resolve_by=FAR_OFF)
     await picked(store, record, (a_voter(), "A"))
     if phase is Phase.CLOSED:
@@ -334,16 +319,14 @@ async def test_the_clocks_cancel_is_written_down(store: Store, phase: Phase, see
     assert entries[0].act == ("archive" if seen_first == "by an act" else "cancel")
 
 
-async def test_an_endless_one_is_looked_at_when_it_is_due(store: Store) -> None:
-    """A prediction that is open until further notice is looked at again by the hour of its outcome."""
+async def test_prediction_without_end_is_scanned_at_resolve_by(store: Store) -> None:
     record = await a_prediction(store, closes_at=None, resolve_by=FAR_OFF)
     (look,) = await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
     assert isinstance(look, OutboxScan)
     assert look.next_at == FAR_OFF
 
 
-async def test_an_outcome_in_time_outlives_the_hour(store: Store) -> None:
-    """Once resolved the hour means nothing, and one that has passed goes with the outcome."""
+async def test_resolved_prediction_ignores_resolve_by(store: Store) -> None:
     record = await closed(store, await a_prediction(store, resolve_by=FAR_OFF))
     await resolved(store, record, "home")
     await set_field(store, record, "resolve_by", LONG_AGO)
@@ -352,8 +335,7 @@ async def test_an_outcome_in_time_outlives_the_hour(store: Store) -> None:
     assert (back.poll.phase(FAR_OFF), back.poll.resolve_by) == (Phase.CLOSED, None)
 
 
-async def test_a_reopening_ends_before_the_hour(store: Store) -> None:
-    """A reopened prediction must close before its outcome is due."""
+async def test_reopened_prediction_must_close_before_resolve_by(store: Store) -> None:
     record = await closed(store, await a_prediction(store, resolve_by=FAR_OFF))
     with pytest.raises(InvalidPoll):
         await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)

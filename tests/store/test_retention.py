@@ -27,14 +27,12 @@ from tests.wait import until
         ({"closes_at": LONG_AGO + 1, "closed_at": LONG_AGO + 5, "ended": Phase.ARCHIVED}, False),
     ],
 )
-def test_what_is_over_is_what_nobody_can_vote_in(changes: dict[str, object], is_old: bool) -> None:
-    """The end of voting counts, however it came about; open polls and archived ones are left alone."""
+def test_retention_counts_from_end_of_voting(changes: dict[str, object], is_old: bool) -> None:
     assert is_over(a_poll(**changes), LONG_AGO + DAY_MS) is is_old
     assert not is_over(a_poll(**changes), LONG_AGO)
 
 
-async def test_old_polls_are_archived_and_others_stay(store: Store) -> None:
-    """Ballots of the old poll are gone, its log says why, and the poll that is open keeps its votes."""
+async def test_retention_archives_old_polls_only(store: Store) -> None:
     old, young, now_open = await made(store), await made(store), await made(store)
     for record in (old, young, now_open):
         await cast(store, record, BallotInput(a_voter(), "A"))
@@ -49,8 +47,7 @@ async def test_old_polls_are_archived_and_others_stay(store: Store) -> None:
     assert (entry.by, entry.act) == (BY, "archive")
 
 
-async def test_workers_look_in_turn_and_go_on_looking(store: Store) -> None:
-    """Several that look at once archive each poll once, also polls that end later."""
+async def test_concurrent_retention_archives_each_poll_once(store: Store) -> None:
     tasks = [asyncio.create_task(Retention(store, 0, look_every_s=0.05).run()) for _ in range(3)]
     try:
         for _ in range(2):
@@ -67,8 +64,7 @@ async def test_workers_look_in_turn_and_go_on_looking(store: Store) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_without_days_nothing_is_looked_at(store: Store) -> None:
-    """By default nothing is ever archived by itself."""
+async def test_retention_is_off_by_default(store: Store) -> None:
     record = await made(store)
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.connection.client.hset(record.keys[0], "closed_at", 1)

@@ -30,8 +30,7 @@ async def a_broken_scoring(store: Store, valkey: Valkey) -> PollRecord:
     return record
 
 
-async def test_scoring_is_looked_at_again_soon(store: Store, valkey: Valkey) -> None:
-    """For as long as a poll is being scored it falls due again, and a look tells where that stands."""
+async def test_outbox_scan_reports_scoring_progress(store: Store, valkey: Valkey) -> None:
     record = await a_broken_scoring(store, valkey)
     found = await look(store, record)
     assert found.scoring is not None
@@ -43,10 +42,9 @@ async def test_scoring_is_looked_at_again_soon(store: Store, valkey: Valkey) -> 
     assert again.at == found.next_at
 
 
-async def test_what_moves_is_left_alone(
+async def test_progressing_scoring_is_not_resumed(
     store: Store, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scoring that has moved between two looks is somebody's; where it has not, whoever looks goes on."""
     monkeypatch.setattr(resolutions, "STALLED_AFTER_S", 0.0)
     record = await a_broken_scoring(store, valkey)
     poll_id, scoring = record.poll.id, (await look(store, record)).scoring
@@ -65,8 +63,7 @@ async def test_what_moves_is_left_alone(
     assert len(await scores_in(store)) == 90
 
 
-async def test_what_stands_still_for_a_moment_is_left_alone(store: Store, valkey: Valkey) -> None:
-    """Two looks in quick succession are no proof that a process has died."""
+async def test_two_quick_scans_do_not_resume_scoring(store: Store, valkey: Valkey) -> None:
     record = await a_broken_scoring(store, valkey)
     for _ in range(3):
         store.resolutions.resume_if_stalled(record.poll.id, (await look(store, record)).scoring)

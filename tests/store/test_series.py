@@ -13,8 +13,7 @@ from tests.store.prediction_helpers import a_prediction, closed, picked, resolve
 from tests.wait import until
 
 
-async def test_equals_share_a_rank(store: Store) -> None:
-    """Voters of one score have one rank, the next rank counts them all, and pages go on where they ended."""
+async def test_equal_scores_share_a_rank_across_pages(store: Store) -> None:
     record = await a_prediction(store)
     voters = [a_voter() for _ in range(5)]
     await picked(store, record, *((voter, "A" if place < 2 else "B") for place, voter in enumerate(voters)))
@@ -27,8 +26,7 @@ async def test_equals_share_a_rank(store: Store) -> None:
     assert await store.series.row_of("cup", whole[4].voter) == whole[4]
 
 
-async def test_the_store_reckons_as_the_domain_does(store: Store) -> None:
-    """What ranks a voter in the store is the domain's bound, to the last digit that matters."""
+async def test_store_ranking_value_matches_domain_formula(store: Store) -> None:
     ama = a_voter()
     for outcome in ("home", "away", "home", "home"):
         record = await a_prediction(store)
@@ -42,8 +40,7 @@ async def test_the_store_reckons_as_the_domain_does(store: Store) -> None:
     assert row.score == Score(3, 4)
 
 
-async def test_nobody_without_a_score_has_a_row(store: Store) -> None:
-    """A voter of an unresolved poll is in no leaderboard, nor one whose only score was taken back."""
+async def test_leaderboard_omits_voters_without_score(store: Store) -> None:
     record, ama = await a_prediction(store), a_voter()
     await picked(store, record, (ama, "A"))
     assert await store.series.row_of("cup", ama) is None
@@ -53,14 +50,13 @@ async def test_nobody_without_a_score_has_a_row(store: Store) -> None:
     assert await store.series.row_of("cup", ama) is None
 
 
-async def test_a_name_goes_with_a_vote(store: Store) -> None:
-    """A voter is called as they wish once they have voted; a newer wish replaces it, others have none."""
+async def test_display_name_is_stored_after_vote_and_replaced_by_newer_name(store: Store) -> None:
     record, ama, kofi = await a_prediction(store), a_voter(), a_voter()
     await picked(store, record, (ama, "A"), (kofi, "B"))
     stranger = a_voter()
     for voter, name in ((ama, "Ama"), (ama, "Ama <b>"), (stranger, "Nobody")):
         store.series.set_display_name(record, voter, name)
-        await until(lambda: not store.series._naming)
+        await until(lambda: not store.series._name_tasks)
     await resolved(store, await closed(store, record), "home")
     rows, _ = await store.series.rows("cup", after=0, limit=10)
     assert [row.name for row in rows] == ["Ama <b>", None]
@@ -68,8 +64,7 @@ async def test_a_name_goes_with_a_vote(store: Store) -> None:
     assert await store.connection.client.hgetall(names) == {ama: b"Ama <b>"}
 
 
-async def test_a_series_lists_its_polls(store: Store) -> None:
-    """The polls of a series are there by its name, the newest first, as long as they are not deleted."""
+async def test_series_lists_existing_polls_newest_first(store: Store) -> None:
     records = [await a_prediction(store) for _ in range(3)]
     ids = {record.poll.id for record in records}
     assert set(await store.series.polls("cup", after=0, limit=10)) == ids
@@ -78,8 +73,7 @@ async def test_a_series_lists_its_polls(store: Store) -> None:
     assert set(await store.series.polls("cup", after=0, limit=10)) == ids - {records[0].poll.id}
 
 
-async def test_what_is_no_series(store: Store) -> None:
-    """A name that no poll has is no series; one whose polls are all archived has no key any more."""
+async def test_unknown_series_raises_not_found_and_archived_series_has_no_key(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.series.rows("cup", after=0, limit=10)
     with pytest.raises(NotFound):

@@ -30,8 +30,7 @@ async def tags_of(store: Store, record: PollRecord) -> dict[bytes, bytes]:
     return held
 
 
-async def test_the_tag_is_that_of_the_latest_change(store: Store) -> None:
-    """A change brings its own tag, from nowhere known none; a repeat and a refusal bring nothing."""
+async def test_tag_belongs_to_latest_change(store: Store) -> None:
     record = await made(store, revote=Revote.WITHDRAW, network_tags=True)
     first, second = a_voter(), a_voter()
     await cast(store, record, of(HOME, first), of(HOME, second))
@@ -44,16 +43,14 @@ async def test_the_tag_is_that_of_the_latest_change(store: Store) -> None:
     assert await tags_of(store, record) == {first: SCHOOL}
 
 
-async def test_a_vote_taken_back_takes_its_tag_along(store: Store) -> None:
-    """Nothing tells any more from where a vote came that no longer stands."""
+async def test_withdrawal_deletes_tag(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW, network_tags=True), a_voter()
     await cast(store, record, of(HOME, voter))
     await store.ballots.withdraw(record, voter)
     assert await tags_of(store, record) == {}
 
 
-async def test_an_outlived_key_s_vote_keeps_its_tag(store: Store) -> None:
-    """A vote that was set aside goes on counting for the network that it came from."""
+async def test_vote_of_expired_idempotency_key_keeps_tag(store: Store) -> None:
     record, key = await made(store, identity=Identity.OPEN, network_tags=True), a_voter()
     await cast(store, record, of(HOME, key))
     bucket = record.keys[FIRST_BUCKET + key[0] % 16]
@@ -65,8 +62,7 @@ async def test_an_outlived_key_s_vote_keeps_its_tag(store: Store) -> None:
 
 
 @pytest.mark.parametrize("end", ["reset", "archive", "delete"])
-async def test_tags_go_with_the_ballots(store: Store, end: str) -> None:
-    """A reset, an archive and a deletion leave none."""
+async def test_reset_archive_and_deletion_delete_tags(store: Store, end: str) -> None:
     record = await made(store, network_tags=True)
     await cast(store, record, of(HOME, a_voter()))
     if end == "reset":
@@ -79,15 +75,13 @@ async def test_tags_go_with_the_ballots(store: Store, end: str) -> None:
     assert not await store.connection.client.exists(record.keys[TAGS])
 
 
-async def test_a_poll_that_does_not_ask_keeps_none(store: Store) -> None:
-    """Whatever a ballot says of its network, nothing of it is written."""
+async def test_poll_without_network_tags_stores_none(store: Store) -> None:
     record = await made(store)
     await cast(store, record, of(HOME, a_voter()))
     assert not await store.connection.client.exists(record.keys[TAGS])
 
 
-async def test_a_purge_takes_one_network_s_votes(store: Store) -> None:
-    """Exactly those that came from it last go, with their tags; more than a page of each."""
+async def test_purge_by_tag_removes_exactly_votes_of_that_network(store: Store) -> None:
     record = await made(store, revote=Revote.CHANGE, network_tags=True)
     voters = [a_voter() for _ in range(9000)]
     for number in range(0, 9000, 3000):
@@ -106,8 +100,7 @@ async def test_a_purge_takes_one_network_s_votes(store: Store) -> None:
     assert await store.purges.purge(record, PurgeSelector(tag=SCHOOL), by="ops") == 0
 
 
-async def test_scans_bring_tags_along(store: Store) -> None:
-    """A page has each ballot's tag, empty where none is known."""
+async def test_scan_returns_tags(store: Store) -> None:
     record = await made(store, network_tags=True)
     known, unknown = a_voter(), a_voter()
     await cast(store, record, of(HOME, known), of(b"", unknown))

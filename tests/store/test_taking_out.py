@@ -97,9 +97,7 @@ class Model:
 
 @settings(max_examples=40, deadline=None)
 @given(history=st.lists(steps, min_size=1, max_size=16), kind=st.sampled_from([Kind.SINGLE, Kind.RANKED]))
-def test_any_history_of_taking_out(valkey: Valkey, history: list[tuple[str, object]], kind: Kind) -> None:
-    """After each step totals are the model's and a recount's, seq grew by one a change, tags are those of the
-    latest changes of votes that stand, and nothing is left of who was erased."""
+def test_random_removals_match_model(valkey: Valkey, history: list[tuple[str, object]], kind: Kind) -> None:
     asyncio.run(live_through(valkey, history, kind))
 
 

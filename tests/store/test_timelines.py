@@ -19,7 +19,7 @@ from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.keys import TIMELINE
 from pollwire_server.store.polls.repository import PollRecord
-from pollwire_server.store.results.timelines import unpacked
+from pollwire_server.store.results.timelines import decode_point
 from pollwire_server.store.votes.ballots import BallotInput
 
 from tests.factories import a_voter
@@ -37,7 +37,7 @@ async def moments_of(store: Store, record: PollRecord) -> list[TimelineSample]:
     """The timeline as the store keeps it, the newest point last."""
     kept = await store.connection.client.lrange(record.keys[TIMELINE], 0, -1)
     newest = (await store.timelines.read(record.poll.id)).newest
-    return [unpacked(point) for point in kept] + ([] if newest is None else [newest])
+    return [decode_point(point) for point in kept] + ([] if newest is None else [newest])
 
 
 async def interval_over(store: Store, record: PollRecord) -> None:
@@ -48,16 +48,14 @@ async def interval_over(store: Store, record: PollRecord) -> None:
     await set_field(store, record, "timeline", ends + struct.pack(">I", step))
 
 
-async def test_nothing_counted_is_no_point(store: Store) -> None:
-    """A poll without votes has a timeline without points; one that is not there has none."""
+async def test_timeline_without_votes_has_no_points(store: Store) -> None:
     record = await made(store)
     assert (await store.timelines.read(record.poll.id)).body == b'{"points":[]}'
     with pytest.raises(PollNotFound):
         await store.timelines.read("nowhere")
 
 
-async def test_the_first_vote_begins_at_nothing(store: Store) -> None:
-    """The first point has no votes and lies before the first vote; the last one is the tally."""
+async def test_first_point_precedes_first_vote(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
     first, last = await moments_of(store, record)
@@ -66,8 +64,7 @@ async def test_the_first_vote_begins_at_nothing(store: Store) -> None:
     assert (last.voters, last.counts) == (1, {"A": 1})
 
 
-async def test_an_interval_writes_once(store: Store) -> None:
-    """However many batches are counted in one interval, the store keeps nothing more."""
+async def test_interval_stores_at_most_one_point(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
     long = (await store.polls.now() + 60_000).to_bytes(6, "big") + struct.pack(">I", SECOND)
@@ -78,8 +75,7 @@ async def test_an_interval_writes_once(store: Store) -> None:
     assert (first.voters, last.voters) == (0, 21)
 
 
-async def test_what_changes_nothing_writes_nothing(store: Store) -> None:
-    """Ballots that are unchanged or refused leave the timeline as it is, also after the interval's end."""
+async def test_rejected_and_unchanged_ballots_store_no_point(store: Store) -> None:
     record = await made(store)
     voter = a_voter()
     await cast(store, record, BallotInput(voter, "A"))
@@ -124,7 +120,7 @@ class State(NamedTuple):
 
 @settings(max_examples=60, deadline=None)
 @given(history=steps, kind=st.sampled_from([Kind.SINGLE, Kind.RATING, Kind.RANKED]))
-def test_any_history(
+def test_random_history_matches_model(
     valkey: Valkey, history: list[tuple[int, list[tuple[bytes, str]], bool]], kind: Kind
 ) -> None:
     """Whatever is cast, changed and taken back, whenever: times rise strictly, every point is what
@@ -214,8 +210,7 @@ async def filled(store: Store, record: PollRecord, points: int, gap_ms: int = SE
     return first
 
 
-async def test_a_long_poll_coarsens(store: Store) -> None:
-    """One point too many halves them: what stays was there before, the first and the newest among it."""
+async def test_exceeding_point_limit_halves_points(store: Store) -> None:
     record = await made(store)
     first = await filled(store, record, MOST - 1)
     await cast(store, record, BallotInput(a_voter(), "A"))
@@ -227,8 +222,7 @@ async def test_a_long_poll_coarsens(store: Store) -> None:
     assert struct.unpack(">6sI", held)[1] == 2 * SECOND
 
 
-async def test_sparse_points_coarsen_as_far_as_they_must(store: Store) -> None:
-    """Points that lie far apart are halved too, in one go, and the step stays below a 500th of the whole."""
+async def test_sparse_points_are_halved_in_one_step(store: Store) -> None:
     record = await made(store)
     first = await filled(store, record, MOST - 1, gap_ms=37 * SECOND)
     await cast(store, record, BallotInput(a_voter(), "A"))
@@ -238,8 +232,7 @@ async def test_sparse_points_coarsen_as_far_as_they_must(store: Store) -> None:
     assert struct.unpack(">6sI", held)[1] < (moments[-1].at - first) / 500
 
 
-async def test_the_bound_holds(store: Store) -> None:
-    """However long a poll goes on, there are never more than the bound, and below it none is thinned out."""
+async def test_point_count_stays_within_bound(store: Store) -> None:
     record = await made(store)
     await filled(store, record, MOST - 2)
     for _ in range(30):
@@ -252,8 +245,7 @@ async def test_the_bound_holds(store: Store) -> None:
     assert len(await moments_of(store, fresh)) == MOST
 
 
-async def test_a_clock_set_back_turns_no_time_around(store: Store) -> None:
-    """Where the store's clock was set back, times still rise, and the newest point is still the tally."""
+async def test_point_times_increase_after_clock_step_back(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
     await let_pass(store, record, -3_600_000)
@@ -263,8 +255,7 @@ async def test_a_clock_set_back_turns_no_time_around(store: Store) -> None:
     assert last.voters == 2
 
 
-async def test_a_reset_forgets_and_an_archive_does_not(store: Store) -> None:
-    """A reset leaves no point and begins anew; an archive keeps the timeline beside the results."""
+async def test_reset_deletes_timeline_and_archive_keeps_it(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
     record = await store.polls.act(record.poll.id, LifecycleAction.RESET)
@@ -280,8 +271,7 @@ async def test_a_reset_forgets_and_an_archive_does_not(store: Store) -> None:
     ]
 
 
-async def test_lost_history_is_told_of_no_more(store: Store) -> None:
-    """A store that lost votes goes on from the tally that it has: the newest point is it."""
+async def test_timeline_after_lost_history_ends_with_current_tally(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "A"))
     await store.connection.client.hset(record.keys[1], mapping={"seq": 1, "voters": 1, "A": 1})
@@ -290,16 +280,14 @@ async def test_lost_history_is_told_of_no_more(store: Store) -> None:
     assert (read.newest.voters, read.newest.counts) == (1, {"A": 1})
 
 
-async def test_those_who_come_together_share_a_read(store: Store) -> None:
-    """Of many who ask at once, the first has a read, and all others share the next."""
+async def test_concurrent_timeline_requests_share_reads(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
     reads = await asyncio.gather(*(store.timelines.read(record.poll.id) for _ in range(50)))
     assert len({id(read) for read in reads}) <= 2
 
 
-async def test_what_it_says_does_not_depend_on_when_it_is_read(store: Store) -> None:
-    """Two reads of the same totals say the same, though the newest point of the later may be later."""
+async def test_timeline_content_is_independent_of_read_time(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
     one, other = await store.timelines.read(record.poll.id), await store.timelines.read(record.poll.id)

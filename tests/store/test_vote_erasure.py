@@ -56,8 +56,9 @@ async def matches(store: Store, record: PollRecord) -> bool:
     "acts", [[], [LifecycleAction.CLOSE], [LifecycleAction.CANCEL]], ids=["open", "closed", "canceled"]
 )
 @pytest.mark.parametrize("kind", [Kind.SINGLE, Kind.MULTIPLE, Kind.RANKED])
-async def test_an_operator_takes_a_vote_out(store: Store, kind: Kind, acts: list[LifecycleAction]) -> None:
-    """In any phase but archived: totals are one less, seq one more, and nothing of the voter is left."""
+async def test_admin_erasure_removes_vote_from_totals(
+    store: Store, kind: Kind, acts: list[LifecycleAction]
+) -> None:
     record = await made(store, kind=kind, network_tags=True)
     voter, code = a_voter(), "A" if kind is Kind.SINGLE else "BA"
     await cast(store, record, BallotInput(voter, code, tag=b"home"), BallotInput(a_voter(), "B", tag=b"schl"))
@@ -73,8 +74,7 @@ async def test_an_operator_takes_a_vote_out(store: Store, kind: Kind, acts: list
     assert await store.vote_eraser.erase(record, voter, by="ops") is ErasureResult.NOTHING
 
 
-async def test_the_log_tells_of_an_erasure_and_of_nobody(store: Store) -> None:
-    """Who did it and how many voters there were before and after; sites are told once."""
+async def test_erasure_audit_entry_does_not_identify_voter(store: Store) -> None:
     record, voter = await made(store), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     for _ in range(2):
@@ -85,17 +85,17 @@ async def test_the_log_tells_of_an_erasure_and_of_nobody(store: Store) -> None:
 
 
 @pytest.mark.parametrize("revote", [Revote.NEVER, Revote.CHANGE])
-async def test_nobody_changes_a_vote_by_erasing_it(store: Store, revote: Revote) -> None:
-    """While a poll that lets nobody take votes back is open, a voter's own erasure is refused."""
+async def test_voter_erasure_is_rejected_while_withdrawals_are_not_allowed(
+    store: Store, revote: Revote
+) -> None:
     record, voter = await made(store, revote=revote), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
-    with pytest.raises(PhaseConflict, match="once voting has ended"):
+    with pytest.raises(PhaseConflict, match="after voting has ended"):
         await store.vote_eraser.erase(record, voter)
     assert (await tally_of(store, record)).voters == 1
 
 
-async def test_a_voter_who_may_take_a_vote_back_may_erase_it(store: Store) -> None:
-    """It is out, with no tombstone, and whoever comes back is somebody who has not voted."""
+async def test_voter_erasure_while_open_leaves_no_tombstone(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     assert await store.vote_eraser.erase(record, voter) is ErasureResult.OUT
@@ -105,8 +105,7 @@ async def test_a_voter_who_may_take_a_vote_back_may_erase_it(store: Store) -> No
     assert (again.status, again.revision) == (BallotStatus.COUNTED, 1)
 
 
-async def test_what_was_taken_back_is_erased_as_well(store: Store) -> None:
-    """A tombstone is a trace, too; there is nothing to be taken out of the totals."""
+async def test_erasure_removes_tombstone_of_withdrawn_vote(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     await store.ballots.withdraw(record, voter)
@@ -116,8 +115,7 @@ async def test_what_was_taken_back_is_erased_as_well(store: Store) -> None:
     assert (await tally_of(store, record)).seq == before.seq
 
 
-async def test_final_totals_stay_when_a_voter_leaves(store: Store) -> None:
-    """Once voting has ended the vote goes on counting under a name that nobody has; a recount agrees."""
+async def test_voter_erasure_after_closing_keeps_totals(store: Store) -> None:
     record, voter = await made(store, network_tags=True), a_voter()
     await cast(store, record, BallotInput(voter, "A", tag=b"home"), BallotInput(a_voter(), "B"))
     record = await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
@@ -131,8 +129,7 @@ async def test_final_totals_stay_when_a_voter_leaves(store: Store) -> None:
     assert await store.ballots.current_vote(record, voter) is None
 
 
-async def test_an_erasure_ends_the_recount_under_way(store: Store) -> None:
-    """What a recount has set aside is a trace: it goes, and the recount begins anew."""
+async def test_erasure_restarts_running_recount(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), bytes([255]) * 16
     await cast(store, record, BallotInput(voter, "A"))
     await begun(store, record)
@@ -144,8 +141,7 @@ async def test_an_erasure_ends_the_recount_under_way(store: Store) -> None:
     assert codes == Counter()
 
 
-async def test_in_an_open_poll_one_vote_is_meant(store: Store) -> None:
-    """A vote that was set aside, and the one that has its key now, are two."""
+async def test_erasure_in_open_poll_selects_vote_by_time(store: Store) -> None:
     record, key = await made(store, identity=Identity.OPEN), a_voter()
     await cast(store, record, BallotInput(key, "A"))
     bucket = record.keys[FIRST_BUCKET + key[0] % 16]
@@ -159,8 +155,7 @@ async def test_in_an_open_poll_one_vote_is_meant(store: Store) -> None:
     assert await matches(store, record)
 
 
-async def test_what_cannot_be_erased(store: Store) -> None:
-    """An archived poll has no vote left to erase, and no poll none at all."""
+async def test_erasure_rejects_archived_and_missing_polls(store: Store) -> None:
     record, voter = await made(store), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)

@@ -13,8 +13,7 @@ from tests.factories import a_voter
 from tests.store.ballot_helpers import cast, made, outcomes_of, tally_of
 
 
-async def test_a_vote_taken_back_counts_no_more(store: Store) -> None:
-    """Every total goes back by the vote, seq goes on, and no choice stands."""
+async def test_withdrawal_lowers_totals_and_raises_seq(store: Store) -> None:
     record, voter = await made(store, kind=Kind.MULTIPLE, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "AB"), BallotInput(a_voter(), "B"))
     outcome = await store.ballots.withdraw(record, voter)
@@ -24,8 +23,7 @@ async def test_a_vote_taken_back_counts_no_more(store: Store) -> None:
     assert await store.ballots.current_vote(record, voter) is None
 
 
-async def test_a_withdrawal_again(store: Store) -> None:
-    """A repeat answers the same and counts nothing, also after the poll has closed."""
+async def test_repeated_withdrawal_changes_nothing(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     first = await store.ballots.withdraw(record, voter, 1)
@@ -34,8 +32,7 @@ async def test_a_withdrawal_again(store: Store) -> None:
     assert (await tally_of(store, record)).voters == 0
 
 
-async def test_a_vote_after_a_withdrawal(store: Store) -> None:
-    """The voter counts again, and the revision has grown, so a late retry of the first vote stays late."""
+async def test_vote_after_withdrawal_counts_with_higher_revision(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A", 0))
     await store.ballots.withdraw(record, voter)
@@ -45,16 +42,14 @@ async def test_a_vote_after_a_withdrawal(store: Store) -> None:
     assert (await tally_of(store, record)).voters == 1
 
 
-async def test_nothing_to_take_back(store: Store) -> None:
-    """Somebody who never voted has nothing to take back."""
+async def test_withdrawal_without_vote_raises_vote_not_found(store: Store) -> None:
     record = await made(store, revote=Revote.WITHDRAW)
     with pytest.raises(VoteNotFound):
         await store.ballots.withdraw(record, a_voter())
 
 
 @pytest.mark.parametrize("revote", [Revote.NEVER, Revote.CHANGE])
-async def test_where_nobody_takes_back(store: Store, revote: Revote) -> None:
-    """Where the poll does not allow it, the vote stands."""
+async def test_withdrawal_is_rejected_without_withdraw_policy(store: Store, revote: Revote) -> None:
     record, voter = await made(store, revote=revote), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     outcome = await store.ballots.withdraw(record, voter)
@@ -62,16 +57,14 @@ async def test_where_nobody_takes_back(store: Store, revote: Revote) -> None:
     assert (await tally_of(store, record)).voters == 1
 
 
-async def test_a_withdrawal_that_names_an_older_revision(store: Store) -> None:
-    """A late withdrawal does not undo a newer choice."""
+async def test_withdrawal_with_stale_revision_is_rejected(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"), BallotInput(voter, "B"))
     outcome = await store.ballots.withdraw(record, voter, 1)
     assert (outcome.status, outcome.code, outcome.revision) == (BallotStatus.STALE_REVISION, "B", 2)
 
 
-async def test_a_withdrawal_after_the_window(store: Store) -> None:
-    """Once closed, votes stand."""
+async def test_withdrawal_from_closed_poll_is_rejected(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
@@ -79,8 +72,7 @@ async def test_a_withdrawal_after_the_window(store: Store) -> None:
     assert (outcome.status, outcome.code) == (BallotStatus.CLOSED, "A")
 
 
-async def test_a_vote_of_a_poll_that_is_gone(store: Store) -> None:
-    """Neither a deleted poll nor another one under its id answers for a voter of the first."""
+async def test_vote_of_deleted_poll_raises_poll_not_found(store: Store) -> None:
     record, voter = await made(store, revote=Revote.WITHDRAW), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     await store.polls.delete(record.poll.id)
@@ -91,8 +83,7 @@ async def test_a_vote_of_a_poll_that_is_gone(store: Store) -> None:
         await store.ballots.current_vote(record, voter)
 
 
-async def test_the_standing_choice(store: Store) -> None:
-    """A voter's choice is found with its instant and revision, at any version of the poll."""
+async def test_current_vote_has_time_and_revision(store: Store) -> None:
     record, voter = await made(store), a_voter()
     (counted,) = await outcomes_of(store, record, BallotInput(voter, "C"))
     await store.polls.edit(record, record.poll, assumes_unvoted=False)

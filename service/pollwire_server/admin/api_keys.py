@@ -13,7 +13,7 @@ from pollwire_server.auth.api_keys import Operator, Scope, StoredApiKey, generat
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, NotFound
 from pollwire_server.domain.poll_document import Document
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 
 MOST_KEYS: Final = 1000
@@ -80,6 +80,6 @@ def _document(key_id: str, kept: StoredApiKey, used_at: int | None) -> Document:
         "id": key_id,
         "name": kept.name,
         "scopes": list(kept.scopes),
-        "created_at": format_instant(kept.created_at),
-        "last_used_at": None if used_at is None else format_instant(used_at),
+        "created_at": format_timestamp(kept.created_at),
+        "last_used_at": None if used_at is None else format_timestamp(used_at),
     }

@@ -22,7 +22,8 @@ import msgspec
 
 from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict
-from pollwire_server.domain.window import Phase, format_instant
+from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.window import Phase
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballot_scan import StoredBallot
@@ -47,7 +48,7 @@ class Format(StrEnum):
         return "text/csv; header=present" if self is Format.CSV else "application/x-ndjson"
 
 
-_time_text = lru_cache(maxsize=1024)(format_instant)
+_time_text = lru_cache(maxsize=1024)(format_timestamp)
 """Votes of one batch share an instant, and writing one out costs more than the rest of a row."""
 
 Render = Callable[[PollRecord, list[StoredBallot]], bytes]
@@ -70,7 +71,7 @@ async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[by
     phase = reading.record.poll.phase(reading.tally.now)
     if phase is Phase.ARCHIVED:
         raise PhaseConflict("export", phase)
-    pages = store.scan.pages(reading)
+    pages = store.ballot_scan.pages(reading)
     first = await anext(pages)
 
     async def pieces() -> AsyncIterator[bytes]:

@@ -19,7 +19,7 @@ from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, NotFound
 from pollwire_server.domain.poll_document import Document
 from pollwire_server.domain.poll_draft import Issuer
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 
 MOST_ISSUERS = 1000
@@ -100,5 +100,5 @@ def _document(kept: StoredIssuer) -> Document:
         "audience": kept.audience,
         "key": None if kept.algorithm is Algorithm.HS256 else kept.key,
         "jwks_url": kept.jwks_url,
-        "created_at": format_instant(kept.created_at),
+        "created_at": format_timestamp(kept.created_at),
     }

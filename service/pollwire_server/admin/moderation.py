@@ -25,7 +25,8 @@ from pollwire_server.domain.burst_detection import MINUTE_MS, Burst, find_bursts
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict
 from pollwire_server.domain.network_report import NetworkStats, NetworkStatsCollector
-from pollwire_server.domain.window import Phase, format_instant, parse_instant
+from pollwire_server.domain.timestamps import format_timestamp, parse_timestamp
+from pollwire_server.domain.window import Phase
 from pollwire_server.store import Store
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.votes.purges import Purges, PurgeSelector
@@ -73,8 +74,8 @@ def erasing(
         operator.require_scope(Scope.POLLS_WRITE)
         record = await polls.find(poll_id)
         proof = reads(record.poll.id, decode_document(await optional_object(request), EraseBody).receipt)
-        what = await store.forgetting.erase(record, proof.voter, at=proof.at, by=operator.name)
-        store.erasure.begin()  # what the append-only file tells goes as well
+        what = await store.vote_eraser.erase(record, proof.voter, at=proof.at, by=operator.name)
+        store.aof_rewriter.begin()  # what the append-only file tells goes as well
         return Response(
             msgspec.json.encode(ErasedAnswer(what is not ErasureResult.NOTHING)),
             media_type="application/json",
@@ -139,8 +140,8 @@ def _meant(wish: PurgeBody, record: PollRecord) -> PurgeSelector:
     if wish.since is UNSET or wish.to is UNSET:
         missing = "from" if wish.since is UNSET else "to"
         raise InvalidPoll(missing, "A purge names a span of time (from and to), a tag, or all three.")
-    from_ms = parse_instant(wish.since, wish.timezone, "from")
-    to_ms = parse_instant(wish.to, wish.timezone, "to")
+    from_ms = parse_timestamp(wish.since, wish.timezone, "from")
+    to_ms = parse_timestamp(wish.to, wish.timezone, "to")
     if not 0 <= from_ms < to_ms:
         raise InvalidPoll("to", "to must be later than from.")
     return PurgeSelector(from_ms, to_ms, tag)
@@ -218,7 +219,7 @@ async def report_of(store: Store, record: PollRecord) -> FraudReport:
     reading = await store.results.read(record.poll.id)
     minutes: dict[int, Counter[str]] = {}
     networks = NetworkStatsCollector() if reading.record.poll.network_tags else None
-    async for page in store.scan.pages(reading):
+    async for page in store.ballot_scan.pages(reading):
         for ballot in page:
             if ballot.code:
                 minute = ballot.at // MINUTE_MS
@@ -236,8 +237,8 @@ async def report_of(store: Store, record: PollRecord) -> FraudReport:
 
 def _told(record: PollRecord, burst: Burst) -> BurstDocument:
     return BurstDocument(
-        format_instant(burst.first * MINUTE_MS),
-        format_instant((burst.last + 1) * MINUTE_MS),
+        format_timestamp(burst.first * MINUTE_MS),
+        format_timestamp((burst.last + 1) * MINUTE_MS),
         burst.votes,
         record.codec.decode_choice(burst.code),
         round(burst.share, 4),
@@ -253,6 +254,6 @@ def _tag_told(record: PollRecord, tagged: NetworkStats) -> NetworkDocument:
         record.codec.decode_choice(tagged.code),
         round(tagged.choice_share, 4),
         round(tagged.share_elsewhere, 4),
-        format_instant(tagged.minute * MINUTE_MS),
+        format_timestamp(tagged.minute * MINUTE_MS),
         tagged.votes_in_minute,
     )

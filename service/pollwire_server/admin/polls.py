@@ -24,17 +24,18 @@ from pollwire_server.admin.requests import Object, Precondition
 from pollwire_server.auth.issuers import issuer_id
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
+from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Kind, Poll
 from pollwire_server.domain.poll_document import Document, poll_document
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
-from pollwire_server.domain.poll_edits import edited
+from pollwire_server.domain.poll_edits import apply_patch
 from pollwire_server.domain.recount import Recount, recount_of
 from pollwire_server.domain.tally import Results, results_of
-from pollwire_server.domain.window import LifecycleAction, Phase, parse_instant
+from pollwire_server.domain.timestamps import parse_timestamp
+from pollwire_server.domain.window import LifecycleAction, Phase
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
 
-POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 LONGEST_SEARCH: Final = 300
 """Characters; no question is longer."""
 
@@ -59,7 +60,7 @@ class PollAdmin:
 
     async def find(self, poll_id: str) -> PollRecord:
         """The poll as it stands in the store; ``PollNotFound``."""
-        if not POLL_ID.fullmatch(poll_id):
+        if not IDENTIFIER.fullmatch(poll_id):
             raise PollNotFound(poll_id[:64])
         return await self._store.polls.get(poll_id)
 
@@ -114,7 +115,7 @@ class PollAdmin:
 
     async def _edit_once(self, record: PollRecord, patch: PollPatch, by: str) -> PollRecord:
         now = await self._store.polls.now()
-        after = edited(record.poll, patch, now=now, voted=record.voted)
+        after = apply_patch(record.poll, patch, now=now, voted=record.voted)
         if _is_same(record.poll, after):
             return record  # a repeat changes nothing, the version included
         return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted, by=by)
@@ -133,7 +134,7 @@ class PollAdmin:
         version = record.poll.version if precondition.is_given else None
         after = await self._store.polls.act(record.poll.id, act, closes_at=closes_at, version=version, by=by)
         if act is LifecycleAction.ARCHIVE:
-            self._store.erasure.begin()
+            self._store.aof_rewriter.begin()
         return await self.document(after)
 
     async def delete(self, record: PollRecord, body: Object, precondition: Precondition, by: str) -> None:
@@ -160,10 +161,10 @@ class PollAdmin:
 
         Raises ``PollNotFound``, and ``InvalidPoll`` with the parameter.
         """
-        if not POLL_ID.fullmatch(poll_id):
+        if not IDENTIFIER.fullmatch(poll_id):
             raise PollNotFound(poll_id[:64])
         limit = limit_of(query.get("limit"))
-        entries, cursor = await self._store.audit.entries(poll_id, cursor=query.get("cursor"), limit=limit)
+        entries, cursor = await self._store.audit_log.entries(poll_id, cursor=query.get("cursor"), limit=limit)
         if not entries:
             await self.find(poll_id)
         return {"items": entries, "next": cursor}
@@ -180,7 +181,7 @@ class PollAdmin:
             raise reading
         if reading.record.poll.kind is not Kind.RANKED:
             return results_of(reading.record.poll, reading.tally)
-        counted, outcome = await self._store.rankings.with_runoff(reading)
+        counted, outcome = await self._store.ranked_results.with_runoff(reading)
         return results_of(counted.record.poll, counted.tally, outcome)
 
 
@@ -218,7 +219,7 @@ def _closing_of(act: LifecycleAction, body: Object, poll_id: str) -> int | None:
     reopening = decode_document(body, _Reopening)
     if reopening.closes_at is None:
         return None
-    return parse_instant(reopening.closes_at, reopening.timezone, "closes_at")
+    return parse_timestamp(reopening.closes_at, reopening.timezone, "closes_at")
 
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -235,7 +236,7 @@ def _word_of(words: type[Word], query: dict[str, str], name: str) -> Word | None
 
 
 def _series_of(text: str | None) -> str | None:
-    if text is not None and not POLL_ID.fullmatch(text):
+    if text is not None and not IDENTIFIER.fullmatch(text):
         raise InvalidPoll("series", "series must be the id of one: letters a to z, digits and hyphens.")
     return text
 

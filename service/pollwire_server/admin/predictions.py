@@ -17,7 +17,7 @@ from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import PhaseConflict
 from pollwire_server.domain.poll import Kind
 from pollwire_server.domain.poll_document import Document, poll_document
-from pollwire_server.domain.window import parse_instant
+from pollwire_server.domain.timestamps import parse_timestamp
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.predictions.resolutions import Progress, ResolutionRequest
@@ -52,7 +52,7 @@ class PredictionAdmin:
         draft = decode_document(body, ResolutionDraft)
         effective_at = None
         if draft.effective_at is not None:
-            effective_at = parse_instant(draft.effective_at, draft.timezone, "effective_at")
+            effective_at = parse_timestamp(draft.effective_at, draft.timezone, "effective_at")
         _check_kind(record, "resolve")
         resolving = ResolutionRequest(draft.outcome, effective_at, draft.note)
         version = _version(record, precondition)

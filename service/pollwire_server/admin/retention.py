@@ -17,7 +17,7 @@ from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.window import LifecycleAction, Phase
 from pollwire_server.store import Store
 
-log = logging.getLogger("pollwire.retention")
+log = logging.getLogger("pollwire.admin")
 
 LOOK_EVERY_S: Final = 600.0
 BY: Final = "retention"
@@ -39,7 +39,7 @@ class Retention:
         """Looks again and again; never ends."""
         while self._days is not None:
             try:
-                if await self._store.voter_allowances.use_once(b"retention", int(self._look_every_s * 900)):
+                if await self._store.voter_rate_limiter.use_once(b"retention", int(self._look_every_s * 900)):
                     await self.archive_expired()
             except StoreUnavailable:
                 log.info("The store is away; ended polls are looked at later.")
@@ -57,7 +57,7 @@ class Retention:
             if cursor is None:
                 break
         if archived:
-            self._store.erasure.begin()
+            self._store.aof_rewriter.begin()
             log.info("%d polls that ended more than %s days ago were archived.", archived, self._days)
         return archived
 

@@ -244,7 +244,7 @@ def _refusing(door: _AdminContext, path: str, takes: set[HttpMethod]) -> HTTPRou
         path,
         http_method=[method for method in _METHODS if method not in takes],
         include_in_schema=False,
-        refuses=True,
+        rejects_method=True,
     )
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
         await door.find(request, Scope.POLLS_READ, poll_id)

@@ -1,7 +1,7 @@
-"""Where polls and votes are kept: Redis or Valkey, and nobody else knows it.
+"""Storage of polls and votes in Valkey or Redis. No other package imports ``redis``.
 
-``open_store`` gives a ``Store``: its rooms share one connection, one cache of
-polls and one memory of positions.
+``open_store`` returns a ``Store``. Its repositories share one connection, one poll
+cache and one tracker of positions.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = ["Store", "open_store"]
 
 
 class Store:
-    """The rooms of the store over one connection."""
+    """All repositories of the store over one connection."""
 
     def __init__(self, connection: StoreConnection) -> None:
         positions, cache = PositionTracker(), PollCache(connection.namespace)
@@ -74,19 +74,22 @@ class Store:
 
     @property
     def background_tasks(self) -> tuple[Callable[[], Awaitable[None]], ...]:
-        """What must run for as long as the store is used, to hear of changes and to write down uses."""
+        """Return the coroutines to run while the store is in use: notifications, checks, registries."""
         told = (self.notifications.run, self.durability_monitor.run)
         return *told, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
 
     async def voters_key(self) -> bytes:
-        """The 32 random bytes under which voters of other sites get their ids: made once, never again."""
+        """Return the 32 random bytes that turn subjects of external issuers into voter ids.
+
+        The first call creates them for the lifetime of the store.
+        """
         key = issuer_voter_key_key(self.connection.namespace)
         await self.connection.command("SET", key, secrets.token_bytes(32), "NX")
         kept: bytes = await self.connection.command("GET", key)
         return kept
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         await self.resolutions.close()
         await self.series.close()
         await self.aof_rewriter.close()
@@ -94,6 +97,9 @@ class Store:
 
 
 async def open_store(url: str, namespace: str = "pw") -> Store:
-    """The store at ``url``; ``StoreUnfit`` if it cannot keep polls. One that is away is waited for by nobody:
-    what is asked of it is refused with ``StoreUnavailable`` until it answers."""
+    """Open the store at ``url``, and migrate data of an earlier version.
+
+    Raises ``UnsupportedStore`` if the server cannot run the functions. A store that does not reply is no error:
+    calls raise ``StoreUnavailable`` until it does.
+    """
     return Store(await StoreConnection.open(url, namespace=namespace))

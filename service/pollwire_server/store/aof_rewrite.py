@@ -1,15 +1,14 @@
-"""What was destroyed must be gone from the store's files as well.
+"""Rewrite of the append-only file, so that deleted votes also leave the store's files.
 
-An archived poll's ballots and its voters' key leave the store's memory in one
-step, but an append-only file goes on telling how they came about until it is
-written anew. So a rewrite is asked for (``BGREWRITEAOF``), on every master.
-One that runs already began before, and may have copied what must go: then it
-is asked for again once that one is done.
+Archiving deletes ballots and the voter key from memory in one step. The append-only
+file still has the commands that wrote them, until it is rewritten. So every master
+is asked for a rewrite (``BGREWRITEAOF``). A rewrite that already runs may have copied
+the deleted data, so another one follows it.
 
-A store that is not ours may refuse the command, or keep snapshots and copies
-of which nobody here knows; the log says so, and ``docs/operations.md`` what to
-do. A process that dies before the rewrite began has asked for nothing: the act
-repeated asks again, and the store's own next rewrite does the same.
+An external store may reject the command, or keep snapshots and copies. The log then
+says so, and docs/operations has the manual steps. If the process dies before the
+rewrite begins, a repeat of the action asks again; the store's next automatic rewrite
+has the same effect.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from pollwire_server.store.transport.connection import StoreConnection
 
 _log = logging.getLogger("pollwire.store")
 
-ASK_AGAIN_S: Final = 1.0
-MOST_TRIES: Final = 600
-"""Ten minutes: a rewrite of a store of some GB, and then ours."""
+RETRY_INTERVAL_S: Final = 1.0
+MAX_ATTEMPTS: Final = 600
+"""Ten minutes: enough for a running rewrite of some GB, and then ours."""
 
 
 class AofRewriter:
-    """One process's requests that the store's files be written anew."""
+    """Rewrite requests of one process."""
 
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
@@ -40,13 +39,13 @@ class AofRewriter:
         self._is_wanted = False
 
     def begin(self) -> None:
-        """Has the files written anew, in the background; what was asked for meanwhile is done together."""
+        """Start a rewrite in the background. Requests during a rewrite share the next one."""
         self._is_wanted = True
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="store-erasure")
 
     async def close(self) -> None:
-        """Ask for nothing more."""
+        """Cancel pending requests."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -57,41 +56,41 @@ class AofRewriter:
             await self._rewrite()
 
     async def _rewrite(self) -> None:
-        refusal = ""
-        for _ in range(MOST_TRIES):
+        error_text = ""
+        for _ in range(MAX_ATTEMPTS):
             try:
-                refusal = await self._ask()
+                error_text = await self._request()
             except StoreUnavailable:
-                refusal = "it does not answer"
+                error_text = "the store does not reply"
             else:
-                if not _is_busy(refusal):
+                if not _is_busy(error_text):
                     break
-            await asyncio.sleep(ASK_AGAIN_S)
-        if refusal:
+            await asyncio.sleep(RETRY_INTERVAL_S)
+        if error_text:
             _log.warning(
-                "a poll was archived, and the store's files may still hold its votes;"
-                " have them written anew by hand (BGREWRITEAOF): %s",
-                refusal,
+                "Rewrite of the append-only file failed: %s. The files may still contain votes of an archived poll;"
+                " run BGREWRITEAOF on every master.",
+                error_text,
             )
 
-    async def _ask(self) -> str:
-        """Empty where a rewrite has begun or none is needed, else why it was refused."""
+    async def _request(self) -> str:
+        """Return an empty text if a rewrite began or none is needed, else the error text."""
         try:
-            if not _keeps_history(await self._connection.on_all_masters("INFO", "persistence")):
+            if not _has_append_only_file(await self._connection.on_all_masters("INFO", "persistence")):
                 return ""
             await self._connection.on_all_masters("BGREWRITEAOF")
         except ResponseError as error:
             return str(error)
-        _log.info("a poll was archived: the store writes its append-only file anew")
+        _log.info("Rewrite of the append-only file started: votes were deleted")
         return ""
 
 
-def _is_busy(refusal: str) -> bool:
-    return "in progress" in refusal
+def _is_busy(error_text: str) -> bool:
+    return "in progress" in error_text
 
 
-def _keeps_history(info: Mapping[str, Any]) -> bool:
-    """Whether any master has an append-only file (a cluster's answers come by node)."""
+def _has_append_only_file(info: Mapping[str, Any]) -> bool:
+    """Return True if any master has an append-only file. The replies of a cluster are keyed by node."""
     if "aof_enabled" in info:
         return bool(info["aof_enabled"])
-    return any(_keeps_history(part) for part in info.values() if isinstance(part, Mapping))
+    return any(_has_append_only_file(part) for part in info.values() if isinstance(part, Mapping))

@@ -1,17 +1,16 @@
-"""What the store that was given promises, read from itself and told where it is less than this service does.
+"""Durability check of the store: reports settings that can lose answered votes.
 
-An answered vote is kept if the store writes it to disk before it answers
-(append-only, fsync always) and never evicts it. The private store is set so;
-one that was given is somebody else's to set, so it is asked: at first, after
-each outage (another server may answer then), and every minute, for settings
-change while a server runs. Each weakness is a sentence that says what can be
-lost and what to set. It is logged once, when it appears, and stands on
-``/readyz`` until it is gone. Nothing is refused for it: a poll in a classroom
-may well do without.
+An answered vote is safe if the store writes it to disk before it replies
+(append-only, fsync always) and never evicts it. The embedded store is configured
+so. An external store is configured by its owner, so its settings are read at the
+start, after each outage (another server may reply then), and at intervals, since
+settings can change at run time. Each weakness is one sentence: what can be lost,
+and what to set. It is logged once when it appears, and ``/readyz`` shows it until
+it is gone. No request is rejected for it: a classroom poll may accept the risk.
 
-Clocks are compared as well. Windows go by the store's alone, so that a skew
-falsifies nothing; but people compare what pages say with their own clocks, tokens expire by
-this machine's, and the polls of a cluster lie on servers with clocks of their own.
+Clocks are compared as well. Voting windows use only the store's clock, so a skew
+does not falsify results. But people compare pages with their own clocks, tokens
+expire by this machine's clock, and the masters of a cluster have separate clocks.
 """
 
 from __future__ import annotations
@@ -30,28 +29,28 @@ from pollwire_server.store.transport.function_library import info_field, reply_p
 
 log = logging.getLogger("pollwire.store")
 
-AGAIN_AFTER_S: Final = 5.0
-"""Three small commands."""
-GLANCE_S: Final = 0.5
-"""Between two looks at whether the store was away meanwhile; no call."""
-MOST_SKEW_S: Final = 5.0
+CHECK_INTERVAL_S: Final = 5.0
+"""Each check is three small commands."""
+POLL_INTERVAL_S: Final = 0.5
+"""Interval between checks for a reconnect. These send nothing."""
+MAX_SKEW_S: Final = 5.0
 """Far above what NTP leaves, far below what a person would notice in a closing time."""
-MOST_SKEW_BETWEEN_NODES_S: Final = 2.0
-NEWER_THAN: Final = (7, 2)
-"""Redis 7.0 runs the functions, and gets no more mends."""
+MAX_NODE_SKEW_S: Final = 2.0
+OLDEST_MAINTAINED: Final = (7, 2)
+"""Redis 7.0 runs the functions, but gets no more fixes."""
 
 _ASKED: Final = ("maxmemory-policy", "appendonly", "appendfsync")
 
 
 class DurabilityMonitor:
-    """What is weaker than promised, as it was last found; ``run`` keeps it true."""
+    """Weaknesses found by the last check. ``run`` keeps them current."""
 
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self.notes: tuple[str, ...] = ()
 
     async def run(self) -> None:
-        """Look, tell, and look again; never ends."""
+        """Check and report until cancelled."""
         seen, due = -1, 0.0
         while True:
             connection = self._connection
@@ -59,23 +58,23 @@ class DurabilityMonitor:
             if connection.reconnect_count != seen or time.monotonic() >= due:
                 opening = connection.reconnect_count
                 try:
-                    self._tell(await self.check())
+                    self._report(await self.check())
                 except StoreUnavailable:
-                    await asyncio.sleep(GLANCE_S)
+                    await asyncio.sleep(POLL_INTERVAL_S)
                     continue
-                seen, due = opening, time.monotonic() + AGAIN_AFTER_S
-            await asyncio.sleep(GLANCE_S)
+                seen, due = opening, time.monotonic() + CHECK_INTERVAL_S
+            await asyncio.sleep(POLL_INTERVAL_S)
 
     async def check(self) -> tuple[str, ...]:
-        """The weaknesses of every master, one sentence each; ``StoreUnavailable``."""
+        """Return the weaknesses of all masters, one sentence each. Raises ``StoreUnavailable``."""
         return (*await self._settings(), *await self._versions(), *await self._clocks())
 
-    def _tell(self, notes: tuple[str, ...]) -> None:
+    def _report(self, notes: tuple[str, ...]) -> None:
         for note in notes:
             if note not in self.notes:
                 log.warning("%s", note)
         if self.notes and not notes:
-            log.info("The store promises now what this service does.")
+            log.info("Store durability: all weaknesses are fixed.")
         self.notes = notes
 
     async def _settings(self) -> tuple[str, ...]:
@@ -83,9 +82,8 @@ class DurabilityMonitor:
             answers = reply_per_master(await self._connection.on_all_masters("CONFIG", "GET", *_ASKED))
         except ResponseError:
             return (
-                "The store does not tell its settings (CONFIG GET is not allowed), so whether it keeps every "
-                "answered vote is not known; it should have appendonly yes, appendfsync always and "
-                "maxmemory-policy noeviction.",
+                "The store does not allow CONFIG GET, so its durability is unknown; make sure that it has "
+                "appendonly yes, appendfsync always and maxmemory-policy noeviction.",
             )
         return tuple(dict.fromkeys(note for answer in answers for note in _weaknesses(_pairs(answer))))
 
@@ -93,7 +91,7 @@ class DurabilityMonitor:
         answers = reply_per_master(await self._connection.on_all_masters("INFO", "server"))
         versions = {info_field(answer, "redis_version") for answer in answers}
         return tuple(
-            f"The store is Redis {version}, which gets no more mends; take Valkey, or Redis 7.2 or later."
+            f"The store is Redis {version}, which gets no more fixes; use Valkey, or Redis 7.2 or later."
             for version in sorted(versions)
             if _is_old(version)
         )
@@ -104,15 +102,15 @@ class DurabilityMonitor:
         ours = (began + time.time()) / 2
         clocks = [int(seconds) + int(micros) / 1e6 for seconds, micros in answers]
         notes = []
-        if max(abs(clock - ours) for clock in clocks) > MOST_SKEW_S:
+        if max(abs(clock - ours) for clock in clocks) > MAX_SKEW_S:
             notes.append(
-                f"The clocks of the store and of this machine are more than {MOST_SKEW_S:.0f} s apart. Polls "
-                "open and close by the store's; set both by NTP."
+                f"The clocks of the store and of this machine are more than {MAX_SKEW_S:.0f} s apart. Polls "
+                "open and close by the store's clock; synchronize both with NTP."
             )
-        if max(clocks) - min(clocks) > MOST_SKEW_BETWEEN_NODES_S:
+        if max(clocks) - min(clocks) > MAX_NODE_SKEW_S:
             notes.append(
-                f"The clocks of the store's servers are more than {MOST_SKEW_BETWEEN_NODES_S:.0f} s apart, "
-                "and each poll goes by that of its own server; set them by NTP."
+                f"The clocks of the store's servers are more than {MAX_NODE_SKEW_S:.0f} s apart, "
+                "and each poll uses the clock of its own server; synchronize them with NTP."
             )
         return tuple(notes)
 
@@ -121,24 +119,24 @@ def _weaknesses(settings: Mapping[str, str]) -> Iterator[str]:
     policy = settings.get("maxmemory-policy", "noeviction")
     if policy != "noeviction":
         yield (
-            f"The store may forget votes when its memory is full (maxmemory-policy {policy}); "
+            f"The store may evict votes when its memory is full (maxmemory-policy {policy}); "
             "set maxmemory-policy noeviction."
         )
     if settings.get("appendonly") == "no":
         yield (
-            "The store writes no append-only file: its end loses all answered votes since its last snapshot; "
+            "The store writes no append-only file. A crash loses all answered votes since its last snapshot; "
             "set appendonly yes."
         )
     elif (fsync := settings.get("appendfsync", "always")) != "always":
         lost = "up to one second of" if fsync == "everysec" else "the last half minute of"
         yield (
-            f"The end of the store's machine may lose {lost} answered votes (appendfsync {fsync}); "
+            f"A crash of the store's machine can lose {lost} answered votes (appendfsync {fsync}); "
             "set appendfsync always."
         )
 
 
 def _pairs(answer: Any) -> dict[str, str]:
-    """CONFIG GET's answer: a flat list, or already a mapping."""
+    """Return the pairs of a CONFIG GET reply, which is a flat list or a mapping."""
     if isinstance(answer, dict):
         return {_text(name): _text(value) for name, value in answer.items()}
     return {_text(name): _text(value) for name, value in zip(answer[::2], answer[1::2], strict=True)}
@@ -150,4 +148,4 @@ def _text(value: bytes | str) -> str:
 
 def _is_old(version: str) -> bool:
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    return bool(numbers) and numbers < NEWER_THAN
+    return bool(numbers) and numbers < OLDEST_MAINTAINED

@@ -23,8 +23,7 @@ async def failing() -> None:
     raise RuntimeError("before it was told to end")
 
 
-async def test_a_task_ends_though_it_lost_the_first_word() -> None:
-    """Whoever ends a task gets it ended, also one to which a cancellation was lost."""
+async def test_task_with_lost_cancellation_ends() -> None:
     tasks = [asyncio.create_task(forever()), asyncio.create_task(hard_of_hearing())]
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
@@ -32,21 +31,18 @@ async def test_a_task_ends_though_it_lost_the_first_word() -> None:
     assert all(task.cancelled() for task in tasks)
 
 
-async def test_a_task_that_failed_ends_nobody_else() -> None:
-    """What a task raised is not raised where it is ended, and is not reported as overlooked."""
+async def test_exception_of_cancelled_task_is_discarded() -> None:
     task = asyncio.create_task(failing())
     await asyncio.wait([task])
     await cancel_and_wait(task)
     assert not task.cancelled()
 
 
-async def test_no_task_is_nothing_to_wait_for() -> None:
-    """Ending nothing returns."""
+async def test_cancelling_no_tasks_returns() -> None:
     await cancel_and_wait()
 
 
-async def test_a_task_that_goes_round_heeds_what_it_lost() -> None:
-    """Asked to end while it was at something that swallows the asking, it ends before it waits again."""
+async def test_looping_task_ends_after_lost_cancellation() -> None:
     swallowed = asyncio.Event()
 
     async def going_round() -> None:

@@ -32,8 +32,7 @@ async def a_while() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_comes_while_a_read_runs_shares_the_next() -> None:
-    """The first has a read; all who ask while it runs, whenever, have one other, which begins after it."""
+async def test_callers_during_a_read_share_the_next_read() -> None:
     source = Source()
     turns = SingleFlight(source.read)
     asking = [asyncio.create_task(turns.run("a"))]
@@ -48,8 +47,7 @@ async def test_who_comes_while_a_read_runs_shares_the_next() -> None:
     assert not turns.are_running
 
 
-async def test_no_poll_waits_for_another() -> None:
-    """Reads of two polls run side by side."""
+async def test_reads_of_different_polls_run_concurrently() -> None:
     source = Source()
     turns = SingleFlight(source.read)
     asking = [asyncio.create_task(turns.run(poll)) for poll in ("a", "b")]
@@ -59,8 +57,7 @@ async def test_no_poll_waits_for_another() -> None:
     assert await asyncio.gather(*asking) == [1, 2]
 
 
-async def test_a_failure_is_told_to_all_who_shared_it_and_to_nobody_else() -> None:
-    """Whoever waited for a read that fails hears of it; the read after it is a read like any other."""
+async def test_failed_read_raises_for_its_callers_only() -> None:
     source = Source()
     turns = SingleFlight(source.read)
     source.is_there = False
@@ -71,10 +68,9 @@ async def test_a_failure_is_told_to_all_who_shared_it_and_to_nobody_else() -> No
     assert await turns.run("a") == 2
 
 
-async def test_a_failure_that_nobody_waits_for_any_more_is_silent(
+async def test_failed_read_without_callers_is_not_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Where all who asked have gone, what a read raised is not complained of."""
     source = Source()
     turns = SingleFlight(source.read)
     source.is_there = False

@@ -4,7 +4,7 @@ Every worker does this for every webhook, ``AT_ONCE`` at a time each, so a slow
 site holds up itself alone, and a worker that dies holds up an event by its
 lease. What fails is tried again after growing pauses; what was tried to the
 last gives the site up, unless others of its events arrived meanwhile (then the
-fault is that event's, and it alone is dropped). See ``webhook_answered.lua``.
+fault is that event's, and it alone is dropped). See ``webhook_record_attempt.lua``.
 
 When a worker stops, what it has sent gets a moment to be answered; what is not
 answered by then is released, for others to tell at once.
@@ -24,13 +24,13 @@ from pollwire_server.admin.webhooks.secret_encryption import SecretBox
 from pollwire_server.admin.webhooks.timing import WebhookTiming
 from pollwire_server.domain.errors import PollwireError
 from pollwire_server.domain.poll_document import Document
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 from pollwire_server.store.transport.cancellation import cancel_and_wait, raise_if_cancelled
 from pollwire_server.store.webhooks.delivery_queue import AttemptResult, ClaimBatch, ClaimedEvent
-from pollwire_server.telemetry.metrics import WEBHOOK_TRIES, WEBHOOK_WAITING
+from pollwire_server.telemetry.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_QUEUE_SIZE
 
-log = logging.getLogger("pollwire.webhooks")
+log = logging.getLogger("pollwire.admin")
 
 AT_ONCE: Final = 2
 """Requests of one worker to one site."""
@@ -39,9 +39,9 @@ CLAIM_EVERY_S: Final = 5.0
 ANSWERED_WITHIN_S: Final = 0.2
 """When the worker stops."""
 
-_DELIVERED = WEBHOOK_TRIES.labels("delivered")
-_RETRIED = WEBHOOK_TRIES.labels("retried")
-_GIVEN_UP = WEBHOOK_TRIES.labels("given-up")
+_DELIVERED = WEBHOOK_ATTEMPTS.labels("delivered")
+_RETRIED = WEBHOOK_ATTEMPTS.labels("retried")
+_GIVEN_UP = WEBHOOK_ATTEMPTS.labels("given-up")
 
 UNREADABLE: Final = DeliveryAttempt(
     None, "its secret cannot be read: POLLWIRE_SECRET was changed; delete the webhook and make another", 0
@@ -62,7 +62,7 @@ class DeliveryWorker:
         wake: asyncio.Event,
     ) -> None:
         self._now = store.polls.now
-        self._deliveries = store.deliveries
+        self._deliveries = store.delivery_queue
         self._webhooks = webhooks
         self._seal = seal
         self._sender = sender
@@ -99,7 +99,7 @@ class DeliveryWorker:
         self._waiting = {
             one: found[one].waiting if one in found else self._waiting.get(one, 0) for one in webhooks
         }
-        WEBHOOK_WAITING.set(sum(self._waiting.values()))
+        WEBHOOK_QUEUE_SIZE.set(sum(self._waiting.values()))
         wait_s = self._paces.look_every_s * CLAIM_EVERY_S
         for webhook, claims in found.items():
             for claim in claims.claims:
@@ -161,9 +161,9 @@ def attempt_document(claim: ClaimedEvent, at: int, sent: DeliveryAttempt) -> Doc
     return {
         "id": claim.id,
         "type": claim.kind,
-        "poll": claim.strand or None,
+        "poll": claim.ordering_key or None,
         "attempt": claim.tries,
-        "at": format_instant(at),
+        "at": format_timestamp(at),
         "delivered": sent.is_delivered,
         "status": sent.status,
         "error": sent.error or None,

@@ -42,7 +42,7 @@ from pollwire_server.store.transport.notifications import ChangeNotification
 from pollwire_server.store.webhooks.delivery_queue import QueuedEvent
 from pollwire_server.store.webhooks.outbox import DuePoll, OutboxScan
 
-log = logging.getLogger("pollwire.webhooks")
+log = logging.getLogger("pollwire.admin")
 
 MOST_AT_ONCE: Final = 100
 WALK_EVERY_S: Final = 3600.0
@@ -69,9 +69,9 @@ class OutboxRelay:
         """When to look at polls of which a notice was heard (monotonic seconds), by place."""
         self._looked: dict[str, tuple[int, float]] = {}
         """The version and the time of the last notice that was followed at once."""
-        store.notices.on_notice(self.on_notice)
+        store.notifications.on_change(self.on_change)
 
-    def on_notice(self, notice: ChangeNotification) -> None:
+    def on_change(self, notice: ChangeNotification) -> None:
         """Look at once where it may be an event, else when progress may be told."""
         if not self._has_turn:
             return
@@ -155,7 +155,7 @@ class OutboxRelay:
                 self._look_again(moved, 0)
             return True
         waiting = waiting_for(await self._webhooks.fresh(), look.events)
-        if not all(await self._store.deliveries.enqueue(waiting)):
+        if not all(await self._store.delivery_queue.enqueue(waiting)):
             return False
         if waiting:
             self._wake_deliverer.set()

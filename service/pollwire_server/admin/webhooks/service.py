@@ -21,13 +21,13 @@ from pollwire_server.auth.api_keys import Operator, Scope
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, NotFound
 from pollwire_server.domain.events import Audience, EventKind
-from pollwire_server.domain.options import Id
+from pollwire_server.domain.identifiers import Identifier
 from pollwire_server.domain.poll_document import Document
-from pollwire_server.domain.window import format_instant
+from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 from pollwire_server.store.webhooks.delivery_queue import ClaimedEvent, DeliveryState
 
-log = logging.getLogger("pollwire.webhooks")
+log = logging.getLogger("pollwire.admin")
 
 MOST_WEBHOOKS: Final = 100
 """Every worker looks after all of them."""
@@ -42,7 +42,7 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: Annotated[tuple[EventKind, ...], Meta(min_length=1, max_length=len(EventKind))] | UnsetType = (
         UNSET
     )
-    polls: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
+    polls: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     results: Audience = Audience.PUBLIC
 
 
@@ -60,7 +60,7 @@ class WebhookAdmin:
         deliverer: DeliveryWorker,
     ) -> None:
         self._roster = store.webhooks
-        self._deliveries = store.deliveries
+        self._deliveries = store.delivery_queue
         self._now = store.polls.now
         self._webhooks = webhooks
         self._seal = seal
@@ -121,7 +121,7 @@ class WebhookAdmin:
         Also where it was given up, which this does not change. Raises ``NotFound``.
         """
         kept, now = await self._kept(webhook), await self._now()
-        body = {"type": TEST, "timestamp": format_instant(now), "data": {"by": operator.name}}
+        body = {"type": TEST, "timestamp": format_timestamp(now), "data": {"by": operator.name}}
         event = f"test-{secrets.token_hex(8)}"
         sent = await self._deliverer.attempt(kept, event, msgspec.json.encode(body))
         told = attempt_document(ClaimedEvent("", event, 1, TEST, b""), now, sent)
@@ -156,11 +156,11 @@ def _document(webhook: str, kept: StoredWebhook, state: DeliveryState) -> Docume
         "events": list(EventKind if kept.events is None else kept.events),
         "polls": None if kept.polls is None else list(kept.polls),
         "results": kept.results.value,
-        "created_at": format_instant(kept.created_at),
+        "created_at": format_timestamp(kept.created_at),
         "created_by": kept.created_by,
-        "status": "active" if state.given_up_at is None else "given_up",
-        "given_up_at": _time(state.given_up_at),
-        "given_up_for": state.given_up_for,
+        "status": "active" if state.disabled_at is None else "disabled",
+        "disabled_at": _time(state.disabled_at),
+        "disabled_reason": state.disabled_reason,
         "waiting": state.waiting,
         "dropped": state.dropped,
         "failures": state.failures,
@@ -171,4 +171,4 @@ def _document(webhook: str, kept: StoredWebhook, state: DeliveryState) -> Docume
 
 
 def _time(instant: int | None) -> str | None:
-    return None if instant is None else format_instant(instant)
+    return None if instant is None else format_timestamp(instant)

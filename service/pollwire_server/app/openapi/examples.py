@@ -30,8 +30,8 @@ _WEBHOOK: Final[Json] = {
     "created_at": "2026-11-24T11:00:00.000Z",
     "created_by": "night desk",
     "status": "active",
-    "given_up_at": None,
-    "given_up_for": None,
+    "disabled_at": None,
+    "disabled_reason": None,
     "waiting": 0,
     "dropped": 0,
     "failures": 0,
@@ -227,9 +227,9 @@ EXAMPLES: Final[dict[str, Json]] = {
     "Probe": {"status": "ready", "degraded": False},
     "Problem": {
         "type": "/problems/poll-closed",
-        "title": "The poll has closed",
+        "title": "Poll is closed",
         "status": 403,
-        "detail": "This poll has closed; votes are no longer counted.",
+        "detail": "This poll is closed. Votes are no longer counted.",
         "instance": "/v1/polls/winner/votes",
     },
 }

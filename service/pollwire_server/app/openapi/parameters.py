@@ -6,6 +6,7 @@ from typing import Final
 
 from pollwire_server.app.openapi.schemas import Json
 from pollwire_server.domain.ballot import LAST_REVISION
+from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
 from pollwire_server.domain.poll import Kind
 from pollwire_server.domain.window import Phase
 
@@ -94,4 +95,4 @@ def parameters_of(method: str, address: str, in_path: list[Json]) -> list[Json]:
 def _in_path(parameter: Json) -> Json:
     if parameter["name"] not in {"poll_id", "series_id"}:
         return parameter
-    return {**parameter, "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"}}
+    return {**parameter, "schema": {"type": "string", "pattern": f"^{IDENTIFIER_PATTERN}$"}}

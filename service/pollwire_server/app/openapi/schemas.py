@@ -20,6 +20,7 @@ from pollwire_server.admin.webhooks.service import WebhookDraft
 from pollwire_server.auth.api_keys import Scope
 from pollwire_server.domain.ballot import LAST_REVISION
 from pollwire_server.domain.events import Audience, EventKind
+from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
 from pollwire_server.domain.poll import Kind
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch
 from pollwire_server.domain.tally import Results
@@ -173,9 +174,9 @@ _WEBHOOK: Final[Json] = {
     "results": {"enum": [audience.value for audience in Audience]},
     "created_at": TIME,
     "created_by": {"type": "string", "description": "The name of the operator's key."},
-    "status": {"enum": ["active", "given_up"]},
-    "given_up_at": MAYBE_TIME,
-    "given_up_for": {"type": ["string", "null"]},
+    "status": {"enum": ["active", "disabled"]},
+    "disabled_at": MAYBE_TIME,
+    "disabled_reason": {"type": ["string", "null"]},
     "waiting": {"type": "integer"},
     "dropped": {"type": "integer"},
     "failures": {"type": "integer", "description": "Since the last success."},
@@ -328,7 +329,7 @@ _RESOLUTION: Final[Json] = {
 _OF_ALL: Final[Json] = {
     "Poll": object_schema(
         {
-            "id": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"},
+            "id": {"type": "string", "pattern": f"^{IDENTIFIER_PATTERN}$"},
             "kind": {"enum": [kind.value for kind in Kind]},
             "question": {"type": "string"},
             "description": {"type": ["string", "null"]},

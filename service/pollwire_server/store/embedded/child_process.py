@@ -1,4 +1,4 @@
-"""Processes that we start: told apart, ended, started again, and not left behind."""
+"""Child processes: identification, termination, restart policy, and termination with the parent."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from typing import Final
 
 import msgspec
 
-_GLANCE_S: Final = 0.05
+_POLL_INTERVAL_S: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1
 """prctl(2): the signal that the kernel sends to a child when its parent ends."""
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True):
-    """One process, told from every other that had or will have its id."""
+    """Identity of one process, distinct from other processes with the same id."""
 
     pid: int
     started: str
-    """When it started, as the system tells it; compared, never read."""
+    """Start time in the format of the system. It is only compared, never parsed."""
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity | None:
-        """The mark of a running process; None where there is none (a zombie does not run)."""
+        """Return the identity of a running process; None if there is none (a zombie does not run)."""
         started = _start_of(pid)
         return None if started is None else cls(pid, started)
 
     @property
     def runs(self) -> bool:
-        """Whether this very process still does."""
+        """Return True if this process still runs."""
         return _start_of(self.pid) == self.started
 
     async def end(self, grace_s: float) -> None:
-        """Ask it to stop, and kill it after ``grace_s``; returns once it is gone."""
+        """Terminate the process, kill it after ``grace_s``, and wait until it is gone."""
         deadline = time.monotonic() + grace_s
         number = signal.SIGTERM
         while self.runs:
@@ -48,7 +48,7 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
                 number = signal.SIGKILL
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            await asyncio.sleep(_GLANCE_S)
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
 
 def _start_of(pid: int) -> str | None:
@@ -63,22 +63,22 @@ def _start_of(pid: int) -> str | None:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return None
-    fields = stat.rpartition(")")[2].split()  # the name before it may hold anything, blanks included
+    fields = stat.rpartition(")")[2].split()  # the name before it can contain blanks
     return None if fields[0] in "ZX" else f"{boot}/{fields[19]}"  # proc(5): field 22, counted after the name
 
 
 class RestartPolicy:
-    """How long to wait before a process is started again, and when to stop trying.
+    """Restart policy: the delay before each restart, and when to stop.
 
-    One that served before it died is started again at once, and with growing
-    pauses while it keeps dying; one that never gets to serve is given up
-    after ``MOST_FAILURES`` attempts in a row, for no attempt changes anything.
+    A process that served before it died restarts at once, then with growing delays
+    while it keeps dying. A process that never serves is abandoned after
+    ``MAX_FAILURES`` starts in a row.
     """
 
-    MOST_FAILURES: Final = 5
+    MAX_FAILURES: Final = 5
     FIRST_PAUSE_S: Final = 0.1
-    LONGEST_PAUSE_S: Final = 0.8
-    """Short: a vote in that time is refused with 503, and readers wait."""
+    MAX_PAUSE_S: Final = 0.8
+    """Short, because votes get 503 during the delay."""
     STEADY_AFTER_S: Final = 5.0
 
     def __init__(self) -> None:
@@ -86,18 +86,18 @@ class RestartPolicy:
         self._deaths = 0
 
     def pause_after(self, *, served: bool, lived_s: float) -> float | None:
-        """Seconds to wait before the next start; None: give up."""
+        """Return the delay before the next start in seconds; None to stop."""
         self._failures = 0 if served else self._failures + 1
-        if self._failures >= self.MOST_FAILURES:
+        if self._failures >= self.MAX_FAILURES:
             return None
         self._deaths = 0 if served and lived_s >= self.STEADY_AFTER_S else self._deaths + 1
         if self._deaths <= 1:
             return 0.0
-        return float(min(self.LONGEST_PAUSE_S, self.FIRST_PAUSE_S * 2 ** min(self._deaths - 2, 8)))
+        return float(min(self.MAX_PAUSE_S, self.FIRST_PAUSE_S * 2 ** min(self._deaths - 2, 8)))
 
 
 def describe_exit(status: int) -> str:
-    """How a process ended, in words: ``SIGKILL``, or ``exit code 3``."""
+    """Return the exit status as text: ``SIGKILL``, or ``exit code 3``."""
     if status >= 0:
         return f"exit code {status}"
     try:
@@ -107,19 +107,19 @@ def describe_exit(status: int) -> str:
 
 
 def kill_with_parent() -> Callable[[], None] | None:
-    """What a child does before it becomes the server: ask to be killed when its parent ends (Linux only).
+    """Return a ``preexec_fn`` that makes the kernel kill the child when its parent ends (Linux only).
 
-    The kernel ties this to the parent's *thread* that forked, so that thread
-    must live as long as the child should. All is looked up here: between fork and exec the child only calls.
+    The kernel uses the *thread* that forked, so that thread must live as long as the child. All names are
+    resolved here, because the child may only make simple calls between fork and exec.
     """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
-    def ask() -> None:
+    def request_kill() -> None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:  # it ended between the fork and the request
             os._exit(1)
 
-    return ask
+    return request_kill

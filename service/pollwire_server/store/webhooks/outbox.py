@@ -1,21 +1,20 @@
-"""Events on their way out of the polls' slots, and when to look for more.
+"""Outbox of each poll, and the schedule of outbox scans.
 
-How. Steps that change a poll write what happened into an outbox in the poll's
-own slot (``includes/outbox.lua``): a cluster has no step over two slots, so
-they cannot write into the queues of the sites that are to be told. Whoever
-looks at a poll (``look``) gets what lies there, hands it on, and takes it out
-(``handed``). Looking is also what writes down what the clock did and how the
-vote goes on; a step by itself, so any number may look at one time.
+How. A step that changes a poll appends an event to an outbox in the poll's own
+slot (``includes/outbox.lua``). It cannot append to the queues of the webhooks,
+because a cluster has no step over two slots. A worker scans the outbox, adds the
+events to the queues, and acknowledges them. A scan also appends the events of the
+clock and of progress. Each scan is one step, so several workers may scan at once.
 
-When to look. ``dues`` is one sorted set: polls by the instant at which there
-will be something to see. Before every operator's step its poll is marked as
-due at once, and looked at twice, ``LOOK_AGAIN_MS`` apart, because the step may
-come after the first look. A notice, heard by chance, only makes it quicker.
-``walk`` marks every poll there is, for what may have got lost all the same.
+When to scan. The schedule is one sorted set: polls by the time of their next scan.
+Every admin action first marks its poll as due at once. The poll is then scanned
+twice, ``LOOK_AGAIN_MS`` apart, because the action may complete after the first
+scan. Change notifications only make the scan faster. ``mark_all_due`` marks every
+poll, in case a mark was lost.
 
-So no event depends on a worker that lives, on a notice, or on anybody who
-watches; a poll whose hour comes while all workers are down is told of when
-one is back, with the instant at which it happened.
+So no event depends on a live worker, a notification or a subscriber. If all
+workers are down when a poll opens, its event is sent after the next start, with
+the time at which the poll opened.
 """
 
 from __future__ import annotations
@@ -37,80 +36,83 @@ from pollwire_server.store.transport.connection import FunctionCall, StoreConnec
 AT_ONCE: Final = 0
 ENTRIES_OF_LOOK: Final = 50
 LOOK_AGAIN_MS: Final = 5_000
-"""Longer than any step that was begun before the first look can still be on its way."""
+"""Longer than an action that began before the first scan can take."""
 _DUE_AT_ONCE: Final = 100
 _WALKED_AT_ONCE: Final = 1_000
 _TOMBSTONE: Final = b"gone"
 
 
 class DuePoll(NamedTuple):
-    """A poll, and the instant at which it was to be looked at (the score of its entry)."""
+    """A scheduled poll and the time of its scan (the score of its entry)."""
 
     place: str
-    """The poll's id, and after a blank the series with which it lies, if it does."""
+    """The poll id, followed by a blank and the series if the poll has one."""
     at: int
 
     @property
     def poll_id(self) -> str:
-        """The poll's id."""
+        """Return the poll id."""
         return self.place.partition(" ")[0]
 
 
 class OutboxScan(msgspec.Struct, frozen=True):
-    """What was found in one poll's outbox, the oldest first."""
+    """Result of scanning the outbox of one poll, oldest event first."""
 
     now: int
     next_at: int | None
     events: list[Event]
     entries: list[bytes]
-    """What to take out once all events were handed on; also what is no event (any more)."""
+    """Stream ids to acknowledge after the events are queued, including entries that are not events."""
 
     is_there: bool
-    """Whether there is a poll at the place."""
+    """Whether the poll exists at this location."""
 
     scoring: bytes | None
-    """Where scores that are being given or taken back stand; None where none are."""
+    """Progress of a running scoring; None if none is running."""
 
     @property
     def is_full(self) -> bool:
-        """Whether there may be more than one look can tell (``scan_outbox.lua``)."""
+        """Return True if the outbox may have more entries than one scan returns (``scan_outbox.lua``)."""
         return len(self.entries) >= ENTRIES_OF_LOOK
 
 
 class Outbox:
-    """The outboxes of a namespace."""
+    """Outboxes and scan schedule of a namespace."""
 
     def __init__(self, connection: StoreConnection, records: PollCache, homes: PollLocations) -> None:
         self._connection = connection
         self._records = records
         self._homes = homes
         self._index = PollIndex(connection)
-        self._dues = schedule_key(connection.namespace)
-        self._turn = relay_key(connection.namespace)
+        self._schedule = schedule_key(connection.namespace)
+        self._lease = relay_key(connection.namespace)
 
     async def acquire_lease(self, name: str, lasts_ms: int) -> bool:
-        """Whether it is the turn of the worker of this name, and so for so long. ``StoreUnavailable``."""
-        held = await self._connection.command("GET", self._turn)
+        """Acquire or extend the relay lease. Return True if this worker has it. Raises ``StoreUnavailable``."""
+        held = await self._connection.command("GET", self._lease)
         if held == name.encode():
-            return bool(await self._connection.command("SET", self._turn, name, "XX", "PX", lasts_ms))
-        return bool(await self._connection.command("SET", self._turn, name, "NX", "PX", lasts_ms))
+            return bool(await self._connection.command("SET", self._lease, name, "XX", "PX", lasts_ms))
+        return bool(await self._connection.command("SET", self._lease, name, "NX", "PX", lasts_ms))
 
     async def release_lease(self, name: str) -> None:
-        """The turn is anybody's, if it is this worker's. ``StoreUnavailable``: it ends by itself."""
-        if await self._connection.command("GET", self._turn) == name.encode():
-            await self._connection.command("DEL", self._turn)
+        """Release the relay lease if this worker has it. Raises ``StoreUnavailable``; the lease then expires."""
+        if await self._connection.command("GET", self._lease) == name.encode():
+            await self._connection.command("DEL", self._lease)
 
     async def mark_due(self, poll_id: str) -> None:
-        """The poll is about to change: it is looked at as soon as may be, and again. ``StoreUnavailable``."""
-        await self._connection.command("ZADD", self._dues, AT_ONCE, self.place_of(poll_id))
+        """Schedule a scan at once, and a second one, before a change of the poll. Raises ``StoreUnavailable``."""
+        await self._connection.command("ZADD", self._schedule, AT_ONCE, self.place_of(poll_id))
 
     def place_of(self, poll_id: str) -> str:
-        """Where this process knows the poll to lie."""
+        """Return the cached location of the poll, in the form of ``DuePoll.place``."""
         series = self._records.series_of(poll_id)
         return poll_id if series is None else f"{poll_id} {series}"
 
     async def moved(self, place: str) -> str | None:
-        """Where a poll lies that was not found in the slot of its id; marked there. ``StoreUnavailable``."""
+        """Return the new location of a poll that moved to a series, and mark it due there.
+
+        Return None if it did not move. Raises ``StoreUnavailable``.
+        """
         if " " in place or (series := await self._homes.series_of(place)) is None:
             return None
         self._records.set_location(place, series)
@@ -118,36 +120,39 @@ class Outbox:
         return self.place_of(place)
 
     async def mark_all_due(self) -> int:
-        """Marks every poll that is not marked; how many polls there are. ``StoreUnavailable``."""
-        place, met = None, 0
+        """Mark every poll that has no mark. Return the number of polls. Raises ``StoreUnavailable``."""
+        place, polls = None, 0
         while True:
             entries = await self._index.after(place, _WALKED_AT_ONCE)
             if entries:
                 words = (word for entry in entries for word in (AT_ONCE, entry.poll_id))
-                await self._connection.command("ZADD", self._dues, "NX", *words)
-            met += len(entries)
+                await self._connection.command("ZADD", self._schedule, "NX", *words)
+            polls += len(entries)
             if len(entries) < _WALKED_AT_ONCE:
-                return met
+                return polls
             place = entries[-1]
 
     async def dues(self) -> list[DuePoll]:
-        """The polls to be looked at next, the earliest first, also those ahead. ``StoreUnavailable``."""
-        words = ("ZRANGE", self._dues, 0, _DUE_AT_ONCE - 1, "WITHSCORES")
+        """Return the next scheduled polls, earliest first, including future ones. Raises ``StoreUnavailable``."""
+        words = ("ZRANGE", self._schedule, 0, _DUE_AT_ONCE - 1, "WITHSCORES")
         flat = await self._connection.command(*words)
         return [DuePoll(name.decode(), int(score)) for name, score in zip(flat[::2], flat[1::2], strict=True)]
 
     async def scan_many(self, places: Sequence[str], progress_ms: int | None) -> list[OutboxScan | Exception]:
-        """What the poll at each place has to tell, ``StoreUnavailable`` in its place; one round trip.
+        """Scan many outboxes in one round trip. A scan without a reply is returned as ``StoreUnavailable``.
 
-        ``progress_ms``: the least pause between two events that tell how the vote goes on; None: none are.
+        ``progress_ms`` is the minimum interval between two progress events; None adds none.
         """
         pause = "" if progress_ms is None else progress_ms
         calls = [FunctionCall("scan_outbox", outbox_scan_keys(*self._where(place)), (pause,)) for place in places]
         replies = await self._connection.call_many(calls)
-        return [reply if isinstance(reply, Exception) else _look_from(reply) for reply in replies]
+        return [reply if isinstance(reply, Exception) else _scan_from(reply) for reply in replies]
 
     async def acknowledge(self, place: str, entries: Sequence[bytes]) -> None:
-        """The entries were handed on. ``StoreUnavailable``: they are found again, and may be again."""
+        """Remove entries after their events were queued.
+
+        Raises ``StoreUnavailable``; the entries are then found and queued again, which is harmless.
+        """
         await self._connection.call("ack_outbox", keys_of(*self._where(place))[OUTBOX : OUTBOX + 1], entries)
 
     def _where(self, place: str) -> tuple[str, str, str | None]:
@@ -155,16 +160,16 @@ class Outbox:
         return self._connection.namespace, poll_id, series or None
 
     async def reschedule(self, due: DuePoll, look: OutboxScan) -> None:
-        """The poll was looked at; a mark that was made since stands."""
+        """Set the next scan of the poll after a scan. A mark that was made since is kept."""
         next_at = look.next_at
         if due.at == AT_ONCE:
             again = look.now + LOOK_AGAIN_MS
             next_at = again if next_at is None else min(next_at, again)
         coming = "" if next_at is None else next_at
-        await self._connection.call("reschedule_poll", (self._dues,), (due.place, due.at, coming))
+        await self._connection.call("reschedule_poll", (self._schedule,), (due.place, due.at, coming))
 
 
-def _look_from(reply: Any) -> OutboxScan:
+def _scan_from(reply: Any) -> OutboxScan:
     now, next_at, found, doc, scoring = reply
     entries = [(entry, dict(zip(flat[::2], flat[1::2], strict=True))) for entry, flat in found]
     is_there = doc is not None

@@ -82,8 +82,8 @@ def delete(webhook: str) -> None:
 
 
 def _how_it_goes(webhook: Document) -> str:
-    if webhook["status"] == "given_up":
-        return f"given up: {webhook['given_up_for']}"
+    if webhook["status"] == "disabled":
+        return f"given up: {webhook['disabled_reason']}"
     if webhook["failures"]:
         return f"failed {webhook['failures']} times, {webhook['waiting']} wait: {webhook['last_error']}"
     return "never told" if webhook["last_success_at"] is None else "well"
