@@ -1,4 +1,9 @@
-"""The whole service on a real port, in the test's own loop, over a store that no other test sees."""
+"""The whole service on a real port, in the tests' loop.
+
+A test that needs no settings of its own shares ``service`` with the other tests of its module.
+Its polls have random ids, so tests see one another's polls in lists only. A test that lists all
+polls, stops the service or changes settings starts its own with ``own_service`` or ``serve``.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,19 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+import pytest_asyncio
 from pollwire_server.server import running_service
 from pollwire_server.settings import Settings
-from pollwire_server.store import Store
+from pollwire_server.store import Store, open_store
+
+from tests.loops import run_on_session_loop
+from tests.valkey import Valkey
 
 LUNCH: dict[str, object] = {
     "kind": "single",
@@ -97,9 +107,29 @@ async def serving(store: Store, store_url: str, **changes: object) -> AsyncItera
         yield Service(url, http, admin, store, settings)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run these tests on the session's loop, on which the shared service runs."""
+    run_on_session_loop(items, Path(__file__).parent)
+
+
+@asynccontextmanager
+async def own_store(valkey: Valkey) -> AsyncIterator[Store]:
+    """Open a store in a namespace of its own."""
+    opened = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(valkey: Valkey) -> AsyncIterator[Store]:
+    """A store in a namespace that no other test uses."""
+    async with own_store(valkey) as opened:
+        yield opened
+
+
 @pytest.fixture
-def serve(store: Store, valkey: Any) -> Serve:  # Any: the fixture's class lives in a conftest
-    """Start a service with settings of the test's own: ``async with serve(stream_hz=50) as service``."""
+def serve(store: Store, valkey: Valkey) -> Serve:
+    """Start a service with the test's own settings: ``async with serve(stream_hz=50) as service``."""
 
     def start(**changes: object) -> AbstractAsyncContextManager[Service]:
         return serving(store, valkey.url, **changes)
@@ -107,8 +137,15 @@ def serve(store: Store, valkey: Any) -> Serve:  # Any: the fixture's class lives
     return start
 
 
-@pytest.fixture
-async def service(serve: Serve) -> AsyncIterator[Service]:
-    """The service with the settings it has by default."""
-    async with serve() as running_service:
-        yield running_service
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def service(valkey: Valkey) -> AsyncIterator[Service]:
+    """A service with default settings, shared by the tests of a module."""
+    async with own_store(valkey) as opened, serving(opened, valkey.url) as default_service:
+        yield default_service
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_service(serve: Serve) -> AsyncIterator[Service]:
+    """A service with default settings for one test."""
+    async with serve() as default_service:
+        yield default_service

@@ -107,20 +107,20 @@ async def test_a_key_gives_away_no_scope_it_lacks(service: Service) -> None:
     assert (await service.http.post(KEYS, json=body, headers=bearing(maker))).status_code == 201
 
 
-async def test_the_key_of_the_settings_needs_no_list(service: Service) -> None:
+async def test_the_key_of_the_settings_needs_no_list(own_service: Service) -> None:
     """It has every scope, and is in no list to be revoked from."""
-    assert (await service.admin.get(KEYS)).json() == {"items": [], "next": None}
+    assert (await own_service.admin.get(KEYS)).json() == {"items": [], "next": None}
 
 
-async def test_a_revoked_key_opens_nothing(service: Service) -> None:
+async def test_a_revoked_key_opens_nothing(own_service: Service) -> None:
     """From the answer on it is unknown; revoking it again is 404."""
-    made = await make(service, READ)
-    assert (await service.http.get(POLLS, headers=bearing(made))).status_code == 200
-    assert (await service.admin.delete(f"{KEYS}/{made['id']}")).status_code == 204
-    refused = await service.http.get(POLLS, headers=bearing(made))
+    made = await make(own_service, READ)
+    assert (await own_service.http.get(POLLS, headers=bearing(made))).status_code == 200
+    assert (await own_service.admin.delete(f"{KEYS}/{made['id']}")).status_code == 204
+    refused = await own_service.http.get(POLLS, headers=bearing(made))
     assert (refused.status_code, slug(refused)) == (401, "api-key-invalid")
-    assert (await service.admin.delete(f"{KEYS}/{made['id']}")).status_code == 404
-    assert (await service.admin.get(KEYS)).json()["items"] == []
+    assert (await own_service.admin.delete(f"{KEYS}/{made['id']}")).status_code == 404
+    assert (await own_service.admin.get(KEYS)).json()["items"] == []
 
 
 async def test_another_worker_knows_at_once(service: Service) -> None:
@@ -148,15 +148,15 @@ async def test_a_wrong_secret_under_a_known_id_is_refused(service: Service) -> N
     assert (await service.http.get(POLLS, headers=forged)).status_code == 401
 
 
-async def test_the_last_use_is_shown(service: Service) -> None:
+async def test_the_last_use_is_shown(own_service: Service) -> None:
     """After a key was used its list says when, and a hundred uses more write nothing."""
-    made = await make(service, READ)
-    await service.http.get(POLLS, headers=bearing(made))
-    (item,) = (await service.admin.get(KEYS)).json()["items"]
+    made = await make(own_service, READ)
+    await own_service.http.get(POLLS, headers=bearing(made))
+    (item,) = (await own_service.admin.get(KEYS)).json()["items"]
     assert item["last_used_at"] >= made["created_at"]
     for _ in range(20):
-        await service.http.get(POLLS, headers=bearing(made))
-    (again,) = (await service.admin.get(KEYS)).json()["items"]
+        await own_service.http.get(POLLS, headers=bearing(made))
+    (again,) = (await own_service.admin.get(KEYS)).json()["items"]
     assert again == item
 
 
@@ -203,29 +203,29 @@ async def test_a_ticket_is_for_keys_that_read_polls(service: Service) -> None:
         ({"name": "x", "scopes": ["polls:read"], "key": "mine"}, "key"),
     ],
 )
-async def test_a_bad_key_is_told_by_its_field(service: Service, body: dict[str, Any], field: str) -> None:
+async def test_a_bad_key_is_told_by_its_field(own_service: Service, body: dict[str, Any], field: str) -> None:
     """What cannot be a key is 422 with the field, and nothing is made."""
-    answer = await service.admin.post(KEYS, json=body)
+    answer = await own_service.admin.post(KEYS, json=body)
     assert (answer.status_code, slug(answer), answer.json()["field"]) == (422, "invalid-poll", field)
-    assert (await service.admin.get(KEYS)).json()["items"] == []
+    assert (await own_service.admin.get(KEYS)).json()["items"] == []
 
 
-async def test_lists_go_page_by_page(service: Service) -> None:
+async def test_lists_go_page_by_page(own_service: Service) -> None:
     """Every key is on one page, whatever their size; a cursor that is none is 422."""
-    made = [(await make(service, READ, name=f"key {number}"))["id"] for number in range(5)]
+    made = [(await make(own_service, READ, name=f"key {number}"))["id"] for number in range(5)]
     seen: list[str] = []
     cursor: str | None = None
     while True:
         page = (
-            await service.admin.get(KEYS, params={"limit": 2} | ({"cursor": cursor} if cursor else {}))
+            await own_service.admin.get(KEYS, params={"limit": 2} | ({"cursor": cursor} if cursor else {}))
         ).json()
         seen += [item["id"] for item in page["items"]]
         cursor = page["next"]
         if cursor is None:
             break
     assert sorted(seen) == sorted(made)
-    assert (await service.admin.get(KEYS, params={"cursor": "x"})).status_code == 422
-    assert (await service.admin.get(KEYS, params={"limit": "0"})).status_code == 422
+    assert (await own_service.admin.get(KEYS, params={"cursor": "x"})).status_code == 422
+    assert (await own_service.admin.get(KEYS, params={"limit": "0"})).status_code == 422
 
 
 async def test_a_scope_of_a_later_release_opens_nothing(service: Service) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Service
-from tests.api.streams import without_timestamp, live, socket_at
+from tests.api.streams import live, socket_at, without_timestamp
 
 RATING: dict[str, object] = {"kind": "rating", "question": "How was it?", "options": []}
 RANKED: dict[str, object] = {

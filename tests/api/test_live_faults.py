@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 from pollwire_server.app import ServiceContainer, build
@@ -31,7 +32,7 @@ from tests.valkey import Valkey
 from tests.wait import until
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def own_service(own_valkey: Valkey) -> AsyncIterator[Service]:
     """Return a service with a store that the test may break."""
     store = await open_store(own_valkey.url, namespace="faults")

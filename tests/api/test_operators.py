@@ -24,11 +24,11 @@ async def test_a_created_poll_is_answered_whole_with_its_address(service: Servic
     assert (await service.admin.get(answer.headers["location"])).json() == answer.json()
 
 
-async def test_a_repeated_request_creates_nothing_more(service: Service) -> None:
+async def test_a_repeated_request_creates_nothing_more(own_service: Service) -> None:
     """The same document again, in any order of its keys, is 200 and the poll that stands."""
     document = {"id": "lunch", **LUNCH}
-    first = await service.admin.post(POLLS, json=document)
-    again = await service.admin.post(POLLS, json=dict(reversed(document.items())))
+    first = await own_service.admin.post(POLLS, json=document)
+    again = await own_service.admin.post(POLLS, json=dict(reversed(document.items())))
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == first.json()
 
@@ -63,30 +63,30 @@ async def test_a_poll_not_yet_visible_is_the_operators_own(service: Service) -> 
     assert (await service.http.get("/v1/polls/soon")).status_code == 404
 
 
-async def test_a_list_pages_through_everything_newest_first(service: Service) -> None:
+async def test_a_list_pages_through_everything_newest_first(own_service: Service) -> None:
     """Following ``next`` meets every poll once, and polls made meanwhile move nothing."""
-    made = [(await service.create_poll())["id"] for _ in range(5)]
+    made = [(await own_service.create_poll())["id"] for _ in range(5)]
     met: list[str] = []
     cursor: str | None = None
     while True:
         query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
-        page = (await service.admin.get(POLLS, params=query)).json()
+        page = (await own_service.admin.get(POLLS, params=query)).json()
         met += [poll["id"] for poll in page["items"]]
-        await service.create_poll()
+        await own_service.create_poll()
         cursor = page["next"]
         if cursor is None:
             break
     assert met == made[::-1]
 
 
-async def test_a_list_is_narrowed_by_phase_kind_and_words(service: Service) -> None:
+async def test_a_list_is_narrowed_by_phase_kind_and_words(own_service: Service) -> None:
     """Each filter leaves the polls that fit, and several together those that fit all."""
-    await service.create_poll(id="past", **PAST)
-    await service.create_poll(id="future", **FUTURE)
-    await service.create_poll(id="several", kind="multiple", question="Which fruits?")
+    await own_service.create_poll(id="past", **PAST)
+    await own_service.create_poll(id="future", **FUTURE)
+    await own_service.create_poll(id="several", kind="multiple", question="Which fruits?")
 
     async def found(**query: str) -> set[str]:
-        items = (await service.admin.get(POLLS, params=query)).json()["items"]
+        items = (await own_service.admin.get(POLLS, params=query)).json()["items"]
         return {poll["id"] for poll in items}
 
     assert await found(phase="closed") == {"past"}
@@ -203,8 +203,8 @@ async def test_operators_see_totals_that_nobody_else_sees(service: Service) -> N
     assert "counts" not in public
 
 
-async def test_two_creations_at_once_make_one_poll(service: Service) -> None:
+async def test_two_creations_at_once_make_one_poll(own_service: Service) -> None:
     """Of many identical requests in flight one creates and the others find it."""
     document = {"id": "lunch", **LUNCH}
-    answers = await asyncio.gather(*(service.admin.post(POLLS, json=document) for _ in range(8)))
+    answers = await asyncio.gather(*(own_service.admin.post(POLLS, json=document) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from pollwire_server.store import open_store
 
 from tests.api.conftest import Service, serving
@@ -20,7 +21,7 @@ ANSWERED_WITHIN_S = 1.0
 BACK_WITHIN_S = 2.0
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def frail(own_valkey: Valkey) -> AsyncIterator[Service]:
     """A service over a store of the test's own, which the test may harm."""
     store = await open_store(own_valkey.url, namespace="frail")

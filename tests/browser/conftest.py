@@ -11,7 +11,6 @@ test that it ended in, and the next test is given a new one.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -20,13 +19,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright
-from pollwire_server.store import Store, open_store
 
-from tests.api.conftest import Serve, Service, serve
+from tests.api.conftest import Service, serve, store
+from tests.api.conftest import own_service as service
 from tests.browser.reader import Reader
-from tests.valkey import Valkey
+from tests.loops import run_on_session_loop
 
-__all__ = ["Open", "Service", "serve"]
+__all__ = ["Open", "Service", "serve", "service", "store"]
 
 # Without these Chromium looks for hosts of its maker at every start, and waits for them.
 ARGUMENTS = (
@@ -46,10 +45,7 @@ Open = Callable[..., Awaitable[Reader]]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every asynchronous test of this folder runs on the session's loop, where the browser is."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and item.get_closest_marker("asyncio"):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    run_on_session_loop(items, Path(__file__).parent)
 
 
 def chromium() -> str:
@@ -130,18 +126,3 @@ async def open_page(browser: Browser) -> AsyncIterator[Open]:
     for reader in readers:
         await reader.page.context.close()
     assert [reader.errors for reader in readers if reader.errors] == [], "scripts failed on the page"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def store(valkey: Valkey) -> AsyncIterator[Store]:
-    """The store's rooms in a namespace that no other test sees."""
-    opened = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
-    yield opened
-    await opened.close()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def service(serve: Serve) -> AsyncIterator[Service]:
-    """The service with the settings it has by default."""
-    async with serve() as running_service:
-        yield running_service

@@ -14,9 +14,16 @@ import pytest
 from click.testing import CliRunner
 from pollwire.cli import main
 
-from tests.api.conftest import Service, serve, service
+from tests.api.conftest import Service, serve, store
+from tests.api.conftest import own_service as service
+from tests.loops import run_on_session_loop
 
-__all__ = ["serve", "service"]
+__all__ = ["serve", "service", "store"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run these tests on the session's loop, on which the shared service runs."""
+    run_on_session_loop(items, Path(__file__).parent)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 
 from tests.api.conftest import Serve, Service
 from tests.cli.conftest import Pollwire
 from tests.webhook_receiver import receiving
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def service(serve: Serve) -> AsyncIterator[Service]:
     """A service that may tell sites on this machine."""
     async with serve(webhook_allow=("127.0.0.1",), webhook_speedup=100) as running:

@@ -8,10 +8,11 @@ from contextlib import aclosing
 import pytest
 from pollwire import ApiError, Client
 
-from tests.api.conftest import LUNCH, Service, serve, service
+from tests.api.conftest import LUNCH, Service, serve, store
+from tests.api.conftest import own_service as service
 from tests.valkey import Valkey
 
-__all__ = ["serve", "service"]
+__all__ = ["serve", "service", "store"]
 
 
 def operator(service: Service) -> Client:

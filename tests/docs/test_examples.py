@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from tests.api.conftest import Serve, Service, serve
+from tests.api.conftest import Serve, Service, serve, store
 from tests.docs.examples import ROOT, examples_of, expectations_of, has_same_shape, outputs_of, script_of
 from tests.docs.pages import PAGES
 
-__all__ = ["serve"]
+__all__ = ["serve", "store"]
 
 DOCUMENTS = [
     document
@@ -30,7 +31,7 @@ exec {python} -c "from pollwire.cli import main; main(prog_name='pollwire')" "$@
 """
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def service(serve: Serve) -> AsyncIterator[Service]:
     """A service whose webhooks may call this machine, as the webhook examples need."""
     async with serve(webhook_allow=("127.0.0.1",)) as running_service:
