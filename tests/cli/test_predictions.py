@@ -14,7 +14,7 @@ async def test_a_prediction_is_resolved_and_taken_back(pollwire: Pollwire, servi
     """Resolve says what it came to, the leaderboard who was right, and unresolve undoes both."""
     ama, kofi = await named(service, "Ama"), await service.voter()
     poll = await predicted(service, {ama: "home", kofi: "away"})
-    await until(lambda: not service.store.series._naming)
+    await until(lambda: not service.store.series._name_tasks)
     said = await pollwire("polls", "resolve", poll, "home", "--note", "full time")
     assert (said.exit_code, said.out, said.err) == (0, f"{poll} is resolved: home.\n", "")
     board = await pollwire("series", "leaderboard", "cup")

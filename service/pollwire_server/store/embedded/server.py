@@ -180,9 +180,7 @@ class EmbeddedStore:
         try:
             await asyncio.wait_for(process.wait(), STOP_GRACE_S)
         except TimeoutError:
-            log.warning(
-                "The store did not stop within %.0f s; killing it (no data is lost)", STOP_GRACE_S
-            )
+            log.warning("The store did not stop within %.0f s; killing it (no data is lost)", STOP_GRACE_S)
             process.kill()
             await process.wait()
         self._remember(None)
@@ -213,7 +211,9 @@ class EmbeddedStore:
         while not (answer := await _ping(self._socket)).startswith(b"+PONG"):
             if process.returncode is not None:
                 ended = describe_exit(process.returncode)
-                raise EmbeddedStoreError(f"The embedded store did not start ({ended}).{self._last_log_line()}")
+                raise EmbeddedStoreError(
+                    f"The embedded store did not start ({ended}).{self._last_log_line()}"
+                )
             if answer:  # -LOADING: it reads its data
                 replied_at = time.monotonic()
             elif time.monotonic() - replied_at > START_TIMEOUT_S:

@@ -80,7 +80,9 @@ class DeliveryQueue:
     async def enqueue(self, waiting: Sequence[tuple[str, QueuedEvent]]) -> list[bool]:
         """Add events to queues, in order. Return for each whether it is stored or no longer needed."""
         calls = [
-            FunctionCall("webhook_enqueue", self._keys(webhook), (one.ordering_key, one.id, one.kind, one.body))
+            FunctionCall(
+                "webhook_enqueue", self._keys(webhook), (one.ordering_key, one.id, one.kind, one.body)
+            )
             for webhook, one in waiting
         ]
         return [not isinstance(reply, PollwireError) for reply in await self._connection.call_many(calls)]
@@ -126,7 +128,7 @@ class DeliveryQueue:
         pairs = flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
         waiting = await self._connection.command("HLEN", keys[3])
         fields = {name.decode(): value.decode() for name, value in pairs.items()}
-        return msgspec.convert({**held, "waiting": waiting}, DeliveryState, strict=False)
+        return msgspec.convert({**fields, "waiting": waiting}, DeliveryState, strict=False)
 
     async def recent(self, webhook: str) -> list[Document]:
         """Return the results of the last attempts, newest first."""

@@ -144,7 +144,9 @@ class Outbox:
         ``progress_ms`` is the minimum interval between two progress events; None adds none.
         """
         pause = "" if progress_ms is None else progress_ms
-        calls = [FunctionCall("scan_outbox", outbox_scan_keys(*self._where(place)), (pause,)) for place in places]
+        calls = [
+            FunctionCall("scan_outbox", outbox_scan_keys(*self._where(place)), (pause,)) for place in places
+        ]
         replies = await self._connection.call_many(calls)
         return [reply if isinstance(reply, Exception) else _scan_from(reply) for reply in replies]
 
