@@ -33,7 +33,7 @@ def test_every_body_has_an_example_that_matches_its_schema(world: World) -> None
 
 
 def test_every_problem_is_listed_by_a_route(world: World) -> None:
-    """Except those that no documented route returns: unknown paths, methods, and WebSockets of foreign origins."""
+    """Except those of unknown paths, unsupported methods and WebSockets of foreign origins."""
     listed = {
         slug.removeprefix("/problems/")
         for address in world.document["paths"].values()
