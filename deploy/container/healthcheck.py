@@ -1,8 +1,7 @@
-"""Ends with 0 when the service of this container is ready, and otherwise says why not.
+"""Health check of the container: exit with 0 if the service is ready, and print the reason otherwise.
 
-``/readyz`` is asked: it says no while the service starts, drains or is wrongly
-configured, and yes (degraded) while only the store is away, which no restart
-of this container would mend.
+``/readyz`` fails while the service starts, drains or has an invalid configuration. It succeeds (degraded)
+while only the store is down, because a restart of this container does not repair the store.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ TIMEOUT_S = 3.0
 
 
 def main() -> int:
-    """Ask once, past every proxy that the environment may name."""
+    """Send one request, without any proxy from the environment."""
     url = f"http://127.0.0.1:{read_settings(os.environ).port}/readyz"
     try:
         build_opener(ProxyHandler({})).open(url, timeout=TIMEOUT_S).close()

@@ -67,7 +67,7 @@ class Mapped(Cluster):
         super().__init__([(f"server-{place}", place) for place in range(len(told))], {})
         self.told = told
 
-    async def _map_of(self, address: Address) -> tuple[tuple[int, int, Address], ...]:
+    async def _slot_map_of(self, address: Address) -> tuple[tuple[int, int, Address], ...]:
         owner = self.told[address.port]
         if owner is None:
             await asyncio.Event().wait()

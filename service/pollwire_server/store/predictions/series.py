@@ -145,7 +145,7 @@ def _pick(voter: bytes, reply: Any) -> StoredBallot | None:
 
 
 def _row(voter: bytes, rank: int, score: bytes, name: bytes) -> LeaderboardRow:
-    """Decode a row of ``functions/read_leaderboard.lua`` (``SCORE`` of ``functions/includes/scoring.lua``)."""
+    """Decode a row of ``functions/read_leaderboard.lua`` (score: ``functions/includes/scoring.lua``)."""
     right, forecasts = int.from_bytes(score[:4], "big"), int.from_bytes(score[4:8], "big")
     return LeaderboardRow(voter, rank, Score(right, forecasts), name.decode() or None)
 
