@@ -8,21 +8,31 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package pollwire \
 	--custom-compile-command "make lock"
 
+# Two processes, each with a Valkey of its own; a free one takes tests from the other.
+PARALLEL := --numprocesses 2 --dist worksteal
+# What takes long, or wants the machine for itself: faults, failover and fuzzing.
+LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_faults.py
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up test check assets prose faults faketime bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up test test-all long-tests check assets prose faults faketime bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/.setup ## Make .venv with everything the service needs, and .venv/bin/pollwire
 
 up: setup ## Start the service with the demo polls; Ctrl-C stops it
 	@exec $(BIN)/pollwire up --demo
 
-test: dev chromium faketime check ## Run lint, types, contracts and the whole suite (PYTEST="-k window" narrows it)
-	$(BIN)/python -m pytest $(PYTEST)
+test: dev chromium check ## Run lint, types, contracts and every test that a change needs (PYTEST="-k window" narrows it)
+	$(BIN)/python -m pytest $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(PYTEST)
+
+test-all: test long-tests ## Run `make test`, then the tests of faults, fuzzing and long histories
+
+long-tests: dev chromium faketime
+	$(BIN)/python -m pytest $(LONG_TESTS)
 
 check: dev prose ## Run lint, types, import contracts and the rules for prose
 	$(BIN)/ruff check .
@@ -33,11 +43,15 @@ check: dev prose ## Run lint, types, import contracts and the rules for prose
 prose: dev ## Check the rules for names and sentences
 	$(BIN)/python -m pytest -q tests/architecture/test_prose.py
 
-faults: dev faketime ## Hold the promises of docs/guarantees.md to the test, at length; prints a table (ten minutes)
+faults: dev faketime ## Run the fault tests of docs/guarantees.md at length; prints a table (ten minutes)
 	POLLWIRE_FAULTS=long $(BIN)/python -m pytest tests/faults -q --timeout 3600 $(PYTEST)
 
 assets: service/assets-build/node_modules/.setup ## Build the scripts and style sheets that the service serves (esbuild)
 	@cd service/assets-build && node build.mjs
+
+docs: docs/.venv/.setup ## Build the documentation site into .site (warnings are errors)
+	@NO_MKDOCS_2_WARNING=1 docs/.venv/bin/python -m mkdocs build --strict --quiet
+	@echo "The site is in .site/index.html"
 
 screens: dev chromium ## Take the pictures in docs/screens again (SCREENS="widget live": only some)
 	@$(BIN)/python -m tests.browser.screenshots $(SCREENS)
@@ -50,9 +64,10 @@ lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	$(LOCK:pyproject.toml=benchmarks/requirements.in) --upgrade --constraint requirements.txt \
 		--output-file benchmarks/requirements.txt
+	$(LOCK:pyproject.toml=--group docs) --upgrade --output-file docs/requirements.txt
 
 clean: ## Remove what setup and the tests made (never a data folder)
-	rm -rf $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules service/assets-build/node_modules
+	rm -rf docs/.venv .site $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules service/assets-build/node_modules
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find service clients tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -112,6 +127,13 @@ faketime:
 	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends faketime; \
 	fi >/dev/null 2>&1 || echo "faketime could not be installed."
+
+# The site is built in an environment of its own: the service and its tests need none of these packages.
+docs/.venv/.setup: docs/requirements.txt
+	@echo "Installing the tools of the documentation site into docs/.venv ..."
+	@$(PYTHON) -m venv --clear docs/.venv
+	@$(PIP:$(BIN)/%=docs/.venv/bin/%) install --require-hashes -r docs/requirements.txt
+	@touch $@
 
 # The peers of the benchmark are no part of the service: an environment, packages and programs of their own.
 $(BENCH)/.setup: requirements.txt benchmarks/requirements.txt

@@ -1,4 +1,4 @@
-"""The benchmark, from a word on the command line to the table.
+"""Command line of the benchmark: run the parts, print the table and store the results.
 
 usage: python -m benchmarks [--quick] [PART...]
 """
@@ -28,7 +28,7 @@ from benchmarks import (
     votes,
     workers,
 )
-from benchmarks.processes import take_the_load_core
+from benchmarks.processes import pin_to_load_core
 from benchmarks.record import Record
 from benchmarks.run import Run, a_run, say
 from benchmarks.scale import FULL, QUICK
@@ -50,45 +50,45 @@ PARTS: Final[dict[str, Callable[[Run], None]]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, tell, keep; 1 where a part could not be measured or its answers were wrong."""
+    """Measure, print and store. Return 1 if a part failed or its responses were wrong, 2 for wrong usage."""
     is_quick = "--quick" in arguments
     wanted = [name for name in arguments if name != "--quick"] or list(PARTS)
     if unknown := set(wanted) - set(PARTS):
-        say(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
+        say(f"Unknown part: {', '.join(sorted(unknown))}. Parts: {', '.join(PARTS)}.")
         return 2
     if lacking := machine.missing():
-        say(f"Not here, and needed: {', '.join(lacking)}.")
+        say(f"Missing requirements: {', '.join(lacking)}.")
         return 2
-    take_the_load_core()
+    pin_to_load_core()
     facts = machine.facts()
     with a_run(QUICK if is_quick else FULL) as run:
         _measure(run, wanted)
-        _tell(run, facts, wanted, is_quick=is_quick)
+        _publish(run, facts, wanted, is_quick=is_quick)
         return 1 if run.record.failures else 0
 
 
 def _measure(run: Run, wanted: list[str]) -> None:
-    """Part after part; one that fails does not keep the others from being measured."""
+    """Measure the parts in turn. A failing part does not stop the others."""
     for name in wanted:
         began = time.monotonic()
         say(name)
         try:
             PARTS[name](run)
-        except Exception as failure:  # whatever it is: told, and counted as failed
+        except Exception as failure:  # every error is logged and counted as a failed part
             say(traceback.format_exc())
             run.record.failures.append(f"{name}: {failure}")
         say(f"  {name} took {time.monotonic() - began:.0f} s")
 
 
-def _tell(run: Run, facts: dict[str, str], wanted: list[str], *, is_quick: bool) -> None:
-    """A whole run is kept; so are parts measured again on the day of a whole run of the same commit."""
+def _publish(run: Run, facts: dict[str, str], wanted: list[str], *, is_quick: bool) -> None:
+    """Store a complete run. Store repeated parts if a complete run of the same commit and day exists."""
     print(report.table(run.record, facts))  # noqa: T201
     record: Record | None = run.record
     if set(wanted) != set(PARTS):
-        record = None if is_quick else report.within_the_days(run.record, facts, wanted)
+        record = None if is_quick else report.merged_with_todays_run(run.record, facts, wanted)
     if record is None:
         return
-    say(f"Kept in {report.save(record, facts, is_quick=is_quick)}.")
+    say(f"Stored in {report.save(record, facts, is_quick=is_quick)}.")
     if not is_quick and not record.failures:
         document.fill(record, facts, document.draw(record))
 

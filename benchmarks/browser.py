@@ -1,17 +1,17 @@
-"""What a phone's browser sends: whole HTTP/1.1 requests, with all the headers that nobody asked for."""
+"""HTTP/1.1 requests as a phone's browser sends them, with all its usual headers."""
 
 from __future__ import annotations
 
 from typing import Final
 
 TOKEN_CHARACTERS: Final = 50
-"""The length of a nameless voter's token: 37 bytes in base64url."""
+"""Length of an anonymous voter token: 37 bytes in base64url."""
 POLL_CHARACTERS: Final = 8
-"""The length of the ids that ``@POLL@`` stands for."""
+"""Length of the poll ids that replace ``@POLL@``."""
 
 TOKEN: Final = "@TOKEN@".ljust(TOKEN_CHARACTERS, "@")
 POLL: Final = "@POLL@".ljust(POLL_CHARACTERS, "@")
-"""What the load generator writes over (``load/requests.c``)."""
+"""Placeholders that the load generator replaces (``load/requests.c``)."""
 
 _PHONE: Final = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -20,7 +20,7 @@ _PHONE: Final = (
 
 
 def vote(port: int, poll: str, choice: str, site: str | None = None) -> bytes:
-    """A vote with 13 headers, from a page of the service's own or of another ``site``."""
+    """Return a vote with 13 headers, from a page of the service or of another origin ``site``."""
     body = f'{{"choice":"{choice}"}}'
     own = {
         "Content-Length": str(len(body)),
@@ -31,12 +31,12 @@ def vote(port: int, poll: str, choice: str, site: str | None = None) -> bytes:
 
 
 def enrolment(port: int, site: str) -> bytes:
-    """A browser that has no token yet comes for one."""
+    """Return a request for a new voter token."""
     return _request("POST", "/v1/voters", port, {"Content-Length": "0"}, site)
 
 
 def preflight(port: int, path: str, site: str) -> bytes:
-    """What a browser asks before it sends a POST with headers to another site."""
+    """Return the CORS preflight of a cross-origin POST."""
     own = {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type",
@@ -45,7 +45,7 @@ def preflight(port: int, path: str, site: str) -> bytes:
 
 
 def look(port: int, path: str, site: str | None = None) -> bytes:
-    """A GET by a page's script."""
+    """Return a GET of a page's script."""
     return _request("GET", path, port, {}, site)
 
 

@@ -31,7 +31,7 @@ polyline { fill: none !important; stroke-width: 2.5 }
 
 
 class Bar(NamedTuple):
-    """One subject's value; ours stands out."""
+    """Value of one subject; ours is highlighted."""
 
     label: str
     value: float
@@ -46,7 +46,7 @@ class Line(NamedTuple):
 
 
 def bars(title: str, unit: str, found: Sequence[Bar]) -> str:
-    """A bar a subject, the least first; lengths are in proportion, from zero."""
+    """Draw one bar for each subject, smallest first, with a scale from zero."""
     ordered = sorted(found, key=lambda bar: bar.value)
     longest = max(bar.value for bar in ordered) or 1.0
     room = WIDTH - LABEL_WIDTH - VALUE_WIDTH
@@ -65,7 +65,7 @@ def bars(title: str, unit: str, found: Sequence[Bar]) -> str:
 
 
 def lines(title: str, unit: str, sizes: str, found: Sequence[Line]) -> str:
-    """A line a label over sizes on a logarithmic scale; values from zero."""
+    """Draw one line for each label over sizes on a logarithmic scale; values start at zero."""
     all_sizes = sorted({size for line in found for size, _ in line.points})
     highest = max(value for line in found for _, value in line.points) * 1.15 or 1.0
     top = TOP + LEGEND_ROW
@@ -84,7 +84,7 @@ def lines(title: str, unit: str, sizes: str, found: Sequence[Line]) -> str:
 
 
 def short(value: float) -> str:
-    """Three figures, and no more digits than that."""
+    """Format a number with three significant digits."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""A poll that many watch while votes come in: what fan-out, latency and growth have in common."""
+"""A watched poll with incoming votes, shared by the fan-out, latency and growth parts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from benchmarks.run import Run
 from benchmarks.service import OPTIONS, Service, write_tokens
 
 SETTLE_S = 1.0
-"""From the last handshake to the first measure: what joining left behind is done by then."""
+"""Wait between the last handshake and the first measurement, until the work of joining is done."""
 
 
 @contextmanager
 def voting(
     run: Run, service: Service, poll: str, *, rate: float, seconds: float, log: Path | None = None
 ) -> Iterator[list[Answers]]:
-    """Votes of as many voters, ``rate`` a second for ``seconds``, while the caller measures."""
+    """Send votes of different voters, ``rate`` a second for ``seconds``, while the caller measures."""
     requests = [browser.vote(service.port, poll, choice) for choice in OPTIONS]
     count = max(1, int(rate * seconds))
     load = Load(run, service.port, requests, tokens=write_tokens(run, count), connections=32)
@@ -31,7 +31,7 @@ def voting(
 
 
 def deliveries(process: Process, readers: Readers, seconds: float) -> tuple[int, float]:
-    """Frames received in ``seconds``, and what they cost the server (CPU seconds)."""
+    """Return the frames received in ``seconds`` and the CPU time of the server (seconds)."""
     before, cpu_s = readers.stats(), process.cpu_s()
     time.sleep(seconds)
     after, spent_s = readers.stats(), process.cpu_s() - cpu_s
@@ -41,6 +41,6 @@ def deliveries(process: Process, readers: Readers, seconds: float) -> tuple[int,
 
 
 def check_truth(service: Service, poll: str, readers: Readers) -> None:
-    """Every reader ends on the totals that a fresh read finds. Raises ``BenchmarkError``."""
+    """Check that every reader ends with the current totals. Raises ``BenchmarkError``."""
     results = service.results(poll)
     readers.check_end(results["epoch"], results["seq"])

@@ -1,4 +1,4 @@
-"""What durability costs the service: fsync before every answer against a store that keeps nothing on disk."""
+"""Cost of durability: fsync before every reply, compared with a store without an append-only file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PER_SECOND: Final = 20_000
 
 
 def measure(run: Run) -> None:
-    """Two stores, a service on each, in turn."""
+    """Measure two stores, each with its own service, in turn."""
     count = int(PER_SECOND * run.scale.load_s)
     tokens = write_tokens(run, count)
     with ExitStack() as serving:

@@ -1,8 +1,8 @@
-"""(b) Fan-out: what one frame to one socket costs the server.
+"""(b) Fan-out: cost of one frame to one socket.
 
-Votes come in twice as fast as frames may go out, so that every tick has news;
-their cost is charged to the service too. The peers send frames of the same
-size at the same rate that mean nothing. Frames are counted where they arrive.
+Votes arrive twice as fast as frames are sent, so that every tick has a change. Their cost counts as cost of
+the service. The peers send meaningless frames of the same size at the same rate. Frames are counted where
+they arrive.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CPU: Final = "CPU a delivery"
 OURS, FLOOR, NCHAN = "this service", "C, one send() a socket", "nchan (nginx)"
 CHANNELS, BROADCAST = "Litestar channels", "websockets broadcast()"
 UNCERTAIN_FRAMES: Final = 2
-"""Of a peer's stream: one that was just sent, and one that arrived between two questions."""
+"""Allowed spread of a peer's stream: a frame just sent, and one that arrived between two queries."""
 
 Start = Callable[[Run, int, int], AbstractContextManager[starting.Peer]]
 
@@ -43,7 +43,7 @@ PEERS: Final[tuple[tuple[str, Start, str], ...]] = (
 
 
 def measure(run: Run) -> None:
-    """Each size of crowd: all subjects in turn, round after round."""
+    """Measure all subjects in turn for each number of sockets."""
     for sockets, hz in run.scale.crowds:
         part = part_of(sockets)
         for _ in run.rounds(part):
@@ -56,12 +56,12 @@ def measure(run: Run) -> None:
 
 
 def part_of(sockets: int) -> str:
-    """What the rows of a crowd are called."""
+    """Return the name of the part for this number of sockets."""
     return f"fan-out, {sockets:,} sockets"
 
 
 def measure_ours(run: Run, sockets: int, hz: int, part: str, name: str = OURS) -> int:
-    """One round of this service; the size of its frames in bytes."""
+    """Measure one round of this service. Return the size of its frames in bytes."""
     seconds = run.scale.fanout_s
     with a_store(run) as store, a_service(run, store, stream_hz=hz) as service:
         poll = service.add_poll("crowd")

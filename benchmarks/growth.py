@@ -1,4 +1,4 @@
-"""(g) How cost grows: with the voters of one poll, with the number of polls, with the subscribers."""
+"""(g) Growth of cost with the voters of a poll, the number of polls and the number of subscribers."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ VOTERS, POLLS, SUBSCRIBERS = "growth by voters in the poll before", "growth by p
 CPU: Final = "CPU a vote"
 STORE_CPU: Final = "CPU of the store a vote"
 PER_SECOND: Final = 5_000
-"""A quarter of what the service does: a poll of few voters should not have become one of many meanwhile."""
+"""A quarter of the capacity, so that a poll with few voters does not become a large one meanwhile."""
 FILL_BATCH: Final = 1_000
 BUSY_SUBSCRIBERS: Final = 2_000
-"""Up to so many get 10 frames a second, more get one: both are less than a core can do."""
+"""Up to this number, subscribers get 10 frames a second, above it one; both need less than one core."""
 
 
 def measure(run: Run) -> None:

@@ -1,9 +1,8 @@
-"""(d) Joining, and what a quiet subscriber and a voter weigh.
+"""(d) Cost of joining, and memory of an idle subscriber and of a stored voter.
 
-A new server each round, so that its memory is that of its readers; a few
-hundred join and leave first, so that caches are warm and compilers have
-compiled. The service checks origin and visibility and sends the totals with
-the handshake; the peers check nothing and send a frame as long.
+Each round uses a new server, so that its memory growth comes from its subscribers. 500 subscribers join and
+leave first, so that caches are warm and code is compiled. The service checks origin and visibility and sends
+the totals with the handshake. The peers check nothing and send a frame of the same length.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ Start = Callable[[Run, int], AbstractContextManager[Peer]]
 
 
 def measure(run: Run) -> None:
-    """Subscribers, then voters."""
+    """Measure subscribers, then stored voters."""
     size = _frame_bytes(run)
     for _ in run.rounds(PART):
         for name, start, path in SUBJECTS:

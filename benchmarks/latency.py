@@ -1,8 +1,7 @@
-"""(c) Vote to screen: from the instant a vote is answered to the frame that has it at a subscriber.
+"""(c) Vote to screen: time from the response to a vote until a subscriber receives a frame that contains it.
 
-Answers and frames are stamped by one clock, on the load's core, as they
-arrive. A frame that is there before the answer took no time. Subscribers are
-sampled evenly, the first to join and the last alike.
+One clock, on the load core, stamps responses and frames on arrival. A frame that arrives before the response
+counts as no delay. Subscribers are sampled evenly in the order of joining.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from benchmarks.store import a_store
 
 PART: Final = "vote to screen"
 QUIET_RATE: Final = 2.5
-"""Changes a second: each is 400 ms from the last, and so the first after quiet at 10 Hz."""
+"""Changes a second: one each 400 ms, so each is the first change after a quiet interval at 10 Hz."""
 FEW: Final = 100
 
 Delays = list[float]
 
 
 class Watched(NamedTuple):
-    """A poll while it is watched and voted in; ``mute`` of the ``watchers`` never read."""
+    """A watched poll with incoming votes. ``mute`` of the ``watchers`` never read."""
 
     poll: str
     watchers: int
@@ -45,7 +44,7 @@ class Watched(NamedTuple):
 
 
 def measure(run: Run) -> None:
-    """Under load, and quiet with many and with few who watch."""
+    """Measure under load, and quiet with many and with few watchers."""
     scale = run.scale
     quiet_s = scale.quiet_changes / QUIET_RATE
     loaded = Watched("loaded", scale.watchers, scale.vote_rate, scale.latency_s)
@@ -61,7 +60,8 @@ def measure(run: Run) -> None:
 
 
 def timed(run: Run, service: Service, watched: Watched) -> tuple[Delays, int]:
-    """Delays of every vote at every sampled reader (ms), and how far the server's memory grew (bytes)."""
+    """Return the delays of all votes at all sampled readers (ms), and the memory growth of the server
+    (bytes)."""
     poll, log = service.add_poll(watched.poll, watched.options), run.path("answers")
     with Readers(service.port, watched.watchers, f"/v1/polls/{poll}/live", mute=watched.mute) as readers:
         time.sleep(crowd.SETTLE_S)
@@ -74,13 +74,13 @@ def timed(run: Run, service: Service, watched: Watched) -> tuple[Delays, int]:
 
 
 def note(run: Run, part: str, subject: str, found: Delays) -> None:
-    """The percentiles of one round."""
+    """Record the percentiles of one round."""
     run.record.note(part, subject, "p50", "ms", percentile(found, 0.50))
     run.record.note(part, subject, "p99", "ms", percentile(found, 0.99))
 
 
 def delays(log: Path, samples: list[list[tuple[int, int]]]) -> Delays:
-    """From each answered vote to the first frame at each reader that has it (ms), in ascending order."""
+    """Return the time from each response to the first frame with the vote, for each reader (ms, sorted)."""
     answers = [(int(at), int(seq)) for at, seq in (line.split() for line in log.read_text().splitlines())]
     found = []
     for frames in samples:
@@ -96,5 +96,5 @@ def delays(log: Path, samples: list[list[tuple[int, int]]]) -> Delays:
 
 
 def percentile(found: Delays, share: float) -> float:
-    """Of delays in ascending order."""
+    """Return the percentile of sorted delays."""
     return found[int(share * (len(found) - 1))]

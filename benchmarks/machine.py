@@ -1,4 +1,4 @@
-"""Where and with what the figures came about: figures of two machines, or of two versions, do not compare."""
+"""Machine and versions of a run. Results of different machines or versions are not comparable."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ PACKAGES: Final = ("uvicorn", "uvloop", "httptools", "litestar", "websockets", "
 
 
 def facts() -> dict[str, str]:
-    """The machine, the versions of everything measured, and the commit."""
+    """Return the machine, the versions of all measured software, and the commit."""
     return {
         "machine": f"{_cpu()}, {os.cpu_count()} cores, {_memory_gb()} GB",
         "pinned": f"servers to core {SERVER_CORE}; load, store and benchmark to core {LOAD_CORE}",
         "system": f"{platform.system()} {platform.release()}",
         "store's disk": _file_system(),
-        "commit": _said("git", "describe", "--always", "--dirty", "--abbrev=12"),
+        "commit": _output_of("git", "describe", "--always", "--dirty", "--abbrev=12"),
         "Python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
-        "Valkey": _found(r"v=([\d.]+)", _said(str(find_server()), "--version")),
-        "Node": _said("node", "--version"),
+        "Valkey": _found(r"v=([\d.]+)", _output_of(str(find_server()), "--version")),
+        "Node": _output_of("node", "--version"),
         **{f"{name} (npm)": _npm_version(name) for name in ("fastify", "ioredis", "ws")},
-        "nginx": _found(r"nginx/([\d.]+)", _said("nginx", "-v")),
-        "nchan": _said("dpkg-query", "-W", "-f=${Version}", "libnginx-mod-nchan"),
-        "gcc": _found(r"([\d.]+)$", _said("gcc", "-dumpfullversion")),
+        "nginx": _found(r"nginx/([\d.]+)", _output_of("nginx", "-v")),
+        "nchan": _output_of("dpkg-query", "-W", "-f=${Version}", "libnginx-mod-nchan"),
+        "gcc": _found(r"([\d.]+)$", _output_of("gcc", "-dumpfullversion")),
     }
 
 
 def missing() -> list[str]:
-    """What is needed and not there."""
+    """Return the missing requirements."""
     wanted = ("node", "gcc", "nginx", "taskset")
     lacking = [name for name in wanted if shutil.which(name) is None]
     if not NCHAN_MODULE.exists():
@@ -51,7 +51,7 @@ def missing() -> list[str]:
     return lacking
 
 
-def _said(*command: str) -> str:
+def _output_of(*command: str) -> str:
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False, cwd=ROOT)
     except OSError:
@@ -73,7 +73,7 @@ def _memory_gb() -> int:
 
 
 def _file_system() -> str:
-    return _said("stat", "-f", "-c", "%T", tempfile.gettempdir())
+    return _output_of("stat", "-f", "-c", "%T", tempfile.gettempdir())
 
 
 def _npm_version(name: str) -> str:

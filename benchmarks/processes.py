@@ -1,4 +1,5 @@
-"""Other processes: started on one core, waited for until they serve, charged what the kernel charges."""
+"""Child processes pinned to a core, with a readiness check and the CPU time and memory that the kernel
+reports."""
 
 from __future__ import annotations
 
@@ -20,22 +21,25 @@ STOP_WITHIN_S: Final = 20.0
 _CORES: Final = sorted(os.sched_getaffinity(0))
 SERVER_CORE: Final = _CORES[0]
 LOAD_CORE: Final = _CORES[-1]
-"""Of the load, the store and the benchmark itself; the server's own where there is one core only."""
+"""Core of the load, the store and the benchmark; the same as the server's on a machine with one core."""
 
 
 class BenchmarkError(Exception):
-    """A measurement that cannot be believed, or made; the message says why in a sentence."""
+    """A measurement failed or is not valid. The message gives the reason."""
 
 
-def take_the_load_core() -> None:
-    """Move this process, and what it starts unpinned, out of the servers' way; let all open many files."""
+def pin_to_load_core() -> None:
+    """Pin this process and its unpinned children to the load core, and raise the limit of open files."""
     os.sched_setaffinity(0, {LOAD_CORE})
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def until(condition: Callable[[], bool], what: str, within_s: float = 30.0) -> None:
-    """Return once ``condition()`` holds; ``BenchmarkError`` (``what`` did not happen) after ``within_s``."""
+    """Wait until ``condition()`` is true.
+
+    Raises ``BenchmarkError`` with ``what`` after ``within_s`` seconds.
+    """
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:
@@ -44,21 +48,21 @@ def until(condition: Callable[[], bool], what: str, within_s: float = 30.0) -> N
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on now."""
+    """Return a free port of the loopback address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
 
 
 def listens(port: int) -> bool:
-    """Whether somebody accepts connections there."""
+    """Return True if the port accepts connections."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
 class Process:
-    """One process on one core, with the children it has; its output goes to ``log``."""
+    """One process and its children, pinned to one core. Its output goes to ``log``."""
 
     def __init__(
         self, argv: Sequence[str | Path], *, core: int, log: Path, env: Mapping[str, str] | None = None
@@ -77,35 +81,38 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Of the process itself: ``taskset`` becomes what it starts."""
+        """Process id of the program: ``taskset`` replaces itself by it."""
         return self._process.pid
 
     def until(self, condition: Callable[[], bool]) -> None:
-        """Return once it serves, by ``condition()``; ``BenchmarkError`` with its last words where it ends."""
+        """Wait until ``condition()`` is true.
+
+        Raises ``BenchmarkError`` with the last output if the process ends.
+        """
 
         def holds() -> bool:
             if self._process.poll() is not None:
                 raise BenchmarkError(
-                    f"{self.name} ended with {self._process.returncode}: {self.said()[-500:]}"
+                    f"{self.name} ended with {self._process.returncode}: {self.output()[-500:]}"
                 )
             return condition()
 
         until(holds, f"{self.name} becomes ready")
 
-    def said(self) -> str:
-        """Its output so far."""
+    def output(self) -> str:
+        """Return the output so far."""
         return self.log.read_text(errors="replace")
 
     def cpu_s(self) -> float:
-        """Seconds of CPU, user and system, that it, its threads and its children have taken so far."""
+        """Return the CPU time (user and system, seconds) of the process, its threads and its children."""
         return sum(_cpu_s(pid) for pid in self.tree())
 
     def memory_bytes(self) -> int:
-        """Proportional set size of it and its children: pages that are shared count once in all."""
+        """Return the proportional set size with children: shared pages count once."""
         return sum(_pss_bytes(pid) for pid in self.tree())
 
     def tree(self) -> list[int]:
-        """It and everything that descends from it."""
+        """Return the ids of the process and all its descendants."""
         parents = {
             int(entry): int(stat[1])
             for entry in os.listdir("/proc")
@@ -117,7 +124,7 @@ class Process:
         return found
 
     def stop(self) -> None:
-        """Told to end, told again to hurry, killed if need be."""
+        """Stop the process: SIGTERM, a second SIGTERM after one second, then SIGKILL."""
         for number, grace_s in (
             (signal.SIGTERM, 1.0),
             (signal.SIGTERM, STOP_WITHIN_S),
@@ -131,7 +138,7 @@ class Process:
 
 @contextmanager
 def running(process: Process, is_ready: Callable[[], bool]) -> Iterator[Process]:
-    """``process`` from when it serves until it has stopped."""
+    """Wait until the process is ready, and stop it at the end of the block."""
     try:
         process.until(is_ready)
         yield process
@@ -140,17 +147,18 @@ def running(process: Process, is_ready: Callable[[], bool]) -> Iterator[Process]
 
 
 def _stat(pid: int) -> list[str]:
-    """``/proc/PID/stat`` from its third field on (state, parent, ...); empty: it is gone."""
+    """Return the fields of ``/proc/PID/stat`` from its third field on (state, parent, ...); empty if the
+    process has ended."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return []
 
 
 def _cpu_s(pid: int) -> float:
-    """What ``/proc/PID/stat`` tells in ticks of 10 ms, in nanoseconds: the process's CPU clock.
+    """Return the CPU time from the process's CPU clock, which is finer than the 10 ms ticks of ``/proc``.
 
-    Its id is made as clock_getcpuclockid(3) makes it; 2 stands for all the time its threads, ended ones
-    included, were on a CPU.
+    The clock id has the format of clock_getcpuclockid(3). The constant 2 selects the time of all threads,
+    including ended ones.
     """
     with suppress(OSError):
         return time.clock_gettime(~pid << 3 | 2)

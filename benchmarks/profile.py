@@ -1,12 +1,10 @@
-"""What the two hot paths spend their time on: votes, and frames to many sockets.
+"""Profile of the two hot paths: votes, and frames to many sockets.
 
-Two samplers look at one worker under load, from outside, one after the other.
-``perf`` says in which program the processor was (the kernel, the interpreter,
-the event loop, a codec), ``py-spy`` in which function of ours, or of a
-library, whatever that function called in C and in the kernel included. Neither
-changes the program; both slow it a little, so shares are told, not times.
+Two samplers attach to one worker under load, one after the other. ``perf`` attributes time to programs (the
+kernel, the interpreter, the event loop, a codec). ``py-spy`` attributes time to Python functions, including
+their calls into C and the kernel. Both slow the program slightly, so the results are shares, not times.
 
-Beside the figures the samples themselves are kept, as text, with the results.
+The samples are stored as text beside the results.
 """
 
 from __future__ import annotations
@@ -35,11 +33,11 @@ from benchmarks.store import a_store
 PART: Final = "profile"
 VOTES, FANOUT = f"{PART} of votes", f"{PART} of fan-out"
 PROGRAM, PLACE = "share of the processor's time, by program", "share of the time, by place in the source"
-MOST_ROWS: Final = 12
-SAMPLES_A_SECOND: Final = 499
-"""No divisor of the rates that things happen at here."""
-MOST_VOTES_A_SECOND: Final = 40_000
-"""More than one worker answers, so that the load outlasts both samplers."""
+MAX_ROWS: Final = 12
+SAMPLES_PER_S: Final = 499
+"""A prime number, so that samples do not align with periodic work."""
+MAX_VOTES_PER_S: Final = 40_000
+"""More than one worker can process, so that the load outlasts both samplers."""
 
 _PERF_LINE: Final = re.compile(r"\s*([\d.]+)%\s+(\S.*?)\s*$")
 _FRAME: Final = re.compile(r"(?P<function>.+) \((?P<file>[^()]+?)(:\d+)?\)$")
@@ -55,13 +53,13 @@ _PROGRAMS: Final = {
     "hiredis": "hiredis",
     "libc": "the C library",
 }
-"""How the names of programs begin, and what they are."""
+"""Program by prefix of its file name."""
 
 Loading = Callable[[Run, Service, float], Iterator[None]]
 
 
 def measure(run: Run) -> None:
-    """Both paths; left out, and said so, where a sampler is missing or not allowed."""
+    """Measure both paths, or record that the part was left out because a sampler is missing."""
     if lacking := [name for name in ("perf", "py-spy") if _found(name) is None]:
         run.record.left_out.append(f"{PART}: {' and '.join(lacking)} not installed")
         return
@@ -75,8 +73,8 @@ def measure(run: Run) -> None:
 
 
 def _voting(run: Run, service: Service, seconds: float) -> Iterator[None]:
-    """Votes as fast as they are answered."""
-    poll, count = service.add_poll("profiled"), int(MOST_VOTES_A_SECOND * seconds)
+    """Send votes as fast as the service responds."""
+    poll, count = service.add_poll("profiled"), int(MAX_VOTES_PER_S * seconds)
     requests = [browser.vote(service.port, poll, choice) for choice in OPTIONS]
     load = Load(run, service.port, requests, tokens=write_tokens(run, count))
     with load.sending(count):
@@ -85,7 +83,7 @@ def _voting(run: Run, service: Service, seconds: float) -> Iterator[None]:
 
 
 def _watching(run: Run, service: Service, seconds: float) -> Iterator[None]:
-    """A change for every tick of many readers."""
+    """Send a change for every tick to many readers."""
     poll = service.add_poll("watched")
     with (
         Readers(service.port, run.scale.watchers, f"/v1/polls/{poll}/live") as readers,
@@ -97,7 +95,7 @@ def _watching(run: Run, service: Service, seconds: float) -> Iterator[None]:
 
 def _by_program(run: Run, part: str, service: Service, seconds: float) -> dict[str, float]:
     data = run.path("perf.data")
-    record = ["perf", "record", "-q", "-F", str(SAMPLES_A_SECOND), "-p", _worker(service), "-o", str(data)]
+    record = ["perf", "record", "-q", "-F", str(SAMPLES_PER_S), "-p", _worker(service), "-o", str(data)]
     _ran([*record, "--", "sleep", str(seconds)], seconds)
     report = ["perf", "report", "-i", str(data), "--stdio", "--no-children", "-g", "none", "--sort"]
     _keep(run, part, "programs", _ran([*report, "dso,symbol"], seconds))
@@ -111,33 +109,33 @@ def _by_program(run: Run, part: str, service: Service, seconds: float) -> dict[s
 def _by_place(run: Run, part: str, service: Service, seconds: float) -> dict[str, float]:
     stacks = run.path("stacks")
     sampler = [_found("py-spy") or "", "record", "--pid", _worker(service), "--duration", str(round(seconds))]
-    sampler += ["--rate", str(SAMPLES_A_SECOND), "--format", "raw", "--output", str(stacks), "--nonblocking"]
+    sampler += ["--rate", str(SAMPLES_PER_S), "--format", "raw", "--output", str(stacks), "--nonblocking"]
     _ran(sampler, seconds)
     places: Counter[str] = Counter()
     for line in stacks.read_text().splitlines():
         stack, _, samples = line.rpartition(" ")
         places[_place(stack.rpartition(";")[2])] += int(samples)
     _keep(run, part, "places", "".join(f"{count:>7}  {place}\n" for place, count in places.most_common()))
-    rooms: dict[str, float] = defaultdict(float)
+    files: dict[str, float] = defaultdict(float)
     for place, count in places.items():
-        rooms[place.partition(": ")[0]] += count
-    return rooms
+        files[place.partition(": ")[0]] += count
+    return files
 
 
 def _note(run: Run, part: str, measure: str, found: dict[str, float]) -> None:
     total = sum(found.values())
     if not total:
         raise BenchmarkError(f"{part}: no samples were taken.")
-    for name, count in sorted(found.items(), key=itemgetter(1), reverse=True)[:MOST_ROWS]:
+    for name, count in sorted(found.items(), key=itemgetter(1), reverse=True)[:MAX_ROWS]:
         run.record.note(part, name, measure, "%", 100 * count / total)
 
 
 def _program(name: str) -> str:
-    return next((told for begins, told in _PROGRAMS.items() if name.startswith(begins)), "other")
+    return next((program for begins, program in _PROGRAMS.items() if name.startswith(begins)), "other")
 
 
 def _place(frame: str) -> str:
-    """``file: function`` of a sampled frame; the file as one finds it in this project or in its library."""
+    """Return ``file: function`` of a sampled frame; the file relative to this project or to its library."""
     found = _FRAME.match(frame)
     if found is None:
         return frame

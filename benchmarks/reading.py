@@ -1,4 +1,4 @@
-"""Polling readers: ``GET .../results`` against hello world on the same server, with the same headers."""
+"""Polling clients: ``GET .../results``, compared with hello world on the same server and headers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VOTES_PER_SECOND: Final = 20
 
 
 def measure(run: Run) -> None:
-    """Both in turn; votes come in while results are asked for."""
+    """Measure both in turn, with incoming votes during the reads of results."""
     with (
         a_store(run) as store,
         a_service(run, store) as service,
@@ -47,9 +47,9 @@ def _measure_one(run: Run, name: str, process: Process, port: int, path: str) ->
 
 
 def _check_last(run: Run, port: int, path: str, seq: int) -> None:
-    """Many who ask at once all get the newest total. Raises ``BenchmarkError``."""
+    """Check that concurrent reads all get the newest totals. Raises ``BenchmarkError``."""
     log = run.path("looks")
     Load(run, port, [browser.look(port, path)]).send(1_000, log=log)
     seen = {int(line.split()[1]) for line in log.read_text().splitlines()}
     if seen != {seq}:
-        raise BenchmarkError(f"Readers were told {seen} where the poll stands at {seq}.")
+        raise BenchmarkError(f"Readers got {seen}, but the poll is at seq {seq}.")

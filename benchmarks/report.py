@@ -1,4 +1,4 @@
-"""What a run found: a table for a terminal, and JSON to keep."""
+"""Report of a run: a table for the terminal, and JSON files."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ RESULTS: Final = ROOT / "benchmarks/results"
 
 
 class _Kept(Record):
-    """A record as it is kept; ``is_met`` and medians are found anew."""
+    """Record as stored; ``is_met`` and medians are recomputed."""
 
     facts: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def today() -> str:
-    """The date that results are kept under."""
+    """Return today's date (UTC), which names the result files."""
     return datetime.now(UTC).date().isoformat()
 
 
 def table(record: Record, facts: dict[str, str]) -> str:
-    """Everything, for a terminal."""
+    """Format all results for the terminal."""
     blocks = ["\n".join(f"{name:>14}  {value}" for name, value in facts.items())]
     for part, rows in groupby(record.rows, key=lambda row: row.part):
         blocks.append("\n".join((f"== {part}", *(_line(record, row) for row in by_measure(rows)))))
@@ -40,35 +40,36 @@ def table(record: Record, facts: dict[str, str]) -> str:
     return "\n\n".join(blocks)
 
 
-def within_the_days(record: Record, facts: dict[str, str], measured: Iterable[str]) -> Record | None:
-    """The day's record with what was measured again in place of what stood there; None where there is none of
-    the same commit. That a part was measured apart from the others is told among what it has ``again``.
+def merged_with_todays_run(record: Record, facts: dict[str, str], measured: Iterable[str]) -> Record | None:
+    """Return today's record with the repeated parts replaced; None if there is none of the same commit.
+
+    The failures that caused the repetition are listed in its ``again``.
     """
-    path = kept_at(is_quick=False)
+    path = path_of_today(is_quick=False)
     if not path.exists():
         return None
     kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
     if kept.facts["commit"] != facts["commit"]:
         return None
-    anew = {row.part for row in record.rows} | {goal.part for goal in record.goals}
+    measured_parts = {row.part for row in record.rows} | {goal.part for goal in record.goals}
     names = tuple(f"{name}:" for name in measured)
     return Record(
-        [row for row in kept.rows if row.part not in anew] + record.rows,
-        [goal for goal in kept.goals if goal.part not in anew] + record.goals,
+        [row for row in kept.rows if row.part not in measured_parts] + record.rows,
+        [goal for goal in kept.goals if goal.part not in measured_parts] + record.goals,
         [failure for failure in kept.failures if not failure.startswith(names)] + record.failures,
         [left for left in kept.left_out if not left.startswith(names)] + record.left_out,
         kept.again + [failure for failure in kept.failures if failure.startswith(names)],
     )
 
 
-def kept_at(*, is_quick: bool) -> Path:
-    """Where the day's record is."""
+def path_of_today(*, is_quick: bool) -> Path:
+    """Return the path of today's record."""
     return RESULTS / f"{today()}{'-quick' if is_quick else ''}.json"
 
 
 def save(record: Record, facts: dict[str, str], *, is_quick: bool) -> Path:
-    """All rounds of all rows, as JSON; where it is kept."""
-    path = kept_at(is_quick=is_quick)
+    """Write the record as JSON. Return its path."""
+    path = path_of_today(is_quick=is_quick)
     path.parent.mkdir(exist_ok=True)
     document = {
         "date": today(),
@@ -92,12 +93,12 @@ def _line(record: Record, row: Row) -> str:
 
 
 def first_of(record: Record, row: Row) -> Row:
-    """The part's first subject in this measure: what the others are compared with."""
+    """Return the part's first subject of this measure, the baseline of the comparison."""
     return next(each for each in record.rows if (each.part, each.measure) == (row.part, row.measure))
 
 
 def by_measure(rows: Iterable[Row]) -> list[Row]:
-    """Rows of one measure side by side."""
+    """Sort rows so that rows of one measure are adjacent."""
     found = list(rows)
     order = list(dict.fromkeys(row.measure for row in found))
     return sorted(found, key=lambda row: order.index(row.measure))
@@ -109,7 +110,7 @@ def _goal_line(goal: Goal) -> str:
 
 
 def goal_cells(goal: Goal) -> tuple[str, str, str, str]:
-    """What is held to what: the goal, the figure, its limit, and how it came out."""
+    """Return the table cells of a goal: description, value, limit and verdict."""
     value = "-" if goal.value is None else charts.short(goal.value)
     sign = "<=" if goal.better == "at most" else ">="
     verdict = "met" if goal.is_met else "not met" if goal.value is not None else "left out"

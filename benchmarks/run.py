@@ -1,4 +1,4 @@
-"""One run of the benchmark: its folder, its scale, and what it has found out so far."""
+"""One run of the benchmark: its folder, its scale and its results so far."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from benchmarks.scale import Scale
 
 
 def say(text: str) -> None:
-    """Tell whoever waits for the figures."""
+    """Print progress to stderr."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 class Run:
-    """What every part is handed."""
+    """Context that every part of the benchmark gets."""
 
     def __init__(self, folder: Path, scale: Scale) -> None:
         self.folder = folder
@@ -30,19 +30,19 @@ class Run:
         self._names = count(1)
 
     def path(self, name: str) -> Path:
-        """A file of this run that nothing else has used."""
+        """Return a new file path in the folder of this run."""
         return self.folder / f"{next(self._names):03}-{name}"
 
     def server(self, argv: list[str | Path], name: str, env: dict[str, str] | None = None) -> Process:
-        """Start what is measured."""
+        """Start a measured process on the server core."""
         return Process(argv, core=SERVER_CORE, log=self.path(f"{name}.log"), env=env)
 
     def beside(self, argv: list[str | Path], name: str) -> Process:
-        """Start what is not measured."""
+        """Start an unmeasured process on the load core."""
         return Process(argv, core=LOAD_CORE, log=self.path(f"{name}.log"))
 
     def rounds(self, part: str) -> Iterator[int]:
-        """Round after round, each announced."""
+        """Yield the round numbers and print each."""
         for number in range(1, self.scale.rounds + 1):
             say(f"  {part}, round {number} of {self.scale.rounds}")
             yield number
@@ -50,7 +50,7 @@ class Run:
 
 @contextmanager
 def a_run(scale: Scale) -> Iterator[Run]:
-    """A run in a folder of its own (a short name: sockets lie in it), which goes when the run ends."""
+    """Create a run in a temporary folder with a short path, because it contains Unix sockets."""
     folder = Path(tempfile.mkdtemp(prefix="pwb-"))
     folder.chmod(0o755)  # nginx reads its pages as another user
     try:

@@ -1,4 +1,4 @@
-"""How much is measured: the whole, and the short form whose figures only show that everything works."""
+"""Sizes of a run: ``FULL`` for results, and ``QUICK``, which only shows that everything works."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
     rounds: int
     load_s: float
-    """What one load of requests should take at the speed that its subject is expected to have."""
+    """Duration of one load of requests at the expected speed of its subject."""
     connections: int
     crowds: tuple[tuple[int, int], ...]
-    """Fan-out: sockets, and frames a second to each of them."""
+    """Fan-out: number of sockets, and frames a second to each."""
     fanout_s: float
     watchers: int
     """Sockets that watch while votes are timed."""

@@ -80,24 +80,26 @@ def a_service(
     argv: list[str | Path] = [Path(sys.executable).with_name("pollwire"), "up", "--port", "0"]
     argv += ["--workers", str(workers), "--redis", store.url, "--data", run.path("data")]
     process = run.server(argv, "pollwire", _environment() | {"POLLWIRE_STREAM_HZ": str(stream_hz)})
-    with running(process, lambda: _READY.search(process.said()) is not None):
-        found = _READY.search(process.said())
+    with running(process, lambda: _READY.search(process.output()) is not None):
+        found = _READY.search(process.output())
         assert found is not None
         yield Service(process, int(found[1]))
 
 
 @contextmanager
-def the_ordinary_way(run: Run, store: PrivateStore) -> Iterator[Service]:
+def asgi_service(run: Run, store: PrivateStore) -> Iterator[Service]:
     """The same application on the same server without its fast lanes."""
     port = free_port()
     environment = _environment() | {"POLLWIRE_REDIS_URL": store.url}
-    process = run.server([sys.executable, "-m", "benchmarks.ordinary", str(port)], "ordinary", environment)
+    process = run.server(
+        [sys.executable, "-m", "benchmarks.asgi_service", str(port)], "ordinary", environment
+    )
     with running(process, lambda: listens(port)):
         yield Service(process, port)
 
 
 @contextmanager
-def the_service_telling(run: Run, store: PrivateStore, told: str) -> Iterator[Service]:
+def telemetry_service(run: Run, store: PrivateStore, told: str) -> Iterator[Service]:
     """The whole service in one process that tells ``everything`` (figures, log lines) or ``nothing``."""
     port, figures = free_port(), run.path("figures")
     figures.mkdir()
@@ -106,7 +108,9 @@ def the_service_telling(run: Run, store: PrivateStore, told: str) -> Iterator[Se
         "POLLWIRE_LOG_FORMAT": "json",
         MULTIPROCESS_FOLDER: str(figures),
     }
-    process = run.server([sys.executable, "-m", "benchmarks.told", str(port), told], told, environment)
+    process = run.server(
+        [sys.executable, "-m", "benchmarks.telemetry_service", str(port), told], told, environment
+    )
     with running(process, lambda: listens(port)):
         yield Service(process, port)
 

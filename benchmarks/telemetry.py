@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Final
 
 from benchmarks.run import Run
-from benchmarks.service import the_service_telling, write_tokens
+from benchmarks.service import telemetry_service, write_tokens
 from benchmarks.store import a_store
 from benchmarks.votes import Ours
 
@@ -23,7 +23,7 @@ def measure(run: Run) -> None:
     with a_store(run) as store, ExitStack() as serving:
         subjects = []
         for name, told in ((EVERYTHING, "everything"), (NOTHING, "nothing")):
-            service = serving.enter_context(the_service_telling(run, store, told))
+            service = serving.enter_context(telemetry_service(run, store, told))
             subjects.append(Ours(name, service, PER_SECOND))
             subjects[-1].vote(run, f"warm-{told}", count // 4, tokens)
         for number in run.rounds(PART):

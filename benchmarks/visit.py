@@ -1,8 +1,7 @@
-"""(h) A new reader's whole visit, from another site's page: what each request costs, and all.
+"""(h) First visit of a new voter from a page of another origin: cost of each request, and in total.
 
-The page asks for the poll and opens its stream; then the reader votes: a
-preflight and a token, a preflight and the vote. Browsers keep the preflights
-for two hours, so only a first visit pays for them.
+The page reads the poll and opens its stream. Then the voter votes: a preflight and a token, a preflight and
+the vote. Browsers cache preflights for two hours, so only the first visit pays for them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ WHOLE: Final = "the whole visit"
 
 
 def measure(run: Run) -> None:
-    """Every step by as many readers, one step after the other."""
+    """Measure the steps one after the other, each with the same number of voters."""
     with a_store(run) as store, a_service(run, store) as service:
         tokens = write_tokens(run, run.scale.visits)
         for round_ in run.rounds(PART):

@@ -1,8 +1,8 @@
-"""(a) Votes: what one counted vote costs the server, beside careful peers and beside hello world.
+"""(a) Votes: cost of one counted vote, compared with peers and with hello world.
 
-Every subject gets the same requests (a phone's 13 headers, another voter each),
-the same load and the same store, which fsyncs before it answers. The service
-checks token, origin and limits and signs a receipt; the peers check nothing.
+Every subject gets the same requests (a phone's 13 headers, a different voter each), the same load and the
+same store, which calls fsync before it replies. The service checks token, origin and limits and signs a
+receipt. The peers check nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.load import Answers, Load
 from benchmarks.peers import starting
 from benchmarks.processes import BenchmarkError, Process
 from benchmarks.run import Run
-from benchmarks.service import OPTIONS, Service, a_service, the_ordinary_way, write_tokens
+from benchmarks.service import OPTIONS, Service, a_service, asgi_service, write_tokens
 from benchmarks.store import PrivateStore, a_store
 
 PART: Final = "votes"
@@ -31,7 +31,8 @@ FASTIFY, FASTAPI = "Fastify + ioredis", "FastAPI + redis-py"
 
 
 class Subject(ABC):
-    """A server that takes votes; ``per_second`` is a guess, from which loads are cut to a length."""
+    """A server that accepts votes; ``per_second`` is its estimated speed, from which the load size
+    follows."""
 
     def __init__(self, name: str, process: Process, port: int, per_second: int) -> None:
         self.name = name
@@ -41,14 +42,14 @@ class Subject(ABC):
 
     @abstractmethod
     def add_poll(self, poll: str) -> None:
-        """A poll to vote in."""
+        """Create a poll."""
 
     @abstractmethod
     def check(self, poll: str, votes: int) -> None:
-        """Every vote counted, and once. Raises ``BenchmarkError``."""
+        """Check that every vote was counted once. Raises ``BenchmarkError``."""
 
     def vote(self, run: Run, poll: str, count: int, tokens: Path) -> Answers:
-        """``count`` votes of as many voters, all counted."""
+        """Send ``count`` votes of different voters, and check that all are counted."""
         self.add_poll(poll)
         requests = [browser.vote(self.port, poll, choice) for choice in OPTIONS]
         answers = Load(run, self.port, requests, tokens=tokens).send(count)
@@ -71,7 +72,7 @@ class Ours(Subject):
 
 
 class Theirs(Subject):
-    """A peer on the peers' Lua function."""
+    """A peer that uses the peers' Lua function."""
 
     def __init__(self, name: str, peer: starting.Peer, store: PrivateStore, per_second: int) -> None:
         super().__init__(name, peer.process, peer.port, per_second)
@@ -87,7 +88,7 @@ class Theirs(Subject):
 
 
 class Hello(Subject):
-    """Says hello; nothing is counted."""
+    """Hello world, which counts nothing."""
 
     def add_poll(self, poll: str) -> None: ...
 
@@ -95,7 +96,7 @@ class Hello(Subject):
 
 
 def measure(run: Run) -> None:
-    """All subjects in turn, round after round, on one store."""
+    """Measure all subjects in turn on one store."""
     with a_store(run) as store, ExitStack() as serving:
         subjects = _subjects(run, store, serving)
         tokens = write_tokens(run, int(max(each.per_second for each in subjects) * run.scale.load_s))
@@ -112,7 +113,7 @@ def _subjects(run: Run, store: PrivateStore, serving: ExitStack) -> list[Subject
     hello = serving.enter_context(starting.python_peer(run, "hello"))
     return [
         Ours(OURS, serving.enter_context(a_service(run, store)), 22_000),
-        Ours(ORDINARY, serving.enter_context(the_ordinary_way(run, store)), 4_000),
+        Ours(ORDINARY, serving.enter_context(asgi_service(run, store)), 4_000),
         Theirs(FASTIFY, serving.enter_context(starting.fastify(run, store)), store, 15_000),
         Theirs(FASTAPI, serving.enter_context(starting.fastapi(run, store)), store, 2_500),
         Hello(HELLO, hello.process, hello.port, 20_000),

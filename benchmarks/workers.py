@@ -1,4 +1,4 @@
-"""(f) Two workers against one: what the second costs a vote, and how evenly connections are spread."""
+"""(f) Two workers compared with one: CPU time of a vote, and distribution of connections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PER_SECOND: Final = 20_000
 
 
 def measure(run: Run) -> None:
-    """One and two, in turn, both on the servers' one core: what is compared is work, not room."""
+    """Measure one and two workers in turn on the same core, to compare work and not capacity."""
     count = int(PER_SECOND * run.scale.load_s)
     tokens = write_tokens(run, count)
     for _ in run.rounds(PART):
@@ -40,7 +40,7 @@ def measure(run: Run) -> None:
 
 
 def _smaller_share(run: Run, service: Service) -> float:
-    """Counted where connections are: in the files that each worker has open."""
+    """Return the smaller share of new connections, counted by the open files of each worker."""
     service.add_poll("spread")
     before = _open_files(service)
     with Readers(service.port, run.scale.spread_over, "/v1/polls/spread/live"):

@@ -1,4 +1,4 @@
-"""The load: two small C programs, cheap enough not to be the bottleneck, and their handles."""
+"""Load generators: two small C programs, fast enough not to be the bottleneck, and their Python handles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPENS_WITHIN_S: Final = 120.0
 
 @cache
 def compiled(source: str) -> Path:
-    """The program of a C file of this folder's, or of the peers' (``peers/floor.c``)."""
+    """Compile a C file of this folder or of ``peers``, and return the program."""
     path = ROOT / "benchmarks" / source
     program = BUILD / path.stem
     if not program.exists() or program.stat().st_mtime < path.stat().st_mtime:
@@ -31,7 +31,7 @@ def compiled(source: str) -> Path:
 
 
 class Answers(msgspec.Struct):
-    """What a load of requests came back with."""
+    """Result of a load of requests."""
 
     answered: int
     lost: int
@@ -43,7 +43,7 @@ class Answers(msgspec.Struct):
 
 
 class Load:
-    """Requests to one server: whole requests in turn, voters and polls in turn, from many connections."""
+    """Requests to one server from many connections, cycling through templates, voters and polls."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Load:
         self._more += [] if polls is None else ["--polls", polls]
 
     def send(self, count: int, *, rate: float = 0.0, log: Path | None = None, status: int = 200) -> Answers:
-        """``count`` requests, as fast as they are answered or ``rate`` a second; all must get ``status``."""
+        """Send ``count`` requests at full speed or ``rate`` a second. All must get ``status``."""
         with self.sending(count, rate=rate, log=log, status=status) as sent:
             pass
         return sent[0]
@@ -76,7 +76,7 @@ class Load:
     def sending(
         self, count: int, *, rate: float = 0.0, log: Path | None = None, status: int = 200
     ) -> Iterator[list[Answers]]:
-        """The same while the caller does something else; the list has the answers once the block ends."""
+        """Send while the block runs. The list contains the result after the block."""
         argv: list[str | Path] = [compiled("load/requests.c"), "127.0.0.1", str(self._port), str(count)]
         argv += [str(self._connections), *self._more, "--rate", str(rate)]
         argv += [] if log is None else ["--log", log]
@@ -84,16 +84,16 @@ class Load:
         process = _pinned(argv)
         try:
             yield answers
-            told, _ = process.communicate(timeout=180)
+            output, _ = process.communicate(timeout=180)
         finally:
             process.kill()
             process.wait()
-        answers.append(msgspec.json.decode(told, type=Answers))
+        answers.append(msgspec.json.decode(output, type=Answers))
         _check(answers[0], count, status)
 
 
 class Stats(msgspec.Struct):
-    """What the readers have received so far."""
+    """Frames and bytes received so far, and sockets open and lost."""
 
     frames: int
     bytes: int
@@ -102,7 +102,7 @@ class Stats(msgspec.Struct):
 
 
 class Newest(msgspec.Struct):
-    """How many sockets hold a position as their newest."""
+    """Number of sockets with this newest position."""
 
     epoch: str
     seq: int
@@ -124,9 +124,9 @@ ARRIVALS_PER_S: Final = 4_000
 
 
 class Readers:
-    """Many sockets to one server, all open once the block begins, all gone when it ends.
+    """Many sockets to one server, open during the block.
 
-    ``rate`` bounds how many begin a second; 0: as fast as they are let in, ``window`` at once.
+    ``rate`` bounds new sockets a second; 0: no bound, ``window`` handshakes at a time.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Readers:
         self._reading = count - mute
 
     def __enter__(self) -> Readers:
-        """Raises ``BenchmarkError`` where not every socket opens."""
+        """Open the sockets. Raises ``BenchmarkError`` if any fails."""
         self._process = _pinned(self._argv)
         opened = msgspec.json.decode(self._line(), type=_Opened)
         if opened.open != self.count:
@@ -173,25 +173,25 @@ class Readers:
         self._process.wait()
 
     def stats(self) -> Stats:
-        """Frames so far, and whether all are still there."""
+        """Return the frames so far and the open sockets."""
         return msgspec.json.decode(self._ask("stats"), type=Stats)
 
     def newest(self) -> list[Newest]:
-        """What they hold; one entry where all hold the same."""
+        """Return the newest positions; one entry if all sockets agree."""
         return msgspec.json.decode(self._ask("last"), type=_Last).newest
 
     def samples(self) -> list[list[tuple[int, int]]]:
-        """For each sampled socket every frame's arrival (ns of the monotonic clock) and ``seq``."""
+        """Return every frame's arrival (ns, monotonic clock) and ``seq`` for each sampled socket."""
         return msgspec.json.decode(self._ask("sample"), type=list[list[tuple[int, int]]])
 
     def check_end(self, epoch: str, seq: int) -> None:
-        """Every reader ends on the truth. Raises ``BenchmarkError``."""
+        """Check that every reader ends at this position. Raises ``BenchmarkError``."""
         truth = [Newest(f"{int(epoch, 16):012x}", seq, self._reading)]
         until(lambda: self.newest() == truth, f"all {self._reading} readers end on seq {seq}", 20)
         self.check_all_there()
 
     def check_all_there(self) -> None:
-        """Nobody was lost. Raises ``BenchmarkError``."""
+        """Check that no socket was lost. Raises ``BenchmarkError``."""
         stats = self.stats()
         if stats.open != self.count:
             raise BenchmarkError(f"{self.count - stats.open} of {self.count} sockets were lost.")
@@ -206,7 +206,7 @@ class Readers:
         assert self._process.stdout is not None
         line: bytes = self._process.stdout.readline()
         if not line:
-            raise BenchmarkError("The readers' process has ended.")
+            raise BenchmarkError("The process of the readers ended.")
         return line
 
 

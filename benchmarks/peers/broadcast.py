@@ -16,7 +16,7 @@ port, size, hz = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 
 
 async def main() -> None:
-    """Serves sockets that only read, and sends all of them a frame HZ times a second."""
+    """Serve sockets that only read, and send all of them a frame HZ times a second."""
     sockets: set[ServerConnection] = set()
 
     async def keep(socket: ServerConnection) -> None:

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Header
 from pydantic import BaseModel
 
 app = FastAPI()
-# Waits for a free connection; the default pool refuses a crowd (100 connections, then an error).
+# Blocks for a free connection; the default pool raises an error beyond 100 connections.
 store = redis.Redis.from_pool(
     redis.BlockingConnectionPool(
         connection_class=redis.UnixDomainSocketConnection, path=sys.argv[2], max_connections=100, timeout=30
@@ -22,14 +22,14 @@ store = redis.Redis.from_pool(
 
 
 class Vote(BaseModel):
-    """The body."""
+    """Body of a vote."""
 
     choice: str
 
 
 @app.post("/v1/polls/{poll}/votes")
 async def vote(poll: str, body: Vote, authorization: str = Header()) -> dict[str, object]:
-    """Counts one vote of the voter that the header names; nothing is checked."""
+    """Count one vote of the voter in the header, without any check."""
     keys = (f"{{{poll}}}:poll", f"{{{poll}}}:tally", f"{{{poll}}}:voters")
     status, seq = await store.fcall("vote", 3, *keys, authorization, body.choice)
     return {"status": status.decode(), "poll": poll, "choice": body.choice, "seq": seq}

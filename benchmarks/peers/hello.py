@@ -1,4 +1,4 @@
-"""Peer: hello world in raw ASGI, on the same server: the least that anything can cost there.
+"""Peer: hello world in raw ASGI, on the same server: the lower bound of any response's cost.
 
 usage: python -m benchmarks.peers.hello PORT
 """
@@ -14,7 +14,7 @@ HEADERS = [(b"content-type", b"text/plain"), (b"content-length", b"12")]
 
 
 async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    """Reads the body, as an answer to it must, and says hello."""
+    """Read the body, then send the response."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):

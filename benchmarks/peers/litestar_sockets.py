@@ -29,13 +29,13 @@ channels = ChannelsPlugin(
 
 
 def frame(seq: int) -> bytes:
-    """A frame as long as ours."""
+    """Return a frame with the length of ours."""
     return b'{"epoch":"000000000001","seq":%d}'.ljust(size) % seq
 
 
 @websocket("/join")
 async def join(socket: WebSocket[Any, Any, Any]) -> None:
-    """One frame, then whatever the reader says until it leaves."""
+    """Send one frame, then read until the client disconnects."""
     await socket.accept()
     await socket.send_text(frame(1))
     with suppress(WebSocketDisconnect):
@@ -45,7 +45,7 @@ async def join(socket: WebSocket[Any, Any, Any]) -> None:
 
 @asynccontextmanager
 async def publishing(_: Litestar) -> AsyncIterator[None]:
-    """A frame to the channel, HZ times a second."""
+    """Publish a frame to the channel HZ times a second."""
 
     async def publish() -> None:
         for seq in itertools.count(1):

@@ -1,4 +1,4 @@
-"""The peers as servers under measure, each on the servers' core; the port of one that serves."""
+"""Start the peers as measured servers on the server core."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from benchmarks.store import PrivateStore
 PEERS: Final = ROOT / "benchmarks/peers"
 NCHAN_MODULE: Final = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 HEAD: Final = '{"epoch":"000000000001","seq":%d}'
-"""How every peer's frame begins, filled up with blanks to the length of ours."""
+"""Start of every peer's frame, padded with blanks to the length of ours."""
 
 
 class Peer(NamedTuple):
-    """A server that serves."""
+    """A running peer."""
 
     process: Process
     port: int
@@ -30,7 +30,7 @@ class Peer(NamedTuple):
 
 @contextmanager
 def python_peer(run: Run, name: str, *arguments: object) -> Iterator[Peer]:
-    """A module of this folder; ``arguments`` follow the port."""
+    """Run a module of this folder; ``arguments`` follow the port."""
     port = free_port()
     argv: list[str | Path] = [
         sys.executable,
@@ -45,7 +45,7 @@ def python_peer(run: Run, name: str, *arguments: object) -> Iterator[Peer]:
 
 @contextmanager
 def node_peer(run: Run, name: str, *arguments: object) -> Iterator[Peer]:
-    """A script of this folder; ``arguments`` follow the port."""
+    """Run a script of this folder; ``arguments`` follow the port."""
     port = free_port()
     argv: list[str | Path] = ["node", PEERS / f"{name}.mjs", str(port), *map(str, arguments)]
     with _served(run, name, port, argv) as peer:
@@ -54,21 +54,21 @@ def node_peer(run: Run, name: str, *arguments: object) -> Iterator[Peer]:
 
 @contextmanager
 def fastapi(run: Run, store: PrivateStore) -> Iterator[Peer]:
-    """FastAPI and redis-py."""
+    """Run FastAPI with redis-py."""
     with python_peer(run, "fastapi_votes", store.socket) as peer:
         yield peer
 
 
 @contextmanager
 def fastify(run: Run, store: PrivateStore) -> Iterator[Peer]:
-    """Fastify and ioredis with auto-pipelining."""
+    """Run Fastify with ioredis and auto-pipelining."""
     with node_peer(run, "fastify_votes", store.socket) as peer:
         yield peer
 
 
 @contextmanager
 def floor(run: Run, frame_bytes: int, hz: int) -> Iterator[Peer]:
-    """A loop of ``send()`` in C."""
+    """Run a loop of ``send()`` in C."""
     port = free_port()
     argv: list[str | Path] = [compiled("peers/floor.c"), str(port), str(frame_bytes), str(hz)]
     with _served(run, "floor", port, argv) as peer:
@@ -77,7 +77,7 @@ def floor(run: Run, frame_bytes: int, hz: int) -> Iterator[Peer]:
 
 @contextmanager
 def nchan(run: Run, frame_bytes: int, hz: int) -> Iterator[Peer]:
-    """nginx with nchan, and somebody who publishes to it (``hz`` 0: once)."""
+    """Run nginx with nchan and a publisher (``hz`` 0: one frame)."""
     port = free_port()
     folder = run.path("nginx")
     folder.mkdir(mode=0o755)
@@ -92,7 +92,7 @@ def nchan(run: Run, frame_bytes: int, hz: int) -> Iterator[Peer]:
 
 @contextmanager
 def _publishing(port: int, frame_bytes: int, hz: int) -> Iterator[None]:
-    """A frame at once, then ``hz`` a second from a thread."""
+    """Publish one frame, then ``hz`` frames a second from a thread."""
     over = threading.Event()
     connection = http.client.HTTPConnection("127.0.0.1", port)
 

@@ -33,7 +33,7 @@ async def test_a_page_solves_the_challenge_and_votes(crowded: Service, open_page
     asked: list[str] = []
     reader.page.on("request", lambda request: asked.append(request.url))
     assert await reader.page.evaluate(VOTE, poll) == "counted"
-    assert [url.rpartition("/")[2] for url in asked].count("challenge.js") == 1
+    assert [url.rpartition("/")[2] for url in asked].count("proof_of_work.js") == 1
     results = (await crowded.http.get(f"/v1/polls/{poll}/results")).json()
     assert results["counts"] == {"rice": 0, "yam": 1}
 
@@ -45,4 +45,4 @@ async def test_without_a_crowd_no_page_loads_what_solves(service: Service, open_
     asked: list[str] = []
     reader.page.on("request", lambda request: asked.append(request.url))
     assert await reader.page.evaluate(VOTE, poll) == "counted"
-    assert not any("challenge" in url for url in asked)
+    assert not any("proof_of_work" in url for url in asked)

@@ -113,7 +113,9 @@ async def test_a_vote_outlives_an_outage_of_the_store(own_valkey: Valkey, open_p
         await widget.choose("rice")
         with own_valkey.away():
             await widget.button("Vote").click()
-            await widget.said("The line is bad. Your vote is safe here and will be sent again…", within_s=10)
+            await widget.said(
+                "Connection lost. Your vote is saved and will be sent automatically…", within_s=10
+            )
         await widget.said("Thank you. Your vote is counted.", within_s=20)
         await widget.marks_as_mine("rice")
         await widget.shows_votes("rice", "1 vote", within_s=10)
@@ -163,7 +165,7 @@ async def test_polling_takes_over_where_nothing_can_be_pushed(service: Service, 
     await block_sockets(reader.page)
     await reader.page.route("**/v1/events?*", lambda route: route.abort())
     await reader.page.goto(f"{service.url}/polls/{poll}")
-    await expect(reader.page.locator("#connection")).to_have_text("Every few seconds", timeout=10_000)
+    await expect(reader.page.locator("#connection")).to_have_text("Updates every few seconds", timeout=10_000)
     await service.vote(poll, "yam", await service.voter())
     await reader.page.clock.fast_forward(5_000)
     await reader.poll(poll).shows_votes("yam", "1 vote", within_s=8)
@@ -199,7 +201,7 @@ async def test_a_site_that_is_not_allowed_is_told_so(serve: Serve, open_page: Op
         reader = await open_page("about:blank")
         async with reader.page.expect_console_message(lambda said: said.type == "warning") as warned:
             await reader.page.goto(f"{origin}/article")
-        await reader.poll("lunch").shows("The polling service does not show this poll here.")
+        await reader.poll("lunch").shows("This site isn’t allowed to show this poll.")
         warning = (await warned.value).text
         assert "POLLWIRE_ALLOWED_ORIGINS" in warning
         assert origin in warning

@@ -70,7 +70,7 @@ async def test_what_is_left_empty_is_told_where_it_is(service: Service, open_pag
         await at.button("Create poll").click()
         await expect(empty).to_be_focused()
         await expect(empty).to_have_attribute("aria-invalid", "true")
-        await expect(at.page.get_by_text("This must not be left empty.")).to_have_count(1)
+        await expect(at.page.get_by_text("This field is required.")).to_have_count(1)
         await question.fill("Rice?")
         await fill_options(at, "Yes")
     await second.fill("No")
@@ -84,19 +84,19 @@ async def test_every_policy_is_sent(service: Service, open_page: Open) -> None:
     await at.page.get_by_label("Question", exact=True).fill("Where to?")
     await at.page.get_by_label("Id optional").first.fill("trip")
     await fill_options(at, "Accra", "Kumasi")
-    await at.page.get_by_text("Image and places").first.click()
-    await at.page.get_by_label("Image address").first.fill("/accra.png")
-    await at.page.get_by_label("Places").first.fill("30")
+    await at.page.get_by_text("Image and limit").first.click()
+    await at.page.get_by_label("Image URL").first.fill("/accra.png")
+    await at.page.get_by_label("Maximum votes").first.fill("30")
     await at.page.get_by_label("Time zone of these times").select_option("Asia/Dubai")
     await at.page.get_by_label("Opens").fill("2031-05-01T09:00")
     await expect(at.page.locator(".elsewhere").first).to_contain_text("Europe/Paris, your time")
     await expect(at.page.locator(".elsewhere").first).to_contain_text("07:00 AM")
     await at.page.get_by_label("Closes").fill("2031-05-02T09:00")
-    await at.page.get_by_label("Once cast, a vote").select_option("withdraw")
-    await at.page.get_by_label("Who sees totals").select_option("after_close")
+    await at.page.get_by_label("After voting").select_option("withdraw")
+    await at.page.get_by_label("Results visible").select_option("after_close")
     await at.page.get_by_label("Sites that may embed it").fill("https://news.example\nhttps://other.example")
     await at.page.get_by_label("Show the options in random order").check()
-    await at.page.get_by_label("Keep a tag of the network").check()
+    await at.page.get_by_label("Record an anonymous network tag").check()
     await at.button("Create poll").click()
     await expect(at.page.get_by_role("heading", level=1)).to_have_text("Where to?")
     poll = await stored(service, "trip")
@@ -123,10 +123,10 @@ async def test_a_refusal_stands_at_its_field(service: Service, open_page: Open) 
 
 
 TOUCHED = [
-    ("2031-03-30T02:30", "The clock there skips this time.", "skips this time"),
+    ("2031-03-30T02:30", "This time doesn’t exist because of daylight saving.", "skips this time"),
     (
         "2031-10-26T02:30",
-        "The clock there shows this time twice. Which do you mean?",
+        "This time occurs twice. Which one?",
         "shows this time twice",
     ),
 ]
@@ -174,7 +174,7 @@ async def test_of_two_operators_neither_loses_anything(service: Service, open_pa
     theirs = {"question": "Theirs?", "results": "after_close"}
     assert (await service.admin.patch(f"/v1/admin/polls/{poll}", json=theirs)).status_code == 200
     await at.button("Save").click()
-    await expect(at.dialog()).to_contain_text("Somebody else has changed this poll")
+    await expect(at.dialog()).to_contain_text("Someone else changed this poll")
     question = at.dialog().locator("[data-field=question]")
     await expect(question.get_by_role("rowheader")).to_have_text("Question")
     await expect(question).to_contain_text("Rice or yam?")
@@ -182,7 +182,7 @@ async def test_of_two_operators_neither_loses_anything(service: Service, open_pa
     await expect(question).to_contain_text("Mine?")
     assert (await stored(service, poll))["question"] == "Theirs?"
     await question.get_by_role("radio").first.check()
-    await at.button("Save yours where you chose it").click()
+    await at.button("Save selected changes").click()
     await expect(at.page.get_by_role("heading", level=1)).to_have_text("Theirs?")
     after = await stored(service, poll)
     assert (after["question"], after["description"], after["results"]) == (

@@ -40,7 +40,7 @@ async def test_totals_move_on_the_list_and_on_the_page(service: Service, open_pa
     for _ in range(4):
         await service.vote(poll, "rice")
     await expect(yam.locator(".share")).to_have_text("20%")
-    pace = at.page.locator(".figures-row > div", has_text="Votes a second").locator("dd").first
+    pace = at.page.locator(".figures-row > div", has_text="Votes per second").locator("dd").first
     await expect(pace).to_have_text("0.4")
     await expect(at.page.locator(".chart path.line")).to_have_count(2)
     await at.page.get_by_text("As a table").click()
@@ -65,7 +65,7 @@ async def test_the_list_is_sieved_and_paged(service: Service, open_page: Open) -
     await at.page.get_by_label("Search").press("Enter")
     await expect(rows).to_have_count(1)
     await at.page.get_by_label("Kind").select_option("rating")
-    await at.sees("No poll fits these filters.")
+    await at.sees("No polls match these filters.")
     assert "q=Poll+7" in at.page.url
 
 
@@ -74,18 +74,18 @@ async def test_acts_run_a_poll_through_its_life(service: Service, open_page: Ope
     poll = (await service.create_poll(opens_at="2999-01-01T00:00:00Z", results="operators"))["id"]
     at = await operator_of(service, open_page, place=f"/polls/{poll}", timezone_id="Africa/Accra")
     await shows_phase(at, "Scheduled")
-    await expect(await at.act("Open now")).to_contain_text("Voting begins at once")
+    await expect(await at.act("Open voting")).to_contain_text("Voting begins at once")
     await at.dialog().get_by_role("button", name="Cancel").click()
     assert await phase_of(service, poll) == "scheduled"
-    await at.act("Open now")
-    await at.confirm("Open now")
+    await at.act("Open voting")
+    await at.confirm("Open voting")
     await shows_phase(at, "Open")
-    await at.act("Move the closing")
+    await at.act("Change end time")
     await at.dialog().get_by_label("Until").fill("2031-05-01T09:00")
-    await at.confirm("Move the closing")
+    await at.confirm("Change end time")
     await expect(at.page.locator(".facts")).to_contain_text("May 1, 2031")
-    await expect(await at.act("Close now")).to_contain_text("Voting ends at once")
-    await at.confirm("Close now")
+    await expect(await at.act("Close voting")).to_contain_text("Voting ends at once")
+    await at.confirm("Close voting")
     await shows_phase(at, "Closed")
     await at.act("Reopen")
     await at.dialog().get_by_label("Until").fill("2001-05-01T09:00")
@@ -94,16 +94,16 @@ async def test_acts_run_a_poll_through_its_life(service: Service, open_page: Ope
     await at.dialog().get_by_label("Until").fill("2032-05-01T09:00")
     await at.confirm("Reopen")
     await shows_phase(at, "Open")
-    await at.act("Publish totals")
-    await at.confirm("Publish totals")
-    await expect(at.page.locator(".facts")).to_contain_text("Everybody, always")
-    await at.act("Cancel the poll")
-    await at.confirm("Cancel the poll")
+    await at.act("Publish results")
+    await at.confirm("Publish results")
+    await expect(at.page.locator(".facts")).to_contain_text("Always")
+    await at.act("Cancel poll")
+    await at.confirm("Cancel poll")
     await shows_phase(at, "Canceled")
-    await at.act("Archive")
-    await at.confirm("Archive")
+    await at.act("Delete individual votes")
+    await at.confirm("Delete individual votes")
     await shows_phase(at, "Archived")
-    await at.sees("The votes of an archived poll are gone")
+    await at.sees("individual votes have been deleted")
     acts = ("archive", "cancel", "publish", "reopen", "close", "edit", "open", "create")
     for place, act in enumerate(acts):
         await expect(at.page.locator(".audit li").nth(place)).to_have_attribute("data-act", act)
@@ -115,22 +115,22 @@ async def test_a_prediction_is_resolved_taken_back_and_annulled(service: Service
     await service.vote(poll, "yam", await service.voter())
     await service.act(poll, "close")
     at = await operator_of(service, open_page, place=f"/polls/{poll}")
-    await expect(await at.act("Resolve")).to_contain_text("every pick is scored by it")
+    await expect(await at.act("Resolve")).to_contain_text("predictions are scored")
     await at.dialog().get_by_role("button", name="Resolve").click()
     await expect(at.dialog()).to_contain_text("Choose the outcome.")
     await at.dialog().get_by_role("radio", name="Yam").check()
     await at.dialog().get_by_label("Note").fill("As the cook said.")
     await at.confirm("Resolve")
     await shows_phase(at, "Resolved")
-    await expect(at.page.locator('.bars [data-option="yam"]')).to_contain_text("Came true")
+    await expect(at.page.locator('.bars [data-option="yam"]')).to_contain_text("Correct outcome")
     await expect(at.page.locator(".facts")).to_contain_text("As the cook said.")
-    await at.act("Take the outcome back")
-    await at.confirm("Take the outcome back")
+    await at.act("Undo outcome")
+    await at.confirm("Undo outcome")
     await shows_phase(at, "Closed")
-    await at.act("Annul")
-    await at.confirm("Annul")
+    await at.act("Void")
+    await at.confirm("Void")
     await shows_phase(at, "Resolved")
-    await expect(at.page.locator(".facts")).to_contain_text("Annulled")
+    await expect(at.page.locator(".facts")).to_contain_text("Voided")
 
 
 async def test_what_destroys_wants_the_id_typed(service: Service, open_page: Open) -> None:
@@ -138,16 +138,16 @@ async def test_what_destroys_wants_the_id_typed(service: Service, open_page: Ope
     poll = (await service.create_poll(identity="open"))["id"]
     await service.vote(poll, "rice")
     at = await operator_of(service, open_page, place=f"/polls/{poll}")
-    await expect(await at.act("Reset")).to_contain_text("Every vote is thrown away")
+    await expect(await at.act("Reset")).to_contain_text("Permanently deletes all votes")
     await expect(at.dialog()).to_contain_text("It has 1 vote now.")
     await at.dialog().get_by_role("button", name="Reset").click()
-    await expect(at.dialog()).to_contain_text("This is not the id of the poll.")
+    await expect(at.dialog()).to_contain_text("That doesn’t match the poll ID.")
     assert (await service.http.get(f"/v1/polls/{poll}/results")).json()["voters"] == 1
-    await at.dialog().get_by_label(f"Type {poll} to confirm").fill(poll)
+    await at.dialog().get_by_label(f"Type “{poll}” to confirm").fill(poll)
     await at.confirm("Reset")
     await expect(at.page.locator('.bars [data-option="rice"] .votes')).to_have_text("0")
     await at.act("Delete")
-    await at.dialog().get_by_label(f"Type {poll} to confirm").fill(poll)
+    await at.dialog().get_by_label(f"Type “{poll}” to confirm").fill(poll)
     await at.confirm("Delete")
     await at.sees("No polls yet")
     assert (await service.admin.get(f"/v1/admin/polls/{poll}")).status_code == 404
@@ -157,16 +157,16 @@ async def test_an_act_on_what_has_moved_is_decided_again(service: Service, open_
     """Where the poll changed behind the dialog nothing is done; the second press is on what stands."""
     poll = (await service.create_poll())["id"]
     at = await operator_of(service, open_page, place=f"/polls/{poll}")
-    await at.act("Close now")
+    await at.act("Close voting")
     await service.admin.patch(f"/v1/admin/polls/{poll}", json={"question": "Other?"})
-    await at.answered(at.dialog().get_by_role("button", name="Close now"), f"/{poll}/close", "POST")
+    await at.answered(at.dialog().get_by_role("button", name="Close voting"), f"/{poll}/close", "POST")
     await expect(
         at.page.locator("dialog[open] .error:not([hidden]), .pill[data-phase=closed]")
     ).to_be_visible()
     if await at.dialog().get_by_role("alert").count():  # else the page had read the edit before
-        await expect(at.dialog().get_by_role("alert")).to_contain_text("decide again")
+        await expect(at.dialog().get_by_role("alert")).to_contain_text("review it and try again")
         assert await phase_of(service, poll) == "open"
-        await at.confirm("Close now")
+        await at.confirm("Close voting")
     await shows_phase(at, "Closed")
     await expect(at.page.get_by_role("heading", level=1)).to_have_text("Other?")
 
@@ -179,7 +179,7 @@ async def test_votes_are_recounted_and_taken_away(service: Service, open_page: O
     at = await operator_of(service, open_page, place=f"/polls/{poll}")
     await expect(at.page.locator('.bars [data-option="yam"] .votes')).to_have_text("2")
     await at.button("Recount").click()
-    await at.sees("The totals match all 3 ballots.")
+    await at.sees("Totals verified against 3 votes.")
     async with at.page.expect_download() as download:
         await at.button("Export CSV").click()
     file = await download.value
@@ -188,7 +188,7 @@ async def test_votes_are_recounted_and_taken_away(service: Service, open_page: O
     lines = (tmp_path / "votes.csv").read_text().splitlines()
     assert lines[0] == "voter,choice,label,at,revision"
     assert sorted(line.split(",")[1] for line in lines[1:]) == ["rice", "yam", "yam"]
-    await at.sees("The file is whole: 3 votes.")
+    await at.sees("Exported 3 votes.")
     await expect(at.page.locator(".code")).to_contain_text(f'<live-poll poll="{poll}"></live-poll>')
 
 
@@ -196,7 +196,7 @@ async def test_without_sockets_totals_are_read(service: Service, open_page: Open
     """Where no socket can be opened the numbers come all the same, and the page says how."""
     poll = (await service.create_poll(identity="open"))["id"]
     at = await operator_of(service, open_page, scripts=(NO_SOCKETS,), clock=True, place=f"/polls/{poll}")
-    await expect(at.page.locator(".figures-row .connection")).to_have_text("Every few seconds")
+    await expect(at.page.locator(".figures-row .connection")).to_have_text("Updates every few seconds")
     await service.vote(poll, "yam")
     await at.page.clock.fast_forward(10_000)
     await expect(at.page.locator('.bars [data-option="yam"] .votes')).to_have_text("1", timeout=10_000)

@@ -55,7 +55,7 @@ async def test_a_wrong_key_is_told_at_its_field(service: Service, open_page: Ope
     await at.sees("Enter an API key.")
     await at.page.get_by_label("API key").fill("pwk_not-one-of-ours")
     await at.button("Sign in").click()
-    await at.sees("This key is unknown, or was revoked.")
+    await at.sees("Invalid or revoked key.")
     field = at.page.get_by_label("API key")
     await expect(field).to_have_attribute("aria-invalid", "true")
     await expect(field).to_have_value("pwk_not-one-of-ours")
@@ -66,12 +66,12 @@ async def test_a_reader_s_key_is_offered_no_acts(service: Service, open_page: Op
     poll = (await service.create_poll())["id"]
     at = await console_of(service, open_page)
     await at.sign_in(await key_with(service, "polls:read"))
-    await at.sees("Your key lacks the scope polls:write, so this is not offered.")
+    await at.sees("Your key doesn’t have permission for this (polls:write).")
     await expect(at.page.get_by_role("link", name="New poll")).to_have_count(0)
     await at.go(f"/polls/{poll}")
     await expect(at.page.locator(".bars li")).to_have_count(2)
     await expect(at.page.locator(".acts button")).to_have_count(0)
-    await at.sees("Your key lacks the scope polls:write, so this is not offered.")
+    await at.sees("Your key doesn’t have permission for this (polls:write).")
 
 
 LACKING = [
@@ -91,7 +91,7 @@ async def test_what_a_key_lacks_is_named(service: Service, open_page: Open) -> N
     await at.sign_in(await key_with(service, "votes:write"))
     for place, scope in LACKING:
         await at.go(place)
-        await expect(at.page.locator(".view")).to_contain_text(f"lacks the scope {scope}")
+        await expect(at.page.locator(".view")).to_contain_text(f"permission for this ({scope})")
 
 
 async def test_a_revoked_key_ends_the_session(service: Service, open_page: Open) -> None:
@@ -101,5 +101,5 @@ async def test_a_revoked_key_ends_the_session(service: Service, open_page: Open)
     await at.sign_in(key)
     await service.admin.delete(f"/v1/admin/keys/{key.split('_')[1]}")
     await at.go("/?phase=open")
-    await at.sees("Your key is not accepted any more.")
+    await at.sees("Your key is no longer valid.")
     await expect(at.page.get_by_label("API key")).to_be_visible()

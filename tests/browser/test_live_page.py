@@ -50,7 +50,7 @@ async def test_a_keyboard_votes_on_the_page(service: Service, open_page: Open) -
     page = await opened(open_page, service, poll)
     widget = WidgetOnPage(page, "#poll")
     await expect(widget.input("rice")).to_be_visible()
-    await page.get_by_role("button", name="Big screen").focus()
+    await page.get_by_role("button", name="Present").focus()
     await page.keyboard.press("Tab")
     await expect(widget.input("rice")).to_be_focused()
     await page.keyboard.press("ArrowDown")
@@ -124,9 +124,9 @@ async def test_a_ranking_is_counted_out_in_the_open(service: Service, open_page:
     poll = (await service.create_poll(**BRIDGES))["id"]
     await votes(service, poll, ["heron"], ["heron"], ["mill"], ["mill"], ["skyway", "mill"])
     page = await opened(open_page, service, poll)
-    await expect(page.get_by_role("img", name="How votes passed")).to_be_visible()
+    await expect(page.get_by_role("img", name="How votes were transferred")).to_be_visible()
     await expect(page.locator("#rounds tbody tr").nth(1)).to_have_text("Mill23 ✓ wins")
-    await expect(page.locator("#rounds tbody tr").nth(2)).to_have_text("Skyway1 · out–")
+    await expect(page.locator("#rounds tbody tr").nth(2)).to_have_text("Skyway1 · eliminated–")
     assert await page.locator(".band.moved").count() == 1
 
 
@@ -160,9 +160,9 @@ async def test_a_prediction_tells_its_outcome_and_who_foresaw_it(service: Servic
 @pytest.mark.parametrize(
     ("results", "says"),
     [
-        ("after_vote", "The chart appears once you have voted."),
-        ("after_close", "The chart appears when voting has ended."),
-        ("operators", "The chart appears when its operators publish the totals."),
+        ("after_vote", "Vote to see the chart."),
+        ("after_close", "The chart will be shown when voting ends."),
+        ("operators", "The chart will be shown when the results are published."),
     ],
 )
 async def test_hidden_totals_are_nowhere_and_the_page_says_why(
@@ -215,7 +215,7 @@ async def test_an_archived_poll_says_what_became_of_its_votes(service: Service, 
     await service.act(poll, "close")
     await service.act(poll, "archive")
     page = await opened(open_page, service, poll)
-    await expect(page.locator("#verdict")).to_contain_text("Its votes were destroyed")
+    await expect(page.locator("#verdict")).to_contain_text("individual votes have been deleted")
     await expect(page.locator("#totals")).to_contain_text("Yam1100%")
 
 
@@ -226,9 +226,9 @@ async def test_a_poll_deleted_while_watched_is_gone_from_the_page(service: Servi
     await expect(page.locator("#voters")).to_have_text("0")
     deletion = await service.admin.request("DELETE", f"/v1/admin/polls/{poll}", json={"confirm": poll})
     assert deletion.status_code == 204
-    await expect(page.get_by_role("heading", name="The poll has been taken down")).to_be_visible()
+    await expect(page.get_by_role("heading", name="This poll has been removed")).to_be_visible()
     await expect(page.locator("#stage")).to_be_hidden()
-    await expect(page.get_by_role("link", name="To the start")).to_be_visible()
+    await expect(page.get_by_role("link", name="Go to home page")).to_be_visible()
 
 
 async def test_a_closing_time_is_told_in_the_zone_of_the_poll_too(service: Service, open_page: Open) -> None:
@@ -275,7 +275,7 @@ async def test_the_code_is_a_picture_that_loads(service: Service, open_page: Ope
     """The code stands on the page under the page's own policy, as a picture with words for it."""
     poll = (await service.create_poll())["id"]
     page = await opened(open_page, service, poll)
-    code = page.get_by_role("img", name="A code to scan")
+    code = page.get_by_role("img", name="QR code")
     await expect(code).to_be_visible()
     assert await code.evaluate("image => image.complete && image.naturalWidth > 0")
 
@@ -289,16 +289,16 @@ async def test_the_lines_to_embed_are_copied(service: Service, open_page: Open) 
     copied = await page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[1] == f'<live-poll poll="{poll}"></live-poll>'
     await page.get_by_role("button", name="Share").click()
-    await expect(page.locator("#said")).to_have_text("The link is copied.")
+    await expect(page.locator("#said")).to_have_text("Link copied.")
     assert await page.evaluate("navigator.clipboard.readText()") == f"{service.url}/polls/{poll}"
 
 
 @pytest.mark.parametrize(
     ("locale", "words"),
     [
-        ("fr-FR", ("ltr", "Votants", "Grand écran")),
-        ("es-MX", ("ltr", "Votantes", "Pantalla grande")),
-        ("ar", ("rtl", "المصوّتون", "شاشة كبيرة")),
+        ("fr-FR", ("ltr", "Votants", "Plein écran")),
+        ("es-MX", ("ltr", "Votantes", "Pantalla completa")),
+        ("ar", ("rtl", "المصوّتون", "ملء الشاشة")),
     ],
 )
 async def test_the_page_speaks_the_readers_language(

@@ -27,7 +27,7 @@ async def resolved(service: Service, poll: str, outcome: str | None) -> None:
     ("pick", "outcome", "sentence"),
     [
         (None, "ndc", "The outcome: \u2068NDC\u2069."),
-        ("npp", None, "The question was annulled: no outcome counts."),
+        ("npp", None, "This question was voided, so nobody is scored."),
     ],
 )
 async def test_the_outcome_is_told(
@@ -42,15 +42,19 @@ async def test_the_outcome_is_told(
         await widget.marks_as_mine(pick)
     await resolved(service, poll, outcome)
     await expect(widget.element.locator(".notice")).to_contain_text(sentence, timeout=10_000)
-    tags = widget.element.get_by_text("Came true", exact=True)
+    tags = widget.element.get_by_text("Correct outcome", exact=True)
     await expect(tags).to_have_count(1 if outcome else 0)
 
 
 @pytest.mark.parametrize(
     ("act", "phase", "sentence"),
     [
-        ("cancel", "Canceled", "The operators canceled this poll. No outcome counts."),
-        ("archive", "Archived", "This poll is archived: its totals stay, its votes are gone."),
+        ("cancel", "Canceled", "This poll was canceled. No result will be declared."),
+        (
+            "archive",
+            "Archived",
+            "This poll is archived. The results remain; individual votes have been deleted.",
+        ),
     ],
 )
 async def test_an_end_without_an_outcome(
@@ -76,7 +80,7 @@ async def test_a_full_answer_cannot_be_chosen(service: Service, open_page: Open)
     hidden = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
     await service.vote(poll, "rice", await service.voter())
     assert (await hidden.vote("rice")).status == 409
-    await hidden.said("That answer is full by now. This vote was not counted; choose another.")
+    await hidden.said("That option is full. Your vote wasn’t counted; please choose another.")
     assert (await hidden.vote("yam")).status == 200
 
     shown = (await service.create_poll(options=options))["id"]
@@ -96,17 +100,17 @@ async def test_a_vote_is_proved_by_its_receipt(service: Service, open_page: Open
     await widget.vote("rice")
     await widget.marks_as_mine("rice")  # so the page has the answer, and the receipt
     await reader.page.reload()
-    await widget.button("Check that my vote is counted").click()
+    await widget.button("Verify my vote").click()
     notice = widget.element.locator(".notice")
-    await expect(notice).to_contain_text("is counted: \u2068Rice\u2069.")
+    await expect(notice).to_contain_text("Your vote for \u2068Rice\u2069")
     key, receipt = await receipt_of(reader.page, poll)
     await widget.button("Change my vote").click()
     await widget.choose("yam")
     await widget.button("Save my change").click()
     await widget.marks_as_mine("yam")
     await reader.page.evaluate("([key, receipt]) => localStorage.setItem(key, receipt)", [key, receipt])
-    await widget.button("Check that my vote is counted").click()
-    await expect(notice).to_contain_text("That vote was replaced or taken back since")
+    await widget.button("Verify my vote").click()
+    await expect(notice).to_contain_text("You changed this vote later")
 
 
 async def receipt_of(page: Page, poll: str) -> list[str]:
@@ -188,7 +192,7 @@ async def test_the_sites_people_vote_by_its_token(service: Service, open_page: O
     widget = reader.poll(poll)
     await widget.choose("rice")
     await widget.button("Vote").click()
-    await widget.said("Only people whom this site has signed in can vote here.")
+    await widget.said("Sign in to this site to vote.")
     give = "(widget, token) => { widget.getToken = async () => token; }"
     await widget.element.evaluate(give, token(key, "HS256"))
     assert (await widget.vote("rice")).status == 200

@@ -36,12 +36,12 @@ async def test_pressing_in_order_ranks(service: Service, open_page: Open) -> Non
     for option in ("plum", "fig"):
         await widget.option(option).locator(".label").click()
     assert await choice_of_vote(widget) == ["plum", "fig"]
-    await expect(widget.option("plum").get_by_text("Your place 1")).to_be_visible()
-    await expect(widget.option("fig").get_by_text("Your place 2")).to_be_visible()
+    await expect(widget.option("plum").get_by_text("You ranked this 1")).to_be_visible()
+    await expect(widget.option("fig").get_by_text("You ranked this 2")).to_be_visible()
     await expect(widget.option("plum").locator(".votes")).to_have_text("1 first choice")
     await widget.button("Change my vote").click()
     assert await ranking_of(widget) == ["plum", "fig"]
-    await widget.element.get_by_role("button", name="1. Take \u2068Plum\u2069 out of the ranking").click()
+    await widget.element.get_by_role("button", name="1. Remove \u2068Plum\u2069 from your ranking").click()
     assert await choice_of_vote(widget, "Save my change") == ["fig"]
 
 
@@ -57,10 +57,10 @@ async def test_the_keyboard_ranks(service: Service, open_page: Open) -> None:
     page, widget = await a_ranking(service, open_page)
     await widget.option("fig").locator(".place").focus()
     await page.keyboard.press("Enter")
-    await widget.said("\u2068Fig\u2069: place 1 of 4")
+    await widget.said("\u2068Fig\u2069: ranked 1 of 4")
     await widget.option("pear").locator(".place").focus()
     await page.keyboard.press("ArrowUp")
-    await widget.said("\u2068Pear\u2069: place 2 of 4")
+    await widget.said("\u2068Pear\u2069: ranked 2 of 4")
     await page.keyboard.press("ArrowUp")
     await expect(widget.option("pear").locator(".place")).to_be_focused()
     assert await ranking_of(widget) == ["pear", "fig"]

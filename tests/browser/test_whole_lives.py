@@ -58,7 +58,7 @@ class Life:
     async def stands(self, options: list[str]) -> None:
         """These are marked as the voter's on the page, no others are, and the service counts just them."""
         for place, option in enumerate(options, start=1):
-            mark = f"Your place {place}" if self.kind == "ranked" else "Your vote"
+            mark = f"You ranked this {place}" if self.kind == "ranked" else "Your vote"
             await expect(self.widget.option(option).get_by_text(mark, exact=True)).to_be_visible()
         await expect(self.widget.element.locator(".is-mine:visible")).to_have_count(len(options))
         counted = options[:1] if self.kind == "ranked" else options
@@ -80,7 +80,7 @@ async def opens_by_itself(life: Life) -> None:
     edited = await life.service.admin.patch(f"/v1/admin/polls/{life.poll}", json=edit)
     assert edited.status_code == 200, edited.text
     await asyncio.wait_for(counted_down, 5)
-    await widget.said("Voting is open now.")
+    await widget.said("Voting is now open.")
     await widget.shows("Open")
 
 
@@ -99,8 +99,8 @@ async def thinks_again(life: Life, first: list[str], instead: list[str]) -> None
     await votes(life, first, "Vote", COUNTED)
     await hand.press(widget, "Change my vote")
     await votes(life, instead, "Save my change", "Your vote was changed.")
-    await hand.press(widget, "Take my vote back")
-    await widget.said("Your vote was taken back.")
+    await hand.press(widget, "Remove my vote")
+    await widget.said("Your vote was removed.")
     await life.stands([])
     await votes(life, first, "Vote", COUNTED)
 
@@ -122,11 +122,11 @@ async def comes_out(life: Life, outcome: str, sentence: str) -> None:
     await life.widget.shows("Resolved")
     await expect(life.widget.element.locator("[aria-live=polite]")).to_contain_text(sentence)
     await expect(life.widget.element.locator(".notice")).to_contain_text(sentence)
-    await expect(life.widget.option(outcome).get_by_text("Came true", exact=True)).to_be_visible()
+    await expect(life.widget.option(outcome).get_by_text("Correct outcome", exact=True)).to_be_visible()
     answer = await life.service.admin.post(f"/v1/admin/polls/{life.poll}/unresolve")
     assert answer.status_code in (200, 202), answer.text
     await life.widget.shows("Closed")
-    await expect(life.widget.element.get_by_text("Came true", exact=True)).to_have_count(0)
+    await expect(life.widget.element.get_by_text("Correct outcome", exact=True)).to_have_count(0)
 
 
 @pytest.mark.parametrize("hand", HANDS)
@@ -142,9 +142,7 @@ async def test_a_whole_life(service: Service, open_page: Open, kind: str, hand: 
     await is_closed(life, first)
     if kind == "prediction":
         await comes_out(life, first[0], "You were right: \u2068Crew of the Gull\u2069.")
-        await comes_out(
-            life, instead[0], "It came out otherwise than you said: \u2068Crew of the Swallow\u2069."
-        )
+        await comes_out(life, instead[0], "You were wrong. The outcome: \u2068Crew of the Swallow\u2069.")
         await service.act(poll, "cancel")
-        await life.widget.said("The operators canceled this poll. No outcome counts.")
+        await life.widget.said("This poll was canceled. No result will be declared.")
         await life.widget.shows("Canceled")

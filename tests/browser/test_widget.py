@@ -32,7 +32,7 @@ async def test_totals_are_hidden_until_the_close(service: Service, open_page: Op
     """Hidden totals are nowhere on the page, it says when they appear, and then they do."""
     poll = (await service.create_poll(results="after_close"))["id"]
     widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
-    await widget.shows("The results appear when voting has ended.")
+    await widget.shows("Results will be shown when voting ends.")
     await widget.vote("yam")
     await widget.marks_as_mine("yam")
     await expect(widget.option("yam").locator(".numbers")).to_be_hidden()
@@ -45,7 +45,7 @@ async def test_totals_appear_once_the_reader_has_voted(service: Service, open_pa
     poll = (await service.create_poll(results="after_vote"))["id"]
     reader = await open_page(f"{service.url}/embed/{poll}")
     widget = reader.poll(poll)
-    await widget.shows("You will see the results as soon as you have voted.")
+    await widget.shows("Vote to see the results.")
     await widget.vote("rice")
     await widget.shows_votes("rice", "1 vote")
     await reader.page.reload()
@@ -109,8 +109,8 @@ async def test_a_poll_that_is_taken_down(service: Service, open_page: Open) -> N
     await widget.shows_votes("rice", "0 votes")
     deleted = await service.admin.request("DELETE", f"/v1/admin/polls/{poll}", json={"confirm": poll})
     assert deleted.status_code < 300
-    await widget.shows("This poll has been taken down. Votes can no longer be cast or shown.")
-    await widget.said("This poll has been taken down. Votes can no longer be cast or shown.")
+    await widget.shows("This poll has been removed.")
+    await widget.said("This poll has been removed.")
 
 
 async def test_a_vote_is_marked_in_every_tab(service: Service, open_page: Open) -> None:
@@ -129,8 +129,8 @@ async def test_a_vote_is_marked_in_every_tab(service: Service, open_page: Open) 
 @pytest.mark.parametrize(
     ("revote", "words"),
     [
-        ("never", "You have voted before, and that vote stands."),
-        ("change", "You have changed your vote elsewhere since. This is how it stands now."),
+        ("never", "You’ve already voted."),
+        ("change", "You changed your vote in another tab or device. This is your current vote."),
     ],
 )
 async def test_a_vote_that_stands_from_elsewhere(
@@ -157,7 +157,7 @@ async def test_a_vote_taken_back_can_be_given_again(service: Service, open_page:
     reader = await open_page(f"{service.url}/embed/{poll}")
     widget = reader.poll(poll)
     assert (await widget.vote("rice")).status == 200
-    await widget.element.get_by_role("button", name="Take my vote back").click()
+    await widget.element.get_by_role("button", name="Remove my vote").click()
     await widget.shows_votes("rice", "0 votes")
     await reader.page.reload()
     first = await widget.vote("yam")
@@ -174,14 +174,14 @@ async def test_a_rating_is_given_and_changed(service: Service, open_page: Open) 
     await expect(widget.element.locator(".option")).to_have_count(4)
     assert (await (await widget.vote("0")).json())["choice"] == 0
     await widget.marks_as_mine("0")
-    await expect(voters).to_have_text("1 voter · average 0.0")
+    await expect(voters).to_have_text("1 voter · average 0.0 out of 3")
     await service.vote(poll, 3, await service.voter())
-    await expect(voters).to_have_text("2 voters · average 1.5")
+    await expect(voters).to_have_text("2 voters · average 1.5 out of 3")
     await widget.button("Change my vote").click()
     await expect(widget.input("0")).to_be_checked()
     await widget.choose("2")
     await widget.button("Save my change").click()
-    await expect(voters).to_have_text("2 voters · average 2.5")
+    await expect(voters).to_have_text("2 voters · average 2.5 out of 3")
     await widget.marks_as_mine("2")
 
 
@@ -197,7 +197,7 @@ async def test_a_kind_without_a_ballot_shows_its_results(service: Service, open_
     await reader.page.route(f"**/v1/polls/{poll}", of_another_kind)
     await reader.page.goto(f"{service.url}/embed/{poll}")
     widget = reader.poll(poll)
-    await widget.shows("Votes of this kind cannot be cast here; you see the results.")
+    await widget.shows("You can’t vote on this poll here. Showing results only.")
     await expect(widget.button("Vote")).to_be_hidden()
     await service.vote(poll, "yam", await service.voter())
     await widget.shows_votes("yam", "1 vote")

@@ -203,10 +203,11 @@ async def test_migration_leaves_no_old_name(migrated: Store) -> None:
 
 
 async def test_migration_logs_one_line(old_store: Valkey, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "pollwire_server.store.migration"):
+    with caplog.at_level(logging.INFO, "pollwire.store"):
         for _ in range(2):
             await (await open_store(old_store.url)).close()
-    lines = [record.getMessage() for record in caplog.records if record.name.endswith("store.migration")]
+    messages = [record.getMessage() for record in caplog.records]
+    lines = [message for message in messages if message.startswith("Store data migrated")]
     (line,) = lines
     assert "namespace pw, schema version 2" in line
 

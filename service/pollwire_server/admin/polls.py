@@ -164,7 +164,9 @@ class PollAdmin:
         if not IDENTIFIER.fullmatch(poll_id):
             raise PollNotFound(poll_id[:64])
         limit = limit_of(query.get("limit"))
-        entries, cursor = await self._store.audit_log.entries(poll_id, cursor=query.get("cursor"), limit=limit)
+        entries, cursor = await self._store.audit_log.entries(
+            poll_id, cursor=query.get("cursor"), limit=limit
+        )
         if not entries:
             await self.find(poll_id)
         return {"items": entries, "next": cursor}

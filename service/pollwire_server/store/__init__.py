@@ -99,7 +99,7 @@ class Store:
 async def open_store(url: str, namespace: str = "pw") -> Store:
     """Open the store at ``url``, and migrate data of an earlier version.
 
-    Raises ``UnsupportedStore`` if the server cannot run the functions. A store that does not reply is no error:
-    calls raise ``StoreUnavailable`` until it does.
+    Raises ``UnsupportedStore`` if the server cannot run the functions. A store that does not reply raises
+    nothing here: calls raise ``StoreUnavailable`` until it replies.
     """
     return Store(await StoreConnection.open(url, namespace=namespace))

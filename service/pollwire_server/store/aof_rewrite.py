@@ -68,8 +68,8 @@ class AofRewriter:
             await asyncio.sleep(RETRY_INTERVAL_S)
         if error_text:
             _log.warning(
-                "Rewrite of the append-only file failed: %s. The files may still contain votes of an archived poll;"
-                " run BGREWRITEAOF on every master.",
+                "Rewrite of the append-only file failed: %s. The files may still contain votes of an archived"
+                " poll; run BGREWRITEAOF on every master.",
                 error_text,
             )
 

@@ -14,7 +14,10 @@ MAX_DEBT_PERIODS: Final = 8
 
 
 class RateLimitRequest(NamedTuple):
-    """A request of one network (8 bytes). A forced one is always granted, because it was paid by proof of work."""
+    """A request of one network (8 bytes).
+
+    A forced one is always granted, because it was paid by proof of work.
+    """
 
     network: bytes
     is_forced: bool = False
@@ -28,7 +31,10 @@ class RateLimiter:
         self._key = rate_limits_key(connection.namespace, name)
 
     async def acquire_many(self, limit: RateLimit, requests: Sequence[RateLimitRequest]) -> list[int]:
-        """Take one token for each request. Return 0 or the wait in ms for each. Raises ``StoreUnavailable``."""
+        """Take one token for each request.
+
+        Return 0 or the wait in ms for each. Raises ``StoreUnavailable``.
+        """
         max_debt_ms = MAX_DEBT_PERIODS * limit.period_ms
         marked = [(b"f" if is_forced else b"a") + network for network, is_forced in requests]
         args: list[bytes | str | int] = [limit.count, limit.seconds, max_debt_ms, *marked]
@@ -36,6 +42,9 @@ class RateLimiter:
         return [int(wait) for wait in waits]
 
     async def use_once(self, name: bytes, lives_ms: int) -> bool:
-        """Mark ``name`` as used for ``lives_ms``. Return False if it was used before. Raises ``StoreUnavailable``."""
+        """Mark ``name`` as used for ``lives_ms``.
+
+        Return False if it was used before. Raises ``StoreUnavailable``.
+        """
         key = used_once_key(self._connection.namespace, name)
         return await self._connection.command("SET", key, 1, "NX", "PX", lives_ms) is not None

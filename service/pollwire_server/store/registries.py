@@ -69,7 +69,10 @@ class CachedRegistry:
         return self.members
 
     async def put(self, member: str, document: bytes) -> None:
-        """Store a member. Raises ``StoreUnavailable``; the member may be stored then, and a repeat is safe."""
+        """Store a member.
+
+        Raises ``StoreUnavailable``; the member may be stored then, and a repeat is safe.
+        """
         await self._connection.command("HSET", self._key, member, document)
         await self._notify()
 

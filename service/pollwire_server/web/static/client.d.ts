@@ -1,4 +1,4 @@
-/** Types of `/client.js`, for pages of your own; docs/widget.md tells how it is used. */
+/** Types of `/client.js`, for pages of your own; docs/widget.md describes them. */
 export interface Option {
   id: string;
   label: string;

@@ -1,4 +1,4 @@
-/** Types of `<live-poll>`, for pages that reach into it; docs/widget.md tells how it is used. */
+/** Types of `<live-poll>`, for pages that reach into it; docs/widget.md describes them. */
 import type { Client, Connection, GetToken, Poll, Results, Standing } from './client.js';
 
 /** What a widget knows, as its event `poll-change` tells. */

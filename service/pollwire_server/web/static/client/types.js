@@ -1,5 +1,5 @@
 /**
- * The shapes that travel on the wire (docs/protocol.md) and between the modules here. Types only.
+ * The shapes that travel on the wire (docs/api/) and between the modules here. Types only.
  *
  * @typedef {{id: string, label: string, image?: string | null, capacity?: number | null}} Option
  *

@@ -1,5 +1,5 @@
 /**
- * The shapes that the operators' API answers (docs/protocol.md). Types only.
+ * The shapes that the operators' API answers (docs/api/). Types only.
  *
  * @typedef {{id: string, label: string, image?: string | null, capacity?: number | null}} Option
  * @typedef {{min: number, max: number}} Bounds

@@ -4,7 +4,7 @@
  * Attributes: `poll` (the id), `results-only` (no ballot), `theme` (`light`, `dark` or `auto`; default: the
  * page's own `color-scheme`), `lang` (else the page's), `token` (of the site, for its signed-in person; or the
  * property `getToken`, a function that gives it). Event `poll-change`, after each update, with what is known
- * in `detail`. docs/widget.md tells it all.
+ * in `detail`. docs/widget.md lists its fields.
  */
 import { connect, PollwireError } from '../client/client.js';
 import { jitteredMs, pause } from '../client/backoff.js';

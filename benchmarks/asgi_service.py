@@ -1,6 +1,6 @@
-"""The service's application on its own server, but without the fast lanes: what they are worth.
+"""The service without its fast paths, to measure what the fast paths save.
 
-usage: python -m benchmarks.ordinary PORT     (settings from the environment)
+usage: python -m benchmarks.asgi_service PORT     (settings from the environment)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pollwire_server.store import open_store
 
 
 async def main() -> None:
-    """Serves until told to stop."""
+    """Serve until stopped."""
     settings = read_settings(os.environ)
     assert settings.redis_url is not None
     store = await open_store(settings.redis_url)
