@@ -1,7 +1,7 @@
-"""The whole service on a real port, in the tests' loop.
+"""The whole service on a real port, in the event loop of the tests.
 
 A test that needs no settings of its own shares ``service`` with the other tests of its module.
-Its polls have random ids, so tests see one another's polls in lists only. A test that lists all
+Its polls have random ids, so tests see one another's polls only in lists. A test that lists all
 polls, stops the service or changes settings starts its own with ``own_service`` or ``serve``.
 """
 
@@ -30,12 +30,12 @@ LUNCH: dict[str, object] = {
     "question": "Rice or yam?",
     "options": [{"id": "rice", "label": "Rice"}, {"id": "yam", "label": "Yam"}],
 }
-"""A poll that is open from now on and takes one vote a voter."""
+"""Poll that is open from its creation and accepts one vote for each voter."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A running service, and who talks to it: anybody (``http``), an operator (``admin``)."""
+    """A running service, with a public client (``http``) and an operator's client (``admin``)."""
 
     url: str
     http: httpx.AsyncClient
@@ -45,11 +45,11 @@ class Service:
 
     @property
     def ws_url(self) -> str:
-        """Where sockets go: the same place in the words of RFC 6455."""
+        """Return the base URL of WebSockets (RFC 6455)."""
         return self.url.replace("http", "ws", 1)
 
     async def create_poll(self, **changes: object) -> dict[str, Any]:
-        """A fresh poll as the operator reads it; ``changes`` on top of ``LUNCH``."""
+        """Create a poll from ``LUNCH`` with ``changes``, and return it as operators read it."""
         document = {"id": f"poll-{secrets.token_hex(5)}", **LUNCH, **changes}
         answer = await self.admin.post("/v1/admin/polls", json=document)
         assert answer.status_code == 201, answer.text
@@ -57,24 +57,24 @@ class Service:
         return created
 
     async def act(self, poll: str, act: str, **body: object) -> dict[str, Any]:
-        """The poll after an operator's act that must succeed."""
+        """Perform an operator action, which must succeed, and return the poll."""
         answer = await self.admin.post(f"/v1/admin/polls/{poll}/{act}", json=body)
         assert answer.status_code == 200, answer.text
         after: dict[str, Any] = answer.json()
         return after
 
     async def voter(self) -> str:
-        """A new voter's token."""
+        """Register a new voter and return the token."""
         answer = await self.http.post("/v1/voters")
         assert answer.status_code == 201, answer.text
-        self.http.cookies.clear()  # a cookie would make the next voter the same one
+        self.http.cookies.clear()  # with a cookie the next voter would be the same one
         token: str = answer.json()["token"]
         return token
 
     async def vote(
         self, poll: str, choice: object, token: str | None = None, **body: object
     ) -> httpx.Response:
-        """The answer to one vote, whatever it is."""
+        """Send a vote and return the response with any status."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         return await self.http.post(
             f"/v1/polls/{poll}/votes", json={"choice": choice, **body}, headers=headers
@@ -86,7 +86,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Service]]
 
 @asynccontextmanager
 async def serving(store: Store, store_url: str, **changes: object) -> AsyncIterator[Service]:
-    """The service over ``store``, with ``changes`` to its settings, for as long as the block runs."""
+    """Run the service over ``store``, with ``changes`` to its settings, while the block runs."""
     settings = msgspec.structs.replace(
         Settings(
             port=0,
@@ -98,7 +98,7 @@ async def serving(store: Store, store_url: str, **changes: object) -> AsyncItera
         **changes,
     )
     key = {"Authorization": f"Bearer {settings.admin_key}"}
-    # There is no TLS here, and a client that might need it reads every authority's certificate first.
+    # Without TLS there is no need to load all CA certificates, which is slow.
     async with (
         running_service(settings, store_url) as url,
         httpx.AsyncClient(base_url=url, timeout=10, verify=False) as http,
@@ -122,14 +122,14 @@ async def own_store(valkey: Valkey) -> AsyncIterator[Store]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def store(valkey: Valkey) -> AsyncIterator[Store]:
-    """A store in a namespace that no other test uses."""
+    """Open a store in a namespace that no other test uses."""
     async with own_store(valkey) as opened:
         yield opened
 
 
 @pytest.fixture
 def serve(store: Store, valkey: Valkey) -> Serve:
-    """Start a service with the test's own settings: ``async with serve(stream_hz=50) as service``."""
+    """Return a function that starts a service: ``async with serve(stream_hz=50) as service``."""
 
     def start(**changes: object) -> AbstractAsyncContextManager[Service]:
         return serving(store, valkey.url, **changes)
@@ -139,13 +139,13 @@ def serve(store: Store, valkey: Valkey) -> Serve:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def service(valkey: Valkey) -> AsyncIterator[Service]:
-    """A service with default settings, shared by the tests of a module."""
+    """Run a service with default settings, shared by the tests of a module."""
     async with own_store(valkey) as opened, serving(opened, valkey.url) as default_service:
         yield default_service
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_service(serve: Serve) -> AsyncIterator[Service]:
-    """A service with default settings for one test."""
+    """Run a service with default settings for one test."""
     async with serve() as default_service:
         yield default_service

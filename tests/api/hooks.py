@@ -1,4 +1,4 @@
-"""Webhooks to sites on this machine, in a hurry."""
+"""Webhooks to receivers on this machine, with short retry delays."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.webhook_receiver import Site
 HOOKS: Final = "/v1/admin/webhooks"
 LOCAL: Final = ("127.0.0.1", "::1")
 QUICK: Final[dict[str, Any]] = {"webhook_allow": LOCAL, "webhook_speedup": 100}
-"""Waits a hundredth of what it does in earnest."""
+"""All delays are divided by 100."""
 
 
 async def hook(service: Service, site: Site, **wishes: object) -> dict[str, Any]:
-    """A webhook to the site, with its secret."""
+    """Create a webhook to the receiver and return it with its secret."""
     answer = await service.admin.post(HOOKS, json={"url": site.url, **wishes})
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()

@@ -26,12 +26,12 @@ ONE = RateLimit(1, DAY)
 
 @pytest.fixture(autouse=True)
 def _easy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Challenges as they are, and sixteen attempts each."""
+    """Make all challenges easy, and allow sixteen attempts for each network."""
     monkeypatch.setattr(challenges, "LEVELS", (Difficulty(10, "0"), Difficulty(20, "0")))
 
 
 async def come(service: Service, solution: str | None = None, **headers: str) -> httpx.Response:
-    """Somebody new asks for a token."""
+    """Request a token as a new voter."""
     body = {} if solution is None else {"json": {"challenge": solution}}
     answer = await service.http.post("/v1/voters", headers=headers, **body)  # type: ignore[arg-type]
     service.http.cookies.clear()
@@ -39,7 +39,7 @@ async def come(service: Service, solution: str | None = None, **headers: str) ->
 
 
 def solved(challenge: dict[str, Any]) -> str:
-    """The payload of a solution, found as anybody finds it."""
+    """Return the payload of a solution, found by search like any client does."""
     posed = Challenge.from_dict(challenge)
     found = solve_challenge(posed)
     assert found is not None
@@ -47,7 +47,7 @@ def solved(challenge: dict[str, Any]) -> str:
 
 
 async def posed(service: Service) -> dict[str, Any]:
-    """The challenge of a network that had its share."""
+    """Exhaust the network's limit and return the challenge that follows."""
     await come(service)
     refused = await come(service)
     assert (refused.status_code, refused.json()["type"]) == (429, "/problems/challenge-required")
@@ -82,7 +82,7 @@ async def test_challenge_solution_works_once_across_workers(serve: Serve) -> Non
 
 
 def tampered(solution: str, **changes: object) -> str:
-    """The payload with parameters of its sender's own choosing."""
+    """Return the payload with challenge parameters chosen by the sender."""
     payload = json.loads(base64.b64decode(solution))
     payload["challenge"]["parameters"] |= changes
     return base64.b64encode(json.dumps(payload).encode()).decode()

@@ -1,4 +1,4 @@
-"""A site that a poll's own ``origins`` allow, and the service does not: everything that its page needs."""
+"""CORS for a poll with its own ``origins``, on an origin that the service's settings do not allow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WANTED = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Heade
 
 
 async def readers_of(service: Service, method: str, path: str, **headers: str) -> dict[str, bool]:
-    """Which of the two sites' pages may read the answer."""
+    """Return which of the two origins may read the response."""
     token = {"Authorization": f"Bearer {await service.voter()}"}
     may = {}
     for origin in (NEWS, BLOG):
@@ -32,7 +32,7 @@ async def readers_of(service: Service, method: str, path: str, **headers: str) -
 async def test_a_poll_that_is_named_says_whose_pages_get_papers(
     serve: Serve, path: str, is_met: bool
 ) -> None:
-    """Tokens, tickets and their preflights: by the poll's rule where one is named, else by the service's."""
+    """Check tokens, tickets and preflights: the named poll's rule applies, otherwise the service's."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         plain = (await service.create_poll())["id"]
@@ -51,7 +51,7 @@ async def test_a_poll_that_is_named_says_whose_pages_get_papers(
 
 
 async def test_a_poll_s_site_gets_no_cookie(serve: Serve) -> None:
-    """A form of that site could otherwise put its own voter in the place of the visitor's."""
+    """Otherwise a form on that origin could replace the visitor's voter with its own."""
     async with serve() as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         answer = await service.http.post(f"/v1/voters?poll={poll}", headers={"Origin": BLOG})
@@ -60,7 +60,7 @@ async def test_a_poll_s_site_gets_no_cookie(serve: Serve) -> None:
 
 
 async def refused_with(service: Service, path: str, origin: str) -> int | None:
-    """The status that refuses a handshake, or None."""
+    """Return the status that rejects the handshake, or None."""
     try:
         async with socket_at(service, path, origin=origin):
             return None
@@ -70,7 +70,7 @@ async def refused_with(service: Service, path: str, origin: str) -> int | None:
 
 @pytest.mark.parametrize("is_met", [True, False])
 async def test_a_socket_of_many_is_open_to_the_sites_of_its_polls(serve: Serve, is_met: bool) -> None:
-    """The handshake is judged by the polls that it names, of which one is enough."""
+    """Check that the handshake is allowed if at least one of the named polls allows the origin."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         plain = (await service.create_poll())["id"]
@@ -89,12 +89,12 @@ async def test_a_socket_of_many_is_open_to_the_sites_of_its_polls(serve: Serve, 
 
 
 def told(said: list[JsonObject]) -> dict[str, int]:
-    """What came of each poll: 200 for results."""
+    """Return the outcome for each poll: 200 for results, or the status of the problem."""
     return {one["poll"]: one.get("status", 200) for one in said}
 
 
 async def test_each_poll_on_a_stream_of_many_is_judged_by_its_own_sites(serve: Serve) -> None:
-    """A page that may use one of two polls gets its results, and a problem 403 for the other."""
+    """Check that a page gets results of the poll it may use, and a 403 problem for the other poll."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         plain = (await service.create_poll())["id"]
@@ -109,7 +109,7 @@ async def test_each_poll_on_a_stream_of_many_is_judged_by_its_own_sites(serve: S
 
 
 async def test_events_of_a_poll_are_not_read_through_the_address_of_many(serve: Serve) -> None:
-    """A site that may use none of the polls named is refused, and may not even read that."""
+    """Check that an origin that may use none of the named polls cannot read the rejection either."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         answer: httpx.Response = await service.http.get(f"/v1/events?poll={poll}", headers={"Origin": NEWS})

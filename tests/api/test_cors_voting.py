@@ -13,18 +13,18 @@ CORS = "access-control-allow-origin"
 
 
 def told(answer: httpx.Response) -> list[str]:
-    """The CORS headers of an answer, by name."""
+    """Return the CORS headers of a response by name."""
     return sorted(name for name in answer.headers if name.startswith("access-control-"))
 
 
 async def asked(service: Service, poll: str, origin: str) -> list[httpx.Response]:
-    """An answer of every kind that this door gives to a page of ``origin``."""
+    """Return one response of every kind that the voting API sends to a page of ``origin``."""
     votes = f"/v1/polls/{poll}/votes"
     headers = {"Origin": origin, "Authorization": f"Bearer {await service.voter()}"}
     requests = [
         ("POST", votes, {"choice": "rice"}),  # counted
-        ("POST", votes, {"choice": "stew"}),  # refused by the desk
-        ("POST", votes, {"choice": "yam"}),  # refused by the store
+        ("POST", votes, {"choice": "stew"}),  # rejected by the service
+        ("POST", votes, {"choice": "yam"}),  # rejected by the store
         ("PUT", votes, {"choice": "rice"}),
         ("GET", f"{votes}/mine", None),
         ("POST", f"/v1/polls/{poll}/receipts", {"receipt": "x"}),

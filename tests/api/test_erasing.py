@@ -10,14 +10,14 @@ from tests.api.test_purging import matches, results
 
 
 async def leave(service: Service, poll: str, token: str | None) -> httpx.Response:
-    """The answer to a voter who wants to be forgotten."""
+    """Withdraw and erase a vote as its voter, and return the response."""
     service.http.cookies.clear()
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return await service.http.delete(f"/v1/polls/{poll}/voters/me", headers=headers)
 
 
 async def erase(service: Service, poll: str, receipt: object) -> httpx.Response:
-    """The answer to an operator who was shown a receipt."""
+    """Erase a vote as an operator with its receipt, and return the response."""
     return await service.admin.post(f"/v1/admin/polls/{poll}/erase", json={"receipt": receipt})
 
 

@@ -1,4 +1,4 @@
-"""Exports: every vote that stands, once, as a file that harms nobody who opens it."""
+"""Exports: every current vote exactly once, in a file that is safe to open."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEVERAL = [
 
 
 async def fill(service: Service, poll: str, votes: int, code: str = "A") -> None:
-    """Many votes at once, past the doors."""
+    """Store many votes at once, without the HTTP API."""
     record = await service.store.polls.get(poll)
     for start in range(0, votes, 2_000):
         casts = [BallotInput(a_voter(), code) for _ in range(min(2_000, votes - start))]
@@ -34,7 +34,7 @@ async def fill(service: Service, poll: str, votes: int, code: str = "A") -> None
 
 
 async def test_every_vote_is_a_line(service: Service) -> None:
-    """NDJSON has each standing choice once, in the form that votes have, and none that was taken back."""
+    """Check that NDJSON has each current choice once, in the format of votes, and no withdrawn vote."""
     poll = (await service.create_poll(kind="multiple", options=SEVERAL, revote="withdraw"))["id"]
     tokens = [await service.voter() for _ in range(3)]
     for token, choice in zip(tokens, (["a"], ["b", "a"], ["c"]), strict=True):
@@ -52,7 +52,7 @@ async def test_every_vote_is_a_line(service: Service) -> None:
 
 
 async def test_a_table_runs_no_formula(service: Service) -> None:
-    """In CSV, which is the default, a label that begins like a formula is text; commas and quotes survive."""
+    """Check the default format, CSV: labels that begin like a formula are text, and quoting works."""
     poll = (await service.create_poll(kind="multiple", options=SEVERAL))["id"]
     await service.vote(poll, ["a", "b"], await service.voter())
     answer = await service.admin.get(f"{POLLS}/{poll}/export")
@@ -65,13 +65,13 @@ async def test_a_table_runs_no_formula(service: Service) -> None:
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "＝1"])
 def test_formulas_become_text(text: str) -> None:
-    """Whatever a spreadsheet may take for a formula gets an apostrophe, and nothing else does."""
+    """Check that cells which spreadsheets read as a formula get an apostrophe, and no others do."""
     assert safe_cell(text) == f"'{text}"
     assert safe_cell("rice = yam") == "rice = yam"
 
 
 async def test_nobody_is_named(service: Service) -> None:
-    """A row's voter is neither the token's id nor the whole name under which the store keeps the vote."""
+    """Check that rows contain neither the token's id nor the store's full voter id."""
     poll, token = (await service.create_poll())["id"], await service.voter()
     await service.vote(poll, "rice", token)
     (row,) = (await service.admin.get(f"{POLLS}/{poll}/export?format=ndjson")).text.splitlines()
@@ -80,7 +80,7 @@ async def test_nobody_is_named(service: Service) -> None:
 
 
 async def test_many_votes_are_all_there(service: Service) -> None:
-    """Thousands of votes, over many pages, come each once, also while others are cast."""
+    """Check that thousands of votes over many pages each occur once, also during concurrent voting."""
     poll = (await service.create_poll())["id"]
     await fill(service, poll, 30_000)
     meanwhile = asyncio.create_task(fill(service, poll, 10_000))
@@ -92,7 +92,7 @@ async def test_many_votes_are_all_there(service: Service) -> None:
 
 
 async def test_leaving_half_way_harms_nothing(service: Service) -> None:
-    """A client that leaves in the middle leaves the poll as it was, and the next export whole."""
+    """Check that a client disconnecting during an export affects neither the poll nor the next export."""
     poll = (await service.create_poll())["id"]
     await fill(service, poll, 20_000)
     async with service.admin.stream("GET", f"{POLLS}/{poll}/export") as answer:
@@ -104,7 +104,7 @@ async def test_leaving_half_way_harms_nothing(service: Service) -> None:
 
 
 async def test_an_export_of_what_was_reset_does_not_look_whole(service: Service) -> None:
-    """Where the votes are thrown away in the middle, the transfer breaks off."""
+    """Check that the transfer is aborted when the votes are reset during the export."""
     poll = (await service.create_poll())["id"]
     await fill(service, poll, 200_000)
 
@@ -120,7 +120,7 @@ async def test_an_export_of_what_was_reset_does_not_look_whole(service: Service)
 
 
 async def test_what_cannot_be_exported(service: Service) -> None:
-    """An unknown poll is 404, an unknown format 422, an archived poll 409 with its phase."""
+    """Check that an unknown poll is 404, an unknown format 422, and an archived poll 409 with its phase."""
     poll = (await service.create_poll())["id"]
     assert (await service.admin.get(f"{POLLS}/nowhere-{secrets.token_hex(2)}/export")).status_code == 404
     wrong = await service.admin.get(f"{POLLS}/{poll}/export?format=xlsx")

@@ -1,7 +1,7 @@
-"""Several clients at once: whatever comes between what, the books agree in the end.
+"""Concurrent clients: the stored votes and totals are consistent after any interleaving.
 
-The order in which requests meet is the machine's, so nothing is said about what
-each must answer: only what holds of the whole, whoever came first.
+The order of requests is not deterministic. The tests therefore assert no single response, only
+properties of the whole history.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ acts = st.lists(st.sampled_from(["close", "reopen", "close", "reopen", "reset"])
 async def test_the_books_agree_after_any_histories(
     service: Service, kind: str, lives: list[list[int | str]], acts: list[str]
 ) -> None:
-    """Votes, changes, withdrawals, closings, reopenings and resets at once: the recount matches, voters and
-    counts are the choices that stand, seq never falls within an epoch, nothing counts outside the window."""
+    """Check random histories of votes, changes, withdrawals, closings, reopenings and resets.
+
+    The recount matches, and voters and counts equal the current choices. ``seq`` never decreases within an
+    epoch, and no vote is counted outside the voting window.
+    """
     options = [] if kind == "rating" else [{"id": name, "label": name} for name in "abc"]
     poll = (await service.create_poll(kind=kind, options=options, revote="withdraw"))["id"]
     tokens = [await service.voter() for _ in lives]
@@ -59,7 +62,7 @@ async def test_the_books_agree_after_any_histories(
 async def votes(
     service: Service, poll: str, token: str, choices: tuple[object, ...], life: list[int | str]
 ) -> list[dict[str, Any]]:
-    """One voter's life; the answers to what counted."""
+    """Run one voter's actions and return the responses to counted votes."""
     answers: list[httpx.Response] = []
     for step in life:
         if isinstance(step, int):
@@ -73,7 +76,7 @@ async def votes(
 
 
 async def operate(service: Service, poll: str, acts: list[str]) -> None:
-    """The operator's acts, of which a repeat is refused."""
+    """Run the operator's actions. Repeated actions may be rejected."""
     for act in acts:
         body = {"confirm": poll} if act == "reset" else {}
         answer = await service.admin.post(f"/v1/admin/polls/{poll}/{act}", json=body)
@@ -81,7 +84,7 @@ async def operate(service: Service, poll: str, acts: list[str]) -> None:
 
 
 async def positions_of(service: Service, poll: str, over: asyncio.Event) -> list[tuple[str, int]]:
-    """Epoch and seq of one look after another, until the history is over and once more."""
+    """Read epoch and seq repeatedly until ``over``, and once more after it."""
     seen: list[tuple[str, int]] = []
     while True:
         was_over = over.is_set()
@@ -92,12 +95,12 @@ async def positions_of(service: Service, poll: str, over: asyncio.Event) -> list
 
 
 def check_positions(seen: list[tuple[str, int]]) -> None:
-    """Epochs rise, and within one seq does."""
+    """Check that epochs never decrease, and that seq never decreases within an epoch."""
     assert seen == sorted(seen)
 
 
 async def check_totals(service: Service, poll: str, kind: str, tokens: list[str]) -> None:
-    """The recount matches, and the totals are those of the choices that the voters are told to have."""
+    """Check that the recount matches and that the totals equal the voters' own current choices."""
     recount = (await service.admin.post(f"/v1/admin/polls/{poll}/recount")).json()
     assert recount["matches"], recount
     results = (await service.admin.get(f"/v1/admin/polls/{poll}/results")).json()
@@ -114,8 +117,8 @@ async def check_totals(service: Service, poll: str, kind: str, tokens: list[str]
     assert (results["voters"], results["counts"]) == (len(choices), counts)
 
 
-def counted_for(kind: str, choice: Any) -> list[str]:  # Any: as each kind has it
-    """The options that a choice counts for; of a ranking the first."""
+def counted_for(kind: str, choice: Any) -> list[str]:  # Any: depends on the kind
+    """Return the options that a choice counts for; for a ranking, the first one."""
     if not isinstance(choice, list):
         return [str(choice)]
     options: list[str] = choice[:1] if kind == "ranked" else choice
@@ -123,7 +126,7 @@ def counted_for(kind: str, choice: Any) -> list[str]:  # Any: as each kind has i
 
 
 def check_window(counted: list[dict[str, Any]], log: list[dict[str, Any]]) -> None:
-    """Every instant at which something counted lies in a window that the log tells of."""
+    """Check that every vote was counted within a voting window recorded in the audit log."""
     opened: str | None = ""
     windows: list[tuple[str, str]] = []
     for entry in reversed(log):

@@ -1,4 +1,4 @@
-"""Votes of trusted back ends: in order, while they come, a bad line not at the cost of the others."""
+"""Bulk votes of trusted back ends: in order, streamed, with errors for single lines only."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 def line(voter: object, choice: object = "rice", **more: object) -> bytes:
-    """One vote as a back end writes it."""
+    """Return one vote as a line of NDJSON."""
     return json.dumps({"voter": voter, "choice": choice, **more}).encode() + b"\n"
 
 
 async def send(service: Service, poll: str, body: bytes | Iterable[bytes]) -> list[dict[str, Any]]:
-    """The answers to a body that is sent to its end before any is read."""
+    """Send a whole body, then read the responses to its lines."""
     content = body if isinstance(body, bytes) else b"".join(body)
     answer = await service.admin.post(
         f"/v1/admin/polls/{poll}/votes", content=content, headers=NDJSON, timeout=60
@@ -41,27 +41,27 @@ async def send(service: Service, poll: str, body: bytes | Iterable[bytes]) -> li
 
 
 async def voters(service: Service, poll: str) -> int:
-    """How many have voted."""
+    """Return the number of voters."""
     return int((await service.admin.get(f"/v1/admin/polls/{poll}/results")).json()["voters"])
 
 
 class Talk:
-    """One request of which the body and the answer flow at once, on a bare socket."""
+    """One request with body and response streamed at once, over a plain socket."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
 
     def say(self, data: bytes) -> None:
-        """A chunk of the body (RFC 9112, 7.1)."""
+        """Send a chunk of the body (RFC 9112, section 7.1)."""
         self.writer.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     async def head(self) -> bytes:
-        """The answer's status line and headers."""
+        """Read the response's status line and headers."""
         return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
 
     async def answers(self) -> list[dict[str, Any]]:
-        """The lines of the next chunk of the answer; none at its end."""
+        """Read the lines of the next chunk of the response; none at its end."""
         size = int(await asyncio.wait_for(self.reader.readline(), 5), 16)
         chunk = await self.reader.readexactly(size + 2)
         return [json.loads(text) for text in chunk.splitlines() if text]
@@ -69,7 +69,7 @@ class Talk:
 
 @asynccontextmanager
 async def talking(service: Service, poll: str) -> AsyncIterator[Talk]:
-    """A request whose headers are sent; gone with the block, however far it came."""
+    """Send a request's headers; close the connection at the end of the block."""
     host, port = service.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     key = service.admin.headers["authorization"]
@@ -84,7 +84,7 @@ async def talking(service: Service, poll: str) -> AsyncIterator[Talk]:
 
 
 async def test_each_line_is_answered_as_it_is_counted(service: Service) -> None:
-    """The answer begins before the body ends, and a line's answer comes before the next line is sent."""
+    """Check that a line's response arrives before the next line is sent."""
     poll = (await service.create_poll(revote="change"))["id"]
     async with talking(service, poll) as talk:
         assert b"200" in (await talk.head()).partition(b"\r\n")[0]
@@ -100,7 +100,7 @@ async def test_each_line_is_answered_as_it_is_counted(service: Service) -> None:
 
 
 async def test_a_file_sent_again_counts_once(service: Service) -> None:
-    """The same lines again are unchanged, and a voter who comes twice in one request has one vote."""
+    """Check that repeated lines are unchanged, and that a voter repeated in one request has one vote."""
     poll = (await service.create_poll())["id"]
     body = [line(f"voter {number}") for number in range(700)]
     assert {said["status"] for said in await send(service, poll, body)} == {"counted"}
@@ -137,7 +137,7 @@ BAD = [
 async def test_a_bad_line_costs_the_others_nothing(
     service: Service, bad: bytes, slug: str, status: int
 ) -> None:
-    """Whatever is wrong with a line, it is refused by its number, and those before and after it count."""
+    """Check that an invalid line is rejected with its number, and that the lines around it count."""
     poll = (await service.create_poll())["id"]
     first, refused, last = await send(service, poll, line("good 1") + bad + b"\r\n" + line("good 2"))
     assert (first["status"], last["status"]) == ("counted", "counted")
@@ -148,7 +148,7 @@ async def test_a_bad_line_costs_the_others_nothing(
 
 
 async def test_names_of_back_ends_meet_nobody_else(service: Service) -> None:
-    """A back end's voter called like a token's or a site's is another voter than theirs."""
+    """Check that a back end's voter id never equals the voter of a token or of an issuer."""
     poll = await service.store.polls.get((await service.create_poll())["id"])
     ways = (voter_id_from_token, voter_id_from_issuer, voter_id_from_idempotency_key)
     names = {way(poll.voter_key, b"ama") for way in ways} | {voter_id_from_backend(poll.voter_key, "ama")}
@@ -156,7 +156,7 @@ async def test_names_of_back_ends_meet_nobody_else(service: Service) -> None:
 
 
 async def test_a_poll_that_closes_refuses_the_rest(service: Service) -> None:
-    """What comes after the poll's end is refused line by line; an option added meanwhile can be voted for."""
+    """Check that lines after the poll's end are rejected, and that options added meanwhile are accepted."""
     poll = (await service.create_poll())["id"]
     async with talking(service, poll) as talk:
         await talk.head()
@@ -176,7 +176,7 @@ async def test_a_poll_that_closes_refuses_the_rest(service: Service) -> None:
 
 
 async def test_a_sender_who_leaves_has_voted(service: Service) -> None:
-    """What was taken before the connection broke counts, once; what was not whole does not."""
+    """Check that complete lines received before a disconnect count once, and a partial line does not."""
     poll = (await service.create_poll())["id"]
     async with talking(service, poll) as talk:
         await talk.head()
@@ -192,7 +192,7 @@ async def test_a_sender_who_leaves_has_voted(service: Service) -> None:
 
 @pytest.mark.slow
 async def test_a_hundred_thousand_lines_in_one_request(service: Service) -> None:
-    """All are counted and answered in order, though their sender reads nothing before the last is sent."""
+    """Check that all lines are counted in order although the client reads nothing before the last is sent."""
     poll = (await service.create_poll())["id"]
     body = [line(f"voter {number}", "rice" if number % 10 else "bread") for number in range(100_000)]
     said = await send(service, poll, body)
@@ -201,7 +201,7 @@ async def test_a_hundred_thousand_lines_in_one_request(service: Service) -> None
 
 
 async def test_who_may_send_votes(service: Service) -> None:
-    """Another scope is 403, no key 401, an unknown poll 404, another type 415, GET 405, no lines 200."""
+    """Check status codes: wrong scope 403, no key 401, unknown poll 404, type 415, GET 405, empty 200."""
     poll = (await service.create_poll())["id"]
     url = f"/v1/admin/polls/{poll}/votes"
     body = {"name": "reader", "scopes": ["polls:read", "polls:write"]}
@@ -220,7 +220,7 @@ async def test_who_may_send_votes(service: Service) -> None:
 
 
 async def test_a_store_that_goes_away_refuses_line_by_line(own_valkey: Valkey) -> None:
-    """While the store is away each line is told so and counts nothing; sent again later, each counts once."""
+    """Check that lines sent during a store outage are rejected, and count once when sent again."""
     store = await open_store(own_valkey.url, namespace="t")
     async with serving(store, own_valkey.url) as service:
         poll = (await service.create_poll())["id"]
@@ -244,5 +244,5 @@ async def test_a_store_that_goes_away_refuses_line_by_line(own_valkey: Valkey) -
 
 
 async def is_back(service: Service) -> bool:
-    """Whether the store answers."""
+    """Return True if the store responds."""
     return (await service.admin.get("/v1/admin/polls")).status_code == 200

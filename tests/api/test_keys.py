@@ -1,4 +1,4 @@
-"""Operators' keys over the wire: made once, held to their scopes, and gone when they are revoked."""
+"""API keys over HTTP: creation, scopes and revocation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def slug(answer: httpx.Response) -> str:
 
 
 async def make(service: Service, *scopes: str, name: str = "night desk") -> dict[str, Any]:
-    """A new key, as its maker is shown it."""
+    """Create a key and return the response that shows it."""
     answer = await service.admin.post(KEYS, json={"name": name, "scopes": list(scopes)})
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()
@@ -38,7 +38,7 @@ def bearing(made: dict[str, Any]) -> dict[str, str]:
 
 
 async def test_a_key_is_shown_once(service: Service) -> None:
-    """The answer to its making has the key; no list has it or its hash, and the store has no such text."""
+    """Check that only the creation response has the key: lists and the store have neither key nor hash."""
     made = await make(service, READ, WRITE)
     assert made["key"].startswith(f"pwk_{made['id']}_")
     assert (made["name"], made["scopes"], made["last_used_at"]) == ("night desk", [READ, WRITE], None)
@@ -55,7 +55,7 @@ async def test_a_key_is_shown_once(service: Service) -> None:
 
 
 async def test_every_key_may_ask_what_it_may_do(service: Service) -> None:
-    """A key's own name and scopes need no scope; the key of the settings has them all; nobody's is 401."""
+    """Check that reading one's own key needs no scope, that the settings key has all, and no key is 401."""
     made = await make(service, VOTES, READ)
     own = await service.http.get(f"{KEYS}/mine", headers=bearing(made))
     assert own.json() == {"name": "night desk", "scopes": [READ, VOTES]}
@@ -64,7 +64,7 @@ async def test_every_key_may_ask_what_it_may_do(service: Service) -> None:
 
 
 async def test_a_key_opens_what_its_scopes_say(service: Service) -> None:
-    """A reader reads and may not write, a writer writes; what is missing is named."""
+    """Check that a read key cannot write, and that the error names the missing scope."""
     reader, writer = await make(service, READ), await make(service, WRITE)
     assert (await service.http.get(POLLS, headers=bearing(reader))).status_code == 200
     refused = await service.http.post(POLLS, json=LUNCH, headers=bearing(reader))
@@ -76,14 +76,14 @@ async def test_a_key_opens_what_its_scopes_say(service: Service) -> None:
 
 
 async def test_every_route_of_operators_wants_a_scope(service: Service) -> None:
-    """A good key without the scope is 403 at each documented address, whatever it is asked."""
+    """Check that a valid key without the scope gets 403 at each documented address."""
     wrong = {scope: await make(service, scope) for scope in Scope}
     await service.create_poll(id="x")
     paths = (await service.http.get("/openapi.json")).json()["paths"]
     asked = 0
     for path, methods in paths.items():
         for method in set(methods) & {"get", "post", "patch", "put", "delete"}:
-            if path.startswith("/v1/admin") and path != f"{KEYS}/mine":  # everybody may ask for their own
+            if path.startswith("/v1/admin") and path != f"{KEYS}/mine":  # every key may read its own
                 asked += 1
                 address = re.sub(r"\{[a-z_]+\}", "x", path)
                 answers = [
@@ -97,7 +97,7 @@ async def test_every_route_of_operators_wants_a_scope(service: Service) -> None:
 
 
 async def test_a_key_gives_away_no_scope_it_lacks(service: Service) -> None:
-    """Who may make keys makes none that may do more than their own."""
+    """Check that a key cannot create a key with more scopes than its own."""
     maker = await make(service, KEYS_WRITE, READ)
     body = {"name": "x", "scopes": [READ, WRITE]}
     refused = await service.http.post(KEYS, json=body, headers=bearing(maker))
@@ -108,12 +108,12 @@ async def test_a_key_gives_away_no_scope_it_lacks(service: Service) -> None:
 
 
 async def test_the_key_of_the_settings_needs_no_list(own_service: Service) -> None:
-    """It has every scope, and is in no list to be revoked from."""
+    """Check that the settings key has every scope and is in no list, so it cannot be revoked."""
     assert (await own_service.admin.get(KEYS)).json() == {"items": [], "next": None}
 
 
 async def test_a_revoked_key_opens_nothing(own_service: Service) -> None:
-    """From the answer on it is unknown; revoking it again is 404."""
+    """Check that a revoked key is unknown after the response, and that revoking it again is 404."""
     made = await make(own_service, READ)
     assert (await own_service.http.get(POLLS, headers=bearing(made))).status_code == 200
     assert (await own_service.admin.delete(f"{KEYS}/{made['id']}")).status_code == 204
@@ -124,7 +124,7 @@ async def test_a_revoked_key_opens_nothing(own_service: Service) -> None:
 
 
 async def test_another_worker_knows_at_once(service: Service) -> None:
-    """A key made on one worker is good on another right away, and revoked there within the stated time."""
+    """Check that a new key works on another worker at once, and is revoked within the documented time."""
     async with running_service(service.settings, service.settings.redis_url or "") as url:
         made = await make(service, READ)
         assert (await service.http.get(f"{url}{POLLS}", headers=bearing(made))).status_code == 200
@@ -141,7 +141,6 @@ async def until_refused(service: Service, url: str, made: dict[str, Any]) -> Non
 
 
 async def test_a_wrong_secret_under_a_known_id_is_refused(service: Service) -> None:
-    """The public half of a key opens nothing."""
     made = await make(service, READ)
     last = "A" if made["key"][-1] != "A" else "B"
     forged = {"Authorization": f"Bearer {made['key'][:-1]}{last}"}
@@ -149,7 +148,7 @@ async def test_a_wrong_secret_under_a_known_id_is_refused(service: Service) -> N
 
 
 async def test_the_last_use_is_shown(own_service: Service) -> None:
-    """After a key was used its list says when, and a hundred uses more write nothing."""
+    """Check that lists show a key's last use, and that a hundred further uses write nothing."""
     made = await make(own_service, READ)
     await own_service.http.get(POLLS, headers=bearing(made))
     (item,) = (await own_service.admin.get(KEYS)).json()["items"]
@@ -161,7 +160,7 @@ async def test_the_last_use_is_shown(own_service: Service) -> None:
 
 
 async def test_the_last_use_is_written_down_without_being_asked_for(service: Service) -> None:
-    """A use reaches the store by itself, for the lists of other workers."""
+    """Check that a use is stored without a read of the list, for the lists of other workers."""
     made = await make(service, READ)
     await service.http.get(POLLS, headers=bearing(made))
     noted: dict[str, int] = {}
@@ -176,9 +175,9 @@ async def test_the_last_use_is_written_down_without_being_asked_for(service: Ser
 
 
 async def test_a_ticket_is_for_keys_that_read_polls(service: Service) -> None:
-    """A kept key gets a ticket where it has the scope; a revoked one gets none."""
+    """Check that a key with the scope gets a ticket, and that a revoked key gets none."""
     reader, writer = await make(service, READ), await make(service, WRITE)
-    await service.http.get(POLLS, headers=bearing(writer))  # from now on this worker knows both
+    await service.http.get(POLLS, headers=bearing(writer))  # this worker now caches both
     assert (await service.http.post("/v1/tickets", headers=bearing(reader))).status_code == 201
     assert (await service.http.post("/v1/tickets", headers=bearing(writer))).status_code == 403
     await service.http.get(POLLS, headers=bearing(reader))
@@ -204,14 +203,14 @@ async def test_a_ticket_is_for_keys_that_read_polls(service: Service) -> None:
     ],
 )
 async def test_a_bad_key_is_told_by_its_field(own_service: Service, body: dict[str, Any], field: str) -> None:
-    """What cannot be a key is 422 with the field, and nothing is made."""
+    """Check that an invalid key request is 422 with the field, and creates nothing."""
     answer = await own_service.admin.post(KEYS, json=body)
     assert (answer.status_code, slug(answer), answer.json()["field"]) == (422, "invalid-poll", field)
     assert (await own_service.admin.get(KEYS)).json()["items"] == []
 
 
 async def test_lists_go_page_by_page(own_service: Service) -> None:
-    """Every key is on one page, whatever their size; a cursor that is none is 422."""
+    """Check that pages together have every key, for every page size, and that an invalid cursor is 422."""
     made = [(await make(own_service, READ, name=f"key {number}"))["id"] for number in range(5)]
     seen: list[str] = []
     cursor: str | None = None
@@ -229,7 +228,7 @@ async def test_lists_go_page_by_page(own_service: Service) -> None:
 
 
 async def test_a_scope_of_a_later_release_opens_nothing(service: Service) -> None:
-    """A key kept with a scope that this release does not know is good for the others it has."""
+    """Check that an unknown scope of a later release is ignored, and that the key's other scopes work."""
     made = await make(service, READ)
     roster = service.store.api_keys
     document = msgspec.json.decode((await roster.fresh(0))[made["id"]])

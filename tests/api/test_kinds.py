@@ -19,7 +19,7 @@ RANKED: dict[str, object] = {
 
 
 async def voted(service: Service, poll: str, *choices: object) -> list[str]:
-    """The tokens of new voters who each made one choice."""
+    """Register a voter for each choice, vote, and return the tokens."""
     tokens = []
     for choice in choices:
         tokens.append(await service.voter())

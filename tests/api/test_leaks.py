@@ -1,4 +1,4 @@
-"""What answers and the store do not tell: what the service is made of, and where people come from."""
+"""Information leaks: implementation details in responses, and client addresses in the store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ JSON = {"Content-Type": "application/json"}
     ],
 )
 async def test_no_answer_tells_of_the_insides(service: Service, method: str, path: str, body: bytes) -> None:
-    """Refusals are in our own words: no trace, no file, no library, no version, no Server header."""
+    """Check that errors contain no traceback, file, library, version or ``Server`` header."""
     for client in (service.http, service.admin):
         answer = await client.request(method, path, content=body, headers=JSON)
         assert answer.status_code < 500
@@ -44,7 +44,7 @@ async def test_no_answer_tells_of_the_insides(service: Service, method: str, pat
 
 
 async def test_nothing_of_an_address_is_at_rest(serve: Serve) -> None:
-    """Wherever people come from, the store holds neither the address nor its network, as text or as bytes."""
+    """Check that the store contains no client address or network, neither as text nor as bytes."""
     limits = {"limit_votes": RateLimit(2, 86_400), "limit_voters": RateLimit(2, 86_400)}
     told = {"X-Forwarded-For": "198.51.100.77"}
     async with serve(trusted_proxies=("127.0.0.1",), **limits) as service:
@@ -60,7 +60,7 @@ async def test_nothing_of_an_address_is_at_rest(serve: Serve) -> None:
 
 
 async def everything(service: Service) -> bytes:
-    """All keys of the service's namespace with all that they hold."""
+    """Return all keys of the service's namespace with their contents."""
     client = service.store.connection.client
     found = []
     async for key in client.scan_iter(match=f"{service.settings.namespace}:*"):

@@ -1,4 +1,4 @@
-"""A poll's whole life by HTTP: publish, cancel, archive, reset, and the log of who did it."""
+"""Lifecycle of a poll over HTTP: publish, cancel, archive, reset, and the audit log."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ POLLS = "/v1/admin/polls"
 
 
 async def results_of(service: Service, poll: str) -> dict[str, object]:
-    """What the public reads now."""
+    """Return the results that the public reads."""
     document: dict[str, object] = (await service.http.get(f"/v1/polls/{poll}/results")).json()
     return document
 
 
 async def test_publish_shows_what_was_the_operators_own(service: Service) -> None:
-    """Before publish the public sees no totals, after it everybody does; a repeat changes nothing."""
+    """Check that the public sees totals only after publish, and that a repeat changes nothing."""
     poll = (await service.create_poll(results="operators"))["id"]
     await service.vote(poll, "rice", await service.voter())
     assert (await results_of(service, poll))["hidden"] is True
@@ -29,7 +29,7 @@ async def test_publish_shows_what_was_the_operators_own(service: Service) -> Non
 
 
 async def test_reopening_hides_again(service: Service) -> None:
-    """Totals shown after closing are hidden by a reopening: on a plain read and to those who watch."""
+    """Check that reopening hides totals shown after closing, for reads and for streams."""
     poll = (await service.create_poll(results="after_close"))["id"]
     token = await service.voter()
     await service.vote(poll, "rice", token)
@@ -46,7 +46,7 @@ async def test_reopening_hides_again(service: Service) -> None:
 
 
 async def test_a_canceled_poll_is_over_for_good(service: Service) -> None:
-    """Nobody votes in a canceled poll, nobody opens it again, and it may be archived."""
+    """Check that a canceled poll takes no votes, cannot be opened, and may be archived."""
     poll = (await service.create_poll())["id"]
     assert (await service.act(poll, "cancel"))["phase"] == "canceled"
     vote = await service.vote(poll, "rice", await service.voter())
@@ -59,7 +59,7 @@ async def test_a_canceled_poll_is_over_for_good(service: Service) -> None:
 
 
 async def test_an_archived_poll_keeps_results_and_no_votes(service: Service) -> None:
-    """After archive results stand, no vote is found or the same again, and a repeat answers the same."""
+    """Check that archiving keeps results, deletes votes, and is idempotent."""
     poll, token = (await service.create_poll(revote="withdraw"))["id"], await service.voter()
     await service.vote(poll, "rice", token)
     refused = await service.admin.post(f"{POLLS}/{poll}/archive")
@@ -74,7 +74,7 @@ async def test_an_archived_poll_keeps_results_and_no_votes(service: Service) -> 
 
 
 async def test_reset_wants_the_polls_own_id(service: Service) -> None:
-    """Without the right confirmation nothing is reset; with it counts are zero in a later epoch."""
+    """Check that reset needs the poll id as confirmation, and that counts are then zero in a later epoch."""
     poll, token = (await service.create_poll())["id"], await service.voter()
     receipt = (await service.vote(poll, "rice", token)).json()["receipt"]
     before = await results_of(service, poll)
@@ -91,7 +91,7 @@ async def test_reset_wants_the_polls_own_id(service: Service) -> None:
 
 
 async def test_the_log_tells_who_did_what(service: Service) -> None:
-    """The audit log has every act, the newest first and in pages, and outlives the poll."""
+    """Check that the audit log has every action, newest first and in pages, and outlives the poll."""
     poll = (await service.create_poll(results="operators"))["id"]
     await service.act(poll, "publish")
     await service.admin.request("DELETE", f"{POLLS}/{poll}", json={"confirm": poll})
@@ -110,13 +110,12 @@ async def test_the_log_tells_who_did_what(service: Service) -> None:
 
 @pytest.mark.parametrize("path", ["nowhere", "NOT-AN-ID"])
 async def test_no_log_of_no_poll(service: Service, path: str) -> None:
-    """A poll that never was has no log: 404."""
     answer = await service.admin.get(f"{POLLS}/{path}/audit")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/poll-not-found")
 
 
 async def test_two_operators_at_once(service: Service) -> None:
-    """Of a close and a cancel at once both may be done in turn; whoever comes too late is told the phase."""
+    """Check that concurrent close and cancel may both succeed in turn, and that a late one gets the phase."""
     poll = (await service.create_poll())["id"]
     acts = ("cancel", "reopen", "open", "close")
     answers = await asyncio.gather(*(service.admin.post(f"{POLLS}/{poll}/{act}") for act in acts))
@@ -126,7 +125,7 @@ async def test_two_operators_at_once(service: Service) -> None:
 
 
 async def test_a_recount_tells_both_totals(service: Service) -> None:
-    """The totals that stand and those of the ballots are told side by side; neither is for the public."""
+    """Check that a recount returns stored and recounted totals, and that neither is public."""
     poll = (await service.create_poll(results="operators"))["id"]
     for choice in ("rice", "rice", "yam"):
         await service.vote(poll, choice, await service.voter())

@@ -14,12 +14,12 @@ DAY = 86_400
 
 
 def forwarded(address: str, token: str | None = None) -> dict[str, str]:
-    """Headers as a proxy sends them on."""
+    """Return headers as a proxy forwards them."""
     return {"X-Forwarded-For": address} | ({} if token is None else {"Authorization": f"Bearer {token}"})
 
 
 async def vote_from(service: Service, poll: str, address: str, choice: str = "rice") -> httpx.Response:
-    """A new voter's vote, through a proxy that says where it comes from."""
+    """Vote as a new voter through a proxy that forwards this client address."""
     headers = forwarded(address, await service.voter())
     return await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": choice}, headers=headers)
 
@@ -141,7 +141,7 @@ async def test_stream_limit_counts_each_address_separately(serve: Serve, path: s
         async def opened(client: str, token: str | None) -> websockets.ClientConnection:
             return await websockets.connect(address, additional_headers=forwarded(client, token))
 
-        for token in (None, await service.voter()):  # a voter's own view needs the store: the ordinary way
+        for token in (None, await service.voter()):  # the voter's own view needs the store: the slow path
             here, there = await opened("198.51.100.1", token), await opened("198.51.100.2", token)
             with pytest.raises(websockets.InvalidStatus):
                 await opened("198.51.100.2", token)

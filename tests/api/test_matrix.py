@@ -31,7 +31,7 @@ VOTES: dict[str, list[tuple[Any, int]]] = {
     "rating": [(1, 1117), (4, 1229), (5, 1031)],
     "ranked": [(["a", "b"], 1117), (["b"], 1229), (["c", "b"], 1031)],
 }
-"""What is voted for, and by how many."""
+"""The choices of each kind, and the number of votes for each."""
 BATCH = 500
 FUTURE = "2100-01-01T00:00:00Z"
 LIFE = ("open", "close", "reopen", "cancel", "archive")
@@ -53,11 +53,11 @@ EVENTS = {
     "resolve": "poll.resolved",
     "unresolve": "poll.corrected",
 }
-"""What sites are told of an act."""
+"""The events that webhooks receive for an action."""
 DERIVED = ("voters", "counts", "mean", "rounds", "winner", "forecast")
-"""What stands in results and tells of votes; of a hidden poll not even the names."""
+"""The fields of results that depend on votes. Results of a hidden poll do not even have their names."""
 
-# Which clients see totals, by mode: while voting goes on, and once it has ended.
+# Which clients see totals in each mode: while voting is open, and after it has ended.
 SEEN: dict[str, tuple[set[str], set[str]]] = {
     "always": ({"public", "voted", "operator"}, {"public", "voted", "operator"}),
     "after_vote": ({"voted", "operator"}, {"public", "voted", "operator"}),
@@ -67,14 +67,14 @@ SEEN: dict[str, tuple[set[str], set[str]]] = {
 
 
 def sees(mode: str, phase: str, who: Reader, has_voted: bool) -> bool:
-    """The rule, from the table."""
+    """Return True if the table shows totals to this client."""
     before, after = SEEN[mode]
     kind = "public" if who.kind == "voted" and not has_voted else who.kind
     return kind in (before if phase in ("scheduled", "open") else after)
 
 
 class Leaks:
-    """The numbers that only those who see totals may read."""
+    """The numbers that only clients with access to totals may receive."""
 
     def __init__(self, totals: dict[str, Any]) -> None:
         told = {totals["voters"], totals["seq"], *totals["counts"].values()}
@@ -86,7 +86,7 @@ class Leaks:
         self._pattern = re.compile(rf"(?<![0-9A-Za-z_.])(?:{found})(?![0-9A-Za-z_])")
 
     def check(self, heard: Received, where: str) -> None:
-        """None of them is in the answer."""
+        """Check that the response contains none of the numbers."""
         text = f"{heard.head}\n{heard.body.decode()}"
         leak = self._pattern.search(text)
         assert leak is None, f"{where} tells {text[max(0, leak.start() - 60) : leak.end() + 20]!r}"
@@ -106,7 +106,7 @@ class Walk:
         self.has_voted = False
 
     async def look(self, phase: str) -> dict[str, Any]:
-        """Everybody looks everywhere; the totals as operators see them."""
+        """Read every channel as every client, and return the totals as operators see them."""
         operator = self._readers["operator"]
         totals = (await get(self._service, f"/v1/admin/polls/{self._poll['id']}/results", operator)).results
         assert totals is not None
@@ -133,7 +133,7 @@ class Walk:
             self._check(heard, totals, None if may else leaks, f"{phase} client {name}")
 
     async def _look_at_timelines(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
-        """Totals over time are for those who see totals, and end in what the results are."""
+        """Check that only clients who see totals get timelines, and that these end in the current results."""
         poll_id = self._poll["id"]
         for name, who in self._readers.items():
             heard = await get(self._service, f"/v1/polls/{poll_id}/timeline", who)
@@ -155,7 +155,7 @@ class Walk:
             assert told == {name: totals[name] for name in told}, where
 
     async def _look_at_answers(self, phase: str, leaks: Leaks) -> None:
-        """Validators and caches are for what all may see; the operators' results are for operators."""
+        """Check that only public responses have validators and cache headers, and operators' have none."""
         path, public = f"/v1/polls/{self._poll['id']}/results", self._readers["public"]
         if self._mode == "always":
             tag = (await get(self._service, path, public)).headers["etag"]
@@ -177,7 +177,7 @@ class Walk:
             await self._vote_again(phase, leaks)
 
     async def _vote_again(self, phase: str, leaks: Leaks) -> None:
-        """The answer to a repeat has the place in the order only where the voter may see totals."""
+        """Check that a repeated vote's response has ``seq`` only where the voter may see totals."""
         choice = VOTES[self._poll["kind"]][0][0]
         answer = await self._service.vote(self._poll["id"], choice, self._voted)
         assert answer.json()["status"] == "unchanged"
@@ -203,16 +203,16 @@ class Walk:
 
 
 class Sites:
-    """The sites that are told of one poll: what the public sees, and what operators see."""
+    """Webhook receivers of one poll: one with the public view, one with the operators' view."""
 
     def __init__(self, poll: dict[str, Any], sites: dict[str, tuple[Site, str]]) -> None:
         self._mode = str(poll["results"])
         self._sites = sites
-        """By who is told: the site, and the secret it checks with."""
+        """By view: the receiver, and the secret that it verifies with."""
         self._read = dict.fromkeys(sites, 0)
 
     async def look(self, act: str, totals: dict[str, Any]) -> None:
-        """Waits for the act to be told; and nothing that was told since tells what its reader may not see."""
+        """Wait for the action's event, and check that no event since reveals totals to the wrong receiver."""
         for kind, (site, secret) in self._sites.items():
             await self._until_told(site, EVENTS.get(act), self._read[kind])
             for told in site.told[self._read[kind] :]:
@@ -229,7 +229,7 @@ class Sites:
         if sees(self._mode, data["phase"], Reader(kind), has_voted=False):
             assert "hidden" not in results, where
             assert isinstance(results["voters"], int), where
-            if document["type"] not in ("poll.opened", "poll.progress"):  # told before the crowd had voted
+            if document["type"] not in ("poll.opened", "poll.progress"):  # sent before all votes were cast
                 assert {name: results[name] for name in ("voters", "counts", "seq")} == {
                     name: totals[name] for name in ("voters", "counts", "seq")
                 }, where
@@ -240,7 +240,7 @@ class Sites:
 
 
 async def a_crowd_votes(service: Service, poll_id: str, kind: str) -> None:
-    """Thousands at once, some of whom vote twice, so that voters, order and counts are all different."""
+    """Store thousands of votes, some of them changed, so that voters, order and counts all differ."""
     record = await service.store.polls.get(poll_id)
     for choice, number in VOTES[kind]:
         crowd = [
@@ -280,8 +280,10 @@ async def walk_through(service: Service, kind: str, mode: str, keyed: dict[str, 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", [kind.value for kind in Kind])
 async def test_everybody_sees_what_the_mode_says_in_every_phase(serve: Serve, kind: str, mode: str) -> None:
-    """On each channel the totals are there for those who may see them, and for others not one number of
-    them, in any byte: results, frames, events, answers to votes, pages, the client, webhooks."""
+    """Check totals on each channel: complete where visible, otherwise not one of their numbers in any byte.
+
+    Channels are results, frames, events, vote responses, pages, the client and webhooks.
+    """
     async with serve(**QUICK) as service, receiving() as public, receiving() as trusted:
         keyed = {
             "public": (public, (await hook(service, public))["secret"]),

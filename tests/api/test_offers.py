@@ -1,4 +1,4 @@
-"""``OPTIONS``: what each address takes, as clients that ask are told."""
+"""``OPTIONS``: the methods of each address."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OFFERS = [
 
 @pytest.mark.parametrize(("path", "methods"), OFFERS)
 async def test_an_address_tells_every_method_it_takes(service: Service, path: str, methods: str) -> None:
-    """Whoever asks with OPTIONS is told all methods of the address, and none that it refuses."""
+    """Check that OPTIONS lists all methods of the address, and none that it rejects."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.request("OPTIONS", path.format(poll=poll))
     assert (answer.status_code, answer.headers["allow"], answer.content) == (204, methods, b"")

@@ -1,4 +1,4 @@
-"""Door 3: operators create, read, list, open, close, reopen and delete polls."""
+"""Admin API: create, read, list, open, close, reopen and delete polls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FUTURE = {"opens_at": "2031-01-01T00:00:00Z", "closes_at": "2031-02-01T00:00:00Z
 
 
 async def test_a_created_poll_is_answered_whole_with_its_address(service: Service) -> None:
-    """201 carries the poll, where it is, and the version as an entity tag."""
+    """Check that 201 has the poll, its ``Location``, and its version as an entity tag."""
     answer = await service.admin.post(POLLS, json={"id": "lunch", **LUNCH})
     assert answer.status_code == 201
     assert answer.headers["location"] == f"{POLLS}/lunch"
@@ -25,7 +25,7 @@ async def test_a_created_poll_is_answered_whole_with_its_address(service: Servic
 
 
 async def test_a_repeated_request_creates_nothing_more(own_service: Service) -> None:
-    """The same document again, in any order of its keys, is 200 and the poll that stands."""
+    """Check that the same document, with keys in any order, is 200 with the existing poll."""
     document = {"id": "lunch", **LUNCH}
     first = await own_service.admin.post(POLLS, json=document)
     again = await own_service.admin.post(POLLS, json=dict(reversed(document.items())))
@@ -34,7 +34,7 @@ async def test_a_repeated_request_creates_nothing_more(own_service: Service) -> 
 
 
 async def test_another_poll_of_the_same_id_is_a_conflict(service: Service) -> None:
-    """An id names one poll; a different document for it is 409 and changes nothing."""
+    """Check that a different document for an existing id is 409 and changes nothing."""
     await service.admin.post(POLLS, json={"id": "lunch", **LUNCH})
     other = await service.admin.post(POLLS, json={"id": "lunch", **LUNCH, "question": "Tea or coffee?"})
     assert other.status_code == 409
@@ -43,28 +43,28 @@ async def test_another_poll_of_the_same_id_is_a_conflict(service: Service) -> No
 
 
 async def test_polls_without_an_id_get_readable_ones_of_their_own(service: Service) -> None:
-    """The server makes an id of the question's words, another one each time."""
+    """Check that the server makes a different id from the question's words each time."""
     ids = {(await service.admin.post(POLLS, json=LUNCH)).json()["id"] for _ in range(2)}
     assert len(ids) == 2
     assert all(poll_id.startswith("rice-or-yam-") for poll_id in ids)
 
 
 async def test_a_question_in_another_script_still_makes_an_id(service: Service) -> None:
-    """Where no word can be written in an id, one is made all the same."""
+    """Check that an id is made even where no word of the question can be part of an id."""
     answer = await service.admin.post(POLLS, json={**LUNCH, "question": "何を食べますか?"})
     assert answer.status_code == 201
     assert answer.json()["id"].startswith("poll-")
 
 
 async def test_a_poll_not_yet_visible_is_the_operators_own(service: Service) -> None:
-    """Before ``visible_at`` the public gets 404, and operators read the poll."""
+    """Check that the public gets 404 before ``visible_at``, and that operators can read the poll."""
     await service.create_poll(id="soon", visible_at="2031-01-01T00:00:00Z")
     assert (await service.admin.get(f"{POLLS}/soon")).status_code == 200
     assert (await service.http.get("/v1/polls/soon")).status_code == 404
 
 
 async def test_a_list_pages_through_everything_newest_first(own_service: Service) -> None:
-    """Following ``next`` meets every poll once, and polls made meanwhile move nothing."""
+    """Check that following ``next`` returns every poll once, also when polls are created meanwhile."""
     made = [(await own_service.create_poll())["id"] for _ in range(5)]
     met: list[str] = []
     cursor: str | None = None
@@ -80,7 +80,7 @@ async def test_a_list_pages_through_everything_newest_first(own_service: Service
 
 
 async def test_a_list_is_narrowed_by_phase_kind_and_words(own_service: Service) -> None:
-    """Each filter leaves the polls that fit, and several together those that fit all."""
+    """Check that each filter returns the matching polls, and that filters combine with AND."""
     await own_service.create_poll(id="past", **PAST)
     await own_service.create_poll(id="future", **FUTURE)
     await own_service.create_poll(id="several", kind="multiple", question="Which fruits?")
@@ -111,14 +111,14 @@ async def test_a_list_is_narrowed_by_phase_kind_and_words(own_service: Service) 
     ],
 )
 async def test_a_parameter_that_means_nothing_is_named(service: Service, query: str, field: str) -> None:
-    """422 says which parameter of a list is wrong, instead of passing it over."""
+    """Check that an invalid list parameter is 422 with its name."""
     answer = await service.admin.get(f"{POLLS}?{query}")
     assert answer.status_code == 422, answer.text
     assert answer.json()["field"] == field
 
 
 async def test_acts_move_a_poll_through_its_life(service: Service) -> None:
-    """Open, close and reopen answer the poll in its new phase, each a version on."""
+    """Check that open, close and reopen return the poll in its new phase with the next version."""
     poll = (await service.create_poll(**FUTURE))["id"]
     opened = await service.act(poll, "open")
     closed = await service.act(poll, "close")
@@ -130,14 +130,14 @@ async def test_acts_move_a_poll_through_its_life(service: Service) -> None:
 
 
 async def test_an_act_that_stands_already_changes_nothing(service: Service) -> None:
-    """A repeat of the act that stands is 200 and the same version."""
+    """Check that repeating an action is 200 with the same version."""
     poll = (await service.create_poll())["id"]
     closed = await service.act(poll, "close")
     assert await service.act(poll, "close") == closed
 
 
 async def test_an_act_that_does_not_fit_the_phase_is_refused(service: Service) -> None:
-    """Closing what has not opened is 409, with the act and the phase."""
+    """Check that closing an unopened poll is 409 with the action and the phase."""
     poll = (await service.create_poll(**FUTURE))["id"]
     answer = await service.admin.post(f"{POLLS}/{poll}/close")
     assert answer.status_code == 409
@@ -147,7 +147,7 @@ async def test_an_act_that_does_not_fit_the_phase_is_refused(service: Service) -
 
 
 async def test_a_poll_may_be_reopened_until_closed_again(service: Service) -> None:
-    """Without an end, or with null for one, a reopened poll has none."""
+    """Check that a poll reopened without an end, or with null, has none."""
     poll = (await service.create_poll(**PAST))["id"]
     assert (await service.act(poll, "reopen", closes_at=None))["closes_at"] is None
     await service.act(poll, "close")
@@ -156,7 +156,7 @@ async def test_a_poll_may_be_reopened_until_closed_again(service: Service) -> No
 
 
 async def test_a_poll_is_reopened_until_a_local_time(service: Service) -> None:
-    """A naive time is one of the zone beside it."""
+    """Check that a naive time is read in the given time zone."""
     poll = (await service.create_poll(**PAST))["id"]
     after = await service.act(poll, "reopen", closes_at="2031-06-01T12:00", timezone="Europe/Berlin")
     assert after["closes_at"] == "2031-06-01T10:00:00.000Z"
@@ -164,7 +164,7 @@ async def test_a_poll_is_reopened_until_a_local_time(service: Service) -> None:
 
 @pytest.mark.parametrize("closes_at", ["2031-06-01T12:00", "2020-01-01T00:00:00Z", "tomorrow", 5])
 async def test_a_poll_is_not_reopened_until_nonsense(service: Service, closes_at: object) -> None:
-    """A naive, past, or unreadable end is 422 at ``closes_at``."""
+    """Check that a naive, past or unreadable end is 422 at ``closes_at``."""
     poll = (await service.create_poll(**PAST))["id"]
     answer = await service.admin.post(f"{POLLS}/{poll}/reopen", json={"closes_at": closes_at})
     assert answer.status_code == 422, answer.text
@@ -172,7 +172,7 @@ async def test_a_poll_is_not_reopened_until_nonsense(service: Service, closes_at
 
 
 async def test_acts_take_no_fields(service: Service) -> None:
-    """A field that an act does not know is 422, not passed over."""
+    """Check that a field that the action does not know is 422."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.post(f"{POLLS}/{poll}/close", json={"closes_at": None})
     assert answer.status_code == 422
@@ -180,7 +180,7 @@ async def test_acts_take_no_fields(service: Service) -> None:
 
 
 async def test_deleting_wants_the_polls_own_id(service: Service) -> None:
-    """Without the right confirmation nothing goes; with it the poll is gone for everybody."""
+    """Check that deletion needs the poll id as confirmation, and that the poll is then gone."""
     poll = (await service.create_poll())["id"]
     for body in ({}, {"confirm": "another"}, {"confirm": None}):
         refused = await service.admin.request("DELETE", f"{POLLS}/{poll}", json=body)
@@ -193,7 +193,7 @@ async def test_deleting_wants_the_polls_own_id(service: Service) -> None:
 
 
 async def test_operators_see_totals_that_nobody_else_sees(service: Service) -> None:
-    """Results kept to operators are whole on their address and hidden on the public one."""
+    """Check that private results are complete at the operators' address and hidden at the public one."""
     poll = (await service.create_poll(results="operators"))["id"]
     await service.vote(poll, "rice", await service.voter())
     whole = (await service.admin.get(f"{POLLS}/{poll}/results")).json()
@@ -204,7 +204,7 @@ async def test_operators_see_totals_that_nobody_else_sees(service: Service) -> N
 
 
 async def test_two_creations_at_once_make_one_poll(own_service: Service) -> None:
-    """Of many identical requests in flight one creates and the others find it."""
+    """Check that of many identical concurrent requests one creates the poll and the others return it."""
     document = {"id": "lunch", **LUNCH}
     answers = await asyncio.gather(*(own_service.admin.post(POLLS, json=document) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]

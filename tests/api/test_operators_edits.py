@@ -1,4 +1,4 @@
-"""Operators mend polls without falsifying votes, and without overwriting each other."""
+"""Edits of polls by operators: votes keep their meaning, and no edit overwrites another."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def voted_poll(service: Service, **changes: object) -> str:
 
 
 async def test_an_edit_answers_the_poll_one_version_on(service: Service) -> None:
-    """What was named has changed, what was not stays, and the version has grown."""
+    """Check that named fields change, that others do not, and that the version increases."""
     before = await service.create_poll()
     answer = await edit(service, before["id"], question="Fufu or yam?")
     assert answer.status_code == 200
@@ -38,7 +38,7 @@ async def test_an_edit_answers_the_poll_one_version_on(service: Service) -> None
 
 
 async def test_an_edit_that_changes_nothing_is_no_new_version(service: Service) -> None:
-    """Repeating an edit after a lost answer is safe, and tells nobody of a change."""
+    """Check that repeating an edit keeps the version and notifies no client."""
     poll = (await service.create_poll())["id"]
     first = await edit(service, poll, lang="en")
     assert (await edit(service, poll, lang="en")).json() == first.json()
@@ -47,14 +47,14 @@ async def test_an_edit_that_changes_nothing_is_no_new_version(service: Service) 
 
 @pytest.mark.parametrize("tag", ['"1"', "1", 'W/"1"', "*", '"7", "1"'])
 async def test_an_edit_of_the_version_that_stands_goes_through(service: Service, tag: str) -> None:
-    """``If-Match`` takes the version as a tag, bare, in a list, or any."""
+    """Check that ``If-Match`` accepts the version as a tag, without quotes, in a list, or ``*``."""
     poll = (await service.create_poll())["id"]
     assert (await edit(service, poll, tag, lang="en")).status_code == 200
 
 
 @pytest.mark.parametrize("tag", ['"2"', "0", '"abc"', '""', "1.0"])
 async def test_an_edit_of_another_version_is_refused(service: Service, tag: str) -> None:
-    """412 names the version that stands, and nothing has changed."""
+    """Check that 412 returns the current version, and that nothing changes."""
     poll = await service.create_poll()
     answer = await edit(service, poll["id"], tag, lang="en")
     assert answer.status_code == 412
@@ -64,7 +64,7 @@ async def test_an_edit_of_another_version_is_refused(service: Service, tag: str)
 
 
 async def test_acts_and_deletion_honor_the_version_too(service: Service) -> None:
-    """Neither an act nor a deletion goes through on a version that no longer stands."""
+    """Check that actions and deletion need the current version, too."""
     poll = (await service.create_poll())["id"]
     stale = {"If-Match": '"9"'}
     closing = await service.admin.post(f"{POLLS}/{poll}/close", headers=stale)
@@ -74,7 +74,7 @@ async def test_acts_and_deletion_honor_the_version_too(service: Service) -> None
 
 
 async def test_edits_at_once_all_arrive(service: Service) -> None:
-    """Edits that name no version and race each other lose nothing: each is judged on what stands."""
+    """Check that concurrent edits without a version all take effect."""
     poll = (await service.create_poll())["id"]
     changes: list[dict[str, Any]] = [{"lang": "en"}, {"shuffle": True}, {"description": "Today"}]
     answers = await asyncio.gather(*(edit(service, poll, **change) for change in changes))
@@ -85,14 +85,14 @@ async def test_edits_at_once_all_arrive(service: Service) -> None:
 
 
 async def test_of_edits_of_one_version_at_once_one_arrives(service: Service) -> None:
-    """Naming the version makes an edit exclusive: one is 200 and the other 412."""
+    """Check that of two concurrent edits with the same version one is 200 and the other 412."""
     poll = (await service.create_poll())["id"]
     answers = await asyncio.gather(*(edit(service, poll, '"1"', question=f"{n}?") for n in range(2)))
     assert sorted(answer.status_code for answer in answers) == [200, 412]
 
 
 async def test_a_label_is_mended_under_standing_votes(service: Service) -> None:
-    """Votes stay with the option's id when its label changes and the order with it."""
+    """Check that votes belong to the option's id when its label and position change."""
     poll = await voted_poll(service)
     answer = await edit(service, poll, options=[YAM, {"id": "rice", "label": "Jollof rice"}])
     assert answer.status_code == 200
@@ -111,7 +111,7 @@ async def test_a_label_is_mended_under_standing_votes(service: Service) -> None:
 async def test_what_would_falsify_votes_is_refused(
     service: Service, changes: dict[str, Any], field: str
 ) -> None:
-    """Once somebody has voted, 409 keeps what they voted for and under."""
+    """Check that after the first vote 409 protects the voted options and the rules."""
     poll = await voted_poll(service)
     answer = await edit(service, poll, **changes)
     assert answer.status_code == 409, answer.text
@@ -120,14 +120,14 @@ async def test_what_would_falsify_votes_is_refused(
 
 
 async def test_results_are_never_widened_after_votes(service: Service) -> None:
-    """Who voted under the promise of hidden totals keeps it; narrowing goes through."""
+    """Check that after votes hidden totals stay hidden, and that an edit may only narrow visibility."""
     poll = await voted_poll(service, results="after_close")
     assert (await edit(service, poll, results="always")).status_code == 409
     assert (await edit(service, poll, results="operators")).status_code == 200
 
 
 async def test_a_closed_poll_is_not_moved_by_an_edit(service: Service) -> None:
-    """The end of a closed poll is moved by ``reopen`` alone."""
+    """Check that only ``reopen`` changes the end of a closed poll."""
     poll = (await service.create_poll())["id"]
     await service.act(poll, "close")
     answer = await edit(service, poll, closes_at="2031-01-01T00:00:00Z")
@@ -149,7 +149,7 @@ async def test_a_closed_poll_is_not_moved_by_an_edit(service: Service) -> None:
     ],
 )
 async def test_what_no_poll_can_be_is_refused(service: Service, changes: dict[str, Any], field: str) -> None:
-    """422 says which field of an edit is wrong."""
+    """Check that 422 names the invalid field of an edit."""
     poll = (await service.create_poll())["id"]
     answer = await edit(service, poll, **changes)
     assert answer.status_code == 422, answer.text

@@ -1,4 +1,4 @@
-"""What operators' routes refuse, and in which order they look."""
+"""Errors of the admin API, and the order of its checks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def slug(answer: httpx.Response) -> str:
 
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
 async def test_every_address_asks_for_the_key_first(service: Service, method: str, path: str) -> None:
-    """Without a key, or with a wrong one, nothing is told, not even what exists."""
+    """Check that without a valid key nothing is returned, not even whether a poll exists."""
     without = await service.http.request(method, path)
     assert (without.status_code, slug(without)) == (401, "api-key-required")
     assert without.headers["www-authenticate"].startswith("Bearer")
@@ -49,20 +49,19 @@ async def test_every_address_asks_for_the_key_first(service: Service, method: st
     "authorization", ["Basic YTpi", "Bearer", "bearer x", "x", "Bearer \u00e4", "Bearer a b"]
 )
 async def test_a_broken_authorization_is_401(service: Service, authorization: str) -> None:
-    """Whatever stands where the key should be is refused as such."""
     answer = await service.http.get(POLLS, headers=[(b"Authorization", authorization.encode("latin-1"))])
     assert answer.status_code == 401
     assert slug(answer) in ("api-key-required", "api-key-invalid")
 
 
 async def test_the_scheme_of_a_key_is_of_any_case(service: Service) -> None:
-    """``bearer`` is ``Bearer`` (RFC 9110, 11.1)."""
+    """Check that the scheme is case-insensitive (RFC 9110, section 11.1)."""
     headers = {"Authorization": f"bearer {service.settings.admin_key}"}
     assert (await service.http.get(POLLS, headers=headers)).status_code == 200
 
 
 async def test_a_poll_that_is_not_there_comes_before_a_body(service: Service) -> None:
-    """404 is told before anybody looks at type, size or form of what was sent."""
+    """Check that 404 comes before checks of type, size or form."""
     for method, path in (("PATCH", "nope"), ("DELETE", "nope"), ("POST", "nope/open"), ("PATCH", "N%20pe")):
         answer = await service.admin.request(method, f"{POLLS}/{path}", content=b"x" * 300_000)
         assert (answer.status_code, slug(answer)) == (404, "poll-not-found")
@@ -81,7 +80,7 @@ async def test_a_poll_that_is_not_there_comes_before_a_body(service: Service) ->
 async def test_a_wrong_method_is_405_with_those_that_exist(
     service: Service, method: str, path: str, allowed: set[str]
 ) -> None:
-    """An operator with a key learns which methods an address takes; of a poll that is not there, nothing."""
+    """Check that 405 lists the address's methods, and that an unknown poll is 404."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.request(method, POLLS + path.format(poll=poll), content=b"not json")
     assert answer.status_code == 405
@@ -92,21 +91,21 @@ async def test_a_wrong_method_is_405_with_those_that_exist(
 
 
 async def test_a_type_comes_before_a_size(service: Service) -> None:
-    """415 for a body of another type, however large."""
+    """Check that 415 comes before 413."""
     answer = await service.admin.post(POLLS, content=b"x" * 300_000, headers={"Content-Type": "text/csv"})
     assert (answer.status_code, slug(answer)) == (415, "unsupported-media-type")
     assert (await service.admin.post(POLLS, content=b"{}")).status_code == 415
 
 
 async def test_a_type_may_name_its_character_set(service: Service) -> None:
-    """Parameters and case of the type are no reason to refuse."""
+    """Check that parameters and case of the media type are ignored."""
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     answer = await service.admin.post(POLLS, content=json.dumps(LUNCH).encode(), headers=headers)
     assert answer.status_code == 201
 
 
 async def test_a_size_comes_before_the_form(service: Service) -> None:
-    """413 for more than 256 KiB, told or not, before anybody reads the JSON."""
+    """Check that more than 256 KiB is 413, with or without a length, before the JSON is parsed."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(300):
@@ -119,7 +118,7 @@ async def test_a_size_comes_before_the_form(service: Service) -> None:
 
 
 async def test_a_body_of_just_the_limit_is_read(service: Service) -> None:
-    """256 KiB are taken: what is wrong with them is told instead."""
+    """Check that a body of exactly 256 KiB is read and validated."""
     body = json.dumps({**LUNCH, "description": ""}).encode()
     padded = body.replace(b'""', b'"' + b"x" * (256 * 1024 - len(body)) + b'"')
     assert len(padded) == 256 * 1024
@@ -145,7 +144,7 @@ async def test_a_body_of_just_the_limit_is_read(service: Service) -> None:
     ],
 )
 async def test_what_is_no_json_object_is_400(service: Service, body: bytes) -> None:
-    """Whatever cannot be read as an object is malformed, and never more than that."""
+    """Check that a body that is not a JSON object is 400."""
     answer = await service.admin.post(POLLS, content=body, headers=JSON)
     assert (answer.status_code, slug(answer)) == (400, "malformed-body")
 
@@ -181,14 +180,13 @@ async def test_what_is_no_json_object_is_400(service: Service, body: bytes) -> N
 async def test_a_field_that_is_wrong_is_named(
     service: Service, changes: dict[str, object], field: str
 ) -> None:
-    """422 carries the path of the field, so that a form can show the fault beside it."""
+    """Check that 422 has the path of the field, so that a form can show the error next to it."""
     answer = await service.admin.post(POLLS, json={**LUNCH, **changes})
     assert answer.status_code == 422, answer.text
     assert (slug(answer), answer.json()["field"]) == ("invalid-poll", field)
 
 
 async def test_a_missing_field_is_named(service: Service) -> None:
-    """A poll without a question says that the question is missing."""
     answer = await service.admin.post(POLLS, json={"kind": "single"})
     assert answer.json()["field"] == "question"
 
@@ -198,14 +196,14 @@ async def test_a_missing_field_is_named(service: Service) -> None:
     [("resolve", "outcome"), ("purge", "confirm"), ("erase", "receipt"), ("reset", "confirm")],
 )
 async def test_an_act_without_a_body_is_told_what_it_needs(service: Service, act: str, field: str) -> None:
-    """Acts may come without a body: one that needs a field says which, and asks for no type of nothing."""
+    """Check that an action without a body gets the missing field, and no error about the media type."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.post(f"{POLLS}/{poll}/{act}")
     assert (answer.status_code, slug(answer), answer.json().get("field")) == (422, "invalid-poll", field)
 
 
 async def test_pages_of_other_sites_are_told_nothing(service: Service) -> None:
-    """Operators' routes answer no preflight and carry no CORS headers."""
+    """Check that the admin API answers no preflight and sends no CORS headers."""
     headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
     preflight = await service.http.options(POLLS, headers=headers)
     assert preflight.status_code == 401
