@@ -1,7 +1,6 @@
-"""Door 3: operators run polls.
+"""Admin API, with which operators manage polls.
 
-``polls`` says what an operator may do and in which order it is checked;
-``requests`` reads what they send; ``routes`` puts both behind addresses. Every
-route asks for the key first, so that nobody without one learns even which
-polls there are.
+``polls`` has the operations and the order of their checks. ``requests`` reads the requests. ``routes`` maps
+both to paths. Every route checks the API key first, so a client without one cannot find out which polls
+exist.
 """

@@ -1,4 +1,4 @@
-"""Operators' keys as operators handle them: made and shown once, listed without their secrets, revoked."""
+"""Management of API keys: create, list and revoke. The secret is returned once, on creation."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 
 MOST_KEYS: Final = 1000
-"""Every worker holds them all."""
+"""Every worker keeps all of them in memory."""
 
 _READABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*\Z"
-"""One line with something in it to be seen."""
+"""One line with at least one visible character."""
 
 
 class KeyDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A key to be made."""
+    """Request body for a new API key."""
 
     name: Annotated[str, Meta(max_length=100, pattern=_READABLE, description="one line that can be read")]
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=len(Scope))]
 
 
 class ApiKeyAdmin:
-    """Keys in the store; every answer is ready to be encoded."""
+    """Service for API keys. Its methods return documents that are ready to be encoded."""
 
     __slots__ = ("_keys", "_now", "_uses")
 
@@ -41,7 +41,7 @@ class ApiKeyAdmin:
         self._now = store.polls.now
 
     async def create(self, body: Object, operator: Operator) -> Document:
-        """The new key, its secret included, this once.
+        """Create an API key. Return its document with the secret, which is not returned again.
 
         Raises ``InvalidPoll``, and ``ScopeMissing`` for a scope that the operator's own key lacks.
         """
@@ -56,11 +56,11 @@ class ApiKeyAdmin:
         return {**_document(made.id, kept, None), "key": made.key}
 
     def own(self, operator: Operator) -> Document:
-        """What the operator's key is called and may do: no scope is needed to ask for one's own."""
+        """Return the name and the scopes of the operator's own key. This needs no scope."""
         return {"name": operator.name, "scopes": [scope.value for scope in Scope if scope in operator.scopes]}
 
     async def list(self, query: dict[str, str]) -> Document:
-        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
         await self._uses.flush()
         members, uses = await self._keys.fresh(0), await self._uses.all()
         kept = {key: msgspec.json.decode(document, type=StoredApiKey) for key, document in members.items()}
@@ -69,7 +69,7 @@ class ApiKeyAdmin:
         return {"items": [_document(key, kept[key], uses.get(key)) for key in page], "next": cursor}
 
     async def revoke(self, key_id: str) -> None:
-        """The key opens nothing any more; ``NotFound`` where there is none of the id."""
+        """Revoke the key with this id. Raises ``NotFound``."""
         if not await self._keys.remove(key_id[:64]):
             raise NotFound("There is no such key.")
         await self._uses.forget(key_id)

@@ -1,18 +1,18 @@
-"""A request of votes without end, and the answers that go back while it is still coming.
+"""Streaming request for bulk votes, with a response that starts before the request body ends.
 
-Both directions flow at once, and each may stall. What is read is bounded by
-the server, which stops reading while nobody asks for more, so a back end that
-sends faster than votes are counted is slowed down. What is answered waits here
-for the sender to read it: most HTTP clients (httpx and requests among them)
-send a body to its end before they read a byte, and would stand still for ever,
-and we with them, were answers written straight to the socket. So up to
-``UNREAD_BYTES`` of answers may wait, enough for 300,000 lines that count, or
-100,000 that are refused. Beyond that nothing more is read until the sender
-reads; one that does not within ``STALLED_S`` is cut. A sender of more lines
-than that reads while it sends, or takes several requests.
+Both directions flow at the same time, and each may stall.
 
-Whatever was taken was counted, once, whether or not its answer arrived: the
-same line sent again is ``unchanged``.
+Requests. The server stops reading the socket until the application receives again. This slows down a back end
+that sends faster than votes are counted.
+
+Responses. Most HTTP clients, httpx and requests among them, send the whole body before they read a byte. If
+results were written straight to the socket, client and server would wait for each other: a deadlock. So up to
+``UNREAD_BYTES`` of results are buffered, enough for 300,000 counted or 100,000 rejected lines. Beyond that,
+no more of the request is read until the client reads. A client that does not read within ``STALLED_S`` is
+disconnected. A client with more lines reads while it sends, or splits them into several requests.
+
+Every line that was read is counted once, even if its result did not arrive. If the client sends the same line
+again, the result is ``unchanged``.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ UNREAD_BYTES: Final = 16 * 1024 * 1024
 STALLED_S: Final = 30.0
 PIECE_BYTES: Final = 64 * 1024
 MOST_STREAMS: Final = 32
-"""At one time in one process; each may hold ``UNREAD_BYTES``."""
+"""Concurrent streams of one process. Each may buffer ``UNREAD_BYTES``."""
 
 _HEADERS: Final = [
     (b"content-type", NDJSON.encode()),
     (b"cache-control", b"private, no-store"),
-    (b"x-accel-buffering", b"no"),  # a proxy that gathers answers would hold them until the end
+    (b"x-accel-buffering", b"no"),  # a buffering proxy would delay all results until the end
 ]
 
 
 class ClientStalled(Exception):
-    """The sender has not read its answers for too long."""
+    """Error: the client did not read its results in time."""
 
 
 class ClientDisconnected(Exception):
-    """The connection is gone in the middle of the body."""
+    """Error: the client disconnected before the end of the body."""
 
 
 class BulkVoteStreams:
-    """The streams of one process."""
+    """Open bulk vote streams of one process."""
 
     __slots__ = ("_intake", "_open")
 
@@ -59,19 +59,19 @@ class BulkVoteStreams:
         self._open = 0
 
     def begin(self, poll_id: str) -> BulkVoteResponse:
-        """The answer to one request, as ASGI has it. ``Overloaded`` where too many are open."""
+        """Return the ASGI response for one request. Raises ``Overloaded`` if too many streams are open."""
         if self._open >= MOST_STREAMS:
             raise Overloaded
         return BulkVoteResponse(self, poll_id)
 
     async def run(self, poll_id: str, receive: Receive, send: Send) -> None:
-        """From the first line to the last answer."""
+        """Process a stream from its first line to its last result."""
         self._open += 1
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await self._answer(poll_id, receive, send)
         except (ClientDisconnected, ClientStalled, TimeoutError):
-            return  # an answer that is not ended ends its connection
+            return  # an incomplete response closes the connection
         finally:
             self._open -= 1
 
@@ -82,14 +82,14 @@ class BulkVoteStreams:
             async for lines in _batches(receive):
                 await answers.put(await self._intake.count(poll_id, lines))
             await answers.end()
-            await asyncio.wait_for(writing, STALLED_S)  # what the socket still holds
+            await asyncio.wait_for(writing, STALLED_S)  # the rest is still in the socket buffer
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
 
 
 class BulkVoteResponse:
-    """One request's answer, as ASGI has it."""
+    """ASGI response of one bulk vote request."""
 
     def __init__(self, streams: BulkVoteStreams, poll_id: str) -> None:
         self._streams = streams
@@ -100,7 +100,7 @@ class BulkVoteResponse:
 
 
 class ResponseBuffer:
-    """Answers that wait to be read."""
+    """Bounded buffer for results that the client has not read yet."""
 
     def __init__(self, most: int = UNREAD_BYTES, stalled_s: float = STALLED_S) -> None:
         self._most = most
@@ -111,21 +111,21 @@ class ResponseBuffer:
         self._moved = asyncio.Event()
 
     async def put(self, answers: bytes) -> None:
-        """Takes answers; returns once there is room for more. Raises ``SenderStalled``."""
+        """Add results. Return when there is space for more. Raises ``ClientStalled``."""
         self._waiting += answers
         self._news.set()
         while len(self._waiting) > self._most:
             await self._move()
 
     async def end(self) -> None:
-        """There are no more; returns once all are on their way. Raises ``SenderStalled``."""
+        """End the response. Return when all results were sent. Raises ``ClientStalled``."""
         self._is_ended = True
         self._news.set()
         while self._waiting:
             await self._move()
 
     async def write_to(self, send: Send) -> None:
-        """Hands the answers on as fast as they are read, to the end."""
+        """Send results as fast as the client reads them, until the end."""
         while not self._is_ended or self._waiting:
             await self._news.wait()
             self._news.clear()
@@ -145,7 +145,7 @@ class ResponseBuffer:
 
 
 async def _batches(receive: Receive) -> AsyncIterator[list[Line]]:
-    """The lines of a body as they come, at most ``LINES_A_BATCH`` at once. Raises ``SenderLeft``."""
+    """Yield the lines of a body in batches of up to ``LINES_A_BATCH``. Raises ``ClientDisconnected``."""
     splitter, is_more = LineSplitter(), True
     while is_more:
         message = await receive()

@@ -1,16 +1,14 @@
-"""Votes that a trusted back end sends for voters it knows: judged by the line, counted by the batch.
+"""Bulk votes: ballots that a trusted back end sends for its own voters, validated by line and cast by batch.
 
-A back end names its voters by whatever string it likes. Within a poll a voter
-is the keyed hash of that string, in a space of its own, so that no name can
-be made to meet a device's voter or a site's (``identity/voters.py``). All back
-ends of one poll share that space: the same string is the same voter, which is
-what makes sending a file again safe. In an ``open`` poll, which knows no
-voters, the string is what an ``Idempotency-Key`` is elsewhere.
+A back end may identify its voters by any string. Within a poll, the voter id is a keyed hash of that string.
+It has a hash domain of its own, so it cannot collide with the id of a voter token or of an issuer's user
+(``auth/voter_ids.py``). All back ends of a poll share this domain: the same string is the same voter, so a
+file can safely be sent again. In an ``open`` poll, which does not identify voters, the string has the role of
+the ``Idempotency-Key``.
 
-Lines go to the store by themselves, not through the recorder of the public's
-votes: a hundred thousand of them at once would fill what the recorder may hold
-and have voters refused. As it is, a stream has one batch under way, and between
-two of them the loop and the store are everybody's.
+Lines go to the store directly, not through the vote batcher of the public API. A hundred thousand lines at
+once would fill the batcher's queue, and votes of the public would be rejected. A stream has only one batch in
+progress. Between two batches, the event loop and the store are free for other requests.
 """
 
 from __future__ import annotations
@@ -33,11 +31,11 @@ from pollwire_server.store.votes.ballot_errors import ACCEPTED_STATUSES, MAX_REL
 from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 
 LINES_A_BATCH: Final = 500
-"""Ballots of one step of the store, which does nothing else for some 2 ms."""
+"""Ballots of one store call, which blocks the store for about 2 ms."""
 
 
 class BulkVoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line."""
+    """One line of the request body."""
 
     voter: Annotated[str, Meta(min_length=1, max_length=200)]
     choice: object
@@ -45,7 +43,7 @@ class BulkVoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BulkVoteResult(msgspec.Struct, frozen=True, gc=False):
-    """What a line that stands is answered; a refused one gets its problem, see ``answer_to``."""
+    """Result of an accepted line. A rejected line gets a problem instead, see ``answer_to``."""
 
     line: int
     status: BallotStatus
@@ -59,7 +57,7 @@ _decode = msgspec.json.Decoder(BulkVoteLine).decode
 
 
 class BulkVoteService:
-    """Counts what back ends send. Batches of one stream follow one another, so order is kept."""
+    """Service that casts bulk votes. Batches of one stream run one after another, which keeps their order."""
 
     __slots__ = ("_ballots", "_polls")
 
@@ -68,17 +66,17 @@ class BulkVoteService:
         self._ballots = store.ballots
 
     async def count(self, poll_id: str, lines: Sequence[Line]) -> bytes:
-        """The answers to at most ``LINES_A_BATCH`` lines, a line each, in order; refusals are answers too."""
+        """Cast up to ``LINES_A_BATCH`` lines. Return one result or problem per line, in order."""
         votes = [_vote_in(line) for line in lines]
         judged: Sequence[Judged]
         try:
             judged = await self._judge(poll_id, votes)
-        except PollwireError as error:  # the poll is gone, or nobody can say
+        except PollwireError as error:  # the poll was deleted, or the store is unavailable
             judged = [vote if isinstance(vote, PollwireError) else error for vote in votes]
         return b"".join(answer_to(line, said) for line, said in zip(lines, judged, strict=True))
 
     async def _judge(self, poll_id: str, votes: Sequence[BulkVoteLine | PollwireError]) -> list[Judged]:
-        """What becomes of each vote; nothing is refused on a remembered record alone."""
+        """Return the outcome of each vote. A vote is never rejected because of a cached record alone."""
         remembered = self._polls.cached(poll_id)
         record = remembered or await self._polls.get(poll_id)
         for _ in range(MAX_RELOADS):
@@ -101,7 +99,7 @@ class BulkVoteService:
 
 
 def answer_to(line: Line, said: Judged) -> bytes:
-    """``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail"}`` and what helps."""
+    """Return ``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail", ...}``."""
     if isinstance(said, BallotOutcome):
         return _encode(BulkVoteResult(line.number, said.status, said.revision)) + b"\n"
     document = problem_document(said)
@@ -136,7 +134,7 @@ def _ballot(record: PollRecord, vote: BulkVoteLine | PollwireError) -> BallotInp
 def _settled(
     record: PollRecord, ballots: Sequence[BallotInput | PollwireError], reply: CastReply | PollwireError
 ) -> list[Judged]:
-    """The store's word on each ballot that it was asked about, between those that it was not."""
+    """Merge the store's outcomes with the errors of lines that were not sent to it, in order."""
     if isinstance(reply, PollwireError):
         return [ballot if isinstance(ballot, PollwireError) else reply for ballot in ballots]
     outcomes = iter(reply.outcomes or ())

@@ -1,8 +1,7 @@
-"""The addresses at which operators make, list and strike off who may come: other operators' keys,
-and the sites that vouch for voters.
+"""Routes for API keys and issuers.
 
-Checks come in the door's one order: the key (401), the scope (403), the body
-(415, 413, 400), its fields (422).
+Checks run in the order of all admin routes: the key (401), the scope (403), the body (415, 413, 400), its
+fields (422).
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ Encoded = Response[bytes]
 def handlers(
     operated: ApiKeyAdmin, issuers: IssuerAdmin, keys: ApiKeyAuthenticator
 ) -> list[HTTPRouteHandler]:
-    """Every route of this part of the door."""
+    """Return the route handlers for API keys and issuers."""
     return [*_keys(operated, keys), *_issuers(issuers, keys)]
 
 

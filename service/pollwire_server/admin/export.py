@@ -1,11 +1,10 @@
-"""Every vote of a poll as a file, written while it is read: memory is bounded, whatever the poll's size.
+"""Streaming export of all current votes of a poll. Its memory use does not depend on the poll's size.
 
-A row is a choice that stands, as it stood when its page was read; voters who
-change their choice meanwhile are there once, with the one or the other. Who
-voted is not told: a voter is half of a hash under a key that never leaves the
-store, enough to tell rows apart and to compare two exports of one poll. An
-export that breaks off (the client leaves, the store goes away, the poll is
-reset) has changed nothing, and shows as a transfer that was not completed.
+A row is a current vote at the time when its page was read. A voter that changes the choice during the export
+has one row, with the old or the new choice. Rows are pseudonymous: the voter column is half of a hash under a
+key that never leaves the store. It distinguishes rows and allows to compare two exports of one poll. An
+export can fail: the client disconnects, the store becomes unavailable, or the poll is reset. It then has no
+side effects, and the client sees an incomplete transfer.
 """
 
 from __future__ import annotations
@@ -29,33 +28,33 @@ from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballot_scan import StoredBallot
 
 VOTER_BYTES: Final = 8
-"""Of a voter's 16: enough that no two of a billion are likely to be alike."""
+"""Out of the 16 bytes of a voter id. A collision among a billion voters is unlikely."""
 
 _COLUMNS: Final = ("voter", "choice", "label", "at", "revision")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What spreadsheets take for the beginning of a formula (OWASP, CSV Injection), the wide forms included."""
+"""First characters of formulas in spreadsheets (OWASP, CSV Injection), full-width forms included."""
 
 
 class Format(StrEnum):
-    """How an export is written; the value is the file's ending."""
+    """Format of an export. The value is the file extension."""
 
     CSV = "csv"
     NDJSON = "ndjson"
 
     @property
     def media_type(self) -> str:
-        """As in ``Content-Type``, where the framework puts the charset of texts."""
+        """Return the ``Content-Type``. The framework adds the charset of text types."""
         return "text/csv; header=present" if self is Format.CSV else "application/x-ndjson"
 
 
 _time_text = lru_cache(maxsize=1024)(format_timestamp)
-"""Votes of one batch share an instant, and writing one out costs more than the rest of a row."""
+"""Votes of one batch share a timestamp. Formatting it costs more than the rest of the row."""
 
 Render = Callable[[PollRecord, list[StoredBallot]], bytes]
 
 
 def format_of(text: str | None) -> Format:
-    """What the query asks for, CSV by default; ``InvalidPoll`` for what is no format."""
+    """Return the format of the query, CSV by default. Raises ``InvalidPoll`` for an unknown format."""
     try:
         return Format(text or Format.CSV)
     except ValueError:
@@ -63,9 +62,9 @@ def format_of(text: str | None) -> Format:
 
 
 async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[bytes]:
-    """The file in pieces, the first of them read already.
+    """Return the chunks of the file. The first page is read before this returns, so errors raise here.
 
-    Raises ``PollNotFound``, ``StoreUnavailable``, and ``PhaseConflict`` where the votes were archived.
+    Raises ``PollNotFound``, ``StoreUnavailable``, and ``PhaseConflict`` if the poll is archived.
     """
     reading = await store.results.read(poll_id)
     phase = reading.record.poll.phase(reading.tally.now)
@@ -91,7 +90,7 @@ async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[by
 async def _rendered(
     store: Store, record: PollRecord, page: list[StoredBallot], form: Format
 ) -> tuple[PollRecord, bytes]:
-    """The page written out, and the poll by which it was: an option may be newer than the poll at hand."""
+    """Return the poll record and the page as bytes. Reload the record if an option is newer than it."""
     render: Render = _csv_of if form is Format.CSV else _ndjson_of
     standing = [held for held in page if held.code]
     try:
@@ -120,7 +119,7 @@ def _ndjson_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
 
 def _csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
     labels = {option.code: option.label for option in record.poll.options}
-    known: dict[str, tuple[str, str]] = {}  # choices repeat: each is written out once a page
+    known: dict[str, tuple[str, str]] = {}  # choices repeat: each is rendered once a page
     for code in {held.code for held in page}:
         label = "; ".join(labels[letter] for letter in code if letter in labels)
         known[code] = (safe_cell(_choice_cell(record.codec.decode_choice(code))), safe_cell(label))
@@ -132,22 +131,22 @@ def _csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
 
 
 def _tag_cell(held: StoredBallot, has_tags: bool) -> tuple[str, ...]:
-    """The last column of a poll that keeps tags, empty where none is known."""
+    """Return the last column of a poll with network tags. It is empty for a vote without a tag."""
     return (held.tag.hex(),) if has_tags else ()
 
 
 def _choice_cell(choice: Choice) -> str:
-    """Option ids have no spaces, so a list of them is written with spaces between."""
+    """Return the choice as text. Lists are joined with spaces, which option ids do not contain."""
     return " ".join(choice) if isinstance(choice, list) else str(choice)
 
 
 def safe_cell(text: str) -> str:
-    """The text as a spreadsheet shows it and never runs it: a formula gets an apostrophe before it."""
+    """Return the text with an apostrophe before a formula, so that spreadsheets do not run it."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def _csv(rows: Iterable[Iterable[object]]) -> bytes:
-    """RFC 4180, in UTF-8."""
+    """Return the rows as CSV (RFC 4180) in UTF-8."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()

@@ -1,7 +1,7 @@
-"""Sites that vouch for voters, as operators handle them: registered, listed, struck off.
+"""Management of issuers: register, list and delete.
 
-A site registered again is replaced, so that its key can be changed without a
-moment in which its voters are nobody.
+Registering an issuer again replaces it. So its key can be changed without an interval in which its voters are
+rejected.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 
 MOST_ISSUERS = 1000
-"""Every worker holds them all."""
+"""Every worker keeps all of them in memory."""
 
 
 class IssuerDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A site to be registered, with its key or the address where it publishes its keys."""
+    """Request body for an issuer, with its key or the URL of its key set (JWKS)."""
 
     issuer: Issuer
     algorithm: Algorithm
@@ -37,7 +37,7 @@ class IssuerDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IssuerAdmin:
-    """Sites in the store; every answer is ready to be encoded."""
+    """Service for issuers. Its methods return documents that are ready to be encoded."""
 
     __slots__ = ("_issuers", "_key_sets", "_store")
 
@@ -47,7 +47,7 @@ class IssuerAdmin:
         self._key_sets = key_sets
 
     async def register(self, body: Object) -> tuple[Document, bool]:
-        """The site as it stands now, and whether it is new. Raises ``InvalidPoll`` with the field."""
+        """Store an issuer. Return its document, and True if it is new. Raises ``InvalidPoll``."""
         draft = decode_document(body, IssuerDraft)
         self._check(draft)
         members, member = await self._issuers.fresh(0), issuer_id(draft.issuer)
@@ -66,14 +66,14 @@ class IssuerAdmin:
         return _document(kept), member not in members
 
     async def list(self, query: dict[str, str]) -> Document:
-        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
         members = await self._issuers.fresh(0)
         kept = {one: msgspec.json.decode(document, type=StoredIssuer) for one, document in members.items()}
         page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
         return {"items": [_document(kept[one]) for one in page], "next": cursor}
 
     async def strike(self, member: str) -> None:
-        """The site vouches for nobody any more; ``NotFound`` where there is none of the id."""
+        """Delete the issuer with this id. Its tokens are no longer accepted. Raises ``NotFound``."""
         if not await self._issuers.remove(member[:64]):
             raise NotFound("There is no such issuer.")
 
@@ -92,7 +92,7 @@ class IssuerAdmin:
 
 
 def _document(kept: StoredIssuer) -> Document:
-    """The site without its secret; a public key is shown."""
+    """Return the issuer without its shared secret. A public key is included."""
     return {
         "id": issuer_id(kept.issuer),
         "issuer": kept.issuer,

@@ -1,8 +1,11 @@
-"""Votes that an operator takes out: those of a span of time, of a network, or both; confirmed and logged.
+"""Moderation routes: erase one vote, purge many votes, and read the fraud report.
 
-An operator erases one vote, by the receipt that its voter shows: ``POST /v1/admin/polls/{id}/erase``.
+``POST /v1/admin/polls/{id}/erase`` erases one vote. Its voter provides the receipt.
 
-What looks odd in a poll, for its operators: ``GET /v1/admin/polls/{id}/report``.
+``POST /v1/admin/polls/{id}/purge`` removes the votes of a time range, a network, or both. It needs a
+confirmation and is written to the audit log.
+
+``GET /v1/admin/polls/{id}/report`` lists bursts and networks that look like fraud.
 """
 
 from __future__ import annotations
@@ -36,29 +39,29 @@ ERASE_PATH: Final = "/v1/admin/polls/{poll_id:str}/erase"
 
 
 class VerifiedReceipt(Protocol):
-    """What a receipt says of whose vote it is, and which."""
+    """Content of a verified receipt: the voter and the time of the vote."""
 
     @property
     def voter(self) -> bytes:
-        """16 bytes."""
+        """Return the voter id (16 bytes)."""
 
     @property
     def at(self) -> int:
-        """When it was counted, in ms."""
+        """Return the time at which the vote was counted, in ms."""
 
 
 ReceiptReader = Callable[[str, str], VerifiedReceipt]
-"""Given the poll's id and a receipt; raises ``ReceiptInvalid``."""
+"""Verifies a receipt, given the poll id and the receipt. Raises ``ReceiptInvalid``."""
 
 
 class EraseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The receipt of the vote to be erased."""
+    """Request body with the receipt of the vote to erase."""
 
     receipt: str
 
 
 class ErasedAnswer(msgspec.Struct, frozen=True):
-    """Whether a vote was taken out; false where none of this voter's stood."""
+    """Response of an erase request. ``erased`` is false if the voter had no current vote."""
 
     erased: bool
 
@@ -66,7 +69,7 @@ class ErasedAnswer(msgspec.Struct, frozen=True):
 def erasing(
     store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator, reads: ReceiptReader
 ) -> HTTPRouteHandler:
-    """The route."""
+    """Return the route handler that erases one vote."""
 
     @post(ERASE_PATH, summary="Erase one vote, by its receipt", tags=["operators"], status_code=200)
     async def erase_vote(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
@@ -75,7 +78,7 @@ def erasing(
         record = await polls.find(poll_id)
         proof = reads(record.poll.id, decode_document(await optional_object(request), EraseBody).receipt)
         what = await store.vote_eraser.erase(record, proof.voter, at=proof.at, by=operator.name)
-        store.aof_rewriter.begin()  # what the append-only file tells goes as well
+        store.aof_rewriter.begin()  # removes the vote from the append-only file too
         return Response(
             msgspec.json.encode(ErasedAnswer(what is not ErasureResult.NOTHING)),
             media_type="application/json",
@@ -90,7 +93,7 @@ _TAG: Final = re.compile(r"[0-9a-f]{8}")
 
 
 class PurgeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from"}):
-    """Votes counted at ``from`` or later, and before ``to``; of the network of ``tag``; or both."""
+    """Request body that selects votes by time (``from <= t < to``), by network tag, or by both."""
 
     confirm: str
     since: str | UnsetType = UNSET
@@ -100,13 +103,13 @@ class PurgeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
 
 class PurgeResponse(msgspec.Struct, frozen=True):
-    """How many votes were taken out."""
+    """Number of removed votes."""
 
     purged: int
 
 
 def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTPRouteHandler:
-    """The route."""
+    """Return the route handler that purges votes."""
 
     @post(
         PURGE_PATH,
@@ -130,7 +133,7 @@ def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
 
 
 def _meant(wish: PurgeBody, record: PollRecord) -> PurgeSelector:
-    """Which votes; ``InvalidPoll`` where that is not exact, or the poll's own id was not confirmed."""
+    """Return the selected votes. Raises ``InvalidPoll`` if the selection is incomplete or not confirmed."""
     poll_id = record.poll.id
     if wish.confirm != poll_id:
         raise InvalidPoll("confirm", f"To purge this poll, confirm its id: {poll_id!r}.")
@@ -148,7 +151,7 @@ def _meant(wish: PurgeBody, record: PollRecord) -> PurgeSelector:
 
 
 def _tag_of(wish: PurgeBody, record: PollRecord) -> bytes:
-    """The tag named, empty for none."""
+    """Return the tag of the request, empty for none. Raises ``InvalidPoll``."""
     if wish.tag is UNSET:
         return b""
     if not record.poll.network_tags:
@@ -162,7 +165,7 @@ REPORT_PATH: Final = "/v1/admin/polls/{poll_id:str}/report"
 
 
 class BurstDocument(msgspec.Struct, frozen=True, rename={"since": "from"}):
-    """A burst as a purge takes it: ``from <= t < to``."""
+    """Burst with ``from <= t < to``, the format of a purge request."""
 
     since: str
     to: str
@@ -173,7 +176,7 @@ class BurstDocument(msgspec.Struct, frozen=True, rename={"since": "from"}):
 
 
 class NetworkDocument(msgspec.Struct, frozen=True):
-    """What one network has; ``tag`` as a purge takes it, null for all votes from nobody knows where."""
+    """Votes of one network. ``tag`` has the format of a purge request, null for votes without a network."""
 
     tag: str | None
     votes: int
@@ -186,17 +189,17 @@ class NetworkDocument(msgspec.Struct, frozen=True):
 
 
 class FraudReport(msgspec.Struct, frozen=True):
-    """Votes that stand, how many a minute are usual, the bursts and the networks, the largest first."""
+    """Current votes, the median of votes a minute, and the bursts and networks, largest first."""
 
     votes: int
     usual_per_minute: float
     bursts: list[BurstDocument]
     tags: list[NetworkDocument] | None
-    """The busiest networks; null where the poll keeps no tags."""
+    """Busiest networks. Null if the poll stores no network tags."""
 
 
 def reporting(store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTPRouteHandler:
-    """The route."""
+    """Return the route handler that reads the fraud report."""
 
     @get(REPORT_PATH, summary="Read what looks odd", tags=["operators"])
     async def read_report(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
@@ -213,7 +216,7 @@ def reporting(store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
 
 
 async def report_of(store: Store, record: PollRecord) -> FraudReport:
-    """Made from every ballot, a page at a time; ``PhaseConflict`` where they are gone."""
+    """Build the report from all ballots, page by page. Raises ``PhaseConflict`` if the poll is archived."""
     if record.poll.ended is Phase.ARCHIVED:
         raise PhaseConflict("report", Phase.ARCHIVED.value)
     reading = await store.results.read(record.poll.id)
@@ -226,7 +229,7 @@ async def report_of(store: Store, record: PollRecord) -> FraudReport:
                 minutes.setdefault(minute, Counter())[ballot.code] += 1
                 if networks is not None:
                     networks.add(ballot.tag, ballot.code, minute)
-    record = await store.polls.get(record.poll.id)  # an option may be newer than the poll at hand
+    record = await store.polls.get(record.poll.id)  # an option may be newer than this record
     return FraudReport(
         sum(codes.total() for codes in minutes.values()),
         median_per_minute(minutes),

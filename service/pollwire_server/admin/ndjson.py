@@ -1,4 +1,4 @@
-"""Lines out of a body that comes in pieces: in order, each bounded, a bad one not at the cost of the rest."""
+"""Incremental NDJSON line splitter. A line that is too long does not affect the others."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 from pollwire_server.domain.errors import BodyTooLarge
 
 LINE_BYTES: Final = 16 * 1024
-"""As much as the body of any other vote; without the line's end."""
+"""The limit of any other vote's body, without the line end."""
 
 
 class LineTooLong(BodyTooLarge):
-    """A line is longer than lines may be."""
+    """Error: a line exceeds ``LINE_BYTES``."""
 
     def __init__(self) -> None:
         super().__init__(LINE_BYTES)
@@ -19,25 +19,25 @@ class LineTooLong(BodyTooLarge):
 
 
 class Line(NamedTuple):
-    """One line that is not blank; ``text`` is None where it is too long to be kept."""
+    """One line that is not blank. ``text`` is None if the line is too long."""
 
     number: int
-    """From 1, blank lines counted, as in an editor."""
+    """Line number from 1. Blank lines count, as in an editor."""
     text: bytes | None
 
 
 class LineSplitter:
-    """Holds what has come of a line that is not whole yet: at most ``LINE_BYTES``."""
+    """Splitter of a byte stream into lines. It buffers an incomplete line, up to ``LINE_BYTES``."""
 
     __slots__ = ("_is_skipping", "_number", "_rest")
 
     def __init__(self) -> None:
         self._rest = b""
         self._number = 0
-        self._is_skipping = False  # what is left of a line that was too long, and told so
+        self._is_skipping = False  # True in the rest of a line that was reported as too long
 
     def feed(self, piece: bytes) -> list[Line]:
-        """The lines that the piece completes, and one that it makes too long."""
+        """Return the lines that this chunk completes, and a line that it makes too long."""
         *whole, rest = (self._rest + piece).split(b"\n")
         lines = [line for text in whole if (line := self._line(text)) is not None]
         self._rest = b"" if self._is_skipping else rest
@@ -47,7 +47,7 @@ class LineSplitter:
         return lines
 
     def end(self) -> list[Line]:
-        """The last line, where no line's end came after it."""
+        """Return the last line if it has no line end."""
         line = self._line(self._rest)
         self._rest = b""
         return [] if line is None else [line]

@@ -1,4 +1,4 @@
-"""A page of a list that is held whole."""
+"""Pagination of lists that are completely in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ USUAL_ITEMS: Final = 50
 
 
 def limit_of(text: str | None) -> int:
-    """How many items a page is to have; ``InvalidPoll`` for what is no such number."""
+    """Return the page size of the ``limit`` parameter. Raises ``InvalidPoll``."""
     if text is None:
         return USUAL_ITEMS
     if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= MOST_ITEMS:
@@ -22,9 +22,10 @@ def limit_of(text: str | None) -> int:
 
 
 def page_of(names: Sequence[str], query: dict[str, str]) -> tuple[Sequence[str], str | None]:
-    """The names that ``limit`` and ``cursor`` ask for, and where to go on (None: nowhere).
+    """Return the page that ``limit`` and ``cursor`` select, and the next cursor (None: last page).
 
-    A cursor is the last name of the page before; ``InvalidPoll`` where that is not there (any more).
+    A cursor is the last name of the previous page. Raises ``InvalidPoll`` if that name does not exist (any
+    more).
     """
     limit, cursor, begin = limit_of(query.get("limit")), query.get("cursor"), 0
     if cursor is not None:

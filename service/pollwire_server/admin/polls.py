@@ -1,8 +1,7 @@
-"""What operators do with polls: write them down, read, mend, open, close and delete them.
+"""Management of polls: create, read, edit, open, close and delete.
 
-Whether an act fits is judged where it cannot race: windows and phases inside
-the store's own step, edits by a version that the store compares. What is read
-before is only there to be judged again when it turns out to have moved.
+Checks run where they cannot race. The store checks windows and phases atomically, and compares the version of
+an edit. If the version changed after the read, the edit is read and checked again.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
 
 LONGEST_SEARCH: Final = 300
-"""Characters; no question is longer."""
+"""Characters. No question is longer."""
 
 _RACES: Final = 8
-"""How often an edit is judged anew when others edit or vote in between; each try is a whole round trip."""
+"""Attempts of an edit that conflicts with other edits or votes. Each attempt is a full round trip."""
 _WORDS_IN_ID: Final = 40
-"""Characters of the question that a made-up id keeps."""
+"""Characters of the question in a generated id."""
 _SUFFIX_BYTES: Final = 4
 
 
 class PollAdmin:
-    """Polls as operators handle them; every answer is ready to be encoded."""
+    """Service for polls. Its methods return documents that are ready to be encoded."""
 
     __slots__ = ("_store",)
 
@@ -59,19 +58,19 @@ class PollAdmin:
             raise InvalidPoll("issuer", "No site of this name is registered; see /v1/admin/issuers.")
 
     async def find(self, poll_id: str) -> PollRecord:
-        """The poll as it stands in the store; ``PollNotFound``."""
+        """Return the current record of the poll from the store. Raises ``PollNotFound``."""
         if not IDENTIFIER.fullmatch(poll_id):
             raise PollNotFound(poll_id[:64])
         return await self._store.polls.get(poll_id)
 
     async def document(self, record: PollRecord) -> Document:
-        """The poll as operators read it, in the phase that the store's clock says."""
+        """Return the poll as a document, with its phase by the store's clock."""
         return poll_document(record.poll, await self._store.polls.now())
 
     async def create(self, body: Object, by: str) -> tuple[Document, bool]:
-        """The new poll and True; False where this very request was answered before.
+        """Create a poll. Return it and True, or the existing poll and False for a repeated request.
 
-        Raises ``InvalidPoll``, and ``PollExists`` where another poll has the id.
+        Raises ``InvalidPoll``, and ``PollExists`` if another poll has the id.
         """
         draft = decode_document(body, PollDraft)
         await self._check_issuer(draft.issuer)
@@ -81,7 +80,7 @@ class PollAdmin:
         return poll_document(record.poll, now), created
 
     async def list(self, query: dict[str, str]) -> Document:
-        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
         records, cursor = await self._store.polls.list(
             cursor=query.get("cursor"),
             limit=limit_of(query.get("limit")),
@@ -94,11 +93,10 @@ class PollAdmin:
         return {"items": [poll_document(record.poll, now) for record in records], "next": cursor}
 
     async def edit(self, record: PollRecord, body: Object, precondition: Precondition, by: str) -> Document:
-        """The poll after the edit.
+        """Edit the poll. Return the new document.
 
-        An edit that lost a race (against another edit, the first vote or the
-        clock) is judged again on what stands now; a caller who named a version
-        gets ``VersionMismatch`` once another one stands. Raises that,
+        After a conflict with another edit, the first vote or the clock, the edit is checked again on the
+        current record. With a precondition, another version raises ``VersionMismatch`` instead. Also raises
         ``InvalidPoll``, ``EditRefused`` and ``PhaseConflict``.
         """
         patch = decode_document(body, PollPatch)
@@ -117,15 +115,16 @@ class PollAdmin:
         now = await self._store.polls.now()
         after = apply_patch(record.poll, patch, now=now, voted=record.voted)
         if _is_same(record.poll, after):
-            return record  # a repeat changes nothing, the version included
+            return record  # a repeated edit changes nothing, not even the version
         return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted, by=by)
 
     async def act(
         self, record: PollRecord, act: LifecycleAction, body: Object, precondition: Precondition, by: str
     ) -> Document:
-        """The poll after the act; a repeat of the act that stands changes nothing.
+        """Apply a lifecycle action. Return the poll. Repeating the last action changes nothing.
 
-        An archived poll's votes go from the store's files as well, in the background; a repeat asks again.
+        Archiving also removes the votes from the store's files, in the background. A repeat starts this
+        again.
 
         Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
         """
@@ -138,26 +137,28 @@ class PollAdmin:
         return await self.document(after)
 
     async def delete(self, record: PollRecord, body: Object, precondition: Precondition, by: str) -> None:
-        """The poll and its votes are gone; ``InvalidPoll`` unless the body confirms the poll's own id."""
+        """Delete the poll and its votes. Raises ``InvalidPoll`` unless the body confirms the poll's id."""
         _check_confirmed(body, record.poll.id, "delete")
         precondition.check(record.poll.version)
         await self._store.polls.delete(record.poll.id, by=by)
 
     async def recount(self, record: PollRecord) -> Recount:
-        """The totals beside those that the ballots make, of one instant.
+        """Count all ballots. Return the result beside the stored totals of the same instant.
 
-        Raises ``PhaseConflict`` for an archived poll, and ``Overloaded`` while another recount is under way.
+        Raises ``PhaseConflict`` for an archived poll, and ``Overloaded`` during another recount.
         """
         reading, codes = await self._store.recounts.recount(record.poll.id)
         return recount_of(reading.record.poll, reading.tally, codes)
 
     async def export(self, record: PollRecord, query: dict[str, str]) -> tuple[AsyncIterator[bytes], Format]:
-        """Every vote that stands, as a file in pieces. Raises ``InvalidPoll`` and ``PhaseConflict``."""
+        """Return the chunks of the export and its format. Raises ``InvalidPoll`` and ``PhaseConflict``."""
         form = format_of(query.get("format"))
         return await exported(self._store, record.poll.id, form), form
 
     async def audit(self, poll_id: str, query: dict[str, str]) -> Document:
-        """What was done to a poll, the newest first: ``{"items", "next"}``; also for a while after a delete.
+        """Return a page of the audit log, newest first: ``{"items", "next"}``.
+
+        The log of a deleted poll is kept for a while.
 
         Raises ``PollNotFound``, and ``InvalidPoll`` with the parameter.
         """
@@ -172,11 +173,11 @@ class PollAdmin:
         return {"items": entries, "next": cursor}
 
     async def timeline(self, record: PollRecord) -> bytes:
-        """The totals over time, as JSON, whoever else may see them."""
+        """Return the totals over time as JSON, even if they are hidden from voters."""
         return (await self._store.timelines.read(record.poll.id)).body
 
     async def results(self, record: PollRecord) -> Results:
-        """The totals, whoever else may see them."""
+        """Return the totals, even if they are hidden from voters."""
         poll_id = record.poll.id
         reading = (await self._store.results.read_many([poll_id]))[poll_id]
         if isinstance(reading, PollwireError):
@@ -201,7 +202,7 @@ class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_nothing(body: Object) -> None:
-    """For what takes no fields: ``InvalidPoll`` names one that came."""
+    """Raise ``InvalidPoll`` if the body has any field."""
     decode_document(body, _Nothing)
 
 
@@ -211,7 +212,7 @@ def _check_confirmed(body: Object, poll_id: str, action: str) -> None:
 
 
 def _closing_of(act: LifecycleAction, body: Object, poll_id: str) -> int | None:
-    """When a reopened poll closes (None: by hand); reset wants to be confirmed, other acts take no fields."""
+    """Return the closing time of a reopened poll (None: not scheduled). Check the body of other actions."""
     if act is LifecycleAction.RESET:
         _check_confirmed(body, poll_id, "reset")
         return None
@@ -250,10 +251,10 @@ def _search_of(text: str | None) -> str | None:
 
 
 def request_digest(draft: PollDraft) -> str:
-    """Tells a repeat of a request from another one for the same id.
+    """Return a digest that distinguishes a repeated request from another request for the same id.
 
-    Made of what was asked for, without what is the default anyway: neither
-    the order of keys nor a field that a later release adds changes it.
+    It covers the fields that differ from their defaults. So the order of keys does not change it, nor do
+    fields that a later release adds.
     """
     given = {
         name: msgspec.to_builtins(value)
@@ -271,7 +272,7 @@ _DEFAULTS: Final = {
 
 
 def generate_poll_id(question: str) -> str:
-    """An id that people can read: words of the question, and what makes it unlike any other."""
+    """Return a readable id: words of the question and a random suffix."""
     plain = unicodedata.normalize("NFKD", question).encode("ascii", "ignore").decode().lower()
     words = "-".join(re.findall(r"[a-z0-9]+", plain))[:_WORDS_IN_ID].strip("-") or "poll"
     return f"{words}-{secrets.token_hex(_SUFFIX_BYTES)}"

@@ -1,7 +1,7 @@
-"""What operators say that predictions have come to, and when they take it back.
+"""Resolution of predictions by operators, and its reversal.
 
-Whether an act fits is judged in the store's step, like every act's; here a
-request becomes plain values, and what came of it becomes an answer.
+The store checks atomically if the action is allowed, as for every action. This module converts requests to
+plain values, and results to responses.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Note = Annotated[str, Meta(max_length=2000)]
 
 
 class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a prediction has come to; ``outcome`` null annuls it."""
+    """Request body with the outcome of a prediction. ``outcome`` null annuls it."""
 
     outcome: str | None
     effective_at: str | None = None
@@ -35,7 +35,7 @@ class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PredictionAdmin:
-    """Predictions as operators handle them; every answer is ready to be encoded."""
+    """Service for predictions. Its methods return documents that are ready to be encoded."""
 
     __slots__ = ("_store",)
 
@@ -45,7 +45,7 @@ class PredictionAdmin:
     async def resolve(
         self, record: PollRecord, body: Object, precondition: Precondition, by: str
     ) -> tuple[Document, bool]:
-        """The resolved poll and True; ``{"done", "total"}`` and False while voters are being scored.
+        """Resolve a prediction. Return the poll and True, or ``{"done", "total"}`` and False during scoring.
 
         Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
         """
@@ -62,7 +62,7 @@ class PredictionAdmin:
     async def unresolve(
         self, record: PollRecord, body: Object, precondition: Precondition, by: str
     ) -> tuple[Document, bool]:
-        """The poll, closed again, and True; as ``resolve`` while scores are being taken back."""
+        """Undo the resolution. Return the closed poll and True, or the progress and False."""
         read_nothing(body)
         _check_kind(record, "unresolve")
         version = _version(record, precondition)
@@ -82,9 +82,10 @@ def _check_kind(record: PollRecord, act: str) -> None:
 
 
 def _version(record: PollRecord, precondition: Precondition) -> int | None:
-    """The version that the act is to be done to (None: whichever stands).
+    """Return the version that the action requires (None: any). Raises ``VersionMismatch``.
 
-    Scoring that is under way was begun on the version named, and has moved it: its repeat goes on.
+    Scoring increments the version when it starts. So a repeated request during scoring skips the check and
+    continues the scoring.
     """
     if not precondition.is_given or record.poll.is_scoring:
         return None

@@ -1,7 +1,6 @@
-"""What operators send, read in the one order of checks: type, size, JSON, fields.
+"""Parsing of admin requests. Checks run in the order media type, size, JSON, fields.
 
-The size is bounded where bodies come in (``service.app.exchange``), so reading one
-here raises ``BodyTooLarge`` by itself.
+``app.http_exchange`` limits the size of bodies, so reading a body here raises ``BodyTooLarge``.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from pollwire_server.domain.errors import InvalidPoll, MalformedBody, Unsupporte
 
 JSON: Final = "application/json"
 
-AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
+AnyRequest = Request[Any, Any, Any]  # Any: this service does not use the framework's user, auth or state
 Object = dict[str, object]
 
 
 async def json_object(request: AnyRequest) -> Object:
-    """The body as a JSON object.
+    """Return the body as a JSON object.
 
     Raises ``UnsupportedMediaType``, ``BodyTooLarge`` and ``MalformedBody``, in this order.
     """
@@ -33,7 +32,7 @@ async def json_object(request: AnyRequest) -> Object:
 
 
 async def optional_object(request: AnyRequest) -> Object:
-    """The body as a JSON object, empty where none was sent: acts may come without one."""
+    """Return the body as a JSON object, empty if there is none. Actions do not need a body."""
     if not _announces_body(request):
         return {}
     check_media_type(request, JSON)
@@ -42,14 +41,14 @@ async def optional_object(request: AnyRequest) -> Object:
 
 
 def _announces_body(request: AnyRequest) -> bool:
-    """Whether a body follows the headers (RFC 9112, 6.3)."""
+    """Return True if a body follows the headers (RFC 9112, section 6.3)."""
     return (
         "transfer-encoding" in request.headers or request.headers.get("content-length", "0").strip("0") != ""
     )
 
 
 def check_media_type(request: AnyRequest, wanted: str) -> None:
-    """Passes for a body of the type wanted; else ``UnsupportedMediaType``."""
+    """Raise ``UnsupportedMediaType`` if the body has another media type."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != wanted:
         raise UnsupportedMediaType(wanted)
@@ -67,7 +66,7 @@ def _object_of(body: bytes) -> Object:
 
 
 def query_of(request: AnyRequest, known: Collection[str]) -> dict[str, str]:
-    """The query's parameters; ``InvalidPoll`` names one that is unknown or given twice."""
+    """Return the query parameters. Raises ``InvalidPoll`` for an unknown or repeated parameter."""
     text = request.scope["query_string"].decode("ascii", errors="replace")
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(text, keep_blank_values=True, errors="replace"):
@@ -85,27 +84,26 @@ _ENTITY_TAG = re.compile(r'(?:W/)?"?(?P<version>[0-9]{1,15})"?')
 
 
 class Precondition(msgspec.Struct, frozen=True):
-    """Which versions the caller is willing to act on; ``versions`` None: any."""
+    """Versions that the request accepts (``If-Match``). None accepts any version."""
 
     versions: frozenset[int] | None = None
 
     def check(self, version: int) -> None:
-        """Passes where the poll is at a version that was named; else ``VersionMismatch``."""
+        """Raise ``VersionMismatch`` if the poll has another version."""
         if self.versions is not None and version not in self.versions:
             raise VersionMismatch(version)
 
     @property
     def is_given(self) -> bool:
-        """Whether the caller named any version."""
+        """Return True if the request has a precondition."""
         return self.versions is not None
 
 
 def precondition_of(request: AnyRequest) -> Precondition:
-    """The ``If-Match`` of a request (RFC 9110, 13.1.1): ``"3"``, ``3``, a list of them, or ``*``.
+    """Return the ``If-Match`` of a request (RFC 9110, section 13.1.1): ``"3"``, ``3``, a list, or ``*``.
 
-    A tag that was weakened on its way (``W/``, as proxies that compress do)
-    still names its version, and a version is exact. What names no version of
-    ours can match none.
+    Proxies that compress weaken a tag to ``W/"3"``. This still names version 3, and versions are exact, so
+    weak tags are accepted. A tag that is not a version number matches no version.
     """
     header = request.headers.get("if-match")
     if header is None or header.strip() == "*":

@@ -1,9 +1,9 @@
-"""Polls that ended long ago are archived by themselves: ``POLLWIRE_RETENTION_DAYS``.
+"""Retention: automatic archiving of polls that ended more than ``POLLWIRE_RETENTION_DAYS`` ago.
 
-Archiving destroys a poll's ballots and the key by which its voters are known, and keeps its results. Who is
-to keep nothing of voters for longer than they said sets the days; nothing depends on the hour, so this is a
-look now and then, by one worker at a time. Each poll is archived in one step of the store, at the version
-that was looked at, so that one reopened meanwhile stays; a look that breaks off is made up for by the next.
+Archiving destroys the ballots of a poll and the key that identifies its voters, and keeps its results. The
+setting serves deployments that must delete voter data after a fixed time. The exact hour does not matter, so
+one worker at a time checks all polls periodically. Each poll is archived atomically at the version that was
+read, so a poll that was reopened meanwhile is not archived. The next check continues after a failed one.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ log = logging.getLogger("pollwire.admin")
 
 LOOK_EVERY_S: Final = 600.0
 BY: Final = "retention"
-"""Who archived it, in the poll's log."""
+"""The author of the action in the audit log."""
 DAY_MS: Final = 24 * 3600 * 1000
 _PAGE: Final = 100
 _ENDED: Final = (Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED)
 
 
 class Retention:
-    """Archives what ended more than ``days`` ago; None: never."""
+    """Background task that archives polls ``days`` after their end. None disables it."""
 
     def __init__(self, store: Store, days: int | None, *, look_every_s: float = LOOK_EVERY_S) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class Retention:
         self._look_every_s = look_every_s
 
     async def run(self) -> None:
-        """Looks again and again; never ends."""
+        """Check all polls periodically, until cancelled."""
         while self._days is not None:
             try:
                 if await self._store.voter_rate_limiter.use_once(b"retention", int(self._look_every_s * 900)):
@@ -47,7 +47,7 @@ class Retention:
         await asyncio.Event().wait()
 
     async def archive_expired(self) -> int:
-        """How many were archived now. Raises ``StoreUnavailable``."""
+        """Archive all expired polls. Return their number. Raises ``StoreUnavailable``."""
         polls, cursor, archived = self._store.polls, None, 0
         until = await polls.now() - (self._days or 0) * DAY_MS
         while True:
@@ -66,13 +66,13 @@ class Retention:
             await self._store.polls.act(poll.id, LifecycleAction.ARCHIVE, version=poll.version, by=BY)
         except StoreUnavailable:
             raise
-        except PollwireError as error:  # edited, reopened or deleted since it was looked at
+        except PollwireError as error:  # edited, reopened or deleted since it was read
             log.info("%s was not archived: %s", poll.id, error.detail)
             return False
         return True
 
 
 def is_over(poll: Poll, until: int) -> bool:
-    """Whether voting ended before ``until`` (ms) and the poll is not archived yet."""
+    """Return True if voting ended before ``until`` (ms) and the poll is not archived yet."""
     ended_at = poll.closes_at if poll.closed_at is None else poll.closed_at
     return ended_at is not None and ended_at < until and poll.phase(until) in _ENDED

@@ -1,9 +1,8 @@
-"""The addresses of the operators' door: read the request, ask ``OperatedPolls``, encode the answer.
+"""Routes of the admin API. They read the request, call ``PollAdmin`` and encode the response.
 
-Checks come in one order: the key (401) and its scope (403), whether the poll
-exists (404), the body's type, size and form (415, 413, 400), its fields (422),
-and then what stands in the way (409, 412). An unknown address or method under
-``/v1/admin`` needs the key as well: ``service.app.edge`` asks before routing.
+Checks run in one order: the key (401) and its scope (403), the existence of the poll (404), the type, size
+and syntax of the body (415, 413, 400), its fields (422), and conflicts (409, 412). An unknown path or method
+under ``/v1/admin`` needs the key too: ``app.middleware`` checks it before routing.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def handlers(
     *,
     reads_receipts: ReceiptReader,
 ) -> list[HTTPRouteHandler]:
-    """Every route of the door."""
+    """Return all route handlers of polls."""
     door = _AdminContext(polls, keys)
     taken = [
         *_collection(door),
@@ -79,7 +78,7 @@ def handlers(
 
 
 class _AdminContext:
-    """What all routes ask first: whose key this is, and which poll."""
+    """First checks of all routes: authentication of the operator, and the lookup of the poll."""
 
     def __init__(self, polls: PollAdmin, keys: ApiKeyAuthenticator) -> None:
         self.polls = polls
@@ -221,15 +220,14 @@ def _outcomes(door: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRou
 
 
 def _of_scoring(document: Document, is_done: bool) -> Encoded:
-    """The poll, or how far it is."""
+    """Return the poll, or 202 with the progress of its scoring."""
     return _of_poll(document) if is_done else _encoded(document, 202)
 
 
 def _other_methods(door: _AdminContext, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
-    """For each address of a poll, the methods that it does not take.
+    """Return a handler for the unsupported methods of each poll path.
 
-    The framework judges the method first; here a poll that is not there is
-    404 whatever was to be done with it.
+    The framework checks the method first. With these handlers, a missing poll is 404 for every method.
     """
     methods: dict[str, set[HttpMethod]] = {}
     for handler in taken:
@@ -254,7 +252,7 @@ def _refusing(door: _AdminContext, path: str, takes: set[HttpMethod]) -> HTTPRou
 
 
 def _of_poll(document: Document, status: int = 200, location: str | None = None) -> Encoded:
-    """The poll with its version as the tag that ``If-Match`` takes."""
+    """Return the poll, with its version as the ``ETag`` for ``If-Match``."""
     headers = {"etag": f'"{document["version"]}"'}
     if location is not None:
         headers["location"] = location
