@@ -26,7 +26,7 @@ ONE = RateLimit(1, DAY)
 
 @pytest.fixture(autouse=True)
 def _easy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make all challenges easy, and allow sixteen attempts for each network."""
+    """Replace the difficulty levels with two easy ones."""
     monkeypatch.setattr(challenges, "LEVELS", (Difficulty(10, "0"), Difficulty(20, "0")))
 
 

@@ -10,7 +10,7 @@ from tests.api.test_purging import matches, results
 
 
 async def leave(service: Service, poll: str, token: str | None) -> httpx.Response:
-    """Withdraw and erase a vote as its voter, and return the response."""
+    """Erase a vote as its voter and return the response."""
     service.http.cookies.clear()
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     return await service.http.delete(f"/v1/polls/{poll}/voters/me", headers=headers)

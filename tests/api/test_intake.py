@@ -148,7 +148,7 @@ async def test_a_bad_line_costs_the_others_nothing(
 
 
 async def test_names_of_back_ends_meet_nobody_else(service: Service) -> None:
-    """Check that a back end's voter id never equals the voter of a token or of an issuer."""
+    """Check that voter ids of back ends, tokens, issuers and idempotency keys never coincide."""
     poll = await service.store.polls.get((await service.create_poll())["id"])
     ways = (voter_id_from_token, voter_id_from_issuer, voter_id_from_idempotency_key)
     names = {way(poll.voter_key, b"ama") for way in ways} | {voter_id_from_backend(poll.voter_key, "ama")}

@@ -148,7 +148,7 @@ async def test_a_wrong_secret_under_a_known_id_is_refused(service: Service) -> N
 
 
 async def test_the_last_use_is_shown(own_service: Service) -> None:
-    """Check that lists show a key's last use, and that a hundred further uses write nothing."""
+    """Check that lists show a key's last use, and that further uses write nothing."""
     made = await make(own_service, READ)
     await own_service.http.get(POLLS, headers=bearing(made))
     (item,) = (await own_service.admin.get(KEYS)).json()["items"]
@@ -175,7 +175,7 @@ async def test_the_last_use_is_written_down_without_being_asked_for(service: Ser
 
 
 async def test_a_ticket_is_for_keys_that_read_polls(service: Service) -> None:
-    """Check that a key with the scope gets a ticket, and that a revoked key gets none."""
+    """Check that only keys with the scope get a ticket, and that revoked keys get none."""
     reader, writer = await make(service, READ), await make(service, WRITE)
     await service.http.get(POLLS, headers=bearing(writer))  # this worker now caches both
     assert (await service.http.post("/v1/tickets", headers=bearing(reader))).status_code == 201
@@ -210,7 +210,7 @@ async def test_a_bad_key_is_told_by_its_field(own_service: Service, body: dict[s
 
 
 async def test_lists_go_page_by_page(own_service: Service) -> None:
-    """Check that pages together have every key, for every page size, and that an invalid cursor is 422."""
+    """Check that pages together have every key, and that an invalid cursor or limit is 422."""
     made = [(await make(own_service, READ, name=f"key {number}"))["id"] for number in range(5)]
     seen: list[str] = []
     cursor: str | None = None

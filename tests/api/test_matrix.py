@@ -155,7 +155,7 @@ class Walk:
             assert told == {name: totals[name] for name in told}, where
 
     async def _look_at_answers(self, phase: str, leaks: Leaks) -> None:
-        """Check that only public responses have validators and cache headers, and operators' have none."""
+        """Check the cache headers of results, and that other clients cannot read the admin API."""
         path, public = f"/v1/polls/{self._poll['id']}/results", self._readers["public"]
         if self._mode == "always":
             tag = (await get(self._service, path, public)).headers["etag"]

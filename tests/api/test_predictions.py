@@ -19,7 +19,7 @@ PREDICTION: dict[str, Any] = {
 
 
 async def predicted(service: Service, picks: dict[str, str], **changes: object) -> str:
-    """A closed prediction in which voters (by token) have picked; its id."""
+    """Create a prediction, cast the picks of voters (by token), close it, and return its id."""
     poll: str = (await service.create_poll(**PREDICTION | changes))["id"]
     for token, pick in picks.items():
         assert (await service.vote(poll, pick, token)).status_code == 200
@@ -28,7 +28,7 @@ async def predicted(service: Service, picks: dict[str, str], **changes: object) 
 
 
 async def named(service: Service, name: str) -> str:
-    """A voter's token that says a name."""
+    """Register a voter with a name and return the token."""
     answer = await service.http.post("/v1/voters", json={"name": name})
     service.http.cookies.clear()
     token: str = answer.json()["token"]
@@ -36,12 +36,12 @@ async def named(service: Service, name: str) -> str:
 
 
 async def resolve(service: Service, poll: str, outcome: str | None, **body: object) -> Any:
-    """The answer to a resolution, whatever it is."""
+    """Resolve a poll and return the response with any status."""
     return await service.admin.post(f"/v1/admin/polls/{poll}/resolve", json={"outcome": outcome, **body})
 
 
 async def mine(service: Service, token: str, address: str) -> Any:
-    """What a voter reads of their own."""
+    """Read a voter's own data at ``address``."""
     answer = await service.http.get(address, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200, answer.text
     return answer.json()

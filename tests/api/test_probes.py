@@ -1,4 +1,4 @@
-"""Probes and the reference: how the service says how it is, and what it offers."""
+"""Health probes and the API reference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.wait import until
 
 
 async def test_a_running_service_is_alive_and_ready(service: Service) -> None:
-    """Both probes are 200, and readiness is without reservation."""
+    """Check that both probes are 200, and that readiness is not degraded."""
     assert (await service.http.get("/livez")).json() == {"status": "alive"}
     ready = await service.http.get("/readyz")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "degraded": False})
@@ -25,7 +25,7 @@ async def test_a_running_service_is_alive_and_ready(service: Service) -> None:
 
 
 async def test_a_draining_service_is_not_ready(store: Store) -> None:
-    """Before a planned stop balancers are told to send nobody here."""
+    """Load balancers must stop sending requests before a planned shutdown."""
     health = Health(store, ClientAddressResolver())
     health.is_draining = True
     status, body = health.report()
@@ -33,7 +33,7 @@ async def test_a_draining_service_is_not_ready(store: Store) -> None:
 
 
 async def test_a_service_whose_store_never_answered_is_starting() -> None:
-    """503 until the store has answered once; the process lives all the same."""
+    """Check that readiness is 503 until the store's first response, and that liveness is 200."""
     nowhere = "unix:///nowhere/to/be/found"
     store = await open_store(nowhere)
     try:
@@ -47,7 +47,7 @@ async def test_a_service_whose_store_never_answered_is_starting() -> None:
 
 
 async def test_a_store_that_goes_away_and_returns(own_valkey: Any) -> None:
-    """While it is away: 503 within a second, and degraded; within two of its return all is well again."""
+    """Check a store outage: 503 within a second and degraded readiness, then recovery within two seconds."""
     store = await open_store(own_valkey.url, namespace="away")
     async with serving(store, own_valkey.url) as service:
         poll = (await service.create_poll())["id"]
@@ -78,7 +78,7 @@ async def test_a_store_that_goes_away_and_returns(own_valkey: Any) -> None:
 
 
 async def test_the_document_describes_every_route(service: Service) -> None:
-    """/openapi.json is titled, and every operation tells its refusals as problems."""
+    """Check that /openapi.json has a title, and that every operation documents its errors as problems."""
     document = (await service.http.get("/openapi.json")).json()
     assert document["info"]["title"] == "Pollwire"
     operations = [
@@ -97,7 +97,7 @@ async def test_the_document_describes_every_route(service: Service) -> None:
 
 
 async def test_the_document_tells_where_a_poll_may_be_named(service: Service) -> None:
-    """Tokens, tickets and events of many polls take ``?poll=``."""
+    """Check that tokens, tickets and multi-poll events accept ``?poll=``."""
     paths = (await service.http.get("/openapi.json")).json()["paths"]
     for method, address in (("post", "/v1/voters"), ("post", "/v1/tickets"), ("get", "/v1/events")):
         named = paths[address][method]["parameters"][0]
@@ -105,7 +105,7 @@ async def test_the_document_tells_where_a_poll_may_be_named(service: Service) ->
 
 
 async def test_every_reference_in_the_document_leads_somewhere(service: Service) -> None:
-    """No schema is named that is not there."""
+    """Check that every referenced schema exists."""
     answer = await service.http.get("/openapi.json")
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', answer.text))
     assert named
@@ -113,7 +113,7 @@ async def test_every_reference_in_the_document_leads_somewhere(service: Service)
 
 
 async def test_the_reference_page_needs_nothing_from_elsewhere(service: Service) -> None:
-    """/docs lists every operation, runs no script, and takes its style from the service alone."""
+    """Check that /docs lists every operation, runs no script, and loads nothing from another origin."""
     page = await service.http.get("/docs")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in page.headers["content-security-policy"]
@@ -129,7 +129,7 @@ async def test_the_reference_page_needs_nothing_from_elsewhere(service: Service)
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/openapi.json"])
 async def test_probes_and_reference_take_no_other_method(service: Service, path: str) -> None:
-    """405 names what they do take."""
+    """Check that 405 lists the allowed methods."""
     answer = await service.http.post(path)
     assert answer.status_code == 405
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}

@@ -1,4 +1,4 @@
-"""Whatever is asked for, by whatever client, the answer is one of ours: never a 500, never plain text."""
+"""Error format: every error is a problem document, never a 500 and never plain text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOREIGN = "https://elsewhere.example"
 
 
 async def raw(service: Service, request: bytes) -> tuple[int, dict[str, str], bytes]:
-    """The answer to bytes that no client library would send: status, headers, body."""
+    """Send raw bytes that no client library would send, and return status, headers and body."""
     where = urlsplit(service.url)
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
     try:
@@ -37,7 +37,7 @@ async def raw(service: Service, request: bytes) -> tuple[int, dict[str, str], by
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/nope", "/v1/nope", "/v1", "/v2/polls", "/docs/nope"])
 async def test_an_unknown_address_is_a_problem(service: Service, method: str, path: str) -> None:
-    """404 in our form, with the address that was asked for, for every method."""
+    """Check that every method gets a 404 problem with the requested path."""
     answer = await service.http.request(method, path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
@@ -49,7 +49,7 @@ async def test_an_unknown_address_is_a_problem(service: Service, method: str, pa
     "path", ["/readyz", "/openapi.json", "/v1/polls/{poll}", "/v1/polls/{poll}/results", "/nope"]
 )
 async def test_head_goes_wherever_get_does(service: Service, path: str) -> None:
-    """HEAD has the status and the headers of GET, and no body."""
+    """Check that HEAD has the status and headers of GET, without a body."""
     path = path.format(poll=(await service.create_poll())["id"])
     get, head = await service.http.get(path), await service.http.head(path)
     assert head.status_code == get.status_code
@@ -58,7 +58,7 @@ async def test_head_goes_wherever_get_does(service: Service, path: str) -> None:
 
 
 async def test_head_of_a_stream_comes_to_an_end(service: Service) -> None:
-    """HEAD of events answers their headers and is over, although the stream never is."""
+    """Check that HEAD of an event stream returns the headers and ends."""
     poll = (await service.create_poll())["id"]
     answer = await service.http.head(f"/v1/polls/{poll}/events", timeout=3)
     assert answer.status_code == 200
@@ -67,7 +67,7 @@ async def test_head_of_a_stream_comes_to_an_end(service: Service) -> None:
 
 @pytest.mark.parametrize("path", ["/nope", "/v1/nope", "/v1/polls", "/v1/admin/polls", "/livez", "/"])
 async def test_an_unknown_socket_is_404_with_a_reason(service: Service, path: str) -> None:
-    """A handshake where there is no socket is refused like a request, not with a bare 403."""
+    """Check that a handshake at an unknown path gets a problem document, not an empty 403."""
     with pytest.raises(InvalidStatus) as refused:
         async with connect(service.ws_url + path):
             pass
@@ -120,7 +120,7 @@ STRANGE = [
 
 @pytest.mark.parametrize("request_bytes", STRANGE, ids=range(len(STRANGE)))
 async def test_strange_requests_get_ordinary_answers(service: Service, request_bytes: bytes) -> None:
-    """Nothing a client can write is answered with a 5xx, or refused in another form than ours."""
+    """Check that no input causes a 5xx, or an error in another format."""
     key = (service.settings.admin_key or "").encode()
     status, headers, body = await raw(service, request_bytes.replace(b"{key}", key))
     assert status < 500, body
@@ -130,7 +130,7 @@ async def test_strange_requests_get_ordinary_answers(service: Service, request_b
 
 
 async def test_a_long_body_is_refused_while_it_arrives(service: Service) -> None:
-    """413 without the length being told: nobody holds more than the limit."""
+    """Check that a chunked body over the limit is 413, so that no worker stores more than the limit."""
     poll = (await service.create_poll())["id"]
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -145,7 +145,7 @@ async def test_a_long_body_is_refused_while_it_arrives(service: Service) -> None
 async def test_a_client_that_leaves_in_a_body_is_no_failure(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A connection cut in the middle of a request is an everyday thing, and nothing to log loudly."""
+    """Disconnects during a request are normal, so they must not be logged as errors."""
     where = urlsplit(service.url)
     _, writer = await asyncio.open_connection(where.hostname, where.port)
     head = (
@@ -164,7 +164,7 @@ def preflight(origin: str, method: str = "POST") -> dict[str, str]:
 
 
 async def test_a_preflight_lets_on_the_sites_that_the_service_allows(serve: Serve) -> None:
-    """An allowed site's preflight names it, what it may send, and for how long that holds."""
+    """Check that the preflight of an allowed origin has the origin, the methods and the maximum age."""
     async with serve(allowed_origins=(FOREIGN,)) as service:
         answer = await service.http.options("/v1/voters", headers=preflight(FOREIGN))
         assert answer.status_code == 204
@@ -177,7 +177,7 @@ async def test_a_preflight_lets_on_the_sites_that_the_service_allows(serve: Serv
 
 
 async def test_a_polls_own_sites_replace_those_of_the_service(serve: Serve) -> None:
-    """Preflights, answers and refusals of a poll all follow the sites that the poll names."""
+    """Check that preflights, responses and errors of a poll all use the poll's own origins."""
     async with serve(allowed_origins=("https://usual.example",)) as service:
         poll = (await service.create_poll(origins=[FOREIGN]))["id"]
         for origin, is_allowed in ((FOREIGN, True), ("https://usual.example", False)):
@@ -196,7 +196,7 @@ async def test_a_polls_own_sites_replace_those_of_the_service(serve: Serve) -> N
 
 
 async def test_a_problem_can_be_read_by_an_allowed_page(serve: Serve) -> None:
-    """Refusals carry the CORS headers too: without them a page would see a network error."""
+    """Check that errors have CORS headers, too. Without them a page sees only a network error."""
     async with serve(allowed_origins=("*",)) as service:
         answer = await service.http.get("/v1/polls/nope", headers={"Origin": FOREIGN})
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (404, FOREIGN)

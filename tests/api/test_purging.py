@@ -1,4 +1,4 @@
-"""An operator takes votes out: of a span of time, exactly those, with totals that are exact throughout."""
+"""Purges: exactly the votes of a time span are removed, and totals are exact at every moment."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ FAR = "2100-01-01T00:00:00Z"
 
 
 async def purge(service: Service, poll: str, **body: object) -> httpx.Response:
-    """The answer to a purge, by default of everything."""
+    """Purge a poll, by default all its votes, and return the response."""
     whole = {"from": "2020-01-01T00:00:00Z", "to": FAR, "confirm": poll}
     return await service.admin.post(f"/v1/admin/polls/{poll}/purge", json=whole | body)
 
 
 async def results(service: Service, poll: str) -> dict[str, Any]:
-    """The totals as operators read them."""
+    """Return the totals as operators read them."""
     answer: dict[str, Any] = (await service.admin.get(f"/v1/admin/polls/{poll}/results")).json()
     return answer
 
 
 async def matches(service: Service, poll: str) -> bool:
-    """Whether the ballots make the totals."""
+    """Return True if a recount of the ballots equals the totals."""
     answer = (await service.admin.post(f"/v1/admin/polls/{poll}/recount")).json()
     return bool(answer["matches"])
 
 
 async def voted(service: Service, poll: str, count: int, choice: object = "rice") -> list[dict[str, Any]]:
-    """So many voters' answers."""
+    """Vote as ``count`` new voters and return the responses."""
     tokens = [await service.voter() for _ in range(count)]
     answers = await asyncio.gather(*(service.vote(poll, choice, token) for token in tokens))
     return [answer.json() | {"token": token} for answer, token in zip(answers, tokens, strict=True)]
 
 
 def after(answers: list[dict[str, Any]]) -> str:
-    """An instant after all of these votes."""
+    """Return an instant after all of these votes."""
     last = max(datetime.fromisoformat(answer["at"]) for answer in answers)
     return (last + timedelta(milliseconds=1)).astimezone(UTC).isoformat()
 
 
 async def test_a_purge_takes_out_the_votes_of_its_span_and_no_others(service: Service) -> None:
-    """What was counted before and after stands; counts, voters and seq go together, and a recount agrees."""
+    """Check that votes outside the span stay, that counts, voters and seq agree, and the recount matches."""
     poll = (await service.create_poll(revote="withdraw"))["id"]
     early = await voted(service, poll, 5)
     begin = after(early)
@@ -74,7 +74,7 @@ async def test_a_purge_takes_out_the_votes_of_its_span_and_no_others(service: Se
 
 
 async def test_totals_are_exact_while_a_purge_goes_on(service: Service) -> None:
-    """Votes that come in meanwhile count, the sum of options is the number of voters at every look."""
+    """Check that concurrent votes count, and that the options' sum always equals the number of voters."""
     poll = (await service.create_poll(identity="open"))["id"]
     await asyncio.gather(*(service.vote(poll, "rice") for _ in range(300)))
     purging = asyncio.create_task(purge(service, poll))
@@ -94,7 +94,7 @@ async def test_totals_are_exact_while_a_purge_goes_on(service: Service) -> None:
     ("kind", "choices"), [("multiple", [["rice"], ["rice", "yam"]]), ("ranked", [["yam", "rice"], ["rice"]])]
 )
 async def test_every_kind_is_purged(service: Service, kind: str, choices: list[Any]) -> None:
-    """Options chosen together, and rankings, go with their ballots; the poll is as if nobody had voted."""
+    """Check that multiple choices and rankings are removed with their ballots, and counts are zero."""
     poll = (await service.create_poll(kind=kind))["id"]
     for choice in choices:
         await voted(service, poll, 3, choice)
@@ -105,7 +105,7 @@ async def test_every_kind_is_purged(service: Service, kind: str, choices: list[A
 
 
 async def test_a_purge_is_written_down(service: Service) -> None:
-    """The log says who began it, of what span, and how many votes it took."""
+    """Check that the audit log has the operator, the span, and the number of removed votes."""
     poll = (await service.create_poll())["id"]
     await voted(service, poll, 2)
     await purge(service, poll)
@@ -130,7 +130,7 @@ async def test_a_purge_is_written_down(service: Service) -> None:
 async def test_what_is_no_span_is_told_by_its_field(
     service: Service, body: dict[str, object], field: str
 ) -> None:
-    """Nothing is taken out by a request that is not exact."""
+    """Check that an invalid request is 422 with the field and removes no vote."""
     poll = (await service.create_poll())["id"]
     await voted(service, poll, 1)
     answer = await purge(service, poll, **body)
@@ -139,7 +139,7 @@ async def test_what_is_no_span_is_told_by_its_field(
 
 
 async def test_what_is_final_is_not_purged(service: Service) -> None:
-    """An archived poll's results stay, and who has no key for it purges nothing."""
+    """Check that an archived poll keeps its results, and that a request without a key is 401."""
     poll = (await service.create_poll())["id"]
     await voted(service, poll, 1)
     refused = await service.http.post(f"/v1/admin/polls/{poll}/purge", json={})
@@ -151,13 +151,13 @@ async def test_what_is_final_is_not_purged(service: Service) -> None:
 
 
 async def test_a_report_tells_what_a_purge_takes(service: Service) -> None:
-    """The span of a burst, as it is told, takes exactly its votes out."""
+    """Check that a purge with the span of a reported burst removes exactly the votes of the burst."""
     poll = (await service.create_poll())["id"]
     record = await service.store.polls.get(poll)
     client, base = service.store.connection.client, 1_750_000_020_000
     await voted(service, poll, 35)
     place = 0
-    for bucket in record.keys[2:18]:  # three votes are moved to quiet minutes, all others to one
+    for bucket in record.keys[2:18]:  # move three votes to quiet minutes, all others to one minute
         for name, value in (await client.hgetall(bucket)).items():
             at = base + 60_000 * min(2 * place, 6)
             await client.hset(bucket, name, value[:3] + at.to_bytes(6, "big") + value[9:])

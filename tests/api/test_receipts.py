@@ -33,7 +33,7 @@ async def _archived(service: Service, poll: str, _: str) -> None:
 
 
 async def _lost(service: Service, poll: str, _: str) -> None:
-    """As an older copy of the store, brought back, has lost it: no ballot, and a ``seq`` that is behind."""
+    """Remove the ballot and set ``seq`` back, as if an older copy of the store had been restored."""
     before = (await service.http.get(f"/v1/polls/{poll}/results")).json()
     record = await service.store.polls.get(poll)
     await service.store.connection.client.delete(*record.keys[FIRST_BUCKET : FIRST_BUCKET + BUCKETS])

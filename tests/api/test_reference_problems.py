@@ -1,4 +1,4 @@
-"""The addresses that problems name lead somewhere."""
+"""Pages of the problem types."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.api.conftest import Service
 
 
 def test_every_problem_has_words_of_its_own() -> None:
-    """Each slug of the table is explained, and nothing that is in no table."""
+    """Check that every problem slug has an explanation, and that there are no others."""
     assert help_texts().keys() == {problem.slug for problem in TABLE.values()}
     assert all(help_texts().values())
 
 
 async def test_each_problem_s_type_is_a_page(service: Service) -> None:
-    """Every slug has a page with its title and help, listed on one page; HEAD answers without the body."""
+    """Check that every slug has a page with title and help, a link from the list, and a HEAD without body."""
     index = (await service.http.get("/problems")).text
     for slug, problem in PROBLEMS.items():
         page = await service.http.get(f"/problems/{slug}")
@@ -28,7 +28,7 @@ async def test_each_problem_s_type_is_a_page(service: Service) -> None:
 
 
 async def test_a_real_refusal_leads_to_its_page(service: Service) -> None:
-    """The type of an answered problem, taken as a reference to the service, can be followed."""
+    """Check that the type of a problem response, resolved against the service's URL, is a page."""
     refusal = (await service.http.get("/v1/polls/nowhere")).json()
     page = await service.http.get(refusal["type"])
     assert refusal["title"] in page.text
@@ -51,5 +51,5 @@ async def test_a_real_refusal_leads_to_its_page(service: Service) -> None:
 async def test_there_is_nothing_beside_the_pages(
     service: Service, method: str, path: str, status: int
 ) -> None:
-    """Other addresses are 404 to every method, and the pages take GET and HEAD alone."""
+    """Check that other paths are 404 for every method, and that pages allow only GET and HEAD."""
     assert (await service.http.request(method, path)).status_code == status

@@ -24,7 +24,7 @@ async def test_results_list_all_options_and_counted_vote(service: Service) -> No
 
 
 async def test_confirmed_vote_is_in_next_read(service: Service) -> None:
-    """Holds for concurrent reads, too: none is answered by an earlier read."""
+    """Check that concurrent reads do not share a response from before the vote either."""
     poll = await service.create_poll(identity="open")
     for count in range(1, 20):
         vote = await service.vote(poll["id"], "rice")

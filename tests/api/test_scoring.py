@@ -1,4 +1,4 @@
-"""Scoring after its process died: another process finishes it."""
+"""Scoring that continues in another process after a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The headers that SECURITY.md tells of, as they are sent with each kind of answer; nothing of versions."""
+"""Security headers: the table in SECURITY.md compared with real responses, and no version headers."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ADDRESSES = {
     "console": "/console",
     "asset": "/widget.js",
 }
-"""One address of each kind of answer."""
+"""One path for each kind of response."""
 _ROW = re.compile(r"^\| (?P<kind>[^|:]+): `(?P<name>[A-Za-z-]+)` \| `(?P<value>[^|]+)` \|$", re.MULTILINE)
 
 
 def told() -> list[tuple[str, str, str]]:
-    """The rows of the table: kind of answer, header, and what it says (a ``...`` stands for anything)."""
+    """Return the rows of the table: kind, header and value. ``...`` in a value matches anything."""
     section = (ROOT / "SECURITY.md").read_text().partition("## Headers")[2].partition("\n## ")[0]
     return [(row["kind"], row["name"], row["value"]) for row in _ROW.finditer(section)]
 
 
 @pytest.mark.parametrize("kind", ADDRESSES)
 async def test_headers_are_sent_as_they_are_told(service: Service, kind: str) -> None:
-    """Every row of the table is what an answer of its kind says."""
+    """Check that every row of the table matches a response of its kind."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.get(ADDRESSES[kind].format(poll=poll))
     rows = [(name, value) for of, name, value in told() if of == kind]
@@ -42,13 +42,13 @@ async def test_headers_are_sent_as_they_are_told(service: Service, kind: str) ->
 
 
 def test_the_table_tells_of_no_other_kind() -> None:
-    """Each row is of a kind that is looked at here."""
+    """Check that the table has rows for exactly the kinds tested here."""
     assert {kind for kind, _, _ in told()} == set(ADDRESSES)
 
 
 @pytest.mark.parametrize("kind", ADDRESSES)
 async def test_no_answer_tells_what_serves_it(service: Service, kind: str) -> None:
-    """No header names a server, a library or a version."""
+    """Check that no header has the name of a server, a library or a version."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.get(ADDRESSES[kind].format(poll=poll))
     assert not {"server", "x-powered-by", "via"} & set(answer.headers)

@@ -22,7 +22,7 @@ def slug(answer: httpx.Response) -> str:
 
 
 async def register(service: Service, key: Any = None, algorithm: str = "EdDSA", **fields: object) -> Any:
-    """A site as it was registered."""
+    """Register an issuer and return it."""
     given = {} if key is None else {"key": public_pem(key)}
     body = {"issuer": ISSUER, "algorithm": algorithm, "audience": AUDIENCE, **given, **fields}
     answer = await service.admin.post(ISSUERS, json=body)
@@ -83,7 +83,7 @@ async def test_vote_invalid_issuer_token_returns_401(service: Service) -> None:
 
 
 def _confused(pem: str) -> str:
-    """Signed with the site's public key as if it were a shared secret, as PyJWT itself refuses to."""
+    """Sign with the issuer's public key as an HMAC secret, which PyJWT itself refuses to do."""
     import base64  # noqa: PLC0415
     import hashlib  # noqa: PLC0415
     import hmac  # noqa: PLC0415
@@ -161,7 +161,7 @@ async def test_issuer_with_a_new_key_keeps_its_voters(service: Service) -> None:
 
 
 async def until_status(service: Service, poll: str, text: str, status: int, url: str = "") -> None:
-    """Until a vote is so answered: a change is known to a worker within the way of a notice."""
+    """Repeat a vote until it gets this status: other workers learn of a change by a notification."""
     deadline, headers = time.monotonic() + 2, {"Authorization": f"Bearer {text}"}
     address = f"{url}/v1/polls/{poll}/votes"
     while (await service.http.post(address, json={"choice": "rice"}, headers=headers)).status_code != status:
@@ -184,7 +184,8 @@ async def test_issuer_is_known_to_other_workers(service: Service) -> None:
 async def test_jwks_key_is_fetched_and_selected_by_kid(serve: Serve, algorithm: str) -> None:
     key, second = made_key(algorithm), made_key(algorithm)
     async with serve(jwks_loopback=True) as service, publishing() as site:
-        site.keys = [jwk(key, algorithm, "a"), {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "RSA"}, "x"]  # type: ignore[list-item]  # as broken as sites are
+        # real issuers publish invalid keys, too
+        site.keys = [jwk(key, algorithm, "a"), {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "RSA"}, "x"]  # type: ignore[list-item]
         await register(service, algorithm=algorithm, jwks_url=site.url)
         poll = await signed_poll(service)
         assert (await service.vote(poll, "rice", token(key, algorithm, kid="a"))).status_code == 200

@@ -1,4 +1,4 @@
-"""A poll may keep from which networks its votes came: its operators may take one network's votes out."""
+"""Network tags: polls that store them let operators remove one network's votes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FLOOD, QUIET = "198.51.100.7", "203.0.113.9"
 
 
 async def vote_from(service: Service, poll: str, address: str, choice: str, token: str | None = None) -> None:
-    """A vote that comes through the proxy from an address."""
+    """Send a vote through the proxy with this client address."""
     token = token or await service.voter()
     headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": address}
     answer = await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": choice}, headers=headers)
@@ -22,13 +22,13 @@ async def vote_from(service: Service, poll: str, address: str, choice: str, toke
 
 
 async def report_of(service: Service, poll: str) -> dict[str, Any]:
-    """What looks odd."""
+    """Return the report of unusual voting patterns."""
     told: dict[str, Any] = (await service.admin.get(f"/v1/admin/polls/{poll}/report")).json()
     return told
 
 
 async def stuffed(service: Service) -> str:
-    """A poll in which one network has six of nine votes, all alike."""
+    """Create a poll in which one network has six of nine votes, all with the same choice."""
     poll = str((await service.create_poll(network_tags=True, revote="change"))["id"])
     for _ in range(6):
         await vote_from(service, poll, FLOOD, "yam")
@@ -38,7 +38,7 @@ async def stuffed(service: Service) -> str:
 
 
 async def test_a_report_tells_of_networks_and_a_purge_takes_one_out(serve: Serve) -> None:
-    """Shares by network add up, the tag told is the tag taken, and the log and a recount agree."""
+    """Check the shares by network, that a purge removes the tagged votes only, and the audit log."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         poll = await stuffed(service)
         flood, quiet = (await report_of(service, poll))["tags"]
@@ -59,7 +59,7 @@ async def test_a_report_tells_of_networks_and_a_purge_takes_one_out(serve: Serve
 
 
 async def test_tags_mean_nothing_elsewhere(serve: Serve) -> None:
-    """The same network has another tag in another poll, and neither holds anything of an address."""
+    """Check that the same network has different tags in different polls."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         polls = [await stuffed(service) for _ in range(2)]
         told = [{tag["tag"] for tag in (await report_of(service, poll))["tags"]} for poll in polls]
@@ -68,7 +68,7 @@ async def test_tags_mean_nothing_elsewhere(serve: Serve) -> None:
 
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
 async def test_exports_have_tags_where_the_poll_has(serve: Serve, form: str) -> None:
-    """A column more, with the tags of the report; a poll without tags has none, nor has its report."""
+    """Check that exports have the report's tags as a column, and polls without tags have none."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         poll = await stuffed(service)
         tags = [told["tag"] for told in (await report_of(service, poll))["tags"]]
@@ -83,7 +83,7 @@ async def test_exports_have_tags_where_the_poll_has(serve: Serve, form: str) -> 
 
 @pytest.mark.parametrize("body", [{"tag": "flood"}, {"tag": "ABCDEF00"}, {"tag": 7}, {"tag": None}])
 async def test_what_is_no_tag_is_told(service: Service, body: dict[str, object]) -> None:
-    """Nothing is taken out by a tag that none can be."""
+    """Check that an invalid tag is 422 with the field."""
     poll = (await service.create_poll(network_tags=True))["id"]
     answer = await purged(service, poll, body)
     assert (answer.status_code, answer.json()["field"]) == (422, "tag")
@@ -91,14 +91,14 @@ async def test_what_is_no_tag_is_told(service: Service, body: dict[str, object])
 
 @pytest.mark.parametrize(("body", "field"), [({}, "from"), ({"from": "2024-01-01T00:00:00Z"}, "to")])
 async def test_a_purge_names_what_it_takes(service: Service, body: dict[str, object], field: str) -> None:
-    """Neither span nor tag, or half a span, is refused by what is missing."""
+    """Check that a request without span and tag, or with half a span, is 422 with the missing field."""
     poll = (await service.create_poll(network_tags=True))["id"]
     answer = await purged(service, poll, body)
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
 async def test_tags_are_fixed_once_voted_on(service: Service) -> None:
-    """Before the first vote an operator may ask for them; voters then know what they agreed to."""
+    """Check that tags can be enabled before the first vote only, so voters know what is stored."""
     poll = (await service.create_poll())["id"]
     address = f"/v1/admin/polls/{poll}"
     assert (await service.admin.patch(address, json={"network_tags": True})).json()["network_tags"]
@@ -109,5 +109,5 @@ async def test_tags_are_fixed_once_voted_on(service: Service) -> None:
 
 
 async def purged(service: Service, poll: str, body: dict[str, object]) -> httpx.Response:
-    """The answer to a purge of the poll."""
+    """Purge the poll and return the response."""
     return await service.admin.post(f"/v1/admin/polls/{poll}/purge", json={"confirm": poll} | body)

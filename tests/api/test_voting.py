@@ -18,12 +18,12 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that carries a voter's token."""
+    """Return the header with a voter's token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 async def totals(service: Service, poll: str) -> dict[str, Any]:
-    """What a fresh read of the poll says."""
+    """Return the poll's totals from a fresh read."""
     answer = await service.admin.get(f"/v1/admin/polls/{poll}/results")
     assert answer.status_code == 200, answer.text
     results: dict[str, Any] = answer.json()
@@ -180,7 +180,7 @@ async def test_withdraw_without_a_vote_returns_404(service: Service) -> None:
 
 
 async def receipt_says(service: Service, poll: str, receipt: str) -> httpx.Response:
-    """What the service says of a receipt."""
+    """Return the service's verification of a receipt."""
     return await service.http.post(f"/v1/polls/{poll}/receipts", json={"receipt": receipt})
 
 
@@ -258,7 +258,7 @@ async def test_vote_device_poll_ignores_the_idempotency_key(service: Service) ->
 async def test_vote_for_an_option_just_added_is_counted(service: Service) -> None:
     poll = await service.create_poll()
     token = await service.voter()
-    await service.vote(poll["id"], "rice", await service.voter())  # the poll is held from now on
+    await service.vote(poll["id"], "rice", await service.voter())  # the poll is cached from now on
     options = [*poll["options"], {"id": "plantain", "label": "Plantain"}]
     edited = await service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"options": options})
     assert edited.status_code == 200, edited.text

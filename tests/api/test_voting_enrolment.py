@@ -17,19 +17,19 @@ DAY_MS = 24 * 3600 * 1000
 
 
 def now_ms() -> int:
-    """This machine's clock."""
+    """Return this machine's clock in milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def voter_of(service: Service, answer: httpx.Response) -> VoterToken:
-    """Whom an issued token speaks for."""
+    """Return the voter id of an issued token."""
     voter = VoterTokens(service.settings.secrets, now_ms).verify(answer.json()["token"].encode())
     assert voter is not None
     return voter
 
 
 async def enrol(service: Service, headers: dict[str, str] | None = None, **body: object) -> httpx.Response:
-    """The answer to somebody who comes for a token, and keeps no cookies."""
+    """Request a token without keeping cookies, and return the response."""
     send = {"json": body} if body else {}
     answer = await service.http.post("/v1/voters", headers=headers, **send)  # type: ignore[arg-type]
     service.http.cookies.clear()

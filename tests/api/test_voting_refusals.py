@@ -20,7 +20,7 @@ NOWHERE = "no-such-poll"
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Status and slug of a refusal that is told as problems are."""
+    """Return status and slug of a problem response."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     assert answer.headers["cache-control"] == "private, no-store"
     document = answer.json()
@@ -31,7 +31,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 class Ballot:
-    """A request to vote, right in everything until a fault is put into it."""
+    """A valid vote request, until a test puts an error into it."""
 
     def __init__(self, poll: str, token: str) -> None:
         self.poll, self.method, self.address = poll, "POST", "votes"
@@ -39,7 +39,7 @@ class Ballot:
         self.body = b'{"choice": "rice"}'
 
     async def send(self, service: Service) -> httpx.Response:
-        """The answer."""
+        """Send the request and return the response."""
         path = f"/v1/polls/{self.poll}/{self.address}"
         return await service.http.request(self.method, path, headers=self.headers, content=self.body)
 
@@ -73,11 +73,11 @@ def _unknown_option(ballot: Ballot) -> None:
 
 
 def _closed(ballot: Ballot) -> None:
-    """The poll that every ballot of these tests is for is closed."""
+    """Do nothing: the poll of these tests is closed already."""
 
 
 FAULTS: list[tuple[Callable[[Ballot], None], tuple[int, str]]] = [
-    # in the order in which the service looks
+    # in the order of the service's checks
     (_nowhere, (404, "poll-not-found")),
     (_wrong_method, (405, "method-not-allowed")),
     (_wrong_type, (415, "unsupported-media-type")),
@@ -269,7 +269,7 @@ async def test_vote_invalid_idempotency_key_returns_422(service: Service) -> Non
 async def test_vote_poll_not_visible_yet_returns_404(service: Service) -> None:
     poll = await service.create_poll(visible_at=format_timestamp(FAR_OFF))
     ballot = Ballot(poll["id"], await service.voter())
-    for _ in range(2):  # the second time the poll is held
+    for _ in range(2):  # the second time the poll is cached
         assert problem(await ballot.send(service)) == (404, "poll-not-found")
     ballot.address = "receipts"
     assert problem(await ballot.send(service)) == (404, "poll-not-found")
@@ -310,7 +310,7 @@ async def test_problem_instance_is_the_request_path(service: Service) -> None:
 
 
 async def test_vote_first_votes_of_a_poll_are_all_counted(service: Service) -> None:
-    """The first votes of a poll all wait for it, and all are counted."""
+    """The first votes of a poll all wait for the same read of the poll."""
     poll = await service.create_poll()
     service.store.polls.on_gap()
     tokens = [await service.voter() for _ in range(20)]

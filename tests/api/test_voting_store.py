@@ -23,7 +23,7 @@ BACK_WITHIN_S = 2.0
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def frail(own_valkey: Valkey) -> AsyncIterator[Service]:
-    """A service over a store of the test's own, which the test may harm."""
+    """Run a service over a store that the test may stop or pause."""
     store = await open_store(own_valkey.url, namespace="frail")
     async with serving(store, own_valkey.url) as service:
         yield service
@@ -31,12 +31,12 @@ async def frail(own_valkey: Valkey) -> AsyncIterator[Service]:
 
 
 def fault(valkey: Valkey, kind: str) -> AbstractContextManager[None]:
-    """The store crashed, or frozen with its sockets open."""
+    """Stop the store, or freeze it with its sockets open, while the block runs."""
     return valkey.away() if kind == "away" else valkey.paused()
 
 
 async def timed(asking: Any) -> tuple[float, httpx.Response]:  # Any: a coroutine of a Response
-    """How long an answer took, in seconds, and the answer."""
+    """Return the duration of a request in seconds, and its response."""
     begun = time.monotonic()
     answer: httpx.Response = await asking
     return time.monotonic() - begun, answer

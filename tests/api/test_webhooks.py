@@ -1,4 +1,4 @@
-"""Webhooks from end to end: a real service tells real sites, which check what they are told."""
+"""Webhooks from end to end: a real service sends events to real receivers, which verify them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.webhook_receiver import Told, receiving
 
 
 async def state(service: Service, made: dict[str, Any]) -> dict[str, Any]:
-    """How it goes with a webhook."""
+    """Return the state of a webhook."""
     found: dict[str, Any] = (await service.admin.get(f"{HOOKS}/{made['id']}")).json()
     return found
 
 
 async def test_a_polls_life_is_told(serve: Serve) -> None:
-    """Opening, progress and end arrive in order, each once, signed, with the totals of their instant."""
+    """Check that each event arrives once, in order, signed, and with the totals of its time."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
         poll = (await service.create_poll(results="always"))["id"]
@@ -48,7 +48,7 @@ async def _is_quiet(service: Service, made: dict[str, Any]) -> bool:
 
 
 async def test_a_changed_body_is_no_longer_signed(serve: Serve) -> None:
-    """A body, an id or a time that somebody changed on the way is refused by the independent library."""
+    """Check that the reference library rejects a changed body, id or timestamp."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
         await service.create_poll()
@@ -63,7 +63,7 @@ async def test_a_changed_body_is_no_longer_signed(serve: Serve) -> None:
 
 
 async def test_progress_has_a_pace(serve: Serve) -> None:
-    """While votes come in progress is told now and then, never older than before, and the last change too."""
+    """Check that progress events are batched, never go back, and include the last change."""
     async with serve(**QUICK) as service, receiving() as site:
         await hook(service, site, events=["poll.progress"])
         poll = (await service.create_poll())["id"]
@@ -80,7 +80,7 @@ def _voters(told: Told) -> int:
 
 
 async def test_only_what_was_asked_for(serve: Serve) -> None:
-    """A webhook for some events of some polls is told no others, nor what happened before it was made."""
+    """Check that a webhook gets only its own events and polls, and nothing from before its creation."""
     async with serve(**QUICK) as service, receiving() as site, receiving() as every:
         before = (await service.create_poll())["id"]
         wanted = (await service.create_poll(id="wanted"))["id"]
@@ -97,7 +97,7 @@ async def test_only_what_was_asked_for(serve: Serve) -> None:
 
 @pytest.mark.parametrize("mode", ["after_close", "after_vote", "operators"])
 async def test_hidden_totals_stay_hidden(serve: Serve, mode: str) -> None:
-    """A site gets what the public sees at that instant, and all of it only where the operator says so."""
+    """Check that receivers get the public view, and the operators' view only if it is configured."""
     async with serve(**QUICK) as service, receiving() as public, receiving() as trusted:
         await hook(service, public)
         await hook(service, trusted, results="operators")
@@ -115,7 +115,7 @@ async def test_hidden_totals_stay_hidden(serve: Serve, mode: str) -> None:
 
 
 async def test_a_secret_question_is_not_told(serve: Serve) -> None:
-    """Before a poll may be seen, a site of the public learns neither its question nor its totals."""
+    """Check that before ``visible_at`` the public view contains neither question nor totals."""
     async with serve(**QUICK) as service, receiving() as public, receiving() as trusted:
         await hook(service, public)
         await hook(service, trusted, results="operators")
@@ -127,7 +127,7 @@ async def test_a_secret_question_is_not_told(serve: Serve) -> None:
 
 
 async def test_the_clock_is_told_once(serve: Serve) -> None:
-    """With three workers, and nobody who votes or watches, an opening and an end are told once each."""
+    """Check that with three workers and no clients each scheduled opening and closing is sent once."""
     ours = {**QUICK, "secret": "the secret of all three"}
     async with serve(**ours) as one, serve(**ours), serve(**ours), receiving() as site:
         made = await hook(one, site)
@@ -144,7 +144,7 @@ async def test_the_clock_is_told_once(serve: Serve) -> None:
 
 
 async def test_a_site_that_fails_and_recovers(serve: Serve) -> None:
-    """What a site could not take is told again later, with the same id, and its poll's order is kept."""
+    """Check that failed events are retried with the same id, in the order of the poll."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
         site.answering = lambda _: 500 if len(site.told) < 2 else 200
@@ -160,7 +160,7 @@ async def test_a_site_that_fails_and_recovers(serve: Serve) -> None:
 
 
 async def test_a_site_that_asks_for_it_is_given_up(serve: Serve) -> None:
-    """410 ends it at once, visibly; nothing more is told until an operator says so, and then what is new."""
+    """Check that 410 disables the webhook, and that a re-enabled webhook gets only new events."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
         site.answering = lambda _: 410
@@ -181,7 +181,7 @@ async def _is_given_up(service: Service, made: dict[str, Any]) -> bool:
 
 
 async def test_a_site_that_never_answers_well_is_given_up(serve: Serve) -> None:
-    """After the last try of an event, with nothing delivered since its first, the site is given up."""
+    """Check that a webhook is disabled after the last retry of an event without any success in between."""
     async with serve(webhook_allow=LOCAL, webhook_speedup=200_000) as service, receiving() as site:
         made = await hook(service, site, events=["poll.opened"])
         site.answering = lambda _: 503
@@ -194,7 +194,7 @@ async def test_a_site_that_never_answers_well_is_given_up(serve: Serve) -> None:
 
 
 async def test_one_slow_site_stalls_no_other(serve: Serve) -> None:
-    """While one site lets everybody wait, another is told everything."""
+    """Check that a receiver that never responds does not delay the others."""
     async with serve(**QUICK) as service, receiving() as slow, receiving() as quick:
         never = asyncio.Event()
 
@@ -213,7 +213,7 @@ async def test_one_slow_site_stalls_no_other(serve: Serve) -> None:
 
 
 async def test_nobody_is_followed(serve: Serve) -> None:
-    """A redirect is a failure: what it names gets no request."""
+    """Check that a redirect is a failure, and that its target gets no request."""
     async with serve(**QUICK) as service, receiving() as site, receiving() as elsewhere:
         made = await hook(service, site)
         site.answering = lambda _: (
@@ -225,7 +225,7 @@ async def test_nobody_is_followed(serve: Serve) -> None:
 
 
 async def test_a_test_event(serve: Serve) -> None:
-    """An operator may have a site told at once, sees what came of it, and finds it among the last tries."""
+    """Check that an operator can send a test event, gets its outcome, and sees it in the deliveries."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
         tried = (await service.admin.post(f"{HOOKS}/{made['id']}/test")).json()
@@ -236,7 +236,7 @@ async def test_a_test_event(serve: Serve) -> None:
 
 
 async def test_a_long_answer_is_cut(serve: Serve) -> None:
-    """A site that answers without end keeps nobody: its status counts."""
+    """Check that a very long response is cut, and that its status counts."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
         site.answering = lambda _: "HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n" + "x" * 200_000
@@ -245,7 +245,7 @@ async def test_a_long_answer_is_cut(serve: Serve) -> None:
 
 
 async def test_the_secret_is_shown_once(serve: Serve) -> None:
-    """Neither a list nor the store has the secret in the clear, and the list tells who made the webhook."""
+    """Check that lists and the store have no secret as plain text, and that lists have the creator."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, polls=["a"], events=["poll.closed"])
         (listed,) = (await service.admin.get(HOOKS)).json()["items"]
@@ -256,7 +256,7 @@ async def test_the_secret_is_shown_once(serve: Serve) -> None:
 
 
 async def test_another_service_secret_cannot_sign(serve: Serve) -> None:
-    """Where the service secret was changed a webhook is given up, and says why; a rotated one still signs."""
+    """Check that a changed service secret disables a webhook with the reason, and a rotated one does not."""
     async with receiving() as site:
         async with serve(**QUICK, secret="the-first-of-two-secrets") as service:
             made = await hook(service, site)
@@ -271,7 +271,7 @@ async def test_another_service_secret_cannot_sign(serve: Serve) -> None:
 
 
 async def test_a_deleted_webhook(serve: Serve) -> None:
-    """A deleted webhook is told nothing, is not listed, and cannot be deleted twice."""
+    """Check that a deleted webhook gets no events, is not listed, and that its routes are 404."""
     async with serve(**QUICK) as service, receiving() as site, receiving() as other:
         made = await hook(service, site)
         await hook(service, other)
@@ -287,7 +287,7 @@ async def test_a_deleted_webhook(serve: Serve) -> None:
 
 
 async def test_a_deleted_polls_last_events(serve: Serve) -> None:
-    """What a poll had to tell is told although the poll is deleted at once, and none of its keys stay."""
+    """Check that a deleted poll's pending events are still sent, and that its outbox key is then removed."""
     async with serve(**QUICK) as service, receiving() as site:
         await hook(service, site)
         poll = (await service.create_poll())["id"]
@@ -327,7 +327,7 @@ BAD_URLS = {
 
 @pytest.mark.parametrize("url", BAD_URLS.values(), ids=BAD_URLS.keys())
 async def test_where_no_webhook_goes(service: Service, url: str) -> None:
-    """An address that is none, or leads inside, is refused when the webhook is made, by its field."""
+    """Check that an invalid or internal address is 422 at ``url`` on creation."""
     answer = await service.admin.post(HOOKS, json={"url": url})
     assert (answer.status_code, answer.json().get("field")) == (422, "url"), answer.text
     assert (await service.admin.get(HOOKS)).json()["items"] == []
@@ -346,14 +346,14 @@ async def test_where_no_webhook_goes(service: Service, url: str) -> None:
     ],
 )
 async def test_fields_out_of_range(serve: Serve, wish: dict[str, object], field: str) -> None:
-    """Each field that cannot be is named."""
+    """Check that 422 has the invalid field."""
     async with serve(**QUICK) as service:
         answer = await service.admin.post(HOOKS, json={"url": "http://127.0.0.1/", **wish})
         assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
 
 
 async def test_who_may(serve: Serve) -> None:
-    """Webhooks want keys:write, and to be sent what operators see, polls:read as well."""
+    """Check that webhooks need the scope keys:write, and the operators' view polls:read as well."""
     async with serve(**QUICK) as service, receiving() as site:
         keys: dict[str, dict[str, str]] = {}
         for scope in ("polls:read", "keys:write"):

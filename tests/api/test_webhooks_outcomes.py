@@ -1,4 +1,4 @@
-"""What predictions came to, and what is taken back, as real sites are told of it; they check who says so."""
+"""Webhook events for outcomes and corrections of predictions, and for removed votes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MATCH: dict[str, Any] = {
 
 
 async def a_closed_match(service: Service, **changes: object) -> dict[str, Any]:
-    """A prediction in which one has picked ``home``, and voting has ended."""
+    """Create a prediction with one vote for ``home``, and close it."""
     poll = (await service.create_poll(**MATCH | changes))["id"]
     assert (await service.vote(poll, "home", await service.voter())).status_code == 200
     return await service.act(poll, "close")
 
 
 async def verified(site: Site, secret: str, types: list[str]) -> list[dict[str, Any]]:
-    """What the site was told, once it is these events: each signed, and each another one."""
+    """Wait until these events arrived, verify each, and return them. No event id occurs twice."""
     await until(lambda: site.types == types)
     assert len({told.event for told in site.told}) == len(types)
     return [told.verified(secret) for told in site.told]
@@ -35,7 +35,7 @@ async def verified(site: Site, secret: str, types: list[str]) -> list[dict[str, 
 
 @pytest.mark.parametrize("series", ["cup", None])
 async def test_an_outcome_and_its_correction_are_told(serve: Serve, series: str | None) -> None:
-    """Resolved with the outcome, corrected without one, and resolved anew, in this order, each once."""
+    """Check the events of a resolution, a correction and a second resolution: in order, each once."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=OUTCOMES)
         poll = (await a_closed_match(service, series=series))["id"]
@@ -49,7 +49,7 @@ async def test_an_outcome_and_its_correction_are_told(serve: Serve, series: str 
         resolved, corrected, again = (each["data"] for each in told)
         assert (resolved["poll"], resolved["phase"]) == (poll, "resolved")
         assert resolved["results"]["resolution"] == first["resolution"]
-        assert told[0]["timestamp"] >= first["resolution"]["at"]  # it stands once everybody is scored
+        assert told[0]["timestamp"] >= first["resolution"]["at"]  # the event is sent after scoring
         assert corrected["phase"] == "closed"
         assert corrected["results"].get("resolution") is None
         assert again["results"]["resolution"]["outcome"] == "away"
@@ -57,7 +57,7 @@ async def test_an_outcome_and_its_correction_are_told(serve: Serve, series: str 
 
 
 async def test_an_annulment_is_told(serve: Serve) -> None:
-    """A site is told that a prediction was resolved without an outcome."""
+    """Check that resolving a prediction without an outcome sends an event."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=OUTCOMES)
         poll = await a_closed_match(service)
@@ -67,7 +67,7 @@ async def test_an_annulment_is_told(serve: Serve) -> None:
 
 
 async def test_hidden_totals_stay_hidden(serve: Serve) -> None:
-    """An outcome is told where totals are not, and its correction tells none either."""
+    """Check that outcomes are sent without hidden totals, and corrections contain none either."""
     async with serve(**QUICK) as service, receiving() as site, receiving() as trusted:
         made = await hook(service, site, events=OUTCOMES)
         theirs = await hook(service, trusted, events=OUTCOMES, results="operators")
@@ -84,7 +84,7 @@ async def test_hidden_totals_stay_hidden(serve: Serve) -> None:
 
 
 async def test_totals_thrown_away_are_told(serve: Serve) -> None:
-    """A reset of a closed poll, and a purge, tell the totals that hold from then on."""
+    """Check that a reset of a closed poll, and a purge, send the new totals."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=["poll.corrected"])
         purged, emptied = [(await a_closed_match(service))["id"] for _ in range(2)]
@@ -99,7 +99,7 @@ async def test_totals_thrown_away_are_told(serve: Serve) -> None:
 
 
 async def test_a_cancel_by_the_clock_is_told(serve: Serve) -> None:
-    """A prediction that is open until further notice and has no outcome in time: canceled, at its hour."""
+    """Check that a prediction without an end is canceled at ``resolve_by``, and that the event is sent."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=OUTCOMES)
         hour = format_timestamp(await service.store.polls.now() + 400)
