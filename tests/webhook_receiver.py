@@ -1,4 +1,4 @@
-"""A site that is told of events: a real server, which answers as the test says and keeps what it was told."""
+"""A webhook receiver: a real server with responses set by the test, which records all requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.local_server import hosting
 
 
 class Told(NamedTuple):
-    """One request as it came."""
+    """One received request."""
 
     head: str
     headers: dict[str, str]
@@ -22,22 +22,22 @@ class Told(NamedTuple):
 
     @property
     def event(self) -> str:
-        """The event's id."""
+        """Return the event's id."""
         return self.headers["webhook-id"]
 
     @property
     def type(self) -> str:
-        """The event's type."""
+        """Return the event's type."""
         return str(self.document["type"])
 
     @property
     def document(self) -> dict[str, Any]:
-        """The body, not verified."""
+        """Return the body without verification."""
         found: dict[str, Any] = json.loads(self.body)
         return found
 
     def verified(self, secret: str) -> dict[str, Any]:
-        """The body, once the convention's own library has found the signature good."""
+        """Return the body after verification of the signature by the Standard Webhooks library."""
         found: dict[str, Any] = Webhook(secret).verify(self.body, self.headers)
         return found
 
@@ -46,7 +46,7 @@ Answering = Callable[[Told], int | str | Awaitable[int | str]]
 
 
 class Site:
-    """Where events arrive; ``answering`` gives the status (or the whole answer) for each."""
+    """A receiver of events. ``answering`` returns the status or the whole response for each request."""
 
     def __init__(self) -> None:
         self.told: list[Told] = []
@@ -56,11 +56,11 @@ class Site:
 
     @property
     def types(self) -> list[str]:
-        """The types of what was told, in order."""
+        """Return the types of the received events, in order."""
         return [told.type for told in self.told]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request and its answer."""
+        """Read one request and respond."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         lines = head.split("\r\n")[1:]
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -77,7 +77,7 @@ class Site:
 
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Site]:
-    """A site on this machine, for as long as the block runs."""
+    """Run a receiver on this machine while the block runs."""
     site = Site()
     async with hosting(site.serve) as url:
         site.url = f"{url}/hook"

@@ -1,4 +1,4 @@
-"""The command as its users run it, against the whole service."""
+"""The command line as users run it, with the whole service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Said:
-    """How a command ended and what it said."""
+    """Exit code and output of a command."""
 
     exit_code: int
     out: str
@@ -36,25 +36,25 @@ class Said:
 
     @property
     def json(self) -> Any:  # Any: the wire's JSON
-        """The one JSON document on standard output."""
+        """Return the single JSON document on standard output."""
         return json.loads(self.out)
 
 
 @dataclass(frozen=True)
 class Pollwire:
-    """Runs commands with a data folder of their own, as a shell would in that folder."""
+    """Runner for commands with a data folder of their own."""
 
     folder: Path
 
     async def __call__(self, *arguments: str, stdin: str | None = None) -> Said:
-        """One command from start to end."""
+        """Run a command to its end."""
         run = CliRunner(env=self._environment()).invoke
         result = await asyncio.to_thread(run, main, arguments, input=stdin, prog_name="pollwire")
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return Said(result.exit_code, result.stdout, result.stderr)
 
     async def start(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE) -> Running:
-        """A command in a process of its own, for those that go on."""
+        """Start a long-running command in its own process."""
         program = "from pollwire.cli import main; main(prog_name='pollwire')"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -68,7 +68,7 @@ class Pollwire:
         return Running(process)
 
     def knows(self, service: Service) -> None:
-        """Writes into the folder what ``pollwire up`` writes there."""
+        """Write the files that ``pollwire up`` writes into the data folder."""
         (self.folder / "service.json").write_text(json.dumps({"url": service.url}))
         (self.folder / "admin-key").write_text(f"{service.settings.admin_key}\n")
 
@@ -83,7 +83,7 @@ class Pollwire:
 
 @dataclass(frozen=True)
 class Running:
-    """A command that goes on until it is told to end; killed with its block if it does not."""
+    """A long-running command. It is killed at the end of its block."""
 
     process: asyncio.subprocess.Process
 
@@ -96,12 +96,12 @@ class Running:
             await self.process.wait()
 
     async def line(self) -> str:
-        """The next line on standard output."""
+        """Return the next line on standard output."""
         assert self.process.stdout is not None
         return (await asyncio.wait_for(self.process.stdout.readline(), 10)).decode().rstrip("\n")
 
     async def end(self) -> tuple[int, str]:
-        """The exit code and everything said on standard error."""
+        """Return the exit code and everything on standard error."""
         assert self.process.stderr is not None
         said = await asyncio.wait_for(self.process.stderr.read(), 10)
         return await self.process.wait(), said.decode()
@@ -109,12 +109,12 @@ class Running:
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Pollwire:
-    """The command with an empty data folder."""
+    """Return a runner with an empty data folder."""
     return Pollwire(tmp_path)
 
 
 @pytest.fixture
 def pollwire(stranger: Pollwire, service: Service) -> Pollwire:
-    """The command of whoever runs the service."""
+    """Return a runner with the service's address and admin key."""
     stranger.knows(service)
     return stranger

@@ -1,4 +1,4 @@
-"""Handing out API keys from the command line."""
+"""API keys on the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.cli.conftest import Pollwire
 
 
 async def test_a_key_is_made_used_listed_and_revoked(pollwire: Pollwire, service: Service) -> None:
-    """The key that was told works with ``--key``, is listed without its secret, and revoked works no more."""
+    """Check that a new key works with ``--key``, is listed without its secret, and fails once revoked."""
     made = await pollwire("keys", "create", "night desk", "--scope", "polls:read", "--scope", "keys:write")
     assert (made.exit_code, made.err) == (0, "")
     key = made.out.strip()
@@ -24,7 +24,7 @@ async def test_a_key_is_made_used_listed_and_revoked(pollwire: Pollwire, service
 
 
 async def test_what_cannot_be_is_one_sentence(pollwire: Pollwire) -> None:
-    """A scope that is none, a key that is none and a command without scopes end with the reason."""
+    """Check the message for an invalid scope, an invalid key and missing scopes."""
     wrong = await pollwire("keys", "create", "x", "--scope", "polls:burn")
     assert (wrong.exit_code, "one of polls:read, polls:write" in wrong.err) == (1, True)
     assert (await pollwire("keys", "revoke", "a/b")).exit_code == 1

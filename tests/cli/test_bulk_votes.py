@@ -15,7 +15,7 @@ from tests.cli.conftest import Pollwire
 
 
 async def test_a_file_of_votes_is_sent(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
-    """Every line is told by what became of it; a refused one by its number, and the command ends with 1."""
+    """Check the count of each status, the number of a rejected line, and exit code 1."""
     poll = (await service.create_poll())["id"]
     file = tmp_path / "votes.ndjson"
     lines = [json.dumps({"voter": f"v{number}", "choice": "rice"}) for number in range(3)]
@@ -29,13 +29,13 @@ async def test_a_file_of_votes_is_sent(pollwire: Pollwire, service: Service, tmp
 
 
 async def test_a_poll_that_is_not_there(pollwire: Pollwire, service: Service) -> None:
-    """A refusal of the whole request ends in one sentence."""
+    """Check that a rejected request prints one line."""
     said = await pollwire("votes", "send", "nowhere", "-", stdin='{"voter": "a", "choice": "b"}\n')
     assert (said.exit_code, len(said.err.splitlines())) == (1, 1)
 
 
 async def test_parts_keep_their_numbers(service: Service) -> None:
-    """More lines than one request takes are numbered through, mappings and raw lines alike."""
+    """Check that lines are numbered across several requests, for mappings and raw lines."""
     poll = (await service.create_poll())["id"]
     votes = [{"voter": str(number), "choice": "yam"} for number in range(LINES_A_PART)]
     async with Client(service.url, key=service.settings.admin_key) as client:
@@ -46,7 +46,7 @@ async def test_parts_keep_their_numbers(service: Service) -> None:
 
 
 async def test_a_timeline_is_shown(pollwire: Pollwire, service: Service) -> None:
-    """A pipe gets a line for each point, a program the document."""
+    """Check the output: one line for each point in a pipe, the document with --json."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
     said = await pollwire("polls", "timeline", poll)
@@ -61,7 +61,7 @@ async def test_a_timeline_is_shown(pollwire: Pollwire, service: Service) -> None
 
 
 def test_columns_are_even_in_time() -> None:
-    """A point holds until the next one, however unevenly they lie; the last column is the last point."""
+    """Check that a value lasts until the next point, and that the last column is the last point."""
     points = [
         {"at": f"2026-01-01T00:00:{second:02}.000Z", "voters": second, "counts": {"a": second}}
         for second in (0, 1, 10)

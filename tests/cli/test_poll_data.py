@@ -1,4 +1,4 @@
-"""A poll's life and its books from the command line."""
+"""Lifecycle and stored data of a poll on the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.cli.conftest import Pollwire
 
 
 async def test_a_life_from_the_command_line(pollwire: Pollwire, service: Service) -> None:
-    """Publish, reset, cancel and archive do what they say; the destructive two ask first."""
+    """Check publish, reset, cancel and archive. Reset and archive ask for confirmation."""
     poll = (await service.create_poll(results="operators"))["id"]
     assert (await pollwire("polls", "publish", poll, "--json")).json["results"] == "always"
     await service.vote(poll, "rice", await service.voter())
@@ -29,7 +29,7 @@ async def test_a_life_from_the_command_line(pollwire: Pollwire, service: Service
 
 
 async def test_votes_are_exported(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
-    """An export goes to standard output, or whole into a file with its number told."""
+    """Check that an export goes to standard output, or into a file with the number of votes printed."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
     printed = await pollwire("polls", "export", poll, "--format", "ndjson")
@@ -41,7 +41,7 @@ async def test_votes_are_exported(pollwire: Pollwire, service: Service, tmp_path
 
 
 async def test_a_refused_export_leaves_no_file(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
-    """What cannot be exported ends in one sentence, and nothing lies in the folder."""
+    """Check that a rejected export prints one line and leaves no file."""
     said = await pollwire("polls", "export", "nowhere", "--out", str(tmp_path / "votes.csv"))
     assert said.exit_code == 1
     assert [name for name in os.listdir(tmp_path) if name.startswith("votes")] == []
@@ -49,7 +49,7 @@ async def test_a_refused_export_leaves_no_file(pollwire: Pollwire, service: Serv
 
 
 async def test_votes_are_recounted(pollwire: Pollwire, service: Service) -> None:
-    """A recount that agrees is told in a sentence; one that does not ends with 1."""
+    """Check the output of a matching recount, and exit code 1 of a mismatch."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
     said = await pollwire("polls", "recount", poll)
@@ -61,7 +61,7 @@ async def test_votes_are_recounted(pollwire: Pollwire, service: Service) -> None
 
 
 async def test_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None:
-    """A purge asks first, and says how many votes went."""
+    """Check that a purge asks for confirmation and prints the number of removed votes."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
     span = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
@@ -71,7 +71,7 @@ async def test_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None
 
 
 async def test_one_network_s_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None:
-    """The report names networks by their tags, and a purge takes the votes of one."""
+    """Check that the report lists networks by tag, and that a purge removes one network's votes."""
     poll = (await service.create_poll(network_tags=True))["id"]
     await service.vote(poll, "rice", await service.voter())
     told = (await pollwire("polls", "report", poll)).out
@@ -83,7 +83,7 @@ async def test_one_network_s_votes_are_taken_out(pollwire: Pollwire, service: Se
 
 
 async def test_one_vote_is_erased(pollwire: Pollwire, service: Service) -> None:
-    """An erasure by receipt asks first, takes that vote out, and says where there was none to take."""
+    """Check that an erasure by receipt asks for confirmation, removes the vote, or reports a missing one."""
     poll = (await service.create_poll())["id"]
     receipt = (await service.vote(poll, "rice", await service.voter())).json()["receipt"]
     refused = await pollwire("polls", "erase", poll, "--receipt", receipt, stdin="n\n")
@@ -100,7 +100,7 @@ async def test_one_vote_is_erased(pollwire: Pollwire, service: Service) -> None:
 
 @pytest.mark.parametrize("named", [(), ("--from", "2020-01-01T00:00:00Z"), ("--to", "2020-01-01T00:00:00Z")])
 async def test_a_purge_is_told_what_it_lacks(pollwire: Pollwire, service: Service, named: tuple[str]) -> None:
-    """Half a span, or nothing at all, is used in the wrong way."""
+    """Check that half a span, or no arguments, is a usage error."""
     poll = (await service.create_poll())["id"]
     said = await pollwire("polls", "purge", poll, *named, "--yes")
     assert said.exit_code == 2

@@ -1,4 +1,4 @@
-"""The whole life of a poll of each kind from the command line alone: real processes, a real service."""
+"""The whole lifecycle of a poll of each kind on the command line: real processes, a real service."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ WITHIN_S = 30
 
 
 class Life(NamedTuple):
-    """A poll of a kind, what three people say about it, and what that comes to."""
+    """A poll of one kind, the votes of three voters, and the expected counts."""
 
     kind: str
     votes: tuple[tuple[str, ...], ...]
-    """By the first, the second, and the second again, who changes."""
+    """Votes of the first and the second voter, and the second voter's changed vote."""
     counts: dict[str, int]
     third: tuple[str, ...]
-    """What the third says once the poll was opened again."""
+    """Vote of the third voter after the poll was reopened."""
 
 
 LIVES = [
@@ -42,14 +42,14 @@ LIVES = [
 
 
 class Terminal:
-    """Somebody's shell: a data folder of its own, and the service that it speaks to."""
+    """A shell with its own data folder and the address of a service."""
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
         self._to = () if url is None else ("--url", url)
 
     async def __call__(self, *command: str, exit_code: int = 0) -> Said:
-        """One command from start to end, which must end with this code."""
+        """Run a command to its end. It must end with this exit code."""
         process = await self._start(*command)
         out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
         said = Said(process.returncode or 0, out.decode(), err.decode())
@@ -57,11 +57,11 @@ class Terminal:
         return said
 
     async def json(self, *command: str) -> Any:  # Any: the wire's JSON
-        """What one command answers to programs."""
+        """Return the JSON output of a command."""
         return (await self(*command, "--json")).json
 
     async def running(self, *command: str) -> Running:
-        """A command that goes on."""
+        """Start a long-running command."""
         return Running(await self._start(*command))
 
     async def _start(self, *command: str) -> asyncio.subprocess.Process:
@@ -76,7 +76,7 @@ class Terminal:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
-    """``pollwire up``, ready: one for all lives, of which each has a poll of its own."""
+    """Start ``pollwire up`` for all lifecycles. Each has its own poll."""
     folder = tmp_path_factory.mktemp("lives")
     (folder / "logs").mkdir()
     service = Up(folder / "d", folder / "logs")
@@ -90,8 +90,7 @@ async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.kind)
 async def test_a_poll_lives_from_the_command_line_alone(up: Up, tmp_path: Path, life: Life) -> None:
-    """Created from a file, edited, opened, voted on and changed, watched, closed, reopened, published,
-    recounted, exported, ended, archived and deleted; what each command says is what was done."""
+    """Check every step from the creation to the deletion, and the output of each command."""
     operator = Terminal(up.data)
     people = [Terminal(tmp_path / f"voter-{number}", up.url) for number in range(3)]
     await _is_made(operator, life, tmp_path)
@@ -102,7 +101,7 @@ async def test_a_poll_lives_from_the_command_line_alone(up: Up, tmp_path: Path, 
 
 
 async def _is_made(operator: Terminal, life: Life, folder: Path) -> None:
-    """A draft in a file becomes a scheduled poll, is mended, and opened."""
+    """Create a scheduled poll from a file, edit it, and open it."""
     draft = {"id": life.kind, "kind": life.kind, "question": "Which", "opens_at": "2100-01-01T00:00:00Z"}
     options = {} if life.kind == "rating" else {"options": OPTIONS}
     (folder / "poll.json").write_text(
@@ -120,7 +119,7 @@ async def _is_made(operator: Terminal, life: Life, folder: Path) -> None:
 
 
 async def _is_voted_on(operator: Terminal, people: list[Terminal], life: Life) -> None:
-    """Two vote, one changes; whoever watches sees it and the end of it."""
+    """Cast two votes, change one, and watch until the poll is closed."""
     first, second, changed = life.votes
     watching = await operator.running("watch", life.kind, "--until-final", "--json")
     async with watching:
@@ -139,7 +138,7 @@ async def _is_voted_on(operator: Terminal, people: list[Terminal], life: Life) -
 
 
 async def _is_opened_again(operator: Terminal, people: list[Terminal], life: Life) -> None:
-    """A late vote counts once the poll is open again, and is taken back; totals are published."""
+    """Reopen the poll, cast and withdraw a late vote, and publish the totals."""
     assert (await operator.json("polls", "reopen", life.kind, "--closes-at", "2100-01-01T00:00:00Z"))[
         "phase"
     ] == "open"
@@ -151,7 +150,7 @@ async def _is_opened_again(operator: Terminal, people: list[Terminal], life: Lif
 
 
 async def _is_read(operator: Terminal, life: Life, folder: Path) -> None:
-    """The books agree: the recount, the export, the timeline and the log."""
+    """Check that recount, export, timeline and audit log agree."""
     recount = await operator.json("polls", "recount", life.kind)
     assert (recount["matches"], recount["recounted"]) == (True, {"voters": 2, "counts": life.counts})
     file = folder / "votes.csv"
@@ -166,7 +165,7 @@ async def _is_read(operator: Terminal, life: Life, folder: Path) -> None:
 
 
 async def _ends(operator: Terminal, voter: Terminal, life: Life) -> None:
-    """A prediction comes to an outcome, twice; then the poll is over, its votes destroyed, and it is gone."""
+    """Resolve a prediction twice, or reset and cancel the poll. Then archive and delete it."""
     if life.kind == "prediction":
         await operator("polls", "close", life.kind)
         assert (await operator.json("polls", "resolve", life.kind, "b"))["phase"] == "resolved"

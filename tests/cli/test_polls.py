@@ -1,4 +1,4 @@
-"""Running polls from the command line."""
+"""Polls on the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ options = [{ id = "rice", label = "Rice" }, { id = "yam", label = "Yam" }]
 
 
 async def test_a_poll_is_created_from_toml(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
-    """A TOML file becomes a poll, and people are told when it opens and where it stands."""
+    """Check that a TOML file creates a poll, and that the output has its times and its address."""
     (tmp_path / "lunch.toml").write_text(TOML)
     said = await pollwire("polls", "create", str(tmp_path / "lunch.toml"))
     assert (said.exit_code, said.err) == (0, "")
@@ -30,7 +30,7 @@ async def test_a_poll_is_created_from_toml(pollwire: Pollwire, service: Service,
 
 
 async def test_a_poll_is_created_from_standard_input(pollwire: Pollwire) -> None:
-    """JSON on standard input becomes a poll, and its repeat answers the same poll."""
+    """Check that JSON on standard input creates a poll, and that a repeat returns the same poll."""
     document = json.dumps({"id": "lunch", **LUNCH})
     first = await pollwire("polls", "create", "-", "--json", stdin=document)
     again = await pollwire("polls", "create", "-", "--json", stdin=document)
@@ -39,7 +39,7 @@ async def test_a_poll_is_created_from_standard_input(pollwire: Pollwire) -> None
 
 
 async def test_a_poll_that_cannot_be_is_refused_by_its_field(pollwire: Pollwire) -> None:
-    """The service's own sentence is what people read, and programs get the problem document."""
+    """Check that people see the service's message, and that programs get the problem document."""
     document = json.dumps({**LUNCH, "kind": "guess"})
     for_people = await pollwire("polls", "create", "-", stdin=document)
     for_programs = await pollwire("polls", "create", "-", "--json", stdin=document)
@@ -53,14 +53,14 @@ async def test_a_poll_that_cannot_be_is_refused_by_its_field(pollwire: Pollwire)
 
 @pytest.mark.parametrize("text", ["{", "[1]", "\x00"])
 async def test_a_file_that_is_no_poll_is_misuse(pollwire: Pollwire, text: str) -> None:
-    """What is neither TOML nor JSON is refused before anything is sent, in one line."""
+    """Check that a file that is neither TOML nor JSON is rejected in one line before any request."""
     said = await pollwire("polls", "create", "-", stdin=text)
     assert said.exit_code == 2
     assert len(said.err.splitlines()) == 1
 
 
 async def test_polls_are_listed(pollwire: Pollwire, service: Service) -> None:
-    """Polls are listed the newest first, narrowed by phase, and no more of them than asked for."""
+    """Check that polls are listed newest first, filtered by phase, and limited in number."""
     for name in ("one", "two", "three"):
         await service.create_poll(id=name)
     await service.act("two", "close")
@@ -74,7 +74,7 @@ async def test_polls_are_listed(pollwire: Pollwire, service: Service) -> None:
 
 
 async def test_a_poll_is_shown_with_its_totals(pollwire: Pollwire, service: Service) -> None:
-    """An operator sees the totals, also where they are hidden from everybody else."""
+    """Check that an operator sees totals that are hidden from the public."""
     poll = await service.create_poll(results="operators")
     await service.vote(poll["id"], "rice", await service.voter())
     said = await pollwire("polls", "show", poll["id"])
@@ -83,7 +83,7 @@ async def test_a_poll_is_shown_with_its_totals(pollwire: Pollwire, service: Serv
 
 
 async def test_a_poll_goes_through_its_life(pollwire: Pollwire, service: Service) -> None:
-    """Open, close, reopen and a repeat of each do what they say; an act out of turn is refused."""
+    """Check open, close, reopen and repeats, and that an action in the wrong phase is rejected."""
     await service.create_poll(id="lunch", opens_at="2030-01-01T00:00:00Z")
     for act, phase in (("open", "open"), ("open", "open"), ("close", "closed"), ("close", "closed")):
         said = await pollwire("polls", act, "lunch", "--json")
@@ -94,7 +94,7 @@ async def test_a_poll_goes_through_its_life(pollwire: Pollwire, service: Service
 
 
 async def test_a_poll_is_edited(pollwire: Pollwire, service: Service) -> None:
-    """The fields of the file change, and an edit of a version that no longer stands is refused."""
+    """Check that the fields of the file change, and that an edit of an older version is rejected."""
     await service.create_poll(id="lunch")
     said = await pollwire("polls", "edit", "lunch", "-", "--version", "1", stdin='question = "Yam?"')
     assert said.out.endswith("Version 2.\n")
@@ -104,7 +104,7 @@ async def test_a_poll_is_edited(pollwire: Pollwire, service: Service) -> None:
 
 
 async def test_a_poll_is_deleted_when_somebody_means_it(pollwire: Pollwire, service: Service) -> None:
-    """Without a yes nothing is deleted; with it the poll is gone."""
+    """Check that the poll is deleted only after confirmation."""
     await service.create_poll(id="lunch")
     assert (await pollwire("polls", "delete", "lunch", stdin="n\n")).exit_code != 0
     assert (await pollwire("polls", "show", "lunch")).exit_code == 0

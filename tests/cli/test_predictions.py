@@ -1,4 +1,4 @@
-"""Predictions from the command line: resolved, taken back, and who is ahead."""
+"""Predictions on the command line: resolve, unresolve and leaderboards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.wait import until
 
 
 async def test_a_prediction_is_resolved_and_taken_back(pollwire: Pollwire, service: Service) -> None:
-    """Resolve says what it came to, the leaderboard who was right, and unresolve undoes both."""
+    """Check that resolve prints the outcome, the leaderboard the scores, and that unresolve reverts both."""
     ama, kofi = await named(service, "Ama"), await service.voter()
     poll = await predicted(service, {ama: "home", kofi: "away"})
     await until(lambda: not service.store.series._name_tasks)
@@ -28,7 +28,7 @@ async def test_a_prediction_is_resolved_and_taken_back(pollwire: Pollwire, servi
 
 
 async def test_a_prediction_is_annulled(pollwire: Pollwire, service: Service) -> None:
-    """Annulling names no outcome, and programs get the poll."""
+    """Check that annulment needs no outcome, and that programs get the poll."""
     poll = await predicted(service, {})
     said = await pollwire("polls", "resolve", poll, "--annul", "--json")
     assert (said.json["phase"], said.json["resolution"]["outcome"]) == ("resolved", None)
@@ -36,12 +36,12 @@ async def test_a_prediction_is_annulled(pollwire: Pollwire, service: Service) ->
 
 @pytest.mark.parametrize("arguments", [(), ("home", "--annul")])
 async def test_either_an_outcome_or_none(pollwire: Pollwire, arguments: tuple[str, ...]) -> None:
-    """Without an outcome, and with one beside --annul, the command is used in the wrong way."""
+    """Check that no outcome, or an outcome together with --annul, is a usage error."""
     assert (await pollwire("polls", "resolve", "winner", *arguments)).exit_code == 2
 
 
 async def test_what_does_not_fit_is_told(pollwire: Pollwire, service: Service) -> None:
-    """The service's reasons are what people read; the list knows series."""
+    """Check that the service's messages are printed, and that the list can be filtered by series."""
     poll = await predicted(service, {})
     said = await pollwire("polls", "resolve", poll, "nobody")
     assert said.exit_code == 1

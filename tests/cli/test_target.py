@@ -1,4 +1,4 @@
-"""Which service is spoken to, and with whose key."""
+"""Selection of the service and the API key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.client.peer import Reply, answering
 
 
 async def test_no_service_is_known(stranger: Pollwire) -> None:
-    """Without a running service and without --url, people are told both ways out."""
+    """Check that without a running service and --url the message explains both options."""
     said = await stranger("polls", "list")
     assert said.exit_code == 3
     assert "pollwire up" in said.err
@@ -20,7 +20,7 @@ async def test_no_service_is_known(stranger: Pollwire) -> None:
 
 
 async def test_a_service_that_is_gone(stranger: Pollwire) -> None:
-    """A service that does not answer is one sentence and its own exit code, for people and programs."""
+    """Check that an unreachable service prints one line and has its own exit code, also with --json."""
     (stranger.folder / "service.json").write_text('{"url": "http://127.0.0.1:9"}')
     for_people = await stranger("polls", "list")
     for_programs = await stranger("polls", "list", "--json")
@@ -29,7 +29,7 @@ async def test_a_service_that_is_gone(stranger: Pollwire) -> None:
 
 
 async def test_the_url_and_the_key_of_the_line_win(stranger: Pollwire, service: Service) -> None:
-    """--url and --key name a service that the folder does not know, wherever on the line they stand."""
+    """Check that --url and --key are used instead of the data folder, at any position."""
     key = str(service.settings.admin_key)
     assert (await stranger("--url", service.url, "polls", "--key", key, "list")).exit_code == 0
     assert (await stranger("polls", "list", "--url", f"{service.url}/", "--key", key)).exit_code == 0
@@ -38,7 +38,7 @@ async def test_the_url_and_the_key_of_the_line_win(stranger: Pollwire, service: 
 
 
 async def test_the_folders_key_stays_with_its_service(pollwire: Pollwire) -> None:
-    """A service that --url names does not get to see the key of the folder's own service."""
+    """Check that the key in the data folder is not sent to the service given by --url."""
     async with answering(Reply(200, {"items": [], "next": None})) as other:
         await pollwire("polls", "list", "--url", other.url)
     assert len(other.requests) == 1
@@ -58,14 +58,13 @@ async def test_the_folders_key_stays_with_its_service(pollwire: Pollwire) -> Non
     ],
 )
 async def test_wrong_use_is_told_from_refusal(stranger: Pollwire, arguments: tuple[str, ...]) -> None:
-    """What cannot be meant ends with 2 and a sentence on standard error."""
+    """Check that usage errors end with exit code 2 and a message on standard error."""
     said = await stranger(*arguments)
     assert said.exit_code == 2
     assert "Error: " in said.err
 
 
 async def test_help_needs_no_service(stranger: Pollwire) -> None:
-    """Every command explains itself without a service."""
     for arguments in ((), ("polls",), ("polls", "create"), ("vote",), ("watch",), ("up",)):
         said = await stranger(*arguments, "--help")
         assert said.exit_code == 0

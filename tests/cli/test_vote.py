@@ -1,4 +1,4 @@
-"""Voting from the command line."""
+"""Votes on the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.cli.conftest import Pollwire
 
 
 async def test_a_vote_is_counted_once(pollwire: Pollwire, service: Service) -> None:
-    """The same voter comes back with each command: a repeat is unchanged, another choice refused."""
+    """Check that all commands use the same voter: a repeat is unchanged, another choice is rejected."""
     await service.create_poll(id="lunch")
     assert (await pollwire("vote", "lunch", "rice")).out == "Counted: your vote in lunch (rice).\n"
     assert (await pollwire("vote", "lunch", "rice", "--json")).json["status"] == "unchanged"
@@ -19,7 +19,7 @@ async def test_a_vote_is_counted_once(pollwire: Pollwire, service: Service) -> N
 
 
 async def test_the_token_is_its_owners_alone(pollwire: Pollwire, service: Service) -> None:
-    """The token that makes the next command the same voter can be read by its owner only."""
+    """Check that only the owner can read the file with the voter's token."""
     await service.create_poll(id="lunch")
     await pollwire("vote", "lunch", "rice")
     tokens = pollwire.folder / "voter-tokens.json"
@@ -27,7 +27,7 @@ async def test_the_token_is_its_owners_alone(pollwire: Pollwire, service: Servic
 
 
 async def test_several_options(pollwire: Pollwire, service: Service) -> None:
-    """A poll that takes several gets a list, also of one option; a poll that takes one refuses two."""
+    """Check that multiple-choice polls get a list, also of one option, and other polls reject two options."""
     await service.create_poll(id="dishes", kind="multiple", revote="change")
     assert (await pollwire("vote", "dishes", "rice", "--json")).json["choice"] == ["rice"]
     assert (await pollwire("vote", "dishes", "yam", "rice")).out.endswith("(rice, yam).\n")
@@ -36,7 +36,7 @@ async def test_several_options(pollwire: Pollwire, service: Service) -> None:
 
 
 async def test_a_rating(pollwire: Pollwire, service: Service) -> None:
-    """A number of the scale is a vote, 0 too, and what is none is refused in the service's words."""
+    """Check that a number of the scale is a vote, 0 included, and other input gets the service's message."""
     await service.create_poll(id="stay", kind="rating", options=[], scale={"min": 0}, revote="change")
     assert (await pollwire("vote", "stay", "4")).out == "Counted: your vote in stay (4).\n"
     assert (await pollwire("vote", "stay", "0")).out == "Changed: your vote in stay (0).\n"
@@ -47,7 +47,7 @@ async def test_a_rating(pollwire: Pollwire, service: Service) -> None:
 
 
 async def test_a_ranking(pollwire: Pollwire, service: Service) -> None:
-    """Options are ranked in the order in which they are typed, and the poll is shown with its rounds."""
+    """Check that options are ranked in the order of the arguments, and that the poll shows its rounds."""
     await service.create_poll(id="dishes", kind="ranked", revote="change")
     assert (await pollwire("vote", "dishes", "yam", "--json")).json["choice"] == ["yam"]
     assert (await pollwire("vote", "dishes", "yam", "rice")).out.endswith("(yam, rice).\n")
@@ -57,7 +57,7 @@ async def test_a_ranking(pollwire: Pollwire, service: Service) -> None:
 
 
 async def test_a_full_option(pollwire: Pollwire, service: Service) -> None:
-    """Who comes too late for an option is told so in a sentence."""
+    """Check the message for an option without capacity left."""
     options = [{"id": "rice", "label": "Rice", "capacity": 1}, {"id": "yam", "label": "Yam"}]
     await service.create_poll(id="lunch", options=options)
     await service.vote("lunch", "rice", await service.voter())
@@ -66,7 +66,7 @@ async def test_a_full_option(pollwire: Pollwire, service: Service) -> None:
 
 
 async def test_a_vote_is_taken_back(pollwire: Pollwire, service: Service) -> None:
-    """Where the poll allows it, --withdraw takes the standing vote back."""
+    """Check that --withdraw removes the current vote if the poll allows it."""
     await service.create_poll(id="lunch", revote="withdraw")
     await pollwire("vote", "lunch", "rice")
     said = await pollwire("vote", "lunch", "--withdraw")
@@ -74,7 +74,7 @@ async def test_a_vote_is_taken_back(pollwire: Pollwire, service: Service) -> Non
 
 
 async def test_anybody_votes_in_an_open_poll(pollwire: Pollwire, service: Service) -> None:
-    """An open poll needs no token, none is made, and each command is a vote of its own."""
+    """Check that an open poll needs and creates no token, and that each command is a separate vote."""
     await service.create_poll(id="lunch", identity="open")
     statuses = [(await pollwire("vote", "lunch", "rice", "--json")).json["status"] for _ in range(2)]
     assert statuses == ["counted", "counted"]
@@ -82,7 +82,7 @@ async def test_anybody_votes_in_an_open_poll(pollwire: Pollwire, service: Servic
 
 
 async def test_a_token_of_another_secret_is_replaced(stranger: Pollwire, serve: Serve) -> None:
-    """A token that the service no longer knows is replaced by a new one, not a reason to fail."""
+    """Check that a token that the service no longer accepts is replaced by a new one."""
     async with serve(port=0) as before:
         stranger.knows(before)
         await before.create_poll(id="lunch")

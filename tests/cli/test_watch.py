@@ -1,4 +1,4 @@
-"""Watching from the command line."""
+"""The watch command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.wait import until
 
 
 async def test_each_change_is_a_line(pollwire: Pollwire, service: Service) -> None:
-    """Where no terminal is, every change is a line, and --until-final ends with the poll."""
+    """Check that without a terminal every change is a line, and that --until-final ends with the poll."""
     await service.create_poll(id="lunch")
     async with await pollwire.start("watch", "lunch", "--until-final") as watching:
         assert "open 0 voters: rice 0 (-), yam 0 (-)" in await watching.line()
@@ -26,7 +26,7 @@ async def test_each_change_is_a_line(pollwire: Pollwire, service: Service) -> No
 
 
 async def test_a_rating_is_watched_with_its_mean(pollwire: Pollwire, service: Service) -> None:
-    """Each change tells the mean beside the number of voters."""
+    """Check that each change has the mean and the number of voters."""
     await service.create_poll(id="stay", kind="rating", options=[], scale={"min": 1, "max": 2})
     async with await pollwire.start("watch", "stay") as watching:
         assert "open 0 voters: 1 0 (-), 2 0 (-)" in await watching.line()
@@ -35,7 +35,7 @@ async def test_a_rating_is_watched_with_its_mean(pollwire: Pollwire, service: Se
 
 
 async def test_json_lines_are_the_frames(pollwire: Pollwire, service: Service) -> None:
-    """With --json each line is the results object as the service sent it."""
+    """Check that with --json each line is the results object of the service."""
     poll = await service.create_poll(id="lunch")
     async with await pollwire.start("watch", "lunch", "--json") as watching:
         frame = json.loads(await watching.line())
@@ -43,7 +43,7 @@ async def test_json_lines_are_the_frames(pollwire: Pollwire, service: Service) -
 
 
 async def test_ctrl_c_ends_it(pollwire: Pollwire, service: Service) -> None:
-    """Ctrl-C is how a watch ends: exit code 0 and not a word."""
+    """Check that Ctrl-C ends a watch with exit code 0 and without output."""
     await service.create_poll(id="lunch")
     async with await pollwire.start("watch", "lunch") as watching:
         await watching.line()
@@ -52,7 +52,7 @@ async def test_ctrl_c_ends_it(pollwire: Pollwire, service: Service) -> None:
 
 
 async def test_bars_are_drawn_on_a_terminal(pollwire: Pollwire, service: Service) -> None:
-    """On a terminal the bars are redrawn in place, and the cursor is given back at the end."""
+    """Check that bars are redrawn in place on a terminal, and that the cursor is restored at the end."""
     await service.create_poll(id="lunch")
     controller, terminal = pty.openpty()
     os.set_blocking(controller, False)
@@ -76,13 +76,13 @@ async def test_bars_are_drawn_on_a_terminal(pollwire: Pollwire, service: Service
 
 
 async def test_an_unknown_poll_is_refused(pollwire: Pollwire) -> None:
-    """A poll that does not exist is one sentence and exit code 1."""
+    """Check that an unknown poll prints one line and ends with exit code 1."""
     said = await pollwire("watch", "absent")
     assert (said.exit_code, said.err) == (1, "Error: The poll 'absent' does not exist.\n")
 
 
 async def test_a_deleted_poll_ends_it(pollwire: Pollwire, service: Service) -> None:
-    """A poll that is deleted while it is watched ends the watch with the service's sentence."""
+    """Check that deleting a watched poll ends the watch with the service's message."""
     await service.create_poll(id="lunch")
     async with await pollwire.start("watch", "lunch") as watching:
         await watching.line()

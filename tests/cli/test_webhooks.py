@@ -1,4 +1,4 @@
-"""Webhooks from the command line."""
+"""Webhooks on the command line."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.webhook_receiver import receiving
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def service(serve: Serve) -> AsyncIterator[Service]:
-    """A service that may tell sites on this machine."""
+    """Run a service that may send webhooks to this machine."""
     async with serve(webhook_allow=("127.0.0.1",), webhook_speedup=100) as running:
         yield running
 
 
 async def test_a_webhook_is_made_tried_listed_and_deleted(pollwire: Pollwire, service: Service) -> None:
-    """The secret that was told verifies what arrives; the list says how it goes, without the secret."""
+    """Check that the printed secret verifies events, and that the list has the state but not the secret."""
     async with receiving() as site:
         made = await pollwire("webhooks", "create", site.url, "--event", "poll.closed", "--poll", "lunch")
         assert (made.exit_code, made.err) == (0, "")
@@ -41,7 +41,7 @@ async def test_a_webhook_is_made_tried_listed_and_deleted(pollwire: Pollwire, se
 
 
 async def test_what_cannot_be_is_one_sentence(pollwire: Pollwire, service: Service) -> None:
-    """An address inside, an event that is none and a webhook that is none end with the reason."""
+    """Check the message for an internal address, an unknown event and an unknown webhook."""
     inside = await pollwire("webhooks", "create", "https://10.0.0.1/")
     assert (inside.exit_code, "no public address" in inside.err) == (1, True)
     wrong = await pollwire("webhooks", "create", "http://127.0.0.1/", "--event", "poll.renamed")

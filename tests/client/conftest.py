@@ -1,4 +1,4 @@
-"""Event loop of these tests: the session's, on which the service of ``tests/api`` runs."""
+"""Event loop of these tests: the session's loop, on which the service of ``tests/api`` runs."""
 
 from __future__ import annotations
 

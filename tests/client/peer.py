@@ -1,4 +1,4 @@
-"""A service that misbehaves on purpose: real sockets, and answers that a test wrote down in advance."""
+"""A test server with scripted responses over real sockets, including faulty ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.local_server import hosting
 
 @dataclass(frozen=True)
 class Reply:
-    """One HTTP answer; ``status`` 0 cuts the connection after the request was read."""
+    """An HTTP response. ``status`` 0 closes the connection after the request was read."""
 
     status: int
-    document: Any = None  # Any: whatever JSON the test wants
+    document: Any = None  # Any: any JSON of the test
     headers: dict[str, str] = field(default_factory=dict)
 
     def written(self) -> bytes:
-        """The answer as it goes over the wire."""
+        """Return the response as bytes."""
         body = b"" if self.document is None else json.dumps(self.document).encode()
         kind = "application/json" if self.status < 400 else "application/problem+json"
         headers = {"content-type": kind, "content-length": str(len(body)), **self.headers}
@@ -34,18 +34,18 @@ class Reply:
 
 
 def problem(status: int, slug: str, **headers: str) -> Reply:
-    """A problem document of the service's form."""
+    """Return a response with a problem document."""
     document = {"type": f"/problems/{slug}", "title": slug, "status": status, "detail": f"It is {slug}."}
     return Reply(status, document, headers)
 
 
 CUT = Reply(0)
-"""The request was read, and nobody will ever know what came of it."""
+"""Closes the connection after the request, so that the client cannot know the outcome."""
 
 
 @dataclass
 class Peer:
-    """Where it listens, and the requests that came, as text."""
+    """The server's address, and the received requests as text."""
 
     url: str
     requests: list[str]
@@ -53,7 +53,7 @@ class Peer:
 
 @asynccontextmanager
 async def answering(*replies: Reply) -> AsyncIterator[Peer]:
-    """Answers one request after another from ``replies``; the last one answers all that follow."""
+    """Respond to each request with the next of ``replies``. The last one is repeated."""
     waiting, peer = list(replies), Peer("", [])
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,7 +70,7 @@ async def answering(*replies: Reply) -> AsyncIterator[Peer]:
 
 
 async def _request(reader: asyncio.StreamReader) -> str:
-    """One request, head and body; empty at the end of the connection."""
+    """Read one request, head and body. Return an empty text at the end of the connection."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
     except asyncio.IncompleteReadError:
@@ -82,7 +82,7 @@ async def _request(reader: asyncio.StreamReader) -> str:
 
 @asynccontextmanager
 async def streaming(*scripts: Sequence[dict[str, Any]]) -> AsyncIterator[Peer]:
-    """Each connection gets the frames of the next script and is then closed; the last one stays open."""
+    """Send each connection the frames of the next script, then close it. The last one stays open."""
     waiting, peer = list(scripts), Peer("", [])
 
     async def handle(socket: ServerConnection) -> None:

@@ -1,4 +1,4 @@
-"""When a client tries again, and when it stops."""
+"""Retries of the client: when it repeats a request, and when it stops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AWAY = problem(503, "store-unavailable")
 
 
 async def test_a_vote_is_sent_again_until_the_store_is_back() -> None:
-    """A vote that met 503 and a cut connection is repeated under one Idempotency-Key and answered."""
+    """Check that a vote is repeated after 503 and a closed connection, with the same Idempotency-Key."""
     async with answering(AWAY, CUT, COUNTED) as peer, Client(peer.url, token="t") as client:
         assert await client.vote("lunch", "rice") == {"status": "counted"}
     keys = {line for text in peer.requests for line in text.split("\r\n") if "dempotency" in line}
@@ -23,7 +23,7 @@ async def test_a_vote_is_sent_again_until_the_store_is_back() -> None:
 
 
 async def test_retry_after_is_kept() -> None:
-    """A client does not come back before the second that the service asked for has passed."""
+    """Check that the client waits as long as ``Retry-After`` requires."""
     begun = time.monotonic()
     asked_to_wait = problem(503, "overloaded", **{"retry-after": "1"})
     async with answering(asked_to_wait, COUNTED) as peer, Client(peer.url) as client:
@@ -32,7 +32,7 @@ async def test_retry_after_is_kept() -> None:
 
 
 async def test_patience_ends_with_the_refusal_itself() -> None:
-    """Where the service stays busy, the caller gets its problem document within its patience."""
+    """Check that the caller gets the last problem document when ``patience_s`` is over."""
     begun = time.monotonic()
     async with answering(AWAY) as peer, Client(peer.url, patience_s=0.3) as client:
         with pytest.raises(ApiError) as caught:
@@ -43,7 +43,7 @@ async def test_patience_ends_with_the_refusal_itself() -> None:
 
 
 async def test_a_no_is_not_asked_again() -> None:
-    """A refusal that waiting cannot mend is raised at once."""
+    """Check that an error that cannot be temporary is raised at once."""
     async with answering(problem(403, "poll-closed")) as peer, Client(peer.url) as client:
         with pytest.raises(ApiError) as caught:
             await client.vote("lunch", "rice")
@@ -53,7 +53,7 @@ async def test_a_no_is_not_asked_again() -> None:
 
 @pytest.mark.parametrize(("poll", "requests"), [({"id": "lunch"}, 2), ({}, 1)])
 async def test_only_a_named_poll_is_created_again(poll: dict[str, str], requests: int) -> None:
-    """A creation that may have happened is repeated only where the repeat would find the same poll."""
+    """Check that a creation with unknown outcome is repeated only if the poll has an id."""
     async with (
         answering(CUT, Reply(201, {"id": "lunch"})) as peer,
         Client(peer.url, key="k", patience_s=2) as client,
@@ -67,7 +67,7 @@ async def test_only_a_named_poll_is_created_again(poll: dict[str, str], requests
 
 
 async def test_nothing_listens() -> None:
-    """Where nothing listens, the error says so in one sentence without the library's words."""
+    """Check that the error is one sentence without the HTTP library's message."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -79,7 +79,7 @@ async def test_nothing_listens() -> None:
 
 
 async def test_another_service_answers() -> None:
-    """A page of some other server is told from an answer of this service."""
+    """Check that a response of another server is not read as a response of this service."""
     async with (
         answering(Reply(404, None, {"content-type": "text/html"})) as peer,
         Client(peer.url) as client,
@@ -89,7 +89,7 @@ async def test_another_service_answers() -> None:
 
 
 async def test_an_id_that_no_poll_can_have_is_not_sent() -> None:
-    """An id with a slash or dots would end at another route, so it is refused here as the service would."""
+    """An id with a slash or dots would address another route, so the client raises the service's error."""
     async with answering(COUNTED) as peer, Client(peer.url, key="k") as client:
         for wrong in ("", "..", "a/b", "Lunch"):
             with pytest.raises(ApiError) as caught:
@@ -100,6 +100,6 @@ async def test_an_id_that_no_poll_can_have_is_not_sent() -> None:
 
 @pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://localhost", "http://"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
-    """An address without scheme or host is refused before anything is sent."""
+    """Check that an address without scheme or host is rejected before any request."""
     with pytest.raises(ValueError, match="looks like"):
         Client(url)

@@ -1,4 +1,4 @@
-"""Totals as people at a terminal see them."""
+"""Charts and texts of totals in a terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HIDDEN: dict[str, Any] = {"phase": "open", "as_of": RESULTS["as_of"], "closes_at
 
 
 def drawn(*args: Any, **more: Any) -> str:
-    """What the terminal shows, 80 columns wide."""
+    """Return the output of a terminal with 80 columns."""
     console = Console(file=io.StringIO(), width=80, force_terminal=False)
     console.print(bars(*args, **more))
     assert isinstance(console.file, io.StringIO)
@@ -34,38 +34,38 @@ def drawn(*args: Any, **more: Any) -> str:
 
 
 def test_bars_grow_with_their_share() -> None:
-    """Three quarters of the voters are a bar three times as long as a quarter's."""
+    """Check that the bar of three quarters is three times as long as that of one quarter."""
     rice, yam = (text for text in drawn(POLL, RESULTS).splitlines() if "%" in text)
-    assert "Jollof rice rice " in rice  # the label, and the id that a vote names
-    assert "Yam yam" not in yam  # which is the same word here
+    assert "Jollof rice rice " in rice  # the label, and the option's id for votes
+    assert "Yam yam" not in yam  # label and id are the same word here
     assert rice.rstrip().endswith("3 75.0 %")
     lengths = [text.count("━") + text.count("╸") / 2 for text in (rice, yam)]
     assert lengths[0] / lengths[1] == pytest.approx(3, rel=0.05)
 
 
 def test_the_state_of_the_results_is_told() -> None:
-    """The phase and the end of the window are those of the results, which are newer than the poll."""
+    """Check that phase and end are those of the results, which are newer than the poll."""
     text = drawn(POLL, RESULTS | {"phase": "closed"})
     assert "closed since 2026-11-25 12:00 UTC" in text
     assert "4 voters" in text
 
 
 def test_hidden_totals_are_said_to_be_hidden() -> None:
-    """Where the totals are hidden there are the options and a sentence, and no number, drawn or in a line."""
+    """Check that hidden results show options and a sentence but no number, as a chart or a line."""
     assert "hidden" in drawn(POLL, HIDDEN)
-    assert "Jollof rice rice" in drawn(POLL, HIDDEN)  # what can be voted for is no secret
+    assert "Jollof rice rice" in drawn(POLL, HIDDEN)  # the options themselves are not hidden
     assert line(POLL, HIDDEN) == "2026-11-24T12:00:00.123Z open totals hidden"
 
 
 def test_nobody_has_voted_yet() -> None:
-    """Without voters there is no share to tell, and nothing divides by zero."""
+    """Check that without voters there is no percentage and no division by zero."""
     empty = RESULTS | {"voters": 0, "counts": {"rice": 0, "yam": 0}}
     assert line(POLL, empty).endswith("0 voters: rice 0 (-), yam 0 (-)")
     assert "0 voters" in drawn(POLL, empty)
 
 
 def test_a_line_has_everything() -> None:
-    """One line tells when, the phase, the voters and every option."""
+    """Check that a line has the time, the phase, the voters and every option."""
     assert line(POLL, RESULTS) == "2026-11-24T12:00:00.123Z open 4 voters: rice 3 (75.0 %), yam 1 (25.0 %)"
 
 
@@ -79,14 +79,14 @@ FIRSTS: dict[str, Any] = RESULTS | {"voters": 7, "counts": {"accra": 3, "kumasi"
 
 
 def test_a_rating_tells_its_mean() -> None:
-    """Beside the voters stands the mean of their values, drawn or in a line; without voters there is none."""
+    """Check that charts and lines show the mean next to the number of voters, and none without voters."""
     assert line(RATING, RATED).endswith("4 voters, mean 2.75: 1 0 (0.0 %), 2 1 (25.0 %), 3 3 (75.0 %)")
     assert "4 voters, mean 2.75" in drawn(RATING, RATED)
     assert "mean" not in drawn(RATING, RATED | {"voters": 0, "mean": None})
 
 
 def test_a_ranked_poll_tells_its_rounds() -> None:
-    """Whoever asks once reads round by round who goes out, what passes on and who wins."""
+    """Check that each round shows the eliminated option and the transfers, and the last one the winner."""
     rounds = [
         {"counts": FIRSTS["counts"], "exhausted": 0, "eliminated": "tamale", "transfers": {"kumasi": 1}},
         {"counts": {"accra": 3, "kumasi": 3}, "exhausted": 1, "eliminated": "kumasi", "transfers": {}},
@@ -101,12 +101,12 @@ def test_a_ranked_poll_tells_its_rounds() -> None:
 
 @pytest.mark.parametrize("rounds", [{}, {"rounds": [], "winner": None}])
 def test_a_ranked_poll_without_rounds(rounds: dict[str, Any]) -> None:
-    """A stream brings first preferences alone, and a poll without votes has no rounds to tell."""
+    """Streams have first preferences only, and a poll without votes has no rounds."""
     assert "Round" not in drawn(TOWNS, FIRSTS | rounds)
 
 
 def test_results_that_name_something_new() -> None:
-    """Options that came since the poll was read are noticed; a scale's values are all known."""
+    """Check that options or values that the poll document does not have are noticed."""
     assert options_match(POLL, RESULTS)
     assert not options_match(POLL, RESULTS | {"counts": {"rice": 1, "yam": 0, "fufu": 0}})
     assert options_match(RATING, RATED)
@@ -114,13 +114,13 @@ def test_results_that_name_something_new() -> None:
 
 
 def test_a_note_stands_below() -> None:
-    """A note, such as a lost connection, is the last line."""
+    """Check that a note, such as a lost connection, is the last line."""
     assert drawn(POLL, RESULTS, note="Trying again.").splitlines()[-1].strip() == "Trying again."
 
 
 @pytest.mark.parametrize("trick", ["\x1b[2J", "\x9b2J", "a\rb", "\u202eb", "\ud83d"])
 def test_texts_of_others_cannot_drive_the_terminal(trick: str) -> None:
-    """Escapes, carriage returns, changes of direction and broken characters never reach the terminal."""
+    """Check that escapes, carriage returns, bidirectional controls and surrogates are never printed."""
     shown = drawn(POLL | {"question": trick, "options": [{"id": "rice", "label": trick}]}, RESULTS)
     assert not set(shown) & {"\x1b", "\x9b", "\r", "\u202e", "\ud83d"}
     assert printable("Häuser, 票, 👩‍🚀") == "Häuser, 票, 👩‍🚀"
@@ -142,5 +142,5 @@ def test_texts_of_others_cannot_drive_the_terminal(trick: str) -> None:
     ],
 )
 def test_a_window_is_told_by_phase(window: dict[str, Any], told: str) -> None:
-    """What is said of the window fits the phase, also one that this client does not know."""
+    """Check that the text fits the phase, including a phase unknown to this client."""
     assert describe_window(window) == told

@@ -1,4 +1,4 @@
-"""What a data folder remembers, and who may read it."""
+"""Content and permissions of a data folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HERE, THERE = "http://127.0.0.1:8000", "https://polls.example"
 
 
 def test_a_token_is_kept_for_each_service(tmp_path: Path) -> None:
-    """Tokens of two services stand side by side, and each is given to its own service only."""
+    """Check that the tokens of two services are stored separately and returned for their own service only."""
     folder = CliDataFolder(tmp_path / "new" / "folder")
     folder.keep_voter_token(HERE, "one")
     folder.keep_voter_token(THERE, "two")
@@ -20,7 +20,7 @@ def test_a_token_is_kept_for_each_service(tmp_path: Path) -> None:
 
 
 def test_tokens_are_for_their_owner_alone(tmp_path: Path) -> None:
-    """Nobody else may read the tokens or the folder that was made for them."""
+    """Check that only the owner can read the tokens and the created folder."""
     folder = CliDataFolder(tmp_path / "new")
     folder.keep_voter_token(HERE, "one")
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (folder.path, *folder.path.iterdir())]
@@ -28,7 +28,7 @@ def test_tokens_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_counts_as_absent(tmp_path: Path) -> None:
-    """A folder that is absent, or whose files are broken, names no service, key or voter."""
+    """Check that an absent folder or broken files give no service, key or voter."""
     for name in ("service.json", "voter-tokens.json"):
         (tmp_path / name).write_text("[")
     (tmp_path / "admin-key").write_bytes(b"\xff")
@@ -38,7 +38,7 @@ def test_what_cannot_be_read_counts_as_absent(tmp_path: Path) -> None:
 
 
 def test_a_running_service_is_found(tmp_path: Path) -> None:
-    """The address and the key that a running service wrote down are found."""
+    """Check that the address and the key written by a running service are found."""
     (tmp_path / "service.json").write_text(f'{{"url": "{HERE}", "pid": 1}}')
     (tmp_path / "admin-key").write_text("secret\n")
     folder = CliDataFolder(tmp_path)

@@ -1,4 +1,4 @@
-"""Polls as people write them down."""
+"""Poll files in TOML and JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ label = "Yes"
 
 
 def test_toml_times_become_text() -> None:
-    """Times that TOML knows arrive as the protocol writes them: local without, others with their offset."""
+    """Check that TOML times become text as in the protocol: local without an offset, others with theirs."""
     poll = parse_poll(TOML, "poll.toml")
     assert (poll["opens_at"], poll["closes_at"]) == ("2026-07-02T08:00:00", "2026-07-02T10:00:00+02:00")
     assert poll["options"] == [{"id": "yes", "label": "Yes"}]
@@ -28,7 +28,7 @@ def test_toml_times_become_text() -> None:
     ("name", "text"), [("a.json", '{"kind": "single"}'), ("-", ' {"kind": "single"}'), ("-", 'kind="single"')]
 )
 def test_the_form_is_told_by_name_or_by_first_sign(name: str, text: str) -> None:
-    """Standard input has no name, so its first sign tells JSON from TOML."""
+    """Standard input has no name, so its first character distinguishes JSON from TOML."""
     assert parse_poll(text, name) == {"kind": "single"}
 
 
@@ -42,6 +42,6 @@ def test_the_form_is_told_by_name_or_by_first_sign(name: str, text: str) -> None
     ],
 )
 def test_what_is_no_poll_is_refused_in_one_sentence(name: str, text: str, said: str) -> None:
-    """Text that is no poll is refused by the file's name, however broken it is."""
+    """Check that invalid text is rejected in one sentence with the name of the file."""
     with pytest.raises(PollFileError, match=said):
         parse_poll(text, name)

@@ -1,4 +1,4 @@
-"""The client's calls against the whole service: every door, and what comes back."""
+"""The client's calls against the whole service."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["serve", "service", "store"]
 
 
 def operator(service: Service) -> Client:
-    """A client with the service's own key."""
+    """Return a client with the service's own key."""
     return Client(service.url, key=service.settings.admin_key)
 
 
 async def test_a_poll_from_its_creation_to_its_end(service: Service) -> None:
-    """Every call of an operator does what it says, and a repeated creation answers the same poll."""
+    """Check every call of an operator, and that a repeated creation returns the same poll."""
     async with operator(service) as client:
         poll = await client.create_poll({"id": "lunch", **LUNCH})
         assert (await client.create_poll({"id": "lunch", **LUNCH}))["id"] == poll["id"]
@@ -37,7 +37,7 @@ async def test_a_poll_from_its_creation_to_its_end(service: Service) -> None:
 
 
 async def test_a_vote_from_its_token_to_its_withdrawal(service: Service) -> None:
-    """A voter votes, changes, proves it by the receipt and takes it back."""
+    """Check that a voter can vote, change, verify the receipt and withdraw."""
     await service.create_poll(id="lunch", revote="withdraw")
     async with Client(service.url) as client:
         await client.issue_voter("Ama")
@@ -52,7 +52,7 @@ async def test_a_vote_from_its_token_to_its_withdrawal(service: Service) -> None
 
 
 async def test_the_token_alone_says_who_votes(service: Service) -> None:
-    """A client without a token is nobody, and a new token is a new voter, whatever cookies were set."""
+    """Check that only the token identifies a voter, regardless of cookies."""
     await service.create_poll(id="lunch")
     async with Client(service.url) as client:
         for voters in (1, 2):
@@ -66,7 +66,7 @@ async def test_the_token_alone_says_who_votes(service: Service) -> None:
 
 
 async def test_lists_are_read_page_by_page(service: Service) -> None:
-    """More polls than a page holds are read to the end, each once, and no more than asked for."""
+    """Check that all pages are read, each poll once, and no more polls than requested."""
     for number in range(103):
         await service.create_poll(id=f"poll-{number}")
     async with operator(service) as client:
@@ -78,7 +78,7 @@ async def test_lists_are_read_page_by_page(service: Service) -> None:
 
 
 async def test_a_voter_watches_what_is_hidden_from_others(service: Service) -> None:
-    """Where totals are shown after a vote, the watch of somebody who has voted shows them."""
+    """Check that the watch of a client that has voted shows totals visible after a vote."""
     await service.create_poll(id="lunch", results="after_vote")
     async with Client(service.url) as stranger, Client(service.url) as voter:
         await voter.issue_voter()
@@ -89,7 +89,7 @@ async def test_a_voter_watches_what_is_hidden_from_others(service: Service) -> N
 
 
 async def test_a_vote_outlasts_a_store_that_restarts(service: Service, valkey: Valkey) -> None:
-    """A vote cast while the store is away is answered when it is back, and counted once."""
+    """Check that a vote sent during a store outage gets a response after it, and is counted once."""
     await service.create_poll(id="lunch")
     async with Client(service.url) as client, Client(service.url, patience_s=0.1) as hasty:
         await client.issue_voter()

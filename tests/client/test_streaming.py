@@ -1,4 +1,4 @@
-"""A watch over connections that break, lag and end."""
+"""Watching a poll over connections that break, lag and end."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.client.peer import answering, problem, streaming
 
 
 def frame(seq: int, epoch: str = "01933c5f8a2b", **more: Any) -> dict[str, Any]:
-    """Results at one position."""
+    """Return results with this epoch and seq."""
     return {"type": "results", "poll": "lunch", "epoch": epoch, "seq": seq, **more}
 
 
 async def first(count: int, client: Client, lost: list[ClientError] | None = None) -> list[dict[str, Any]]:
-    """The first frames of a watch."""
+    """Return the first frames of a watch."""
     seen = []
     async with aclosing(client.watch("lunch", on_lost=None if lost is None else lost.append)) as frames:
         async for results in frames:
@@ -29,7 +29,7 @@ async def first(count: int, client: Client, lost: list[ClientError] | None = Non
 
 
 async def test_a_broken_connection_is_made_again() -> None:
-    """After a connection ends, the watch goes on over the next one and says that it was lost."""
+    """Check that a watch continues over a new connection and reports the loss."""
     lost: list[ClientError] = []
     async with streaming([frame(1)], [frame(2)]) as peer, Client(peer.url) as client:
         assert [seen["seq"] for seen in await first(2, client, lost)] == [1, 2]
@@ -37,7 +37,7 @@ async def test_a_broken_connection_is_made_again() -> None:
 
 
 async def test_older_totals_are_never_shown() -> None:
-    """Totals of a node that lags behind are dropped; those of a newer epoch replace whatever there was."""
+    """Check that totals older than the last ones are dropped, and that a newer epoch replaces all."""
     second = [frame(4), frame(5, phase="closed"), frame(1, epoch="01933c5f8a2c")]
     async with streaming([frame(5)], second) as peer, Client(peer.url) as client:
         seen = await first(3, client)
@@ -45,21 +45,21 @@ async def test_older_totals_are_never_shown() -> None:
 
 
 async def test_a_planned_stop_ends_the_connection() -> None:
-    """A reconnect hint is obeyed: nothing more is read from a connection that is about to end."""
+    """Check that after a reconnect hint nothing more is read from the old connection."""
     first_script = [frame(1), {"type": "reconnect", "after_ms": 5}, frame(2)]
     async with streaming(first_script, [frame(3)]) as peer, Client(peer.url) as client:
         assert [seen["seq"] for seen in await first(2, client)] == [1, 3]
 
 
 async def test_heartbeats_are_no_results() -> None:
-    """What is neither results, problem nor hint is passed over, heartbeats among it."""
+    """Check that heartbeats and unknown messages are ignored."""
     script = [{"type": "heartbeat"}, {"type": "news"}, frame(1)]
     async with streaming(script) as peer, Client(peer.url) as client:
         assert await first(1, client) == [frame(1)]
 
 
 async def test_a_deleted_poll_ends_the_watch() -> None:
-    """A problem on the stream is raised with its document."""
+    """Check that a problem on the stream is raised with its document."""
     gone = {"type": "problem", "problem": "/problems/poll-not-found", "status": 404, "detail": "Gone."}
     async with streaming([frame(1), gone]) as peer, Client(peer.url) as client:
         with pytest.raises(ApiError) as caught:
@@ -68,7 +68,7 @@ async def test_a_deleted_poll_ends_the_watch() -> None:
 
 
 async def test_an_unknown_poll_is_refused_at_the_handshake() -> None:
-    """A handshake that is answered with a problem raises it, as any other call does."""
+    """Check that a problem in the handshake's response is raised."""
     async with answering(problem(404, "poll-not-found")) as peer, Client(peer.url) as client:
         with pytest.raises(ApiError) as caught:
             await first(1, client)
@@ -77,7 +77,7 @@ async def test_an_unknown_poll_is_refused_at_the_handshake() -> None:
 
 
 async def test_a_service_that_never_serves_ends_the_watch() -> None:
-    """Before the first frame the caller's patience holds, and the service's own reason is raised."""
+    """Check that before the first frame the service's error is raised when ``patience_s`` is over."""
     async with answering(problem(503, "overloaded")) as peer, Client(peer.url, patience_s=0.3) as client:
         with pytest.raises(ApiError) as caught:
             await first(1, client)
@@ -86,7 +86,7 @@ async def test_a_service_that_never_serves_ends_the_watch() -> None:
 
 
 def test_a_hidden_frame_always_replaces() -> None:
-    """A hidden frame passes whatever came before it, and does not let older totals through afterwards."""
+    """Check that a hidden frame always passes, and that older totals after it are dropped."""
     order = ResultOrderFilter()
     admitted = [order.admits(seen) for seen in (frame(7), frame(0, hidden=True), frame(6), frame(7))]
     assert admitted == [True, True, False, True]

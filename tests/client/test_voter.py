@@ -1,4 +1,4 @@
-"""What people type for a vote, and what is sent for it."""
+"""Parsing of the words typed for a vote."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ from pollwire.cli.voter import choice_of
     ],
 )
 def test_words_become_a_choice_of_the_kind(kind: str, words: list[str], choice: object) -> None:
-    """Lists keep their order, ratings become numbers, and what fits no kind is sent as it was typed."""
+    """Check that lists keep their order, ratings become numbers, and other input is sent unchanged."""
     assert choice_of(kind, words) == choice
