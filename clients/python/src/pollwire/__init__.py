@@ -1,4 +1,4 @@
-"""The Python client: what HTTP and the streams offer, for programs and for the command line.
+"""Python client of the HTTP API and the streams, for programs and for the command line.
 
 ::
 
@@ -7,7 +7,7 @@
         async for results in client.watch(poll["id"]):
             ...
 
-It knows the wire (``docs/api/``) and nothing else of the service.
+The client depends only on the public API (``docs/api/``), not on the server's code.
 """
 
 from pollwire.client import Client

@@ -1,9 +1,9 @@
-"""When a client tries again: exponential backoff with full jitter, within the caller's patience.
+"""Retry delays: exponential backoff with full jitter, limited by ``patience_s``.
 
-Full jitter (each pause drawn evenly from zero to the bound) spreads the
-clients of a service that comes back; a bound that doubles keeps them from
-hammering one that does not. A pause that the service asks for
-(``Retry-After``, ``after_ms``) is kept and jittered upwards only.
+Full jitter draws each pause evenly from zero to the bound. It spreads the
+clients of a service that has restarted. The bound doubles, so that clients do
+not overload a service that stays unavailable. A pause that the service requests
+(``Retry-After``, ``after_ms``) is the minimum: jitter only makes it longer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LAST_BOUND_S: Final = 5.0
 
 
 class Backoff:
-    """The pauses of one attempt after another, until ``patience_s`` (None: for ever) is used up."""
+    """Pauses between the attempts of one call, until ``patience_s`` (None: no limit) is used up."""
 
     def __init__(self, patience_s: float | None) -> None:
         self._bound_s = FIRST_BOUND_S
@@ -26,13 +26,13 @@ class Backoff:
         self._deadline = None if patience_s is None else self._begun_at + patience_s
 
     def never_give_up(self) -> None:
-        """From now on patience is endless."""
+        """Remove the time limit from now on."""
         self._deadline = None
 
     async def pause(self, at_least_s: float = 0.0) -> bool:
-        """Waits for the next attempt; False, at once, where patience would end first."""
+        """Wait before the next attempt. Return False at once if the time limit would end first."""
         now = time.monotonic()
-        if now - self._begun_at > LAST_BOUND_S:  # the last attempt held for a while, so this is a new trouble
+        if now - self._begun_at > LAST_BOUND_S:  # the last attempt lasted, so this is a new failure
             self._bound_s = FIRST_BOUND_S
         pause_s = at_least_s + random.uniform(0, self._bound_s)
         if self._deadline is not None and now + pause_s > self._deadline:

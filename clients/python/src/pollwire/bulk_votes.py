@@ -1,10 +1,10 @@
-"""Votes that a back end sends for voters it knows, a part at a time, each part one request.
+"""Bulk votes: a back end sends the votes of voters that it knows, in parts of one request each.
 
-The service answers a line as it is counted, while more of them are still
-coming. An HTTP client that sends a body to its end before it reads cannot use
-that, and must not send more than the service holds answers for: so votes go in
-parts of ``LINES_A_PART``. A part is small enough to show how it goes on, and
-large enough that the round trips between parts cost nothing.
+The service responds to each line while it still receives further lines. Our
+HTTP client sends the whole body before it reads the response. It must not send
+more lines than the service buffers responses for, so votes are sent in parts of
+``LINES_A_PART``. A part is small enough to show progress, and large enough that
+the round trips between parts cost nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any, Final
 LINES_A_PART: Final = 5_000
 NDJSON: Final = "application/x-ndjson"
 ANSWERED_WITHIN_S: Final = 60.0
-"""For a part: the service counts some ten thousand lines a second, and another part may be under way."""
+"""Timeout of a part. The service counts about 10,000 lines a second, and may be busy with another part."""
 
 Vote = Mapping[str, Any] | bytes
-"""``{"voter", "choice", "revision"?}``, or such a line as it stands in a file."""
+"""``{"voter", "choice", "revision"?}``, or the bytes of such a line of a file."""
 
 
 def parts_of(votes: Iterable[Vote]) -> Iterator[tuple[int, bytes]]:
-    """The bodies to be sent one after the other, and how many lines came before each."""
+    """Yield the bodies to send, in order, each with the number of lines before it."""
     lines, before = iter(votes), 0
     while part := [_line(vote) for vote in islice(lines, LINES_A_PART)]:
         yield before, b"".join(part)
@@ -32,7 +32,7 @@ def parts_of(votes: Iterable[Vote]) -> Iterator[tuple[int, bytes]]:
 
 
 def _line(vote: Vote) -> bytes:
-    """One line, however many its text would make."""
+    """Return the vote as one line. Line breaks inside it become spaces."""
     if isinstance(vote, bytes):
         return vote.rstrip(b"\r\n").replace(b"\n", b" ") + b"\n"
     return json.dumps(vote, ensure_ascii=False).encode() + b"\n"

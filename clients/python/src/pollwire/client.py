@@ -1,9 +1,9 @@
-"""The calls of the three doors, one method each, with the retries that each of them can bear.
+"""Client of the HTTP API: one method for each call, with the retries that are safe for it.
 
-What may be sent twice is decided here, call by call. Reads, acts and votes
-may: the service knows a repeat when it sees one (a vote's standing choice is
-looked up first; on open polls the ``Idempotency-Key`` that every vote carries
-tells). A poll created without an id may not: two would stand.
+Reads, lifecycle actions and votes are retried, because the service recognizes
+repeats. It compares a vote with the voter's current choice. On open polls it
+uses the ``Idempotency-Key`` that the client sends with every vote. Creating a
+poll without an id is not retried, because that could create two polls.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from pollwire.streaming import reason_of, watch
 from pollwire.webhooks import WebhookCalls
 
 ANSWER_WITHIN_S: Final = 5.0
-"""The service answers within a second even without its store; five allow for a slow network."""
+"""The service responds within a second even without its store. Five seconds allow for a slow network."""
 
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 RECOUNTED_WITHIN_S: Final = 600.0
-"""A recount reads every ballot: some seconds for a million."""
+"""A recount reads every ballot, which takes some seconds for a million."""
 
 
 class Client(PredictionCalls, WebhookCalls):
-    """One service, as one voter (``token``), one operator (``key``), both or neither.
+    """Client of one service, as one voter (``token``), one operator (``key``), both or neither.
 
-    ``url`` is the service's base, ``http://host:port``; ``patience_s`` bounds
-    how long a call is repeated while the service cannot answer. Answers are
-    the wire's own JSON objects. Errors: ``ClientError`` and below.
+    ``url`` is the base URL of the service, ``http://host:port``. ``patience_s``
+    limits how long a call is retried while the service is unavailable. Methods
+    return the JSON objects of the API. Errors are ``ClientError`` and its subclasses.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class Client(PredictionCalls, WebhookCalls):
         self.token = token
         self._key = key
         self._patience_s = patience_s
-        # No cookies: the service would set one for each voter, and ``token`` alone says whom we vote as.
+        # No cookies: the service would set one for each voter, but only ``token`` must identify the voter.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        # Every authority's certificate is read for ``verify``, which takes longer than a vote: only for TLS.
+        # ``verify`` reads the certificates of all authorities, which takes longer than a vote: only for TLS.
         is_encrypted = parts.scheme == "https"
         self._http = httpx.AsyncClient(
             base_url=self.url, timeout=ANSWER_WITHIN_S, cookies=no_cookies, verify=is_encrypted
@@ -81,13 +81,16 @@ class Client(PredictionCalls, WebhookCalls):
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connections; streams end with their own iteration."""
+        """Close the HTTP connections. A stream closes when its iteration ends."""
         await self._http.aclose()
 
-    # Door 1: voters and votes.
+    # Voters and votes
 
     async def issue_voter(self, name: str | None = None) -> Document:
-        """``{"token", "expires_at"}``: a new voter, or the one held renewed; later votes are this voter's."""
+        """Create a voter, or renew the token of the current one. Return ``{"token", "expires_at"}``.
+
+        Later calls use the new token.
+        """
         body = {} if name is None else {"name": name}
         try:
             issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
@@ -107,11 +110,11 @@ class Client(PredictionCalls, WebhookCalls):
         revision: int | None = None,
         idempotency_key: str | None = None,
     ) -> Document:
-        """Casts ``choice`` (the protocol says its form by kind); answers what stands now, with a receipt.
+        """Cast ``choice`` and return the current vote with a receipt.
 
-        ``revision`` names the choice that this one replaces. An own
-        ``idempotency_key`` makes a repeat of the whole call on an open poll
-        safe as well; without it only the repeats made here are.
+        The form of ``choice`` depends on the kind of the poll (``docs/api/voting.md``).
+        ``revision`` is that of the vote to replace. Retries of this method are always
+        safe. Pass an ``idempotency_key`` to repeat the whole call safely on an open poll.
         """
         body = {"choice": choice} | ({} if revision is None else {"revision": revision})
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
@@ -120,41 +123,47 @@ class Client(PredictionCalls, WebhookCalls):
         )
 
     async def my_vote(self, poll: str) -> Document:
-        """The standing choice of this voter; ``Refused`` (``vote-not-found``) where there is none."""
+        """Return this voter's current vote. Raises ``ApiError`` (``vote-not-found``) if there is none."""
         return await self._call("GET", f"{_public(poll)}/votes/mine", bearer=self.token)
 
     async def withdraw(self, poll: str) -> Document:
-        """Takes the standing choice back, where the poll allows it."""
+        """Withdraw the current vote, if the poll allows it."""
         return await self._call("DELETE", f"{_public(poll)}/votes/mine", bearer=self.token)
 
     async def check_receipt(self, poll: str, receipt: str) -> Document:
-        """``{"valid", "counted", "choice", "at"}`` for the receipt of a vote."""
+        """Check the receipt of a vote. Return ``{"valid", "counted", "choice", "at"}``."""
         return await self._call("POST", f"{_public(poll)}/receipts", json={"receipt": receipt})
 
-    # Door 2: polls and their results.
+    # Polls and their results
 
     async def poll(self, poll: str) -> Document:
-        """The poll as the public sees it."""
+        """Return the poll as it is public."""
         return await self._call("GET", _public(poll))
 
     async def results(self, poll: str) -> Document:
-        """The totals that this voter may see."""
+        """Return the results that this voter may see."""
         return await self._call("GET", f"{_public(poll)}/results", bearer=self.token)
 
     async def timeline(self, poll: str) -> Document:
-        """``{"points": [{"at", "voters", "counts"}]}``; ``Refused`` (``results-hidden``) where totals are."""
+        """Return the totals over time: ``{"points": [{"at", "voters", "counts"}]}``.
+
+        Raises ``ApiError`` (``results-hidden``) while the results are hidden.
+        """
         return await self._call("GET", f"{_public(poll)}/timeline", bearer=self.token)
 
     def watch(
         self, poll: str, *, on_lost: Callable[[ClientError], None] | None = None
     ) -> AsyncGenerator[Document]:
-        """The results now and whenever they change, for ever; see ``service.client.watching.watch``."""
+        """Yield the current results, then each change, without end. See ``pollwire.streaming.watch``."""
         if not _POLL_ID.fullmatch(poll):
             raise no_such_poll(poll)
         return watch(self.url, poll, ticket=self._ticket, patience_s=self._patience_s, on_lost=on_lost)
 
     async def _ticket(self) -> str | None:
-        """A ticket to read as whom we are; None for the public's view, also where we are not known there."""
+        """Return a ticket to read as this operator or voter.
+
+        Return None for the public view: without a key and a token, or if the service rejects them.
+        """
         bearer = self._key or self.token
         if bearer is None:
             return None
@@ -165,82 +174,91 @@ class Client(PredictionCalls, WebhookCalls):
                 raise
             return None
 
-    # Door 3: operators.
+    # Administration
 
     async def create_poll(self, poll: Mapping[str, Any]) -> Document:
-        """Creates the poll; an identical repeat answers the one that stands."""
+        """Create a poll. An identical repeat with the same id returns the existing poll."""
         return await self._call_admin("POST", "", json=poll, repeatable="id" in poll)
 
     async def polls(self, *, limit: int, **filters: str | None) -> tuple[list[Document], str | None]:
-        """The newest ``limit`` polls by ``phase``, ``kind``, ``series`` or ``q``, and where more begin."""
+        """Return the newest ``limit`` polls and the cursor of the next page.
+
+        Filters: ``phase``, ``kind``, ``series`` and ``q`` (text in the question or id).
+        """
         wanted = {name: value for name, value in filters.items() if value is not None}
         return await fetch_all_pages(
             lambda params: self._call_admin("GET", "", params={**wanted, **params}), limit=limit
         )
 
     async def poll_for_operators(self, poll: str) -> Document:
-        """The poll, also before the public may see it."""
+        """Return the poll, also before it is public."""
         return await self._call_admin("GET", _one(poll))
 
     async def timeline_for_operators(self, poll: str) -> Document:
-        """``{"points"}``: the totals over time, whoever else may see them."""
+        """Return the totals over time (``{"points"}``), also if they are hidden from the public."""
         return await self._call_admin("GET", f"{_one(poll)}/timeline")
 
     async def results_for_operators(self, poll: str) -> Document:
-        """The totals, whoever else may see them."""
+        """Return the results, also if they are hidden from the public."""
         return await self._call_admin("GET", f"{_one(poll)}/results")
 
     async def edit_poll(
         self, poll: str, changes: Mapping[str, Any], *, version: int | None = None
     ) -> Document:
-        """Changes the fields named; where ``version`` is given, only if the poll is still at it."""
+        """Change the fields in ``changes``. With ``version``, only if the poll still has that version."""
         headers = {} if version is None else {"If-Match": f'"{version}"'}
         return await self._call_admin(
             "PATCH", _one(poll), json=changes, headers=headers, repeatable=version is None
         )
 
     async def act(self, poll: str, act: str, **body: object) -> Document:
-        """An act by its name (``reopen`` takes ``closes_at=``); repeating the one that stands is fine.
+        """Perform a lifecycle action by its name, such as ``close``. A repeat is safe.
 
-        ``reset`` wants ``confirm=`` the poll's id, and is repeated here only while nobody has voted since.
+        ``reopen`` accepts ``closes_at=``. ``reset`` requires the poll's id as ``confirm=``; a repeat
+        is safe only until the next vote.
         """
         return await self._call_admin("POST", f"{_one(poll)}/{act}", json=body)
 
     async def delete_poll(self, poll: str) -> None:
-        """Deletes the poll and every vote in it, for good."""
+        """Delete the poll and all its votes permanently."""
         await self._call_admin("DELETE", _one(poll), json={"confirm": poll}, repeatable=False)
 
     async def report(self, poll: str) -> Document:
-        """What looks odd: ``{"votes", "usual_per_minute", "bursts", "tags"}``."""
+        """Report suspicious voting: ``{"votes", "usual_per_minute", "bursts", "tags"}``."""
         return await self._call_admin("GET", f"{_one(poll)}/report", timeout=RECOUNTED_WITHIN_S)
 
     async def purge(
         self, poll: str, *, since: str | None = None, to: str | None = None, tag: str | None = None
     ) -> Document:
-        """``{"purged"}``: votes counted from ``since`` on and before ``to`` (RFC 3339), of the network of
-        ``tag``, or both, are taken out."""
+        """Remove votes by time range, network, or both. Return ``{"purged"}``, their number.
+
+        The range begins at ``since`` and ends before ``to`` (RFC 3339). ``tag`` identifies a network.
+        """
         given = {"from": since, "to": to, "tag": tag}
         body = {"confirm": poll} | {name: value for name, value in given.items() if value is not None}
         return await self._call_admin("POST", f"{_one(poll)}/purge", json=body, timeout=RECOUNTED_WITHIN_S)
 
     async def erase(self, poll: str, receipt: str) -> Document:
-        """``{"erased"}``: the vote of ``receipt`` is taken out without a trace; false where none stood."""
+        """Erase a vote by its receipt, without a trace. Return ``{"erased"}``, false if there was no vote."""
         body = {"receipt": receipt}
         return await self._call_admin("POST", f"{_one(poll)}/erase", json=body)
 
     async def recount(self, poll: str) -> Document:
-        """``{"matches", "stored", "recounted"}``: every ballot counted anew; minutes for millions of them."""
+        """Count all ballots again. Return ``{"matches", "stored", "recounted"}``.
+
+        This takes minutes for many millions of ballots.
+        """
         return await self._call_admin("POST", f"{_one(poll)}/recount", timeout=RECOUNTED_WITHIN_S)
 
     async def audit(self, poll: str, *, limit: int) -> tuple[list[Document], str | None]:
-        """The newest ``limit`` entries of the poll's audit log, and the cursor where more begin."""
+        """Return the newest ``limit`` entries of the poll's audit log and the cursor of the next page."""
         path = f"{_one(poll)}/audit"
         return await fetch_all_pages(lambda params: self._call_admin("GET", path, params=params), limit=limit)
 
     async def export(self, poll: str, form: str = "csv") -> AsyncGenerator[bytes]:
-        """Every vote that stands, as a file (``csv`` or ``ndjson``) in pieces, in memory one at a time.
+        """Yield the pieces of a file (``csv`` or ``ndjson``) with all current votes.
 
-        ``Unreachable`` in the middle says that the file is not whole. Nothing is repeated here.
+        Raises ``Unreachable`` if the connection is lost before the file is complete. Never retried.
         """
         path = f"{self.url}/v1/admin/polls{_one(poll)}/export"
         headers = {} if self._key is None else {"Authorization": f"Bearer {self._key}"}
@@ -255,11 +273,12 @@ class Client(PredictionCalls, WebhookCalls):
             raise Unreachable(self.url, reason_of(error)) from None
 
     async def send_votes(self, poll: str, votes: Iterable[Vote]) -> AsyncGenerator[Document]:
-        """Votes for voters whom this back end knows (scope ``votes:write``); each line is answered, in order.
+        """Send the votes of voters that this back end knows (scope ``votes:write``).
 
-        ``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail"}`` for one that was
-        refused. Nothing is repeated here; sending all again is safe, what stands is ``unchanged``.
-        ``Unreachable`` in the middle leaves open what became of the lines that were not answered.
+        Yields one result for each line, in order: ``{"line", "status", "revision"}``, or
+        ``{"line", "problem", "status", "detail"}`` for a rejected vote. Never retried. Sending all
+        votes again is safe: votes that were counted are ``unchanged``. Raises ``Unreachable`` if the
+        connection is lost; the votes without a result may have been counted.
         """
         path = f"/v1/admin/polls{_one(poll)}/votes"
         headers = {"Content-Type": NDJSON}
@@ -270,7 +289,7 @@ class Client(PredictionCalls, WebhookCalls):
                 yield self._answered(text, before)
 
     def _answered(self, text: bytes, before: int) -> Document:
-        """An answer to a line, by the line's number among all."""
+        """Parse the result of one line. Its number counts from the first of all parts."""
         try:
             said = json.loads(text)
             return {**said, "line": said["line"] + before}
@@ -287,19 +306,19 @@ class Client(PredictionCalls, WebhookCalls):
         return response.content
 
     async def create_key(self, name: str, scopes: Sequence[str]) -> Document:
-        """A new API key, whose ``key`` is shown this once. Not repeated: each call makes another."""
+        """Create an API key. Its ``key`` is returned only here. Never retried: each call creates another."""
         body = {"name": name, "scopes": list(scopes)}
         return await self._call("POST", "/v1/admin/keys", bearer=self._key, json=body, repeatable=False)
 
     async def keys(self) -> list[Document]:
-        """Every API key, the newest first, without their secrets."""
+        """Return all API keys, newest first, without their secrets."""
         items, _ = await fetch_all_pages(
             lambda params: self._operator_call("GET", "/v1/admin/keys", params=params)
         )
         return items
 
     async def revoke_key(self, key: str) -> None:
-        """Revokes the API key of this id."""
+        """Revoke the API key with this id."""
         path = f"/v1/admin/keys/{quote(key, safe='')}"
         await self._call("DELETE", path, bearer=self._key, repeatable=False)
 
@@ -312,7 +331,7 @@ class Client(PredictionCalls, WebhookCalls):
     async def _call(
         self, method: str, path: str, *, bearer: str | None = None, repeatable: bool = True, **request: Any
     ) -> Document:
-        """One call, repeated while that is safe and may help. ``request`` goes to httpx as it is."""
+        """Send a request, and retry it while that is safe and may help. Passes ``request`` to httpx."""
         if bearer is not None:
             request["headers"] = {**request.get("headers", {}), "Authorization": f"Bearer {bearer}"}
         backoff = Backoff(self._patience_s)
@@ -324,14 +343,14 @@ class Client(PredictionCalls, WebhookCalls):
                 again = repeatable and error.is_transient
             except httpx.TransportError as error:
                 failure = Unreachable(self.url, reason_of(error))
-                # Without a connection nothing was sent, so anything may be sent again.
+                # Without a connection nothing was sent, so a retry is always safe.
                 again = repeatable or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             wait_s = failure.retry_after_s if isinstance(failure, ApiError) else 0.0
             if not (again and await backoff.pause(wait_s)):
                 raise failure
 
     def _parse_response(self, response: httpx.Response) -> Document:
-        """The object that a success carries (empty for 204); raises what anything else is."""
+        """Return the JSON object of a success (empty for 204). Raise the error of any other response."""
         if response.status_code == httpx.codes.NO_CONTENT:
             return {}
         headers = response.headers

@@ -1,12 +1,12 @@
-"""What can go wrong for a client, as one tree; the text of each error is one sentence for people.
+"""Errors of the client, as one tree. The text of each error is one sentence for people.
 
 ::
 
     ClientError
-    ├── Refused        the service answered with a problem document
-    ├── Unreachable    nothing answered within the caller's patience
-    ├── NotUnderstood  something answered that is not this service
-    └── FolderUnusable the data folder cannot keep what has to be kept
+    ├── ApiError            the service returned a problem document
+    ├── Unreachable         no response within ``patience_s``
+    ├── UnexpectedResponse  the response does not follow the API, for example that of a proxy
+    └── StorageError        the data folder cannot be written
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from pathlib import Path
 from typing import Any, Final
 
 Document = dict[str, Any]
-"""A JSON object of the wire; ``Any`` because its shape is the protocol's, see ``docs/api/``."""
+"""A JSON object of the API. ``Any`` because ``docs/api/`` defines its shape."""
 
 PROBLEM_TYPE: Final = "application/problem+json"
 _NOT_NOW: Final = frozenset({429, 503})
-"""Statuses of the service that say 'right, and not now'."""
+"""Statuses of valid requests that the service cannot process now."""
 
 _GATEWAY_FAILURES: Final = frozenset({502, 503, 504})
-"""What a proxy answers while the service behind it restarts."""
+"""Statuses that a proxy returns while the service behind it restarts."""
 
 
 class ClientError(Exception):
-    """The root."""
+    """Base class of all errors of the client."""
 
     @property
     def is_transient(self) -> bool:
-        """Whether the same request, sent a little later, may well succeed."""
+        """Return True if the same request may succeed a little later."""
         return False
 
 
 class ApiError(ClientError):
-    """The service said no. ``document`` is its problem document (RFC 9457), or a stream's problem frame."""
+    """An error response. ``document`` is the problem document (RFC 9457) or a stream's problem frame."""
 
     def __init__(self, document: Document, *, retry_after_s: float = 0.0) -> None:
         self.document = document
@@ -48,12 +48,15 @@ class ApiError(ClientError):
 
     @property
     def is_transient(self) -> bool:
-        """The service was too busy, or its store was away; a challenge is to be solved, not waited for."""
+        """Return True if the service was too busy or its store was unavailable.
+
+        A required challenge is not transient: the client must solve it, and waiting does not help.
+        """
         return self.status in _NOT_NOW and self.slug != "challenge-required"
 
 
 class Unreachable(ClientError):
-    """No answer from ``url``; what was asked may have happened all the same."""
+    """No response from ``url``. The service may have processed the request all the same."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(f"The service at {url} cannot be reached: {reason}.")
@@ -61,12 +64,12 @@ class Unreachable(ClientError):
 
     @property
     def is_transient(self) -> bool:
-        """Whatever it was, it may come back."""
+        """Return True: the service may become reachable again."""
         return True
 
 
 class UnexpectedResponse(ClientError):
-    """An answer that is not of this protocol, from a proxy or from another service."""
+    """A response that does not follow the API, from a proxy or from another service."""
 
     def __init__(self, url: str, status: int) -> None:
         super().__init__(f"What answers at {url} is not Pollwire (status {status}).")
@@ -75,12 +78,12 @@ class UnexpectedResponse(ClientError):
 
     @property
     def is_transient(self) -> bool:
-        """A proxy whose service restarts."""
+        """Return True for a gateway error: the service behind the proxy may be restarting."""
         return self.status in _GATEWAY_FAILURES
 
 
 class StorageError(ClientError):
-    """What has to be remembered cannot be written down."""
+    """The voter's token cannot be written to the data folder."""
 
     def __init__(self, folder: Path, reason: str) -> None:
         super().__init__(f"The voter's token cannot be kept in {folder}: {reason}.")
@@ -88,7 +91,10 @@ class StorageError(ClientError):
 
 
 def no_such_poll(poll: str) -> ApiError:
-    """What the service would answer about an id that no poll can have; asking would end at another route."""
+    """Create the error that the service would return for an id that no poll can have.
+
+    A request with such an id could match another route, so none is sent.
+    """
     return ApiError(
         {
             "type": "/problems/poll-not-found",
@@ -100,7 +106,7 @@ def no_such_poll(poll: str) -> ApiError:
 
 
 def refusal_of(body: bytes, content_type: str, retry_after: str | None) -> ApiError | None:
-    """The refusal that an answer carries; None where it is no problem document."""
+    """Parse an error response. Return None if its body is not a problem document."""
     if content_type.partition(";")[0].strip().lower() != PROBLEM_TYPE:
         return None
     try:
@@ -113,5 +119,5 @@ def refusal_of(body: bytes, content_type: str, retry_after: str | None) -> ApiEr
 
 
 def _seconds(retry_after: str | None) -> float:
-    """``Retry-After`` in its form of whole seconds, the one that this service uses (RFC 9110, 10.2.3)."""
+    """Parse ``Retry-After`` in seconds, the only form that this service uses (RFC 9110, 10.2.3)."""
     return float(retry_after) if retry_after is not None and retry_after.isdecimal() else 0.0

@@ -1,4 +1,4 @@
-"""Lists, which the service tells a page at a time, as one."""
+"""Pagination: fetches the pages of a list as one list."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 from pollwire.errors import Document
 
 PAGE: Final = 100
-"""Items asked for at a time; the service gives as many of any list."""
+"""Items requested for each page. The service returns this many of any list."""
 
 Page = Callable[[dict[str, str]], Awaitable[Document]]
-"""Brings one page, ``{"items", "next"}``, for these parameters of the query."""
+"""Fetches the page ``{"items", "next"}`` for these query parameters."""
 
 
 async def fetch_all_pages(page: Page, *, limit: int | None = None) -> tuple[list[Document], str | None]:
-    """The first ``limit`` items (None: all), and the cursor where more begin (None: there are none)."""
+    """Return the first ``limit`` items (None: all) and the cursor of the next page (None: no more items)."""
     items: list[Document] = []
     params: dict[str, str] = {}
     while True:

@@ -1,7 +1,7 @@
-"""A poll as people write it down: a TOML or JSON file with the fields of the protocol.
+"""Poll files: TOML or JSON with the fields of the API.
 
-TOML's own dates and times are taken as well as text: one with an offset as it
-is, a local one together with the poll's ``timezone``.
+TOML's own dates and times are accepted as well as text. Times with an offset are
+absolute; local times are in the poll's ``timezone``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pollwire.errors import Document
 
 
 class PollFileError(ValueError):
-    """The text is neither TOML nor JSON, or not one poll; the message is one sentence."""
+    """The file is not TOML or JSON, or does not contain one poll. The message is one sentence."""
 
 
 def parse_poll(text: str, name: str) -> Document:
-    """The poll in ``text``: JSON or TOML by the end of ``name``, else by its first sign."""
+    """Parse a poll. The suffix of ``name`` selects JSON or TOML, else the first character of ``text``."""
     is_json = name.endswith(".json") or (not name.endswith(".toml") and text.lstrip().startswith(("{", "[")))
     try:
         document = json.loads(text) if is_json else _times_as_text(tomllib.loads(text))
@@ -31,7 +31,7 @@ def parse_poll(text: str, name: str) -> Document:
     return document
 
 
-def _times_as_text(value: Any) -> Any:  # Any: whatever TOML may hold, at any depth
+def _times_as_text(value: Any) -> Any:  # Any: all types of TOML, nested
     match value:
         case datetime() | date():
             return value.isoformat()

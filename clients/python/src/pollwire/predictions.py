@@ -1,4 +1,4 @@
-"""The client's calls about predictions: what they came to, and who is ahead in a series."""
+"""Prediction calls of the client: outcomes, and the leaderboards of series."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pollwire.errors import Document
 from pollwire.pagination import fetch_all_pages
 
 _AGAIN_AFTER_S = 0.2
-"""Between two questions how far the scoring is."""
+"""Pause between two requests for the progress of the scoring."""
 
 Progress = Callable[[int, int], None]
-"""Told how many voters are scored (or unscored), and how many there are."""
+"""Called with the number of voters scored (or unscored) so far, and with the total."""
 
 
 class PredictionCalls:
-    """What may be done with predictions and their series; the ``Client`` brings the way to the service."""
+    """Calls for predictions and series. ``Client`` inherits them and provides the requests."""
 
     token: str | None
     _operator_call: Callable[..., Awaitable[Document]]
-    """One call with the operator's key, repeated where that is safe."""
+    """Send one request with the operator's key, and repeat it where that is safe."""
     _call: Callable[..., Awaitable[Document]]
 
     async def resolve(
@@ -34,32 +34,32 @@ class PredictionCalls:
         note: str | None = None,
         on_progress: Progress | None = None,
     ) -> Document:
-        """The poll once it has come to the outcome (None: annulled) and everybody is scored.
+        """Resolve a prediction (outcome None: annul it). Return the poll when all voters are scored.
 
-        ``effective_at`` (RFC 3339): a choice changed after it does not score; default: the end of voting.
+        Choices changed after ``effective_at`` (RFC 3339; default: the end of voting) do not score.
         """
         wishes: dict[str, Any] = {"effective_at": effective_at, "note": note}
         body = {"outcome": outcome, **{name: wish for name, wish in wishes.items() if wish is not None}}
         return await self._until_scored(poll, "resolve", body, on_progress)
 
     async def unresolve(self, poll: str, *, on_progress: Progress | None = None) -> Document:
-        """The poll, closed again, once every score for it is taken back."""
+        """Undo a resolution. Return the poll, closed again, when all its scores are removed."""
         return await self._until_scored(poll, "unresolve", {}, on_progress)
 
     async def leaderboard(self, series: str, *, limit: int) -> tuple[list[Document], str | None]:
-        """The first ``limit`` rows, and the cursor where more begin."""
+        """Return the first ``limit`` rows and the cursor of the next page."""
         path = f"{_series(series)}/leaderboard"
         return await fetch_all_pages(lambda params: self._call("GET", path, params=params), limit=limit)
 
     async def my_standing(self, series: str, *, cursor: str | None = None) -> Document:
-        """``{"row", "items", "next"}``: the voter's own row and history, a page at a time."""
+        """Return ``{"row", "items", "next"}``: the voter's own row and one page of the voter's history."""
         params = {} if cursor is None else {"cursor": cursor}
         return await self._call("GET", f"{_series(series)}/mine", bearer=self.token, params=params)
 
     async def _until_scored(
         self, poll: str, act: str, body: Document, on_progress: Progress | None
     ) -> Document:
-        """Repeats the act for as long as the service is at it."""
+        """Repeat the request until the service has finished the scoring."""
         path = f"/v1/admin/polls/{quote(poll, safe='')}/{act}"
         while "done" in (answer := await self._operator_call("POST", path, json=body)):
             if on_progress is not None:

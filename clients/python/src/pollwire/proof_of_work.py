@@ -1,4 +1,4 @@
-"""The work that a new voter does where very many come from one network (ALTCHA, version 2)."""
+"""Proof of work (ALTCHA, version 2), required of new voters when very many come from one network."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from pollwire.errors import ApiError, Document
 
 REQUIRED: Final = "challenge-required"
 SOLVED_WITHIN_S: Final = 120.0
-"""The hardest takes a slow machine some seconds."""
+"""The hardest challenge takes some seconds on a slow machine."""
 
 
 async def solution_of(refusal: ApiError) -> Document:
-    """The body that answers the challenge in ``refusal``; found in a thread, while the loop goes on."""
+    """Solve the challenge in ``refusal``. Return the body that contains the solution.
+
+    The solver runs in a thread, so it does not block the event loop. Raises ``refusal`` on timeout.
+    """
     challenge = Challenge.from_dict(refusal.document["challenge"])
     found = await asyncio.to_thread(solve_challenge, challenge, timeout=SOLVED_WITHIN_S)
     if found is None:

@@ -1,11 +1,11 @@
-"""Follows one poll's totals for as long as the caller likes, over as many connections as it takes.
+"""WebSocket stream of one poll's results, with automatic reconnection.
 
-Every frame is the whole results, so a lost connection loses nothing: the
-first frame of the next one is the truth. What has to be guarded is order. Two
-connections may end at two nodes, one of them a little behind, so a frame with
-an older ``(epoch, seq)`` than one already handed out is dropped
-(``Order``); one with the same position passes, since the phase moves with the
-clock alone.
+Every frame contains the whole results, so a lost connection loses nothing: the
+first frame of the next connection is current. Only the order needs care. Two
+connections may reach two nodes, one of them slightly behind. So
+``ResultOrderFilter`` drops a frame with an older ``(epoch, seq)`` than one
+already returned. It passes a frame with the same position, because the phase
+also changes with time alone.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LARGEST_FRAME_BYTES: Final = 64 * 1024
 
 OPEN_TIMEOUT_S: Final = 5.0
 CLOSE_TIMEOUT_S: Final = 0.5
-"""The closing handshake is a courtesy; nobody should wait at Ctrl-C for a peer that is gone."""
+"""The closing handshake is optional. Ctrl-C should not wait for a peer that is gone."""
 
 
 class ResultOrderFilter:
-    """Which frames a reader may show: never totals older than those it has shown."""
+    """Filter that drops results older than those already returned."""
 
     def __init__(self) -> None:
         self._newest = ("", 0)
 
     def admits(self, frame: Document) -> bool:
-        """Whether ``frame`` replaces what is shown; a hidden one always does, and has no position."""
+        """Return True if ``frame`` is not older. Hidden results have no position and always pass."""
         if frame.get("hidden"):
             return True
         position = (str(frame.get("epoch", "")), int(frame.get("seq", 0)))
@@ -48,7 +48,7 @@ class ResultOrderFilter:
 
 
 class _ConnectionLost(Exception):
-    """The connection ended in a way that another one mends, not before ``wait_s``."""
+    """The connection ended. Another attempt may succeed after ``wait_s``."""
 
     def __init__(self, cause: ClientError, wait_s: float = 0.0) -> None:
         super().__init__(str(cause))
@@ -64,12 +64,13 @@ async def watch(
     patience_s: float | None,
     on_lost: Callable[[ClientError], None] | None = None,
 ) -> AsyncGenerator[Document]:
-    """The poll's results, the standing ones first, then whenever they change; never older ones.
+    """Yield the poll's current results, then each change. Never yields older results.
 
-    ``ticket`` is asked before each connection (tickets live for a minute).
-    ``patience_s`` bounds the wait for the first frame; later losses are mended
-    for ever, each told to ``on_lost``. Raises ``Refused`` where the poll is
-    unknown, forbidden or deleted, else ``Unreachable`` or ``NotUnderstood``.
+    Calls ``ticket`` before each connection, because tickets expire after a minute.
+    ``patience_s`` limits the wait for the first frame. After that frame, lost
+    connections are retried without limit. Calls ``on_lost`` for each lost
+    connection. Raises ``ApiError`` if the poll is unknown, forbidden or deleted,
+    else ``Unreachable`` or ``UnexpectedResponse``.
     """
     order, backoff = ResultOrderFilter(), Backoff(patience_s)
     while True:
@@ -87,7 +88,7 @@ async def watch(
 
 
 async def _frames(url: str, poll: str, ticket: str | None) -> AsyncGenerator[Document]:
-    """The results that one connection brings; ends with ``_Lost`` or ``Refused``, never quietly."""
+    """Yield the results of one connection. Always ends with ``_ConnectionLost`` or a ``ClientError``."""
     try:
         async with connect(
             _address(url, poll, ticket),
@@ -119,7 +120,7 @@ def _read(message: str | bytes, url: str) -> Document:
 
 
 def _heed(frame: Document, url: str) -> None:
-    """Obeys what is not results: a problem ends the watch, a planned stop the connection."""
+    """Raise the error of a problem frame, or ``_ConnectionLost`` for a planned restart."""
     match frame.get("type"):
         case "problem":
             raise ApiError(frame)
@@ -129,7 +130,7 @@ def _heed(frame: Document, url: str) -> None:
 
 
 def _refused_handshake(answered: InvalidStatus, url: str) -> Exception:
-    """What an HTTP answer instead of a socket means: not now, or no."""
+    """Convert an HTTP error response to an exception. Transient errors become ``_ConnectionLost``."""
     response = answered.response
     headers = response.headers
     refusal = refusal_of(
@@ -147,7 +148,7 @@ def _address(url: str, poll: str, ticket: str | None) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """A few words for people on why a connection failed, without the library's own vocabulary."""
+    """Return a short reason for a failed connection, without the terms of the HTTP library."""
     causes: list[BaseException] = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
         causes.append(cause)

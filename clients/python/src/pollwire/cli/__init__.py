@@ -1,11 +1,11 @@
-"""The ``pollwire`` command: runs a service, and speaks to one as an operator or a voter.
+"""The ``pollwire`` command: a command line client for operators and voters.
 
-``session`` says which service is spoken to and as whom, ``listing`` and
-``progress`` how lists are told and how far something is; ``commands``,
-``ledgers``, ``foul``, ``keys``, ``webhooks`` and ``predictions`` are what may be said.
+``context`` selects the service and the credentials. ``output`` prints lists, and
+``progress`` shows progress bars. ``polls``, ``poll_data``, ``moderation``,
+``bulk_votes``, ``api_keys``, ``webhooks`` and ``predictions`` contain the commands.
 
-Exit codes: 0 done; 1 refused, with the problem's own sentence; 2 used in the
-wrong way; 3 the service cannot be reached, or cannot answer just now.
+Exit codes: 0 success; 1 rejected by the service, with the detail of the problem;
+2 wrong usage; 3 the service is unreachable or temporarily unavailable.
 """
 
 from __future__ import annotations

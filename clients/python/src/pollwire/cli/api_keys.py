@@ -1,4 +1,4 @@
-"""The commands that hand out operators' keys and take them back."""
+"""Commands that create, list and revoke API keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pollwire.errors import Document
 @click.group()
 @connection_options
 def keys() -> None:
-    """Make API keys and revoke them (operators)."""
+    """Manage API keys (operators)."""
 
 
 @keys.command()
@@ -20,7 +20,7 @@ def keys() -> None:
 @click.option("--scope", "scopes", multiple=True, required=True, help="What it may do, such as polls:read.")
 @connection_options
 def create(name: str, scopes: tuple[str, ...]) -> None:
-    """Make a key called NAME; it is shown this once."""
+    """Create an API key called NAME. It is shown only once."""
     target = target_of_flags()
     made = run_client(lambda client: client.create_key(name, scopes), target)
     target.print_result(made, made["key"])
@@ -29,7 +29,7 @@ def create(name: str, scopes: tuple[str, ...]) -> None:
 @keys.command("list")
 @connection_options
 def list_keys() -> None:
-    """List keys, the newest first: id, scopes, last use, name."""
+    """List API keys, newest first: id, scopes, last use, name."""
     target = target_of_flags()
     items = run_client(lambda client: client.keys(), target)
     print_list(target, items, None, cells=_cells)
@@ -39,7 +39,7 @@ def list_keys() -> None:
 @click.argument("key_id", metavar="ID")
 @connection_options
 def revoke(key_id: str) -> None:
-    """Revoke the key of ID, as keys list shows it."""
+    """Revoke the API key with this ID, as shown by keys list."""
     target = target_of_flags()
     run_client(lambda client: client.revoke_key(key_id), target)
     target.print_result({"revoked": key_id}, f"{key_id} is revoked.")

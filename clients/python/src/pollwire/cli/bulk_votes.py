@@ -1,4 +1,4 @@
-"""Votes out of a file, for voters that whoever runs the command knows."""
+"""Command that sends the votes of a file, for voters that the operator knows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pollwire.errors import Document
 from pollwire.terminal.charts import printable
 
 MOST_TOLD: Final = 20
-"""Refused lines told to people, one by one; the rest is a number."""
+"""Rejected lines printed one by one in text output. Further ones are only counted."""
 STATUSES: Final = ("counted", "changed", "unchanged")
 
 
@@ -33,9 +33,10 @@ def votes() -> None:
 @click.argument("file", type=click.File("rb"))
 @connection_options
 def send(poll: str, file: IO[bytes]) -> None:
-    """Send the votes in FILE, a JSON object {"voter", "choice"} a line (- reads standard input).
+    """Send the votes in FILE, one JSON object {"voter", "choice"} a line (- reads standard input).
 
-    Sending a file again is safe: what was counted is unchanged. Ends with 1 where a line was refused.
+    Sending a file again is safe: votes that were counted are unchanged. The exit code is 1 if a line
+    was rejected.
     """
     target = target_of_flags()
     refused: list[Document] = []
@@ -54,7 +55,7 @@ def send(poll: str, file: IO[bytes]) -> None:
 
 
 async def _send(client: Client, poll: str, lines: Iterable[bytes], refused: list[Document]) -> dict[str, int]:
-    """How many lines came to what; those that were refused are added to ``refused``."""
+    """Return the number of lines by status. Add the rejected lines to ``refused``."""
     summary = dict.fromkeys((*STATUSES, "refused"), 0)
     async with aclosing(client.send_votes(poll, lines)) as answers:
         async for said in answers:
@@ -67,7 +68,7 @@ async def _send(client: Client, poll: str, lines: Iterable[bytes], refused: list
 
 
 def _told(file: IO[bytes], advance: Advance) -> Iterator[bytes]:
-    """The file's lines; how much of it is read is told as they are taken."""
+    """Yield the lines of the file, and report the progress of reading."""
     read, size = 0, _size(file)
     for line in file:
         yield line
@@ -76,7 +77,7 @@ def _told(file: IO[bytes], advance: Advance) -> Iterator[bytes]:
 
 
 def _size(file: IO[bytes]) -> int | None:
-    """Of a file in bytes; None where that is not known (a pipe)."""
+    """Return the size of a file in bytes, or None if it is unknown (a pipe)."""
     try:
         status = os.fstat(file.fileno())
     except (OSError, ValueError):

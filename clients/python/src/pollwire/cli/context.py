@@ -1,8 +1,8 @@
-"""What every command needs: which service is spoken to, as whom, and how its answer or its refusal is told.
+"""Common parts of all commands: connection options, the target service, and the output of results and errors.
 
-Which service, and with which key: ``--url`` and ``--key`` say so, else the
-data folder of a running ``pollwire up`` does. The folder's key goes to the
-folder's service alone, never to another that ``--url`` names.
+``--url`` and ``--key`` select the service and the API key. Their defaults come
+from the data folder of a running ``pollwire up``. The folder's key is sent only to
+the folder's service, never to another service in ``--url``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pollwire.errors import Document, StorageError
 from pollwire.terminal.charts import printable
 
 RETRY_FOR_S: Final = 3.0
-"""A store that restarts is back within two seconds; longer is too long to learn that nothing is there."""
+"""A store restarts within two seconds. A longer time would only delay the error message."""
 
 REFUSED: Final = 1
 MISUSED: Final = 2
@@ -35,7 +35,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])  # Any: click fills in ea
 
 
 class Failure(click.ClickException):
-    """Ends the command with one sentence on standard error; for programs, with the problem document."""
+    """Error that ends the command with a sentence on standard error, or with a document for ``--json``."""
 
     def __init__(self, sentence: str, exit_code: int, document: Document | None = None) -> None:
         super().__init__(sentence)
@@ -44,13 +44,13 @@ class Failure(click.ClickException):
         self._as_json = bool(flags().get("as_json"))
 
     def show(self, file: IO[Any] | None = None) -> None:  # Any: click's own signature
-        """Called by click where the command ends."""
+        """Print the error. Called by click when the command ends."""
         told = compact(self._document) if self._as_json else f"Error: {printable(self.message)}"
         click.echo(told, file=file, err=True)
 
 
 class Target(NamedTuple):
-    """Who is spoken to, as whom, and how the answer is told."""
+    """Target of a command: the service, the credentials, and the output format."""
 
     url: str
     key: str | None
@@ -58,12 +58,12 @@ class Target(NamedTuple):
     as_json: bool
 
     def print_result(self, document: Document, *sentences: str) -> None:
-        """The answer on standard output: whole for programs, in a sentence a line for people."""
+        """Print the document for ``--json``, else the sentences, one a line."""
         click.echo(compact(document) if self.as_json else "\n".join(map(printable, sentences)))
 
 
 def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
-    """Keeps a flag wherever on the line it stands; the one nearest to the command's end wins."""
+    """Store a flag, at any position of the command line. The last group or command with it wins."""
     if value is not None and value is not False and option.name is not None:
         context.meta.setdefault(_OPTIONS_KEY, {})[option.name] = value
 
@@ -83,7 +83,7 @@ data_option = click.option(
 
 
 def connection_options(command: Command) -> Command:
-    """Gives a command the flags that say which service, with which key, and how to answer."""
+    """Add the options for the service, the API key, the data folder and the output format to a command."""
     options = (
         click.option("--url", expose_value=False, callback=_keep, help="The service's address."),
         click.option("--key", expose_value=False, callback=_keep, help="An operator's API key."),
@@ -120,7 +120,7 @@ def target_of_flags() -> Target:
 
 
 def run_client(session: Callable[[Client], Coroutine[Any, Any, Told]], target: Target) -> Told:
-    """What ``session`` brings back from the service; what goes wrong ends the command in one sentence."""
+    """Run ``session`` with a client and return its result. Client errors become ``Failure``."""
 
     async def run() -> Told:
         async with client:

@@ -10,14 +10,14 @@ DEFAULT_DATA_DIR: Final = ".pollwire"
 
 
 class EnvironmentSettings(NamedTuple):
-    """What the command line takes from the environment."""
+    """Settings of the command line from the environment."""
 
     data_dir: Path
     admin_key: str | None
 
 
 class EnvironmentSettingsError(Exception):
-    """A variable cannot be used. The message says which one and what to do."""
+    """A variable cannot be used. The message names it and the fix."""
 
 
 def read_environment(environ: Mapping[str, str], data_dir: str | None = None) -> EnvironmentSettings:

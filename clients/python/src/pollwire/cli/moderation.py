@@ -1,4 +1,4 @@
-"""The commands that take votes out: what looks odd (report), many (purge), and one voter's (erase)."""
+"""Commands that find suspicious votes (report) and remove many votes (purge) or one (erase)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pollwire.terminal.charts import minute_of, printable
 @click.argument("poll")
 @connection_options
 def report(poll: str) -> None:
-    """Tell what looks odd in a poll: bursts of votes and, where it keeps tags, the busiest networks."""
+    """Report suspicious voting: bursts of votes and, if the poll stores tags, the busiest networks."""
     target = target_of_flags()
     answer = run_client(lambda client: client.report(poll), target)
     target.print_result(answer, *_lines(answer))
@@ -29,7 +29,7 @@ def report(poll: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @connection_options
 def purge(poll: str, since: str | None, to: str | None, tag: str | None, yes: bool) -> None:
-    """Take the votes of a span of time, of one network, or of both out, for good."""
+    """Permanently remove votes by time range, network, or both."""
     if (since is None) != (to is None) or (since is None and tag is None):
         raise click.UsageError("Name a span of time (--from and --to), a network (--tag), or all three.")
     target = target_of_flags()
@@ -48,7 +48,7 @@ def purge(poll: str, since: str | None, to: str | None, tag: str | None, yes: bo
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @connection_options
 def erase(poll: str, receipt: str, yes: bool) -> None:
-    """Take one voter's vote out, by the receipt that the voter shows, and leave no trace of it."""
+    """Erase one voter's vote, identified by a receipt, without a trace."""
     target = target_of_flags()
     if not yes:
         click.confirm(f"Erase the vote of this receipt in {printable(poll)}, for good?", abort=True, err=True)

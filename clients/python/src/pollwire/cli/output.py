@@ -1,4 +1,4 @@
-"""How a list is told: whole to programs, as a table at a terminal, a line for each item in a pipe."""
+"""Output of lists: JSON for programs, a table for a terminal, a line for each item for a pipe."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def print_list(
     cells: Callable[[Document], Sequence[object]],
     columns: Sequence[str] = (),
 ) -> None:
-    """The items on standard output; ``more`` is the cursor where others begin.
+    """Print the items. ``more`` is the cursor of the next page.
 
-    ``cells`` says what is told of one item. With ``columns``, their names, a terminal shows a table.
+    ``cells`` returns the values to print for one item. With ``columns``, their names, a terminal shows
+    a table.
     """
     if target.as_json:
         click.echo(compact({"items": items, "next": more}))
@@ -34,7 +35,7 @@ def print_list(
     if columns and sys.stdout.isatty():
         table = Table(*columns, box=None, header_style="bold")
         for row in rows:
-            table.add_row(*map(Text, row))  # what somebody wrote is text, and no markup of ours
+            table.add_row(*map(Text, row))  # plain text: texts of users are not markup
         Console().print(table)
     else:
         for row in rows:

@@ -1,4 +1,4 @@
-"""The commands that read a poll's books: every vote (export), their sum (recount), who did what (audit)."""
+"""Commands that read a poll's data: export, audit, recount and timeline."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from pollwire.terminal.sparklines import sparklines
 )
 @connection_options
 def export(poll: str, form: str, out: Path | None) -> None:
-    """Write out every vote that stands in a poll (default: to standard output)."""
+    """Export all current votes of a poll (default: to standard output)."""
     target = target_of_flags()
     if out is None:
         run_client(lambda client: _write(client, poll, form, sys.stdout.buffer), target)
@@ -55,7 +55,7 @@ def export(poll: str, form: str, out: Path | None) -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @connection_options
 def audit(poll: str, limit: int) -> None:
-    """List who did what to a poll, the newest first."""
+    """List the audit log of a poll, newest first."""
     target = target_of_flags()
     items, more = run_client(lambda client: client.audit(poll, limit=limit), target)
     print_list(target, items, more, cells=_cells)
@@ -65,7 +65,7 @@ def audit(poll: str, limit: int) -> None:
 @click.argument("poll")
 @connection_options
 def recount(poll: str) -> None:
-    """Count every ballot anew and compare; ends with 1 where the totals differ."""
+    """Count all ballots again and compare. The exit code is 1 if the totals differ."""
     target = target_of_flags()
     answer = run_client(lambda client: client.recount(poll), target)
     stored, recounted = answer["stored"], answer["recounted"]
@@ -81,7 +81,7 @@ def recount(poll: str) -> None:
 @click.argument("poll")
 @connection_options
 def timeline(poll: str) -> None:
-    """Show how a poll's totals grew: blocks at a terminal, a line for each point in a pipe."""
+    """Show the totals of a poll over time: a chart in a terminal, a line for each point in a pipe."""
     target = target_of_flags()
     answer = run_client(lambda client: client.timeline_for_operators(poll), target)
     if target.as_json:
@@ -99,7 +99,7 @@ def _cells(entry: Document) -> tuple[object, ...]:
 
 
 def _changes(entry: Document) -> str:
-    """``phase open -> closed`` and the like; the version grows with every act, and says nothing more."""
+    """Format the changes, such as ``phase open -> closed``. Omit the version, which every action changes."""
     before, after = entry["before"] or {}, entry["after"] or {}
     names = [
         name for name in {**before, **after} if name != "version" and before.get(name) != after.get(name)
@@ -111,7 +111,7 @@ def _changes(entry: Document) -> str:
 
 @contextmanager
 def _atomic_file(out: Path) -> Iterator[IO[bytes]]:
-    """A file that is there under its name once it is whole: one that broke off leaves nothing."""
+    """Create a file that gets its name when it is complete. A failed block leaves no file."""
     part = out.with_name(f"{out.name}.part")
     try:
         with part.open("wb") as file:
@@ -122,7 +122,7 @@ def _atomic_file(out: Path) -> Iterator[IO[bytes]]:
 
 
 async def _write(client: Client, poll: str, form: str, file: IO[bytes]) -> int:
-    """The votes written."""
+    """Write the export to ``file``. Return the number of votes."""
     lines = 0
     votes = (await client.results_for_operators(poll))["voters"]
     with bar_of("votes") as advance:

@@ -1,4 +1,4 @@
-"""The commands that run a service, run polls, vote and watch."""
+"""Commands that manage polls, vote and watch results."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ _COLUMNS: Final = ("id", "phase", "kind", "question")
 @click.version_option(package_name="pollwire")
 @connection_options
 def main() -> None:
-    """Real-time polls: run the service, run polls, vote, watch."""
+    """Run real-time polls: manage polls, vote, and watch results."""
 
 
 @main.group()
 @connection_options
 def polls() -> None:
-    """Create polls and run them (operators)."""
+    """Manage polls (operators)."""
 
 
 @polls.command()
 @click.argument("file", type=click.File(encoding="utf-8"))
 @connection_options
 def create(file: IO[str]) -> None:
-    """Create the poll that FILE describes (TOML or JSON; - reads standard input)."""
+    """Create a poll from FILE (TOML or JSON; - reads standard input)."""
     document, target = _read(file), target_of_flags()
     poll = run_client(lambda client: client.create_poll(document), target)
     target.print_result(poll, _summary(poll), f"{target.url}/polls/{poll['id']}")
@@ -62,7 +62,7 @@ def create(file: IO[str]) -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @connection_options
 def list_polls(phase: str | None, kind: str | None, series: str | None, q: str | None, limit: int) -> None:
-    """List polls, the newest first."""
+    """List polls, newest first."""
     target = target_of_flags()
     filters = {"phase": phase, "kind": kind, "series": series, "q": q}
     items, more = run_client(lambda client: client.polls(limit=limit, **filters), target)
@@ -88,7 +88,7 @@ def show(poll: str) -> None:
 @click.option("--version", type=int, help="Refuse if the poll is no longer at this version.")
 @connection_options
 def edit(poll: str, file: IO[str], version: int | None) -> None:
-    """Change the fields that FILE names (TOML or JSON; - reads standard input)."""
+    """Change the fields in FILE (TOML or JSON; - reads standard input)."""
     changes, target = _read(file), target_of_flags()
     after = run_client(lambda client: client.edit_poll(poll, changes, version=version), target)
     target.print_result(after, f"{_summary(after)} Version {after['version']}.")
@@ -123,7 +123,7 @@ def reopen(poll: str, closes_at: str | None) -> None:
 @click.argument("poll")
 @connection_options
 def publish(poll: str) -> None:
-    """Show a poll's totals to everybody."""
+    """Publish the totals of a poll."""
     _act(poll, "publish")
 
 
@@ -131,7 +131,7 @@ def publish(poll: str) -> None:
 @click.argument("poll")
 @connection_options
 def cancel(poll: str) -> None:
-    """End a poll for good; what was counted stays."""
+    """Permanently end a poll. Its counted votes stay."""
     _act(poll, "cancel")
 
 
@@ -140,7 +140,7 @@ def cancel(poll: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @connection_options
 def archive(poll: str, yes: bool) -> None:
-    """Destroy the votes of a closed poll, and keep its results."""
+    """Delete the votes of a closed poll and keep its results."""
     if not yes:
         click.confirm(f"Destroy every vote in {printable(poll)} and keep its results?", abort=True, err=True)
     _act(poll, "archive")
@@ -151,7 +151,7 @@ def archive(poll: str, yes: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @connection_options
 def reset(poll: str, yes: bool) -> None:
-    """Throw every vote away and begin anew."""
+    """Delete all votes of a poll and start again from zero."""
     if not yes:
         click.confirm(f"Throw every vote in {printable(poll)} away?", abort=True, err=True)
     _act(poll, "reset", confirm=poll)
@@ -162,7 +162,7 @@ def reset(poll: str, yes: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @connection_options
 def delete(poll: str, yes: bool) -> None:
-    """Delete a poll and every vote in it, for good."""
+    """Permanently delete a poll and all its votes."""
     target = target_of_flags()
     if not yes:
         click.confirm(f"Delete {printable(poll)} and every vote in it?", abort=True, err=True)
@@ -176,8 +176,10 @@ def delete(poll: str, yes: bool) -> None:
 @click.option("--withdraw", is_flag=True, help="Take the standing vote back.")
 @connection_options
 def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
-    """Vote for CHOICE: an option's id, several where a poll takes several, the best first where it ranks
-    them, or a number of its scale."""
+    """Vote for CHOICE: one or more option ids, or a number for a rating.
+
+    Name several ids if the poll allows several. In a ranked poll, name the best first.
+    """
     if withdraw == bool(choice):
         raise click.UsageError("Name at least one CHOICE, or take the vote back with --withdraw alone.")
     target = target_of_flags()
@@ -195,7 +197,7 @@ def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
 @click.option("--until-final", is_flag=True, help="End when voting has ended.")
 @connection_options
 def watch(poll: str, until_final: bool) -> None:
-    """Watch the totals move; Ctrl-C ends it."""
+    """Watch the totals change. Press Ctrl-C to stop."""
     target = target_of_flags()
     try:
         with _showing(target) as show:
@@ -224,7 +226,7 @@ def _summary(poll: Document) -> str:
 
 
 async def _poll_and_results(client: Client, poll: str, target: Target) -> tuple[Document, Document]:
-    """As an operator where there is a key, else as the public sees them."""
+    """Read the poll and its results, as an operator if there is a key, else as the public."""
     if target.key is None:
         return await client.poll(poll), await client.results(poll)
     return await client.poll_for_operators(poll), await client.results_for_operators(poll)

@@ -1,4 +1,4 @@
-"""The commands about predictions: what they came to (resolve, unresolve), and who is ahead (series)."""
+"""Commands for predictions (resolve, unresolve) and for the leaderboards of series."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS = ("rank", "name", "forecasts", "accuracy")
 @click.option("--note", metavar="TEXT", help="Told with the outcome.")
 @connection_options
 def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | None, note: str | None) -> None:
-    """Say that a closed prediction has come to OUTCOME, and score everybody."""
+    """Resolve a closed prediction to OUTCOME and score all voters."""
     if annul == (outcome is not None):
         raise click.UsageError("Name the OUTCOME, or annul the prediction with --annul alone.")
     target = target_of_flags()
@@ -38,7 +38,7 @@ def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | Non
 @click.argument("poll")
 @connection_options
 def unresolve(poll: str) -> None:
-    """Take back what a prediction came to, and every score for it."""
+    """Undo the resolution of a prediction and its scores."""
     target = target_of_flags()
     with bar_of("voters unscored") as told:
         after = run_client(lambda client: client.unresolve(poll, on_progress=told), target)
@@ -48,7 +48,7 @@ def unresolve(poll: str) -> None:
 @click.group()
 @connection_options
 def series() -> None:
-    """Series of predictions: who is ahead."""
+    """Show series of predictions."""
 
 
 @series.command()
@@ -56,7 +56,7 @@ def series() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 @connection_options
 def leaderboard(series_id: str, limit: int) -> None:
-    """Show who is ahead in a series."""
+    """Show the leaderboard of a series."""
     target = target_of_flags()
     items, more = run_client(lambda client: client.leaderboard(series_id, limit=limit), target)
     print_list(target, items, more, cells=_cells, columns=_COLUMNS)

@@ -1,4 +1,4 @@
-"""A bar for people who wait, on standard error; nothing for programs."""
+"""Progress bar on standard error, only if that is a terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 Advance = Callable[[int, int | None], None]
-"""Told how much is done by now, and of how much (None: not known)."""
+"""Called with the amount done so far and the total (None: unknown)."""
 
 
 @contextmanager
 def bar_of(what: str) -> Iterator[Advance]:
-    """A bar of ``what`` is done, for as long as the block runs."""
+    """Show a progress bar labelled ``what`` while the block runs."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

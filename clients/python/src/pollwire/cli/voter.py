@@ -1,4 +1,4 @@
-"""Votes as the voter whom a data folder remembers, and makes that voter when there is none yet."""
+"""Votes as the voter saved in a data folder. Creates that voter if there is none yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 async def vote_as_saved_voter(
     client: Client, folder: CliDataFolder, poll_id: str, options: Sequence[str]
 ) -> Document:
-    """Votes for the ``options`` in the form that the poll's kind asks for; answers what stands now."""
+    """Vote for ``options`` in the form of the poll's kind. Return the current vote."""
     poll = await client.poll(poll_id)
     choice = choice_of(poll["kind"], options)
     if poll["identity"] == "open":
@@ -29,13 +29,13 @@ async def vote_as_saved_voter(
     except ApiError as refusal:
         if refusal.slug != "voter-token-invalid":
             raise
-    # The token has expired, or the service has another secret: nobody can vote with it any more.
+    # The token has expired, or the service has another secret. It cannot become valid again.
     await _become_voter(client, folder)
     return await client.vote(poll_id, choice)
 
 
 def choice_of(kind: str, words: Sequence[str]) -> object:
-    """The words of a command line as a choice of the kind; what does not fit is the service's to refuse."""
+    """Convert command line arguments to a choice. The service rejects a choice that does not fit the kind."""
     if kind in _LISTS or len(words) > 1:
         return list(words)
     if kind == "rating" and _WHOLE.fullmatch(words[0]):
@@ -44,7 +44,7 @@ def choice_of(kind: str, words: Sequence[str]) -> object:
 
 
 async def _become_voter(client: Client, folder: CliDataFolder) -> None:
-    """A new voter, remembered before anything is done in its name."""
+    """Create a voter, and save the token before it is used."""
     client.token = None
     issued = await client.issue_voter()
     try:

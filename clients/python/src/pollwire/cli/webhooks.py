@@ -1,4 +1,4 @@
-"""The commands about webhooks: sites that are told what happens to polls."""
+"""Commands for webhooks, which send the events of polls to a URL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pollwire.errors import Document
 @click.group()
 @connection_options
 def webhooks() -> None:
-    """Have sites told what happens to polls (operators)."""
+    """Manage webhooks (operators)."""
 
 
 @webhooks.command()
@@ -28,7 +28,7 @@ def webhooks() -> None:
 )
 @connection_options
 def create(address: str, events: tuple[str, ...], polls: tuple[str, ...], results: str) -> None:
-    """Have the site at URL told; the secret that it checks signatures with is shown this once."""
+    """Create a webhook for URL. The secret for checking its signatures is shown only once."""
     target = target_of_flags()
     made = run_client(
         lambda client: client.create_webhook(address, events=events, polls=polls, results=results), target
@@ -39,7 +39,7 @@ def create(address: str, events: tuple[str, ...], polls: tuple[str, ...], result
 @webhooks.command("list")
 @connection_options
 def list_webhooks() -> None:
-    """List webhooks, the newest first: id, how it goes, address."""
+    """List webhooks, newest first: id, status, URL."""
     target = target_of_flags()
     items = run_client(lambda client: client.webhooks(), target)
     print_list(
@@ -51,7 +51,7 @@ def list_webhooks() -> None:
 @click.argument("webhook", metavar="ID")
 @connection_options
 def test(webhook: str) -> None:
-    """Have the site told a test event now."""
+    """Send a test event to a webhook."""
     target = target_of_flags()
     tried = run_client(lambda client: client.test_webhook(webhook), target)
     if not tried["delivered"]:
@@ -65,7 +65,7 @@ def test(webhook: str) -> None:
 @click.argument("webhook", metavar="ID")
 @connection_options
 def enable(webhook: str) -> None:
-    """Have a site that was given up told again."""
+    """Enable a disabled webhook."""
     target = target_of_flags()
     enabled = run_client(lambda client: client.enable_webhook(webhook), target)
     target.print_result(enabled, f"{webhook} is told again what happens from now on.")
@@ -75,7 +75,7 @@ def enable(webhook: str) -> None:
 @click.argument("webhook", metavar="ID")
 @connection_options
 def delete(webhook: str) -> None:
-    """Have a site told nothing more."""
+    """Delete a webhook."""
     target = target_of_flags()
     run_client(lambda client: client.delete_webhook(webhook), target)
     target.print_result({"deleted": webhook}, f"{webhook} is deleted.")

@@ -1,1 +1,1 @@
-"""Results drawn in a terminal."""
+"""Views of results for a terminal."""

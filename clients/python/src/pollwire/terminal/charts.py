@@ -1,8 +1,7 @@
-"""A poll and its totals for people at a terminal: bars where it can draw, one line where it cannot.
+"""Text views of a poll and its totals: a bar chart for a terminal, or one line for logs and pipes.
 
-Texts of a poll come from whoever runs the service that was asked, so they
-reach the terminal only through ``printable``: an escape sequence in a label
-must not be able to do anything there.
+The texts of a poll come from a service that may not be trusted. So they reach
+the terminal only through ``printable``, which makes escape sequences harmless.
 """
 
 from __future__ import annotations
@@ -19,18 +18,21 @@ from pollwire.errors import Document
 from pollwire.terminal.runoff import rounds_told
 
 _UNPRINTED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Controls (C0, C1), line breaks, changes of direction, and halves of characters."""
+"""Control characters (C0, C1), line and paragraph separators, text direction controls, and surrogates."""
 
 _PHASE_STYLE: Final = {"open": "bold green", "scheduled": "bold yellow"}
 
 
 def printable(text: object) -> str:
-    """The text without anything that moves the cursor, rings or reorders what follows."""
+    """Replace characters that control the terminal or change the direction of the text."""
     return _UNPRINTED.sub("\ufffd", str(text))
 
 
 def bars(poll: Document, results: Document, note: str | None = None) -> RenderableType:
-    """The question, a bar an option, who voted, what it comes to; ``note`` (a lost connection, say) below."""
+    """Draw the question, the state, a bar for each option, and a summary.
+
+    ``note`` is shown below, for example that the connection is lost.
+    """
     parts: list[RenderableType] = [Text(printable(poll["question"]), style="bold"), _state(poll, results)]
     if results.get("hidden"):
         parts.extend(_named(option["id"], option["label"]) for option in poll.get("options") or ())
@@ -45,7 +47,7 @@ def bars(poll: Document, results: Document, note: str | None = None) -> Renderab
 
 
 def line(poll: Document, results: Document) -> str:
-    """The same in one line, for logs and pipes."""
+    """Format the results as one line, for logs and pipes."""
     head = f"{results['as_of']} {results['phase']}"
     if results.get("hidden"):
         return f"{head} totals hidden"
@@ -56,7 +58,7 @@ def line(poll: Document, results: Document) -> str:
 
 
 def options_match(poll: Document, results: Document) -> bool:
-    """Whether the poll as it was read names all that the results count: options may have come since."""
+    """Return True if the poll has the options of the results. Options may be added after it was read."""
     scale, counts = poll.get("scale"), results.get("counts", {})
     if scale:
         return set(counts) <= {str(value) for value in range(scale["min"], scale["max"] + 1)}
@@ -64,7 +66,7 @@ def options_match(poll: Document, results: Document) -> bool:
 
 
 def describe_window(poll: Document) -> str:
-    """``open until 2026-11-25 12:00 UTC`` and the like."""
+    """Describe the phase and its times, such as ``open until 2026-11-25 12:00 UTC``."""
     opens, closes = poll.get("opens_at"), poll.get("closes_at")
     match poll["phase"]:
         case "scheduled":
@@ -79,18 +81,18 @@ def describe_window(poll: Document) -> str:
 
 
 def minute_of(instant: object) -> str:
-    """``2026-11-25T12:00:00.000Z`` as people read it."""
+    """Format ``2026-11-25T12:00:00.000Z`` as ``2026-11-25 12:00 UTC``."""
     text = printable(instant)
     return f"{text[:10]} {text[11:16]} UTC"
 
 
 def voters_told(voters: int) -> str:
-    """``1 voter``, ``1,234 voters``."""
+    """Format a number of voters: ``1 voter``, ``1,234 voters``."""
     return f"{voters:,} voter{'' if voters == 1 else 's'}"
 
 
 def _summary(poll: Document, results: Document) -> str:
-    """How many voted, and their mean; of a ranked poll, that the counts are but the first preferences."""
+    """Format the number of voters and the mean. For a ranked poll, note that counts are first preferences."""
     told = voters_told(results["voters"])
     if results.get("mean") is not None:
         told += f", mean {results['mean']:.2f}"
@@ -98,7 +100,7 @@ def _summary(poll: Document, results: Document) -> str:
 
 
 def _state(poll: Document, results: Document) -> Text:
-    """The phase as the results have it: they are newer than the poll that was read once."""
+    """Format the phase of the results, which are newer than the poll."""
     phase = str(results["phase"])
     told = describe_window(poll | {"phase": phase, "closes_at": results.get("closes_at")})
     return Text(told, style=_PHASE_STYLE.get(phase, "bold red"))
@@ -124,7 +126,7 @@ def _table(poll: Document, results: Document) -> Table:
 
 
 def _named(option: str, label: str) -> Text:
-    """An option as people know it, and the id that a vote names, where that is another word."""
+    """Format the label of an option, with the id that a vote uses if it differs from the label."""
     text = Text(printable(label))
     if label.casefold() != option:
         text.append(f" {printable(option)}", style="dim")
@@ -132,5 +134,5 @@ def _named(option: str, label: str) -> Text:
 
 
 def _shares(counts: dict[str, int], voters: int) -> dict[str, str]:
-    """Each option's share of the voters (with several choices a voter the shares sum to more than 100 %)."""
+    """Format each option's share of the voters. With several choices a voter, the sum exceeds 100 %."""
     return {option: f"{100 * count / voters:.1f} %" if voters else "-" for option, count in counts.items()}

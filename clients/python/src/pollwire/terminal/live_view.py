@@ -1,4 +1,4 @@
-"""Three ways to show a watched poll: bars that move, a line for each change, JSON for programs."""
+"""Live views of a watched poll: moving bars, a line for each change, or JSON for programs."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pollwire.terminal.charts import bars, line
 
 
 class LiveView(Protocol):
-    """Where the frames of a watch go."""
+    """Receiver of the results of a watched poll."""
 
     def results(self, poll: Document, results: Document) -> None:
-        """Show these totals instead of the last ones."""
+        """Show these results instead of the last ones."""
 
     def lost(self, error: ClientError) -> None:
-        """Say that what is shown may be old: the connection is gone, and being made again."""
+        """Report a lost connection, which is being retried. The results shown may be out of date."""
 
 
 class JsonShow:
-    """One JSON object a line (NDJSON), exactly as the service sent it."""
+    """View that prints each result as one line of JSON (NDJSON), as the service sent it."""
 
     def __init__(self, echo: Callable[[str], None]) -> None:
         self._echo = echo
@@ -34,11 +34,11 @@ class JsonShow:
         self._echo(json.dumps(results, ensure_ascii=False))
 
     def lost(self, error: ClientError) -> None:
-        """Nothing: a program sees the next results, or the end."""
+        """Print nothing: a program reads the next results, or the end."""
 
 
 class LineShow:
-    """One line a change; losses go to ``warn``, so that they stay out of what is piped."""
+    """View that prints a line for each change. Lost connections go to ``warn``, not into the pipe."""
 
     def __init__(self, echo: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._echo = echo
@@ -52,7 +52,7 @@ class LineShow:
 
 
 class BarShow:
-    """Bars that are drawn over the last ones, in place."""
+    """View that redraws the bar chart in place."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -69,6 +69,6 @@ class BarShow:
 
 @contextmanager
 def bar_show(console: Console) -> Iterator[BarShow]:
-    """Bars on the console, whose cursor is given back however the block ends; the last ones stay."""
+    """Show a bar chart while the block runs. The last chart stays, and the cursor is always restored."""
     with Live(console=console, auto_refresh=False) as live:
         yield BarShow(live)

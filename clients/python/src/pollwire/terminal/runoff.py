@@ -1,4 +1,4 @@
-"""The rounds of a ranked poll in sentences: who goes out, where those votes pass to, who wins."""
+"""Rounds of a ranked poll as sentences: the eliminated option, its transfers, and the winner."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from pollwire.errors import Document
 
 
 def rounds_told(poll: Document, results: Document) -> list[str]:
-    """A sentence a round; none where nobody has voted, or where the results bring no rounds (a stream's)."""
+    """Return a sentence for each round.
+
+    The list is empty without votes, and for results without rounds (those of a stream).
+    """
     labels = {option["id"]: option["label"] for option in poll.get("options") or ()}
     return [
         f"Round {number}: {_told(done, labels, results)}"

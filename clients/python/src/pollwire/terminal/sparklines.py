@@ -1,4 +1,4 @@
-"""A timeline for people at a terminal: a line of blocks for each option, all to one height."""
+"""Timeline for a terminal: a sparkline for each option, all with the same scale."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 
 
 def sparklines(points: Sequence[Document]) -> RenderableType:
-    """How each count grew, from the first point on the left to the last on the right."""
+    """Draw the count of each option from the first point (left) to the last (right)."""
     if not points:
         return Text("Nobody has voted yet.")
     columns = columns_of(points)
@@ -32,7 +32,7 @@ def sparklines(points: Sequence[Document]) -> RenderableType:
 
 
 def columns_of(points: Sequence[Document], width: int = WIDTH) -> list[Document]:
-    """The point that held at each of so many instants, evenly from the first to the last."""
+    """Return the point current at each of ``width`` times, evenly spaced from the first to the last point."""
     first, last = _seconds(points[0]), _seconds(points[-1])
     columns, place = [], 0
     for column in range(width):
