@@ -29,7 +29,7 @@ async def test_publish_shows_what_was_the_operators_own(service: Service) -> Non
 
 
 async def test_reopening_hides_again(service: Service) -> None:
-    """Check that reopening hides totals shown after closing, for reads and for streams."""
+    """Check that reopening hides totals shown after closing, in reads, conditional reads and vote responses."""
     poll = (await service.create_poll(results="after_close"))["id"]
     token = await service.voter()
     await service.vote(poll, "rice", token)
@@ -115,7 +115,7 @@ async def test_no_log_of_no_poll(service: Service, path: str) -> None:
 
 
 async def test_two_operators_at_once(service: Service) -> None:
-    """Check that concurrent close and cancel may both succeed in turn, and that a late one gets the phase."""
+    """Check that concurrent actions end with the canceled poll, and that rejected ones get the phase."""
     poll = (await service.create_poll())["id"]
     acts = ("cancel", "reopen", "open", "close")
     answers = await asyncio.gather(*(service.admin.post(f"{POLLS}/{poll}/{act}") for act in acts))

@@ -38,7 +38,7 @@ async def test_an_edit_answers_the_poll_one_version_on(service: Service) -> None
 
 
 async def test_an_edit_that_changes_nothing_is_no_new_version(service: Service) -> None:
-    """Check that repeating an edit keeps the version and notifies no client."""
+    """Check that repeating an edit, and an empty edit, keep the version."""
     poll = (await service.create_poll())["id"]
     first = await edit(service, poll, lang="en")
     assert (await edit(service, poll, lang="en")).json() == first.json()
@@ -64,7 +64,7 @@ async def test_an_edit_of_another_version_is_refused(service: Service, tag: str)
 
 
 async def test_acts_and_deletion_honor_the_version_too(service: Service) -> None:
-    """Check that actions and deletion need the current version, too."""
+    """Check that actions and deletion respect ``If-Match``, too."""
     poll = (await service.create_poll())["id"]
     stale = {"If-Match": '"9"'}
     closing = await service.admin.post(f"{POLLS}/{poll}/close", headers=stale)
