@@ -29,7 +29,7 @@ async def test_publish_shows_what_was_the_operators_own(service: Service) -> Non
 
 
 async def test_reopening_hides_again(service: Service) -> None:
-    """Check that reopening hides totals shown after closing, in reads, conditional reads and vote responses."""
+    """Check that reopening hides totals shown after closing, in reads, cached reads and vote responses."""
     poll = (await service.create_poll(results="after_close"))["id"]
     token = await service.voter()
     await service.vote(poll, "rice", token)
