@@ -1,12 +1,13 @@
-"""Webhooks: sites that are told what happens to polls, by the Standard Webhooks convention.
+"""Webhooks: delivery of poll events to HTTP endpoints, by the Standard Webhooks specification.
 
 ::
 
-    outbox (a poll's slot) -- relay --> strands (a webhook's slot) -- deliverer --> site
+    outbox (a poll's slot) -- relay --> queue (a webhook's slot) -- delivery worker --> endpoint
 
-``relay`` hands events from the polls on to the webhooks that want them, in one
-worker at a time; ``deliverer`` tells them to the sites, in every worker, each
-event claimed by one; ``sending`` is one request to one site, ``addresses`` says
-where none may go. Both ends of each arrow may be done twice and neither can be
-lost: an event is told at least once, always with the same ``webhook-id``.
+``outbox_relay`` moves events from the outboxes of polls to the queues of webhooks, in one worker at a time.
+``delivery_worker`` delivers the queued events, in every worker. A claim ensures that one worker at a time
+delivers an event. ``http_sender`` sends one request. ``url_guard`` rejects forbidden addresses.
+
+Each step may be repeated, and none can be lost. So an event is delivered at least once, always with the same
+``webhook-id``.
 """

@@ -1,13 +1,14 @@
-"""Events told to sites: claimed, sent, and written down what came of it.
+"""Delivery worker: claims queued events, sends them, and records the results.
 
-Every worker does this for every webhook, ``AT_ONCE`` at a time each, so a slow
-site holds up itself alone, and a worker that dies holds up an event by its
-lease. What fails is tried again after growing pauses; what was tried to the
-last gives the site up, unless others of its events arrived meanwhile (then the
-fault is that event's, and it alone is dropped). See ``webhook_record_attempt.lua``.
+Every worker process delivers for every webhook, up to ``AT_ONCE`` requests each. So a slow endpoint delays
+only its own events, and a dead worker delays an event by the length of its lease.
 
-When a worker stops, what it has sent gets a moment to be answered; what is not
-answered by then is released, for others to tell at once.
+A failed delivery is retried with increasing delays. After the last attempt, the webhook is disabled. If other
+events of the webhook were delivered meanwhile, the fault is in the event, and only this event is dropped. See
+``webhook_record_attempt.lua``.
+
+When a worker stops, it waits ``ANSWERED_WITHIN_S`` for responses to the requests it has sent. Then it
+releases the other claims, so that another worker can deliver them immediately.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from pollwire_server.telemetry.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_QUEUE_SI
 log = logging.getLogger("pollwire.admin")
 
 AT_ONCE: Final = 2
-"""Requests of one worker to one site."""
+"""Concurrent requests of one worker to one endpoint."""
 CLAIM_EVERY_S: Final = 5.0
-"""Without being woken: for what another worker was handed, or left behind."""
+"""Interval of claims without a wake-up. It finds events that other workers enqueued or released."""
 ANSWERED_WITHIN_S: Final = 0.2
-"""When the worker stops."""
+"""Time for responses when the worker stops."""
 
 _DELIVERED = WEBHOOK_ATTEMPTS.labels("delivered")
 _RETRIED = WEBHOOK_ATTEMPTS.labels("retried")
@@ -49,7 +50,7 @@ UNREADABLE: Final = DeliveryAttempt(
 
 
 class DeliveryWorker:
-    """One worker's part in telling sites."""
+    """Background task of one worker that delivers the queued events."""
 
     def __init__(
         self,
@@ -70,11 +71,11 @@ class DeliveryWorker:
         self._woken = wake
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, int] = {}
-        """Events by webhook, as last heard."""
+        """Queued events by webhook, as of the last claim."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Tell sites what waits for them, until cancelled."""
+        """Deliver queued events, until cancelled."""
         try:
             while True:
                 self._woken.clear()
@@ -90,7 +91,7 @@ class DeliveryWorker:
             await self._sender.close()
 
     async def _claim(self) -> float:
-        """Begins all that may be told now; how many seconds until there may be more."""
+        """Start all deliveries that are due. Return the seconds until the next claim."""
         webhooks = self._webhooks.known()
         room = {one: AT_ONCE - self._busy.get(one, 0) for one in webhooks}
         found = await self._deliveries.claim(
@@ -134,7 +135,7 @@ class DeliveryWorker:
             raise
         what, pause_ms = self._judged(sent, claim)
         told = attempt_document(claim, now, sent)
-        with contextlib.suppress(PollwireError):  # the lease ends, and it is told again
+        with contextlib.suppress(PollwireError):  # the lease expires, and the event is sent again
             given_up = await self._deliveries.record_attempt(
                 webhook, claim, what, pause_ms=pause_ms, error=sent.error, told=told
             )
@@ -142,7 +143,7 @@ class DeliveryWorker:
             _count(what, pause_ms)
 
     async def attempt(self, kept: StoredWebhook, event_id: str, body: bytes) -> DeliveryAttempt:
-        """One try to tell the site."""
+        """Send the event once. Return the result."""
         secret = self._seal.decrypt(kept.secret)
         if secret is None:
             return UNREADABLE
@@ -157,7 +158,7 @@ class DeliveryWorker:
 
 
 def attempt_document(claim: ClaimedEvent, at: int, sent: DeliveryAttempt) -> Document:
-    """A try as operators read it among the recent ones."""
+    """Return the attempt as a document, as in the list of recent deliveries."""
     return {
         "id": claim.id,
         "type": claim.kind,

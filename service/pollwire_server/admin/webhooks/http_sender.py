@@ -1,16 +1,14 @@
-"""One signed request to one site, and what came of it.
+"""HTTP client that sends one signed webhook request and returns its result.
 
-By the Standard Webhooks convention: ``webhook-id`` (the event's), ``webhook-
-timestamp`` (of this try), ``webhook-signature`` over both and the body; its
-library signs. Any 2xx is success, 410 says never again, all else is failure;
-nobody is followed elsewhere, and of what the site answers only the status
-matters.
+Requests follow the Standard Webhooks specification. ``webhook-id`` identifies the event,
+``webhook-timestamp`` is the time of this attempt, and ``webhook-signature`` covers both and the body. The
+library of the specification signs. Any 2xx is a success, 410 disables the webhook, and any other status is a
+failure. Redirects are not followed. Only the status of a response is used.
 
-The request goes to an address that was judged (``addresses``), with the name in
-``Host`` and in TLS, which checks the certificate against the name. No
-connection is kept: one that was made for a name is never used for another that
-has the same address. No proxy of the environment is asked, which would resolve
-the name for itself.
+The request goes to an address that ``url_guard`` has checked. The host name is in ``Host`` and in the TLS
+SNI, and TLS verifies the certificate against it. Connections are not kept alive: one that was opened for a
+host name must not serve another host with the same address. Proxies of the environment are ignored, since a
+proxy would resolve the host name again.
 """
 
 from __future__ import annotations
@@ -37,13 +35,13 @@ from pollwire_server.admin.webhooks.url_guard import (
 )
 
 MOST_ANSWER_BYTES: Final = 64 * 1024
-"""Read so that a site may finish writing; what is longer is cut off."""
+"""Maximum of response bytes to read, so that the endpoint can finish writing. The rest is discarded."""
 _MOST_ADDRESSES: Final = 3
-"""Of one host, tried after one another where a connection is refused."""
+"""Addresses of one host that are tried in turn if the connection fails."""
 
 
 class DeliveryAttempt(msgspec.Struct, frozen=True):
-    """What came of one request: the status that was answered, or an error in words; how long it took."""
+    """Result of one request: the status of the response, or an error message, and the duration."""
 
     status: int | None
     error: str
@@ -51,17 +49,17 @@ class DeliveryAttempt(msgspec.Struct, frozen=True):
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the site has it."""
+        """Return True if the endpoint accepted the event (2xx)."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def is_gone(self) -> bool:
-        """Whether the site wants nothing any more."""
+        """Return True if the endpoint refuses all further events (410)."""
         return self.status == httpx.codes.GONE
 
 
 class WebhookSender:
-    """Sends events to sites. For one event loop; ``close`` it."""
+    """Client for webhook endpoints. It belongs to one event loop and must be closed."""
 
     def __init__(self, allowed: AllowList, answer_within_s: float, resolve: Resolve = resolved) -> None:
         self._allowed = allowed
@@ -70,7 +68,7 @@ class WebhookSender:
         self._http: httpx.AsyncClient | None = None
 
     async def check_url(self, url: str) -> None:
-        """Passes where requests may go to ``url`` as it resolves now; ``ForbiddenAddress`` says why not."""
+        """Resolve and check ``url``. Raises ``ForbiddenAddress`` with the reason."""
         try:
             async with asyncio.timeout(self._answer_within_s):
                 await addresses_of(url_of(url), self._allowed, self._resolve)
@@ -78,7 +76,7 @@ class WebhookSender:
             raise ForbiddenAddress("The name server did not say in time where the url leads.") from None
 
     async def send(self, url: str, secret: str, event_id: str, body: bytes) -> DeliveryAttempt:
-        """One try; never raises for the site's sake."""
+        """Send one request. Failures of the endpoint are returned, not raised."""
         began = time.perf_counter()
         status, error = None, ""
         try:
@@ -94,7 +92,7 @@ class WebhookSender:
         return DeliveryAttempt(status, error, round(1000 * (time.perf_counter() - began)))
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         if self._http is not None:
             await self._http.aclose()
 

@@ -1,23 +1,20 @@
-"""From the polls' outboxes to the webhooks that want what lies there.
+"""Outbox relay: moves events from the outboxes of polls to the queues of webhooks.
 
-How. One worker at a time has the *turn* (a lease in the store, taken over when
-its holder dies). It looks at the polls that are due and at those of which it
-heard a notice, in one round trip for up to ``MOST_AT_ONCE``; each event that is
-found goes to the strand of its poll in every webhook that wants it, and then out
-of the outbox. Webhooks are read from the store after the event was found, so
-one that was made before the event never misses it.
+Mechanism. One worker at a time has the relay lease in the store. Another worker takes over when the lease
+expires. The relay scans the outboxes of polls that are due and of polls with a change notification, up to
+``MOST_AT_ONCE`` in one round trip. It adds each event to the queues of all webhooks that subscribe to it, and
+then removes it from the outbox. The relay reads the webhooks after it finds the event. So a webhook that was
+created before the event never misses it.
 
-Nothing depends on the turn but the cost: two relays at one time would find the
-same events, and each webhook takes an event once.
+The lease only saves work. Two concurrent relays would find the same events, and each queue stores an event
+once.
 
-What else a look finds. Scores that are being given or taken back, and stand
-still since their process died, are carried on from there (``resolutions``).
+Stalled scoring. If a process dies while it scores voters or undoes their scores, the scan finds this, and the
+relay resumes the scoring (``resolutions``).
 
-Progress. How the vote goes on is told by the look itself, of an open poll that
-somebody has voted in, at most once in ``progress_ms``: the counting step does
-nothing for it. What is heard of a poll within that pause makes one look at its
-end, so the last change is told too. While no webhook wants progress, notices of
-votes are not listened to.
+Progress events. The scan itself creates them, for an open poll with votes, at most once in ``progress_ms``.
+Casting a vote does no work for them. Notifications within this interval cause one scan at its end, so the
+last change is reported too. While no webhook subscribes to progress, notifications of votes are ignored.
 """
 
 from __future__ import annotations
@@ -46,12 +43,12 @@ log = logging.getLogger("pollwire.admin")
 
 MOST_AT_ONCE: Final = 100
 WALK_EVERY_S: Final = 3600.0
-"""Every poll is looked at so often, whatever was marked: what a lost sorted set would cost at most."""
+"""Interval of full scans. It limits the delay of events if the store loses the list of due polls."""
 MOST_HEARD: Final = 100_000
 
 
 class OutboxRelay:
-    """One worker's part in handing events on."""
+    """Background task of one worker that relays events while it has the lease."""
 
     def __init__(
         self, store: Store, webhooks: WebhookRegistry, paces: WebhookTiming, wake: asyncio.Event
@@ -66,13 +63,13 @@ class OutboxRelay:
         self._has_turn = False
         self._wants_progress = False
         self._heard: dict[str, float] = {}
-        """When to look at polls of which a notice was heard (monotonic seconds), by place."""
+        """Time of the next scan of polls with a notification (monotonic seconds), by place."""
         self._looked: dict[str, tuple[int, float]] = {}
-        """The version and the time of the last notice that was followed at once."""
+        """Version and time of the last notification that caused an immediate scan, by place."""
         store.notifications.on_change(self.on_change)
 
     def on_change(self, notice: ChangeNotification) -> None:
-        """Look at once where it may be an event, else when progress may be told."""
+        """Schedule a scan: now if the notification may mean an event, else when progress is due."""
         if not self._has_turn:
             return
         place, now_s = self._outbox.place_of(notice.poll_id), time.monotonic()
@@ -90,7 +87,7 @@ class OutboxRelay:
             self._looked[place] = (notice.version, now_s)
 
     async def run(self) -> None:
-        """Hand events on whenever it is this worker's turn, until cancelled."""
+        """Relay events while this worker has the lease, until cancelled."""
         walked_s = float("-inf")
         try:
             while True:
@@ -114,7 +111,7 @@ class OutboxRelay:
                     await self._outbox.release_lease(self._name)
 
     async def _run_once(self) -> float:
-        """One look at all that is due; how many seconds until something else is."""
+        """Scan all outboxes that are due. Return the seconds until the next one is due."""
         self._wants_progress = any(webhook.wants_progress for webhook in self._webhooks.known().values())
         began_s, now = time.monotonic(), await self._store.polls.now()
         dues = await self._outbox.dues()
@@ -143,13 +140,13 @@ class OutboxRelay:
                 self._look_again(place, self._paces.progress_ms // 10)
 
     def _look_again(self, place: str, after_ms: int) -> None:
-        """What lies further ahead is in the store's list of what is due."""
+        """Schedule a scan of the poll, unless it is so late that the store's list of due polls covers it."""
         if after_ms <= self._paces.progress_ms:
             at_s = time.monotonic() + after_ms / 1000
             self._heard[place] = min(at_s, self._heard.get(place, at_s))
 
     async def _handed_on(self, place: str, look: OutboxScan) -> bool:
-        """Whether all that was found is with the webhooks that want it; else it is found again."""
+        """Add the events to the queues of their webhooks. Return False if the scan must be repeated."""
         if not look.entries:
             if not look.is_there and (moved := await self._outbox.moved(place)) is not None:
                 self._look_again(moved, 0)
@@ -168,7 +165,7 @@ class OutboxRelay:
 def waiting_for(
     webhooks: Mapping[str, StoredWebhook], events: Sequence[Event]
 ) -> list[tuple[str, QueuedEvent]]:
-    """What is to be put where, in the order of the events; each body is written once an audience."""
+    """Return pairs of webhook and event, in the order of events. Bodies are encoded once per audience."""
     waiting = []
     for event in events:
         bodies: dict[Audience, bytes] = {}

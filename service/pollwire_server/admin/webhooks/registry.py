@@ -1,4 +1,4 @@
-"""Webhooks as the store keeps them, and as every worker knows them."""
+"""Registry of webhooks: the stored record, and the cached view of each worker."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pollwire_server.store.registries import CachedRegistry
 
 
 class StoredWebhook(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One webhook; ``created_at`` in milliseconds, ``secret`` sealed (``sealing``)."""
+    """Stored webhook. ``created_at`` is in milliseconds, ``secret`` is encrypted (``secret_encryption``)."""
 
     url: str
     secret: str
     created_at: int
     created_by: str
     events: tuple[EventKind, ...] | None = None
-    """None: all of them."""
+    """None: all events."""
     polls: tuple[str, ...] | None = None
     results: Audience = Audience.PUBLIC
 
     def wants(self, event: Event) -> bool:
-        """Whether the site is told of the event: of nothing that happened before it was named."""
+        """Return True if the webhook receives the event. Events before its creation are excluded."""
         return (
             (self.events is None or event.kind in self.events)
             and (self.polls is None or event.poll.id in self.polls)
@@ -32,12 +32,12 @@ class StoredWebhook(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def wants_progress(self) -> bool:
-        """Whether the site is told how the vote goes on."""
+        """Return True if the webhook receives progress events."""
         return self.events is None or EventKind.PROGRESS in self.events
 
 
 class WebhookRegistry:
-    """The webhooks by their ids."""
+    """Cached webhooks by id."""
 
     def __init__(self, roster: CachedRegistry) -> None:
         self._roster = roster
@@ -45,7 +45,7 @@ class WebhookRegistry:
         self._known_from: Mapping[str, bytes] = {}
 
     def known(self) -> Mapping[str, StoredWebhook]:
-        """As this process read them last."""
+        """Return the webhooks of the last read."""
         if self._known_from is not self._roster.members:
             self._known_from = self._roster.members
             self._known = {
@@ -55,6 +55,6 @@ class WebhookRegistry:
         return self._known
 
     async def fresh(self) -> Mapping[str, StoredWebhook]:
-        """From a read that begins now. ``StoreUnavailable``."""
+        """Read the webhooks from the store and return them. Raises ``StoreUnavailable``."""
         await self._roster.fresh(0)
         return self.known()

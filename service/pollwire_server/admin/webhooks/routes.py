@@ -1,4 +1,4 @@
-"""The addresses at which operators handle webhooks; checks come in the door's one order."""
+"""Routes for webhooks. Checks run in the order of all admin routes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Admitted = Callable[[AnyRequest], Operator]
 
 
 def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
-    """Every route of this part of the door."""
+    """Return the route handlers for webhooks."""
 
     def admitted(request: AnyRequest) -> Operator:
         operator = keys.require_operator(request.headers.get("authorization"))

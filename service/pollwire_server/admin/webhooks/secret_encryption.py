@@ -1,11 +1,10 @@
-"""The secrets that webhooks are signed with, as they are kept.
+"""Encryption of the signing secrets of webhooks.
 
-A site checks our signature with the secret that it was given once, so unlike
-an API key's a hash will not do: whoever signs must have the secret. It is kept
-encrypted (Fernet: AES-CBC and an HMAC) under a key made from the service's own
-secret, which every worker has and the store has not: a copy of the store alone
-lets nobody speak in our name. Of ``new,old`` the first encrypts and all
-decrypt, as with everything else that is made from them.
+An endpoint verifies signatures with the secret that it received on creation. A hash, as for API keys, does
+not suffice here, because the signer needs the secret. So the secret is stored encrypted (Fernet: AES-CBC and
+an HMAC). The key is derived from the service's own secret, which every worker has and the store has not. A
+copy of the store alone does not allow to forge signatures. Of ``new,old``, the first secret encrypts and all
+decrypt, as everywhere in this service.
 """
 
 from __future__ import annotations
@@ -19,28 +18,28 @@ from typing import Final
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 PREFIX: Final = "whsec_"
-"""The convention's; makes a leaked secret recognisable to scanners."""
+"""The prefix of the specification. It allows secret scanners to recognize a leaked secret."""
 _SECRET_BYTES: Final = 32
-"""The convention asks for 24 to 64."""
+"""The specification requires 24 to 64."""
 
 
 def made_secret() -> str:
-    """A secret that nobody has had before."""
+    """Return a new random secret."""
     return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 class SecretBox:
-    """Encrypts what only workers of this service may read."""
+    """Encryption with keys that only the workers of this service have."""
 
     def __init__(self, service_secrets: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(_key(secret)) for secret in service_secrets])
 
     def encrypt(self, secret: str) -> str:
-        """The secret as it may lie in the store."""
+        """Return the encrypted secret, for the store."""
         return self._fernet.encrypt(secret.encode()).decode()
 
     def decrypt(self, sealed: str) -> str | None:
-        """The secret again; None where it was sealed under a secret that is no longer set."""
+        """Return the secret. None if it was encrypted with a service secret that is no longer set."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:

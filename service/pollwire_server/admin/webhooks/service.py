@@ -1,4 +1,4 @@
-"""Webhooks as operators handle them: made, with a secret shown once; listed with how it goes; tried."""
+"""Management of webhooks: create, list with their delivery state, test, enable and delete."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from pollwire_server.store.webhooks.delivery_queue import ClaimedEvent, Delivery
 log = logging.getLogger("pollwire.admin")
 
 MOST_WEBHOOKS: Final = 100
-"""Every worker looks after all of them."""
+"""Every worker delivers for all of them."""
 TEST: Final = "webhook.test"
-"""The type of an event that tells of nothing."""
+"""The type of a test event, which belongs to no poll."""
 
 
 class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A webhook to be made."""
+    """Request body for a new webhook."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2000)]
     events: Annotated[tuple[EventKind, ...], Meta(min_length=1, max_length=len(EventKind))] | UnsetType = (
@@ -47,7 +47,7 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebhookAdmin:
-    """Webhooks in the store; every answer is ready to be encoded."""
+    """Service for webhooks. Its methods return documents that are ready to be encoded."""
 
     __slots__ = ("_deliverer", "_deliveries", "_now", "_roster", "_seal", "_sender", "_webhooks")
 
@@ -68,10 +68,11 @@ class WebhookAdmin:
         self._deliverer = deliverer
 
     async def create(self, body: Object, operator: Operator) -> Document:
-        """The new webhook, its secret included, this once; it is told what happens from now on.
+        """Create a webhook. Return its document with the secret, which is not returned again.
 
-        Raises ``InvalidPoll`` with the field, and ``ScopeMissing`` where it is to be sent what only
-        operators may see and the operator's own key may not read it.
+        The webhook receives events from now on. Raises ``InvalidPoll`` with the field. Raises
+        ``ScopeMissing`` if it would receive results for operators, and the operator's own key may not read
+        them.
         """
         draft = decode_document(body, WebhookDraft)
         if draft.results is Audience.OPERATORS:
@@ -97,7 +98,7 @@ class WebhookAdmin:
         return {**_document(webhook, kept, DeliveryState()), "secret": secret}
 
     async def list(self, query: dict[str, str]) -> Document:
-        """One page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` with the parameter."""
+        """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
         kept = await self._webhooks.fresh()
         page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
         states = await asyncio.gather(*map(self._deliveries.state, page))
@@ -105,20 +106,20 @@ class WebhookAdmin:
         return {"items": items, "next": cursor}
 
     async def read(self, webhook: str) -> Document:
-        """One webhook; ``NotFound``."""
+        """Return one webhook. Raises ``NotFound``."""
         kept = await self._kept(webhook)
         return _document(webhook, kept, await self._deliveries.state(webhook))
 
     async def recent(self, webhook: str, query: dict[str, str]) -> Document:
-        """The last tries, the newest first, on one page. ``NotFound``, and ``InvalidPoll`` for the limit."""
+        """Return the last attempts, newest first, on one page. Raises ``NotFound`` and ``InvalidPoll``."""
         limit = limit_of(query.get("limit"))
         await self._kept(webhook)
         return {"items": (await self._deliveries.recent(webhook))[:limit], "next": None}
 
     async def test(self, webhook: str, operator: Operator) -> Document:
-        """Tells the site an event of no poll, at once and once: the try, as among the recent ones.
+        """Send a test event once, immediately. Return the attempt as in the list of recent ones.
 
-        Also where it was given up, which this does not change. Raises ``NotFound``.
+        A disabled webhook can be tested too, and remains disabled. Raises ``NotFound``.
         """
         kept, now = await self._kept(webhook), await self._now()
         body = {"type": TEST, "timestamp": format_timestamp(now), "data": {"by": operator.name}}
@@ -129,14 +130,14 @@ class WebhookAdmin:
         return told
 
     async def enable(self, webhook: str, operator: Operator) -> Document:
-        """The site is told again what happens from now on; harmless where it is. Raises ``NotFound``."""
+        """Enable the webhook for events from now on. No effect if it is enabled. Raises ``NotFound``."""
         await self._kept(webhook)
         await self._deliveries.enable(webhook)
         log.info("The operator %r enabled the webhook %s.", operator.name, webhook)
         return await self.read(webhook)
 
     async def delete(self, webhook: str, operator: Operator) -> None:
-        """The site is told nothing more, nor what waited; ``NotFound`` where there is none of the id."""
+        """Delete the webhook and its queued events. Raises ``NotFound``."""
         if not await self._roster.remove(webhook[:64]):
             raise NotFound("There is no such webhook.")
         await self._deliveries.forget(webhook[:64])

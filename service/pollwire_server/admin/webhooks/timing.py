@@ -1,4 +1,4 @@
-"""How long anything about webhooks may take, and how long it waits."""
+"""Timeouts, leases and retry delays of webhooks."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import Final, Self
 import msgspec
 
 PAUSES_S: Final = (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
-"""Before each try after the first, much as the convention recommends: three days in all."""
+"""Delays before each retry, close to the recommendation of Standard Webhooks: three days in total."""
 
 JITTER: Final = 0.2
-"""Of a pause, more or less, so that sites that failed together are not all tried together."""
+"""Fraction of a delay, added or subtracted. It spreads the retries of webhooks that failed together."""
 
 
 class WebhookTiming(msgspec.Struct, frozen=True):
-    """Milliseconds, save where the name says seconds; tests are in more of a hurry (``hurried``)."""
+    """Timing of webhooks, in milliseconds unless the name has ``_s``. Tests use ``accelerated`` timing."""
 
     progress_ms: int = 10_000
-    """The least pause between two events that tell how the vote of one poll goes on."""
+    """Minimum interval between two progress events of one poll."""
     answer_within_s: float = 12.0
-    """A site's whole answer: the convention recommends 15 to 30 s at most; nobody waits for these."""
+    """Timeout of a whole request. Standard Webhooks recommends 15 to 30 s at most. No client waits for it."""
     lease_ms: int = 30_000
-    """A claim's; longer than any try takes, so that only a dead worker's runs out."""
+    """Lease of a claim. It is longer than any attempt, so that only the lease of a dead worker expires."""
     turn_ms: int = 3_000
-    """The relay's; a dead worker's is taken over after this."""
+    """Lease of the relay. Another worker takes over from a dead one after this time."""
     look_every_s: float = 1.0
     pauses_ms: tuple[int, ...] = tuple(1000 * pause_s for pause_s in PAUSES_S)
 
     def accelerated(self, times: float) -> Self:
-        """All that waits, so many times as fast; a lease still lasts longer than an answer may take."""
+        """Return the timing divided by ``times``. Leases remain longer than the request timeout."""
         if times == 1:
             return self
         return msgspec.structs.replace(
@@ -42,7 +42,7 @@ class WebhookTiming(msgspec.Struct, frozen=True):
         )
 
     def pause_after(self, tries: int, chance: float) -> int | None:
-        """How long to wait after so many tries (``chance`` from 0 to 1); None: that was the last."""
+        """Return the delay after ``tries`` attempts (``chance`` from 0 to 1). None after the last one."""
         if tries > len(self.pauses_ms):
             return None
         return int(self.pauses_ms[tries - 1] * (1 - JITTER + 2 * JITTER * chance))

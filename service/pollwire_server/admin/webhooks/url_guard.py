@@ -1,15 +1,12 @@
-"""Where no webhook may go: into the network that the service itself stands in.
+"""URL guard against server-side request forgery: webhooks must not reach the service's own network.
 
-An operator's URL makes this service send a request from inside. So a host is
-resolved first, *every* address that it has is judged, and the connection goes
-to an address that was judged, never to the name: a name server that answers
-differently the second time ("DNS rebinding") gains nothing.
+The URL of a webhook makes this service send a request from inside its network. So the guard resolves the host
+first and checks *every* address that it has. The connection goes to a checked address, never to the host
+name. A name server that replies differently the second time ("DNS rebinding") cannot bypass the check.
 
-What an address is comes from the registries of IANA (``ipaddress``'s
-``is_global``), and addresses that carry another one inside (IPv4 as IPv6, by
-mapping or translation) are judged by that one. ``POLLWIRE_WEBHOOK_ALLOW``
-names the hosts and networks that an operator of the service allows all the
-same; they may be spoken to without https as well.
+The kind of an address comes from the IANA registries (``is_global`` of ``ipaddress``). An IPv6 address that
+embeds an IPv4 address, by mapping or translation, is checked as the embedded one. ``POLLWIRE_WEBHOOK_ALLOW``
+lists hosts and networks that are allowed nevertheless, also without https.
 """
 
 from __future__ import annotations
@@ -25,14 +22,14 @@ import msgspec
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The addresses of a host and port, as text. Raises ``OSError`` where there are none."""
+"""Returns the addresses of a host and port, as text. Raises ``OSError`` if there are none."""
 
 LONGEST_URL: Final = 2000
 _NON_PUBLIC_NETWORKS: Final = tuple(
     ip_network(text)
     for text in (
-        "168.63.129.16/32",  # public by its number, and yet a cloud's own service for the machines in it
-        "192.0.0.0/24",  # protocol assignments; some are metadata services. Older Pythons know a part of it
+        "168.63.129.16/32",  # a public number, but an internal service of a cloud (Azure)
+        "192.0.0.0/24",  # protocol assignments, some are metadata services. Older Pythons know a part
         "192.88.99.0/24",  # relays of 6to4, deprecated (RFC 7526)
         "64:ff9b:1::/48",  # translation within one network (RFC 8215)
         "2001::/23",  # protocol assignments, Teredo among them
@@ -40,24 +37,24 @@ _NON_PUBLIC_NETWORKS: Final = tuple(
         "5f00::/16",  # segment routing (RFC 9602)
     )
 )
-"""Beside what this Python's copy of the registries has, which differs between versions."""
+"""Added to the registries in ``ipaddress``, which differ between Python versions."""
 _TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
-"""IPv6 that ends in an IPv4 address: NAT64 (RFC 6052), and the deprecated compatible form (RFC 4291)."""
+"""IPv6 networks with an IPv4 address at the end: NAT64 (RFC 6052), IPv4-compatible (RFC 4291)."""
 
 
 class ForbiddenAddress(Exception):
-    """No request goes there; the message is a sentence for the operator."""
+    """Error: the URL is not allowed. The message is a sentence for the operator."""
 
 
 class AllowList(msgspec.Struct, frozen=True):
-    """What the operator of the service allows beyond the public internet."""
+    """Hosts and networks that are allowed in addition to the public internet."""
 
     hosts: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @classmethod
     def of(cls, items: Sequence[str]) -> AllowList:
-        """From the items of the setting: names of hosts, addresses and networks."""
+        """Create the list from the items of the setting: host names, addresses and networks."""
         hosts, networks = set(), []
         for item in items:
             try:
@@ -67,11 +64,11 @@ class AllowList(msgspec.Struct, frozen=True):
         return cls(frozenset(hosts), tuple(networks))
 
     def has_host(self, host: str) -> bool:
-        """Whether the host was allowed by its name."""
+        """Return True if the host name is allowed."""
         return host.lower().rstrip(".") in self.hosts
 
     def has_address(self, address: Address) -> bool:
-        """Whether the address, or the one that it stands for, lies in a network that was allowed."""
+        """Return True if the address, or the IPv4 address embedded in it, is in an allowed network."""
         inner = _embedded_ipv4(address)
         return any(
             address in network or (inner is not None and inner in network) for network in self.networks
@@ -79,7 +76,7 @@ class AllowList(msgspec.Struct, frozen=True):
 
 
 def is_public(address: Address) -> bool:
-    """Whether anybody on the internet could reach the address, and it is one host's."""
+    """Return True if the address is a unicast address that is reachable from the internet."""
     inner = _embedded_ipv4(address)
     if inner is not None:
         return is_public(inner)
@@ -92,7 +89,7 @@ def is_public(address: Address) -> bool:
 
 
 def _embedded_ipv4(address: Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for; None where it stands for itself."""
+    """Return the IPv4 address that is embedded in an IPv6 address, or None."""
     if isinstance(address, IPv4Address):
         return None
     if address.ipv4_mapped is not None:
@@ -105,11 +102,11 @@ def _embedded_ipv4(address: Address) -> IPv4Address | None:
 
 
 def url_of(text: str) -> httpx.URL:
-    """The URL, read by what will send to it. ``ForbiddenAddress`` where it has no form to be sent to."""
+    """Parse the URL with the library that sends the requests. Raises ``ForbiddenAddress``."""
     try:
         url = httpx.URL(text)
         port_is_fit = url.port is None or 0 < url.port < 65536
-        has_host = bool(url.host)  # reads it: what is no international name fails here
+        has_host = bool(url.host)  # parses the host: an invalid international name raises here
     except (httpx.InvalidURL, ValueError, UnicodeError):
         raise ForbiddenAddress("The url cannot be read as one.") from None
     if len(text) > LONGEST_URL or not text.isprintable() or any(sign.isspace() for sign in text):
@@ -122,18 +119,18 @@ def url_of(text: str) -> httpx.URL:
 
 
 def host_of(url: httpx.URL) -> str:
-    """The host as name servers and certificates have it: in ASCII, an address without brackets."""
+    """Return the host as in DNS and certificates: in ASCII, an address without brackets."""
     return url.raw_host.decode("ascii")
 
 
 async def resolved(host: str, port: int) -> Sequence[str]:
-    """By the machine's own resolver, each address once."""
+    """Return the addresses of the system resolver, without duplicates."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 async def addresses_of(url: httpx.URL, allowed: AllowList, resolve: Resolve) -> list[Address]:
-    """The addresses that a request may go to. ``ForbiddenAddress`` if any that the host has is forbidden."""
+    """Return the addresses of the host. Raises ``ForbiddenAddress`` if any of them is forbidden."""
     port, host = url.port or (443 if url.scheme == "https" else 80), host_of(url)
     try:
         found = [ip_address(text) for text in await resolve(host, port)]

@@ -1,7 +1,6 @@
-"""The reference of the HTTP interface: ``/openapi.json`` for programs, ``/docs`` for people.
+"""Reference of the HTTP API: ``/openapi.json`` for programs, ``/docs`` for people.
 
-Which addresses exist is taken from the routes themselves, so neither can
-forget one. What the routes read raw (bodies, errors) is described in
-``document``. The page is plain HTML: no script, nothing from elsewhere, so it
-works offline and under any content policy.
+The list of paths comes from the routes themselves, so it is complete. ``document`` adds the parts that the
+framework cannot see: bodies and errors. The page is plain HTML without scripts or external resources. So it
+works offline and under any content security policy.
 """

@@ -1,8 +1,8 @@
-"""Which problems each route can answer, told by status: a program that reads the document knows them all.
+"""Error responses of each route in the OpenAPI document: its problem types, by status.
 
-Most follow from what a route is: an operators' one asks for a key, one of a
-poll may find none, one that reads a body may be sent a wrong one. The rest
-stand in ``_OWN``. The fuzz of the interface holds every answer against this.
+Most follow from the kind of a route. Admin routes check an API key, routes of a poll may not find it, and
+routes with a request body may reject it. ``_OWN`` lists the others. The fuzz tests of the API compare every
+response with this module.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OPERATORS: Final = ("api-key-required", "api-key-invalid", "scope-missing")
 _BODY: Final = ("unsupported-media-type", "body-too-large", "malformed-body")
 _VOTER: Final = ("voter-token-required", "voter-token-invalid")
 _READER: Final = ("voter-token-invalid", "scope-missing")
-"""A reader need not say who it is; what it says must be true."""
+"""Readers need no token, but a token must be valid."""
 _STANDING: Final = ("version-mismatch", "phase-conflict")
 
 _POLL: Final = "/v1/polls/{poll_id}"
@@ -81,7 +81,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 
 
 def slugs_of(method: str, address: str, *, reads_body: bool) -> tuple[str, ...]:
-    """The last parts of every ``type`` that the route can answer, sorted; none outside ``/v1``."""
+    """Return the slugs of all problems of the route, sorted. Routes outside ``/v1`` have none."""
     if not address.startswith("/v1/"):
         return ()
     slugs = {*_ANYWHERE, *_OWN.get((method, address), ())}
@@ -98,7 +98,7 @@ def slugs_of(method: str, address: str, *, reads_body: bool) -> tuple[str, ...]:
 
 
 def refusals_of(slugs: tuple[str, ...]) -> Json:
-    """The OpenAPI responses for these problems, by status."""
+    """Return the OpenAPI responses for these problems, by status."""
     by_status: dict[int, list[str]] = {}
     for slug in slugs:
         by_status.setdefault(_STATUS[slug], []).append(slug)

@@ -1,4 +1,4 @@
-"""One example of each body and answer, of the same poll throughout; a test holds them against the schemas."""
+"""Examples of each request and response body, all of the same poll. A test validates them by the schemas."""
 
 from __future__ import annotations
 

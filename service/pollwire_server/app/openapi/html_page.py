@@ -1,6 +1,6 @@
-"""The reference as one page of HTML, built from the OpenAPI document.
+"""HTML page of the API reference, rendered from the OpenAPI document.
 
-The files that lie beside these modules.
+The templates and the stylesheet are files of this package.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pollwire_server.app.openapi.schemas import Json
 
 
 def template(name: str) -> Template:
-    """A file with places to fill in."""
+    """Return a file of this package as a template."""
     return Template(text(name))
 
 
 def text(name: str) -> str:
-    """A file as it is."""
+    """Return the text of a file of this package."""
     return files("pollwire_server.app.openapi").joinpath(name).read_text(encoding="utf-8")
 
 
 def page_of(document: Json) -> str:
-    """The whole page; every text of the document is escaped."""
+    """Render the whole page. All text of the document is escaped."""
     operations = (
         _operation(document, address, method, operation)
         for address, methods in sorted(document["paths"].items())
@@ -40,7 +40,7 @@ def page_of(document: Json) -> str:
 
 
 def stylesheet() -> str:
-    """The page's style, served beside it: a content policy need not allow any within the page."""
+    """Return the stylesheet. As a separate file, it needs no inline styles in the content security policy."""
     return text("style.css")
 
 
@@ -61,7 +61,7 @@ def _operation(document: Json, address: str, method: str, operation: Json) -> st
 
 
 def _schemas_of(operation: Json) -> Iterator[tuple[str, str]]:
-    """What an operation reads and answers: pairs of ``Body`` or a status, and the name of a schema."""
+    """Yield the schemas of an operation: pairs of ``Body`` or a status, and the schema name."""
     if body := _schema_name(operation.get("requestBody", {})):
         yield "Body", body
     for status, response in operation["responses"].items():
@@ -71,7 +71,7 @@ def _schemas_of(operation: Json) -> Iterator[tuple[str, str]]:
 
 
 def _refusals_of(operation: Json) -> str:
-    """The problems that it may answer, each with the way to its page."""
+    """Render the problems of an operation, each with a link to its page."""
     told = (
         f'<a href="/problems/{escape(slug)}">{status} {escape(slug)}</a>'
         for status, response in operation["responses"].items()

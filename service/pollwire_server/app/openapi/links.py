@@ -1,4 +1,4 @@
-"""What can be asked for with an answer in hand: OpenAPI links, from a poll made to everything about it."""
+"""OpenAPI links: the requests that can follow a response, such as all routes of a created poll."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from pollwire_server.app.openapi.schemas import Json
 
 Route = tuple[str, str]
-"""Method and address."""
+"""Method and path."""
 
 _ID: Final = "$response.body#/id"
 _PATH_NAMES: Final[dict[Route, str]] = {
@@ -17,7 +17,7 @@ _PATH_NAMES: Final[dict[Route, str]] = {
     ("post", "/v1/admin/issuers"): "issuer_id",
     ("post", "/v1/admin/webhooks"): "webhook_id",
 }
-"""What makes a thing, and the name by which other addresses have its id."""
+"""Routes that create a resource, and the name of its id in other paths."""
 
 _IRREVOCABLE: Final = (("delete", "/v1/admin/polls/{poll_id}"), ("post", "/v1/admin/polls/{poll_id}/reset"))
 _VOTES: Final[Route] = ("post", "/v1/polls/{poll_id}/votes")
@@ -25,7 +25,7 @@ _RECEIPTS: Final[Route] = ("post", "/v1/polls/{poll_id}/receipts")
 
 
 def links_of(ids: Mapping[Route, str]) -> dict[Route, Json]:
-    """The links of each route that has any; ``ids``: every route's operation id."""
+    """Return the links by route. ``ids`` has the operation id of every route."""
     links = {maker: _about(name, ids) for maker, name in _PATH_NAMES.items() if maker in ids}
     shown = {"receipt": "$response.body#/receipt"}
     path = {"poll_id": "$request.path.poll_id"}
@@ -36,7 +36,7 @@ def links_of(ids: Mapping[Route, str]) -> dict[Route, Json]:
 
 
 def _about(name: str, ids: Mapping[Route, str]) -> Json:
-    """A link to every address that has the id in it."""
+    """Return links to all routes with this id in their path."""
     return {
         operation: {"operationId": operation, "parameters": {name: _ID}, **_confirmed(route)}
         for route, operation in ids.items()
@@ -45,5 +45,5 @@ def _about(name: str, ids: Mapping[Route, str]) -> Json:
 
 
 def _confirmed(route: Route) -> Json:
-    """What cannot be undone wants the poll's id once more."""
+    """Return the body that confirms an irreversible action with the poll's id, empty for other routes."""
     return {"requestBody": {"confirm": _ID}} if route in _IRREVOCABLE else {}

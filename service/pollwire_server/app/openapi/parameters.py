@@ -1,4 +1,4 @@
-"""What each route takes beside its path and body: the query, and the headers that have a meaning here."""
+"""Parameters of each route in the OpenAPI document: query parameters and request headers."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
 
 
 def parameters_of(method: str, address: str, in_path: list[Json]) -> list[Json]:
-    """All that a route takes: what stands in its path, as the framework knows it, its query and headers."""
+    """Return all parameters of a route: those of its path, from the framework, its query and headers."""
     return [*map(_in_path, in_path), *(dict(parameter) for parameter in _TAKEN.get((method, address), ()))]
 
 

@@ -1,4 +1,4 @@
-"""Pages for what problems name as their ``type`` (RFC 9457, 3.1.1): what each means, and what to do."""
+"""Help pages at the ``type`` URIs of problems (RFC 9457, section 3.1.1): the meaning and the fix."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pollwire_server.problem_details import TABLE, Problem
 ADDRESS: Final = "/problems"
 
 PROBLEMS: Final[dict[str, Problem]] = {problem.slug: problem for problem in TABLE.values()}
-"""Each slug with the line of the table that is most its own: the last, since ancestors come first."""
+"""The problem of each slug. If classes share a slug, the last one is the most specific."""
 
 
 def help_texts() -> dict[str, str]:
-    """What ``problems.toml`` says, by slug."""
+    """Return the help texts of ``problems.toml``, by slug."""
     return {slug: said.strip() for slug, said in tomllib.loads(text("problems.toml")).items()}
 
 
 def problem_page(slug: str) -> str:
-    """The page of one problem."""
+    """Render the page of one problem."""
     return template("problem.html").substitute(_told(PROBLEMS[slug]), help=escape(help_texts()[slug]))
 
 
 def index_page() -> str:
-    """All of them, by status."""
+    """Render the list of all problems, by status."""
     row = template("problem_row.html")
     rows = (row.substitute(_told(problem)) for problem in sorted(PROBLEMS.values()))
     return template("problems.html").substitute(rows="".join(rows))

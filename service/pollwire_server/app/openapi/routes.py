@@ -1,4 +1,4 @@
-"""``/openapi.json``, ``/docs``, ``/problems``; each page is built when it is first asked for, and kept."""
+"""Routes of ``/openapi.json``, ``/docs`` and ``/problems``. Pages are cached after the first request."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'",
 }
 
-AnyRequest = Request[Any, Any, Any]  # Any: this service uses no user, auth or state of the framework's
+AnyRequest = Request[Any, Any, Any]  # Any: this service does not use the framework's user, auth or state
 
 
 def config() -> OpenAPIConfig:
-    """What the framework is to collect; it serves none of it by itself."""
+    """Return the configuration of the framework's document. The framework itself serves no pages."""
     return OpenAPIConfig(
         title=TITLE,
         version=__version__,
@@ -39,7 +39,7 @@ def config() -> OpenAPIConfig:
 
 
 def handlers() -> list[HTTPRouteHandler]:
-    """Every address of this room."""
+    """Return the route handlers of the API reference."""
     kept: dict[str, bytes] = {}
 
     def once(address: str, build: Callable[[], bytes], media_type: str = "text/html") -> Response[bytes]:
@@ -65,7 +65,7 @@ def handlers() -> list[HTTPRouteHandler]:
     async def problems() -> Response[bytes]:
         return once(ADDRESS, lambda: index_page().encode())
 
-    # An address for each, not a pattern, so that there is nothing at any other, whatever the method.
+    # One path for each slug, not a pattern, so that other paths are 404 for every method.
     @get([f"{ADDRESS}/{slug}" for slug in PROBLEMS], include_in_schema=False)
     async def problem(request: AnyRequest) -> Response[bytes]:
         slug = request.scope["path"].rstrip("/").rpartition("/")[2]
@@ -75,8 +75,8 @@ def handlers() -> list[HTTPRouteHandler]:
 
 
 class _HiddenOpenApiRouter(Router):
-    """Takes no route: the framework would serve pages of its own, whose scripts come from elsewhere."""
+    """Router without routes. The framework's own pages load scripts from other hosts."""
 
     def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
-        """Passes over it."""
+        """Ignore the route."""
         return []

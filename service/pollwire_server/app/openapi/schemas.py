@@ -1,10 +1,8 @@
-"""Bodies and answers as JSON Schema: what is a struct is made from it, the rest told by hand.
+"""JSON Schemas of all request and response bodies.
 
-What many schemas are made of: times, choices, totals, and answers that are whole or a page of many.
-
-What voters send and are answered, as JSON Schema told by hand.
-
-What operators send and are answered, as JSON Schema told by hand; structs are in ``schemas``.
+Schemas of structs are generated (``schemas``). The others are written here: ``OF_VOTERS`` for the public API,
+``OF_OPERATORS`` for the admin API, and ``_OF_ALL`` for both. They share schemas of times, choices, totals and
+pages.
 """
 
 from __future__ import annotations
@@ -41,13 +39,13 @@ MAYBE_CHOICE: Final = {**CHOICE, "type": [*CHOICE["type"], "null"]}
 
 
 def object_schema(properties: Json, *, but: tuple[str, ...] = (), **more: object) -> Json:
-    """An object of an answer: every property is always there, except those of ``but``."""
+    """Return the schema of a response object. All properties are required, except those in ``but``."""
     required = [name for name in properties if name not in but]
     return {"type": "object", "required": required, "properties": properties, **more}
 
 
 def page_of(item: Json) -> Json:
-    """One page of a list."""
+    """Return the schema of one page of a list."""
     following = {"type": ["string", "null"], "description": "The cursor of the next page."}
     return object_schema({"items": {"type": "array", "items": item}, "next": following})
 
@@ -397,7 +395,7 @@ _OF_ALL: Final[Json] = {
 
 
 def schemas() -> Json:
-    """Every schema by name."""
+    """Return all schemas by name."""
     structs = (PollDraft, PollPatch, ResolutionDraft, Results, KeyDraft, IssuerDraft, WebhookDraft)
     _, made = msgspec.json.schema_components(structs, schema_hook=_anything, ref_template=REF)
     return {
@@ -409,14 +407,14 @@ def schemas() -> Json:
 
 
 def _anything(kind: type[object]) -> Json:
-    """Of an ``object``: what is in it is told by hand, or in ``docs/api/``."""
+    """Return the schema of an ``object`` field. Its content is described in ``docs/api/``."""
     if kind is object:
         return {"description": "Anything."}
     raise NotImplementedError(kind)
 
 
 def _to_ecma_patterns(schema: Any) -> Any:  # Any: JSON
-    r"""JSON Schema's patterns are ECMA-262's, which ends a text with ``$`` and knows no ``\Z``."""
+    r"""Replace ``\Z`` with ``$`` in patterns: JSON Schema uses ECMA-262, which has no ``\Z``."""
     if isinstance(schema, dict):
         told = {name: _to_ecma_patterns(value) for name, value in schema.items()}
         if isinstance(told.get("pattern"), str):
