@@ -183,8 +183,8 @@ async def test_create_repeated_returns_200_for_every_kind(service: Service) -> N
         assert (await service.admin.post("/v1/admin/polls", json=body | other)).status_code == 409
 
 
-async def test_list_polls_filters_by_kind(service: Service) -> None:
-    rating, ranked = await service.create_poll(**RATING), await service.create_poll(**RANKED)
+async def test_list_polls_filters_by_kind(own_service: Service) -> None:
+    rating, ranked = await own_service.create_poll(**RATING), await own_service.create_poll(**RANKED)
     for kind, poll in (("rating", rating), ("ranked", ranked)):
-        listed = (await service.admin.get("/v1/admin/polls", params={"kind": kind})).json()["items"]
+        listed = (await own_service.admin.get("/v1/admin/polls", params={"kind": kind})).json()["items"]
         assert [item["id"] for item in listed] == [poll["id"]]
