@@ -15,7 +15,7 @@ LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/proce
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up test test-all long-tests check assets prose faults faketime bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up docs test test-all long-tests check assets prose faults faketime bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."

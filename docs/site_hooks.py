@@ -1,4 +1,4 @@
-"""MkDocs hook: copies the documents outside ``docs`` into the site, where pages link to them."""
+"""MkDocs hooks: add the documents outside ``docs`` to the site, and load nothing from other servers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _OUTSIDE = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _PREFIX = "project/"
+_FOREIGN_SCRIPT = "https://unpkg.com/iframe-worker/shim"  # the theme's, for search in files
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -37,3 +38,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return re.sub(
         r"\]\((?:\.\./)+(" + "|".join(map(re.escape, _OUTSIDE)) + r")", rf"]({up}{_PREFIX}\1", markdown
     )
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Replace the theme's script from another server by our own."""
+    return output.replace(_FOREIGN_SCRIPT, "../" * page.file.dest_uri.count("/") + "file_worker.js")

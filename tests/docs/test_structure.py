@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from pollwire_server.problem_details import TABLE
 from pollwire_server.settings import PARSERS, PREFIX, SECRET_FIELDS
 
 from tests.api.conftest import Service, serve, service
@@ -69,8 +70,6 @@ def test_every_http_endpoint_has_an_example_that_runs() -> None:
 
 
 def test_every_problem_type_has_a_heading() -> None:
-    from pollwire_server.problem_details import TABLE  # noqa: PLC0415
-
     headings = set(headings_of(DOCS / "api" / "errors.md", level=3))
     assert headings == {f"`{problem.slug}`" for problem in TABLE.values()}
 
@@ -102,7 +101,8 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2]
     listed = re.findall(r"[\w/.-]+\.md", navigation)
     pages = [str(page.relative_to(DOCS)) for page in PAGES if page.is_relative_to(DOCS)]
-    assert sorted(listed) == sorted(pages)
+    root_pages = [f"project/{page.name}" for page in ROOT.glob("*.md")]
+    assert sorted(listed) == sorted([*pages, *root_pages])
 
 
 def test_prose_is_wrapped() -> None:
