@@ -88,41 +88,41 @@ async def test_own_vote_without_outcome_is_neither_correct_nor_scored(service: S
     assert (await mine(service, token, address)).items() >= {"correct": None, "scored": False}.items()
 
 
-async def test_leaderboard_returns_ranked_rows_in_pages(service: Service) -> None:
-    ama, kofi = await named(service, "Ama <3"), await service.voter()
-    first = await predicted(service, {ama: "home", kofi: "away"})
-    second = await predicted(service, {ama: "home"})
-    await until(lambda: not service.store.series._name_tasks)
+async def test_leaderboard_returns_ranked_rows_in_pages(own_service: Service) -> None:
+    ama, kofi = await named(own_service, "Ama <3"), await own_service.voter()
+    first = await predicted(own_service, {ama: "home", kofi: "away"})
+    second = await predicted(own_service, {ama: "home"})
+    await until(lambda: not own_service.store.series._name_tasks)
     for poll in (first, second):
-        assert (await resolve(service, poll, "home")).status_code == 200
-    answer = await service.http.get("/v1/series/cup/leaderboard")
+        assert (await resolve(own_service, poll, "home")).status_code == 200
+    answer = await own_service.http.get("/v1/series/cup/leaderboard")
     best, last = answer.json()["items"]
     nothing = {"brier": None, "baseline": None, "peer": None}
     assert best == {"rank": 1, "name": "Ama <3", "forecasts": 2, "accuracy": 1.0, **nothing}
     assert last == {"rank": 2, "name": None, "forecasts": 1, "accuracy": 0.0, **nothing}
     assert answer.headers["cache-control"] == "private, no-store"
-    page = (await service.http.get("/v1/series/cup/leaderboard?limit=1")).json()
+    page = (await own_service.http.get("/v1/series/cup/leaderboard?limit=1")).json()
     assert page["items"] == [best]
-    following = await service.http.get(f"/v1/series/cup/leaderboard?limit=1&cursor={page['next']}")
+    following = await own_service.http.get(f"/v1/series/cup/leaderboard?limit=1&cursor={page['next']}")
     assert following.json() == {"items": [last], "next": None}
-    own = await mine(service, ama, "/v1/series/cup/mine")
+    own = await mine(own_service, ama, "/v1/series/cup/mine")
     assert own["row"] == best
     assert [(pick["poll"], pick["choice"], pick["outcome"], pick["correct"]) for pick in own["items"]] == [
         (second, "home", "home", True),
         (first, "home", "home", True),
     ]
-    stranger = await mine(service, await service.voter(), "/v1/series/cup/mine")
+    stranger = await mine(own_service, await own_service.voter(), "/v1/series/cup/mine")
     assert stranger == {"row": None, "items": [], "next": None}
 
 
-async def test_leaderboard_excludes_unresolved_polls(service: Service) -> None:
-    poll = await predicted(service, {await service.voter(): "home"}, results="after_close")
-    assert (await service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
-    await resolve(service, poll, "home")
-    assert len((await service.http.get("/v1/series/cup/leaderboard")).json()["items"]) == 1
-    after = await service.act(poll, "unresolve")
+async def test_leaderboard_excludes_unresolved_polls(own_service: Service) -> None:
+    poll = await predicted(own_service, {await own_service.voter(): "home"}, results="after_close")
+    assert (await own_service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
+    await resolve(own_service, poll, "home")
+    assert len((await own_service.http.get("/v1/series/cup/leaderboard")).json()["items"]) == 1
+    after = await own_service.act(poll, "unresolve")
     assert (after["phase"], after["resolution"]) == ("closed", None)
-    assert (await service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
+    assert (await own_service.http.get("/v1/series/cup/leaderboard")).json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -215,16 +215,16 @@ async def test_create_invalid_prediction_returns_422(
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
-async def test_edit_cannot_change_the_series(service: Service) -> None:
-    poll = await service.create_poll(**PREDICTION)
+async def test_edit_cannot_change_the_series(own_service: Service) -> None:
+    poll = await own_service.create_poll(**PREDICTION)
     for series in ("league", None):
-        answer = await service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"series": series})
+        answer = await own_service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"series": series})
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/edit-refused")
         assert answer.json()["field"] == "series"
-    listed = (await service.admin.get("/v1/admin/polls?series=cup")).json()["items"]
+    listed = (await own_service.admin.get("/v1/admin/polls?series=cup")).json()["items"]
     assert [entry["id"] for entry in listed] == [poll["id"]]
-    assert (await service.admin.get("/v1/admin/polls?series=league")).json()["items"] == []
-    assert (await service.admin.get("/v1/admin/polls?series=no%20one")).status_code == 422
+    assert (await own_service.admin.get("/v1/admin/polls?series=league")).json()["items"] == []
+    assert (await own_service.admin.get("/v1/admin/polls?series=no%20one")).status_code == 422
 
 
 async def test_recreated_poll_can_have_another_series(service: Service) -> None:
@@ -248,21 +248,21 @@ async def test_resolve_by_is_shown_and_editable(service: Service) -> None:
 
 
 @pytest.mark.parametrize("address", ["leaderboard", "mine"])
-async def test_series_two_errors_returns_the_first_in_order(service: Service, address: str) -> None:
+async def test_series_two_errors_returns_the_first_in_order(own_service: Service, address: str) -> None:
     path = f"/v1/series/cup/{address}"
     for series in ("cup", "no-such", "NO", "%00"):
-        answer = await service.http.request("POST", f"/v1/series/{series}/{address}")
+        answer = await own_service.http.request("POST", f"/v1/series/{series}/{address}")
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
-        assert (await service.http.get(f"/v1/series/{series}/{address}")).status_code == 404
-    await service.create_poll(**PREDICTION)
-    refused = await service.http.post(path)
+        assert (await own_service.http.get(f"/v1/series/{series}/{address}")).status_code == 404
+    await own_service.create_poll(**PREDICTION)
+    refused = await own_service.http.post(path)
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
     if address == "mine":
-        assert (await service.http.get(path)).status_code == 401
-    token = {"Authorization": f"Bearer {await service.voter()}"}
+        assert (await own_service.http.get(path)).status_code == 401
+    token = {"Authorization": f"Bearer {await own_service.voter()}"}
     twice = ("limit=1&limit=1", "cursor=0&cursor=0")
     for query in ("limit=0", "limit=101", "limit=x", "cursor=-1", "cursor=x", *twice):
-        answer = await service.http.get(f"{path}?{query}", headers=token)
+        answer = await own_service.http.get(f"{path}?{query}", headers=token)
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-choice")
 
 

@@ -126,15 +126,17 @@ async def test_vote_device_poll_rejects_issuer_tokens(service: Service) -> None:
 
 
 async def test_issuer_subject_is_never_stored_or_logged(
-    service: Service, caplog: pytest.LogCaptureFixture
+    own_service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     key, name = made_key("EdDSA"), "ada.lovelace@example.org"
-    await register(service, key)
-    poll = await signed_poll(service)
-    assert (await service.vote(poll, "rice", token(key, "EdDSA", sub=name))).status_code == 200
-    await service.vote(poll, "rice", token(key, "EdDSA", sub=name, aud="shop"))
-    command = service.store.connection.command
-    kept = [await command("DUMP", one) for one in await command("KEYS", f"{service.settings.namespace}:*")]
+    await register(own_service, key)
+    poll = await signed_poll(own_service)
+    assert (await own_service.vote(poll, "rice", token(key, "EdDSA", sub=name))).status_code == 200
+    await own_service.vote(poll, "rice", token(key, "EdDSA", sub=name, aud="shop"))
+    command = own_service.store.connection.command
+    kept = [
+        await command("DUMP", one) for one in await command("KEYS", f"{own_service.settings.namespace}:*")
+    ]
     assert len(kept) > 3
     assert not [dump for dump in kept if b"lovelace" in dump]
     assert "lovelace" not in caplog.text
@@ -283,11 +285,11 @@ GOOD = {"issuer": "x", "algorithm": "EdDSA", "audience": "y", "key": PEM}
     ],
 )
 async def test_create_invalid_issuer_returns_the_field(
-    service: Service, changes: dict[str, Any], field: str
+    own_service: Service, changes: dict[str, Any], field: str
 ) -> None:
-    answer = await service.admin.post(ISSUERS, json=GOOD | changes)
+    answer = await own_service.admin.post(ISSUERS, json=GOOD | changes)
     assert (answer.status_code, answer.json().get("field")) == (422, field), answer.text
-    assert (await service.admin.get(ISSUERS)).json()["items"] == []
+    assert (await own_service.admin.get(ISSUERS)).json()["items"] == []
 
 
 async def test_create_signed_poll_requires_a_registered_issuer(service: Service) -> None:
