@@ -43,3 +43,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Replace the theme's script from another server by our own."""
     return output.replace(_FOREIGN_SCRIPT, "../" * page.file.dest_uri.count("/") + "file_worker.js")
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """Do the same for the page of an unknown address, which is not a page to MkDocs."""
+    return output_content.replace(_FOREIGN_SCRIPT, "/file_worker.js")
