@@ -77,7 +77,7 @@ async def test_the_poll_of_2024_is_closed(service: Service, open_page: Open) -> 
     await with_demo_polls(service)
     widget = (await open_page(f"{service.url}/demo")).poll("ghana-2024")
     await widget.shows("Closed")
-    await expect(widget.element.get_by_text("These are the final totals.")).to_be_visible()
+    await expect(widget.element.get_by_text("Final results.")).to_be_visible()
     await expect(widget.button("Vote")).to_be_hidden()
 
 

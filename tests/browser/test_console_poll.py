@@ -74,7 +74,7 @@ async def test_acts_run_a_poll_through_its_life(service: Service, open_page: Ope
     poll = (await service.create_poll(opens_at="2999-01-01T00:00:00Z", results="operators"))["id"]
     at = await operator_of(service, open_page, place=f"/polls/{poll}", timezone_id="Africa/Accra")
     await shows_phase(at, "Scheduled")
-    await expect(await at.act("Open voting")).to_contain_text("Voting begins at once")
+    await expect(await at.act("Open voting")).to_contain_text("Voting starts immediately")
     await at.dialog().get_by_role("button", name="Cancel").click()
     assert await phase_of(service, poll) == "scheduled"
     await at.act("Open voting")
@@ -84,7 +84,7 @@ async def test_acts_run_a_poll_through_its_life(service: Service, open_page: Ope
     await at.dialog().get_by_label("Until").fill("2031-05-01T09:00")
     await at.confirm("Change end time")
     await expect(at.page.locator(".facts")).to_contain_text("May 1, 2031")
-    await expect(await at.act("Close voting")).to_contain_text("Voting ends at once")
+    await expect(await at.act("Close voting")).to_contain_text("Voting ends immediately")
     await at.confirm("Close voting")
     await shows_phase(at, "Closed")
     await at.act("Reopen")
