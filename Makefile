@@ -8,8 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package pollwire \
 	--custom-compile-command "make lock"
 
-# Two processes, each with a Valkey of its own; a free one takes tests from the other.
-PARALLEL := --numprocesses 2 --dist worksteal
+# Two processes, each with a Valkey of its own. Tests of one xdist_group run in order in one of them.
+PARALLEL := --numprocesses 2 --dist loadgroup
 # What takes long, or wants the machine for itself: faults, failover and fuzzing.
 LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_faults.py
 

@@ -1,4 +1,4 @@
-"""The charts of a run, and its figures in ``docs/performance.md``: each between its own marks."""
+"""Charts of a run, and its tables in ``docs/performance.md``, each between two markers."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _SECTIONS: Final = {
     "visit": (visit.PART,),
     "profile": (profile.PART,),
 }
-"""For each place in the document, how the parts begin whose figures stand there."""
+"""Prefixes of the parts in each section of the document."""
 
 
 def draw(record: Record) -> dict[str, list[str]]:
-    """Every chart whose figures there are; for each part the names of its charts."""
+    """Write every chart with results. Return the names of the charts by part."""
     CHARTS.mkdir(parents=True, exist_ok=True)
     drawn: dict[str, list[str]] = {}
     for part, name, picture in _compared_charts(record) + _growth_charts(record):
@@ -55,7 +55,7 @@ def draw(record: Record) -> dict[str, list[str]]:
 
 
 def fill(record: Record, facts: dict[str, str], drawn: dict[str, list[str]]) -> None:
-    """Put the run's figures in place of the last one's."""
+    """Replace the tables in the document by those of this run."""
     told = {
         "goals": _markdown(("goal", "measured", "limit", ""), [goal_cells(goal) for goal in record.goals]),
         "machine": _markdown(("", ""), list(facts.items())),
@@ -87,7 +87,7 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _compared_charts(record: Record) -> list[tuple[str, str, str]]:
-    """Part, name and picture of each chart that compares subjects."""
+    """Return part, name and picture of each chart that compares subjects."""
     wanted = [
         (votes.PART, votes.CPU, "votes", "What one counted vote costs the server"),
         (joining.PART, joining.CPU, "joining", "What one WebSocket handshake costs the server"),
@@ -105,7 +105,7 @@ def _compared_charts(record: Record) -> list[tuple[str, str, str]]:
 
 
 def _growth_charts(record: Record) -> list[tuple[str, str, str]]:
-    """Part, name and picture of each chart of growth."""
+    """Return part, name and picture of each growth chart."""
     wanted = (
         (growth.VOTERS, "growth-voters", "voters in the poll before", (growth.CPU, growth.STORE_CPU)),
         (growth.POLLS, "growth-polls", "polls voted in at once", (growth.CPU, growth.STORE_CPU)),

@@ -1,4 +1,4 @@
-"""The service under measure: ``pollwire up`` on the servers' core, and what it takes to vote."""
+"""The measured service: ``pollwire up`` on the server core, with voter tokens."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from benchmarks.store import PrivateStore
 
 SECRET: Final = secrets.token_urlsafe(32)
 ADMIN_KEY: Final = secrets.token_urlsafe(32)
-"""Both made for this run alone."""
+"""Secrets of this run only."""
 OPTIONS: Final = ("npp", "ndc", "other")
 SITE: Final = "https://news.example"
-"""Another site than the service's own, allowed to embed its polls."""
+"""Origin that may embed the polls, different from the service's own."""
 
 _READY: Final = re.compile(r"ready at http://127\.0\.0\.1:(\d+)")
 
 
 class Service:
-    """A running service, and the operator's and the voters' side of it."""
+    """A running service, with admin requests and checks."""
 
     def __init__(self, process: Process, port: int) -> None:
         self.process = process
@@ -41,7 +41,7 @@ class Service:
         )
 
     def add_poll(self, poll: str, options: Sequence[str] = OPTIONS) -> str:
-        """Create a poll; its id."""
+        """Create a poll. Return its id."""
         document: dict[str, object] = {
             "id": poll,
             "kind": "single",
@@ -54,13 +54,13 @@ class Service:
         return poll
 
     def results(self, poll: str) -> dict[str, Any]:
-        """The totals as any reader sees them."""
+        """Return the public totals."""
         answer = self._client.get(f"/v1/polls/{poll}/results").raise_for_status()
         document: dict[str, Any] = answer.json()
         return document
 
     def check_votes(self, poll: str, votes: int) -> None:
-        """Every vote counted, and once. Raises ``BenchmarkError``."""
+        """Check that every vote was counted once. Raises ``BenchmarkError``."""
         found = self.results(poll)
         if not found["voters"] == found["seq"] == sum(found["counts"].values()) == votes:
             raise BenchmarkError(
@@ -68,7 +68,7 @@ class Service:
             )
 
     def workers(self) -> list[int]:
-        """The processes that serve: the supervisor's children."""
+        """Return the process ids of the workers."""
         return self.process.tree()[1:]
 
 
@@ -76,7 +76,7 @@ class Service:
 def a_service(
     run: Run, store: PrivateStore, *, workers: int = 1, stream_hz: float = 10.0
 ) -> Iterator[Service]:
-    """The service over ``store``, as operators start it."""
+    """Run ``pollwire up`` on ``store``."""
     argv: list[str | Path] = [Path(sys.executable).with_name("pollwire"), "up", "--port", "0"]
     argv += ["--workers", str(workers), "--redis", store.url, "--data", run.path("data")]
     process = run.server(argv, "pollwire", _environment() | {"POLLWIRE_STREAM_HZ": str(stream_hz)})
@@ -88,7 +88,7 @@ def a_service(
 
 @contextmanager
 def asgi_service(run: Run, store: PrivateStore) -> Iterator[Service]:
-    """The same application on the same server without its fast lanes."""
+    """Run the same application on the same server without its fast paths."""
     port = free_port()
     environment = _environment() | {"POLLWIRE_REDIS_URL": store.url}
     process = run.server(
@@ -99,8 +99,8 @@ def asgi_service(run: Run, store: PrivateStore) -> Iterator[Service]:
 
 
 @contextmanager
-def telemetry_service(run: Run, store: PrivateStore, told: str) -> Iterator[Service]:
-    """The whole service in one process that tells ``everything`` (figures, log lines) or ``nothing``."""
+def telemetry_service(run: Run, store: PrivateStore, mode: str) -> Iterator[Service]:
+    """Run the service in one process with ``everything`` (metrics, logs) or ``nothing``."""
     port, figures = free_port(), run.path("figures")
     figures.mkdir()
     environment = _environment() | {
@@ -109,14 +109,14 @@ def telemetry_service(run: Run, store: PrivateStore, told: str) -> Iterator[Serv
         MULTIPROCESS_FOLDER: str(figures),
     }
     process = run.server(
-        [sys.executable, "-m", "benchmarks.telemetry_service", str(port), told], told, environment
+        [sys.executable, "-m", "benchmarks.telemetry_service", str(port), mode], mode, environment
     )
     with running(process, lambda: listens(port)):
         yield Service(process, port)
 
 
 def write_tokens(run: Run, count: int) -> Path:
-    """A file of the tokens of ``count`` voters, a line each, all of one length."""
+    """Write ``count`` voter tokens to a file, one in each line, all of the same length."""
     tokens = VoterTokens([SECRET], lambda: time.time_ns() // 1_000_000)
     path = run.path("tokens")
     path.write_text("".join(f"{tokens.issue().token}\n" for _ in range(count)))

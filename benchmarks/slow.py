@@ -21,7 +21,7 @@ CHOICES: Final = (*OPTIONS, *(f"party-{number:02}" for number in range(len(OPTIO
 
 
 def measure(run: Run) -> None:
-    """With and without them, in turn."""
+    """Measure with and without slow readers, in turn."""
     scale = run.scale
     mute = scale.watchers // 10
     all_read = latency.Watched("all-read", scale.watchers, scale.vote_rate, scale.slow_s, options=CHOICES)

@@ -1,4 +1,4 @@
-"""A private store on the load's core: the Valkey that comes with the service, as the service runs it."""
+"""A private store on the load core: the embedded Valkey, configured as the service configures it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONG_AGO_MS, FAR_OFF_MS = 0, 4_000_000_000_000
 
 
 class PrivateStore:
-    """A running store, and what the benchmark asks it directly."""
+    """A running store, with direct queries of the benchmark."""
 
     def __init__(self, process: Process, socket: Path) -> None:
         self.process = process
@@ -27,28 +27,28 @@ class PrivateStore:
         self.client = redis.Redis(unix_socket_path=str(socket))
 
     def add_peer_poll(self, poll: str) -> None:
-        """A poll as the peers' function keeps it."""
+        """Create a poll in the format of the peers' function."""
         self.client.function_load(PEER_FUNCTION.read_text(), replace=True)
         self.client.hset(f"{{{poll}}}:poll", mapping={"opens_at": LONG_AGO_MS, "closes_at": FAR_OFF_MS})
 
     def peer_votes(self, poll: str) -> tuple[int, int]:
-        """What the peers' function counted in a poll: ``seq``, and distinct voters."""
+        """Return ``seq`` and the number of distinct voters that the peers' function counted."""
         seq = cast(bytes | None, self.client.hget(f"{{{poll}}}:tally", "seq"))
         return int(seq or 0), self.client.hlen(f"{{{poll}}}:voters")
 
     def used_bytes(self) -> int:
-        """Memory of everything it holds."""
+        """Return the used memory in bytes."""
         return int(cast(dict[str, int], self.client.info("memory"))["used_memory"])
 
     def bytes_of(self, pattern: str) -> int:
-        """Memory of the keys that match, each looked at whole."""
+        """Return the memory of the matching keys in bytes, without sampling."""
         keys = cast(Iterator[bytes], self.client.scan_iter(pattern, count=1000))
         return sum(int(self.client.memory_usage(key, samples=0) or 0) for key in keys)
 
 
 @contextmanager
 def a_store(run: Run, *, durable: bool = True) -> Iterator[PrivateStore]:
-    """A new, empty store; ``durable``: append-only, fsync before every answer."""
+    """Run a new, empty store; ``durable``: append-only file with fsync before every reply."""
     folder = run.path("store")
     folder.mkdir()
     options = OPTIONS if durable else OPTIONS | {"appendonly": "no"}

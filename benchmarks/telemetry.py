@@ -1,4 +1,4 @@
-"""What it costs a vote that figures and log lines are kept, against the same service telling nothing."""
+"""Cost of metrics and logs for a vote, compared with the same service without them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PER_SECOND: Final = 20_000
 
 
 def measure(run: Run) -> None:
-    """One store, two services on it, in turn; the order changes, as the second finds the store warm."""
+    """Measure two services on one store in alternating order, because the second one finds a warm store."""
     count = int(PER_SECOND * run.scale.load_s)
     tokens = write_tokens(run, count)
     with a_store(run) as store, ExitStack() as serving:

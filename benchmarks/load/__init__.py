@@ -120,7 +120,7 @@ class _Opened(msgspec.Struct):
 
 
 ARRIVALS_PER_S: Final = 4_000
-"""Readers who come a second where joining is not measured: the service takes 5,000 (``live/rush.py``)."""
+"""New sockets a second if joining is not measured; below the service's limit of 5,000 handshakes a second."""
 
 
 class Readers:

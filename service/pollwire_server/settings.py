@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     None means that the setting is absent.
     """
     limit_votes: RateLimit | None = RateLimit(30_000, 60, spares_loopback=True)
-    """Votes of one network on one poll. None disables the limit. ``docs/operations/security.md`` gives the reasons."""
+    """Votes of one network on one poll. None disables the limit. Reasons: ``docs/operations/security.md``."""
     limit_voters: RateLimit | None = RateLimit(3_000, 60, spares_loopback=True)
     """New voters of one network.
 

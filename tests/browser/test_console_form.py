@@ -123,7 +123,11 @@ async def test_a_refusal_stands_at_its_field(service: Service, open_page: Open) 
 
 
 TOUCHED = [
-    ("2031-03-30T02:30", "This time doesn’t exist because of daylight saving.", "does not exist in Europe/Paris"),
+    (
+        "2031-03-30T02:30",
+        "This time doesn’t exist because of daylight saving.",
+        "does not exist in Europe/Paris",
+    ),
     (
         "2031-10-26T02:30",
         "This time occurs twice. Which one?",
