@@ -52,8 +52,7 @@ async def ids(store: Store, hook: str) -> list[str]:
     return [claim.id for claim in await claims(store, hook)]
 
 
-async def test_an_event_is_put_once(store: Store) -> None:
-    """Handed on twice, also after it was told, an event waits once."""
+async def test_enqueue_twice_delivers_event_once(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a", "a")
     (claim,) = await claims(store, hook)
@@ -62,8 +61,7 @@ async def test_an_event_is_put_once(store: Store) -> None:
     assert await claims(store, hook) == []
 
 
-async def test_strands_keep_their_order_and_do_not_wait(store: Store) -> None:
-    """Of one poll the next is told after the one before it; other polls go on meanwhile."""
+async def test_ordering_keys_keep_order_and_are_independent(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a1", "a2", ordering_key="a")
     await put(store, hook, "b1", ordering_key="b")
@@ -76,8 +74,7 @@ async def test_strands_keep_their_order_and_do_not_wait(store: Store) -> None:
     assert (await store.delivery_queue.state(hook)).waiting == 2
 
 
-async def test_progress_gives_way_to_newer_progress(store: Store) -> None:
-    """Nobody has stale totals waiting: untried progress is replaced, all else stays."""
+async def test_untried_progress_event_is_replaced_by_newer_one(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "opened", kind="poll.opened")
     await put(store, hook, "p1", "p2", "p3", kind="poll.progress")
@@ -89,8 +86,7 @@ async def test_progress_gives_way_to_newer_progress(store: Store) -> None:
     assert told == ["opened", "p3", "closed"]
 
 
-async def test_claims_of_many_workers(store: Store) -> None:
-    """Whoever asks at one time, each event is claimed by one."""
+async def test_concurrent_claims_never_share_an_event(store: Store) -> None:
     hook = webhook()
     for ordering_key in range(20):
         await put(store, hook, f"e{ordering_key}", ordering_key=f"poll-{ordering_key}")
@@ -99,8 +95,7 @@ async def test_claims_of_many_workers(store: Store) -> None:
     assert len(taken) == len(set(taken)) == 20
 
 
-async def test_a_worker_killed_between_claim_and_answer(store: Store, valkey: Valkey) -> None:
-    """What a killed worker had claimed is another's once the lease has ended, as the second try."""
+async def test_claim_of_killed_worker_expires_with_its_lease(store: Store, valkey: Valkey) -> None:
     hook = webhook()
     await put(store, hook, "a")
     process = await asyncio.create_subprocess_exec(
@@ -117,8 +112,7 @@ async def test_a_worker_killed_between_claim_and_answer(store: Store, valkey: Va
     assert (taken[0].id, taken[0].tries) == ("a", 2)
 
 
-async def test_a_late_answer_undoes_nothing(store: Store) -> None:
-    """A worker whose lease ended cannot put off what another tells, and a late success still counts."""
+async def test_late_attempt_result_is_ignored(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a", "b")
     (late,) = await claims(store, hook, lease_ms=0)
@@ -131,8 +125,7 @@ async def test_a_late_answer_undoes_nothing(store: Store) -> None:
     assert await ids(store, hook) == ["b"]
 
 
-async def test_what_is_released_was_not_tried(store: Store) -> None:
-    """A worker that stops gives its claim back: it may be told at once, as the same try."""
+async def test_released_claim_counts_no_attempt(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a")
     (claim,) = await claims(store, hook)
@@ -145,8 +138,7 @@ async def _told_to_the_last(store: Store, hook: str, **before: Any) -> str:
     return await store.delivery_queue.record_attempt(hook, claim, "failed", error="answered 500", **before)
 
 
-async def test_the_last_try_gives_a_dead_site_up(store: Store) -> None:
-    """Where nothing got through since the first try, the site is given up and takes nothing more."""
+async def test_last_failed_attempt_disables_dead_webhook(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a", "b")
     assert await _told_to_the_last(store, hook) == "answered 500"
@@ -159,8 +151,7 @@ async def test_the_last_try_gives_a_dead_site_up(store: Store) -> None:
     assert await ids(store, hook) == ["d"]
 
 
-async def test_the_last_try_drops_an_event_that_a_site_cannot_bear(store: Store) -> None:
-    """Where other events got through meanwhile, the one is dropped and its poll goes on."""
+async def test_last_failed_attempt_drops_event_of_live_webhook(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a", "b", ordering_key="x")
     await put(store, hook, "c", ordering_key="y")
@@ -171,8 +162,7 @@ async def test_the_last_try_drops_an_event_that_a_site_cannot_bear(store: Store)
     assert await ids(store, hook) == ["b"]
 
 
-async def test_a_site_that_lets_too_much_pile_up(store: Store) -> None:
-    """More than ten thousand events wait for nobody: the site is given up, and says why."""
+async def test_webhook_with_full_queue_is_disabled(store: Store) -> None:
     hook = webhook()
     for start in range(0, 10_000, 1_000):
         waiting = [
@@ -185,8 +175,7 @@ async def test_a_site_that_lets_too_much_pile_up(store: Store) -> None:
     assert (state.disabled_reason, state.waiting) == ("too many events wait", 0)
 
 
-async def test_a_forgotten_webhook_leaves_nothing(store: Store) -> None:
-    """Of a deleted webhook nothing stays for long, whoever still puts events to it."""
+async def test_forgotten_webhook_leaves_no_keys(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a")
     await store.delivery_queue.forget(hook)

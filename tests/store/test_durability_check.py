@@ -23,8 +23,7 @@ async def given(own_valkey: Valkey) -> AsyncIterator[Store]:
     await store.close()
 
 
-async def test_a_store_as_pollwire_sets_it_has_no_weakness(given: Store) -> None:
-    """Append-only with fsync always, no eviction, clocks together: nothing to tell."""
+async def test_embedded_settings_have_no_weakness(given: Store) -> None:
     assert await given.durability_monitor.check() == ()
 
 
@@ -37,16 +36,14 @@ async def test_a_store_as_pollwire_sets_it_has_no_weakness(given: Store) -> None
         ("appendfsync", "no", "the last half minute of answered votes"),
     ],
 )
-async def test_each_weaker_setting_is_a_sentence(given: Store, setting: str, value: str, told: str) -> None:
-    """It says what can be lost and what to set, once."""
+async def test_weak_setting_is_reported(given: Store, setting: str, value: str, told: str) -> None:
     await given.connection.client.config_set(setting, value)
     (note,) = await given.durability_monitor.check()
     assert told in note
     assert f"set {setting}" in note
 
 
-async def test_a_store_that_does_not_tell(given: Store) -> None:
-    """Where CONFIG is forbidden that itself is told; the service goes on."""
+async def test_forbidden_config_get_is_reported(given: Store) -> None:
     await given.connection.client.execute_command("ACL", "SETUSER", "default", "-config")
     (note,) = await given.durability_monitor.check()
     assert "does not allow CONFIG GET" in note
@@ -80,18 +77,18 @@ class Elsewhere:
         ([0], "7.2.4", []),
     ],
 )
-async def test_clocks_and_versions(given: Store, clocks: list[float], version: str, told: list[str]) -> None:
-    """An hour off either way, servers that differ, and a Redis without mends are each told."""
+async def test_clock_skew_and_old_version_are_reported(
+    given: Store, clocks: list[float], version: str, told: list[str]
+) -> None:
     elsewhere: Any = Elsewhere(given, clocks=clocks, version=version)
     notes = await DurabilityMonitor(elsewhere).check()
     assert len(notes) == len(told)
     assert all(part in note for part, note in zip(told, notes, strict=True))
 
 
-async def test_readyz_tells_and_the_log_says_it_once(
+async def test_weakness_is_shown_by_readyz_and_logged_once(
     given: Store, own_valkey: Valkey, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A weakness stands among ``notes`` until it is mended, also by another server after an outage."""
     caplog.set_level(logging.WARNING, "pollwire.store")
     await given.connection.client.config_set("appendfsync", "everysec")
     async with serving(given, own_valkey.url) as service:

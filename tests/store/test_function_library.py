@@ -15,16 +15,14 @@ from pollwire_server.store.transport.url import (
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 
-def test_names_carry_the_version() -> None:
-    """The library and its functions are named by the hash of their source, so releases never meet."""
+def test_function_names_contain_library_version() -> None:
     library = FunctionLibrary()
     assert library.version == FunctionLibrary().version
     assert library.source.startswith(f"#!lua name=pollwire_{library.version}\n")
     assert library.name_of("cast_ballots") == f"pollwire_{library.version}_cast_ballots"
 
 
-async def test_two_releases_side_by_side(store: Store) -> None:
-    """A library of another version is loaded beside ours, and both answer."""
+async def test_libraries_of_two_releases_coexist(store: Store) -> None:
     ours = store.connection.library
     theirs = ours.source.replace(ours.version, "0123456789ab")
     await store.connection.client.execute_command("FUNCTION LOAD", theirs)
@@ -37,8 +35,7 @@ async def test_two_releases_side_by_side(store: Store) -> None:
 @pytest.mark.parametrize(
     ("info", "fits"), [("7.0.0", True), ("8.2.1", True), ("10.0.0", True), ("6.2.14", False), ("", False)]
 )
-async def test_servers_too_old_are_refused(info: str, fits: bool) -> None:
-    """A server that is older than functions is refused by its version, in a sentence."""
+async def test_old_server_version_is_rejected(info: str, fits: bool) -> None:
     library = FunctionLibrary()
     if fits:
         library.check_version(info)
@@ -50,8 +47,7 @@ async def test_servers_too_old_are_refused(info: str, fits: bool) -> None:
 @pytest.mark.parametrize(
     "url", ["redis://host:6379/2", "rediss://user:secret@host", "unix:///run/store.sock"]
 )
-async def test_one_server(url: str) -> None:
-    """One server, by TCP, TLS or socket, with this service's time-outs and without retries."""
+async def test_url_of_one_server_is_parsed(url: str) -> None:
     server = servers_from_url(url)
     settings = server.client.connection_pool.connection_kwargs
     assert settings["socket_connect_timeout"] == CONNECT_TIMEOUT_S
@@ -60,8 +56,7 @@ async def test_one_server(url: str) -> None:
     assert not server.is_cluster
 
 
-async def test_sentinels() -> None:
-    """Several Sentinels and the name of the service they watch."""
+async def test_url_of_sentinels_is_parsed() -> None:
     pool = servers_from_url("redis+sentinel://u:p%40ss@one:26380,two/main").client.connection_pool
     assert isinstance(pool, SentinelConnectionPool)
     assert pool.service_name == "main"
@@ -70,8 +65,7 @@ async def test_sentinels() -> None:
     assert [(kwargs["host"], kwargs["port"]) for kwargs in found] == [("one", 26380), ("two", 26379)]
 
 
-async def test_a_cluster() -> None:
-    """Any members of a cluster, and the login for all of them."""
+async def test_url_of_cluster_is_parsed() -> None:
     cluster = servers_from_url("redis+cluster://:secret@one:7000,[::1]")
     assert isinstance(cluster, Cluster)
     assert cluster.seeds == [("one", 7000), ("::1", 6379)]
@@ -90,13 +84,11 @@ async def test_a_cluster() -> None:
         "redis+sentinel://one,,two/main",
     ],
 )
-async def test_what_is_no_url(url: str) -> None:
-    """What is no URL of a store is refused in a sentence that says what would be."""
+async def test_invalid_store_url_is_rejected(url: str) -> None:
     with pytest.raises(UnsupportedStore, match="Use redis://"):
         servers_from_url(url)
 
 
-def test_passwords_are_not_shown() -> None:
-    """A URL as it is shown has lost its login, and nothing else."""
+def test_store_url_is_shown_without_password() -> None:
     assert without_password("redis://user:p@ss@host:1/2") == "redis://***@host:1/2"
     assert without_password("unix:///tmp/s") == "unix:///tmp/s"

@@ -31,8 +31,7 @@ async def kinds(store: Store, poll_id: str, progress_ms: int | None = None) -> l
     return [event.kind for event in (await look(store, poll_id, progress_ms)).events]
 
 
-async def test_acts_are_told_by_their_own_step(store: Store) -> None:
-    """Each act leaves its event, in order, each numbered, with the poll as it stood after it."""
+async def test_lifecycle_actions_add_their_event_in_the_same_step(store: Store) -> None:
     record = await made(store)
     for act in (LifecycleAction.CLOSE, LifecycleAction.REOPEN, LifecycleAction.CANCEL):
         await store.polls.act(
@@ -49,8 +48,7 @@ async def test_acts_are_told_by_their_own_step(store: Store) -> None:
     assert len({event.id for event in found}) == 4
 
 
-async def test_a_refused_act_tells_nothing(store: Store) -> None:
-    """A repeat of what stands, and what does not fit, leave no event."""
+async def test_rejected_or_repeated_action_adds_no_event(store: Store) -> None:
     record = await made(store)
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     before = await kinds(store, record.poll.id)
@@ -60,8 +58,7 @@ async def test_a_refused_act_tells_nothing(store: Store) -> None:
     assert await kinds(store, record.poll.id) == before
 
 
-async def test_the_clocks_doing_is_told_once(store: Store) -> None:
-    """However many look at one time, an opening and an end are written once, with their own instants."""
+async def test_clock_events_are_added_once(store: Store) -> None:
     record = await made(store, opens_at=FAR_OFF, closes_at=FAR_OFF + 1)
     assert await kinds(store, record.poll.id) == []
     await set_field(store, record, "opens_at", LONG_AGO)
@@ -74,16 +71,14 @@ async def test_the_clocks_doing_is_told_once(store: Store) -> None:
     ]
 
 
-async def test_the_clock_comes_before_the_act(store: Store) -> None:
-    """An end that nobody saw is told before the reopening that undoes it."""
+async def test_clock_event_precedes_action_event(store: Store) -> None:
     record = await made(store)
     await set_field(store, record, "closes_at", LONG_AGO + 5)
     await store.polls.act(record.poll.id, LifecycleAction.REOPEN, closes_at=FAR_OFF)
     assert await kinds(store, record.poll.id) == [EventKind.OPENED, EventKind.CLOSED, EventKind.OPENED]
 
 
-async def test_progress_is_told_at_a_pace(store: Store) -> None:
-    """One look after a vote tells the totals of that very step; the next waits for the pause to end."""
+async def test_progress_events_respect_interval(store: Store) -> None:
     record = await made(store)
     assert EventKind.PROGRESS not in await kinds(store, record.poll.id, PAUSE_MS)
     await cast(store, record, BallotInput(a_voter(), "A"))
@@ -100,8 +95,7 @@ async def test_progress_is_told_at_a_pace(store: Store) -> None:
     assert len((await look(store, record.poll.id, 0)).events) == 3
 
 
-async def test_an_outbox_outlives_its_poll(store: Store) -> None:
-    """A reset leaves what was not handed on, a deletion too, and then it can still be read."""
+async def test_outbox_outlives_deleted_poll(store: Store) -> None:
     record = await made(store)
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.polls.act(record.poll.id, LifecycleAction.RESET)
@@ -118,8 +112,7 @@ async def test_an_outbox_outlives_its_poll(store: Store) -> None:
     assert await store.connection.client.exists(*record.keys) == 0
 
 
-async def test_nothing_of_voters_is_told(store: Store) -> None:
-    """Neither a voter nor the key by which voters are known gets into the outbox."""
+async def test_events_contain_no_voter_data(store: Store) -> None:
     record = await made(store)
     voter = a_voter()
     await cast(store, record, BallotInput(voter, "A"))
@@ -130,8 +123,7 @@ async def test_nothing_of_voters_is_told(store: Store) -> None:
         assert repr(secret)[2:-1].encode() not in held
 
 
-async def test_what_is_about_to_change_is_marked(store: Store) -> None:
-    """A poll that an operator touches is due at once; looked at it is due again, then at its next instant."""
+async def test_poll_is_marked_due_before_change(store: Store) -> None:
     record = await made(store, opens_at=FAR_OFF)
     (due,) = await store.outbox.dues()
     assert (due.poll_id, due.at) == (record.poll.id, 0)
@@ -143,16 +135,14 @@ async def test_what_is_about_to_change_is_marked(store: Store) -> None:
     assert await store.outbox.dues() == [DuePoll(record.poll.id, FAR_OFF)]
 
 
-async def test_a_mark_made_meanwhile_stands(store: Store) -> None:
-    """Settling what was found does not undo a mark that somebody made since."""
+async def test_reschedule_keeps_newer_mark(store: Store) -> None:
     record = await made(store, opens_at=FAR_OFF)
     found = await look(store, record.poll.id)
     await store.outbox.reschedule(DuePoll(record.poll.id, 7), found)
     assert await store.outbox.dues() == [DuePoll(record.poll.id, 0)]
 
 
-async def test_a_walk_marks_every_poll(store: Store) -> None:
-    """Polls whose marks were lost are due again."""
+async def test_mark_all_due_marks_every_poll(store: Store) -> None:
     records = [await made(store) for _ in range(5)]
     for due in await store.outbox.dues():
         found = await look(store, due.place)
@@ -162,8 +152,7 @@ async def test_a_walk_marks_every_poll(store: Store) -> None:
     assert {due.poll_id for due in await store.outbox.dues()} == {record.poll.id for record in records}
 
 
-async def test_one_relay_at_a_time(store: Store) -> None:
-    """The turn is one worker's until it gives it up or lets it run out."""
+async def test_relay_lease_has_one_holder(store: Store) -> None:
     assert await store.outbox.acquire_lease("a", 60_000)
     assert await store.outbox.acquire_lease("a", 60_000)
     assert not await store.outbox.acquire_lease("b", 60_000)
@@ -173,8 +162,7 @@ async def test_one_relay_at_a_time(store: Store) -> None:
     assert await store.outbox.acquire_lease("b", 60_000)
 
 
-async def test_a_purge_tells_that_totals_were_corrected(store: Store) -> None:
-    """Once, with the totals after its last page; one that takes nothing tells nothing."""
+async def test_purge_adds_corrected_event(store: Store) -> None:
     record = await made(store)
     await cast(store, record, *[BallotInput(a_voter(), "A") for _ in range(40)])
     before = await kinds(store, record.poll.id)
@@ -186,8 +174,7 @@ async def test_a_purge_tells_that_totals_were_corrected(store: Store) -> None:
     assert await kinds(store, record.poll.id) == [*before, EventKind.CORRECTED]
 
 
-async def test_a_purge_that_broke_off_is_told_by_the_one_that_ends_it(store: Store) -> None:
-    """Votes taken out by a purge that never ended are corrected totals all the same."""
+async def test_interrupted_purge_is_announced_by_the_next_purge(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(bytes(16), "A"))
     head = (b"channel", record.poll.id, record.incarnation, "", 0, 0, FAR_OFF, b"")

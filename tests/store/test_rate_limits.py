@@ -53,8 +53,7 @@ def outcomes(reply: CastReply) -> list[BallotOutcome]:
     return reply.outcomes
 
 
-async def test_a_network_casts_so_many_votes_and_no_more(store: Store) -> None:
-    """The others are told when to come back, nothing of them is counted, and other networks vote on."""
+async def test_network_votes_stop_at_limit(store: Store) -> None:
     record, limit = await made(store), RateLimit(3, DAY)
     casts = [*ballots(NET, 5), *ballots(OTHER, 2), *ballots(b"", 2)]
     reply = await limited(store, record, limit, casts)
@@ -72,8 +71,7 @@ async def test_a_network_casts_so_many_votes_and_no_more(store: Store) -> None:
     assert await statuses(store, record, limit, ballots(NET, 1)) == ["rate-limited"]
 
 
-async def test_repeats_and_refused_votes_are_free(store: Store) -> None:
-    """A retry of a vote that stands, and what is not counted for another reason, takes nothing."""
+async def test_repeated_and_rejected_votes_cost_no_token(store: Store) -> None:
     record, limit = await made(store), RateLimit(2, DAY)
     (mine,) = ballots(NET, 1)
     assert await statuses(store, record, limit, [mine] * 5) == ["counted", *4 * ["unchanged"]]
@@ -83,8 +81,7 @@ async def test_repeats_and_refused_votes_are_free(store: Store) -> None:
     assert await statuses(store, record, limit, [mine]) == ["unchanged"], "also when nothing is left"
 
 
-async def test_a_changed_vote_is_a_vote(store: Store) -> None:
-    """Changing to and fro takes from the network each time."""
+async def test_changed_vote_costs_a_token(store: Store) -> None:
     record, limit = await made(store, revote=Revote.CHANGE), RateLimit(3, DAY)
     (mine,) = ballots(NET, 1)
     there_and_back = [replace(mine, code="AB"[turn % 2]) for turn in range(5)]
@@ -97,30 +94,26 @@ async def test_a_changed_vote_is_a_vote(store: Store) -> None:
     ]
 
 
-async def test_polls_are_limited_each_by_itself(store: Store) -> None:
-    """A network that has had its share of one poll votes in another."""
+async def test_rate_limits_of_polls_are_independent(store: Store) -> None:
     first, second, limit = await made(store), await made(store), RateLimit(1, DAY)
     for record in (first, second):
         assert await statuses(store, record, limit, ballots(NET, 2)) == ["counted", "rate-limited"]
 
 
-async def test_what_closed_meanwhile_is_told_before_the_limit(store: Store) -> None:
-    """The contract's order: closed first, then limited."""
+async def test_closed_is_checked_before_rate_limit(store: Store) -> None:
     record, limit = await made(store), RateLimit(1, DAY)
     assert await statuses(store, record, limit, ballots(NET, 1)) == ["counted"]
     await set_field(store, record, "closed_at", 1)
     assert await statuses(store, record, limit, ballots(NET, 1)) == ["closed"]
 
 
-async def test_without_a_limit_nothing_is_kept(store: Store) -> None:
-    """No network is written down, whatever the ballots say."""
+async def test_poll_without_limit_stores_no_network(store: Store) -> None:
     record = await made(store)
     assert await statuses(store, record, None, ballots(NET, 3)) == 3 * ["counted"]
     assert not await store.connection.client.exists(record.keys[RATE_LIMITS])
 
 
-async def test_a_network_is_forgotten_once_it_may_do_everything_again(store: Store) -> None:
-    """Only networks that did something of late are kept, and the whole set has a term."""
+async def test_network_with_full_bucket_is_removed(store: Store) -> None:
     record, limit = await made(store), RateLimit(1000, 1)
     client, key = store.connection.client, record.keys[RATE_LIMITS]
     await statuses(store, record, limit, [cast for n in range(50) for cast in ballots(b"net%05d" % n, 1)])
@@ -136,8 +129,7 @@ async def test_a_network_is_forgotten_once_it_may_do_everything_again(store: Sto
     assert await client.zrange(key, 0, -1) == [NET]
 
 
-async def test_archiving_forgets_networks(store: Store) -> None:
-    """Nothing of a network outlives the ballots of its poll."""
+async def test_archive_deletes_networks(store: Store) -> None:
     record = await made(store)
     await statuses(store, record, RateLimit(5, DAY), ballots(NET, 3))
     assert await store.connection.client.exists(record.keys[RATE_LIMITS])
@@ -146,8 +138,7 @@ async def test_archiving_forgets_networks(store: Store) -> None:
     assert not await store.connection.client.exists(record.keys[RATE_LIMITS])
 
 
-async def test_workers_share_what_a_network_may(store: Store, valkey: Valkey) -> None:
-    """Two processes together let in no more than one would."""
+async def test_workers_share_rate_limit(store: Store, valkey: Valkey) -> None:
     second = await open_store(valkey.url, namespace=store.connection.namespace)
     try:
         record, limit = await made(store), RateLimit(10, DAY)
@@ -167,8 +158,7 @@ async def test_workers_share_what_a_network_may(store: Store, valkey: Valkey) ->
         await second.close()
 
 
-async def test_what_is_forced_is_owed(store: Store) -> None:
-    """Who has paid in work comes in, the network waits the longer, and never more than so long."""
+async def test_forced_request_adds_debt(store: Store) -> None:
     limit, take = RateLimit(2, 100), store.voter_rate_limiter.acquire_many
     assert await take(limit, [RateLimitRequest(NET)] * 3) == [0, 0, 50_000]
     assert await take(limit, [RateLimitRequest(NET, is_forced=True)] * 2) == [0, 0]
@@ -179,8 +169,7 @@ async def test_what_is_forced_is_owed(store: Store) -> None:
     assert wait <= MAX_DEBT_PERIODS * limit.period_ms + limit.interval_ms
 
 
-async def test_what_is_good_once_is_good_once(store: Store) -> None:
-    """Of many who spend the same at once, one does."""
+async def test_single_use_value_is_accepted_once(store: Store) -> None:
     spent = await asyncio.gather(*(store.voter_rate_limiter.use_once(b"nonce", 10_000) for _ in range(20)))
     assert sum(spent) == 1
 
@@ -191,10 +180,9 @@ async def test_what_is_good_once_is_good_once(store: Store) -> None:
     st.integers(1, 3600),
     st.lists(st.lists(st.sampled_from([NET, OTHER]), min_size=1, max_size=40), min_size=1, max_size=4),
 )
-async def test_the_store_reckons_as_the_domain_does(
+async def test_store_rate_limit_matches_domain(
     store: Store, count: int, seconds: int, batches: list[list[bytes]]
 ) -> None:
-    """Whatever is taken when, both let the same in and say the same of the wait."""
     limit, full_at = RateLimit(count, seconds), {NET: 0.0, OTHER: 0.0}
     key = rate_limits_key(store.connection.namespace, "voters")
     await store.connection.client.unlink(key)
@@ -207,6 +195,5 @@ async def test_the_store_reckons_as_the_domain_does(
 
 
 @pytest.mark.parametrize("wait_ms", [0.1, 1, 999, 1000])
-def test_a_wait_is_told_in_whole_seconds(wait_ms: float) -> None:
-    """Nobody is told to come back at once, or too early."""
+def test_wait_is_rounded_up_to_seconds(wait_ms: float) -> None:
     assert whole_seconds(wait_ms) == 1

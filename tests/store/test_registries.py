@@ -13,8 +13,7 @@ from tests.valkey import Valkey
 from tests.wait import until
 
 
-async def test_a_change_is_read_by_whoever_asks_anew(store: Store) -> None:
-    """What was put is among the members read afterwards, and what was struck off is not."""
+async def test_registry_change_is_visible_to_fresh_read(store: Store) -> None:
     roster = store.api_keys
     assert await roster.fresh() == {}
     await roster.put("a", b"1")
@@ -24,8 +23,7 @@ async def test_a_change_is_read_by_whoever_asks_anew(store: Store) -> None:
     assert await roster.fresh() == {}
 
 
-async def test_others_hear_of_a_change(store: Store, valkey: Valkey) -> None:
-    """Another process has the new members long before it would look by itself."""
+async def test_registry_change_reaches_other_workers(store: Store, valkey: Valkey) -> None:
     other = await open_store(valkey.url, store.connection.namespace)
     tasks = [asyncio.create_task(other.notifications.run()), asyncio.create_task(other.api_keys.run())]
     await other.notifications.subscribed()
@@ -35,8 +33,7 @@ async def test_others_hear_of_a_change(store: Store, valkey: Valkey) -> None:
     await _end(tasks, other)
 
 
-async def test_a_lost_notice_is_made_up_for(store: Store, valkey: Valkey) -> None:
-    """Who hears nothing looks for itself."""
+async def test_registry_refresh_replaces_lost_notification(store: Store, valkey: Valkey) -> None:
     deaf = await open_store(valkey.url, store.connection.namespace)
     task = asyncio.create_task(deaf.api_keys.run())
     await until(deaf.api_keys.is_fresh)
@@ -45,8 +42,7 @@ async def test_a_lost_notice_is_made_up_for(store: Store, valkey: Valkey) -> Non
     await _end([task], deaf)
 
 
-async def test_without_the_store_nothing_is_believed_for_long(own_valkey: Valkey) -> None:
-    """What was read a moment ago counts; asked for something newer, a roster says that the store is away."""
+async def test_cached_members_expire_without_store(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     await store.api_keys.put("a", b"1")
     assert await store.api_keys.fresh() == {"a": b"1"}
@@ -59,8 +55,7 @@ async def test_without_the_store_nothing_is_believed_for_long(own_valkey: Valkey
     await store.close()
 
 
-async def test_uses_are_noted_once_a_minute(store: Store) -> None:
-    """The first use is written down, and no other while it stands for the minute."""
+async def test_last_use_is_written_once_a_minute(store: Store) -> None:
     uses = store.api_key_uses
     uses.touch("a")
     await uses.flush()
