@@ -1,7 +1,7 @@
-"""(e) Slow readers: a tenth of the subscribers never read; what the others see, what it costs in memory.
+"""(e) Slow clients: a tenth of the subscribers never read. Measures delays of the others, and memory.
 
-The poll has fifty options, so that its frames fill the kernel's buffers of
-those who do not read long before they would be closed for it (after 15 s).
+The poll has fifty options, so that its frames fill the kernel's buffers of the slow clients long before the
+service disconnects them (after 15 s).
 """
 
 from __future__ import annotations

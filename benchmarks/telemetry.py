@@ -22,10 +22,10 @@ def measure(run: Run) -> None:
     tokens = write_tokens(run, count)
     with a_store(run) as store, ExitStack() as serving:
         subjects = []
-        for name, told in ((EVERYTHING, "everything"), (NOTHING, "nothing")):
-            service = serving.enter_context(telemetry_service(run, store, told))
+        for name, mode in ((EVERYTHING, "everything"), (NOTHING, "nothing")):
+            service = serving.enter_context(telemetry_service(run, store, mode))
             subjects.append(Ours(name, service, PER_SECOND))
-            subjects[-1].vote(run, f"warm-{told}", count // 4, tokens)
+            subjects[-1].vote(run, f"warm-{mode}", count // 4, tokens)
         for number in run.rounds(PART):
             for subject in subjects if number % 2 else reversed(subjects):
                 cpu_s = subject.process.cpu_s()
