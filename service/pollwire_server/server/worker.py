@@ -81,11 +81,11 @@ def main() -> int:
 
 def _raise_file_limit(worker: int) -> None:
     """Raise the soft limit of open files, which is usually 1,024. Every connection is an open file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(OSError, ValueError):  # macOS reports 'unlimited' but rejects it
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     new_soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    log.info("Worker %d: limit of open files raised from %d to %d", worker, soft, new_soft)
+    log.info("Worker %d: limit of open files is %d", worker, new_soft)
 
 
 async def _run(settings: Settings, config: WorkerConfig) -> None:
