@@ -1,8 +1,7 @@
-"""A browser at an address where there is nothing gets a page that helps; who asks for data gets a problem.
+"""Responses for addresses that do not exist: an HTML page for browsers, a problem document for programs.
 
-Which of the two is told by ``Accept``: browsers name HTML when somebody follows
-a link, and nobody else does. What takes anything (``*/*``, or no ``Accept``) is
-a program, and so is whoever asks below ``/v1``.
+The ``Accept`` header decides. Only a browser that follows a link names HTML. A client that accepts any type
+(``*/*``, or no ``Accept``) is a program, and so is every client of an address below ``/v1``.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ PAGES: Final = ("text/html", "application/xhtml+xml")
 DATA: Final = ("application/problem+json", "application/json")
 
 _LONGEST_SHOWN: Final = 200
-"""Characters of an address; the rest is not repeated to whoever wrote it."""
+"""Maximum characters of the requested address that the page repeats."""
 _DEEPEST: Final = 32
-"""Folders that a page's links lead out of: a path of slashes alone must not make a long answer."""
+"""Maximum ``../`` steps in a page's links, so that a path of slashes cannot make a long response."""
 _WEIGHT: Final = re.compile(r";\s*q=(?P<weight>[0-9.]{1,5})\s*(?:;|\Z)")
 
 
 class NotFoundPages:
-    """Answers for addresses where there is nothing."""
+    """Builder of the 404 page for browsers."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
 
     def page_for(self, request: AnyRequest) -> Response[bytes] | None:
-        """The page of status 404; None where the one who asks is to get the problem."""
+        """Return the 404 page, or None if the client should get a problem document."""
         path = request.scope["path"]
         is_api = path == API or path.startswith(f"{API}/")
         if is_api or request.method != "GET" or not prefers_pages(request.headers.get("accept", "")):
@@ -45,7 +44,7 @@ class NotFoundPages:
 
 
 def prefers_pages(accept: str) -> bool:
-    """Whether ``Accept`` names HTML, and rather than JSON (RFC 9110, section 12.5.1)."""
+    """Return True if ``Accept`` prefers HTML to JSON (RFC 9110, section 12.5.1)."""
     weights: dict[str, float] = {}
     for item in accept[:1000].lower().split(","):
         found = _WEIGHT.search(item)
@@ -54,6 +53,6 @@ def prefers_pages(accept: str) -> bool:
 
 
 def _way_out_of(request: AnyRequest) -> str:
-    """From the address to the service's own, by how it was written: an escaped slash is no folder."""
+    """Return the relative path from the address to the root. An escaped slash does not count as a folder."""
     written = request.scope.get("raw_path") or request.scope["path"].encode()
     return "../" * min(written.count(b"/") - 1, _DEEPEST) or "./"

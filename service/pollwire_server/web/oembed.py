@@ -1,4 +1,4 @@
-"""oEmbed (oembed.com, 1.0): what a site's editor gets when somebody pastes a poll's address into it."""
+"""oEmbed (oembed.com, 1.0): the embed code that an editor fetches for the address of a poll."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIRST_HEIGHT: Final = 220
 _ROW_HEIGHT: Final = 62
 _LOWEST: Final = 160
 CACHE_AGE_S: Final = 3600
-"""How long the answer may be kept by whoever asked: nothing of it moves but the question's wording."""
+"""Cache lifetime of a response in seconds. Only the wording of the question can change."""
 
 _PIXELS: Final = re.compile(r"[0-9]{1,5}")
 

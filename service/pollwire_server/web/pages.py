@@ -58,7 +58,7 @@ class Pages:
         return self.send("page/missing.html", request, root=root, status=404, **said)
 
     def send_private(self, name: str, request: AnyRequest, *, root: str) -> Response[bytes]:
-        """The page ``name`` for somebody who holds a key: framed by nobody, kept nowhere, named to none."""
+        """Return the page ``name`` for an operator. It cannot be framed or cached, and sends no referrer."""
         response = self._filled(name, request, root=root, status=200, values={})
         response.headers |= {
             "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
@@ -80,7 +80,7 @@ class Pages:
         status: int = 200,
         **values: str,
     ) -> Response[bytes]:
-        """The page ``name``, to be framed by the sites in ``ancestors`` (``*``: by any)."""
+        """Return the page ``name``, which the origins in ``ancestors`` may frame (``*`` allows any)."""
         response = self._filled(name, request, root=root, status=status, values=values)
         sites = " ".join(dict.fromkeys(("'self'", *ancestors)))
         response.headers["Content-Security-Policy"] = f"{POLICY}; frame-ancestors {sites}"

@@ -1,7 +1,7 @@
-"""The addresses that pages give to others: links, codes to scan, frames.
+"""Public URLs in pages: links, QR codes and iframes.
 
-``POLLWIRE_PUBLIC_URL`` says how people reach the service. Without it the
-request's own ``Host`` does, since whoever got the page got it by that name.
+``POLLWIRE_PUBLIC_URL`` is the address of the service. Without it, the URLs use the ``Host`` of the request,
+because the client reached the page under that name.
 """
 
 from __future__ import annotations

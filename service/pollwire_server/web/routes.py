@@ -45,7 +45,7 @@ def handlers(settings: Settings, store: Store) -> list[BaseRouteHandler]:
 
 
 def lost() -> NotFoundPages:
-    """Who answers browsers at every other address."""
+    """Return the pages for addresses that no route serves."""
     return NotFoundPages(Pages(load_assets(), Languages()))
 
 
