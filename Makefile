@@ -10,6 +10,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 # Two processes, each with a Valkey of its own. Tests of one xdist_group run in order in one of them.
 PARALLEL := --numprocesses 2 --dist loadgroup
+# Compared byte by byte and by the clock, so nothing else may run beside them.
+ALONE_TESTS := tests/http_corpus tests/process tests/cli/test_watch.py
 # What takes long, or wants the machine for itself: faults, failover and fuzzing.
 LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_faults.py
 
@@ -27,7 +29,8 @@ up: setup ## Start the service with the demo polls; Ctrl-C stops it
 	@exec $(BIN)/pollwire up --demo
 
 test: dev chromium check ## Run lint, types, contracts and every test that a change needs (PYTEST="-k window" narrows it)
-	$(BIN)/python -m pytest $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(PYTEST)
+	$(BIN)/python -m pytest $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(ALONE_TESTS:%=--ignore=%) $(PYTEST)
+	$(BIN)/python -m pytest $(ALONE_TESTS) --ignore=tests/process/test_faults.py $(PYTEST)
 
 test-all: test long-tests ## Run `make test`, then the tests of faults, fuzzing and long histories
 
