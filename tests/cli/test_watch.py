@@ -89,4 +89,4 @@ async def test_a_deleted_poll_ends_it(pollwire: Pollwire, service: Service) -> N
         assert (await pollwire("polls", "delete", "lunch", "--yes")).exit_code == 0
         code, said = await watching.end()
     assert code == 1
-    assert said.startswith("Error: There is no poll")
+    assert said == "Error: The poll 'lunch' does not exist.\n"
