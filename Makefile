@@ -8,9 +8,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package pollwire \
 	--custom-compile-command "make lock"
 
-# Two processes, each with a Valkey of its own. Tests of one xdist_group run in order in one of them.
+# Two processes, each with a Valkey of its own.
 PARALLEL := --numprocesses 2 --dist loadgroup
-# Compared byte by byte and by the clock, so nothing else may run beside them.
+# The corpus compares servers whose state grows from case to case, so its order is fixed. The others
+# start processes and terminals, and measure time.
 ALONE_TESTS := tests/http_corpus tests/process tests/cli/test_watch.py
 # What takes long, or wants the machine for itself: faults, failover and fuzzing.
 LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_faults.py
