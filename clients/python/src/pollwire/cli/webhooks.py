@@ -68,7 +68,7 @@ def enable(webhook: str) -> None:
     """Enable a disabled webhook."""
     target = target_of_flags()
     enabled = run_client(lambda client: client.enable_webhook(webhook), target)
-    target.print_result(enabled, f"{webhook} is told again what happens from now on.")
+    target.print_result(enabled, f"Webhook {webhook} enabled. Events from now on will be delivered.")
 
 
 @webhooks.command()
