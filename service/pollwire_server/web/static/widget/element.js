@@ -51,6 +51,8 @@ class LivePoll extends HTMLElement {
   /** The voter's newest revision that this page knows of; a change names it, so that it replaces nothing unseen. */
   #revision = 0;
   #tellTabs = () => {};
+  /** How often the voter's vote was read again; only the answer to the last read counts. */
+  #mineReads = 0;
 
   get base() {
     return new URL('../', import.meta.url).href;
@@ -150,7 +152,7 @@ class LivePoll extends HTMLElement {
         if (life.aborted) return;
         this.#revision = mine?.revision ?? 0;
         this.#set({ poll, mine, trouble: null, checkable: this.client.receipts.of(id) !== null });
-        this.#tellTabs = joinTabs({ base: this.base, poll: id }, life, () => this.#readMine());
+        this.#tellTabs = joinTabs({ base: this.base, poll: id }, this.client.voter.key, life, () => this.#readMine());
         return this.#follow(id, life);
       } catch (error) {
         if (life.aborted || (await this.#failed(id, error))) return;
@@ -242,9 +244,10 @@ class LivePoll extends HTMLElement {
     const life = this.#life;
     const { poll, sending } = this.#state;
     if (!poll || poll.identity === 'open' || sending) return;
+    const read = (this.#mineReads += 1);
     try {
       const mine = await this.client.mine(poll);
-      if (life !== this.#life || this.#state.sending) return;
+      if (life !== this.#life || read !== this.#mineReads || this.#state.sending) return;
       if (mine) this.#revision = mine.revision;
       this.#set({ mine, notice: null, changing: false, checkable: this.client.receipts.of(poll.id) !== null });
     } catch {

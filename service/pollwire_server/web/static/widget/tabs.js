@@ -1,30 +1,36 @@
 /**
- * Tabs of one browser are one voter: what is done in one is told to the others, so that none shows a choice
- * that no longer stands. Where browsers keep tabs apart, the revision named with each change still protects it.
+ * Tabs of one browser share one voter: a vote in one is announced to the others, so that none shows an outdated
+ * choice. Where a browser isolates its tabs, the revision sent with each change still prevents a blind overwrite.
  */
 const CHANNEL = 'pollwire';
 
 /**
- * Joins the tabs that show this poll of this service.
+ * Follow what other tabs do in this poll.
+ *
+ * A message may arrive before the voter's token that the other tab has just stored, because browsers deliver
+ * messages and stored values to tabs independently. A change of the stored token therefore counts as a message too.
+ *
  * @param {{base: string, poll: string}} about
- * @param {AbortSignal} life until when
- * @param {() => void} heard the voter's choice may have changed elsewhere
- * @returns {() => void} tells the others that it has changed here; never this one, as a channel does not hear itself
+ * @param {string} tokenKey where the voter's token is stored
+ * @param {AbortSignal} signal stops following
+ * @param {() => void} onChange the voter's choice may have changed in another tab
+ * @returns {() => void} notifies the other tabs that it changed in this one
  */
-export function joinTabs(about, life, heard) {
-  const channel = channelOfTabs();
+export function joinTabs(about, tokenKey, signal, onChange) {
+  addEventListener('storage', ({ key }) => key === tokenKey && onChange(), { signal });
+  const channel = openChannel();
   if (!channel) return () => {};
   channel.onmessage = ({ data }) => {
-    if (data?.base === about.base && data?.poll === about.poll) heard();
+    if (data?.base === about.base && data?.poll === about.poll) onChange();
   };
-  life.addEventListener('abort', () => channel.close());
+  signal.addEventListener('abort', () => channel.close());
   return () => {
-    if (!life.aborted) channel.postMessage(about);
+    if (!signal.aborted) channel.postMessage(about);
   };
 }
 
 /** @returns {BroadcastChannel | null} null where the browser has none, or forbids it here */
-function channelOfTabs() {
+function openChannel() {
   try {
     return new BroadcastChannel(CHANNEL);
   } catch {
