@@ -1,0 +1,109 @@
+"""The crowd of a forecast poll: the mean, the quartiles and the mean log probability of all forecasts.
+
+The store adds each forecast to sums and to a histogram for each outcome, in the step that counts the vote.
+The mean is exact. Quartiles come from the histogram, which has a bin for each percent from 2 to 98, and for
+each tenth of a percent outside. They are the quartiles of each outcome by itself, so they need not sum to 1.
+
+With two outcomes the store keeps only the histogram of the first. The second one is its mirror image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from pollwire_server.domain.forecast import MICRO, largest_remainder
+
+BINS: Final = 137
+"""Bins of the histogram of one outcome."""
+
+_FIRST_PERCENT: Final = 20
+_LAST_PERCENT: Final = 116
+_QUARTILES: Final = (1, 2, 3)
+PROBABILITY_SUM: Final = "p"
+LOG_SUM: Final = "l"
+"""Suffixes of an outcome's letter in the totals: sum of millionths, and sum of millionths of ln q. A number
+instead is a bin of the histogram."""
+
+
+class Quartiles(msgspec.Struct, frozen=True):
+    """Lower quartile, median and upper quartile of the probabilities of one outcome."""
+
+    low: float
+    median: float
+    high: float
+
+
+class Crowd(msgspec.Struct, frozen=True):
+    """The crowd by outcome letter. All are None while there are no forecasts."""
+
+    mean: dict[str, int] | None
+    """Millionths that sum to exactly one million."""
+    quartiles: dict[str, Quartiles] | None
+    mean_log: dict[str, float] | None
+
+
+def bin_of(micro: int) -> int:
+    """Return the bin of a probability in millionths."""
+    if micro < 20_000:
+        return (micro + 500) // 1000
+    if micro <= 980_000:
+        return _FIRST_PERCENT + (micro - 15_000) // 10_000
+    return _LAST_PERCENT + (micro - 979_500) // 1000
+
+
+def value_of_bin(place: int) -> int:
+    """Return the probability in the middle of a bin, in millionths."""
+    if place < _FIRST_PERCENT:
+        return place * 1000
+    if place <= _LAST_PERCENT:
+        return (place - _FIRST_PERCENT + 2) * 10_000
+    return 980_000 + (place - _LAST_PERCENT) * 1000
+
+
+def histograms(letters: Sequence[str], totals: Mapping[str, int]) -> dict[str, list[int]]:
+    """Return the histogram of each outcome from the totals of a poll."""
+    stored = {letter: [totals.get(f"{letter}{place}", 0) for place in range(BINS)] for letter in letters}
+    if len(letters) == 2:
+        stored[letters[1]] = stored[letters[0]][::-1]
+    return stored
+
+
+def quartiles_of(counts: Sequence[int]) -> Quartiles:
+    """Return the quartiles of a histogram that is not empty.
+
+    The method is numpy's ``averaged_inverted_cdf``: where a quarter falls between two forecasts, their mean.
+    """
+    total = sum(counts)
+    values = []
+    for quarter in _QUARTILES:
+        rank, rest = divmod(total * quarter, 4)
+        lower = _value_at(counts, rank if rest == 0 else rank + 1)
+        upper = _value_at(counts, rank + 1)
+        values.append((lower + upper) / 2 / MICRO)
+    return Quartiles(*values)
+
+
+def _value_at(counts: Sequence[int], rank: int) -> int:
+    """Return the value of the forecast with this rank, from 1, in ascending order."""
+    seen = 0
+    for place, number in enumerate(counts):
+        seen += number
+        if seen >= rank:
+            return value_of_bin(place)
+    raise AssertionError("the rank is at most the number of forecasts")
+
+
+def crowd_of(letters: Sequence[str], totals: Mapping[str, int], voters: int) -> Crowd:
+    """Return the crowd from the totals of a poll."""
+    if not voters:
+        return Crowd(None, None, None)
+    mean = largest_remainder([totals.get(letter + PROBABILITY_SUM, 0) for letter in letters])
+    found = histograms(letters, totals)
+    return Crowd(
+        mean=dict(zip(letters, mean, strict=True)),
+        quartiles={letter: quartiles_of(found[letter]) for letter in letters},
+        mean_log={letter: totals.get(letter + LOG_SUM, 0) / voters / MICRO for letter in letters},
+    )
