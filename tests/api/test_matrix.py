@@ -54,7 +54,7 @@ EVENTS = {
     "unresolve": "poll.corrected",
 }
 """The events that webhooks receive for an action."""
-DERIVED = ("voters", "counts", "mean", "rounds", "winner", "forecast")
+DERIVED = ("voters", "counts", "mean", "rounds", "winner", "forecast", "spread", "mean_log")
 """The fields of results that depend on votes. Results of a hidden poll do not even have their names."""
 
 # Which clients see totals in each mode: while voting is open, and after it has ended.

@@ -203,7 +203,7 @@ async def test_resolve_slow_scoring_returns_202_with_progress(
         ({"series": "Cup!"}, "series"),
         ({"identity": "open", "revote": "never"}, "identity"),
         ({"results": "operators"}, "results"),
-        ({"forecast": True}, "forecast"),
+        ({"kind": "single", "series": None, "forecast": True}, "forecast"),
         ({"resolve_by": "2020-01-01T00:00:00Z"}, "resolve_by"),
         ({"closes_at": "2999-01-01T00:00:00Z", "resolve_by": "2998-01-01T00:00:00Z"}, "resolve_by"),
     ],

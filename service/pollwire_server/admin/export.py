@@ -21,6 +21,7 @@ import msgspec
 
 from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict
+from pollwire_server.domain.forecast import MICRO, decode_forecast
 from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.domain.window import Phase
 from pollwire_server.store import Store
@@ -75,7 +76,7 @@ async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[by
 
     async def pieces() -> AsyncIterator[bytes]:
         if form is Format.CSV:
-            yield _csv([(*_COLUMNS, "tag") if reading.record.poll.network_tags else _COLUMNS])
+            yield _csv([_columns_of(reading.record)])
         record = reading.record
         async with aclosing(pages):
             record, piece = await _rendered(store, record, first, form)
@@ -119,6 +120,8 @@ def _ndjson_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
 
 def _csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
     labels = {option.code: option.label for option in record.poll.options}
+    if record.poll.forecast:
+        return _forecast_csv_of(record, page)
     known: dict[str, tuple[str, str]] = {}  # choices repeat: each is rendered once a page
     for code in {held.code for held in page}:
         label = "; ".join(labels[letter] for letter in code if letter in labels)
@@ -126,6 +129,26 @@ def _csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
     has_tags = record.poll.network_tags
     return _csv(
         [_voter(held), *known[held.code], _time_text(held.at), held.revision, *_tag_cell(held, has_tags)]
+        for held in page
+    )
+
+
+def _columns_of(record: PollRecord) -> tuple[str, ...]:
+    """Return the header. A forecast has one column for each outcome, in the poll's order."""
+    columns = ("voter", *record.poll.codes, "at", "revision") if record.poll.forecast else _COLUMNS
+    return (*columns, "tag") if record.poll.network_tags else columns
+
+
+def _forecast_csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
+    has_tags = record.poll.network_tags
+    return _csv(
+        [
+            _voter(held),
+            *(f"{value / MICRO:.6f}" for value in decode_forecast(held.code)),
+            _time_text(held.at),
+            held.revision,
+            *_tag_cell(held, has_tags),
+        ]
         for held in page
     )
 

@@ -14,18 +14,17 @@ from typing import Final
 
 import msgspec
 
-from pollwire_server.domain.forecast import MICRO, largest_remainder
+from pollwire_server.domain.forecast import (
+    BINS,
+    LOG_SUM,
+    MICRO,
+    PROBABILITY_SUM,
+    largest_remainder,
+    value_of_bin,
+)
+from pollwire_server.domain.poll import Poll
 
-BINS: Final = 137
-"""Bins of the histogram of one outcome."""
-
-_FIRST_PERCENT: Final = 20
-_LAST_PERCENT: Final = 116
 _QUARTILES: Final = (1, 2, 3)
-PROBABILITY_SUM: Final = "p"
-LOG_SUM: Final = "l"
-"""Suffixes of an outcome's letter in the totals: sum of millionths, and sum of millionths of ln q. A number
-instead is a bin of the histogram."""
 
 
 class Quartiles(msgspec.Struct, frozen=True):
@@ -34,6 +33,15 @@ class Quartiles(msgspec.Struct, frozen=True):
     low: float
     median: float
     high: float
+
+
+class Distribution(msgspec.Struct, frozen=True):
+    """The response of ``GET .../distribution``."""
+
+    bins: list[float]
+    """The probability in the middle of each bin, ascending."""
+    counts: dict[str, list[int]]
+    """The number of forecasts in each bin, by outcome id."""
 
 
 class Crowd(msgspec.Struct, frozen=True):
@@ -45,30 +53,21 @@ class Crowd(msgspec.Struct, frozen=True):
     mean_log: dict[str, float] | None
 
 
-def bin_of(micro: int) -> int:
-    """Return the bin of a probability in millionths."""
-    if micro < 20_000:
-        return (micro + 500) // 1000
-    if micro <= 980_000:
-        return _FIRST_PERCENT + (micro - 15_000) // 10_000
-    return _LAST_PERCENT + (micro - 979_500) // 1000
-
-
-def value_of_bin(place: int) -> int:
-    """Return the probability in the middle of a bin, in millionths."""
-    if place < _FIRST_PERCENT:
-        return place * 1000
-    if place <= _LAST_PERCENT:
-        return (place - _FIRST_PERCENT + 2) * 10_000
-    return 980_000 + (place - _LAST_PERCENT) * 1000
-
-
 def histograms(letters: Sequence[str], totals: Mapping[str, int]) -> dict[str, list[int]]:
     """Return the histogram of each outcome from the totals of a poll."""
     stored = {letter: [totals.get(f"{letter}{place}", 0) for place in range(BINS)] for letter in letters}
     if len(letters) == 2:
         stored[letters[1]] = stored[letters[0]][::-1]
     return stored
+
+
+def distribution_of(poll: Poll, totals: Mapping[str, int]) -> Distribution:
+    """Return the histograms of a forecast poll."""
+    found = histograms(list(poll.codes.values()), totals)
+    return Distribution(
+        bins=[value_of_bin(place) / MICRO for place in range(BINS)],
+        counts={name: found[code] for name, code in poll.codes.items()},
+    )
 
 
 def quartiles_of(counts: Sequence[int]) -> Quartiles:

@@ -30,6 +30,16 @@ MAX_SUM_ERROR: Final = 0.001 + 1e-9
 Micro = tuple[int, ...]
 """Probabilities in millionths, in the poll's order of outcomes. They sum to ``MICRO``."""
 
+BINS: Final = 137
+"""Bins of the histogram of one outcome."""
+
+_FIRST_PERCENT: Final = 20
+_LAST_PERCENT: Final = 116
+PROBABILITY_SUM: Final = "p"
+LOG_SUM: Final = "l"
+"""Suffixes of an outcome's letter in the totals: sum of millionths, and sum of millionths of ln q. A number
+instead is a bin of the histogram."""
+
 _NANO: Final = 1_000_000_000
 _BYTES: Final = 3
 
@@ -40,6 +50,19 @@ def normalize(probabilities: Sequence[float]) -> Micro:
     Of equal remainders the first outcome gets the millionth. The sum of the probabilities is not 0.
     """
     return largest_remainder([math.floor(value * _NANO + 0.5) for value in probabilities])
+
+
+def totals_of(letters: Sequence[str], forecast: Micro) -> dict[str, int]:
+    """Return what the forecast adds to the totals of its poll (``includes/forecast.lua``)."""
+    totals: dict[str, int] = {}
+    for place, (value, floored) in enumerate(zip(forecast, apply_floor(forecast), strict=True)):
+        letter = letters[place]
+        totals[letter + PROBABILITY_SUM] = value
+        totals[letter + LOG_SUM] = math.floor(math.log(floored) * MICRO + 0.5)
+        if len(forecast) > 2 or place == 0:
+            totals[f"{letter}{bin_of(value)}"] = 1
+    totals[letters[likeliest(forecast)]] = 1
+    return totals
 
 
 def largest_remainder(weights: Sequence[int]) -> Micro:
@@ -84,3 +107,21 @@ def apply_floor(forecast: Sequence[float]) -> tuple[float, ...]:
             break
         floored |= lifted
     return tuple(FLOOR if place in floored else value / scale for place, value in enumerate(values))
+
+
+def bin_of(micro: int) -> int:
+    """Return the bin of a probability in millionths."""
+    if micro < 20_000:
+        return (micro + 500) // 1000
+    if micro <= 980_000:
+        return _FIRST_PERCENT + (micro - 15_000) // 10_000
+    return _LAST_PERCENT + (micro - 979_500) // 1000
+
+
+def value_of_bin(place: int) -> int:
+    """Return the probability in the middle of a bin, in millionths."""
+    if place < _FIRST_PERCENT:
+        return place * 1000
+    if place <= _LAST_PERCENT:
+        return (place - _FIRST_PERCENT + 2) * 10_000
+    return 980_000 + (place - _LAST_PERCENT) * 1000

@@ -92,7 +92,7 @@ def check_options(poll: Poll) -> None:
         return
     if len(poll.options) < MIN_OPTIONS:
         raise InvalidPoll("options", f"A poll must have at least {MIN_OPTIONS} options.")
-    _check_capacities(poll.kind, poll.options)
+    _check_capacities(poll)
 
 
 def _check_kind(kind: Kind, drafts: Sequence[OptionDraft]) -> None:
@@ -100,13 +100,16 @@ def _check_kind(kind: Kind, drafts: Sequence[OptionDraft]) -> None:
         raise InvalidPoll("options", "A rating has no options. Define its values with scale.")
 
 
-def _check_capacities(kind: Kind, options: Sequence[Option]) -> None:
-    """Reject capacities in a ranked poll.
+def _check_capacities(poll: Poll) -> None:
+    """Reject capacities in a ranked poll or a forecast.
 
-    A ranking names many options and counts for one of them at a time, so it does not occupy a place.
+    A ranking or a forecast names many options and counts for one of them at a time, so it does not occupy a
+    place.
     """
-    for position, option in enumerate(options):
-        if kind is Kind.RANKED and option.capacity is not None:
+    for position, option in enumerate(poll.options):
+        if poll.forecast and option.capacity is not None:
+            raise InvalidPoll(f"options[{position}].capacity", "An outcome of a forecast has no capacity.")
+        if poll.kind is Kind.RANKED and option.capacity is not None:
             raise InvalidPoll(f"options[{position}].capacity", "An option of a ranked poll has no capacity.")
 
 

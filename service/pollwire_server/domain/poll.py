@@ -132,6 +132,10 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str | None = None
     """The issuer of the voters' tokens, if ``identity`` is signed."""
     results: ResultsMode = ResultsMode.ALWAYS
+    forecast: bool = False
+    """True if voters of the prediction give every outcome a probability, instead of picking one."""
+    ordered: bool = False
+    """True if the outcomes are a scale, lowest first. Scores then use the ranked probability score."""
     series: str | None = None
     """The series of predictions that share one leaderboard and one voter key."""
     resolve_by: int | None = None

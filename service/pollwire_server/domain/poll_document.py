@@ -18,8 +18,7 @@ def poll_document(poll: Poll, now: int) -> Document:
 
     A field that does not apply is null: ``choices`` except for ``multiple``, ``scale`` except for ``rating``,
     ``issuer`` except for signed voters, ``series`` and ``resolve_by`` except for predictions, and
-    ``resolution`` until the poll is resolved. ``forecast`` is always false, because voters choose one
-    outcome.
+    ``resolution`` until the poll is resolved.
     """
     return {
         "id": poll.id,
@@ -29,7 +28,8 @@ def poll_document(poll: Poll, now: int) -> Document:
         "options": [_option_document(option) for option in poll.options],
         "choices": _bounds_document(poll.choices),
         "scale": _bounds_document(poll.scale),
-        "forecast": False,
+        "forecast": poll.forecast,
+        "ordered": poll.ordered,
         "opens_at": format_timestamp(poll.opens_at),
         "closes_at": format_optional_timestamp(poll.closes_at),
         "visible_at": format_optional_timestamp(poll.visible_at),

@@ -51,10 +51,7 @@ Origins = Annotated[tuple[Origin, ...], Meta(max_length=100)]
 
 
 class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body that creates a poll.
-
-    ``forecast`` accepts only false. It exists so that a poll's document can be sent back.
-    """
+    """The body that creates a poll."""
 
     id: Identifier | None = None
     kind: Kind
@@ -64,6 +61,7 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     choices: ChoicesDraft | None = None
     scale: ScaleDraft | None = None
     forecast: bool = False
+    ordered: bool = False
     series: Identifier | None = None
     resolve_by: str | None = None
     opens_at: str | None = None
@@ -98,6 +96,8 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     identity: Identity | UnsetType = UNSET
     issuer: Issuer | UnsetType | None = UNSET
     results: ResultsMode | UnsetType = UNSET
+    forecast: bool | UnsetType = UNSET
+    ordered: bool | UnsetType = UNSET
     series: Identifier | UnsetType | None = UNSET
     resolve_by: str | UnsetType | None = UNSET
     origins: Origins | UnsetType | None = UNSET
@@ -108,8 +108,6 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
     """Create the poll of a draft at ``now``. Raises ``InvalidPoll``."""
-    if draft.forecast:
-        raise InvalidPoll("forecast", "forecast must be false: voters choose one outcome.")
     check_texts(draft)
     options = build_options(draft.kind, draft.options, ())
     opens_at = parse_optional_timestamp(draft.opens_at, draft.timezone, "opens_at")
@@ -131,6 +129,8 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         results=draft.results,
         series=draft.series,
         resolve_by=parse_optional_timestamp(draft.resolve_by, draft.timezone, "resolve_by"),
+        forecast=draft.forecast,
+        ordered=draft.ordered,
         origins=draft.origins,
         network_tags=draft.network_tags,
         shuffle=draft.shuffle,

@@ -17,6 +17,7 @@ from pollwire_server.domain.window import Phase
 
 _COPIED_FIELDS: Final = (
     *("kind", "question", "description", "revote", "identity", "issuer", "results", "series"),
+    *("forecast", "ordered"),
     *("origins", "network_tags", "shuffle", "lang"),
 )
 _TIME_FIELDS: Final = ("opens_at", "closes_at", "visible_at", "resolve_by")
@@ -39,6 +40,8 @@ def apply_patch(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
     if (after.visible_at, after.closes_at) != (poll.visible_at, poll.closes_at):
         validate_times(after)  # only if they changed: an action may have produced the current times
     _check_window_edit(poll, after, now)
+    if after.forecast != poll.forecast:
+        raise EditRefused("forecast", "forecast is fixed when the poll is created.")
     _check_series_edit(poll, after, voted)
     _check_outcome_edit(poll, after, now)
     if voted:
@@ -120,6 +123,14 @@ def _check_votes_stay_valid(before: Poll, after: Poll, now: int) -> None:
         raise EditRefused("choices", "The poll has votes, so choices cannot be changed.")
     if after.scale != before.scale:
         raise EditRefused("scale", "The poll has votes, so scale cannot be changed.")
+    if before.forecast and [option.id for option in after.options] != [
+        option.id for option in before.options
+    ]:
+        raise EditRefused(
+            "options", "Each forecast names all outcomes, so none can be added or moved after the first vote."
+        )
+    if after.ordered != before.ordered:
+        raise EditRefused("ordered", "The poll has votes, so ordered cannot be changed.")
     phase = before.phase(now)
     if len(after.options) > len(before.options) and phase.is_over:
         raise EditRefused("options", f"The poll is {phase}. Options can be added only before voting ends.")

@@ -33,6 +33,9 @@ def _check_prediction(poll: Poll) -> None:
         for name in ("series", "resolve_by"):
             if getattr(poll, name) is not None:
                 raise InvalidPoll(name, f"Only a prediction can have {name}.")
+        for name in ("forecast", "ordered"):
+            if getattr(poll, name):
+                raise InvalidPoll(name, f"Only a prediction can have {name}.")
     if poll.resolve_by is not None and poll.resolve_by <= (poll.closes_at or poll.opens_at):
         raise InvalidPoll(
             "resolve_by", "resolve_by must be after closes_at, or after opens_at if the poll has no end."

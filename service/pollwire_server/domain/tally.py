@@ -11,6 +11,8 @@ from typing import Final
 
 import msgspec
 
+from pollwire_server.domain.crowd import Quartiles, crowd_of
+from pollwire_server.domain.forecast import MICRO
 from pollwire_server.domain.instant_runoff import Round, RunoffResult
 from pollwire_server.domain.poll import Poll, Scale, code_of_value
 from pollwire_server.domain.poll_document import resolution_document
@@ -27,7 +29,8 @@ class Tally(msgspec.Struct, frozen=True):
     """Increases with every counted change, within one epoch."""
     voters: int
     counts: Mapping[str, int]
-    """Votes by code. A code without votes may be absent."""
+    """Votes by code. A code without votes may be absent. A forecast also has its sums and histograms
+    (``forecast.totals_of``)."""
     now: int
 
 
@@ -47,12 +50,24 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """Votes by option id or scale value. For a ranked poll, the first preferences."""
     mean: float | msgspec.UnsetType | None = msgspec.UNSET
     """The mean of a rating. Null while there are no votes."""
+    forecast: dict[str, float] | msgspec.UnsetType | None = msgspec.UNSET
+    """The mean forecast by outcome, whose sum is exactly 1.
+
+    This field and the next two are null while there are no forecasts.
+    """
+    spread: dict[str, Quartiles] | msgspec.UnsetType | None = msgspec.UNSET
+    """The quartiles of each outcome."""
+    mean_log: dict[str, float] | msgspec.UnsetType | None = msgspec.UNSET
+    """The mean logarithm of the floored probability of each outcome, for previews of the peer score."""
     resolution: dict[str, object] | msgspec.UnsetType = msgspec.UNSET
     """The resolution of a prediction. Present even if the totals are hidden."""
     rounds: tuple[Round, ...] | msgspec.UnsetType = msgspec.UNSET
     winner: str | msgspec.UnsetType | None = msgspec.UNSET
     """``rounds`` and ``winner`` of a ranked poll are in single responses only, not in streams."""
 
+
+LOG_DIGITS: Final = 6
+"""Decimal places of ``mean_log``."""
 
 MEAN_DIGITS: Final = 4
 """Decimal places of the mean: more than people read, and reproducible from the counts."""
@@ -65,7 +80,7 @@ def results_of(poll: Poll, tally: Tally, runoff: RunoffResult | None = None) -> 
     instant of the tally.
     """
     phase = poll.phase(tally.now)
-    return Results(
+    results = Results(
         poll=poll.id,
         epoch=tally.epoch,
         seq=tally.seq,
@@ -79,6 +94,20 @@ def results_of(poll: Poll, tally: Tally, runoff: RunoffResult | None = None) -> 
         resolution=resolution_document(poll) or msgspec.UNSET,
         rounds=msgspec.UNSET if runoff is None else runoff.rounds,
         winner=msgspec.UNSET if runoff is None else runoff.winner,
+    )
+    return _with_crowd(results, poll, tally) if poll.forecast else results
+
+
+def _with_crowd(results: Results, poll: Poll, tally: Tally) -> Results:
+    letters = list(poll.codes.values())
+    crowd = crowd_of(letters, tally.counts, tally.voters)
+    if crowd.mean is None or crowd.quartiles is None or crowd.mean_log is None:
+        return msgspec.structs.replace(results, forecast=None, spread=None, mean_log=None)
+    return msgspec.structs.replace(
+        results,
+        forecast={name: crowd.mean[code] / MICRO for name, code in poll.codes.items()},
+        spread={name: crowd.quartiles[code] for name, code in poll.codes.items()},
+        mean_log={name: round(crowd.mean_log[code], LOG_DIGITS) for name, code in poll.codes.items()},
     )
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from pollwire_server.domain.forecast import MICRO, PROBABILITY_SUM
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.tally import Tally
 from pollwire_server.domain.timestamps import format_timestamp
@@ -22,14 +24,18 @@ class TimelineSample(msgspec.Struct, frozen=True):
     at: int
     voters: int
     counts: Mapping[str, int]
+    means: Mapping[str, int] | None = None
+    """The mean probability by code, in millionths. Only for a forecast."""
 
 
-class Point(msgspec.Struct, frozen=True):
+class Point(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sample in JSON. ``counts`` has every option id or scale value, in the poll's order."""
 
     at: str
     voters: int
     counts: dict[str, int]
+    forecast: dict[str, float] | UnsetType | None = UNSET
+    """The mean forecast. Null without forecasts, absent in other polls."""
 
 
 class Timeline(msgspec.Struct, frozen=True):
@@ -49,7 +55,7 @@ def newest_sample(tally: Tally, interval_ends: int | None, last_at: int | None) 
     at = min(tally.now, interval_ends)
     if last_at is not None:
         at = max(at, last_at + 1)
-    return TimelineSample(at, tally.voters, tally.counts)
+    return TimelineSample(at, tally.voters, tally.counts, _means_of(tally))
 
 
 def timeline_of(poll: Poll, samples: Sequence[TimelineSample]) -> Timeline:
@@ -61,4 +67,18 @@ def _points_of(poll: Poll, samples: Sequence[TimelineSample]) -> Iterator[Point]
     codes = poll.codes
     for sample in samples:
         counts = {name: sample.counts.get(code, 0) for name, code in codes.items()}
-        yield Point(format_timestamp(sample.at), sample.voters, counts)
+        point = Point(format_timestamp(sample.at), sample.voters, counts)
+        if not poll.forecast:
+            yield point
+        elif not sample.voters or sample.means is None:
+            yield msgspec.structs.replace(point, forecast=None)
+        else:
+            means = {name: sample.means.get(code, 0) / MICRO for name, code in codes.items()}
+            yield msgspec.structs.replace(point, forecast=means)
+
+
+def _means_of(tally: Tally) -> dict[str, int] | None:
+    sums = {name[0]: value for name, value in tally.counts.items() if name[1:] == PROBABILITY_SUM}
+    if not sums or not tally.voters:
+        return None
+    return {letter: (2 * total + tally.voters) // (2 * tally.voters) for letter, total in sums.items()}

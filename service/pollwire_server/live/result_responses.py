@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from pollwire_server.auth.origins import Headers, OriginPolicy
-from pollwire_server.domain.errors import PollNotFound, ResultsHidden
+from pollwire_server.domain.crowd import distribution_of
+from pollwire_server.domain.errors import NotFound, PollNotFound, ResultsHidden
 from pollwire_server.domain.poll import Kind, Poll, ResultsMode
 from pollwire_server.domain.poll_document import poll_document
 from pollwire_server.domain.visibility import ReaderRole
@@ -27,7 +28,7 @@ _VARY: Final = b"vary"
 
 
 class ResultResponses:
-    """Builds the responses of ``GET /v1/polls/{id}``, ``.../results`` and ``.../timeline``."""
+    """Builds the responses of ``GET /v1/polls/{id}`` and of its results, timeline and distribution."""
 
     def __init__(self, access: ReadAccess, origins: OriginPolicy, results_max_age_s: int) -> None:
         self._access = access
@@ -64,6 +65,20 @@ class ResultResponses:
         if frame is not update.whole:
             raise ResultsHidden(update.poll.results)
         return self._respond(update, credentials, timeline.body, etag_of(timeline.content), if_none_match)
+
+    async def distribution(
+        self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
+    ) -> HttpResponse:
+        """Return the histograms of a forecast. Raises like ``timeline``, and ``NotFound`` for other polls."""
+        update, grant = await self._access.read_authorized(poll_id, credentials)
+        if update.frame_for(grant.role) is None:
+            raise PollNotFound(poll_id)
+        if not update.poll.forecast:
+            raise NotFound("Only a forecast has a distribution. Read the results instead.")
+        if update.frame_for(grant.role) is not update.whole:
+            raise ResultsHidden(update.poll.results)
+        body = msgspec.json.encode(distribution_of(update.poll, update.reading.tally.counts))
+        return self._respond(update, credentials, body, etag_of(body), if_none_match)
 
     def for_role(
         self,

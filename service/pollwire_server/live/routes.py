@@ -50,7 +50,10 @@ def handlers(live: LiveContext, responses: ResultResponses) -> list[HTTPRouteHan
         *_reads(responses),
         *_events(live),
         *_sockets(live),
-        *(_reject_methods(live.access, path) for path in ("", "/results", "/timeline", "/events")),
+        *(
+            _reject_methods(live.access, path)
+            for path in ("", "/results", "/timeline", "/distribution", "/events")
+        ),
         _websocket_only(),
     ]
 
@@ -73,7 +76,17 @@ def _reads(responses: ResultResponses) -> list[HTTPRouteHandler]:
     async def timeline(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         return _ResponseApp(await responses.timeline(poll_id, _credentials(request), _if_none_match(request)))
 
-    return [poll, results, timeline]
+    @get(
+        f"{_POLL}/distribution",
+        summary="Read the histogram of a forecast",
+        tags=["readers"],
+        responses=_JSON_RESPONSE,
+    )
+    async def distribution(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
+        response = await responses.distribution(poll_id, _credentials(request), _if_none_match(request))
+        return _ResponseApp(response)
+
+    return [poll, results, timeline, distribution]
 
 
 def _events(live: LiveContext) -> list[HTTPRouteHandler]:

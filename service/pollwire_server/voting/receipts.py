@@ -17,8 +17,8 @@ from pollwire_server.auth.signing import Signer
 from pollwire_server.domain.errors import ReceiptInvalid
 from pollwire_server.store.votes.ballots import BallotOutcome
 
-MAX_RECEIPT_LENGTH: Final = 400
-"""Characters. A poll id of 64 letters and a choice of 50 options take 226."""
+MAX_RECEIPT_LENGTH: Final = 500
+"""Characters. A poll id of 64 letters and a forecast of 50 outcomes take 386."""
 
 _PREFIX: Final = Struct(">12sHIBH")  # struct has no integers of 6 and 3 bytes, so each is packed as two
 _HEAD: Final = Struct(f"{_PREFIX.format}16sB")
@@ -55,7 +55,7 @@ class Receipts:
         at, revision = outcome.at, outcome.revision
         high, low = divmod(at, 1 << 32)
         prefix = _PREFIX.pack(epoch.encode("ascii"), high, low, revision >> 16, revision & 0xFFFF)
-        return ReceiptTemplate(prefix, bytes((len(poll),)) + poll + outcome.code.encode())
+        return ReceiptTemplate(prefix, bytes((len(poll),)) + poll + outcome.code.encode("latin-1"))
 
     def issue(self, template: ReceiptTemplate, voter: bytes) -> str:
         """Return the receipt of one voter."""
@@ -77,5 +77,5 @@ class Receipts:
             voter=voter,
             revision=revision_high << 16 | revision_low,
             at=at_high << 32 | at_low,
-            code=payload[end:].decode(),
+            code=payload[end:].decode("latin-1"),
         )

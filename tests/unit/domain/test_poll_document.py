@@ -8,7 +8,7 @@ from pollwire_server.domain.poll_document import poll_document
 
 T0 = 1_719_907_200_000
 FIELDS = {
-    *("id", "kind", "question", "description", "options", "choices", "scale", "forecast"),
+    *("id", "kind", "question", "description", "options", "choices", "scale", "forecast", "ordered"),
     *("opens_at", "closes_at", "visible_at", "timezone", "revote", "identity", "issuer"),
     *("results", "series", "resolve_by"),
     *("shards", "origins", "network_tags", "shuffle", "lang", "phase", "resolution"),

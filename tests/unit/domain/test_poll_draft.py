@@ -123,7 +123,8 @@ WRONG = [
             ("scale.step", {"step": 2}),
         )
     ),
-    ("forecast", {"kind": "prediction", "forecast": True}),
+    ("forecast", {"forecast": True}),
+    ("ordered", {"ordered": True}),
     ("series", {"series": "ghana"}),
     ("resolve_by", {"resolve_by": "2025-01-01T00:00:00Z"}),
     ("opens_at", {"opens_at": "2024-07-02T00:00:00"}),

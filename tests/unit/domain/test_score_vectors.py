@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ VECTORS: dict[str, Any] = json.loads(
 )
 
 
-def cases(group: str) -> Any:
+def cases(group: str) -> pytest.MarkDecorator:
     """Return a parametrization over the cases of one group."""
     found = VECTORS[group]
     return pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_ranked_matches_vector(case: dict[str, Any]) -> None:
 
 @cases("marks")
 def test_histogram_bin_matches_vector(case: dict[str, Any]) -> None:
-    assert crowd.bin_of(case["micro"]) == case["mark"]
-    assert crowd.value_of_bin(case["mark"]) == case["value"]
+    assert forecast.bin_of(case["micro"]) == case["mark"]
+    assert forecast.value_of_bin(case["mark"]) == case["value"]
 
 
 @cases("kept")
@@ -66,19 +66,11 @@ def test_normalized_forecast_matches_vector(case: dict[str, Any]) -> None:
     assert list(forecast.normalize(case["sent"])) == case["kept_micro"]
 
 
-def totals_of(forecasts: list[list[float]]) -> dict[str, int]:
+def totals_of(forecasts: list[list[float]]) -> Counter[str]:
     """Return the totals that the store has after these forecasts."""
-    totals: dict[str, int] = {}
+    totals: Counter[str] = Counter()
     for sent in forecasts:
-        kept = forecast.normalize(sent)
-        for place, (micro, floored) in enumerate(zip(kept, forecast.apply_floor(kept), strict=True)):
-            letter = "ABCDE"[place]
-            log_micro = forecast_scoring.round_half_up(math.log(floored) * MICRO)
-            names = [(letter + "p", micro), (letter + "l", log_micro)]
-            if len(kept) > 2 or place == 0:
-                names.append((f"{letter}{crowd.bin_of(micro)}", 1))
-            for name, value in names:
-                totals[name] = totals.get(name, 0) + value
+        totals.update(forecast.totals_of("ABCDE", forecast.normalize(sent)))
     return totals
 
 

@@ -151,6 +151,10 @@ class Client(PredictionCalls, WebhookCalls):
         """
         return await self._call("GET", f"{_public(poll)}/timeline", bearer=self.token)
 
+    async def distribution(self, poll: str) -> Document:
+        """Return the histograms of a forecast: ``{"bins", "counts"}``."""
+        return await self._call("GET", f"{_public(poll)}/distribution", bearer=self.token)
+
     def watch(
         self, poll: str, *, on_lost: Callable[[ClientError], None] | None = None
     ) -> AsyncGenerator[Document]:

@@ -67,6 +67,7 @@ _MEANING: Final[dict[tuple[str, str], tuple[str | None, str | None]]] = {
     ("get", "/v1/polls/{poll_id}"): (None, "Poll"),
     ("get", "/v1/polls/{poll_id}/results"): (None, "Results"),
     ("get", "/v1/polls/{poll_id}/timeline"): (None, "Timeline"),
+    ("get", "/v1/polls/{poll_id}/distribution"): (None, "Distribution"),
     ("post", "/v1/polls/{poll_id}/votes"): ("Vote", "Counted"),
     ("get", "/v1/polls/{poll_id}/votes/mine"): (None, "Standing"),
     ("delete", "/v1/polls/{poll_id}/votes/mine"): (None, "Counted"),
@@ -97,6 +98,7 @@ _ALSO: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("get", "/v1/polls/{poll_id}"): ("304", "Still what `If-None-Match` names."),
     ("get", "/v1/polls/{poll_id}/results"): ("304", "Still what `If-None-Match` names."),
     ("get", "/v1/polls/{poll_id}/timeline"): ("304", "Still what `If-None-Match` names."),
+    ("get", "/v1/polls/{poll_id}/distribution"): ("304", "Not changed since the given entity tag."),
     ("get", "/readyz"): ("503", "Starting, or about to stop: send requests elsewhere."),
 }
 """Second response of a route that is not an error: the status and its description."""

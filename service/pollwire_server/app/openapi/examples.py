@@ -59,6 +59,7 @@ _POLL: Final[Json] = {
     "choices": None,
     "scale": None,
     "forecast": False,
+    "ordered": False,
     "opens_at": "2026-11-24T11:00:00.000Z",
     "closes_at": _CLOSING,
     "visible_at": None,

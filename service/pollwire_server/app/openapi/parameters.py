@@ -56,6 +56,7 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
     ("get", _POLL): (_TICKET, _IF_NONE_MATCH),
     ("get", f"{_POLL}/results"): (_TICKET, _IF_NONE_MATCH),
     ("get", f"{_POLL}/timeline"): (_TICKET, _IF_NONE_MATCH),
+    ("get", f"{_POLL}/distribution"): (_TICKET, _IF_NONE_MATCH),
     ("get", f"{_POLL}/events"): (_TICKET,),
     ("post", f"{_POLL}/votes"): (_KEY,),
     ("get", f"{_POLL}/votes/mine"): (_KEY,),

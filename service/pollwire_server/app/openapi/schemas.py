@@ -31,9 +31,13 @@ REF: Final = "#/components/schemas/{name}"
 TIME: Final = {"type": "string", "format": "date-time"}
 MAYBE_TIME: Final = {"type": ["string", "null"], "format": "date-time"}
 CHOICE: Final = {
-    "type": ["string", "integer", "array"],
+    "type": ["string", "integer", "array", "object"],
     "items": {"type": "string"},
-    "description": "An option's id; a value of the scale (rating); ids (multiple), the best first (ranked).",
+    "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+    "description": (
+        "An option's id; a value of the scale (rating); ids (multiple), the best first (ranked);"
+        " a probability for each outcome (forecast)."
+    ),
 }
 MAYBE_CHOICE: Final = {**CHOICE, "type": [*CHOICE["type"], "null"]}
 
@@ -59,6 +63,7 @@ TOTALS: Final = object_schema(
 
 
 _MAYBE_RIGHT: Final[Json] = {"type": ["boolean", "null"]}
+_FORECAST: Final[Json] = {"type": ["object", "null"], "additionalProperties": {"type": "number"}}
 _MAYBE_NUMBER: Final[Json] = {"type": ["number", "null"]}
 _ROW: Final[Json] = {
     "rank": {"type": "integer", "minimum": 1, "description": "Equals share one."},
@@ -345,6 +350,7 @@ _OF_ALL: Final[Json] = {
             "choices": _BOUNDS,
             "scale": _BOUNDS,
             "forecast": {"type": "boolean"},
+            "ordered": {"type": "boolean"},
             "opens_at": TIME,
             "closes_at": MAYBE_TIME,
             "visible_at": MAYBE_TIME,
@@ -377,7 +383,23 @@ _OF_ALL: Final[Json] = {
         but=("degraded", "reason"),
     ),
     "Timeline": object_schema(
-        {"points": {"type": "array", "items": object_schema({"at": TIME, **TOTALS["properties"]})}}
+        {
+            "points": {
+                "type": "array",
+                "items": object_schema(
+                    {"at": TIME, **TOTALS["properties"], "forecast": _FORECAST}, but=("forecast",)
+                ),
+            }
+        }
+    ),
+    "Distribution": object_schema(
+        {
+            "bins": {"type": "array", "items": {"type": "number"}},
+            "counts": {
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": {"type": "integer"}},
+            },
+        }
     ),
     "Problem": {
         "type": "object",

@@ -113,11 +113,11 @@ end
 local function count(batch, voter, code, revision, choice)
   local value = revision == 0 and first_value(batch, code) or pack_ballot(revision + 1, batch.now, code)
   batch.stored[voter], batch.writes[voter] = value, value
-  local deltas, rankings = batch.deltas, batch.rankings
-  count_code(deltas, rankings, code, 1)
+  local deltas, counting = batch.deltas, batch.counting
+  count_code(deltas, counting, code, 1)
   deltas.seq = deltas.seq + 1
   if choice ~= '' then
-    count_code(deltas, rankings, choice, -1)
+    count_code(deltas, counting, choice, -1)
     return OUTCOME_CHANGED
   end
   deltas.voters = deltas.voters + 1
@@ -155,14 +155,14 @@ end
 local NEEDS_NO_DETAIL = {[OUTCOME_COUNTED] = true, [OUTCOME_NOT_OPEN] = true, [OUTCOME_CLOSED] = true}
 
 -- State of one call: what ballots are checked against, and the changes that they cause.
-local function new_batch(keys, now, by_bucket, capacity, is_ranked, networks)
+local function new_batch(keys, now, by_bucket, capacity, counting, networks)
   return {
     now = now,
     stored = read_ballots(keys, by_bucket),
     left = remaining_capacity(keys[2], capacity),
     networks = networks,
     limit = read_rate_limit(keys[RATE_LIMITS], networks),
-    rankings = is_ranked and {} or nil,
+    counting = counting,
     first = {},
     writes = {},
     deltas = {seq = 0, voters = 0},
@@ -209,11 +209,11 @@ local function cast_ballots(keys, args)
   local now, window = now_ms(), window_of(keys[1])
   local phase = latched_phase(keys[1], window, now)
   local policies = redis.call('HMGET', keys[1], 'revote', 'identity', 'version', 'capacity', 'ranked', 'recount',
-    'timeline')
+    'timeline', 'forecast')
   local rules = {phase = phase, revote = policies[1], is_open_to_all = policies[2] == 'open'}
   local epoch, seq = position_at(keys[2], seen_epoch, seen_seq, now)
   local voters, by_bucket = group_voters(args)
-  local batch = new_batch(keys, now, by_bucket, policies[4], policies[5], networks)
+  local batch = new_batch(keys, now, by_bucket, policies[4], new_counting(policies[5], policies[8]), networks)
   local reply = {DONE, now, epoch, seq, window.closed_at or -1, ''}
   reply[6] = judge_ballots(batch, rules, voters, args, reply)
   if batch.deltas.seq > 0 then
@@ -227,7 +227,7 @@ local function cast_ballots(keys, args)
     end
     record_timeline_point(keys[1], keys[2], keys[TIMELINE], policies[7], now)
     add_counts(keys[2], batch.deltas)
-    add_rankings(keys[RANKINGS], batch.rankings or {})
+    add_rankings(keys[RANKINGS], batch.counting)
     publish_change(channel, poll_id, policies[3], epoch, seq + batch.deltas.seq)
   end
   return reply

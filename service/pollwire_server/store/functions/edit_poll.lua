@@ -4,7 +4,8 @@
 -- ARGV  channel, poll id, stamp of the edited version, '1' if validated as a poll without votes, name of the
 -- operator,
 --       changes for the audit log (JSON), doc, opens_at, closes_at ('' none), revote, identity, results,
---       capacity ('' none), ranked ('1' or ''), resolve_by ('' none)
+--       capacity ('' none), ranked ('1' or ''), resolve_by ('' none), forecast (letters of the
+--       outcomes, '' none)
 -- Returns
 --   {'done', snapshot}  the new version is stored
 --   {'gone'}            no such poll
@@ -26,7 +27,8 @@ end
 
 local function edit_poll(keys, args)
   local channel, poll_id, stamp, unvoted, by, change = unpack(args, 1, 6)
-  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked, resolve_by = unpack(args, 7)
+  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked, resolve_by, forecast =
+    unpack(args, 7)
   local current = stamp_of(keys[1])
   if not current then
     return {GONE}
@@ -50,6 +52,7 @@ local function edit_poll(keys, args)
   set_or_clear(keys[1], 'capacity', capacity)
   set_or_clear(keys[1], 'ranked', ranked)
   set_or_clear(keys[1], 'resolve_by', resolve_by)
+  set_or_clear(keys[1], 'forecast', forecast)
   redis.call('HINCRBY', keys[1], 'version', 1)
   add_clock_events(keys, now)
   local after = audit_state(keys[1], keys[2], now)

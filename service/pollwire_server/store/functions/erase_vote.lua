@@ -38,11 +38,11 @@ end
 
 -- Subtract the vote from the totals.
 local function subtract_vote(keys, poll, code, now)
-  local deltas, rankings = {seq = 1, voters = -1}, {}
-  count_code(deltas, poll.ranked and rankings, code, -1)
+  local deltas = {seq = 1, voters = -1}
+  count_code(deltas, poll.counting, code, -1)
   record_timeline_point(keys[1], keys[2], keys[TIMELINE], poll.timeline, now)
   add_counts(keys[2], deltas)
-  add_rankings(keys[RANKINGS], rankings)
+  add_rankings(keys[RANKINGS], poll.counting)
 end
 
 -- The reply that rejects the erasure, or nil.
@@ -58,11 +58,12 @@ end
 
 local function erase_vote(keys, args)
   local channel, poll_id, incarnation, seen_epoch, seen_seq, voter, at, by, name = unpack(args)
-  local stored = redis.call('HMGET', keys[1], 'incarnation', 'version', 'revote', 'identity', 'ranked', 'timeline')
+  local stored = redis.call('HMGET', keys[1], 'incarnation', 'version', 'revote', 'identity', 'ranked', 'timeline',
+    'forecast')
   if stored[1] ~= incarnation then
     return {GONE}
   end
-  local poll = {revote = stored[3], ranked = stored[5], timeline = stored[6]}
+  local poll = {revote = stored[3], counting = new_counting(stored[5], stored[7]), timeline = stored[6]}
   local now, window = now_ms(), window_of(keys[1])
   local phase = latched_phase(keys[1], window, now)
   local field, value = find_vote(keys, voter, tonumber(at), stored[4] == 'open')

@@ -19,10 +19,10 @@
 local PURGE_PAGE_SIZE = 500
 local LAST_BUCKET = RANKINGS - 1
 
--- Select the ballots to remove. Return tombstones by voter, the voters, and the changes of totals and rankings.
-local function select_ballots(flat, selector, now, is_ranked)
+-- Select the ballots to remove. Return tombstones by voter, the voters, and the changes of totals.
+local function select_ballots(flat, selector, now, counting)
   local tags = selector.tag ~= '' and read_tags(selector.tags_key, flat)
-  local writes, names, deltas, rankings = {}, {}, {seq = 0, voters = 0}, is_ranked and {} or nil
+  local writes, names, deltas = {}, {}, {seq = 0, voters = 0}
   for index = 1, #flat, 2 do
     local voter = flat[index]
     local revision, at, code = unpack_ballot(flat[index + 1])
@@ -30,10 +30,10 @@ local function select_ballots(flat, selector, now, is_ranked)
     if code ~= '' and is_meant and not writes[voter] then
       writes[voter], names[#names + 1] = pack_ballot(revision + 1, now, ''), voter
       deltas.seq, deltas.voters = deltas.seq + 1, deltas.voters - 1
-      count_code(deltas, rankings, code, -1)
+      count_code(deltas, counting, code, -1)
     end
   end
-  return writes, names, deltas, rankings
+  return writes, names, deltas
 end
 
 local function append_purge_audit(keys, now, by, note)
@@ -55,7 +55,7 @@ local function purge_votes_page(keys, args)
   local channel, poll_id, incarnation, seen_epoch, seen_seq, from, to, tag = unpack(args, 1, 8)
   local bucket, cursor, by, note, before = unpack(args, 9)
   local poll = redis.call('HMGET', keys[1], 'incarnation', 'version', 'ranked', 'recount', 'timeline', 'resolution',
-    'scoring')
+    'scoring', 'forecast')
   if poll[1] ~= incarnation then
     return {GONE}
   end
@@ -72,14 +72,15 @@ local function purge_votes_page(keys, args)
   end
   local page = redis.call('HSCAN', keys[place], cursor, 'COUNT', PURGE_PAGE_SIZE)
   local selector = {from = tonumber(from), to = tonumber(to), tag = tag, tags_key = keys[TAGS]}
-  local writes, names, deltas, rankings = select_ballots(page[2], selector, now, poll[3])
+  local counting = new_counting(poll[3], poll[8])
+  local writes, names, deltas = select_ballots(page[2], selector, now, counting)
   if deltas.seq > 0 then
     save_for_recount(keys, writes, poll[4], now)
     write_ballots(keys, writes)
     remove_tags(keys[TAGS], names)
     record_timeline_point(keys[1], keys[2], keys[TIMELINE], poll[5], now)
     add_counts(keys[2], deltas)
-    add_rankings(keys[RANKINGS], rankings or {})
+    add_rankings(keys[RANKINGS], counting)
     redis.call('HSET', keys[1], 'purging', 1)
     publish_change(channel, poll_id, poll[2], epoch, seq + deltas.seq)
   end

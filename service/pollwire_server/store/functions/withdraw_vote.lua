@@ -22,7 +22,8 @@ end
 
 local function withdraw_vote(keys, args)
   local channel, poll_id, incarnation, seen_epoch, seen_seq, voter, named = unpack(args)
-  local poll = redis.call('HMGET', keys[1], 'incarnation', 'revote', 'version', 'ranked', 'recount', 'timeline')
+  local poll = redis.call('HMGET', keys[1], 'incarnation', 'revote', 'version', 'ranked', 'recount', 'timeline',
+    'forecast')
   if poll[1] ~= incarnation then
     return {GONE}
   end
@@ -39,14 +40,15 @@ local function withdraw_vote(keys, args)
   if refused then
     return {DONE, now, epoch, seq, closed_at, refused, stored}
   end
-  local tombstone, deltas, rankings = pack_ballot(revision + 1, now, ''), {seq = 1, voters = -1}, {}
-  count_code(deltas, poll[4] and rankings, choice, -1)
+  local tombstone, deltas = pack_ballot(revision + 1, now, ''), {seq = 1, voters = -1}
+  local counting = new_counting(poll[4], poll[7])
+  count_code(deltas, counting, choice, -1)
   save_one_for_recount(keys[1], keys[5], voter, stored, poll[5], now)
   redis.call('HSET', keys[3], voter, tombstone)
   remove_tags(keys[7], {voter})
   record_timeline_point(keys[1], keys[2], keys[6], poll[6], now)
   add_counts(keys[2], deltas)
-  add_rankings(keys[4], rankings)
+  add_rankings(keys[4], counting)
   publish_change(channel, poll_id, poll[3], epoch, seq + 1)
   return {DONE, now, epoch, seq + 1, closed_at, OUTCOME_WITHDRAWN, tombstone}
 end

@@ -264,7 +264,9 @@ def _fields(poll: Poll) -> list[Any]:
     capacity = "".join(f"{option.code}{option.capacity}" for option in poll.options if option.capacity)
     ranked = "1" if poll.kind is Kind.RANKED else ""
     policies = (poll.revote.value, poll.identity.value, poll.results.value, capacity, ranked)
-    return [document_of(poll), poll.opens_at, _text(poll.closes_at), *policies, _text(poll.resolve_by)]
+    forecast = "".join(poll.codes.values()) if poll.forecast else ""
+    times = (_text(poll.resolve_by), forecast)
+    return [document_of(poll), poll.opens_at, _text(poll.closes_at), *policies, *times]
 
 
 def _new_voter_key() -> bytes:

@@ -27,6 +27,7 @@ MAX_CACHED_TIMELINES: Final = 32
 
 _POINT_HEAD: Final = struct.Struct(">6sI")
 _POINT_COUNT: Final = struct.Struct(">cI")
+_POINT_FORECAST: Final = struct.Struct(">cII")
 """Binary format of a stored point (``functions/includes/timeline.lua``)."""
 
 
@@ -119,16 +120,23 @@ class _EncodedPoints:
         """Encode the points of one read, and drop points that the store has thinned out since."""
         cached = self._by_packed
         self._by_packed = {
-            point: cached.get(point) or _encode_point(self.record, decode_point(point)) for point in packed
+            point: cached.get(point)
+            or _encode_point(self.record, decode_point(point, is_forecast=self.record.poll.forecast))
+            for point in packed
         }
         return tuple(self._by_packed.values())
 
 
-def decode_point(point: bytes) -> TimelineSample:
+def decode_point(point: bytes, *, is_forecast: bool = False) -> TimelineSample:
     """Decode a stored point."""
     at, voters = _POINT_HEAD.unpack_from(point)
-    counts = {code.decode(): votes for code, votes in _POINT_COUNT.iter_unpack(point[_POINT_HEAD.size :])}
-    return TimelineSample(int.from_bytes(at, "big"), voters, counts)
+    instant, body = int.from_bytes(at, "big"), point[_POINT_HEAD.size :]
+    if not is_forecast:
+        counts = {code.decode(): votes for code, votes in _POINT_COUNT.iter_unpack(body)}
+        return TimelineSample(instant, voters, counts)
+    entries = [(code.decode(), votes, mean) for code, votes, mean in _POINT_FORECAST.iter_unpack(body)]
+    counts = {code: votes for code, votes, _ in entries}
+    return TimelineSample(instant, voters, counts, {code: mean for code, _, mean in entries})
 
 
 def _at(point: bytes) -> int:

@@ -25,6 +25,7 @@ _INCLUDES: Final = (
     "clock",
     "window",
     "position",
+    "forecast",
     "ballots",
     "series",
     "recount_snapshot",

@@ -74,4 +74,4 @@ def decode_ballot(voter: bytes, value: bytes, tag: bytes = b"") -> StoredBallot:
     """Decode a stored value: revision (3 bytes), time (6 bytes), code
     (``functions/includes/ballots.lua``)."""
     at, revision = int.from_bytes(value[3:9], "big"), int.from_bytes(value[:3], "big")
-    return StoredBallot(voter, value[9:].decode(), at, revision, tag)
+    return StoredBallot(voter, value[9:].decode("latin-1"), at, revision, tag)

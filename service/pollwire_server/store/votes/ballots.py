@@ -171,7 +171,7 @@ class Ballots:
         args += [
             cast.voter
             + (_ANY_REVISION if cast.revision is None else _encode_expected_revision(cast.revision))
-            + cast.code.encode()
+            + cast.code.encode("latin-1")
             for cast in casts
         ]
         return FunctionCall("cast_ballots", record.keys, args)
@@ -227,7 +227,11 @@ def _outcome(status: BallotStatus, value: bytes, seq: int) -> BallotOutcome:
     """Decode a stored value: revision (3 bytes), time (6 bytes), code
     (``functions/includes/ballots.lua``)."""
     return BallotOutcome(
-        status, value[9:].decode(), int.from_bytes(value[3:9], "big"), int.from_bytes(value[:3], "big"), seq
+        status,
+        value[9:].decode("latin-1"),
+        int.from_bytes(value[3:9], "big"),
+        int.from_bytes(value[:3], "big"),
+        seq,
     )
 
 

@@ -89,7 +89,9 @@ class Recounts:
                 cursor, flat = await self._page(reading, token, place, cursor)
                 # HSCAN can return a field twice, always with the same value.
                 page = dict(zip(flat[::2], flat[1::2], strict=True))
-                codes.update(value[9:].decode() for voter, value in page.items() if voter not in seen)
+                codes.update(
+                    value[9:].decode("latin-1") for voter, value in page.items() if voter not in seen
+                )
                 seen.update(page)
                 if cursor == _END:
                     break

@@ -178,7 +178,8 @@ def delete(poll: str, yes: bool) -> None:
 def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
     """Vote for CHOICE: one or more option ids, or a number for a rating.
 
-    Name several ids if the poll allows several. In a ranked poll, name the best first.
+    Name several ids if the poll allows several. In a ranked poll, name the best first. In a forecast, give
+    outcomes a probability, such as npp=70%. A single missing outcome gets the rest.
     """
     if withdraw == bool(choice):
         raise click.UsageError("Name at least one CHOICE, or take the vote back with --withdraw alone.")
@@ -235,6 +236,8 @@ async def _poll_and_results(client: Client, poll: str, target: Target) -> tuple[
 def _vote_told(answer: Document) -> str:
     choice = answer.get("choice")
     named = ", ".join(choice) if isinstance(choice, list) else choice
+    if isinstance(choice, dict):
+        named = ", ".join(f"{outcome} {probability:.1%}" for outcome, probability in choice.items())
     about = "" if named is None else f" ({named})"
     return f"{str(answer['status']).capitalize()}: your vote in {answer['poll']}{about}."
 

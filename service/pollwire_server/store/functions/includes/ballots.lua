@@ -60,19 +60,30 @@ local function count_letters(deltas, code, delta)
   end
 end
 
--- Add delta to the counts of a code: each of its letters, or in a ranked poll (rankings is not nil) its first
--- letter and the whole ranking. The code is not empty.
-local function count_code(deltas, rankings, code, delta)
-  if rankings then
-    rankings[code] = (rankings[code] or 0) + delta
+-- How the codes of a poll are counted, from its fields 'ranked' and 'forecast': nil by letters alone.
+local function new_counting(ranked, letters)
+  if letters then
+    return {letters = letters, known = {}}
+  end
+  return ranked and {rankings = {}} or nil
+end
+
+-- Add delta to the counts of a code: each of its letters, in a ranked poll its first letter and the whole
+-- ranking, or all totals of a forecast. The code is not empty.
+local function count_code(deltas, counting, code, delta)
+  if counting then
+    if counting.letters then
+      return forecasts.count(deltas, counting, code, delta)
+    end
+    counting.rankings[code] = (counting.rankings[code] or 0) + delta
     code = code:sub(1, 1)
   end
   count_letters(deltas, code, delta)
 end
 
--- Add deltas to the numbers of voters by ranking. A ranking without voters is removed.
-local function add_rankings(rankings_key, deltas)
-  for ranking, delta in pairs(deltas) do
+-- Add the changes of the numbers of voters by ranking. A ranking without voters is removed.
+local function add_rankings(rankings_key, counting)
+  for ranking, delta in pairs(counting and counting.rankings or {}) do
     if delta ~= 0 and redis.call('HINCRBY', rankings_key, ranking, delta) == 0 then
       redis.call('HDEL', rankings_key, ranking)
     end

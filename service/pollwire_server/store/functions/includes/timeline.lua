@@ -15,12 +15,14 @@
 -- volume. Samples by the service's clock need one live worker, and record when it sampled instead of when
 -- votes were counted. Deltas would be smaller, but one lost delta falsifies all later points.
 --
--- The timeline is a list of points: at (6 bytes, ms), voters (4 bytes), then a code and its votes (4 bytes) each. The
+-- The timeline is a list of points: at (6 bytes, ms), voters (4 bytes), then a code and its votes (4 bytes) each, in
+-- a forecast also the mean probability in millionths (4 bytes). The
 -- poll's field 'timeline' has the end of the current interval (6 bytes, ms) and the step (4 bytes, ms). A store that
 -- lost history lost it from tally and timeline alike, and continues from what it has.
 
 local POINT = '>I6I4'
 local POINT_COUNT = '>c1I4'
+local POINT_FORECAST = '>c1I4I4'
 local INTERVAL = '>I6I4'
 local FIRST_STEP_MS = 1000
 local MAX_POINTS = 1999  -- without the newest one, which is the tally
@@ -36,14 +38,24 @@ end
 -- The current totals as a point at the given time.
 local function encode_point(tally_key, at)
   local stored = redis.call('HGETALL', tally_key)
-  local voters, parts = 0, {}
+  local voters, counts, sums, parts = 0, {}, {}, {}
   for index = 1, #stored, 2 do
     local name, number = stored[index], stored[index + 1]
     if name == 'voters' then
       voters = tonumber(number)
     elseif #name == 1 then
-      parts[#parts + 1] = struct.pack(POINT_COUNT, name, tonumber(number))
+      counts[name] = tonumber(number)
+    elseif #name == 2 and name:sub(2) == 'p' then
+      sums[name:sub(1, 1)] = tonumber(number)
     end
+  end
+  for letter, sum in pairs(sums) do
+    local mean = voters > 0 and math.floor(sum / voters + 0.5) or 0
+    parts[#parts + 1] = struct.pack(POINT_FORECAST, letter, counts[letter] or 0, mean)
+    counts[letter] = nil
+  end
+  for letter, votes in pairs(counts) do
+    parts[#parts + 1] = struct.pack(POINT_COUNT, letter, votes)
   end
   return struct.pack(POINT, at, voters) .. table.concat(parts)
 end
