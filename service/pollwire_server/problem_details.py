@@ -57,8 +57,14 @@ TABLE: Final[dict[type[PollwireError], Problem]] = {
     errors.MalformedBody: Problem(400, "malformed-body", "Body must be a JSON object"),
     errors.BodyTooLarge: Problem(413, "body-too-large", "Body too large"),
     errors.UnsupportedMediaType: Problem(415, "unsupported-media-type", "Unsupported media type"),
+    errors.UnsupportedContentCoding: Problem(415, "unsupported-media-type", "Unsupported media type"),
     errors.MethodNotAllowed: Problem(405, "method-not-allowed", "Method not allowed"),
     errors.UnsupportedFormat: Problem(501, "unsupported-format", "Unsupported format"),
+    errors.UriTooLong: Problem(414, "uri-too-long", "Request target too long"),
+    errors.UnsupportedTransferCoding: Problem(
+        501, "unsupported-transfer-coding", "Unsupported transfer coding"
+    ),
+    errors.UnsupportedHttpVersion: Problem(505, "http-version-not-supported", "HTTP version not supported"),
     errors.Unauthenticated: Problem(401, "voter-token-required", "Authentication required"),
     errors.VoterTokenRequired: Problem(401, "voter-token-required", "Voter token required"),
     errors.VoterTokenInvalid: Problem(401, "voter-token-invalid", "Invalid voter token"),
@@ -238,6 +244,7 @@ def _headers(error: PollwireError) -> tuple[tuple[bytes, bytes], ...]:
             return ((b"allow", ", ".join(error.allowed).encode()),)
         case errors.Unauthenticated():  # RFC 9110, 15.5.2: a 401 MUST carry a challenge
             return ((b"www-authenticate", b'Bearer realm="pollwire"'),)
-        case errors.UnsupportedMediaType():  # RFC 9110, 15.5.16: Accept lists the supported types
-            return ((b"accept", error.accepted.encode()),)
+        case errors.UnsupportedMediaType():  # RFC 9110, 15.5.16: the supported types, or codings
+            is_coding = isinstance(error, errors.UnsupportedContentCoding)
+            return ((b"accept-encoding" if is_coding else b"accept", error.accepted.encode()),)
     return ()

@@ -11,7 +11,15 @@ from pollwire_server.app.openapi.problem_pages import PROBLEMS
 from tests.fuzz.problems import listed_types
 from tests.fuzz.target_service import World
 
-_ELSEWHERE = {"method-not-allowed", "not-found", "results-hidden", "unsupported-format"}
+_ELSEWHERE = {
+    "http-version-not-supported",
+    "method-not-allowed",
+    "not-found",
+    "results-hidden",
+    "unsupported-format",
+    "unsupported-transfer-coding",
+    "uri-too-long",
+}
 """What no route of the document answers."""
 
 

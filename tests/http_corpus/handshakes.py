@@ -123,7 +123,7 @@ def rejected() -> Iterator[Case]:
     yield rejection("version 8", handshake("sec-websocket-version: 8"), 400)
     yield rejection("no version", handshake("sec-websocket-version: x"), 400)
     yield rejection("POST", handshake(method="POST"), 400, DIFFERS)
-    yield rejection("HTTP/1.0", handshake(version="HTTP/1.0"), 400, DIFFERS)
+    yield rejection("HTTP/1.0", handshake(version="HTTP/1.0"), 404, DIFFERS)
     yield rejection("a body", handshake("content-length: 5") + b"hello", 400, DIFFERS)
     yield rejection("chunks", handshake("transfer-encoding: chunked") + b"0\r\n\r\n", 400, DIFFERS)
     yield rejection(

@@ -14,7 +14,8 @@ import msgspec
 from litestar import Request
 
 from pollwire_server.domain.decoding import explain_json_error
-from pollwire_server.domain.errors import InvalidPoll, MalformedBody, UnsupportedMediaType, VersionMismatch
+from pollwire_server.domain.errors import InvalidPoll, MalformedBody, VersionMismatch
+from pollwire_server.http_protocol import media_type
 
 JSON: Final = "application/json"
 
@@ -49,9 +50,8 @@ def _announces_body(request: AnyRequest) -> bool:
 
 def check_media_type(request: AnyRequest, wanted: str) -> None:
     """Raise ``UnsupportedMediaType`` if the body has another media type."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != wanted:
-        raise UnsupportedMediaType(wanted)
+    content_type = request.headers.get("content-type")
+    media_type.check_media_type(None if content_type is None else content_type.encode("latin-1"), wanted)
 
 
 def _object_of(body: bytes) -> Object:

@@ -17,6 +17,7 @@ from pollwire_server.app.openapi import routes as reference_routes
 from pollwire_server.app.options_routes import options_handlers
 from pollwire_server.app.websocket_handshake import remember_failure
 from pollwire_server.domain.errors import NotFound
+from pollwire_server.http_protocol.media_type import check_content_coding
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.web import routes as web_routes
@@ -39,12 +40,18 @@ def create_litestar_app(
     return Litestar(
         route_handlers=[*options_handlers(routes), *routes],
         exception_handlers={HTTPException: handle_exception, Exception: handle_exception},
+        before_request=_check_content_coding,
         after_exception=[remember_failure],
         lifespan=[_background_lifespan(*background_tasks)],
         openapi_config=reference_routes.config(),
         request_max_body_size=None,  # HttpExchange limits the body and reports the limit
         logging_config=None,
     )
+
+
+async def _check_content_coding(request: Request[Any, Any, Any]) -> None:
+    """Reject an encoded body before a handler reads it. The path and the method are already checked."""
+    check_content_coding(request.scope["headers"])
 
 
 def _exception_handler(

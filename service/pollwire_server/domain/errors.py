@@ -9,9 +9,13 @@ channel. ``problem_details`` translates each class to an HTTP status and an RFC 
     ├── BadRequest            the request itself is malformed
     │   ├── MalformedBody
     │   ├── BodyTooLarge          limit_bytes
+    │   ├── UriTooLong            limit_bytes
     │   ├── UnsupportedMediaType  accepted
+    │   │   └── UnsupportedContentCoding
     │   ├── MethodNotAllowed      allowed
-    │   └── UnsupportedFormat     offered
+    │   ├── UnsupportedFormat     offered
+    │   ├── UnsupportedTransferCoding
+    │   └── UnsupportedHttpVersion
     ├── Unauthenticated       credentials are missing or invalid
     │   ├── VoterTokenRequired
     │   ├── VoterTokenInvalid
@@ -80,9 +84,17 @@ class BodyTooLarge(BadRequest):
 class UnsupportedMediaType(BadRequest):
     """Raised for a ``Content-Type`` that the route does not accept."""
 
-    def __init__(self, accepted: str) -> None:
-        super().__init__(f"Send the body as {accepted} and set Content-Type accordingly.")
+    def __init__(self, accepted: str, detail: str | None = None) -> None:
+        super().__init__(detail or f"Send the body as {accepted} and set Content-Type accordingly.")
         self.accepted = accepted
+
+
+class UnsupportedContentCoding(UnsupportedMediaType):
+    """Raised for a body with a ``Content-Encoding``. ``accepted`` lists the content codings."""
+
+    def __init__(self) -> None:
+        super().__init__("identity")
+        self.detail = "Send the body without a Content-Encoding header. Content codings are not supported."
 
 
 class MethodNotAllowed(BadRequest):
@@ -99,6 +111,28 @@ class UnsupportedFormat(BadRequest):
     def __init__(self, offered: tuple[str, ...]) -> None:
         super().__init__(f"format must be {' or '.join(offered)}.")
         self.offered = offered
+
+
+class UriTooLong(BadRequest):
+    """Raised for a request target that is longer than all headers may be."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request target must not exceed {limit_bytes} bytes.")
+        self.limit_bytes = limit_bytes
+
+
+class UnsupportedTransferCoding(BadRequest):
+    """Raised for a transfer coding other than ``chunked``."""
+
+    def __init__(self) -> None:
+        super().__init__("The only supported transfer coding is chunked.")
+
+
+class UnsupportedHttpVersion(BadRequest):
+    """Raised for a request of another major version than HTTP/1."""
+
+    def __init__(self) -> None:
+        super().__init__("Send the request as HTTP/1.1.")
 
 
 class Unauthenticated(PollwireError):

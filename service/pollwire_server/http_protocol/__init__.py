@@ -8,13 +8,16 @@ each eligible request to its fast-path routers from within the parser's callback
 supplies a handler, which answers with one ``transport.write``. Every other request takes the ASGI path
 through Litestar. The choice is made before a byte of the response is sent.
 
-A request is eligible if it is HTTP/1.1 with keep-alive, has no ``Expect`` and no ``Transfer-Encoding``, has a
-body of known and moderate length and no repeated header, if no other request is in flight on the connection,
-and if the client reads its responses. While a fast-path handler runs, a ``FastPathCycle`` replaces uvicorn's
-request cycle. So a graceful shutdown waits for it, and a pipelined request queues behind it.
+A request is eligible if it is HTTP/1.1 with keep-alive, has no ``Expect``, no ``Transfer-Encoding`` and no
+``Content-Encoding``, has a body of known and moderate length and no repeated header, if no other request is
+in flight on the connection, and if the client reads its responses. While a fast-path handler runs, a
+``FastPathCycle`` replaces uvicorn's request cycle. So a graceful shutdown waits for it, and a pipelined
+request queues behind it.
 
 - ``fast_path``: the interfaces between a connection and its routers.
 - ``fast_path_protocol``: one HTTP connection, and the choice between fast path and ASGI path.
+- ``request_head``: what RFC 9112 requires of a request head, for both paths.
+- ``media_type``: validation of ``Content-Type`` and ``Content-Encoding``.
 - ``request_limits``: limits on size, parts and pipelining, and error responses for invalid HTTP.
 - ``head_cache``: a cache that skips the parser for request heads already parsed.
 - ``response_writer``: responses as HTTP/1.1 bytes.

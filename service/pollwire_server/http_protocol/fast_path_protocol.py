@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
@@ -44,6 +43,7 @@ from uvicorn.protocols.utils import get_local_addr
 from uvicorn.server import ServerState
 
 from pollwire_server.auth.client_address import ClientAddressResolver
+from pollwire_server.domain.errors import BadRequest
 from pollwire_server.http_protocol.fast_path import (
     FastPathRequest,
     FastPathRouter,
@@ -53,6 +53,7 @@ from pollwire_server.http_protocol.fast_path import (
     WebSocketAcceptor,
 )
 from pollwire_server.http_protocol.head_cache import RequestHeadCache
+from pollwire_server.http_protocol.request_head import create_parser, validate_head
 from pollwire_server.http_protocol.request_limits import LimitedHttpProtocol
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
@@ -60,8 +61,6 @@ from pollwire_server.problem_details import HttpResponse, problem_response, to_p
 FAST_PATH_PREFIX: Final = b"/v1/"
 MAX_FAST_PATH_BODY_BYTES: Final = 16 * 1024
 """Longer bodies take the ASGI path, which rejects them with a reason."""
-_HOST: Final = re.compile(rb"[0-9A-Za-z!$&'()*+,;=\-._~:\[\]@%]*")
-"""Characters of a valid ``Host`` (RFC 3986, 3.2). The ASGI path answers 400 to any other (RFC 9112, 3.2)."""
 _UPGRADE_HEADERS: Final = (b"connection", b"upgrade", b"http2-settings")
 """Headers that have no meaning once an upgrade is ignored."""
 _NO_HEAD: Final = RequestHead(b"", b"", {})
@@ -78,6 +77,13 @@ class UvicornRequestCycle(Protocol):
     message_event: Any
     response_complete: bool
     response_started: bool
+
+
+class UvicornAsgiCycle(Protocol):
+    """The attributes of uvicorn's cycle that are set for a response to HTTP/1.0."""
+
+    chunked_encoding: bool | None
+    expected_content_length: int
 
 
 class UvicornHttpProtocol(Protocol):
@@ -229,8 +235,12 @@ class FastPathProtocol(LimitedHttpProtocol):
         self._in_headers = False
         if self._spans_segments or self._segment_bytes > self.limits.header_bytes:
             self._check_header_size()
-        if self.parser.should_upgrade():
-            self._is_upgrade_ignored = not self._should_upgrade()
+        parser, version = self.parser, self.parser.get_http_version()
+        self.url = validate_head(parser.get_method(), self.url, version, self.headers)
+        if version == "1.0":
+            self.expect_100_continue = False  # RFC 9110, 10.1.1
+        if parser.should_upgrade():
+            self._is_upgrade_ignored = version == "1.0" or not self._should_upgrade()  # RFC 9110, 7.8
             if not self._is_upgrade_ignored:
                 self._expect_body()
             return  # the parser stops behind the request, and data_received calls _upgrade
@@ -305,7 +315,7 @@ class FastPathProtocol(LimitedHttpProtocol):
             return False
         if len(headers) != len(self.headers) or b"transfer-encoding" in headers:
             return False
-        if _HOST.fullmatch(headers.get(b"host", b"")) is None:
+        if b"content-encoding" in headers:
             return False
         length = headers.get(b"content-length", b"0")
         return length.isdigit() and int(length) <= MAX_FAST_PATH_BODY_BYTES
@@ -370,6 +380,8 @@ class FastPathProtocol(LimitedHttpProtocol):
             self.cycle.keep_alive = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if cycle.scope["http_version"] == "1.0":
+            app = _without_chunks(app, cycle)
         super()._start_asgi_task(cycle, _ignore_after_disconnect(app, cycle, self.transport))
 
     # Upgrades ----------------------------------------------------------------------------------------
@@ -381,8 +393,10 @@ class FastPathProtocol(LimitedHttpProtocol):
             return
         if self._is_busy() or not is_handshake(self.parser, dict(self.headers)):
             self._reject(
-                "A WebSocket handshake must be an HTTP/1.1 GET request without a body, "
-                "with no other request in progress."
+                BadRequest(
+                    "A WebSocket handshake must be an HTTP/1.1 GET request without a body, "
+                    "with no other request in progress."
+                )
             )
             return
         self.timeouts.discard(self)
@@ -401,8 +415,6 @@ class FastPathProtocol(LimitedHttpProtocol):
         acceptor, headers = self.websocket_acceptor, dict(self.headers)
         if acceptor is None or len(headers) != len(self.headers):
             return False
-        if _HOST.fullmatch(headers.get(b"host", b"")) is None:
-            return False
         client = self.client_addresses.client(self.peer, headers)
         connections: Any = self.connections  # Any: uvicorn types the set by its own protocol classes
         return acceptor.accept(self.url, headers, rest, self.transport, connections, client=client)
@@ -410,9 +422,9 @@ class FastPathProtocol(LimitedHttpProtocol):
     def _ignore_upgrade(self, rest: bytes) -> None:
         head = head_without_upgrade(self.parser, self.url, self.headers)
         if head is None:
-            self._reject("The CONNECT method is not supported.")
+            self._reject(BadRequest("The CONNECT method is not supported."))
             return
-        self.parser = httptools.HttpRequestParser(self)
+        self.parser = create_parser(self)
         self.data_received(head + rest)
 
 
@@ -456,6 +468,32 @@ def _ignore_after_disconnect(
         await app(scope, receive, guarded_send)
 
     return guarded_app
+
+
+def _without_chunks(app: ASGI3Application, cycle: UvicornAsgiCycle) -> ASGI3Application:
+    """Wrap the application for an HTTP/1.0 request: a body without length ends with the connection.
+
+    A server must not send ``Transfer-Encoding`` to such a client (RFC 9112, 6.1). uvicorn closes the
+    connection after each HTTP/1.0 response.
+    """
+
+    async def unchunked_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        is_unframed = False
+
+        async def unchunked_send(message: ASGISendEvent) -> None:
+            nonlocal is_unframed
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message.get("headers", ())}
+                is_unframed = b"content-length" not in names
+                if is_unframed:
+                    cycle.chunked_encoding = False
+            elif is_unframed and message["type"] == "http.response.body":
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, unchunked_send)
+
+    return unchunked_app
 
 
 def _with(authorization: bytes | None, headers: Headers) -> Headers:

@@ -23,17 +23,14 @@ from uvicorn.protocols.utils import get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from pollwire_server.auth.client_address import ClientAddressResolver
-from pollwire_server.domain.errors import BadRequest
+from pollwire_server.domain.errors import BadRequest, PollwireError, UriTooLong
 from pollwire_server.http_protocol.over_capacity import OverCapacityProtocol
+from pollwire_server.http_protocol.request_head import create_parser
 from pollwire_server.http_protocol.response_writer import ResponseWriter
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
 from pollwire_server.problem_details import problem_response
 
 _INVALID_HTTP: Final = "The request is not valid HTTP/1.1."
-
-
-class _RequestRejected(Exception):
-    """Raised in a parser callback to stop the parser. The message is for the client."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -51,6 +48,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.parser = create_parser(self)
         self.limits = self.timeouts.limits
         self.deadline = self.loop.time() + self.limits.headers_s
         self._in_headers = True
@@ -59,7 +57,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._body_parts = 0
         self._unread_bytes = 0  # received since the last part of a body
-        self._pending_error: str | None = None
+        self._pending_error: PollwireError | None = None
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the type in the same way
         self, transport: asyncio.Transport
@@ -104,7 +102,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if not self._in_headers:
             self._count_trailer(len(name) + len(value) + 4)
             return
-        name = name.lower()
+        name, value = name.lower(), value.strip(b" \t")  # the parser keeps trailing tabs (RFC 9112, 5.1)
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
@@ -112,12 +110,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _count_trailer(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > self.limits.header_bytes:
-            raise _RequestRejected(self._headers_too_long())
+            raise self._headers_too_long()
 
     def _count_body_part(self) -> None:
         self._body_parts += 1
         if self._body_parts > self.limits.body_parts:
-            raise _RequestRejected(f"A body may arrive in at most {self.limits.body_parts} parts.")
+            raise BadRequest(f"A body may arrive in at most {self.limits.body_parts} parts.")
 
     def _check_unread_bytes(self) -> None:
         """Limit chunk extensions (RFC 9112, section 7.1.1), which are ignored but would never end."""
@@ -127,7 +125,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _check_pipeline(self) -> None:
         """Raise if the pipeline has no space for one more request."""
         if len(self.pipeline) >= self.limits.pipelined_requests:
-            raise _RequestRejected(
+            raise BadRequest(
                 f"At most {self.limits.pipelined_requests} requests may be pipelined on one connection."
             )
 
@@ -144,37 +142,41 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Raise if complete headers are too long. Those within one segment of normal size need no check."""
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self.limits.header_bytes:
-            raise _RequestRejected(self._headers_too_long())
+            raise self._headers_too_long()
 
-    def _headers_too_long(self) -> str:
-        return f"The headers may have at most {self.limits.header_bytes} bytes."
+    def _headers_too_long(self) -> PollwireError:
+        """Return the error for long headers, or for a long target, which has its own status (RFC 9112, 3)."""
+        limit = self.limits.header_bytes
+        if len(self.url) > limit // 2:
+            return UriTooLong(limit)
+        return BadRequest(f"The headers may have at most {limit} bytes.")
 
     def send_400_response(self, msg: str) -> None:
         """Send uvicorn's own 400 as a problem response."""
-        self._reject(msg)
+        self._reject(BadRequest(msg))
 
     def _reject_parse_error(self, error: httptools.HttpParserError) -> None:
         """Reject the request on which the parser stopped, by itself or because a callback raised."""
         cause = error.__context__
-        self._reject(str(cause) if isinstance(cause, _RequestRejected) else _INVALID_HTTP)
+        self._reject(cause if isinstance(cause, PollwireError) else BadRequest(_INVALID_HTTP))
 
-    def _reject(self, detail: str) -> None:
-        """Send a 400 after the responses to all earlier requests, and close."""
+    def _reject(self, error: PollwireError) -> None:
+        """Send the error after the responses to all earlier requests, and close."""
         if self._in_body and not self.pipeline:
-            self._close_with_error(detail)  # the invalid request is the current one
+            self._close_with_error(error)  # the invalid request is the current one
         elif self._is_busy():
             if self._in_body:
                 self.pipeline.popleft()  # the invalid request is pipelined and will never be complete
-            self._pending_error, self.deadline = detail, math.inf
+            self._pending_error, self.deadline = error, math.inf
         else:
-            self._close_with_error(detail)
+            self._close_with_error(error)
 
-    def _close_with_error(self, detail: str) -> None:
+    def _close_with_error(self, error: PollwireError) -> None:
         if self.transport.is_closing():
             return
         is_response_started = self._in_body and self.cycle.response_started
         if not is_response_started:
-            response = problem_response(BadRequest(detail), "/")
+            response = problem_response(error, "/")
             self.transport.write(
                 self.writer.encode(response, self.server_state.default_headers, keep_alive=False)
             )

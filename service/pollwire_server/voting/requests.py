@@ -14,7 +14,8 @@ import msgspec
 
 from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.domain.decoding import explain_json_error, explain_validation_error
-from pollwire_server.domain.errors import BodyTooLarge, InvalidChoice, MalformedBody, UnsupportedMediaType
+from pollwire_server.domain.errors import BodyTooLarge, InvalidChoice, MalformedBody
+from pollwire_server.http_protocol.media_type import check_media_type
 
 MAX_BODY_BYTES: Final = 16 * 1024
 JSON: Final = "application/json"
@@ -76,7 +77,7 @@ class BodyReader(Generic[Shape]):
         Raises ``UnsupportedMediaType``, ``BodyTooLarge`` and ``MalformedBody``, in this order.
         """
         if content_type != _JSON:
-            check_media_type(content_type)
+            check_media_type(content_type, JSON)
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge(MAX_BODY_BYTES)
         try:
@@ -93,18 +94,6 @@ class BodyReader(Generic[Shape]):
     def read_optional(self, content_type: bytes | None, body: bytes) -> Shape | InvalidChoice | None:
         """Decode the body like ``read``. Return None if it is empty."""
         return self.read(content_type, body) if body else None
-
-
-def check_media_type(content_type: bytes | None) -> None:
-    """Raise ``UnsupportedMediaType`` unless the media type is JSON.
-
-    A body without a type is rejected too. This protects against cross-site requests: without a preflight, a
-    page of another origin can send a body without a type, plain text or a form (Fetch, section 3.2.2,
-    "CORS-safelisted"). It can send JSON only after a preflight, which this service does not grant to foreign
-    origins.
-    """
-    if content_type is None or content_type.partition(b";")[0].strip().lower() != _JSON:
-        raise UnsupportedMediaType(JSON)
 
 
 def check_idempotency_key(key: bytes) -> None:

@@ -22,18 +22,19 @@ from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.auth.poll_origins import PollOriginPolicy, poll_ids_in_query
 from pollwire_server.domain.errors import BodyTooLarge, MethodNotAllowed
+from pollwire_server.http_protocol.media_type import check_media_type
 from pollwire_server.problem_details import HttpResponse, add_head_method, to_pollwire_error
 from pollwire_server.store.polls.repository import Polls
 from pollwire_server.store.transport.request_deadline import request_deadline
 from pollwire_server.voting.own_votes import OwnVotes
 from pollwire_server.voting.registration import TICKETS_PATH, VOTERS_PATH, VoterRegistration
 from pollwire_server.voting.requests import (
+    JSON,
     MAX_BODY_BYTES,
     OwnVoteRequest,
     ReceiptRequest,
     RegistrationRequest,
     VoteRequest,
-    check_media_type,
 )
 from pollwire_server.voting.responses import poll_path, problem_with_headers
 from pollwire_server.voting.vote_service import VoteService, visible_record
@@ -189,7 +190,7 @@ async def _registration_request(request: AnyRequest, poll_origins: PollOriginPol
     try:
         registration.body = await _body(request)
     except BodyTooLarge:
-        check_media_type(registration.content_type)
+        check_media_type(registration.content_type, JSON)
         raise
     return registration
 
@@ -201,7 +202,7 @@ async def _poll_body(request: AnyRequest, polls: Polls, poll_id: str) -> bytes:
     except BodyTooLarge:
         async with request_deadline():
             await visible_record(polls, poll_id)
-        check_media_type(_header(request, b"content-type"))
+        check_media_type(_header(request, b"content-type"), JSON)
         raise
 
 

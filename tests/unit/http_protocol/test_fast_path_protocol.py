@@ -189,12 +189,11 @@ async def test_websocket_that_is_not_accepted_takes_asgi_path(harness: Connectio
     "sent",
     [
         handshake(method="POST", path="/v1/taken"),
-        handshake(version="HTTP/1.0", path="/v1/taken"),
         handshake("content-length: 4", path="/v1/taken") + b"body",
         handshake("transfer-encoding: chunked", path="/v1/taken") + b"0\r\n\r\n",
         request("CONNECT polls.example:443"),
     ],
-    ids=["POST", "HTTP/1.0", "body", "chunked body", "CONNECT"],
+    ids=["POST", "body", "chunked body", "CONNECT"],
 )
 async def test_invalid_handshake_gets_400(harness: ConnectionHarness, sent: bytes) -> None:
     harness.send(sent)

@@ -88,7 +88,8 @@ async def test_chunk_extensions_are_limited_between_two_parts() -> None:
 
 async def test_header_limit_ignores_other_data_in_the_same_segment(harness: ConnectionHarness) -> None:
     harness.send(
-        b"".join(post("/v1/quick", body="x" * 900) for _ in range(5)) + b"GET /v1/quick HT", b"TP/1.1\r\n\r\n"
+        b"".join(post("/v1/quick", body="x" * 900) for _ in range(5)) + b"GET /v1/quick HT",
+        b"TP/1.1\r\nhost: a\r\n\r\n",
     )
     await until(lambda: len(harness.bodies) == 6)
     assert set(harness.statuses()) == {200}
