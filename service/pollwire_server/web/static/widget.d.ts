@@ -28,4 +28,10 @@ declare global {
   interface HTMLElementEventMap {
     'poll-change': CustomEvent<PollState>;
   }
+  interface DocumentEventMap {
+    'poll-change': CustomEvent<PollState>;
+  }
+  interface WindowEventMap {
+    'poll-change': CustomEvent<PollState>;
+  }
 }

@@ -22,10 +22,10 @@ export function pause(delayMs) {
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer);
-      removeEventListener('online', finish);
+      globalThis.removeEventListener?.('online', finish);
       resolve();
     };
     const timer = setTimeout(finish, delayMs);
-    addEventListener('online', finish);
+    globalThis.addEventListener?.('online', finish); // Node has no such event
   });
 }

@@ -25,29 +25,62 @@ export async function overEvents(line) {
   const ticket = await line.ticket();
   if (ticket) url.searchParams.set('ticket', ticket);
   return new Promise((resolve) => {
-    const source = new EventSource(url);
     const end = { opened: false };
     const finish = () => {
       clearTimeout(detour);
       clearTimeout(patience);
       line.attach(null);
-      source.close();
+      close();
       resolve(end);
     };
     const detour = setTimeout(finish, DETOUR_MS);
     const patience = setTimeout(finish, OPENS_WITHIN_MS);
-    const hear = (/** @type {MessageEvent} */ { data }) => {
-      if (data) line.deliver(JSON.parse(data));
-    };
-    source.onopen = () => {
+    const open = () => {
       clearTimeout(patience);
       end.opened = true;
       line.attach({ changed: finish, identify: finish, stop: finish });
       line.opened();
     };
-    for (const name of ['results', 'problem', 'reconnect', 'message']) source.addEventListener(name, hear);
-    source.onerror = finish; // not the browser's own return: it would come with the old ticket
+    const subscribe = globalThis.EventSource ? withEventSource : withFetch;
+    const close = subscribe(url, open, (data) => line.deliver(JSON.parse(data)), finish);
   });
+}
+
+/** @typedef {(url: URL, open: () => void, deliver: (data: string) => void, finish: () => void) => () => void} Subscribe */
+
+/** @type {Subscribe} */
+function withEventSource(url, open, deliver, finish) {
+  const source = new EventSource(url);
+  const receive = (/** @type {MessageEvent} */ { data }) => data && deliver(data);
+  for (const name of ['results', 'problem', 'reconnect', 'message']) source.addEventListener(name, receive);
+  source.onopen = open;
+  source.onerror = finish; // the browser's own reconnection would use the old ticket
+  return () => source.close();
+}
+
+/** Read the stream with `fetch`, because Node has no `EventSource`. @type {Subscribe} */
+function withFetch(url, open, deliver, finish) {
+  const abort = new AbortController();
+  readEvents(url, abort.signal, open, deliver).catch(() => {}).then(finish);
+  return () => abort.abort();
+}
+
+/** @param {URL} url @param {AbortSignal} signal @param {() => void} open @param {(data: string) => void} deliver */
+async function readEvents(url, signal, open, deliver) {
+  const response = await fetch(url, { headers: { Accept: 'text/event-stream' }, signal });
+  if (!response.ok || !response.body) return;
+  open();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let rest = ''; ; ) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const events = (rest + value).split('\n\n');
+    rest = events.pop() ?? '';
+    for (const event of events) {
+      const data = /^data: (.*)$/m.exec(event)?.[1]; // the service sends one line of data for each event
+      if (data) deliver(data);
+    }
+  }
 }
 
 /**

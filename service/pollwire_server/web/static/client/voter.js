@@ -126,6 +126,6 @@ function forPoll(path, poll) {
  * @returns {Promise<T>}
  */
 async function alone(name, act) {
-  if (!isSecureContext || !navigator.locks || origin === 'null') return act();
+  if (!globalThis.isSecureContext || !navigator.locks || origin === 'null') return act();
   return navigator.locks.request(name, act);
 }
