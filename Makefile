@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := benchmarks/.venv
+DIST := dist
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package pollwire \
 	--custom-compile-command "make lock"
@@ -13,12 +14,13 @@ PARALLEL := --numprocesses 2 --dist loadgroup
 # The corpus compares servers whose state grows from case to case, so its order is fixed. The others
 # start processes and terminals, and measure time.
 ALONE_TESTS := tests/http_corpus tests/process tests/cli/test_watch.py
-# What takes long, or wants the machine for itself: faults, failover and fuzzing.
-LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_faults.py
+# What takes long, or wants the machine for itself: faults, failover, fuzzing and installations.
+LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_faults.py \
+	tests/packaging/test_installation.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up docs test test-all long-tests check assets prose faults faketime bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up docs dist test test-all long-tests check assets prose faults faketime bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -35,7 +37,7 @@ test: dev chromium check ## Run lint, types, contracts and every test that a cha
 
 test-all: test long-tests ## Run `make test`, then the tests of faults, fuzzing and long histories
 
-long-tests: dev chromium faketime
+long-tests: dev chromium faketime tests/packaging/node_modules/.setup
 	$(BIN)/python -m pytest $(LONG_TESTS)
 
 check: dev prose ## Run lint, types, import contracts and the rules for prose
@@ -52,6 +54,12 @@ faults: dev faketime ## Run the fault tests of docs/guarantees.md at length; pri
 
 assets: service/assets-build/node_modules/.setup ## Build the scripts and style sheets that the service serves (esbuild)
 	@cd service/assets-build && node build.mjs
+
+dist: dev ## Build the wheels, the source distributions and the npm package into dist/
+	@rm -rf $(DIST) && mkdir -p $(DIST)
+	@$(BIN)/python -m hatchling build --directory $(abspath $(DIST))
+	@cd clients/python && $(abspath $(BIN))/python -m hatchling build --directory $(abspath $(DIST))
+	@cd clients/javascript && node build.mjs && npm pack --silent --pack-destination $(abspath $(DIST))
 
 docs: docs/.venv/.setup ## Build the documentation site into .site (warnings are errors)
 	@NO_MKDOCS_2_WARNING=1 docs/.venv/bin/python -m mkdocs build --strict --quiet
@@ -71,7 +79,7 @@ lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(LOCK:pyproject.toml=--group docs) --upgrade --output-file docs/requirements.txt
 
 clean: ## Remove what setup and the tests made (never a data folder)
-	rm -rf docs/.venv .site $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules service/assets-build/node_modules
+	rm -rf docs/.venv .site $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules tests/packaging/node_modules service/assets-build/node_modules
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find service clients tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -97,6 +105,11 @@ tests/browser/node_modules/.setup: tests/browser/package-lock.json
 		{ echo "The tests need Node 18 or newer, with npm (on Debian and Ubuntu: apt-get install nodejs npm)."; exit 1; }
 	@echo "Installing the tools of the browser tests ..."
 	@cd tests/browser && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# The types of the npm package are checked against those of React and Vue.
+tests/packaging/node_modules/.setup: tests/packaging/package-lock.json tests/browser/node_modules/.setup
+	@cd tests/packaging && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 # esbuild is a binary that npm installs; only a change of the pages needs it, as the built files are checked in.
