@@ -32,6 +32,7 @@ class Up:
     def __init__(self, data: Path, logs: Path, *flags: str, **environ: str) -> None:
         self.data = data
         self.cwd = ROOT
+        self.python = Path(sys.executable)
         self._flags = flags
         self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
@@ -42,7 +43,7 @@ class Up:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("POLLWIRE_")}
         with self._log("out").open("wb") as out, self._log("err").open("wb") as err:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                self.python,
                 "-P",
                 "-c",
                 "from pollwire.cli import main; main()",

@@ -9,7 +9,9 @@ from tests.docs.examples import ROOT
 
 PAGES = [
     *sorted(ROOT.glob("*.md")),
+    ROOT / "clients" / "javascript" / "README.md",
     ROOT / "clients" / "python" / "README.md",
+    ROOT / "service" / "README.md",
     *sorted(page for page in (ROOT / "docs").rglob("*.md") if ".venv" not in page.parts),
 ]
 """Every document that is written for people."""
