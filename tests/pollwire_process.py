@@ -69,7 +69,7 @@ class Up:
         """Until it has said that it is ready."""
 
         def said_or_over() -> bool:
-            return "Pollwire is ready at " in self.out or not self.runs
+            return "Pollwire is ready at " in self.out + self.err or not self.runs
 
         await until(said_or_over, STARTS_WITHIN_S)
         assert self.runs, f"it ended: {self.err}"
@@ -88,7 +88,7 @@ class Up:
     @property
     def url(self) -> str:
         """Where it said that it is ready."""
-        return str(re.findall(r"^Pollwire is ready at (http://\S+)$", self.out, re.MULTILINE)[0])
+        return str(re.findall(r"Pollwire is ready at (http://[^\s,]+)", self.out + self.err)[0])
 
     @property
     def key(self) -> str:

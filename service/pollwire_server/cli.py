@@ -8,7 +8,7 @@ import sys
 import click
 from pollwire.cli.context import MISUSED, Failure, data_option, flags
 
-from pollwire_server.settings import SettingsError, read_settings
+from pollwire_server.settings import Settings, SettingsError, read_settings
 
 
 @click.command()
@@ -24,6 +24,7 @@ def up(host: str | None, port: str | None, workers: str | None, redis_url: str |
     """Start the service; Ctrl-C stops it."""
     # Imported late, because loading the server takes longer than casting a vote from the command line.
     from pollwire_server.supervisor import run_up  # noqa: PLC0415
+    from pollwire_server.telemetry import log_fatal_error  # noqa: PLC0415
 
     try:
         settings = read_settings(
@@ -36,5 +37,8 @@ def up(host: str | None, port: str | None, workers: str | None, redis_url: str |
             data_dir=flags().get("data"),
         )
     except SettingsError as error:
+        if os.environ.get("POLLWIRE_LOG_FORMAT", "").strip() == "json":
+            log_fatal_error(Settings(log_format="json"), str(error))
+            sys.exit(MISUSED)
         raise Failure(str(error), MISUSED) from None
     sys.exit(run_up(settings))

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+MAX_DRAIN_S: Final = 600
+"""Longer than any load balancer needs to notice that a node is not ready."""
 
 SECRET_FIELDS: Final = frozenset({"redis_url", "secret", "admin_key"})
 
@@ -53,6 +57,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stream_hz: float = 10.0
     """Maximum number of frames a second for one reader."""
     log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+    drain_s: float = 0.0
+    """Time at a shutdown in which ``/readyz`` answers 503 and all requests are still served."""
     metrics: tuple[str, int] | None = None
     """Host and port of the Prometheus listener. None disables it."""
     results_max_age_s: int = 0
@@ -319,10 +326,19 @@ def _metrics(text: str) -> tuple[str, int]:
     return _host(host), int(port)
 
 
-def _log_format(text: str) -> str:
-    if text not in ("text", "json"):
-        raise ValueError("must be text or json")
-    return text
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+        return text
+
+    return parse
+
+
+def _drain_s(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text) or float(text) > MAX_DRAIN_S:
+        raise ValueError(f"must be a number of seconds from 0 to {MAX_DRAIN_S}")
+    return float(text)
 
 
 PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each field has a type of its own
@@ -346,6 +362,8 @@ PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each fie
     "RETENTION_DAYS": ("retention_days", _whole_number(1, 36_500)),
     "CHALLENGES": ("challenges", _switch),
     "METRICS": ("metrics", _metrics),
-    "LOG_FORMAT": ("log_format", _log_format),
+    "LOG_FORMAT": ("log_format", _one_of(*get_args(LogFormat))),
+    "LOG_LEVEL": ("log_level", _one_of(*get_args(LogLevel))),
+    "DRAIN_S": ("drain_s", _drain_s),
     "RESULTS_MAX_AGE": ("results_max_age_s", _whole_number(0, 31_536_000)),
 }

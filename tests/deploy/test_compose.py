@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 from compose_spec import PyCompose
-from pollwire_server.settings import PREFIX, read_settings
+from pollwire_server.domain.rate_limit import RateLimit
+from pollwire_server.settings import PARSERS, PREFIX, SECRET_FIELDS, Settings, read_settings
+from pollwire_server.store.embedded.server import OPTIONS
 
 from tests.deploy.dockerfile import DOCKERFILE, ROOT
 
@@ -75,6 +77,43 @@ def test_service_environment_is_valid_settings() -> None:
     assert settings.secrets == (SECRETS["POLLWIRE_SECRET"],)
     assert settings.admin_key == SECRETS["POLLWIRE_ADMIN_KEY"]
     assert all(name.startswith(PREFIX) for name in environment)
+
+
+def test_every_setting_is_passed_to_the_service() -> None:
+    environment = services()["pollwire"]["environment"]
+    assert list(environment) == [PREFIX + name for name in PARSERS]
+    for name in PARSERS.keys() - {"SECRET", "ADMIN_KEY"}:
+        value = interpolated(SECRETS | {PREFIX + name: "a-value"})
+        assert value["services"]["pollwire"]["environment"][PREFIX + name] == "a-value"
+
+
+def test_port_and_data_folder_apply_to_the_whole_service() -> None:
+    changed = interpolated(SECRETS | {"POLLWIRE_PORT": "9000", "POLLWIRE_DATA_DIR": "/polls"})
+    service = changed["services"]["pollwire"]
+    assert service["ports"] == ["127.0.0.1:8000:9000"]
+    assert "/polls:uid=10001,mode=0700" in service["tmpfs"]
+
+
+def test_store_is_as_durable_as_the_embedded_store() -> None:
+    words = services()["store"]["command"][1:]
+    options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+    for name in ("appendonly", "appendfsync", "save", "maxmemory-policy"):
+        assert options[name] == OPTIONS[name], name
+
+
+def test_settings_page_lists_every_setting_with_its_default() -> None:
+    page = (ROOT / "docs/operations/settings.md").read_text()
+    rows = dict(re.findall(r"^\| `POLLWIRE_(\w+)` \| [^|]*\|\s*([^|]*?)\s*\|", page, re.MULTILINE))
+    assert rows.keys() == PARSERS.keys()
+    environment = {PREFIX + name: value.strip("`") for name, value in rows.items() if value.startswith("`")}
+    documented, default = read_settings(environment), Settings()
+    for limit in ("limit_votes", "limit_voters"):  # only the default spares this machine's own address
+        rate: RateLimit = getattr(documented, limit)
+        assert msgspec.structs.replace(rate, spares_loopback=True) == getattr(default, limit)
+        default = msgspec.structs.replace(default, **{limit: rate})
+    assert documented == default
+    secrets = {f"{PREFIX}{name}_FILE" for name, (field, _) in PARSERS.items() if field in SECRET_FIELDS}
+    assert set(re.findall(r"POLLWIRE_\w+_FILE", page)) == secrets
 
 
 def test_image_is_built_from_project_dockerfile() -> None:

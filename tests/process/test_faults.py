@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.pollwire_process import Up
 from tests.process.conftest import Start
+from tests.valkey import Valkey
 from tests.wait import until
 
 
@@ -129,3 +130,15 @@ async def test_incomplete_request_does_not_delay_shutdown_beyond_the_grace_perio
     service.signal(signal.SIGTERM)
     assert await service.ended(within_s=8) == 0
     writer.close()
+
+
+async def test_outage_of_the_store_logs_few_lines(up: Start, own_valkey: Valkey) -> None:
+    environ = {"POLLWIRE_SECRET": "s" * 32, "POLLWIRE_ADMIN_KEY": "k" * 32}
+    service = await (await up("--workers", "2", "--redis", own_valkey.url, **environ).start()).ready()
+    before = len(service.err.splitlines())
+    with own_valkey.away():
+        await until(lambda: service.err.count("such lines in the interval") >= 2, within_s=20)
+    await until(lambda: service.err.count("responds") >= 2, within_s=10)
+    lines = service.err.splitlines()[before:]
+    assert any("does not respond" in line for line in lines[:4])
+    assert len(lines) <= 14, lines

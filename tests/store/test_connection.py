@@ -202,7 +202,7 @@ async def test_repeated_store_rejections_are_logged_once(
         with pytest.raises(StoreUnavailable):
             await connection.command("SET", "a-string", "x")
     assert connection.is_up
-    (line,) = [message for message in caplog.messages if "rejected a call" in message]
+    (line,) = [message for message in caplog.messages if "rejects writes" in message]
     assert "memory" in line
 
 

@@ -2,7 +2,8 @@
 
 ``/readyz`` answers 200 with ``degraded`` if the store is unreachable. Other nodes would fail in the same way,
 so removing this one from the load balancer gains nothing. It keeps its WebSockets, serves pages, and recovers
-by itself. 503 means that the service is still starting or is draining.
+by itself. The same holds for a store that rejects writes. 503 means that the service is still starting or is
+draining.
 """
 
 from __future__ import annotations
@@ -44,14 +45,23 @@ class Health:
         if self.is_draining:
             return 503, {"status": "draining"}
         if not self._connection.has_answered:
-            return 503, {"status": "starting", "reason": "The store has not responded yet."}
+            return 503, {"status": "starting", "reason": self._start_reason()}
         if not self._connection.is_up:
             return 200, {"status": "degraded", "degraded": True, "reason": "The store is not responding."}
+        if (code := self._connection.write_refusal) is not None:
+            reason = f"The store rejects writes ({code}). Results can be read, and votes get 503."
+            return 200, {"status": "degraded", "degraded": True, "reason": reason}
         notes = [
             *((self._client_addresses.note,) if self._client_addresses.note else ()),
             *self._durability.notes,
         ]
         return 200, {"status": "ready", "degraded": False, **({"notes": notes} if notes else {})}
+
+    def _start_reason(self) -> str:
+        code = self._connection.write_refusal
+        if code is None:
+            return "The store has not responded yet."
+        return f"The store rejects writes ({code}), and does not have the function library yet."
 
 
 def handlers(health: Health) -> list[HTTPRouteHandler]:

@@ -32,6 +32,7 @@ from redis.exceptions import ResponseError
 from pollwire_server.store.keys import migration_lease_key, schema_key
 from pollwire_server.store.transport.function_library import FunctionLibrary, UnsupportedStore
 from pollwire_server.store.transport.single_server import SingleServer, StoreServers
+from pollwire_server.store.transport.store_errors import StoreErrorKind, code_of, kind_of
 
 _log = logging.getLogger("pollwire.store")
 
@@ -140,7 +141,7 @@ class Migration:
             await self._servers.command("SET", self._schema, SCHEMA_VERSION)
             await self._servers.command("DEL", self._lease)
         except ResponseError as error:
-            if str(error).startswith("NOPERM"):
+            if kind_of(error) is StoreErrorKind.REJECTED:
                 raise UnsupportedStore(f"The store refuses the migration of its data: {error}") from error
             raise
         if migrated:
@@ -222,7 +223,7 @@ class Migration:
         try:
             await self._servers.command("RESTORE", new, max(expires_ms, 0), payload)
         except ResponseError as error:
-            if not str(error).startswith("BUSYKEY"):
+            if code_of(error) != "BUSYKEY":
                 raise
         await self._servers.command("UNLINK", old)
         return 1

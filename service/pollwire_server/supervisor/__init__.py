@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 
 from pollwire_server.settings import Settings
 from pollwire_server.store.embedded.server import EmbeddedStoreError
 from pollwire_server.store.transport.function_library import UnsupportedStore
 from pollwire_server.supervisor.data_folder import CannotStart, DataFolder
 from pollwire_server.supervisor.supervisor import Supervisor
-from pollwire_server.telemetry import configure_logging
+from pollwire_server.telemetry import configure_logging, log_fatal_error
 
 log = logging.getLogger("pollwire.supervisor")
 
@@ -35,7 +34,7 @@ def run_up(settings: Settings) -> int:
         with DataFolder(settings) as folder:
             return asyncio.run(_run(folder.complete(settings), folder))
     except (CannotStart, EmbeddedStoreError, UnsupportedStore) as error:
-        print(f"Error: {error}", file=sys.stderr)  # noqa: T201  # for the terminal
+        log_fatal_error(settings, str(error))
         return 1
 
 

@@ -19,7 +19,7 @@ import msgspec
 
 from pollwire_server.auth.api_keys import KEY_PREFIX
 from pollwire_server.settings import Settings
-from pollwire_server.store.embedded.child_process import ProcessIdentity
+from pollwire_server.store.embedded.child_process import FolderMark, ProcessIdentity
 
 log = logging.getLogger("pollwire.supervisor")
 
@@ -37,6 +37,8 @@ class RunningService(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     supervisor: int
     workers: tuple[ProcessIdentity, ...] = ()
+    folder: FolderMark | None = None
+    """The folder of the service. Set by ``write_service_file``."""
 
 
 class DataFolder:
@@ -103,12 +105,17 @@ class DataFolder:
         if running is None:
             self._service.unlink(missing_ok=True)
         else:
-            _write_private(self._service, msgspec.json.encode(running))
+            marked = msgspec.structs.replace(running, folder=FolderMark.of(self.path))
+            _write_private(self._service, msgspec.json.encode(marked))
 
     def read_service_file(self) -> RunningService | None:
-        """Return the service that runs on this folder, or that ended without a shutdown."""
+        """Return the service that runs on this folder, or that ended without a shutdown.
+
+        The file of a copied folder names the service of the original, and is ignored.
+        """
         try:
-            return msgspec.json.decode(self._service.read_bytes(), type=RunningService)
+            running = msgspec.json.decode(self._service.read_bytes(), type=RunningService)
+            return running if running.folder is not None and running.folder.names(self.path) else None
         except (OSError, msgspec.DecodeError):
             return None
 
@@ -135,10 +142,8 @@ class DataFolder:
 
     def _read_or_create_admin_key(self) -> str:
         def create() -> str:
-            key = KEY_PREFIX + secrets.token_urlsafe(24)
-            path = self._display_path / "admin-key"
-            print_line(f"Your admin key, shown only once and stored in {path}:\n  {key}")
-            return key
+            log.info("Admin key created and stored in %s", self._display_path / "admin-key")
+            return KEY_PREFIX + secrets.token_urlsafe(24)
 
         return self._read_or_create("admin-key", create)
 

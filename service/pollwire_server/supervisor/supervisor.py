@@ -104,7 +104,10 @@ class Supervisor:
         for number, listener in enumerate(self._listeners, start=1):
             worker = Worker(number, listener, self._settings, store_url, metrics=self._metrics)
             self._workers.append(worker)
-            self._start_task(worker.run(self._write_service_file), f"worker {number}")
+            self._start_task(worker.run(self._write_service_file, self._has_served), f"worker {number}")
+
+    def _has_served(self) -> bool:
+        return any(worker.is_ready.is_set() for worker in self._workers)
 
     def _start_task(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run a coroutine in a task. If it fails, the service stops."""
@@ -121,7 +124,10 @@ class Supervisor:
         for worker in self._workers:
             await worker.is_ready.wait()
         self._write_service_file()
-        print_line(self._greeting())
+        if self._settings.log_format == "json":
+            log.info("%s", ", ".join(line.strip() for line in self._greeting()))
+        else:
+            print_line("\n".join(self._greeting()))
 
     async def _prepare_store(self, store: Store) -> None:
         """Wait for the store, check the API keys and create the demo polls.
@@ -188,13 +194,12 @@ class Supervisor:
                 RunningService(url=self._url, supervisor=os.getpid(), workers=processes)
             )
 
-    def _greeting(self) -> str:
+    def _greeting(self) -> tuple[str, ...]:
         url = self._settings.public_url or self._url
-        lines = (
+        return (
             f"Pollwire is ready at {self._url}",
             f"  Demo article  {url}/demo",
             f"  Console  {url}/console",
             f"  API reference  {url}/docs",
             *(() if self._metrics is None else (f"  Metrics  {self._metrics.url}",)),
         )
-        return "\n".join(lines)

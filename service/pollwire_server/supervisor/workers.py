@@ -14,15 +14,24 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from pollwire_server.server import EXIT_CONFIG, encode_worker_config, open_listener
 from pollwire_server.settings import PREFIX, Settings
-from pollwire_server.store.embedded.child_process import ProcessIdentity, RestartPolicy, describe_exit
+from pollwire_server.store.embedded.child_process import (
+    ProcessIdentity,
+    RestartPolicy,
+    describe_exit,
+    is_requested_exit,
+)
 from pollwire_server.supervisor.data_folder import CannotStart
 from pollwire_server.supervisor.metrics_listener import MetricsListener
 from pollwire_server.telemetry.metrics import MULTIPROCESS_FOLDER
 
 log = logging.getLogger("pollwire.supervisor")
+
+MAX_RETRY_DELAY_S: Final = 30.0
+"""Longest delay between two starts of a worker that cannot start while others serve."""
 
 
 class Worker:
@@ -39,32 +48,69 @@ class Worker:
     ) -> None:
         self.number = number
         self._metrics = metrics
+        self._subject = {"subject": number}
         self.is_ready = asyncio.Event()
         self._listener = listener
         self._config_line = encode_worker_config(settings, store_url, listener, number)
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._stop_event = asyncio.Event()
         self._is_finished = asyncio.Event()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stop_event.is_set()
 
     @property
     def process_identity(self) -> ProcessIdentity | None:
         """The process that serves here at the moment."""
         return None if self._process is None else ProcessIdentity.of(self._process.pid)
 
-    async def run(self, on_change: Callable[[], None]) -> None:
-        """Run and restart the process until ``stop``. Raises ``CannotStart`` if it keeps failing."""
-        restarts = RestartPolicy()
+    async def run(
+        self, on_change: Callable[[], None], has_served: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Run and restart the process until ``stop``.
+
+        Raises ``CannotStart`` if it keeps failing and ``has_served`` returns False. Once any worker has
+        served, the service keeps running and this slot keeps trying.
+        """
+        restarts, retry_delay_s = RestartPolicy(), 1.0
         try:
             while not self._stopping:
                 started_at = time.monotonic()
                 status, served = await self._run_once(on_change)
-                if not self._stopping:
-                    lived_s = time.monotonic() - started_at
-                    await asyncio.sleep(self._restart_delay(restarts, status, served=served, lived_s=lived_s))
+                if self._stopping:
+                    break
+                if served:
+                    retry_delay_s = 1.0
+                try:
+                    delay_s = self._restart_delay(
+                        restarts, status, served=served, lived_s=time.monotonic() - started_at
+                    )
+                except CannotStart as error:
+                    if not (self.is_ready.is_set() or has_served()):
+                        raise
+                    delay_s, retry_delay_s = retry_delay_s, min(2 * retry_delay_s, MAX_RETRY_DELAY_S)
+                    log.error(
+                        "%s Trying again in %.0f s; the other workers serve",
+                        error,
+                        delay_s,
+                        extra=self._subject,
+                    )
+                await self._wait_unless_stopped(delay_s)
         finally:
             self._is_finished.set()
 
+    async def _wait_unless_stopped(self, delay_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay_s):
+                await self._stop_event.wait()
+
     def _restart_delay(self, restarts: RestartPolicy, status: int, *, served: bool, lived_s: float) -> float:
+        if is_requested_exit(status):
+            log.info(
+                "Worker %d stopped on request; starting its replacement", self.number, extra=self._subject
+            )
+            return 0.0 if served else RestartPolicy.FIRST_PAUSE_S
         if status == EXIT_CONFIG:
             raise CannotStart("The store cannot be used. See the log above for the cause.")
         pause_s = restarts.pause_after(served=served, lived_s=lived_s)
@@ -72,12 +118,17 @@ class Worker:
             raise CannotStart(
                 f"Worker {self.number} keeps crashing before it serves. See the log above for the cause."
             )
-        log.error("Worker %d exited unexpectedly (%s); restarting", self.number, describe_exit(status))
+        log.error(
+            "Worker %d exited unexpectedly (%s); restarting",
+            self.number,
+            describe_exit(status),
+            extra=self._subject,
+        )
         return pause_s
 
     def stop(self) -> None:
         """Request a graceful shutdown. A second call forces it."""
-        self._stopping = True
+        self._stop_event.set()
         self._send(signal.SIGTERM)
 
     async def wait_until_exited(self, within_s: float) -> None:
@@ -85,7 +136,7 @@ class Worker:
         try:
             await asyncio.wait_for(self._is_finished.wait(), within_s)
         except TimeoutError:
-            log.warning("Worker %d did not stop in time; killing it", self.number)
+            log.warning("Worker %d did not stop in time; killing it", self.number, extra=self._subject)
             self._send(signal.SIGKILL)
             await self._is_finished.wait()
 
@@ -103,7 +154,7 @@ class Worker:
         served = (await process.stdout.readline()).strip() == b"ready"
         if served:
             self.is_ready.set()
-            log.info("Worker %d ready (process %d)", self.number, process.pid)
+            log.info("Worker %d ready (process %d)", self.number, process.pid, extra=self._subject)
         status = await process.wait()
         if self._metrics is not None:
             self._metrics.remove_worker(process.pid)

@@ -14,8 +14,10 @@ import logging
 import re
 import secrets
 import sys
-from contextlib import AbstractContextManager
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +25,7 @@ import structlog
 from structlog.typing import EventDict
 
 from pollwire_server.settings import Settings
+from pollwire_server.telemetry.log_throttle import RepeatFilter
 
 _QUIET_LIBRARIES: Final = (
     "uvicorn",
@@ -45,6 +48,7 @@ _SECRETS: Final = (
         "(***)",
     ),
     (re.compile(r"(pollwire_voter=)[^\s\"',;]+"), r"\1***"),
+    (re.compile(r"\bpwk_[A-Za-z0-9_-]{8,}"), "pwk_***"),
 )
 
 
@@ -78,14 +82,42 @@ def create_formatter(log_format: str) -> logging.Formatter:
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send all log lines to standard error, in the configured format. Call it once for each process."""
+    """Send all log lines to standard error, in the configured format. Call it once for each process.
+
+    Repeated lines are limited here, for all loggers. Warnings and uncaught exceptions become log lines, too.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(create_formatter(settings.log_format))
+
+    def emit(record: logging.LogRecord) -> None:
+        with handler.lock or nullcontext():
+            handler.emit(record)
+
+    handler.addFilter(RepeatFilter(emit))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(settings.log_level.upper())
     for name in _QUIET_LIBRARIES:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    if error is not None and not isinstance(error, KeyboardInterrupt):
+        logging.getLogger("pollwire").critical("Uncaught exception", exc_info=(kind, error, traceback))
+
+
+def log_fatal_error(settings: Settings, text: str) -> None:
+    """Report the error that ends the process: as a log line in JSON, or as a sentence for a terminal."""
+    if settings.log_format == "json":
+        configure_logging(settings)
+        logging.getLogger("pollwire.supervisor").critical("%s", text)
+    else:
+        print(f"Error: {text}", file=sys.stderr)  # noqa: T201  # for the terminal
 
 
 def _from_record(_: Any, __: str, event: EventDict) -> EventDict:  # structlog's own types of a processor

@@ -51,6 +51,29 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
             await asyncio.sleep(_POLL_INTERVAL_S)
 
 
+class FolderMark(msgspec.Struct, frozen=True):
+    """Identity of a data folder, written into every file that names processes or addresses of its service.
+
+    A copy of the folder also has the files, but not the same inode, so its marks are ignored. A moved folder
+    keeps its inode, also under another path or mount. Inodes are unique within a device only.
+    """
+
+    path: str
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, folder: Path) -> FolderMark:
+        """Return the mark of an existing folder."""
+        status = folder.stat()
+        return cls(str(folder.resolve()), status.st_dev, status.st_ino)
+
+    def names(self, folder: Path) -> bool:
+        """Return True if this is the mark of the folder."""
+        status = folder.stat()
+        return (self.device, self.inode) == (status.st_dev, status.st_ino)
+
+
 def _start_of(pid: int) -> str | None:
     if sys.platform != "linux":
         found = subprocess.run(
@@ -104,6 +127,11 @@ def describe_exit(status: int) -> str:
         return signal.Signals(-status).name
     except ValueError:
         return f"signal {-status}"
+
+
+def is_requested_exit(status: int) -> bool:
+    """Return True if the process ended on request: after a graceful stop, or by SIGTERM or SIGINT."""
+    return status in (0, -signal.SIGTERM, -signal.SIGINT)
 
 
 def kill_with_parent() -> Callable[[], None] | None:

@@ -26,9 +26,11 @@ from typing import Final
 import msgspec
 
 from pollwire_server.store.embedded.child_process import (
+    FolderMark,
     ProcessIdentity,
     RestartPolicy,
     describe_exit,
+    is_requested_exit,
     kill_with_parent,
 )
 
@@ -70,6 +72,8 @@ class _Record(msgspec.Struct, frozen=True):
 
     socket: str
     process: ProcessIdentity | None
+    folder: FolderMark | None = None
+    """The folder that the server runs in. None in records of releases before this field; they are ignored."""
 
 
 def find_server() -> Path:
@@ -154,10 +158,13 @@ class EmbeddedStore:
             status = await self._process.wait()
             if self._stopping:
                 return
-            log.error(
-                "The store ended unexpectedly (%s); restarting it on the same data",
-                describe_exit(status),
-            )
+            if is_requested_exit(status):
+                log.info("The store stopped on request; restarting it on the same data")
+            else:
+                log.error(
+                    "The store ended unexpectedly (%s); restarting it on the same data",
+                    describe_exit(status),
+                )
             pause_s = restarts.pause_after(served=served, lived_s=time.monotonic() - started_at)
             if pause_s is None:
                 raise EmbeddedStoreError(f"The embedded store cannot be restarted.{self._last_log_line()}")
@@ -231,7 +238,9 @@ class EmbeddedStore:
     def _remember(self, process: ProcessIdentity | None) -> None:
         """Write the record atomically, so that the next start finds an orphan even after a crash."""
         temporary = self._record.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode(_Record(str(self._socket), process)))
+        temporary.write_bytes(
+            msgspec.json.encode(_Record(str(self._socket), process, FolderMark.of(self._folder)))
+        )
         temporary.replace(self._record)
 
     async def _end_orphan(self) -> None:
@@ -239,6 +248,8 @@ class EmbeddedStore:
             record = msgspec.json.decode(self._record.read_bytes(), type=_Record)
         except (OSError, msgspec.DecodeError):
             return
+        if record.folder is None or not record.folder.names(self._folder):
+            return  # a copy of another folder, whose store may still run
         if record.process is not None and record.process.runs:
             log.warning("A store of an earlier run still uses this data; stopping it first")
             await record.process.end(STOP_GRACE_S)

@@ -5,9 +5,10 @@
 -- Returns {'gone'}, or {'done', snapshot, end of the current interval (ms; -1: no vote yet), {point, ...}}
 -- The format of a point is in includes/timeline.lua. The newest point is the snapshot's tally.
 -- Guarantees: one consistent instant; otherwise as read_poll.
+-- read_timeline_only: as read_poll_only.
 
-local function read_timeline(keys, args)
-  local answer = read_poll(keys, args)
+local function read_timeline(keys, args, is_read_only)
+  local answer = read_poll(keys, args, is_read_only)
   if answer[1] == DONE then
     answer[3] = decode_interval(redis.call('HGET', keys[1], 'timeline')) or -1
     answer[4] = redis.call('LRANGE', keys[3], 0, -1)
@@ -16,3 +17,4 @@ local function read_timeline(keys, args)
 end
 
 register('read_timeline', read_timeline, {'allow-oom'})
+register('read_timeline_only', function(keys, args) return read_timeline(keys, args, true) end, {'no-writes'})

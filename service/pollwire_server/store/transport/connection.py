@@ -23,22 +23,26 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-from redis.exceptions import ClusterDownError, ReadOnlyError, RedisError, ResponseError, TryAgainError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import ResponseError
 
 from pollwire_server.domain.errors import PollwireError, StoreUnavailable
 from pollwire_server.store.migration import Migration
-from pollwire_server.store.transport.cancellation import cancel_and_wait
-from pollwire_server.store.transport.function_library import FunctionLibrary, UnsupportedStore, is_missing
+from pollwire_server.store.transport.cancellation import cancel_and_wait, raise_if_cancelled
+from pollwire_server.store.transport.function_library import (
+    READ_ONLY_VARIANTS,
+    FunctionLibrary,
+    ReplyCode,
+    UnsupportedStore,
+    is_missing,
+)
 from pollwire_server.store.transport.single_server import StoreServers
+from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, code_of, kind_of
 from pollwire_server.store.transport.url import (
     MAX_CONNECTIONS,
     REPLY_TIMEOUT_S,
     servers_from_url,
     without_password,
 )
-from pollwire_server.telemetry.log_throttle import LogThrottle
 from pollwire_server.telemetry.metrics import STORE_FAILURES, STORE_SECONDS
 
 _log = logging.getLogger("pollwire.store")
@@ -49,15 +53,10 @@ CALL_TIMEOUT_S: Final = REPLY_TIMEOUT_S + 0.1
 PROBE_INTERVAL_S: Final = 0.1
 """Interval between two probes of a store that is down. Its return is detected within this time."""
 
-_CONNECTION_ERRORS: Final = (
-    RedisConnectionError,
-    RedisTimeoutError,
-    ReadOnlyError,
-    ClusterDownError,
-    TimeoutError,
-    OSError,
-)
-"""Errors that mean that the store is down, not that the call is wrong. ReadOnly: a demoted master."""
+WRITE_PROBE_INTERVAL_S: Final = 0.5
+"""Interval between two checks of a store that rejects writes. Every check looks up the master again."""
+
+_DOWN: Final = (StoreErrorKind.UNREACHABLE, StoreErrorKind.LOGIN_REFUSED)
 
 
 class FunctionCall(NamedTuple):
@@ -77,6 +76,8 @@ class StoreConnection:
         self.last_error: str | None = None
         self.reconnect_count = 0
         """Number of successful probes. After each, another server may be behind the URL."""
+        self.write_refusal: str | None = None
+        """Error code while the store rejects writes, such as ``OOM``. None while it accepts them."""
         self._address = without_password(url)
         self._servers: StoreServers = servers_from_url(url)
         self._migration = Migration(self._servers, self.library, namespace)
@@ -84,8 +85,8 @@ class StoreConnection:
         self._up = asyncio.Event()
         self._has_answered = False
         self._probe_task: asyncio.Task[None] | None = None
+        self._write_probe_task: asyncio.Task[None] | None = None
         self._is_closed = False
-        self._error_throttle = LogThrottle()
 
     @classmethod
     async def open(cls, url: str, *, namespace: str = "pw") -> StoreConnection:
@@ -100,14 +101,15 @@ class StoreConnection:
         except UnsupportedStore:
             await connection.close()
             raise
-        except (*_CONNECTION_ERRORS, RedisError) as error:
+        except STORE_ERRORS as error:
             connection._mark_down(error)
         return connection
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._probe_task is not None:
-            await cancel_and_wait(self._probe_task)
+        tasks = [task for task in (self._probe_task, self._write_probe_task) if task is not None]
+        if tasks:
+            await cancel_and_wait(*tasks)
         self._is_closed = True
         await self._servers.aclose()
 
@@ -160,6 +162,7 @@ class StoreConnection:
                     again = await self._send([calls[place] for place in missing])
                     for place, reply in zip(missing, again, strict=True):
                         replies[place] = reply
+                await self._read_without_writes(calls, replies)
         except StoreUnavailable as error:
             STORE_FAILURES.inc(len(calls))
             return [error] * len(calls)
@@ -180,6 +183,8 @@ class StoreConnection:
             try:
                 return await self._servers.on_all_masters(*words)
             except ResponseError as error:
+                if kind_of(error) is not StoreErrorKind.REJECTED:
+                    raise
                 rejection = error
         raise rejection
 
@@ -204,6 +209,23 @@ class StoreConnection:
             [("FCALL", name_of(name), len(keys), *keys, *args) for name, keys, args in calls]
         )
 
+    async def _read_without_writes(self, calls: Sequence[FunctionCall], replies: list[Any]) -> None:
+        """Repeat reads that failed because the store rejects writes, with variants that write nothing."""
+        refused = [
+            place
+            for place, (call, reply) in enumerate(zip(calls, replies, strict=True))
+            if call.function in READ_ONLY_VARIANTS and _is_write_refusal(reply)
+        ]
+        if not refused:
+            return
+        self._mark_writes_refused(replies[refused[0]])
+        again = await self._send(
+            [calls[place]._replace(function=READ_ONLY_VARIANTS[calls[place].function]) for place in refused]
+        )
+        for place, reply in zip(refused, again, strict=True):
+            is_behind = isinstance(reply, list) and reply[0] == ReplyCode.STALE.encode()
+            replies[place] = StoreUnavailable() if is_behind else reply
+
     @asynccontextmanager
     async def _circuit_breaker(self) -> AsyncIterator[None]:
         """Reject calls while the store is down; bound their number and duration while it is up."""
@@ -214,11 +236,8 @@ class StoreConnection:
                 if not self._up.is_set():  # it failed while this call waited
                     raise StoreUnavailable()
                 yield
-        except _CONNECTION_ERRORS as error:
-            self._mark_down(error)
-            raise StoreUnavailable() from error
-        except (RedisError, UnsupportedStore) as error:
-            self._log_error(error)
+        except (*STORE_ERRORS, UnsupportedStore) as error:
+            self._record_error(error)
             raise StoreUnavailable() from error
         finally:
             if self._is_closed:  # a call in progress during close() has returned its connection to the pool
@@ -226,54 +245,107 @@ class StoreConnection:
 
     def _map_reply(self, reply: Any) -> Any:
         """Return the reply, or the error that the caller gets for it."""
-        if not isinstance(reply, Exception):
+        if not isinstance(reply, Exception) or isinstance(reply, StoreUnavailable):
             return reply
-        if isinstance(reply, _CONNECTION_ERRORS):
-            self._mark_down(reply)
-        else:
-            self._log_error(reply)
+        self._record_error(reply)
         return StoreUnavailable()
 
-    def _log_error(self, error: Exception) -> None:
-        """Log an error reply of the store: out of memory or disk, no permission, or a bug in the library.
+    def _record_error(self, error: Exception) -> None:
+        """Change the state of the connection according to the kind of the error, or log it."""
+        match kind_of(error):
+            case StoreErrorKind.UNREACHABLE | StoreErrorKind.LOGIN_REFUSED:
+                self._mark_down(error)
+            case StoreErrorKind.WRITES_REFUSED:
+                self._mark_writes_refused(error)
+            case StoreErrorKind.RETRY:
+                _log.info("Store did not execute a call: %s", error)
+            case StoreErrorKind.REJECTED:
+                _log.error("Store rejected a call: %s", error)
 
-        A moving slot of a cluster is not an error: a retry finds it.
-        """
-        if line := self._error_throttle.line_to_log(f"Store rejected a call: {error}"):
-            _log.log(logging.INFO if isinstance(error, TryAgainError) else logging.ERROR, "%s", line)
+    def _mark_writes_refused(self, error: Exception) -> None:
+        code = code_of(error)
+        if self.write_refusal != code:
+            _log.error("Store rejects writes (%s): %s; results can still be read", code, error)
+        self.write_refusal = code
+        self._start_write_probe()
+
+    def _start_write_probe(self) -> None:
+        if self._write_probe_task is None or self._write_probe_task.done():
+            self._write_probe_task = asyncio.get_running_loop().create_task(
+                self._probe_until_writable(), name="store-write-probe"
+            )
+
+    async def _probe_until_writable(self) -> None:
+        """Check the store until it accepts writes. End if it does not reply: then the other probe runs."""
+        while self.write_refusal is not None and self._up.is_set():
+            await asyncio.sleep(WRITE_PROBE_INTERVAL_S)
+            raise_if_cancelled()
+            try:
+                await self._check_library()
+            except (*STORE_ERRORS, UnsupportedStore) as error:
+                if kind_of(error) in _DOWN:
+                    self._mark_down(error)
 
     def _mark_down(self, error: BaseException) -> None:
-        self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if self._up.is_set() or not self._has_answered:
-            _log.warning("Store at %s does not respond: %s", self._address, self.last_error)
+        was_up = self._up.is_set()
+        self._record_failed_probe(error)
+        if was_up or not self._has_answered:
+            self._log_down()
         self._up.clear()
         if self._probe_task is None or self._probe_task.done():
             self._probe_task = asyncio.get_running_loop().create_task(
                 self._probe_until_up(), name="store-probe"
             )
 
+    def _record_failed_probe(self, error: BaseException) -> None:
+        self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        is_refusal = kind_of(error) is StoreErrorKind.WRITES_REFUSED
+        self.write_refusal = code_of(error) if is_refusal else None
+
+    def _log_down(self) -> None:
+        event = "does not respond" if self.write_refusal is None else "cannot be prepared"
+        _log.warning("Store at %s %s: %s", self._address, event, self.last_error)
+
     async def _probe_until_up(self) -> None:
         while not self._up.is_set():
             try:
                 await self._probe()
             except Exception as error:  # only a reply ends the probing
-                self.last_error = str(error) or type(error).__name__
+                self._record_failed_probe(error)
+                self._log_down()
                 await asyncio.sleep(PROBE_INTERVAL_S)
         _log.info("Store at %s responds", self._address)
 
     async def _probe(self) -> None:
-        """Check that every master replies and has the library.
-
-        Uses new connections, because old ones can lead to a demoted master.
-        """
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            await self._servers.reset()
-            await self.library.ensure(self._servers.on_all_masters)
+        """Check that every master replies and has the library."""
+        await self._check_library()
         await self._migration.run()  # not bounded: a large store takes longer than a call
         self.last_error = None
         self._has_answered = True
         self.reconnect_count += 1
         self._up.set()
+        if self.write_refusal is not None:
+            self._start_write_probe()
+
+    async def _check_library(self) -> None:
+        """Load and verify the library, and record if the store accepts writes.
+
+        Uses new connections, because old ones can lead to a demoted master.
+        """
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            await self._servers.reset()
+            refusal = await self.library.ensure(
+                self._servers.on_all_masters, is_cluster=self._servers.is_cluster
+            )
+        if refusal is not None:
+            self._mark_writes_refused(refusal)
+        elif self.write_refusal is not None:
+            self.write_refusal = None
+            _log.info("Store accepts writes")
+
+
+def _is_write_refusal(reply: Any) -> bool:
+    return isinstance(reply, Exception) and kind_of(reply) is StoreErrorKind.WRITES_REFUSED
 
 
 def _is_missing(reply: Any) -> bool:

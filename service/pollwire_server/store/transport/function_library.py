@@ -14,8 +14,10 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final
 
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+
+from pollwire_server.store.transport.sentinel import SentinelLoginError
+from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, kind_of
 
 OLDEST_MAJOR: Final = 7
 """Redis 7.0 added functions. Valkey reports the Redis version that it is compatible with."""
@@ -79,6 +81,13 @@ _FUNCTIONS: Final = (
 _SHARED_FUNCTIONS: Final = ("read_poll",)
 """Functions that later ones call. All others get a scope of their own, because Lua allows 200 local
 names in one scope and all includes share it."""
+
+READ_ONLY_VARIANTS: Final = {
+    "read_poll": "read_poll_only",
+    "read_rankings": "read_rankings_only",
+    "read_timeline": "read_timeline_only",
+}
+"""Functions that normally store the end of a window, and their variants for a store that rejects writes."""
 
 _REGISTER: Final = """\
 local function register(name, callback, flags)
@@ -152,35 +161,64 @@ class FunctionLibrary:
         body = _body()
         self.version: Final = hashlib.sha256(body.encode()).hexdigest()[:12]
         self.source: Final = f"#!lua name=pollwire_{self.version}\n{_REGISTER % self.version}{body}"
-        self._names = {name: f"pollwire_{self.version}_{name}" for name in _FUNCTIONS}
+        names = (*_FUNCTIONS, *READ_ONLY_VARIANTS.values())
+        self._names = {name: f"pollwire_{self.version}_{name}" for name in names}
 
     def name_of(self, function: str) -> str:
         """Return the server's name of ``function``."""
         return self._names[function]
 
-    async def ensure(self, everywhere: Everywhere) -> None:
-        """Load and verify the library on every master.
+    async def ensure(self, everywhere: Everywhere, *, is_cluster: bool = False) -> Exception | None:
+        """Load and verify the library on every master. Return the error if the store rejects writes.
 
-        Raises ``UnsupportedStore`` if a server cannot run it, and redis' errors if one does not reply.
+        A store that rejects writes can still serve reads if it has the library. Raises ``UnsupportedStore``
+        if a server cannot run the library, and redis' errors if one does not reply.
         """
         try:
-            await self._check_versions(everywhere)
-            await self.load(everywhere)
-            answers = await everywhere("FCALL", self.name_of("probe"), 0)
-        except (ResponseError, RedisConnectionError) as error:
+            await self._check_servers(everywhere, is_cluster=is_cluster)
+            refusal = await self._load_if_writable(everywhere)
+            answers = await self._probe(everywhere, refusal)
+        except STORE_ERRORS as error:
             raise _classify_error(error) from error
         if any(answer != b"ready" for answer in reply_per_master(answers)):
             raise UnsupportedStore(
                 "The store runs functions, but its Lua lacks the struct library that Redis ships."
             )
+        return refusal
+
+    async def _load_if_writable(self, everywhere: Everywhere) -> Exception | None:
+        try:
+            await self.load(everywhere)
+        except STORE_ERRORS as error:
+            if kind_of(error) is StoreErrorKind.WRITES_REFUSED:
+                return error
+            raise
+        return None
+
+    async def _probe(self, everywhere: Everywhere, refusal: Exception | None) -> Any:
+        try:
+            return await everywhere("FCALL", self.name_of("probe"), 0)
+        except ResponseError as error:
+            if refusal is not None and is_missing(error):
+                raise refusal from error
+            raise
 
     async def load(self, everywhere: Everywhere) -> None:
         """Load the library on masters that do not have it."""
         await everywhere("FUNCTION LOAD", self.source, ignored_error="already exists")
 
-    async def _check_versions(self, everywhere: Everywhere) -> None:
+    async def _check_servers(self, everywhere: Everywhere, *, is_cluster: bool) -> None:
         for text in reply_per_master(await everywhere("INFO", "server")):
             self.check_version(info_field(text, "redis_version"))
+            mode = info_field(text, "redis_mode")
+            if mode == "cluster" and not is_cluster:
+                raise UnsupportedStore(
+                    "The store is a server of a cluster; use redis+cluster://host:port,host:port."
+                )
+            if mode == "sentinel":
+                raise UnsupportedStore(
+                    "The store is a Sentinel; use redis+sentinel://host:port,host:port/service."
+                )
 
     @staticmethod
     def check_version(version: str) -> None:
@@ -206,16 +244,17 @@ def _body() -> str:
     return "\n".join(parts)
 
 
-_TRANSIENT_ERRORS: Final = ("OOM", "MISCONF", "READONLY", "MASTERDOWN", "BUSY", "NOREPLICAS", "CLUSTERDOWN")
-
-
-def _classify_error(error: RedisError) -> Exception:
+def _classify_error(error: Exception) -> Exception:
     """Return ``UnsupportedStore`` for a permanent error (login, functions, permission), else the error."""
-    if any(isinstance(cause, AuthenticationError) for cause in (error, error.__cause__)):
-        return UnsupportedStore(f"The store rejects the user name or password of its URL: {error}")
-    if isinstance(error, RedisConnectionError) or str(error).startswith(_TRANSIENT_ERRORS):
-        return error
-    return UnsupportedStore(f"The store rejects the function library: {error}")
+    match kind_of(error):
+        case StoreErrorKind.LOGIN_REFUSED:
+            if isinstance(error, SentinelLoginError):
+                return UnsupportedStore(str(error))
+            return UnsupportedStore(f"The store rejects the user name or password of its URL: {error}")
+        case StoreErrorKind.REJECTED:
+            return UnsupportedStore(f"The store rejects the function library: {error}")
+        case _:
+            return error
 
 
 def reply_per_master(answers: Any) -> list[Any]:

@@ -17,12 +17,11 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from redis.exceptions import RedisError
-
 from pollwire_server.domain.errors import StoreUnavailable
 from pollwire_server.store.keys import changes_channel
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.connection import StoreConnection
+from pollwire_server.store.transport.store_errors import STORE_ERRORS
 
 _log = logging.getLogger("pollwire.store")
 
@@ -81,8 +80,10 @@ class ChangeNotifications:
             while True:
                 try:
                     await self._listen()
-                except (RedisError, OSError, TimeoutError) as error:
-                    _log.info("Subscription to change notifications lost: %s", error)
+                except STORE_ERRORS as error:
+                    # while the store is down, the connection reports it
+                    level = logging.INFO if self._connection.is_up else logging.DEBUG
+                    _log.log(level, "Subscription to change notifications lost: %s", error)
                 except Exception:  # restarting is better than ending
                     _log.exception("Subscription to change notifications failed")
                 self._subscribed.clear()

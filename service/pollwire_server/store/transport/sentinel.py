@@ -16,16 +16,23 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import AuthenticationError
 
 from pollwire_server.store.transport.fan_out import gather_replies
+from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, code_of, kind_of
 
 OTHER_REPLIES_WAIT_S: Final = 0.2
 """Wait for all Sentinels to reply. After it, the replies so far decide."""
 
-_QUERY_ERRORS: Final = (RedisConnectionError, RedisTimeoutError, ResponseError)
+
+class SentinelLoginError(AuthenticationError):
+    """The Sentinels reject the login, which is not the login of the servers."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            f"The Sentinels reject their login ({code}). Add sentinel_password to the store's URL, and"
+            " sentinel_username if they have users. The name and password before the hosts are the servers'."
+        )
 
 
 class SentinelGroup(Sentinel):
@@ -54,11 +61,13 @@ class SentinelGroup(Sentinel):
     async def _master_state(self, sentinel: Redis, service: str) -> Mapping[str, Any]:
         """Return one Sentinel's view of the master.
 
-        Raises ``MasterNotFoundError`` if it names none or fails.
+        Raises ``MasterNotFoundError`` if it names none or fails, and ``SentinelLoginError``.
         """
         try:
             masters: Any = await sentinel.sentinel_masters()  # keyed by service; the stub also covers RESP3
-        except _QUERY_ERRORS as error:
+        except STORE_ERRORS as error:
+            if kind_of(error) is StoreErrorKind.LOGIN_REFUSED or code_of(error) == "NOPERM":
+                raise SentinelLoginError(code_of(error.__cause__ or error)) from error
             raise MasterNotFoundError(f"no Sentinel names a master for {service!r}") from error
         state: dict[str, Any] | None = masters.get(service)
         if not state or not self.check_master_state(state, service):

@@ -1,6 +1,6 @@
 """Data folder of the command line: the service that runs from it, its key, and the voter's tokens.
 
-``pollwire up`` writes ``service.json`` (``{"url": ...}``) and ``admin-key``. This
+``pollwire up`` writes ``service.json`` (``{"url", "folder": {"device", "inode"}}``) and ``admin-key``. This
 module writes ``voter-tokens.json``, with one token for each service. Only the owner
 can read that file, because a token allows anyone to vote as that voter.
 """
@@ -25,9 +25,22 @@ class CliDataFolder:
         self.path = path
 
     def service_url(self) -> str | None:
-        """Return the URL of the service that runs from this folder."""
-        url = self._object_in(SERVICE_FILE).get("url")
-        return url if isinstance(url, str) else None
+        """Return the URL of the service that runs from this folder.
+
+        A copy of a folder also has the file, but it names the service of the original, so it is ignored.
+        """
+        document = self._object_in(SERVICE_FILE)
+        url = document.get("url")
+        return url if isinstance(url, str) and self._is_mark_of_this_folder(document.get("folder")) else None
+
+    def _is_mark_of_this_folder(self, mark: object) -> bool:
+        if mark is None:  # written by a release without marks
+            return True
+        status = self.path.stat()
+        return isinstance(mark, dict) and (mark.get("device"), mark.get("inode")) == (
+            status.st_dev,
+            status.st_ino,
+        )
 
     def admin_key(self) -> str | None:
         """Return the API key that the service of this folder created for its operator."""

@@ -12,11 +12,17 @@ local function epoch_after(seen_epoch, now)
   return string.format('%012x', earliest)
 end
 
--- epoch, seq of the poll. Start a new epoch if the store is behind the seen position ('' and 0: none seen).
-local function position_at(tally_key, seen_epoch, seen_seq, now)
+-- Return true if the store has no position, or lost history: it is behind the seen position ('' and 0: none seen).
+local function is_behind(tally_key, seen_epoch, seen_seq)
   local stored = redis.call('HMGET', tally_key, 'epoch', 'seq')
   local epoch, seq = stored[1] or '', tonumber(stored[2]) or 0
-  if epoch == '' or epoch < seen_epoch or (epoch == seen_epoch and seq < tonumber(seen_seq)) then
+  return epoch == '' or epoch < seen_epoch or (epoch == seen_epoch and seq < tonumber(seen_seq)), epoch, seq
+end
+
+-- epoch, seq of the poll. Start a new epoch if the store is behind the seen position ('' and 0: none seen).
+local function position_at(tally_key, seen_epoch, seen_seq, now)
+  local behind, epoch, seq = is_behind(tally_key, seen_epoch, seen_seq)
+  if behind then
     epoch = epoch_after(seen_epoch, now)
     redis.call('HSET', tally_key, 'epoch', epoch)
   end
