@@ -6,15 +6,15 @@ BIN := $(VENV)/bin
 BENCH := benchmarks/.venv
 DIST := dist
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+# uv installs in seconds what takes pip half a minute. It does not read pip's configuration, so pip is the fallback.
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) 2>/dev/null || $(PIP) install --require-hashes -r $(1)
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package pollwire \
 	--custom-compile-command "make lock"
 
 # Two processes, each with a Valkey of its own.
 PARALLEL := --numprocesses 2 --dist loadgroup
-# The corpus compares servers whose state grows from case to case, so its order is fixed. The others
-# start processes and terminals, and measure time.
-ALONE_TESTS := tests/http_corpus tests/process tests/cli/test_watch.py
-# What takes long, or wants the machine for itself: faults, failover, fuzzing and installations.
+# Folders of tests that take long, or need the machine for themselves: faults, failover, fuzzing and
+# installations. Single long cases elsewhere are marked `slow`. `make test-all` runs both.
 LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_faults.py \
 	tests/packaging/test_installation.py
 
@@ -32,12 +32,12 @@ up: setup ## Start the service with the demo polls; Ctrl-C stops it
 	@exec $(BIN)/pollwire up --demo
 
 test: dev chromium check ## Run lint, types, contracts and every test that a change needs (PYTEST="-k window" narrows it)
-	$(BIN)/python -m pytest $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(ALONE_TESTS:%=--ignore=%) $(PYTEST)
-	$(BIN)/python -m pytest $(ALONE_TESTS) --ignore=tests/process/test_faults.py $(PYTEST)
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(PYTEST)
 
 test-all: test long-tests ## Run `make test`, then the tests of faults, fuzzing and long histories
 
 long-tests: dev chromium faketime tests/packaging/node_modules/.setup
+	$(BIN)/python -m pytest -m slow $(PARALLEL) $(LONG_TESTS:%=--ignore=%)
 	$(BIN)/python -m pytest $(LONG_TESTS)
 
 check: dev prose ## Run lint, types, import contracts and the rules for prose
@@ -88,14 +88,14 @@ clean: ## Remove what setup and the tests made (never a data folder)
 dev: $(VENV)/.setup-dev tests/browser/node_modules/.setup service/assets-build/node_modules/.setup
 
 $(VENV)/.setup: $(BIN)/python requirements.txt pyproject.toml clients/python/pyproject.toml
-	@echo "Installing the service into $(VENV) (half a minute the first time) ..."
-	@$(PIP) install --require-hashes -r requirements.txt
+	@echo "Installing the service into $(VENV) ..."
+	@$(call INSTALL,requirements.txt)
 	@$(PIP) install --no-deps --no-build-isolation --editable clients/python --editable .
 	@touch $@
 
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.txt
 	@echo "Installing the tools of the tests into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(call INSTALL,requirements-dev.txt)
 	@touch $@
 
 # The tests check the pages' types with TypeScript and their accessibility with axe; the service needs neither.
@@ -130,6 +130,8 @@ $(BIN)/python:
 		{ echo "Pollwire needs Python 3.11 or newer, and $(PYTHON) is `$(PYTHON) -V 2>&1`; name another: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV) || \
 		{ echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements-dev.txt > $(VENV)/uv.txt
+	@$(PIP) install --require-hashes -r $(VENV)/uv.txt
 
 # Browser tests want Chromium. Where it is missing and may be installed it is; elsewhere they are skipped by name (in CI they fail).
 chromium:

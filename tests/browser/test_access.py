@@ -68,7 +68,14 @@ async def faults_in(page: Page, look: dict[str, Any]) -> list[str]:
     return found if fits else [*found, "the page is wider than the screen"]
 
 
-@pytest.mark.parametrize(("lang", "looks"), [("en", LOOKS), ("ar", LOOKS[:1])])
+@pytest.mark.parametrize(
+    ("lang", "looks"),
+    [
+        pytest.param("en", LOOKS[:1], id="light"),
+        pytest.param("en", LOOKS[1:], id="dark-and-forced-colors", marks=pytest.mark.slow),
+        pytest.param("ar", LOOKS[:1], id="right-to-left", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("stage", [asking, voted, not_voting])
 async def test_axe_finds_nothing(
     service: Service, open_page: Open, stage: Stage, lang: str, looks: list[dict[str, Any]]

@@ -40,8 +40,8 @@ async def every_view(at: AtConsole, poll: str, schemes: tuple[Scheme, ...]) -> l
     ("schemes", "context"),
     [
         pytest.param(("light", "dark"), {}, id="light and dark"),
-        pytest.param(("light",), {"locale": "ar"}, id="right to left"),
-        pytest.param(("light",), PHONE, id="phone"),
+        pytest.param(("light",), {"locale": "ar"}, id="right to left", marks=pytest.mark.slow),
+        pytest.param(("light",), PHONE, id="phone", marks=pytest.mark.slow),
     ],
 )
 async def test_nobody_is_shut_out(

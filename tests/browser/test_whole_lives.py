@@ -129,8 +129,15 @@ async def comes_out(life: Life, outcome: str, sentence: str) -> None:
     await expect(life.widget.element.get_by_text("Correct outcome", exact=True)).to_have_count(0)
 
 
-@pytest.mark.parametrize("hand", HANDS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "hand"),
+    # Each kind in `make test` once, and each input method at least once; the other pairs in `make test-all`.
+    [
+        pytest.param(kind, hand, marks=[] if (row - column) % len(HANDS) == 0 else pytest.mark.slow)
+        for row, kind in enumerate(KINDS)
+        for column, hand in enumerate(HANDS)
+    ],
+)
 async def test_a_whole_life(service: Service, open_page: Open, kind: str, hand: str) -> None:
     """From the countdown over every turn of a vote to the end, each kind works by each hand, told live."""
     document, first, instead = KINDS[kind]
