@@ -14,7 +14,7 @@ import { Rounds } from './live/rounds.js';
 import { offerScreen } from './live/presentation_mode.js';
 import { offerSharing } from './live/share.js';
 import { Verdict } from './live/outcome_banner.js';
-import { wordsOfPage } from './live/i18n.js';
+import { loadPageTranslator } from './live/i18n.js';
 
 /** @typedef {import('../widget/model.js').State} State */
 
@@ -32,10 +32,10 @@ widget.addEventListener('poll-change', (event) => {
 });
 offerScreen(widget);
 
-const words = await wordsOfPage();
-offerSharing(words);
-const facts = new Facts(words);
-parts = [facts, new Verdict(words), new History(words), new Rounds(words), new Leaders(words)];
+const translator = await loadPageTranslator();
+offerSharing(translator);
+const facts = new Facts(translator);
+parts = [facts, new Verdict(translator), new History(translator), new Rounds(translator), new Leaders(translator)];
 if (known) show(known);
 setInterval(() => known && facts.update(known), 1000); // the countdown
 

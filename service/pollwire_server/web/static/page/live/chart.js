@@ -5,7 +5,7 @@
  * Lines differ by dash as well as by colour, and each is named in the key above with the value it has now.
  * Where the page runs from right to left, so does time.
  */
-import { draw, make, write } from './dom.js';
+import { draw, createElement, setText } from './dom.js';
 import { formatOf, ticksOf } from './series.js';
 
 /**
@@ -15,7 +15,7 @@ import { formatOf, ticksOf } from './series.js';
  * @property {number} low the least value of the axis
  * @property {number} high
  * @property {number[]} marks values that have a line of their own across
- * @property {(value: number) => string} tell a value in words
+ * @property {(value: number) => string} tell a value in translator
  * @property {string} label what the picture is, for those who do not see it
  * @property {string | null} more what is left out
  */
@@ -28,7 +28,7 @@ export class Chart {
   constructor(figure, locale, mirrored) {
     this.locale = locale;
     this.mirrored = mirrored;
-    this.key = make('ul', 'key');
+    this.key = createElement('ul', 'key');
     this.svg = draw('svg', { role: 'img', class: 'lines' });
     this.grid = draw('g', { class: 'grid' });
     this.paths = draw('g', { class: 'paths' });
@@ -115,14 +115,14 @@ export class Chart {
     lines.forEach(({ label, values }, place) => {
       const item = this.#item(place);
       item.className = '';
-      write(item.children[1], label);
-      write(item.children[2], tell(values[values.length - 1]));
+      setText(item.children[1], label);
+      setText(item.children[2], tell(values[values.length - 1]));
     });
     if (more) {
       const item = this.#item(lines.length);
       item.className = 'more';
-      write(item.children[1], more);
-      write(item.children[2], '');
+      setText(item.children[1], more);
+      setText(item.children[2], '');
     }
   }
 
@@ -133,7 +133,7 @@ export class Chart {
     const sample = draw('svg', { class: 'sample', viewBox: '0 0 28 8', width: 28, height: 8, 'aria-hidden': 'true' }, [
       draw('path', { class: `s${place}`, d: 'M1 4H27' }),
     ]);
-    const item = make('li', '', [sample, make('bdi', 'name'), make('b')]);
+    const item = createElement('li', '', [sample, createElement('bdi', 'name'), createElement('b')]);
     this.key.append(item);
     return item;
   }

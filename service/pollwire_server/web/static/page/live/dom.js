@@ -14,7 +14,7 @@ export function byId(id) {
  * @param {(Node | string)[]} [children]
  * @returns {HTMLElementTagNameMap[Name]}
  */
-export function make(name, className = '', children = []) {
+export function createElement(name, className = '', children = []) {
   const element = document.createElement(name);
   if (className) element.className = className;
   element.append(...children);
@@ -35,14 +35,14 @@ export function draw(name, attributes = {}, children = []) {
 }
 
 /** Sets the text if it differs, so that nothing is laid out for nothing. @param {Node} node @param {string} text */
-export function write(node, text) {
+export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
 /** Writes the text, or takes the element out of sight. @param {HTMLElement} element @param {string | null} text */
-export function writeOrHide(element, text) {
+export function setTextOrHide(element, text) {
   element.hidden = !text;
-  write(element, text ?? '');
+  setText(element, text ?? '');
 }
 
 /**
@@ -52,17 +52,17 @@ export function writeOrHide(element, text) {
  * @param {string[][]} rows
  */
 export function table(caption, heads, rows) {
-  const head = make('tr', '', heads.map((text) => {
-    const cell = make('th', '', [text]);
+  const head = createElement('tr', '', heads.map((text) => {
+    const cell = createElement('th', '', [text]);
     cell.scope = 'col';
     return cell;
   }));
   const body = rows.map(([first, ...rest]) => {
-    const name = make('th', '', [make('bdi', '', [first])]);
+    const name = createElement('th', '', [createElement('bdi', '', [first])]);
     name.scope = 'row';
-    return make('tr', '', [name, ...rest.map((text) => make('td', '', [text]))]);
+    return createElement('tr', '', [name, ...rest.map((text) => createElement('td', '', [text]))]);
   });
-  return make('table', '', [make('caption', 'unseen', [caption]), make('thead', '', [head]), make('tbody', '', body)]);
+  return createElement('table', '', [createElement('caption', 'unseen', [caption]), createElement('thead', '', [head]), createElement('tbody', '', body)]);
 }
 
 /**
