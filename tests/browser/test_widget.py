@@ -32,7 +32,7 @@ addEventListener('storage', (event) => {
 });
 window.deliverStoredValues = () => {
   delivered = true;
-  for (const event of late) dispatchEvent(new StorageEvent('storage', { key: event.key, newValue: event.newValue }));
+  for (const { key, newValue } of late) dispatchEvent(new StorageEvent('storage', { key, newValue }));
 };
 """
 
