@@ -1,9 +1,9 @@
 /**
- * The chart of a poll's history: lines in SVG, drawn anew in place, at its real size so that its text stays text.
+ * Step chart of a poll's history in SVG, drawn at its real size so that text keeps its size.
  *
- * Lines go in steps, for what was counted stands until more is: a slope would tell of votes that nobody cast.
- * Lines differ by dash as well as by colour, and each is named in the key above with the value it has now.
- * Where the page runs from right to left, so does time.
+ * Lines have steps, because a count is valid until the next vote; a slope would show votes that do not exist.
+ * Lines differ by dash as well as by colour. The legend has the label and the current value of each line.
+ * On right-to-left pages the time axis is mirrored.
  */
 import { draw, createElement, setText } from './dom.js';
 import { formatOf, ticksOf } from './series.js';
@@ -12,12 +12,12 @@ import { formatOf, ticksOf } from './series.js';
  * @typedef {object} Picture
  * @property {import('./series.js').Line[]} lines
  * @property {number[]} times of the values, ms since the epoch
- * @property {number} low the least value of the axis
+ * @property {number} low minimum of the axis
  * @property {number} high
- * @property {number[]} marks values that have a line of their own across
- * @property {(value: number) => string} tell a value in translator
- * @property {string} label what the picture is, for those who do not see it
- * @property {string | null} more what is left out
+ * @property {number[]} marks values with a grid line
+ * @property {(value: number) => string} tell formats a value
+ * @property {string} label text alternative
+ * @property {string | null} more text for the lines that are left out
  */
 
 const HEIGHT = 300;
@@ -65,7 +65,7 @@ export class Chart {
     this.#drawKey(picture);
   }
 
-  /** @param {number} part of the way from the first moment to the last */
+  /** Return the x position. @param {number} part from 0, the start, to 1, the end */
   #across(part) {
     const along = EDGE.start + part * (this.width - EDGE.start - EDGE.end);
     return this.mirrored ? this.width - along : along;

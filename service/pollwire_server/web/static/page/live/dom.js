@@ -1,5 +1,5 @@
 /**
- * Small things that every part of the page does to the document: find, make, write, and not too often.
+ * DOM functions, throttling and HTTP reads for the parts of the live page.
  */
 
 /** @param {string} id @returns {HTMLElement} */
@@ -34,19 +34,19 @@ export function draw(name, attributes = {}, children = []) {
   return element;
 }
 
-/** Sets the text if it differs, so that nothing is laid out for nothing. @param {Node} node @param {string} text */
+/** Set the text if it differs, to avoid needless layout. @param {Node} node @param {string} text */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Writes the text, or takes the element out of sight. @param {HTMLElement} element @param {string | null} text */
+/** Set the text, or hide the element if there is none. @param {HTMLElement} element @param {string | null} text */
 export function setTextOrHide(element, text) {
   element.hidden = !text;
   setText(element, text ?? '');
 }
 
 /**
- * A table: the first cell of each row is its head.
+ * Create a table. The first cell of each row is its header.
  * @param {string} caption
  * @param {string[]} heads
  * @param {string[][]} rows
@@ -66,7 +66,7 @@ export function table(caption, heads, rows) {
 }
 
 /**
- * Runs at once after quiet, then at most every `everyMs`, and always once more after the last call.
+ * Throttle a function: the first call runs at once, later ones at most every `everyMs`, the last one always.
  * @param {number} everyMs
  * @param {() => void} act
  */
@@ -88,9 +88,9 @@ export function rarely(everyMs, act) {
 }
 
 /**
- * JSON from the service, as the reader whose cookie goes with it.
+ * Read JSON from the service, with the reader's cookie.
  * @param {string} path below `/v1/`
- * @returns {Promise<{status: number, document: any}>} status 0 where nothing was answered
+ * @returns {Promise<{status: number, document: any}>} status 0 without a response
  */
 export async function read(path) {
   try {

@@ -1,7 +1,7 @@
 /**
- * How the poll moved: its history read once, extended by what arrives, as a chart with its numbers beside it.
+ * Results over time: the timeline, read once and extended by each frame, as a chart and a table.
  *
- * Both are drawn at most four times a second, whatever arrives: nobody reads a chart faster.
+ * Both are drawn at most four times a second.
  */
 import { byId, rarely, read, table, setText, setTextOrHide } from './dom.js';
 import { extend, isRating, linesOf, meanOf, pointOf, topOf, MOST_LINES } from './series.js';
@@ -11,17 +11,16 @@ import { Clock } from '../../client/clock.js';
 /** @typedef {import('../../widget/model.js').State} State */
 
 const DRAWN_EVERY_MS = 250;
-/** After a read that failed. */
+/** Delay after a failed read. */
 const READ_AGAIN_MS = 5000;
-/** Rows of the table of the history. */
 const MOST_ROWS = 12;
-/** In quiet times the lines go on to the present this often. */
+/** Interval at which the lines are extended to the present without new votes. */
 const GOES_ON_EVERY_MS = 10_000;
 
 export class History {
   /** @type {import('./series.js').Point[]} */
   points = [];
-  /** What was read: of which history, as whom. */
+  /** The epoch of the points, or `hidden`. */
   source = '';
   clock = new Clock();
   /** @type {State | null} */
@@ -51,7 +50,7 @@ export class History {
     this.draw();
   }
 
-  /** Another history, or another reader of it. @param {string} id @param {string} source */
+  /** Start again after a change of the epoch or of the reader's permission. @param {string} id @param {string} source */
   #begin(id, source) {
     this.source = source;
     this.points = [];
@@ -63,7 +62,7 @@ export class History {
     const { status, document } = await read(`polls/${encodeURIComponent(id)}/timeline`);
     if (source !== this.source) return;
     if (status === 0 || status >= 429) return void setTimeout(() => source === this.source && this.#read(id, source), READ_AGAIN_MS);
-    if (status !== 200) return; // the chart begins with what arrives
+    if (status !== 200) return; // the chart starts with the first frame
     const since = this.points;
     this.points = document.points.map(pointOf);
     for (const point of since) extend(this.points, point);
@@ -93,7 +92,7 @@ export class History {
     return this.translator.t(poll.results === 'after_vote' && phase === 'open' ? 'hiddenUntilVote' : 'hiddenUntilClose');
   }
 
-  /** From the first vote on; what stood last stands until now or, once voting has ended, until then. @param {import('../../client/types.js').Results} results */
+  /** Return the points from the first vote on, extended to now or to the end of voting. @param {import('../../client/types.js').Results} results */
   #upToTheEnd({ phase, closes_at: closesAt }) {
     const points = this.points.filter(({ voters }) => voters > 0);
     const last = points.at(-1);
@@ -162,7 +161,7 @@ export class History {
 }
 
 /**
- * A table kept in its place: its cells are written where it has the same shape, so that nobody loses their place in it.
+ * Update a table in place if its shape is the same, so that screen readers keep their position.
  * @param {HTMLElement} place
  * @param {string} caption
  * @param {string[]} heads

@@ -1,4 +1,4 @@
-/** What the live page says, in the language that the page was sent in. */
+/** Texts of the live page, in the language of the page. */
 import english from '../../i18n/page/en.js';
 import { elementLanguage, loadTranslator } from '../../i18n/i18n.js';
 

@@ -1,5 +1,5 @@
 /**
- * The leaderboard of the series that the poll belongs to, read again whenever a poll of it may have been scored.
+ * Leaderboard of the poll's series. It is read again when the poll's phase or resolution changes.
  */
 import { byId, createElement, read, table } from './dom.js';
 
@@ -8,7 +8,7 @@ import { byId, createElement, read, table } from './dom.js';
 const MOST_ROWS = 10;
 
 export class Leaders {
-  /** What was read last: the series, and the poll's phase and version of its outcome by then. */
+  /** Series, phase and resolution at the last read. */
   read = '';
 
   /** @param {import('./i18n.js').PageTranslator} translator */
@@ -39,7 +39,7 @@ export class Leaders {
   /** @param {{rank: number, name: string | null, forecasts: number, brier: number | null, accuracy: number | null}[]} rows */
   #table(rows) {
     const { translator } = this;
-    const scored = rows.some(({ brier }) => typeof brier === 'number'); // voters gave probabilities, not one outcome
+    const scored = rows.some(({ brier }) => typeof brier === 'number'); // forecasts are probabilities
     const heads = [translator.t('rank'), translator.t('name'), translator.t('forecasts'), ...(scored ? [translator.t('brier')] : []), translator.t('accuracy')];
     const cells = rows.map(({ rank, name, forecasts, brier, accuracy }) => [
       translator.number(rank),

@@ -1,5 +1,5 @@
 /**
- * What became of the poll, in a sentence above it: the outcome, that it was annulled, that it is archived.
+ * Banner above the poll: its outcome, or that it was annulled or archived.
  */
 import { byId, setTextOrHide } from './dom.js';
 
@@ -22,7 +22,7 @@ export class Verdict {
     setTextOrHide(element, phase === 'resolved' && resolution ? this.#sentence(poll, resolution) : null);
   }
 
-  /** When, and why, the widget tells below. @param {import('../../client/types.js').Poll} poll @param {any} resolution */
+  /** Return the outcome as text. The widget shows the time and the note. @param {import('../../client/types.js').Poll} poll @param {any} resolution */
   #sentence(poll, resolution) {
     const option = poll.options?.find(({ id }) => id === resolution.outcome);
     if (resolution.outcome === null) return this.translator.t('annulled');

@@ -1,8 +1,8 @@
 /**
- * How the winner of a ranked poll is found: the rounds as a picture of votes that pass on, and as a table.
+ * Rounds of a ranked poll, as a diagram of transferred votes and as a table.
  *
- * Rounds come with results over HTTP alone (they would weigh on every frame), so they are read anew when
- * results have moved, at most every few seconds.
+ * Only results over HTTP contain the rounds, because they would make every frame larger. They are read again after
+ * a change of the results, at most every few seconds.
  */
 import { byId, draw, createElement, rarely, read, table } from './dom.js';
 import { EXHAUSTED, flowOf } from './runoff_layout.js';
@@ -15,16 +15,16 @@ const BLOCK_WIDTH = 12;
 const HEIGHT = 260;
 const GAP = 26;
 const HEAD = 30;
-/** Between a block and its name, and between a name and the next block. */
+/** Gaps before and after the text of a block. */
 const [BESIDE, AFTER] = [8, 14];
 
 export class Rounds {
-  /** Of what was read last. */
+  /** Position (epoch, seq and labels) of the last read. */
   position = '';
   /** @type {State | null} */
   state = null;
   column = NARROWEST_COLUMN;
-  /** What is shown, to be drawn anew at another width. */
+  /** Draws the rounds again, for a new width. */
   redraw = () => {};
 
   /** @param {import('./i18n.js').PageTranslator} translator */
@@ -34,7 +34,7 @@ export class Rounds {
     const resized = rarely(200, () => this.redraw());
     let width = 0;
     new ResizeObserver(([{ contentRect }]) => {
-      if (contentRect.width === 0) return; // not shown just now
+      if (contentRect.width === 0) return; // hidden
       if (Math.abs(contentRect.width - width) > 1) resized();
       width = contentRect.width;
     }).observe(byId('rounds-body'));
@@ -58,7 +58,7 @@ export class Rounds {
     if (!poll) return;
     const { status, document } = await read(`polls/${encodeURIComponent(poll.id)}/results`);
     if (status !== 200) {
-      this.position = ''; // the next frame asks again
+      this.position = ''; // the next frame causes another read
       return;
     }
     const rounds = document.rounds ?? [];
@@ -166,7 +166,7 @@ export class Rounds {
   }
 }
 
-/** How much room the longest text takes, in the bold that the winner has. @param {string[]} texts */
+/** Return the width of the longest text in the winner's bold font. @param {string[]} texts */
 function widthOf(texts) {
   const pen = document.createElement('canvas').getContext('2d');
   if (!pen) return 0;

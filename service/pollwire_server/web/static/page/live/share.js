@@ -1,5 +1,5 @@
 /**
- * The poll's address to give to others, by whatever the device has for that, and the lines that embed it.
+ * Sharing of the poll's URL, by the device's share dialog or the clipboard, and copying of embed code.
  */
 import { byId } from './dom.js';
 

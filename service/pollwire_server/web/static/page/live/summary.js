@@ -1,8 +1,8 @@
 /**
- * Three facts beside the poll: how many voted, how long it goes on, and whether this is live.
+ * Summary beside the poll: number of voters, remaining time, and state of the connection.
  *
- * Times are told in the reader's own zone, and, where that differs, in the zone of the poll: a poll that
- * closes "at the end of 31 October, Accra time" closes at another hour on the reader's wall.
+ * Times are in the reader's time zone. If the poll's time zone differs, the time is shown in both: "end of
+ * 31 October, Accra time" is another local time elsewhere.
  */
 import { Clock } from '../../client/clock.js';
 import { byId, setText, setTextOrHide } from './dom.js';
@@ -12,7 +12,7 @@ import { phaseName } from './i18n.js';
 
 export class Facts {
   clock = new Clock();
-  /** The second that `hourText` tells. */
+  /** The second that `hourText` shows. */
   hourOf = 0;
   hourText = '';
 
@@ -60,7 +60,7 @@ export class Facts {
   #hour(instant) {
     const whole = Math.floor(Date.parse(instant) / 1000);
     if (whole !== this.hourOf) {
-      this.hourOf = whole; // formatting a date costs more than a frame of the screen has to spare
+      this.hourOf = whole; // formatting a date takes too long for every animation frame
       this.hourText = new Date(instant).toLocaleTimeString(this.translator.locale);
     }
     return this.hourText;
@@ -68,11 +68,11 @@ export class Facts {
 }
 
 /**
- * An instant on the clock of the poll's zone; null where the reader's own clock shows the same.
+ * Format an instant in the poll's time zone. Return null if the reader's local time is the same.
  * @param {import('./i18n.js').PageTranslator} translator
  * @param {string} instant
  * @param {string} zone an IANA name
- * @param {boolean} isEnd midnight is then the end of the day before
+ * @param {boolean} isEnd show midnight as the end of the previous day
  */
 export function inZone(translator, instant, zone, isEnd) {
   try {
@@ -86,11 +86,11 @@ export function inZone(translator, instant, zone, isEnd) {
     if (local === moment.toLocaleString('en-GB')) return null;
     return translator.t('pollTime', { time: moment.toLocaleString(translator.locale, { timeZone: zone, dateStyle: 'long', timeStyle: 'short' }), place });
   } catch {
-    return null; // a zone that this browser does not know
+    return null; // the browser does not support the time zone
   }
 }
 
-/** `America/Argentina/Buenos_Aires` is told as `Buenos Aires`. @param {string} zone */
+/** Return the city of a time zone: `Buenos Aires` for `America/Argentina/Buenos_Aires`. @param {string} zone */
 export function placeOf(zone) {
   return (zone.split('/').pop() ?? zone).replaceAll('_', ' ');
 }
