@@ -124,7 +124,7 @@ async def voted_in(service: Service, page: Page) -> None:
     await choose_in(widgets)
     for widget in widgets:
         await widget.button("Vote").click()
-        await widget.element.locator(".is-mine").first.wait_for()
+        await widget.element.locator(".is-own-vote").first.wait_for()
 
 
 shot("widget-voted", width=1040)(voted_in)
@@ -152,7 +152,7 @@ async def rtl(service: Service, page: Page) -> None:
     await before.choose("a")
     await after.choose("b")
     await after.button("صوّت").click()
-    await after.element.locator(".is-mine").first.wait_for()
+    await after.element.locator(".is-own-vote").first.wait_for()
     await ranked.option("b").locator(".label").click()
 
 

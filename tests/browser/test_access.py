@@ -34,7 +34,7 @@ async def voted(service: Service, page: Page, lang: str) -> list[WidgetOnPage]:
     widgets = await asking(service, page, lang)
     for widget in widgets:
         await widget.element.locator(".primary").click()
-        await widget.element.locator(".is-mine").first.wait_for()
+        await widget.element.locator(".is-own-vote").first.wait_for()
     return widgets
 
 
@@ -128,7 +128,7 @@ async def test_bars_are_of_one_colour_where_colours_are_forced(service: Service,
     """Where a reader forces colours no bar keeps one of ours, which may not be seen there."""
     page = (await open_page("about:blank", forced_colors="active", reduced_motion="reduce")).page
     (widget,) = await show(service, page, [await made(service, SINGLE, 3)], "en")
-    await expect(widget.element.locator(".leads").first).to_be_visible()
+    await expect(widget.element.locator(".is-leading").first).to_be_visible()
     colours = await widget.element.locator(".bar").evaluate_all(
         "(bars) => [...new Set(bars.map((bar) => getComputedStyle(bar).backgroundColor))]"
     )

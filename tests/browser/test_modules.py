@@ -38,8 +38,8 @@ async def test_the_service_clock_wins_over_a_wrong_one(service: Service, open_pa
     script = """async () => {
       const { Clock } = await import('/static/x/client/clock.js');
       const clock = new Clock();
-      clock.learn('2031-05-06T07:08:10.000Z');
-      clock.learn('2031-05-06T07:08:09.000Z');
+      clock.update('2031-05-06T07:08:10.000Z');
+      clock.update('2031-05-06T07:08:09.000Z');
       return clock.now() - Date.parse('2031-05-06T07:08:10.000Z');
     }"""
     assert 0 <= await reader.page.evaluate(script) < 1000
@@ -53,9 +53,9 @@ async def test_totals_are_announced_at_most_every_ten_seconds(service: Service, 
       const { Announcer } = await import('/static/x/widget/announcer.js');
       const region = document.body.appendChild(document.createElement('output'));
       const announcer = new Announcer(region);
-      announcer.soon(() => 'one voter');
-      announcer.soon(() => 'two voters');
-      announcer.atOnce('closed');
+      announcer.announceTotals(() => 'one voter');
+      announcer.announceTotals(() => 'two voters');
+      announcer.announce('closed');
     }"""
     await reader.page.evaluate(script)
     region = reader.page.locator("output")

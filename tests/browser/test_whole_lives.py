@@ -60,7 +60,7 @@ class Life:
         for place, option in enumerate(options, start=1):
             mark = f"You ranked this {place}" if self.kind == "ranked" else "Your vote"
             await expect(self.widget.option(option).get_by_text(mark, exact=True)).to_be_visible()
-        await expect(self.widget.element.locator(".is-mine:visible")).to_have_count(len(options))
+        await expect(self.widget.element.locator(".is-own-vote:visible")).to_have_count(len(options))
         counted = options[:1] if self.kind == "ranked" else options
         await until(lambda: self._counts(counted))
 

@@ -1,4 +1,4 @@
-/** Types of `/client.js`, for pages of your own; docs/widget.md describes them. */
+/** Types of `/client.js`, the client module for pages without the widget; docs/widget.md describes it. */
 export interface Option {
   id: string;
   label: string;
@@ -6,7 +6,7 @@ export interface Option {
   capacity?: number | null;
 }
 
-/** `outcome` is the option that came true, or null where the question was annulled. */
+/** `outcome` is the correct option, or null if the question was annulled. */
 export interface Resolution {
   outcome: string | null;
   at: string;
@@ -15,12 +15,12 @@ export interface Resolution {
 
 export interface Poll {
   id: string;
-  /** `single`, `multiple`, `rating`, `ranked`, `prediction`, or a kind that came later than this file. */
+  /** `single`, `multiple`, `rating`, `ranked`, `prediction`, or a kind of a later release. */
   kind: string;
   question: string;
   description?: string | null;
   options: Option[] | null;
-  /** How many options a vote in a `multiple` poll names. */
+  /** Number of options in a vote of a `multiple` poll. */
   choices?: { min: number; max: number } | null;
   /** The values of a `rating`. */
   scale?: { min: number; max: number } | null;
@@ -52,7 +52,7 @@ export interface Results {
   final: boolean;
   as_of: string;
   closes_at: string | null;
-  /** Totals are not for this reader (yet): nothing below is there. */
+  /** This reader may not see totals yet: the fields below are missing. */
   hidden?: boolean;
   voters?: number;
   counts?: Record<string, number>;
@@ -63,7 +63,7 @@ export interface Results {
 /** An option's id, a value of the scale, several ids (of a `ranked` poll the best first), or probabilities by outcome. */
 export type Choice = string | number | string[] | Record<string, number>;
 
-/** A voter's vote as it stands. */
+/** A voter's current vote. */
 export interface Standing {
   status?: string;
   choice: Choice;
@@ -73,7 +73,7 @@ export interface Standing {
   receipt?: string;
 }
 
-/** What a receipt is worth now. */
+/** The current state of a receipt. */
 export interface Proof {
   valid: boolean;
   counted: boolean;
@@ -81,7 +81,7 @@ export interface Proof {
   at: string;
 }
 
-/** `live`: pushed as it happens; `delayed`: read every few seconds; `away`: no answer for now. */
+/** `live`: pushed at once; `delayed`: read every few seconds; `away`: no connection. */
 export type Connection = 'connecting' | 'live' | 'delayed' | 'away';
 
 export interface Watcher {
@@ -90,37 +90,37 @@ export interface Watcher {
   connection?: (connection: Connection) => void;
 }
 
-/** A refusal by the service, or no answer at all (`status` 0, `slug` `unreachable`). */
+/** A problem sent by the service, or no response (`status` 0, `slug` `unreachable`). */
 export class PollwireError extends Error {
   status: number;
   /** The last part of the problem's type, such as `poll-closed`. */
   slug: string;
   retryAfterMs: number | null;
-  /** What else the problem says: `opens_at`, `revision`, `option`, ... */
+  /** All fields of the problem: `opens_at`, `revision`, `option`, ... */
   facts: Record<string, any>;
-  /** Whether the same request may succeed later, and is safe to send again. */
+  /** True if the same request may succeed later. It is safe to send again. */
   get passes(): boolean;
 }
 
-/** Your site's token for whom it has signed in; nothing where nobody is. */
+/** Return your site's JWT for the signed-in user, or nothing if there is none. */
 export type GetToken = () => string | null | undefined | Promise<string | null | undefined>;
 
-/** Retries go on for a minute; `onRetry` hears of each attempt that failed. */
+/** Called after each failed attempt. Retries end after a minute. */
 export type OnRetry = (error: PollwireError, attempt: number) => void;
 
-/** One service. All rejections are `PollwireError`s. */
+/** Client of one service. All rejections are `PollwireError`s. */
 export class Client {
   poll(id: string): Promise<Poll>;
-  /** Counts once, however often the line breaks. `revision`: the vote that this one replaces, 0 for none. */
-  vote(poll: Poll, choice: Choice, how?: { revision?: number; onRetry?: OnRetry }): Promise<Standing>;
-  /** The vote of this browser that stands, or null. */
+  /** Cast a vote, with retries. It counts once. `revision`: that of the vote to replace, 0 for none. */
+  vote(poll: Poll, choice: Choice, options?: { revision?: number; onRetry?: OnRetry }): Promise<Standing>;
+  /** Return this browser's current vote, or null. */
   mine(poll: Poll): Promise<Standing | null>;
   withdraw(poll: Poll, onRetry?: OnRetry): Promise<Standing>;
-  /** Whether this browser's vote is counted, by its receipt; null where it has none. */
+  /** Verify the receipt of this browser's vote. Return null without a receipt. */
   check(id: string): Promise<Proof | null>;
-  /** Results now and whenever they change, never an older one. Stops when the answer is called. */
+  /** Report results now and whenever they change, never older ones. Return a function that stops it. */
   watch(id: string, watcher: Watcher): () => void;
 }
 
-/** The page's client of the service at `base`: the same one for whoever asks, over one connection. */
-export function connect(base: string | URL, how?: { getToken?: GetToken | null }): Client;
+/** Return the page's client of the service at `base`. All callers share one client and one connection. */
+export function connect(base: string | URL, options?: { getToken?: GetToken | null }): Client;

@@ -1,4 +1,4 @@
 /**
- * Pollwire for people who write their own page; `client/client.js` tells how.
+ * Client module for pages without the widget; see `client/client.js`.
  */
 export * from './client/client.js';

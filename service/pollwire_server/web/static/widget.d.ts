@@ -1,7 +1,7 @@
-/** Types of `<live-poll>`, for pages that reach into it; docs/widget.md describes them. */
+/** Types of the element `<live-poll>`; docs/widget.md describes it. */
 import type { Client, Connection, GetToken, Poll, Results, Standing } from './client.js';
 
-/** What a widget knows, as its event `poll-change` tells. */
+/** The state of a widget: `detail` of its event `poll-change`. */
 export interface PollState {
   poll: Poll | null;
   results: Results | null;
@@ -16,7 +16,7 @@ export interface PollState {
 }
 
 export interface LivePoll extends HTMLElement {
-  /** The page's client of the service, the same for all its widgets. */
+  /** The page's client of the service, shared by all its widgets. */
   readonly client: Client;
   getToken: GetToken | null;
 }

@@ -1,24 +1,24 @@
 /**
- * How long to wait before trying again, and what cuts the wait short.
+ * Exponential backoff with full jitter (Brooker, "Exponential Backoff and Jitter", 2015).
  *
- * Full jitter: a random time up to a bound that doubles, so that ten thousand pages that lost one
- * server do not come back in step (Brooker, "Exponential Backoff and Jitter", 2015).
+ * The delay is random up to a bound that doubles, so ten thousand pages that lost one server do not reconnect at once.
  */
 
 /**
+ * Return the delay before a retry.
  * @param {number} attempt from 0
- * @param {{firstMs?: number, mostMs?: number}} [bounds]
+ * @param {{firstMs?: number, maxMs?: number}} [bounds]
  */
-export function jitteredMs(attempt, { firstMs = 500, mostMs = 15000 } = {}) {
-  return Math.random() * Math.min(mostMs, firstMs * 2 ** Math.min(attempt, 20));
+export function jitteredDelayMs(attempt, { firstMs = 500, maxMs = 15000 } = {}) {
+  return Math.random() * Math.min(maxMs, firstMs * 2 ** Math.min(attempt, 20));
 }
 
 /**
- * Resolves after `delayMs`, or as soon as the browser says that it is online again.
+ * Wait for `delayMs`, or until the browser is online again.
  * @param {number} delayMs
  * @returns {Promise<void>}
  */
-export function pause(delayMs) {
+export function delay(delayMs) {
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer);

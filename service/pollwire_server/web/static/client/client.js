@@ -1,5 +1,5 @@
 /**
- * Pollwire for a page: read a poll, vote in it, watch its results.
+ * Client module for pages: read a poll, vote, watch results.
  *
  *     import { connect } from 'https://polls.example/client.js';
  *     const polls = connect('https://polls.example/');
@@ -7,13 +7,13 @@
  *     const stop = polls.watch('lunch', { results: ({ counts }) => draw(counts) });
  *     await polls.vote(poll, 'noodles');
  *
- * Everything on a page that names the same service shares one connection and one voter. Where a poll is for
- * people whom your site has signed in, say how to get your token for them:
+ * All clients and widgets of a page that use the same service share one connection and one voter. Polls with
+ * `identity: signed` require a function that returns your site's JWT for the signed-in user:
  *
  *     const polls = connect('https://polls.example/', { getToken: () => session.pollToken });
  */
 import { Clock } from './clock.js';
-import { ask } from './http.js';
+import { request } from './http.js';
 import { Receipts } from './receipts.js';
 import { Stream } from './stream.js';
 import { Voter } from './voter.js';
@@ -35,55 +35,55 @@ export class Client {
   }
 
   /**
-   * What is asked, and in which phase it is.
+   * Read a poll.
    * @param {string} id
    * @returns {Promise<Poll>}
-   * @throws {import('./errors.js').PollwireError} status 404 where there is none
+   * @throws {import('./errors.js').PollwireError} status 404 if it does not exist
    */
   poll(id) {
-    return ask(this.base, `v1/polls/${encodeURIComponent(id)}`);
+    return request(this.base, `v1/polls/${encodeURIComponent(id)}`);
   }
 
   /**
-   * Counts once, however often the line breaks; rejects when it was refused, or not answered for a minute.
+   * Cast a vote, with retries for a minute. It counts once.
    * @param {Poll} poll
    * @param {import('./types.js').Choice} choice
-   * @param {Parameters<Votes['cast']>[2]} [how]
+   * @param {Parameters<Votes['cast']>[2]} [options]
    */
-  async vote(poll, choice, how) {
-    const standing = await this.votes.cast(poll, choice, how);
-    this.receipts.put(poll.id, standing.receipt);
-    return this.#seen(poll, standing);
+  async vote(poll, choice, options) {
+    const vote = await this.votes.cast(poll, choice, options);
+    this.receipts.set(poll.id, vote.receipt);
+    return this.#refreshVisibility(poll, vote);
   }
 
   /**
-   * The vote of this browser that stands, or null.
+   * Return this browser's current vote, or null.
    * @param {Poll} poll
    */
   async mine(poll) {
-    const standing = await this.votes.mine(poll);
-    return standing && this.#seen(poll, standing);
+    const vote = await this.votes.ownVote(poll);
+    return vote && this.#refreshVisibility(poll, vote);
   }
 
   /**
-   * Takes the vote back, where the poll lets voters do that.
+   * Withdraw the vote, if the poll allows it.
    * @param {Poll} poll
    * @param {Parameters<Votes['withdraw']>[1]} [onRetry]
    */
   async withdraw(poll, onRetry) {
-    const taken = await this.votes.withdraw(poll, onRetry);
-    this.receipts.put(poll.id, undefined);
-    return this.#seen(poll, taken);
+    const withdrawn = await this.votes.withdraw(poll, onRetry);
+    this.receipts.set(poll.id, undefined);
+    return this.#refreshVisibility(poll, withdrawn);
   }
 
-  /** Whoever has voted may see more on streams. @param {Poll} poll @param {import('./types.js').Standing} standing */
-  #seen(poll, standing) {
-    if (poll.results !== 'always') this.stream.identify(poll);
-    return standing;
+  /** Let the stream show what a voter may see. @param {Poll} poll @param {import('./types.js').Standing} vote */
+  #refreshVisibility(poll, vote) {
+    if (poll.results !== 'always') this.stream.authenticate(poll);
+    return vote;
   }
 
   /**
-   * Whether this browser's vote is counted, by its receipt; null where it has none.
+   * Verify the receipt of this browser's vote. Return null without a receipt.
    * @param {string} id
    */
   check(id) {
@@ -91,10 +91,10 @@ export class Client {
   }
 
   /**
-   * Results now and whenever they change, newest only, never an older one.
+   * Report results now and whenever they change. Older results are never reported.
    * @param {string} id
    * @param {import('./types.js').Watcher} watcher
-   * @returns {() => void} stops it
+   * @returns {() => void} stops watching
    */
   watch(id, watcher) {
     return this.stream.watch(id, watcher);
@@ -105,14 +105,14 @@ export class Client {
 const clients = new Map();
 
 /**
- * The page's client of one service.
- * @param {string | URL} base its address
- * @param {{getToken?: import('./voter.js').Voter['site']}} [how] `getToken`: your site's token for whom it has signed in
+ * Return the page's client of one service.
+ * @param {string | URL} base the service's URL
+ * @param {{getToken?: import('./voter.js').Voter['getToken']}} [options] `getToken` returns your site's JWT for the signed-in user
  */
 export function connect(base, { getToken } = {}) {
-  const address = new URL('.', base).href;
-  const client = clients.get(address) ?? new Client(address);
-  clients.set(address, client);
-  if (getToken) client.voter.site = getToken;
+  const url = new URL('.', base).href;
+  const client = clients.get(url) ?? new Client(url);
+  clients.set(url, client);
+  if (getToken) client.voter.getToken = getToken;
   return client;
 }

@@ -1,27 +1,27 @@
 /**
- * The service's time, so that a countdown is right on a device whose clock is wrong.
+ * Estimate of the service's time, for countdowns on devices with a wrong clock.
  *
- * A frame's `as_of` was true when the store was read and reaches us later, so of several estimates the
- * furthest ahead is the best; one far behind means that the device slept, and replaces it.
+ * `as_of` of a frame is the time when the store was read; the frame arrives later. Every estimate is therefore
+ * too low, and the highest is the best. An estimate far below it means that the device was suspended, and replaces it.
  */
 
-/** An estimate this far behind the best is no slow frame any more. */
-const SLEPT_MS = 5000;
+/** An estimate this far below the best cannot come from a slow frame. */
+const MAX_LAG_MS = 5000;
 
 export class Clock {
   /** @type {number | null} */
-  #aheadMs = null;
+  #offsetMs = null;
 
-  /** @param {string} asOf */
-  learn(asOf) {
-    const aheadMs = Date.parse(asOf) - performance.now();
-    if (Number.isNaN(aheadMs)) return;
-    const best = this.#aheadMs;
-    if (best === null || aheadMs > best || aheadMs < best - SLEPT_MS) this.#aheadMs = aheadMs;
+  /** Improve the estimate by the time of a frame. @param {string} asOf RFC 3339 */
+  update(asOf) {
+    const offsetMs = Date.parse(asOf) - performance.now();
+    if (Number.isNaN(offsetMs)) return;
+    const best = this.#offsetMs;
+    if (best === null || offsetMs > best || offsetMs < best - MAX_LAG_MS) this.#offsetMs = offsetMs;
   }
 
-  /** Milliseconds since the epoch; the device's own idea until a frame has come. */
+  /** Return ms since the epoch; the device's time before the first frame. */
   now() {
-    return this.#aheadMs === null ? Date.now() : performance.now() + this.#aheadMs;
+    return this.#offsetMs === null ? Date.now() : performance.now() + this.#offsetMs;
   }
 }

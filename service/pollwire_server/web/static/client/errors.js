@@ -1,15 +1,15 @@
 /**
- * What can go wrong between a page and the service, as one error that says whether trying again makes sense.
+ * The one error type of the client.
  */
 
-/** A refusal by the service (RFC 9457), or no answer at all (`status` 0, slug `unreachable`). */
+/** A problem sent by the service (RFC 9457), or no response (`status` 0, `slug` `unreachable`). */
 export class PollwireError extends Error {
   /**
    * @param {number} status
    * @param {string} slug the last part of the problem's type
    * @param {string} detail
-   * @param {number | null} retryAfterMs what the service asks us to wait
-   * @param {Record<string, any>} facts what else the problem says (`opens_at`, `choice`, `revision`, ...)
+   * @param {number | null} retryAfterMs delay that the service asks for
+   * @param {Record<string, any>} facts all fields of the problem (`opens_at`, `choice`, `revision`, ...)
    */
   constructor(status, slug, detail, retryAfterMs = null, facts = {}) {
     super(detail);
@@ -20,23 +20,24 @@ export class PollwireError extends Error {
     this.facts = facts;
   }
 
-  /** Whether the same request may succeed later, and is safe to send again. */
+  /** True if the same request may succeed later. It is safe to send again. */
   get passes() {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 }
 
-/** @param {unknown} cause */
-export function unreachable(cause) {
+/** Return the error for a missing response. @param {unknown} cause */
+export function unreachableError(cause) {
   return new PollwireError(0, 'unreachable', `The polling service did not answer (${cause}).`);
 }
 
 /**
+ * Return the error for a problem document.
  * @param {number} status
- * @param {any} document the problem as it was sent, if it was one
- * @param {string | null} [retryAfter] the header of that name, in seconds
+ * @param {any} document the body of the response, if it was JSON
+ * @param {string | null} [retryAfter] the `Retry-After` header, in seconds
  */
-export function refusal(status, document, retryAfter = null) {
+export function errorFromProblem(status, document, retryAfter = null) {
   const type = document?.type === 'problem' ? document.problem : document?.type;
   const slug = typeof type === 'string' ? type.split('/').pop() || 'unknown' : 'unknown';
   const seconds = Number(retryAfter ?? document?.retry_after ?? NaN);

@@ -1,48 +1,47 @@
 /**
- * The other two ways in which results reach a page, where sockets do not get through. Few pages need them, so
- * they are fetched when they are: the line that lets no socket through has just brought the page itself.
+ * Fallback transports for networks that block WebSockets: server-sent events, then polling.
+ *
+ * Few pages need this module, so it is loaded on demand. HTTP works at that time: the page itself has just loaded.
  */
-import { jitteredMs, pause } from './backoff.js';
+import { delay, jitteredDelayMs } from './backoff.js';
 
-/** @typedef {import('./websocket_transport.js').Line} Line */
-/** @typedef {import('./websocket_transport.js').End} End */
+/** @typedef {import('./websocket_transport.js').TransportContext} TransportContext */
+/** @typedef {import('./websocket_transport.js').TransportEnd} TransportEnd */
 
-/** A stream that takes longer to open is given up. */
-const OPENS_WITHIN_MS = 10_000;
-/** Sockets are tried again after this long on another way. */
-const DETOUR_MS = 120_000;
-/** Between two reads where nothing can be pushed. */
-const POLLING_MS = 4000;
+const OPEN_TIMEOUT_MS = 10_000;
+/** Time on a fallback before WebSockets are tried again. */
+const FALLBACK_MS = 120_000;
+const POLL_INTERVAL_MS = 4000;
 
 /**
- * Server-sent events, where sockets do not get through: one stream for all polls, opened anew when they change.
- * @param {Line} line
- * @returns {Promise<End>}
+ * Receive results over one event stream for all polls. A change of the polls ends it, so that a new one opens.
+ * @param {TransportContext} context
+ * @returns {Promise<TransportEnd>}
  */
-export async function overEvents(line) {
-  const url = new URL('v1/events', line.base);
-  for (const id of line.polls()) url.searchParams.append('poll', id);
-  const ticket = await line.ticket();
+export async function runEventSource(context) {
+  const url = new URL('v1/events', context.base);
+  for (const id of context.pollIds()) url.searchParams.append('poll', id);
+  const ticket = await context.fetchTicket();
   if (ticket) url.searchParams.set('ticket', ticket);
   return new Promise((resolve) => {
     const end = { opened: false };
     const finish = () => {
-      clearTimeout(detour);
-      clearTimeout(patience);
-      line.attach(null);
+      clearTimeout(fallbackTimer);
+      clearTimeout(openTimer);
+      context.setControls(null);
       close();
       resolve(end);
     };
-    const detour = setTimeout(finish, DETOUR_MS);
-    const patience = setTimeout(finish, OPENS_WITHIN_MS);
+    const fallbackTimer = setTimeout(finish, FALLBACK_MS);
+    const openTimer = setTimeout(finish, OPEN_TIMEOUT_MS);
     const open = () => {
-      clearTimeout(patience);
+      clearTimeout(openTimer);
       end.opened = true;
-      line.attach({ changed: finish, identify: finish, stop: finish });
-      line.opened();
+      context.setControls({ updateSubscriptions: finish, authenticate: finish, stop: finish });
+      context.onOpen();
     };
     const subscribe = globalThis.EventSource ? withEventSource : withFetch;
-    const close = subscribe(url, open, (data) => line.deliver(JSON.parse(data)), finish);
+    const close = subscribe(url, open, (data) => context.onMessage(JSON.parse(data)), finish);
   });
 }
 
@@ -84,23 +83,23 @@ async function readEvents(url, signal, open, deliver) {
 }
 
 /**
- * Reading every few seconds, where nothing can be pushed.
- * @param {Line} line
- * @param {(id: string) => Promise<any>} read one poll's results, as a message
- * @returns {Promise<End>}
+ * Read results over HTTP every few seconds.
+ * @param {TransportContext} context
+ * @param {(id: string) => Promise<any>} fetchResults returns one poll's results as a message; null if the service does not answer
+ * @returns {Promise<TransportEnd>}
  */
-export async function overPolling(line, read) {
-  const until = performance.now() + DETOUR_MS;
+export async function runPolling(context, fetchResults) {
+  const until = performance.now() + FALLBACK_MS;
   let stopped = false;
   let opened = false;
-  line.attach({ changed() {}, identify() {}, stop: () => (stopped = true) });
+  context.setControls({ updateSubscriptions() {}, authenticate() {}, stop: () => (stopped = true) });
   while (!stopped && performance.now() < until) {
-    const messages = await Promise.all(line.polls().map((id) => read(id)));
+    const messages = await Promise.all(context.pollIds().map(fetchResults));
     if (messages.every((message) => message === null)) break;
     opened = true;
-    for (const message of messages) if (message) line.deliver(message);
-    await pause(POLLING_MS + jitteredMs(0));
+    for (const message of messages) if (message) context.onMessage(message);
+    await delay(POLL_INTERVAL_MS + jitteredDelayMs(0));
   }
-  line.attach(null);
+  context.setControls(null);
   return { opened };
 }

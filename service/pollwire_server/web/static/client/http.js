@@ -1,19 +1,20 @@
 /**
- * One request to the service: JSON in, JSON out, every failure a `PollwireError`, never a hang.
+ * HTTP requests to the service: JSON in, JSON out. Every failure is a `PollwireError`.
  */
-import { PollwireError, refusal, unreachable } from './errors.js';
+import { errorFromProblem, PollwireError, unreachableError } from './errors.js';
 
-/** Longer than the service ever takes (it answers 503 within a second), short enough that a dead line is noticed. */
-const PATIENCE_MS = 8000;
+/** The service answers 503 within a second, so a longer wait means a dead connection. */
+const TIMEOUT_MS = 8000;
 
 /**
- * @param {string} base the service's address, ending in a slash
- * @param {string} path relative to it
- * @param {{method?: string, body?: unknown, token?: string | null, headers?: Record<string, string>}} [request]
+ * Send a request and return the JSON of the response.
+ * @param {string} base the service's URL, ending in a slash
+ * @param {string} path relative to `base`
+ * @param {{method?: string, body?: unknown, token?: string | null, headers?: Record<string, string>}} [init]
  * @returns {Promise<any>}
  * @throws {PollwireError}
  */
-export function ask(base, path, { method = 'GET', body, token, headers = {} } = {}) {
+export function request(base, path, { method = 'GET', body, token, headers = {} } = {}) {
   return send(new URL(path, base), {
     method,
     headers: {
@@ -31,15 +32,15 @@ export function ask(base, path, { method = 'GET', body, token, headers = {} } = 
  * @param {RequestInit} init
  */
 async function send(url, init) {
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), TIMEOUT_MS);
   try {
-    const response = await fetch(url, { ...init, signal: patience.signal });
+    const response = await fetch(url, { ...init, signal: controller.signal });
     const document = await response.json().catch(() => null);
     if (response.ok && document !== null) return document;
-    throw refusal(response.ok ? 502 : response.status, document, response.headers.get('Retry-After'));
+    throw errorFromProblem(response.ok ? 502 : response.status, document, response.headers.get('Retry-After'));
   } catch (error) {
-    throw error instanceof PollwireError ? error : unreachable(error);
+    throw error instanceof PollwireError ? error : unreachableError(error);
   } finally {
     clearTimeout(timer);
   }

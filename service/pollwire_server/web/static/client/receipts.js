@@ -1,10 +1,10 @@
 /**
- * The receipts of this browser's votes, so that a voter can ask later whether a vote is counted.
+ * Receipts of this browser's votes. With a receipt a voter can verify later that the vote is counted.
  *
- * A receipt is signed by the service and names no person; it is kept in this browser and nowhere else.
+ * The service signs a receipt, and it names no person. It is stored in this browser only.
  */
-import { ask } from './http.js';
-import { drop, keep, kept } from './storage.js';
+import { request } from './http.js';
+import { readItem, removeItem, writeItem } from './storage.js';
 
 /** @typedef {{valid: boolean, counted: boolean, choice: import('./types.js').Choice, at: string,
  *   reason?: 'replaced' | 'archived' | 'gone'}} Proof */
@@ -15,25 +15,25 @@ export class Receipts {
     this.base = base;
   }
 
-  /** The receipt of this browser's vote in a poll, or null. @param {string} poll @returns {string | null} */
-  of(poll) {
-    return kept(this.#key(poll));
+  /** Return the receipt of this browser's vote in a poll, or null. @param {string} poll @returns {string | null} */
+  get(poll) {
+    return readItem(this.#key(poll));
   }
 
-  /** @param {string} poll @param {string | undefined} receipt none: the vote was taken back */
-  put(poll, receipt) {
-    if (receipt) keep(this.#key(poll), receipt);
-    else drop(this.#key(poll));
+  /** Store the receipt of a vote, or remove it. @param {string} poll @param {string | undefined} receipt undefined: the vote was withdrawn */
+  set(poll, receipt) {
+    if (receipt) writeItem(this.#key(poll), receipt);
+    else removeItem(this.#key(poll));
   }
 
   /**
-   * What the service says that the vote is worth now.
+   * Return the current state of the receipt, as verified by the service.
    * @param {string} poll
-   * @returns {Promise<Proof | null>} null where there is no receipt
+   * @returns {Promise<Proof | null>} null without a receipt
    */
   async check(poll) {
-    const receipt = this.of(poll);
-    return receipt && ask(this.base, `v1/polls/${encodeURIComponent(poll)}/receipts`, { method: 'POST', body: { receipt } });
+    const receipt = this.get(poll);
+    return receipt && request(this.base, `v1/polls/${encodeURIComponent(poll)}/receipts`, { method: 'POST', body: { receipt } });
   }
 
   /** @param {string} poll */

@@ -1,15 +1,15 @@
 /**
- * Which of two results stands: the one rule by which nobody sees totals go backwards.
+ * Order of results. Because of it displayed totals never go backwards.
  */
 
 /**
- * Whether `next` may replace `held`: unless it is older by (epoch, seq); hidden totals always may, since
- * they say what this reader is allowed to see now.
- * @param {import('./types.js').Results | undefined} held
+ * Return true if `next` replaces `current`: unless it is older by (epoch, seq). Hidden results always replace,
+ * because they state what this reader may see now.
+ * @param {import('./types.js').Results | undefined} current
  * @param {import('./types.js').Results} next
  */
-export function replaces(held, next) {
-  if (held === undefined || next.hidden) return true;
-  if (next.epoch !== held.epoch) return next.epoch > held.epoch;
-  return next.seq >= held.seq;
+export function replaces(current, next) {
+  if (current === undefined || next.hidden) return true;
+  if (next.epoch !== current.epoch) return next.epoch > current.epoch;
+  return next.seq >= current.seq;
 }

@@ -1,13 +1,13 @@
 /**
- * What this browser remembers of the reader: in localStorage, and in memory where that is forbidden (private
- * windows, sandboxed frames) or full; then it lasts as long as the page.
+ * JSON values in localStorage. Where that is forbidden (private windows, sandboxed frames) or full, values stay in
+ * memory and last as long as the page.
  */
 
 /** @type {Map<string, any>} */
 const memory = new Map();
 
-/** @param {string} key @returns {any} null for nothing, and for what somebody else wrote there */
-export function kept(key) {
+/** Return a stored value; null if there is none, or if it is not JSON. @param {string} key @returns {any} */
+export function readItem(key) {
   try {
     return JSON.parse(localStorage.getItem(key) ?? '') ?? null;
   } catch {
@@ -15,22 +15,22 @@ export function kept(key) {
   }
 }
 
-/** @param {string} key @param {unknown} value */
-export function keep(key, value) {
+/** Store a value. @param {string} key @param {unknown} value */
+export function writeItem(key, value) {
   memory.set(key, value);
   try {
     localStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // memory has it
+    // the value stays in memory
   }
 }
 
-/** @param {string} key */
-export function drop(key) {
+/** Remove a stored value. @param {string} key */
+export function removeItem(key) {
   memory.delete(key);
   try {
     localStorage.removeItem(key);
   } catch {
-    // it was never there
+    // without localStorage there is nothing to remove
   }
 }

@@ -1,22 +1,22 @@
 /**
- * Live results for everything on a page that asks for them, over one connection to the service.
+ * Live results for all watchers of a page, over one connection to the service.
  *
- * Sockets first. A page cannot see why a handshake failed, so after two that failed it asks over HTTP:
- * no answer there means that the service is away (and sockets are tried again, with full jitter); an
- * answer means that something between us does not let sockets through, and events, then polling, take
- * their place for a while. Whatever brings a result, only one that is not older is handed on.
+ * WebSockets come first. A page cannot see why a handshake failed, so after two failures the stream sends an HTTP
+ * request. Without a response the service is unreachable, and the WebSocket is retried with full jitter. With a
+ * response something on the way blocks WebSockets, and server-sent events, then polling, replace them for a while.
+ * Older results are dropped on every transport.
  */
-import { PollwireError, refusal } from './errors.js';
-import { ask } from './http.js';
+import { errorFromProblem, PollwireError } from './errors.js';
+import { request } from './http.js';
 import { replaces } from './result_order.js';
-import { overSocket } from './websocket_transport.js';
-import { jitteredMs, pause } from './backoff.js';
+import { runWebSocket } from './websocket_transport.js';
+import { delay, jitteredDelayMs } from './backoff.js';
 
-/** Handshakes that fail in a row before another way is thought of. */
-const HANDSHAKES_TRIED = 2;
-/** A connection that lived this long was a good one: the next failure is the first. */
-const GOOD_AFTER_MS = 5000;
-/** Before asking again for a poll that the service could not read just now. */
+/** Consecutive failed handshakes before a fallback is tried. */
+const MAX_FAILED_HANDSHAKES = 2;
+/** A connection that lasted this long resets the backoff. */
+const STABLE_AFTER_MS = 5000;
+/** Delay before subscribing again to a poll that the service could not read. */
 const REWATCH_MS = 1000;
 
 /** @typedef {import('./types.js').Watcher} Watcher */
@@ -27,14 +27,14 @@ export class Stream {
   /** @type {Map<string, Set<Watcher>>} */
   #watchers = new Map();
   /** @type {Map<string, Results>} */
-  #held = new Map();
-  /** @type {import('./websocket_transport.js').Controls | null} */
+  #latest = new Map();
+  /** @type {import('./websocket_transport.js').TransportControls | null} */
   #controls = null;
   /** @type {Connection} */
   #connection = 'connecting';
   #running = false;
-  /** @type {import('./types.js').Poll | null} the poll for whose sake streams show who reads */
-  #identified = null;
+  /** @type {import('./types.js').Poll | null} the poll that tickets are created for; null for an anonymous stream */
+  #authenticatedPoll = null;
 
   /**
    * @param {string} base
@@ -48,6 +48,7 @@ export class Stream {
   }
 
   /**
+   * Add a watcher of a poll. It receives the latest results at once if there are any.
    * @param {string} id
    * @param {Watcher} watcher
    * @returns {() => void} stops watching
@@ -57,81 +58,81 @@ export class Stream {
     if (others) others.add(watcher);
     else this.#watchers.set(id, new Set([watcher]));
     watcher.connection?.(this.#connection);
-    const held = this.#held.get(id);
-    if (held) watcher.results(held);
-    if (!others) this.#controls?.changed([id], []);
-    this.#start();
-    return () => this.#leave(id, watcher);
+    const latest = this.#latest.get(id);
+    if (latest) watcher.results(latest);
+    if (!others) this.#controls?.updateSubscriptions([id], []);
+    this.#run();
+    return () => this.#unwatch(id, watcher);
   }
 
   /**
-   * From now on streams show who reads: somebody whose vote stands may see more.
-   * @param {import('./types.js').Poll} poll that of the vote
+   * Send tickets from now on, because a voter may see hidden results.
+   * @param {import('./types.js').Poll} poll the poll of the vote
    */
-  identify(poll) {
-    this.#identified = poll;
-    this.#controls?.identify();
+  authenticate(poll) {
+    this.#authenticatedPoll = poll;
+    this.#controls?.authenticate();
   }
 
   /** @param {string} id @param {Watcher} watcher */
-  #leave(id, watcher) {
+  #unwatch(id, watcher) {
     const watchers = this.#watchers.get(id);
     if (!watchers?.delete(watcher) || watchers.size > 0) return;
     this.#watchers.delete(id);
-    this.#held.delete(id);
-    this.#controls?.changed([], [id]);
+    this.#latest.delete(id);
+    this.#controls?.updateSubscriptions([], [id]);
     if (this.#watchers.size === 0) this.#controls?.stop();
   }
 
-  async #start() {
+  async #run() {
     if (this.#running) return;
     this.#running = true;
-    await Promise.resolve(); // the widgets of one page subscribe together
+    await Promise.resolve(); // all widgets of the page subscribe first
     for (let failures = 0, handshakes = 0; this.#watchers.size > 0; ) {
       const start = performance.now();
-      const end = await overSocket(this.#line('live'));
+      const end = await runWebSocket(this.#context('live'));
       handshakes = end.opened ? 0 : handshakes + 1;
-      failures = performance.now() - start > GOOD_AFTER_MS ? 0 : failures + 1;
-      if (handshakes >= HANDSHAKES_TRIED && (await this.#detour())) failures = 0;
+      failures = performance.now() - start > STABLE_AFTER_MS ? 0 : failures + 1;
+      if (handshakes >= MAX_FAILED_HANDSHAKES && (await this.#useFallback())) failures = 0;
       if (this.#watchers.size === 0) break;
-      this.#tell(end.opened && failures < 2 ? 'connecting' : 'away');
-      await pause(end.comeBackMs ?? jitteredMs(failures));
+      this.#setConnection(end.opened && failures < 2 ? 'connecting' : 'away');
+      await delay(end.reconnectAfterMs ?? jitteredDelayMs(failures));
     }
     this.#running = false;
   }
 
-  /** Without sockets. @returns {Promise<boolean>} whether the service could be reached at all */
-  async #detour() {
+  /** Run the fallback transports. Return false if the service is unreachable. @returns {Promise<boolean>} */
+  async #useFallback() {
     const [first] = this.#watchers.keys();
-    if (first === undefined || (await this.#read(first)) === null) return false;
+    if (first === undefined || (await this.#fetchResults(first)) === null) return false;
     /** @type {typeof import('./fallback_transports.js') | null} */
     const fallback = await import(new URL('./fallback_transports.js', import.meta.url).href).catch(() => null);
     if (!fallback || this.#watchers.size === 0) return true;
-    const events = await fallback.overEvents(this.#line('live'));
-    if (!events.opened && this.#watchers.size > 0) await fallback.overPolling(this.#line('delayed'), (id) => this.#read(id));
+    const events = await fallback.runEventSource(this.#context('live'));
+    if (!events.opened && this.#watchers.size > 0) await fallback.runPolling(this.#context('delayed'), (id) => this.#fetchResults(id));
     return true;
   }
 
-  /** @param {Connection} whenOpen @returns {import('./websocket_transport.js').Line} */
-  #line(whenOpen) {
-    if (whenOpen === 'delayed') this.#tell('delayed');
+  /** Return the context for one transport. @param {Connection} whenOpen @returns {import('./websocket_transport.js').TransportContext} */
+  #context(whenOpen) {
+    if (whenOpen === 'delayed') this.#setConnection('delayed');
     return {
       base: this.base,
-      polls: () => [...this.#watchers.keys()],
-      ticket: () => (this.#identified === null ? Promise.resolve(null) : this.voter.ticket(this.#identified).catch(() => null)),
-      deliver: (message) => this.#deliver(message),
-      opened: () => this.#tell(whenOpen),
-      attach: (controls) => {
+      pollIds: () => [...this.#watchers.keys()],
+      fetchTicket: () => (this.#authenticatedPoll === null ? Promise.resolve(null) : this.voter.createTicket(this.#authenticatedPoll).catch(() => null)),
+      onMessage: (message) => this.#onMessage(message),
+      onOpen: () => this.#setConnection(whenOpen),
+      setControls: (controls) => {
         this.#controls = controls;
       },
     };
   }
 
-  /** One poll over HTTP, as a message; null when the service did not answer. @param {string} id */
-  async #read(id) {
+  /** Read one poll's results over HTTP, as a message. Return null if the service does not answer. @param {string} id */
+  async #fetchResults(id) {
     try {
-      const token = this.#identified && (await this.voter.known(this.#identified));
-      return await ask(this.base, `v1/polls/${encodeURIComponent(id)}/results`, { token });
+      const token = this.#authenticatedPoll && (await this.voter.currentToken(this.#authenticatedPoll));
+      return await request(this.base, `v1/polls/${encodeURIComponent(id)}/results`, { token });
     } catch (error) {
       if (!(error instanceof PollwireError) || error.passes) return null;
       return { type: 'problem', poll: id, status: error.status, problem: `/problems/${error.slug}`, detail: error.message };
@@ -139,33 +140,33 @@ export class Stream {
   }
 
   /** @param {any} message */
-  #deliver(message) {
-    if (message.type === 'results') this.#results(message);
-    else if (message.type === 'problem' && this.#watchers.has(message.poll)) this.#problem(message);
+  #onMessage(message) {
+    if (message.type === 'results') this.#onResults(message);
+    else if (message.type === 'problem' && this.#watchers.has(message.poll)) this.#onProblem(message);
   }
 
   /** @param {Results} next */
-  #results(next) {
-    this.clock.learn(next.as_of);
-    if (!this.#watchers.has(next.poll) || !replaces(this.#held.get(next.poll), next)) return;
-    this.#held.set(next.poll, next);
+  #onResults(next) {
+    this.clock.update(next.as_of);
+    if (!this.#watchers.has(next.poll) || !replaces(this.#latest.get(next.poll), next)) return;
+    this.#latest.set(next.poll, next);
     for (const watcher of this.#watchers.get(next.poll) ?? []) watcher.results(next);
   }
 
   /** @param {{poll: string, status: number}} problem */
-  #problem({ poll, ...problem }) {
-    const error = refusal(problem.status, { type: 'problem', ...problem });
+  #onProblem({ poll, ...problem }) {
+    const error = errorFromProblem(problem.status, { type: 'problem', ...problem });
     if (error.passes) {
-      const again = () => this.#watchers.has(poll) && this.#controls?.changed([poll], []);
-      setTimeout(again, REWATCH_MS + jitteredMs(1));
+      const resubscribe = () => this.#watchers.has(poll) && this.#controls?.updateSubscriptions([poll], []);
+      setTimeout(resubscribe, REWATCH_MS + jitteredDelayMs(1));
       return;
     }
-    this.#held.delete(poll);
+    this.#latest.delete(poll);
     for (const watcher of this.#watchers.get(poll) ?? []) watcher.problem?.(error);
   }
 
-  /** @param {Connection} connection */
-  #tell(connection) {
+  /** Report a changed connection state to all watchers. @param {Connection} connection */
+  #setConnection(connection) {
     if (connection === this.#connection) return;
     this.#connection = connection;
     for (const watchers of this.#watchers.values()) {

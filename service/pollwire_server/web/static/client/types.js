@@ -1,20 +1,20 @@
 /**
- * The shapes that travel on the wire (docs/api/) and between the modules here. Types only.
+ * Types of the wire (docs/api/) and of the modules in this folder.
  *
  * @typedef {{id: string, label: string, image?: string | null, capacity?: number | null}} Option
  *
  * @typedef {object} Resolution
- * @property {string | null} outcome the option that came true; null where the question was annulled
+ * @property {string | null} outcome the correct option; null if the question was annulled
  * @property {string} at
- * @property {string | null} [note] the operator's, in a sentence
+ * @property {string | null} [note] the operator's explanation
  *
  * @typedef {object} Poll
  * @property {string} id
- * @property {string} kind `single`, `multiple`, `rating`, `ranked`, `prediction`, or one that this release does not know
+ * @property {string} kind `single`, `multiple`, `rating`, `ranked`, `prediction`, or one that this release does not support
  * @property {string} question
  * @property {string | null} [description]
  * @property {Option[] | null} options
- * @property {{min: number, max: number} | null} [choices] how many options one ballot of a `multiple` poll names
+ * @property {{min: number, max: number} | null} [choices] number of options in one ballot of a `multiple` poll
  * @property {{min: number, max: number} | null} [scale] the values of a `rating`
  * @property {boolean} [forecast]
  * @property {string} opens_at
@@ -22,7 +22,7 @@
  * @property {string} revote `never`, `change` or `withdraw`
  * @property {string} identity `device`, `open` or `signed`
  * @property {string} results `always`, `after_vote`, `after_close` or `operators`
- * @property {string | null} [timezone] the IANA zone in which its operators wrote its times
+ * @property {string | null} [timezone] the IANA time zone that its operators chose
  * @property {string | null} [series] predictions that share one leaderboard
  * @property {string | null} [lang]
  * @property {boolean} [shuffle]
@@ -32,11 +32,11 @@
  * @typedef {object} Results
  * @property {'results'} type
  * @property {string} poll
- * @property {string} epoch the history that `seq` counts in; ordered as text
+ * @property {string} epoch the history that `seq` belongs to; later ones sort higher
  * @property {number} seq
  * @property {string} phase
  * @property {boolean} final
- * @property {string} as_of when the store was read, by its own clock
+ * @property {string} as_of time of the read, by the store's clock
  * @property {string | null} closes_at
  * @property {boolean} [hidden]
  * @property {number} [voters]
@@ -47,7 +47,7 @@
  * @typedef {string | number | string[] | Record<string, number>} Choice an option's id, a value of the scale, several
  *   ids (of a `ranked` poll the best first), or a probability for each outcome
  *
- * @typedef {object} Standing a voter's vote as it stands
+ * @typedef {object} Standing a voter's current vote
  * @property {string} [status]
  * @property {Choice} choice
  * @property {string} at
@@ -56,9 +56,9 @@
  * @property {string} [receipt]
  *
  * @typedef {'connecting' | 'live' | 'delayed' | 'away'} Connection
- *   `live`: pushed as it happens; `delayed`: read every few seconds; `away`: no answer for now
+ *   `live`: pushed at once; `delayed`: read every few seconds; `away`: no connection
  *
- * @typedef {object} Watcher who wants to know of one poll
+ * @typedef {object} Watcher callbacks for one poll
  * @property {(results: Results) => void} results
  * @property {(error: import('./errors.js').PollwireError) => void} [problem]
  * @property {(connection: Connection) => void} [connection]

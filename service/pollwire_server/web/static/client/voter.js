@@ -1,131 +1,131 @@
 /**
- * Who votes: the anonymous voter of this browser, known to one service by a signed token; or, in a poll
- * whose `identity` is `signed`, the person whom the site around has signed in, known by the site's token.
+ * Identity of the voter: an anonymous voter with a token of the service, or in polls with `identity: signed` the
+ * signed-in user with a JWT of the embedding site.
  *
- * Ours is kept under the service's address, the site's never: it is asked for each time it is needed.
+ * The service's token is stored under the service's URL. The site's JWT is never stored but requested each time.
  */
-import { ask } from './http.js';
+import { request } from './http.js';
 import { PollwireError } from './errors.js';
-import { drop, keep, kept } from './storage.js';
+import { readItem, removeItem, writeItem } from './storage.js';
 
-/** A token with less life than this is renewed when it is next used: same voter, fresh date. */
+/** A token that expires earlier than this is renewed at its next use. The voter stays the same. */
 const RENEW_BEFORE_MS = 30 * 24 * 3600 * 1000;
 
 /** @typedef {{token: string, expires_at: string}} Token */
 /** @typedef {import('./types.js').Poll} Poll */
 
 export class Voter {
-  /** @type {(() => string | null | undefined | Promise<string | null | undefined>) | null} gives the site's token for its signed-in person */
-  site = null;
+  /** @type {(() => string | null | undefined | Promise<string | null | undefined>) | null} returns the site's JWT for its signed-in user */
+  getToken = null;
   /** @type {Promise<string> | null} */
-  #asking = null;
+  #pendingToken = null;
 
   /** @param {string} base */
   constructor(base) {
     this.base = base;
-    this.key = `pollwire:${base}`;
+    this.storageKey = `pollwire:${base}`;
   }
 
-  /** Something of this browser's own, by which a voter's order of options stays the same. @returns {string} */
+  /** Random value of this browser that fixes the voter's order of shuffled options. @returns {string} */
   get seed() {
-    const key = `${this.key}seed`;
-    const seed = kept(key) ?? Math.random().toString(36);
-    keep(key, seed);
+    const key = `${this.storageKey}seed`;
+    const seed = readItem(key) ?? Math.random().toString(36);
+    writeItem(key, seed);
     return seed;
   }
 
-  /** The token of somebody who was here before, or whom the site knows; else null. @param {Poll} poll */
-  async known(poll) {
-    return poll.identity === 'signed' ? (await this.site?.()) || null : this.#kept()?.token ?? null;
+  /** Return the stored token or the site's JWT, or null. @param {Poll} poll */
+  async currentToken(poll) {
+    return poll.identity === 'signed' ? (await this.getToken?.()) || null : this.#storedToken()?.token ?? null;
   }
 
   /**
-   * The voter's token; an anonymous one is asked for now where there is none.
-   * @param {Poll} poll what it is for: the page's site may be allowed by that poll alone
+   * Return the voter's token. If an anonymous voter has none, one is issued.
+   * @param {Poll} poll named in the request, because the page's origin may be allowed by this poll only
    * @returns {Promise<string>}
-   * @throws {PollwireError} 401 where the poll is for people of the site, and the site knows nobody here
+   * @throws {PollwireError} 401 if the poll requires a signed-in user and there is none
    */
-  async token(poll) {
-    const known = await this.known(poll);
+  async ensureToken(poll) {
+    const current = await this.currentToken(poll);
     if (poll.identity === 'signed') {
-      if (known) return known;
-      throw new PollwireError(401, 'voter-token-required', 'This poll is for people whom its site has signed in.');
+      if (current) return current;
+      throw new PollwireError(401, 'voter-token-required', 'This poll requires a user signed in to its site.');
     }
-    if (known && this.#lasts(this.#kept())) return known;
-    this.#asking ??= alone(this.key, () => this.#obtain(poll)).finally(() => {
-      this.#asking = null;
+    if (current && this.#isFresh(this.#storedToken())) return current;
+    this.#pendingToken ??= withTabLock(this.storageKey, () => this.#refreshToken(poll)).finally(() => {
+      this.#pendingToken = null;
     });
-    return this.#asking;
+    return this.#pendingToken;
   }
 
-  /** Forget a token that the service does not accept. @param {string} token */
-  forget(token) {
-    if (this.#kept()?.token === token) drop(this.key);
+  /** Remove a token that the service does not accept. @param {string} token */
+  discardToken(token) {
+    if (this.#storedToken()?.token === token) removeItem(this.storageKey);
   }
 
-  /** A ticket to see on a stream what this voter may see; null for somebody unknown. @param {Poll} poll */
-  async ticket(poll) {
-    const token = await this.known(poll);
+  /** Create a ticket that shows streams this voter's view. Return null without a token. @param {Poll} poll */
+  async createTicket(poll) {
+    const token = await this.currentToken(poll);
     if (!token) return null;
     /** @type {{ticket: string}} */
-    const { ticket } = await ask(this.base, forPoll('v1/tickets', poll), { method: 'POST', token });
+    const { ticket } = await request(this.base, withPoll('v1/tickets', poll), { method: 'POST', token });
     return ticket;
   }
 
-  /** @param {Poll} poll */
-  async #obtain(poll) {
-    const before = this.#kept(); // another tab may have been first
-    if (before && this.#lasts(before)) return before.token;
-    const token = await this.#issued(forPoll('v1/voters', poll), before?.token ?? null);
-    keep(this.key, token);
+  /** Issue or renew the token, and store it. @param {Poll} poll */
+  async #refreshToken(poll) {
+    const stored = this.#storedToken(); // another tab may have stored one meanwhile
+    if (stored && this.#isFresh(stored)) return stored.token;
+    const token = await this.#issueToken(withPoll('v1/voters', poll), stored?.token ?? null);
+    writeItem(this.storageKey, token);
     return token.token;
   }
 
   /** @param {Token | null} token */
-  #lasts(token) {
+  #isFresh(token) {
     return token && Date.parse(token.expires_at) - Date.now() > RENEW_BEFORE_MS;
   }
 
-  /** @param {string} path @param {string | null} former @returns {Promise<Token>} */
-  async #issued(path, former) {
+  /** Request a token. A rejected previous one is replaced by that of a new voter. @param {string} path @param {string | null} previous @returns {Promise<Token>} */
+  async #issueToken(path, previous) {
     try {
-      return await ask(this.base, path, { method: 'POST', token: former });
+      return await request(this.base, path, { method: 'POST', token: previous });
     } catch (error) {
       if (!(error instanceof PollwireError)) throw error;
-      if (error.slug === 'challenge-required') return this.#worked(path, error);
-      if (!former || error.status !== 401) throw error;
-      return this.#issued(path, null);
+      if (error.slug === 'challenge-required') return this.#issueWithProofOfWork(path, error);
+      if (!previous || error.status !== 401) throw error;
+      return this.#issueToken(path, null);
     }
   }
 
-  /** For the work that is asked of many who come at once. @param {string} path @param {PollwireError} error */
-  async #worked(path, error) {
+  /** Request a token with a solved challenge. @param {string} path @param {PollwireError} error */
+  async #issueWithProofOfWork(path, error) {
     const { solve } = await import(new URL('./proof_of_work.js', import.meta.url).href);
     const challenge = await solve(error.facts.challenge);
     if (!challenge) throw error;
-    return ask(this.base, path, { method: 'POST', body: { challenge } });
+    return request(this.base, path, { method: 'POST', body: { challenge } });
   }
 
   /** @returns {Token | null} */
-  #kept() {
-    const token = kept(this.key);
+  #storedToken() {
+    const token = readItem(this.storageKey);
     return typeof token?.token === 'string' ? token : null;
   }
 }
 
-/** @param {string} path @param {Poll} poll */
-function forPoll(path, poll) {
+/** Add the poll to a path. @param {string} path @param {Poll} poll */
+function withPoll(path, poll) {
   return `${path}?poll=${encodeURIComponent(poll.id)}`;
 }
 
 /**
- * One tab at a time, where the browser can promise it: two first votes in two tabs are then one voter's.
+ * Run a task in one tab at a time, so that first votes in two tabs get one voter. Requires the Web Locks API.
  * @template T
  * @param {string} name
- * @param {() => Promise<T>} act
+ * @param {() => Promise<T>} task
  * @returns {Promise<T>}
  */
-async function alone(name, act) {
-  if (!globalThis.isSecureContext || !navigator.locks || origin === 'null') return act();
-  return navigator.locks.request(name, act);
+async function withTabLock(name, task) {
+  if (!globalThis.isSecureContext || !navigator.locks || origin === 'null') return task();
+  return navigator.locks.request(name, task);
 }

@@ -1,24 +1,24 @@
 /**
- * Sending a vote so that it is counted once, whatever the line does.
+ * Requests for votes. A vote is retried until it is answered, and counts once.
  *
- * The service looks the standing choice up first, so the same vote may be sent again until an answer
- * comes; where nobody is identified (`open` polls) an Idempotency-Key does the same. The key therefore
- * stays the same until the vote is answered for good, also when the voter presses the button again.
+ * Retries are safe: the service looks up the voter's current vote first. In polls without voters (`open`) an
+ * Idempotency-Key has the same effect. The key stays the same until the vote is counted or the page is closed,
+ * also if the voter presses the button again.
  */
-import { ask } from './http.js';
+import { request } from './http.js';
 import { PollwireError } from './errors.js';
-import { jitteredMs, pause } from './backoff.js';
+import { delay, jitteredDelayMs } from './backoff.js';
 
-/** After this long without an answer the voter is told and may try again. */
-const GIVE_UP_MS = 60_000;
+/** After this time without a response the call fails, and the voter may try again. */
+const RETRY_TIMEOUT_MS = 60_000;
 
 /** @typedef {import('./types.js').Poll} Poll */
 /** @typedef {import('./types.js').Choice} Choice */
 /** @typedef {import('./types.js').Standing} Standing */
 
 export class Votes {
-  /** @type {Map<string, string>} unanswered votes of open polls: poll and choice to their key */
-  #keys = new Map();
+  /** @type {Map<string, string>} keys of unanswered votes in open polls, by poll and choice */
+  #idempotencyKeys = new Map();
 
   /** @param {string} base @param {import('./voter.js').Voter} voter */
   constructor(base, voter) {
@@ -27,31 +27,32 @@ export class Votes {
   }
 
   /**
+   * Cast a vote.
    * @param {Poll} poll
    * @param {Choice} choice
-   * @param {{revision?: number, onRetry?: (error: PollwireError, attempt: number) => void}} [how]
-   *   `revision`: the standing choice that this one replaces, 0 for none; `onRetry` hears of each failed attempt
+   * @param {{revision?: number, onRetry?: (error: PollwireError, attempt: number) => void}} [options]
+   *   `revision`: that of the vote to replace, 0 for none; `onRetry` is called after each failed attempt
    * @returns {Promise<Standing>}
    */
   async cast(poll, choice, { revision, onRetry } = {}) {
     const name = `${poll.id} ${JSON.stringify(choice)}`;
-    const headers = poll.identity === 'open' ? { 'Idempotency-Key': this.#keyOf(name) } : undefined;
+    const headers = poll.identity === 'open' ? { 'Idempotency-Key': this.#idempotencyKey(name) } : undefined;
     const body = revision === undefined ? { choice } : { choice, revision };
-    const standing = await insisting(() => this.#asVoter(poll, '', { method: 'POST', body, headers }), onRetry);
-    this.#keys.delete(name);
-    return standing;
+    const vote = await withRetries(() => this.#requestAsVoter(poll, '', { method: 'POST', body, headers }), onRetry);
+    this.#idempotencyKeys.delete(name);
+    return vote;
   }
 
   /**
-   * The vote that stands, or null.
+   * Return the voter's current vote, or null.
    * @param {Poll} poll
    * @returns {Promise<Standing | null>}
    */
-  async mine(poll) {
-    const token = await this.voter.known(poll);
+  async ownVote(poll) {
+    const token = await this.voter.currentToken(poll);
     if (!token) return null;
     try {
-      return await ask(this.base, `${votesOf(poll)}/mine`, { token });
+      return await request(this.base, `${votesPath(poll)}/mine`, { token });
     } catch (error) {
       if (error instanceof PollwireError && (error.status === 404 || error.status === 401)) return null;
       throw error;
@@ -59,69 +60,70 @@ export class Votes {
   }
 
   /**
+   * Withdraw the vote.
    * @param {Poll} poll
    * @param {(error: PollwireError, attempt: number) => void} [onRetry]
    * @returns {Promise<Standing>}
    */
   withdraw(poll, onRetry) {
-    return insisting(() => this.#asVoter(poll, '/mine', { method: 'DELETE' }), onRetry);
+    return withRetries(() => this.#requestAsVoter(poll, '/mine', { method: 'DELETE' }), onRetry);
   }
 
   /**
-   * With the voter's token; a token that the service no longer accepts is replaced, once.
+   * Send a request with the voter's token. A token that the service rejects is replaced once.
    * @param {Poll} poll
-   * @param {string} rest
-   * @param {{method: string, body?: unknown, headers?: Record<string, string>}} request
+   * @param {string} suffix
+   * @param {{method: string, body?: unknown, headers?: Record<string, string>}} init
    */
-  async #asVoter(poll, rest, request) {
-    const path = votesOf(poll) + rest;
-    const token = await this.voter.token(poll);
+  async #requestAsVoter(poll, suffix, init) {
+    const path = votesPath(poll) + suffix;
+    const token = await this.voter.ensureToken(poll);
     try {
-      return await ask(this.base, path, { ...request, token });
+      return await request(this.base, path, { ...init, token });
     } catch (error) {
       if (!(error instanceof PollwireError) || error.status !== 401) throw error;
-      this.voter.forget(token);
-      return ask(this.base, path, { ...request, token: await this.voter.token(poll) });
+      this.voter.discardToken(token);
+      return request(this.base, path, { ...init, token: await this.voter.ensureToken(poll) });
     }
   }
 
-  /** @param {string} name */
-  #keyOf(name) {
-    const key = this.#keys.get(name) ?? randomKey();
-    this.#keys.set(name, key);
+  /** Return the key of an unanswered vote. @param {string} name */
+  #idempotencyKey(name) {
+    const key = this.#idempotencyKeys.get(name) ?? randomKey();
+    this.#idempotencyKeys.set(name, key);
     return key;
   }
 }
 
 /** @param {Poll} poll */
-function votesOf(poll) {
+function votesPath(poll) {
   return `v1/polls/${encodeURIComponent(poll.id)}/votes`;
 }
 
 /**
- * Again until answered: no answer, "busy" and "the store is away" pass; a refusal does not.
+ * Retry until the service answers. Network errors, 429 and 5xx are retried; other errors are thrown.
  * @template T
- * @param {() => Promise<T>} act
+ * @param {() => Promise<T>} attemptOnce
  * @param {((error: PollwireError, attempt: number) => void) | undefined} onRetry
  * @returns {Promise<T>}
  */
-async function insisting(act, onRetry) {
+async function withRetries(attemptOnce, onRetry) {
   const start = performance.now();
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await act();
+      return await attemptOnce();
     } catch (error) {
       if (!(error instanceof PollwireError) || !error.passes) throw error;
-      const backoffMs = jitteredMs(attempt, { firstMs: 600, mostMs: 8000 });
+      const backoffMs = jitteredDelayMs(attempt, { firstMs: 600, maxMs: 8000 });
       const delayMs = (error.retryAfterMs ?? 200) + backoffMs;
-      if (performance.now() - start + delayMs > GIVE_UP_MS) throw error;
+      if (performance.now() - start + delayMs > RETRY_TIMEOUT_MS) throw error;
       onRetry?.(error, attempt);
-      await pause(delayMs);
+      await delay(delayMs);
     }
   }
 }
 
-/** 128 random bits; `crypto.randomUUID` would ask for https. */
+/** Return 128 random bits as hexadecimal text. `crypto.randomUUID` would require https. */
 function randomKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

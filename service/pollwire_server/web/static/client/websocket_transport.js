@@ -1,79 +1,79 @@
 /**
- * How results reach a page over a socket: one attempt, which starts, delivers, and ends.
+ * WebSocket transport of results.
  *
- * A way of transport is a function of a `Line` that resolves to how it ended. What comes after an end (again,
- * another way, how long to wait) is the stream's business, not its own. The other ways are in `detours.js`.
+ * A transport is a function of a `TransportContext`. It makes one connection, passes messages on, and resolves when
+ * the connection ends. It does not reconnect: the stream chooses the next transport and the delay. The other
+ * transports are in `fallback_transports.js`.
  */
 
 /**
- * @typedef {object} Line what a way of transport needs of the stream
+ * @typedef {object} TransportContext the stream, as a transport sees it
  * @property {string} base
- * @property {() => string[]} polls the ids that are watched now
- * @property {() => Promise<string | null>} ticket
- * @property {(message: any) => void} deliver one message of the service
- * @property {() => void} opened the way works
- * @property {(controls: Controls | null) => void} attach where to tell what changed while the way is up
+ * @property {() => string[]} pollIds the polls that are watched now
+ * @property {() => Promise<string | null>} fetchTicket null for an anonymous reader
+ * @property {(message: any) => void} onMessage receives each message of the service
+ * @property {() => void} onOpen called when the connection works
+ * @property {(controls: TransportControls | null) => void} setControls controls of the open connection; null after its end
  *
- * @typedef {object} Controls
- * @property {(added: string[], removed: string[]) => void} changed
- * @property {() => void} identify the reader may see more than before: show a ticket
+ * @typedef {object} TransportControls
+ * @property {(added: string[], removed: string[]) => void} updateSubscriptions
+ * @property {() => void} authenticate send a ticket, because the reader may see more than before
  * @property {() => void} stop
  *
- * @typedef {object} End
- * @property {boolean} opened whether it ever worked
- * @property {number} [comeBackMs] when the service asked to be called again
+ * @typedef {object} TransportEnd
+ * @property {boolean} opened true if the connection worked
+ * @property {number} [reconnectAfterMs] delay that the service asked for
  */
 
-/** The service sends something at least every 25 s; twice that in silence means that the line is dead. */
-const SILENCE_MS = 55_000;
-/** A handshake slower than this is given up. */
-const HANDSHAKE_MS = 10_000;
+/** The service sends a heartbeat after 25 s of silence. No message for two intervals means a dead connection. */
+const IDLE_TIMEOUT_MS = 55_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
- * One WebSocket for every poll of the page.
- * @param {Line} line
- * @returns {Promise<End>}
+ * Receive results of all polls of the page over one WebSocket.
+ * @param {TransportContext} context
+ * @returns {Promise<TransportEnd>}
  */
-export async function overSocket(line) {
-  const ticket = await line.ticket();
+export async function runWebSocket(context) {
+  const ticket = await context.fetchTicket();
   return new Promise((resolve) => {
-    const socket = socketTo(line.base, line.polls());
+    const socket = openSocket(context.base, context.pollIds());
     if (socket === null) return resolve({ opened: false });
-    /** @type {End} */
+    /** @type {TransportEnd} */
     const end = { opened: false };
-    let patience = setTimeout(() => finish(), HANDSHAKE_MS);
-    const heard = () => {
-      clearTimeout(patience);
-      patience = setTimeout(() => finish(), SILENCE_MS);
+    let timer = setTimeout(() => finish(), HANDSHAKE_TIMEOUT_MS);
+    const restartIdleTimer = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => finish(), IDLE_TIMEOUT_MS);
     };
-    const say = (/** @type {object} */ message) => {
+    const send = (/** @type {object} */ message) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
     };
-    const identify = async () => {
-      const fresh = await line.ticket();
-      if (fresh) say({ ticket: fresh });
+    const authenticate = async () => {
+      const fresh = await context.fetchTicket();
+      if (fresh) send({ ticket: fresh });
     };
     const finish = () => {
-      clearTimeout(patience);
-      line.attach(null);
+      clearTimeout(timer);
+      context.setControls(null);
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
       resolve(end);
     };
     socket.onopen = () => {
       end.opened = true;
-      if (line.polls().length === 0) return finish();
-      heard();
-      if (ticket) say({ ticket }); // before the polls, so that the first frame is not the hidden one
-      say({ watch: line.polls() });
-      line.attach({ changed: (added, removed) => told(say, added, removed), identify, stop: finish });
-      line.opened();
+      if (context.pollIds().length === 0) return finish();
+      restartIdleTimer();
+      if (ticket) send({ ticket }); // before `watch`, so that no hidden frame comes first
+      send({ watch: context.pollIds() });
+      context.setControls({ updateSubscriptions: (added, removed) => updateSubscriptions(send, added, removed), authenticate, stop: finish });
+      context.onOpen();
     };
     socket.onmessage = ({ data }) => {
-      heard();
+      restartIdleTimer();
       const message = JSON.parse(data);
-      if (message.type !== 'reconnect') return line.deliver(message);
-      end.comeBackMs = message.after_ms;
+      if (message.type !== 'reconnect') return context.onMessage(message);
+      end.reconnectAfterMs = message.after_ms;
       finish();
     };
     socket.onclose = finish;
@@ -81,21 +81,23 @@ export async function overSocket(line) {
 }
 
 /**
- * @param {(message: object) => void} say
+ * Send the changes of the subscriptions.
+ * @param {(message: object) => void} send
  * @param {string[]} added
  * @param {string[]} removed
  */
-function told(say, added, removed) {
-  if (added.length) say({ watch: added });
-  if (removed.length) say({ unwatch: removed });
+function updateSubscriptions(send, added, removed) {
+  if (added.length) send({ watch: added });
+  if (removed.length) send({ unwatch: removed });
 }
 
 /**
+ * Open the socket. The URL names the polls, because the page's origin may be allowed by one of them only.
  * @param {string} base
- * @param {string[]} polls named, because the page's site may be allowed by them alone
- * @returns {WebSocket | null} null where the page may open none
+ * @param {string[]} polls
+ * @returns {WebSocket | null} null if the page may not open sockets
  */
-function socketTo(base, polls) {
+function openSocket(base, polls) {
   const url = new URL('v1/live', base);
   for (const id of polls) url.searchParams.append('poll', id);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';

@@ -3,7 +3,7 @@
  * totals are seen as well. Where no socket gets through, totals are read every few seconds instead.
  */
 import { replaces } from '../client/result_order.js';
-import { jitteredMs, pause } from '../client/backoff.js';
+import { delay, jitteredDelayMs } from '../client/backoff.js';
 import { ask, base, pollPath } from './api.js';
 import { session } from './session.js';
 
@@ -74,7 +74,7 @@ async function run() {
     if (failures >= FAILURES_BEFORE_READING) await readForAWhile();
     else {
       watcher?.connection?.('away');
-      await rest(jitteredMs(failures));
+      await rest(jitteredDelayMs(failures));
     }
   }
   running = false;
@@ -147,5 +147,5 @@ async function readForAWhile() {
 
 /** @param {number} delayMs */
 function rest(delayMs) {
-  return Promise.race([pause(delayMs), /** @type {Promise<void>} */ (new Promise((resolve) => (wake = resolve)))]);
+  return Promise.race([delay(delayMs), /** @type {Promise<void>} */ (new Promise((resolve) => (wake = resolve)))]);
 }

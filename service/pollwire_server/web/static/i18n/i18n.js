@@ -12,48 +12,49 @@
 
 export const LANGUAGES = ['en', 'fr', 'es', 'ar'];
 
-/** With fewer voters than this a tenth of a percent says nothing. */
-const FINE_FROM = 1000;
+/** With fewer voters a tenth of a percent has no meaning. */
+const TENTHS_FROM_VOTERS = 1000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** The language around an element, else the reader's first. @param {Element} element */
-export function languageOf(element) {
+/** Return the language tag for an element: the nearest `lang` attribute, else the browser's first language. @param {Element} element */
+export function elementLanguage(element) {
   /** @type {HTMLElement | null} */
   const named = element.closest('[lang]:not([lang=""])');
   return named?.lang || navigator.languages?.[0] || 'en';
 }
 
-/** Ours for a language tag: `fr-CA` is `fr`, and one that we do not speak `en`. @param {string} tag */
-export function ours(tag) {
+/** Return the supported language for a tag: `fr-CA` is `fr`, an unsupported one `en`. @param {string} tag */
+export function supportedLanguage(tag) {
   const primary = tag.toLowerCase().split('-')[0];
   return LANGUAGES.includes(primary) ? primary : 'en';
 }
 
 /**
+ * Load the messages of a language. If that fails, use English.
  * @template {Messages} M
  * @param {string} tag
  * @param {M} english
- * @param {(lang: string) => Promise<{default: M}>} load fetches one of the other languages
- * @returns {Promise<Words<M>>} English where the file did not come
+ * @param {(lang: string) => Promise<{default: M}>} load loads the message file of another language
+ * @returns {Promise<Translator<M>>}
  */
-export async function wordsFor(tag, english, load) {
-  const lang = ours(tag);
-  if (lang === 'en') return new Words(tag.startsWith('en') ? tag : 'en', english);
+export async function loadTranslator(tag, english, load) {
+  const lang = supportedLanguage(tag);
+  if (lang === 'en') return new Translator(tag.startsWith('en') ? tag : 'en', english);
   try {
-    return new Words(tag, (await load(lang)).default);
+    return new Translator(tag, (await load(lang)).default);
   } catch {
-    return new Words('en', english);
+    return new Translator('en', english);
   }
 }
 
 /** @template {Messages} M */
-export class Words {
+export class Translator {
   /** @param {string} locale a language tag @param {M} messages in that language */
   constructor(locale, messages) {
     this.locale = Intl.NumberFormat.supportedLocalesOf(locale)[0] ?? 'en';
-    this.lang = ours(locale);
+    this.lang = supportedLanguage(locale);
     this.direction = this.lang === 'ar' ? 'rtl' : 'ltr';
     this.messages = messages;
     this.plural = new Intl.PluralRules(this.locale);
@@ -62,11 +63,11 @@ export class Words {
   }
 
   /**
-   * One message, with numbers as the language writes them.
+   * Translate a message, with localized numbers.
    * @param {keyof M & string} key
-   * @param {Record<string, string | number>} [values] `n` picks the plural
+   * @param {Record<string, string | number>} [values] `n` selects the plural category
    */
-  say(key, values = {}) {
+  t(key, values = {}) {
     /** @type {Message} */
     const message = this.messages[key];
     const text = typeof message === 'string' ? message : message[this.plural.select(Number(values.n))] ?? message.other;
@@ -84,18 +85,18 @@ export class Words {
     return format.format(number);
   }
 
-  /** With one or two digits behind the point. @param {number} number */
+  /** Format with one or two decimal places. @param {number} number */
   decimal(number) {
     return this.number(number, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
   }
 
-  /** @param {number} votes @param {number} voters */
-  share(votes, voters) {
-    const digits = voters < FINE_FROM ? 0 : 1;
+  /** Format a share of the voters. @param {number} votes @param {number} voters */
+  percent(votes, voters) {
+    const digits = voters < TENTHS_FROM_VOTERS ? 0 : 1;
     return this.number(voters > 0 ? votes / voters : 0, { style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits });
   }
 
-  /** How long until something: coarse while it is far, to the second when it is near. @param {number} leftMs */
+  /** Format a remaining time: in days if it is long, to the second below one hour. @param {number} leftMs */
   timeLeft(leftMs) {
     const left = Math.max(0, leftMs);
     if (left >= 2 * DAY_MS) return this.#unit(left / DAY_MS, 'day', 'long');
@@ -104,13 +105,13 @@ export class Words {
     return `${this.number(Math.floor(seconds / 60))}:${this.number(seconds % 60, { minimumIntegerDigits: 2 })}`;
   }
 
-  /** In the reader's own zone. @param {string | number} instant RFC 3339, or milliseconds */
-  moment(instant) {
+  /** Format a date and time in the reader's time zone. @param {string | number} instant RFC 3339, or ms since the epoch */
+  dateTime(instant) {
     return new Date(instant).toLocaleString(this.locale, { dateStyle: 'long', timeStyle: 'short' });
   }
 
-  /** @param {string | number} instant */
-  day(instant) {
+  /** Format a date in the reader's time zone. @param {string | number} instant */
+  date(instant) {
     return new Date(instant).toLocaleDateString(this.locale, { dateStyle: 'long' });
   }
 

@@ -1,4 +1,4 @@
-/** The article tells how to make its polls where the service has none. */
+/** Demo article: shows how to create its polls if the service does not have them. */
 
 const how = document.getElementById('how');
 

@@ -1,4 +1,4 @@
-/** The picture is a poll that runs, where the demo's polls exist. */
+/** Home page: shows a live poll in place of the illustration if the demo polls exist. */
 
 const live = document.getElementById('now');
 

@@ -1,10 +1,9 @@
 /**
- * The live page around its widget: voters and time in large, how it moved, how a ranking was counted out,
- * the series' forecasters, a big-screen mode, its address to share and the lines that embed it.
+ * Live page around the widget: summary, results over time, rounds of a ranked poll, the series' leaderboard,
+ * presentation mode, sharing and embed code.
  *
- * The widget hears the service and says what it knows at most once a frame of the screen (`poll-change`);
- * every part here is handed that and decides how often it is worth drawing. Nothing is kept per update, so
- * a page that stays open for days holds as much as on its first minute.
+ * The widget receives the stream and dispatches its state at most once per animation frame (`poll-change`). Every
+ * part receives the state and limits its own redraws. Nothing grows per update, so a page can stay open for days.
  */
 import { Facts } from './live/summary.js';
 import { History } from './live/history.js';
@@ -14,7 +13,7 @@ import { Rounds } from './live/rounds.js';
 import { offerScreen } from './live/presentation_mode.js';
 import { offerSharing } from './live/share.js';
 import { Verdict } from './live/outcome_banner.js';
-import { wordsOfPage } from './live/i18n.js';
+import { loadPageTranslator } from './live/i18n.js';
 
 /** @typedef {import('../widget/model.js').State} State */
 
@@ -25,17 +24,17 @@ let known = null;
 /** @type {{update(state: State): void}[]} */
 let parts = [];
 
-/* This module comes before the widget's in the page, so nothing that the widget says is missed. */
+/* The page loads this module before the widget's, so no event is missed. */
 widget.addEventListener('poll-change', (event) => {
   known = /** @type {CustomEvent<State>} */ (event).detail;
   show(known);
 });
 offerScreen(widget);
 
-const words = await wordsOfPage();
-offerSharing(words);
-const facts = new Facts(words);
-parts = [facts, new Verdict(words), new History(words), new Rounds(words), new Leaders(words)];
+const translator = await loadPageTranslator();
+offerSharing(translator);
+const facts = new Facts(translator);
+parts = [facts, new Verdict(translator), new History(translator), new Rounds(translator), new Leaders(translator)];
 if (known) show(known);
 setInterval(() => known && facts.update(known), 1000); // the countdown
 

@@ -1,31 +1,31 @@
 /**
- * What a screen reader is told without being asked: what the voter did and that voting ended, at once;
- * how the totals stand, at most every ten seconds and then the newest only.
+ * Announcements for screen readers. Results of the voter's actions and the end of voting are announced at once,
+ * totals at most every ten seconds, the newest only.
  */
 
-const TOTALS_EVERY_MS = 10_000;
+const TOTALS_INTERVAL_MS = 10_000;
 
 export class Announcer {
   /** @type {(() => string) | null} */
-  #totals = null;
+  #createTotals = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #lastAt = performance.now(); // the first totals are on the page; the reader finds them there
+  #lastTotalsAt = performance.now(); // the first totals are part of the page and need no announcement
 
   /** @param {HTMLElement} region an element with `aria-live` */
   constructor(region) {
     this.region = region;
   }
 
-  /** @param {string} text */
-  atOnce(text) {
+  /** Announce a text at once. @param {string} text */
+  announce(text) {
     this.region.textContent = text;
   }
 
-  /** @param {() => string} totals says how they stand when it is their turn */
-  soon(totals) {
-    this.#totals = totals;
-    this.#timer ??= setTimeout(() => this.#speak(), Math.max(0, this.#lastAt + TOTALS_EVERY_MS - performance.now()));
+  /** Schedule an announcement of the totals. @param {() => string} createText called when it is due */
+  announceTotals(createText) {
+    this.#createTotals = createText;
+    this.#timer ??= setTimeout(() => this.#flush(), Math.max(0, this.#lastTotalsAt + TOTALS_INTERVAL_MS - performance.now()));
   }
 
   stop() {
@@ -33,9 +33,9 @@ export class Announcer {
     this.#timer = undefined;
   }
 
-  #speak() {
+  #flush() {
     this.#timer = undefined;
-    this.#lastAt = performance.now();
-    if (this.#totals) this.region.textContent = this.#totals();
+    this.#lastTotalsAt = performance.now();
+    if (this.#createTotals) this.region.textContent = this.#createTotals();
   }
 }

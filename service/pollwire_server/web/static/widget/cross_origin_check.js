@@ -1,14 +1,14 @@
 /**
- * Why a page of another site may not read a poll. A browser hides the answer from such a page, so that "refused"
- * looks like "away"; that the service is there at all can be seen all the same, without seeing what it says.
+ * Check for origins that are not allowed. The browser hides such responses from the page, so a blocked origin looks
+ * like an unreachable service. A request in `no-cors` mode still shows whether the service is reachable.
  */
 
 /**
- * Whether the service is there, and only does not show this poll here; told to whoever builds the page.
+ * Return true if the service is reachable, and log the setting that allows this origin.
  * @param {string} base
  * @param {string} poll
  */
-export async function isRefused(base, poll) {
+export async function isOriginBlocked(base, poll) {
   try {
     await fetch(new URL('livez', base), { mode: 'no-cors', cache: 'no-store' });
   } catch {

@@ -1,15 +1,16 @@
 /**
- * Elements by name, class and part. Text only ever enters as text, so no label can become markup.
+ * DOM functions of the widget. Text is only inserted as text nodes, so a label cannot inject markup.
  */
 
 /**
+ * Create an element.
  * @template {keyof HTMLElementTagNameMap} Name
  * @param {Name} name
- * @param {string} [names] classes, which are also the parts that a page may style
+ * @param {string} [names] classes, which are also its `part` names for styling by the page
  * @param {(Node | string)[]} [children]
  * @returns {HTMLElementTagNameMap[Name]}
  */
-export function make(name, names = '', children = []) {
+export function createElement(name, names = '', children = []) {
   const element = document.createElement(name);
   if (names) {
     element.className = names;
@@ -19,18 +20,18 @@ export function make(name, names = '', children = []) {
   return element;
 }
 
-/** Sets the text if it differs, so that nothing is announced or repainted for nothing. @param {Node} node @param {string} text */
-export function write(node, text) {
+/** Set the text if it differs, to avoid needless announcements and repaints. @param {Node} node @param {string} text */
+export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Writes the text, or takes the element out of sight where there is none. @param {HTMLElement} element @param {string | null} text */
-export function writeOrHide(element, text) {
+/** Set the text, or hide the element if there is none. @param {HTMLElement} element @param {string | null} text */
+export function setTextOrHide(element, text) {
   element.hidden = !text;
-  write(element, text ?? '');
+  setText(element, text ?? '');
 }
 
-/** Somebody's text within ours keeps its direction to itself (Unicode FSI ... PDI). @param {string} label */
-export function isolated(label) {
+/** Isolate the text direction of an inserted label (Unicode FSI ... PDI). @param {string} label */
+export function bidiIsolate(label) {
   return `\u2068${label}\u2069`;
 }

@@ -1,32 +1,32 @@
 /**
- * The element `<live-poll>`: joins what the service says and what the voter does to what is shown.
+ * The custom element `<live-poll>`: connects the client, the voter's actions and the view.
  *
  * Attributes: `poll` (the id), `results-only` (no ballot), `theme` (`light`, `dark` or `auto`; default: the
- * page's own `color-scheme`), `lang` (else the page's), `token` (of the site, for its signed-in person; or the
- * property `getToken`, a function that gives it). Event `poll-change`, after each update, with what is known
- * in `detail`. docs/widget.md lists its fields.
+ * page's `color-scheme`), `lang` (default: the page's), `token` (the site's JWT for its signed-in user; or the
+ * property `getToken`, a function that returns it). The event `poll-change` follows each update; its `detail` is
+ * the state. docs/widget.md lists the fields.
  */
 import { connect, PollwireError } from '../client/client.js';
-import { jitteredMs, pause } from '../client/backoff.js';
-import { languageOf, wordsFor } from '../i18n/i18n.js';
+import { delay, jitteredDelayMs } from '../client/backoff.js';
+import { elementLanguage, loadTranslator } from '../i18n/i18n.js';
 import english from '../i18n/widget/en.js';
-import { asShown, boundsOf, choiceOf, idsOf, isAsking, isOutdated, nothingKnown, phaseOf } from './model.js';
-import { isolated } from './dom.js';
-import { labelsOf, misfitText, refusalText, standingText } from './messages.js';
-import { dress } from './stylesheet.js';
-import { joinTabs } from './tabs.js';
+import { choiceBounds, choiceIds, currentPhase, initialState, isBallotShown, isPollOutdated, preparePoll, toChoice } from './model.js';
+import { bidiIsolate } from './dom.js';
+import { choiceErrorText, choiceLabels, errorText, phaseText } from './messages.js';
+import { adoptStyles } from './stylesheet.js';
+import { syncTabs } from './tabs.js';
 import { View } from './view.js';
 
 /** @typedef {import('./model.js').State} State */
 /** @typedef {import('./messages.js').Key} Key */
 
-/** The message for a vote that is not counted, by the reason of the receipt check. @type {Record<string, 'isReplaced' | 'isArchivedVote' | 'isRemoved'>} */
-const NOT_COUNTED = { replaced: 'isReplaced', archived: 'isArchivedVote', gone: 'isRemoved' };
+/** The message for a vote that is not counted, by the reason of the receipt check. @type {Record<string, 'voteReplaced' | 'voteArchived' | 'voteRemoved'>} */
+const NOT_COUNTED_KEYS = { replaced: 'voteReplaced', archived: 'voteArchived', gone: 'voteRemoved' };
 const TICK_MS = 1000;
-/** The poll itself is not read more often than this, whatever frames suggest. */
-const READ_AGAIN_MS = 1000;
+/** Minimum interval between two reads of the poll. */
+const REFETCH_INTERVAL_MS = 1000;
 
-/** Defines the element for the service at `base`, unless another copy of the widget was first. @param {string} base */
+/** Define the element for the service at `base`, unless another copy of the widget has defined it. @param {string} base */
 export function defineLivePoll(base) {
   if (customElements.get('live-poll')) return;
   customElements.define('live-poll', class extends LivePoll {
@@ -40,324 +40,324 @@ class LivePoll extends HTMLElement {
   static observedAttributes = ['poll', 'results-only', 'lang'];
 
   /** @type {State} */
-  #state = nothingKnown();
+  #state = initialState();
   /** @type {View | null} */
   #view = null;
-  /** @type {AbortController | null} one life: from being shown with an id to being removed or given another */
-  #life = null;
-  #drawing = 0;
-  #reading = false;
-  #outdated = false;
-  /** The voter's newest revision that this page knows of; a change names it, so that it replaces nothing unseen. */
+  /** @type {AbortController | null} aborted when the element is removed or gets another poll */
+  #lifetime = null;
+  #frame = 0;
+  #isReading = false;
+  #isPollOutdated = false;
+  /** The voter's newest known revision. A change names it, so that it replaces no unseen vote. */
   #revision = 0;
-  #tellTabs = () => {};
-  /** How often the voter's vote was read again; only the answer to the last read counts. */
-  #mineReads = 0;
+  #notifyTabs = () => {};
+  /** Number of reads of the voter's vote. Only the last one counts. */
+  #ownVoteReads = 0;
 
   get base() {
     return new URL('../', import.meta.url).href;
   }
 
-  /** The page's client of the service, the same for all its widgets and for whoever else asks. */
+  /** The page's client of the service, shared by all its widgets. */
   get client() {
     return connect(this.base);
   }
 
-  /** Gives the site's token for whom it has signed in. @param {import('../client/voter.js').Voter['site']} getToken */
+  /** Function that returns the site's JWT for its signed-in user. @param {import('../client/voter.js').Voter['getToken']} getToken */
   set getToken(getToken) {
-    this.client.voter.site = getToken;
-    if (this.#state.poll?.identity === 'signed') this.#readMine();
+    this.client.voter.getToken = getToken;
+    if (this.#state.poll?.identity === 'signed') this.#refetchOwnVote();
   }
 
   get getToken() {
-    return this.client.voter.site;
+    return this.client.voter.getToken;
   }
 
   connectedCallback() {
-    this.#begin();
+    this.#start();
   }
 
   disconnectedCallback() {
-    this.#end();
+    this.#stop();
   }
 
   /** @param {string} name */
   attributeChangedCallback(name) {
-    if (!this.#life) return; // what stands at first is read when it is shown
-    if (name !== 'results-only') this.#begin();
-    else this.#set({ resultsOnly: this.hasAttribute('results-only') });
+    if (!this.#lifetime) return; // `connectedCallback` reads the first values
+    if (name !== 'results-only') this.#start();
+    else this.#setState({ resultsOnly: this.hasAttribute('results-only') });
   }
 
-  #begin() {
-    this.#end();
-    this.#life = new AbortController();
-    this.#view ??= this.#build();
-    this.#state = { ...nothingKnown(), resultsOnly: this.hasAttribute('results-only') };
-    if (this.hasAttribute('token')) this.client.voter.site = () => this.getAttribute('token');
+  #start() {
+    this.#stop();
+    this.#lifetime = new AbortController();
+    this.#view ??= this.#createView();
+    this.#state = { ...initialState(), resultsOnly: this.hasAttribute('results-only') };
+    if (this.hasAttribute('token')) this.client.voter.getToken = () => this.getAttribute('token');
     const id = this.getAttribute('poll');
-    const speaking = this.#speak(this.#view);
-    if (id) this.#live(id, this.#life.signal, speaking);
-    else this.#set({ trouble: 'unknown' });
+    const languageLoaded = this.#loadLanguage(this.#view);
+    if (id) this.#load(id, this.#lifetime.signal, languageLoaded);
+    else this.#setState({ trouble: 'unknown' });
   }
 
-  /** In the reader's language from here on. @param {View} view */
-  async #speak(view) {
-    const lang = languageOf(this);
-    const fetched = (/** @type {string} */ name) => import(new URL(`../i18n/widget/${name}.js`, import.meta.url).href);
-    const words = await wordsFor(lang, english, fetched);
-    if (lang !== languageOf(this)) return; // it was changed meanwhile
-    view.words = words;
-    this.#draw();
+  /** Load the texts in the reader's language. @param {View} view */
+  async #loadLanguage(view) {
+    const lang = elementLanguage(this);
+    const load = (/** @type {string} */ name) => import(new URL(`../i18n/widget/${name}.js`, import.meta.url).href);
+    const translator = await loadTranslator(lang, english, load);
+    if (lang !== elementLanguage(this)) return; // the attribute changed meanwhile
+    view.translator = translator;
+    this.#scheduleRender();
   }
 
-  #end() {
-    this.#life?.abort();
-    this.#life = null;
-    cancelAnimationFrame(this.#drawing);
-    this.#drawing = 0;
+  #stop() {
+    this.#lifetime?.abort();
+    this.#lifetime = null;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     this.#view?.announcer.stop();
   }
 
-  #build() {
+  #createView() {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
-    const view = new View(root, () => this.#draw());
-    dress(root);
+    const view = new View(root, () => this.#scheduleRender());
+    adoptStyles(root);
     view.form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
     });
-    view.change.addEventListener('click', () => this.#change());
-    view.keep.addEventListener('click', () => this.#set({ changing: false, notice: null }));
-    view.takeBack.addEventListener('click', () => this.#takeBack());
-    view.check.addEventListener('click', () => this.#check());
+    view.changeButton.addEventListener('click', () => this.#startChange());
+    view.cancelButton.addEventListener('click', () => this.#setState({ changing: false, notice: null }));
+    view.withdrawButton.addEventListener('click', () => this.#withdraw());
+    view.verifyButton.addEventListener('click', () => this.#verifyReceipt());
     return view;
   }
 
-  /** One of the widget's own sentences. @param {Key} key @param {Record<string, string | number>} [values] */
-  #say(key, values) {
-    return this.#view?.words?.say(key, values) ?? '';
+  /** Translate a message. @param {Key} key @param {Record<string, string | number>} [values] */
+  #t(key, values) {
+    return this.#view?.translator?.t(key, values) ?? '';
   }
 
   /** @param {string} id */
-  async #read(id) {
-    return asShown(await this.client.poll(id), this.base, () => this.client.voter.seed);
+  async #fetchPoll(id) {
+    return preparePoll(await this.client.poll(id), this.base, () => this.client.voter.seed);
   }
 
-  /** Reads the poll, then follows it. @param {string} id @param {AbortSignal} life @param {Promise<void>} speaking */
-  async #live(id, life, speaking) {
-    for (let attempt = 0; !life.aborted; attempt += 1) {
+  /** Load the poll, with retries, then watch it. @param {string} id @param {AbortSignal} signal @param {Promise<void>} languageLoaded */
+  async #load(id, signal, languageLoaded) {
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
-        const poll = await this.#read(id);
-        const [mine] = await Promise.all([this.#standing(poll).catch(() => null), speaking]);
-        if (life.aborted) return;
+        const poll = await this.#fetchPoll(id);
+        const [mine] = await Promise.all([this.#fetchOwnVote(poll).catch(() => null), languageLoaded]);
+        if (signal.aborted) return;
         this.#revision = mine?.revision ?? 0;
-        this.#set({ poll, mine, trouble: null, checkable: this.client.receipts.of(id) !== null });
-        this.#tellTabs = joinTabs({ base: this.base, poll: id }, this.client.voter.key, life, () => this.#readMine());
-        return this.#follow(id, life);
+        this.#setState({ poll, mine, trouble: null, checkable: this.client.receipts.get(id) !== null });
+        this.#notifyTabs = syncTabs({ base: this.base, poll: id }, this.client.voter.storageKey, signal, () => this.#refetchOwnVote());
+        return this.#watch(id, signal);
       } catch (error) {
-        if (life.aborted || (await this.#failed(id, error))) return;
-        await pause(500 + jitteredMs(attempt));
+        if (signal.aborted || (await this.#onLoadError(id, error))) return;
+        await delay(500 + jitteredDelayMs(attempt));
       }
     }
   }
 
-  /** The poll could not be read: says so. @param {string} id @param {unknown} error @returns {Promise<boolean>} for good */
-  async #failed(id, error) {
-    const answered = error instanceof PollwireError && !error.passes;
-    const refused = !answered && (await this.#isRefused(id));
-    this.#set({ trouble: refused ? 'refused' : answered ? 'unknown' : 'unreachable' });
-    return answered || refused;
+  /** Show why the poll could not be loaded. Return true if a retry is useless. @param {string} id @param {unknown} error */
+  async #onLoadError(id, error) {
+    const isFinal = error instanceof PollwireError && !error.passes;
+    const isBlocked = !isFinal && (await this.#isOriginBlocked(id));
+    this.#setState({ trouble: isBlocked ? 'refused' : isFinal ? 'unknown' : 'unreachable' });
+    return isFinal || isBlocked;
   }
 
-  /** Whether a page of another site is kept from reading the poll; nothing then says so but this. @param {string} id */
-  async #isRefused(id) {
+  /** Return true if CORS blocks this page. The browser does not report it. @param {string} id */
+  async #isOriginBlocked(id) {
     if (new URL(this.base).origin === location.origin) return false;
     /** @type {typeof import('./cross_origin_check.js') | null} */
     const check = await import(new URL('cross_origin_check.js', import.meta.url).href).catch(() => null);
-    return check !== null && check.isRefused(this.base, id);
+    return check !== null && check.isOriginBlocked(this.base, id);
   }
 
-  /** The voter's vote; where nobody is identified there is none to be found. @param {NonNullable<State['poll']>} poll */
-  async #standing(poll) {
+  /** Return the voter's vote. Polls without voters (`open`) have none. @param {NonNullable<State['poll']>} poll */
+  async #fetchOwnVote(poll) {
     return poll.identity === 'open' ? null : this.client.mine(poll);
   }
 
-  /** @param {string} id @param {AbortSignal} life */
-  #follow(id, life) {
+  /** @param {string} id @param {AbortSignal} signal */
+  #watch(id, signal) {
     const timer = setInterval(() => this.#view?.tick(this.#state, this.client.clock.now()), TICK_MS);
     const stop = this.client.watch(id, {
-      results: (results) => this.#receive(results),
+      results: (results) => this.#onResults(results),
       problem: (error) => {
         const trouble = error.status === 404 ? 'gone' : 'unknown';
-        this.#set({ trouble });
-        this.#view?.announcer.atOnce(this.#say(trouble));
+        this.#setState({ trouble });
+        this.#view?.announcer.announce(this.#t(trouble));
       },
-      connection: (connection) => this.#set({ connection }),
+      connection: (connection) => this.#setState({ connection }),
     });
-    life.addEventListener('abort', () => {
+    signal.addEventListener('abort', () => {
       clearInterval(timer);
       stop();
     });
   }
 
   /** @param {import('../client/types.js').Results} results */
-  #receive(results) {
-    const { poll, results: held } = this.#state;
-    const before = phaseOf(this.#state);
-    this.#set({ results, trouble: null });
-    if (held && before !== results.phase) this.#turned(results.phase);
-    else if (held && !results.hidden) this.#view?.sayTotals(this.#state);
-    if (poll && isOutdated(poll, held, results)) this.#readAgain();
+  #onResults(results) {
+    const { poll, results: previous } = this.#state;
+    const before = currentPhase(this.#state);
+    this.#setState({ results, trouble: null });
+    if (previous && before !== results.phase) this.#onPhaseChange(results.phase);
+    else if (previous && !results.hidden) this.#view?.announceTotals(this.#state);
+    if (poll && isPollOutdated(poll, previous, results)) this.#refetchPoll();
   }
 
-  /** The phase moved while somebody was looking: told plainly and at once. @param {string} phase */
-  #turned(phase) {
-    if (phase === 'open') return this.#news(this.#say('nowOpen'), { changing: false });
-    this.#set({ notice: null, changing: false });
-    const words = this.#view?.words;
-    const said = phase === 'closed' ? this.#say('nowClosed') : words && standingText(words, this.#state);
-    if (said && phase !== 'scheduled') this.#view?.announcer.atOnce(said);
+  /** Announce a change of the phase at once. @param {string} phase */
+  #onPhaseChange(phase) {
+    if (phase === 'open') return this.#notify(this.#t('nowOpen'), { changing: false });
+    this.#setState({ notice: null, changing: false });
+    const translator = this.#view?.translator;
+    const text = phase === 'closed' ? this.#t('nowClosed') : translator && phaseText(translator, this.#state);
+    if (text && phase !== 'scheduled') this.#view?.announcer.announce(text);
   }
 
-  /** The poll itself may have changed; where it may have again since it was asked for, it is read once more. */
-  async #readAgain() {
-    this.#outdated = true;
-    if (this.#reading) return;
-    this.#reading = true;
-    while (this.#outdated && this.#state.poll) {
-      this.#outdated = false;
-      const life = this.#life;
+  /** Read the poll again. If it may change during the read, repeat. */
+  async #refetchPoll() {
+    this.#isPollOutdated = true;
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.#isPollOutdated && this.#state.poll) {
+      this.#isPollOutdated = false;
+      const lifetime = this.#lifetime;
       try {
-        const poll = await this.#read(this.#state.poll.id);
-        if (life === this.#life) this.#set({ poll });
+        const poll = await this.#fetchPoll(this.#state.poll.id);
+        if (lifetime === this.#lifetime) this.#setState({ poll });
       } catch (error) {
-        // that a poll was deleted is told by the stream
-        this.#outdated ||= life === this.#life && error instanceof PollwireError && error.passes;
+        // the stream reports a deleted poll
+        this.#isPollOutdated ||= lifetime === this.#lifetime && error instanceof PollwireError && error.passes;
       }
-      await pause(READ_AGAIN_MS);
+      await delay(REFETCH_INTERVAL_MS);
     }
-    this.#reading = false;
+    this.#isReading = false;
   }
 
-  /** Another tab has voted, or taken back; or the site has signed somebody in. */
-  async #readMine() {
-    const life = this.#life;
+  /** Read the vote again, after a vote in another tab or a sign-in. */
+  async #refetchOwnVote() {
+    const lifetime = this.#lifetime;
     const { poll, sending } = this.#state;
     if (!poll || poll.identity === 'open' || sending) return;
-    const read = (this.#mineReads += 1);
+    const read = (this.#ownVoteReads += 1);
     try {
       const mine = await this.client.mine(poll);
-      if (life !== this.#life || read !== this.#mineReads || this.#state.sending) return;
+      if (lifetime !== this.#lifetime || read !== this.#ownVoteReads || this.#state.sending) return;
       if (mine) this.#revision = mine.revision;
-      this.#set({ mine, notice: null, changing: false, checkable: this.client.receipts.of(poll.id) !== null });
+      this.#setState({ mine, notice: null, changing: false, checkable: this.client.receipts.get(poll.id) !== null });
     } catch {
-      // what is shown stays, and a change of it names the revision that it saw
+      // the shown vote stays; a change names its revision, so it cannot replace a newer one
     }
   }
 
   async #submit() {
     const { poll, sending } = this.#state;
-    if (!poll || sending || !isAsking(this.#state) || !this.#view) return;
-    const ballot = this.#view.ballotOf(poll);
+    if (!poll || sending || !isBallotShown(this.#state) || !this.#view) return;
+    const ballot = this.#view.ballotFor(poll);
     if (!ballot) return;
-    const { chosen } = ballot;
-    const { min, max } = boundsOf(poll);
-    if (chosen.length < min || chosen.length > max) {
-      this.#news(this.#view.words ? misfitText(this.#view.words, poll) : '');
+    const { selected } = ballot;
+    const { min, max } = choiceBounds(poll);
+    if (selected.length < min || selected.length > max) {
+      this.#notify(this.#view.translator ? choiceErrorText(this.#view.translator, poll) : '');
       return ballot.focusFirst();
     }
     const revision = poll.identity === 'open' ? undefined : this.#revision;
-    await this.#doing(async () => {
-      const standing = await this.client.vote(poll, choiceOf(poll, chosen), { revision, onRetry: () => this.#news(this.#say('retrying')) });
-      this.#moved(standing.revision);
-      const said = standing.status === 'changed' || standing.status === 'unchanged' ? standing.status : 'counted';
-      return { text: this.#say(said), mine: standing };
+    await this.#runAction(async () => {
+      const vote = await this.client.vote(poll, toChoice(poll, selected), { revision, onRetry: () => this.#notify(this.#t('retrying')) });
+      this.#onOwnVoteChange(vote.revision);
+      const key = vote.status === 'changed' || vote.status === 'unchanged' ? vote.status : 'counted';
+      return { text: this.#t(key), mine: vote };
     });
   }
 
-  #change() {
+  #startChange() {
     const { mine, poll } = this.#state;
-    this.#set({ changing: true, notice: null });
-    this.#paint();
-    const ballot = poll && this.#view?.ballotOf(poll);
-    ballot?.choose(poll?.identity !== 'open' ? idsOf(mine?.choice) : []);
+    this.#setState({ changing: true, notice: null });
+    this.#render();
+    const ballot = poll && this.#view?.ballotFor(poll);
+    ballot?.select(poll?.identity !== 'open' ? choiceIds(mine?.choice) : []);
     ballot?.focusFirst();
   }
 
-  #takeBack() {
+  #withdraw() {
     const { poll } = this.#state;
     if (!poll || this.#state.sending) return;
-    return this.#doing(async () => {
-      const taken = await this.client.withdraw(poll, () => this.#news(this.#say('retrying')));
-      this.#moved(taken.revision);
-      this.#view?.ballotOf(poll)?.choose([]);
-      return { text: this.#say('withdrawn'), mine: null };
+    return this.#runAction(async () => {
+      const withdrawn = await this.client.withdraw(poll, () => this.#notify(this.#t('retrying')));
+      this.#onOwnVoteChange(withdrawn.revision);
+      this.#view?.ballotFor(poll)?.select([]);
+      return { text: this.#t('withdrawn'), mine: null };
     });
   }
 
-  /** Whether the vote is counted, by its receipt. */
-  async #check() {
+  /** Verify with the receipt that the vote is counted, and show the result. */
+  async #verifyReceipt() {
     const { poll } = this.#state;
-    const words = this.#view?.words;
-    if (!poll || !words) return;
-    const proof = await this.client.check(poll.id).catch(() => null);
-    if (!proof) return this.#news(this.#say('notChecked'));
-    const choice = isolated(labelsOf(this.#state, proof.choice));
-    const message = proof.counted ? 'isCounted' : NOT_COUNTED[proof.reason ?? 'gone'];
-    this.#news(this.#say(message, { choice, time: words.moment(proof.at) }));
+    const translator = this.#view?.translator;
+    if (!poll || !translator) return;
+    const receipt = await this.client.check(poll.id).catch(() => null);
+    if (!receipt) return this.#notify(this.#t('verifyFailed'));
+    const choice = bidiIsolate(choiceLabels(this.#state, receipt.choice));
+    const key = receipt.counted ? 'voteCounted' : NOT_COUNTED_KEYS[receipt.reason ?? 'gone'];
+    this.#notify(this.#t(key, { choice, time: translator.dateTime(receipt.at) }));
   }
 
   /**
-   * One act of the voter: shown while it goes on, told when it is answered.
-   * @param {() => Promise<{text: string, mine: State['mine']}>} act
+   * Run an action of the voter. The view shows that it is in progress, then its result.
+   * @param {() => Promise<{text: string, mine: State['mine']}>} action
    */
-  async #doing(act) {
-    const life = this.#life;
-    this.#set({ sending: true, notice: null });
+  async #runAction(action) {
+    const lifetime = this.#lifetime;
+    this.#setState({ sending: true, notice: null });
     try {
-      const { text, mine } = await act();
-      if (life === this.#life) this.#news(text, { mine, sending: false, changing: false, checkable: mine !== null });
+      const { text, mine } = await action();
+      if (lifetime === this.#lifetime) this.#notify(text, { mine, sending: false, changing: false, checkable: mine !== null });
     } catch (error) {
-      if (life === this.#life) await this.#refused(error);
+      if (lifetime === this.#lifetime) await this.#onVoteError(error);
     }
   }
 
-  /** The voter's choice moved here. @param {number} revision */
-  #moved(revision) {
+  /** Store the new revision and notify other tabs. @param {number} revision */
+  #onOwnVoteChange(revision) {
     this.#revision = revision;
-    this.#tellTabs();
+    this.#notifyTabs();
   }
 
-  /** @param {unknown} error */
-  async #refused(error) {
+  /** Show why a vote was rejected, and the current vote after a conflict. @param {unknown} error */
+  async #onVoteError(error) {
     if (!(error instanceof PollwireError)) throw error;
     const { poll } = this.#state;
-    const standing = error.status === 409 && poll ? await this.client.mine(poll).catch(() => null) : null;
-    if (error.status === 409) this.#revision = standing?.revision ?? error.facts.revision ?? this.#revision;
-    const known = standing && error.slug !== 'option-full' ? { mine: standing, changing: false } : {};
-    this.#news(this.#view?.words ? refusalText(this.#view.words, error) : '', { sending: false, ...known });
+    const vote = error.status === 409 && poll ? await this.client.mine(poll).catch(() => null) : null;
+    if (error.status === 409) this.#revision = vote?.revision ?? error.facts.revision ?? this.#revision;
+    const changes = vote && error.slug !== 'option-full' ? { mine: vote, changing: false } : {};
+    this.#notify(this.#view?.translator ? errorText(this.#view.translator, error) : '', { sending: false, ...changes });
   }
 
-  /** Shows a sentence and has it read out at once. @param {string} text @param {Partial<State>} [changes] */
-  #news(text, changes = {}) {
-    this.#set({ ...changes, notice: text });
-    this.#view?.announcer.atOnce(text);
+  /** Show a message and announce it at once. @param {string} text @param {Partial<State>} [changes] */
+  #notify(text, changes = {}) {
+    this.#setState({ ...changes, notice: text });
+    this.#view?.announcer.announce(text);
   }
 
   /** @param {Partial<State>} changes */
-  #set(changes) {
+  #setState(changes) {
     this.#state = { ...this.#state, ...changes };
-    this.#draw();
+    this.#scheduleRender();
   }
 
-  /** At most once a frame of the screen, however much arrives. */
-  #draw() {
-    this.#drawing ||= requestAnimationFrame(() => this.#paint());
+  /** Render once per animation frame at most. */
+  #scheduleRender() {
+    this.#frame ||= requestAnimationFrame(() => this.#render());
   }
 
-  #paint() {
-    cancelAnimationFrame(this.#drawing);
-    this.#drawing = 0;
+  #render() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     this.#view?.update(this.#state, this.client.clock.now());
     this.dispatchEvent(new CustomEvent('poll-change', { bubbles: true, composed: true, detail: { ...this.#state } }));
   }

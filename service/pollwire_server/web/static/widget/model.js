@@ -1,5 +1,5 @@
 /**
- * What the widget is to show, derived from what is known. Pure: no document, no network, no clock.
+ * State of the widget, and values derived from it. Pure: no DOM, no network, no clock.
  */
 
 /**
@@ -7,16 +7,16 @@
  * @typedef {import('../client/types.js').Results} Results
  * @typedef {import('../client/types.js').Standing} Standing
  *
- * @typedef {object} State everything that the element knows
+ * @typedef {object} State
  * @property {Poll | null} poll
  * @property {Results | null} results
  * @property {Standing | null} mine
  * @property {import('../client/types.js').Connection} connection
- * @property {'unknown' | 'gone' | 'unreachable' | 'refused' | null} trouble why there is no poll to show
- * @property {boolean} changing the voter asked to change the vote
+ * @property {'unknown' | 'gone' | 'unreachable' | 'refused' | null} trouble the reason why no poll is shown
+ * @property {boolean} changing the voter is changing the vote
  * @property {boolean} sending
- * @property {boolean} checkable a receipt of the vote is kept
- * @property {string | null} notice what happened last, in a sentence
+ * @property {boolean} checkable a receipt of the vote is stored
+ * @property {string | null} notice message of the last action
  * @property {boolean} resultsOnly
  *
  * @typedef {object} Row
@@ -25,17 +25,16 @@
  * @property {string | null} image
  * @property {number | null} votes null while totals are hidden
  * @property {number} share 0 to 1
- * @property {boolean} leads
- * @property {number} mine the place in the voter's choice, from 1; 0 where it is not in it
- * @property {boolean} full has no place left for this voter
- * @property {boolean} cameTrue
+ * @property {boolean} isLeading
+ * @property {number} ownRank position in the voter's choice, from 1; 0 if not chosen
+ * @property {boolean} isFull no capacity left for this voter
+ * @property {boolean} isCorrect
  */
 
-/** Kinds of which one option is picked. */
-const PICKS = ['single', 'prediction'];
+const SINGLE_CHOICE_KINDS = ['single', 'prediction'];
 
 /** @returns {State} */
-export function nothingKnown() {
+export function initialState() {
   return {
     poll: null,
     results: null,
@@ -50,13 +49,13 @@ export function nothingKnown() {
   };
 }
 
-/** The newest word on the phase: frames come later than the poll was read. @param {State} state */
-export function phaseOf({ poll, results }) {
+/** Return the current phase. Frames are newer than the poll. @param {State} state */
+export function currentPhase({ poll, results }) {
   return results?.phase ?? poll?.phase ?? 'unknown';
 }
 
 /** @param {Poll} poll */
-export function takesSeveral(poll) {
+export function isMultiple(poll) {
   return poll.kind === 'multiple';
 }
 
@@ -65,80 +64,80 @@ export function isRanked(poll) {
   return poll.kind === 'ranked';
 }
 
-/** Whether this release knows how to ask for a vote of this kind. @param {Poll} poll */
-export function canAsk(poll) {
+/** Return true if this release has a ballot for the poll's kind. @param {Poll} poll */
+export function canVoteIn(poll) {
   if (poll.kind === 'rating') return Boolean(poll.scale);
-  return Boolean(poll.options?.length) && !poll.forecast && (takesSeveral(poll) || isRanked(poll) || PICKS.includes(poll.kind));
+  return Boolean(poll.options?.length) && !poll.forecast && (isMultiple(poll) || isRanked(poll) || SINGLE_CHOICE_KINDS.includes(poll.kind));
 }
 
-/** Whether the options are to be inputs now. @param {State} state */
-export function isAsking(state) {
+/** Return true if the options are inputs now. @param {State} state */
+export function isBallotShown(state) {
   const { poll, mine, changing, resultsOnly, trouble } = state;
-  if (!poll || trouble || resultsOnly || phaseOf(state) !== 'open' || !canAsk(poll)) return false;
+  if (!poll || trouble || resultsOnly || currentPhase(state) !== 'open' || !canVoteIn(poll)) return false;
   return mine === null || changing;
 }
 
-/** How many options a choice names. @param {Poll} poll */
-export function boundsOf(poll) {
-  const most = poll.options?.length ?? 1;
-  if (isRanked(poll)) return { min: 1, max: most };
-  if (!takesSeveral(poll)) return { min: 1, max: 1 };
-  return { min: poll.choices?.min ?? 1, max: poll.choices?.max ?? most };
+/** Return the allowed number of options in a choice. @param {Poll} poll */
+export function choiceBounds(poll) {
+  const optionCount = poll.options?.length ?? 1;
+  if (isRanked(poll)) return { min: 1, max: optionCount };
+  if (!isMultiple(poll)) return { min: 1, max: 1 };
+  return { min: poll.choices?.min ?? 1, max: poll.choices?.max ?? optionCount };
 }
 
-/** What is ticked or ranked, as a vote of the poll's kind. @param {Poll} poll @param {string[]} chosen */
-export function choiceOf(poll, chosen) {
-  if (takesSeveral(poll) || isRanked(poll)) return chosen;
-  return poll.kind === 'rating' ? Number(chosen[0]) : chosen[0];
+/** Convert selected ids to a choice of the poll's kind. @param {Poll} poll @param {string[]} selected */
+export function toChoice(poll, selected) {
+  if (isMultiple(poll) || isRanked(poll)) return selected;
+  return poll.kind === 'rating' ? Number(selected[0]) : selected[0];
 }
 
-/** A choice as the ids of rows; none for probabilities. @param {import('../client/types.js').Choice | undefined} choice */
-export function idsOf(choice) {
+/** Return the ids of the rows in a choice; none for probabilities. @param {import('../client/types.js').Choice | undefined} choice */
+export function choiceIds(choice) {
   if (choice === undefined || (typeof choice === 'object' && !Array.isArray(choice))) return [];
   return [choice].flat().map(String);
 }
 
-/** The newest word on it: it may have been taken back since the poll was read. @param {State} state */
-export function resolutionOf({ poll, results }) {
+/** Return the current resolution. It may have been undone since the poll was read. @param {State} state */
+export function currentResolution({ poll, results }) {
   return (results ?? poll)?.resolution ?? null;
 }
 
 /**
- * The poll as this page shows it: pictures on the service itself are named without its address, and where the
- * poll asks for it, options stand in an order of this voter's own, the same each time.
+ * Prepare a poll for display: resolve relative URLs of pictures, and shuffle the options if the poll requires it.
+ * The order is the same each time for one voter.
  * @param {Poll} poll
  * @param {string} base
- * @param {() => string} seed of this voter
+ * @param {() => string} seed returns the voter's seed
  * @returns {Poll}
  */
-export function asShown(poll, base, seed) {
-  const options = poll.options?.map((option) => ({ ...option, image: absolute(option.image, base) })) ?? null;
+export function preparePoll(poll, base, seed) {
+  const options = poll.options?.map((option) => ({ ...option, image: absoluteUrl(option.image, base) })) ?? null;
   if (poll.shuffle && options) {
-    const own = seed() + poll.id;
-    options.sort((one, other) => mixed(own + one.id) - mixed(own + other.id));
+    const prefix = seed() + poll.id;
+    options.sort((one, other) => hashText(prefix + one.id) - hashText(prefix + other.id));
   }
   return { ...poll, options };
 }
 
 /** @param {string | null | undefined} image @param {string} base */
-function absolute(image, base) {
+function absoluteUrl(image, base) {
   return image && URL.canParse(image, base) ? new URL(image, base).href : null;
 }
 
-/** A text as a number that looks like chance (FNV-1a, read twice so that all letters reach all bits). @param {string} text */
-function mixed(text) {
+/** Hash a text (FNV-1a, applied twice so that all letters affect all bits). @param {string} text */
+function hashText(text) {
   return [...text, ...text].reduce((hash, letter) => Math.imul(hash ^ Number(letter.codePointAt(0)), 16777619) >>> 0, 2166136261);
 }
 
 /**
- * Whether a frame tells of a poll that differs from the one we read: its times or options do, or it came
- * although no vote was counted (where totals are hidden none is told of), so something else changed.
+ * Return true if the poll may have changed since it was read: its times or options differ from the frame, or the
+ * frame has the same `seq` as the previous one. Then no vote was counted, so something else changed.
  * @param {Poll} poll
- * @param {Results | null} held
+ * @param {Results | null} previous
  * @param {Results} results
  */
-export function isOutdated(poll, held, results) {
-  if (held && held.epoch === results.epoch && held.seq === results.seq) return true;
+export function isPollOutdated(poll, previous, results) {
+  if (previous && previous.epoch === results.epoch && previous.seq === results.seq) return true;
   if (poll.closes_at !== results.closes_at || poll.phase !== results.phase) return true;
   if (!results.counts || !poll.options?.length) return false;
   const known = new Set(poll.options.map((option) => option.id));
@@ -146,35 +145,35 @@ export function isOutdated(poll, held, results) {
   return counted.length !== known.size || counted.some((id) => !known.has(id));
 }
 
-/** What a poll without options counts: its scale, or whatever the totals name. @param {Poll | null} poll @param {Record<string, number> | null} counts */
-function valuesOf(poll, counts) {
+/** Return the values of a poll without options: its scale, or those of the totals. @param {Poll | null} poll @param {Record<string, number> | null} counts */
+function scaleValues(poll, counts) {
   const scale = poll?.scale;
   if (!scale) return Object.keys(counts ?? {});
   return Array.from({ length: scale.max - scale.min + 1 }, (_, step) => String(scale.min + step));
 }
 
 /** @param {State} state @returns {Row[]} */
-export function rowsOf(state) {
+export function buildRows(state) {
   const { poll, results, mine } = state;
-  const unshown = results?.hidden || phaseOf(state) === 'scheduled'; // all zero by then
-  const counts = unshown ? null : results?.counts ?? null;
-  const options = poll?.options?.length ? poll.options : valuesOf(poll, counts).map((id) => ({ id, label: id }));
-  const most = Math.max(0, ...Object.values(counts ?? {}));
-  const chosen = idsOf(mine?.choice);
-  const outcome = resolutionOf(state)?.outcome ?? null;
+  const isHidden = results?.hidden || currentPhase(state) === 'scheduled'; // before opening all counts are 0
+  const counts = isHidden ? null : results?.counts ?? null;
+  const options = poll?.options?.length ? poll.options : scaleValues(poll, counts).map((id) => ({ id, label: id }));
+  const maxVotes = Math.max(0, ...Object.values(counts ?? {}));
+  const selected = choiceIds(mine?.choice);
+  const outcome = currentResolution(state)?.outcome ?? null;
   return options.map((/** @type {import('../client/types.js').Option} */ { id, label, image, capacity }) => {
     const votes = counts ? counts[id] ?? 0 : null;
-    const place = chosen.indexOf(id) + 1;
+    const rank = selected.indexOf(id) + 1;
     return {
       id,
       label,
       image: image ?? null,
       votes,
       share: votes && results?.voters ? Math.min(1, votes / results.voters) : 0,
-      leads: votes !== null && votes > 0 && votes === most,
-      mine: place,
-      full: !place && Boolean(capacity) && (votes ?? 0) >= Number(capacity),
-      cameTrue: outcome === id,
+      isLeading: votes !== null && votes > 0 && votes === maxVotes,
+      ownRank: rank,
+      isFull: !rank && Boolean(capacity) && (votes ?? 0) >= Number(capacity),
+      isCorrect: outcome === id,
     };
   });
 }

@@ -1,28 +1,27 @@
 /**
- * An option's picture: a fixed place, whatever its file is. One that is missing, or is no picture, leaves no trace.
+ * Picture of an option, of fixed size. A picture that fails to load is removed.
  */
-import { make } from './dom.js';
+import { createElement } from './dom.js';
 
 /**
- * Puts the picture before the label, if the row shows another one now.
+ * Show the picture before the label. Nothing changes if the row shows it already.
  * @param {HTMLElement} label
- * @param {string | null} address
+ * @param {string | null} url
  */
-export function showPicture(label, address) {
-  const shown = label.previousElementSibling;
-  const held = shown instanceof HTMLImageElement ? shown : null;
-  if ((label.dataset.picture ?? null) === address) return;
-  held?.remove();
+export function updatePicture(label, url) {
+  if ((label.dataset.picture ?? null) === url) return;
+  const previous = label.previousElementSibling;
+  if (previous instanceof HTMLImageElement) previous.remove();
   delete label.dataset.picture;
-  if (!address) return;
-  label.dataset.picture = address;
-  const picture = make('img', 'picture');
+  if (!url) return;
+  label.dataset.picture = url;
+  const picture = createElement('img', 'picture');
   picture.alt = '';
   picture.loading = 'lazy';
   picture.decoding = 'async';
   picture.referrerPolicy = 'no-referrer';
-  picture.width = picture.height = 48; // its place is kept while it loads
+  picture.width = picture.height = 48; // reserves the space while the picture loads
   picture.onerror = () => picture.remove();
-  picture.src = address;
+  picture.src = url;
   label.before(picture);
 }

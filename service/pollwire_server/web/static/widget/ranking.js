@@ -1,68 +1,67 @@
 /**
- * A ranking being made: options above a line are ranked, best first, and those below it are not.
+ * Ballot of ranked polls: a list with a divider. Options above the divider are ranked, best first.
  *
- * The order of the elements is the ranking; there is no second copy that could differ. It is made by
- * pressing options in the order of preference, by dragging a handle (mouse, finger, pen), by the buttons of
- * each row, or by the arrow keys on any of them, and every move is said. Few polls are of this kind, so the
- * widget fetches this file, with what it imports, for the first of them.
+ * The order of the elements is the only copy of the ranking. Voters press options in order of preference, drag
+ * a handle (mouse, finger, pen), use the buttons of each row, or press the arrow keys. Every move is announced.
+ * Few polls are ranked, so the widget loads this module on demand.
  */
-import { isolated, make, write } from './dom.js';
-import { showPicture } from './picture.js';
+import { bidiIsolate, createElement, setText } from './dom.js';
+import { updatePicture } from './picture.js';
 
 /** @typedef {import('./model.js').Row} Row */
-/** @typedef {import('./messages.js').WidgetWords} WidgetWords */
+/** @typedef {import('./messages.js').WidgetTranslator} WidgetTranslator */
 
 class RankedRow {
   /** @param {string} id */
   constructor(id) {
     this.id = id;
     this.toggle = rowButton('place');
-    this.label = make('span', 'label');
+    this.label = createElement('span', 'label');
     this.label.dir = 'auto';
     this.up = rowButton('move up');
     this.down = rowButton('move down');
-    this.grip = make('span', 'grip');
-    // Else the browser takes a quick drag for a flick, and swallows a tap that follows it at once.
+    this.grip = createElement('span', 'grip');
+    // Without this the browser takes a quick drag for a flick and swallows the next tap.
     this.grip.addEventListener('touchstart', (event) => event.preventDefault(), { passive: false });
-    this.element = make('li', 'option', [this.toggle, this.label, this.up, this.down, this.grip]);
+    this.element = createElement('li', 'option', [this.toggle, this.label, this.up, this.down, this.grip]);
     this.element.dataset.option = id;
   }
 
-  /** @param {number} place from 1; 0 below the line @param {WidgetWords} words */
-  place(place, words) {
-    const label = isolated(this.label.textContent ?? '');
-    write(this.toggle, place ? words.number(place) : '+');
-    const act = words.say(place ? 'leaveOut' : 'rank', { label });
-    this.toggle.setAttribute('aria-label', place ? `${words.number(place)}. ${act}` : act); // what is seen is in the name
-    this.up.setAttribute('aria-label', words.say('moveUp', { label }));
-    this.down.setAttribute('aria-label', words.say('moveDown', { label }));
-    this.up.setAttribute('aria-disabled', String(place === 1));
-    this.down.setAttribute('aria-disabled', String(!place));
-    this.element.classList.toggle('is-ranked', place > 0);
+  /** Show the rank. @param {number} rank from 1; 0 below the divider @param {WidgetTranslator} translator */
+  update(rank, translator) {
+    const label = bidiIsolate(this.label.textContent ?? '');
+    setText(this.toggle, rank ? translator.number(rank) : '+');
+    const action = translator.t(rank ? 'unrank' : 'rank', { label });
+    this.toggle.setAttribute('aria-label', rank ? `${translator.number(rank)}. ${action}` : action); // the name contains the visible text
+    this.up.setAttribute('aria-label', translator.t('moveUp', { label }));
+    this.down.setAttribute('aria-label', translator.t('moveDown', { label }));
+    this.up.setAttribute('aria-disabled', String(rank === 1));
+    this.down.setAttribute('aria-disabled', String(!rank));
+    this.element.classList.toggle('is-ranked', rank > 0);
   }
 }
 
 export class Ranking {
   /** @type {Map<string, RankedRow>} */
   #rows = new Map();
-  /** @type {WidgetWords | null} */
-  #words = null;
+  /** @type {WidgetTranslator | null} */
+  #translator = null;
 
-  /** @param {(text: string) => void} say to a screen reader, at once */
-  constructor(say) {
-    this.say = say;
-    this.line = make('li', 'line');
-    this.list = make('ol', 'ranking', [this.line]);
+  /** @param {(text: string) => void} announce */
+  constructor(announce) {
+    this.announce = announce;
+    this.divider = createElement('li', 'line');
+    this.list = createElement('ol', 'ranking', [this.divider]);
     this.list.setAttribute('role', 'list');
-    this.list.addEventListener('click', (event) => this.#press(event));
-    this.list.addEventListener('keydown', (event) => this.#key(event));
-    this.list.addEventListener('pointerdown', (event) => this.#grab(event));
+    this.list.addEventListener('click', (event) => this.#onClick(event));
+    this.list.addEventListener('keydown', (event) => this.#onKeyDown(event));
+    this.list.addEventListener('pointerdown', (event) => this.#startDrag(event));
   }
 
-  /** @param {Row[]} rows @param {import('./model.js').Poll} poll @param {WidgetWords} words */
-  update(rows, poll, words) {
-    this.#words = words;
-    write(this.line, words.say('unranked'));
+  /** @param {Row[]} rows @param {import('./model.js').Poll} poll @param {WidgetTranslator} translator */
+  update(rows, poll, translator) {
+    this.#translator = translator;
+    setText(this.divider, translator.t('unranked'));
     for (const [id, row] of this.#rows) {
       if (rows.some((other) => other.id === id)) continue;
       row.element.remove();
@@ -70,36 +69,36 @@ export class Ranking {
     }
     for (const { id, label, image } of rows) {
       const row = this.#rows.get(id) ?? this.#add(id);
-      write(row.label, label);
+      setText(row.label, label);
       row.label.lang = poll.lang ?? '';
-      showPicture(row.label, image);
+      updatePicture(row.label, image);
     }
-    this.#number();
+    this.#updateRanks();
   }
 
-  /** The ids above the line, best first. */
-  get chosen() {
-    return this.#order.slice(0, this.#ranked).map((row) => row.id);
+  /** The ranked ids, best first. */
+  get selected() {
+    return this.#orderedRows.slice(0, this.#rankedCount).map((row) => row.id);
   }
 
-  /** @param {string[]} ids */
-  choose(ids) {
+  /** Rank these options, best first. @param {string[]} ids */
+  select(ids) {
     const rows = ids.map((id) => this.#rows.get(id)?.element ?? '');
     const others = [...this.#rows.values()].map((row) => row.element).filter((element) => !rows.includes(element));
-    this.list.replaceChildren(...rows, this.line, ...others);
-    this.#number();
+    this.list.replaceChildren(...rows, this.divider, ...others);
+    this.#updateRanks();
   }
 
   focusFirst() {
-    this.#order[0]?.toggle.focus();
+    this.#orderedRows[0]?.toggle.focus();
   }
 
-  get #order() {
+  get #orderedRows() {
     return /** @type {RankedRow[]} */ ([...this.list.children].map((element) => this.#rowOf(element)).filter(Boolean));
   }
 
-  get #ranked() {
-    return [...this.list.children].indexOf(this.line);
+  get #rankedCount() {
+    return [...this.list.children].indexOf(this.divider);
   }
 
   /** @param {string} id */
@@ -116,62 +115,62 @@ export class Ranking {
     return this.#rows.get(element?.dataset.option ?? '') ?? null;
   }
 
-  #number() {
-    const ranked = this.#ranked;
-    if (this.#words) for (const [index, row] of this.#order.entries()) row.place(index < ranked ? index + 1 : 0, this.#words);
+  #updateRanks() {
+    const rankedCount = this.#rankedCount;
+    if (this.#translator) for (const [index, row] of this.#orderedRows.entries()) row.update(index < rankedCount ? index + 1 : 0, this.#translator);
   }
 
   /** @param {RankedRow} row */
-  #placeOf(row) {
+  #indexOf(row) {
     return [...this.list.children].indexOf(row.element);
   }
 
-  /** Before the element that stands at a place now, the line among them. @param {RankedRow} row @param {Element | null} next */
+  /** Move a row before another element of the list, or to its end. @param {RankedRow} row @param {Element | null} next */
   #move(row, next) {
     this.list.insertBefore(row.element, next);
-    this.#number();
+    this.#updateRanks();
   }
 
-  /** One step up or down; across the line counts as one. @param {RankedRow} row @param {number} step */
+  /** Move a row one step up or down. Crossing the divider is one step. @param {RankedRow} row @param {number} step */
   #step(row, step) {
-    const place = this.#placeOf(row);
-    const ranked = this.#ranked;
-    if (step < 0 && place > ranked) this.#moveKept(row, this.line);
-    else if (step < 0 && place > 0) this.#moveKept(row, this.list.children[place - 1]);
-    else if (step > 0 && place < ranked) this.#moveKept(row, this.list.children[place + 2] ?? null);
+    const index = this.#indexOf(row);
+    const rankedCount = this.#rankedCount;
+    if (step < 0 && index > rankedCount) this.#moveAndAnnounce(row, this.divider);
+    else if (step < 0 && index > 0) this.#moveAndAnnounce(row, this.list.children[index - 1]);
+    else if (step > 0 && index < rankedCount) this.#moveAndAnnounce(row, this.list.children[index + 2] ?? null);
   }
 
-  /** Moves, keeps the focus where it was, and says it. @param {RankedRow} row @param {Element | null} next */
-  #moveKept(row, next) {
+  /** Move a row, keep the focus, and announce the new rank. @param {RankedRow} row @param {Element | null} next */
+  #moveAndAnnounce(row, next) {
     const root = /** @type {ShadowRoot} */ (this.list.getRootNode());
     const focused = /** @type {HTMLElement | null} */ (root.activeElement);
     this.#move(row, next);
     focused?.focus();
-    this.#tell(row);
+    this.#announceRank(row);
   }
 
   /** @param {RankedRow} row */
-  #tell(row) {
-    const place = this.#placeOf(row);
-    const label = isolated(row.label.textContent ?? '');
-    if (!this.#words) return;
-    const ranked = place < this.#ranked;
-    this.say(this.#words.say(ranked ? 'placed' : 'leftOut', { label, n: place + 1, all: this.#rows.size }));
+  #announceRank(row) {
+    const index = this.#indexOf(row);
+    const label = bidiIsolate(row.label.textContent ?? '');
+    if (!this.#translator) return;
+    const ranked = index < this.#rankedCount;
+    this.announce(this.#translator.t(ranked ? 'rankedAt' : 'notRanked', { label, n: index + 1, all: this.#rows.size }));
   }
 
   /** @param {Event} event */
-  #press({ target }) {
+  #onClick({ target }) {
     const row = this.#rowOf(target);
     if (!row) return;
-    const ranked = this.#placeOf(row) < this.#ranked;
+    const ranked = this.#indexOf(row) < this.#rankedCount;
     if (target === row.up) this.#step(row, -1);
     else if (target === row.down) this.#step(row, 1);
-    else if (target === row.toggle && ranked) this.#moveKept(row, this.line.nextElementSibling);
-    else if (!ranked) this.#moveKept(row, this.line);
+    else if (target === row.toggle && ranked) this.#moveAndAnnounce(row, this.divider.nextElementSibling);
+    else if (!ranked) this.#moveAndAnnounce(row, this.divider);
   }
 
   /** @param {KeyboardEvent} event */
-  #key(event) {
+  #onKeyDown(event) {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     const row = this.#rowOf(event.target);
     if (!step || !row) return;
@@ -180,28 +179,29 @@ export class Ranking {
   }
 
   /** @param {PointerEvent} event */
-  #grab(event) {
+  #startDrag(event) {
     const row = this.#rowOf(event.target);
     if (!row || event.target !== row.grip || event.button > 0) return;
     event.preventDefault();
     const { element, grip } = row;
-    const grabbedAt = event.clientY - element.getBoundingClientRect().top;
+    const grabOffset = event.clientY - element.getBoundingClientRect().top;
     const drag = (/** @type {PointerEvent} */ { clientY }) => {
       element.style.translate = '';
       const others = [...this.list.children].filter((other) => other !== element);
       const next = others.find((other) => clientY < middleOf(other)) ?? null;
       if (next !== element.nextElementSibling) this.#move(row, next);
-      element.style.translate = `0 ${clientY - grabbedAt - element.getBoundingClientRect().top}px`;
+      element.style.translate = `0 ${clientY - grabOffset - element.getBoundingClientRect().top}px`;
     };
     const drop = () => {
-      for (const [name, act] of acts) removeEventListener(name, act);
+      for (const [name, listener] of listeners) removeEventListener(name, listener);
       element.style.translate = '';
       element.classList.remove('is-dragged');
-      this.#tell(row);
+      this.#announceRank(row);
     };
     /** @type {[string, any][]} */
-    const acts = [['pointermove', drag], ['pointerup', drop], ['pointercancel', drop]];
-    for (const [name, act] of acts) addEventListener(name, act); // the row moves in the tree, so none of its own
+    const listeners = [['pointermove', drag], ['pointerup', drop], ['pointercancel', drop]];
+    // listeners of the window, because the row itself moves in the tree
+    for (const [name, listener] of listeners) addEventListener(name, listener);
     element.classList.add('is-dragged');
     grip.releasePointerCapture?.(event.pointerId);
   }
@@ -209,7 +209,7 @@ export class Ranking {
 
 /** @param {string} names */
 function rowButton(names) {
-  const button = make('button', names);
+  const button = createElement('button', names);
   button.type = 'button';
   return button;
 }

@@ -1,96 +1,96 @@
 /**
- * The options as rows: an input while votes are taken, a mark afterwards, and a bar that moves.
+ * Rows of options. A row has an input while voting, a check mark afterwards, and a bar for its share.
  *
- * A row is made once for an option and kept through every update, so focus, a half-made choice and
- * the movement of its bar survive whatever arrives.
+ * Each option's row is created once and updated in place, so that updates do not disturb focus, an unfinished
+ * choice, or the animation of the bar.
  */
-import { make, write } from './dom.js';
-import { showPicture } from './picture.js';
+import { createElement, setText } from './dom.js';
+import { updatePicture } from './picture.js';
 
 /** @typedef {import('./model.js').Row} Row */
-/** @typedef {import('./messages.js').WidgetWords} WidgetWords */
-/** @typedef {{asking: boolean, poll: import('./model.js').Poll, voters: number, words: WidgetWords}} How */
+/** @typedef {import('./messages.js').WidgetTranslator} WidgetTranslator */
+/** @typedef {{editable: boolean, poll: import('./model.js').Poll, voters: number, translator: WidgetTranslator}} RowContext */
 
-/** Makes ids that are unique in any shadow root. */
-let lastRow = 0;
+/** Makes the ids unique. */
+let rowCount = 0;
 
 class RowView {
   constructor() {
-    const name = `row-${(lastRow += 1)}`;
-    this.input = make('input', 'input');
+    const name = `row-${(rowCount += 1)}`;
+    this.input = createElement('input', 'input');
     this.input.id = name;
     this.input.name = 'choice';
-    this.label = make('label', 'label');
+    this.label = createElement('label', 'label');
     this.label.htmlFor = name;
     this.label.dir = 'auto';
-    this.tags = make('span', 'tags');
-    this.votes = make('span', 'votes');
-    this.share = make('span', 'share');
-    this.numbers = make('span', 'numbers', [this.votes, this.share]);
+    this.tags = createElement('span', 'tags');
+    this.votes = createElement('span', 'votes');
+    this.share = createElement('span', 'share');
+    this.numbers = createElement('span', 'numbers', [this.votes, this.share]);
     this.numbers.id = `${name}-numbers`;
     this.tags.id = `${name}-tags`;
     this.input.setAttribute('aria-describedby', `${this.tags.id} ${this.numbers.id}`);
-    this.bar = make('span', 'bar');
-    this.track = make('span', 'track', [this.bar]);
-    const mark = make('span', 'mark', [this.input]);
-    this.element = make('div', 'option', [mark, this.label, this.tags, this.numbers, this.track]);
+    this.bar = createElement('span', 'bar');
+    this.track = createElement('span', 'track', [this.bar]);
+    const mark = createElement('span', 'mark', [this.input]);
+    this.element = createElement('div', 'option', [mark, this.label, this.tags, this.numbers, this.track]);
   }
 
-  /** @param {Row} row @param {How} how */
-  update(row, { asking, poll, voters, words }) {
+  /** @param {Row} row @param {RowContext} context */
+  update(row, { editable, poll, voters, translator }) {
     const { input, element } = this;
     const type = poll.kind === 'multiple' ? 'checkbox' : 'radio';
     if (input.type !== type) input.type = type;
     input.value = row.id;
-    input.hidden = !asking;
-    input.disabled = !asking || row.full;
-    if (row.full) input.checked = false;
-    this.#role(asking);
-    write(this.label, poll.options?.length ? row.label : labelOnScale(row.id, poll, words));
+    input.hidden = !editable;
+    input.disabled = !editable || row.isFull;
+    if (row.isFull) input.checked = false;
+    this.#updateRole(editable);
+    setText(this.label, poll.options?.length ? row.label : scaleLabel(row.id, poll, translator));
     this.label.lang = poll.lang ?? '';
     element.dataset.option = row.id;
-    element.classList.toggle('is-mine', row.mine > 0 && !asking);
-    element.classList.toggle('leads', row.leads);
-    element.classList.toggle('came-true', row.cameTrue);
-    element.classList.toggle('is-full', row.full && asking);
-    showPicture(this.label, row.image);
-    this.#tag(tagsOf(row, poll, words));
-    this.#totals(row, poll, voters, words);
+    element.classList.toggle('is-own-vote', row.ownRank > 0 && !editable);
+    element.classList.toggle('is-leading', row.isLeading);
+    element.classList.toggle('is-correct', row.isCorrect);
+    element.classList.toggle('is-full', row.isFull && editable);
+    updatePicture(this.label, row.image);
+    this.#updateTags(tagTexts(row, poll, translator));
+    this.#updateTotals(row, poll, voters, translator);
   }
 
-  /** In the list of results a row is an item; among inputs it is nothing but a place. @param {boolean} asking */
-  #role(asking) {
-    if (asking) this.element.removeAttribute('role');
+  /** A row is a list item, unless it contains an input. @param {boolean} editable */
+  #updateRole(editable) {
+    if (editable) this.element.removeAttribute('role');
     else this.element.setAttribute('role', 'listitem');
   }
 
   /** @param {string[]} names */
-  #tag(names) {
+  #updateTags(names) {
     if (this.tags.textContent === names.join('')) return;
-    this.tags.replaceChildren(...names.map((name) => make('span', 'tag', [name])));
+    this.tags.replaceChildren(...names.map((name) => createElement('span', 'tag', [name])));
   }
 
-  /** @param {Row} row @param {import('./model.js').Poll} poll @param {number} voters @param {WidgetWords} words */
-  #totals(row, poll, voters, words) {
+  /** @param {Row} row @param {import('./model.js').Poll} poll @param {number} voters @param {WidgetTranslator} translator */
+  #updateTotals(row, poll, voters, translator) {
     this.numbers.hidden = this.track.hidden = row.votes === null;
     if (row.votes === null) return;
-    write(this.votes, words.say(poll.kind === 'ranked' ? 'firstChoices' : 'votes', { n: row.votes }));
-    write(this.share, words.share(row.votes, voters));
+    setText(this.votes, translator.t(poll.kind === 'ranked' ? 'firstChoices' : 'votes', { n: row.votes }));
+    setText(this.share, translator.percent(row.votes, voters));
     this.bar.style.setProperty('--share', row.share.toFixed(5));
   }
 }
 
-/** @param {Row} row @param {import('./model.js').Poll} poll @param {WidgetWords} words */
-function tagsOf(row, poll, words) {
-  const own = poll.kind === 'ranked' ? words.say('yourPlace', { n: row.mine }) : words.say('yours');
-  return [row.mine ? own : '', row.cameTrue ? words.say('cameTrue') : '', row.full ? words.say('full') : ''].filter(Boolean);
+/** @param {Row} row @param {import('./model.js').Poll} poll @param {WidgetTranslator} translator */
+function tagTexts(row, poll, translator) {
+  const own = poll.kind === 'ranked' ? translator.t('yourRank', { n: row.ownRank }) : translator.t('yourVote');
+  return [row.ownRank ? own : '', row.isCorrect ? translator.t('correctOutcome') : '', row.isFull ? translator.t('full') : ''].filter(Boolean);
 }
 
-/** A value, and at the ends which end it is. @param {string} value @param {import('./model.js').Poll} poll @param {WidgetWords} words */
-function labelOnScale(value, { scale }, words) {
+/** Return the label of a value, with a note at both ends of the scale. @param {string} value @param {import('./model.js').Poll} poll @param {WidgetTranslator} translator */
+function scaleLabel(value, { scale }, translator) {
   const n = Number(value);
-  if (n === scale?.min) return words.say('lowest', { n });
-  return n === scale?.max ? words.say('highest', { n }) : words.number(n);
+  if (n === scale?.min) return translator.t('lowest', { n });
+  return n === scale?.max ? translator.t('highest', { n }) : translator.number(n);
 }
 
 export class Rows {
@@ -102,11 +102,11 @@ export class Rows {
     this.list = list;
   }
 
-  /** @param {Row[]} rows @param {How} how */
-  update(rows, how) {
-    if (how.asking) this.list.removeAttribute('role');
+  /** @param {Row[]} rows @param {RowContext} context */
+  update(rows, context) {
+    if (context.editable) this.list.removeAttribute('role');
     else this.list.setAttribute('role', 'list');
-    this.list.classList.toggle('is-plain', !how.asking && !rows.some((row) => row.mine));
+    this.list.classList.toggle('is-plain', !context.editable && !rows.some((row) => row.ownRank));
     for (const [id, view] of this.#views) {
       if (rows.some((row) => row.id === id)) continue;
       view.element.remove();
@@ -115,18 +115,18 @@ export class Rows {
     rows.forEach((row, position) => {
       const view = this.#views.get(row.id) ?? new RowView();
       this.#views.set(row.id, view);
-      view.update(row, how);
+      view.update(row, context);
       if (this.list.children[position] !== view.element) this.list.insertBefore(view.element, this.list.children[position] ?? null);
     });
   }
 
-  /** The ids that are ticked. */
-  get chosen() {
+  /** The ids of the checked options. */
+  get selected() {
     return [...this.#views].filter(([, view]) => view.input.checked).map(([id]) => id);
   }
 
-  /** @param {string[]} ids */
-  choose(ids) {
+  /** Check these options only. @param {string[]} ids */
+  select(ids) {
     for (const [id, view] of this.#views) view.input.checked = ids.includes(id);
   }
 

@@ -1,2 +1,2 @@
-/** The style sheets beside this file as one text; the service makes the module when it starts. */
+/** All style sheets of this folder in one string; `make assets` generates the module. */
 export const styles: string;

@@ -1,14 +1,14 @@
 /**
- * The widget's style sheet: constructed once, shared by every widget of the page.
+ * The widget's constructed style sheet, shared by all widgets of the page.
  *
- * A constructed sheet needs no `style-src` of the page, so the widget looks the same under a strict policy.
+ * Constructed style sheets need no `style-src`, so the widget looks the same under a strict Content-Security-Policy.
  */
 import { styles } from './styles.js';
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(styles);
 
-/** @param {ShadowRoot} root */
-export function dress(root) {
+/** Apply the widget's styles to a shadow root. @param {ShadowRoot} root */
+export function adoptStyles(root) {
   root.adoptedStyleSheets = [sheet];
 }

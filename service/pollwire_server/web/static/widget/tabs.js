@@ -5,18 +5,18 @@
 const CHANNEL = 'pollwire';
 
 /**
- * Follow what other tabs do in this poll.
+ * Watch other tabs for changes of the voter's choice in this poll.
  *
  * A message may arrive before the voter's token that the other tab has just stored, because browsers deliver
  * messages and stored values to tabs independently. A change of the stored token therefore counts as a message too.
  *
  * @param {{base: string, poll: string}} about
  * @param {string} tokenKey where the voter's token is stored
- * @param {AbortSignal} signal stops following
- * @param {() => void} onChange the voter's choice may have changed in another tab
- * @returns {() => void} notifies the other tabs that it changed in this one
+ * @param {AbortSignal} signal stops watching
+ * @param {() => void} onChange called if the choice may have changed in another tab
+ * @returns {() => void} notifies the other tabs of a change in this one
  */
-export function joinTabs(about, tokenKey, signal, onChange) {
+export function syncTabs(about, tokenKey, signal, onChange) {
   addEventListener('storage', ({ key }) => key === tokenKey && onChange(), { signal });
   const channel = openChannel();
   if (!channel) return () => {};
@@ -29,7 +29,7 @@ export function joinTabs(about, tokenKey, signal, onChange) {
   };
 }
 
-/** @returns {BroadcastChannel | null} null where the browser has none, or forbids it here */
+/** Open the channel. @returns {BroadcastChannel | null} null if the browser does not support or allow it */
 function openChannel() {
   try {
     return new BroadcastChannel(CHANNEL);

@@ -1,201 +1,199 @@
 /**
- * The widget's elements, made once, and how they follow what is known.
- *
- * Updates only write what differs; nothing is ever thrown away and built anew under a reader's hands.
+ * The widget's elements and their updates. Elements are created once, and updates write only what differs.
  */
-import { jitteredMs, pause } from '../client/backoff.js';
+import { delay, jitteredDelayMs } from '../client/backoff.js';
 import { Announcer } from './announcer.js';
-import { make, write, writeOrHide } from './dom.js';
-import { canAsk, isAsking, isRanked, phaseOf, rowsOf, takesSeveral } from './model.js';
-import { hintText, phaseKey, standingText, totalsText, verdictOf } from './messages.js';
+import { createElement, setText, setTextOrHide } from './dom.js';
+import { buildRows, canVoteIn, currentPhase, isBallotShown, isMultiple, isRanked } from './model.js';
+import { hintText, phaseKey, phaseText, predictionResult, totalsText } from './messages.js';
 import { Rows } from './rows.js';
 
 /** @typedef {import('./model.js').State} State */
 /** @typedef {import('./model.js').Poll} Poll */
-/** @typedef {import('./messages.js').WidgetWords} WidgetWords */
+/** @typedef {import('./messages.js').WidgetTranslator} WidgetTranslator */
 
-/** A closing further off than this needs no clock. */
-const DATE_FROM_MS = 14 * 24 * 3600 * 1000;
+/** From this distance the countdown also shows the date. */
+const SHOW_DATE_FROM_MS = 14 * 24 * 3600 * 1000;
 
 export class View {
-  /** @type {WidgetWords | null} nothing is written before they are here */
-  words = null;
+  /** @type {WidgetTranslator | null} null while it loads; nothing is shown before */
+  translator = null;
 
   /** @type {import('./ranking.js').Ranking | null} */
   ranking = null;
-  #fetching = false;
+  #isLoadingRanking = false;
 
-  /** @param {ShadowRoot} root @param {() => void} changed what is known is to be shown again */
-  constructor(root, changed) {
-    this.changed = changed;
-    this.phase = make('span', 'phase');
-    this.clock = make('span', 'clock');
+  /** @param {ShadowRoot} root @param {() => void} onChange called if the view needs an update */
+  constructor(root, onChange) {
+    this.onChange = onChange;
+    this.phase = createElement('span', 'phase');
+    this.clock = createElement('span', 'clock');
     this.clock.setAttribute('role', 'timer');
     this.clock.setAttribute('aria-live', 'off');
-    this.status = make('p', 'status', [this.phase, this.clock]);
-    this.question = make('legend', 'question');
+    this.status = createElement('p', 'status', [this.phase, this.clock]);
+    this.question = createElement('legend', 'question');
     this.question.dir = 'auto';
-    this.description = make('p', 'description');
+    this.description = createElement('p', 'description');
     this.description.dir = 'auto';
-    this.hint = make('p', 'hint');
-    this.list = make('div', 'options');
+    this.hint = createElement('p', 'hint');
+    this.list = createElement('div', 'options');
     this.rows = new Rows(this.list);
-    this.fieldset = make('fieldset', 'ballot', [this.question, this.description, this.hint, this.list]);
-    this.vote = make('button', 'button primary');
-    this.change = plainButton();
-    this.takeBack = plainButton();
-    this.keep = plainButton();
-    this.actions = make('div', 'actions', [this.vote, this.change, this.takeBack, this.keep]);
-    this.notice = make('p', 'notice');
+    this.fieldset = createElement('fieldset', 'ballot', [this.question, this.description, this.hint, this.list]);
+    this.voteButton = createElement('button', 'button primary');
+    this.changeButton = createButton();
+    this.withdrawButton = createButton();
+    this.cancelButton = createButton();
+    this.actions = createElement('div', 'actions', [this.voteButton, this.changeButton, this.withdrawButton, this.cancelButton]);
+    this.notice = createElement('p', 'notice');
     this.notice.tabIndex = -1;
-    this.check = plainButton('check');
-    this.form = make('form', 'form', [this.fieldset, this.actions, this.notice, this.check]);
+    this.verifyButton = createButton('check');
+    this.form = createElement('form', 'form', [this.fieldset, this.actions, this.notice, this.verifyButton]);
     this.form.noValidate = true;
-    this.voters = make('span', 'voters');
-    this.connection = make('span', 'connection');
-    this.footer = make('footer', 'footer', [this.voters, this.connection]);
-    this.trouble = make('p', 'trouble');
-    const region = make('div', 'announcements');
+    this.voters = createElement('span', 'voters');
+    this.connection = createElement('span', 'connection');
+    this.footer = createElement('footer', 'footer', [this.voters, this.connection]);
+    this.trouble = createElement('p', 'trouble');
+    const region = createElement('div', 'announcements');
     region.setAttribute('aria-live', 'polite');
     this.announcer = new Announcer(region);
-    this.card = make('section', 'poll', [this.status, this.form, this.trouble, this.footer]);
+    this.card = createElement('section', 'poll', [this.status, this.form, this.trouble, this.footer]);
     this.card.hidden = true;
     root.append(this.card, region);
   }
 
-  /** What choices are made with now; null until it is here. @param {Poll} poll */
-  ballotOf(poll) {
+  /** Return the ballot of the poll's kind; null while it loads. @param {Poll} poll */
+  ballotFor(poll) {
     return isRanked(poll) ? this.ranking : this.rows;
   }
 
   /** @param {State} state @param {number} now by the service's clock */
   update(state, now) {
     const { poll, trouble } = state;
-    const { words } = this;
-    if (!words) return;
-    const held = this.#holdsFocus();
+    const { translator } = this;
+    if (!translator) return;
+    const hadFocus = this.#hasFocus();
     this.card.hidden = false;
-    this.card.lang = words.locale;
-    if (words.direction === 'rtl') this.card.dir = 'rtl';
-    this.card.dataset.phase = phaseOf(state);
+    this.card.lang = translator.locale;
+    if (translator.direction === 'rtl') this.card.dir = 'rtl';
+    this.card.dataset.phase = currentPhase(state);
     this.trouble.classList.toggle('is-loading', !trouble);
-    writeOrHide(this.trouble, trouble ? words.say(trouble) : poll ? null : words.say('loading'));
+    setTextOrHide(this.trouble, trouble ? translator.t(trouble) : poll ? null : translator.t('loading'));
     this.status.hidden = this.form.hidden = this.footer.hidden = !poll || trouble === 'gone';
-    if (poll) this.#poll(words, state, poll, now);
-    if (held && !this.#holdsFocus()) this.#rescueFocus();
+    if (poll) this.#updatePoll(translator, state, poll, now);
+    if (hadFocus && !this.#hasFocus()) this.#restoreFocus();
   }
 
-  /** What changes by itself as time goes by. @param {State} state @param {number} now */
+  /** Update the countdown. @param {State} state @param {number} now */
   tick(state, now) {
     const { poll, results } = state;
-    if (!poll || !this.words) return;
-    const phase = phaseOf(state);
+    if (!poll || !this.translator) return;
+    const phase = currentPhase(state);
     const closesAt = results ? results.closes_at : poll.closes_at;
-    if (phase === 'scheduled') write(this.clock, this.#until(poll.opens_at, now, 'opensIn', 'opening'));
-    else if (phase === 'open' && closesAt) write(this.clock, this.#until(closesAt, now, 'closesIn', 'closing'));
-    else write(this.clock, closesAt && phase !== 'open' ? this.words.day(closesAt) : '');
+    if (phase === 'scheduled') setText(this.clock, this.#countdown(poll.opens_at, now, 'opensIn', 'opening'));
+    else if (phase === 'open' && closesAt) setText(this.clock, this.#countdown(closesAt, now, 'closesIn', 'closing'));
+    else setText(this.clock, closesAt && phase !== 'open' ? this.translator.date(closesAt) : '');
   }
 
   /** @param {State} state */
-  sayTotals(state) {
-    this.announcer.soon(() => (this.words ? totalsText(this.words, state) : ''));
+  announceTotals(state) {
+    this.announcer.announceTotals(() => (this.translator ? totalsText(this.translator, state) : ''));
   }
 
-  /** @param {WidgetWords} words @param {State} state @param {Poll} poll @param {number} now */
-  #poll(words, state, poll, now) {
-    const asking = isAsking(state);
-    const ranking = asking && isRanked(poll);
-    write(this.phase, words.say(phaseKey(phaseOf(state))));
+  /** @param {WidgetTranslator} translator @param {State} state @param {Poll} poll @param {number} now */
+  #updatePoll(translator, state, poll, now) {
+    const ballotShown = isBallotShown(state);
+    const ranking = ballotShown && isRanked(poll);
+    setText(this.phase, translator.t(phaseKey(currentPhase(state))));
     this.tick(state, now);
     this.question.lang = this.description.lang = poll.lang ?? '';
-    write(this.question, poll.question);
-    writeOrHide(this.description, poll.description ?? null);
-    writeOrHide(this.hint, hintText(words, state));
+    setText(this.question, poll.question);
+    setTextOrHide(this.description, poll.description ?? null);
+    setTextOrHide(this.hint, hintText(translator, state));
     this.list.hidden = ranking;
     if (this.ranking) this.ranking.list.hidden = !ranking;
-    if (ranking && !this.ranking) this.#fetchRanking();
-    if (ranking) this.ranking?.update(rowsOf(state), poll, words);
-    else this.rows.update(rowsOf(state), { asking, poll, words, voters: state.results?.voters ?? 0 });
-    this.#buttons(words, state, poll, asking);
-    writeOrHide(this.notice, state.notice ?? standingText(words, state));
-    this.notice.classList.toggle('is-news', state.notice !== null);
-    this.notice.dataset.verdict = state.notice === null ? verdictOf(state) ?? '' : '';
-    this.#foot(words, state, poll);
+    if (ranking && !this.ranking) this.#loadRanking();
+    if (ranking) this.ranking?.update(buildRows(state), poll, translator);
+    else this.rows.update(buildRows(state), { editable: ballotShown, poll, translator, voters: state.results?.voters ?? 0 });
+    this.#updateButtons(translator, state, poll, ballotShown);
+    setTextOrHide(this.notice, state.notice ?? phaseText(translator, state));
+    this.notice.classList.toggle('is-new', state.notice !== null);
+    this.notice.dataset.prediction = state.notice === null ? predictionResult(state) ?? '' : '';
+    this.#updateFooter(translator, state, poll);
   }
 
-  /** Until it is here: a line that fails is tried again. */
-  async #fetchRanking() {
-    if (this.#fetching) return;
-    this.#fetching = true;
+  /** Load the ballot of ranked polls. If that fails, the next update tries again. */
+  async #loadRanking() {
+    if (this.#isLoadingRanking) return;
+    this.#isLoadingRanking = true;
     try {
       /** @type {typeof import('./ranking.js')} */
       const { Ranking } = await import(new URL('ranking.js', import.meta.url).href);
-      this.ranking = new Ranking((text) => this.announcer.atOnce(text));
+      this.ranking = new Ranking((/** @type {string} */ text) => this.announcer.announce(text));
       this.list.after(this.ranking.list);
     } catch {
-      await pause(jitteredMs(2));
+      await delay(jitteredDelayMs(2));
     }
-    this.#fetching = false;
-    this.changed();
+    this.#isLoadingRanking = false;
+    this.onChange();
   }
 
-  /** @param {WidgetWords} words @param {State} state @param {Poll} poll @param {boolean} asking */
-  #buttons(words, state, poll, asking) {
+  /** @param {WidgetTranslator} translator @param {State} state @param {Poll} poll @param {boolean} ballotShown */
+  #updateButtons(translator, state, poll, ballotShown) {
     const { mine, changing, sending, resultsOnly } = state;
-    const open = phaseOf(state) === 'open' && !resultsOnly && canAsk(poll);
+    const open = currentPhase(state) === 'open' && !resultsOnly && canVoteIn(poll);
     const mayChange = open && mine !== null && !changing;
-    const anew = poll.identity === 'open'; // there is no earlier vote that a new one would replace
-    write(this.vote, words.say(sending ? 'voting' : changing && !anew ? 'save' : 'vote'));
-    write(this.change, words.say(anew ? 'again' : 'change'));
-    write(this.takeBack, words.say('takeBack'));
-    write(this.keep, words.say('keep'));
-    write(this.check, words.say('check'));
-    this.vote.setAttribute('aria-disabled', String(sending));
-    this.vote.hidden = !asking || !this.ballotOf(poll);
-    this.change.hidden = !mayChange || (poll.revote === 'never' && !anew);
-    this.takeBack.hidden = !mayChange || poll.revote !== 'withdraw' || anew;
-    this.keep.hidden = !asking || !changing || anew;
-    this.actions.hidden = [this.vote, this.change, this.takeBack, this.keep].every((button) => button.hidden);
-    this.check.hidden = !state.checkable || mine === null || changing || sending || resultsOnly;
+    const unlimited = poll.identity === 'open'; // each vote is a new one and replaces none
+    setText(this.voteButton, translator.t(sending ? 'voting' : changing && !unlimited ? 'save' : 'vote'));
+    setText(this.changeButton, translator.t(unlimited ? 'voteAgain' : 'change'));
+    setText(this.withdrawButton, translator.t('withdraw'));
+    setText(this.cancelButton, translator.t('cancel'));
+    setText(this.verifyButton, translator.t('verify'));
+    this.voteButton.setAttribute('aria-disabled', String(sending));
+    this.voteButton.hidden = !ballotShown || !this.ballotFor(poll);
+    this.changeButton.hidden = !mayChange || (poll.revote === 'never' && !unlimited);
+    this.withdrawButton.hidden = !mayChange || poll.revote !== 'withdraw' || unlimited;
+    this.cancelButton.hidden = !ballotShown || !changing || unlimited;
+    this.actions.hidden = [this.voteButton, this.changeButton, this.withdrawButton, this.cancelButton].every((button) => button.hidden);
+    this.verifyButton.hidden = !state.checkable || mine === null || changing || sending || resultsOnly;
   }
 
-  /** @param {WidgetWords} words @param {State} state @param {Poll} poll */
-  #foot(words, { results, connection }, poll) {
+  /** @param {WidgetTranslator} translator @param {State} state @param {Poll} poll */
+  #updateFooter(translator, { results, connection }, poll) {
     const voters = results?.phase === 'scheduled' ? undefined : results?.voters;
-    const facts = voters === undefined ? [] : [words.say('voters', { n: voters })];
-    if (voters !== undefined && takesSeveral(poll)) facts.push(words.say('severalEach'));
-    if (typeof results?.mean === 'number') facts.push(words.say('mean', { mean: words.decimal(results.mean), max: poll.scale?.max ?? 0 }));
-    write(this.voters, facts.join(' · '));
+    const parts = voters === undefined ? [] : [translator.t('voters', { n: voters })];
+    if (voters !== undefined && isMultiple(poll)) parts.push(translator.t('multipleAnswers'));
+    if (typeof results?.mean === 'number') parts.push(translator.t('mean', { mean: translator.decimal(results.mean), max: poll.scale?.max ?? 0 }));
+    setText(this.voters, parts.join(' · '));
     const ended = Boolean(results?.final) && connection === 'live';
-    write(this.connection, words.say(ended ? 'final' : connection));
+    setText(this.connection, translator.t(ended ? 'final' : connection));
     this.connection.dataset.state = ended ? 'final' : connection;
   }
 
   /** @param {string} instant @param {number} now @param {'opensIn' | 'closesIn'} ahead @param {'opening' | 'closing'} reached */
-  #until(instant, now, ahead, reached) {
-    const words = /** @type {WidgetWords} */ (this.words);
+  #countdown(instant, now, ahead, reached) {
+    const translator = /** @type {WidgetTranslator} */ (this.translator);
     const leftMs = Date.parse(instant) - now;
-    if (leftMs <= 0) return words.say(reached);
-    const left = words.say(ahead, { left: words.timeLeft(leftMs) });
-    return leftMs > DATE_FROM_MS ? `${left} · ${words.day(instant)}` : left;
+    if (leftMs <= 0) return translator.t(reached);
+    const left = translator.t(ahead, { left: translator.timeLeft(leftMs) });
+    return leftMs > SHOW_DATE_FROM_MS ? `${left} · ${translator.date(instant)}` : left;
   }
 
-  #holdsFocus() {
+  #hasFocus() {
     const root = /** @type {ShadowRoot} */ (this.card.getRootNode());
     const focused = /** @type {HTMLElement | null} */ (root.activeElement);
     return focused !== null && focused.offsetParent !== null;
   }
 
-  /** What had the focus is gone: the reader goes on at the news of why, not at the top of the page. */
-  #rescueFocus() {
+  /** Move the focus of a removed control to the message that explains it. */
+  #restoreFocus() {
     const next = [this.notice, this.trouble].find((element) => !element.hidden);
     if (next === this.trouble) next.tabIndex = -1;
     next?.focus({ preventScroll: true });
   }
 }
 
-function plainButton(names = 'button') {
-  const button = make('button', names);
+function createButton(names = 'button') {
+  const button = createElement('button', names);
   button.type = 'button';
   return button;
 }

@@ -1,1 +1,1 @@
-const a=5e3;class r{#e=null;learn(s){const e=Date.parse(s)-performance.now();if(Number.isNaN(e))return;const n=this.#e;(n===null||e>n||e<n-5e3)&&(this.#e=e)}now(){return this.#e===null?Date.now():performance.now()+this.#e}}export{r as Clock};
+const o=5e3;class r{#s=null;update(e){const s=Date.parse(e)-performance.now();if(Number.isNaN(s))return;const t=this.#s;(t===null||s>t||s<t-5e3)&&(this.#s=s)}now(){return this.#s===null?Date.now():performance.now()+this.#s}}export{r as Clock};

@@ -1,1 +1,1 @@
-function c(e,r){return e===void 0||r.hidden?!0:r.epoch!==e.epoch?r.epoch>e.epoch:r.seq>=e.seq}export{c as replaces};
+function p(e,o){return e===void 0||o.hidden?!0:o.epoch!==e.epoch?o.epoch>e.epoch:o.seq>=e.seq}export{p as replaces};

@@ -1,1 +1,1 @@
-import{styles as s}from"./styles.js";const e=new CSSStyleSheet;e.replaceSync(s);function o(t){t.adoptedStyleSheets=[e]}export{o as dress};
+import{styles as S}from"./styles.js";const e=new CSSStyleSheet;e.replaceSync(S);function s(t){t.adoptedStyleSheets=[e]}export{s as adoptStyles};

@@ -29,7 +29,7 @@ export class Preview {
 
 /** @param {HTMLElement} host @returns {Promise<(draft: Draft) => void>} */
 async function seen(host) {
-  const [{ View }, { nothingKnown }, { dress }, { wordsFor }, english] = await Promise.all([
+  const [{ View }, { initialState }, { adoptStyles }, { loadTranslator }, english] = await Promise.all([
     import('../../widget/view.js'),
     import('../../widget/model.js'),
     import('../../widget/stylesheet.js'),
@@ -39,10 +39,10 @@ async function seen(host) {
   const root = host.attachShadow({ mode: 'open' });
   /** @type {Draft | null} */
   let newest = null;
-  const draw = () => newest && view.update({ ...nothingKnown(), poll: asPoll(newest), connection: 'live' }, Date.now());
+  const draw = () => newest && view.update({ ...initialState(), poll: asPoll(newest), connection: 'live' }, Date.now());
   const view = new View(root, draw); // parts of the view come later, and ask to be drawn then
-  view.words = await wordsFor(language(), english.default, (name) => import(`../../i18n/widget/${name}.js`));
-  dress(root);
+  view.translator = await loadTranslator(language(), english.default, (name) => import(`../../i18n/widget/${name}.js`));
+  adoptStyles(root);
   return (draft) => {
     newest = draft;
     draw();

@@ -2,7 +2,7 @@
  * One poll: its totals as they move, what was done to it, and what may be done now.
  */
 import { actsFor } from '../actions.js';
-import { pause } from '../../client/backoff.js';
+import { delay } from '../../client/backoff.js';
 import { ask, base, pollPath, Refusal } from '../api.js';
 import { button, el, own, put, write } from '../dom.js';
 import { follow } from '../live.js';
@@ -154,7 +154,7 @@ class PollPage {
         return this.#stands(answer);
       }
       this.#tell(scoringText(answer));
-      await pause(SCORING_EVERY_MS);
+      await delay(SCORING_EVERY_MS);
     }
   }
 

@@ -1,23 +1,23 @@
 /**
- * The chart of a poll's history: lines in SVG, drawn anew in place, at its real size so that its text stays text.
+ * Step chart of a poll's history in SVG, drawn at its real size so that text keeps its size.
  *
- * Lines go in steps, for what was counted stands until more is: a slope would tell of votes that nobody cast.
- * Lines differ by dash as well as by colour, and each is named in the key above with the value it has now.
- * Where the page runs from right to left, so does time.
+ * Lines have steps, because a count is valid until the next vote; a slope would show votes that do not exist.
+ * Lines differ by dash as well as by colour. The legend has the label and the current value of each line.
+ * On right-to-left pages the time axis is mirrored.
  */
-import { draw, make, write } from './dom.js';
+import { draw, createElement, setText } from './dom.js';
 import { formatOf, ticksOf } from './series.js';
 
 /**
  * @typedef {object} Picture
  * @property {import('./series.js').Line[]} lines
  * @property {number[]} times of the values, ms since the epoch
- * @property {number} low the least value of the axis
+ * @property {number} low minimum of the axis
  * @property {number} high
- * @property {number[]} marks values that have a line of their own across
- * @property {(value: number) => string} tell a value in words
- * @property {string} label what the picture is, for those who do not see it
- * @property {string | null} more what is left out
+ * @property {number[]} marks values with a grid line
+ * @property {(value: number) => string} tell formats a value
+ * @property {string} label text alternative
+ * @property {string | null} more text for the lines that are left out
  */
 
 const HEIGHT = 300;
@@ -28,7 +28,7 @@ export class Chart {
   constructor(figure, locale, mirrored) {
     this.locale = locale;
     this.mirrored = mirrored;
-    this.key = make('ul', 'key');
+    this.key = createElement('ul', 'key');
     this.svg = draw('svg', { role: 'img', class: 'lines' });
     this.grid = draw('g', { class: 'grid' });
     this.paths = draw('g', { class: 'paths' });
@@ -65,7 +65,7 @@ export class Chart {
     this.#drawKey(picture);
   }
 
-  /** @param {number} part of the way from the first moment to the last */
+  /** Return the x position. @param {number} part from 0, the start, to 1, the end */
   #across(part) {
     const along = EDGE.start + part * (this.width - EDGE.start - EDGE.end);
     return this.mirrored ? this.width - along : along;
@@ -115,14 +115,14 @@ export class Chart {
     lines.forEach(({ label, values }, place) => {
       const item = this.#item(place);
       item.className = '';
-      write(item.children[1], label);
-      write(item.children[2], tell(values[values.length - 1]));
+      setText(item.children[1], label);
+      setText(item.children[2], tell(values[values.length - 1]));
     });
     if (more) {
       const item = this.#item(lines.length);
       item.className = 'more';
-      write(item.children[1], more);
-      write(item.children[2], '');
+      setText(item.children[1], more);
+      setText(item.children[2], '');
     }
   }
 
@@ -133,7 +133,7 @@ export class Chart {
     const sample = draw('svg', { class: 'sample', viewBox: '0 0 28 8', width: 28, height: 8, 'aria-hidden': 'true' }, [
       draw('path', { class: `s${place}`, d: 'M1 4H27' }),
     ]);
-    const item = make('li', '', [sample, make('bdi', 'name'), make('b')]);
+    const item = createElement('li', '', [sample, createElement('bdi', 'name'), createElement('b')]);
     this.key.append(item);
     return item;
   }

@@ -1,5 +1,5 @@
 /**
- * Small things that every part of the page does to the document: find, make, write, and not too often.
+ * DOM functions, throttling and HTTP reads for the parts of the live page.
  */
 
 /** @param {string} id @returns {HTMLElement} */
@@ -14,7 +14,7 @@ export function byId(id) {
  * @param {(Node | string)[]} [children]
  * @returns {HTMLElementTagNameMap[Name]}
  */
-export function make(name, className = '', children = []) {
+export function createElement(name, className = '', children = []) {
   const element = document.createElement(name);
   if (className) element.className = className;
   element.append(...children);
@@ -34,39 +34,39 @@ export function draw(name, attributes = {}, children = []) {
   return element;
 }
 
-/** Sets the text if it differs, so that nothing is laid out for nothing. @param {Node} node @param {string} text */
-export function write(node, text) {
+/** Set the text if it differs, to avoid needless layout. @param {Node} node @param {string} text */
+export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Writes the text, or takes the element out of sight. @param {HTMLElement} element @param {string | null} text */
-export function writeOrHide(element, text) {
+/** Set the text, or hide the element if there is none. @param {HTMLElement} element @param {string | null} text */
+export function setTextOrHide(element, text) {
   element.hidden = !text;
-  write(element, text ?? '');
+  setText(element, text ?? '');
 }
 
 /**
- * A table: the first cell of each row is its head.
+ * Create a table. The first cell of each row is its header.
  * @param {string} caption
  * @param {string[]} heads
  * @param {string[][]} rows
  */
 export function table(caption, heads, rows) {
-  const head = make('tr', '', heads.map((text) => {
-    const cell = make('th', '', [text]);
+  const head = createElement('tr', '', heads.map((text) => {
+    const cell = createElement('th', '', [text]);
     cell.scope = 'col';
     return cell;
   }));
   const body = rows.map(([first, ...rest]) => {
-    const name = make('th', '', [make('bdi', '', [first])]);
+    const name = createElement('th', '', [createElement('bdi', '', [first])]);
     name.scope = 'row';
-    return make('tr', '', [name, ...rest.map((text) => make('td', '', [text]))]);
+    return createElement('tr', '', [name, ...rest.map((text) => createElement('td', '', [text]))]);
   });
-  return make('table', '', [make('caption', 'unseen', [caption]), make('thead', '', [head]), make('tbody', '', body)]);
+  return createElement('table', '', [createElement('caption', 'unseen', [caption]), createElement('thead', '', [head]), createElement('tbody', '', body)]);
 }
 
 /**
- * Runs at once after quiet, then at most every `everyMs`, and always once more after the last call.
+ * Throttle a function: the first call runs at once, later ones at most every `everyMs`, the last one always.
  * @param {number} everyMs
  * @param {() => void} act
  */
@@ -88,9 +88,9 @@ export function rarely(everyMs, act) {
 }
 
 /**
- * JSON from the service, as the reader whose cookie goes with it.
+ * Read JSON from the service, with the reader's cookie.
  * @param {string} path below `/v1/`
- * @returns {Promise<{status: number, document: any}>} status 0 where nothing was answered
+ * @returns {Promise<{status: number, document: any}>} status 0 without a response
  */
 export async function read(path) {
   try {

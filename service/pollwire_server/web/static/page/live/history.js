@@ -1,9 +1,9 @@
 /**
- * How the poll moved: its history read once, extended by what arrives, as a chart with its numbers beside it.
+ * Results over time: the timeline, read once and extended by each frame, as a chart and a table.
  *
- * Both are drawn at most four times a second, whatever arrives: nobody reads a chart faster.
+ * Both are drawn at most four times a second.
  */
-import { byId, rarely, read, table, write, writeOrHide } from './dom.js';
+import { byId, rarely, read, table, setText, setTextOrHide } from './dom.js';
 import { extend, isRating, linesOf, meanOf, pointOf, topOf, MOST_LINES } from './series.js';
 import { Chart } from './chart.js';
 import { Clock } from '../../client/clock.js';
@@ -11,26 +11,25 @@ import { Clock } from '../../client/clock.js';
 /** @typedef {import('../../widget/model.js').State} State */
 
 const DRAWN_EVERY_MS = 250;
-/** After a read that failed. */
+/** Delay after a failed read. */
 const READ_AGAIN_MS = 5000;
-/** Rows of the table of the history. */
 const MOST_ROWS = 12;
-/** In quiet times the lines go on to the present this often. */
+/** Interval at which the lines are extended to the present without new votes. */
 const GOES_ON_EVERY_MS = 10_000;
 
 export class History {
   /** @type {import('./series.js').Point[]} */
   points = [];
-  /** What was read: of which history, as whom. */
+  /** The epoch of the points, or `hidden`. */
   source = '';
   clock = new Clock();
   /** @type {State | null} */
   state = null;
 
-  /** @param {import('./i18n.js').PageWords} words */
-  constructor(words) {
-    this.words = words;
-    this.chart = new Chart(byId('chart'), words.locale, words.direction === 'rtl');
+  /** @param {import('./i18n.js').PageTranslator} translator */
+  constructor(translator) {
+    this.translator = translator;
+    this.chart = new Chart(byId('chart'), translator.locale, translator.direction === 'rtl');
     this.draw = rarely(DRAWN_EVERY_MS, () => this.#draw());
     byId('show-points').addEventListener('click', () => this.#toggle());
     setInterval(() => this.state?.results?.phase === 'open' && this.draw(), GOES_ON_EVERY_MS);
@@ -42,7 +41,7 @@ export class History {
     this.state = state;
     byId('history').hidden = !poll || trouble === 'gone' || (results?.phase ?? poll.phase) === 'scheduled';
     if (!poll || !results) return;
-    this.clock.learn(results.as_of);
+    this.clock.update(results.as_of);
     const source = results.hidden ? 'hidden' : results.epoch;
     if (source !== this.source) this.#begin(poll.id, source);
     if (!results.hidden && results.counts) {
@@ -51,7 +50,7 @@ export class History {
     this.draw();
   }
 
-  /** Another history, or another reader of it. @param {string} id @param {string} source */
+  /** Start again after a change of the epoch or of the reader's permission. @param {string} id @param {string} source */
   #begin(id, source) {
     this.source = source;
     this.points = [];
@@ -63,7 +62,7 @@ export class History {
     const { status, document } = await read(`polls/${encodeURIComponent(id)}/timeline`);
     if (source !== this.source) return;
     if (status === 0 || status >= 429) return void setTimeout(() => source === this.source && this.#read(id, source), READ_AGAIN_MS);
-    if (status !== 200) return; // the chart begins with what arrives
+    if (status !== 200) return; // the chart starts with the first frame
     const since = this.points;
     this.points = document.points.map(pointOf);
     for (const point of since) extend(this.points, point);
@@ -77,7 +76,7 @@ export class History {
     const hidden = Boolean(results.hidden);
     const points = this.#upToTheEnd(results);
     const drawable = !hidden && points.length > 0 && (results.voters ?? 0) > 0;
-    writeOrHide(byId('history-why'), hidden ? this.#whenShown(poll, results.phase) : drawable ? null : this.words.say(results.phase === 'open' ? 'noHistory' : 'nobody'));
+    setTextOrHide(byId('history-why'), hidden ? this.#hiddenResultsKey(poll, results.phase) : drawable ? null : this.translator.t(results.phase === 'open' ? 'noHistory' : 'noVotes'));
     byId('chart').hidden = !drawable;
     byId('totals').hidden = hidden || !results.counts;
     byId('history-tools').hidden = !drawable;
@@ -88,12 +87,12 @@ export class History {
   }
 
   /** @param {import('../../client/types.js').Poll} poll @param {string} phase */
-  #whenShown(poll, phase) {
-    if (poll.results === 'operators') return this.words.say('hiddenUntilPublished');
-    return this.words.say(poll.results === 'after_vote' && phase === 'open' ? 'hiddenUntilVote' : 'hiddenUntilClose');
+  #hiddenResultsKey(poll, phase) {
+    if (poll.results === 'operators') return this.translator.t('hiddenUntilPublished');
+    return this.translator.t(poll.results === 'after_vote' && phase === 'open' ? 'hiddenUntilVote' : 'hiddenUntilClose');
   }
 
-  /** From the first vote on; what stood last stands until now or, once voting has ended, until then. @param {import('../../client/types.js').Results} results */
+  /** Return the points from the first vote on, extended to now or to the end of voting. @param {import('../../client/types.js').Results} results */
   #upToTheEnd({ phase, closes_at: closesAt }) {
     const points = this.points.filter(({ voters }) => voters > 0);
     const last = points.at(-1);
@@ -109,60 +108,60 @@ export class History {
    * @returns {import('./chart.js').Picture}
    */
   #picture(poll, points) {
-    const { words } = this;
-    const lines = linesOf(poll, points, words.say('average'));
+    const { translator } = this;
+    const lines = linesOf(poll, points, translator.t('average'));
     const times = points.map(({ at }) => at);
     const left = (poll.options?.length ?? 0) - MOST_LINES;
-    const more = left > 0 ? words.say('others', { n: left }) : null;
+    const more = left > 0 ? translator.t('moreAnswers', { n: left }) : null;
     if (isRating(poll)) {
       const { min, max } = poll.scale ?? { min: 0, max: 10 };
       const marks = Array.from({ length: max - min + 1 }, (_, step) => min + step);
-      return { lines, times, low: min, high: max, marks, tell: (value) => words.number(value, { maximumFractionDigits: 2 }), label: words.say('meanChart'), more: null };
+      return { lines, times, low: min, high: max, marks, tell: (value) => translator.number(value, { maximumFractionDigits: 2 }), label: translator.t('meanChart'), more: null };
     }
     const high = topOf(lines);
     const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => part * high);
-    const tell = (/** @type {number} */ value) => words.number(value, { style: 'percent', maximumFractionDigits: 0 });
-    return { lines, times, low: 0, high, marks, tell, label: words.say('chart'), more };
+    const tell = (/** @type {number} */ value) => translator.number(value, { style: 'percent', maximumFractionDigits: 0 });
+    return { lines, times, low: 0, high, marks, tell, label: translator.t('chart'), more };
   }
 
   /** @param {import('../../client/types.js').Poll} poll @param {import('../../client/types.js').Results} results */
   #drawTotals(poll, results) {
-    const { words } = this;
+    const { translator } = this;
     const counts = results.counts ?? {};
     const voters = results.voters ?? 0;
     const ids = isRating(poll) ? Object.keys(counts) : (poll.options ?? []).map(({ id }) => id);
     const labels = new Map((poll.options ?? []).map(({ id, label }) => [id, label]));
-    const rows = ids.map((id) => [labels.get(id) ?? id, words.number(counts[id] ?? 0), words.share(counts[id] ?? 0, voters)]);
-    if (isRating(poll)) rows.push([words.say('average'), words.number(meanOf(counts), { maximumFractionDigits: 2 }), '']);
-    keep(byId('totals'), words.say('totals'), [words.say('answer'), words.say('votes'), words.say('share')], rows);
+    const rows = ids.map((id) => [labels.get(id) ?? id, translator.number(counts[id] ?? 0), translator.percent(counts[id] ?? 0, voters)]);
+    if (isRating(poll)) rows.push([translator.t('average'), translator.number(meanOf(counts), { maximumFractionDigits: 2 }), '']);
+    keep(byId('totals'), translator.t('totals'), [translator.t('answer'), translator.t('votes'), translator.t('share')], rows);
   }
 
   /** @param {import('../../client/types.js').Poll} poll */
   #drawPoints(poll) {
-    const { words } = this;
-    const lines = linesOf(poll, this.points, words.say('average'));
+    const { translator } = this;
+    const lines = linesOf(poll, this.points, translator.t('average'));
     const step = Math.max(1, Math.ceil(this.points.length / MOST_ROWS));
     const places = this.points.map((_, place) => place).filter((place) => (this.points.length - 1 - place) % step === 0);
-    const tell = (/** @type {number} */ value) => (isRating(poll) ? words.decimal(value) : words.number(value, { style: 'percent' }));
+    const tell = (/** @type {number} */ value) => (isRating(poll) ? translator.decimal(value) : translator.number(value, { style: 'percent' }));
     const rows = places.map((place) => [
-      new Date(this.points[place].at).toLocaleString(words.locale, { dateStyle: 'medium', timeStyle: 'medium' }),
-      words.number(this.points[place].voters),
+      new Date(this.points[place].at).toLocaleString(translator.locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+      translator.number(this.points[place].voters),
       ...lines.map(({ values }) => tell(values[place])),
     ]);
-    const heads = [words.say('time'), words.say('voters'), ...lines.map(({ label }) => label)];
-    keep(byId('points'), words.say('chart'), heads, rows);
+    const heads = [translator.t('time'), translator.t('voters'), ...lines.map(({ label }) => label)];
+    keep(byId('points'), translator.t('chart'), heads, rows);
   }
 
   #toggle() {
     const shown = byId('points').classList.toggle('unseen');
     byId('points').tabIndex = shown ? -1 : 0;
     byId('show-points').setAttribute('aria-expanded', String(!shown));
-    write(byId('show-points'), this.words.say(shown ? 'showTable' : 'hideTable'));
+    setText(byId('show-points'), this.translator.t(shown ? 'showTable' : 'hideTable'));
   }
 }
 
 /**
- * A table kept in its place: its cells are written where it has the same shape, so that nobody loses their place in it.
+ * Update a table in place if its shape is the same, so that screen readers keep their position.
  * @param {HTMLElement} place
  * @param {string} caption
  * @param {string[]} heads
@@ -173,7 +172,7 @@ function keep(place, caption, heads, rows) {
   const shape = `${heads.length}x${rows.length}`;
   if (place.dataset.shape === shape && place.firstChild) {
     const present = place.querySelectorAll('caption, th, td');
-    return cells.forEach((text, at) => present[at].textContent !== text && write(present[at].querySelector('bdi') ?? present[at], text));
+    return cells.forEach((text, at) => present[at].textContent !== text && setText(present[at].querySelector('bdi') ?? present[at], text));
   }
   place.dataset.shape = shape;
   place.replaceChildren(table(caption, heads, rows));

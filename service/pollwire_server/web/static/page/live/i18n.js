@@ -1,12 +1,12 @@
-/** What the live page says, in the language that the page was sent in. */
+/** Texts of the live page, in the language of the page. */
 import english from '../../i18n/page/en.js';
-import { languageOf, wordsFor } from '../../i18n/i18n.js';
+import { elementLanguage, loadTranslator } from '../../i18n/i18n.js';
 
-/** @typedef {import('../../i18n/i18n.js').Words<typeof english>} PageWords */
+/** @typedef {import('../../i18n/i18n.js').Translator<typeof english>} PageTranslator */
 
-/** @returns {Promise<PageWords>} */
-export function wordsOfPage() {
-  return wordsFor(languageOf(document.documentElement), english, (lang) => import(`../../i18n/page/${lang}.js`));
+/** @returns {Promise<PageTranslator>} */
+export function loadPageTranslator() {
+  return loadTranslator(elementLanguage(document.documentElement), english, (lang) => import(`../../i18n/page/${lang}.js`));
 }
 
 /** @type {Record<string, keyof typeof english & string>} */
@@ -19,7 +19,7 @@ const PHASES = {
   archived: 'phaseArchived',
 };
 
-/** @param {PageWords} words @param {string} phase */
-export function phaseName(words, phase) {
-  return words.say(PHASES[phase] ?? 'phaseOther');
+/** @param {PageTranslator} translator @param {string} phase */
+export function phaseName(translator, phase) {
+  return translator.t(PHASES[phase] ?? 'phaseOther');
 }

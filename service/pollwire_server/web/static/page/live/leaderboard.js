@@ -1,19 +1,19 @@
 /**
- * The leaderboard of the series that the poll belongs to, read again whenever a poll of it may have been scored.
+ * Leaderboard of the poll's series. It is read again when the poll's phase or resolution changes.
  */
-import { byId, make, read, table } from './dom.js';
+import { byId, createElement, read, table } from './dom.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
 const MOST_ROWS = 10;
 
 export class Leaders {
-  /** What was read last: the series, and the poll's phase and version of its outcome by then. */
+  /** Series, phase and resolution at the last read. */
   read = '';
 
-  /** @param {import('./i18n.js').PageWords} words */
-  constructor(words) {
-    this.words = words;
+  /** @param {import('./i18n.js').PageTranslator} translator */
+  constructor(translator) {
+    this.translator = translator;
   }
 
   /** @param {State} state */
@@ -33,20 +33,20 @@ export class Leaders {
     byId('leaders').hidden = status !== 200;
     if (status !== 200) return;
     const rows = (document.items ?? document.rows ?? []).slice(0, MOST_ROWS);
-    byId('leaders-body').replaceChildren(rows.length ? this.#table(rows) : make('p', 'why', [this.words.say('noLeaders')]));
+    byId('leaders-body').replaceChildren(rows.length ? this.#table(rows) : createElement('p', 'why', [this.translator.t('noScores')]));
   }
 
   /** @param {{rank: number, name: string | null, forecasts: number, brier: number | null, accuracy: number | null}[]} rows */
   #table(rows) {
-    const { words } = this;
-    const scored = rows.some(({ brier }) => typeof brier === 'number'); // voters gave probabilities, not one outcome
-    const heads = [words.say('rank'), words.say('name'), words.say('forecasts'), ...(scored ? [words.say('brier')] : []), words.say('accuracy')];
+    const { translator } = this;
+    const scored = rows.some(({ brier }) => typeof brier === 'number'); // forecasts are probabilities
+    const heads = [translator.t('rank'), translator.t('name'), translator.t('forecasts'), ...(scored ? [translator.t('brier')] : []), translator.t('accuracy')];
     const cells = rows.map(({ rank, name, forecasts, brier, accuracy }) => [
-      words.number(rank),
-      name || words.say('anonymous'),
-      words.number(forecasts),
-      ...(scored ? [typeof brier === 'number' ? words.number(brier, { minimumFractionDigits: 3, maximumFractionDigits: 3 }) : '–'] : []),
-      typeof accuracy === 'number' ? words.number(accuracy, { style: 'percent' }) : '–',
+      translator.number(rank),
+      name || translator.t('anonymous'),
+      translator.number(forecasts),
+      ...(scored ? [typeof brier === 'number' ? translator.number(brier, { minimumFractionDigits: 3, maximumFractionDigits: 3 }) : '–'] : []),
+      typeof accuracy === 'number' ? translator.number(accuracy, { style: 'percent' }) : '–',
     ]);
     return table(byId('leaders-title').textContent ?? '', heads, cells);
   }

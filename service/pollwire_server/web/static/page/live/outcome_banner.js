@@ -1,14 +1,14 @@
 /**
- * What became of the poll, in a sentence above it: the outcome, that it was annulled, that it is archived.
+ * Banner above the poll: its outcome, or that it was annulled or archived.
  */
-import { byId, writeOrHide } from './dom.js';
+import { byId, setTextOrHide } from './dom.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
 export class Verdict {
-  /** @param {import('./i18n.js').PageWords} words */
-  constructor(words) {
-    this.words = words;
+  /** @param {import('./i18n.js').PageTranslator} translator */
+  constructor(translator) {
+    this.translator = translator;
   }
 
   /** @param {State} state */
@@ -17,15 +17,15 @@ export class Verdict {
     const phase = results?.phase ?? poll.phase;
     const element = byId('verdict');
     element.dataset.phase = phase;
-    if (phase === 'archived') return writeOrHide(element, this.words.say('archived'));
+    if (phase === 'archived') return setTextOrHide(element, this.translator.t('archived'));
     const resolution = results?.resolution ?? poll.resolution;
-    writeOrHide(element, phase === 'resolved' && resolution ? this.#sentence(poll, resolution) : null);
+    setTextOrHide(element, phase === 'resolved' && resolution ? this.#sentence(poll, resolution) : null);
   }
 
-  /** When, and why, the widget tells below. @param {import('../../client/types.js').Poll} poll @param {any} resolution */
+  /** Return the outcome as text. The widget shows the time and the note. @param {import('../../client/types.js').Poll} poll @param {any} resolution */
   #sentence(poll, resolution) {
     const option = poll.options?.find(({ id }) => id === resolution.outcome);
-    if (resolution.outcome === null) return this.words.say('annulled');
-    return this.words.say('outcome', { label: option?.label ?? resolution.outcome });
+    if (resolution.outcome === null) return this.translator.t('annulled');
+    return this.translator.t('outcome', { label: option?.label ?? resolution.outcome });
   }
 }

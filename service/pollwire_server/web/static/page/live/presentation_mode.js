@@ -1,15 +1,15 @@
 /**
- * The big screen: the poll alone, as large as the screen, with its code in the corner, for hours.
+ * Presentation mode: the poll alone, in full screen, with the QR code in a corner.
  *
- * `?screen` in the address begins so, for screens that start by themselves. A browser lets a page fill
- * the screen only after somebody asked, so such a page fills its window until then. The screen is kept
- * awake where the browser allows it, and the pointer leaves with the controls after a few seconds.
+ * `?screen` in the URL starts it, for screens without a user. Browsers require a user's action for full screen, so
+ * such a page fills its window. The mode keeps the screen awake if the browser allows it, and hides the pointer
+ * and the controls after a few seconds without movement.
  */
 import { byId } from './dom.js';
 
 const IDLE_AFTER_MS = 3000;
 const MOST_IN_A_COLUMN = 6;
-/** From so many rows on there is one column more, up to four. */
+/** Numbers of rows from which one more column is used. */
 const COLUMNS_FROM = [MOST_IN_A_COLUMN + 1, 19, 31];
 
 /** @param {HTMLElement} widget */
@@ -25,7 +25,7 @@ export function offerScreen(widget) {
   if (new URLSearchParams(location.search).has('screen')) screen.enter(false);
 }
 
-/** The rows share the height of the screen, so their number is told to the sheet. @param {import('../../client/types.js').Poll | null} poll */
+/** Pass the number of rows to the style sheet, which divides the screen's height among them. @param {import('../../client/types.js').Poll | null} poll */
 function fit(poll) {
   if (!poll) return;
   const rows = poll.options?.length || (poll.scale ? poll.scale.max - poll.scale.min + 1 : 0) || 1;
@@ -51,7 +51,7 @@ class Screen {
     this.widget = widget;
   }
 
-  /** @param {boolean} asked somebody did, just now */
+  /** @param {boolean} asked true after a user's action */
   enter(asked) {
     this.#turn(true);
     if (asked) document.documentElement.requestFullscreen?.().catch(() => {});
@@ -68,7 +68,7 @@ class Screen {
     byId('present').focus({ preventScroll: true });
   }
 
-  /** Somebody moved: the way out shows for a while. */
+  /** Show the controls for a while after a movement of the pointer. */
   stir() {
     if (!this.isOn) return;
     document.documentElement.classList.remove('idle');

@@ -1,10 +1,10 @@
 /**
- * How the winner of a ranked poll is found: the rounds as a picture of votes that pass on, and as a table.
+ * Rounds of a ranked poll, as a diagram of transferred votes and as a table.
  *
- * Rounds come with results over HTTP alone (they would weigh on every frame), so they are read anew when
- * results have moved, at most every few seconds.
+ * Only results over HTTP contain the rounds, because they would make every frame larger. They are read again after
+ * a change of the results, at most every few seconds.
  */
-import { byId, draw, make, rarely, read, table } from './dom.js';
+import { byId, draw, createElement, rarely, read, table } from './dom.js';
 import { EXHAUSTED, flowOf } from './runoff_layout.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
@@ -15,26 +15,26 @@ const BLOCK_WIDTH = 12;
 const HEIGHT = 260;
 const GAP = 26;
 const HEAD = 30;
-/** Between a block and its name, and between a name and the next block. */
+/** Gaps before and after the text of a block. */
 const [BESIDE, AFTER] = [8, 14];
 
 export class Rounds {
-  /** Of what was read last. */
+  /** Position (epoch, seq and labels) of the last read. */
   position = '';
   /** @type {State | null} */
   state = null;
   column = NARROWEST_COLUMN;
-  /** What is shown, to be drawn anew at another width. */
+  /** Draws the rounds again, for a new width. */
   redraw = () => {};
 
-  /** @param {import('./i18n.js').PageWords} words */
-  constructor(words) {
-    this.words = words;
+  /** @param {import('./i18n.js').PageTranslator} translator */
+  constructor(translator) {
+    this.translator = translator;
     this.load = rarely(READ_EVERY_MS, () => this.#load());
     const resized = rarely(200, () => this.redraw());
     let width = 0;
     new ResizeObserver(([{ contentRect }]) => {
-      if (contentRect.width === 0) return; // not shown just now
+      if (contentRect.width === 0) return; // hidden
       if (Math.abs(contentRect.width - width) > 1) resized();
       width = contentRect.width;
     }).observe(byId('rounds-body'));
@@ -58,12 +58,12 @@ export class Rounds {
     if (!poll) return;
     const { status, document } = await read(`polls/${encodeURIComponent(poll.id)}/results`);
     if (status !== 200) {
-      this.position = ''; // the next frame asks again
+      this.position = ''; // the next frame causes another read
       return;
     }
     const rounds = document.rounds ?? [];
     this.redraw = () => {
-      byId('rounds-body').replaceChildren(...(rounds.length ? this.#shown(poll, rounds, document.winner) : [make('p', 'why', [this.words.say('ties')])]));
+      byId('rounds-body').replaceChildren(...(rounds.length ? this.#shown(poll, rounds, document.winner) : [createElement('p', 'why', [this.translator.t('noVotesToCount')])]));
     };
     this.redraw();
   }
@@ -71,15 +71,15 @@ export class Rounds {
   /** @param {import('../../client/types.js').Poll} poll @param {import('./runoff_layout.js').Round[]} rounds @param {string | null} winner */
   #shown(poll, rounds, winner) {
     const names = new Map((poll.options ?? []).map(({ id, label }) => [id, label]));
-    names.set(EXHAUSTED, this.words.say('exhausted'));
-    const picture = make('div', 'flow-scroll', [this.#picture(rounds, names, winner)]);
+    names.set(EXHAUSTED, this.translator.t('exhausted'));
+    const picture = createElement('div', 'flow-scroll', [this.#picture(rounds, names, winner)]);
     picture.tabIndex = 0;
     picture.setAttribute('role', 'group');
     picture.setAttribute('aria-labelledby', 'rounds-title');
-    const scroller = make('div', 'table-scroll', [this.#table(rounds, names, winner)]);
+    const scroller = createElement('div', 'table-scroll', [this.#table(rounds, names, winner)]);
     scroller.tabIndex = 0;
     scroller.setAttribute('role', 'group');
-    scroller.setAttribute('aria-label', this.words.say('roundsTable'));
+    scroller.setAttribute('aria-label', this.translator.t('roundsTable'));
     return [picture, scroller];
   }
 
@@ -92,11 +92,11 @@ export class Rounds {
     const widest = Math.ceil(BLOCK_WIDTH + BESIDE + AFTER + widthOf(texts));
     this.column = Math.max(NARROWEST_COLUMN, widest, (room - widest) / Math.max(1, rounds.length - 1));
     const width = this.column * (rounds.length - 1) + widest;
-    const mirrored = this.words.direction === 'rtl';
+    const mirrored = this.translator.direction === 'rtl';
     const x = (/** @type {number} */ along) => (mirrored ? width - along : along);
     const place = new Map(order.map((id, at) => [id, at % 6]));
     const marked = (/** @type {string} */ id) => (id === EXHAUSTED ? 'spent' : `f${place.get(id)}`);
-    const heads = rounds.map((_, round) => draw('text', { class: 'head', x: x(round * this.column), y: 14, 'text-anchor': mirrored ? 'end' : 'start' }, [this.words.say('round', { n: round + 1 })]));
+    const heads = rounds.map((_, round) => draw('text', { class: 'head', x: x(round * this.column), y: 14, 'text-anchor': mirrored ? 'end' : 'start' }, [this.translator.t('round', { n: round + 1 })]));
     const flows = bands.map((band) => draw('path', { class: `band ${marked(band.id)}${band.moved ? ' moved' : ''}`, d: this.#band(band, x) }));
     const bars = blocks.map((block) => draw('rect', {
       class: `block ${marked(block.id)}`,
@@ -107,7 +107,7 @@ export class Rounds {
       rx: Math.min(3, block.height / 2),
     }));
     const told = blocks.map((block, at) => this.#told(block, texts[at], block.id === winner && block.round === rounds.length - 1, x, mirrored));
-    return draw('svg', { class: 'flow', role: 'img', 'aria-label': this.words.say('roundsChart'), viewBox: `0 0 ${width} ${HEAD + height + 6}`, width, height: HEAD + height + 6 }, [...flows, ...bars, ...heads, ...told]);
+    return draw('svg', { class: 'flow', role: 'img', 'aria-label': this.translator.t('roundsChart'), viewBox: `0 0 ${width} ${HEAD + height + 6}`, width, height: HEAD + height + 6 }, [...flows, ...bars, ...heads, ...told]);
   }
 
   /** @param {import('./runoff_layout.js').Band} band @param {(along: number) => number} x */
@@ -129,8 +129,8 @@ export class Rounds {
     const name = [...(names.get(block.id) ?? block.id)];
     const short = name.length > 18 ? `${name.slice(0, 17).join('')}…` : name.join('');
     const wins = block.id === winner && block.round === rounds.length - 1;
-    const fate = wins ? ` ✓ ${this.words.say('wins')}` : block.out ? ` · ${this.words.say('out')}` : '';
-    return `${short} ${this.words.number(block.votes)}${fate}`;
+    const fate = wins ? ` ✓ ${this.translator.t('wins')}` : block.out ? ` · ${this.translator.t('eliminated')}` : '';
+    return `${short} ${this.translator.number(block.votes)}${fate}`;
   }
 
   /**
@@ -151,22 +151,22 @@ export class Rounds {
 
   /** @param {import('./runoff_layout.js').Round[]} rounds @param {Map<string, string>} names @param {string | null} winner */
   #table(rounds, names, winner) {
-    const { words } = this;
-    const heads = [words.say('answer'), ...rounds.map((_, round) => words.say('round', { n: round + 1 }))];
+    const { translator } = this;
+    const heads = [translator.t('answer'), ...rounds.map((_, round) => translator.t('round', { n: round + 1 }))];
     const rows = [...names].map(([id, name]) => [name, ...rounds.map((round, place) => this.#cell(round, id, id === winner && place === rounds.length - 1))]);
-    return table(words.say('roundsTable'), heads, rows);
+    return table(translator.t('roundsTable'), heads, rows);
   }
 
   /** @param {import('./runoff_layout.js').Round} round @param {string} id @param {boolean} wins */
   #cell(round, id, wins) {
     const votes = id === EXHAUSTED ? round.exhausted : round.counts[id];
     if (votes === undefined) return '–';
-    const fate = wins ? ` ✓ ${this.words.say('wins')}` : round.eliminated === id ? ` · ${this.words.say('out')}` : '';
-    return `${this.words.number(votes)}${fate}`;
+    const fate = wins ? ` ✓ ${this.translator.t('wins')}` : round.eliminated === id ? ` · ${this.translator.t('eliminated')}` : '';
+    return `${this.translator.number(votes)}${fate}`;
   }
 }
 
-/** How much room the longest text takes, in the bold that the winner has. @param {string[]} texts */
+/** Return the width of the longest text in the winner's bold font. @param {string[]} texts */
 function widthOf(texts) {
   const pen = document.createElement('canvas').getContext('2d');
   if (!pen) return 0;

@@ -1,6 +1,6 @@
 /**
- * A ranked poll counted out, as places for a picture: a column for each round, a block for each answer still in,
- * as high as its votes, and bands from block to block where votes stay or pass on. Pure.
+ * Layout of the runoff diagram: a column for each round, a block for each remaining option with a height by its
+ * votes, and bands between blocks for votes that stay or are transferred. Pure.
  */
 
 /**
@@ -10,7 +10,7 @@
  *   id: the answer whose votes they were; from: the round that they leave; start, end: upper edges
  */
 
-/** Under this name stand votes that had no more names to pass on to. */
+/** Id of the block of exhausted votes, which have no remaining option. */
 export const EXHAUSTED = '';
 
 /**

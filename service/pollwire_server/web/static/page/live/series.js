@@ -1,6 +1,6 @@
 /**
- * What the chart shows, out of what was counted: the points of a poll's history, and a line for each answer.
- * Pure, and bounded: however long a page is open, it holds at most `MOST_POINTS`.
+ * Data of the chart: the points of a poll's history, and a line for each option. Pure. Memory is bounded: a page
+ * stores at most `MOST_POINTS` points.
  */
 
 /**
@@ -10,7 +10,7 @@
  */
 
 export const MOST_POINTS = 240;
-/** Lines that a reader can still tell apart. */
+/** More lines cannot be distinguished. */
 export const MOST_LINES = 6;
 
 /** @param {{at: string, voters: number, counts: Record<string, number>}} point */
@@ -19,8 +19,8 @@ export function pointOf({ at, voters, counts }) {
 }
 
 /**
- * The history with a newer point, which holds until the next: one that says nothing new is left out, the last one
- * moves along while those around it are closer than a step of the chart, and once there are too many every other goes.
+ * Append a point, which is valid until the next one. Points without a change are dropped. The last point is replaced
+ * if its neighbours are closer than one step of the chart. If there are too many points, every other one is removed.
  * @param {Point[]} points in the order of time; changed in place
  * @param {Point} next
  */
@@ -39,7 +39,7 @@ function saysTheSame(one, other) {
   return one.voters === other.voters && Object.entries(other.counts).every(([id, votes]) => one.counts[id] === votes);
 }
 
-/** Every other point goes, the first and the last stay. @param {Point[]} points */
+/** Remove every other point, except the first and the last. @param {Point[]} points */
 export function thin(points) {
   const kept = points.filter((_, place) => place % 2 === 0 || place === points.length - 1);
   points.splice(0, points.length, ...kept);
@@ -51,7 +51,7 @@ export function isRating(poll) {
 }
 
 /**
- * The lines to draw: of a rating its mean, else the share of each answer, those that lead now.
+ * Return the lines of the chart: the mean of a rating, else the shares of the leading options.
  * @param {Poll} poll
  * @param {Point[]} points
  * @param {string} meanLabel
@@ -78,7 +78,7 @@ export function meanOf(counts) {
   return votes ? sum / votes : 0;
 }
 
-/** How high the chart reaches: the least of a few tidy shares that holds every line. @param {Line[]} lines */
+/** Return the maximum of the axis: the smallest of a few round shares above all lines. @param {Line[]} lines */
 export function topOf(lines) {
   const most = Math.max(0, ...lines.flatMap(({ values }) => values));
   return [0.2, 0.4, 0.6, 0.8].find((top) => most <= top * 0.96) ?? 1;
@@ -92,7 +92,7 @@ const STEPS = [10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * M
   .concat([1, 2, 7, 14, 30, 61, 91, 182, 365, 730].map((days) => days * DAY));
 
 /**
- * Moments worth a mark on the axis of time, at round hours of the reader's own clock.
+ * Return the ticks of the time axis, at round local times.
  * @param {number} from
  * @param {number} to
  * @param {number} most
@@ -106,7 +106,7 @@ export function ticksOf(from, to, most) {
   return { ticks, step };
 }
 
-/** How a mark on the axis is written. @param {number} step @returns {Intl.DateTimeFormatOptions} */
+/** Return the date format of ticks. @param {number} step @returns {Intl.DateTimeFormatOptions} */
 export function formatOf(step) {
   if (step < MINUTE) return { hour: 'numeric', minute: '2-digit', second: '2-digit' };
   if (step < DAY) return { hour: 'numeric', minute: '2-digit' };

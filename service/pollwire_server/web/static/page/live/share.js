@@ -1,12 +1,12 @@
 /**
- * The poll's address to give to others, by whatever the device has for that, and the lines that embed it.
+ * Sharing of the poll's URL, by the device's share dialog or the clipboard, and copying of embed code.
  */
 import { byId } from './dom.js';
 
 const SAID_FOR_MS = 4000;
 
-/** @param {import('./i18n.js').PageWords} words */
-export function offerSharing(words) {
+/** @param {import('./i18n.js').PageTranslator} translator */
+export function offerSharing(translator) {
   const page = document.querySelector('link[rel=canonical]')?.getAttribute('href') ?? location.href;
   byId('share').addEventListener('click', async () => {
     if (!navigator.share) return copy(page, 'linkCopied');
@@ -24,9 +24,9 @@ export function offerSharing(words) {
   async function copy(text, told) {
     try {
       await navigator.clipboard.writeText(text);
-      say(words.say(told));
+      say(translator.t(told));
     } catch {
-      say(words.say('cannotCopy', { link: page })); // no clipboard: not https, or not allowed
+      say(translator.t('cannotCopy', { link: page })); // no clipboard: not https, or not allowed
     }
   }
 }
