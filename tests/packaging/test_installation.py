@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.async_api import Route, async_playwright, expect
 
+from tests.browser.conftest import ARGUMENTS, chromium
 from tests.packaging.conftest import ROOT, environment, run
 from tests.pollwire_process import Up
 
@@ -64,6 +66,11 @@ const { status } = await polls.vote(poll, 'rice');
 const counts = await counted;
 console.log(JSON.stringify([status, counts, connections.includes('live')]));
 """
+
+PAGE = """<!doctype html><script type="module">
+import { defineLivePoll } from '/npm/element.js';
+defineLivePoll('SERVICE');
+</script><live-poll poll="lunch" lang="fr"></live-poll>"""
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +143,27 @@ async def test_installed_npm_package_votes_and_watches(service: Up, node_project
     (node_project / "script.js").write_text(NODE_SCRIPT)
     printed = run("node", "script.js", service.url + "/", cwd=node_project)
     assert json.loads(printed) == ["counted", {"rice": 1, "yam": 0}, True]
+
+
+@pytest.mark.browser
+async def test_installed_element_shows_poll_and_loads_lazy_modules(service: Up, node_project: Path) -> None:
+    files = node_project / "node_modules" / "pollwire" / "dist"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+        page = await browser.new_page()
+
+        async def serve_package(route: Route) -> None:
+            await route.fulfill(path=files / route.request.url.partition("/npm/")[2])
+
+        async def serve_page(route: Route) -> None:
+            await route.fulfill(body=PAGE.replace("SERVICE", f"{service.url}/"), content_type="text/html")
+
+        await page.route("**/npm/**", serve_package)
+        await page.route("**/article", serve_page)
+        await page.goto(f"{service.url}/article")
+        await expect(page.locator("live-poll .question")).to_have_text("Rice or yam?")
+        await expect(page.locator("live-poll .primary")).to_have_text("Voter")
+        await browser.close()
 
 
 @pytest.mark.parametrize(
