@@ -1,8 +1,7 @@
-"""Takes the pictures in ``docs/screens`` again: ``make screens``, or ``make screens SCREENS="widget live"``.
+"""Command that updates ``docs/screens``: ``make screens``, or ``make screens SCREENS="widget live"``.
 
-A shot is a coroutine that makes its polls in a fresh service and leaves a page
-as it is to be seen. Each room keeps its shots in a file of its own
-(``shots_*.py``), and they are found by their decorator.
+A shot is a coroutine that creates its polls in a new service and prepares the page. The shots are in
+``screenshots_*.py`` and register themselves with a decorator.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 
 
 async def take(browser: Browser, service: Service, name: str) -> None:
-    """One picture, of the page's whole height."""
+    """Take one full-page screenshot."""
     stage, settings = SHOTS[name]
     context = await browser.new_context(**settings)
     page = await context.new_page()
@@ -35,8 +34,8 @@ async def take(browser: Browser, service: Service, name: str) -> None:
 
 
 async def main(wanted: list[str]) -> None:
-    """Every picture whose name begins with one of the wanted words; all, where none is given."""
-    for module in sorted(Path(__file__).parent.glob("shots_*.py")):
+    """Take the screenshots whose names start with one of the prefixes, or all without prefixes."""
+    for module in sorted(Path(__file__).parent.glob("screenshots_*.py")):
         importlib.import_module(f"tests.browser.{module.stem}")
     names = [name for name in SHOTS if not wanted or name.startswith(tuple(wanted))]
     with running_valkey() as valkey:

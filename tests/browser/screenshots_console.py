@@ -1,4 +1,4 @@
-"""The console's pictures: the polls, one poll, its form; in the dark, from right to left, on a phone."""
+"""Screenshots of the console."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from playwright.async_api import Page
 
 from tests.api.conftest import Service
-from tests.browser.console import AtConsole
+from tests.browser.console import ConsolePage
 from tests.browser.screenshot_camera import shot
 
-DESK: dict[str, Any] = {"width": 1280, "height": 860, "locale": "en-GB", "timezone_id": "Europe/Paris"}
+DESKTOP: dict[str, Any] = {"width": 1280, "height": 860, "locale": "en-GB", "timezone_id": "Europe/Paris"}
 PHONE: dict[str, Any] = {"width": 390, "height": 844, "locale": "en-GB", "timezone_id": "Europe/Paris"}
 
 
 def options(*labels: str) -> list[dict[str, Any]]:
-    """Options with these labels."""
+    """Return options with these labels."""
     return [{"id": f"o{place}", "label": label} for place, label in enumerate(labels)]
 
 
 def from_now(days: int) -> str:
-    """A morning so many days away."""
+    """Return 08:00 UTC, this many days from now."""
     moment = datetime.now(UTC) + timedelta(days=days)
     return moment.strftime("%Y-%m-%dT08:00:00Z")
 
@@ -30,7 +30,7 @@ def from_now(days: int) -> str:
 POLLS: list[dict[str, Any]] = [
     {
         "id": "old-bridge",
-        "question": "Should the old bridge be kept?",
+        "question": "Should we keep the old bridge?",
         "options": options("Keep it", "Replace it"),
     },
     {
@@ -71,7 +71,7 @@ POLLS: list[dict[str, Any]] = [
 
 
 def choice_of(poll: dict[str, Any], dice: random.Random) -> Any:
-    """What one voter says: the first options more often than the last."""
+    """Return a random choice that favours the first options."""
     if poll.get("kind") == "rating":
         return dice.choice([1, 2, 3, 3, 4, 4, 4, 5])
     names = [option["id"] for option in poll["options"]]
@@ -80,8 +80,8 @@ def choice_of(poll: dict[str, Any], dice: random.Random) -> Any:
     return dice.choices(names, weights=[5, 3, 2][: len(names)])[0]
 
 
-async def busy(service: Service) -> None:
-    """A desk with polls in several phases, and some hundred votes."""
+async def create_polls(service: Service) -> None:
+    """Create polls in several phases, with some hundred votes."""
     dice = random.Random(7)
     for poll in POLLS:
         await service.create_poll(**{"identity": "open", **poll})
@@ -91,60 +91,60 @@ async def busy(service: Service) -> None:
     await service.act("old-bridge", "close")
 
 
-async def opened(service: Service, page: Page, place: str, ready: str, lang: str = "en") -> None:
-    """The console signed in, at the view, with its totals there."""
+async def open_view(service: Service, page: Page, place: str, ready: str, lang: str = "en") -> None:
+    """Sign in, open a view, and wait for its results."""
     await page.goto(f"{service.url}/console?lang={lang}")
     await page.locator("input[type=password]").fill(service.settings.admin_key or "")
     await page.keyboard.press("Enter")
-    await page.locator("#rooms a").first.wait_for()
-    await AtConsole(page, service.url).go(place)
+    await page.locator("#main-menu a").first.wait_for()
+    await ConsolePage(page, service.url).go(place)
     await page.locator(ready).first.wait_for()
     await page.locator("[data-state=live], .preview").first.wait_for()
 
 
-@shot("console", **DESK)
+@shot("console", **DESKTOP)
 async def polls(service: Service, page: Page) -> None:
-    """The list."""
-    await busy(service)
-    await opened(service, page, "/", ".strip span")
+    """Poll list."""
+    await create_polls(service)
+    await open_view(service, page, "/", ".strip span")
 
 
-@shot("console-poll-dark", color_scheme="dark", **DESK)
+@shot("console-poll-dark", color_scheme="dark", **DESKTOP)
 async def one_poll(service: Service, page: Page) -> None:
-    """One poll, in the dark, while votes come in."""
-    await busy(service)
-    await opened(service, page, "/polls/high-street", ".chart path.line")
+    """Poll page in dark mode while votes arrive."""
+    await create_polls(service)
+    await open_view(service, page, "/polls/high-street", ".chart path.line")
     dice = random.Random(8)
     for _ in range(60):
         await service.vote("high-street", choice_of(POLLS[-1], dice))
 
 
-@shot("console-edit", **DESK)
+@shot("console-edit", **DESKTOP)
 async def form(service: Service, page: Page) -> None:
-    """The form beside its preview; as high as the screen, whose foot the buttons keep to."""
-    await busy(service)
-    await opened(service, page, "/polls/high-street/edit", ".elsewhere dd")
+    """Form with its preview. The viewport is as high as the page, because the buttons stick to its bottom."""
+    await create_polls(service)
+    await open_view(service, page, "/polls/high-street/edit", ".equivalents dd")
     height = await page.evaluate("document.documentElement.scrollHeight")
     await page.set_viewport_size({"width": 1280, "height": height})
 
 
-@shot("console-act", **{**DESK, "height": 1400})
+@shot("console-act", **{**DESKTOP, "height": 1400})
 async def act(service: Service, page: Page) -> None:
-    """What an act says before it is done."""
-    await busy(service)
-    await opened(service, page, "/polls/high-street", ".audit li")
+    """Confirmation dialog of an action."""
+    await create_polls(service)
+    await open_view(service, page, "/polls/high-street", ".audit li")
     await page.locator("[data-act=archive], [data-act=close]").first.click()
 
 
-@shot("console-rtl", **DESK)
+@shot("console-rtl", **DESKTOP)
 async def from_right_to_left(service: Service, page: Page) -> None:
-    """One poll, in Arabic."""
-    await busy(service)
-    await opened(service, page, "/polls/final", ".chart path.line", lang="ar")
+    """Poll page in Arabic."""
+    await create_polls(service)
+    await open_view(service, page, "/polls/final", ".chart path.line", lang="ar")
 
 
 @shot("console-phone", **PHONE)
 async def on_a_phone(service: Service, page: Page) -> None:
-    """One poll on a phone."""
-    await busy(service)
-    await opened(service, page, "/polls/festival", ".chart path.line")
+    """Poll page on a phone."""
+    await create_polls(service)
+    await open_view(service, page, "/polls/festival", ".chart path.line")

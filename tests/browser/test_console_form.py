@@ -1,4 +1,4 @@
-"""Making and editing polls at the console: every kind, what is refused, and two operators at once."""
+"""The console's poll form: creation, editing, errors and concurrent edits."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.console import AtConsole, operator_of
+from tests.browser.console import ConsolePage, sign_in_operator
 
 
-async def fill_options(at: AtConsole, *labels: str) -> None:
-    """Write the labels into the options, adding as many as are needed."""
+async def fill_options(at: ConsolePage, *labels: str) -> None:
+    """Fill in the options, adding rows as needed."""
     boxes = at.page.locator("input.option-label")
     for place, label in enumerate(labels):
         if place >= await boxes.count():
@@ -20,7 +20,7 @@ async def fill_options(at: AtConsole, *labels: str) -> None:
 
 
 async def stored(service: Service, poll: str) -> dict[str, Any]:
-    """The poll as it stands in the service."""
+    """Return the stored poll."""
     answer = await service.admin.get(f"/v1/admin/polls/{poll}")
     assert answer.status_code == 200, answer.text
     document: dict[str, Any] = answer.json()
@@ -36,9 +36,9 @@ KINDS: list[tuple[str, list[str], dict[str, Any]]] = [
 ]
 
 
-async def test_every_kind_is_made(service: Service, open_page: Open) -> None:
-    """What was filled in is what the poll is, ids made from labels; the preview showed it before."""
-    at = await operator_of(service, open_page)
+async def test_poll_of_every_kind_is_created(service: Service, open_page: Open) -> None:
+    """Option ids are made from labels, and the preview shows the poll before it is saved."""
+    at = await sign_in_operator(service, open_page)
     for kind, labelled, fields in KINDS:
         question = f"{kind}: what will it be?"
         await at.go("/polls/new")
@@ -61,9 +61,8 @@ async def test_every_kind_is_made(service: Service, open_page: Open) -> None:
     assert [option["id"] for option in single["options"]] == ["rice", "yam", "ete-a-paris"]
 
 
-async def test_what_is_left_empty_is_told_where_it_is(service: Service, open_page: Open) -> None:
-    """A question or an answer left empty is told at its place, in the operator's own language."""
-    at = await operator_of(service, open_page, place="/polls/new")
+async def test_empty_required_field_shows_error_at_its_field(service: Service, open_page: Open) -> None:
+    at = await sign_in_operator(service, open_page, path="/polls/new")
     question = at.page.get_by_label("Question", exact=True)
     second = at.page.locator("input.option-label").nth(1)
     for empty in (question, second):
@@ -78,9 +77,8 @@ async def test_what_is_left_empty_is_told_where_it_is(service: Service, open_pag
     await expect(at.page.get_by_role("heading", level=1)).to_have_text("Rice?")
 
 
-async def test_every_policy_is_sent(service: Service, open_page: Open) -> None:
-    """Places, pictures, times in the poll's zone, sites and the rest arrive as they were written."""
-    at = await operator_of(service, open_page, place="/polls/new", timezone_id="Europe/Paris")
+async def test_every_form_field_is_sent(service: Service, open_page: Open) -> None:
+    at = await sign_in_operator(service, open_page, path="/polls/new", timezone_id="Europe/Paris")
     await at.page.get_by_label("Question", exact=True).fill("Where to?")
     await at.page.get_by_label("Id optional").first.fill("trip")
     await fill_options(at, "Accra", "Kumasi")
@@ -89,8 +87,8 @@ async def test_every_policy_is_sent(service: Service, open_page: Open) -> None:
     await at.page.get_by_label("Maximum votes").first.fill("30")
     await at.page.get_by_label("Time zone of these times").select_option("Asia/Dubai")
     await at.page.get_by_label("Opens").fill("2031-05-01T09:00")
-    await expect(at.page.locator(".elsewhere").first).to_contain_text("Europe/Paris, your time")
-    await expect(at.page.locator(".elsewhere").first).to_contain_text("07:00 AM")
+    await expect(at.page.locator(".equivalents").first).to_contain_text("Europe/Paris, your time")
+    await expect(at.page.locator(".equivalents").first).to_contain_text("07:00 AM")
     await at.page.get_by_label("Closes").fill("2031-05-02T09:00")
     await at.page.get_by_label("After voting").select_option("withdraw")
     await at.page.get_by_label("Results visible").select_option("after_close")
@@ -107,9 +105,8 @@ async def test_every_policy_is_sent(service: Service, open_page: Open) -> None:
     assert poll["origins"] == ["https://news.example", "https://other.example"]
 
 
-async def test_a_refusal_stands_at_its_field(service: Service, open_page: Open) -> None:
-    """The service's word on one option is shown beside that option, and everything written stays."""
-    at = await operator_of(service, open_page, place="/polls/new")
+async def test_api_error_is_shown_at_its_field(service: Service, open_page: Open) -> None:
+    at = await sign_in_operator(service, open_page, path="/polls/new")
     await at.page.get_by_label("Question", exact=True).fill("Where to?")
     await fill_options(at, "Accra", "")
     await at.button("Create poll").click()
@@ -122,7 +119,7 @@ async def test_a_refusal_stands_at_its_field(service: Service, open_page: Open) 
     await expect(at.page.get_by_role("heading", level=1)).to_have_text("Where to?")
 
 
-TOUCHED = [
+CLOCK_CHANGES = [
     (
         "2031-03-30T02:30",
         "This time doesn’t exist because of daylight saving.",
@@ -136,20 +133,20 @@ TOUCHED = [
 ]
 
 
-async def test_times_that_a_clock_change_touches(service: Service, open_page: Open) -> None:
+async def test_skipped_and_repeated_local_times_are_reported(service: Service, open_page: Open) -> None:
     """A local time skipped or doubled is warned of, the service's refusal stands at its field, and one of
     two instants can be picked."""
-    at = await operator_of(service, open_page, place="/polls/new")
+    at = await sign_in_operator(service, open_page, path="/polls/new")
     await at.page.get_by_label("Question", exact=True).fill("When?")
     await at.page.get_by_label("Id optional").first.fill("clock")
     await fill_options(at, "A", "B")
     await at.page.get_by_label("Time zone of these times").select_option("Europe/Paris")
     closes = at.page.get_by_label("Closes")
-    for local, shown, told in TOUCHED:
+    for local, shown, message in CLOCK_CHANGES:
         await closes.fill(local)
-        await at.sees(shown)
+        await at.expect_text(shown)
         await at.button("Create poll").click()
-        await expect(at.page.locator(".error", has_text=told)).to_be_visible()
+        await expect(at.page.locator(".error", has_text=message)).to_be_visible()
         await expect(closes).to_be_focused()
     await at.page.locator("fieldset.warning input").nth(1).check()
     await at.button("Create poll").click()
@@ -157,22 +154,21 @@ async def test_times_that_a_clock_change_touches(service: Service, open_page: Op
     assert (await stored(service, "clock"))["closes_at"] == "2031-10-26T01:30:00.000Z"
 
 
-async def test_options_are_ordered_by_keyboard(service: Service, open_page: Open) -> None:
-    """Buttons move an option, keep the focus on the one that moved, and say where it is now."""
+async def test_options_are_reordered_by_keyboard(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll())["id"]
-    at = await operator_of(service, open_page, place=f"/polls/{poll}/edit")
+    at = await sign_in_operator(service, open_page, path=f"/polls/{poll}/edit")
     await at.button("Move Yam up").press("Enter")
     await expect(at.button("Move Yam down")).to_be_focused()
-    await expect(at.page.locator("#said")).to_have_text("Yam is now number 1.")
+    await expect(at.page.locator("#toast")).to_have_text("Yam is now number 1.")
     await at.button("Save").press("Enter")
     await expect(at.page.locator(".bars li").first).to_have_attribute("data-option", "yam")
     assert [option["id"] for option in (await stored(service, poll))["options"]] == ["yam", "rice"]
 
 
-async def test_of_two_operators_neither_loses_anything(service: Service, open_page: Open) -> None:
-    """Who saves second sees what changed meanwhile, chooses where both did, and keeps the rest of both."""
+async def test_concurrent_edits_are_merged(service: Service, open_page: Open) -> None:
+    """The second operator chooses a value per conflicting field; other changes of both are kept."""
     poll = (await service.create_poll(description="Old"))["id"]
-    at = await operator_of(service, open_page, place=f"/polls/{poll}/edit")
+    at = await sign_in_operator(service, open_page, path=f"/polls/{poll}/edit")
     await at.page.get_by_label("Question", exact=True).fill("Mine?")
     await at.page.get_by_label("Description").fill("My words")
     theirs = {"question": "Theirs?", "results": "after_close"}
@@ -196,9 +192,8 @@ async def test_of_two_operators_neither_loses_anything(service: Service, open_pa
     )
 
 
-async def test_what_is_written_outlives_a_change_of_language(service: Service, open_page: Open) -> None:
-    """The console speaks French at once, the field still has its text, and leaving it asks first."""
-    at = await operator_of(service, open_page, place="/polls/new")
+async def test_unsaved_input_survives_language_change(service: Service, open_page: Open) -> None:
+    at = await sign_in_operator(service, open_page, path="/polls/new")
     await at.page.get_by_label("Question", exact=True).fill("Où aller ?")
     await at.page.get_by_label("Language", exact=True).select_option("fr")
     await expect(at.page.get_by_role("heading", level=1)).to_have_text("Nouveau sondage")

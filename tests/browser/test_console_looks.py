@@ -1,4 +1,4 @@
-"""The console for everybody: on a phone, by keyboard alone, in the dark, from right to left."""
+"""Accessibility of the console: axe, keyboard, phone, dark mode and right-to-left."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.console import AtConsole, console_of, operator_of
+from tests.browser.console import ConsolePage, open_console, sign_in_operator
 
 WIDEST_WORD = "W" * 200
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -16,22 +16,22 @@ Scheme = Literal["light", "dark"]
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
 
 
-async def every_view(at: AtConsole, poll: str, schemes: tuple[Scheme, ...]) -> list[str]:
-    """The faults of each view, by axe, and what is wider than the screen."""
+async def violations_of_views(at: ConsolePage, poll: str, schemes: tuple[Scheme, ...]) -> list[str]:
+    """Return axe violations and overflows of each view."""
     found: list[str] = []
     for place, ready in [
         ("/", ".polls tbody tr"),
         (f"/polls/{poll}", ".audit li"),
         (f"/polls/{poll}/edit", ".poll-form"),
-        ("/keys", ".roster p, .roster table"),
-        ("/issuers", ".roster p, .roster table"),
-        ("/webhooks", ".roster p, .roster table"),
+        ("/keys", ".resource-list p, .resource-list table"),
+        ("/issuers", ".resource-list p, .resource-list table"),
+        ("/webhooks", ".resource-list p, .resource-list table"),
     ]:
         await at.go(place)
         await at.page.locator(ready).first.wait_for()
         for scheme in schemes:
             await at.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            found += [f"{place} {scheme} {fault}" for fault in await at.faults()]
+            found += [f"{place} {scheme} {fault}" for fault in await at.axe_violations()]
         found += [f"{place} is wider than the screen"] if await at.overflow() > 0 else []
     return found
 
@@ -44,10 +44,9 @@ async def every_view(at: AtConsole, poll: str, schemes: tuple[Scheme, ...]) -> l
         pytest.param(("light",), PHONE, id="phone", marks=pytest.mark.slow),
     ],
 )
-async def test_nobody_is_shut_out(
+async def test_views_pass_axe_and_fit_the_screen(
     service: Service, open_page: Open, schemes: tuple[Scheme, ...], context: dict[str, Any]
 ) -> None:
-    """axe finds nothing in any view, and none is wider than the screen, words without end included."""
     options = [
         {"id": "wide", "label": WIDEST_WORD},
         {"id": "markup", "label": "<img src=x onerror=alert(1)>"},
@@ -55,27 +54,26 @@ async def test_nobody_is_shut_out(
     poll = (await service.create_poll(identity="open", question=f"{WIDEST_WORD}?", options=options))["id"]
     for choice in ("wide", "markup", "wide"):
         await service.vote(poll, choice)
-    at = await console_of(service, open_page, color_scheme=schemes[-1], reduced_motion="reduce", **context)
-    assert await at.faults() == []
+    at = await open_console(service, open_page, color_scheme=schemes[-1], reduced_motion="reduce", **context)
+    assert await at.axe_violations() == []
     await at.page.locator("input[type=password]").fill(service.settings.admin_key or "")
     await at.page.keyboard.press("Enter")
-    await at.page.locator("#rooms a").first.wait_for()
-    assert await every_view(at, poll, schemes) == []
+    await at.page.locator("#main-menu a").first.wait_for()
+    assert await violations_of_views(at, poll, schemes) == []
 
 
-async def test_dialogs_are_sound(service: Service, open_page: Open) -> None:
-    """axe finds nothing in a dialog either; Escape leaves it, and the focus is back where it was."""
+async def test_dialog_passes_axe_and_returns_focus(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll())["id"]
-    at = await operator_of(service, open_page, place=f"/polls/{poll}")
-    await at.act("Reset")
-    assert await at.faults() == []
+    at = await sign_in_operator(service, open_page, path=f"/polls/{poll}")
+    await at.start_action("Reset")
+    assert await at.axe_violations() == []
     await at.page.keyboard.press("Escape")
     await expect(at.dialog()).to_have_count(0)
     await expect(at.button("Reset")).to_be_focused()
 
 
-async def tab_to(at: AtConsole, name: str) -> None:
-    """Press Tab until something of this name has the focus."""
+async def tab_to(at: ConsolePage, name: str) -> None:
+    """Press Tab until an element with this name has the focus."""
     focused = """() => { const it = document.activeElement;
       return it.labels?.[0]?.innerText || it.getAttribute('aria-label') || it.innerText || ''; }"""
     for _ in range(80):
@@ -85,9 +83,8 @@ async def tab_to(at: AtConsole, name: str) -> None:
     pytest.fail(f"Tab never comes to {name!r}.")
 
 
-async def test_a_poll_is_made_and_closed_by_keyboard_alone(service: Service, open_page: Open) -> None:
-    """From the door to a closed poll no pointer is needed, and the focus is never lost on the way."""
-    at = await console_of(service, open_page)
+async def test_poll_is_created_and_closed_by_keyboard_alone(service: Service, open_page: Open) -> None:
+    at = await open_console(service, open_page)
     keyboard = at.page.keyboard
     await expect(at.page.get_by_label("API key")).to_be_focused()
     await keyboard.type(service.settings.admin_key or "")

@@ -1,18 +1,18 @@
-"""The door of the console: who comes in, what a key opens, and where the key never is."""
+"""Sign-in, scopes, and the storage of the key in the browser."""
 
 from __future__ import annotations
 
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.console import console_of, key_with, operator_of
+from tests.browser.console import create_key, open_console, sign_in_operator
 
-KEPT = """() => JSON.stringify([location.href, document.cookie, {...localStorage}, {...sessionStorage},
+BROWSER_STATE = """() => JSON.stringify([location.href, document.cookie,
+  {...localStorage}, {...sessionStorage},
   document.documentElement.outerHTML])"""
 
 
-async def test_the_page_is_for_nobody_else_s_eyes(service: Service) -> None:
-    """No site may frame the console, no cache may keep it, and no address that it opens learns of it."""
+async def test_console_cannot_be_framed_or_cached(service: Service) -> None:
     answer = await service.http.get("/console")
     policy = answer.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in policy
@@ -23,12 +23,11 @@ async def test_the_page_is_for_nobody_else_s_eyes(service: Service) -> None:
     assert "set-cookie" not in answer.headers
 
 
-async def test_a_key_opens_and_sign_out_shuts(service: Service, open_page: Open) -> None:
-    """A good key shows the polls and is in memory alone: a reload forgets it, and so does signing out."""
+async def test_key_in_memory_is_forgotten_on_sign_out_and_reload(service: Service, open_page: Open) -> None:
     poll = await service.create_poll()
-    at = await operator_of(service, open_page)
-    await at.sees(poll["question"])
-    assert (service.settings.admin_key or "") not in await at.page.evaluate(KEPT)
+    at = await sign_in_operator(service, open_page)
+    await at.expect_text(poll["question"])
+    assert (service.settings.admin_key or "") not in await at.page.evaluate(BROWSER_STATE)
     await at.button("Sign out").click()
     await expect(at.page.get_by_label("API key")).to_be_focused()
     await at.sign_in(service.settings.admin_key or "")
@@ -36,9 +35,8 @@ async def test_a_key_opens_and_sign_out_shuts(service: Service, open_page: Open)
     await expect(at.page.get_by_label("API key")).to_be_visible()
 
 
-async def test_a_tab_keeps_the_key_only_if_told_so(service: Service, open_page: Open) -> None:
-    """Ticked, the key outlives a reload in this tab's storage alone, and signing out removes it there."""
-    at = await console_of(service, open_page)
+async def test_stay_signed_in_stores_key_in_tab_only(service: Service, open_page: Open) -> None:
+    at = await open_console(service, open_page)
     await at.page.get_by_label("Keep me signed in while this tab is open").check()
     await at.sign_in(service.settings.admin_key or "")
     await at.page.reload()
@@ -48,33 +46,33 @@ async def test_a_tab_keeps_the_key_only_if_told_so(service: Service, open_page: 
     assert await at.page.evaluate("sessionStorage.length") == 0
 
 
-async def test_a_wrong_key_is_told_at_its_field(service: Service, open_page: Open) -> None:
-    """Nothing, and an unknown key, are refused where they were typed, and what was typed stays."""
-    at = await console_of(service, open_page)
+async def test_invalid_key_shows_error_at_its_field(service: Service, open_page: Open) -> None:
+    """An empty and an unknown key show an error, and the input is kept."""
+    at = await open_console(service, open_page)
     await at.button("Sign in").click()
-    await at.sees("Enter an API key.")
+    await at.expect_text("Enter an API key.")
     await at.page.get_by_label("API key").fill("pwk_not-one-of-ours")
     await at.button("Sign in").click()
-    await at.sees("Invalid or revoked key.")
+    await at.expect_text("Invalid or revoked key.")
     field = at.page.get_by_label("API key")
     await expect(field).to_have_attribute("aria-invalid", "true")
     await expect(field).to_have_value("pwk_not-one-of-ours")
 
 
-async def test_a_reader_s_key_is_offered_no_acts(service: Service, open_page: Open) -> None:
-    """A key that may only read sees totals, and is told why nothing can be changed or made with it."""
+async def test_read_only_key_sees_no_actions(service: Service, open_page: Open) -> None:
+    """The page shows the results and names the missing scope."""
     poll = (await service.create_poll())["id"]
-    at = await console_of(service, open_page)
-    await at.sign_in(await key_with(service, "polls:read"))
-    await at.sees("Your key doesn’t have permission for this (polls:write).")
+    at = await open_console(service, open_page)
+    await at.sign_in(await create_key(service, "polls:read"))
+    await at.expect_text("Your key doesn’t have permission for this (polls:write).")
     await expect(at.page.get_by_role("link", name="New poll")).to_have_count(0)
     await at.go(f"/polls/{poll}")
     await expect(at.page.locator(".bars li")).to_have_count(2)
-    await expect(at.page.locator(".acts button")).to_have_count(0)
-    await at.sees("Your key doesn’t have permission for this (polls:write).")
+    await expect(at.page.locator(".actions button")).to_have_count(0)
+    await at.expect_text("Your key doesn’t have permission for this (polls:write).")
 
 
-LACKING = [
+VIEWS_AND_SCOPES = [
     ("/", "polls:read"),
     ("/polls/lunch", "polls:read"),
     ("/polls/new", "polls:write"),
@@ -85,21 +83,19 @@ LACKING = [
 ]
 
 
-async def test_what_a_key_lacks_is_named(service: Service, open_page: Open) -> None:
-    """Every view that the key does not open says which scope is missing."""
-    at = await console_of(service, open_page)
-    await at.sign_in(await key_with(service, "votes:write"))
-    for place, scope in LACKING:
+async def test_view_without_scope_names_the_scope(service: Service, open_page: Open) -> None:
+    at = await open_console(service, open_page)
+    await at.sign_in(await create_key(service, "votes:write"))
+    for place, scope in VIEWS_AND_SCOPES:
         await at.go(place)
         await expect(at.page.locator(".view")).to_contain_text(f"permission for this ({scope})")
 
 
-async def test_a_revoked_key_ends_the_session(service: Service, open_page: Open) -> None:
-    """Once the key is refused the door is shut, and says why."""
-    key = await key_with(service, "polls:read")
-    at = await console_of(service, open_page)
+async def test_revoked_key_ends_the_session(service: Service, open_page: Open) -> None:
+    key = await create_key(service, "polls:read")
+    at = await open_console(service, open_page)
     await at.sign_in(key)
     await service.admin.delete(f"/v1/admin/keys/{key.split('_')[1]}")
     await at.go("/?phase=open")
-    await at.sees("Your key is no longer valid.")
+    await at.expect_text("Your key is no longer valid.")
     await expect(at.page.get_by_label("API key")).to_be_visible()

@@ -36,7 +36,7 @@ def create_litestar_app(
     routes: Sequence[ControllerRouterHandler], background_tasks: Sequence[BackgroundTask]
 ) -> Litestar:
     """Create the Litestar application. The background tasks run in its lifespan."""
-    handle_exception = _exception_handler(web_routes.lost())
+    handle_exception = _exception_handler(web_routes.not_found_pages())
     return Litestar(
         route_handlers=[*options_handlers(routes), *routes],
         exception_handlers={HTTPException: handle_exception, Exception: handle_exception},

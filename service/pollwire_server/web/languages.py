@@ -1,10 +1,8 @@
-"""In which language a page is sent: the one that the reader's browser asks for, of those that we speak.
+"""Languages of the HTML pages, negotiated by ``Accept-Language``.
 
-The texts that stand in the pages themselves are here, one file a language
-under ``texts/``, so that a page is right from its first byte: its ``lang`` and
-direction, its words, its title. What scripts say later is in
-``static/words/page/``, in the language that the page names. ``?lang=`` wins
-over the browser, for readers who want another and for links that mean one.
+Texts of the templates are in ``locales/``, one file per language, so that a page has its language, direction
+and title from the first byte. Texts of the scripts are in ``static/i18n/page/``. ``?lang=`` overrides the
+header.
 """
 
 from __future__ import annotations
@@ -29,26 +27,26 @@ _RANGE: Final = re.compile(
 
 
 class Language(msgspec.Struct, frozen=True):
-    """A language, the way it runs, and what the pages say in it."""
+    """Language tag, text direction and texts."""
 
     tag: str
     direction: str
     texts: Mapping[str, str]
 
     def values(self) -> dict[str, str]:
-        """What a page's ``{{names}}`` stand for: ``lang``, ``dir``, and each text under ``say_``."""
-        said = {f"say_{name}": text for name, text in self.texts.items()}
-        return {**said, "lang": self.tag, "dir": self.direction}
+        """Return the template values: ``lang``, ``dir``, and each text under ``say_``."""
+        texts = {f"say_{name}": text for name, text in self.texts.items()}
+        return {**texts, "lang": self.tag, "dir": self.direction}
 
 
 class Languages:
-    """Every language, read once."""
+    """Registry of all languages, read once."""
 
     def __init__(self, folder: Path = LOCALES) -> None:
         self._known = {tag: _read(folder, tag) for tag in LANGUAGES}
 
     def of(self, request: AnyRequest) -> Language:
-        """The reader's language, or English."""
+        """Return the language of the request, or English."""
         wanted = request.query_params.get("lang", "")
         if wanted in self._known:
             return self._known[wanted]
@@ -56,14 +54,14 @@ class Languages:
         return msgspec.structs.replace(self._known[tag.partition("-")[0].lower()], tag=tag)
 
     def each(self) -> tuple[Language, ...]:
-        """All of them, English first."""
+        """Return all languages, English first."""
         return tuple(self._known.values())
 
 
 def preferred(accept_language: str) -> str:
-    """The first of ours by weight, then by place (RFC 9110, section 12.5.4); ``en`` where none is named.
+    """Return the preferred supported language (RFC 9110, section 12.5.4), or ``en``.
 
-    With its region, if it came with one: scripts write numbers and dates by it.
+    The tag keeps its region, because scripts format numbers and dates by it.
     """
     ranked: list[tuple[float, int, str]] = []
     for place, item in enumerate(accept_language[:400].split(",")):
@@ -77,7 +75,7 @@ def preferred(accept_language: str) -> str:
 
 
 def weight_of(text: str | None) -> float:
-    """How much something is wanted (RFC 9110, section 12.4.2): 1 where it is not said, 0 for nonsense."""
+    """Return the quality value (RFC 9110, section 12.4.2): 1 if absent, 0 if invalid."""
     try:
         return 1.0 if text is None else float(text)
     except ValueError:

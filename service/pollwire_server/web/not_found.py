@@ -19,9 +19,9 @@ API: Final = "/v1"
 PAGES: Final = ("text/html", "application/xhtml+xml")
 DATA: Final = ("application/problem+json", "application/json")
 
-_LONGEST_SHOWN: Final = 200
+_MAX_PATH_SHOWN: Final = 200
 """Maximum characters of the requested address that the page repeats."""
-_DEEPEST: Final = 32
+_MAX_DEPTH: Final = 32
 """Maximum ``../`` steps in a page's links, so that a path of slashes cannot make a long response."""
 _WEIGHT: Final = re.compile(r";\s*q=(?P<weight>[0-9.]{1,5})\s*(?:;|\Z)")
 
@@ -39,7 +39,7 @@ class NotFoundPages:
         if is_api or request.method != "GET" or not prefers_pages(request.headers.get("accept", "")):
             return None
         return self._pages.send_missing(
-            request, root=_way_out_of(request), what="page", asked_for=path[:_LONGEST_SHOWN]
+            request, root=_path_to_root(request), what="page", asked_for=path[:_MAX_PATH_SHOWN]
         )
 
 
@@ -52,7 +52,7 @@ def prefers_pages(accept: str) -> bool:
     return max(weights.get(kind, 0.0) for kind in PAGES) > max(weights.get(kind, 0.0) for kind in DATA)
 
 
-def _way_out_of(request: AnyRequest) -> str:
+def _path_to_root(request: AnyRequest) -> str:
     """Return the relative path from the address to the root. An escaped slash does not count as a folder."""
     written = request.scope.get("raw_path") or request.scope["path"].encode()
-    return "../" * min(written.count(b"/") - 1, _DEEPEST) or "./"
+    return "../" * min(written.count(b"/") - 1, _MAX_DEPTH) or "./"

@@ -1,4 +1,4 @@
-"""oEmbed (oembed.com, 1.0): the embed code that an editor fetches for the address of a poll."""
+"""oEmbed 1.0 (oembed.com): the embed code that an editor fetches for a poll's URL."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import msgspec
 from pollwire_server.domain.poll import Kind, Poll
 
 WIDTH: Final = 640
-NARROWEST: Final = 240
-_FIRST_HEIGHT: Final = 220
-"""What stands above and below the options, in CSS pixels."""
+MIN_WIDTH: Final = 240
+_BASE_HEIGHT: Final = 220
+"""Height of the parts above and below the options, in CSS pixels."""
 _ROW_HEIGHT: Final = 62
-_LOWEST: Final = 160
+_MIN_HEIGHT: Final = 160
 CACHE_AGE_S: Final = 3600
 """Cache lifetime of a response in seconds. Only the wording of the question can change."""
 
@@ -24,20 +24,20 @@ _PIXELS: Final = re.compile(r"[0-9]{1,5}")
 
 
 class EmbedSize(msgspec.Struct, frozen=True):
-    """The most that the asking site has room for, in CSS pixels; None: any."""
+    """Maximum size that the embedding site allows, in CSS pixels. None is no limit."""
 
     width: int | None
     height: int | None
 
     @classmethod
-    def of(cls, maxwidth: str | None, maxheight: str | None) -> EmbedSize:
-        """As told in the query; what is no number of pixels is no bound."""
+    def from_query(cls, maxwidth: str | None, maxheight: str | None) -> EmbedSize:
+        """Return the limits of the query. An invalid number is no limit."""
         return cls(_pixels(maxwidth), _pixels(maxheight))
 
 
-def answer_for(poll: Poll, *, base: str, room: EmbedSize) -> dict[str, str | int]:
-    """The answer's fields: a ``rich`` type, whose markup is the poll's frame."""
-    width, height = _size(poll, room)
+def oembed_response(poll: Poll, *, base: str, max_size: EmbedSize) -> dict[str, str | int]:
+    """Return the response fields: type ``rich``, with the poll's iframe as markup."""
+    width, height = _size(poll, max_size)
     return {
         "version": "1.0",
         "type": "rich",
@@ -47,36 +47,36 @@ def answer_for(poll: Poll, *, base: str, room: EmbedSize) -> dict[str, str | int
         "cache_age": CACHE_AGE_S,
         "width": width,
         "height": height,
-        "html": frame(f"{base}/embed/{poll.id}", poll.question, width, height),
+        "html": iframe(f"{base}/embed/{poll.id}", poll.question, width, height),
     }
 
 
-def frame(address: str, title: str, width: int, height: int) -> str:
-    """The markup that shows a poll in a frame: never wider than its place, fetched once it comes near."""
+def iframe(url: str, title: str, width: int, height: int) -> str:
+    """Return the iframe of a poll. It shrinks with its container and loads lazily."""
     return (
-        f'<iframe src="{html.escape(address)}" title="{html.escape(title)}" width="{width}" '
+        f'<iframe src="{html.escape(url)}" title="{html.escape(title)}" width="{width}" '
         f'height="{height}" style="border:0;max-width:100%" loading="lazy"></iframe>'
     )
 
 
-def as_xml(answer: dict[str, str | int]) -> bytes:
-    """The same fields as XML (section 2.3.4.2)."""
-    fields = "".join(f"<{name}>{escape(_writable(str(value)))}</{name}>" for name, value in answer.items())
+def to_xml(response: dict[str, str | int]) -> bytes:
+    """Return the response fields as XML (oEmbed, section 2.3.4.2)."""
+    fields = "".join(f"<{name}>{escape(_xml_safe(str(value)))}</{name}>" for name, value in response.items())
     return f'<?xml version="1.0" encoding="utf-8" standalone="yes"?>\n<oembed>{fields}</oembed>\n'.encode()
 
 
-def _writable(text: str) -> str:
-    """Without what XML 1.0 (section 2.2) cannot write, not even escaped."""
+def _xml_safe(text: str) -> str:
+    """Return the text with characters replaced that XML 1.0 (section 2.2) does not allow."""
     return re.sub(
         r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]", "\N{REPLACEMENT CHARACTER}", text
     )
 
 
-def _size(poll: Poll, room: EmbedSize) -> tuple[int, int]:
+def _size(poll: Poll, max_size: EmbedSize) -> tuple[int, int]:
     rows = len(poll.scale.values) if poll.kind is Kind.RATING and poll.scale else len(poll.options)
-    width = WIDTH if room.width is None else max(NARROWEST, min(WIDTH, room.width))
-    height = _FIRST_HEIGHT + _ROW_HEIGHT * rows
-    return width, height if room.height is None else max(_LOWEST, min(height, room.height))
+    width = WIDTH if max_size.width is None else max(MIN_WIDTH, min(WIDTH, max_size.width))
+    height = _BASE_HEIGHT + _ROW_HEIGHT * rows
+    return width, height if max_size.height is None else max(_MIN_HEIGHT, min(height, max_size.height))
 
 
 def _pixels(text: str | None) -> int | None:

@@ -1,8 +1,7 @@
-"""The HTML pages: filled in, and sent with a policy that lets nothing run but our own files.
+"""HTML pages from templates, with a content security policy that allows only our own files.
 
-A page is a file with ``{{names}}``; every value put in is escaped. None has
-inline script or style, so the content security policy needs no exception, and
-Trusted Types stay on: no code of ours ever turns text into markup.
+A template contains ``{{names}}``; every value is escaped. No page has inline script or style, so the policy
+needs no exception. Trusted Types stay enabled, because no script turns text into markup.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ POLICY: Final = (
     "img-src 'self' https: http: data:; font-src 'self'; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'"
 )
-"""Pictures of options come from anywhere; nothing else does."""
+"""Only images of options may come from other origins."""
 
 PAGE_HEADERS: Final = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -33,7 +32,7 @@ PAGE_HEADERS: Final = {
 
 
 class Pages:
-    """Builds pages of one library."""
+    """Builder of HTML responses from the templates of one library."""
 
     def __init__(self, library: AssetLibrary, languages: Languages) -> None:
         self._library = library
@@ -42,8 +41,8 @@ class Pages:
     def send(
         self, name: str, request: AnyRequest, *, root: str, status: int = 200, **values: str
     ) -> Response[bytes]:
-        """The page ``name``, to be looked at on its own; ``root`` leads from its address to the service's."""
-        response = self._filled(name, request, root=root, status=status, values=values)
+        """Return the page ``name``. ``root`` is the relative path from its URL to the service's."""
+        response = self._render(name, request, root=root, status=status, values=values)
         response.headers["Content-Security-Policy"] = f"{POLICY}; frame-ancestors 'self'"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -52,14 +51,14 @@ class Pages:
     def send_missing(
         self, request: AnyRequest, *, root: str, what: Literal["poll", "page"], asked_for: str
     ) -> Response[bytes]:
-        """The page for an address where there is no such thing, of status 404; it repeats ``asked_for``."""
+        """Return the 404 page. It shows ``asked_for``, the requested path or id."""
         texts = self._languages.of(request).texts
-        said = {"heading": texts[f"no_{what}"], "why": texts[f"no_{what}_why"], "asked_for": asked_for}
-        return self.send("page/missing.html", request, root=root, status=404, **said)
+        values = {"heading": texts[f"no_{what}"], "why": texts[f"no_{what}_why"], "asked_for": asked_for}
+        return self.send("page/missing.html", request, root=root, status=404, **values)
 
     def send_private(self, name: str, request: AnyRequest, *, root: str) -> Response[bytes]:
         """Return the page ``name`` for an operator. It cannot be framed or cached, and sends no referrer."""
-        response = self._filled(name, request, root=root, status=200, values={})
+        response = self._render(name, request, root=root, status=200, values={})
         response.headers |= {
             "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
             "Cross-Origin-Opener-Policy": "same-origin",
@@ -81,13 +80,13 @@ class Pages:
         **values: str,
     ) -> Response[bytes]:
         """Return the page ``name``, which the origins in ``ancestors`` may frame (``*`` allows any)."""
-        response = self._filled(name, request, root=root, status=status, values=values)
+        response = self._render(name, request, root=root, status=status, values=values)
         sites = " ".join(dict.fromkeys(("'self'", *ancestors)))
         response.headers["Content-Security-Policy"] = f"{POLICY}; frame-ancestors {sites}"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return response
 
-    def _filled(
+    def _render(
         self, name: str, request: AnyRequest, *, root: str, status: int, values: Mapping[str, str]
     ) -> Response[bytes]:
         edition = self._library.edition
@@ -103,10 +102,10 @@ class Pages:
         }
         text = _NAME.sub(lambda found: html.escape(known[found["name"]]), self._library.page(name))
         asset = Asset.of(text.encode("utf-8"), "text/html")
-        told = {**PAGE_HEADERS, "Content-Language": language.tag}
+        headers = {**PAGE_HEADERS, "Content-Language": language.tag}
         if status != 200:
-            told["Cache-Control"] = "no-store"
-            return Response(asset.body, status_code=status, headers=told, media_type=asset.content_type)
-        response = send(asset, request, cache_control=CACHE_REVALIDATE, headers=told)
+            headers["Cache-Control"] = "no-store"
+            return Response(asset.body, status_code=status, headers=headers, media_type=asset.content_type)
+        response = send(asset, request, cache_control=CACHE_REVALIDATE, headers=headers)
         response.headers["Vary"] = "Accept-Encoding, Accept-Language"
         return response

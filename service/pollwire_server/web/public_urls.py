@@ -19,26 +19,26 @@ _PAGE: Final = re.compile(rf"/(?:polls|embed)/(?P<poll>{IDENTIFIER_PATTERN})/?")
 
 
 class PublicUrls:
-    """What stands where, as others see it."""
+    """Public URLs of the service and its poll pages."""
 
     def __init__(self, settings: Settings) -> None:
         self._public = None if settings.public_url is None else settings.public_url.rstrip("/")
 
     def base(self, request: AnyRequest) -> str:
-        """The service's address, without a slash at the end."""
+        """Return the base URL of the service, without a trailing slash."""
         if self._public is not None:
             return self._public
         host = request.headers.get("host", "")
         return f"{request.url.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
 
     def live_page(self, request: AnyRequest, poll_id: str) -> str:
-        """A poll's page: the one address that is linked, scanned and indexed."""
+        """Return the canonical URL of a poll's page."""
         return f"{self.base(request)}/polls/{poll_id}"
 
-    def poll_at(self, request: AnyRequest, address: str) -> str | None:
-        """The poll whose page is at ``address``, if that is one of ours."""
+    def poll_at(self, request: AnyRequest, url: str) -> str | None:
+        """Return the id of the poll whose page is at ``url``, or None for another URL."""
         try:
-            parts = urlsplit(address)
+            parts = urlsplit(url)
         except ValueError:
             return None
         ours = {urlsplit(self.base(request)).netloc.lower(), request.headers.get("host", "").lower()}

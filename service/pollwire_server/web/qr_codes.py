@@ -1,4 +1,4 @@
-"""Codes to scan: a poll's address for the phones in the room, as a picture."""
+"""QR codes of poll URLs, as SVG."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Final
 import segno
 
 QUIET_ZONE: Final = 4
-"""Modules of white around the code, below which readers may miss it (ISO/IEC 18004, 5.3.8)."""
+"""Width of the white border in modules. Scanners may fail below it (ISO/IEC 18004, 5.3.8)."""
 
 
 @lru_cache(maxsize=256)
-def code_svg(address: str) -> bytes:
-    """The address as an SVG of black on white, whatever the page's colours; it takes any size.
+def qr_code_svg(url: str) -> bytes:
+    """Return the URL as a scalable SVG in black on white, in every colour scheme.
 
-    Level M mends some 15 % of damage: enough for a screen, and the modules stay large.
+    Error correction level M recovers about 15 % damage. That is enough for a screen and keeps modules large.
     """
     picture = io.BytesIO()
-    code = segno.make(address, error="m", micro=False, boost_error=False)
+    code = segno.make(url, error="m", micro=False, boost_error=False)
     code.save(
         picture,
         kind="svg",

@@ -1,17 +1,17 @@
 /**
- * What an operator may do to a poll's life, as one table: in which phases, how it is sent, how grave it is.
+ * Table of the actions on a poll: the phases that allow each, its request, and whether it is destructive.
  */
-import { ask, pollPath } from './api.js';
+import { request, pollPath } from './api.js';
 
 /** @typedef {import('./types.js').Poll} Poll */
-/** @typedef {Omit<Poll, 'version'> & {version?: number}} Acted with the version that it is to be done to; without: any */
+/** @typedef {Omit<Poll, 'version'> & {version?: number}} ActionTarget `version` is the expected one; without it, any */
 /**
- * @typedef {object} Act
+ * @typedef {object} Action
  * @property {string} name
  * @property {(poll: Poll) => boolean} fits
- * @property {'plain' | 'confirm' | 'until' | 'outcome' | 'note'} asks for what, before it is done
- * @property {boolean} [danger] it destroys or ends something for good
- * @property {(poll: Acted, given: Record<string, any>) => Promise<any>} send
+ * @property {'plain' | 'confirm' | 'until' | 'outcome' | 'note'} asks input of the confirmation dialog
+ * @property {boolean} [danger] true if it cannot be undone
+ * @property {(poll: ActionTarget, given: Record<string, any>) => Promise<any>} send
  */
 
 const BEFORE_AN_END = ['scheduled', 'open', 'closed'];
@@ -19,15 +19,15 @@ const BEFORE_AN_END = ['scheduled', 'open', 'closed'];
 /** @param {string[]} phases @returns {(poll: Poll) => boolean} */
 const inPhase = (phases) => (poll) => phases.includes(poll.phase);
 
-/** @param {string} part @returns {Act['send']} */
-const post = (part) => (poll, given) => ask(pollPath(poll.id, part), { method: 'POST', body: given, version: poll.version, long: true });
+/** @param {string} part @returns {Action['send']} */
+const post = (part) => (poll, given) => request(pollPath(poll.id, part), { method: 'POST', body: given, version: poll.version, long: true });
 
-/** @type {Act[]} */
-export const ACTS = [
+/** @type {Action[]} */
+export const ACTIONS = [
   { name: 'open', fits: inPhase(['scheduled']), asks: 'plain', send: post('open') },
   { name: 'close', fits: inPhase(['open']), asks: 'plain', send: post('close') },
   { name: 'resolve', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', asks: 'outcome', send: post('resolve') },
-  { name: 'extend', fits: inPhase(['scheduled', 'open']), asks: 'until', send: (poll, given) => ask(pollPath(poll.id), { method: 'PATCH', body: given, version: poll.version }) },
+  { name: 'extend', fits: inPhase(['scheduled', 'open']), asks: 'until', send: (poll, given) => request(pollPath(poll.id), { method: 'PATCH', body: given, version: poll.version }) },
   { name: 'reopen', fits: inPhase(['closed']), asks: 'until', send: post('reopen') },
   { name: 'publish', fits: (poll) => poll.results !== 'always', asks: 'plain', send: post('publish') },
   { name: 'annul', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', asks: 'note', send: (poll, given) => post('resolve')(poll, { ...given, outcome: null }) },
@@ -35,10 +35,10 @@ export const ACTS = [
   { name: 'cancel', fits: inPhase(BEFORE_AN_END), asks: 'plain', danger: true, send: post('cancel') },
   { name: 'archive', fits: inPhase(['closed', 'resolved', 'canceled']), asks: 'plain', danger: true, send: post('archive') },
   { name: 'reset', fits: inPhase(BEFORE_AN_END), asks: 'confirm', danger: true, send: (poll) => post('reset')(poll, { confirm: poll.id }) },
-  { name: 'delete', fits: () => true, asks: 'confirm', danger: true, send: (poll) => ask(pollPath(poll.id), { method: 'DELETE', body: { confirm: poll.id }, version: poll.version }) },
+  { name: 'delete', fits: () => true, asks: 'confirm', danger: true, send: (poll) => request(pollPath(poll.id), { method: 'DELETE', body: { confirm: poll.id }, version: poll.version }) },
 ];
 
 /** @param {Poll} poll */
-export function actsFor(poll) {
-  return ACTS.filter((act) => act.fits(poll));
+export function actionsFor(poll) {
+  return ACTIONS.filter((action) => action.fits(poll));
 }

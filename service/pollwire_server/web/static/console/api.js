@@ -1,17 +1,17 @@
 /**
- * The operators' API: JSON in, JSON out, every failure a `Refusal` with its field, and never a hang.
+ * HTTP client of the admin API. Every failure is an `ApiError`, and every request has a timeout.
  */
 import { session } from './session.js';
 
-/** Longer than the service ever takes for these routes, but a recount. */
-const PATIENCE_MS = 15_000;
-const LONG_MS = 120_000;
+/** Above the longest response time of the service, except for `long` requests. */
+const TIMEOUT_MS = 15_000;
+const LONG_TIMEOUT_MS = 120_000;
 
-/** Where the service is: the console lies directly below it. */
+/** Base URL of the service. The console is directly below it. */
 export const base = new URL('./', location.href);
 
-/** What was refused, and why (RFC 9457); `status` 0 and slug `unreachable` where nothing answered. */
-export class Refusal extends Error {
+/** Problem document (RFC 9457) as an error. Without a response, `status` is 0 and the slug `unreachable`. */
+export class ApiError extends Error {
   /** @param {number} status @param {string} slug @param {string} detail @param {Record<string, any>} [facts] */
   constructor(status, slug, detail, facts = {}) {
     super(detail);
@@ -20,39 +20,39 @@ export class Refusal extends Error {
     this.facts = facts;
   }
 
-  /** The path of what is wrong in what was sent, such as `options[1].label`. @returns {string | null} */
+  /** Return the path of the invalid field, such as `options[1].label`. @returns {string | null} */
   get field() {
     return typeof this.facts.field === 'string' ? this.facts.field : null;
   }
 }
 
 /**
- * @typedef {object} Question
+ * @typedef {object} RequestOptions
  * @property {string} [method]
  * @property {unknown} [body]
- * @property {number} [version] act only on this version (`If-Match`)
- * @property {string} [key] instead of the session's
- * @property {boolean} [long] takes its time
+ * @property {number} [version] expected version (`If-Match`)
+ * @property {string} [key] used instead of the session's key
+ * @property {boolean} [long] use the longer timeout
  *
- * @param {string} path below the service's address
- * @param {Question} [question]
- * @returns {Promise<any>} the document; null where the answer has none
- * @throws {Refusal}
+ * @param {string} path relative to the service's URL
+ * @param {RequestOptions} [options]
+ * @returns {Promise<any>} the document, or null without a body
+ * @throws {ApiError}
  */
-export async function ask(path, question = {}) {
-  const response = await answered(path, question, AbortSignal.timeout(question.long ? LONG_MS : PATIENCE_MS));
+export async function request(path, options = {}) {
+  const response = await fetchResponse(path, options, AbortSignal.timeout(options.long ? LONG_TIMEOUT_MS : TIMEOUT_MS));
   if (response.status === 204) return null;
   const document = await response.json().catch(() => null);
-  if (document === null) throw new Refusal(502, 'unreadable', `${response.status} ${response.statusText}`);
+  if (document === null) throw new ApiError(502, 'unreadable', `${response.status} ${response.statusText}`);
   return response.status === 202 ? { ...document, pending: true } : document;
 }
 
 /**
- * The response itself, for what is read piece by piece.
- * @param {string} path @param {Question} question @param {AbortSignal} [signal]
- * @throws {Refusal}
+ * Return the response, for bodies that are streamed.
+ * @param {string} path @param {RequestOptions} options @param {AbortSignal} [signal]
+ * @throws {ApiError}
  */
-export async function answered(path, { method = 'GET', body, version, key }, signal) {
+export async function fetchResponse(path, { method = 'GET', body, version, key }, signal) {
   const bearer = key ?? session.key;
   /** @type {Record<string, string>} */
   const headers = { Accept: 'application/json' };
@@ -65,22 +65,22 @@ export async function answered(path, { method = 'GET', body, version, key }, sig
     const sent = body === undefined ? undefined : JSON.stringify(body);
     response = await fetch(new URL(path, base), { method, headers, body: sent, signal, credentials: 'omit', cache: 'no-store' });
   } catch (error) {
-    throw new Refusal(0, 'unreachable', String(error));
+    throw new ApiError(0, 'unreachable', String(error));
   }
   if (response.ok) return response;
-  const refusal = await refusalOf(response);
-  if (response.status === 401 && !key) session.end(refusal.slug);
-  throw refusal;
+  const error = await errorFrom(response);
+  if (response.status === 401 && !key) session.end(error.slug);
+  throw error;
 }
 
 /** @param {Response} response */
-async function refusalOf(response) {
+async function errorFrom(response) {
   const problem = await response.json().catch(() => ({}));
   const slug = typeof problem.type === 'string' ? problem.type.split('/').pop() : 'unknown';
-  return new Refusal(response.status, slug, problem.detail ?? problem.title ?? `${response.status}`, problem);
+  return new ApiError(response.status, slug, problem.detail ?? problem.title ?? `${response.status}`, problem);
 }
 
-/** A poll's own address below the operators' door. @param {string} id @param {string} [part] */
+/** Return the path of a poll in the admin API. @param {string} id @param {string} [part] */
 export function pollPath(id, part = '') {
   return `v1/admin/polls/${encodeURIComponent(id)}${part && `/${part}`}`;
 }

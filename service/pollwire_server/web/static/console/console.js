@@ -1,13 +1,13 @@
 /**
- * The console from its first line: language, session, and the view that the address names.
+ * Entry point of the console: language, session, and the view that the URL names.
  */
 import { el, put } from './dom.js';
-import { ask, Refusal } from './api.js';
+import { request, ApiError } from './api.js';
 import { follow } from './live.js';
 import { currentRoute, go, hashOf } from './router.js';
 import { session } from './session.js';
-import { say } from './parts/toast.js';
-import { LANGUAGES, language, speak, t, wishedLanguage } from './i18n.js';
+import { showToast } from './parts/toast.js';
+import { LANGUAGES, language, setLanguage, t, preferredLanguage } from './i18n.js';
 import { signInView } from './views/sign_in.js';
 import { pollsView } from './views/polls.js';
 import { pollView } from './views/poll.js';
@@ -17,42 +17,42 @@ import { issuersView } from './views/issuers.js';
 import { webhooksView } from './views/webhooks.js';
 
 /**
- * @typedef {object} Shown what a view says of itself once it has begun
+ * @typedef {object} Shown result of a view
  * @property {string} title
- * @property {() => boolean} [mayLeave] asked before another view takes the place
+ * @property {() => boolean} [canLeave] called before another view replaces it
  *
- * @typedef {(place: HTMLElement, route: import('./router.js').Route, life: AbortSignal) => Shown} View
+ * @typedef {(place: HTMLElement, route: import('./router.js').Route, signal: AbortSignal) => Shown} View
  */
 
 const main = /** @type {HTMLElement} */ (document.getElementById('main'));
-const rooms = /** @type {HTMLElement} */ (document.getElementById('rooms'));
-const who = /** @type {HTMLElement} */ (document.getElementById('who'));
+const mainMenu = /** @type {HTMLElement} */ (document.getElementById('main-menu'));
+const account = /** @type {HTMLElement} */ (document.getElementById('account'));
 
 /** @type {AbortController} */
-let life = new AbortController();
+let signal = new AbortController();
 /** @type {Shown | null} */
 let shown = null;
-let standingHash = location.hash;
+let currentHash = location.hash;
 
 /** @param {string[]} path @returns {View} */
-function viewFor([room = 'polls', id, part]) {
-  if (room === 'polls' && id === undefined) return pollsView;
-  if (room === 'polls' && (id === 'new' || part === 'edit')) return editView;
-  if (room === 'polls') return pollView;
-  return { keys: keysView, issuers: issuersView, webhooks: webhooksView }[room] ?? pollsView;
+function viewFor([section = 'polls', id, part]) {
+  if (section === 'polls' && id === undefined) return pollsView;
+  if (section === 'polls' && (id === 'new' || part === 'edit')) return editView;
+  if (section === 'polls') return pollView;
+  return { keys: keysView, issuers: issuersView, webhooks: webhooksView }[section] ?? pollsView;
 }
 
-/** @param {boolean} [moved] the focus goes to the new view, as after following a link */
+/** @param {boolean} [moved] true if the focus moves to the new view */
 function render(moved = true) {
-  life.abort();
-  life = new AbortController();
+  signal.abort();
+  signal = new AbortController();
   const route = currentRoute();
   const place = el('div', { class: 'view' });
   put(main, place);
   if (!session.isOpen) follow([], null);
-  shown = (session.isOpen ? viewFor(route.path) : signInView)(place, route, life.signal);
+  shown = (session.isOpen ? viewFor(route.path) : signInView)(place, route, signal.signal);
   document.title = `${shown.title} · Pollwire`;
-  drawBar(route.path[0] ?? 'polls');
+  renderHeader(route.path[0] ?? 'polls');
   if (!moved) return;
   scrollTo(0, 0);
   const heading = place.querySelector('h1');
@@ -60,78 +60,78 @@ function render(moved = true) {
   if (session.isOpen) heading?.focus({ preventScroll: true });
 }
 
-/** @param {string} room */
-function drawBar(room) {
+/** @param {string} section */
+function renderHeader(section) {
   const links = /** @type {[string, string][]} */ ([['polls', t.polls], ['keys', t.keys], ['issuers', t.issuers], ['webhooks', t.webhooks]]);
-  rooms.hidden = !session.isOpen;
-  rooms.setAttribute('aria-label', t.rooms);
-  put(rooms, ...links.map(([name, text]) => el('a', { href: hashOf(name === 'polls' ? [] : [name]), ...(name === room ? { 'aria-current': 'page' } : {}) }, text)));
+  mainMenu.hidden = !session.isOpen;
+  mainMenu.setAttribute('aria-label', t.mainMenu);
+  put(mainMenu, ...links.map(([name, text]) => el('a', { href: hashOf(name === 'polls' ? [] : [name]), ...(name === section ? { 'aria-current': 'page' } : {}) }, text)));
   const languages = el('select', { 'aria-label': t.language, class: 'plain' }, ...Object.entries(LANGUAGES).map(([name, text]) => el('option', { value: name, lang: name }, text)));
   languages.value = language();
   languages.addEventListener('change', () => changeLanguage(languages.value));
-  const signOut = el('button', { type: 'button', class: 'button small', click: () => session.end() }, t.signIn.out);
-  put(who, languages, session.isOpen && el('span', { class: 'name', title: t.signIn.as(session.name) }, el('bdi', {}, session.name)), session.isOpen && signOut);
+  const signOut = el('button', { type: 'button', class: 'button small', click: () => session.end() }, t.signIn.signOut);
+  put(account, languages, session.isOpen && el('span', { class: 'name', title: t.signIn.signedInAs(session.name) }, el('bdi', {}, session.name)), session.isOpen && signOut);
   const skip = document.getElementById('skip');
   if (skip) skip.textContent = t.skip;
 }
 
 /** @param {string} wish */
 async function changeLanguage(wish) {
-  await speak(wish); // what is being written is kept, and shown again in the other language
+  await setLanguage(wish); // unsaved input is kept
   const address = new URL(location.href);
   address.searchParams.set('lang', wish);
   history.replaceState(null, '', address);
   render(false);
-  who.querySelector('select')?.focus();
+  account.querySelector('select')?.focus();
 }
 
 addEventListener('hashchange', () => {
-  if (location.hash === standingHash) return;
-  if (shown?.mayLeave && !shown.mayLeave()) {
-    history.pushState(null, '', standingHash || '#/'); // back to where the unsaved work is
+  if (location.hash === currentHash) return;
+  if (shown?.canLeave && !shown.canLeave()) {
+    history.pushState(null, '', currentHash || '#/'); // stay at the unsaved work
     return;
   }
-  standingHash = location.hash;
+  currentHash = location.hash;
   render();
 });
 
 addEventListener('beforeunload', (event) => {
-  if (shown?.mayLeave && session.isOpen && hasUnsaved()) event.preventDefault();
+  if (shown?.canLeave && session.isOpen && hasUnsavedChanges()) event.preventDefault();
 });
 
 document.getElementById('skip')?.addEventListener('click', (event) => {
-  event.preventDefault(); // the part after # names a view here
+  event.preventDefault(); // the hash is the route
   main.focus();
 });
 
-function hasUnsaved() {
+function hasUnsavedChanges() {
   return document.querySelector('form[data-unsaved]') !== null;
 }
 
 session.onChange((reason) => {
   if (session.isOpen) return render();
-  if (reason) say(t.signIn.ended);
-  else say(t.signIn.signedOut);
+  if (reason) showToast(t.signIn.keyNoLongerValid);
+  else showToast(t.signIn.signedOut);
   render(false);
   /** @type {HTMLElement | null} */ (main.querySelector('input'))?.focus();
 });
 
 async function start() {
-  await speak(wishedLanguage());
-  const key = session.remembered();
+  await setLanguage(preferredLanguage());
+  const key = session.storedKey();
   if (key) await resume(key);
   if (!session.isOpen) render(false);
 }
 
-/** @param {string} key kept in this tab before a reload */
+/** @param {string} key stored in this tab before a reload */
 async function resume(key) {
   try {
-    session.begin(key, await ask('v1/admin/keys/mine', { key }), false);
+    session.begin(key, await request('v1/admin/keys/mine', { key }), false);
   } catch (error) {
-    if (error instanceof Refusal && error.status === 401) session.forget();
+    if (error instanceof ApiError && error.status === 401) session.forget();
   }
 }
 
 if (location.hash === '#' || location.hash === '') go([]);
-standingHash = location.hash;
+currentHash = location.hash;
 start();

@@ -1,15 +1,15 @@
 /**
- * Instants and wall clocks: what an instant is in a zone, and which instants a wall clock's time may mean.
+ * Conversion between instants and local times of a time zone.
  *
- * The service alone judges a local time (a clock change may skip or double it); here it is only shown what it
- * would be elsewhere, so that an operator sees at once that 9:00 in Accra is 10:00 in Paris.
+ * The service validates local times (a clock change may skip or repeat them). The console only shows them in
+ * other zones, for example that 9:00 in Accra is 10:00 in Paris.
  */
 import { locale } from './i18n.js';
 
 export const operatorZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 const DAY_MS = 86_400_000;
 
-/** Every zone that the browser knows, the operator's own and UTC first. @param {string} [also] */
+/** Return every zone that the browser knows, the operator's own and UTC first. @param {string} [also] */
 export function zones(also) {
   return [...new Set([operatorZone, 'UTC', ...(also ? [also] : []), ...Intl.supportedValuesOf('timeZone')])];
 }
@@ -25,21 +25,21 @@ function formatOf(tag, zone, options) {
   return known;
 }
 
-/** In words, with the zone's name. @param {string | number} instant @param {string} [zone] */
+/** Format an instant with the zone's name. @param {string | number} instant @param {string} [zone] */
 export function moment(instant, zone = operatorZone) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
   return formatOf(locale(), zone, options).format(new Date(instant));
 }
 
-/** As `moment`, without the zone: for tables that say it once. @param {string | number} instant */
+/** Format an instant without the zone's name, for tables. @param {string | number} instant */
 export function shortMoment(instant) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' };
   return formatOf(locale(), operatorZone, options).format(new Date(instant));
 }
 
-/** @param {string | number} instant @param {'2-digit'} [second] where minutes do not tell moments apart */
+/** @param {string | number} instant @param {'2-digit'} [second] shown if minutes are too coarse */
 export function clockTime(instant, second) {
   return formatOf(locale(), operatorZone, { hour: '2-digit', minute: '2-digit', second }).format(new Date(instant));
 }

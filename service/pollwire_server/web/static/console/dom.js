@@ -1,5 +1,5 @@
 /**
- * Elements in a line. Text only ever enters as text: nothing here, or anywhere in the console, parses markup.
+ * DOM helpers. Text is always inserted as text: no module of the console parses markup.
  */
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
@@ -9,7 +9,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 /**
  * @template {keyof HTMLElementTagNameMap} Name
  * @param {Name} name
- * @param {Record<string, any>} [props] a listener where the value is a function, else a property or an attribute
+ * @param {Record<string, any>} [props] a function becomes a listener; other values a property or an attribute
  * @param {...Child} children
  * @returns {HTMLElementTagNameMap[Name]}
  */
@@ -44,18 +44,18 @@ function fill(element, ...children) {
   element.append(...shown.map((child) => (child instanceof Node ? child : String(child))));
 }
 
-/** Replaces what is in the element. @param {Element} element @param {...Child} children */
+/** Replace the children of the element. @param {Element} element @param {...Child} children */
 export function put(element, ...children) {
   element.replaceChildren();
   fill(element, ...children);
 }
 
-/** Writes only what differs, so that nothing is repainted or read out for nothing. @param {Element} element @param {string} text */
+/** Set the text only if it differs, which avoids repaints and announcements. @param {Element} element @param {string} text */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Text of a poll's own: of any language and direction. @param {string} text @param {string | null} [lang] */
+/** Return an element for text of unknown language and direction. @param {string} text @param {string | null} [lang] */
 export function own(text, lang) {
   return el('bdi', lang ? { lang } : {}, text);
 }
@@ -67,7 +67,7 @@ export function button(text, click, props = {}) {
 
 let numbered = 0;
 
-/** An id that nothing else on the page has. @param {string} stem */
+/** Return an id that is unique on the page. @param {string} stem */
 export function freshId(stem) {
   numbered += 1;
   return `${stem}-${numbered}`;

@@ -1,23 +1,23 @@
 /**
- * A poll while it is being written: what the form holds, and what of it is to be sent.
+ * Draft of a poll: the state of the form, and its conversion to request bodies.
  *
- * A draft keeps every field as its control does (texts, mostly), so that nothing an operator typed is lost by
- * being read too early. Pure: no document, no network, no clock.
+ * A draft stores each field as its control does (mostly text), so that unfinished input survives.
+ * Pure: no document, no network, no clock.
  */
 import { wallClock } from './date_format.js';
 
 /** @typedef {import('./types.js').Poll} Poll */
 /**
- * @typedef {object} TimeDraft a wall clock's time, or the instant that stands while nobody has touched it
+ * @typedef {object} TimeDraft a local time, or the stored instant until the field is edited
  * @property {string} text
- * @property {string | null} instant null once it was touched, but where one of two instants was picked
+ * @property {string | null} instant null after an edit, unless the operator picked one of two instants
  *
  * @typedef {object} OptionDraft
  * @property {string} id
  * @property {string} label
  * @property {string} image
  * @property {string} capacity
- * @property {boolean} named whether the id is settled, and does not follow the label any more
+ * @property {boolean} named true if the id is fixed and no longer follows the label
  *
  * @typedef {object} Draft
  * @property {string} id
@@ -64,8 +64,8 @@ export function blankDraft(timezone, lang) {
   };
 }
 
-/** The poll as the form shows it. @param {Poll} poll @param {string} timezone @returns {Draft} */
-export function draftOf(poll, timezone) {
+/** Return the draft for an existing poll. @param {Poll} poll @param {string} timezone @returns {Draft} */
+export function draftFromPoll(poll, timezone) {
   const time = (/** @type {string | null} */ instant) => ({ text: instant ? wallClock(instant, timezone) : '', instant });
   const bounds = (/** @type {import('./types.js').Bounds | null} */ given, /** @type {string[]} */ [min, max]) =>
     given ? { min: String(given.min), max: String(given.max) } : { min, max };
@@ -80,7 +80,7 @@ export function draftOf(poll, timezone) {
 }
 
 /**
- * Every field as it would be sent; null where there is none. What a kind does not have is left out.
+ * Return the API fields of a draft; null for an empty one. Fields that the kind does not have are left out.
  * @param {Draft} draft @returns {Record<string, any>}
  */
 export function fieldsOf(draft) {
@@ -108,15 +108,15 @@ export function fieldsOf(draft) {
   };
 }
 
-/** The first field that must not be left blank and is, as the API names it. @param {Draft} draft @returns {string | null} */
-export function blankIn({ question, kind, options }) {
+/** Return the API path of the first empty required field, or null. @param {Draft} draft @returns {string | null} */
+export function findEmptyField({ question, kind, options }) {
   if (!question.trim()) return 'question';
   const place = kind === 'rating' ? -1 : options.findIndex(({ label }) => !label.trim());
   return place < 0 ? null : `options[${place}].label`;
 }
 
-/** The body that makes the poll: what was filled in. @param {Draft} draft */
-export function creationOf(draft) {
+/** Return the request body that creates the poll. Empty fields are left out. @param {Draft} draft */
+export function createBody(draft) {
   const given = Object.entries(fieldsOf(draft)).filter(([, value]) => value !== null && value !== false);
   return {
     ...(draft.id.trim() ? { id: draft.id.trim() } : {}),
@@ -125,32 +125,32 @@ export function creationOf(draft) {
 }
 
 /**
- * The body that turns `before` into `after`: the fields that differ, and the zone that their times are in.
- * @param {Draft} before @param {Draft} after @returns {Record<string, any>} empty where nothing differs
+ * Return the PATCH body that turns `before` into `after`: changed fields, and the zone of local times.
+ * @param {Draft} before @param {Draft} after @returns {Record<string, any>} empty if nothing differs
  */
-export function patchOf(before, after) {
+export function patchBody(before, after) {
   const next = fieldsOf(after);
   const patch = Object.fromEntries(differing(before, after).map((name) => [name, next[name] ?? null]));
   const isLocal = TIMES.some((name) => typeof patch[name] === 'string' && !patch[name].endsWith('Z'));
   return isLocal ? { ...patch, timezone: after.timezone } : patch;
 }
 
-/** The names of the fields in which two drafts differ. @param {Draft} one @param {Draft} other */
+/** Return the names of the fields in which two drafts differ. @param {Draft} one @param {Draft} other */
 export function differing(one, other) {
   const [before, after] = [fieldsOf(one), fieldsOf(other)];
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   const same = (/** @type {string} */ name) => JSON.stringify(before[name] ?? null) === JSON.stringify(after[name] ?? null);
-  // a kind takes what is not its own along by itself
+  // the service removes the fields that the new kind does not have
   return names.filter((name) => !same(name) && (name in after));
 }
 
-/** `into` with the named fields as `from` has them. @param {Draft} into @param {Draft} from @param {string[]} names @returns {Draft} */
+/** Return a copy of `into` with the named fields of `from`. @param {Draft} into @param {Draft} from @param {string[]} names @returns {Draft} */
 export function withFields(into, from, names) {
   const taken = Object.fromEntries(names.map((name) => [name, /** @type {any} */ (from)[name]]));
   return structuredClone({ ...into, ...taken });
 }
 
-/** An id that people can read, unlike the others. @param {string} label @param {string[]} taken @param {number} place from 1 */
+/** Return a readable id that is not in `taken`. @param {string} label @param {string[]} taken @param {number} place from 1 */
 export function idFor(label, taken, place) {
   const plain = label.normalize('NFKD').replace(/[\u0300-\u036f]/g, '').toLowerCase();
   const words = plain.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 40);
@@ -160,7 +160,7 @@ export function idFor(label, taken, place) {
   return id;
 }
 
-/** The options with the ids that they are to have. @param {Draft} draft */
+/** Return the options, each with an id. @param {Draft} draft */
 export function namedOptions(draft) {
   const taken = draft.options.filter((option) => option.named).map((option) => option.id);
   return draft.options.map((option, index) => {

@@ -1,25 +1,25 @@
 /**
- * The console's language: one message file each under `words/`, numbers by `Intl`, the page's direction.
+ * Language of the console: messages from `locales/`, numbers by `Intl`, and the page's direction.
  *
- * `t` is what is spoken now; a module that imports it sees it change. The language is part of the address
- * (`?lang=fr`), so that a link can carry it and nothing need be stored.
+ * `t` is a live binding to the current messages. The language is part of the URL (`?lang=fr`), so that links can
+ * set it and nothing is stored.
  */
 import { words as english } from './locales/en.js';
 
 /** @typedef {typeof english} Words */
 
-/** Each in its own language, as who looks for it would read it. */
+/** Name of each language in that language. */
 export const LANGUAGES = { en: 'English', fr: 'Français', es: 'Español', ar: 'العربية' };
 const RIGHT_TO_LEFT = ['ar'];
 
 /** @type {Words} */
 export let t = english;
-let spoken = 'en';
-/** The reader's own variant of it, by which numbers and dates are written. */
+let currentLanguage = 'en';
+/** Regional variant of the browser (such as en-GB), for numbers and dates. */
 let variant = variantOf('en');
 
 export function language() {
-  return spoken;
+  return currentLanguage;
 }
 
 export function locale() {
@@ -31,17 +31,17 @@ function variantOf(lang) {
   return navigator.languages.find((wish) => wish.split('-')[0].toLowerCase() === lang) ?? lang;
 }
 
-/** The language that the address asks for, else the first of the browser's that there is. */
-export function wishedLanguage() {
+/** Return the language of the URL, or the browser's first supported one. */
+export function preferredLanguage() {
   const asked = new URLSearchParams(location.search).get('lang');
   const wishes = [asked ?? '', ...navigator.languages].map((wish) => wish.split('-')[0].toLowerCase());
   return wishes.find((wish) => wish in LANGUAGES) ?? 'en';
 }
 
 /** @param {string} wish one of `LANGUAGES` */
-export async function speak(wish) {
+export async function setLanguage(wish) {
   t = wish === 'en' ? english : (await import(`./locales/${wish}.js`)).words;
-  spoken = wish;
+  currentLanguage = wish;
   variant = variantOf(wish);
   document.documentElement.lang = wish;
   document.documentElement.dir = RIGHT_TO_LEFT.includes(wish) ? 'rtl' : 'ltr';

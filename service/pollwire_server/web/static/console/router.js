@@ -1,7 +1,7 @@
 /**
- * Which view the address names: `#/`, `#/polls/<id>`, `#/polls/<id>/edit`, `#/keys` and so on.
+ * Hash router: `#/`, `#/polls/<id>`, `#/polls/<id>/edit`, `#/keys` and so on.
  *
- * The part after `#` never leaves the browser, and holds ids and filters alone.
+ * The browser never sends the part after `#`. It contains only ids and filters.
  */
 
 /** @typedef {{path: string[], query: URLSearchParams}} Route */

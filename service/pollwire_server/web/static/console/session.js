@@ -1,70 +1,70 @@
 /**
- * Who is at the console: an API key, what it is called and what it may do.
+ * Session: the API key, its name and its scopes.
  *
- * The key lives in this module alone. Only if the operator ticks so it is also put into the tab's
- * `sessionStorage`, which outlives a reload and ends with the tab. It is never in an address, a cookie or
- * `localStorage`, so nothing of the browser sends it by itself, and no other site's page can make it do so.
+ * The key stays in this module. If the operator chooses to stay signed in, it is also stored in the tab's
+ * `sessionStorage`, which survives a reload and ends with the tab. It is never in a URL, a cookie or
+ * `localStorage`, so the browser never sends it automatically, also not for another site's page.
  */
 
 /** @typedef {'polls:read' | 'polls:write' | 'votes:write' | 'keys:write'} Scope */
 
-const PLACE = 'pollwire-console-key';
+const STORAGE_KEY = 'pollwire-console-key';
 
 /** @type {{key: string, name: string, scopes: string[]} | null} */
-let held = null;
+let current = null;
 /** @type {Set<(reason: string | null) => void>} */
 const listeners = new Set();
 
 export const session = {
   get key() {
-    return held?.key ?? null;
+    return current?.key ?? null;
   },
   get name() {
-    return held?.name ?? '';
+    return current?.name ?? '';
   },
   get isOpen() {
-    return held !== null;
+    return current !== null;
   },
   get scopes() {
-    return held?.scopes ?? [];
+    return current?.scopes ?? [];
   },
   /** @param {Scope} scope */
   may(scope) {
-    return held?.scopes.includes(scope) ?? false;
+    return current?.scopes.includes(scope) ?? false;
   },
-  /** @param {string} key @param {{name: string, scopes: string[]}} owner @param {boolean} keep in the tab, through reloads */
+  /** @param {string} key @param {{name: string, scopes: string[]}} owner @param {boolean} keep store it for reloads of the tab */
   begin(key, owner, keep) {
-    held = { key, name: owner.name, scopes: owner.scopes };
-    if (keep) stored((place) => place.setItem(PLACE, key));
-    tell(null);
+    current = { key, name: owner.name, scopes: owner.scopes };
+    if (keep) withStorage((storage) => storage.setItem(STORAGE_KEY, key));
+    notify(null);
   },
-  /** @param {string | null} [reason] why, where it was not the operator's wish */
+  /** @param {string | null} [reason] problem slug, if the service ended the session */
   end(reason = null) {
-    if (held === null) return;
-    held = null;
-    stored((place) => place.removeItem(PLACE));
-    tell(reason);
+    if (current === null) return;
+    current = null;
+    withStorage((storage) => storage.removeItem(STORAGE_KEY));
+    notify(reason);
   },
-  /** The key that was kept in this tab, if one was. */
-  remembered() {
-    return stored((place) => place.getItem(PLACE)) ?? null;
+  /** Return the key stored in this tab, or null. */
+  storedKey() {
+    return withStorage((storage) => storage.getItem(STORAGE_KEY)) ?? null;
   },
   forget() {
-    stored((place) => place.removeItem(PLACE));
+    withStorage((storage) => storage.removeItem(STORAGE_KEY));
   },
-  /** @param {(reason: string | null) => void} listener told when a session begins or ends */
+  /** @param {(reason: string | null) => void} listener called when a session begins or ends */
   onChange(listener) {
     listeners.add(listener);
   },
 };
 
 /** @param {string | null} reason */
-function tell(reason) {
+function notify(reason) {
   for (const listener of listeners) listener(reason);
 }
 
-/** Storage may be forbidden altogether; the console works without. @template Value @param {(place: Storage) => Value} use */
-function stored(use) {
+/** Run `use` with the session storage, or return undefined where the browser forbids storage. @template Value @param {(storage: Storage) => Value} use */
+function withStorage(use) {
   try {
     return use(sessionStorage);
   } catch {

@@ -1,5 +1,5 @@
 /**
- * The shapes that the operators' API answers (docs/api/). Types only.
+ * Types of the admin API's responses (docs/api/).
  *
  * @typedef {{id: string, label: string, image?: string | null, capacity?: number | null}} Option
  * @typedef {{min: number, max: number}} Bounds

@@ -1,17 +1,17 @@
 /**
- * Who did what to a poll and when, the newest first, a page at a time.
+ * Audit log of a poll, newest first, in pages.
  */
-import { ask, pollPath, withQuery } from '../api.js';
+import { request, pollPath, withQuery } from '../api.js';
 import { button, el, own, put } from '../dom.js';
 import { moment, shortMoment } from '../date_format.js';
 import { t } from '../i18n.js';
-import { sentenceOf } from './toast.js';
+import { errorMessage } from './toast.js';
 
 /** @typedef {import('../types.js').AuditEntry} AuditEntry */
 
-const A_PAGE = 10;
-const SIDES = ['version', 'phase'];
-const LONGEST = 120;
+const PAGE_SIZE = 10;
+const HIDDEN_FIELDS = ['version', 'phase'];
+const MAX_LENGTH = 120;
 
 export class Audit {
   #list = el('ol', { class: 'audit' });
@@ -24,7 +24,7 @@ export class Audit {
     this.id = id;
   }
 
-  /** From the newest on. */
+  /** Load the newest page. */
   async load() {
     const reading = (this.#reading += 1);
     const page = await this.#page(null);
@@ -34,18 +34,18 @@ export class Audit {
   /** @param {string | null} cursor */
   async #page(cursor) {
     try {
-      return await ask(withQuery(pollPath(this.id, 'audit'), { limit: A_PAGE, cursor }));
+      return await request(withQuery(pollPath(this.id, 'audit'), { limit: PAGE_SIZE, cursor }));
     } catch (error) {
-      put(this.#more, el('p', { class: 'error' }, sentenceOf(error)));
+      put(this.#more, el('p', { class: 'error' }, errorMessage(error)));
       return null;
     }
   }
 
-  /** @param {{items: AuditEntry[], next: string | null}} page @param {boolean} anew */
-  #show(page, anew) {
-    if (anew) put(this.#list);
+  /** @param {{items: AuditEntry[], next: string | null}} page @param {boolean} replace */
+  #show(page, replace) {
+    if (replace) put(this.#list);
     this.#list.append(...page.items.map(entryOf));
-    const more = button(t.more, async () => {
+    const more = button(t.showMore, async () => {
       more.disabled = true;
       const next = await this.#page(page.next);
       if (next) this.#show(next, false);
@@ -59,7 +59,7 @@ function entryOf({ at, by, act, before, after }) {
   const changes = changesOf(before, after);
   const version = after?.version && t.audit.version(after.version);
   return el('li', { 'data-act': act },
-    el('div', { class: 'deed' }, el('b', {}, t.audit.acts[act] ?? act), ' ', own(by), version && el('small', {}, ` ${version}`)),
+    el('div', { class: 'audit-action' }, el('b', {}, t.audit.actions[act] ?? act), ' ', own(by), version && el('small', {}, ` ${version}`)),
     el('time', { datetime: at, title: moment(at, 'UTC') }, shortMoment(at)),
     changes.length > 0 && el('dl', {}, ...changes));
 }
@@ -67,13 +67,13 @@ function entryOf({ at, by, act, before, after }) {
 /** @param {Record<string, any> | null} before @param {Record<string, any> | null} after */
 function changesOf(before, after) {
   if (!before || !after) return [];
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !SIDES.includes(name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((name) => !HIDDEN_FIELDS.includes(name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]));
   const phase = before.phase !== after.phase ? [el('dt', {}, t.list.phase), el('dd', {}, t.phases[before.phase] ?? before.phase, ' → ', t.phases[after.phase] ?? after.phase)] : [];
-  return [...phase, ...names.flatMap((name) => [el('dt', {}, el('code', {}, name)), el('dd', {}, own(written(before[name])), ' → ', own(written(after[name])))])];
+  return [...phase, ...names.flatMap((name) => [el('dt', {}, el('code', {}, name)), el('dd', {}, own(formatValue(before[name])), ' → ', own(formatValue(after[name])))])];
 }
 
-/** A value of the log as people read it. @param {any} value @returns {string} */
-export function written(value) {
+/** Format a value of the log. @param {any} value @returns {string} */
+export function formatValue(value) {
   if (value === null || value === undefined || value === '') return '–';
   if (Array.isArray(value) && value.every((item) => item && typeof item === 'object' && 'label' in item)) return cut(value.map(({ label }) => label).join(', '));
   if (typeof value === 'string' && /^\d{4}-\d\d-\d\dT.*Z$/.test(value)) return moment(value);
@@ -82,5 +82,5 @@ export function written(value) {
 
 /** @param {string} text */
 function cut(text) {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
 }

@@ -1,5 +1,5 @@
 /**
- * Totals as bars with numbers, made once and moved; the share of votes is told in figures as well as in length.
+ * Bar chart of the results with numbers. Rows are created once and updated.
  */
 import { el, own, write } from '../dom.js';
 import { number, percent, t } from '../i18n.js';
@@ -7,14 +7,14 @@ import { number, percent, t } from '../i18n.js';
 /** @typedef {import('../types.js').Poll} Poll */
 /** @typedef {import('../types.js').Results} Results */
 
-/** What is counted: options, or the values of a scale. @param {Poll} poll @returns {{id: string, label: string, capacity?: number | null}[]} */
+/** Return the rows of the chart: options, or the values of a scale. @param {Poll} poll @returns {{id: string, label: string, capacity?: number | null}[]} */
 export function rowsOf(poll) {
   if (!poll.scale) return poll.options;
   const { min, max } = poll.scale;
   return Array.from({ length: max - min + 1 }, (_, step) => ({ id: String(min + step), label: String(min + step) }));
 }
 
-/** The option in the lead; null without votes, or where several are. @param {Poll} poll @param {Results | undefined} results */
+/** Return the leading option, or null without votes or in a tie. @param {Poll} poll @param {Results | undefined} results */
 export function leaderOf(poll, results) {
   const counts = results?.counts ?? {};
   const most = Math.max(0, ...Object.values(counts));
@@ -30,28 +30,28 @@ export class Bars {
   /** @param {Poll} poll @param {Results | undefined} results */
   update(poll, results) {
     const rows = rowsOf(poll);
-    for (const id of this.#rows.keys()) if (!rows.some((row) => row.id === id)) this.#drop(id);
+    for (const id of this.#rows.keys()) if (!rows.some((row) => row.id === id)) this.#remove(id);
     const most = Math.max(0, ...Object.values(results?.counts ?? {}));
     rows.forEach((row, index) => {
-      const made = this.#rows.get(row.id) ?? this.#make(row.id);
-      if (this.element.children[index] !== made.row) this.element.insertBefore(made.row, this.element.children[index] ?? null);
-      this.#show(made, row, poll, results, most);
+      const line = this.#rows.get(row.id) ?? this.#make(row.id);
+      if (this.element.children[index] !== line.row) this.element.insertBefore(line.row, this.element.children[index] ?? null);
+      this.#show(line, row, poll, results, most);
     });
   }
 
-  /** @param {any} made @param {{id: string, label: string, capacity?: number | null}} row @param {Poll} poll @param {Results | undefined} results @param {number} most */
-  #show(made, row, poll, results, most) {
+  /** @param {any} line @param {{id: string, label: string, capacity?: number | null}} row @param {Poll} poll @param {Results | undefined} results @param {number} most */
+  #show(line, row, poll, results, most) {
     const votes = results?.counts?.[row.id] ?? 0;
     const voters = results?.voters ?? 0;
-    write(made.label, row.label);
-    made.label.lang = poll.lang ?? '';
-    made.row.classList.toggle('leads', votes > 0 && votes === most);
-    made.bar.style.inlineSize = `${voters ? Math.min(100, (100 * votes) / voters) : 0}%`;
-    write(made.share, percent(votes, voters));
-    write(made.votes, row.capacity ? `${number(votes)} ${t.poll.of(number(row.capacity))}` : number(votes));
-    const outcome = poll.resolution?.outcome === row.id ? t.poll.cameTrue : '';
+    write(line.label, row.label);
+    line.label.lang = poll.lang ?? '';
+    line.row.classList.toggle('leads', votes > 0 && votes === most);
+    line.bar.style.inlineSize = `${voters ? Math.min(100, (100 * votes) / voters) : 0}%`;
+    write(line.share, percent(votes, voters));
+    write(line.votes, row.capacity ? `${number(votes)} ${t.poll.of(number(row.capacity))}` : number(votes));
+    const outcome = poll.resolution?.outcome === row.id ? t.poll.correctOutcome : '';
     const full = row.capacity && votes >= row.capacity ? t.poll.full : '';
-    write(made.tag, outcome || full);
+    write(line.tag, outcome || full);
   }
 
   /** @param {string} id */
@@ -59,19 +59,19 @@ export class Bars {
     const [label, tag, votes, share] = [el('bdi', { class: 'label' }), el('span', { class: 'tag' }), el('span', { class: 'votes' }), el('span', { class: 'share' })];
     const bar = el('span', { class: 'fill' });
     const row = el('li', { 'data-option': id }, el('span', { class: 'name' }, label, tag), votes, share, el('span', { class: 'track', 'aria-hidden': 'true' }, bar));
-    const made = { row, bar, votes, share, tag, label };
-    this.#rows.set(id, made);
-    return made;
+    const line = { row, bar, votes, share, tag, label };
+    this.#rows.set(id, line);
+    return line;
   }
 
   /** @param {string} id */
-  #drop(id) {
+  #remove(id) {
     this.#rows.get(id)?.row.remove();
     this.#rows.delete(id);
   }
 }
 
-/** All shares in one line, for lists. @param {Poll} poll @param {Results | undefined} results */
+/** Return all shares as one stacked bar, for lists. @param {Poll} poll @param {Results | undefined} results */
 export function strip(poll, results) {
   const counts = results?.counts ?? {};
   const total = Object.values(counts).reduce((sum, votes) => sum + votes, 0);

@@ -1,6 +1,5 @@
 /**
- * Votes over time as lines (SVG), each named at its end and told apart by its dashes too, with a table beside it.
- * They go in steps: what was counted stands until more is.
+ * Step chart (SVG) of votes over time, with a table. Lines differ by dashes too, and have their label at the end.
  */
 import { el, put, svg } from '../dom.js';
 import { clockTime, dayOf, shortMoment } from '../date_format.js';
@@ -11,25 +10,25 @@ import { rowsOf } from './bars.js';
 /** @typedef {import('../types.js').Poll} Poll */
 
 const [HEIGHT, TOP, BOTTOM, LEFT, RIGHT] = [240, 12, 26, 44, 112];
-const [NARROWEST, USUAL] = [280, 640];
-const MOST_LINES = 6;
+const [MIN_WIDTH, DEFAULT_WIDTH] = [280, 640];
+const MAX_LINES = 6;
 const DASHES = ['none', '7 3', '2 3', '9 3 2 3', '12 4', '4 4'];
 const LABEL_HEIGHT = 15;
 const TABLE_ROWS = 24;
 const DAY_MS = 86_400_000;
-/** A chart of less than this has its times to the second. */
+/** A shorter chart has times with seconds. */
 const MINUTES_MS = 180_000;
 
 export class Chart {
-  #drawing = el('div', { class: 'drawing' });
+  #drawing = el('div', { class: 'plot' });
   #table = el('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.poll.asTable });
-  #none = el('p', { class: 'quiet' }, t.poll.timelineNone);
+  #none = el('p', { class: 'quiet' }, t.poll.timelineEmpty);
   #details = el('details', {}, el('summary', {}, t.poll.asTable), this.#table);
   element = el('div', { class: 'chart' }, this.#none, this.#drawing, this.#details);
 
   /** @type {{lines: Line[], points: Point[]} | null} */
   #shown = null;
-  #told = '';
+  #lastDrawn = '';
 
   constructor() {
     new ResizeObserver(() => this.#draw()).observe(this.#drawing);
@@ -39,9 +38,9 @@ export class Chart {
   update(poll, points) {
     const shown = points.length > 1;
     const last = points.at(-1);
-    const told = `${poll.version} ${points.length} ${last?.at} ${last?.voters}`;
-    if (told === this.#told) return; // what somebody reads in the table is not pulled away for nothing
-    this.#told = told;
+    const lastDrawn = `${poll.version} ${points.length} ${last?.at} ${last?.voters}`;
+    if (lastDrawn === this.#lastDrawn) return; // do not replace a table that the operator reads
+    this.#lastDrawn = lastDrawn;
     this.#none.hidden = shown;
     this.#drawing.hidden = this.#details.hidden = !shown;
     if (!shown) return;
@@ -50,20 +49,20 @@ export class Chart {
     put(this.#table, table(this.#shown.lines, points));
   }
 
-  /** One unit of the picture is one pixel, so that its texts are as large as any, on a phone too. */
+  /** One unit of the SVG is one pixel, so that text keeps its size on a phone. */
   #draw() {
     if (!this.#shown) return;
-    const width = Math.max(NARROWEST, this.#drawing.clientWidth || USUAL);
+    const width = Math.max(MIN_WIDTH, this.#drawing.clientWidth || DEFAULT_WIDTH);
     put(this.#drawing, drawing(this.#shown.lines, this.#shown.points, width));
   }
 }
 
 /** @typedef {{label: string, values: number[]}} Line */
 
-/** The options with the most votes; more would be a thicket. @param {Poll} poll @param {Point[]} points @returns {Line[]} */
+/** Return a line for each of the options with the most votes. @param {Poll} poll @param {Point[]} points @returns {Line[]} */
 function linesOf(poll, points) {
   const last = points[points.length - 1].counts;
-  const rows = [...rowsOf(poll)].sort((one, other) => (last[other.id] ?? 0) - (last[one.id] ?? 0)).slice(0, MOST_LINES);
+  const rows = [...rowsOf(poll)].sort((one, other) => (last[other.id] ?? 0) - (last[one.id] ?? 0)).slice(0, MAX_LINES);
   return rows.map(({ id, label }) => ({ label, values: points.map(({ counts }) => counts[id] ?? 0) }));
 }
 
@@ -98,13 +97,13 @@ function grid(top, y, right) {
 /** @param {number} from @param {number} until @param {number} right */
 function ticks(from, until, right) {
   const second = until - from < MINUTES_MS ? '2-digit' : undefined;
-  const written = until - from > DAY_MS ? dayOf : (/** @type {number} */ at) => clockTime(at, second);
+  const formatTick = until - from > DAY_MS ? dayOf : (/** @type {number} */ at) => clockTime(at, second);
   return [0, 0.5, 1].map((part) =>
-    svg('text', { x: LEFT + part * (right - LEFT), y: HEIGHT - 8, class: 'tick', 'text-anchor': ['start', 'middle', 'end'][part * 2] }, written(from + part * (until - from))),
+    svg('text', { x: LEFT + part * (right - LEFT), y: HEIGHT - 8, class: 'tick', 'text-anchor': ['start', 'middle', 'end'][part * 2] }, formatTick(from + part * (until - from))),
   );
 }
 
-/** Names at the ends of lines, moved apart so that none covers another. @param {number[]} wished */
+/** Return label positions, moved apart so that none covers another. @param {number[]} wished */
 function placed(wished) {
   const order = wished.map((place, index) => ({ place, index })).sort((one, other) => one.place - other.place);
   order.forEach((item, rank) => {
@@ -122,7 +121,7 @@ function cut(label) {
   return label.length > 15 ? `${label.slice(0, 14)}…` : label;
 }
 
-/** The next even number of one leading figure, so that its half is whole as well. @param {number} value */
+/** Return the next round number above, whose half is whole too. @param {number} value */
 function niceAbove(value) {
   const unit = 10 ** Math.floor(Math.log10(value));
   const step = [2, 4, 6, 8, 10].find((factor) => factor * unit >= value) ?? 10;
@@ -135,5 +134,5 @@ function table(lines, points) {
   const rows = points.map((point, index) => ({ point, index })).filter(({ index }) => index % every === 0 || index === points.length - 1).reverse();
   const head = el('tr', {}, el('th', { scope: 'col' }, t.poll.time), ...lines.map(({ label }) => el('th', { scope: 'col' }, el('bdi', {}, label))));
   const body = rows.map(({ point, index }) => el('tr', {}, el('th', { scope: 'row' }, shortMoment(point.at)), ...lines.map(({ values }) => el('td', {}, number(values[index])))));
-  return el('table', { class: 'figures' }, el('thead', {}, head), el('tbody', {}, ...body));
+  return el('table', { class: 'data-table' }, el('thead', {}, head), el('tbody', {}, ...body));
 }

@@ -1,5 +1,5 @@
 /**
- * What a poll is, in a list of terms; every time in the operator's zone and in the poll's own, side by side.
+ * Details of a poll as a list of terms. Times are in the operator's zone and in the poll's.
  */
 import { el, own, put } from '../dom.js';
 import { moment, operatorZone } from '../date_format.js';
@@ -7,23 +7,23 @@ import { number, t } from '../i18n.js';
 
 /** @typedef {import('../types.js').Poll} Poll */
 
-export class Facts {
-  #list = el('dl', { class: 'facts' });
-  element = el('section', { class: 'card' }, el('h2', {}, t.poll.facts), this.#list);
+export class Details {
+  #list = el('dl', { class: 'details-list' });
+  element = el('section', { class: 'card' }, el('h2', {}, t.poll.details), this.#list);
 
   /** @param {Poll} poll */
   update(poll) {
-    put(this.#list, ...factsOf(poll).flatMap(([term, ...told]) => (told.some(Boolean) ? [el('dt', {}, term), el('dd', {}, ...told)] : [])));
+    put(this.#list, ...detailsOf(poll).flatMap(([term, ...values]) => (values.some(Boolean) ? [el('dt', {}, term), el('dd', {}, ...values)] : [])));
   }
 }
 
 /** @param {Poll} poll @returns {[string, ...import('../dom.js').Child[]][]} */
-function factsOf(poll) {
+function detailsOf(poll) {
   const time = (/** @type {string | null} */ instant) => timeOf(instant, poll.timezone);
   return [
     [t.poll.opens, time(poll.opens_at)],
-    [t.poll.closes, time(poll.closes_at) ?? t.poll.noClose],
-    [t.poll.planned, poll.planned_closes_at !== poll.closes_at ? time(poll.planned_closes_at) : null],
+    [t.poll.closes, time(poll.closes_at) ?? t.poll.noEndDate],
+    [t.poll.originalClose, poll.planned_closes_at !== poll.closes_at ? time(poll.planned_closes_at) : null],
     [t.poll.visible, time(poll.visible_at)],
     [t.poll.resolveBy, time(poll.resolve_by)],
     [t.poll.outcome, outcomeOf(poll)],
@@ -44,15 +44,15 @@ function factsOf(poll) {
 function outcomeOf(poll) {
   if (!poll.resolution) return null;
   const { outcome } = poll.resolution;
-  if (outcome === null) return t.poll.annulled;
+  if (outcome === null) return t.poll.voided;
   return own(poll.options.find(({ id }) => id === outcome)?.label ?? outcome, poll.lang);
 }
 
-/** In the operator's zone and, where that differs, in the poll's. @param {string | null} instant @param {string | null | undefined} zone */
+/** Show an instant in the operator's zone and, if it differs, in the poll's. @param {string | null} instant @param {string | null | undefined} zone */
 export function timeOf(instant, zone) {
   if (!instant) return null;
   const there = zone ?? 'UTC';
   const zones = [...new Set([operatorZone, there])];
-  const named = (/** @type {string} */ name) => (name === operatorZone ? t.poll.here : t.poll.there(name));
+  const named = (/** @type {string} */ name) => (name === operatorZone ? t.poll.yourTime : t.poll.inZone(name));
   return el('time', { datetime: instant, class: 'lines' }, ...zones.map((name) => el('span', {}, moment(instant, name), el('small', {}, ` ${named(name)}`))));
 }

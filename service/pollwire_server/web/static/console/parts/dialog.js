@@ -1,25 +1,24 @@
 /**
- * One question at a time, in a `<dialog>`: what will be done is said before it is done, and a refusal is shown
- * in the dialog, which stays open.
+ * Modal dialogs (`<dialog>`). An error is shown in the dialog, which stays open.
  */
 import { button, el, freshId } from '../dom.js';
 import { t } from '../i18n.js';
-import { sentenceOf } from './toast.js';
+import { errorMessage } from './toast.js';
 
 /**
- * @typedef {object} Asked
+ * @typedef {object} DialogOptions
  * @property {string} title
  * @property {import('../dom.js').Child[]} body
- * @property {string} verb what the button says
+ * @property {string} verb label of the button
  * @property {boolean} [danger]
- * @property {import('./fields.js').Fields} [fields] where refusals are shown at their fields
- * @property {() => boolean} [check] whether everything needed is given; says itself what is not
- * @property {() => Promise<unknown>} act throws a refusal to stay open
- * @property {(error: import('../api.js').Refusal) => Promise<string | null>} [refused] a sentence instead of the refusal's own
+ * @property {import('./fields.js').Fields} [fields] form that shows errors at their fields
+ * @property {() => boolean} [check] validate the input and show what is missing
+ * @property {() => Promise<unknown>} act an error keeps the dialog open
+ * @property {(error: import('../api.js').ApiError) => Promise<string | null>} [onError] a message that replaces the error's own
  */
 
-/** @param {Asked} asked @returns {Promise<boolean>} whether it was done */
-export function askFirst(asked) {
+/** @param {DialogOptions} asked @returns {Promise<boolean>} true if the action was done */
+export function confirmDialog(asked) {
   return new Promise((resolve) => {
     let done = false;
     const heading = el('h2', { id: freshId('dialog') }, asked.title);
@@ -33,7 +32,7 @@ export function askFirst(asked) {
       asked.fields?.clear();
       if (asked.check && !asked.check()) return;
       go.setAttribute('aria-disabled', 'true');
-      go.textContent = t.acts.going;
+      go.textContent = t.actions.working;
       try {
         await asked.act();
         done = true;
@@ -46,9 +45,9 @@ export function askFirst(asked) {
       }
     };
     const shown = async (/** @type {any} */ error) => {
-      const instead = await asked.refused?.(error);
-      if (!instead && error.field && asked.fields) return asked.fields.refuse(error.field, error.message);
-      trouble.textContent = instead ?? sentenceOf(error);
+      const instead = await asked.onError?.(error);
+      if (!instead && error.field && asked.fields) return asked.fields.showError(error.field, error.message);
+      trouble.textContent = instead ?? errorMessage(error);
       trouble.hidden = false;
     };
     form.addEventListener('submit', (event) => {
@@ -65,7 +64,7 @@ export function askFirst(asked) {
   });
 }
 
-/** Something to be read and dismissed. @param {string} title @param {import('../dom.js').Child[]} body @param {string} dismiss */
+/** Show content until the operator dismisses it. @param {string} title @param {import('../dom.js').Child[]} body @param {string} dismiss */
 export function show(title, body, dismiss) {
   return /** @type {Promise<void>} */ (
     new Promise((resolve) => {
@@ -73,10 +72,10 @@ export function show(title, body, dismiss) {
       const dialog = el('dialog', { 'aria-labelledby': heading.id });
       const leave = () => {
         dialog.close();
-        dialog.remove(); // at once, for 'close' comes later: what was shown may be a secret, and leaves the page with the press
+        dialog.remove(); // at once: 'close' fires later, and the content may be a secret
       };
       dialog.append(heading, ...body.filter((part) => part instanceof Node), el('div', { class: 'buttons' }, button(dismiss, leave, { class: 'button primary' })));
-      dialog.addEventListener('cancel', (event) => event.preventDefault()); // what is shown once is not dismissed by a slip
+      dialog.addEventListener('cancel', (event) => event.preventDefault()); // Escape must not close what is shown only once
       dialog.addEventListener('close', () => {
         dialog.remove();
         resolve();

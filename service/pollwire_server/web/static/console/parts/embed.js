@@ -1,5 +1,5 @@
 /**
- * The two lines that put a poll into a page, and the address of its own page.
+ * Embed code of a poll, and the link to its page.
  */
 import { base } from '../api.js';
 import { button, el } from '../dom.js';

@@ -1,8 +1,8 @@
 /**
- * Labelled controls, each with its hint and a place for what is wrong with it.
+ * Labelled form controls, each with a hint and an error message.
  *
- * A `Fields` knows its controls by the paths that the API names in its refusals (`options[1].label`), so a
- * refusal is shown where it belongs; one without a control of its own goes to the nearest above it.
+ * Controls are registered by the API's error path (`options[1].label`), so that an error is shown at its control,
+ * or at the nearest registered parent.
  */
 import { el, freshId, put } from '../dom.js';
 import { t } from '../i18n.js';
@@ -22,7 +22,7 @@ import { t } from '../i18n.js';
 export class Fields {
   /** @type {Map<string, Place>} */
   #places = new Map();
-  /** What has no control of its own. */
+  /** Errors without a control. */
   summary = el('p', { class: 'error summary', tabindex: '-1', hidden: true });
 
   /** @param {About} about @param {string} value @param {(value: string) => void} changed @param {Record<string, any>} [props] */
@@ -60,7 +60,7 @@ export class Fields {
     return el('div', { class: `field tick ${about.class ?? ''}` }, control, el('label', { for: id }, about.label), hint, error);
   }
 
-  /** Radio buttons. @param {About} about @param {string} value @param {[string, string, string?][]} choices value, text, hint @param {(value: string) => void} changed */
+  /** Create radio buttons. @param {About} about @param {string} value @param {[string, string, string?][]} choices value, text, hint @param {(value: string) => void} changed */
   radios(about, value, choices, changed) {
     const [name, error] = [freshId('radios'), this.#error()];
     const rows = choices.map(([choice, text, hint]) => {
@@ -73,19 +73,19 @@ export class Fields {
     return group;
   }
 
-  /** Any control, labelled. @param {About} about @param {Control} control @param {...import('../dom.js').Child} beside */
+  /** Add a label to any control. @param {About} about @param {Control} control @param {...import('../dom.js').Child} beside */
   custom(about, control, ...beside) {
     return this.#field(about, control, ...beside);
   }
 
-  /** A place for what is wrong with a group of controls. @param {string} path @param {HTMLElement} control which gets the focus */
+  /** Create the error element of a group of controls. @param {string} path @param {HTMLElement} control which gets the focus */
   group(path, control) {
     const error = this.#error();
     this.#places.set(path, { control, error });
     return error;
   }
 
-  /** Forgets the controls of one list, which is being drawn anew. @param {string} stem */
+  /** Remove the controls of a list that is redrawn. @param {string} stem */
   forget(stem) {
     for (const path of this.#places.keys()) if (path.startsWith(stem)) this.#places.delete(path);
   }
@@ -95,8 +95,8 @@ export class Fields {
     this.summary.hidden = true;
   }
 
-  /** Shows a refusal at its field, or in the summary, and goes there. @param {string | null} path @param {string} text @param {boolean} [english] */
-  refuse(path, text, english = true) {
+  /** Show an error at its field, or in the summary, and focus it. @param {string | null} path @param {string} text @param {boolean} [english] */
+  showError(path, text, english = true) {
     const place = this.#nearest(path);
     if (place) {
       show(place, text, english);

@@ -4,7 +4,7 @@
 import { blankOption, idFor, namedOptions } from '../draft.js';
 import { button, el, put } from '../dom.js';
 import { t } from '../i18n.js';
-import { say } from './toast.js';
+import { showToast } from './toast.js';
 
 /** @typedef {import('../draft.js').Draft} Draft */
 /** @typedef {import('../draft.js').OptionDraft} OptionDraft */
@@ -72,7 +72,7 @@ export class OptionsEditor {
     return this.draft.id !== '' && option.named && this.kept.has(option.id);
   }
 
-  /** The ids of the poll as it stands in the service. */
+  /** Ids of the stored options, which cannot be changed. */
   kept = new Set();
 
   /** @param {Iterable<string>} ids */
@@ -81,7 +81,7 @@ export class OptionsEditor {
     this.#draw();
   }
 
-  /** The id follows the label until somebody settles it. @param {OptionDraft} option @param {number} index @param {HTMLInputElement} id */
+  /** Create the id field. The id follows the label until it is edited. @param {OptionDraft} option @param {number} index @param {HTMLInputElement} id */
   #follow(option, index, id) {
     if (option.named) return;
     const others = namedOptions(this.draft).filter((_, place) => place !== index).map((other) => other.id);
@@ -111,7 +111,7 @@ export class OptionsEditor {
     const tools = this.#list.children[index + step].querySelectorAll('.tools button');
     const wished = /** @type {HTMLButtonElement} */ (tools[step < 0 ? 0 : 1]);
     (wished.disabled ? /** @type {HTMLButtonElement} */ (tools[step < 0 ? 1 : 0]) : wished).focus();
-    say(t.form.moved(option.label || t.form.optionOf(index + 1), index + step + 1));
+    showToast(t.form.moved(option.label || t.form.optionOf(index + 1), index + step + 1));
     this.changed();
   }
 

@@ -1,5 +1,5 @@
 /**
- * Who votes, how often, who sees what, and where.
+ * Form fields of the voting rules, embedding and language.
  */
 import { el } from '../dom.js';
 import { t } from '../i18n.js';
@@ -21,7 +21,7 @@ export function policyFields(draft, fields, changed, issuers) {
   const revote = fields.choice({ path: 'revote', label: t.form.revote }, draft.revote, pairs(t.revotes), write('revote'));
   const tags = fields.tick({ path: 'network_tags', label: t.form.networkTags, hint: t.form.networkTagsHint }, draft.network_tags, write('network_tags'));
   const results = fields.choice({ path: 'results', label: t.form.results }, draft.results, pairs(t.resultsModes), write('results'));
-  const element = el('fieldset', { class: 'group' }, el('legend', {}, t.form.policy), identity, issuer, el('div', { class: 'row' }, revote, results), tags);
+  const element = el('fieldset', { class: 'group' }, el('legend', {}, t.form.votingRules), identity, issuer, el('div', { class: 'row' }, revote, results), tags);
   return { element, follow: () => (issuer.hidden = draft.identity !== 'signed') };
 }
 
@@ -34,7 +34,7 @@ function issuerField(draft, fields, changed, issuers) {
 }
 
 /** @param {Draft} draft @param {import('./fields.js').Fields} fields @param {() => void} changed */
-export function placeFields(draft, fields, changed) {
+export function embeddingFields(draft, fields, changed) {
   const write = (/** @type {keyof Draft} */ name) => (/** @type {any} */ value) => {
     /** @type {any} */ (draft)[name] = value;
     changed();
@@ -42,5 +42,5 @@ export function placeFields(draft, fields, changed) {
   const origins = fields.longText({ path: 'origins', label: t.form.origins, hint: t.form.originsHint, optional: true }, draft.origins, write('origins'), { dir: 'ltr', spellcheck: 'false' });
   const lang = fields.text({ path: 'lang', label: t.form.lang, hint: t.form.langHint, optional: true }, draft.lang, write('lang'), { dir: 'ltr', maxlength: '35' });
   const shuffle = fields.tick({ path: 'shuffle', label: t.form.shuffle }, draft.shuffle, write('shuffle'));
-  return el('fieldset', { class: 'group' }, el('legend', {}, t.form.where), origins, lang, shuffle);
+  return el('fieldset', { class: 'group' }, el('legend', {}, t.form.embeddingAndLanguage), origins, lang, shuffle);
 }

@@ -1,12 +1,12 @@
 /**
- * The form of a poll: what is asked, in which kind, of whom, when and where. It writes into a draft and tells
+ * Form of a poll: question, kind, options, schedule and voting rules. It writes into a draft and reports
  * that it did; sending is its owner's business.
  */
 import { el, put } from '../dom.js';
 import { t } from '../i18n.js';
 import { Fields } from './fields.js';
 import { OptionsEditor } from './options_editor.js';
-import { placeFields, policyFields } from './policy_fields.js';
+import { embeddingFields, policyFields } from './policy_fields.js';
 import { windowFields } from './window_fields.js';
 
 /** @typedef {import('../draft.js').Draft} Draft */
@@ -23,23 +23,23 @@ export class PollForm {
     this.changed = changed;
     const { fields } = this;
     this.#isNew = isNew;
-    const told = () => {
+    const onChange = () => {
       this.#follow();
       changed();
     };
-    this.options = new OptionsEditor(draft, fields, told);
+    this.options = new OptionsEditor(draft, fields, onChange);
     this.options.keep(kept);
     this.#kindPart = el('div', {});
-    this.#window = windowFields(draft, fields, told);
-    this.#policy = policyFields(draft, fields, told, issuers);
+    this.#window = windowFields(draft, fields, onChange);
+    this.#policy = policyFields(draft, fields, onChange, issuers);
     this.submit = el('button', { class: 'button primary' }, isNew ? t.form.create : t.save);
     this.buttons = el('div', { class: 'buttons sticky' }, this.submit);
-    this.element = el('form', { class: 'poll-form', novalidate: true }, fields.summary, this.#question(isNew, told), this.options.element, this.#kindPart, this.#window.element, this.#policy.element, placeFields(draft, fields, told), this.buttons);
+    this.element = el('form', { class: 'poll-form', novalidate: true }, fields.summary, this.#question(isNew, onChange), this.options.element, this.#kindPart, this.#window.element, this.#policy.element, embeddingFields(draft, fields, onChange), this.buttons);
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
       submit();
     });
-    this.#drawKindPart(told);
+    this.#drawKindPart(onChange);
     this.#follow();
   }
 
@@ -53,18 +53,18 @@ export class PollForm {
   #policy;
   #kind = '';
 
-  /** @param {boolean} isNew @param {() => void} told */
-  #question(isNew, told) {
+  /** @param {boolean} isNew @param {() => void} onChange */
+  #question(isNew, onChange) {
     const { draft, fields } = this;
     const write = (/** @type {'question' | 'description' | 'id'} */ name) => (/** @type {string} */ value) => {
       draft[name] = value;
-      told();
+      onChange();
     };
     const kind = fields.radios({ path: 'kind', label: t.form.kind, class: 'kinds' }, draft.kind, Object.entries(t.kinds).map(([name, text]) => [name, text, t.kindHints[name]]), (value) => {
       draft.kind = value;
-      this.#drawKindPart(told);
+      this.#drawKindPart(onChange);
       this.options.keep(this.options.kept);
-      told();
+      onChange();
     });
     const id = isNew && fields.text({ path: 'id', label: t.form.id, hint: t.form.idHint, optional: true }, draft.id, write('id'), { dir: 'ltr', spellcheck: 'false', maxlength: '64' });
     return el('fieldset', { class: 'group' }, el('legend', {}, t.form.ask), kind,
@@ -72,24 +72,24 @@ export class PollForm {
       fields.longText({ path: 'description', label: t.form.description, optional: true }, draft.description, write('description'), { maxlength: '2000', dir: 'auto', rows: '2' }), id);
   }
 
-  /** What only some kinds have. @param {() => void} told */
-  #drawKindPart(told) {
+  /** Draw the fields that only some kinds have. @param {() => void} onChange */
+  #drawKindPart(onChange) {
     const { draft, fields } = this;
     if (this.#kind === draft.kind) return;
     this.#kind = draft.kind;
     for (const stem of ['choices', 'scale', 'series']) fields.forget(stem);
     this.#kindPart.hidden = !['multiple', 'rating', 'prediction'].includes(draft.kind);
-    if (draft.kind === 'multiple') put(this.#kindPart, this.#bounds('choices', draft.choices, [t.form.choices, t.form.least, t.form.most], t.form.all, told));
-    else if (draft.kind === 'rating') put(this.#kindPart, this.#bounds('scale', draft.scale, [t.form.scale, t.form.from, t.form.to], '', told));
-    else if (draft.kind === 'prediction') put(this.#kindPart, this.#prediction(told));
+    if (draft.kind === 'multiple') put(this.#kindPart, this.#bounds('choices', draft.choices, [t.form.choices, t.form.minimum, t.form.maximum], t.form.all, onChange));
+    else if (draft.kind === 'rating') put(this.#kindPart, this.#bounds('scale', draft.scale, [t.form.scale, t.form.from, t.form.to], '', onChange));
+    else if (draft.kind === 'prediction') put(this.#kindPart, this.#prediction(onChange));
     else put(this.#kindPart);
   }
 
-  /** @param {string} path @param {{min: string, max: string}} bounds @param {string[]} texts legend, least, most @param {string} placeholder @param {() => void} told */
-  #bounds(path, bounds, [legend, least, most], placeholder, told) {
+  /** @param {string} path @param {{min: string, max: string}} bounds @param {string[]} texts legend, least, most @param {string} placeholder @param {() => void} onChange */
+  #bounds(path, bounds, [legend, least, most], placeholder, onChange) {
     const write = (/** @type {'min' | 'max'} */ end) => (/** @type {string} */ value) => {
       bounds[end] = value;
-      told();
+      onChange();
     };
     const number = { type: 'number', min: '0', max: '50', step: '1', inputmode: 'numeric' };
     const min = this.fields.text({ path: `${path}.min`, label: least }, bounds.min, write('min'), number);
@@ -98,12 +98,12 @@ export class PollForm {
     return el('fieldset', { class: 'group' }, el('legend', {}, legend), el('div', { class: 'row short' }, min, max), error);
   }
 
-  /** @param {() => void} told */
-  #prediction(told) {
+  /** @param {() => void} onChange */
+  #prediction(onChange) {
     const { draft, fields } = this;
     const series = fields.text({ path: 'series', label: t.form.series, hint: t.form.seriesHint, optional: true }, draft.series, (value) => {
       draft.series = value;
-      told();
+      onChange();
     }, { dir: 'ltr', spellcheck: 'false', maxlength: '64', readonly: !this.#isNew });
     return el('fieldset', { class: 'group' }, el('legend', {}, t.kinds.prediction), series);
   }

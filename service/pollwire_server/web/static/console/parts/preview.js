@@ -1,7 +1,7 @@
 /**
- * What readers will see: the widget's own view, fed with the draft as if it were a poll. Nothing in it votes.
+ * Preview: the widget's own view, showing the draft. It cannot vote.
  *
- * The widget is fetched when a preview is first wanted, and is inert, so that its controls take no focus.
+ * The widget is loaded with the first preview. It is inert, so that its controls take no focus.
  */
 import { namedOptions } from '../draft.js';
 import { el } from '../dom.js';
@@ -16,11 +16,11 @@ const FALLBACK_LABEL = '…';
 
 export class Preview {
   #host = el('div', { class: 'preview', inert: true });
-  element = el('section', { class: 'previewed', 'aria-label': t.form.preview }, el('h2', {}, t.form.preview), el('p', { class: 'hint' }, t.form.previewHint), this.#host);
+  element = el('section', { class: 'preview-frame', 'aria-label': t.form.preview }, el('h2', {}, t.form.preview), el('p', { class: 'hint' }, t.form.previewHint), this.#host);
   #shown = seen(this.#host);
   #drawing = 0;
 
-  /** At most once a frame of the screen, however fast somebody types. @param {Draft} draft */
+  /** Update at most once per animation frame. @param {Draft} draft */
   update(draft) {
     cancelAnimationFrame(this.#drawing);
     this.#drawing = requestAnimationFrame(async () => (await this.#shown)(draft));
@@ -70,7 +70,7 @@ function isoOf(instant) {
   return instant === undefined ? null : new Date(instant).toISOString();
 }
 
-/** Only what the service takes as an address is fetched. @param {string} image */
+/** Return the image's URL if the service would accept it. @param {string} image */
 function pictureOf(image) {
   return /^(https?:\/\/|\/)\S+$/.test(image.trim()) ? image.trim() : null;
 }

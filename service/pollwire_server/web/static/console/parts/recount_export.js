@@ -1,22 +1,22 @@
 /**
- * The votes themselves: counted anew and compared, or taken away as a file.
+ * Recount and export of a poll's votes.
  *
- * A file is read piece by piece and kept only once it is whole: what broke off must not look like an export.
+ * An export is streamed and saved only if complete, so that a broken transfer never looks like an export.
  */
-import { answered, ask, pollPath } from '../api.js';
+import { fetchResponse, request, pollPath } from '../api.js';
 import { button, el, own, put } from '../dom.js';
 import { number, size, t } from '../i18n.js';
 import { rowsOf } from './bars.js';
-import { sentenceOf } from './toast.js';
+import { errorMessage } from './toast.js';
 import { session } from '../session.js';
 
 /** @typedef {import('../types.js').Poll} Poll */
 
 const FORMS = { csv: 'text/csv', ndjson: 'application/x-ndjson' };
-/** Pieces are joined at this size, which lets the browser put them on disk. */
+/** Chunks are joined into blobs of this size, which lets the browser store them on disk. */
 const JOIN_BYTES = 4_000_000;
 const NEWLINE = 10;
-const TELL_EVERY_MS = 200;
+const PROGRESS_INTERVAL_MS = 200;
 
 /** @param {() => Poll} poll @param {() => number | undefined} voters */
 export function votesData(poll, voters) {
@@ -26,9 +26,9 @@ export function votesData(poll, voters) {
     put(outcome, el('p', {}, t.data.recounting));
     recount.disabled = true;
     try {
-      put(outcome, ...recounted(poll(), await ask(pollPath(poll().id, 'recount'), { method: 'POST', body: {}, long: true })));
+      put(outcome, ...recounted(poll(), await request(pollPath(poll().id, 'recount'), { method: 'POST', body: {}, long: true })));
     } catch (error) {
-      put(outcome, el('p', { class: 'error' }, sentenceOf(error)));
+      put(outcome, el('p', { class: 'error' }, errorMessage(error)));
     }
     recount.disabled = false;
   };
@@ -40,7 +40,7 @@ export function votesData(poll, voters) {
   };
   const gone = poll().phase === 'archived';
   const offered = gone ? [el('p', { class: 'quiet' }, t.data.archived)] : [el('div', { class: 'buttons start' }, recount, ...exports), hint(t.data.recount, t.data.recountHint), hint(t.data.export, t.data.exportHint)];
-  const body = session.may('polls:read') ? offered : [el('p', { class: 'quiet' }, t.needs('polls:read'))];
+  const body = session.may('polls:read') ? offered : [el('p', { class: 'quiet' }, t.missingPermission('polls:read'))];
   return el('section', { class: 'card' }, el('h2', {}, t.data.heading), ...body, outcome);
 }
 
@@ -50,40 +50,40 @@ function hint(name, text) {
 }
 
 /** @param {Poll} poll @param {import('../types.js').Recount} recount */
-function recounted(poll, { matches, stored, recounted: anew }) {
-  const verdict = el('p', { class: matches ? 'good' : 'error' }, matches ? t.data.matches(anew.voters) : t.data.differs);
+function recounted(poll, { matches, stored, recounted: counted }) {
+  const verdict = el('p', { class: matches ? 'good' : 'error' }, matches ? t.data.totalsMatch(counted.voters) : t.data.totalsDiffer);
   if (matches) return [verdict];
   const head = el('tr', {}, ...[t.poll.option, t.data.stored, t.data.recounted].map((text) => el('th', { scope: 'col' }, text)));
   const row = (/** @type {import('../dom.js').Child} */ label, /** @type {number} */ one, /** @type {number} */ other) =>
     el('tr', one === other ? {} : { class: 'differs' }, el('th', { scope: 'row' }, label), el('td', {}, number(one)), el('td', {}, number(other)));
-  const rows = rowsOf(poll).map(({ id, label }) => row(own(label, poll.lang), stored.counts[id] ?? 0, anew.counts[id] ?? 0));
-  return [verdict, el('table', { class: 'figures' }, el('thead', {}, head), el('tbody', {}, row(t.poll.voters, stored.voters, anew.voters), ...rows))];
+  const rows = rowsOf(poll).map(({ id, label }) => row(own(label, poll.lang), stored.counts[id] ?? 0, counted.counts[id] ?? 0));
+  return [verdict, el('table', { class: 'data-table' }, el('thead', {}, head), el('tbody', {}, row(t.poll.voters, stored.voters, counted.voters), ...rows))];
 }
 
 /** @param {Poll} poll @param {string} form @param {number} expected votes @param {HTMLElement} outcome */
 async function download(poll, form, expected, outcome) {
   const stop = new AbortController();
   const progress = el('progress', { max: String(Math.max(1, expected)), 'aria-label': t.data.export });
-  const told = el('span', {});
-  put(outcome, el('div', { class: 'progress' }, progress, told, button(t.data.stop, () => stop.abort(), { class: 'button small' })));
+  const lastDrawn = el('span', {});
+  put(outcome, el('div', { class: 'progress' }, progress, lastDrawn, button(t.data.stop, () => stop.abort(), { class: 'button small' })));
   try {
-    const response = await answered(`${pollPath(poll.id, 'export')}?format=${form}`, {}, stop.signal);
+    const response = await fetchResponse(`${pollPath(poll.id, 'export')}?format=${form}`, {}, stop.signal);
     const header = form === 'csv' ? 1 : 0;
     const { parts, rows } = await pieces(response, (rows, bytes) => {
       progress.value = Math.min(expected, rows - header);
-      told.textContent = t.data.exporting(Math.max(0, rows - header), size(bytes));
+      lastDrawn.textContent = t.data.exporting(Math.max(0, rows - header), size(bytes));
     });
-    keep(new Blob(parts, { type: /** @type {any} */ (FORMS)[form] }), `${poll.id}.${form}`);
+    saveFile(new Blob(parts, { type: /** @type {any} */ (FORMS)[form] }), `${poll.id}.${form}`);
     put(outcome, el('p', { class: 'good' }, t.data.exported(Math.max(0, rows - header))));
   } catch (error) {
     if (stop.signal.aborted) return put(outcome);
     const isRefusal = error instanceof Error && 'slug' in error;
-    put(outcome, el('p', { class: 'error' }, isRefusal ? sentenceOf(error) : t.data.cutShort));
+    put(outcome, el('p', { class: 'error' }, isRefusal ? errorMessage(error) : t.data.exportFailed));
   }
 }
 
-/** @param {Response} response @param {(rows: number, bytes: number) => void} tell */
-async function pieces(response, tell) {
+/** @param {Response} response @param {(rows: number, bytes: number) => void} onProgress */
+async function pieces(response, onProgress) {
   /** @type {Blob[]} */
   const parts = [];
   /** @type {BlobPart[]} */
@@ -99,8 +99,8 @@ async function pieces(response, tell) {
       parts.push(new Blob(waiting));
       [waiting, waitingBytes] = [[], 0];
     }
-    if (performance.now() - toldAt > TELL_EVERY_MS) {
-      tell(rows, bytes);
+    if (performance.now() - toldAt > PROGRESS_INTERVAL_MS) {
+      onProgress(rows, bytes);
       toldAt = performance.now();
     }
   }
@@ -108,7 +108,7 @@ async function pieces(response, tell) {
 }
 
 /** @param {Blob} file @param {string} name */
-function keep(file, name) {
+function saveFile(file, name) {
   const href = URL.createObjectURL(file);
   el('a', { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), 60_000);

@@ -1,12 +1,12 @@
 /**
- * A list of things that come and go (keys, sites, webhooks): fetched a page at a time, shown as a table, struck off.
+ * Paginated table of resources (API keys, issuers, webhooks).
  */
-import { ask, withQuery } from '../api.js';
+import { request, withQuery } from '../api.js';
 import { button, el, put } from '../dom.js';
 import { t } from '../i18n.js';
-import { sentenceOf } from './toast.js';
+import { errorMessage } from './toast.js';
 
-const A_PAGE = 50;
+const PAGE_SIZE = 50;
 
 /**
  * @template Item
@@ -18,8 +18,8 @@ const A_PAGE = 50;
  */
 
 /** @template Item */
-export class Roster {
-  element = el('div', { class: 'roster' });
+export class ResourceList {
+  element = el('div', { class: 'resource-list' });
 
   /** @param {About<Item>} about */
   constructor(about) {
@@ -28,10 +28,10 @@ export class Roster {
 
   async load() {
     try {
-      const page = await ask(withQuery(this.about.path, { limit: A_PAGE }));
+      const page = await request(withQuery(this.about.path, { limit: PAGE_SIZE }));
       this.#draw(page.items, page.next);
     } catch (error) {
-      put(this.element, el('p', { class: 'error' }, sentenceOf(error)), button(t.again, () => this.load()));
+      put(this.element, el('p', { class: 'error' }, errorMessage(error)), button(t.tryAgain, () => this.load()));
     }
   }
 
@@ -40,13 +40,13 @@ export class Roster {
     if (items.length === 0) return put(this.element, el('p', { class: 'empty' }, this.about.none));
     const head = el('tr', {}, ...this.about.columns.map(([name]) => el('th', { scope: 'col' }, name)), el('td', {}));
     const body = el('tbody', {}, ...items.map((item) => this.#row(item)));
-    put(this.element, el('table', { class: 'roster-table' }, el('thead', {}, head), body), next && this.#more(items, next));
+    put(this.element, el('table', { class: 'resource-table' }, el('thead', {}, head), body), next && this.#more(items, next));
   }
 
   /** @param {Item[]} items @param {string} cursor */
   #more(items, cursor) {
-    return button(t.more, async () => {
-      const page = await ask(withQuery(this.about.path, { limit: A_PAGE, cursor }));
+    return button(t.showMore, async () => {
+      const page = await request(withQuery(this.about.path, { limit: PAGE_SIZE, cursor }));
       this.#draw([...items, ...page.items], page.next);
     }, { class: 'button small' });
   }
@@ -58,13 +58,13 @@ export class Roster {
   }
 }
 
-/** The head of such a room. @param {HTMLElement} place @param {string} title @param {string} lead @param {HTMLElement | null} make @param {HTMLElement} list */
-export function rosterPage(place, title, lead, make, list) {
+/** Draw a page with a heading and a list. @param {HTMLElement} place @param {string} title @param {string} lead @param {HTMLElement | null} make @param {HTMLElement} list */
+export function resourcePage(place, title, lead, make, list) {
   put(place, el('div', { class: 'head' }, el('h1', {}, title), el('div', { class: 'push' }, make)), el('p', { class: 'lead' }, lead), list);
 }
 
-/** A room that the key does not open. @param {HTMLElement} place @param {string} title */
-export function closedRoom(place, title) {
-  put(place, el('h1', {}, title), el('p', { class: 'empty' }, t.needs('keys:write')));
+/** Draw the page for a key without the scope. @param {HTMLElement} place @param {string} title */
+export function forbiddenPage(place, title) {
+  put(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission('keys:write')));
   return { title };
 }

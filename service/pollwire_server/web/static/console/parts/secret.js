@@ -9,5 +9,5 @@ import { copy } from './toast.js';
 /** @param {string} title @param {string} hint @param {string} secret */
 export function showSecret(title, hint, secret) {
   const code = el('code', { dir: 'ltr', class: 'secret' }, secret);
-  return show(title, [el('p', {}, hint), el('div', { class: 'code secret-line' }, code, button(t.copy, () => copy(secret, code), { class: 'button small' }))], t.keysPage.haveIt);
+  return show(title, [el('p', {}, hint), el('div', { class: 'code secret-line' }, code, button(t.copy, () => copy(secret, code), { class: 'button small' }))], t.keysPage.done);
 }

@@ -1,23 +1,23 @@
 /**
- * The large numbers of a poll: voters, votes a second with the last minute as a line, the clock, the connection.
+ * Key figures of a poll: voters, votes per second with a sparkline, countdown and connection.
  */
 import { el, put, svg, write } from '../dom.js';
 import { moment, span } from '../date_format.js';
 import { decimal, number, t } from '../i18n.js';
 import { rowsOf } from './bars.js';
-import { Rate } from './vote_rate.js';
+import { VoteRate } from './vote_rate.js';
 
 /** @typedef {import('../types.js').Poll} Poll */
 /** @typedef {import('../types.js').Results} Results */
 
 const [WIDTH, HEIGHT] = [120, 28];
 
-export class Figures {
-  #rate = new Rate();
+export class Stats {
+  #rate = new VoteRate();
   #aheadMs = 0;
   #voters = el('dd', {}, '–');
   #pace = el('dd', {}, '–');
-  #minute = el('dd', { class: 'minute', 'aria-hidden': 'true' });
+  #minute = el('dd', { class: 'sparkline', 'aria-hidden': 'true' });
   #clockName = el('dt', {});
   #clock = el('dd', {});
   #moment = el('dd', { class: 'fine' });
@@ -25,7 +25,7 @@ export class Figures {
   #extra = el('dd', {});
   #connection = el('dd', { class: 'connection', 'data-state': 'away' });
   #extraBox = el('div', { hidden: true }, this.#extraName, this.#extra);
-  element = el('dl', { class: 'figures-row' },
+  element = el('dl', { class: 'stats' },
     el('div', {}, el('dt', {}, t.poll.voters), this.#voters),
     el('div', { title: t.poll.rateHint }, el('dt', {}, t.poll.rate), this.#pace, this.#minute),
     this.#extraBox,
@@ -49,7 +49,7 @@ export class Figures {
     this.tick(poll, results);
   }
 
-  /** What moves with the clock alone. @param {Poll} poll @param {Results | undefined} results */
+  /** Update the values that depend on the clock. @param {Poll} poll @param {Results | undefined} results */
   tick(poll, results) {
     const now = this.#aheadMs ? performance.now() + this.#aheadMs : Date.now();
     const phase = results?.phase ?? poll.phase;
@@ -57,7 +57,7 @@ export class Figures {
     const waits = phase === 'scheduled' || phase === 'open';
     write(this.#clockName, waits ? (phase === 'open' ? t.poll.closesIn : t.poll.opensIn) : t.list.phase);
     write(this.#clock, waits ? (instant ? span(Date.parse(instant) - now) : '–') : (t.phases[phase] ?? phase));
-    write(this.#moment, instant ? moment(instant) : waits ? t.poll.noClose : '');
+    write(this.#moment, instant ? moment(instant) : waits ? t.poll.noEndDate : '');
     write(this.#pace, results ? decimal(this.#rate.perSecond, 1) : '–');
     put(this.#minute, sparkline(this.#rate.minute));
   }

@@ -1,8 +1,8 @@
 /**
- * A time on the wall clock of the poll's zone, and beside it what it is for the operator and in UTC.
+ * Field for a local time in the poll's zone, with the same time in the operator's zone and in UTC.
  *
- * Where the zone's clock shows a time twice, the two instants are offered; where it skips it, this is said. What
- * is sent is the local time itself unless one was picked, and the service judges.
+ * For a repeated local time the operator picks one of two instants; a skipped one shows a warning. Without a pick
+ * the local time is sent, and the service validates it.
  */
 import { el, freshId, put } from '../dom.js';
 import { instantsOf, moment, operatorZone, wallClock } from '../date_format.js';
@@ -20,8 +20,8 @@ import { t } from '../i18n.js';
  */
 export function timeField(about, time, zone, fields, changed) {
   const control = el('input', { type: 'datetime-local', value: time.text, step: time.text.length > 16 ? '1' : '60', max: '9999-12-31T23:59' });
-  const beside = el('div', { class: 'elsewhere' });
-  const show = () => put(beside, ...elsewhere(time, zone(), pick));
+  const beside = el('div', { class: 'equivalents' });
+  const show = () => put(beside, ...equivalents(time, zone(), pick));
   const pick = (/** @type {number} */ instant) => {
     time.instant = new Date(instant).toISOString();
     changed();
@@ -32,22 +32,22 @@ export function timeField(about, time, zone, fields, changed) {
     show();
     changed();
   });
-  const rezone = () => {
+  const changeZone = () => {
     if (time.instant) time.text = control.value = wallClock(time.instant, zone());
     show();
   };
   show();
-  return { element: fields.custom({ ...about, optional: true }, control, beside), rezone };
+  return { element: fields.custom({ ...about, optional: true }, control, beside), changeZone };
 }
 
 /** @param {import('../draft.js').TimeDraft} time @param {string} zone @param {(instant: number) => void} pick */
-function elsewhere(time, zone, pick) {
+function equivalents(time, zone, pick) {
   if (!time.text) return [];
   const instants = time.instant ? [Date.parse(time.instant)] : instantsOf(time.text, zone);
-  if (instants.length === 0) return [el('p', { class: 'warning' }, t.form.skipped)];
+  if (instants.length === 0) return [el('p', { class: 'warning' }, t.form.nonexistentTime)];
   if (instants.length > 1) return [doubled(instants, zone, pick)];
   const zones = [...new Set([zone, operatorZone, 'UTC'])];
-  return [el('dl', {}, ...zones.flatMap((name) => [el('dt', {}, name === operatorZone ? `${name}, ${t.poll.here}` : name), el('dd', {}, moment(instants[0], name))]))];
+  return [el('dl', {}, ...zones.flatMap((name) => [el('dt', {}, name === operatorZone ? `${name}, ${t.poll.yourTime}` : name), el('dd', {}, moment(instants[0], name))]))];
 }
 
 /** @param {number[]} instants @param {string} zone @param {(instant: number) => void} pick */
@@ -58,5 +58,5 @@ function doubled(instants, zone, pick) {
     control.addEventListener('change', () => pick(instant));
     return el('label', { class: 'radio' }, control, el('span', {}, moment(instant, zone)));
   });
-  return el('fieldset', { class: 'warning' }, el('legend', {}, t.form.doubled), ...rows);
+  return el('fieldset', { class: 'warning' }, el('legend', {}, t.form.ambiguousTime), ...rows);
 }

@@ -1,33 +1,33 @@
 /**
- * What is told in passing: read out politely, seen for some seconds, in nobody's way.
+ * Toast: a short message, announced politely and shown for some seconds.
  */
-import { Refusal } from '../api.js';
+import { ApiError } from '../api.js';
 import { t } from '../i18n.js';
 
 const SHOWN_FOR_MS = 6000;
 let timer = 0;
 
 /** @param {string} text */
-export function say(text) {
-  const place = document.getElementById('said');
+export function showToast(text) {
+  const place = document.getElementById('toast');
   if (!place) return;
   clearTimeout(timer);
   place.textContent = text;
   timer = setTimeout(() => (place.textContent = ''), SHOWN_FOR_MS);
 }
 
-/** A refusal in a sentence; what the service says of it where that helps most. @param {unknown} error */
-export function sentenceOf(error) {
-  if (!(error instanceof Refusal)) throw error;
+/** Return the message for an error: the service's own detail, or a general text. @param {unknown} error */
+export function errorMessage(error) {
+  if (!(error instanceof ApiError)) throw error;
   if (error.status === 0) return t.unreachable;
   return error.status >= 500 ? t.busy : error.message;
 }
 
-/** Copies, where the browser lets the page. @param {string} text @param {HTMLElement} [shown] selected where it does not */
+/** Copy the text, if the browser allows it. @param {string} text @param {HTMLElement} [shown] element to select otherwise */
 export async function copy(text, shown) {
   try {
     await navigator.clipboard.writeText(text);
-    say(t.copied);
+    showToast(t.copied);
   } catch {
     if (shown) getSelection()?.selectAllChildren(shown);
   }

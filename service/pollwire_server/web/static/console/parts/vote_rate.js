@@ -1,5 +1,5 @@
 /**
- * Votes a second, from what results say: every counted vote or change raises `seq` by one within an epoch.
+ * Votes per second, from results: every counted vote or change raises `seq` by one within an epoch.
  */
 
 /** @typedef {import('../types.js').Results} Results */
@@ -8,11 +8,11 @@ const WINDOW_MS = 10_000;
 const BUCKETS = 60;
 const BUCKET_MS = 1000;
 
-export class Rate {
-  /** The newest position that is known; counting begins with the first. @type {{epoch: string, seq: number} | null} */
+export class VoteRate {
+  /** Newest known position. Counting begins with the first. @type {{epoch: string, seq: number} | null} */
   #last = null;
   #aheadMs = 0;
-  /** Votes in each of the last seconds. @type {Map<number, number>} */
+  /** Votes by second. @type {Map<number, number>} */
   #seconds = new Map();
 
   /** @param {Results} results */
@@ -29,7 +29,7 @@ export class Rate {
     for (const old of this.#seconds.keys()) if (old < second - BUCKETS) this.#seconds.delete(old);
   }
 
-  /** Over the last ten seconds. */
+  /** Return the mean rate of the last ten seconds. */
   get perSecond() {
     const now = performance.now() + this.#aheadMs;
     let votes = 0;
@@ -37,7 +37,7 @@ export class Rate {
     return votes / (WINDOW_MS / 1000);
   }
 
-  /** Votes in each of the last sixty seconds, the oldest first. */
+  /** Return the votes in each of the last sixty seconds, oldest first. */
   get minute() {
     const now = Math.floor((performance.now() + this.#aheadMs) / BUCKET_MS);
     return Array.from({ length: BUCKETS }, (_, place) => this.#seconds.get(now - BUCKETS + 1 + place) ?? 0);

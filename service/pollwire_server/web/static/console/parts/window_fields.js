@@ -1,5 +1,5 @@
 /**
- * When: the zone that times are written in, and the times themselves.
+ * Form fields of the schedule: the time zone and the times.
  */
 import { el } from '../dom.js';
 import { zones } from '../date_format.js';
@@ -21,9 +21,9 @@ export function windowFields(draft, fields, changed) {
   const resolveBy = timeField({ path: 'resolve_by', label: t.form.resolveBy, hint: t.form.resolveByHint }, draft.resolve_by, () => draft.timezone, fields, changed);
   const zone = zoneField(draft.timezone, fields, (value) => {
     draft.timezone = value;
-    for (const time of [...times, resolveBy]) time.rezone();
+    for (const time of [...times, resolveBy]) time.changeZone();
     changed();
   });
-  const element = el('fieldset', { class: 'group' }, el('legend', {}, t.form.window), zone, el('div', { class: 'row' }, ...times.map((time) => time.element)), resolveBy.element);
+  const element = el('fieldset', { class: 'group' }, el('legend', {}, t.form.schedule), zone, el('div', { class: 'row' }, ...times.map((time) => time.element)), resolveBy.element);
   return { element, follow: () => (resolveBy.element.hidden = draft.kind !== 'prediction') };
 }

@@ -1,16 +1,16 @@
 /**
- * Making a poll, or editing one, beside a preview of what readers will see.
+ * Form for creating or editing a poll, beside a preview.
  *
- * What is being written outlives everything but the tab: a refusal, a lost line, a change of language, a key
- * that was revoked meanwhile. It is let go when it was saved, or when the operator says so.
+ * Unsaved input survives errors, connection loss, a change of language and a revoked key, until the tab closes.
+ * It is discarded after a save, or when the operator confirms.
  */
-import { ask, pollPath, Refusal } from '../api.js';
-import { blankDraft, blankIn, creationOf, draftOf, patchOf } from '../draft.js';
+import { request, pollPath, ApiError } from '../api.js';
+import { blankDraft, findEmptyField, createBody, draftFromPoll, patchBody } from '../draft.js';
 import { button, el, own, put } from '../dom.js';
-import { settle } from '../parts/conflict.js';
+import { resolveConflict } from '../parts/conflict.js';
 import { PollForm } from '../parts/poll_form.js';
 import { Preview } from '../parts/preview.js';
-import { say, sentenceOf } from '../parts/toast.js';
+import { showToast, errorMessage } from '../parts/toast.js';
 import { go, hashOf } from '../router.js';
 import { session } from '../session.js';
 import { operatorZone } from '../date_format.js';
@@ -18,27 +18,27 @@ import { language, t } from '../i18n.js';
 
 /** @typedef {import('../draft.js').Draft} Draft */
 /** @typedef {import('../types.js').Poll} Poll */
-/** @typedef {{base: Poll | null, began: Draft, draft: Draft}} Work `began`: the draft as it was before anything was written */
+/** @typedef {{base: Poll | null, began: Draft, draft: Draft}} Work `began`: the draft before the first edit */
 
-/** Work that is not saved, by the poll's id (empty: a new one). @type {Map<string, Work>} */
+/** Unsaved work by poll id; the empty id is a new poll. @type {Map<string, Work>} */
 const unsaved = new Map();
 
 /** @type {import('../console.js').View} */
-export function editView(place, route, life) {
+export function editView(place, route, signal) {
   const id = route.path[1] === 'new' ? null : route.path[1];
-  const title = id === null ? t.form.make : t.form.edit;
+  const title = id === null ? t.form.newPoll : t.form.edit;
   place.append(el('h1', {}, title), el('p', { class: 'quiet' }, t.loading));
   const scope = ['polls:write', 'polls:read'].find((name) => !session.may(/** @type {any} */ (name)) && (name === 'polls:write' || id !== null));
-  if (scope) put(place, el('h1', {}, title), el('p', { class: 'empty' }, t.needs(scope)));
-  else begin(place, id, life);
-  return { title, mayLeave: () => mayLeave(id ?? '') };
+  if (scope) put(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission(scope)));
+  else begin(place, id, signal);
+  return { title, canLeave: () => canLeave(id ?? '') };
 }
 
 /** @param {string} id */
-function mayLeave(id) {
+function canLeave(id) {
   const work = unsaved.get(id);
   if (!work || !session.isOpen || !hasChanges(work)) return true;
-  if (!confirm(t.form.leave)) return false;
+  if (!confirm(t.form.discardChanges)) return false;
   unsaved.delete(id);
   return true;
 }
@@ -48,35 +48,35 @@ function hasChanges({ began, draft }) {
   return JSON.stringify(began) !== JSON.stringify(draft);
 }
 
-/** @param {HTMLElement} place @param {string | null} id @param {AbortSignal} life */
-async function begin(place, id, life) {
+/** @param {HTMLElement} place @param {string | null} id @param {AbortSignal} signal */
+async function begin(place, id, signal) {
   try {
-    const work = unsaved.get(id ?? '') ?? workOn(id === null ? null : await ask(pollPath(id)));
-    const issuers = await registered();
-    if (life.aborted) return;
+    const work = unsaved.get(id ?? '') ?? workOn(id === null ? null : await request(pollPath(id)));
+    const issuers = await issuerNames();
+    if (signal.aborted) return;
     unsaved.set(id ?? '', work);
-    new Editing(place, work, issuers).draw();
+    new PollEditor(place, work, issuers).draw();
   } catch (error) {
-    if (life.aborted) return;
-    const missing = error instanceof Refusal && error.status === 404;
-    put(place, el('h1', {}, t.form.edit), el('p', { class: 'empty' }, missing ? t.poll.missing : sentenceOf(error)), !missing && button(t.again, () => begin(place, id, life)));
+    if (signal.aborted) return;
+    const missing = error instanceof ApiError && error.status === 404;
+    put(place, el('h1', {}, t.form.edit), el('p', { class: 'empty' }, missing ? t.poll.notFound : errorMessage(error)), !missing && button(t.tryAgain, () => begin(place, id, signal)));
   }
 }
 
 /** @param {Poll | null} poll @param {string} [zone] @returns {Work} */
 function workOn(poll, zone) {
-  const began = poll === null ? blankDraft(operatorZone, language()) : draftOf(poll, zone ?? poll.timezone ?? operatorZone);
+  const began = poll === null ? blankDraft(operatorZone, language()) : draftFromPoll(poll, zone ?? poll.timezone ?? operatorZone);
   return { base: poll, began, draft: structuredClone(began) };
 }
 
-/** The issuers' names; null where the key may not see them. @returns {Promise<string[] | null>} */
-async function registered() {
+/** Return the issuers' names, or null if the key may not list them. @returns {Promise<string[] | null>} */
+async function issuerNames() {
   if (!session.may('keys:write')) return null;
-  const { items } = await ask('v1/admin/issuers?limit=100');
+  const { items } = await request('v1/admin/issuers?limit=100');
   return items.map((/** @type {{issuer: string}} */ { issuer }) => issuer);
 }
 
-class Editing {
+class PollEditor {
   #saving = false;
 
   /** @param {HTMLElement} place @param {Work} work @param {string[] | null} issuers */
@@ -101,8 +101,8 @@ class Editing {
     });
     const back = el('a', { class: 'button', href: base ? hashOf(['polls', base.id]) : hashOf([]) }, t.cancel);
     this.form.buttons.append(back);
-    const heading = el('h1', { tabindex: '-1' }, base ? t.form.edit : t.form.make);
-    put(this.place, el('div', { class: 'poll-head' }, heading, base && el('p', { class: 'sub' }, own(base.question, base.lang), ' · ', el('code', {}, base.id))), el('div', { class: 'columns editing' }, this.form.element, el('div', { class: 'beside' }, preview.element)));
+    const heading = el('h1', { tabindex: '-1' }, base ? t.form.edit : t.form.newPoll);
+    put(this.place, el('div', { class: 'poll-head' }, heading, base && el('p', { class: 'sub' }, own(base.question, base.lang), ' · ', el('code', {}, base.id))), el('div', { class: 'columns editing' }, this.form.element, el('div', { class: 'side-panel' }, preview.element)));
     preview.update(draft);
     this.#mark();
     heading.focus({ preventScroll: true });
@@ -116,16 +116,16 @@ class Editing {
     if (this.#saving || !this.form) return;
     const { fields, submit } = this.form;
     fields.clear();
-    const blank = blankIn(this.work.draft);
-    if (blank) return fields.refuse(blank, t.form.blank, false);
+    const blank = findEmptyField(this.work.draft);
+    if (blank) return fields.showError(blank, t.form.required, false);
     this.#saving = true;
     submit.setAttribute('aria-disabled', 'true');
     submit.textContent = t.form.saving;
     try {
       await this.#save();
     } catch (error) {
-      const field = error instanceof Refusal ? error.field : null;
-      fields.refuse(field, sentenceOf(error), error instanceof Refusal && error.status < 500 && error.status > 0);
+      const field = error instanceof ApiError ? error.field : null;
+      fields.showError(field, errorMessage(error), error instanceof ApiError && error.status < 500 && error.status > 0);
     } finally {
       this.#saving = false;
       submit.removeAttribute('aria-disabled');
@@ -135,32 +135,32 @@ class Editing {
 
   async #save() {
     const { base, began, draft } = this.work;
-    if (base === null) return this.#done('', await ask('v1/admin/polls', { method: 'POST', body: creationOf(draft) }), t.form.created);
-    const patch = patchOf(began, draft);
+    if (base === null) return this.#done('', await request('v1/admin/polls', { method: 'POST', body: createBody(draft) }), t.form.created);
+    const patch = patchBody(began, draft);
     if (Object.keys(patch).length === 0) return this.#done(base.id, base, t.form.unchanged);
     try {
-      this.#done(base.id, await ask(pollPath(base.id), { method: 'PATCH', body: patch, version: base.version }), t.form.saved);
+      this.#done(base.id, await request(pollPath(base.id), { method: 'PATCH', body: patch, version: base.version }), t.form.saved);
     } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 412) throw error;
-      await this.#meet(base);
+      if (!(error instanceof ApiError) || error.status !== 412) throw error;
+      await this.#resolveConflict(base);
     }
   }
 
-  /** Somebody else was quicker. @param {Poll} base */
-  async #meet(base) {
-    const theirs = await ask(pollPath(base.id));
-    const settled = await settle({ base, theirs, draft: this.work.draft, began: this.work.began });
+  /** Resolve an edit conflict with the version stored meanwhile. @param {Poll} base */
+  async #resolveConflict(base) {
+    const theirs = await request(pollPath(base.id));
+    const settled = await resolveConflict({ base, theirs, draft: this.work.draft, began: this.work.began });
     if (settled === null) return;
     const rebased = workOn(theirs, this.work.draft.timezone);
     Object.assign(this.work, { base: theirs, began: rebased.began, draft: settled });
     this.draw();
-    if (Object.keys(patchOf(rebased.began, settled)).length > 0) await this.#save();
+    if (Object.keys(patchBody(rebased.began, settled)).length > 0) await this.#save();
   }
 
-  /** @param {string} id under which the work is kept @param {Poll} poll @param {string} news */
+  /** @param {string} id key of the unsaved work @param {Poll} poll @param {string} news */
   #done(id, poll, news) {
     unsaved.delete(id);
-    say(news);
+    showToast(news);
     go(['polls', poll.id]);
   }
 }

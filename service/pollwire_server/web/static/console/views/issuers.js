@@ -1,11 +1,11 @@
 /**
- * Sites that vouch for voters: registered, listed without their secrets, struck off.
+ * Sign-in providers (token issuers): list without secrets, registration and removal.
  */
-import { ask } from '../api.js';
+import { request } from '../api.js';
 import { button, el, own } from '../dom.js';
-import { askFirst } from '../parts/dialog.js';
+import { confirmDialog } from '../parts/dialog.js';
 import { Fields } from '../parts/fields.js';
-import { closedRoom, Roster, rosterPage } from '../parts/resource_list.js';
+import { forbiddenPage, ResourceList, resourcePage } from '../parts/resource_list.js';
 import { session } from '../session.js';
 import { shortMoment } from '../date_format.js';
 import { t } from '../i18n.js';
@@ -16,9 +16,9 @@ const ALGORITHMS = ['EdDSA', 'RS256', 'HS256'];
 
 /** @type {import('../console.js').View} */
 export function issuersView(place) {
-  if (!session.may('keys:write')) return closedRoom(place, t.issuers);
-  /** @type {Roster<Issuer>} */
-  const roster = new Roster({
+  if (!session.may('keys:write')) return forbiddenPage(place, t.issuers);
+  /** @type {ResourceList<Issuer>} */
+  const resourceList = new ResourceList({
     path: 'v1/admin/issuers',
     none: t.issuersPage.none,
     columns: [
@@ -28,27 +28,27 @@ export function issuersView(place) {
       [t.issuersPage.source, ({ jwks_url: address, key }) => (address ? own(address) : key ? el('code', { class: 'pem', title: key }, key) : t.issuersPage.secret)],
       [t.issuersPage.created, ({ created_at: at }) => shortMoment(at)],
     ],
-    tool: (issuer) => button(t.issuersPage.strike, () => strike(issuer, roster), { class: 'button small grave', 'aria-label': t.issuersPage.strikeOf(issuer.issuer) }),
+    tool: (issuer) => button(t.issuersPage.remove, () => remove(issuer, resourceList), { class: 'button small destructive', 'aria-label': t.issuersPage.removeOf(issuer.issuer) }),
   });
-  rosterPage(place, t.issuers, t.issuersPage.lead, button(t.issuersPage.make, () => make(roster), { class: 'button primary' }), roster.element);
-  roster.load();
+  resourcePage(place, t.issuers, t.issuersPage.lead, button(t.issuersPage.addProvider, () => make(resourceList), { class: 'button primary' }), resourceList.element);
+  resourceList.load();
   return { title: t.issuers };
 }
 
-/** @param {Issuer} issuer @param {Roster<Issuer>} roster */
-async function strike({ id, issuer }, roster) {
-  const done = await askFirst({
-    title: t.issuersPage.strikeOf(issuer),
-    verb: t.issuersPage.strike,
+/** @param {Issuer} issuer @param {ResourceList<Issuer>} resourceList */
+async function remove({ id, issuer }, resourceList) {
+  const done = await confirmDialog({
+    title: t.issuersPage.removeOf(issuer),
+    verb: t.issuersPage.remove,
     danger: true,
-    body: [el('p', { class: 'statement' }, t.issuersPage.strikeStatement(issuer))],
-    act: () => ask(`v1/admin/issuers/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+    body: [el('p', { class: 'statement' }, t.issuersPage.removeConsequence(issuer))],
+    act: () => request(`v1/admin/issuers/${encodeURIComponent(id)}`, { method: 'DELETE' }),
   });
-  if (done) roster.load();
+  if (done) resourceList.load();
 }
 
-/** @param {Roster<Issuer>} roster */
-async function make(roster) {
+/** @param {ResourceList<Issuer>} resourceList */
+async function make(resourceList) {
   const fields = new Fields();
   /** @type {Record<string, string>} */
   const site = { issuer: '', algorithm: ALGORITHMS[0], audience: '', jwks_url: '', key: '' };
@@ -59,13 +59,13 @@ async function make(roster) {
   const address = fields.text({ path: 'jwks_url', label: t.issuersPage.jwks }, '', write('jwks_url'), { inputmode: 'url', dir: 'ltr' });
   const key = fields.longText({ path: 'key', label: t.issuersPage.key }, '', write('key'), { dir: 'ltr', spellcheck: 'false', rows: '5' });
   key.hidden = true;
-  const sources = fields.radios({ path: 'source', label: t.issuersPage.source }, source, [['jwks_url', t.issuersPage.byAddress], ['key', t.issuersPage.byKey]], (value) => {
+  const sources = fields.radios({ path: 'source', label: t.issuersPage.source }, source, [['jwks_url', t.issuersPage.fromUrl], ['key', t.issuersPage.pasted]], (value) => {
     source = value;
     address.hidden = value === 'key';
     key.hidden = value !== 'key';
   });
-  const done = await askFirst({
-    title: t.issuersPage.make,
+  const done = await confirmDialog({
+    title: t.issuersPage.addProvider,
     verb: t.issuersPage.create,
     fields,
     body: [
@@ -74,7 +74,7 @@ async function make(roster) {
       fields.text({ path: 'audience', label: t.issuersPage.audience, hint: t.issuersPage.audienceHint }, '', write('audience'), { dir: 'ltr' }),
       sources, address, key, fields.summary,
     ],
-    act: () => ask('v1/admin/issuers', { method: 'POST', body: { issuer: site.issuer, algorithm: site.algorithm, audience: site.audience, [source]: site[source] } }),
+    act: () => request('v1/admin/issuers', { method: 'POST', body: { issuer: site.issuer, algorithm: site.algorithm, audience: site.audience, [source]: site[source] } }),
   });
-  if (done) roster.load();
+  if (done) resourceList.load();
 }

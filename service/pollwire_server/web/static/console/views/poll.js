@@ -1,19 +1,19 @@
 /**
- * One poll: its totals as they move, what was done to it, and what may be done now.
+ * Page of one poll: live results, audit log and the available actions.
  */
-import { actsFor } from '../actions.js';
+import { actionsFor } from '../actions.js';
 import { delay } from '../../client/backoff.js';
-import { ask, base, pollPath, Refusal } from '../api.js';
+import { request, base, pollPath, ApiError } from '../api.js';
 import { button, el, own, put, write } from '../dom.js';
 import { follow } from '../live.js';
-import { doAct, scoringText } from '../parts/action_dialog.js';
+import { runAction, scoringText } from '../parts/action_dialog.js';
 import { Audit } from '../parts/audit.js';
 import { Bars, rowsOf } from '../parts/bars.js';
 import { Chart } from '../parts/chart.js';
 import { embedCard } from '../parts/embed.js';
-import { Facts } from '../parts/details.js';
-import { Figures } from '../parts/stats.js';
-import { sentenceOf } from '../parts/toast.js';
+import { Details } from '../parts/details.js';
+import { Stats } from '../parts/stats.js';
+import { errorMessage } from '../parts/toast.js';
 import { votesData } from '../parts/recount_export.js';
 import { go, hashOf } from '../router.js';
 import { session } from '../session.js';
@@ -24,32 +24,32 @@ import { pill } from './polls.js';
 /** @typedef {import('../types.js').Results} Results */
 
 const TIMELINE_EVERY_MS = 15_000;
-/** What a poll in this phase most likely waits for. */
-const FIRST_ACTS = ['open', 'resolve'];
+/** Actions shown as primary buttons. */
+const PRIMARY_ACTIONS = ['open', 'resolve'];
 const SCORING_EVERY_MS = 1000;
-/** The poll itself is not read more often than this, whatever frames suggest. */
+/** Minimum interval between two reads of the poll, however often frames arrive. */
 const READ_AGAIN_MS = 1000;
 
 /** @type {import('../console.js').View} */
-export function pollView(place, route, life) {
+export function pollView(place, route, signal) {
   const id = route.path[1];
   place.append(el('p', { class: 'quiet' }, t.loading));
-  if (!session.may('polls:read')) put(place, el('h1', {}, id), el('p', { class: 'empty' }, t.needs('polls:read')));
-  else begin(place, id, life);
+  if (!session.may('polls:read')) put(place, el('h1', {}, id), el('p', { class: 'empty' }, t.missingPermission('polls:read')));
+  else begin(place, id, signal);
   return { title: id };
 }
 
-/** @param {HTMLElement} place @param {string} id @param {AbortSignal} life */
-async function begin(place, id, life) {
+/** @param {HTMLElement} place @param {string} id @param {AbortSignal} signal */
+async function begin(place, id, signal) {
   try {
-    const poll = await ask(pollPath(id));
-    if (life.aborted) return;
+    const poll = await request(pollPath(id));
+    if (signal.aborted) return;
     document.title = `${poll.question} · Pollwire`;
-    new PollPage(place, poll, life).begin();
+    new PollPage(place, poll, signal).begin();
   } catch (error) {
-    if (life.aborted) return;
-    const missing = error instanceof Refusal && error.status === 404;
-    put(place, backLink(), el('h1', {}, id), el('p', { class: 'empty' }, missing ? t.poll.missing : sentenceOf(error)), !missing && button(t.again, () => begin(place, id, life)));
+    if (signal.aborted) return;
+    const missing = error instanceof ApiError && error.status === 404;
+    put(place, backLink(), el('h1', {}, id), el('p', { class: 'empty' }, missing ? t.poll.notFound : errorMessage(error)), !missing && button(t.tryAgain, () => begin(place, id, signal)));
   }
 }
 
@@ -65,19 +65,19 @@ class PollPage {
   #points = [];
   #phase = el('span', {});
   #question = el('bdi', {});
-  #acts = el('div', { class: 'acts' });
-  #news = el('p', { class: 'news', role: 'status', hidden: true });
+  #actions = el('div', { class: 'actions' });
+  #notice = el('p', { class: 'notice', role: 'status', hidden: true });
   #data = el('div', {});
   #bars = new Bars();
   #chart = new Chart();
-  #facts = new Facts();
-  #figures = new Figures();
+  #details = new Details();
+  #stats = new Stats();
 
-  /** @param {HTMLElement} place @param {Poll} poll @param {AbortSignal} life */
-  constructor(place, poll, life) {
+  /** @param {HTMLElement} place @param {Poll} poll @param {AbortSignal} signal */
+  constructor(place, poll, signal) {
     this.place = place;
     this.poll = poll;
-    this.life = life;
+    this.signal = signal;
     this.audit = new Audit(poll.id);
   }
 
@@ -85,21 +85,21 @@ class PollPage {
     const { id, kind } = this.poll;
     const totals = el('section', { class: 'card' }, el('h2', {}, t.poll.totals), kind === 'ranked' && el('p', { class: 'hint' }, t.poll.rankedNote), this.#bars.element);
     const overTime = el('section', { class: 'card' }, el('h2', {}, t.poll.timeline), this.#chart.element);
-    put(this.place, this.#head(), this.#news, this.#acts, this.#figures.element,
-      el('div', { class: 'columns' }, el('div', {}, totals, overTime, this.audit.element), el('div', {}, this.#facts.element, this.#data, embedCard(id))));
+    put(this.place, this.#head(), this.#notice, this.#actions, this.#stats.element,
+      el('div', { class: 'columns' }, el('div', {}, totals, overTime, this.audit.element), el('div', {}, this.#details.element, this.#data, embedCard(id))));
     this.#draw();
     this.audit.load();
     this.#readTimeline();
-    follow([id], { results: (results) => this.#receive(results), gone: () => this.#gone(), connection: (state) => this.#figures.connected(state) });
+    follow([id], { results: (results) => this.#receive(results), gone: () => this.#showDeleted(), connection: (state) => this.#stats.connected(state) });
     const timers = [setInterval(() => this.#readTimeline(), TIMELINE_EVERY_MS), setInterval(() => this.#tick(), 1000)];
-    this.life.addEventListener('abort', () => {
+    this.signal.addEventListener('abort', () => {
       timers.forEach(clearInterval);
       follow([], null);
     });
   }
 
   #tick() {
-    this.#figures.tick(this.poll, this.#results);
+    this.#stats.tick(this.poll, this.#results);
     this.#drawChart();
   }
 
@@ -116,50 +116,50 @@ class PollPage {
     put(this.#phase, pill(poll.phase));
     write(this.#question, poll.question);
     this.#question.lang = poll.lang ?? '';
-    this.#facts.update(poll);
-    this.#drawActs();
+    this.#details.update(poll);
+    this.#drawActions();
     put(this.#data, votesData(() => this.poll, () => this.#results?.voters));
     this.#drawTotals();
   }
 
   #drawTotals() {
     this.#bars.update(this.poll, this.#results);
-    this.#figures.update(this.poll, this.#results);
+    this.#stats.update(this.poll, this.#results);
   }
 
-  #drawActs() {
-    if (!session.may('polls:write')) return put(this.#acts, el('p', { class: 'quiet reason' }, t.needs('polls:write')));
-    const held = this.#acts.contains(document.activeElement) ? document.activeElement?.getAttribute('data-act') : null;
-    const acts = actsFor(this.poll).map((act) =>
-      button(t.acts.names[act.name], () => this.#act(act), { class: `button ${act.danger ? 'grave' : FIRST_ACTS.includes(act.name) ? 'primary' : ''}`, 'data-act': act.name }));
-    put(this.#acts, el('h2', { class: 'unseen' }, t.acts.heading), ...acts);
-    if (held) (acts.find((one) => one.dataset.act === held) ?? acts[0])?.focus();
+  #drawActions() {
+    if (!session.may('polls:write')) return put(this.#actions, el('p', { class: 'quiet reason' }, t.missingPermission('polls:write')));
+    const focused = this.#actions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-act') : null;
+    const buttons = actionsFor(this.poll).map((act) =>
+      button(t.actions.names[act.name], () => this.#runAction(act), { class: `button ${act.danger ? 'destructive' : PRIMARY_ACTIONS.includes(act.name) ? 'primary' : ''}`, 'data-act': act.name }));
+    put(this.#actions, el('h2', { class: 'visually-hidden' }, t.actions.heading), ...buttons);
+    if (focused) (buttons.find((one) => one.dataset.act === focused) ?? buttons[0])?.focus();
   }
 
-  /** @param {import('../actions.js').Act} act */
-  async #act(act) {
-    const done = await doAct(act, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
+  /** @param {import('../actions.js').Action} act */
+  async #runAction(act) {
+    const done = await runAction(act, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
     if (done === null) return;
     if (done.answer.deleted) return go([]);
     if (done.answer.pending) return this.#followScoring(done.answer, done.repeat);
-    this.#stands(done.answer);
+    this.#applyPoll(done.answer);
   }
 
-  /** A resolution may go on after its answer; the same act again goes on with it, and tells how far it is. @param {any} progress @param {() => Promise<any>} repeat */
+  /** Repeat the request until scoring is complete, and show the progress. @param {any} progress @param {() => Promise<any>} repeat */
   async #followScoring(progress, repeat) {
     for (let answer = progress; ; answer = await repeat()) {
-      if (this.life.aborted) return;
+      if (this.signal.aborted) return;
       if (!answer.pending) {
-        this.#tell('');
-        return this.#stands(answer);
+        this.#showNotice('');
+        return this.#applyPoll(answer);
       }
-      this.#tell(scoringText(answer));
+      this.#showNotice(scoringText(answer));
       await delay(SCORING_EVERY_MS);
     }
   }
 
   /** @param {Poll} poll */
-  #stands(poll) {
+  #applyPoll(poll) {
     this.poll = poll;
     this.#draw();
     this.audit.load();
@@ -167,12 +167,12 @@ class PollPage {
 
   /** @param {Results} results */
   #receive(results) {
-    const held = this.#results;
+    const latest = this.#results;
     this.#results = results;
-    this.#figures.note(results);
+    this.#stats.note(results);
     this.#drawTotals();
     const moved = results.phase !== this.poll.phase || results.closes_at !== this.poll.closes_at;
-    const edited = held && held.epoch === results.epoch && held.seq === results.seq;
+    const edited = latest && latest.epoch === results.epoch && latest.seq === results.seq;
     const known = rowsOf(this.poll).length === Object.keys(results.counts ?? {}).length;
     if (moved || edited || !known) this.#readSoon();
   }
@@ -180,44 +180,44 @@ class PollPage {
   #readSoon() {
     const waitMs = Math.max(0, this.#readAt + READ_AGAIN_MS - performance.now());
     this.#readAt = performance.now() + waitMs;
-    setTimeout(() => this.life.aborted || this.#read(), waitMs);
+    setTimeout(() => this.signal.aborted || this.#read(), waitMs);
   }
 
   async #read() {
     try {
-      const poll = await ask(pollPath(this.poll.id));
-      if (!this.life.aborted && (poll.version !== this.poll.version || poll.phase !== this.poll.phase)) this.#stands(poll);
+      const poll = await request(pollPath(this.poll.id));
+      if (!this.signal.aborted && (poll.version !== this.poll.version || poll.phase !== this.poll.phase)) this.#applyPoll(poll);
     } catch (error) {
-      if (error instanceof Refusal && error.status === 404) this.#gone();
+      if (error instanceof ApiError && error.status === 404) this.#showDeleted();
     }
   }
 
   async #readTimeline() {
     try {
-      const { points } = await ask(pollPath(this.poll.id, 'timeline'));
+      const { points } = await request(pollPath(this.poll.id, 'timeline'));
       this.#points = points;
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error; // else it is asked for again by and by
+      if (!(error instanceof ApiError)) throw error; // retried by the next interval
     }
-    if (!this.life.aborted) this.#drawChart();
+    if (!this.signal.aborted) this.#drawChart();
   }
 
-  /** What was read of the past, and the present at its end. */
+  /** Draw the stored timeline, with the current results as its last point. */
   #drawChart() {
     const { as_of: at = '', voters = 0, counts } = this.#results ?? {};
     const last = this.#points.at(-1);
-    const isNews = counts && (!last || (at > last.at && (this.poll.phase === 'open' || voters !== last.voters)));
-    this.#chart.update(this.poll, isNews ? [...this.#points, { at, voters, counts }] : this.#points);
+    const isNewer = counts && (!last || (at > last.at && (this.poll.phase === 'open' || voters !== last.voters)));
+    this.#chart.update(this.poll, isNewer ? [...this.#points, { at, voters, counts }] : this.#points);
   }
 
-  #gone() {
-    this.#tell(t.poll.deleted);
-    put(this.#acts);
+  #showDeleted() {
+    this.#showNotice(t.poll.deleted);
+    put(this.#actions);
   }
 
   /** @param {string} text */
-  #tell(text) {
-    this.#news.hidden = !text;
-    write(this.#news, text);
+  #showNotice(text) {
+    this.#notice.hidden = !text;
+    write(this.#notice, text);
   }
 }

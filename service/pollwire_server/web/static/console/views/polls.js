@@ -1,13 +1,13 @@
 /**
- * The polls, by phase and other filters, a page at a time, with totals that move.
+ * List of polls with filters, pages and live results.
  *
- * The filters are the address, so that a list can be bookmarked and "back" goes back.
+ * The filters are part of the URL, so that bookmarks and the back button work.
  */
-import { ask, withQuery } from '../api.js';
+import { request, withQuery } from '../api.js';
 import { button, el, own, put, write } from '../dom.js';
 import { follow } from '../live.js';
 import { leaderText, strip } from '../parts/bars.js';
-import { sentenceOf } from '../parts/toast.js';
+import { errorMessage } from '../parts/toast.js';
 import { go, hashOf } from '../router.js';
 import { session } from '../session.js';
 import { shortMoment } from '../date_format.js';
@@ -17,24 +17,24 @@ import { number, t } from '../i18n.js';
 /** @typedef {import('../types.js').Results} Results */
 
 const FILTERS = ['phase', 'kind', 'series', 'q'];
-/** Within what one socket may watch. */
-const A_PAGE = 50;
+/** Not above the number of polls that one socket may watch. */
+const PAGE_SIZE = 50;
 
 /** @type {import('../console.js').View} */
-export function pollsView(place, route, life) {
+export function pollsView(place, route, signal) {
   const query = Object.fromEntries(FILTERS.map((name) => [name, route.query.get(name) ?? '']));
   const connection = el('span', { class: 'connection', 'data-state': 'away' });
   const rows = el('div', { class: 'rows', 'aria-busy': 'true' }, el('p', { class: 'quiet' }, t.loading));
   place.append(head(connection), filters(query), rows);
-  if (session.may('polls:read')) load(rows, connection, { ...query, cursor: route.query.get('cursor') ?? '' }, life);
-  else put(rows, el('p', { class: 'empty' }, t.needs('polls:read')));
+  if (session.may('polls:read')) load(rows, connection, { ...query, cursor: route.query.get('cursor') ?? '' }, signal);
+  else put(rows, el('p', { class: 'empty' }, t.missingPermission('polls:read')));
   return { title: t.list.heading };
 }
 
 /** @param {HTMLElement} connection */
 function head(connection) {
   const mayWrite = session.may('polls:write');
-  const make = mayWrite ? el('a', { class: 'button primary', href: hashOf(['polls', 'new']) }, t.newPoll) : el('span', { class: 'quiet reason' }, t.needs('polls:write'));
+  const make = mayWrite ? el('a', { class: 'button primary', href: hashOf(['polls', 'new']) }, t.newPoll) : el('span', { class: 'quiet reason' }, t.missingPermission('polls:write'));
   return el('div', { class: 'head' }, el('h1', {}, t.list.heading), connection, el('div', { class: 'push' }, make));
 }
 
@@ -54,36 +54,36 @@ function filters(query) {
     find();
   });
   if (query.q || query.kind || query.series) form.append(el('a', { class: 'button plain', href: hashOf([], { phase: query.phase }) }, t.list.clear));
-  return el('div', { class: 'sieve' }, phases, form);
+  return el('div', { class: 'filter-bar' }, phases, form);
 }
 
-/** @param {HTMLElement} rows @param {HTMLElement} connection @param {Record<string, string>} query @param {AbortSignal} life */
-async function load(rows, connection, query, life) {
+/** @param {HTMLElement} rows @param {HTMLElement} connection @param {Record<string, string>} query @param {AbortSignal} signal */
+async function load(rows, connection, query, signal) {
   try {
-    const page = await ask(withQuery('v1/admin/polls', { ...query, limit: A_PAGE }));
-    if (life.aborted) return;
-    show(rows, connection, page, query, life);
+    const page = await request(withQuery('v1/admin/polls', { ...query, limit: PAGE_SIZE }));
+    if (signal.aborted) return;
+    show(rows, connection, page, query, signal);
   } catch (error) {
-    if (!life.aborted) put(rows, el('div', { class: 'empty' }, el('p', { class: 'error' }, sentenceOf(error)), button(t.again, () => load(rows, connection, query, life))));
+    if (!signal.aborted) put(rows, el('div', { class: 'empty' }, el('p', { class: 'error' }, errorMessage(error)), button(t.tryAgain, () => load(rows, connection, query, signal))));
   }
   rows.removeAttribute('aria-busy');
 }
 
-/** @param {HTMLElement} rows @param {HTMLElement} connection @param {{items: Poll[], next: string | null}} page @param {Record<string, string>} query @param {AbortSignal} life */
-function show(rows, connection, page, query, life) {
+/** @param {HTMLElement} rows @param {HTMLElement} connection @param {{items: Poll[], next: string | null}} page @param {Record<string, string>} query @param {AbortSignal} signal */
+function show(rows, connection, page, query, signal) {
   if (page.items.length === 0) return put(rows, nothing(query));
-  const made = new Map(page.items.map((poll) => [poll.id, new Row(poll)]));
-  const head = el('tr', {}, ...[t.list.poll, t.list.phase, t.list.when, t.list.voters, t.list.standing].map((text) => el('th', { scope: 'col' }, text)));
-  put(rows, el('table', { class: 'polls' }, el('thead', {}, head), el('tbody', {}, ...[...made.values()].map((row) => row.element))), pager(page, query));
-  follow([...made.keys()], {
-    results: (results) => made.get(results.poll)?.update(results),
-    gone: (poll) => made.get(poll)?.element.remove(),
+  const rowsById = new Map(page.items.map((poll) => [poll.id, new Row(poll)]));
+  const head = el('tr', {}, ...[t.list.poll, t.list.phase, t.list.when, t.list.voters, t.list.leading].map((text) => el('th', { scope: 'col' }, text)));
+  put(rows, el('table', { class: 'polls' }, el('thead', {}, head), el('tbody', {}, ...[...rowsById.values()].map((row) => row.element))), pager(page, query));
+  follow([...rowsById.keys()], {
+    results: (results) => rowsById.get(results.poll)?.update(results),
+    gone: (poll) => rowsById.get(poll)?.element.remove(),
     connection: (state) => {
       connection.dataset.state = state;
       write(connection, t.list[state]);
     },
   });
-  life.addEventListener('abort', () => follow([], null));
+  signal.addEventListener('abort', () => follow([], null));
 }
 
 /** @param {{items: Poll[], next: string | null}} page @param {Record<string, string>} query */
@@ -91,7 +91,7 @@ function pager(page, query) {
   const { cursor, ...rest } = query;
   return el('div', { class: 'pager' },
     el('span', { class: 'quiet' }, t.list.shown(page.items.length)),
-    cursor && el('a', { class: 'button small', href: hashOf([], rest) }, t.newest),
+    cursor && el('a', { class: 'button small', href: hashOf([], rest) }, t.backToNewest),
     page.next && el('a', { class: 'button small', href: hashOf([], { ...rest, cursor: page.next }) }, t.older));
 }
 
@@ -104,7 +104,7 @@ function nothing(query) {
 
 class Row {
   #voters = el('td', { class: 'number' });
-  #standing = el('td', { class: 'standing' });
+  #leading = el('td', { class: 'leading' });
   #phase = el('td', { class: 'phase-cell' });
   #when = el('td', { class: 'when' });
   /** @type {Results | undefined} */
@@ -115,7 +115,7 @@ class Row {
     this.poll = poll;
     const link = el('a', { href: hashOf(['polls', poll.id]) }, own(poll.question, poll.lang));
     const sub = el('span', { class: 'sub' }, el('code', {}, poll.id), ' · ', t.kinds[poll.kind] ?? poll.kind, poll.series && ` · ${poll.series}`);
-    this.element = el('tr', { 'data-poll': poll.id }, el('th', { scope: 'row' }, link, sub), this.#phase, this.#when, this.#voters, this.#standing);
+    this.element = el('tr', { 'data-poll': poll.id }, el('th', { scope: 'row' }, link, sub), this.#phase, this.#when, this.#voters, this.#leading);
     this.#draw();
   }
 
@@ -132,7 +132,7 @@ class Row {
     put(this.#when, whenOf(poll));
     const voters = this.#results?.voters;
     put(this.#voters, voters === undefined ? '–' : number(voters), el('span', { class: 'unit' }, ` ${t.list.voters}`));
-    put(this.#standing, strip(poll, this.#results), leaderText(poll, this.#results));
+    put(this.#leading, strip(poll, this.#results), leaderText(poll, this.#results));
   }
 }
 
@@ -144,6 +144,6 @@ export function pill(phase) {
 /** @param {Poll} poll */
 function whenOf(poll) {
   if (poll.phase === 'scheduled') return t.list.opens(shortMoment(poll.opens_at));
-  if (!poll.closes_at) return poll.phase === 'open' ? t.list.byHand : '–';
+  if (!poll.closes_at) return poll.phase === 'open' ? t.list.noEndDate : '–';
   return (poll.phase === 'open' ? t.list.closes : t.list.closed)(shortMoment(poll.closes_at));
 }

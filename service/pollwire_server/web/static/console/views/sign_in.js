@@ -1,37 +1,37 @@
 /**
- * The door: an API key, and whether it is to outlive a reload of this tab.
+ * Sign-in form: the API key, and the choice to stay signed in across reloads of this tab.
  */
-import { ask, Refusal } from '../api.js';
+import { request, ApiError } from '../api.js';
 import { el } from '../dom.js';
 import { Fields } from '../parts/fields.js';
-import { sentenceOf } from '../parts/toast.js';
+import { errorMessage } from '../parts/toast.js';
 import { session } from '../session.js';
 import { t } from '../i18n.js';
 
 /** @type {import('../console.js').View} */
-export function signInView(place, _route, _life) {
+export function signInView(place, _route, _signal) {
   const fields = new Fields();
   let key = '';
-  let keep = session.remembered() !== null;
+  let keep = session.storedKey() !== null;
   const submit = el('button', { class: 'button primary' }, t.signIn.submit);
   const form = el(
     'form',
-    { class: 'card door', novalidate: true },
+    { class: 'card sign-in', novalidate: true },
     el('h1', {}, t.signIn.heading),
     el('p', { class: 'lead' }, t.signIn.lead),
     fields.text({ path: 'key', label: t.signIn.key, hint: t.signIn.hint }, '', (value) => (key = value), { type: 'password', autocomplete: 'off', spellcheck: 'false', dir: 'ltr', autofocus: true }),
-    fields.tick({ path: 'keep', label: t.signIn.keep, hint: t.signIn.keepHint }, keep, (value) => (keep = value)),
+    fields.tick({ path: 'keep', label: t.signIn.staySignedIn, hint: t.signIn.staySignedInHint }, keep, (value) => (keep = value)),
     submit,
   );
   const attempt = async () => {
     fields.clear();
-    if (!key.trim()) return fields.refuse('key', t.signIn.missing, false);
+    if (!key.trim()) return fields.showError('key', t.signIn.keyRequired, false);
     submit.textContent = t.signIn.submitting;
     try {
-      session.begin(key.trim(), await ask('v1/admin/keys/mine', { key: key.trim() }), keep);
+      session.begin(key.trim(), await request('v1/admin/keys/mine', { key: key.trim() }), keep);
     } catch (error) {
-      const isWrong = error instanceof Refusal && error.status === 401;
-      fields.refuse('key', isWrong ? t.signIn.wrong : sentenceOf(error), false);
+      const isWrong = error instanceof ApiError && error.status === 401;
+      fields.showError('key', isWrong ? t.signIn.invalidKey : errorMessage(error), false);
     } finally {
       submit.textContent = t.signIn.submit;
     }

@@ -1,12 +1,12 @@
 /**
- * Webhooks: which sites are told what happens to polls, how it goes, and the last messages to each.
+ * Webhooks: list with status, creation, test, recent deliveries and deletion.
  */
-import { ask } from '../api.js';
+import { request } from '../api.js';
 import { button, el, own } from '../dom.js';
-import { askFirst, show } from '../parts/dialog.js';
+import { confirmDialog, show } from '../parts/dialog.js';
 import { Fields } from '../parts/fields.js';
-import { closedRoom, Roster, rosterPage } from '../parts/resource_list.js';
-import { say, sentenceOf } from '../parts/toast.js';
+import { forbiddenPage, ResourceList, resourcePage } from '../parts/resource_list.js';
+import { showToast, errorMessage } from '../parts/toast.js';
 import { showSecret } from '../parts/secret.js';
 import { session } from '../session.js';
 import { shortMoment } from '../date_format.js';
@@ -26,7 +26,7 @@ import { number, t } from '../i18n.js';
  * @property {string | null} last_error
  * @property {string} created_at
  *
- * @typedef {{at: string, type: string, poll: string | null, attempt: number, delivered: boolean, status: number | null, error: string | null}} Try
+ * @typedef {{at: string, type: string, poll: string | null, attempt: number, delivered: boolean, status: number | null, error: string | null}} Delivery
  */
 
 const EVENTS = ['poll.opened', 'poll.progress', 'poll.closed', 'poll.resolved', 'poll.corrected', 'poll.canceled'];
@@ -36,22 +36,22 @@ const pathOf = ({ id }, part = '') => `v1/admin/webhooks/${encodeURIComponent(id
 
 /** @type {import('../console.js').View} */
 export function webhooksView(place) {
-  if (!session.may('keys:write')) return closedRoom(place, t.webhooks);
-  /** @type {Roster<Webhook>} */
-  const roster = new Roster({
+  if (!session.may('keys:write')) return forbiddenPage(place, t.webhooks);
+  /** @type {ResourceList<Webhook>} */
+  const resourceList = new ResourceList({
     path: 'v1/admin/webhooks',
     none: t.webhooksPage.none,
     columns: [
       [t.webhooksPage.url, ({ url }) => own(url)],
       [t.webhooksPage.events, ({ events }) => el('span', { class: 'scopes' }, ...events.map((event) => el('code', {}, event)))],
-      [t.polls, ({ polls }) => (polls === null ? t.webhooksPage.every : el('span', { class: 'scopes' }, ...polls.map((poll) => el('code', {}, poll))))],
+      [t.polls, ({ polls }) => (polls === null ? t.webhooksPage.everyPoll : el('span', { class: 'scopes' }, ...polls.map((poll) => el('code', {}, poll))))],
       [t.webhooksPage.state, stateOf],
       [t.webhooksPage.created, ({ created_at: at }) => shortMoment(at)],
     ],
-    tool: (webhook) => tools(webhook, roster),
+    tool: (webhook) => tools(webhook, resourceList),
   });
-  rosterPage(place, t.webhooks, t.webhooksPage.lead, button(t.webhooksPage.make, () => make(roster), { class: 'button primary' }), roster.element);
-  roster.load();
+  resourcePage(place, t.webhooks, t.webhooksPage.lead, button(t.webhooksPage.newWebhook, () => make(resourceList), { class: 'button primary' }), resourceList.element);
+  resourceList.load();
   return { title: t.webhooks };
 }
 
@@ -59,82 +59,82 @@ export function webhooksView(place) {
 function stateOf({ status, waiting, disabled_reason: why, last_success_at: reached, last_failure_at: failed, last_error: error }) {
   const active = status === 'active';
   return el('span', { class: 'lines' },
-    el('span', { class: 'pill', 'data-phase': active ? 'open' : 'canceled' }, active ? t.webhooksPage.active : t.webhooksPage.givenUp),
-    waiting > 0 && el('small', {}, t.webhooksPage.waiting(waiting)),
+    el('span', { class: 'pill', 'data-phase': active ? 'open' : 'canceled' }, active ? t.webhooksPage.active : t.webhooksPage.disabled),
+    waiting > 0 && el('small', {}, t.webhooksPage.pending(waiting)),
     reached && el('small', {}, t.webhooksPage.lastSuccess(shortMoment(reached))),
     failed && el('small', { title: error ?? '' }, t.webhooksPage.lastFailure(shortMoment(failed))),
     !active && why && el('small', { lang: 'en', dir: 'ltr' }, why));
 }
 
-/** @param {Webhook} webhook @param {Roster<Webhook>} roster */
-function tools(webhook, roster) {
+/** @param {Webhook} webhook @param {ResourceList<Webhook>} resourceList */
+function tools(webhook, resourceList) {
   const small = (/** @type {string} */ text, /** @type {string} */ name, /** @type {() => void} */ click) => button(text, click, { class: 'button small', 'aria-label': name });
   const { url } = webhook;
   return el('span', { class: 'buttons' },
-    webhook.status !== 'active' && small(t.webhooksPage.enable, `${t.webhooksPage.enable}: ${url}`, () => enable(webhook, roster)),
-    small(t.webhooksPage.test, t.webhooksPage.testOf(url), () => test(webhook, roster)),
-    small(t.webhooksPage.tries, t.webhooksPage.triesOf(url), () => tries(webhook)),
-    button(t.webhooksPage.remove, () => remove(webhook, roster), { class: 'button small grave', 'aria-label': t.webhooksPage.removeOf(url) }));
+    webhook.status !== 'active' && small(t.webhooksPage.enable, `${t.webhooksPage.enable}: ${url}`, () => enable(webhook, resourceList)),
+    small(t.webhooksPage.test, t.webhooksPage.testOf(url), () => test(webhook, resourceList)),
+    small(t.webhooksPage.deliveries, t.webhooksPage.deliveriesOf(url), () => showDeliveries(webhook)),
+    button(t.webhooksPage.remove, () => remove(webhook, resourceList), { class: 'button small destructive', 'aria-label': t.webhooksPage.removeOf(url) }));
 }
 
-/** What is done at once, and told in passing. @param {() => Promise<string>} deed */
-async function told(deed) {
+/** Run an operation and show its result or error as a toast. @param {() => Promise<string>} operation */
+async function runAndToast(operation) {
   try {
-    say(await deed());
+    showToast(await operation());
   } catch (error) {
-    say(sentenceOf(error));
+    showToast(errorMessage(error));
   }
 }
 
-/** @param {Webhook} webhook @param {Roster<Webhook>} roster */
-function enable(webhook, roster) {
-  return told(async () => {
-    await ask(pathOf(webhook, '/enable'), { method: 'POST' });
-    roster.load();
+/** @param {Webhook} webhook @param {ResourceList<Webhook>} resourceList */
+function enable(webhook, resourceList) {
+  return runAndToast(async () => {
+    await request(pathOf(webhook, '/enable'), { method: 'POST' });
+    resourceList.load();
     return t.webhooksPage.enabled;
   });
 }
 
-/** @param {Webhook} webhook @param {Roster<Webhook>} roster */
-function test(webhook, roster) {
-  return told(async () => {
-    const { delivered, error, status } = await ask(pathOf(webhook, '/test'), { method: 'POST', long: true });
-    roster.load();
-    return delivered ? t.webhooksPage.reached : t.webhooksPage.failed(error ?? String(status));
+/** @param {Webhook} webhook @param {ResourceList<Webhook>} resourceList */
+function test(webhook, resourceList) {
+  return runAndToast(async () => {
+    const { delivered, error, status } = await request(pathOf(webhook, '/test'), { method: 'POST', long: true });
+    resourceList.load();
+    return delivered ? t.webhooksPage.testDelivered : t.webhooksPage.testFailed(error ?? String(status));
   });
 }
 
 /** @param {Webhook} webhook */
-async function tries(webhook) {
-  /** @type {{items: Try[]}} */
-  const { items } = await ask(pathOf(webhook, '/deliveries'));
-  const columns = [t.poll.time, t.webhooksPage.event, t.list.poll, t.webhooksPage.attempt, t.webhooksPage.answer];
+async function showDeliveries(webhook) {
+  /** @type {{items: Delivery[]}} */
+  const { items } = await request(pathOf(webhook, '/deliveries'));
+  const columns = [t.poll.time, t.webhooksPage.event, t.list.poll, t.webhooksPage.attempt, t.webhooksPage.response];
   const head = el('tr', {}, ...columns.map((text) => el('th', { scope: 'col' }, text)));
   const rows = items.map((one) => el('tr', {}, el('th', { scope: 'row' }, shortMoment(one.at)), el('td', {}, el('code', {}, one.type)), el('td', {}, one.poll ?? '–'), el('td', {}, number(one.attempt)), el('td', {}, `${one.delivered ? '✓' : '✗'} ${one.status ?? ''} ${one.error ?? ''}`)));
-  const table = el('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.webhooksPage.tries }, el('table', { class: 'figures' }, el('thead', {}, head), el('tbody', {}, ...rows)));
-  await show(t.webhooksPage.tries, [el('p', {}, own(webhook.url)), items.length ? table : el('p', { class: 'quiet' }, t.webhooksPage.noTries)], t.close);
+  const table = el('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.webhooksPage.deliveries }, el('table', { class: 'data-table' }, el('thead', {}, head), el('tbody', {}, ...rows)));
+  await show(t.webhooksPage.deliveries, [el('p', {}, own(webhook.url)), items.length ? table : el('p', { class: 'quiet' }, t.webhooksPage.noDeliveries)], t.close);
 }
 
-/** @param {Webhook} webhook @param {Roster<Webhook>} roster */
-async function remove(webhook, roster) {
-  const done = await askFirst({
+/** @param {Webhook} webhook @param {ResourceList<Webhook>} resourceList */
+async function remove(webhook, resourceList) {
+  const done = await confirmDialog({
     title: t.webhooksPage.removeOf(webhook.url),
     verb: t.webhooksPage.remove,
     danger: true,
-    body: [el('p', { class: 'statement' }, t.webhooksPage.removeStatement(webhook.url))],
-    act: () => ask(pathOf(webhook), { method: 'DELETE' }),
+    body: [el('p', { class: 'statement' }, t.webhooksPage.removeConsequence(webhook.url))],
+    act: () => request(pathOf(webhook), { method: 'DELETE' }),
   });
-  if (done) roster.load();
+  if (done) resourceList.load();
 }
 
-/** @param {Roster<Webhook>} roster */
-async function make(roster) {
+/** @param {ResourceList<Webhook>} resourceList */
+async function make(resourceList) {
   const fields = new Fields();
   let [url, polls, results] = ['', '', 'public'];
   /** @type {Set<string>} */
   const events = new Set();
   /** @type {any} */
-  let made = null;
+  let created = null;
   const ticks = EVENTS.map((event) => {
     const control = el('input', { type: 'checkbox', value: event });
     control.addEventListener('change', () => (control.checked ? events.add(event) : events.delete(event)));
@@ -142,8 +142,8 @@ async function make(roster) {
   });
   const group = el('fieldset', { class: 'field' }, el('legend', {}, t.webhooksPage.events), el('p', { class: 'hint' }, t.webhooksPage.eventsHint), ...ticks);
   group.append(fields.group('events', /** @type {HTMLElement} */ (group.querySelector('input'))));
-  const done = await askFirst({
-    title: t.webhooksPage.make,
+  const done = await confirmDialog({
+    title: t.webhooksPage.newWebhook,
     verb: t.webhooksPage.create,
     fields,
     body: [
@@ -156,10 +156,10 @@ async function make(roster) {
     act: async () => {
       const ids = polls.split(/[\s,]+/).filter(Boolean);
       const body = { url: url.trim(), results, ...(events.size ? { events: [...events] } : {}), ...(ids.length ? { polls: ids } : {}) };
-      made = await ask('v1/admin/webhooks', { method: 'POST', body });
+      created = await request('v1/admin/webhooks', { method: 'POST', body });
     },
   });
   if (!done) return;
-  await showSecret(t.webhooksPage.secret, t.webhooksPage.shownOnce, made.secret);
-  roster.load();
+  await showSecret(t.webhooksPage.secret, t.webhooksPage.shownOnce, created.secret);
+  resourceList.load();
 }

@@ -1,4 +1,4 @@
-"""Keys, sites and webhooks at the console."""
+"""API keys, issuers and webhooks in the console."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from playwright.async_api import expect
 
 from tests.api.conftest import Serve
 from tests.browser.conftest import Open, Service
-from tests.browser.console import operator_of
+from tests.browser.console import sign_in_operator
 
 
-async def test_a_key_is_made_shown_once_and_revoked(service: Service, open_page: Open) -> None:
-    """The new key opens what was ticked, is shown until it is copied, and opens nothing once revoked."""
-    at = await operator_of(service, open_page, place="/keys")
+async def test_api_key_is_created_shown_once_and_revoked(service: Service, open_page: Open) -> None:
+    """The secret is removed from the page after it was shown."""
+    at = await sign_in_operator(service, open_page, path="/keys")
     await at.button("New key").click()
     await at.button("Create key").click()
     await expect(at.dialog().locator("[aria-invalid=true]")).to_be_focused()
-    await at.dialog().get_by_label("Name").fill("night desk")
+    await at.dialog().get_by_label("Name").fill("night shift")
     await at.dialog().get_by_label("polls:read").check()
     await at.button("Create key").click()
     key = await at.dialog().locator(".secret").inner_text()
@@ -24,16 +24,16 @@ async def test_a_key_is_made_shown_once_and_revoked(service: Service, open_page:
     await at.button("Done").click()
     await expect(at.dialog()).to_have_count(0)
     assert key not in await at.page.content()
-    await at.button("Revoke night desk").click()
+    await at.button("Revoke night shift").click()
     await expect(at.dialog()).to_contain_text("stops working within two seconds")
     await at.confirm("Revoke")
-    await at.sees("No keys yet, other than the one in your configuration.")
+    await at.expect_text("No keys yet, other than the one in your configuration.")
     assert (await service.http.get("/v1/admin/polls", headers=bearing)).status_code == 401
 
 
-async def test_a_site_is_registered_and_struck_off(service: Service, open_page: Open) -> None:
-    """A shared secret is taken and never shown; a poll can name the site until it is struck off."""
-    at = await operator_of(service, open_page, place="/issuers")
+async def test_issuer_is_registered_and_removed(service: Service, open_page: Open) -> None:
+    """A shared secret is never shown, and a poll can use the issuer."""
+    at = await sign_in_operator(service, open_page, path="/issuers")
     await at.button("Add a sign-in provider").click()
     await at.dialog().get_by_label("Token issuer (iss)").fill("https://news.example")
     await at.dialog().get_by_label("Algorithm").select_option("HS256")
@@ -44,7 +44,7 @@ async def test_a_site_is_registered_and_struck_off(service: Service, open_page: 
     await expect(at.dialog().locator("textarea[aria-invalid=true]")).to_be_focused()
     await at.dialog().get_by_label("Public key").fill("s" * 40)
     await at.confirm("Add")
-    await at.sees("shared secret, not shown")
+    await at.expect_text("shared secret, not shown")
     await at.go("/polls/new")
     await at.page.get_by_label("One vote per signed-in user").check()
     await at.page.get_by_label("Sign-in provider").select_option("https://news.example")
@@ -52,13 +52,13 @@ async def test_a_site_is_registered_and_struck_off(service: Service, open_page: 
     await at.go("/issuers")
     await at.button("Remove https://news.example").click()
     await at.confirm("Remove")
-    await at.sees("No sign-in providers yet.")
+    await at.expect_text("No sign-in providers yet.")
 
 
-async def test_a_webhook_is_made_tried_and_deleted(serve: Serve, open_page: Open) -> None:
-    """What may not be called is refused at its field; the secret is shown once; a test is told of."""
+async def test_webhook_is_created_tested_and_deleted(serve: Serve, open_page: Open) -> None:
+    """An invalid URL shows an error at its field, and the secret is shown once."""
     async with serve(webhook_allow=("127.0.0.1",)) as service:
-        at = await operator_of(service, open_page, place="/webhooks")
+        at = await sign_in_operator(service, open_page, path="/webhooks")
         await at.button("New webhook").click()
         address = at.dialog().get_by_label("URL", exact=True)
         await address.fill("ftp://news.example")
@@ -70,13 +70,13 @@ async def test_a_webhook_is_made_tried_and_deleted(serve: Serve, open_page: Open
         await at.button("Create webhook").click()
         assert (await at.dialog().locator(".secret").inner_text()).startswith("whsec_")
         await at.button("Done").click()
-        row = at.page.locator(".roster-table tbody tr")
+        row = at.page.locator(".resource-table tbody tr")
         await expect(row).to_contain_text("poll.closed")
         await row.get_by_role("button", name="Send a test").click()
-        await at.sees("The test wasn’t delivered")
+        await at.expect_text("The test wasn’t delivered")
         await row.get_by_role("button", name="Recent deliveries").click()
         await expect(at.dialog()).to_contain_text("405")
         await at.dialog().get_by_role("button", name="Close").click()
         await row.get_by_role("button", name="Delete").click()
         await at.confirm("Delete")
-        await at.sees("No webhooks yet.")
+        await at.expect_text("No webhooks yet.")
