@@ -1,4 +1,4 @@
-"""HTML page of the API reference, rendered from the OpenAPI document.
+"""API reference without scripts: plain HTML, rendered from the OpenAPI document.
 
 The templates and the stylesheet are files of this package.
 """
