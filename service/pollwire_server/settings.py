@@ -184,7 +184,7 @@ def _text_of(environ: Mapping[str, str], name: str, field: str) -> tuple[str, st
 
 def _content_of(file_name: str, name: str) -> str:
     try:
-        text = Path(file_name).read_text(encoding="utf-8").strip()
+        text = Path(file_name).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SettingsError(f"{name} names {file_name}, which cannot be read: {reason}.") from None

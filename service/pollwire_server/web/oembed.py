@@ -12,15 +12,13 @@ import msgspec
 from pollwire_server.domain.poll import Kind, Poll
 
 WIDTH: Final = 640
-NARROWEST: Final = 240
 _FIRST_HEIGHT: Final = 220
 """What stands above and below the options, in CSS pixels."""
 _ROW_HEIGHT: Final = 62
-_LOWEST: Final = 160
 CACHE_AGE_S: Final = 3600
 """Cache lifetime of a response in seconds. Only the wording of the question can change."""
 
-_PIXELS: Final = re.compile(r"[0-9]{1,5}")
+_PIXELS: Final = re.compile(r"\s*([0-9]{1,9})(?:\.[0-9]*)?\s*", re.ASCII)
 
 
 class EmbedSize(msgspec.Struct, frozen=True):
@@ -74,10 +72,11 @@ def _writable(text: str) -> str:
 
 def _size(poll: Poll, room: EmbedSize) -> tuple[int, int]:
     rows = len(poll.scale.values) if poll.kind is Kind.RATING and poll.scale else len(poll.options)
-    width = WIDTH if room.width is None else max(NARROWEST, min(WIDTH, room.width))
+    width = WIDTH if room.width is None else min(WIDTH, room.width)
     height = _FIRST_HEIGHT + _ROW_HEIGHT * rows
-    return width, height if room.height is None else max(_LOWEST, min(height, room.height))
+    return width, height if room.height is None else min(height, room.height)
 
 
 def _pixels(text: str | None) -> int | None:
-    return int(text) if text is not None and _PIXELS.fullmatch(text) and int(text) > 0 else None
+    found = _PIXELS.fullmatch(text or "")
+    return int(found[1]) or None if found else None
