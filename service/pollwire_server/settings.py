@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 from pollwire_server.domain.rate_limit import RateLimit, parse_rate_limit
+from pollwire_server.domain.store_url import parse_store_url
 
 __all__ = [
     "PREFIX",
@@ -255,9 +256,7 @@ def _data_dir(text: str) -> Path:
 
 
 def _redis_url(text: str) -> str:
-    schemes = ("redis://", "rediss://", "unix://", "redis+sentinel://", "redis+cluster://")
-    if not text.startswith(schemes) or len(text) == len(next(s for s in schemes if text.startswith(s))):
-        raise ValueError(f"must be an address that begins with {', '.join(schemes[:-1])} or {schemes[-1]}")
+    parse_store_url(text)
     return text
 
 
