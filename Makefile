@@ -20,7 +20,7 @@ LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/proce
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up docs dist test test-all long-tests check assets prose faults faketime bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up docs dist test test-all long-tests check assets api-reference prose faults faketime bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -54,6 +54,9 @@ faults: dev faketime ## Run the fault tests of docs/guarantees.md at length; pri
 
 assets: service/assets-build/node_modules/.setup ## Build the scripts and style sheets that the service serves (esbuild)
 	@cd service/assets-build && node build.mjs
+
+api-reference: ## Copy the release of Scalar that app/openapi/scalar/release.json names (needs npm)
+	@cd service/assets-build && node api-reference.mjs
 
 dist: dev ## Build the wheels, the source distributions and the npm package into dist/
 	@rm -rf $(DIST) && mkdir -p $(DIST)

@@ -56,17 +56,17 @@ def draw(record: Record) -> dict[str, list[str]]:
 
 def fill(record: Record, facts: dict[str, str], drawn: dict[str, list[str]]) -> None:
     """Replace the tables in the document by those of this run."""
-    told = {
+    tables = {
         "goals": _markdown(("goal", "measured", "limit", ""), [goal_cells(goal) for goal in record.goals]),
         "machine": _markdown(("", ""), list(facts.items())),
     }
     for name, beginnings in _SECTIONS.items():
         rows = [row for row in record.rows if row.part.startswith(beginnings)]
-        told[name] = "".join(
+        tables[name] = "".join(
             _section(record, part, rows, drawn) for part in dict.fromkeys(r.part for r in rows)
         )
     text = DOCUMENT.read_text()
-    DOCUMENT.write_text(_FIGURES.sub(lambda found: f"{found[1]}{told[found[2]]}{found[3]}", text))
+    DOCUMENT.write_text(_FIGURES.sub(lambda found: f"{found[1]}{tables[found[2]]}{found[3]}", text))
 
 
 def _section(record: Record, part: str, rows: Sequence[Row], drawn: dict[str, list[str]]) -> str:

@@ -1,1 +1,1 @@
-"""What the service is measured against: each does one thing, as its own documentation would have it done."""
+"""Peers that the service is measured against. Each does one thing, as its own documentation recommends."""

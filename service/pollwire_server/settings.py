@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 from pollwire_server.domain.rate_limit import RateLimit, parse_rate_limit
+from pollwire_server.domain.store_url import parse_store_url
 
 __all__ = [
     "PREFIX",
@@ -184,7 +185,7 @@ def _text_of(environ: Mapping[str, str], name: str, field: str) -> tuple[str, st
 
 def _content_of(file_name: str, name: str) -> str:
     try:
-        text = Path(file_name).read_text(encoding="utf-8").strip()
+        text = Path(file_name).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SettingsError(f"{name} names {file_name}, which cannot be read: {reason}.") from None
@@ -255,9 +256,7 @@ def _data_dir(text: str) -> Path:
 
 
 def _redis_url(text: str) -> str:
-    schemes = ("redis://", "rediss://", "unix://", "redis+sentinel://", "redis+cluster://")
-    if not text.startswith(schemes) or len(text) == len(next(s for s in schemes if text.startswith(s))):
-        raise ValueError(f"must be an address that begins with {', '.join(schemes[:-1])} or {schemes[-1]}")
+    parse_store_url(text)
     return text
 
 

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator
 
@@ -57,7 +58,7 @@ async def test_a_table_runs_no_formula(service: Service) -> None:
     await service.vote(poll, ["a", "b"], await service.voter())
     answer = await service.admin.get(f"{POLLS}/{poll}/export")
     assert answer.headers["content-type"] == "text/csv; header=present; charset=utf-8"
-    head, row = csv.reader(io.StringIO(answer.text, newline=""))
+    head, row = csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
     assert head == ["voter", "choice", "label", "at", "revision"]
     assert row[1:3] == ["a b", "'=HYPERLINK(1); B, or “not b”"]
     assert row[4] == "1"
@@ -68,6 +69,36 @@ def test_formulas_become_text(text: str) -> None:
     """Check that cells which spreadsheets read as a formula get an apostrophe, and no others do."""
     assert safe_cell(text) == f"'{text}"
     assert safe_cell("rice = yam") == "rice = yam"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("606e108800862246", "1e5", "007", "2024", "2024-05-01", "10-11", "1/2", "3.14", "1,000", "10:30"),
+        *("5%", "mar-1", "1-mar", "sept2", "dec1", "may 5", "march-2024", "true", "3pm", "2024-05-01t10"),
+    ],
+)
+def test_text_that_spreadsheets_convert_gets_an_apostrophe(text: str) -> None:
+    assert safe_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["rice", "a1", "v606e108800862246", "marble", "mayor", "2 bowls", "x-1"])
+def test_other_text_is_unchanged(text: str) -> None:
+    assert safe_cell(text) == text
+
+
+async def test_table_opens_right_in_spreadsheets(service: Service) -> None:
+    """It begins with a byte order mark, and neither voters nor option ids are numbers or dates."""
+    options = [{"id": "2024-05-01", "label": "Zürich 東京"}, {"id": "1e5", "label": "Yam"}]
+    poll = (await service.create_poll(options=options))["id"]
+    await service.vote(poll, "2024-05-01", await service.voter())
+    await service.vote(poll, "1e5", await service.voter())
+    answer = await service.admin.get(f"{POLLS}/{poll}/export", params={"format": "csv"})
+    assert answer.content.startswith(b"\xef\xbb\xbfvoter,")
+    assert answer.content.count(b"\xef\xbb\xbf") == 1
+    _, *rows = csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
+    assert {(row[1], row[2]) for row in rows} == {("'2024-05-01", "Zürich 東京"), ("'1e5", "Yam")}
+    assert all(re.fullmatch("v[0-9a-f]{16}", row[0]) for row in rows)
 
 
 async def test_nobody_is_named(service: Service) -> None:

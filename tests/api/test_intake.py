@@ -155,6 +155,52 @@ async def test_names_of_back_ends_meet_nobody_else(service: Service) -> None:
     assert len(names) == 4
 
 
+async def test_byte_order_mark_before_the_first_line_is_ignored(service: Service) -> None:
+    poll = (await service.create_poll())["id"]
+    answers = await send(service, poll, b"\xef\xbb\xbf" + line("a") + line("b"))
+    assert [answer["status"] for answer in answers] == ["counted", "counted"]
+    assert (await send(service, poll, line("c") + b"\xef\xbb\xbf" + line("d")))[1]["status"] == 400
+
+
+async def test_json_bodies_may_begin_with_a_byte_order_mark(service: Service) -> None:
+    mark, headers = b"\xef\xbb\xbf", {"Content-Type": "application/json"}
+    document = {
+        "kind": "single",
+        "question": "Q?",
+        "options": [{"id": "a", "label": "A"}, {"id": "b", "label": "B"}],
+    }
+    made = await service.admin.post(
+        "/v1/admin/polls", content=mark + json.dumps(document).encode(), headers=headers
+    )
+    assert made.status_code == 201, made.text
+    voted = await service.http.post(
+        f"/v1/polls/{made.json()['id']}/votes",
+        content=mark + b'{"choice":"a"}',
+        headers={**headers, "Authorization": f"Bearer {await service.voter()}"},
+    )
+    assert voted.status_code == 200, voted.text
+    closed = await service.admin.post(
+        f"/v1/admin/polls/{made.json()['id']}/close", content=mark + b"{}", headers=headers
+    )
+    assert closed.status_code == 200, closed.text
+    enrolled = await service.http.post("/v1/voters", content=mark + b'{"name":"Ama"}', headers=headers)
+    assert enrolled.status_code == 201, enrolled.text
+
+
+async def test_voter_names_of_back_ends_are_normalized_and_not_blank(service: Service) -> None:
+    poll = (await service.create_poll())["id"]
+    composed, decomposed = "Ren\u00e9", "Rene\u0301"
+    answers = await send(service, poll, line(composed) + line(decomposed) + line("\u3164") + line(" \u200b"))
+    assert [answer["status"] for answer in answers] == ["counted", "unchanged", 422, 422]
+    assert [answer.get("field") for answer in answers[2:]] == ["voter", "voter"]
+
+
+@pytest.mark.parametrize("name", ["\u3164", "\u2800", "\u200b\ufe0f"])
+async def test_blank_display_name_is_rejected(service: Service, name: str) -> None:
+    answer = await service.http.post("/v1/voters", json={"name": name})
+    assert (answer.status_code, answer.json()["field"]) == (422, "name")
+
+
 async def test_a_poll_that_closes_refuses_the_rest(service: Service) -> None:
     """Check that lines after the poll's end are rejected, and that options added meanwhile are accepted."""
     poll = (await service.create_poll())["id"]

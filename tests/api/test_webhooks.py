@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -45,6 +46,27 @@ async def test_a_polls_life_is_told(serve: Serve) -> None:
 async def _is_quiet(service: Service, made: dict[str, Any]) -> bool:
     told = await state(service, made)
     return told["waiting"] == 0 and told["failures"] == 0 and told["last_success_at"] is not None
+
+
+@pytest.mark.parametrize("way", ["creation", "edit", "action", "clock"])
+async def test_opening_is_sent_once_however_voting_begins(serve: Serve, way: str) -> None:
+    async with serve(**QUICK) as service, receiving() as site:
+        await hook(service, site)
+        opens_at = {"creation": "2020-01-01T00:00:00Z", "clock": in_ms(300)}.get(way, "2100-01-01T00:00:00Z")
+        poll = (await service.create_poll(opens_at=opens_at))["id"]
+        if way == "edit":
+            await service.admin.patch(f"/v1/admin/polls/{poll}", json={"opens_at": "2020-01-01T00:00:00Z"})
+        elif way == "action":
+            await service.act(poll, "open")
+        await until(lambda: site.types == ["poll.opened"])
+        await service.act(poll, "close")
+        await until(lambda: len(site.told) == 2)
+        assert site.types == ["poll.opened", "poll.closed"]
+
+
+def in_ms(after_ms: int) -> str:
+    """Return a time in the future."""
+    return format_timestamp(int(time.time() * 1000) + after_ms)
 
 
 async def test_a_changed_body_is_no_longer_signed(serve: Serve) -> None:

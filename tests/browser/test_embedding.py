@@ -109,6 +109,10 @@ async def test_oembed_answers_the_frame(service: Service) -> None:
     assert "Rice &quot;or&quot; &lt;yam&gt;?" in str(answer["html"])
     small = await oembed(service, url=f"{page}?screen#top", maxwidth="320", maxheight="200")
     assert (small["width"], small["height"]) == (320, 200)
+    smallest = await oembed(service, url=page, maxwidth="120", maxheight="90")
+    assert (smallest["width"], smallest["height"]) == (120, 90)
+    assert (await oembed(service, url=page, maxwidth="1"))["width"] == 1
+    assert (await oembed(service, url=page, maxwidth="120.5"))["width"] == 120
 
 
 async def test_oembed_answers_in_xml(service: Service) -> None:

@@ -54,8 +54,8 @@ async def test_a_timeline_is_shown(pollwire: Pollwire, service: Service) -> None
         ["0", "rice=0", "yam=0"],
         ["1", "rice=1", "yam=0"],
     ]
-    told = await pollwire("polls", "timeline", poll, "--json")
-    assert [point["voters"] for point in told.json["points"]] == [0, 1]
+    timeline = await pollwire("polls", "timeline", poll, "--json")
+    assert [point["voters"] for point in timeline.json["points"]] == [0, 1]
     async with Client(service.url) as client:
         assert (await client.timeline(poll))["points"][-1]["counts"] == {"rice": 1, "yam": 0}
 
@@ -73,4 +73,4 @@ def test_columns_are_even_in_time() -> None:
     assert "█ 10" in shown.get()
     with console.capture() as shown:
         console.print(sparklines([]))
-    assert "Nobody has voted yet." in shown.get()
+    assert "No votes yet." in shown.get()

@@ -53,7 +53,7 @@ async def test_votes_are_recounted(pollwire: Pollwire, service: Service) -> None
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
     said = await pollwire("polls", "recount", poll)
-    assert (said.exit_code, said.out) == (0, "The ballots of 1 voter make the totals that stand.\n")
+    assert (said.exit_code, said.out) == (0, "The totals match the ballots of 1 voter.\n")
     record = await service.store.polls.get(poll)
     await service.store.connection.client.hincrby(record.keys[1], "A", 5)
     wrong = await pollwire("polls", "recount", poll, "--json")
@@ -67,19 +67,19 @@ async def test_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None
     span = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
     assert (await pollwire("polls", "purge", poll, *span, stdin="n\n")).exit_code == 1
     said = await pollwire("polls", "purge", poll, *span, "--yes")
-    assert (said.exit_code, said.out) == (0, "1 votes were taken out.\n")
+    assert (said.exit_code, said.out) == (0, "1 votes removed.\n")
 
 
 async def test_one_network_s_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None:
     """Check that the report lists networks by tag, and that a purge removes one network's votes."""
     poll = (await service.create_poll(network_tags=True))["id"]
     await service.vote(poll, "rice", await service.voter())
-    told = (await pollwire("polls", "report", poll)).out
+    text = (await pollwire("polls", "report", poll)).out
     (tag,) = (await pollwire("polls", "report", poll, "--json")).json["tags"]
-    assert f"network {tag['tag']}: 1 votes (100%), 100% for rice, 0% elsewhere, 1 of them at" in told
+    assert f"network {tag['tag']}: 1 votes (100%), 100% for rice, 0% elsewhere, 1 of them at" in text
     assert (await pollwire("polls", "purge", poll, "--tag", tag["tag"], stdin="n\n")).exit_code == 1
     said = await pollwire("polls", "purge", poll, "--tag", tag["tag"], "--yes")
-    assert (said.exit_code, said.out) == (0, "1 votes were taken out.\n")
+    assert (said.exit_code, said.out) == (0, "1 votes removed.\n")
 
 
 async def test_one_vote_is_erased(pollwire: Pollwire, service: Service) -> None:
@@ -89,7 +89,7 @@ async def test_one_vote_is_erased(pollwire: Pollwire, service: Service) -> None:
     refused = await pollwire("polls", "erase", poll, "--receipt", receipt, stdin="n\n")
     assert (refused.exit_code, refused.out) == (1, "")
     said = await pollwire("polls", "erase", poll, "--receipt", receipt, "--yes")
-    assert (said.exit_code, said.out) == (0, "The vote is erased.\n")
+    assert (said.exit_code, said.out) == (0, "Vote erased.\n")
     assert (await pollwire("polls", "erase", poll, "--receipt", receipt, "--yes", "--json")).json == {
         "erased": False
     }

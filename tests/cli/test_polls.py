@@ -108,6 +108,6 @@ async def test_a_poll_is_deleted_when_somebody_means_it(pollwire: Pollwire, serv
     await service.create_poll(id="lunch")
     assert (await pollwire("polls", "delete", "lunch", stdin="n\n")).exit_code != 0
     assert (await pollwire("polls", "show", "lunch")).exit_code == 0
-    assert (await pollwire("polls", "delete", "lunch", "--yes")).out == "lunch is deleted.\n"
+    assert (await pollwire("polls", "delete", "lunch", "--yes")).out == "lunch deleted.\n"
     gone = await pollwire("polls", "show", "lunch")
     assert (gone.exit_code, gone.err) == (1, "Error: The poll 'lunch' does not exist.\n")

@@ -27,16 +27,18 @@ async def test_a_webhook_is_made_tried_listed_and_deleted(pollwire: Pollwire, se
         (webhook,) = (await pollwire("webhooks", "list", "--json")).json["items"]
         assert (webhook["events"], webhook["polls"]) == (["poll.closed"], ["lunch"])
         listed = await pollwire("webhooks", "list")
-        assert listed.out.strip().split("\t") == [webhook["id"], "never told", site.url]
+        assert listed.out.strip().split("\t") == [webhook["id"], "no deliveries", site.url]
         assert secret not in listed.out
         tried = await pollwire("webhooks", "test", webhook["id"])
         assert (tried.exit_code, "answered 204" in tried.out) == (0, True)
         site.told[0].verified(secret)
         site.answering = lambda _: 500
         failed = await pollwire("webhooks", "test", webhook["id"])
-        assert (failed.exit_code, failed.err) == (1, "Error: The site did not take it: answered 500.\n")
+        assert (failed.exit_code, failed.err) == (1, "Error: Delivery failed: answered 500.\n")
         assert (await pollwire("webhooks", "enable", webhook["id"])).exit_code == 0
-        assert (await pollwire("webhooks", "delete", webhook["id"])).out == f"{webhook['id']} is deleted.\n"
+        assert (
+            await pollwire("webhooks", "delete", webhook["id"])
+        ).out == f"Webhook {webhook['id']} deleted.\n"
         assert (await pollwire("webhooks", "list")).out == ""
 
 

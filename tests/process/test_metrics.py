@@ -83,7 +83,7 @@ async def test_webhook_deliveries_are_counted_by_outcome(up: Start) -> None:
             made = await operator.post("/v1/admin/webhooks", json={"url": site.url})
             assert made.status_code == 201, made.text
         await service.make_poll()
-        for outcome in ("delivered", "given-up"):
+        for outcome in ("delivered", "disabled"):
             await wait_for_metric(service, f"pollwire_webhook_attempts_total {outcome}", 1)
         await wait_for_metric(service, "pollwire_webhook_queue_size", 1)
         assert (await read_metrics(service))["pollwire_webhook_attempts_total retried"] >= 1

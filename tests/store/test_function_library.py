@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from ssl import TLSVersion
+
 import pytest
-from pollwire_server.store import Store
+from pollwire_server.store import Store, open_store
 from pollwire_server.store.transport.cluster import Cluster
 from pollwire_server.store.transport.function_library import FunctionLibrary, UnsupportedStore
 from pollwire_server.store.transport.url import (
     CONNECT_TIMEOUT_S,
     REPLY_TIMEOUT_S,
     servers_from_url,
-    without_password,
 )
+from redis.asyncio import SSLConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 
 
@@ -72,23 +74,33 @@ async def test_url_of_cluster_is_parsed() -> None:
     assert cluster.settings["password"] == "secret"
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "localhost",
-        "http://host",
-        "redis://host:port",
-        "redis+sentinel://host",
-        "redis+cluster://",
-        "redis+sentinel://one,,two/main",
-    ],
-)
-async def test_invalid_store_url_is_rejected(url: str) -> None:
-    with pytest.raises(UnsupportedStore, match="Use redis://"):
-        servers_from_url(url)
+async def test_url_with_tls_applies_to_servers_and_sentinels() -> None:
+    for scheme in ("rediss+sentinel://one/main", "rediss+cluster://one", "rediss://one"):
+        servers = servers_from_url(f"{scheme}?ssl_cert_reqs=none&ssl_min_version=TLSv1.3")
+        if isinstance(servers, Cluster):
+            assert servers.settings["ssl"] is True
+            client = servers._server(servers.seeds[0]).client
+        else:
+            client = servers.client
+        pools = [client.connection_pool]
+        if isinstance(pools[0], SentinelConnectionPool):
+            pools += [peer.connection_pool for peer in pools[0].sentinel_manager.sentinels]
+        for pool in pools:
+            assert issubclass(pool.connection_class, SSLConnection)
+            assert pool.connection_kwargs["ssl_min_version"] is TLSVersion.TLSv1_3
 
 
-def test_store_url_is_shown_without_password() -> None:
-    assert without_password("redis://user:p@ss@host:1/2") == "redis://***@host:1/2"
-    assert without_password("unix:///tmp/s") == "unix:///tmp/s"
+async def test_sentinels_have_a_login_of_their_own() -> None:
+    url = "redis+sentinel://:servers@one/main/3?sentinel_username=watch&sentinel_password=other"
+    pool = servers_from_url(url).client.connection_pool
+    (sentinel,) = pool.sentinel_manager.sentinels
+    assert (pool.connection_kwargs["password"], pool.connection_kwargs["db"]) == ("servers", 3)
+    kwargs = sentinel.connection_pool.connection_kwargs
+    assert (kwargs["username"], kwargs["password"]) == ("watch", "other")
+
+
+async def test_invalid_store_url_raises_unsupported_store() -> None:
+    with pytest.raises(UnsupportedStore, match=r"The store's URL has the option 'ssl_ca_cert'"):
+        await open_store("rediss://host?ssl_ca_cert=x")
+    with pytest.raises(UnsupportedStore, match=r"'ssl_ca_certs', which names an unreadable file"):
+        await open_store("rediss+cluster://host?ssl_ca_certs=/nowhere")

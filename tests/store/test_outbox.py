@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from pollwire_server.domain.events import EventKind
 from pollwire_server.domain.window import LifecycleAction
@@ -69,6 +70,25 @@ async def test_clock_events_are_added_once(store: Store) -> None:
         (EventKind.OPENED, LONG_AGO),
         (EventKind.CLOSED, LONG_AGO + 5),
     ]
+
+
+async def test_poll_created_with_past_window_adds_events_at_its_creation(store: Store) -> None:
+    began = await store.polls.now()
+    record = await made(store, opens_at=LONG_AGO, closes_at=LONG_AGO + 5)
+    found = (await look(store, record.poll.id)).events
+    assert [event.kind for event in found] == [EventKind.OPENED, EventKind.CLOSED]
+    assert all(began <= event.at <= event.tally.now for event in found)
+
+
+async def test_edit_that_opens_the_poll_adds_the_event_at_the_edit(store: Store) -> None:
+    record = await made(store, opens_at=FAR_OFF)
+    began = await store.polls.now()
+    await store.polls.edit(
+        record, msgspec.structs.replace(record.poll, opens_at=LONG_AGO), assumes_unvoted=True
+    )
+    found = (await look(store, record.poll.id)).events
+    assert [event.kind for event in found] == [EventKind.OPENED]
+    assert began <= found[0].at <= found[0].tally.now
 
 
 async def test_clock_event_precedes_action_event(store: Store) -> None:

@@ -81,7 +81,7 @@ def test_empty_value_counts_as_absent() -> None:
         ("LOG_FORMAT", "xml", "text or json"),
         ("RESULTS_MAX_AGE", "1h", "a whole number"),
         ("REDIS_URL", "http://cache:6379", "begins with redis://"),
-        ("REDIS_URL", "redis://", "begins with redis://"),
+        ("REDIS_URL", "redis://", "has no valid host"),
         ("PUBLIC_URL", "polls.example.org", "an origin such as"),
         ("PUBLIC_URL", "https://polls.example.org/path", "an origin such as"),
         ("PUBLIC_URL", "https://polls.example.org:99999", "an origin such as"),

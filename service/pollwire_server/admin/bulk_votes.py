@@ -24,6 +24,7 @@ from pollwire_server.auth.voter_ids import voter_id_from_backend
 from pollwire_server.domain.ballot import LAST_REVISION
 from pollwire_server.domain.decoding import explain_json_error, explain_validation_error
 from pollwire_server.domain.errors import InvalidChoice, MalformedBody, Overloaded, PollwireError
+from pollwire_server.domain.text_validation import is_blank
 from pollwire_server.problem_details import problem_document
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
@@ -111,7 +112,10 @@ def _vote_in(line: Line) -> BulkVoteLine | PollwireError:
     if line.text is None:
         return LineTooLong()
     try:
-        return _decode(line.text)
+        vote = _decode(line.text)
+        if is_blank(vote.voter):
+            return InvalidChoice("voter must not be blank.", "voter")
+        return vote
     except msgspec.ValidationError as error:
         field, detail = explain_validation_error(error)
         if field == "body":

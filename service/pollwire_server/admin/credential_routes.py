@@ -40,7 +40,7 @@ def _admitted(keys: ApiKeyAuthenticator, request: AnyRequest) -> Operator:
 
 
 def _keys(operated: ApiKeyAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
-    @post(_KEYS, summary="Make an API key, shown this once", tags=["operators"])
+    @post(_KEYS, summary="Create an API key; it is shown only once", tags=["operators"])
     async def create_key(request: AnyRequest) -> Encoded:
         operator = _admitted(keys, request)
         return _encoded(await operated.create(await json_object(request), operator), status=201)
@@ -50,7 +50,7 @@ def _keys(operated: ApiKeyAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHan
         _admitted(keys, request)
         return _encoded(await operated.list(query_of(request, _PAGING)))
 
-    @get(f"{_KEYS}/mine", summary="Read what the key at hand may do", tags=["operators"])
+    @get(f"{_KEYS}/mine", summary="Read the scopes of the current API key", tags=["operators"])
     async def read_own_key(request: AnyRequest) -> Encoded:
         return _encoded(operated.own(keys.require_operator(request.headers.get("authorization"))))
 
@@ -63,18 +63,23 @@ def _keys(operated: ApiKeyAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHan
 
 
 def _issuers(operated: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
-    @post(_ISSUERS, summary="Register a site that vouches for voters", tags=["operators"])
+    @post(_ISSUERS, summary="Register a sign-in provider", tags=["operators"])
     async def register_issuer(request: AnyRequest) -> Encoded:
         _admitted(keys, request)
         document, is_new = await operated.register(await json_object(request))
         return _encoded(document, status=201 if is_new else 200)
 
-    @get(_ISSUERS, summary="List the sites that vouch for voters", tags=["operators"])
+    @get(_ISSUERS, summary="List sign-in providers", tags=["operators"])
     async def list_issuers(request: AnyRequest) -> Encoded:
         _admitted(keys, request)
         return _encoded(await operated.list(query_of(request, _PAGING)))
 
-    @delete(f"{_ISSUERS}/{{issuer_id:str}}", summary="Strike a site off", tags=["operators"], status_code=204)
+    @delete(
+        f"{_ISSUERS}/{{issuer_id:str}}",
+        summary="Remove a sign-in provider",
+        tags=["operators"],
+        status_code=204,
+    )
     async def strike_issuer(request: AnyRequest, issuer_id: FromPath[str]) -> None:
         _admitted(keys, request)
         await operated.strike(issuer_id)

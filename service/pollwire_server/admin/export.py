@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from enum import StrEnum
@@ -34,6 +35,20 @@ VOTER_BYTES: Final = 8
 _COLUMNS: Final = ("voter", "choice", "label", "at", "revision")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """First characters of formulas in spreadsheets (OWASP, CSV Injection), full-width forms included."""
+
+
+_MONTH: Final = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_CONVERTED: Final = re.compile(
+    r"[(+-]?\s*[$€£¥]?[\d.,:/\s-]*\d[\d.,:/\s-]*(?:e[+-]?\d+)?(?:t[\d:.]+z?)?\s*(?:%|[ap]m?|\))?"
+    rf"|(?:\d{{1,4}}[-/., ]*)?{_MONTH}[-/., ]*\d*(?:[-/., ]+\d+)?|true|false",
+    re.IGNORECASE,
+)
+"""Text that spreadsheets read as a number, a date, a time or a truth value, such as ``1e5`` or ``mar-1``."""
+_BYTE_ORDER_MARK: Final = "\ufeff".encode()
+"""Excel reads a CSV file without it in the local code page."""
 
 
 class Format(StrEnum):
@@ -76,7 +91,7 @@ async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[by
 
     async def pieces() -> AsyncIterator[bytes]:
         if form is Format.CSV:
-            yield _csv([_columns_of(reading.record)])
+            yield _BYTE_ORDER_MARK + _csv([_columns_of(reading.record)])
         record = reading.record
         async with aclosing(pages):
             record, piece = await _rendered(store, record, first, form)
@@ -125,17 +140,18 @@ def _csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
     known: dict[str, tuple[str, str]] = {}  # choices repeat: each is rendered once a page
     for code in {held.code for held in page}:
         label = "; ".join(labels[letter] for letter in code if letter in labels)
-        known[code] = (safe_cell(_choice_cell(record.codec.decode_choice(code))), safe_cell(label))
+        known[code] = (_choice_cell(record.codec.decode_choice(code)), safe_cell(label))
     has_tags = record.poll.network_tags
     return _csv(
-        [_voter(held), *known[held.code], _time_text(held.at), held.revision, *_tag_cell(held, has_tags)]
+        [_voter_cell(held), *known[held.code], _time_text(held.at), held.revision, *_tag_cell(held, has_tags)]
         for held in page
     )
 
 
 def _columns_of(record: PollRecord) -> tuple[str, ...]:
     """Return the header. A forecast has one column for each outcome, in the poll's order."""
-    columns = ("voter", *record.poll.codes, "at", "revision") if record.poll.forecast else _COLUMNS
+    outcomes = map(safe_cell, record.poll.codes)
+    columns = ("voter", *outcomes, "at", "revision") if record.poll.forecast else _COLUMNS
     return (*columns, "tag") if record.poll.network_tags else columns
 
 
@@ -143,7 +159,7 @@ def _forecast_csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
     has_tags = record.poll.network_tags
     return _csv(
         [
-            _voter(held),
+            _voter_cell(held),
             *(f"{value / MICRO:.6f}" for value in decode_forecast(held.code)),
             _time_text(held.at),
             held.revision,
@@ -155,17 +171,28 @@ def _forecast_csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
 
 def _tag_cell(held: StoredBallot, has_tags: bool) -> tuple[str, ...]:
     """Return the last column of a poll with network tags. It is empty for a vote without a tag."""
-    return (held.tag.hex(),) if has_tags else ()
+    return (safe_cell(held.tag.hex()),) if has_tags else ()
+
+
+def _voter_cell(held: StoredBallot) -> str:
+    """Return the voter with a letter before it, because ``606e108800862246`` is a number to a spreadsheet."""
+    return f"v{_voter(held)}"
 
 
 def _choice_cell(choice: Choice) -> str:
-    """Return the choice as text. Lists are joined with spaces, which option ids do not contain."""
-    return " ".join(choice) if isinstance(choice, list) else str(choice)
+    """Return the choice as a cell. Lists are joined with spaces, which option ids do not contain."""
+    if isinstance(choice, int):
+        return str(choice)  # the value of a rating is a number
+    return safe_cell(" ".join(choice) if isinstance(choice, list) else str(choice))
 
 
 def safe_cell(text: str) -> str:
-    """Return the text with an apostrophe before a formula, so that spreadsheets do not run it."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    """Return the text with an apostrophe before a formula and before what a spreadsheet would convert.
+
+    So spreadsheets neither run it nor change it.
+    """
+    is_formula = text.lstrip(" ").startswith(_FORMULA_STARTS)
+    return f"'{text}" if is_formula or _CONVERTED.fullmatch(text) else text
 
 
 def _csv(rows: Iterable[Iterable[object]]) -> bytes:

@@ -71,7 +71,7 @@ def erasing(
 ) -> HTTPRouteHandler:
     """Return the route handler that erases one vote."""
 
-    @post(ERASE_PATH, summary="Erase one vote, by its receipt", tags=["operators"], status_code=200)
+    @post(ERASE_PATH, summary="Erase one vote by its receipt", tags=["operators"], status_code=200)
     async def erase_vote(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         operator = keys.require_operator(request.headers.get("authorization"))
         operator.require_scope(Scope.POLLS_WRITE)
@@ -113,7 +113,7 @@ def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
 
     @post(
         PURGE_PATH,
-        summary="Take votes of a span of time or of a network out",
+        summary="Purge votes by time range or network",
         tags=["operators"],
         status_code=200,
     )
@@ -201,7 +201,7 @@ class FraudReport(msgspec.Struct, frozen=True):
 def reporting(store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTPRouteHandler:
     """Return the route handler that reads the fraud report."""
 
-    @get(REPORT_PATH, summary="Read what looks odd", tags=["operators"])
+    @get(REPORT_PATH, summary="Report suspicious voting", tags=["operators"])
     async def read_report(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         keys.require_operator(request.headers.get("authorization")).require_scope(Scope.POLLS_READ)
         record = await polls.find(poll_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from pollwire_server.domain.decoding import without_byte_order_mark
 from pollwire_server.domain.errors import BodyTooLarge
 
 LINE_BYTES: Final = 16 * 1024
@@ -54,6 +55,8 @@ class LineSplitter:
 
     def _line(self, text: bytes) -> Line | None:
         self._number += 1
+        if self._number == 1:
+            text = without_byte_order_mark(text)
         if self._is_skipping:
             self._is_skipping = False
             return None

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 
-from pollwire_server.domain.decoding import explain_json_error
+from pollwire_server.domain.decoding import explain_json_error, without_byte_order_mark
 from pollwire_server.domain.errors import InvalidPoll, MalformedBody, VersionMismatch
 from pollwire_server.http_protocol import media_type
 
@@ -38,7 +38,7 @@ async def optional_object(request: AnyRequest) -> Object:
         return {}
     check_media_type(request, JSON)
     body = await request.body()
-    return _object_of(body) if body.strip() else {}
+    return _object_of(body) if without_byte_order_mark(body).strip() else {}
 
 
 def _announces_body(request: AnyRequest) -> bool:
@@ -56,7 +56,7 @@ def check_media_type(request: AnyRequest, wanted: str) -> None:
 
 def _object_of(body: bytes) -> Object:
     try:
-        document = msgspec.json.decode(body)
+        document = msgspec.json.decode(without_byte_order_mark(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = explain_json_error(error)
         raise MalformedBody(f"The body must be a JSON object in UTF-8: {reason}.") from None

@@ -140,19 +140,19 @@ def _single(door: _AdminContext) -> list[HTTPRouteHandler]:
         record = await door.find(request, Scope.POLLS_READ, poll_id)
         return Response(await door.polls.timeline(record), media_type=JSON, headers=_NO_STORE)
 
-    @get(f"{_POLL}/audit", summary="Read what was done to a poll, the newest first", tags=["operators"])
+    @get(f"{_POLL}/audit", summary="Read the audit log of a poll, newest first", tags=["operators"])
     async def read_audit(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         door.admit(request, Scope.POLLS_READ)
         return _encoded(await door.polls.audit(poll_id, query_of(request, _PAGE)))
 
-    @get(f"{_POLL}/export", summary="Download every vote that stands", tags=["operators"])
+    @get(f"{_POLL}/export", summary="Export all current votes", tags=["operators"])
     async def export_votes(request: AnyRequest, poll_id: FromPath[str]) -> Stream:
         record = await door.find(request, Scope.POLLS_READ, poll_id)
         pieces, form = await door.polls.export(record, query_of(request, ("format",)))
         headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{form}"'}
         return Stream(pieces, media_type=form.media_type, headers=_NO_STORE | headers)
 
-    @post(f"{_POLL}/recount", summary="Count every ballot anew", tags=["operators"], status_code=200)
+    @post(f"{_POLL}/recount", summary="Recount all ballots", tags=["operators"], status_code=200)
     async def recount_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await door.find(request, Scope.POLLS_READ, poll_id)
         read_nothing(await optional_object(request))
@@ -163,7 +163,7 @@ def _single(door: _AdminContext) -> list[HTTPRouteHandler]:
 
 
 def _votes(door: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler:
-    @post(f"{_POLL}/votes", summary="Send votes for voters of yours", tags=["operators"], status_code=200)
+    @post(f"{_POLL}/votes", summary="Submit votes from your server", tags=["operators"], status_code=200)
     async def send_votes(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         record = await door.find(request, Scope.VOTES_WRITE, poll_id)
         check_media_type(request, NDJSON)
@@ -192,7 +192,7 @@ def _act(door: _AdminContext, act: LifecycleAction) -> HTTPRouteHandler:
 def _outcomes(door: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRouteHandler]:
     @post(
         f"{_POLL}/resolve",
-        summary="Say what a prediction has come to",
+        summary="Resolve a prediction",
         tags=["operators"],
         status_code=200,
     )
@@ -205,7 +205,7 @@ def _outcomes(door: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRou
 
     @post(
         f"{_POLL}/unresolve",
-        summary="Take back what a prediction came to",
+        summary="Undo the resolution of a prediction",
         tags=["operators"],
         status_code=200,
     )

@@ -250,7 +250,9 @@ def _webhooks(
     timing, wake = WebhookTiming().accelerated(settings.webhook_speedup), asyncio.Event()
     webhooks, secret_box = WebhookRegistry(store.webhooks), SecretBox(settings.secrets)
     sender = WebhookSender(AllowList.of(settings.webhook_allow), timing.answer_within_s)
-    delivery_worker = DeliveryWorker(store, webhooks, seal=secret_box, sender=sender, paces=timing, wake=wake)
+    delivery_worker = DeliveryWorker(
+        store, webhooks, secret_box=secret_box, sender=sender, timing=timing, wake=wake
+    )
     relay = OutboxRelay(store, webhooks, timing, wake)
     webhook_admin = WebhookAdmin(store, webhooks, secret_box, sender, delivery_worker)
     return (relay.run, delivery_worker.run), webhook_routes.handlers(webhook_admin, auth.api_keys)

@@ -21,6 +21,7 @@ from pollwire_server.http_protocol.media_type import check_content_coding
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.web import routes as web_routes
+from pollwire_server.web.canonical_paths import canonical_location
 from pollwire_server.web.not_found import NotFoundPages
 
 log = logging.getLogger("pollwire.app")
@@ -28,6 +29,7 @@ log = logging.getLogger("pollwire.app")
 BackgroundTask = Callable[[], Awaitable[None]]
 """A coroutine function that runs as long as the service."""
 
+_NOT_PAGES: Final = ("/v1/", "/livez", "/readyz")
 RESTART_DELAY_S: Final = 1.0
 """Delay before an ended background task is restarted."""
 
@@ -40,7 +42,7 @@ def create_litestar_app(
     return Litestar(
         route_handlers=[*options_handlers(routes), *routes],
         exception_handlers={HTTPException: handle_exception, Exception: handle_exception},
-        before_request=_check_content_coding,
+        before_request=_before_request,
         after_exception=[remember_failure],
         lifespan=[_background_lifespan(*background_tasks)],
         openapi_config=reference_routes.config(),
@@ -49,9 +51,17 @@ def create_litestar_app(
     )
 
 
-async def _check_content_coding(request: Request[Any, Any, Any]) -> None:
-    """Reject an encoded body before a handler reads it. The path and the method are already checked."""
+async def _before_request(request: Request[Any, Any, Any]) -> Response[bytes] | None:
+    """Reject an encoded body, and redirect to the page's canonical path, before a handler runs.
+
+    Litestar has already found a route and ignores extra slashes. The links of a page are relative, so they
+    are wrong at any other path than the canonical one.
+    """
     check_content_coding(request.scope["headers"])
+    location = canonical_location(request.scope["raw_path"], request.scope["query_string"])
+    if location is None or request.scope["path"].startswith(_NOT_PAGES):
+        return None
+    return Response(b"", status_code=308, headers={"Location": location})
 
 
 def _exception_handler(

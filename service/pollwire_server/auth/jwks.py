@@ -27,6 +27,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from pollwire_server.domain.decoding import without_byte_order_mark
+
 log = logging.getLogger("pollwire.auth")
 
 REFRESH_INTERVAL_S: Final = 300.0
@@ -146,7 +148,7 @@ def fault_of_address(url: str, *, allows_loopback: bool) -> str | None:
 
 def keys_in(document: bytes) -> tuple[tuple[str | None, PublicKey], ...]:
     """Return the signature keys of a JWK set with their ids, without unusable keys. Raises ``ValueError``."""
-    found = msgspec.json.decode(document)  # its DecodeError is a ValueError
+    found = msgspec.json.decode(without_byte_order_mark(document))  # its DecodeError is a ValueError
     listed = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(listed, list):
         raise ValueError("not a key set")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
+from unicodedata import normalize
 
 _IDEMPOTENCY_KEY: Final = b"idempotency-key"
 _SIGNED: Final = b"signed voter"
@@ -44,6 +45,6 @@ def voter_id_from_idempotency_key(voter_key: bytes, idempotency_key: bytes) -> b
 def voter_id_from_backend(voter_key: bytes, name: str) -> bytes:
     """Return the voter id for the ``name`` that a trusted back end submits.
 
-    ``person`` separates it from others.
+    Names that look the same are one voter: they are normalized (NFC). ``person`` separates it from others.
     """
-    return blake2b(name.encode(), key=voter_key, digest_size=16, person=_BACKEND).digest()
+    return blake2b(normalize("NFC", name).encode(), key=voter_key, digest_size=16, person=_BACKEND).digest()

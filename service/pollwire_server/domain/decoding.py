@@ -17,6 +17,7 @@ from msgspec import inspect
 from pollwire_server.domain.errors import InvalidPoll
 
 Shape = TypeVar("Shape")
+_BYTE_ORDER_MARK: Final = "\ufeff".encode()
 
 
 def decode_document(document: object, shape: type[Shape]) -> Shape:
@@ -28,6 +29,14 @@ def decode_document(document: object, shape: type[Shape]) -> Shape:
         return msgspec.convert(document, shape)
     except msgspec.ValidationError as error:
         raise InvalidPoll(*explain_validation_error(error, shape)) from None
+
+
+def without_byte_order_mark(document: bytes) -> bytes:
+    """Return a document from outside without its leading U+FEFF, which editors and spreadsheets write.
+
+    A JSON parser may ignore the mark (RFC 8259, section 8.1).
+    """
+    return document.removeprefix(_BYTE_ORDER_MARK)
 
 
 def explain_json_error(error: Exception) -> str:

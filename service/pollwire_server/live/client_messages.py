@@ -99,7 +99,7 @@ def _decode(text: str | None) -> ClientMessage:
     if text is None:
         raise MalformedBody("Messages must be text, not binary.")
     try:
-        message = _decode_message(text)
+        message = _decode_message(text.removeprefix("\ufeff"))
     except msgspec.DecodeError as error:
         raise MalformedBody(f"Invalid message: {error}.") from None
     if message == _EMPTY:

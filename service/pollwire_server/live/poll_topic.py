@@ -72,7 +72,7 @@ class PollTopic:
         self.broadcast_again = False
         self.is_deleted = False
         self.has_unsent_update = False
-        """Whether ``newest`` has changed since the last broadcast began."""
+        """True if ``newest`` has changed since the last broadcast began."""
         self.next_delivery_at = 0.0
         """Earliest instant (s, the loop's clock) of the next broadcast."""
         self.notified_at: float | None = None

@@ -1,9 +1,9 @@
 """uvicorn as this service configures it: without signal handlers, and with a faster shutdown.
 
 uvicorn's own signal handling does not suit this service. After a shutdown it raises the signal again, so that
-the process ends by SIGTERM instead of with exit code 0. It also closes WebSockets with 1012 before their
-clients can be told when to reconnect. ``Server`` therefore installs no signal handlers. ``graceful_shutdown``
-defines the order of a shutdown.
+the process ends by SIGTERM instead of with exit code 0. It also closes WebSockets with 1012 before
+clients get a close reason with the time to reconnect. ``Server`` therefore installs no signal handlers.
+``graceful_shutdown`` defines the order of a shutdown.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ class Store:
     @property
     def background_tasks(self) -> tuple[Callable[[], Awaitable[None]], ...]:
         """Return the coroutines to run while the store is in use: notifications, checks, registries."""
-        told = (self.notifications.run, self.durability_monitor.run)
-        return *told, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
+        watchers = (self.notifications.run, self.durability_monitor.run)
+        return *watchers, self.api_keys.run, self.issuers.run, self.webhooks.run, self.api_key_uses.run
 
     async def voters_key(self) -> bytes:
         """Return the 32 random bytes that turn subjects of external issuers into voter ids.

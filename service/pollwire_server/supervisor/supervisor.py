@@ -145,7 +145,7 @@ class Supervisor:
                 await asyncio.sleep(STORE_RETRY_S)
 
     async def _require_api_key(self, store: Store) -> None:
-        """Raise ``CannotStart`` if no API key exists, since nobody could create a poll."""
+        """Raise ``CannotStart`` if no API key exists, since no client could create a poll."""
         if self._settings.admin_key is None and not await store.api_keys.fresh(0):
             raise CannotStart(
                 "With --redis, set POLLWIRE_ADMIN_KEY (or POLLWIRE_ADMIN_KEY_FILE): "

@@ -22,6 +22,7 @@ from pollwire_server.auth.origins import Headers, OriginPolicy
 from pollwire_server.auth.tickets import Tickets
 from pollwire_server.auth.voter_tokens import LIFETIME_S, VoterTokens
 from pollwire_server.domain.errors import InvalidChoice, PollwireError
+from pollwire_server.domain.text_validation import is_blank
 from pollwire_server.problem_details import HttpResponse, to_pollwire_error
 from pollwire_server.voting.registration_limiter import RegistrationLimiter
 from pollwire_server.voting.requests import BodyReader, RegistrationRequest, Shape
@@ -173,6 +174,6 @@ def _fields(reader: BodyReader[Shape], request: RegistrationRequest) -> Shape | 
 def _checked_name(name: str) -> str:
     """Return the name without surrounding whitespace. Raises ``InvalidChoice`` unless it is readable."""
     name = name.strip()
-    if not name or any(letter < " " or "\x7f" <= letter < "\xa0" for letter in name):
+    if is_blank(name) or any(letter < " " or "\x7f" <= letter < "\xa0" for letter in name):
         raise InvalidChoice("name must have 1 to 40 visible characters.", "name")
     return name

@@ -13,7 +13,11 @@ from typing import Final, Generic, NoReturn, TypeVar
 import msgspec
 
 from pollwire_server.auth.credentials import RequestCredentials
-from pollwire_server.domain.decoding import explain_json_error, explain_validation_error
+from pollwire_server.domain.decoding import (
+    explain_json_error,
+    explain_validation_error,
+    without_byte_order_mark,
+)
 from pollwire_server.domain.errors import BodyTooLarge, InvalidChoice, MalformedBody
 from pollwire_server.http_protocol.media_type import check_media_type
 
@@ -80,6 +84,7 @@ class BodyReader(Generic[Shape]):
             check_media_type(content_type, JSON)
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge(MAX_BODY_BYTES)
+        body = without_byte_order_mark(body)
         try:
             return self._decode(body)
         except msgspec.ValidationError as error:

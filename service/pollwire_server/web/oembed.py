@@ -12,15 +12,13 @@ import msgspec
 from pollwire_server.domain.poll import Kind, Poll
 
 WIDTH: Final = 640
-MIN_WIDTH: Final = 240
 _BASE_HEIGHT: Final = 220
 """Height of the parts above and below the options, in CSS pixels."""
 _ROW_HEIGHT: Final = 62
-_MIN_HEIGHT: Final = 160
 CACHE_AGE_S: Final = 3600
 """Cache lifetime of a response in seconds. Only the wording of the question can change."""
 
-_PIXELS: Final = re.compile(r"[0-9]{1,5}")
+_PIXELS: Final = re.compile(r"\s*([0-9]{1,9})(?:\.[0-9]*)?\s*", re.ASCII)
 
 
 class EmbedSize(msgspec.Struct, frozen=True):
@@ -74,10 +72,11 @@ def _xml_safe(text: str) -> str:
 
 def _size(poll: Poll, max_size: EmbedSize) -> tuple[int, int]:
     rows = len(poll.scale.values) if poll.kind is Kind.RATING and poll.scale else len(poll.options)
-    width = WIDTH if max_size.width is None else max(MIN_WIDTH, min(WIDTH, max_size.width))
+    width = WIDTH if max_size.width is None else min(WIDTH, max_size.width)
     height = _BASE_HEIGHT + _ROW_HEIGHT * rows
-    return width, height if max_size.height is None else max(_MIN_HEIGHT, min(height, max_size.height))
+    return width, height if max_size.height is None else min(height, max_size.height)
 
 
 def _pixels(text: str | None) -> int | None:
-    return int(text) if text is not None and _PIXELS.fullmatch(text) and int(text) > 0 else None
+    found = _PIXELS.fullmatch(text or "")
+    return int(found[1]) or None if found else None

@@ -10,7 +10,11 @@ from pollwire_server.domain.poll import Poll
 
 from tests.unit.domain.drafts import CLOSING, NOW, OPENING, made, patched
 
-BLANK = [" ", "\t\n", "\u3000\u200b", "\u2003\ufeff "]
+BLANK = [
+    *(" ", "\t\n", "\u3000\u200b", "\u2003\ufeff "),
+    *("\u3164", "\u115f\u1160", "\uffa0", "\u2800\u2800", "\u034f", "\ufe0f", "\u17b5", "\u180b"),
+    *("\U000e0100", "\U000e0fff", "\U0001d159", "\u0301", "\u2065"),
+]
 CONTROLLING = ["a\x00b", "a\x1b[2Jb", "a\x7f", "a\x9bb", "a\u2028b", "\rb"]
 
 
@@ -42,7 +46,7 @@ def test_description_allows_only_newlines_and_tabs(text: str) -> None:
     assert made(description="").description == ""
 
 
-@pytest.mark.parametrize("text", ["نعم", "ง่าย", "👩‍👩‍👧", "a b", "­soft"])
+@pytest.mark.parametrize("text", ["نعم", "ง่าย", "👩‍👩‍👧", "❤\ufe0f", "\u3164a", "é", "⠁", "a b", "­soft"])
 def test_visible_unicode_text_is_accepted(text: str) -> None:
     assert made(question=text).question == text
 

@@ -20,8 +20,8 @@ async def fetch_all_pages(page: Page, *, limit: int | None = None) -> tuple[list
     params: dict[str, str] = {}
     while True:
         params["limit"] = str(PAGE if limit is None else min(limit - len(items), PAGE))
-        told = await page(params)
-        items += told["items"]
-        if told["next"] is None or (limit is not None and len(items) >= limit):
-            return items, told["next"]
-        params["cursor"] = told["next"]
+        answer = await page(params)
+        items += answer["items"]
+        if answer["next"] is None or (limit is not None and len(items) >= limit):
+            return items, answer["next"]
+        params["cursor"] = answer["next"]

@@ -20,6 +20,7 @@ class PollFileError(ValueError):
 
 def parse_poll(text: str, name: str) -> Document:
     """Parse a poll. The suffix of ``name`` selects JSON or TOML, else the first character of ``text``."""
+    text = text.removeprefix("\ufeff")  # the byte order mark that some editors write
     is_json = name.endswith(".json") or (not name.endswith(".toml") and text.lstrip().startswith(("{", "[")))
     try:
         document = json.loads(text) if is_json else _times_as_text(tomllib.loads(text))

@@ -42,10 +42,13 @@ ANSWERED_WITHIN_S: Final = 0.2
 
 _DELIVERED = WEBHOOK_ATTEMPTS.labels("delivered")
 _RETRIED = WEBHOOK_ATTEMPTS.labels("retried")
-_GIVEN_UP = WEBHOOK_ATTEMPTS.labels("given-up")
+_DROPPED = WEBHOOK_ATTEMPTS.labels("dropped")
+_DISABLED = WEBHOOK_ATTEMPTS.labels("disabled")
 
 UNREADABLE: Final = DeliveryAttempt(
-    None, "its secret cannot be read: POLLWIRE_SECRET was changed; delete the webhook and make another", 0
+    None,
+    "its secret cannot be decrypted: POLLWIRE_SECRET was changed; delete the webhook and create it again",
+    0,
 )
 
 
@@ -57,17 +60,17 @@ class DeliveryWorker:
         store: Store,
         webhooks: WebhookRegistry,
         *,
-        seal: SecretBox,
+        secret_box: SecretBox,
         sender: WebhookSender,
-        paces: WebhookTiming,
+        timing: WebhookTiming,
         wake: asyncio.Event,
     ) -> None:
         self._now = store.polls.now
         self._deliveries = store.delivery_queue
         self._webhooks = webhooks
-        self._seal = seal
+        self._secret_box = secret_box
         self._sender = sender
-        self._paces = paces
+        self._timing = timing
         self._woken = wake
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, int] = {}
@@ -95,13 +98,13 @@ class DeliveryWorker:
         webhooks = self._webhooks.known()
         room = {one: AT_ONCE - self._busy.get(one, 0) for one in webhooks}
         found = await self._deliveries.claim(
-            {one: n for one, n in room.items() if n > 0}, self._paces.lease_ms
+            {one: n for one, n in room.items() if n > 0}, self._timing.lease_ms
         )
         self._waiting = {
             one: found[one].waiting if one in found else self._waiting.get(one, 0) for one in webhooks
         }
         WEBHOOK_QUEUE_SIZE.set(sum(self._waiting.values()))
-        wait_s = self._paces.look_every_s * CLAIM_EVERY_S
+        wait_s = self._timing.look_every_s * CLAIM_EVERY_S
         for webhook, claims in found.items():
             for claim in claims.claims:
                 self._begin(webhook, webhooks[webhook], claim, claims)
@@ -124,7 +127,7 @@ class DeliveryWorker:
             del self._busy[webhook]
         self._woken.set()
         if not task.cancelled() and (failure := task.exception()) is not None:
-            log.error("An event could not be told to %s: %r", webhook, failure)
+            log.error("Delivery to webhook %s failed: %r", webhook, failure)
 
     async def _deliver(self, webhook: str, kept: StoredWebhook, claim: ClaimedEvent, now: int) -> None:
         try:
@@ -133,28 +136,28 @@ class DeliveryWorker:
             with contextlib.suppress(PollwireError):
                 await self._deliveries.record_attempt(webhook, claim, "released")
             raise
-        what, pause_ms = self._judged(sent, claim)
-        told = attempt_document(claim, now, sent)
+        what, pause_ms = self._classify(sent, claim)
+        attempt = attempt_document(claim, now, sent)
         with contextlib.suppress(PollwireError):  # the lease expires, and the event is sent again
-            given_up = await self._deliveries.record_attempt(
-                webhook, claim, what, pause_ms=pause_ms, error=sent.error, told=told
+            disabled_reason = await self._deliveries.record_attempt(
+                webhook, claim, what, pause_ms=pause_ms, error=sent.error, attempt=attempt
             )
-            _log(webhook, claim, sent, given_up)
-            _count(what, pause_ms)
+            _log(webhook, claim, sent, disabled_reason)
+            _count(what, pause_ms, disabled_reason)
 
     async def attempt(self, kept: StoredWebhook, event_id: str, body: bytes) -> DeliveryAttempt:
         """Send the event once. Return the result."""
-        secret = self._seal.decrypt(kept.secret)
+        secret = self._secret_box.decrypt(kept.secret)
         if secret is None:
             return UNREADABLE
         return await self._sender.send(kept.url, secret, event_id, body)
 
-    def _judged(self, sent: DeliveryAttempt, claim: ClaimedEvent) -> tuple[AttemptResult, int | None]:
+    def _classify(self, sent: DeliveryAttempt, claim: ClaimedEvent) -> tuple[AttemptResult, int | None]:
         if sent.is_delivered:
             return "delivered", None
         if sent.is_gone or sent is UNREADABLE:
             return "gone", None
-        return "failed", self._paces.pause_after(claim.tries, random.random())
+        return "failed", self._timing.pause_after(claim.tries, random.random())
 
 
 def attempt_document(claim: ClaimedEvent, at: int, sent: DeliveryAttempt) -> Document:
@@ -172,15 +175,23 @@ def attempt_document(claim: ClaimedEvent, at: int, sent: DeliveryAttempt) -> Doc
     }
 
 
-def _log(webhook: str, claim: ClaimedEvent, sent: DeliveryAttempt, given_up: str) -> None:
-    if given_up:
-        log.warning("The webhook %s is given up, nothing more is told to it: %s", webhook, given_up)
+def _log(webhook: str, claim: ClaimedEvent, sent: DeliveryAttempt, disabled_reason: str) -> None:
+    if disabled_reason:
+        log.warning("Webhook %s disabled: %s", webhook, disabled_reason)
     elif not sent.is_delivered:
-        log.info("The webhook %s was not told %s (try %d): %s", webhook, claim.id, claim.tries, sent.error)
+        log.info(
+            "Delivery to webhook %s failed: event %s, attempt %d: %s",
+            webhook,
+            claim.id,
+            claim.tries,
+            sent.error,
+        )
 
 
-def _count(what: AttemptResult, pause_ms: int | None) -> None:
+def _count(what: AttemptResult, pause_ms: int | None, disabled_reason: str) -> None:
     if what == "delivered":
         _DELIVERED.inc()
+    elif disabled_reason:
+        _DISABLED.inc()
     else:
-        (_GIVEN_UP if pause_ms is None else _RETRIED).inc()
+        (_DROPPED if pause_ms is None else _RETRIED).inc()

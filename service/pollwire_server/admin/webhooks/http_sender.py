@@ -149,5 +149,5 @@ def _fault_of(status: int) -> str:
     if 200 <= status < 300:
         return ""
     if 300 <= status < 400:
-        return f"answered {status}: nobody is followed elsewhere"
+        return f"answered {status}: redirects are not followed"
     return f"answered {status}"

@@ -51,12 +51,12 @@ class OutboxRelay:
     """Background task of one worker that relays events while it has the lease."""
 
     def __init__(
-        self, store: Store, webhooks: WebhookRegistry, paces: WebhookTiming, wake: asyncio.Event
+        self, store: Store, webhooks: WebhookRegistry, timing: WebhookTiming, wake: asyncio.Event
     ) -> None:
         self._store = store
         self._outbox = store.outbox
         self._webhooks = webhooks
-        self._paces = paces
+        self._timing = timing
         self._wake_deliverer = wake
         self._woken = asyncio.Event()
         self._name = secrets.token_hex(8)
@@ -76,7 +76,7 @@ class OutboxRelay:
         version, looked_s = self._looked.get(place, (-1, float("-inf")))
         if notice.version == version and not self._wants_progress:
             return
-        pause_s = self._paces.progress_ms / 1000
+        pause_s = self._timing.progress_ms / 1000
         look_s = now_s if notice.version != version else max(now_s, looked_s + pause_s)
         if look_s < self._heard.get(place, float("inf")) and len(self._heard) < MOST_HEARD:
             self._heard[place] = look_s
@@ -92,9 +92,9 @@ class OutboxRelay:
         try:
             while True:
                 self._woken.clear()
-                wait_s = self._paces.look_every_s
+                wait_s = self._timing.look_every_s
                 with contextlib.suppress(PollwireError):
-                    self._has_turn = await self._store.outbox.acquire_lease(self._name, self._paces.turn_ms)
+                    self._has_turn = await self._store.outbox.acquire_lease(self._name, self._timing.turn_ms)
                     if self._has_turn:
                         if self._webhooks.known() and time.monotonic() - walked_s > WALK_EVERY_S:
                             await self._outbox.mark_all_due()
@@ -122,11 +122,11 @@ class OutboxRelay:
         await self._look(ripe, [place for place in heard if place not in {due.place for due in ripe}])
         waits = [(due.at - now) / 1000 for due in dues if due.at > now][:1]
         waits += [min(self._heard.values()) - began_s] if self._heard else []
-        return max(0.0, min(waits, default=self._paces.look_every_s))
+        return max(0.0, min(waits, default=self._timing.look_every_s))
 
     async def _look(self, dues: Sequence[DuePoll], heard: Sequence[str]) -> None:
         places = [*(due.place for due in dues), *heard]
-        pause = self._paces.progress_ms if self._wants_progress else None
+        pause = self._timing.progress_ms if self._wants_progress else None
         looks = await self._outbox.scan_many(places, pause) if places else []
         for position, (place, look) in enumerate(zip(places, looks, strict=True)):
             if isinstance(look, OutboxScan):
@@ -137,11 +137,11 @@ class OutboxRelay:
                 elif look.next_at is not None:
                     self._look_again(place, look.next_at - look.now)
             else:
-                self._look_again(place, self._paces.progress_ms // 10)
+                self._look_again(place, self._timing.progress_ms // 10)
 
     def _look_again(self, place: str, after_ms: int) -> None:
         """Schedule a scan of the poll, unless it is so late that the store's list of due polls covers it."""
-        if after_ms <= self._paces.progress_ms:
+        if after_ms <= self._timing.progress_ms:
             at_s = time.monotonic() + after_ms / 1000
             self._heard[place] = min(at_s, self._heard.get(place, at_s))
 

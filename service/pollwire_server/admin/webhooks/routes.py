@@ -31,12 +31,12 @@ def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRout
         operator.require_scope(Scope.KEYS_WRITE)
         return operator
 
-    @post(_WEBHOOKS, summary="Make a webhook, its secret shown this once", tags=["operators"])
+    @post(_WEBHOOKS, summary="Create a webhook; its secret is shown only once", tags=["operators"])
     async def create_webhook(request: AnyRequest) -> Encoded:
         operator = admitted(request)
         return _encoded(await webhooks.create(await json_object(request), operator), status=201)
 
-    @get(_WEBHOOKS, summary="List webhooks with how it goes, newest first", tags=["operators"])
+    @get(_WEBHOOKS, summary="List webhooks with their status, newest first", tags=["operators"])
     async def list_webhooks(request: AnyRequest) -> Encoded:
         admitted(request)
         return _encoded(await webhooks.list(query_of(request, ("limit", "cursor"))))
@@ -54,19 +54,19 @@ def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRout
 
 
 def _single(webhooks: WebhookAdmin, admitted: Admitted) -> list[HTTPRouteHandler]:
-    @post(f"{_WEBHOOK}/test", summary="Tell a site a test event now", tags=["operators"], status_code=200)
+    @post(f"{_WEBHOOK}/test", summary="Send a test event", tags=["operators"], status_code=200)
     async def test_webhook(request: AnyRequest, webhook_id: FromPath[str]) -> Encoded:
         operator = admitted(request)
         read_nothing(await optional_object(request))
         return _encoded(await webhooks.test(webhook_id, operator))
 
-    @post(f"{_WEBHOOK}/enable", summary="Tell a site again", tags=["operators"], status_code=200)
+    @post(f"{_WEBHOOK}/enable", summary="Enable a disabled webhook", tags=["operators"], status_code=200)
     async def enable_webhook(request: AnyRequest, webhook_id: FromPath[str]) -> Encoded:
         operator = admitted(request)
         read_nothing(await optional_object(request))
         return _encoded(await webhooks.enable(webhook_id, operator))
 
-    @get(f"{_WEBHOOK}/deliveries", summary="List the last tries to tell a site", tags=["operators"])
+    @get(f"{_WEBHOOK}/deliveries", summary="List recent deliveries of a webhook", tags=["operators"])
     async def list_deliveries(request: AnyRequest, webhook_id: FromPath[str]) -> Encoded:
         admitted(request)
         return _encoded(await webhooks.recent(webhook_id, query_of(request, ("limit",))))

@@ -49,13 +49,13 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WebhookAdmin:
     """Service for webhooks. Its methods return documents that are ready to be encoded."""
 
-    __slots__ = ("_deliverer", "_deliveries", "_now", "_roster", "_seal", "_sender", "_webhooks")
+    __slots__ = ("_deliverer", "_deliveries", "_now", "_roster", "_secret_box", "_sender", "_webhooks")
 
     def __init__(
         self,
         store: Store,
         webhooks: WebhookRegistry,
-        seal: SecretBox,
+        secret_box: SecretBox,
         sender: WebhookSender,
         deliverer: DeliveryWorker,
     ) -> None:
@@ -63,7 +63,7 @@ class WebhookAdmin:
         self._deliveries = store.delivery_queue
         self._now = store.polls.now
         self._webhooks = webhooks
-        self._seal = seal
+        self._secret_box = secret_box
         self._sender = sender
         self._deliverer = deliverer
 
@@ -86,7 +86,7 @@ class WebhookAdmin:
         secret, webhook = made_secret(), secrets.token_hex(6)
         kept = StoredWebhook(
             url=draft.url,
-            secret=self._seal.encrypt(secret),
+            secret=self._secret_box.encrypt(secret),
             created_at=await self._now(),
             created_by=operator.name,
             events=None if draft.events is UNSET else tuple(dict.fromkeys(draft.events)),
@@ -125,9 +125,9 @@ class WebhookAdmin:
         body = {"type": TEST, "timestamp": format_timestamp(now), "data": {"by": operator.name}}
         event = f"test-{secrets.token_hex(8)}"
         sent = await self._deliverer.attempt(kept, event, msgspec.json.encode(body))
-        told = attempt_document(ClaimedEvent("", event, 1, TEST, b""), now, sent)
-        await self._deliveries.record_test(webhook, told)
-        return told
+        attempt = attempt_document(ClaimedEvent("", event, 1, TEST, b""), now, sent)
+        await self._deliveries.record_test(webhook, attempt)
+        return attempt
 
     async def enable(self, webhook: str, operator: Operator) -> Document:
         """Enable the webhook for events from now on. No effect if it is enabled. Raises ``NotFound``."""

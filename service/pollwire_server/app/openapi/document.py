@@ -144,11 +144,11 @@ def _tell_meaning(method: str, address: str, operation: Json) -> None:
 
 def _successes(method: str, address: str, known: Json, answer: str | None) -> Json:
     """Return the successful responses, without the framework's own errors, which this service never sends."""
-    told = {status: response for status, response in known.items() if status.startswith("2")}
+    responses = {status: response for status, response in known.items() if status.startswith("2")}
     if (method, address) in _ALSO:
         status, description = _ALSO[method, address]
-        told[status] = {"description": description}
-    for status, response in told.items():
+        responses[status] = {"description": description}
+    for status, response in responses.items():
         if (method, address) in _LINE_BY_LINE:
             response["content"] = _content("application/x-ndjson", _LINE_BY_LINE[method, address][1])
         elif address in _FILES:
@@ -157,7 +157,7 @@ def _successes(method: str, address: str, known: Json, answer: str | None) -> Js
             response["content"] = _content("application/json", "Progress")
         elif answer is not None and status != "304":
             response["content"] = _content("application/json", answer)
-    return told
+    return responses
 
 
 def _tell_chains(document: Json) -> None:

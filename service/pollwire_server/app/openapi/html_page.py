@@ -1,4 +1,4 @@
-"""HTML page of the API reference, rendered from the OpenAPI document.
+"""API reference without scripts: plain HTML, rendered from the OpenAPI document.
 
 The templates and the stylesheet are files of this package.
 """
@@ -72,13 +72,13 @@ def _schemas_of(operation: Json) -> Iterator[tuple[str, str]]:
 
 def _refusals_of(operation: Json) -> str:
     """Render the problems of an operation, each with a link to its page."""
-    told = (
+    links = (
         f'<a href="/problems/{escape(slug)}">{status} {escape(slug)}</a>'
         for status, response in operation["responses"].items()
         if _schema_name(response) == "Problem"
         for slug in response["description"].split(", ")
     )
-    return " · ".join(told)
+    return " · ".join(links)
 
 
 def _schema_name(part: Json) -> str | None:

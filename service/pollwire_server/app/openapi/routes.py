@@ -1,4 +1,7 @@
-"""Routes of ``/openapi.json``, ``/docs`` and ``/problems``. Pages are cached after the first request."""
+"""Routes of ``/openapi.json``, ``/docs``, ``/docs/plain`` and ``/problems``.
+
+Pages are built on the first request and cached. ``/docs`` is the interactive reference (``renderer``).
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,10 @@ from pollwire_server import __version__
 from pollwire_server.app.openapi.document import DESCRIPTION, TITLE, document_of
 from pollwire_server.app.openapi.html_page import page_of, stylesheet
 from pollwire_server.app.openapi.problem_pages import ADDRESS, PROBLEMS, index_page, problem_page
+from pollwire_server.app.openapi.renderer import reference_handlers
 
 DOCS: Final = "/docs"
+PLAIN: Final = f"{DOCS}/plain"
 STYLE: Final = f"{DOCS}/style.css"
 _PAGE_HEADERS: Final = {
     "cache-control": "no-cache",
@@ -53,9 +58,9 @@ def handlers() -> list[HTTPRouteHandler]:
             "/openapi.json", lambda: msgspec.json.encode(document_of(request.app)), "application/json"
         )
 
-    @get(DOCS, include_in_schema=False)
-    async def docs(request: AnyRequest) -> Response[bytes]:
-        return once(DOCS, lambda: page_of(document_of(request.app)).encode())
+    @get(PLAIN, include_in_schema=False)
+    async def plain_docs(request: AnyRequest) -> Response[bytes]:
+        return once(PLAIN, lambda: page_of(document_of(request.app)).encode())
 
     @get(STYLE, include_in_schema=False)
     async def docs_style() -> Response[bytes]:
@@ -71,7 +76,7 @@ def handlers() -> list[HTTPRouteHandler]:
         slug = request.scope["path"].rstrip("/").rpartition("/")[2]
         return once(f"{ADDRESS}/{slug}", lambda: problem_page(slug).encode())
 
-    return [openapi_json, docs, docs_style, problems, problem]
+    return [openapi_json, *reference_handlers(DOCS), plain_docs, docs_style, problems, problem]
 
 
 class _HiddenOpenApiRouter(Router):

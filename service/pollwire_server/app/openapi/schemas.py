@@ -317,7 +317,7 @@ _BOUNDS: Final = {
 }
 _RESOLUTION: Final[Json] = {
     "type": ["object", "null"],
-    "description": "What a prediction has come to; `outcome` null: annulled.",
+    "description": "Resolution of a prediction. `outcome` is null if it is annulled.",
     "required": ["outcome", "at", "effective_at", "by", "version", "note"],
     "properties": {
         "outcome": {"type": ["string", "null"]},
@@ -438,8 +438,8 @@ def _anything(kind: type[object]) -> Json:
 def _to_ecma_patterns(schema: Any) -> Any:  # Any: JSON
     r"""Replace ``\Z`` with ``$`` in patterns: JSON Schema uses ECMA-262, which has no ``\Z``."""
     if isinstance(schema, dict):
-        told = {name: _to_ecma_patterns(value) for name, value in schema.items()}
-        if isinstance(told.get("pattern"), str):
-            told["pattern"] = told["pattern"].replace("\\Z", "$")
-        return told
+        replaced = {name: _to_ecma_patterns(value) for name, value in schema.items()}
+        if isinstance(replaced.get("pattern"), str):
+            replaced["pattern"] = replaced["pattern"].replace("\\Z", "$")
+        return replaced
     return [_to_ecma_patterns(item) for item in schema] if isinstance(schema, list) else schema

@@ -39,7 +39,7 @@ local function create_poll(keys, args)
   set_or_clear(keys[1], 'forecast', forecast)
   set_or_clear(keys[1], 'series', series)
   redis.call('HSET', keys[2], 'epoch', epoch_after(seen_epoch, now), 'seq', 0, 'voters', 0)
-  add_clock_events(keys, now)
+  add_clock_events(keys, now, now)
   local after = audit_state(keys[1], keys[2], now)
   append_audit(audit_key_in(keys), {now = now, by = by, act = 'create', before = '', after = after,
     change = audit_doc})

@@ -54,7 +54,7 @@ local function edit_poll(keys, args)
   set_or_clear(keys[1], 'resolve_by', resolve_by)
   set_or_clear(keys[1], 'forecast', forecast)
   redis.call('HINCRBY', keys[1], 'version', 1)
-  add_clock_events(keys, now)
+  add_clock_events(keys, now, now)
   local after = audit_state(keys[1], keys[2], now)
   append_audit(audit_key_in(keys), {now = now, by = by, act = 'edit', before = before, after = after,
     change = change})

@@ -14,7 +14,7 @@
 --   No tombstone, tag or display name stays. A running recount restarts, because it can hold a copy of the ballot.
 --   A vote that an operator erases is subtracted; the audit entry does not name the voter.
 --   A vote that its voter erases is subtracted while the poll is open. After voting has ended the totals stay,
---   so that nobody can change a result by erasing votes, and the ballot moves to the unused field.
+--   so that no one can change a result by erasing votes, and the ballot moves to the unused field.
 
 local function find_vote(keys, voter, at, is_open_to_all)
   local bucket = keys[bucket_of(voter)]

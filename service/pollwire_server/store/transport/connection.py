@@ -26,6 +26,7 @@ from typing import Any, Final, NamedTuple
 from redis.exceptions import ResponseError
 
 from pollwire_server.domain.errors import PollwireError, StoreUnavailable
+from pollwire_server.domain.store_url import without_password
 from pollwire_server.store.migration import Migration
 from pollwire_server.store.transport.cancellation import cancel_and_wait, raise_if_cancelled
 from pollwire_server.store.transport.function_library import (
@@ -41,7 +42,6 @@ from pollwire_server.store.transport.url import (
     MAX_CONNECTIONS,
     REPLY_TIMEOUT_S,
     servers_from_url,
-    without_password,
 )
 from pollwire_server.telemetry.metrics import STORE_FAILURES, STORE_SECONDS
 

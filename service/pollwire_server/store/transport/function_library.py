@@ -210,12 +210,12 @@ class FunctionLibrary:
     async def _check_servers(self, everywhere: Everywhere, *, is_cluster: bool) -> None:
         for text in reply_per_master(await everywhere("INFO", "server")):
             self.check_version(info_field(text, "redis_version"))
-            mode = info_field(text, "redis_mode")
-            if mode == "cluster" and not is_cluster:
+            modes = {info_field(text, "redis_mode"), info_field(text, "server_mode")}  # Redis, Valkey
+            if "cluster" in modes and not is_cluster:
                 raise UnsupportedStore(
                     "The store is a server of a cluster; use redis+cluster://host:port,host:port."
                 )
-            if mode == "sentinel":
+            if "sentinel" in modes:
                 raise UnsupportedStore(
                     "The store is a Sentinel; use redis+sentinel://host:port,host:port/service."
                 )

@@ -1,23 +1,19 @@
-"""Store URLs: create the client of one server, a Sentinel service or a cluster, with common timeouts.
+"""Clients of store URLs: one server, a Sentinel service or a cluster, with common timeouts.
 
-========================================================  =============================================
-``redis://[user:password@]host[:port][/db]``              one server (``rediss://`` with TLS)
-``unix:///path/to/socket``                                one server on a Unix socket
-``redis+sentinel://[user:password@]host:port,.../service``  the current master of a Sentinel service
-``redis+cluster://[user:password@]host:port,...``         a cluster, discovered through any of these
-========================================================  =============================================
+``domain/store_url.py`` parses the URL and lists its forms.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
+from pollwire_server.domain.store_url import StoreUrl, parse_store_url
 from pollwire_server.store.transport.cluster import Cluster
 from pollwire_server.store.transport.function_library import UnsupportedStore
 from pollwire_server.store.transport.sentinel import SentinelGroup
@@ -25,8 +21,7 @@ from pollwire_server.store.transport.single_server import SingleServer, StoreSer
 
 REPLY_TIMEOUT_S: Final = 0.8
 """Far above any call here: a batch of 1,000 votes takes some ms, an fsync of a slow disk tens of ms. Below
-the one
-second in which a vote must get a response."""
+the one second in which a vote must get a response."""
 
 CONNECT_TIMEOUT_S: Final = REPLY_TIMEOUT_S
 """A running store accepts within milliseconds, across a continent within tens. But this process's event loop
@@ -37,38 +32,54 @@ MAX_CONNECTIONS: Final = 32
 """Concurrent calls of one process. Votes need two, the rest is for reads. More would only queue in the
 store."""
 
-_DEFAULT_PORT: Final = 6379
-_DEFAULT_SENTINEL_PORT: Final = 26379
+_FILE_OPTIONS: Final = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
+"""Checked at start: a connection attempt would report a missing file as an unreachable store."""
 
 
 def servers_from_url(url: str) -> StoreServers:
     """Return the servers of a URL, not connected yet. Raises ``UnsupportedStore`` for an invalid URL."""
     try:
-        return _parse_servers(url)
-    except (ValueError, TypeError) as error:
-        raise UnsupportedStore(
-            f"{without_password(url)!r} is not a store URL ({error}). Use redis://, rediss://, "
-            "unix://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,host:port."
-        ) from None
+        parsed = parse_store_url(url)
+    except ValueError as error:
+        raise UnsupportedStore(f"The store's URL {error}.") from None
+    if parsed.scheme.endswith("+cluster"):
+        return Cluster(parsed.hosts, _settings(parsed))
+    if parsed.scheme.endswith("+sentinel"):
+        return _sentinel_master(parsed)
+    if parsed.scheme == "unix":
+        settings = _settings(parsed) | {"path": parsed.path, "db": parsed.db}
+        pool = ConnectionPool(connection_class=UnixDomainSocketConnection, **settings)
+        return SingleServer(Redis.from_pool(pool))
+    ((host, port),) = parsed.hosts
+    return SingleServer(Redis(host=host, port=port, db=parsed.db, **_settings(parsed)))
 
 
-def without_password(url: str) -> str:
-    """Return the URL with its credentials masked."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else url
+def _sentinel_master(url: StoreUrl) -> SingleServer:
+    own_login = _common_settings() | _tls_settings(url) | url.sentinel
+    sentinels = SentinelGroup(url.hosts, own_login)
+    master = sentinels.master(url.path, _settings(url) | {"db": url.db})
+    return SingleServer(master, close_also=sentinels.aclose)
 
 
-def _parse_servers(url: str) -> StoreServers:
-    scheme = urlsplit(url).scheme
-    if scheme == "redis+sentinel":
-        return _sentinel_master(url)
-    if scheme == "redis+cluster":
-        return _cluster(url)
-    return SingleServer(Redis.from_url(url, **_settings()))
+def _settings(url: StoreUrl) -> dict[str, Any]:
+    """Return the settings of every connection to the servers of the URL."""
+    login = {"username": url.username, "password": url.password}
+    return _common_settings() | _tls_settings(url) | {k: v for k, v in login.items() if v is not None}
 
 
-def _settings() -> dict[str, Any]:
-    """Return the settings of every connection.
+def _tls_settings(url: StoreUrl) -> dict[str, Any]:
+    if url.tls is None:
+        return {}
+    for option in _FILE_OPTIONS & url.tls.keys():
+        if not os.access(url.tls[option], os.R_OK):
+            raise UnsupportedStore(
+                f"The store's URL has the option {option!r}, which names an unreadable file."
+            )
+    return {"ssl": True, **url.tls}
+
+
+def _common_settings() -> dict[str, Any]:
+    """Return the settings that are the same for every URL.
 
     The client does not retry: a call without a reply may have run, so the caller decides. RESP2 without
     driver information saves a round trip on each new connection.
@@ -82,37 +93,3 @@ def _settings() -> dict[str, Any]:
         "driver_info": None,
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
-
-
-def _sentinel_master(url: str) -> SingleServer:
-    credentials, hosts, path = _parts(url, _DEFAULT_SENTINEL_PORT)
-    if not path:
-        raise ValueError("the service name after the hosts is missing")
-    sentinels = SentinelGroup(hosts, _settings())
-    return SingleServer(sentinels.master(path, _settings() | credentials), close_also=sentinels.aclose)
-
-
-def _cluster(url: str) -> Cluster:
-    credentials, hosts, _ = _parts(url, _DEFAULT_PORT)
-    return Cluster(hosts, _settings() | credentials)
-
-
-def _parts(url: str, default_port: int) -> tuple[dict[str, Any], list[tuple[str, int]], str]:
-    """Split a URL with several hosts into credentials, hosts and path."""
-    rest = url.partition("://")[2]
-    authority, _, path = rest.partition("/")
-    login, _, hosts = authority.rpartition("@")
-    username, _, password = login.partition(":")
-    credentials = {"username": unquote(username), "password": unquote(password)}
-    return (
-        {k: v for k, v in credentials.items() if v},
-        [_host(h, default_port) for h in hosts.split(",")],
-        path,
-    )
-
-
-def _host(text: str, default_port: int) -> tuple[str, int]:
-    parts = urlsplit(f"//{text}")
-    if not parts.hostname:
-        raise ValueError("a host is missing")
-    return parts.hostname, parts.port or default_port

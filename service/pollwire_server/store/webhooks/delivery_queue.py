@@ -108,16 +108,16 @@ class DeliveryQueue:
         *,
         pause_ms: int | None = None,
         error: str = "",
-        told: Document | None = None,
+        attempt: Document | None = None,
     ) -> str:
         """Record the result of a claim. Return the reason if this disables the webhook, else an empty text.
 
         ``pause_ms`` is the time until the next attempt, or None after the last one. Raises
         ``StoreUnavailable``; the event is then due again when its lease ends.
         """
-        told_text = b"" if told is None else msgspec.json.encode(told)
+        attempt_text = b"" if attempt is None else msgspec.json.encode(attempt)
         pause = "" if pause_ms is None else pause_ms
-        args = (claim.ordering_key, claim.id, claim.tries, what, pause, error, told_text)
+        args = (claim.ordering_key, claim.id, claim.tries, what, pause, error, attempt_text)
         answer, *rest = await self._connection.call("webhook_record_attempt", self._keys(webhook), args)
         return rest[0].decode() if answer == ReplyCode.DONE.encode() else ""
 
@@ -135,9 +135,9 @@ class DeliveryQueue:
         found = await self._connection.command("LRANGE", self._keys(webhook)[5], 0, -1)
         return [msgspec.json.decode(text) for text in found]
 
-    async def record_test(self, webhook: str, told: Document) -> None:
+    async def record_test(self, webhook: str, attempt: Document) -> None:
         """Add the result of a test delivery, which has no claim, to the recent ones."""
-        await self._connection.command("LPUSH", self._keys(webhook)[5], msgspec.json.encode(told))
+        await self._connection.command("LPUSH", self._keys(webhook)[5], msgspec.json.encode(attempt))
 
     async def enable(self, webhook: str) -> None:
         """Enable a disabled webhook. It receives events from now on."""

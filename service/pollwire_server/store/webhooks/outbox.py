@@ -65,7 +65,7 @@ class OutboxScan(msgspec.Struct, frozen=True):
     """Stream ids to acknowledge after the events are queued, including entries that are not events."""
 
     is_there: bool
-    """Whether the poll exists at this location."""
+    """True if the poll exists at this location."""
 
     scoring: bytes | None
     """Progress of a running scoring; None if none is running."""
@@ -79,10 +79,10 @@ class OutboxScan(msgspec.Struct, frozen=True):
 class Outbox:
     """Outboxes and scan schedule of a namespace."""
 
-    def __init__(self, connection: StoreConnection, records: PollCache, homes: PollLocations) -> None:
+    def __init__(self, connection: StoreConnection, polls: PollCache, locations: PollLocations) -> None:
         self._connection = connection
-        self._records = records
-        self._homes = homes
+        self._polls = polls
+        self._locations = locations
         self._index = PollIndex(connection)
         self._schedule = schedule_key(connection.namespace)
         self._lease = relay_key(connection.namespace)
@@ -92,8 +92,8 @@ class Outbox:
 
         Return True if this worker has it. Raises ``StoreUnavailable``.
         """
-        held = await self._connection.command("GET", self._lease)
-        if held == name.encode():
+        holder = await self._connection.command("GET", self._lease)
+        if holder == name.encode():
             return bool(await self._connection.command("SET", self._lease, name, "XX", "PX", lasts_ms))
         return bool(await self._connection.command("SET", self._lease, name, "NX", "PX", lasts_ms))
 
@@ -114,7 +114,7 @@ class Outbox:
 
     def place_of(self, poll_id: str) -> str:
         """Return the cached location of the poll, in the form of ``DuePoll.place``."""
-        series = self._records.series_of(poll_id)
+        series = self._polls.series_of(poll_id)
         return poll_id if series is None else f"{poll_id} {series}"
 
     async def moved(self, place: str) -> str | None:
@@ -122,9 +122,9 @@ class Outbox:
 
         Return None if it did not move. Raises ``StoreUnavailable``.
         """
-        if " " in place or (series := await self._homes.series_of(place)) is None:
+        if " " in place or (series := await self._locations.series_of(place)) is None:
             return None
-        self._records.set_location(place, series)
+        self._polls.set_location(place, series)
         await self.mark_due(place)
         return self.place_of(place)
 
@@ -202,12 +202,12 @@ def _event(fields: Mapping[bytes, bytes], doc: bytes) -> Event:
     life = msgspec.json.decode(fields[b"life"], type=dict[str, str])
     poll: Poll = poll_of(doc, {name.encode(): value.encode() for name, value in life.items()})
     flat = msgspec.json.decode(fields[b"totals"])
-    held: dict[str, str] = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
+    totals: dict[str, str] = dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
     tally = Tally(
-        epoch=held.pop("epoch", ""),
-        seq=int(held.pop("seq", 0)),
-        voters=int(held.pop("voters", 0)),
-        counts={letter: int(count) for letter, count in held.items()},
+        epoch=totals.pop("epoch", ""),
+        seq=int(totals.pop("seq", 0)),
+        voters=int(totals.pop("voters", 0)),
+        counts={letter: int(count) for letter, count in totals.items()},
         now=int(fields[b"now"]),
     )
     kind = EventKind(fields[b"type"].decode())

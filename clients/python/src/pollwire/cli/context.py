@@ -30,7 +30,7 @@ UNREACHABLE: Final = 3
 
 _OPTIONS_KEY: Final = "pollwire.flags"
 
-Told = TypeVar("Told")
+T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])  # Any: click fills in each command's own arguments
 
 
@@ -45,8 +45,8 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:  # Any: click's own signature
         """Print the error. Called by click when the command ends."""
-        told = compact(self._document) if self._as_json else f"Error: {printable(self.message)}"
-        click.echo(told, file=file, err=True)
+        text = compact(self._document) if self._as_json else f"Error: {printable(self.message)}"
+        click.echo(text, file=file, err=True)
 
 
 class Target(NamedTuple):
@@ -119,10 +119,10 @@ def target_of_flags() -> Target:
     return Target(url, key, folder, bool(given.get("as_json")))
 
 
-def run_client(session: Callable[[Client], Coroutine[Any, Any, Told]], target: Target) -> Told:
+def run_client(session: Callable[[Client], Coroutine[Any, Any, T]], target: Target) -> T:
     """Run ``session`` with a client and return its result. Client errors become ``Failure``."""
 
-    async def run() -> Told:
+    async def run() -> T:
         async with client:
             return await session(client)
 

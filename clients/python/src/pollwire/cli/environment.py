@@ -36,6 +36,6 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
     if not path:
         return value or None
     try:
-        return Path(path).read_text(encoding="utf-8").strip() or None
+        return Path(path).read_text(encoding="utf-8-sig").strip() or None
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentSettingsError(f"{name}_FILE: cannot read {path}: {error}") from None

@@ -24,41 +24,47 @@ def report(poll: str) -> None:
 @click.command()
 @click.argument("poll")
 @click.option("--from", "since", help="Votes counted at this time or later, such as 2026-11-24T12:00:00Z.")
-@click.option("--to", help="And before this one.")
-@click.option("--tag", help="Votes of one network, by its tag in the report; in a span of time, or all.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--to", help="Votes counted before this time.")
+@click.option("--tag", help="Votes of one network, by its tag in the report.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connection_options
 def purge(poll: str, since: str | None, to: str | None, tag: str | None, yes: bool) -> None:
     """Permanently remove votes by time range, network, or both."""
     if (since is None) != (to is None) or (since is None and tag is None):
-        raise click.UsageError("Name a span of time (--from and --to), a network (--tag), or all three.")
+        raise click.UsageError("Give a time range (--from and --to), a network (--tag), or both.")
     target = target_of_flags()
     if not yes:
-        told = [f"counted from {since} to {to}"] if since is not None else []
-        told += [f"of the network {tag}"] if tag is not None else []
-        question = f"Take every vote in {poll} {' and '.join(told)} out, for good?"
+        filters = [f"counted from {since} to {to}"] if since is not None else []
+        filters += [f"of the network {tag}"] if tag is not None else []
+        question = f"Permanently remove all votes in {poll} {' and '.join(filters)}? This cannot be undone."
         click.confirm(printable(question), abort=True, err=True)
     answer = run_client(lambda client: client.purge(poll, since=since, to=to, tag=tag), target)
-    target.print_result(answer, f"{answer['purged']} votes were taken out.")
+    target.print_result(answer, f"{answer['purged']} votes removed.")
 
 
 @click.command()
 @click.argument("poll")
-@click.option("--receipt", required=True, help="What the voter got for the vote.")  # it may begin with a dash
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--receipt", required=True, help="Receipt that the voter got with the vote."
+)  # it may begin with a dash
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connection_options
 def erase(poll: str, receipt: str, yes: bool) -> None:
     """Erase one voter's vote, identified by a receipt, without a trace."""
     target = target_of_flags()
     if not yes:
-        click.confirm(f"Erase the vote of this receipt in {printable(poll)}, for good?", abort=True, err=True)
+        click.confirm(
+            f"Erase the vote of this receipt in {printable(poll)}? This cannot be undone.",
+            abort=True,
+            err=True,
+        )
     answer = run_client(lambda client: client.erase(poll, receipt), target)
-    told = "The vote is erased." if answer["erased"] else "No vote of this voter stood; nothing was erased."
-    target.print_result(answer, told)
+    text = "Vote erased." if answer["erased"] else "This voter has no current vote; nothing was erased."
+    target.print_result(answer, text)
 
 
 def _lines(answer: Document) -> Iterator[str]:
-    yield f"{answer['votes']:,} votes stand; {answer['usual_per_minute']:g} a minute are usual."
+    yield f"{answer['votes']:,} current votes; usually {answer['usual_per_minute']:g} per minute."
     for burst in answer["bursts"]:
         span = f"{minute_of(burst['from'])} to {minute_of(burst['to'])}"
         yield f"burst {span}: {burst['votes']:,} votes, {_choice(burst, 'share')}"
@@ -70,5 +76,5 @@ def _lines(answer: Document) -> Iterator[str]:
 
 def _choice(entry: Document, share: str) -> str:
     choice = entry["choice"]
-    told = " ".join(choice) if isinstance(choice, list) else str(choice)
-    return f"{entry[share]:.0%} for {told}, {entry['share_elsewhere']:.0%} elsewhere"
+    named = " ".join(choice) if isinstance(choice, list) else str(choice)
+    return f"{entry[share]:.0%} for {named}, {entry['share_elsewhere']:.0%} elsewhere"

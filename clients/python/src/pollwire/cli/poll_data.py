@@ -25,7 +25,7 @@ from pollwire.cli.context import (
 from pollwire.cli.output import print_list
 from pollwire.cli.progress import bar_of
 from pollwire.errors import Document
-from pollwire.terminal.charts import minute_of, printable, voters_told
+from pollwire.terminal.charts import format_voters, minute_of, printable
 from pollwire.terminal.sparklines import sparklines
 
 
@@ -33,7 +33,7 @@ from pollwire.terminal.sparklines import sparklines
 @click.argument("poll")
 @click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True)
 @click.option(
-    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write it there."
+    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
 )
 @connection_options
 def export(poll: str, form: str, out: Path | None) -> None:
@@ -69,10 +69,10 @@ def recount(poll: str) -> None:
     target = target_of_flags()
     answer = run_client(lambda client: client.recount(poll), target)
     stored, recounted = answer["stored"], answer["recounted"]
-    told = f"The ballots of {voters_told(recounted['voters'])} make the totals that stand."
+    text = f"The totals match the ballots of {format_voters(recounted['voters'])}."
     if not answer["matches"]:
-        told = f"The ballots make {recounted}, and {stored} stands."
-    target.print_result(answer, told)
+        text = f"The ballots add up to {recounted}, but the stored totals are {stored}."
+    target.print_result(answer, text)
     if not answer["matches"]:
         sys.exit(REFUSED)
 

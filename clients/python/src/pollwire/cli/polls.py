@@ -112,7 +112,7 @@ def close(poll: str) -> None:
 
 @polls.command()
 @click.argument("poll")
-@click.option("--closes-at", metavar="TIME", help="When it closes again (RFC 3339; default: by hand).")
+@click.option("--closes-at", metavar="TIME", help="New closing time (RFC 3339; default: no end date).")
 @connection_options
 def reopen(poll: str, closes_at: str | None) -> None:
     """Open a closed poll again."""
@@ -137,43 +137,45 @@ def cancel(poll: str) -> None:
 
 @polls.command()
 @click.argument("poll")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connection_options
 def archive(poll: str, yes: bool) -> None:
     """Delete the votes of a closed poll and keep its results."""
     if not yes:
-        click.confirm(f"Destroy every vote in {printable(poll)} and keep its results?", abort=True, err=True)
+        click.confirm(
+            f"Permanently delete all votes in {printable(poll)} and keep its results?", abort=True, err=True
+        )
     _act(poll, "archive")
 
 
 @polls.command()
 @click.argument("poll")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connection_options
 def reset(poll: str, yes: bool) -> None:
     """Delete all votes of a poll and start again from zero."""
     if not yes:
-        click.confirm(f"Throw every vote in {printable(poll)} away?", abort=True, err=True)
+        click.confirm(f"Permanently delete all votes in {printable(poll)}?", abort=True, err=True)
     _act(poll, "reset", confirm=poll)
 
 
 @polls.command()
 @click.argument("poll")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @connection_options
 def delete(poll: str, yes: bool) -> None:
     """Permanently delete a poll and all its votes."""
     target = target_of_flags()
     if not yes:
-        click.confirm(f"Delete {printable(poll)} and every vote in it?", abort=True, err=True)
+        click.confirm(f"Permanently delete {printable(poll)} and all its votes?", abort=True, err=True)
     run_client(lambda client: client.delete_poll(poll), target)
-    target.print_result({"deleted": poll}, f"{poll} is deleted.")
+    target.print_result({"deleted": poll}, f"{poll} deleted.")
 
 
 @main.command()
 @click.argument("poll")
 @click.argument("choice", nargs=-1)
-@click.option("--withdraw", is_flag=True, help="Take the standing vote back.")
+@click.option("--withdraw", is_flag=True, help="Withdraw the current vote.")
 @connection_options
 def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
     """Vote for CHOICE: one or more option ids, or a number for a rating.
@@ -182,20 +184,20 @@ def vote(poll: str, choice: tuple[str, ...], withdraw: bool) -> None:
     outcomes a probability, such as npp=70%. A single missing outcome gets the rest.
     """
     if withdraw == bool(choice):
-        raise click.UsageError("Name at least one CHOICE, or take the vote back with --withdraw alone.")
+        raise click.UsageError("Name at least one CHOICE, or withdraw the vote with --withdraw alone.")
     target = target_of_flags()
     if withdraw and target.folder.voter_token(target.url) is None:
-        raise Failure(f"Nobody has voted at {target.url} from the data folder {target.folder.path}.", REFUSED)
+        raise Failure(f"No vote was cast at {target.url} from the data folder {target.folder.path}.", REFUSED)
     if withdraw:
         answer = run_client(lambda client: client.withdraw(poll), target)
     else:
         answer = run_client(lambda client: vote_as_saved_voter(client, target.folder, poll, choice), target)
-    target.print_result(answer, _vote_told(answer))
+    target.print_result(answer, _vote_summary(answer))
 
 
 @main.command()
 @click.argument("poll")
-@click.option("--until-final", is_flag=True, help="End when voting has ended.")
+@click.option("--until-final", is_flag=True, help="Stop when voting has ended.")
 @connection_options
 def watch(poll: str, until_final: bool) -> None:
     """Watch the totals change. Press Ctrl-C to stop."""
@@ -233,7 +235,7 @@ async def _poll_and_results(client: Client, poll: str, target: Target) -> tuple[
     return await client.poll_for_operators(poll), await client.results_for_operators(poll)
 
 
-def _vote_told(answer: Document) -> str:
+def _vote_summary(answer: Document) -> str:
     choice = answer.get("choice")
     named = ", ".join(choice) if isinstance(choice, list) else choice
     if isinstance(choice, dict):

@@ -15,19 +15,21 @@ _COLUMNS = ("rank", "name", "forecasts", "accuracy")
 @click.command()
 @click.argument("poll")
 @click.argument("outcome", required=False)
-@click.option("--annul", is_flag=True, help="Nobody was right or wrong.")
-@click.option("--effective-at", metavar="TIME", help="Choices changed after it do not score (RFC 3339).")
-@click.option("--note", metavar="TEXT", help="Told with the outcome.")
+@click.option("--annul", is_flag=True, help="Void the prediction; no voter is scored.")
+@click.option(
+    "--effective-at", metavar="TIME", help="Choices changed after this time do not score (RFC 3339)."
+)
+@click.option("--note", metavar="TEXT", help="Note shown with the outcome.")
 @connection_options
 def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | None, note: str | None) -> None:
     """Resolve a closed prediction to OUTCOME and score all voters."""
     if annul == (outcome is not None):
         raise click.UsageError("Name the OUTCOME, or annul the prediction with --annul alone.")
     target = target_of_flags()
-    with bar_of("voters scored") as told:
+    with bar_of("voters scored") as on_progress:
         after = run_client(
             lambda client: client.resolve(
-                poll, outcome, effective_at=effective_at, note=note, on_progress=told
+                poll, outcome, effective_at=effective_at, note=note, on_progress=on_progress
             ),
             target,
         )
@@ -40,8 +42,8 @@ def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | Non
 def unresolve(poll: str) -> None:
     """Undo the resolution of a prediction and its scores."""
     target = target_of_flags()
-    with bar_of("voters unscored") as told:
-        after = run_client(lambda client: client.unresolve(poll, on_progress=told), target)
+    with bar_of("voters unscored") as on_progress:
+        after = run_client(lambda client: client.unresolve(poll, on_progress=on_progress), target)
     target.print_result(after, f"{poll} is {after['phase']} again.")
 
 

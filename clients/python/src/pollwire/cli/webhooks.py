@@ -24,16 +24,16 @@ def webhooks() -> None:
     type=click.Choice(["public", "operators"]),
     default="public",
     show_default=True,
-    help="Whose totals the site is sent.",
+    help="Results to send: public ones only, or also hidden ones.",
 )
 @connection_options
 def create(address: str, events: tuple[str, ...], polls: tuple[str, ...], results: str) -> None:
     """Create a webhook for URL. The secret for checking its signatures is shown only once."""
     target = target_of_flags()
-    made = run_client(
+    created = run_client(
         lambda client: client.create_webhook(address, events=events, polls=polls, results=results), target
     )
-    target.print_result(made, made["secret"])
+    target.print_result(created, created["secret"])
 
 
 @webhooks.command("list")
@@ -42,9 +42,7 @@ def list_webhooks() -> None:
     """List webhooks, newest first: id, status, URL."""
     target = target_of_flags()
     items = run_client(lambda client: client.webhooks(), target)
-    print_list(
-        target, items, None, cells=lambda webhook: (webhook["id"], _how_it_goes(webhook), webhook["url"])
-    )
+    print_list(target, items, None, cells=lambda webhook: (webhook["id"], _status(webhook), webhook["url"]))
 
 
 @webhooks.command()
@@ -57,8 +55,8 @@ def test(webhook: str) -> None:
     if not tried["delivered"]:
         if target.as_json:
             click.echo(compact(tried))
-        raise Failure(f"The site did not take it: {tried['error']}.", REFUSED)
-    target.print_result(tried, f"The site answered {tried['status']} after {tried['took_ms']} ms.")
+        raise Failure(f"Delivery failed: {tried['error']}.", REFUSED)
+    target.print_result(tried, f"The endpoint answered {tried['status']} after {tried['took_ms']} ms.")
 
 
 @webhooks.command()
@@ -78,12 +76,12 @@ def delete(webhook: str) -> None:
     """Delete a webhook."""
     target = target_of_flags()
     run_client(lambda client: client.delete_webhook(webhook), target)
-    target.print_result({"deleted": webhook}, f"{webhook} is deleted.")
+    target.print_result({"deleted": webhook}, f"Webhook {webhook} deleted.")
 
 
-def _how_it_goes(webhook: Document) -> str:
+def _status(webhook: Document) -> str:
     if webhook["status"] == "disabled":
-        return f"given up: {webhook['disabled_reason']}"
+        return f"disabled: {webhook['disabled_reason']}"
     if webhook["failures"]:
-        return f"failed {webhook['failures']} times, {webhook['waiting']} wait: {webhook['last_error']}"
-    return "never told" if webhook["last_success_at"] is None else "well"
+        return f"failed {webhook['failures']} times, {webhook['waiting']} pending: {webhook['last_error']}"
+    return "no deliveries" if webhook["last_success_at"] is None else "active"

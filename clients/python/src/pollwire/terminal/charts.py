@@ -53,8 +53,8 @@ def line(poll: Document, results: Document) -> str:
         return f"{head} totals hidden"
     counts = results["counts"]
     shares = _shares(counts, results["voters"])
-    told = (f"{printable(option)} {count} ({shares[option]})" for option, count in counts.items())
-    return f"{head} {_summary(poll, results)}: {', '.join(told)}"
+    counted = (f"{printable(option)} {count} ({shares[option]})" for option, count in counts.items())
+    return f"{head} {_summary(poll, results)}: {', '.join(counted)}"
 
 
 def options_match(poll: Document, results: Document) -> bool:
@@ -86,24 +86,24 @@ def minute_of(instant: object) -> str:
     return f"{text[:10]} {text[11:16]} UTC"
 
 
-def voters_told(voters: int) -> str:
+def format_voters(voters: int) -> str:
     """Format a number of voters: ``1 voter``, ``1,234 voters``."""
     return f"{voters:,} voter{'' if voters == 1 else 's'}"
 
 
 def _summary(poll: Document, results: Document) -> str:
     """Format the number of voters and the mean. For a ranked poll, note that counts are first preferences."""
-    told = voters_told(results["voters"])
+    summary = format_voters(results["voters"])
     if results.get("mean") is not None:
-        told += f", mean {results['mean']:.2f}"
-    return f"{told}, first preferences" if poll.get("kind") == "ranked" else told
+        summary += f", mean {results['mean']:.2f}"
+    return f"{summary}, first preferences" if poll.get("kind") == "ranked" else summary
 
 
 def _state(poll: Document, results: Document) -> Text:
     """Format the phase of the results, which are newer than the poll."""
     phase = str(results["phase"])
-    told = describe_window(poll | {"phase": phase, "closes_at": results.get("closes_at")})
-    return Text(told, style=_PHASE_STYLE.get(phase, "bold red"))
+    text = describe_window(poll | {"phase": phase, "closes_at": results.get("closes_at")})
+    return Text(text, style=_PHASE_STYLE.get(phase, "bold red"))
 
 
 def _table(poll: Document, results: Document) -> Table:

@@ -20,7 +20,7 @@ _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 def sparklines(points: Sequence[Document]) -> RenderableType:
     """Draw the count of each option from the first point (left) to the last (right)."""
     if not points:
-        return Text("Nobody has voted yet.")
+        return Text("No votes yet.")
     columns = columns_of(points)
     highest = max((count for point in points for count in point["counts"].values()), default=0)
     table = Table.grid(padding=(0, 1))

@@ -43,21 +43,24 @@ local function add_event(keys, event, at, now)
   end
 end
 
--- Add the opening and the end of the window, each with its own time. A cancellation by the clock is also
+-- Add the opening and the end of the window, each with its own time, but not before `earliest` (ms, or nil). A
+-- step that writes the window passes its own time: a poll that it opens in the past has been open only since
+-- this step, and webhooks created before the step must get the event. A cancellation by the clock is also
 -- appended to the audit log, so callers take the log's key last.
-local function add_clock_events(keys, now)
+local function add_clock_events(keys, now, earliest)
   local window = window_of(keys[1])
   local phase = latched_phase(keys[1], window, now)
   local previous = redis.call('HGET', keys[1], 'announced_phase') or SCHEDULED_PHASE
+  earliest = earliest or 0
   if previous == SCHEDULED_PHASE and (phase == OPEN_PHASE or phase == CLOSED_PHASE) then
-    add_event(keys, OPENED_EVENT, window.opens_at, now)
+    add_event(keys, OPENED_EVENT, math.max(window.opens_at, earliest), now)
   end
   if previous ~= CLOSED_PHASE and phase == CLOSED_PHASE then
-    add_event(keys, CLOSED_EVENT, window.closed_at, now)
+    add_event(keys, CLOSED_EVENT, math.max(window.closed_at, earliest), now)
   elseif previous ~= CANCELED_PHASE and phase == CANCELED_PHASE then
     local at = window.resolve_by or window.closed_at
     append_overdue_audit(keys, window, at, now)
-    add_event(keys, CANCELED_EVENT, at, now)
+    add_event(keys, CANCELED_EVENT, math.max(at, earliest), now)
   end
 end
 

@@ -1,0 +1,41 @@
+"""Addresses of HTML pages with extra slashes redirect to the canonical address."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.conftest import Service
+
+
+@pytest.mark.parametrize(
+    ("path", "canonical"),
+    [
+        ("/polls/{poll}/", "/polls/{poll}"),
+        ("/polls//{poll}", "/polls/{poll}"),
+        ("/polls%2F{poll}", "/polls/{poll}"),
+        ("/embed/{poll}/", "/embed/{poll}"),
+        ("/console/", "/console"),
+        ("/demo//", "/demo"),
+        ("/docs/", "/docs"),
+        ("/problems/", "/problems"),
+        ("/problems/not-found/", "/problems/not-found"),
+    ],
+)
+async def test_page_with_extra_slashes_redirects_to_its_canonical_address(
+    service: Service, path: str, canonical: str
+) -> None:
+    poll = (await service.create_poll())["id"]
+    redirect = await service.http.get(path.format(poll=poll) + "?screen", follow_redirects=False)
+    assert redirect.status_code == 308
+    assert str(redirect.next_request.url if redirect.next_request else "").endswith(
+        f"{canonical.format(poll=poll)}?screen"
+    )
+    page = await service.http.get(path.format(poll=poll), follow_redirects=True)
+    assert page.status_code == 200
+    assert page.url.path == canonical.format(poll=poll)
+
+
+@pytest.mark.parametrize("path", ["/livez/", "/v1/polls/{poll}/", "/v1/polls/{poll}/results/"])
+async def test_other_routes_do_not_redirect(service: Service, path: str) -> None:
+    poll = (await service.create_poll())["id"]
+    assert (await service.http.get(path.format(poll=poll))).status_code == 200
