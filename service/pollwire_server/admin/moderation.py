@@ -24,11 +24,12 @@ from msgspec import UNSET, UnsetType
 from pollwire_server.admin.polls import PollAdmin
 from pollwire_server.admin.requests import AnyRequest, optional_object, query_of
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Scope
+from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.burst_detection import MINUTE_MS, Burst, find_bursts, median_per_minute
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict
 from pollwire_server.domain.network_report import NetworkStats, NetworkStatsCollector
-from pollwire_server.domain.timestamps import format_timestamp, parse_timestamp
+from pollwire_server.domain.timestamps import TimestampText, format_timestamp, parse_timestamp
 from pollwire_server.domain.window import Phase
 from pollwire_server.store import Store
 from pollwire_server.store.polls.cache import PollRecord
@@ -167,10 +168,10 @@ REPORT_PATH: Final = "/v1/admin/polls/{poll_id:str}/report"
 class BurstDocument(msgspec.Struct, frozen=True, rename={"since": "from"}):
     """Burst with ``from <= t < to``, the format of a purge request."""
 
-    since: str
-    to: str
+    since: TimestampText
+    to: TimestampText
     votes: int
-    choice: object
+    choice: Choice
     share: float
     share_elsewhere: float
 
@@ -181,10 +182,10 @@ class NetworkDocument(msgspec.Struct, frozen=True):
     tag: str | None
     votes: int
     share: float
-    choice: object
+    choice: Choice
     choice_share: float
     share_elsewhere: float
-    busiest_minute: str
+    busiest_minute: TimestampText
     votes_in_minute: int
 
 

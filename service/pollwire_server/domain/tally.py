@@ -16,7 +16,7 @@ from pollwire_server.domain.forecast import MICRO
 from pollwire_server.domain.instant_runoff import Round, RunoffResult
 from pollwire_server.domain.poll import Poll, Scale, code_of_value
 from pollwire_server.domain.poll_document import resolution_document
-from pollwire_server.domain.timestamps import format_optional_timestamp, format_timestamp
+from pollwire_server.domain.timestamps import TimestampText, format_optional_timestamp, format_timestamp
 from pollwire_server.domain.window import Phase
 
 
@@ -42,8 +42,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     seq: int
     phase: Phase
     final: bool
-    as_of: str
-    closes_at: str | None
+    as_of: TimestampText
+    closes_at: TimestampText | None
     hidden: bool = False
     voters: int | msgspec.UnsetType = msgspec.UNSET
     counts: dict[str, int] | msgspec.UnsetType = msgspec.UNSET

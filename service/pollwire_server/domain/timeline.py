@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from pollwire_server.domain.forecast import MICRO, PROBABILITY_SUM
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.tally import Tally
-from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 
 
 class TimelineSample(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class TimelineSample(msgspec.Struct, frozen=True):
 class Point(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sample in JSON. ``counts`` has every option id or scale value, in the poll's order."""
 
-    at: str
+    at: TimestampText
     voters: int
     counts: dict[str, int]
     forecast: dict[str, float] | UnsetType | None = UNSET

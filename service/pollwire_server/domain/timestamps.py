@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
+from msgspec import Meta
+
 from pollwire_server.domain.errors import InvalidPoll
+
+TimestampText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""A time in a response: RFC 3339, UTC, with milliseconds."""
 
 MAX_TIMESTAMP_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can express."""

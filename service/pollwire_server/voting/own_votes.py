@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.auth.origins import OriginPolicy
-from pollwire_server.domain.ballot import LAST_REVISION
+from pollwire_server.domain.ballot import LAST_REVISION, Choice
 from pollwire_server.domain.errors import InvalidChoice, VoteNotFound
 from pollwire_server.domain.poll import Identity, Kind
 from pollwire_server.domain.scoring import verdict_of
@@ -25,6 +25,7 @@ from pollwire_server.voting.receipts import Receipt, Receipts
 from pollwire_server.voting.requests import BodyReader, OwnVoteRequest, ReceiptRequest
 from pollwire_server.voting.responses import (
     ErasureResponse,
+    NotCountedReason,
     OwnVoteResponse,
     ReceiptResponse,
     VoteResponse,
@@ -169,7 +170,7 @@ def _revision_of(text: str | None) -> int | None:
     return int(text)
 
 
-def _choice_of(record: PollRecord, receipt: Receipt) -> object:
+def _choice_of(record: PollRecord, receipt: Receipt) -> Choice | None:
     """Return the receipt's choice. Return None if the poll was recreated without that option."""
     try:
         return record.codec.decode_choice(receipt.code)
@@ -179,7 +180,7 @@ def _choice_of(record: PollRecord, receipt: Receipt) -> object:
 
 def _not_counted_reason(
     record: PollRecord, receipt: Receipt, outcome: BallotOutcome | None
-) -> str | UnsetType:
+) -> NotCountedReason | UnsetType:
     """Return why the receipt's vote is not counted, or ``UNSET`` if it is.
 
     - ``replaced``: the voter cast a later vote.

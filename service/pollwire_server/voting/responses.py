@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from pollwire_server.auth.origins import Headers
+from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.errors import PollwireError
-from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 from pollwire_server.domain.visibility import ReaderRole, may_see_totals
 from pollwire_server.problem_details import HttpResponse, problem_response
 from pollwire_server.store.polls.repository import PollRecord
@@ -27,13 +28,17 @@ time_text = lru_cache(maxsize=256)(format_timestamp)
 """Cached: the votes of a batch have the same time. Formatting it costs more than the rest of a response."""
 
 
+NotCountedReason = Literal["replaced", "archived", "gone"]
+"""Why a vote does not count (see ``own_votes``)."""
+
+
 class VoteResponse(msgspec.Struct, frozen=True, gc=False):
     """Response to a vote, or (with ``choice`` null) to its withdrawal."""
 
     status: BallotStatus
     poll: str
-    choice: object
-    at: str
+    choice: Choice | None
+    at: TimestampText
     revision: int
     seq: int | UnsetType = UNSET
     """Omitted if the voter may not see totals, because it reveals the number of votes."""
@@ -44,8 +49,8 @@ class OwnVoteResponse(msgspec.Struct, frozen=True):
     """The voter's current vote. For a prediction, also whether it was correct."""
 
     poll: str
-    choice: object
-    at: str
+    choice: Choice
+    at: TimestampText
     revision: int
     correct: bool | UnsetType | None = UNSET
     """Null while there is no outcome, if the prediction was annulled, or if the choice came too late."""
@@ -65,9 +70,9 @@ class ReceiptResponse(msgspec.Struct, frozen=True):
 
     valid: bool
     counted: bool
-    choice: object
-    at: str
-    reason: str | UnsetType = UNSET
+    choice: Choice | None
+    at: TimestampText
+    reason: NotCountedReason | UnsetType = UNSET
     """Why it does not count (see ``own_votes``). Omitted if it does."""
 
 
@@ -75,14 +80,14 @@ class TokenResponse(msgspec.Struct, frozen=True):
     """Response with a voter's token."""
 
     token: str
-    expires_at: str
+    expires_at: TimestampText
 
 
 class TicketResponse(msgspec.Struct, frozen=True):
     """Response with a ticket for reading results."""
 
     ticket: str
-    expires_at: str
+    expires_at: TimestampText
 
 
 def json_response(document: msgspec.Struct, headers: Headers, status: int = 200) -> HttpResponse:

@@ -13,11 +13,12 @@ from typing import Final
 import msgspec
 
 from pollwire_server.auth.credentials import RequestCredentials
+from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.errors import InvalidChoice, NotFound, PollwireError
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.scoring import verdict_of
-from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import HttpResponse
 from pollwire_server.store import Store
@@ -62,8 +63,8 @@ class PickResponse(msgspec.Struct, frozen=True):
     poll: str
     question: str
     phase: Phase
-    choice: object
-    at: str
+    choice: Choice
+    at: TimestampText
     outcome: str | None
     correct: bool | None
     scored: bool

@@ -121,10 +121,10 @@ EXAMPLES: Final[dict[str, Json]] = {
     "Confirmation": {"confirm": "winner"},
     "Nothing": {},
     "Voter": {"name": "Ama"},
-    "Token": {"token": "AbCd...", "expires_at": "2027-12-29T12:00:00.000Z"},
-    "Ticket": {"ticket": "EfGh...", "expires_at": "2026-11-24T12:01:00.000Z"},
+    "TokenResponse": {"token": "AbCd...", "expires_at": "2027-12-29T12:00:00.000Z"},
+    "TicketResponse": {"ticket": "EfGh...", "expires_at": "2026-11-24T12:01:00.000Z"},
     "Vote": {"choice": "npp", "revision": 0},
-    "Counted": {
+    "VoteResponse": {
         "status": "counted",
         "poll": "winner",
         "choice": "npp",
@@ -133,11 +133,11 @@ EXAMPLES: Final[dict[str, Json]] = {
         "seq": 42,
         "receipt": "IjKl...",
     },
-    "Standing": {"poll": "winner", "choice": "npp", "at": "2026-11-24T12:00:00.000Z", "revision": 1},
+    "OwnVoteResponse": {"poll": "winner", "choice": "npp", "at": "2026-11-24T12:00:00.000Z", "revision": 1},
     "ResolutionDraft": {"outcome": "npp", "effective_at": "2026-12-07T17:00:00Z", "note": "Declared."},
     "Progress": {"done": 250000, "total": 1000000},
-    "Leaderboard": {"items": [_ROW], "next": None},
-    "OwnStanding": {
+    "LeaderboardPage": {"items": [_ROW], "next": None},
+    "OwnSeriesPage": {
         "row": _ROW,
         "items": [
             {
@@ -154,7 +154,7 @@ EXAMPLES: Final[dict[str, Json]] = {
         "next": None,
     },
     "Receipt": {"receipt": "IjKl..."},
-    "ReceiptAnswer": {"valid": True, "counted": True, "choice": "npp", "at": "2026-11-24T12:00:00.000Z"},
+    "ReceiptResponse": {"valid": True, "counted": True, "choice": "npp", "at": "2026-11-24T12:00:00.000Z"},
     "Results": _RESULTS,
     "Timeline": {
         "points": [
@@ -162,6 +162,7 @@ EXAMPLES: Final[dict[str, Json]] = {
             {"at": "2026-11-24T12:00:00.000Z", **_TOTALS},
         ]
     },
+    "Distribution": {"bins": [0.25, 0.75], "counts": {"npp": [19, 23], "ndc": [23, 19]}},
     "SentVote": {"voter": "member 1023", "choice": "npp"},
     "SentVoteAnswer": {"line": 1, "status": "counted", "revision": 1},
     "PurgeDraft": {
@@ -169,10 +170,10 @@ EXAMPLES: Final[dict[str, Json]] = {
         "to": "2026-11-24T12:05:00Z",
         "confirm": "winner",
     },
-    "Erased": {"erased": True},
-    "Erasure": {"poll": "winner", "counts": True},
-    "Purged": {"purged": 120},
-    "Report": {
+    "ErasedAnswer": {"erased": True},
+    "ErasureResponse": {"poll": "winner", "counts": True},
+    "PurgeResponse": {"purged": 120},
+    "FraudReport": {
         "votes": 4200,
         "usual_per_minute": 12.0,
         "bursts": [

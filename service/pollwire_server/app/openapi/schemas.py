@@ -13,19 +13,40 @@ import msgspec
 
 from pollwire_server.admin.api_keys import KeyDraft
 from pollwire_server.admin.issuers import IssuerDraft
+from pollwire_server.admin.moderation import ErasedAnswer, FraudReport, PurgeResponse
 from pollwire_server.admin.predictions import ResolutionDraft
 from pollwire_server.admin.webhooks.service import WebhookDraft
 from pollwire_server.auth.api_keys import Scope
 from pollwire_server.domain.ballot import LAST_REVISION
+from pollwire_server.domain.crowd import Distribution
 from pollwire_server.domain.events import Audience, EventKind
 from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
 from pollwire_server.domain.poll import Kind
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch
+from pollwire_server.domain.recount import Recount
 from pollwire_server.domain.tally import Results
+from pollwire_server.domain.timeline import Timeline
 from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import TABLE
+from pollwire_server.voting.responses import (
+    ErasureResponse,
+    OwnVoteResponse,
+    ReceiptResponse,
+    TicketResponse,
+    TokenResponse,
+    VoteResponse,
+)
+from pollwire_server.voting.series_service import LeaderboardPage, OwnSeriesPage
 
 Json = dict[str, Any]  # Any: an OpenAPI document is JSON of many shapes
+
+STRUCTS: Final = (
+    *(PollDraft, PollPatch, ResolutionDraft, KeyDraft, IssuerDraft, WebhookDraft),
+    *(Results, Timeline, Distribution, Recount, FraudReport, PurgeResponse, ErasedAnswer),
+    *(VoteResponse, OwnVoteResponse, ErasureResponse, ReceiptResponse, TokenResponse, TicketResponse),
+    *(LeaderboardPage, OwnSeriesPage),
+)
+"""Structs that are sent or received. Their schemas are generated."""
 
 REF: Final = "#/components/schemas/{name}"
 TIME: Final = {"type": "string", "format": "date-time"}
@@ -39,7 +60,6 @@ CHOICE: Final = {
         " a probability for each outcome (forecast)."
     ),
 }
-MAYBE_CHOICE: Final = {**CHOICE, "type": [*CHOICE["type"], "null"]}
 
 
 def object_schema(properties: Json, *, but: tuple[str, ...] = (), **more: object) -> Json:
@@ -54,24 +74,6 @@ def page_of(item: Json) -> Json:
     return object_schema({"items": {"type": "array", "items": item}, "next": following})
 
 
-TOTALS: Final = object_schema(
-    {
-        "voters": {"type": "integer"},
-        "counts": {"type": "object", "additionalProperties": {"type": "integer"}},
-    }
-)
-
-
-_MAYBE_RIGHT: Final[Json] = {"type": ["boolean", "null"]}
-_FORECAST: Final[Json] = {"type": ["object", "null"], "additionalProperties": {"type": "number"}}
-_MAYBE_NUMBER: Final[Json] = {"type": ["number", "null"]}
-_ROW: Final[Json] = {
-    "rank": {"type": "integer", "minimum": 1, "description": "Equals share one."},
-    "name": {"type": ["string", "null"], "description": "As its owner gave it: a text, never markup."},
-    "forecasts": {"type": "integer", "description": "How many choices were scored."},
-    **dict.fromkeys(("brier", "baseline", "peer", "accuracy"), _MAYBE_NUMBER),
-}
-
 OF_VOTERS: Final[Json] = {
     "Vote": {
         "type": "object",
@@ -79,50 +81,6 @@ OF_VOTERS: Final[Json] = {
         "properties": {"choice": CHOICE, "revision": {"type": ["integer", "null"]}},
         "additionalProperties": False,
     },
-    "Counted": object_schema(
-        {
-            "status": {"enum": ["counted", "changed", "unchanged", "withdrawn"]},
-            "poll": {"type": "string"},
-            "choice": MAYBE_CHOICE,
-            "at": TIME,
-            "revision": {"type": "integer"},
-            "seq": {"type": "integer", "description": "Left out where the totals are hidden."},
-            "receipt": {"type": "string"},
-        },
-        but=("seq", "receipt"),
-    ),
-    "Standing": object_schema(
-        {
-            "poll": {"type": "string"},
-            "choice": CHOICE,
-            "at": TIME,
-            "revision": {"type": "integer"},
-            "correct": {**_MAYBE_RIGHT, "description": "Of a prediction: whether it was right."},
-            "scored": {"type": "boolean", "description": "Of a prediction: whether it counts."},
-        },
-        but=("correct", "scored"),
-    ),
-    "Leaderboard": page_of(object_schema(_ROW)),
-    "OwnStanding": object_schema(
-        {
-            "row": {**object_schema(_ROW), "type": ["object", "null"]},
-            "items": {
-                "type": "array",
-                "items": object_schema(
-                    {
-                        **{name: {"type": "string"} for name in ("poll", "question")},
-                        "phase": {"enum": [phase.value for phase in Phase]},
-                        "choice": CHOICE,
-                        "at": TIME,
-                        "outcome": {"type": ["string", "null"]},
-                        "correct": _MAYBE_RIGHT,
-                        "scored": {"type": "boolean"},
-                    }
-                ),
-            },
-            "next": {"type": ["string", "null"]},
-        }
-    ),
     "Voter": {
         "type": "object",
         "properties": {
@@ -132,36 +90,15 @@ OF_VOTERS: Final[Json] = {
         "additionalProperties": False,
     },
     "Nothing": {"type": "object", "additionalProperties": False},
-    "Token": object_schema({"token": {"type": "string"}, "expires_at": TIME}),
-    "Ticket": object_schema({"ticket": {"type": "string"}, "expires_at": TIME}),
     "Receipt": {
         "type": "object",
         "required": ["receipt"],
         "properties": {"receipt": {"type": "string"}},
         "additionalProperties": False,
     },
-    "ReceiptAnswer": object_schema(
-        {
-            "valid": {"type": "boolean"},
-            "counted": {"type": "boolean"},
-            "choice": MAYBE_CHOICE,
-            "at": TIME,
-            "reason": {
-                "enum": ["replaced", "archived", "gone"],
-                "description": "Why it does not count; left out where it does.",
-            },
-        },
-        but=("reason",),
-    ),
 }
 
 
-_SHARES: Final = {
-    "votes": {"type": "integer"},
-    "choice": {},
-    "share": {"type": "number"},
-    "share_elsewhere": {"type": "number"},
-}
 _KEY: Final[Json] = {
     "id": {"type": "string"},
     "name": {"type": "string"},
@@ -273,29 +210,6 @@ OF_OPERATORS: Final[Json] = {
         "anyOf": [{"required": ["from", "to"]}, {"required": ["tag"]}],
         "additionalProperties": False,
     },
-    "Erased": object_schema({"erased": {"type": "boolean"}}),
-    "Erasure": object_schema({"poll": {"type": "string"}, "counts": {"type": "boolean"}}),
-    "Purged": object_schema({"purged": {"type": "integer", "minimum": 0}}),
-    "Report": object_schema(
-        {
-            "votes": {"type": "integer"},
-            "usual_per_minute": {"type": "number"},
-            "bursts": {"type": "array", "items": object_schema({"from": TIME, "to": TIME, **_SHARES})},
-            "tags": {
-                "type": ["array", "null"],
-                "items": object_schema(
-                    {
-                        "tag": {"type": ["string", "null"]},
-                        "choice_share": {"type": "number"},
-                        "busiest_minute": TIME,
-                        "votes_in_minute": {"type": "integer"},
-                        **_SHARES,
-                    }
-                ),
-            },
-        }
-    ),
-    "Recount": object_schema({"matches": {"type": "boolean"}, "stored": TOTALS, "recounted": TOTALS}),
     "Audit": page_of(
         object_schema(
             {
@@ -382,25 +296,6 @@ _OF_ALL: Final[Json] = {
         },
         but=("degraded", "reason"),
     ),
-    "Timeline": object_schema(
-        {
-            "points": {
-                "type": "array",
-                "items": object_schema(
-                    {"at": TIME, **TOTALS["properties"], "forecast": _FORECAST}, but=("forecast",)
-                ),
-            }
-        }
-    ),
-    "Distribution": object_schema(
-        {
-            "bins": {"type": "array", "items": {"type": "number"}},
-            "counts": {
-                "type": "object",
-                "additionalProperties": {"type": "array", "items": {"type": "integer"}},
-            },
-        }
-    ),
     "Problem": {
         "type": "object",
         "description": "RFC 9457, with what helps beside it (`field`, `opens_at`, `retry_after`, ...).",
@@ -418,8 +313,7 @@ _OF_ALL: Final[Json] = {
 
 def schemas() -> Json:
     """Return all schemas by name."""
-    structs = (PollDraft, PollPatch, ResolutionDraft, Results, KeyDraft, IssuerDraft, WebhookDraft)
-    _, made = msgspec.json.schema_components(structs, schema_hook=_anything, ref_template=REF)
+    _, made = msgspec.json.schema_components(STRUCTS, schema_hook=_anything, ref_template=REF)
     return {
         **{name: _to_ecma_patterns(schema) for name, schema in made.items()},
         **OF_VOTERS,
