@@ -156,12 +156,22 @@ class ResultUpdate:
         return self.whole if may_see_totals(self.poll, self.phase, role) else self.hidden
 
 
-HEARTBEAT: Final = b'{"type":"heartbeat"}'
+class Heartbeat(msgspec.Struct, frozen=True, tag_field="type", tag="heartbeat"):
+    """Message after 25 seconds of silence, because pages cannot see pings."""
+
+
+class Reconnect(msgspec.Struct, frozen=True, tag_field="type", tag="reconnect"):
+    """Message before a planned stop. The client reconnects after ``after_ms`` milliseconds."""
+
+    after_ms: int
+
+
+HEARTBEAT: Final = _encode(Heartbeat())
 
 
 def reconnect_message(after_ms: int) -> bytes:
     """Return the message that the stream ends on purpose, and after how long to reconnect."""
-    return _encode({"type": "reconnect", "after_ms": after_ms})
+    return _encode(Reconnect(after_ms))
 
 
 def problem_message(error: PollwireError, poll: str | None = None) -> bytes:

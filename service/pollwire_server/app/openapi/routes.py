@@ -1,4 +1,4 @@
-"""Routes of ``/openapi.json``, ``/docs``, ``/docs/plain`` and ``/problems``.
+"""Routes of ``/openapi.json``, ``/asyncapi.json``, ``/docs``, ``/docs/plain`` and ``/problems``.
 
 Pages are built on the first request and cached. ``/docs`` is the interactive reference (``renderer``).
 """
@@ -16,6 +16,7 @@ from litestar.routes import BaseRoute
 from litestar.types import ControllerRouterHandler
 
 from pollwire_server import __version__
+from pollwire_server.app.openapi.asyncapi import asyncapi_document
 from pollwire_server.app.openapi.document import DESCRIPTION, TITLE, document_of
 from pollwire_server.app.openapi.html_page import page_of, stylesheet
 from pollwire_server.app.openapi.problem_pages import ADDRESS, PROBLEMS, index_page, problem_page
@@ -58,6 +59,10 @@ def handlers() -> list[HTTPRouteHandler]:
             "/openapi.json", lambda: msgspec.json.encode(document_of(request.app)), "application/json"
         )
 
+    @get("/asyncapi.json", include_in_schema=False)
+    async def asyncapi_json() -> Response[bytes]:
+        return once("/asyncapi.json", lambda: msgspec.json.encode(asyncapi_document()), "application/json")
+
     @get(PLAIN, include_in_schema=False)
     async def plain_docs(request: AnyRequest) -> Response[bytes]:
         return once(PLAIN, lambda: page_of(document_of(request.app)).encode())
@@ -76,7 +81,7 @@ def handlers() -> list[HTTPRouteHandler]:
         slug = request.scope["path"].rstrip("/").rpartition("/")[2]
         return once(f"{ADDRESS}/{slug}", lambda: problem_page(slug).encode())
 
-    return [openapi_json, *reference_handlers(DOCS), plain_docs, docs_style, problems, problem]
+    return [openapi_json, asyncapi_json, *reference_handlers(DOCS), plain_docs, docs_style, problems, problem]
 
 
 class _HiddenOpenApiRouter(Router):

@@ -7,6 +7,7 @@ pages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -313,13 +314,18 @@ _OF_ALL: Final[Json] = {
 
 def schemas() -> Json:
     """Return all schemas by name."""
-    _, made = msgspec.json.schema_components(STRUCTS, schema_hook=_anything, ref_template=REF)
     return {
-        **{name: _to_ecma_patterns(schema) for name, schema in made.items()},
+        **struct_schemas(STRUCTS),
         **OF_VOTERS,
         **OF_OPERATORS,
         **_OF_ALL,
     }
+
+
+def struct_schemas(structs: Sequence[type[msgspec.Struct]]) -> Json:
+    """Return the generated schemas of these structs and of the structs in their fields, by name."""
+    _, schemas = msgspec.json.schema_components(structs, schema_hook=_anything, ref_template=REF)
+    return {name: _to_ecma_patterns(schema) for name, schema in schemas.items()}
 
 
 def _anything(kind: type[object]) -> Json:
