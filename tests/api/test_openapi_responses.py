@@ -36,7 +36,7 @@ class ResponseChecker:
 
     def _template_of(self, path: str) -> str:
         """Return the template of a path. Templates without parameters win."""
-        paths = sorted(self._document["paths"], key=lambda one: one.count("{"))
+        paths: list[str] = sorted(self._document["paths"], key=lambda one: one.count("{"))
         return next(one for one in paths if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", one), path))
 
 
