@@ -132,8 +132,8 @@ async def resolved_prediction(service: Service, page: Page) -> None:
     await service.act("ghana", "close")
     resolution = {"outcome": "ndc", "note": "Declared by the Electoral Commission."}
     await service.admin.post("/v1/admin/polls/ghana/resolve", json=resolution)
-    await expect(page.locator("#verdict")).to_be_visible()
-    await expect(page.locator("#leaders tbody")).to_be_visible()
+    await expect(page.locator("#outcome-banner")).to_be_visible()
+    await expect(page.locator("#leaderboard tbody")).to_be_visible()
     await page.wait_for_timeout(800)
 
 
@@ -152,7 +152,7 @@ async def home(service: Service, page: Page) -> None:
     """What this is."""
     await with_demo(service)
     await page.goto(service.url)
-    await expect(page.locator("#now .poll")).to_be_visible()
+    await expect(page.locator("#demo-poll .poll")).to_be_visible()
     await page.wait_for_timeout(800)
 
 

@@ -203,7 +203,7 @@ async def test_the_whole_live_page_is_small(
     )
     await session.send("Network.enable")
     await page.goto(f"{service.url}/polls/{poll}", wait_until="networkidle")
-    await page.locator(".key").wait_for()
+    await page.locator(".legend").wait_for()
     transferred = {
         names[request].partition("/static/")[2] or names[request]: size for request, size in sizes.items()
     }

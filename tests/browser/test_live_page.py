@@ -40,7 +40,7 @@ async def test_the_page_counts_with_its_poll(service: Service, open_page: Open) 
     await votes(service, poll, "yam", "yam", "rice")
     await expect(page.locator("#voters")).to_have_text("3")
     await expect(page.locator("#totals")).to_contain_text("Yam267%")
-    await expect(page.locator(".key")).to_contain_text("Yam67%")
+    await expect(page.locator(".legend")).to_contain_text("Yam67%")
     await expect(page.locator("#connection")).to_have_text("Live")
 
 
@@ -106,14 +106,15 @@ async def test_the_names_of_the_rounds_have_their_room(service: Service, open_pa
     poll = (await service.create_poll(**{**BRIDGES, "options": long}))["id"]
     await votes(service, poll, ["heron"], ["heron"], ["mill"], ["mill"], ["skyway", "mill"])
     page = await opened(open_page, service, poll, viewport={"width": 360, "height": 800})
-    await expect(page.locator(".told.wins")).to_have_count(1)
+    await expect(page.locator(".block-label.wins")).to_have_count(1)
     overrun = await page.evaluate(
         """() => {
-          const of = (name) => [...document.querySelectorAll(`.flow .${name}`)].map((part) => part.getBBox());
+          const parts = (name) => [...document.querySelectorAll(`.runoff .${name}`)];
+          const of = (name) => parts(name).map((part) => part.getBBox());
           const starts = [...new Set(of('block').map(({ x }) => x))];
-          starts.push(document.querySelector('.flow').viewBox.baseVal.width);
+          starts.push(document.querySelector('.runoff').viewBox.baseVal.width);
           const room = (x) => Math.min(...starts.filter((at) => at > x)) - x;
-          return Math.max(...of('told').map(({ x, width }) => width - room(x)));
+          return Math.max(...of('block-label').map(({ x, width }) => width - room(x)));
         }"""
     )
     assert overrun <= 0
@@ -127,7 +128,7 @@ async def test_a_ranking_is_counted_out_in_the_open(service: Service, open_page:
     await expect(page.get_by_role("img", name="How votes were transferred")).to_be_visible()
     await expect(page.locator("#rounds tbody tr").nth(1)).to_have_text("Mill23 ✓ wins")
     await expect(page.locator("#rounds tbody tr").nth(2)).to_have_text("Skyway1 · eliminated–")
-    assert await page.locator(".band.moved").count() == 1
+    assert await page.locator(".band.transfer").count() == 1
 
 
 async def test_a_rating_shows_its_average(service: Service, open_page: Open) -> None:
@@ -136,7 +137,7 @@ async def test_a_rating_shows_its_average(service: Service, open_page: Open) -> 
     page = await opened(open_page, service, poll)
     await votes(service, poll, 5, 4)
     await expect(page.locator("#totals tbody tr").last).to_contain_text("Average4.5")
-    await expect(page.locator(".key")).to_contain_text("Average4.5")
+    await expect(page.locator(".legend")).to_contain_text("Average4.5")
 
 
 async def test_a_prediction_tells_its_outcome_and_who_foresaw_it(service: Service, open_page: Open) -> None:
@@ -145,16 +146,16 @@ async def test_a_prediction_tells_its_outcome_and_who_foresaw_it(service: Servic
     poll = (await service.create_poll(**changes))["id"]
     await votes(service, poll, "yam", "rice")
     page = await opened(open_page, service, poll)
-    await expect(page.locator("#leaders")).to_contain_text("Nobody has been scored yet.")
+    await expect(page.locator("#leaderboard")).to_contain_text("No scores yet.")
     await service.act(poll, "close")
     answer = await service.admin.post(
         f"/v1/admin/polls/{poll}/resolve", json={"outcome": "yam", "note": "Official."}
     )
     assert answer.status_code in (200, 202), answer.text
-    await expect(page.locator("#verdict")).to_have_text("The outcome: Yam")
+    await expect(page.locator("#outcome-banner")).to_have_text("The outcome: Yam")
     await expect(page.locator("#clock")).to_have_text("Resolved")
-    await expect(page.locator("#leaders tbody tr")).to_have_count(2)
-    await expect(page.locator("#leaders tbody tr").first).to_contain_text("100%")
+    await expect(page.locator("#leaderboard tbody tr")).to_have_count(2)
+    await expect(page.locator("#leaderboard tbody tr").first).to_contain_text("100%")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ async def test_hidden_totals_are_nowhere_and_the_page_says_why(
     poll = (await service.create_poll(results=results))["id"]
     await votes(service, poll, "yam")
     page = await opened(open_page, service, poll)
-    await expect(page.locator("#history-why")).to_have_text(says)
+    await expect(page.locator("#history-note")).to_have_text(says)
     await expect(page.locator("#voters")).to_have_text("–")
     await expect(page.locator("#totals")).to_be_hidden()
     await expect(page.locator("#chart")).to_be_hidden()
@@ -183,7 +184,7 @@ async def test_the_chart_appears_with_the_close(service: Service, open_page: Ope
     poll = (await service.create_poll(results="after_close"))["id"]
     await votes(service, poll, "yam")
     page = await opened(open_page, service, poll)
-    await expect(page.locator("#history-why")).to_be_visible()
+    await expect(page.locator("#history-note")).to_be_visible()
     await service.act(poll, "close")
     await expect(page.locator("#totals")).to_contain_text("Yam1100%")
     await expect(page.locator("#clock")).to_have_text("Closed")
@@ -215,7 +216,7 @@ async def test_an_archived_poll_says_what_became_of_its_votes(service: Service, 
     await service.act(poll, "close")
     await service.act(poll, "archive")
     page = await opened(open_page, service, poll)
-    await expect(page.locator("#verdict")).to_contain_text("individual votes have been deleted")
+    await expect(page.locator("#outcome-banner")).to_contain_text("individual votes have been deleted")
     await expect(page.locator("#totals")).to_contain_text("Yam1100%")
 
 
@@ -227,7 +228,7 @@ async def test_a_poll_deleted_while_watched_is_gone_from_the_page(service: Servi
     deletion = await service.admin.request("DELETE", f"/v1/admin/polls/{poll}", json={"confirm": poll})
     assert deletion.status_code == 204
     await expect(page.get_by_role("heading", name="This poll has been removed")).to_be_visible()
-    await expect(page.locator("#stage")).to_be_hidden()
+    await expect(page.locator("#poll-layout")).to_be_hidden()
     await expect(page.get_by_role("link", name="Go to home page")).to_be_visible()
 
 
@@ -236,8 +237,8 @@ async def test_a_closing_time_is_told_in_the_zone_of_the_poll_too(service: Servi
     window = {"opens_at": "2024-07-02T00:00:00", "closes_at": "2024-11-01T00:00:00"}
     poll = (await service.create_poll(timezone="Africa/Accra", **window))["id"]
     page = await opened(open_page, service, poll, locale="en-GB", timezone_id="Asia/Tokyo")
-    await expect(page.locator("#moment")).to_have_text("1 November 2024 at 09:00, your time")
-    await expect(page.locator("#their-moment")).to_have_text("end of 31 October 2024, Accra time")
+    await expect(page.locator("#local-time")).to_have_text("1 November 2024 at 09:00, your time")
+    await expect(page.locator("#poll-time")).to_have_text("end of 31 October 2024, Accra time")
 
 
 @pytest.mark.parametrize(("height", "width"), [(720, 1280), (1080, 1920)])
@@ -249,7 +250,7 @@ async def test_the_big_screen_holds_all_answers(
     poll = (await service.create_poll(options=options))["id"]
     page = await opened(open_page, service, poll, "?screen", viewport={"width": width, "height": height})
     await expect(page.locator("[data-option=o49]")).to_be_in_viewport(ratio=1)
-    await expect(page.locator(".scan img")).to_be_in_viewport(ratio=1)
+    await expect(page.locator(".qr-code img")).to_be_in_viewport(ratio=1)
 
 
 async def test_the_big_screen_shows_the_poll_and_its_code(service: Service, open_page: Open) -> None:
@@ -259,15 +260,15 @@ async def test_the_big_screen_shows_the_poll_and_its_code(service: Service, open
     widget = page.locator("live-poll")
     await expect(widget.get_by_text("Yam", exact=True)).to_be_visible()
     await expect(widget.get_by_role("button", name="Vote", exact=True)).to_be_hidden()
-    await expect(page.locator(".top")).to_be_hidden()
+    await expect(page.locator(".site-header")).to_be_hidden()
     await expect(page.locator("#history")).to_be_hidden()
-    code = await page.locator(".scan img").bounding_box()
+    code = await page.locator(".qr-code img").bounding_box()
     assert code is not None
     assert code["x"] + code["width"] > 1700
     assert code["y"] + code["height"] <= 1080
     assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     await page.keyboard.press("Escape")
-    await expect(page.locator(".top")).to_be_visible()
+    await expect(page.locator(".site-header")).to_be_visible()
     await expect(widget.get_by_role("button", name="Vote", exact=True)).to_be_visible()
 
 
@@ -285,11 +286,11 @@ async def test_the_lines_to_embed_are_copied(service: Service, open_page: Open) 
     poll = (await service.create_poll())["id"]
     page = await opened(open_page, service, poll, permissions=["clipboard-read", "clipboard-write"])
     await page.get_by_role("button", name="Copy").first.click()
-    await expect(page.locator("#said")).to_have_text("Copied.")
+    await expect(page.locator("#toast")).to_have_text("Copied.")
     copied = await page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[1] == f'<live-poll poll="{poll}"></live-poll>'
     await page.get_by_role("button", name="Share").click()
-    await expect(page.locator("#said")).to_have_text("Link copied.")
+    await expect(page.locator("#toast")).to_have_text("Link copied.")
     assert await page.evaluate("navigator.clipboard.readText()") == f"{service.url}/polls/{poll}"
 
 

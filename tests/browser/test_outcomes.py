@@ -27,7 +27,7 @@ async def resolved(service: Service, poll: str, outcome: str | None) -> None:
     ("pick", "outcome", "sentence"),
     [
         (None, "ndc", "The outcome: \u2068NDC\u2069."),
-        ("npp", None, "This question was voided, so nobody is scored."),
+        ("npp", None, "This question was voided and isn’t scored."),
     ],
 )
 async def test_the_outcome_is_told(

@@ -112,18 +112,18 @@ async def test_what_is_printed_has_the_numbers(service: Service, open_page: Open
     box = await page.locator("#points table").bounding_box()
     assert box is not None
     assert box["width"] > 300
-    for gone in (".scan", ".embed", ".top nav", "#history-tools"):
+    for gone in (".qr-code", ".embed", ".site-header nav", "#history-tools"):
         await expect(page.locator(gone)).to_be_hidden()
 
 
 async def test_the_home_page_is_live_where_there_is_a_demo(service: Service, open_page: Open) -> None:
     """With the demo's polls a vote can be cast on the home page; without, a picture stands there."""
     page = (await open_page(f"{service.url}/")).page
-    await expect(page.locator("#sketch")).to_be_visible()
+    await expect(page.locator("#illustration")).to_be_visible()
     await with_every_page(service)
     page = (await open_page(f"{service.url}/")).page
-    await expect(page.locator("#sketch")).to_be_hidden()
-    await expect(page.locator("#now").get_by_role("button", name="Vote", exact=True)).to_be_visible()
+    await expect(page.locator("#illustration")).to_be_hidden()
+    await expect(page.locator("#demo-poll").get_by_role("button", name="Vote", exact=True)).to_be_visible()
     await expect(page.locator(".code")).to_contain_text(f'src="{service.url}/widget.js"')
 
 

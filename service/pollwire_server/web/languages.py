@@ -34,8 +34,8 @@ class Language(msgspec.Struct, frozen=True):
     texts: Mapping[str, str]
 
     def values(self) -> dict[str, str]:
-        """Return the template values: ``lang``, ``dir``, and each text under ``say_``."""
-        texts = {f"say_{name}": text for name, text in self.texts.items()}
+        """Return the template values: ``lang``, ``dir``, and each text under ``text_``."""
+        texts = {f"text_{name}": text for name, text in self.texts.items()}
         return {**texts, "lang": self.tag, "dir": self.direction}
 
 

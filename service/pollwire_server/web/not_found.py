@@ -39,7 +39,7 @@ class NotFoundPages:
         if is_api or request.method != "GET" or not prefers_pages(request.headers.get("accept", "")):
             return None
         return self._pages.send_missing(
-            request, root=_path_to_root(request), what="page", asked_for=path[:_MAX_PATH_SHOWN]
+            request, root=_path_to_root(request), kind="page", requested_path=path[:_MAX_PATH_SHOWN]
         )
 
 

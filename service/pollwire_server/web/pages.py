@@ -49,11 +49,15 @@ class Pages:
         return response
 
     def send_missing(
-        self, request: AnyRequest, *, root: str, what: Literal["poll", "page"], asked_for: str
+        self, request: AnyRequest, *, root: str, kind: Literal["poll", "page"], requested_path: str
     ) -> Response[bytes]:
-        """Return the 404 page. It shows ``asked_for``, the requested path or id."""
+        """Return the 404 page. It shows ``requested_path``, a path or the id of a poll."""
         texts = self._languages.of(request).texts
-        values = {"heading": texts[f"no_{what}"], "why": texts[f"no_{what}_why"], "asked_for": asked_for}
+        values = {
+            "heading": texts[f"{kind}_not_found"],
+            "explanation": texts[f"{kind}_not_found_description"],
+            "requested_path": requested_path,
+        }
         return self.send("page/missing.html", request, root=root, status=404, **values)
 
     def send_private(self, name: str, request: AnyRequest, *, root: str) -> Response[bytes]:

@@ -50,7 +50,7 @@ def _pages(pages: Pages, urls: PublicUrls, settings: Settings, store: Store) -> 
         """Return the live page of a poll."""
         poll, status = await _find_public_poll(store, poll_id)
         if status == 404:
-            return pages.send_missing(request, root="../", what="poll", asked_for=poll_id)
+            return pages.send_missing(request, root="../", kind="poll", requested_path=poll_id)
         values = _values(urls, request, poll_id, poll)
         return pages.send("page/poll.html", request, root="../", status=status, **values)
 
@@ -58,10 +58,10 @@ def _pages(pages: Pages, urls: PublicUrls, settings: Settings, store: Store) -> 
     async def embedded_page(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
         """Return the iframe page of a poll. Only its allowed origins may frame it."""
         poll, status = await _find_public_poll(store, poll_id)
-        sites = settings.allowed_origins if poll is None or poll.origins is None else poll.origins
+        origins = settings.allowed_origins if poll is None or poll.origins is None else poll.origins
         values = _values(urls, request, poll_id, poll)
         return pages.send_embedded(
-            "page/embed.html", request, root="../", ancestors=sites, status=status, **values
+            "page/embed.html", request, root="../", ancestors=origins, status=status, **values
         )
 
     return [live_page, embedded_page]
@@ -74,8 +74,8 @@ def _code(urls: PublicUrls, store: Store) -> BaseRouteHandler:
         _, status = await _find_public_poll(store, poll_id)
         if status == 404:
             raise PollNotFound(poll_id)
-        picture = Asset.of(qr_code_svg(urls.live_page(request, poll_id)), "image/svg+xml")
-        return send(picture, request, cache_control=CACHE_REVALIDATE, headers=_CODE_HEADERS)
+        asset = Asset.of(qr_code_svg(urls.live_page(request, poll_id)), "image/svg+xml")
+        return send(asset, request, cache_control=CACHE_REVALIDATE, headers=_CODE_HEADERS)
 
     return code
 
@@ -85,16 +85,16 @@ def _oembed(urls: PublicUrls, store: Store) -> BaseRouteHandler:
     async def oembed(request: AnyRequest) -> Response[bytes]:
         """Return the oEmbed response for the URL of a poll's page."""
         query = request.query_params
-        wanted = query.get("format", "json")
-        if wanted not in ("json", "xml"):
+        format_name = query.get("format", "json")
+        if format_name not in ("json", "xml"):
             raise UnsupportedFormat(("json", "xml"))
         poll = await _poll_of_page(urls, store, request, query.get("url", ""))
         max_size = EmbedSize.from_query(query.get("maxwidth"), query.get("maxheight"))
         response = oembed_response(poll, base=urls.base(request), max_size=max_size)
-        body, kind = (msgspec.json.encode(response), "application/json")
-        if wanted == "xml":
-            body, kind = to_xml(response), "text/xml"
-        return send(Asset.of(body, kind), request, cache_control=_OEMBED_LIFE)
+        body, media_type = (msgspec.json.encode(response), "application/json")
+        if format_name == "xml":
+            body, media_type = to_xml(response), "text/xml"
+        return send(Asset.of(body, media_type), request, cache_control=_OEMBED_LIFE)
 
     return oembed
 
@@ -138,12 +138,12 @@ def _values(urls: PublicUrls, request: AnyRequest, poll_id: str, poll: Poll | No
     texts = {"title": poll.question, "description": _short_description(poll)} if poll is not None else {}
     return {
         **{name: text for name, text in texts.items() if text},
-        "poll": poll_id,
-        "base": urls.base(request),
-        "page": page,
-        "shown": page.partition("://")[2],
-        "code": f"../polls/{quote(poll_id, safe='')}/qr.svg",
-        "discovery": f"{urls.base(request)}/oembed?url={quote(page, safe='')}",
+        "poll_id": poll_id,
+        "base_url": urls.base(request),
+        "page_url": page,
+        "display_url": page.partition("://")[2],
+        "qr_code": f"../polls/{quote(poll_id, safe='')}/qr.svg",
+        "oembed_url": f"{urls.base(request)}/oembed?url={quote(page, safe='')}",
     }
 
 

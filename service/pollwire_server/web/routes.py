@@ -45,7 +45,7 @@ def handlers(settings: Settings, store: Store) -> list[BaseRouteHandler]:
 
 
 def not_found_pages() -> NotFoundPages:
-    """Return the pages for urls that no route serves."""
+    """Return the pages for URLs that no route serves."""
     return NotFoundPages(Pages(load_assets(), Languages()))
 
 
@@ -53,7 +53,7 @@ def _plain_pages(pages: Pages, urls: PublicUrls) -> list[BaseRouteHandler]:
     @get("/", include_in_schema=False)
     async def home(request: AnyRequest) -> Response[bytes]:
         """Return the home page."""
-        return pages.send("page/home.html", request, root="./", base=urls.base(request))
+        return pages.send("page/home.html", request, root="./", base_url=urls.base(request))
 
     @get("/demo", include_in_schema=False)
     async def demo(request: AnyRequest) -> Response[bytes]:

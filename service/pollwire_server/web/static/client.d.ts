@@ -6,7 +6,7 @@ export interface Option {
   capacity?: number | null;
 }
 
-/** `outcome` is the correct option, or null if the question was annulled. */
+/** `outcome` is the correct option, or null if the question was voided. */
 export interface Resolution {
   outcome: string | null;
   at: string;

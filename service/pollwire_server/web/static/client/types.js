@@ -4,7 +4,7 @@
  * @typedef {{id: string, label: string, image?: string | null, capacity?: number | null}} Option
  *
  * @typedef {object} Resolution
- * @property {string | null} outcome the correct option; null if the question was annulled
+ * @property {string | null} outcome the correct option; null if the question was voided
  * @property {string} at
  * @property {string | null} [note] the operator's explanation
  *

@@ -1,11 +1,11 @@
 /** Home page: shows a live poll in place of the illustration if the demo polls exist. */
 
-const live = document.getElementById('now');
+const demoPoll = document.getElementById('demo-poll');
 
-live?.addEventListener('poll-change', (event) => {
+demoPoll?.addEventListener('poll-change', (event) => {
   const { detail } = /** @type {CustomEvent<import('../widget/model.js').State>} */ (event);
-  const shown = Boolean(detail.poll) && !detail.trouble;
-  live.hidden = !shown;
-  document.getElementById('try')?.toggleAttribute('hidden', !shown);
-  document.getElementById('sketch')?.toggleAttribute('hidden', shown);
+  const isShown = Boolean(detail.poll) && !detail.trouble;
+  demoPoll.hidden = !isShown;
+  document.getElementById('demo-hint')?.toggleAttribute('hidden', !isShown);
+  document.getElementById('illustration')?.toggleAttribute('hidden', isShown);
 });

@@ -5,14 +5,14 @@
  * The widget receives the stream and dispatches its state at most once per animation frame (`poll-change`). Every
  * part receives the state and limits its own redraws. Nothing grows per update, so a page can stay open for days.
  */
-import { Facts } from './live/summary.js';
+import { Summary } from './live/summary.js';
 import { History } from './live/history.js';
-import { Leaders } from './live/leaderboard.js';
+import { Leaderboard } from './live/leaderboard.js';
 import { byId } from './live/dom.js';
 import { Rounds } from './live/rounds.js';
-import { offerScreen } from './live/presentation_mode.js';
-import { offerSharing } from './live/share.js';
-import { Verdict } from './live/outcome_banner.js';
+import { setUpPresentationMode } from './live/presentation_mode.js';
+import { setUpSharing } from './live/share.js';
+import { OutcomeBanner } from './live/outcome_banner.js';
 import { loadPageTranslator } from './live/i18n.js';
 
 /** @typedef {import('../widget/model.js').State} State */
@@ -20,30 +20,30 @@ import { loadPageTranslator } from './live/i18n.js';
 const widget = byId('poll');
 
 /** @type {State | null} */
-let known = null;
+let latest = null;
 /** @type {{update(state: State): void}[]} */
 let parts = [];
 
 /* The page loads this module before the widget's, so no event is missed. */
 widget.addEventListener('poll-change', (event) => {
-  known = /** @type {CustomEvent<State>} */ (event).detail;
-  show(known);
+  latest = /** @type {CustomEvent<State>} */ (event).detail;
+  show(latest);
 });
-offerScreen(widget);
+setUpPresentationMode(widget);
 
 const translator = await loadPageTranslator();
-offerSharing(translator);
-const facts = new Facts(translator);
-parts = [facts, new Verdict(translator), new History(translator), new Rounds(translator), new Leaders(translator)];
-if (known) show(known);
-setInterval(() => known && facts.update(known), 1000); // the countdown
+setUpSharing(translator);
+const summary = new Summary(translator);
+parts = [summary, new OutcomeBanner(translator), new History(translator), new Rounds(translator), new Leaderboard(translator)];
+if (latest) show(latest);
+setInterval(() => latest && summary.update(latest), 1000); // the countdown
 
 /** @param {State} state */
 function show(state) {
-  const gone = state.trouble === 'gone';
-  byId('gone').hidden = !gone;
-  byId('stage').hidden = gone;
-  byId('embed').hidden = gone;
+  const isRemoved = state.trouble === 'gone';
+  byId('removed').hidden = !isRemoved;
+  byId('poll-layout').hidden = isRemoved;
+  byId('embed').hidden = isRemoved;
   if (state.poll && document.title !== state.poll.question) document.title = state.poll.question;
   for (const part of parts) part.update(state);
 }

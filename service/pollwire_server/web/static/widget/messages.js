@@ -73,7 +73,7 @@ export function phaseText(translator, state) {
 /** @param {WidgetTranslator} translator @param {State} state @param {import('../client/types.js').Resolution} resolution */
 function outcomeText(translator, state, { outcome, at, note }) {
   const why = note && bidiIsolate(note);
-  if (outcome === null) return [translator.t('annulled'), why].filter(Boolean).join(' ');
+  if (outcome === null) return [translator.t('voided'), why].filter(Boolean).join(' ');
   const result = predictionResult(state);
   const key = result === 'right' ? 'predictedRight' : result === 'wrong' ? 'predictedWrong' : 'outcomeIs';
   const sentence = translator.t(key, { outcome: bidiIsolate(choiceLabels(state, outcome)) });

@@ -1,1 +1,1 @@
-const t=document.getElementById("how");document.addEventListener("poll-change",e=>{const{trouble:d}=e.detail,n=e.target.closest("[data-demo]");!(n instanceof HTMLElement)||!t||(n.hidden=d==="unknown",t.hidden=document.querySelector("[data-demo][hidden]")===null)});
+const n=document.getElementById("demo-setup");document.addEventListener("poll-change",e=>{const{trouble:d}=e.detail,t=e.target.closest("[data-demo]");!(t instanceof HTMLElement)||!n||(t.hidden=d==="unknown",n.hidden=document.querySelector("[data-demo][hidden]")===null)});

@@ -1,1 +1,1 @@
-const n=document.getElementById("now");n?.addEventListener("poll-change",d=>{const{detail:t}=d,e=!!t.poll&&!t.trouble;n.hidden=!e,document.getElementById("try")?.toggleAttribute("hidden",!e),document.getElementById("sketch")?.toggleAttribute("hidden",e)});
+const o=document.getElementById("demo-poll");o?.addEventListener("poll-change",n=>{const{detail:t}=n,e=!!t.poll&&!t.trouble;o.hidden=!e,document.getElementById("demo-hint")?.toggleAttribute("hidden",!e),document.getElementById("illustration")?.toggleAttribute("hidden",e)});

@@ -195,7 +195,7 @@ export const words = {
       extend: 'Voting will end at the new time.',
       publish: 'Results become visible to everyone immediately. This can’t be undone once people have voted.',
       resolve: 'The outcome is shown to everyone and, in a series, predictions are scored. You can undo a wrong outcome.',
-      annul: 'The question is voided: there is no correct outcome and nobody is scored. You can undo this.',
+      annul: 'The question is voided: there is no correct outcome, and predictions aren’t scored. You can undo this.',
       unresolve: 'The outcome and its scores are removed. The poll stays closed and can be resolved again.',
       cancel: 'Voting stops permanently and the poll can’t be reopened. Current results stay visible.',
       archive: 'Permanently deletes all individual votes and the key that identifies voters. Only the totals remain. Export first if you need the votes.',

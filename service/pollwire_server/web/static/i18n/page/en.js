@@ -35,7 +35,7 @@ export default {
   hiddenUntilClose: 'The chart will be shown when voting ends.',
   hiddenUntilPublished: 'The chart will be shown when the results are published.',
   noHistory: 'The chart will appear after the first votes.',
-  noVotes: 'Nobody has voted.',
+  noVotes: 'No votes yet.',
   scanToVote: 'Scan to vote',
   scanToSee: 'Scan to follow results',
   chart: 'Line chart of the share of each answer over time. The table after it has the numbers.',
@@ -55,7 +55,7 @@ export default {
   roundsTable: 'Votes in each round',
 
   outcome: 'The outcome: {label}',
-  annulled: 'This question was voided, so nobody is scored.',
+  voided: 'This question was voided and isn’t scored.',
   archived: 'This poll is archived. The results remain; individual votes have been deleted.',
 
   rank: 'Rank',
@@ -64,7 +64,7 @@ export default {
   brier: 'Brier',
   accuracy: 'Accuracy',
   anonymous: 'Anonymous',
-  noScores: 'Nobody has been scored yet.',
+  noScores: 'No scores yet.',
 
   copied: 'Copied.',
   linkCopied: 'Link copied.',

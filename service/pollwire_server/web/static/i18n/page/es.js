@@ -35,7 +35,7 @@ export default {
   hiddenUntilClose: 'El gráfico se mostrará cuando termine la votación.',
   hiddenUntilPublished: 'El gráfico se mostrará cuando se publiquen los resultados.',
   noHistory: 'El gráfico aparecerá tras los primeros votos.',
-  noVotes: 'Nadie ha votado.',
+  noVotes: 'Aún no hay votos.',
   scanToVote: 'Escanee para votar',
   scanToSee: 'Escanee para seguir los resultados',
   chart: 'Líneas de la parte de cada respuesta en el tiempo. La tabla siguiente da las cifras.',
@@ -55,7 +55,7 @@ export default {
   roundsTable: 'Votos en cada ronda',
 
   outcome: 'El resultado: {label}',
-  annulled: 'Esta pregunta se anuló, así que nadie puntúa.',
+  voided: 'Esta pregunta se anuló y no se puntúa.',
   archived: 'Esta encuesta está archivada. Los resultados se conservan; los votos individuales se han eliminado.',
 
   rank: 'Puesto',
@@ -64,7 +64,7 @@ export default {
   brier: 'Brier',
   accuracy: 'Aciertos',
   anonymous: 'Anónimo',
-  noScores: 'Todavía no se ha puntuado a nadie.',
+  noScores: 'Aún no hay puntuaciones.',
 
   copied: 'Copiado.',
   linkCopied: 'Enlace copiado.',

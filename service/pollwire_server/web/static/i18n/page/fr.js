@@ -35,7 +35,7 @@ export default {
   hiddenUntilClose: 'Le graphique sera affiché à la fin du vote.',
   hiddenUntilPublished: 'Le graphique sera affiché lorsque les résultats seront publiés.',
   noHistory: 'Le graphique apparaîtra après les premiers votes.',
-  noVotes: 'Personne n’a voté.',
+  noVotes: 'Aucun vote pour l’instant.',
   scanToVote: 'Scannez pour voter',
   scanToSee: 'Scannez pour suivre les résultats',
   chart: 'Courbes de la part de chaque réponse au fil du temps. Le tableau qui suit donne les chiffres.',
@@ -55,7 +55,7 @@ export default {
   roundsTable: 'Voix à chaque tour',
 
   outcome: 'Le résultat : {label}',
-  annulled: 'Cette question a été invalidée ; personne n’est noté.',
+  voided: 'Cette question a été annulée et n’est pas notée.',
   archived: 'Ce sondage est archivé. Les résultats restent ; les votes individuels ont été supprimés.',
 
   rank: 'Rang',
@@ -64,7 +64,7 @@ export default {
   brier: 'Brier',
   accuracy: 'Précision',
   anonymous: 'Anonyme',
-  noScores: 'Personne n’a encore été évalué.',
+  noScores: 'Aucun score pour l’instant.',
 
   copied: 'Copié.',
   linkCopied: 'Lien copié.',

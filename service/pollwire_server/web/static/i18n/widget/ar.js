@@ -22,7 +22,7 @@ export default {
   votingEnded: 'انتهى التصويت. النتائج نهائية.',
   pollCanceled: 'أُلغي هذا الاستطلاع. لن تُعلن أي نتيجة.',
   pollArchived: 'هذا الاستطلاع مؤرشف. بقيت النتائج وحُذفت الأصوات الفردية.',
-  annulled: 'أُبطل هذا السؤال، فلا تُحتسب نقاط لأحد.',
+  voided: 'أُبطل هذا السؤال ولا تُحتسب نقاطه.',
   correctOutcome: 'النتيجة الصحيحة',
   predictedRight: 'كنت على صواب: {outcome}.',
   predictedWrong: 'لم تُصب. النتيجة: {outcome}.',

@@ -22,7 +22,7 @@ export default {
   votingEnded: 'Voting has ended. Final results.',
   pollCanceled: 'This poll was canceled. No result will be declared.',
   pollArchived: 'This poll is archived. The results remain; individual votes have been deleted.',
-  annulled: 'This question was voided, so nobody is scored.',
+  voided: 'This question was voided and isn’t scored.',
   correctOutcome: 'Correct outcome',
   predictedRight: 'You were right: {outcome}.',
   predictedWrong: 'You were wrong. The outcome: {outcome}.',

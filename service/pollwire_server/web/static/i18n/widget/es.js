@@ -22,7 +22,7 @@ export default {
   votingEnded: 'La votación ha terminado. Resultados definitivos.',
   pollCanceled: 'Esta encuesta se canceló. No se declarará ningún resultado.',
   pollArchived: 'Esta encuesta está archivada. Los resultados se conservan; los votos individuales se han eliminado.',
-  annulled: 'Esta pregunta se anuló, así que nadie puntúa.',
+  voided: 'Esta pregunta se anuló y no se puntúa.',
   correctOutcome: 'Resultado correcto',
   predictedRight: 'Usted acertó: {outcome}.',
   predictedWrong: 'Usted no acertó. El resultado: {outcome}.',

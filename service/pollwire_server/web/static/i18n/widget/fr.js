@@ -22,7 +22,7 @@ export default {
   votingEnded: 'Le vote est terminé. Résultats définitifs.',
   pollCanceled: 'Ce sondage a été annulé. Aucun résultat ne sera proclamé.',
   pollArchived: 'Ce sondage est archivé. Les résultats restent ; les votes individuels ont été supprimés.',
-  annulled: 'Cette question a été invalidée ; personne n’est noté.',
+  voided: 'Cette question a été annulée et n’est pas notée.',
   correctOutcome: 'Bonne réponse',
   predictedRight: 'Vous aviez raison : {outcome}.',
   predictedWrong: 'Vous aviez tort. Le résultat : {outcome}.',

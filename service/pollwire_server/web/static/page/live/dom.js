@@ -27,7 +27,7 @@ export function createElement(name, className = '', children = []) {
  * @param {(Node | string)[]} [children]
  * @returns {SVGElement}
  */
-export function draw(name, attributes = {}, children = []) {
+export function createSvgElement(name, attributes = {}, children = []) {
   const element = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
   element.append(...children);
@@ -48,42 +48,42 @@ export function setTextOrHide(element, text) {
 /**
  * Create a table. The first cell of each row is its header.
  * @param {string} caption
- * @param {string[]} heads
+ * @param {string[]} headers
  * @param {string[][]} rows
  */
-export function table(caption, heads, rows) {
-  const head = createElement('tr', '', heads.map((text) => {
+export function createTable(caption, headers, rows) {
+  const head = createElement('tr', '', headers.map((text) => {
     const cell = createElement('th', '', [text]);
     cell.scope = 'col';
     return cell;
   }));
   const body = rows.map(([first, ...rest]) => {
-    const name = createElement('th', '', [createElement('bdi', '', [first])]);
-    name.scope = 'row';
-    return createElement('tr', '', [name, ...rest.map((text) => createElement('td', '', [text]))]);
+    const header = createElement('th', '', [createElement('bdi', '', [first])]);
+    header.scope = 'row';
+    return createElement('tr', '', [header, ...rest.map((text) => createElement('td', '', [text]))]);
   });
-  return createElement('table', '', [createElement('caption', 'unseen', [caption]), createElement('thead', '', [head]), createElement('tbody', '', body)]);
+  return createElement('table', '', [createElement('caption', 'visually-hidden', [caption]), createElement('thead', '', [head]), createElement('tbody', '', body)]);
 }
 
 /**
  * Throttle a function: the first call runs at once, later ones at most every `everyMs`, the last one always.
  * @param {number} everyMs
- * @param {() => void} act
+ * @param {() => void} callback
  */
-export function rarely(everyMs, act) {
-  let at = -Infinity;
-  let waits = false;
+export function throttle(everyMs, callback) {
+  let lastRunMs = -Infinity;
+  let isScheduled = false;
   const run = () => {
-    waits = false;
-    at = performance.now();
-    act();
+    isScheduled = false;
+    lastRunMs = performance.now();
+    callback();
   };
   return () => {
-    if (waits) return;
-    const leftMs = at + everyMs - performance.now();
-    if (leftMs <= 0) return run();
-    waits = true;
-    setTimeout(run, leftMs);
+    if (isScheduled) return;
+    const remainingMs = lastRunMs + everyMs - performance.now();
+    if (remainingMs <= 0) return run();
+    isScheduled = true;
+    setTimeout(run, remainingMs);
   };
 }
 
@@ -92,10 +92,10 @@ export function rarely(everyMs, act) {
  * @param {string} path below `/v1/`
  * @returns {Promise<{status: number, document: any}>} status 0 without a response
  */
-export async function read(path) {
+export async function fetchJson(path) {
   try {
-    const answer = await fetch(new URL(`../v1/${path}`, location.href), { headers: { Accept: 'application/json' } });
-    return { status: answer.status, document: await answer.json() };
+    const response = await fetch(new URL(`../v1/${path}`, location.href), { headers: { Accept: 'application/json' } });
+    return { status: response.status, document: await response.json() };
   } catch {
     return { status: 0, document: null };
   }

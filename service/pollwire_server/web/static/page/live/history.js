@@ -3,19 +3,19 @@
  *
  * Both are drawn at most four times a second.
  */
-import { byId, rarely, read, table, setText, setTextOrHide } from './dom.js';
-import { extend, isRating, linesOf, meanOf, pointOf, topOf, MOST_LINES } from './series.js';
+import { byId, createTable, fetchJson, setText, setTextOrHide, throttle } from './dom.js';
+import { appendPoint, isRating, chartLines, meanRating, parsePoint, axisMaximum, MAX_LINES } from './series.js';
 import { Chart } from './chart.js';
 import { Clock } from '../../client/clock.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
-const DRAWN_EVERY_MS = 250;
+const DRAW_INTERVAL_MS = 250;
 /** Delay after a failed read. */
-const READ_AGAIN_MS = 5000;
-const MOST_ROWS = 12;
+const RETRY_DELAY_MS = 5000;
+const MAX_ROWS = 12;
 /** Interval at which the lines are extended to the present without new votes. */
-const GOES_ON_EVERY_MS = 10_000;
+const EXTEND_INTERVAL_MS = 10_000;
 
 export class History {
   /** @type {import('./series.js').Point[]} */
@@ -30,9 +30,9 @@ export class History {
   constructor(translator) {
     this.translator = translator;
     this.chart = new Chart(byId('chart'), translator.locale, translator.direction === 'rtl');
-    this.draw = rarely(DRAWN_EVERY_MS, () => this.#draw());
+    this.scheduleDraw = throttle(DRAW_INTERVAL_MS, () => this.#draw());
     byId('show-points').addEventListener('click', () => this.#toggle());
-    setInterval(() => this.state?.results?.phase === 'open' && this.draw(), GOES_ON_EVERY_MS);
+    setInterval(() => this.state?.results?.phase === 'open' && this.scheduleDraw(), EXTEND_INTERVAL_MS);
   }
 
   /** @param {State} state */
@@ -43,30 +43,30 @@ export class History {
     if (!poll || !results) return;
     this.clock.update(results.as_of);
     const source = results.hidden ? 'hidden' : results.epoch;
-    if (source !== this.source) this.#begin(poll.id, source);
+    if (source !== this.source) this.#restart(poll.id, source);
     if (!results.hidden && results.counts) {
-      extend(this.points, { at: Date.parse(results.as_of), voters: results.voters ?? 0, counts: results.counts });
+      appendPoint(this.points, { at: Date.parse(results.as_of), voters: results.voters ?? 0, counts: results.counts });
     }
-    this.draw();
+    this.scheduleDraw();
   }
 
   /** Start again after a change of the epoch or of the reader's permission. @param {string} id @param {string} source */
-  #begin(id, source) {
+  #restart(id, source) {
     this.source = source;
     this.points = [];
-    if (source !== 'hidden') this.#read(id, source);
+    if (source !== 'hidden') this.#loadTimeline(id, source);
   }
 
   /** @param {string} id @param {string} source */
-  async #read(id, source) {
-    const { status, document } = await read(`polls/${encodeURIComponent(id)}/timeline`);
+  async #loadTimeline(id, source) {
+    const { status, document } = await fetchJson(`polls/${encodeURIComponent(id)}/timeline`);
     if (source !== this.source) return;
-    if (status === 0 || status >= 429) return void setTimeout(() => source === this.source && this.#read(id, source), READ_AGAIN_MS);
+    if (status === 0 || status >= 429) return void setTimeout(() => source === this.source && this.#loadTimeline(id, source), RETRY_DELAY_MS);
     if (status !== 200) return; // the chart starts with the first frame
-    const since = this.points;
-    this.points = document.points.map(pointOf);
-    for (const point of since) extend(this.points, point);
-    this.draw();
+    const newer = this.points;
+    this.points = document.points.map(parsePoint);
+    for (const point of newer) appendPoint(this.points, point);
+    this.scheduleDraw();
   }
 
   #draw() {
@@ -74,14 +74,14 @@ export class History {
     const results = this.state?.results;
     if (!poll || !results) return;
     const hidden = Boolean(results.hidden);
-    const points = this.#upToTheEnd(results);
+    const points = this.#extendedPoints(results);
     const drawable = !hidden && points.length > 0 && (results.voters ?? 0) > 0;
-    setTextOrHide(byId('history-why'), hidden ? this.#hiddenResultsKey(poll, results.phase) : drawable ? null : this.translator.t(results.phase === 'open' ? 'noHistory' : 'noVotes'));
+    setTextOrHide(byId('history-note'), hidden ? this.#hiddenResultsKey(poll, results.phase) : drawable ? null : this.translator.t(results.phase === 'open' ? 'noHistory' : 'noVotes'));
     byId('chart').hidden = !drawable;
     byId('totals').hidden = hidden || !results.counts;
     byId('history-tools').hidden = !drawable;
     if (!hidden) this.#drawTotals(poll, results);
-    if (drawable) this.chart.show(this.#picture(poll, points));
+    if (drawable) this.chart.show(this.#chartData(poll, points));
     if (drawable) this.#drawPoints(poll);
     else byId('points').replaceChildren();
   }
@@ -93,7 +93,7 @@ export class History {
   }
 
   /** Return the points from the first vote on, extended to now or to the end of voting. @param {import('../../client/types.js').Results} results */
-  #upToTheEnd({ phase, closes_at: closesAt }) {
+  #extendedPoints({ phase, closes_at: closesAt }) {
     const points = this.points.filter(({ voters }) => voters > 0);
     const last = points.at(-1);
     if (!last) return points;
@@ -105,23 +105,23 @@ export class History {
   /**
    * @param {import('../../client/types.js').Poll} poll
    * @param {import('./series.js').Point[]} points
-   * @returns {import('./chart.js').Picture}
+   * @returns {import('./chart.js').ChartData}
    */
-  #picture(poll, points) {
+  #chartData(poll, points) {
     const { translator } = this;
-    const lines = linesOf(poll, points, translator.t('average'));
+    const lines = chartLines(poll, points, translator.t('average'));
     const times = points.map(({ at }) => at);
-    const left = (poll.options?.length ?? 0) - MOST_LINES;
-    const more = left > 0 ? translator.t('moreAnswers', { n: left }) : null;
+    const omitted = (poll.options?.length ?? 0) - MAX_LINES;
+    const more = omitted > 0 ? translator.t('moreAnswers', { n: omitted }) : null;
     if (isRating(poll)) {
       const { min, max } = poll.scale ?? { min: 0, max: 10 };
-      const marks = Array.from({ length: max - min + 1 }, (_, step) => min + step);
-      return { lines, times, low: min, high: max, marks, tell: (value) => translator.number(value, { maximumFractionDigits: 2 }), label: translator.t('meanChart'), more: null };
+      const gridValues = Array.from({ length: max - min + 1 }, (_, step) => min + step);
+      return { lines, times, low: min, high: max, gridValues, format: (value) => translator.number(value, { maximumFractionDigits: 2 }), label: translator.t('meanChart'), more: null };
     }
-    const high = topOf(lines);
-    const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => part * high);
-    const tell = (/** @type {number} */ value) => translator.number(value, { style: 'percent', maximumFractionDigits: 0 });
-    return { lines, times, low: 0, high, marks, tell, label: translator.t('chart'), more };
+    const high = axisMaximum(lines);
+    const gridValues = [0, 0.25, 0.5, 0.75, 1].map((part) => part * high);
+    const format = (/** @type {number} */ value) => translator.number(value, { style: 'percent', maximumFractionDigits: 0 });
+    return { lines, times, low: 0, high, gridValues, format, label: translator.t('chart'), more };
   }
 
   /** @param {import('../../client/types.js').Poll} poll @param {import('../../client/types.js').Results} results */
@@ -132,48 +132,48 @@ export class History {
     const ids = isRating(poll) ? Object.keys(counts) : (poll.options ?? []).map(({ id }) => id);
     const labels = new Map((poll.options ?? []).map(({ id, label }) => [id, label]));
     const rows = ids.map((id) => [labels.get(id) ?? id, translator.number(counts[id] ?? 0), translator.percent(counts[id] ?? 0, voters)]);
-    if (isRating(poll)) rows.push([translator.t('average'), translator.number(meanOf(counts), { maximumFractionDigits: 2 }), '']);
-    keep(byId('totals'), translator.t('totals'), [translator.t('answer'), translator.t('votes'), translator.t('share')], rows);
+    if (isRating(poll)) rows.push([translator.t('average'), translator.number(meanRating(counts), { maximumFractionDigits: 2 }), '']);
+    updateTable(byId('totals'), translator.t('totals'), [translator.t('answer'), translator.t('votes'), translator.t('share')], rows);
   }
 
   /** @param {import('../../client/types.js').Poll} poll */
   #drawPoints(poll) {
     const { translator } = this;
-    const lines = linesOf(poll, this.points, translator.t('average'));
-    const step = Math.max(1, Math.ceil(this.points.length / MOST_ROWS));
-    const places = this.points.map((_, place) => place).filter((place) => (this.points.length - 1 - place) % step === 0);
-    const tell = (/** @type {number} */ value) => (isRating(poll) ? translator.decimal(value) : translator.number(value, { style: 'percent' }));
-    const rows = places.map((place) => [
-      new Date(this.points[place].at).toLocaleString(translator.locale, { dateStyle: 'medium', timeStyle: 'medium' }),
-      translator.number(this.points[place].voters),
-      ...lines.map(({ values }) => tell(values[place])),
+    const lines = chartLines(poll, this.points, translator.t('average'));
+    const step = Math.max(1, Math.ceil(this.points.length / MAX_ROWS));
+    const indexes = this.points.map((_, index) => index).filter((index) => (this.points.length - 1 - index) % step === 0);
+    const format = (/** @type {number} */ value) => (isRating(poll) ? translator.decimal(value) : translator.number(value, { style: 'percent' }));
+    const rows = indexes.map((index) => [
+      new Date(this.points[index].at).toLocaleString(translator.locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+      translator.number(this.points[index].voters),
+      ...lines.map(({ values }) => format(values[index])),
     ]);
-    const heads = [translator.t('time'), translator.t('voters'), ...lines.map(({ label }) => label)];
-    keep(byId('points'), translator.t('chart'), heads, rows);
+    const headers = [translator.t('time'), translator.t('voters'), ...lines.map(({ label }) => label)];
+    updateTable(byId('points'), translator.t('chart'), headers, rows);
   }
 
   #toggle() {
-    const shown = byId('points').classList.toggle('unseen');
-    byId('points').tabIndex = shown ? -1 : 0;
-    byId('show-points').setAttribute('aria-expanded', String(!shown));
-    setText(byId('show-points'), this.translator.t(shown ? 'showTable' : 'hideTable'));
+    const isHidden = byId('points').classList.toggle('visually-hidden');
+    byId('points').tabIndex = isHidden ? -1 : 0;
+    byId('show-points').setAttribute('aria-expanded', String(!isHidden));
+    setText(byId('show-points'), this.translator.t(isHidden ? 'showTable' : 'hideTable'));
   }
 }
 
 /**
  * Update a table in place if its shape is the same, so that screen readers keep their position.
- * @param {HTMLElement} place
+ * @param {HTMLElement} container
  * @param {string} caption
- * @param {string[]} heads
+ * @param {string[]} headers
  * @param {string[][]} rows
  */
-function keep(place, caption, heads, rows) {
-  const cells = [caption, ...heads, ...rows.flat()];
-  const shape = `${heads.length}x${rows.length}`;
-  if (place.dataset.shape === shape && place.firstChild) {
-    const present = place.querySelectorAll('caption, th, td');
+function updateTable(container, caption, headers, rows) {
+  const cells = [caption, ...headers, ...rows.flat()];
+  const shape = `${headers.length}x${rows.length}`;
+  if (container.dataset.shape === shape && container.firstChild) {
+    const present = container.querySelectorAll('caption, th, td');
     return cells.forEach((text, at) => present[at].textContent !== text && setText(present[at].querySelector('bdi') ?? present[at], text));
   }
-  place.dataset.shape = shape;
-  place.replaceChildren(table(caption, heads, rows));
+  container.dataset.shape = shape;
+  container.replaceChildren(createTable(caption, headers, rows));
 }

@@ -1,15 +1,15 @@
 /**
  * Leaderboard of the poll's series. It is read again when the poll's phase or resolution changes.
  */
-import { byId, createElement, read, table } from './dom.js';
+import { byId, createElement, createTable, fetchJson } from './dom.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
-const MOST_ROWS = 10;
+const MAX_ROWS = 10;
 
-export class Leaders {
-  /** Series, phase and resolution at the last read. */
-  read = '';
+export class Leaderboard {
+  /** Series, phase and resolution at the last load. */
+  loadedState = '';
 
   /** @param {import('./i18n.js').PageTranslator} translator */
   constructor(translator) {
@@ -19,35 +19,35 @@ export class Leaders {
   /** @param {State} state */
   update({ poll, results, trouble }) {
     const series = poll?.series;
-    if (!series || trouble) return void (byId('leaders').hidden = true);
+    if (!series || trouble) return void (byId('leaderboard').hidden = true);
     const resolution = results?.resolution ?? poll.resolution;
-    const moment = `${series} ${results?.phase ?? poll.phase} ${resolution?.at ?? ''}`;
-    if (moment === this.read) return;
-    this.read = moment;
+    const stateKey = `${series} ${results?.phase ?? poll.phase} ${resolution?.at ?? ''}`;
+    if (stateKey === this.loadedState) return;
+    this.loadedState = stateKey;
     this.#load(series);
   }
 
   /** @param {string} series */
   async #load(series) {
-    const { status, document } = await read(`series/${encodeURIComponent(series)}/leaderboard?limit=${MOST_ROWS}`);
-    byId('leaders').hidden = status !== 200;
+    const { status, document } = await fetchJson(`series/${encodeURIComponent(series)}/leaderboard?limit=${MAX_ROWS}`);
+    byId('leaderboard').hidden = status !== 200;
     if (status !== 200) return;
-    const rows = (document.items ?? document.rows ?? []).slice(0, MOST_ROWS);
-    byId('leaders-body').replaceChildren(rows.length ? this.#table(rows) : createElement('p', 'why', [this.translator.t('noScores')]));
+    const rows = (document.items ?? document.rows ?? []).slice(0, MAX_ROWS);
+    byId('leaderboard-body').replaceChildren(rows.length ? this.#table(rows) : createElement('p', 'hint', [this.translator.t('noScores')]));
   }
 
   /** @param {{rank: number, name: string | null, forecasts: number, brier: number | null, accuracy: number | null}[]} rows */
   #table(rows) {
     const { translator } = this;
-    const scored = rows.some(({ brier }) => typeof brier === 'number'); // forecasts are probabilities
-    const heads = [translator.t('rank'), translator.t('name'), translator.t('forecasts'), ...(scored ? [translator.t('brier')] : []), translator.t('accuracy')];
+    const hasBrier = rows.some(({ brier }) => typeof brier === 'number'); // forecasts are probabilities
+    const headers = [translator.t('rank'), translator.t('name'), translator.t('forecasts'), ...(hasBrier ? [translator.t('brier')] : []), translator.t('accuracy')];
     const cells = rows.map(({ rank, name, forecasts, brier, accuracy }) => [
       translator.number(rank),
       name || translator.t('anonymous'),
       translator.number(forecasts),
-      ...(scored ? [typeof brier === 'number' ? translator.number(brier, { minimumFractionDigits: 3, maximumFractionDigits: 3 }) : '–'] : []),
+      ...(hasBrier ? [typeof brier === 'number' ? translator.number(brier, { minimumFractionDigits: 3, maximumFractionDigits: 3 }) : '–'] : []),
       typeof accuracy === 'number' ? translator.number(accuracy, { style: 'percent' }) : '–',
     ]);
-    return table(byId('leaders-title').textContent ?? '', heads, cells);
+    return createTable(byId('leaderboard-title').textContent ?? '', headers, cells);
   }
 }

@@ -1,11 +1,11 @@
 /**
- * Banner above the poll: its outcome, or that it was annulled or archived.
+ * Banner above the poll: its outcome, or that it was voided or archived.
  */
 import { byId, setTextOrHide } from './dom.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
-export class Verdict {
+export class OutcomeBanner {
   /** @param {import('./i18n.js').PageTranslator} translator */
   constructor(translator) {
     this.translator = translator;
@@ -15,17 +15,17 @@ export class Verdict {
   update({ poll, results }) {
     if (!poll) return;
     const phase = results?.phase ?? poll.phase;
-    const element = byId('verdict');
+    const element = byId('outcome-banner');
     element.dataset.phase = phase;
     if (phase === 'archived') return setTextOrHide(element, this.translator.t('archived'));
     const resolution = results?.resolution ?? poll.resolution;
-    setTextOrHide(element, phase === 'resolved' && resolution ? this.#sentence(poll, resolution) : null);
+    setTextOrHide(element, phase === 'resolved' && resolution ? this.#text(poll, resolution) : null);
   }
 
   /** Return the outcome as text. The widget shows the time and the note. @param {import('../../client/types.js').Poll} poll @param {any} resolution */
-  #sentence(poll, resolution) {
+  #text(poll, resolution) {
     const option = poll.options?.find(({ id }) => id === resolution.outcome);
-    if (resolution.outcome === null) return this.translator.t('annulled');
+    if (resolution.outcome === null) return this.translator.t('voided');
     return this.translator.t('outcome', { label: option?.label ?? resolution.outcome });
   }
 }

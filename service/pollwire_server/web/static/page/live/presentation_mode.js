@@ -8,85 +8,85 @@
 import { byId } from './dom.js';
 
 const IDLE_AFTER_MS = 3000;
-const MOST_IN_A_COLUMN = 6;
+const MAX_ROWS_PER_COLUMN = 6;
 /** Numbers of rows from which one more column is used. */
-const COLUMNS_FROM = [MOST_IN_A_COLUMN + 1, 19, 31];
+const COLUMNS_FROM = [MAX_ROWS_PER_COLUMN + 1, 19, 31];
 
 /** @param {HTMLElement} widget */
-export function offerScreen(widget) {
-  const screen = new Screen(widget);
-  byId('present').addEventListener('click', () => screen.enter(true));
-  byId('leave').addEventListener('click', () => screen.leave());
-  addEventListener('keydown', ({ key }) => key === 'Escape' && screen.isOn && screen.leave());
-  addEventListener('pointermove', () => screen.stir(), { passive: true });
-  document.addEventListener('fullscreenchange', () => !document.fullscreenElement && screen.isOn && screen.leave());
-  document.addEventListener('visibilitychange', () => !document.hidden && screen.isOn && screen.stayAwake());
-  widget.addEventListener('poll-change', (event) => fit(/** @type {CustomEvent} */ (event).detail.poll));
-  if (new URLSearchParams(location.search).has('screen')) screen.enter(false);
+export function setUpPresentationMode(widget) {
+  const mode = new PresentationMode(widget);
+  byId('present').addEventListener('click', () => mode.enter(true));
+  byId('exit-presentation').addEventListener('click', () => mode.exit());
+  addEventListener('keydown', ({ key }) => key === 'Escape' && mode.isActive && mode.exit());
+  addEventListener('pointermove', () => mode.showControls(), { passive: true });
+  document.addEventListener('fullscreenchange', () => !document.fullscreenElement && mode.isActive && mode.exit());
+  document.addEventListener('visibilitychange', () => !document.hidden && mode.isActive && mode.requestWakeLock());
+  widget.addEventListener('poll-change', (event) => setLayout(/** @type {CustomEvent} */ (event).detail.poll));
+  if (new URLSearchParams(location.search).has('screen')) mode.enter(false);
 }
 
 /** Pass the number of rows to the style sheet, which divides the screen's height among them. @param {import('../../client/types.js').Poll | null} poll */
-function fit(poll) {
+function setLayout(poll) {
   if (!poll) return;
   const rows = poll.options?.length || (poll.scale ? poll.scale.max - poll.scale.min + 1 : 0) || 1;
   const { style, classList } = document.documentElement;
   if (style.getPropertyValue('--rows') === String(rows)) return;
-  const columns = 1 + COLUMNS_FROM.filter((least) => rows >= least).length;
+  const columns = 1 + COLUMNS_FROM.filter((minimum) => rows >= minimum).length;
   style.setProperty('--rows', String(rows));
   style.setProperty('--columns', String(columns));
-  style.setProperty('--lines', String(Math.ceil(rows / columns)));
-  classList.toggle('many', columns > 1);
-  classList.toggle('crowd', columns > 2);
+  style.setProperty('--rows-per-column', String(Math.ceil(rows / columns)));
+  classList.toggle('multi-column', columns > 1);
+  classList.toggle('dense', columns > 2);
 }
 
-class Screen {
-  isOn = false;
+class PresentationMode {
+  isActive = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #idle;
+  #idleTimer;
   /** @type {WakeLockSentinel | null} */
-  #lock = null;
+  #wakeLock = null;
 
   /** @param {HTMLElement} widget */
   constructor(widget) {
     this.widget = widget;
   }
 
-  /** @param {boolean} asked true after a user's action */
-  enter(asked) {
-    this.#turn(true);
-    if (asked) document.documentElement.requestFullscreen?.().catch(() => {});
-    this.stayAwake();
-    this.stir();
+  /** @param {boolean} fullScreen true after a user's action */
+  enter(fullScreen) {
+    this.#setActive(true);
+    if (fullScreen) document.documentElement.requestFullscreen?.().catch(() => {});
+    this.requestWakeLock();
+    this.showControls();
   }
 
-  leave() {
-    this.#turn(false);
-    clearTimeout(this.#idle);
-    this.#lock?.release();
-    this.#lock = null;
+  exit() {
+    this.#setActive(false);
+    clearTimeout(this.#idleTimer);
+    this.#wakeLock?.release();
+    this.#wakeLock = null;
     if (document.fullscreenElement) document.exitFullscreen();
     byId('present').focus({ preventScroll: true });
   }
 
   /** Show the controls for a while after a movement of the pointer. */
-  stir() {
-    if (!this.isOn) return;
+  showControls() {
+    if (!this.isActive) return;
     document.documentElement.classList.remove('idle');
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => document.documentElement.classList.add('idle'), IDLE_AFTER_MS);
+    clearTimeout(this.#idleTimer);
+    this.#idleTimer = setTimeout(() => document.documentElement.classList.add('idle'), IDLE_AFTER_MS);
   }
 
-  async stayAwake() {
-    this.#lock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
+  async requestWakeLock() {
+    this.#wakeLock = (await navigator.wakeLock?.request('screen').catch(() => null)) ?? null;
   }
 
-  /** @param {boolean} on */
-  #turn(on) {
-    this.isOn = on;
-    document.documentElement.classList.toggle('presenting', on);
+  /** @param {boolean} active */
+  #setActive(active) {
+    this.isActive = active;
+    document.documentElement.classList.toggle('presenting', active);
     document.documentElement.classList.remove('idle');
-    this.widget.toggleAttribute('results-only', on);
-    byId('leave').hidden = !on;
-    for (const id of ['embed']) byId(id).inert = on;
+    this.widget.toggleAttribute('results-only', active);
+    byId('exit-presentation').hidden = !active;
+    byId('embed').inert = active;
   }
 }

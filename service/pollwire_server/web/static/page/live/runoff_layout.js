@@ -5,9 +5,9 @@
 
 /**
  * @typedef {{counts: Record<string, number>, exhausted: number, eliminated?: string, transfers?: Record<string, number>}} Round
- * @typedef {{id: string, round: number, votes: number, top: number, height: number, out: boolean}} Block
- * @typedef {{id: string, from: number, votes: number, start: number, end: number, height: number, moved: boolean}} Band
- *   id: the answer whose votes they were; from: the round that they leave; start, end: upper edges
+ * @typedef {{id: string, round: number, votes: number, top: number, height: number, isEliminated: boolean}} Block
+ * @typedef {{id: string, from: number, votes: number, start: number, end: number, height: number, isTransfer: boolean}} Band
+ *   id: the answer that had the votes; from: the round that they leave; start, end: upper edges
  */
 
 /** Id of the block of exhausted votes, which have no remaining option. */
@@ -16,27 +16,27 @@ export const EXHAUSTED = '';
 /**
  * @param {Round[]} rounds
  * @param {string[]} order of the answers, as the poll has them
- * @param {{height: number, gap: number}} room
+ * @param {{height: number, gap: number}} size
  * @returns {{blocks: Block[], bands: Band[], height: number}}
  */
-export function flowOf(rounds, order, { height, gap }) {
+export function computeRunoffLayout(rounds, order, { height, gap }) {
   const voters = Object.values(rounds[0].counts).reduce((sum, votes) => sum + votes, rounds[0].exhausted);
   const ranked = [...order].sort((a, b) => (rounds[0].counts[b] ?? 0) - (rounds[0].counts[a] ?? 0));
   const scale = height / Math.max(1, voters);
-  const blocks = rounds.flatMap((round, place) => column(round, place, ranked, scale, gap));
-  const whole = Math.max(...blocks.map((block) => block.top + block.height));
-  const find = (/** @type {number} */ place, /** @type {string} */ id) => blocks.find((block) => block.round === place && block.id === id);
-  const bands = rounds.slice(0, -1).flatMap((round, place) => leaving(round, place, ranked, scale, find));
-  return { blocks, bands, height: whole };
+  const blocks = rounds.flatMap((round, index) => columnBlocks(round, index, ranked, scale, gap));
+  const totalHeight = Math.max(...blocks.map((block) => block.top + block.height));
+  const find = (/** @type {number} */ index, /** @type {string} */ id) => blocks.find((block) => block.round === index && block.id === id);
+  const bands = rounds.slice(0, -1).flatMap((round, index) => transferBands(round, index, ranked, scale, find));
+  return { blocks, bands, height: totalHeight };
 }
 
-/** @param {Round} round @param {number} place @param {string[]} ranked @param {number} scale @param {number} gap @returns {Block[]} */
-function column(round, place, ranked, scale, gap) {
+/** @param {Round} round @param {number} index @param {string[]} ranked @param {number} scale @param {number} gap @returns {Block[]} */
+function columnBlocks(round, index, ranked, scale, gap) {
   let top = 0;
-  const standing = ranked.filter((id) => id in round.counts).map((id) => ({ id, votes: round.counts[id] }));
-  if (round.exhausted) standing.push({ id: EXHAUSTED, votes: round.exhausted });
-  return standing.map(({ id, votes }) => {
-    const block = { id, round: place, votes, top, height: Math.max(votes * scale, 1), out: round.eliminated === id };
+  const remaining = ranked.filter((id) => id in round.counts).map((id) => ({ id, votes: round.counts[id] }));
+  if (round.exhausted) remaining.push({ id: EXHAUSTED, votes: round.exhausted });
+  return remaining.map(({ id, votes }) => {
+    const block = { id, round: index, votes, top, height: Math.max(votes * scale, 1), isEliminated: round.eliminated === id };
     top += block.height + gap;
     return block;
   });
@@ -44,39 +44,39 @@ function column(round, place, ranked, scale, gap) {
 
 /**
  * @param {Round} round
- * @param {number} place
+ * @param {number} index
  * @param {string[]} ranked
  * @param {number} scale
- * @param {(place: number, id: string) => Block | undefined} find
+ * @param {(index: number, id: string) => Block | undefined} find
  * @returns {Band[]}
  */
-function leaving(round, place, ranked, scale, find) {
+function transferBands(round, index, ranked, scale, find) {
   /** @type {Map<string, number>} where the next band ends, in the blocks of the next round */
-  const filled = new Map();
+  const usedHeight = new Map();
   /** @type {Band[]} */
   const bands = [];
-  const join = (/** @type {string} */ id, /** @type {string} */ heir, /** @type {number} */ votes, /** @type {number} */ start) => {
-    const to = find(place + 1, heir);
+  const addBand = (/** @type {string} */ id, /** @type {string} */ target, /** @type {number} */ votes, /** @type {number} */ start) => {
+    const to = find(index + 1, target);
     if (!to || votes <= 0) return;
-    const end = to.top + (filled.get(heir) ?? 0);
-    filled.set(heir, (filled.get(heir) ?? 0) + votes * scale);
-    bands.push({ id, from: place, votes, start, end, height: votes * scale, moved: id !== heir });
+    const end = to.top + (usedHeight.get(target) ?? 0);
+    usedHeight.set(target, (usedHeight.get(target) ?? 0) + votes * scale);
+    bands.push({ id, from: index, votes, start, end, height: votes * scale, isTransfer: id !== target });
   };
   for (const id of [...ranked, EXHAUSTED]) {
-    const from = find(place, id);
-    if (from && !from.out) join(id, id, from.votes, from.top);
+    const from = find(index, id);
+    if (from && !from.isEliminated) addBand(id, id, from.votes, from.top);
   }
-  const loser = round.eliminated === undefined ? undefined : find(place, round.eliminated);
-  if (loser) {
-    let start = loser.top;
-    let left = loser.votes;
-    for (const heir of ranked) {
-      const votes = round.transfers?.[heir] ?? 0;
-      join(loser.id, heir, votes, start);
+  const eliminated = round.eliminated === undefined ? undefined : find(index, round.eliminated);
+  if (eliminated) {
+    let start = eliminated.top;
+    let unassigned = eliminated.votes;
+    for (const target of ranked) {
+      const votes = round.transfers?.[target] ?? 0;
+      addBand(eliminated.id, target, votes, start);
       start += votes * scale;
-      left -= votes;
+      unassigned -= votes;
     }
-    join(loser.id, EXHAUSTED, left, start);
+    addBand(eliminated.id, EXHAUSTED, unassigned, start);
   }
   return bands;
 }

@@ -1,6 +1,6 @@
 /**
  * Data of the chart: the points of a poll's history, and a line for each option. Pure. Memory is bounded: a page
- * stores at most `MOST_POINTS` points.
+ * stores at most `MAX_POINTS` points.
  */
 
 /**
@@ -9,12 +9,12 @@
  * @typedef {import('../../client/types.js').Poll} Poll
  */
 
-export const MOST_POINTS = 240;
+export const MAX_POINTS = 240;
 /** More lines cannot be distinguished. */
-export const MOST_LINES = 6;
+export const MAX_LINES = 6;
 
 /** @param {{at: string, voters: number, counts: Record<string, number>}} point */
-export function pointOf({ at, voters, counts }) {
+export function parsePoint({ at, voters, counts }) {
   return { at: Date.parse(at), voters, counts };
 }
 
@@ -24,25 +24,25 @@ export function pointOf({ at, voters, counts }) {
  * @param {Point[]} points in the order of time; changed in place
  * @param {Point} next
  */
-export function extend(points, next) {
+export function appendPoint(points, next) {
   const last = points.at(-1);
-  if (last && (next.at < last.at || saysTheSame(last, next))) return;
+  if (last && (next.at < last.at || hasSameCounts(last, next))) return;
   const before = points.at(-2);
-  const step = points.length ? (next.at - points[0].at) / MOST_POINTS : 0;
+  const step = points.length ? (next.at - points[0].at) / MAX_POINTS : 0;
   if (last && before && Math.max(last.at - before.at, next.at - last.at) < step) points.pop();
   points.push(next);
-  if (points.length > MOST_POINTS) thin(points);
+  if (points.length > MAX_POINTS) decimate(points);
 }
 
 /** @param {Point} one @param {Point} other */
-function saysTheSame(one, other) {
+function hasSameCounts(one, other) {
   return one.voters === other.voters && Object.entries(other.counts).every(([id, votes]) => one.counts[id] === votes);
 }
 
 /** Remove every other point, except the first and the last. @param {Point[]} points */
-export function thin(points) {
-  const kept = points.filter((_, place) => place % 2 === 0 || place === points.length - 1);
-  points.splice(0, points.length, ...kept);
+export function decimate(points) {
+  const remaining = points.filter((_, index) => index % 2 === 0 || index === points.length - 1);
+  points.splice(0, points.length, ...remaining);
 }
 
 /** @param {Poll} poll */
@@ -57,18 +57,18 @@ export function isRating(poll) {
  * @param {string} meanLabel
  * @returns {Line[]}
  */
-export function linesOf(poll, points, meanLabel) {
-  if (isRating(poll)) return [{ id: 'mean', label: meanLabel, values: points.map(({ counts }) => meanOf(counts)) }];
+export function chartLines(poll, points, meanLabel) {
+  if (isRating(poll)) return [{ id: 'mean', label: meanLabel, values: points.map(({ counts }) => meanRating(counts)) }];
   const last = points.at(-1)?.counts ?? {};
   const options = poll.options ?? [];
-  const leading = new Set([...options].sort((a, b) => (last[b.id] ?? 0) - (last[a.id] ?? 0)).slice(0, MOST_LINES));
+  const leading = new Set([...options].sort((a, b) => (last[b.id] ?? 0) - (last[a.id] ?? 0)).slice(0, MAX_LINES));
   return options
     .filter((option) => leading.has(option))
     .map(({ id, label }) => ({ id, label, values: points.map(({ counts, voters }) => (voters ? (counts[id] ?? 0) / voters : 0)) }));
 }
 
 /** @param {Record<string, number>} counts votes by value of the scale */
-export function meanOf(counts) {
+export function meanRating(counts) {
   let sum = 0;
   let votes = 0;
   for (const [value, count] of Object.entries(counts)) {
@@ -79,9 +79,9 @@ export function meanOf(counts) {
 }
 
 /** Return the maximum of the axis: the smallest of a few round shares above all lines. @param {Line[]} lines */
-export function topOf(lines) {
-  const most = Math.max(0, ...lines.flatMap(({ values }) => values));
-  return [0.2, 0.4, 0.6, 0.8].find((top) => most <= top * 0.96) ?? 1;
+export function axisMaximum(lines) {
+  const highest = Math.max(0, ...lines.flatMap(({ values }) => values));
+  return [0.2, 0.4, 0.6, 0.8].find((top) => highest <= top * 0.96) ?? 1;
 }
 
 const SECOND = 1000;
@@ -95,10 +95,10 @@ const STEPS = [10 * SECOND, 30 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * M
  * Return the ticks of the time axis, at round local times.
  * @param {number} from
  * @param {number} to
- * @param {number} most
+ * @param {number} maxTicks
  */
-export function ticksOf(from, to, most) {
-  const step = STEPS.find((length) => (to - from) / length <= most) ?? STEPS[STEPS.length - 1];
+export function timeTicks(from, to, maxTicks) {
+  const step = STEPS.find((length) => (to - from) / length <= maxTicks) ?? STEPS[STEPS.length - 1];
   const offset = new Date(from).getTimezoneOffset() * MINUTE;
   const first = Math.ceil((from - offset) / step) * step + offset;
   const ticks = [];
@@ -107,7 +107,7 @@ export function ticksOf(from, to, most) {
 }
 
 /** Return the date format of ticks. @param {number} step @returns {Intl.DateTimeFormatOptions} */
-export function formatOf(step) {
+export function tickFormat(step) {
   if (step < MINUTE) return { hour: 'numeric', minute: '2-digit', second: '2-digit' };
   if (step < DAY) return { hour: 'numeric', minute: '2-digit' };
   if (step < 30 * DAY) return { day: 'numeric', month: 'short' };

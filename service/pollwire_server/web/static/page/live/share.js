@@ -3,40 +3,40 @@
  */
 import { byId } from './dom.js';
 
-const SAID_FOR_MS = 4000;
+const TOAST_DURATION_MS = 4000;
 
 /** @param {import('./i18n.js').PageTranslator} translator */
-export function offerSharing(translator) {
-  const page = document.querySelector('link[rel=canonical]')?.getAttribute('href') ?? location.href;
+export function setUpSharing(translator) {
+  const url = document.querySelector('link[rel=canonical]')?.getAttribute('href') ?? location.href;
   byId('share').addEventListener('click', async () => {
-    if (!navigator.share) return copy(page, 'linkCopied');
+    if (!navigator.share) return copy(url, 'linkCopied');
     try {
-      await navigator.share({ title: document.title, url: page });
+      await navigator.share({ title: document.title, url });
     } catch (error) {
-      if (!(error instanceof DOMException && error.name === 'AbortError')) await copy(page, 'linkCopied');
+      if (!(error instanceof DOMException && error.name === 'AbortError')) await copy(url, 'linkCopied');
     }
   });
-  for (const button of document.querySelectorAll('[data-copies]')) {
-    button.addEventListener('click', () => copy(byId(button.getAttribute('data-copies') ?? '').textContent ?? '', 'copied'));
+  for (const button of document.querySelectorAll('[data-copy-target]')) {
+    button.addEventListener('click', () => copy(byId(button.getAttribute('data-copy-target') ?? '').textContent ?? '', 'copied'));
   }
 
-  /** @param {string} text @param {'copied' | 'linkCopied'} told */
-  async function copy(text, told) {
+  /** @param {string} text @param {'copied' | 'linkCopied'} messageKey */
+  async function copy(text, messageKey) {
     try {
       await navigator.clipboard.writeText(text);
-      say(translator.t(told));
+      showToast(translator.t(messageKey));
     } catch {
-      say(translator.t('cannotCopy', { link: page })); // no clipboard: not https, or not allowed
+      showToast(translator.t('cannotCopy', { link: url })); // no clipboard: not https, or not allowed
     }
   }
 }
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
-let silence;
+let toastTimer;
 
 /** @param {string} text */
-function say(text) {
-  byId('said').textContent = text;
-  clearTimeout(silence);
-  silence = setTimeout(() => (byId('said').textContent = ''), SAID_FOR_MS);
+function showToast(text) {
+  byId('toast').textContent = text;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => (byId('toast').textContent = ''), TOAST_DURATION_MS);
 }

@@ -10,11 +10,11 @@ import { phaseName } from './i18n.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
-export class Facts {
+export class Summary {
   clock = new Clock();
-  /** The second that `hourText` shows. */
-  hourOf = 0;
-  hourText = '';
+  /** The second that `timeText` shows. */
+  timeSecond = 0;
+  timeText = '';
 
   /** @param {import('./i18n.js').PageTranslator} translator */
   constructor(translator) {
@@ -25,45 +25,45 @@ export class Facts {
 
   /** @param {State} state */
   update({ poll, results, connection, trouble }) {
-    byId('facts').hidden = !poll || trouble === 'gone';
+    byId('summary').hidden = !poll || trouble === 'gone';
     if (!poll) return;
     if (results) this.clock.update(results.as_of);
     const { translator } = this;
     const phase = results?.phase ?? poll.phase;
-    const counted = phase === 'scheduled' ? undefined : results?.voters;
-    setText(byId('voters'), counted === undefined ? '–' : translator.number(counted));
+    const voters = phase === 'scheduled' ? undefined : results?.voters;
+    setText(byId('voters'), voters === undefined ? '–' : translator.number(voters));
     const ended = Boolean(results?.final) && connection === 'live';
     setText(byId('connection'), translator.t(ended ? 'final' : connection));
     byId('connection').dataset.state = ended ? 'final' : connection;
-    setText(byId('as-of'), results ? translator.t('asOf', { time: this.#hour(results.as_of) }) : '');
-    setText(byId('scan-name'), translator.t(phase === 'open' || phase === 'scheduled' ? 'scanToVote' : 'scanToSee'));
-    this.#time(phase, phase === 'scheduled' ? poll.opens_at : results ? results.closes_at : poll.closes_at, poll.timezone);
+    setText(byId('as-of'), results ? translator.t('asOf', { time: this.#timeOfDay(results.as_of) }) : '');
+    setText(byId('qr-code-name'), translator.t(phase === 'open' || phase === 'scheduled' ? 'scanToVote' : 'scanToSee'));
+    this.#showTime(phase, phase === 'scheduled' ? poll.opens_at : results ? results.closes_at : poll.closes_at, poll.timezone);
   }
 
   /** @param {string} phase @param {string | null} instant @param {string | null | undefined} zone */
-  #time(phase, instant, zone) {
+  #showTime(phase, instant, zone) {
     const { translator } = this;
-    const waits = phase === 'scheduled' || phase === 'open';
-    const leftMs = instant ? Date.parse(instant) - this.clock.now() : 0;
+    const isPending = phase === 'scheduled' || phase === 'open';
+    const remainingMs = instant ? Date.parse(instant) - this.clock.now() : 0;
     const name = phase === 'open' ? 'closesIn' : phase === 'scheduled' ? 'opensIn' : 'voting';
-    const reached = phase === 'open' ? 'closing' : 'opening';
+    const endText = phase === 'open' ? 'closing' : 'opening';
     setText(byId('clock-name'), translator.t(instant ? name : 'voting'));
-    if (!waits || !instant) setText(byId('clock'), phaseName(translator, phase));
-    else setText(byId('clock'), leftMs > 0 ? translator.timeLeft(leftMs) : translator.t(reached));
-    const theirs = instant && zone ? inZone(translator, instant, zone, name !== 'opensIn') : null;
-    const mine = instant ? translator.dateTime(instant) : waits ? translator.t('noDate') : null;
-    setTextOrHide(byId('moment'), mine && theirs ? translator.t('yourTime', { time: mine }) : mine);
-    setTextOrHide(byId('their-moment'), theirs);
+    if (!isPending || !instant) setText(byId('clock'), phaseName(translator, phase));
+    else setText(byId('clock'), remainingMs > 0 ? translator.timeLeft(remainingMs) : translator.t(endText));
+    const pollTime = instant && zone ? formatInZone(translator, instant, zone, name !== 'opensIn') : null;
+    const localTime = instant ? translator.dateTime(instant) : isPending ? translator.t('noDate') : null;
+    setTextOrHide(byId('local-time'), localTime && pollTime ? translator.t('yourTime', { time: localTime }) : localTime);
+    setTextOrHide(byId('poll-time'), pollTime);
   }
 
   /** @param {string} instant */
-  #hour(instant) {
-    const whole = Math.floor(Date.parse(instant) / 1000);
-    if (whole !== this.hourOf) {
-      this.hourOf = whole; // formatting a date takes too long for every animation frame
-      this.hourText = new Date(instant).toLocaleTimeString(this.translator.locale);
+  #timeOfDay(instant) {
+    const second = Math.floor(Date.parse(instant) / 1000);
+    if (second !== this.timeSecond) {
+      this.timeSecond = second; // formatting a date takes too long for every animation frame
+      this.timeText = new Date(instant).toLocaleTimeString(this.translator.locale);
     }
-    return this.hourText;
+    return this.timeText;
   }
 }
 
@@ -74,23 +74,23 @@ export class Facts {
  * @param {string} zone an IANA name
  * @param {boolean} isEnd show midnight as the end of the previous day
  */
-export function inZone(translator, instant, zone, isEnd) {
+export function formatInZone(translator, instant, zone, isEnd) {
   try {
-    const moment = new Date(instant);
-    const place = placeOf(zone);
-    const local = moment.toLocaleString('en-GB', { timeZone: zone });
+    const date = new Date(instant);
+    const place = cityOf(zone);
+    const local = date.toLocaleString('en-GB', { timeZone: zone });
     if (isEnd && local.endsWith('00:00:00')) {
-      const before = new Date(moment.getTime() - 1);
+      const before = new Date(date.getTime() - 1);
       return translator.t('endOfDay', { day: before.toLocaleDateString(translator.locale, { timeZone: zone, dateStyle: 'long' }), place });
     }
-    if (local === moment.toLocaleString('en-GB')) return null;
-    return translator.t('pollTime', { time: moment.toLocaleString(translator.locale, { timeZone: zone, dateStyle: 'long', timeStyle: 'short' }), place });
+    if (local === date.toLocaleString('en-GB')) return null;
+    return translator.t('pollTime', { time: date.toLocaleString(translator.locale, { timeZone: zone, dateStyle: 'long', timeStyle: 'short' }), place });
   } catch {
     return null; // the browser does not support the time zone
   }
 }
 
 /** Return the city of a time zone: `Buenos Aires` for `America/Argentina/Buenos_Aires`. @param {string} zone */
-export function placeOf(zone) {
+export function cityOf(zone) {
   return (zone.split('/').pop() ?? zone).replaceAll('_', ' ');
 }
