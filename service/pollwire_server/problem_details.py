@@ -87,6 +87,7 @@ TABLE: Final[dict[type[PollwireError], Problem]] = {
     errors.Conflict: Problem(409, "edit-refused", "Conflict with the current state"),
     errors.AlreadyVoted: Problem(409, "already-voted", "Already voted"),
     errors.StaleRevision: Problem(409, "stale-revision", "Vote was changed since this revision"),
+    errors.ChangesUsed: Problem(409, "changes-used", "Too many changes"),
     errors.OptionFull: Problem(409, "option-full", "Option is full"),
     errors.PollExists: Problem(409, "poll-exists", "Poll already exists"),
     errors.EditRefused: Problem(409, "edit-refused", "Edit not allowed"),

@@ -62,7 +62,7 @@ async def test_results_contain_crowd_of_vector(service: Service) -> None:
     assert placed == {0.2: 1, 0.6: 1, 0.7: 1, 0.95: 1}
     assert (await read(service, poll, "timeline"))["points"][-1]["forecast"] == results["forecast"]
     export = await service.admin.get(f"/v1/admin/polls/{poll}/export")
-    header, *rows = export.text.splitlines()
+    header, *rows = export.text.removeprefix("\ufeff").splitlines()
     assert header == "voter,npp,ndc,at,revision"
     assert sorted(row.split(",")[1] for row in rows) == ["0.200000", "0.600000", "0.700000", "0.950000"]
 
@@ -145,3 +145,65 @@ async def test_forecast_with_capacity_returns_422(service: Service) -> None:
     limited = [{"id": "npp", "label": "NPP", "capacity": 3}, {"id": "ndc", "label": "NDC"}]
     answer = await service.admin.post("/v1/admin/polls", json={**LUNCH, **FORECAST, "options": limited})
     assert (answer.status_code, answer.json()["field"]) == (422, "options[0].capacity")
+
+
+async def own_vote(service: Service, poll: str, token: str) -> Any:
+    """Read the voter's own vote."""
+    answer = await service.http.get(
+        f"/v1/polls/{poll}/votes/mine", headers={"Authorization": f"Bearer {token}"}
+    )
+    return answer.json()
+
+
+async def test_resolution_and_correction_score_forecasts(own_service: Service) -> None:
+    service = own_service
+    sent, tokens = (0.9, 0.7, 0.4, 0.1), [await own_service.voter() for _ in range(4)]
+    poll = await forecast_poll(service)
+    for token, npp in zip(tokens, sent, strict=True):
+        await service.vote(poll, {"npp": npp, "ndc": round(1 - npp, 6)}, token)
+    assert (await own_vote(service, poll, tokens[0]))["score"] is None
+    await service.act(poll, "close")
+    address = f"/v1/admin/polls/{poll}/resolve"
+    assert (await service.admin.post(address, json={"outcome": "npp"})).status_code == 200
+    refused = await service.admin.post(address, json={"outcome": "ndc"})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/phase-conflict")
+    corrected = await service.admin.post(address, json={"outcome": "ndc", "correct": True})
+    assert (corrected.status_code, corrected.json()["resolution"]["outcome"]) == (200, "ndc")
+    # Metaculus' own test of its peer score, for the outcome ndc (tests/vectors/score_vectors.json).
+    peers = [-169.586545, -23.104906, 69.314718, 123.376732]
+    scores = [(await own_vote(service, poll, token))["score"] for token in tokens]
+    assert [score["peer"] for score in scores] == pytest.approx(peers, abs=1e-6)
+    assert [score["brier"] for score in scores] == pytest.approx([0.81, 0.49, 0.16, 0.01])
+    assert scores[3]["baseline"] == pytest.approx(84.799691, abs=1e-6)
+    board = (await service.http.get("/v1/series/cup/leaderboard")).json()
+    assert [row["peer"] for row in board["items"]] == pytest.approx(peers[::-1], abs=1e-6)
+    assert [row["rank"] for row in board["items"]] == [1, 2, 3, 4]
+    assert (board["about"]["rank_by"], board["about"]["version"]) == ("peer", 2)
+    assert board["about"]["crowd"]["brier"] == scores[0]["crowd"]["brier"] == 0.275625
+    results = await read(service, poll, "results")
+    assert results["resolution"]["forecasters"] == 4
+    assert results["resolution"]["crowd"] == scores[0]["crowd"]
+
+
+async def test_correction_without_resolution_returns_409(service: Service) -> None:
+    poll = await forecast_poll(service, {"npp": 0.6, "ndc": 0.4})
+    await service.act(poll, "close")
+    answer = await service.admin.post(
+        f"/v1/admin/polls/{poll}/resolve", json={"outcome": "npp", "correct": True}
+    )
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/phase-conflict")
+
+
+async def test_change_after_effective_at_keeps_score_of_earlier_forecast(service: Service) -> None:
+    poll, token = await forecast_poll(service, series=None), await service.voter()
+    first = (await service.vote(poll, {"npp": 0.1, "ndc": 0.9}, token)).json()
+    await service.vote(poll, {"npp": 0.9, "ndc": 0.1}, token)
+    own = await own_vote(service, poll, token)
+    assert own["history"] == [{"at": first["at"], "choice": {"npp": 0.1, "ndc": 0.9}}]
+    await service.act(poll, "close")
+    resolution = {"outcome": "npp", "effective_at": first["at"]}
+    if own["at"] == first["at"]:
+        pytest.fail("both votes were counted in one millisecond")
+    assert (await service.admin.post(f"/v1/admin/polls/{poll}/resolve", json=resolution)).status_code == 200
+    own = await own_vote(service, poll, token)
+    assert (own["correct"], own["scored"], own["score"]["brier"]) == (False, True, 0.81)

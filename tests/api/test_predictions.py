@@ -97,14 +97,14 @@ async def test_leaderboard_returns_ranked_rows_in_pages(own_service: Service) ->
         assert (await resolve(own_service, poll, "home")).status_code == 200
     answer = await own_service.http.get("/v1/series/cup/leaderboard")
     best, last = answer.json()["items"]
-    nothing = {"brier": None, "baseline": None, "peer": None}
+    nothing = {"brier": None, "baseline": None, "peer": None, "coverage": 0.0, "skill": None}
     assert best == {"rank": 1, "name": "Ama <3", "forecasts": 2, "accuracy": 1.0, **nothing}
     assert last == {"rank": 2, "name": None, "forecasts": 1, "accuracy": 0.0, **nothing}
     assert answer.headers["cache-control"] == "private, no-store"
     page = (await own_service.http.get("/v1/series/cup/leaderboard?limit=1")).json()
     assert page["items"] == [best]
     following = await own_service.http.get(f"/v1/series/cup/leaderboard?limit=1&cursor={page['next']}")
-    assert following.json() == {"items": [last], "next": None}
+    assert following.json() == {"items": [last], "next": None, "about": answer.json()["about"]}
     own = await mine(own_service, ama, "/v1/series/cup/mine")
     assert own["row"] == best
     assert [(pick["poll"], pick["choice"], pick["outcome"], pick["correct"]) for pick in own["items"]] == [
@@ -192,7 +192,7 @@ async def test_resolve_slow_scoring_returns_202_with_progress(
         return bool(answer.status_code == 200)
 
     await until(is_done)
-    assert seen[0] == (202, 3)
+    assert seen[0] == (202, 6)
     assert (await service.admin.get(f"/v1/admin/polls/{poll}")).json()["phase"] == "resolved"
 
 

@@ -18,7 +18,7 @@ async def test_a_prediction_is_resolved_and_taken_back(pollwire: Pollwire, servi
     said = await pollwire("polls", "resolve", poll, "home", "--note", "full time")
     assert (said.exit_code, said.out, said.err) == (0, f"{poll} is resolved: home.\n", "")
     board = await pollwire("series", "leaderboard", "cup")
-    assert board.out == "1\tAma\t1\t100.0%\n2\t-\t1\t0.0%\n"
+    assert board.out == "1\tAma\t1\t100.0%\t\t\n2\t-\t1\t0.0%\t\t\n"
     first = await pollwire("series", "leaderboard", "cup", "--limit", "1", "--json")
     assert [row["name"] for row in first.json["items"]] == ["Ama"]
     assert first.json["next"] is not None

@@ -10,6 +10,7 @@ from pollwire_server.store import Store, open_store
 from pollwire_server.store.keys import series_keys
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.predictions.resolutions import Progress, ResolutionRequest
+from pollwire_server.store.predictions.series import decode_score
 from pollwire_server.store.votes.ballots import BallotInput
 
 from tests.factories import a_voter, options
@@ -60,12 +61,12 @@ async def crowd(store: Store, record: PollRecord, size: int) -> dict[bytes, tupl
     return {voter: (int(place % 3 == 0), 1) for place, voter in enumerate(voters)}
 
 
-async def all_scores(store: Store) -> dict[bytes, bytes]:
-    """What is kept of every voter of the series."""
-    kept: dict[bytes, bytes] = await store.connection.client.hgetall(
-        series_keys(store.connection.namespace, "cup").scores
-    )
-    return kept
+async def all_scores(store: Store, series: str = "cup") -> dict[bytes, tuple[int, int]]:
+    """Return the number of right and of scored votes of every stored row."""
+    keys, client = series_keys(store.connection.namespace, series), store.connection.client
+    version = int(await client.hget(keys.series, "settled") or 0)
+    stored = await client.hgetall(keys.scores)
+    return {voter: decode_score(row, version)[:2] for voter, row in stored.items()}
 
 
 async def broken_off(

@@ -44,7 +44,7 @@ class Told:
 
     def __init__(self, record: PollRecord) -> None:
         self.record = record
-        self.picks: dict[bytes, tuple[str, int]] = {}
+        self.picks: dict[bytes, list[tuple[str, int]]] = {}
         self.phase = "open"
         self.outcome: str | None = None
         self.effective_at: int | None = None
@@ -53,11 +53,18 @@ class Told:
         """Whose pick scores, and whether it was right."""
         if self.phase != "resolved" or self.outcome is None:
             return {}
-        code = OUTCOMES[self.outcome]
-        until = self.effective_at
-        return {
-            voter: pick == code for voter, (pick, at) in self.picks.items() if until is None or at <= until
-        }
+        code, until, scored = OUTCOMES[self.outcome], self.effective_at, {}
+        for voter, picks in self.picks.items():
+            in_time = [pick for pick, at in picks if until is None or at <= until]
+            if in_time and in_time[-1]:
+                scored[voter] = in_time[-1] == code
+        return scored
+
+    def add(self, voter: bytes, code: str, at: int) -> None:
+        """Record a pick, or a withdrawal (an empty code), unless it is the current one."""
+        picks = self.picks.setdefault(voter, [])
+        if not picks or picks[-1][0] != code:
+            picks.append((code, at))
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,11 +98,12 @@ async def step(store: Store, poll: Told, name: str, what: object) -> None:
     match name, poll.phase, what:
         case "pick", "open", (bytes(voter), str(code)):
             (outcome,) = await outcomes_of(store, poll.record, BallotInput(voter, code))
-            poll.picks[voter] = (code, outcome.at)
+            poll.add(voter, code, outcome.at)
             await until_later(store, outcome.at)  # so that picks have an order to tell
         case "withdraw", "open", bytes(voter) if voter in poll.picks:
-            await store.ballots.withdraw(poll.record, voter)
-            del poll.picks[voter]
+            withdrawn = await store.ballots.withdraw(poll.record, voter)
+            poll.add(voter, "", withdrawn.at)
+            await until_later(store, withdrawn.at)
         case "act", ("open" | "closed"), LifecycleAction() as act if (act is LifecycleAction.CLOSE) == (
             poll.phase == "open"
         ):
@@ -110,7 +118,7 @@ async def step(store: Store, poll: Told, name: str, what: object) -> None:
 
 async def resolve(store: Store, poll: Told, outcome: str | None, place: int | None) -> None:
     """The poll comes to an outcome, as of the instant of one of the picks (None: the end of voting)."""
-    instants = sorted(at for _, at in poll.picks.values())
+    instants = sorted(at for picks in poll.picks.values() for _, at in picks)
     effective = None if place is None or place >= len(instants) else instants[place]
     await resolved(store, poll.record, outcome, effective)
     poll.phase, poll.outcome, poll.effective_at = "resolved", outcome, effective
@@ -137,4 +145,5 @@ async def compare(store: Store, polls: list[Told]) -> None:
         assert row.rank == 1 + sum(
             other.ranking_value > row.score.ranking_value for other in expected.values()
         )
-    assert [row.rank for row in rows] == sorted(row.rank for row in rows)
+    ranks = [row.rank or 0 for row in rows]
+    assert ranks == sorted(ranks)

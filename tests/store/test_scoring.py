@@ -49,7 +49,7 @@ async def test_progressing_scoring_is_not_resumed(
     record = await a_broken_scoring(store, valkey)
     poll_id, scoring = record.poll.id, (await look(store, record)).scoring
     assert scoring is not None
-    for met in (b"+ A 1 2 0 0 90", scoring):
+    for met in (b"give + A 1 2 0 0 90", scoring):
         store.resolutions.resume_if_stalled(poll_id, met)
         assert store.resolutions._tasks == {}
     store.resolutions.resume_if_stalled(poll_id, scoring)

@@ -26,12 +26,16 @@ Note = Annotated[str, Meta(max_length=2000)]
 
 
 class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Request body with the outcome of a prediction. ``outcome`` null annuls it."""
+    """Request body with the outcome of a prediction. ``outcome`` null annuls it.
+
+    ``correct`` replaces the outcome of a resolved prediction.
+    """
 
     outcome: str | None
     effective_at: str | None = None
     timezone: str | None = None
     note: Note | None = None
+    correct: bool = False
 
 
 class PredictionAdmin:
@@ -54,7 +58,7 @@ class PredictionAdmin:
         if draft.effective_at is not None:
             effective_at = parse_timestamp(draft.effective_at, draft.timezone, "effective_at")
         _check_kind(record, "resolve")
-        resolving = ResolutionRequest(draft.outcome, effective_at, draft.note)
+        resolving = ResolutionRequest(draft.outcome, effective_at, draft.note, draft.correct)
         version = _version(record, precondition)
         after = await self._store.resolutions.resolve(record.poll.id, resolving, version=version, by=by)
         return await self._answer(after)
@@ -71,7 +75,10 @@ class PredictionAdmin:
 
     async def _answer(self, after: PollRecord | Progress) -> tuple[Document, bool]:
         if isinstance(after, Progress):
-            return {"done": after.done, "total": after.total}, False
+            progress: Document = {"done": after.done, "total": after.total}
+            if after.waiting_for is not None:
+                progress["waiting_for"] = after.waiting_for
+            return progress, False
         return poll_document(after.poll, await self._store.polls.now()), True
 
 

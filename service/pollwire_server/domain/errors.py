@@ -38,6 +38,7 @@ channel. ``problem_details`` translates each class to an HTTP status and an RFC 
     ├── Conflict              valid, but in conflict with the current state
     │   ├── AlreadyVoted          choice, revision
     │   ├── StaleRevision         revision
+    │   ├── ChangesUsed           limit
     │   ├── OptionFull            option
     │   ├── PollExists            poll
     │   ├── EditRefused           field
@@ -302,6 +303,14 @@ class StaleRevision(Conflict):
     def __init__(self, revision: int) -> None:
         super().__init__("Your vote was changed since this revision. Read your current vote and try again.")
         self.revision = revision
+
+
+class ChangesUsed(Conflict):
+    """Raised if the voter has changed the vote in a prediction as often as the store can keep."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have changed this vote {limit} times. It cannot be changed again.")
+        self.limit = limit
 
 
 class OptionFull(Conflict):

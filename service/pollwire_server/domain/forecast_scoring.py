@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from pollwire_server.domain.forecast import MICRO, Micro, apply_floor, likeliest
@@ -70,19 +71,29 @@ def crowd_peer(log_value: float, mean_log: float) -> float:
     return _POINTS * (log_value - mean_log)
 
 
-def score_forecast(forecast: Micro, outcome: int, *, mean_log: float, forecasters: int) -> ForecastScore:
+def score_forecast(
+    forecast: Micro, outcome: int, *, mean_log: float, forecasters: int, is_ordered: bool = False
+) -> ForecastScore:
     """Return the scores of a stored forecast. The mean is that of all ``forecasters``."""
     log_value = log_probability(forecast, outcome)
     return ForecastScore(
         is_correct=likeliest(forecast) == outcome,
-        brier=brier_micro(forecast, outcome),
+        brier=brier_micro(forecast, outcome, is_ordered=is_ordered),
         baseline=round_half_up(baseline(log_value, len(forecast)) * MICRO),
         peer=round_half_up(peer(log_value, mean_log, forecasters) * MICRO),
     )
 
 
-def brier_micro(forecast: Micro, outcome: int) -> int:
-    """Return the Brier score of a stored forecast in millionths. Computed with integers, so it is exact."""
+def brier_micro(forecast: Micro, outcome: int, *, is_ordered: bool = False) -> int:
+    """Return the Brier score of a stored forecast in millionths. Computed with integers, so it is exact.
+
+    For ordered outcomes it is the ranked probability score instead.
+    """
+    if is_ordered:
+        steps = len(forecast) - 1
+        sums = list(accumulate(forecast))[:-1]
+        total = sum((value - (outcome <= place) * MICRO) ** 2 for place, value in enumerate(sums))
+        return (2 * total + steps * MICRO) // (2 * steps * MICRO)
     total = sum((value - (place == outcome) * MICRO) ** 2 for place, value in enumerate(forecast))
     return (total + MICRO) // (2 * MICRO)
 

@@ -96,6 +96,14 @@ def code_of_value(value: int) -> str:
     return chr(ord("0") + value)
 
 
+class CrowdScore(msgspec.Struct, frozen=True):
+    """The scores of the mean forecast, in millionths."""
+
+    brier: int
+    baseline: int
+    peer: int
+
+
 class Resolution(msgspec.Struct, frozen=True):
     """The resolution of a prediction. Times are milliseconds since the epoch."""
 
@@ -109,6 +117,12 @@ class Resolution(msgspec.Struct, frozen=True):
     version: int
     """The version of the poll that introduced this resolution."""
     note: str | None = None
+    forecasters: int | None = None
+    """The number of scored forecasts. None for picks, and for a void prediction."""
+    log_sum: int = 0
+    """The sum of the logarithms of the floored probabilities of the outcome, in billionths."""
+    crowd: CrowdScore | None = None
+    """The scores of the mean forecast."""
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ always present, so a client never has to check whether a key exists.
 
 from __future__ import annotations
 
-from pollwire_server.domain.poll import Choices, Option, Poll, Scale
+from pollwire_server.domain.forecast import MICRO
+from pollwire_server.domain.poll import Choices, CrowdScore, Option, Poll, ResultsMode, Scale
 from pollwire_server.domain.timestamps import format_optional_timestamp, format_timestamp
 
 Document = dict[str, object]
@@ -46,19 +47,22 @@ def poll_document(poll: Poll, now: int) -> Document:
         "shuffle": poll.shuffle,
         "lang": poll.lang,
         "phase": poll.phase(now).value,
-        "resolution": resolution_document(poll),
+        "resolution": resolution_document(poll, with_crowd=poll.results is not ResultsMode.OPERATORS),
         "planned_closes_at": format_optional_timestamp(poll.planned_closes_at),
         "created_at": format_timestamp(poll.created_at),
         "version": poll.version,
     }
 
 
-def resolution_document(poll: Poll) -> Document | None:
-    """Return the resolution, or None if there is none. ``outcome`` null means that the prediction is void."""
+def resolution_document(poll: Poll, *, with_crowd: bool = False) -> Document | None:
+    """Return the resolution, or None if there is none. ``outcome`` null means that the prediction is void.
+
+    ``with_crowd`` adds the number of forecasts and the crowd's scores, for readers who may see totals.
+    """
     resolution = poll.resolution
     if resolution is None:
         return None
-    return {
+    document: Document = {
         "outcome": poll.outcome,
         "at": format_timestamp(resolution.at),
         "effective_at": format_timestamp(resolution.effective_at),
@@ -66,6 +70,14 @@ def resolution_document(poll: Poll) -> Document | None:
         "version": resolution.version,
         "note": resolution.note,
     }
+    if with_crowd and resolution.forecasters is not None:
+        document["forecasters"] = resolution.forecasters
+        document["crowd"] = None if resolution.crowd is None else _points_document(resolution.crowd)
+    return document
+
+
+def _points_document(crowd: CrowdScore) -> Document:
+    return {name: getattr(crowd, name) / MICRO for name in ("brier", "baseline", "peer")}
 
 
 def _option_document(option: Option) -> Document:

@@ -1,8 +1,8 @@
 """Scoring of predictions, and the ranking value of a leaderboard.
 
 A resolved prediction scores the choice that each voter had when the outcome came true (``effective_at``). A
-voter who changed the choice later already knew the outcome, so that choice is not a forecast and is not
-scored. A void prediction scores no choice.
+later choice is not a forecast, because its voter already knew the outcome. Changing or withdrawing a choice
+later therefore neither improves a score nor avoids it. A void prediction scores no choice.
 
 A leaderboard ranks voters by the lower bound of the 95 % confidence interval of their accuracy (Wilson, 1927,
 "Probable inference, the law of succession, and statistical inference", without continuity correction). Thus
@@ -21,12 +21,27 @@ compares the two.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import Final, NamedTuple
 
+from pollwire_server.domain.forecast import decode_forecast, likeliest
+from pollwire_server.domain.forecast_scoring import ForecastScore, score_forecast
 from pollwire_server.domain.poll import Poll
+from pollwire_server.domain.vote_history import PastVote, vote_at
 
 Z: Final = 1.959964
 """The standard score of a two-sided 95 % confidence interval."""
+
+
+class RankBy(StrEnum):
+    """The score that orders a leaderboard."""
+
+    ACCURACY = "accuracy"
+    PEER = "peer"
+    PEER_AVERAGE = "peer_average"
+    BASELINE = "baseline"
+    BRIER = "brier"
 
 
 class Verdict(NamedTuple):
@@ -46,6 +61,23 @@ class Score(NamedTuple):
 
     right: int
     forecasts: int
+    brier: int = 0
+    """This and the next four fields are sums of the scores of forecasts, in millionths."""
+    baseline: int = 0
+    peer: int = 0
+    coverage: int = 0
+    crowd_brier: int = 0
+    """The sum of the crowd's Brier scores in the predictions with a forecast of this voter."""
+
+    @property
+    def mean_brier(self) -> float | None:
+        """Return the mean Brier score, from 0 (best) to 1. None without forecasts."""
+        return self.brier / self.coverage if self.coverage else None
+
+    @property
+    def skill(self) -> float | None:
+        """Return the Brier skill score against the crowd: 1 is perfect, 0 equals the crowd."""
+        return 1 - self.brier / self.crowd_brier if self.crowd_brier else None
 
     @property
     def accuracy(self) -> float | None:
@@ -67,9 +99,39 @@ def wilson_lower_bound(right: int, forecasts: int) -> float:
     return (rate + square / (2 * forecasts) - spread) / (1 + square / forecasts)
 
 
-def verdict_of(poll: Poll, code: str, at: int) -> Verdict:
-    """Return the verdict on the choice ``code`` that was last changed ``at`` (ms)."""
+def scored_code(poll: Poll, code: str, at: int, history: Sequence[PastVote] = ()) -> str:
+    """Return the code of the vote that the poll's resolution scores; empty if it scores none.
+
+    ``code`` is the current vote, last changed ``at`` (ms). ``history`` has the voter's earlier votes.
+    """
     resolution = poll.resolution
-    if resolution is None or resolution.code is None or at > resolution.effective_at:
+    if resolution is None or resolution.code is None:
+        return ""
+    return vote_at(history, PastVote(at, code), resolution.effective_at)
+
+
+def verdict_of(poll: Poll, code: str, at: int, history: Sequence[PastVote] = ()) -> Verdict:
+    """Return the verdict on the vote that the poll's resolution scores. Arguments as ``scored_code``."""
+    scored = scored_code(poll, code, at, history)
+    if not scored or poll.resolution is None:
         return UNDECIDED
-    return Verdict(code == resolution.code, True)
+    if poll.forecast:
+        codes = list(poll.codes.values())
+        return Verdict(codes[likeliest(decode_forecast(scored))] == poll.resolution.code, True)
+    return Verdict(scored == poll.resolution.code, True)
+
+
+def forecast_score_of(
+    poll: Poll, code: str, at: int, history: Sequence[PastVote] = ()
+) -> ForecastScore | None:
+    """Return the scores of a voter's forecast; None if the resolution scores none."""
+    scored, resolution = scored_code(poll, code, at, history), poll.resolution
+    if not scored or not poll.forecast or resolution is None or not resolution.forecasters:
+        return None
+    return score_forecast(
+        decode_forecast(scored),
+        list(poll.codes.values()).index(resolution.code or ""),
+        mean_log=resolution.log_sum / resolution.forecasters / 1e9,
+        forecasters=resolution.forecasters,
+        is_ordered=poll.ordered,
+    )

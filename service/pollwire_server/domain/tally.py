@@ -91,7 +91,7 @@ def results_of(poll: Poll, tally: Tally, runoff: RunoffResult | None = None) -> 
         voters=tally.voters,
         counts={name: tally.counts.get(code, 0) for name, code in poll.codes.items()},
         mean=msgspec.UNSET if poll.scale is None else _mean(poll.scale, tally),
-        resolution=resolution_document(poll) or msgspec.UNSET,
+        resolution=resolution_document(poll, with_crowd=True) or msgspec.UNSET,
         rounds=msgspec.UNSET if runoff is None else runoff.rounds,
         winner=msgspec.UNSET if runoff is None else runoff.winner,
     )

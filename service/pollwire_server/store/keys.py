@@ -41,6 +41,14 @@ TAGS: Final = RATE_LIMITS + 1
 """Index of the network tags of the ballots, for polls that store them (``includes/network_tags.lua``)."""
 
 
+HISTORY: Final = TAGS + 1
+"""Index of the history of changed votes in a prediction (``includes/vote_history.lua``)."""
+
+
+SCORED_VOTERS: Final = HISTORY + 1
+"""Index of the set of voters that a scoring has summed in its current bucket."""
+
+
 class SeriesKeys(NamedTuple):
     """Keys of a series, without its polls, in the order that the functions expect."""
 
@@ -54,6 +62,8 @@ class SeriesKeys(NamedTuple):
     """A sorted set: voters by ranking value."""
     names: bytes
     """A hash: voter -> display name."""
+    other_ranks: bytes
+    """The second set of ``ranks``: one of both is shown (``includes/score_rows.lua``)."""
 
 
 _POLL_KEYS: Final = (
@@ -66,6 +76,8 @@ _POLL_KEYS: Final = (
     "outbox",
     "rate_limits",
     "tags",
+    "history",
+    "scored_voters",
 )
 
 
@@ -87,11 +99,6 @@ def audit_key(namespace: str, poll_id: str, series: str | None = None) -> bytes:
 def outbox_scan_keys(namespace: str, poll_id: str, series: str | None = None) -> tuple[bytes, ...]:
     """Return the keys that ``functions/scan_outbox.lua`` expects: those of the poll, then its audit log."""
     return (*keys_of(namespace, poll_id, series), audit_key(namespace, poll_id, series))
-
-
-def scored_voters_key(namespace: str, poll_id: str, series: str) -> bytes:
-    """Return the key of the set of voters that a resolution has scored in its current bucket."""
-    return _key(namespace, slot_of(poll_id, series), "scored_voters")
 
 
 def location_key(namespace: str, poll_id: str) -> bytes:

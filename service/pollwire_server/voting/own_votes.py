@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,8 +12,10 @@ from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.domain.ballot import LAST_REVISION, Choice
 from pollwire_server.domain.errors import InvalidChoice, VoteNotFound
-from pollwire_server.domain.poll import Identity, Kind
-from pollwire_server.domain.scoring import verdict_of
+from pollwire_server.domain.forecast import MICRO
+from pollwire_server.domain.forecast_scoring import ForecastScore
+from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode
+from pollwire_server.domain.scoring import forecast_score_of, verdict_of
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import HttpResponse, to_pollwire_error
@@ -24,9 +27,12 @@ from pollwire_server.store.votes.vote_erasure import ErasureResult, VoteEraser
 from pollwire_server.voting.receipts import Receipt, Receipts
 from pollwire_server.voting.requests import BodyReader, OwnVoteRequest, ReceiptRequest
 from pollwire_server.voting.responses import (
+    CrowdScoreResponse,
     ErasureResponse,
+    ForecastScoreResponse,
     NotCountedReason,
     OwnVoteResponse,
+    PastVoteResponse,
     ReceiptResponse,
     VoteResponse,
     json_response,
@@ -37,6 +43,9 @@ from pollwire_server.voting.responses import (
 )
 from pollwire_server.voting.vote_service import visible_record
 from pollwire_server.voting.voter_resolver import VoterResolver, anonymous_voter_id
+
+SKILL_DIGITS: Final = 4
+"""Decimal places of the skill score."""
 
 BuildDocument = Callable[[PollRecord], Awaitable[msgspec.Struct]]
 """Builds the response document from the poll's record."""
@@ -90,8 +99,7 @@ class OwnVotes:
             document = OwnVoteResponse(record.poll.id, choice, time_text(outcome.at), outcome.revision)
             if record.poll.kind is not Kind.PREDICTION:
                 return document
-            correct, scored = verdict_of(record.poll, outcome.code, outcome.at)
-            return msgspec.structs.replace(document, correct=correct, scored=scored)
+            return _with_prediction(document, record, outcome)
 
         return await self._respond(request, request.poll_id, "votes/mine", build)
 
@@ -159,6 +167,39 @@ class OwnVotes:
             return anonymous_voter_id(request.idempotency_key, record)
         await self._voter_resolver.load_issuer_keys(request, record)
         return self._voter_resolver.voter(request, record)
+
+
+def _with_prediction(
+    document: OwnVoteResponse, record: PollRecord, outcome: BallotOutcome
+) -> OwnVoteResponse:
+    """Add the verdict, the earlier votes and, for a forecast, the scores."""
+    poll, past = record.poll, (outcome.code, outcome.at, outcome.history)
+    correct, scored = verdict_of(poll, *past)
+    history = [
+        PastVoteResponse(time_text(vote.at), record.codec.decode_choice(vote.code) if vote.code else None)
+        for vote in outcome.history
+    ]
+    document = msgspec.structs.replace(document, correct=correct, scored=scored, history=history)
+    if not poll.forecast:
+        return document
+    return msgspec.structs.replace(document, score=_score_response(poll, forecast_score_of(poll, *past)))
+
+
+def _score_response(poll: Poll, score: ForecastScore | None) -> ForecastScoreResponse | None:
+    """Return the scores. Those that depend on other voters are omitted if the voter may not see totals."""
+    resolution = poll.resolution
+    if score is None or resolution is None:
+        return None
+    response = ForecastScoreResponse(1.0, score.brier / MICRO, score.baseline / MICRO)
+    crowd = resolution.crowd
+    if poll.results is ResultsMode.OPERATORS or crowd is None:
+        return response
+    return msgspec.structs.replace(
+        response,
+        peer=score.peer / MICRO,
+        skill=round(1 - score.brier / crowd.brier, SKILL_DIGITS) if crowd.brier else None,
+        crowd=CrowdScoreResponse(crowd.brier / MICRO, crowd.baseline / MICRO, crowd.peer / MICRO),
+    )
 
 
 def _revision_of(text: str | None) -> int | None:

@@ -45,6 +45,13 @@ class VoteResponse(msgspec.Struct, frozen=True, gc=False):
     receipt: str | UnsetType = UNSET
 
 
+class PastVoteResponse(msgspec.Struct, frozen=True):
+    """An earlier vote of a voter. ``choice`` is null after a withdrawal."""
+
+    at: TimestampText
+    choice: Choice | None
+
+
 class OwnVoteResponse(msgspec.Struct, frozen=True):
     """The voter's current vote. For a prediction, also whether it was correct."""
 
@@ -55,7 +62,33 @@ class OwnVoteResponse(msgspec.Struct, frozen=True):
     correct: bool | UnsetType | None = UNSET
     """Null while there is no outcome, if the prediction was annulled, or if the choice came too late."""
     scored: bool | UnsetType = UNSET
-    """True if the choice counts for scores: there is an outcome, and the choice was made in time."""
+    """True if a choice counts for scores: there is an outcome, and the choice was made in time."""
+    history: list[PastVoteResponse] | UnsetType = UNSET
+    """Earlier votes in a prediction, oldest first. The one that was current at ``effective_at`` is scored."""
+    score: ForecastScoreResponse | UnsetType | None = UNSET
+    """The scores of a forecast. Null until the prediction is resolved, and if no forecast is scored."""
+
+
+class CrowdScoreResponse(msgspec.Struct, frozen=True):
+    """The scores of the mean forecast."""
+
+    brier: float
+    baseline: float
+    peer: float
+
+
+class ForecastScoreResponse(msgspec.Struct, frozen=True):
+    """The scores of the voter's own forecast."""
+
+    coverage: float
+    """The share of the scored instants at which there was a forecast."""
+    brier: float
+    """For ordered outcomes, the ranked probability score."""
+    baseline: float
+    peer: float | UnsetType = UNSET
+    """This and the next two fields are omitted if the voter may not see totals."""
+    skill: float | UnsetType | None = UNSET
+    crowd: CrowdScoreResponse | UnsetType = UNSET
 
 
 class ErasureResponse(msgspec.Struct, frozen=True):

@@ -15,14 +15,15 @@ import msgspec
 from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.errors import InvalidChoice, NotFound, PollwireError
+from pollwire_server.domain.forecast import MICRO
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Poll
-from pollwire_server.domain.scoring import verdict_of
+from pollwire_server.domain.scoring import RankBy, Score, verdict_of
 from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import HttpResponse
 from pollwire_server.store import Store
-from pollwire_server.store.predictions.series import LeaderboardRow
+from pollwire_server.store.predictions.series import SeriesSummary
 from pollwire_server.store.results.reader import PollReading
 from pollwire_server.store.transport.request_deadline import request_deadline
 from pollwire_server.store.votes.ballot_scan import StoredBallot
@@ -32,6 +33,7 @@ from pollwire_server.voting.voter_resolver import VoterResolver
 MAX_PAGE_SIZE: Final = 100
 DEFAULT_PAGE_SIZE: Final = 50
 ACCURACY_DIGITS: Final = 4
+SCORE_DIGITS: Final = 6
 """Decimal places."""
 
 Query = Mapping[str, Sequence[str]]
@@ -39,15 +41,28 @@ Query = Mapping[str, Sequence[str]]
 
 
 class LeaderboardRowResponse(msgspec.Struct, frozen=True):
-    """One row of a leaderboard. The scores of probabilities are null, because picks are right or wrong."""
+    """One row of a leaderboard. The scores of probabilities are null without forecasts."""
 
-    rank: int
+    rank: int | None
     name: str | None
     forecasts: int
     brier: float | None
     baseline: float | None
     peer: float | None
     accuracy: float | None
+    coverage: float
+    skill: float | None
+
+
+class SeriesResponse(msgspec.Struct, frozen=True):
+    """The series of a leaderboard."""
+
+    series: str
+    rank_by: RankBy
+    minimum: int
+    version: int
+    crowd: LeaderboardRowResponse | None
+    """The scores of the mean forecasts, without a rank. Null without scored forecasts."""
 
 
 class LeaderboardPage(msgspec.Struct, frozen=True):
@@ -55,6 +70,7 @@ class LeaderboardPage(msgspec.Struct, frozen=True):
 
     items: list[LeaderboardRowResponse]
     next: str | None
+    about: SeriesResponse
 
 
 class PickResponse(msgspec.Struct, frozen=True):
@@ -102,8 +118,10 @@ class SeriesService:
         async with request_deadline():
             await self.check(series)
             after, limit = _page_of(query)
-            rows, total = await self._series.rows(series, after=after, limit=limit)
-        return json_response(LeaderboardPage([_row(row) for row in rows], _next(after, limit, total)), ())
+            rows, total, summary = await self._series.leaderboard(series, after=after, limit=limit)
+        items = [_row(row.rank, row.name, row.score) for row in rows]
+        about = _series_response(series, summary)
+        return json_response(LeaderboardPage(items, _next(after, limit, total), about), ())
 
     async def mine(self, series: str, credentials: RequestCredentials, query: Query) -> HttpResponse:
         """Return the voter's own results.
@@ -118,7 +136,11 @@ class SeriesService:
             polls = await self._series.polls(series, after=after, limit=limit + 1)
             picks = await self._history(polls[:limit], voter)
         return json_response(
-            OwnSeriesPage(None if row is None else _row(row), picks, _next(after, limit, after + len(polls))),
+            OwnSeriesPage(
+                None if row is None else _row(row.rank, row.name, row.score),
+                picks,
+                _next(after, limit, after + len(polls)),
+            ),
             (),
         )
 
@@ -145,7 +167,7 @@ def _visible_reading(found: PollReading | PollwireError) -> PollReading | None:
 
 def _pick(reading: PollReading, ballot: StoredBallot) -> PickResponse:
     poll: Poll = reading.record.poll
-    verdict = verdict_of(poll, ballot.code, ballot.at)
+    verdict = verdict_of(poll, ballot.code, ballot.at, ballot.history)
     return PickResponse(
         poll=poll.id,
         question=poll.question,
@@ -158,17 +180,28 @@ def _pick(reading: PollReading, ballot: StoredBallot) -> PickResponse:
     )
 
 
-def _row(row: LeaderboardRow) -> LeaderboardRowResponse:
-    accuracy = row.score.accuracy
+def _series_response(series: str, summary: SeriesSummary) -> SeriesResponse:
+    crowd = _row(None, None, summary.crowd) if summary.crowd.forecasts else None
+    return SeriesResponse(series, summary.rank_by, summary.minimum, summary.version, crowd)
+
+
+def _row(rank: int | None, name: str | None, score: Score) -> LeaderboardRowResponse:
+    has_forecasts = score.coverage > 0
     return LeaderboardRowResponse(
-        rank=row.rank,
-        name=row.name,
-        forecasts=row.score.forecasts,
-        brier=None,
-        baseline=None,
-        peer=None,
-        accuracy=None if accuracy is None else round(accuracy, ACCURACY_DIGITS),
+        rank=rank,
+        name=name,
+        forecasts=score.forecasts,
+        brier=_rounded(score.mean_brier, SCORE_DIGITS),
+        baseline=score.baseline / MICRO if has_forecasts else None,
+        peer=score.peer / MICRO if has_forecasts else None,
+        accuracy=_rounded(score.accuracy, ACCURACY_DIGITS),
+        coverage=score.coverage / MICRO,
+        skill=_rounded(score.skill, ACCURACY_DIGITS),
     )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _page_of(query: Query) -> tuple[int, int]:

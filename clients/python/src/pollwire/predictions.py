@@ -32,14 +32,18 @@ class PredictionCalls:
         *,
         effective_at: str | None = None,
         note: str | None = None,
+        correct: bool = False,
         on_progress: Progress | None = None,
     ) -> Document:
         """Resolve a prediction (outcome None: annul it). Return the poll when all voters are scored.
 
-        Choices changed after ``effective_at`` (RFC 3339; default: the end of voting) do not score.
+        The choices at ``effective_at`` (RFC 3339; default: the end of voting) score. ``correct`` replaces the
+        outcome of a resolved prediction.
         """
         wishes: dict[str, Any] = {"effective_at": effective_at, "note": note}
         body = {"outcome": outcome, **{name: wish for name, wish in wishes.items() if wish is not None}}
+        if correct:
+            body["correct"] = True
         return await self._until_scored(poll, "resolve", body, on_progress)
 
     async def unresolve(self, poll: str, *, on_progress: Progress | None = None) -> Document:

@@ -28,7 +28,7 @@ _OPERATED: Final = "/v1/admin/polls/{poll_id}"
 _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("post", f"{_POLL}/votes"): (
         *_VOTER,
-        *("poll-not-open", "poll-closed", "already-voted", "stale-revision", "option-full"),
+        *("poll-not-open", "poll-closed", "already-voted", "stale-revision", "changes-used", "option-full"),
         *("idempotency-key-reused", "rate-limited"),
     ),
     ("get", f"{_POLL}/votes/mine"): (*_VOTER, "vote-not-found", "invalid-choice"),

@@ -102,6 +102,8 @@ _ROW: Final[Json] = {
     "baseline": None,
     "peer": None,
     "accuracy": 0.75,
+    "coverage": 0.0,
+    "skill": None,
 }
 _TOTALS: Final[Json] = {"voters": 42, "counts": {"npp": 23, "ndc": 19}}
 
@@ -136,7 +138,11 @@ EXAMPLES: Final[dict[str, Json]] = {
     "OwnVoteResponse": {"poll": "winner", "choice": "npp", "at": "2026-11-24T12:00:00.000Z", "revision": 1},
     "ResolutionDraft": {"outcome": "npp", "effective_at": "2026-12-07T17:00:00Z", "note": "Declared."},
     "Progress": {"done": 250000, "total": 1000000},
-    "LeaderboardPage": {"items": [_ROW], "next": None},
+    "LeaderboardPage": {
+        "items": [_ROW],
+        "next": None,
+        "about": {"series": "cup", "rank_by": "accuracy", "minimum": 1, "version": 3, "crowd": None},
+    },
     "OwnSeriesPage": {
         "row": _ROW,
         "items": [

@@ -88,7 +88,7 @@ local APPLY = {
   end,
   archive = function(keys)
     redis.call('UNLINK', unpack(keys, FIRST_BUCKET, FIRST_BUCKET + 15))
-    redis.call('UNLINK', keys[RATE_LIMITS], keys[TAGS])
+    redis.call('UNLINK', keys[RATE_LIMITS], keys[TAGS], keys[HISTORY])
     end_recount(keys[1], keys[RECOUNT_SAVED])
     leave_series(keys)
     redis.call('HDEL', keys[1], 'voter_key')
@@ -133,7 +133,7 @@ local function apply_action(keys, args)
     return {VERSION_MOVED, tonumber(version)}
   end
   if window.scoring and name ~= 'publish' then
-    return {IN_PROGRESS, decode_scoring(window.scoring)}
+    return {IN_PROGRESS, scoring.decode(window.scoring)}
   end
   if not ALLOWED_PHASES[name][phase] then
     return {CONFLICT, phase}

@@ -1,10 +1,11 @@
 -- cast_ballots: check and count ballots of one poll, in order, in one step.
 --
--- KEYS  poll, tally, 16 buckets, rankings, recount_saved, timeline, outbox, rate_limits, tags
+-- KEYS  poll, tally, 16 buckets, rankings, recount_saved, timeline, outbox, rate_limits, tags, history, scored_voters
 -- ARGV  channel, poll id, stamp of the caller's poll version, seen epoch, seen seq,
 --       networks: '' if none is known; else the limit as a number of votes (4 bytes, big-endian; 0: no limit) in a
 --       number of seconds (4 bytes), then 8 bytes for each ballot (zeros: not limited),
 --       tags: '' if the poll stores none; else 4 bytes for each ballot (zeros: unknown),
+--       '1' if the poll is a prediction, which stores the history of changed votes ('' otherwise),
 --       then for each ballot: voter (16 bytes), expected revision plus one (3 bytes, big-endian; 0: any), code
 -- Returns
 --   {'gone'}   no such poll
@@ -28,7 +29,7 @@
 -- Cost: one HMGET and one HSET for each bucket used, one HINCRBY for each count changed, and sometimes a point of the
 -- timeline (includes/timeline.lua).
 
-local CAST_HEAD = 7
+local CAST_HEAD = 8
 local RATE_LIMIT_HEAD = '>I4I4'
 local RATE_LIMIT_HEAD_BYTES = 8
 local EXPECTED_FROM = VOTER_BYTES + 1
@@ -112,6 +113,10 @@ end
 
 local function count(batch, voter, code, revision, choice)
   local value = revision == 0 and first_value(batch, code) or pack_ballot(revision + 1, batch.now, code)
+  if batch.history and revision > 0 then
+    batch.history[voter] = vote_history.append_entry(batch.history[voter] or '', batch.stored[voter])
+    batch.changed_history[voter] = batch.history[voter]
+  end
   batch.stored[voter], batch.writes[voter] = value, value
   local deltas, counting = batch.deltas, batch.counting
   count_code(deltas, counting, code, 1)
@@ -137,6 +142,9 @@ local function judge_ballot(batch, rules, voter, ballot, position)
   local refused = refusal(rules, ballot, revision, choice)
   if refused then
     return refused
+  end
+  if batch.history and revision > 0 and vote_history.is_full(batch.history[voter] or '') then
+    return OUTCOME_CHANGES_USED
   end
   local full = batch.left and first_full_option(batch.left, batch.deltas, code, choice)
   if full then
@@ -201,7 +209,7 @@ local function keep_tags(tags_key, batch, voters, outcomes, tags)
 end
 
 local function cast_ballots(keys, args)
-  local channel, poll_id, stamp, seen_epoch, seen_seq, networks, tags = unpack(args, 1, CAST_HEAD)
+  local channel, poll_id, stamp, seen_epoch, seen_seq, networks, tags, is_prediction = unpack(args, 1, CAST_HEAD)
   local current = stamp_of(keys[1])
   if current ~= stamp then
     return {current and STALE or GONE}
@@ -214,11 +222,17 @@ local function cast_ballots(keys, args)
   local epoch, seq = position_at(keys[2], seen_epoch, seen_seq, now)
   local voters, by_bucket = group_voters(args)
   local batch = new_batch(keys, now, by_bucket, policies[4], new_counting(policies[5], policies[8]), networks)
+  if is_prediction ~= '' and not rules.is_open_to_all then
+    batch.history, batch.changed_history = vote_history.read(keys[HISTORY], batch.stored), {}
+  end
   local reply = {DONE, now, epoch, seq, window.closed_at or -1, ''}
   reply[6] = judge_ballots(batch, rules, voters, args, reply)
   if batch.deltas.seq > 0 then
     save_for_recount(keys, batch.writes, policies[6], now)
     write_ballots(keys, batch.writes)
+    for voter, text in pairs(batch.changed_history or {}) do
+      redis.call('HSET', keys[HISTORY], voter, text)
+    end
     if batch.limit then
       write_full_at(keys[RATE_LIMITS], batch.limit, now)
     end

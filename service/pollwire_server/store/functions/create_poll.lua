@@ -3,7 +3,7 @@
 -- KEYS  poll, tally, every other key of the poll, its location or the keys of its series, audit
 -- ARGV  channel, poll id, seen epoch, digest, voter key, incarnation, name of the operator, poll for the audit log
 --       (JSON), doc, opens_at, closes_at ('' none), revote, identity, results, capacity ('' none), ranked ('1'
---       or ''), resolve_by ('' none), forecast (letters of the outcomes, '' none), series ('' none)
+--       or ''), resolve_by ('' none), forecast (letters of the outcomes, '' none), ordered ('1' or ''), series ('' none)
 -- Returns
 --   {'done', snapshot}       created, at version 1
 --   {'no_change', snapshot}  the same request (digest) created it before; nothing was written
@@ -15,7 +15,7 @@
 local function create_poll(keys, args)
   local channel, poll_id, seen_epoch, digest, voter_key, incarnation, by, audit_doc = unpack(args, 1, 8)
   local doc, opens_at, closes_at, revote, identity, results, capacity, ranked, resolve_by, forecast,
-    series = unpack(args, 9)
+    ordered, series = unpack(args, 9)
   local now = now_ms()
   local current = redis.call('HGET', keys[1], 'digest')
   if current and current ~= digest then
@@ -26,7 +26,7 @@ local function create_poll(keys, args)
     return {NO_CHANGE, snapshot(keys[1], keys[2], now, true)}
   end
   if series ~= '' then
-    voter_key = join_series(keys, poll_id, voter_key, now)
+    voter_key = join_series(keys, poll_id, voter_key, forecast ~= '', now)
   elseif series_at(keys[LOCATION]) then
     return {MOVED, unpack(read_claim(keys[LOCATION], now))}
   end
@@ -37,6 +37,7 @@ local function create_poll(keys, args)
   set_or_clear(keys[1], 'ranked', ranked)
   set_or_clear(keys[1], 'resolve_by', resolve_by)
   set_or_clear(keys[1], 'forecast', forecast)
+  set_or_clear(keys[1], 'ordered', ordered)
   set_or_clear(keys[1], 'series', series)
   redis.call('HSET', keys[2], 'epoch', epoch_after(seen_epoch, now), 'seq', 0, 'voters', 0)
   add_clock_events(keys, now, now)

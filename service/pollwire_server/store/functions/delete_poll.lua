@@ -18,7 +18,7 @@ local function delete_poll(keys, args)
   end
   local incarnation, window = redis.call('HGET', keys[1], 'incarnation'), window_of(keys[1])
   if window.scoring then
-    return {IN_PROGRESS, decode_scoring(window.scoring)}
+    return {IN_PROGRESS, scoring.decode(window.scoring)}
   elseif window.resolution and not window.ended and is_in_series(keys) then
     return {CONFLICT, RESOLVED_PHASE}
   end

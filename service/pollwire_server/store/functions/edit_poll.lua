@@ -5,7 +5,7 @@
 -- operator,
 --       changes for the audit log (JSON), doc, opens_at, closes_at ('' none), revote, identity, results,
 --       capacity ('' none), ranked ('1' or ''), resolve_by ('' none), forecast (letters of the
---       outcomes, '' none)
+--       outcomes, '' none), ordered ('1' or '')
 -- Returns
 --   {'done', snapshot}  the new version is stored
 --   {'gone'}            no such poll
@@ -27,7 +27,7 @@ end
 
 local function edit_poll(keys, args)
   local channel, poll_id, stamp, unvoted, by, change = unpack(args, 1, 6)
-  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked, resolve_by, forecast =
+  local doc, opens_at, closes_at, revote, identity, results, capacity, ranked, resolve_by, forecast, ordered =
     unpack(args, 7)
   local current = stamp_of(keys[1])
   if not current then
@@ -53,6 +53,7 @@ local function edit_poll(keys, args)
   set_or_clear(keys[1], 'ranked', ranked)
   set_or_clear(keys[1], 'resolve_by', resolve_by)
   set_or_clear(keys[1], 'forecast', forecast)
+  set_or_clear(keys[1], 'ordered', ordered)
   redis.call('HINCRBY', keys[1], 'version', 1)
   add_clock_events(keys, now, now)
   local after = audit_state(keys[1], keys[2], now)

@@ -30,6 +30,7 @@ end
 local function remove_field(keys, field, voter)
   redis.call('HDEL', keys[bucket_of(field)], field)
   remove_tags(keys[TAGS], {field})
+  redis.call('HDEL', keys[HISTORY], field)
   end_recount(keys[1], keys[RECOUNT_SAVED])
   if is_in_series(keys) then
     redis.call('HDEL', keys[NAMES], voter)
@@ -48,7 +49,7 @@ end
 -- The reply that rejects the erasure, or nil.
 local function refusal_reply(keys, window, phase, poll, is_own)
   if window.scoring then
-    return {IN_PROGRESS, decode_scoring(window.scoring)}
+    return {IN_PROGRESS, scoring.decode(window.scoring)}
   elseif phase == ARCHIVED_PHASE or (window.resolution and is_in_series(keys)) then
     return {CONFLICT, phase}
   elseif is_own and phase == OPEN_PHASE and poll.revote ~= 'withdraw' then
@@ -76,12 +77,15 @@ local function erase_vote(keys, args)
   if by ~= '' then
     add_clock_events(keys, now)
   end
-  local before = audit_state(keys[1], keys[2], now)
+  local before, history = audit_state(keys[1], keys[2], now), redis.call('HGET', keys[HISTORY], field)
   remove_field(keys, field, voter)
   if code == '' then
     return {DONE, now, epoch, seq, 'none'}
   elseif by == '' and phase ~= OPEN_PHASE then
     redis.call('HSET', keys[bucket_of(name)], name, value)
+    if history then
+      redis.call('HSET', keys[HISTORY], name, history)
+    end
     return {DONE, now, epoch, seq, 'kept'}
   end
   subtract_vote(keys, poll, code, now)

@@ -1,6 +1,6 @@
 -- purge_votes_page: remove ballots of one bucket that were counted within a time span, or came from one network.
 --
--- KEYS  poll, tally, 16 buckets, rankings, recount_saved, timeline, outbox, rate_limits, tags, audit
+-- KEYS  poll, tally, 16 buckets, rankings, recount_saved, timeline, outbox, rate_limits, tags, history, scored_voters, audit
 -- ARGV  channel, poll id, incarnation, seen epoch, seen seq,
 --       from, to (ms: from <= at < to), tag (4 bytes; '' any),
 --       index of the bucket in KEYS (0: none, write the first audit entry), cursor ('0' to begin),
@@ -78,6 +78,7 @@ local function purge_votes_page(keys, args)
     save_for_recount(keys, writes, poll[4], now)
     write_ballots(keys, writes)
     remove_tags(keys[TAGS], names)
+    remove_tags(keys[HISTORY], names)
     record_timeline_point(keys[1], keys[2], keys[TIMELINE], poll[5], now)
     add_counts(keys[2], deltas)
     add_rankings(keys[RANKINGS], counting)

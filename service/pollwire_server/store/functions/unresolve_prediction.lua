@@ -8,9 +8,11 @@
 --   {'gone'}                 no such poll
 --   {'version', n}           the poll has version n, not the expected one
 --   {'conflict', phase}      not resolved
---   {'in_progress', ...}     as resolve_prediction; scores are being subtracted by this call or an earlier one
--- Guarantees: each score is subtracted exactly once. A resolve_by that has passed is removed, so that the
--- clock does not cancel a prediction that an operator is correcting.
+--   {'in_progress', ...}     as resolve_prediction; continue with score_page
+--   {'waiting', poll}        another poll of the series is being scored; try again
+-- Guarantees: until all scores are subtracted, the outcome and the leaderboard stay as they are. Each score is
+-- subtracted exactly once. A resolve_by that has passed is removed, so that the clock does not cancel a prediction that
+-- an operator is correcting.
 
 local function unresolve_prediction(keys, args)
   local channel, poll_id, by, version_named = unpack(args)
@@ -21,28 +23,25 @@ local function unresolve_prediction(keys, args)
   local now, window = now_ms(), window_of(keys[1])
   local phase = latched_phase(keys[1], window, now)
   if window.scoring then
-    return {IN_PROGRESS, decode_scoring(window.scoring)}
+    return {IN_PROGRESS, scoring.decode(window.scoring)}
   elseif phase == CLOSED_PHASE and redis.call('HGET', keys[1], 'last_action') == 'unresolve' then
     return {NO_CHANGE, snapshot(keys[1], keys[2], now, true)}
   elseif version_named ~= '' and version_named ~= version then
     return {VERSION_MOVED, tonumber(version)}
   elseif phase ~= RESOLVED_PHASE then
     return {CONFLICT, phase}
+  elseif scoring.other_poll(keys, poll_id) then
+    return {WAITING, scoring.other_poll(keys, poll_id)}
   end
-  local before, stored = audit_state(keys[1], keys[2], now), cjson.decode(window.resolution)
-  clear_passed_deadline(keys, now)
-  redis.call('HDEL', keys[1], 'resolution')
-  redis.call('HSET', keys[1], 'last_action', 'unresolve')
-  redis.call('HINCRBY', keys[1], 'version', 1)
-  if stored.outcome and is_in_series(keys) and has_voters(keys) then
-    begin_scoring(keys, '-', stored.outcome, tonumber(stored.effective_at))
+  local stored = cjson.decode(window.resolution)
+  if not (stored.outcome and is_in_series(keys) and scoring.voters_of(keys) > 0) then
+    scoring.complete_reversal(keys, by, now)
+    return publish_and_reply(keys, channel, poll_id, now)
   end
-  add_event(keys, CORRECTED_EVENT, now, now)
-  local after = audit_state(keys[1], keys[2], now)
-  append_audit(audit_key_in(keys), {now = now, by = by, act = 'unresolve', before = before, after = after,
-    change = resolution_change(stored, nil)})
-  local answer, scoring = publish_and_reply(keys, channel, poll_id, now), redis.call('HGET', keys[1], 'scoring')
-  return scoring and {IN_PROGRESS, decode_scoring(scoring)} or answer
+  redis.call('HSET', keys[1], 'verdict', by)
+  scoring.begin(keys, poll_id, scoring.first_stage(keys, '-', ''), '-', '', tonumber(stored.effective_at))
+  publish_and_reply(keys, channel, poll_id, now)
+  return {IN_PROGRESS, scoring.decode(redis.call('HGET', keys[1], 'scoring'))}
 end
 
 register('unresolve_prediction', unresolve_prediction)

@@ -1,8 +1,8 @@
 -- withdraw_vote: withdraw the vote of one voter.
 --
--- KEYS  poll, tally, bucket of the voter, rankings, recount_saved, timeline, tags
+-- KEYS  poll, tally, bucket of the voter, rankings, recount_saved, timeline, tags, history
 -- ARGV  channel, poll id, incarnation, seen epoch, seen seq, voter,
---       expected revision plus one (3 bytes, big-endian; 0: any)
+--       expected revision plus one (3 bytes, big-endian; 0: any), '1' if the poll is a prediction ('' otherwise)
 -- Returns
 --   {'gone'}  no such poll, or another incarnation
 --   {'done', now, epoch, seq after, closed_at (-1: not closed), outcome, stored}  as cast_ballots for one ballot;
@@ -21,7 +21,7 @@ local function withdrawal_refusal(phase, revote, expected, revision)
 end
 
 local function withdraw_vote(keys, args)
-  local channel, poll_id, incarnation, seen_epoch, seen_seq, voter, named = unpack(args)
+  local channel, poll_id, incarnation, seen_epoch, seen_seq, voter, named, is_prediction = unpack(args)
   local poll = redis.call('HMGET', keys[1], 'incarnation', 'revote', 'version', 'ranked', 'recount', 'timeline',
     'forecast')
   if poll[1] ~= incarnation then
@@ -46,6 +46,9 @@ local function withdraw_vote(keys, args)
   save_one_for_recount(keys[1], keys[5], voter, stored, poll[5], now)
   redis.call('HSET', keys[3], voter, tombstone)
   remove_tags(keys[7], {voter})
+  if is_prediction ~= '' then
+    vote_history.add(keys[8], voter, stored)
+  end
   record_timeline_point(keys[1], keys[2], keys[6], poll[6], now)
   add_counts(keys[2], deltas)
   add_rankings(keys[4], counting)

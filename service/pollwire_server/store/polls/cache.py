@@ -95,7 +95,7 @@ def poll_of(doc: bytes, fields: Mapping[bytes, bytes]) -> Poll:
     """Decode a poll from its document and the fields beside it."""
     document = msgspec.json.decode(doc)
     document |= {name: int(fields[key]) for name in _LIFECYCLE_FIELDS if (key := name.encode()) in fields}
-    document |= {"resolution": _resolution(fields.get(b"resolution")), "is_scoring": b"scoring" in fields}
+    document |= {"resolution": _resolution(fields.get(b"resolution")), "is_scoring": _is_scoring(fields)}
     document |= {name: fields[key].decode() for name in _TEXT_FIELDS if (key := name.encode()) in fields}
     return msgspec.convert(document, Poll)
 
@@ -188,12 +188,22 @@ def _with_latch(record: PollRecord, closed_at: int | None, voted: bool) -> PollR
     )
 
 
-def _resolution(text: bytes | None) -> dict[str, str | int | None] | None:
+def _is_scoring(fields: Mapping[bytes, bytes]) -> bool:
+    """Return True until the step that shows the new state. The stage after it changes no version."""
+    return b"scoring" in fields and not fields[b"scoring"].startswith(b"level ")
+
+
+def _resolution(text: bytes | None) -> dict[str, object] | None:
     """Decode the output of ``encode_resolution`` (``functions/includes/scoring.lua``)."""
     if text is None:
         return None
-    stored: dict[str, str] = msgspec.json.decode(text)
-    numbers = {name: int(stored[name]) for name in ("at", "effective_at", "version")}
+    stored = msgspec.json.decode(text)
+    numbers: dict[str, object] = {name: int(stored[name]) for name in ("at", "effective_at", "version")}
+    crowd = stored.get("crowd")
+    if "forecasters" in stored:
+        numbers |= {"forecasters": int(stored["forecasters"]), "log_sum": int(stored["log_sum"])}
+    if crowd is not None:
+        numbers["crowd"] = {name: int(crowd[name]) for name in ("brier", "baseline", "peer")}
     return {**numbers, "code": stored.get("outcome"), "by": stored["by"], "note": stored.get("note")}
 
 

@@ -27,7 +27,7 @@ from __future__ import annotations
 from typing import Final
 
 from pollwire_server.domain.errors import PollExists
-from pollwire_server.store.keys import audit_key, keys_of, location_key, scored_voters_key, series_keys
+from pollwire_server.store.keys import audit_key, keys_of, location_key, series_keys
 from pollwire_server.store.polls.cache import PollCache
 from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.function_library import ReplyCode
@@ -48,12 +48,8 @@ class PollLocations:
         """Return the keys that admin functions take: the poll's, its location record's or series', its
         log's."""
         namespace, series = self._connection.namespace, self._cache.series_of(poll_id)
-        extra = (location_key(namespace, poll_id),) if series is None else self._of_series(poll_id, series)
+        extra = (location_key(namespace, poll_id),) if series is None else series_keys(namespace, series)
         return (*keys_of(namespace, poll_id, series), *extra, audit_key(namespace, poll_id, series))
-
-    def _of_series(self, poll_id: str, series: str) -> tuple[bytes, ...]:
-        namespace = self._connection.namespace
-        return (*series_keys(namespace, series), scored_voters_key(namespace, poll_id, series))
 
     async def claim(self, poll_id: str, series: str, incarnation: str | bytes) -> None:
         """Claim the id for a poll of the series. Raises ``PollExists`` if the id belongs to another poll."""

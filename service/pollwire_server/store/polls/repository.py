@@ -265,8 +265,8 @@ def _fields(poll: Poll) -> list[Any]:
     ranked = "1" if poll.kind is Kind.RANKED else ""
     policies = (poll.revote.value, poll.identity.value, poll.results.value, capacity, ranked)
     forecast = "".join(poll.codes.values()) if poll.forecast else ""
-    times = (_text(poll.resolve_by), forecast)
-    return [document_of(poll), poll.opens_at, _text(poll.closes_at), *policies, *times]
+    last = (_text(poll.resolve_by), forecast, "1" if poll.ordered else "")
+    return [document_of(poll), poll.opens_at, _text(poll.closes_at), *policies, *last]
 
 
 def _new_voter_key() -> bytes:

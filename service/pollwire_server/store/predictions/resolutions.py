@@ -1,14 +1,14 @@
 """Resolutions of predictions, and the scores of their voters.
 
-How. A poll without a series is resolved in one step. In a series every voter gets a score, in steps of about
-400 ballots (``functions/score_page.lua``). A million ballots therefore delay no vote by more than a few
-milliseconds.
+How. Every voter gets a score, in pages of 250 ballots (``functions/score_page.lua``). A million ballots
+therefore delay no vote by more than a few milliseconds. Picks without a series have no scores to store, so
+they are resolved in one step.
 
 The progress of scoring is a field of the poll. Each step compares the field and advances it. A step that is
-sent twice, or by two processes, therefore counts once. Repeating the request continues from there. The step
-that scores the last ballot also sets the outcome and resolves the poll.
-
-Taking scores back is the same walk over the same ballots. Voting has ended, so no ballot has changed since.
+sent twice, or by two processes, therefore counts once. Repeating the request continues from there. Readers
+see no intermediate state: one step sets the outcome and shows the new leaderboard
+(``functions/includes/score_rows.lua``). A correction or a reversal is the same work with other signs. Voting
+has ended, so no ballot has changed since. One poll of a series is scored at a time.
 
 A background task does the work. It continues after the request that started it has returned the progress. It
 ends with its process. While a poll is being scored, it stays due for the outbox scan, so the process with
@@ -53,7 +53,10 @@ STALLED_AFTER_S: Final = 2.0
 """Scoring without progress for this long has no task: a step takes milliseconds, a call at most 0.9 s."""
 _TRIES: Final = 8
 """Attempts of a request that concurrent changes overtake; each is one round trip."""
-_ADDING_SCORES: Final = b"+"
+_RESOLVING: Final = b"+~"
+_NO_OUTCOME: Final = b"-"
+_RETRY_AFTER_S: Final = 0.05
+"""Pause while another poll of the series is being scored."""
 
 
 class ResolutionRequest(NamedTuple):
@@ -64,13 +67,17 @@ class ResolutionRequest(NamedTuple):
     effective_at: int | None = None
     """Ballots changed after this time (ms) do not score; None: the end of voting."""
     note: str | None = None
+    correct: bool = False
+    """True to replace the outcome of a resolved prediction."""
 
 
 class Progress(NamedTuple):
-    """Number of ballots processed so far, and in all."""
+    """Number of ballots processed so far, and in all. Each stage processes every ballot."""
 
     done: int
     total: int
+    waiting_for: str | None = None
+    """The poll of the series that is being scored at the moment. One at a time is scored."""
 
 
 class _ScoringState(NamedTuple):
@@ -84,7 +91,7 @@ class _ScoringState(NamedTuple):
     scoring: bytes
 
 
-Step = Callable[[], Coroutine[Any, Any, "PollRecord | _ScoringState | None"]]
+Step = Callable[[], Coroutine[Any, Any, "PollRecord | Progress | _ScoringState | None"]]
 """One attempt: returns the poll, the scoring that must finish first, or None if a change overtook it."""
 
 
@@ -113,7 +120,7 @@ class Resolutions:
         another outcome.
         """
 
-        async def step() -> PollRecord | _ScoringState | None:
+        async def step() -> PollRecord | Progress | _ScoringState | None:
             record = await self._polls.get(poll_id)
             code = _code_of(record.poll, request.outcome)
             fields = (
@@ -121,6 +128,7 @@ class Resolutions:
                 _text(request.effective_at),
                 request.note or "",
                 _text(version),
+                "1" if request.correct else "",
             )
             reply = await self._polls.call(
                 "resolve_prediction", poll_id, [poll_id, record.stamp, by, code, *fields]
@@ -128,8 +136,8 @@ class Resolutions:
             outcome = self._map_reply("resolve", poll_id, reply)
             if (
                 isinstance(outcome, _ScoringState)
-                and outcome.sign == _ADDING_SCORES
-                and outcome.outcome != code.encode()
+                and outcome.sign in _RESOLVING
+                and outcome.outcome != (code.encode() or _NO_OUTCOME)
             ):
                 raise PhaseConflict(
                     "resolve", Phase.CLOSED, "Another outcome of this prediction is being scored."
@@ -145,10 +153,10 @@ class Resolutions:
         ``StoreUnavailable``, and ``PhaseConflict`` if the poll has no outcome.
         """
 
-        async def step() -> PollRecord | _ScoringState | None:
+        async def step() -> PollRecord | Progress | _ScoringState | None:
             reply = await self._polls.call("unresolve_prediction", poll_id, [poll_id, by, _text(version)])
             outcome = self._map_reply("unresolve", poll_id, reply)
-            if isinstance(outcome, _ScoringState) and outcome.sign == _ADDING_SCORES:
+            if isinstance(outcome, _ScoringState) and outcome.sign in _RESOLVING:
                 raise scoring_in_progress_error("unresolve", outcome.done, outcome.total)
             return outcome
 
@@ -178,16 +186,24 @@ class Resolutions:
         """Repeat the step, and run the scoring that it requires, until it is done or the wait is over."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + MAX_REQUEST_WAIT_S
-        for _ in range(_TRIES):
+        tries = 0
+        while tries < _TRIES:
             outcome = await step()
             if isinstance(outcome, PollRecord):
                 return outcome
+            if isinstance(outcome, Progress):
+                if loop.time() >= deadline:
+                    return outcome
+                await asyncio.sleep(_RETRY_AFTER_S)
+                continue
             if outcome is not None:
                 task = self._scoring_task(poll_id, outcome)
                 await asyncio.wait([task], timeout=max(deadline - loop.time(), 0))
                 if not task.done():
                     return self._progress[poll_id]
                 task.result()
+            # Another process was faster. That costs no try before the deadline, if it did a part of the work.
+            tries += outcome is None or loop.time() >= deadline
         raise Overloaded()
 
     def _scoring_task(self, poll_id: str, state: _ScoringState) -> asyncio.Task[None]:
@@ -215,7 +231,7 @@ class Resolutions:
         if not task.cancelled():
             task.exception()  # marks it as retrieved: waiting requests raise it, others repeat the request
 
-    def _map_reply(self, act: str, poll_id: str, reply: Any) -> PollRecord | _ScoringState | None:
+    def _map_reply(self, act: str, poll_id: str, reply: Any) -> PollRecord | Progress | _ScoringState | None:
         """Map the reply of a function to a result, or raise its error."""
         match ReplyCode(reply[0].decode()):
             case ReplyCode.DONE | ReplyCode.NO_CHANGE:
@@ -224,6 +240,8 @@ class Resolutions:
                 return self._cache.update(poll_id, snapshot, None)
             case ReplyCode.IN_PROGRESS:
                 return _ScoringState(*reply[1:])
+            case ReplyCode.WAITING:
+                return Progress(0, 0, reply[1].decode())
             case ReplyCode.STALE:
                 return None
             case ReplyCode.VERSION_MOVED:
@@ -239,7 +257,7 @@ class Resolutions:
 _REASONS: Final = {
     ("resolve", "scheduled"): "The prediction has not opened yet. Resolve it after voting has ended.",
     ("resolve", "open"): "Voting is still open. Close the prediction, then resolve it.",
-    ("resolve", "resolved"): "The prediction has another outcome. Unresolve it, then resolve it again.",
+    ("resolve", "resolved"): "The prediction has another outcome. Send correct to replace it.",
     ("unresolve", "closed"): "The prediction has no outcome.",
     ("unresolve", "archived"): "The votes have been deleted, so scores cannot be taken back.",
 }
@@ -261,7 +279,7 @@ def _code_of(poll: Poll, outcome: str | None) -> str:
 
 def _state_of(scoring: bytes) -> _ScoringState:
     """Decode the poll's ``scoring`` field (``functions/includes/scoring.lua``)."""
-    sign, outcome, _, place, _, done, total = scoring.split(b" ")
+    _, sign, outcome, _, place, _, done, total = scoring.split(b" ")
     return _ScoringState(sign, outcome, int(done), int(total), int(place), scoring)
 
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from pollwire_server.domain.errors import NotFound, PollwireError
-from pollwire_server.domain.scoring import Score
+from pollwire_server.domain.forecast import MICRO
+from pollwire_server.domain.scoring import RankBy, Score
+from pollwire_server.domain.vote_history import decode_history
 from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, series_keys
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.connection import FunctionCall, StoreConnection
 from pollwire_server.store.transport.function_library import ReplyCode
 from pollwire_server.store.votes.ballot_scan import StoredBallot, decode_ballot
+from pollwire_server.store.votes.ballots import vote_keys
 
 log = logging.getLogger("pollwire.store")
 
@@ -27,6 +31,10 @@ MAX_PENDING_NAMES: Final = 2_000
 """Names being written. A further name is dropped and written with the voter's next vote."""
 MAX_CACHED_NAMES: Final = 50_000
 """Names known to be stored, so that the next votes of a voter skip the write."""
+
+_OLD_ROW: Final = struct.Struct(">II")
+_ROW: Final = struct.Struct(">IIqqqqq")
+_PENDING: Final = struct.Struct(">Ibbiiiii")
 
 CachedName = tuple[str, bytes, str]
 """Series, voter id, name."""
@@ -36,11 +44,30 @@ class LeaderboardRow(NamedTuple):
     """Row of a leaderboard: one voter."""
 
     voter: bytes
-    rank: int
-    """From 1. Equal scores share a rank."""
+    rank: int | None
+    """From 1. Equal scores share a rank. None below the series' minimum of forecasts."""
     score: Score
     name: str | None
     """Display name as plain text, never markup."""
+
+
+class SeriesSummary(NamedTuple):
+    """What a leaderboard shows of its series."""
+
+    rank_by: RankBy
+    minimum: int
+    version: int
+    """Raised by each resolution, correction and reversal. All rows of one reply are of one version."""
+    crowd: Score
+    """The sums of the mean forecasts."""
+
+
+class Leaderboard(NamedTuple):
+    """Rows of one version of a leaderboard."""
+
+    rows: list[LeaderboardRow]
+    total: int
+    series: SeriesSummary
 
 
 class SeriesStore:
@@ -56,11 +83,15 @@ class SeriesStore:
 
         Raises ``NotFound``.
         """
+        return (await self.leaderboard(series, after=after, limit=limit))[:2]
+
+    async def leaderboard(self, series: str, *, after: int, limit: int) -> Leaderboard:
+        """Return at most ``limit`` rows after the first ``after``. Raises ``NotFound``."""
         return await self._leaderboard(series, after, limit)
 
     async def row_of(self, series: str, voter: bytes) -> LeaderboardRow | None:
         """Return the voter's row; None without a score. Raises ``NotFound`` for an unknown series."""
-        rows, _ = await self._leaderboard(series, voter)
+        rows = (await self._leaderboard(series, voter)).rows
         return rows[0] if rows else None
 
     async def voter_key(self, series: str) -> bytes:
@@ -83,9 +114,7 @@ class SeriesStore:
         Raises ``StoreUnavailable``.
         """
         calls = [
-            FunctionCall(
-                "read_vote", (*record.keys[:2], _bucket(record, voter)), (record.incarnation, voter, "")
-            )
+            FunctionCall("read_vote", vote_keys(record, voter), (record.incarnation, voter, ""))
             for record in records
         ]
         return [_pick(voter, reply) for reply in await self._connection.call_many(calls)]
@@ -121,14 +150,16 @@ class SeriesStore:
             del self._stored_names[next(iter(self._stored_names))]
         self._stored_names[series, voter, name] = None
 
-    async def _leaderboard(self, series: str, *args: bytes | int) -> tuple[list[LeaderboardRow], int]:
+    async def _leaderboard(self, series: str, *args: bytes | int) -> Leaderboard:
         keys = series_keys(self._connection.namespace, series)
         answer, *rest = await self._connection.call("read_leaderboard", keys, args)
         if answer == ReplyCode.GONE.encode():
             raise _unknown_series(series)
-        flat, total = rest
+        flat, total, fields = rest
+        summary = _summary(dict(zip(fields[::2], fields[1::2], strict=True)))
         cells = zip(*(flat[cell::4] for cell in range(4)), strict=True)
-        return [_row(voter, rank, score, name) for voter, rank, score, name in cells], total
+        rows = [_row(voter, rank, score, name, summary.version) for voter, rank, score, name in cells]
+        return Leaderboard(rows, total, summary)
 
 
 def _bucket(record: PollRecord, voter: bytes) -> bytes:
@@ -141,13 +172,38 @@ def _pick(voter: bytes, reply: Any) -> StoredBallot | None:
         raise reply
     value: bytes | None = reply[2] if reply[0] == ReplyCode.DONE.encode() else None
     ballot = None if value is None else decode_ballot(voter, value)
+    if ballot is not None and reply[3]:
+        ballot = ballot._replace(history=decode_history(reply[3]))
     return ballot if ballot is not None and ballot.code else None
 
 
-def _row(voter: bytes, rank: int, score: bytes, name: bytes) -> LeaderboardRow:
-    """Decode a row of ``functions/read_leaderboard.lua`` (score: ``functions/includes/scoring.lua``)."""
-    right, forecasts = int.from_bytes(score[:4], "big"), int.from_bytes(score[4:8], "big")
-    return LeaderboardRow(voter, rank, Score(right, forecasts), name.decode() or None)
+def _row(voter: bytes, rank: int, stored: bytes, name: bytes, version: int) -> LeaderboardRow:
+    """Decode a row of ``functions/read_leaderboard.lua``."""
+    return LeaderboardRow(voter, rank or None, decode_score(stored, version), name.decode() or None)
+
+
+def decode_score(stored: bytes, version: int) -> Score:
+    """Decode a row as of a version of its leaderboard (``functions/includes/score_rows.lua``)."""
+    if len(stored) == _OLD_ROW.size:
+        return Score(*_OLD_ROW.unpack(stored))
+    sums, (pending_version, *pending) = _ROW.unpack_from(stored), _PENDING.unpack_from(stored, _ROW.size)
+    if pending_version > version:
+        return Score(*sums)
+    return Score(*(base + change for base, change in zip(sums, pending, strict=True)))
+
+
+def _summary(fields: dict[bytes, bytes]) -> SeriesSummary:
+    def number(name: bytes) -> int:
+        return int(fields[name] or 0)
+
+    forecasts = number(b"crowd_forecasts")
+    brier, baseline, peer = number(b"crowd_brier"), number(b"crowd_baseline"), number(b"crowd_peer")
+    return SeriesSummary(
+        rank_by=RankBy(fields[b"rank_by"].decode() or RankBy.ACCURACY),
+        minimum=int(fields[b"minimum"] or 1),
+        version=number(b"settled"),
+        crowd=Score(number(b"crowd_right"), forecasts, brier, baseline, peer, forecasts * MICRO),
+    )
 
 
 def _unknown_series(series: str) -> NotFound:

@@ -29,6 +29,7 @@ _INCLUDES: Final = (
     "position",
     "forecast",
     "ballots",
+    "vote_history",
     "series",
     "recount_snapshot",
     "capacity",
@@ -40,6 +41,7 @@ _INCLUDES: Final = (
     "outbox",
     "delivery_queue",
     "scoring",
+    "score_rows",
 )
 """In the order of their dependencies."""
 
@@ -117,6 +119,7 @@ class ReplyCode(StrEnum):
     NOT_IN_FUTURE = "not_in_future"
     MOVED = "moved"
     IN_PROGRESS = "in_progress"
+    WAITING = "waiting"
     OVER_CAPACITY = "over_capacity"
 
 
@@ -134,6 +137,7 @@ class BallotStatus(StrEnum):
     KEY_REUSED = "key-reused"
     OPTION_FULL = "option-full"
     RATE_LIMITED = "rate-limited"
+    CHANGES_USED = "changes-used"
 
 
 OUTCOMES: Final[Mapping[str, tuple[str, BallotStatus]]] = {
@@ -149,6 +153,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, BallotStatus]]] = {
     "x": ("OUTCOME_CLOSED", BallotStatus.CLOSED),
     "k": ("OUTCOME_KEY_REUSED", BallotStatus.KEY_REUSED),
     "f": ("OUTCOME_OPTION_FULL", BallotStatus.OPTION_FULL),
+    "m": ("OUTCOME_CHANGES_USED", BallotStatus.CHANGES_USED),
     "l": ("OUTCOME_RATE_LIMITED", BallotStatus.RATE_LIMITED),
 }
 """The only mapping between the letters of a reply and statuses."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from pollwire_server.domain.errors import (
     AlreadyVoted,
+    ChangesUsed,
     IdempotencyKeyReused,
     OptionFull,
     PollClosed,
@@ -14,6 +15,7 @@ from pollwire_server.domain.errors import (
     StaleRevision,
     VoteNotFound,
 )
+from pollwire_server.domain.vote_history import MAX_CHANGES
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus
 
@@ -51,6 +53,8 @@ def _error_by_policy(record: PollRecord, outcome: BallotOutcome) -> PollwireErro
             return AlreadyVoted(record.codec.decode_choice(outcome.code), outcome.revision)
         case BallotStatus.STALE_REVISION:
             return StaleRevision(outcome.revision)
+        case BallotStatus.CHANGES_USED:
+            return ChangesUsed(MAX_CHANGES)
         case BallotStatus.KEY_REUSED:
             return IdempotencyKeyReused()
         case BallotStatus.OPTION_FULL:

@@ -8,6 +8,7 @@ from itertools import repeat
 from typing import Final, NamedTuple
 
 from pollwire_server.domain.errors import PollNotFound
+from pollwire_server.domain.vote_history import PastVote
 from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, TAGS
 from pollwire_server.store.results.reader import PollReading
 from pollwire_server.store.transport.connection import StoreConnection
@@ -29,6 +30,8 @@ class StoredBallot(NamedTuple):
     """From 1."""
     tag: bytes = b""
     """Tag of the voter's network, 4 bytes; empty if unknown, or if the poll stores no tags."""
+    history: tuple[PastVote, ...] = ()
+    """Replaced votes, oldest first. Only where the reader asks for them."""
 
 
 class BallotScan:

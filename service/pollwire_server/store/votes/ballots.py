@@ -13,10 +13,13 @@ from typing import Any, Final
 import msgspec
 
 from pollwire_server.domain.errors import PollNotFound, PollwireError, VoteNotFound
+from pollwire_server.domain.poll import Kind
 from pollwire_server.domain.rate_limit import RateLimit
+from pollwire_server.domain.vote_history import PastVote, decode_history
 from pollwire_server.store.keys import (
     BUCKETS,
     FIRST_BUCKET,
+    HISTORY,
     RANKINGS,
     RECOUNT_SAVED,
     TAGS,
@@ -69,6 +72,8 @@ class BallotOutcome(msgspec.Struct, frozen=True, gc=False):
     """Revision of the current choice, from 1; 0 without a vote, and for ``not-open`` and ``closed``."""
     seq: int
     """Sequence number of the poll directly after this ballot."""
+    history: tuple[PastVote, ...] = ()
+    """Replaced votes of the voter, oldest first. Only for the current vote in a prediction."""
 
 
 class CastReply(msgspec.Struct, frozen=True):
@@ -123,13 +128,15 @@ class Ballots:
 
         Raises ``PollNotFound`` and ``StoreUnavailable``.
         """
-        keys = (*record.keys[:2], _bucket(record, voter))
+        keys = vote_keys(record, voter)
         args = (record.incarnation, voter, "" if at is None else at)
         answer, *rest = await self._connection.call("read_vote", keys, args)
         if answer == _GONE:
             raise PollNotFound(record.poll.id)
-        seq, value = rest
+        seq, value, history = rest
         outcome = None if value is None else _outcome(BallotStatus.UNCHANGED, value, seq)
+        if outcome is not None and history:
+            outcome = msgspec.structs.replace(outcome, history=decode_history(history))
         return outcome if outcome is not None and outcome.code else None
 
     async def withdraw(self, record: PollRecord, voter: bytes, revision: int | None = None) -> BallotOutcome:
@@ -141,7 +148,7 @@ class Ballots:
         keys = (
             *record.keys[:2],
             _bucket(record, voter),
-            *(record.keys[place] for place in (RANKINGS, RECOUNT_SAVED, TIMELINE, TAGS)),
+            *(record.keys[place] for place in (RANKINGS, RECOUNT_SAVED, TIMELINE, TAGS, HISTORY)),
         )
         args = (
             self._channel,
@@ -151,6 +158,7 @@ class Ballots:
             seq,
             voter,
             _encode_expected_revision(revision),
+            _prediction_flag(record),
         )
         answer, *rest = await self._connection.call("withdraw_vote", keys, args)
         if answer == _GONE:
@@ -168,6 +176,7 @@ class Ballots:
         networks = b"" if not self._rate_limit else self._networks(casts)
         tags = b"".join([cast.tag or _NO_TAG for cast in casts]) if record.poll.network_tags else b""
         args: list[bytes | str | int] = [self._channel, poll_id, record.stamp, epoch, seq, networks, tags]
+        args.append(_prediction_flag(record))
         args += [
             cast.voter
             + (_ANY_REVISION if cast.revision is None else _encode_expected_revision(cast.revision))
@@ -241,6 +250,16 @@ def _encode_expected_revision(revision: int | None) -> bytes:
         return _ANY_REVISION
     expected = revision if 0 <= revision <= _LARGEST_REVISION else _LARGEST_REVISION
     return (expected + 1).to_bytes(3, "big")
+
+
+def vote_keys(record: PollRecord, voter: bytes) -> tuple[bytes, ...]:
+    """Return the keys that ``functions/read_vote.lua`` expects."""
+    keys = (*record.keys[:2], _bucket(record, voter))
+    return (*keys, record.keys[HISTORY]) if record.poll.kind is Kind.PREDICTION else keys
+
+
+def _prediction_flag(record: PollRecord) -> str:
+    return "1" if record.poll.kind is Kind.PREDICTION else ""
 
 
 def _bucket(record: PollRecord, voter: bytes) -> bytes:

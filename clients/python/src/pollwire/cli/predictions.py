@@ -9,19 +9,20 @@ from pollwire.cli.output import print_list
 from pollwire.cli.progress import bar_of
 from pollwire.errors import Document
 
-_COLUMNS = ("rank", "name", "forecasts", "accuracy")
+_COLUMNS = ("rank", "name", "forecasts", "accuracy", "peer", "brier")
 
 
 @click.command()
 @click.argument("poll")
 @click.argument("outcome", required=False)
 @click.option("--annul", is_flag=True, help="Void the prediction; no voter is scored.")
-@click.option(
-    "--effective-at", metavar="TIME", help="Choices changed after this time do not score (RFC 3339)."
-)
+@click.option("--effective-at", metavar="TIME", help="Score the choices of this time (RFC 3339).")
 @click.option("--note", metavar="TEXT", help="Note shown with the outcome.")
+@click.option("--correct", is_flag=True, help="Replace the outcome of a resolved prediction.")
 @connection_options
-def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | None, note: str | None) -> None:
+def resolve(
+    poll: str, outcome: str | None, *, annul: bool, effective_at: str | None, note: str | None, correct: bool
+) -> None:
     """Resolve a closed prediction to OUTCOME and score all voters."""
     if annul == (outcome is not None):
         raise click.UsageError("Name the OUTCOME, or annul the prediction with --annul alone.")
@@ -29,7 +30,12 @@ def resolve(poll: str, outcome: str | None, annul: bool, effective_at: str | Non
     with bar_of("voters scored") as on_progress:
         after = run_client(
             lambda client: client.resolve(
-                poll, outcome, effective_at=effective_at, note=note, on_progress=on_progress
+                poll,
+                outcome,
+                effective_at=effective_at,
+                note=note,
+                correct=correct,
+                on_progress=on_progress,
             ),
             target,
         )
@@ -66,4 +72,6 @@ def leaderboard(series_id: str, limit: int) -> None:
 
 def _cells(row: Document) -> tuple[object, ...]:
     accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
-    return row["rank"], row["name"] or "-", row["forecasts"], accuracy
+    peer = "" if row["peer"] is None else f"{row['peer']:+.2f}"
+    brier = "" if row["brier"] is None else f"{row['brier']:.4f}"
+    return row["rank"] or "-", row["name"] or "-", row["forecasts"], accuracy, peer, brier

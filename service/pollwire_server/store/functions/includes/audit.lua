@@ -14,7 +14,7 @@ end
 -- among them.
 local function unlink_poll_keys(keys, first)
   redis.call('UNLINK', unpack(keys, first, OUTBOX - 1))
-  redis.call('UNLINK', unpack(keys, OUTBOX + 1, TAGS))
+  redis.call('UNLINK', unpack(keys, OUTBOX + 1, SCORED_VOTERS))
 end
 
 -- State of a poll in an entry: 'version phase opens_at closes_at results voters' ('-': none); '' if it does

@@ -10,7 +10,7 @@ local HIGHEST_REVISION = 0xFFFFFF
 local CHUNK = 1000  -- arguments of one command: Lua's unpack gives up near 8,000
 
 -- KEYS of functions that use every ballot: poll, tally, 16 buckets, rankings, recount_saved, timeline, outbox,
--- rate_limits, tags.
+-- rate_limits, tags, history, scored_voters.
 local FIRST_BUCKET = 3
 local RANKINGS = FIRST_BUCKET + 16
 local RECOUNT_SAVED = RANKINGS + 1
@@ -18,13 +18,15 @@ local TIMELINE = RECOUNT_SAVED + 1
 local OUTBOX = TIMELINE + 1
 local RATE_LIMITS = OUTBOX + 1
 local TAGS = RATE_LIMITS + 1
+local HISTORY = TAGS + 1
+local SCORED_VOTERS = HISTORY + 1  -- voters that a scoring has summed in its current bucket
 
 -- Functions of operators also take, before the audit log, the location in the slot of the id or, for a poll of
 -- a series, the keys of the series (includes/series.lua).
-local LOCATION = TAGS + 1
-local SERIES = TAGS + 1
+local LOCATION = SCORED_VOTERS + 1
+local SERIES = SCORED_VOTERS + 1
 local MEMBERS, SCORES, RANKS, NAMES = SERIES + 1, SERIES + 2, SERIES + 3, SERIES + 4
-local SCORED_VOTERS = NAMES + 1  -- voters that a resolution has scored in its current bucket
+local OTHER_RANKS = NAMES + 1
 
 local function bucket_of(voter)
   return FIRST_BUCKET + voter:byte() % 16

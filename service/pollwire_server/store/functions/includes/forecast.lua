@@ -10,6 +10,8 @@
 
 local forecasts = {MICRO = 1000000, FLOOR = 0.001}
 
+do  -- keeps the names below out of the library's scope, which Lua limits to 200
+
 local FORECAST_BYTES = 3
 
 -- Probabilities in millionths by outcome.
@@ -95,4 +97,6 @@ function forecasts.count(deltas, counting, code, delta)
   for name, number in pairs(totals) do
     add_delta(deltas, name, delta * number)
   end
+end
+
 end

@@ -11,6 +11,7 @@ local CONFLICT = 'conflict'      -- not allowed in this phase
 local NOT_IN_FUTURE = 'not_in_future'       -- a time that must be in the future is not
 local MOVED = 'moved'     -- the poll of this id is stored in another slot, or soon will be
 local IN_PROGRESS = 'in_progress'    -- scores are being added or subtracted
+local WAITING = 'waiting'    -- another poll of the series is being scored
 local OVER_CAPACITY = 'over_capacity'  -- more voters chose an option than its new capacity
 
 local OUTCOME_COUNTED = 'c'         -- a first vote: revision 1, at this call's now
@@ -24,4 +25,5 @@ local OUTCOME_NOT_OPEN = 'n'        -- the window has not opened
 local OUTCOME_CLOSED = 'x'          -- the window has closed
 local OUTCOME_KEY_REUSED = 'k'      -- an idempotency key was reused with another choice
 local OUTCOME_RATE_LIMITED = 'l'    -- the network has reached its vote limit for now
+local OUTCOME_CHANGES_USED = 'm'    -- the vote was changed so often that no further change can be stored
 local OUTCOME_OPTION_FULL = 'f'     -- an option of the ballot has reached its capacity

@@ -18,8 +18,11 @@ local function is_in_series(keys)
   return redis.call('HEXISTS', keys[1], 'series') == 1
 end
 
--- Add a poll to the series. Return the voter key of the series (the given one if it had none).
-local function join_series(keys, poll_id, voter_key, now)
+-- Add a poll to the series. The first one selects the score that ranks the leaderboard. Return the voter key of the series (the given one if it had none).
+local function join_series(keys, poll_id, voter_key, is_forecast, now)
+  if redis.call('EXISTS', keys[MEMBERS]) == 0 then
+    redis.call('HSETNX', keys[SERIES], 'rank_by', is_forecast and 'peer' or 'accuracy')
+  end
   redis.call('HSETNX', keys[SERIES], 'voter_key', voter_key)
   redis.call('HINCRBY', keys[SERIES], 'active_polls', 1)
   redis.call('ZADD', keys[MEMBERS], now, poll_id)
@@ -40,6 +43,6 @@ end
 local function remove_member(keys, poll_id)
   redis.call('ZREM', keys[MEMBERS], poll_id)
   if redis.call('ZCARD', keys[MEMBERS]) == 0 then
-    redis.call('UNLINK', keys[SERIES], keys[MEMBERS], keys[SCORES], keys[RANKS], keys[NAMES])
+    redis.call('UNLINK', keys[SERIES], keys[MEMBERS], keys[SCORES], keys[RANKS], keys[NAMES], keys[OTHER_RANKS])
   end
 end
