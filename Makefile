@@ -150,6 +150,17 @@ faketime:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends faketime; \
 	fi >/dev/null 2>&1 || echo "faketime could not be installed."
 
+# Rolling restarts are tried behind Debian's proxies; where they are missing and may not be installed, skipped by name.
+proxies:
+	@for each in nginx caddy haproxy; do \
+		PATH=$$PATH:/usr/sbin command -v $$each >/dev/null || lacking="$$lacking $$each"; \
+	done; \
+	if [ -n "$$lacking" ]; then \
+		[ "`id -u`" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qq -y --no-install-recommends $$lacking >/dev/null 2>&1 \
+			|| echo "Not all proxies could be installed:$$lacking."; \
+	fi
+
 # The site is built in an environment of its own: the service and its tests need none of these packages.
 docs/.venv/.setup: docs/requirements.txt
 	@echo "Installing the tools of the documentation site into docs/.venv ..."

@@ -162,6 +162,8 @@ class FastPathProtocol(LimitedHttpProtocol):
     websocket_acceptor: WebSocketAcceptor | None = None
     head_cache = RequestHeadCache()
     is_streaming_upload: Callable[[bytes, bytes], bool] = staticmethod(_is_never_streaming)
+    closes_after_response = False
+    """True while the process drains: every connection closes with its first response."""
 
     def __init__(
         self,
@@ -176,6 +178,7 @@ class FastPathProtocol(LimitedHttpProtocol):
         self._head = _NO_HEAD
         self._body: bytes = b""
         self._fast_path_cycle = FastPathCycle()
+        self._fast_path_cycle.keep_alive = not self.closes_after_response
         self._fast_path_count = 0  # fast-path requests in the current segment
         self._segment_bytes = 0
         self._is_idle = True  # between two requests, or before the first

@@ -8,12 +8,18 @@
 
 from pollwire_server.server.listeners import NOTSENT_LOWAT_BYTES, listener_url, open_listener
 from pollwire_server.server.uvicorn_server import Server, create_server, running_service
-from pollwire_server.server.worker import EXIT_CONFIG, GC_THRESHOLD_OBJECTS, encode_worker_config
+from pollwire_server.server.worker import (
+    EXIT_CONFIG,
+    GC_THRESHOLD_OBJECTS,
+    SHUTDOWN_ANNOUNCEMENT,
+    encode_worker_config,
+)
 
 __all__ = [
     "EXIT_CONFIG",
     "GC_THRESHOLD_OBJECTS",
     "NOTSENT_LOWAT_BYTES",
+    "SHUTDOWN_ANNOUNCEMENT",
     "Server",
     "create_server",
     "encode_worker_config",

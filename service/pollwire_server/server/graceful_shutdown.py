@@ -20,9 +20,14 @@ HARD_STOP_S: Final = 12.0
 
 
 class ShutdownSignal:
-    """The requests to stop this process. The first starts a graceful shutdown, the second a forced one."""
+    """The requests to stop this process. The first starts a graceful shutdown, the second a forced one.
+
+    The supervisor announces a shutdown of the whole node before it requests it. A process that is only
+    replaced gets no announcement: its node stays ready, and its listener stays open.
+    """
 
     def __init__(self) -> None:
+        self.announced = asyncio.Event()
         self.requested = asyncio.Event()
         self.forced = asyncio.Event()
 
@@ -34,15 +39,18 @@ class ShutdownSignal:
 async def shut_down(server: Server, container: ServiceContainer, signal: ShutdownSignal) -> None:
     """Wait for a shutdown request and stop the server.
 
-    1. ``/readyz`` answers 503 and streams are asked to reconnect. Requests are still answered.
-    2. The listeners close, and idle connections close with their next response.
-    3. Requests in flight complete, and the server stops.
+    1. If the shutdown is announced, ``/readyz`` answers 503. Everything is still served, and every response
+       closes its connection, so that no load balancer keeps one. The request follows ``drain_s`` later.
+    2. After an announcement the listeners close first: load balancers use other nodes now. Without one they
+       close after the streams, because the replacement serves their queue only later.
+    3. Streams are asked to reconnect. Requests are still answered.
+    4. Idle connections close with their next response. Requests in flight complete, and the server stops.
 
     A second request skips the rest and closes all connections.
     """
-    await signal.requested.wait()
+    await _wait_for_request(server, container, signal)
     _start_hard_stop_timer()
-    draining = asyncio.create_task(_drain(server, container), name="drain streams")
+    draining = asyncio.create_task(_drain(server, container, signal), name="drain streams")
     forced = asyncio.create_task(signal.forced.wait(), name="wait for forced shutdown")
     await asyncio.wait((draining, forced), return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
@@ -50,8 +58,22 @@ async def shut_down(server: Server, container: ServiceContainer, signal: Shutdow
     server.force_exit = True
 
 
-async def _drain(server: Server, container: ServiceContainer) -> None:
+async def _wait_for_request(server: Server, container: ServiceContainer, signal: ShutdownSignal) -> None:
+    requested, announced = (
+        asyncio.create_task(event.wait()) for event in (signal.requested, signal.announced)
+    )
+    await asyncio.wait((requested, announced), return_when=asyncio.FIRST_COMPLETED)
+    announced.cancel()
+    if signal.announced.is_set():
+        container.health.is_draining = True
+        server.close_connections_after_response()
+    await requested
+
+
+async def _drain(server: Server, container: ServiceContainer, signal: ShutdownSignal) -> None:
     try:
+        if signal.announced.is_set():
+            await server.stop_accepting()
         await container.drain(RECONNECT_SPREAD_MS)
     except Exception:  # the server must stop even if draining fails
         log.exception("Draining failed; some clients were not asked to reconnect")

@@ -34,9 +34,9 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]  # Any: each framework type
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
 """Longest WebSocket message of a client. A longer one closes the connection with 1009."""
-PING_INTERVAL_S: Final = 20.0
-"""Below the 30 s after which common proxies drop an idle connection. An unanswered ping closes the
-connection."""
+PING_INTERVAL_S: Final = 10.0
+"""A ping without a reply within this time closes the connection, so a client that is gone is noticed within
+20 s. Common proxies drop an idle connection after 30 s."""
 REQUEST_GRACE_S: Final = 3
 """Time for requests in flight at a shutdown. Votes are answered within 1 s."""
 DRAIN_POLL_INTERVAL_S: Final = 0.02
@@ -57,6 +57,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         self._exit_requested = asyncio.Event()
+        self._listeners: list[socket.socket] = []
         super().__init__(config)
         self.is_serving = asyncio.Event()
 
@@ -85,11 +86,44 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._listeners = sockets or []
         try:
             await super().startup(sockets)
         except SystemExit:  # in a task it would stop the whole event loop and everything else that runs there
             raise StartupFailed from None
         self.is_serving.set()
+
+    def close_connections_after_response(self) -> list[FastPathProtocol]:
+        """Close every HTTP connection, also those to come, with its next response. Return the open ones."""
+        protocol = self.config.http
+        if isinstance(protocol, type) and issubclass(protocol, FastPathProtocol):
+            protocol.closes_after_response = True
+        open_connections = [
+            connection
+            for connection in self.server_state.connections
+            if isinstance(connection, FastPathProtocol)
+        ]
+        for connection in open_connections:
+            connection.close_after_response()
+        return open_connections
+
+    async def stop_accepting(self) -> None:
+        """Close the listeners after accepting the connections in their queues.
+
+        A connection in the queue of a closed listener would be reset, unless the supervisor's copy of the
+        listener keeps it for the next worker.
+        """
+        accepted = [connection for listener in self._listeners for connection in _accept_queue(listener)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for connection in accepted:
+            await loop.connect_accepted_socket(self._new_protocol, connection)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        """Return a protocol for one connection, as uvicorn's ``startup`` does."""
+        create: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
+        return create(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     async def close_idle_connections(self) -> None:
         """Close the listeners, and close every HTTP connection with its next response. No request is cut off.
@@ -98,13 +132,7 @@ class Server(uvicorn.Server):
         """
         for listener in self.servers:
             listener.close()
-        open_connections = [
-            connection
-            for connection in self.server_state.connections
-            if isinstance(connection, FastPathProtocol)
-        ]
-        for connection in open_connections:
-            connection.close_after_response()
+        open_connections = self.close_connections_after_response()
         until = asyncio.get_running_loop().time() + KEEPALIVE_DRAIN_S
         while asyncio.get_running_loop().time() < until:
             if not any(connection in self.server_state.connections for connection in open_connections):
@@ -131,6 +159,15 @@ class Server(uvicorn.Server):
             if not self.server_state.connections:
                 return
             await asyncio.sleep(0.001)
+
+
+def _accept_queue(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accept all connections in the queue of a non-blocking listener."""
+    with contextlib.suppress(OSError):  # BlockingIOError: the queue is empty
+        while True:
+            connection, _ = listener.accept()
+            connection.setblocking(False)
+            yield connection
 
 
 def create_server(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptools") -> Server:

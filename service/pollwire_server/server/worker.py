@@ -43,6 +43,10 @@ EXIT_CONFIG: Final = 78
 """EX_CONFIG of sysexits.h. A restart would not help, so the supervisor does not restart the worker."""
 
 
+SHUTDOWN_ANNOUNCEMENT: Final = signal.SIGUSR1
+"""Signal of the supervisor to a worker that serves: the whole node will stop."""
+
+
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration of a worker, sent on standard input as one line of JSON."""
 
@@ -130,6 +134,7 @@ def _listen_for_shutdown(shutdown_signal: ShutdownSignal) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, shutdown_signal.request)
+    loop.add_signal_handler(SHUTDOWN_ANNOUNCEMENT, shutdown_signal.announced.set)
     stdin = sys.stdin.fileno()
 
     def on_supervisor_exit() -> None:

@@ -161,9 +161,10 @@ class Supervisor:
             self._failed.result()
 
     async def _stop(self) -> None:
-        """Stop the workers while the store still answers them, then the store."""
+        """Drain, stop the workers while the store still answers them, then stop the store."""
         log.info("Service stopping")
         self._tasks[0].cancel()  # the start, which may still be in progress
+        await self._drain()
         for listener in self._listeners:
             listener.close()  # the workers' copies accept connections until the workers close them
         for worker in self._workers:
@@ -178,6 +179,18 @@ class Supervisor:
         if self._store is not None:
             await self._store.stop()
         self._folder.write_service_file(None)
+
+    async def _drain(self) -> None:
+        """Answer ``/readyz`` with 503 for a while, so that load balancers stop sending requests."""
+        drain_s = self._settings.drain_s
+        if drain_s == 0 or self._failed.done() or not self._has_served():
+            return
+        log.info("Draining for %g s: /readyz answers 503, and all requests are served", drain_s)
+        for worker in self._workers:
+            worker.announce_stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                await self._forced_stop_requested.wait()
 
     async def _force_stop(self) -> None:
         await self._forced_stop_requested.wait()

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pollwire_server.server import EXIT_CONFIG, encode_worker_config, open_listener
+from pollwire_server.server import EXIT_CONFIG, SHUTDOWN_ANNOUNCEMENT, encode_worker_config, open_listener
 from pollwire_server.settings import PREFIX, Settings
 from pollwire_server.store.embedded.child_process import (
     ProcessIdentity,
@@ -54,6 +54,8 @@ class Worker:
         self._config_line = encode_worker_config(settings, store_url, listener, number)
         self._process: asyncio.subprocess.Process | None = None
         self._stop_event = asyncio.Event()
+        self._is_stop_announced = False
+        self._serves = False
         self._is_finished = asyncio.Event()
 
     @property
@@ -79,6 +81,7 @@ class Worker:
                 started_at = time.monotonic()
                 status, served = await self._run_once(on_change)
                 if self._stopping:
+                    self._check_requested_exit(status)
                     break
                 if served:
                     retry_delay_s = 1.0
@@ -99,6 +102,11 @@ class Worker:
                 await self._wait_unless_stopped(delay_s)
         finally:
             self._is_finished.set()
+
+    def _check_requested_exit(self, status: int) -> None:
+        if not is_requested_exit(status):
+            text = "Worker %d did not stop gracefully (%s)"
+            log.warning(text, self.number, describe_exit(status), extra=self._subject)
 
     async def _wait_unless_stopped(self, delay_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -125,6 +133,12 @@ class Worker:
             extra=self._subject,
         )
         return pause_s
+
+    def announce_stop(self) -> None:
+        """Make ``/readyz`` answer 503 in the process that serves, and in any replacement."""
+        self._is_stop_announced = True
+        if self._serves:
+            self._send(SHUTDOWN_ANNOUNCEMENT)
 
     def stop(self) -> None:
         """Request a graceful shutdown. A second call forces it."""
@@ -154,8 +168,12 @@ class Worker:
         served = (await process.stdout.readline()).strip() == b"ready"
         if served:
             self.is_ready.set()
+            self._serves = True
+            if self._is_stop_announced:
+                self._send(SHUTDOWN_ANNOUNCEMENT)
             log.info("Worker %d ready (process %d)", self.number, process.pid, extra=self._subject)
         status = await process.wait()
+        self._serves = False
         if self._metrics is not None:
             self._metrics.remove_worker(process.pid)
         process.stdin.close()

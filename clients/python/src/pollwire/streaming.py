@@ -26,6 +26,8 @@ LARGEST_FRAME_BYTES: Final = 64 * 1024
 """Fifty options of a 64-character id and a count each stay under 5 KiB."""
 
 OPEN_TIMEOUT_S: Final = 5.0
+PING_INTERVAL_S: Final = 10.0
+"""A dead connection is noticed after at most twice this time."""
 CLOSE_TIMEOUT_S: Final = 0.5
 """The closing handshake is optional. Ctrl-C should not wait for a peer that is gone."""
 
@@ -96,6 +98,8 @@ async def _frames(url: str, poll: str, ticket: str | None) -> AsyncGenerator[Doc
             max_size=LARGEST_FRAME_BYTES,
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_INTERVAL_S,
         ) as socket:
             async for message in socket:
                 frame = _read(message, url)

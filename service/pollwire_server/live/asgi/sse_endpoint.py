@@ -16,7 +16,13 @@ from litestar.types import Receive, Scope, Send
 from pollwire_server.domain.errors import InvalidPoll, PollNotFound, PollwireError, Unavailable
 from pollwire_server.live.asgi.frame_sender import FrameSender, LatestFrameBuffer
 from pollwire_server.live.read_access import ReadGrant, StreamCredentials
-from pollwire_server.live.result_frames import ResultFrame, event, problem_message, reconnect_message
+from pollwire_server.live.result_frames import (
+    HEARTBEAT,
+    ResultFrame,
+    event,
+    problem_message,
+    reconnect_message,
+)
 from pollwire_server.live.stream_session import LiveContext, StreamSession
 
 MAX_POLLS: Final = 100
@@ -87,7 +93,7 @@ class _SseTransport:
         return not self._stream.polls
 
     async def heartbeat(self) -> None:
-        await self.write(b":\n\n")
+        await self.write(event("heartbeat", HEARTBEAT))  # an event: pages cannot see comments
 
     async def reconnect(self, after_ms: int) -> None:
         await self.write(b"retry: %d\n" % after_ms + event("reconnect", reconnect_message(after_ms)))

@@ -4,6 +4,7 @@
  * Few pages need this module, so it is loaded on demand. HTTP works at that time: the page itself has just loaded.
  */
 import { delay, jitteredDelayMs } from './backoff.js';
+import { createIdleTimer } from './idle_timer.js';
 
 /** @typedef {import('./websocket_transport.js').TransportContext} TransportContext */
 /** @typedef {import('./websocket_transport.js').TransportEnd} TransportEnd */
@@ -28,20 +29,27 @@ export async function runEventSource(context) {
     const finish = () => {
       clearTimeout(fallbackTimer);
       clearTimeout(openTimer);
+      idleTimer.stop();
       context.setControls(null);
       close();
       resolve(end);
     };
+    const idleTimer = createIdleTimer(finish);
     const fallbackTimer = setTimeout(finish, FALLBACK_MS);
     const openTimer = setTimeout(finish, OPEN_TIMEOUT_MS);
     const open = () => {
       clearTimeout(openTimer);
+      idleTimer.restart();
       end.opened = true;
       context.setControls({ updateSubscriptions: finish, authenticate: finish, stop: finish });
       context.onOpen();
     };
     const subscribe = globalThis.EventSource ? withEventSource : withFetch;
-    const close = subscribe(url, open, (data) => context.onMessage(JSON.parse(data)), finish);
+    const deliver = (/** @type {string} */ data) => {
+      idleTimer.restart();
+      context.onMessage(JSON.parse(data));
+    };
+    const close = subscribe(url, open, deliver, finish);
   });
 }
 
@@ -51,7 +59,7 @@ export async function runEventSource(context) {
 function withEventSource(url, open, deliver, finish) {
   const source = new EventSource(url);
   const receive = (/** @type {MessageEvent} */ { data }) => data && deliver(data);
-  for (const name of ['results', 'problem', 'reconnect', 'message']) source.addEventListener(name, receive);
+  for (const name of ['results', 'problem', 'reconnect', 'heartbeat', 'message']) source.addEventListener(name, receive);
   source.onopen = open;
   source.onerror = finish; // the browser's own reconnection would use the old ticket
   return () => source.close();

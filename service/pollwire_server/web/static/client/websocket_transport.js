@@ -5,6 +5,7 @@
  * the connection ends. It does not reconnect: the stream chooses the next transport and the delay. The other
  * transports are in `fallback_transports.js`.
  */
+import { createIdleTimer } from './idle_timer.js';
 
 /**
  * @typedef {object} TransportContext the stream, as a transport sees it
@@ -25,8 +26,6 @@
  * @property {number} [reconnectAfterMs] delay that the service asked for
  */
 
-/** The service sends a heartbeat after 25 s of silence. No message for two intervals means a dead connection. */
-const IDLE_TIMEOUT_MS = 55_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
@@ -41,11 +40,8 @@ export async function runWebSocket(context) {
     if (socket === null) return resolve({ opened: false });
     /** @type {TransportEnd} */
     const end = { opened: false };
-    let timer = setTimeout(() => finish(), HANDSHAKE_TIMEOUT_MS);
-    const restartIdleTimer = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => finish(), IDLE_TIMEOUT_MS);
-    };
+    const handshakeTimer = setTimeout(() => finish(), HANDSHAKE_TIMEOUT_MS);
+    const idleTimer = createIdleTimer(() => finish());
     const send = (/** @type {object} */ message) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
     };
@@ -54,7 +50,8 @@ export async function runWebSocket(context) {
       if (fresh) send({ ticket: fresh });
     };
     const finish = () => {
-      clearTimeout(timer);
+      clearTimeout(handshakeTimer);
+      idleTimer.stop();
       context.setControls(null);
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
@@ -63,14 +60,15 @@ export async function runWebSocket(context) {
     socket.onopen = () => {
       end.opened = true;
       if (context.pollIds().length === 0) return finish();
-      restartIdleTimer();
+      clearTimeout(handshakeTimer);
+      idleTimer.restart();
       if (ticket) send({ ticket }); // before `watch`, so that no hidden frame comes first
       send({ watch: context.pollIds() });
       context.setControls({ updateSubscriptions: (added, removed) => updateSubscriptions(send, added, removed), authenticate, stop: finish });
       context.onOpen();
     };
     socket.onmessage = ({ data }) => {
-      restartIdleTimer();
+      idleTimer.restart();
       const message = JSON.parse(data);
       if (message.type !== 'reconnect') return context.onMessage(message);
       end.reconnectAfterMs = message.after_ms;

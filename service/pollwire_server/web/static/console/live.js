@@ -4,6 +4,7 @@
  */
 import { replaces } from '../client/result_order.js';
 import { delay, jitteredDelayMs } from '../client/backoff.js';
+import { createIdleTimer } from '../client/idle_timer.js';
 import { request, base, pollPath } from './api.js';
 import { session } from './session.js';
 
@@ -17,8 +18,6 @@ import { session } from './session.js';
 
 /** Maximum number of polls per socket. */
 export const MAX_POLLS = 100;
-/** The service sends a frame at least every 25 s. */
-const SILENCE_MS = 55_000;
 const POLL_INTERVAL_MS = 5000;
 /** Rounds of polling between two socket attempts. */
 const POLLS_BEFORE_RETRY = 12;
@@ -92,7 +91,15 @@ async function runSocket() {
   return new Promise((resolve) => {
     socket = open;
     let worked = false;
-    let silence = setTimeout(() => open.close(), SILENCE_MS);
+    const finish = () => {
+      idleTimer.stop();
+      open.onopen = open.onmessage = open.onclose = null;
+      open.close(); // the browser would report the end of a dead connection minutes later
+      if (socket === open) socket = null;
+      resolve(worked);
+    };
+    const idleTimer = createIdleTimer(finish);
+    idleTimer.restart();
     open.onopen = () => {
       worked = true;
       open.send(JSON.stringify({ ticket: ticket.ticket })); // before watching, so that the first frame includes hidden results
@@ -100,15 +107,10 @@ async function runSocket() {
       watcher?.connection?.('live');
     };
     open.onmessage = ({ data }) => {
-      clearTimeout(silence);
-      silence = setTimeout(() => open.close(), SILENCE_MS);
+      idleTimer.restart();
       handleMessage(JSON.parse(data));
     };
-    open.onclose = () => {
-      clearTimeout(silence);
-      if (socket === open) socket = null;
-      resolve(worked);
-    };
+    open.onclose = finish;
   });
 }
 
