@@ -20,7 +20,7 @@ LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/proce
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up docs dist test test-all long-tests check assets api-reference prose faults faketime bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up docs dist test test-all long-tests check assets api-reference prose faults faketime proxies bench lock clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -36,7 +36,7 @@ test: dev chromium check ## Run lint, types, contracts and every test that a cha
 
 test-all: test long-tests ## Run `make test`, then the tests of faults, fuzzing and long histories
 
-long-tests: dev chromium faketime tests/packaging/node_modules/.setup
+long-tests: dev chromium faketime proxies tests/packaging/node_modules/.setup
 	$(BIN)/python -m pytest -m slow $(PARALLEL) $(LONG_TESTS:%=--ignore=%)
 	$(BIN)/python -m pytest $(LONG_TESTS)
 
