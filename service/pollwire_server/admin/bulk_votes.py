@@ -22,7 +22,13 @@ from msgspec import UNSET, Meta, UnsetType
 from pollwire_server.admin.ndjson import Line, LineTooLong
 from pollwire_server.auth.voter_ids import voter_id_from_backend
 from pollwire_server.domain.ballot import LAST_REVISION
-from pollwire_server.domain.decoding import explain_json_error, explain_validation_error
+from pollwire_server.domain.decoding import (
+    explain_json_error,
+    explain_repeated_name,
+    explain_validation_error,
+    json_decoder,
+    repeated_name,
+)
 from pollwire_server.domain.errors import InvalidChoice, MalformedBody, Overloaded, PollwireError
 from pollwire_server.domain.text_validation import is_blank
 from pollwire_server.problem_details import problem_document
@@ -54,7 +60,7 @@ class BulkVoteResult(msgspec.Struct, frozen=True, gc=False):
 Judged = BallotOutcome | PollwireError
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(BulkVoteLine).decode
+_decode = json_decoder(BulkVoteLine).decode
 
 
 class BulkVoteService:
@@ -112,10 +118,7 @@ def _vote_in(line: Line) -> BulkVoteLine | PollwireError:
     if line.text is None:
         return LineTooLong()
     try:
-        vote = _decode(line.text)
-        if is_blank(vote.voter):
-            return InvalidChoice("voter must not be blank.", "voter")
-        return vote
+        vote, repeated = _decode(line.text), repeated_name(line.text)
     except msgspec.ValidationError as error:
         field, detail = explain_validation_error(error)
         if field == "body":
@@ -123,6 +126,16 @@ def _vote_in(line: Line) -> BulkVoteLine | PollwireError:
         return InvalidChoice(detail, field)
     except (ValueError, RecursionError) as error:  # DecodeError and UnicodeDecodeError are ValueErrors
         return MalformedBody(f"A line must be a JSON object in UTF-8: {explain_json_error(error)}.")
+    return _check_fields(vote, repeated)
+
+
+def _check_fields(vote: BulkVoteLine, repeated: str | None) -> BulkVoteLine | InvalidChoice:
+    if repeated is not None:
+        field, detail = explain_repeated_name(repeated)
+        return InvalidChoice(detail, field)
+    if is_blank(vote.voter):
+        return InvalidChoice("voter must not be blank.", "voter")
+    return vote
 
 
 def _ballot(record: PollRecord, vote: BulkVoteLine | PollwireError) -> BallotInput | PollwireError:

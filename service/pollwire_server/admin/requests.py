@@ -13,7 +13,13 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 
-from pollwire_server.domain.decoding import explain_json_error, without_byte_order_mark
+from pollwire_server.domain.decoding import (
+    decode_json,
+    explain_json_error,
+    explain_repeated_name,
+    repeated_name,
+    without_byte_order_mark,
+)
 from pollwire_server.domain.errors import InvalidPoll, MalformedBody, VersionMismatch
 from pollwire_server.http_protocol import media_type
 
@@ -56,12 +62,15 @@ def check_media_type(request: AnyRequest, wanted: str) -> None:
 
 def _object_of(body: bytes) -> Object:
     try:
-        document = msgspec.json.decode(without_byte_order_mark(body))
+        text = without_byte_order_mark(body)
+        document, repeated = decode_json(text), repeated_name(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         reason = explain_json_error(error)
         raise MalformedBody(f"The body must be a JSON object in UTF-8: {reason}.") from None
     if not isinstance(document, dict):
         raise MalformedBody("The body must be a JSON object.")
+    if repeated is not None:
+        raise InvalidPoll(*explain_repeated_name(repeated))
     return document
 
 

@@ -23,11 +23,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import jwt
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from pollwire_server.domain.decoding import without_byte_order_mark
+from pollwire_server.domain.decoding import decode_json, without_byte_order_mark
 
 log = logging.getLogger("pollwire.auth")
 
@@ -148,7 +147,7 @@ def fault_of_address(url: str, *, allows_loopback: bool) -> str | None:
 
 def keys_in(document: bytes) -> tuple[tuple[str | None, PublicKey], ...]:
     """Return the signature keys of a JWK set with their ids, without unusable keys. Raises ``ValueError``."""
-    found = msgspec.json.decode(without_byte_order_mark(document))  # its DecodeError is a ValueError
+    found = decode_json(without_byte_order_mark(document))  # its DecodeError is a ValueError
     listed = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(listed, list):
         raise ValueError("not a key set")

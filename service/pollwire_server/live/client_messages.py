@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from pollwire_server.domain.decoding import json_decoder
 from pollwire_server.domain.errors import InvalidPoll, MalformedBody, PollwireError
 from pollwire_server.live.stream_session import StreamSession
 from pollwire_server.problem_details import to_pollwire_error
@@ -32,7 +33,7 @@ class ClientMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ticket: str | UnsetType = UNSET
 
 
-_decode_message = msgspec.json.Decoder(ClientMessage).decode
+_decode_message = json_decoder(ClientMessage).decode
 _EMPTY: Final = ClientMessage()
 
 

@@ -14,8 +14,12 @@ import msgspec
 
 from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.domain.decoding import (
+    decode_json,
     explain_json_error,
+    explain_repeated_name,
     explain_validation_error,
+    json_decoder,
+    repeated_name,
     without_byte_order_mark,
 )
 from pollwire_server.domain.errors import BodyTooLarge, InvalidChoice, MalformedBody
@@ -73,7 +77,7 @@ class BodyReader(Generic[Shape]):
     __slots__ = ("_decode",)
 
     def __init__(self, shape: type[Shape]) -> None:
-        self._decode = msgspec.json.Decoder(shape).decode
+        self._decode = json_decoder(shape).decode
 
     def read(self, content_type: bytes | None, body: bytes) -> Shape | InvalidChoice:
         """Decode the body. Return an error in its fields, for the caller to raise after authentication.
@@ -86,7 +90,7 @@ class BodyReader(Generic[Shape]):
             raise BodyTooLarge(MAX_BODY_BYTES)
         body = without_byte_order_mark(body)
         try:
-            return self._decode(body)
+            decoded, repeated = self._decode(body), repeated_name(body)
         except msgspec.ValidationError as error:
             _check_object(body)
             field, detail = explain_validation_error(error)
@@ -95,6 +99,10 @@ class BodyReader(Generic[Shape]):
             if _is_object(body):
                 return InvalidChoice("The body contains a number that is out of range.")
             raise _malformed(error) from None
+        if repeated is not None:
+            field, detail = explain_repeated_name(repeated)
+            return InvalidChoice(detail, field)
+        return decoded
 
     def read_optional(self, content_type: bytes | None, body: bytes) -> Shape | InvalidChoice | None:
         """Decode the body like ``read``. Return None if it is empty."""
@@ -113,7 +121,7 @@ def _check_object(body: bytes) -> None:
     A typed decoder stops at the first wrong field and does not check that the rest is JSON.
     """
     try:
-        document = msgspec.json.decode(body)
+        document = decode_json(body)
     except (ValueError, RecursionError) as error:
         if _is_object(body):
             return

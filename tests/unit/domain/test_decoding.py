@@ -8,7 +8,7 @@ import pytest
 from pollwire_server.admin.api_keys import KeyDraft
 from pollwire_server.admin.issuers import IssuerDraft
 from pollwire_server.admin.webhooks.service import WebhookDraft
-from pollwire_server.domain.decoding import decode_document
+from pollwire_server.domain.decoding import decode_document, repeated_name
 from pollwire_server.domain.errors import InvalidPoll
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch
 
@@ -69,3 +69,20 @@ def test_message_describes_pattern_or_members(shape: type, document: object, fie
     with pytest.raises(InvalidPoll) as refusal:
         decode_document(document, shape)
     assert (refusal.value.field, str(refusal.value)) == (field, f"{field} must be {wanted}")
+
+
+@pytest.mark.parametrize(
+    ("document", "name"),
+    [
+        (b'{"choice":"a"}', None),
+        (b'{"choice":"a","revision":1}', None),
+        (b'{"a":{"x":1},"b":{"x":1}}', None),
+        (b'{"choice":"a","choice":"b"}', "choice"),
+        (b'{"choice":"a","cho\\u0069ce":"b"}', "choice"),
+        (b'{"a":[{"x":1,"y":2,"x":1}]}', "x"),
+        (b'{"a":' + b"9" * 5000 + b',"a":1e999}', "a"),
+    ],
+    ids=["one", "two", "two objects", "repeated", "escaped", "nested", "long numbers"],
+)
+def test_repeated_name_is_found_in_any_object(document: bytes, name: str | None) -> None:
+    assert repeated_name(document) == name
