@@ -129,4 +129,5 @@ def _environment() -> dict[str, str]:
         "POLLWIRE_SECRET": SECRET,
         "POLLWIRE_ADMIN_KEY": ADMIN_KEY,
         "POLLWIRE_ALLOWED_ORIGINS": SITE,
+        "POLLWIRE_EXEMPT_LOOPBACK": "1",
     }

@@ -12,7 +12,7 @@ starts with the name of the setting: "POLLWIRE_PORT must be a whole number from 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -33,6 +33,7 @@ __all__ = [
 
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+ForwardedHeader = Literal["auto", "x-forwarded-for", "forwarded"]
 
 MAX_DRAIN_S: Final = 600
 """Longer than any load balancer needs to notice that a node is not ready."""
@@ -69,13 +70,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     None means that the setting is absent.
     """
-    limit_votes: RateLimit | None = RateLimit(30_000, 60, spares_loopback=True)
+    forwarded_header: ForwardedHeader = "auto"
+    """The header in which the trusted proxies report the client's address."""
+    limit_votes: RateLimit | None = RateLimit(30_000, 60)
     """Votes of one network on one poll. None disables the limit. Reasons: ``docs/operations/security.md``."""
-    limit_voters: RateLimit | None = RateLimit(3_000, 60, spares_loopback=True)
+    limit_voters: RateLimit | None = RateLimit(3_000, 60)
     """New voters of one network.
 
     Above the limit they must solve a challenge; without challenges they are rejected.
     """
+    exempt_loopback: bool = False
+    """True if clients on this machine are exempt from the limits of votes and voters."""
     limit_sockets: int | None = None
     """Open streams of one address on one worker. None disables the limit."""
     challenges: bool = True
@@ -155,8 +160,19 @@ def read_settings(environ: Mapping[str, str], **overrides: Any) -> Settings:
         elif (found := _text_of(environ, name, field)) is not None:
             values[field] = _parse(parse, found[1], found[0], field)
     values.update({field: value for field, value in overrides.items() if value is not None})
-    settings = Settings(**values)
+    settings = _with_exemptions(Settings(**values), given_fields=values.keys())
     return msgspec.structs.replace(settings, warnings=(*_unknown_names(environ), *_weak_secrets(settings)))
+
+
+def _with_exemptions(settings: Settings, *, given_fields: Collection[str]) -> Settings:
+    """Exempt clients on this machine if the operator asks for it. A demo exempts them from default limits."""
+    limits = {
+        name: msgspec.structs.replace(limit, spares_loopback=True)
+        for name in ("limit_votes", "limit_voters")
+        if (limit := getattr(settings, name)) is not None
+        and (settings.exempt_loopback or (settings.demo and name not in given_fields))
+    }
+    return msgspec.structs.replace(settings, **limits)
 
 
 def _as_text(given: Any) -> str:
@@ -355,6 +371,8 @@ PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each fie
     "JWKS_LOOPBACK": ("jwks_loopback", _switch),
     "WEBHOOK_ALLOW": ("webhook_allow", _webhook_allow),
     "TRUSTED_PROXIES": ("trusted_proxies", _proxies),
+    "FORWARDED_HEADER": ("forwarded_header", _one_of(*get_args(ForwardedHeader))),
+    "EXEMPT_LOOPBACK": ("exempt_loopback", _switch),
     "LIMIT_VOTES": ("limit_votes", parse_rate_limit),
     "LIMIT_VOTERS": ("limit_voters", parse_rate_limit),
     "LIMIT_SOCKETS": ("limit_sockets", _socket_limit),

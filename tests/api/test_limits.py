@@ -6,11 +6,13 @@ import httpx
 import pytest
 import websockets
 from pollwire_server.auth.client_address import DETECTION_THRESHOLD
+from pollwire_server.auth.network_tags import UNKNOWN_SHARES
 from pollwire_server.domain.rate_limit import RateLimit
 
 from tests.api.conftest import Serve, Service
 
 DAY = 86_400
+LOOPBACK = ("127.0.0.0/8", "::1")
 
 
 def forwarded(address: str, token: str | None = None) -> dict[str, str]:
@@ -65,7 +67,7 @@ async def test_vote_behind_a_trusted_proxy_is_limited_by_network(
         assert [answer.status_code for answer in answers] == [200, 429, 200]
 
 
-async def test_vote_over_loopback_is_not_limited_by_default(serve: Serve) -> None:
+async def test_vote_over_exempt_loopback_is_not_limited(serve: Serve) -> None:
     spared = RateLimit(1, DAY, spares_loopback=True)
     async with serve(limit_votes=spared, limit_voters=spared) as service:
         poll = (await service.create_poll())["id"]
@@ -90,7 +92,7 @@ async def test_register_behind_a_trusted_tls_proxy_sets_a_secure_cookie(serve: S
                 service.http.cookies.clear()
 
 
-async def test_undeclared_proxy_disables_limits_and_is_reported(serve: Serve) -> None:
+async def test_forged_headers_lift_no_limit_and_only_operators_are_warned(serve: Serve) -> None:
     async with serve(limit_votes=RateLimit(3, DAY)) as service:
         poll = (await service.create_poll(identity="open"))["id"]
         assert "notes" not in (await service.http.get("/readyz")).json()
@@ -101,9 +103,66 @@ async def test_undeclared_proxy_disables_limits_and_is_reported(serve: Serve) ->
             for _ in range(DETECTION_THRESHOLD + 5)
         ]
         assert [vote.status_code for vote in votes[:5]] == [200, 200, 200, 429, 429]
-        assert votes[-1].status_code == 200
-        (note,) = (await service.http.get("/readyz")).json()["notes"]
+        assert {vote.status_code for vote in votes[3:]} == {429}
+        for headers in ({}, {"Authorization": "Bearer pwk_0123456789ab_wrong"}):
+            assert "notes" not in (await service.http.get("/readyz", headers=headers)).json()
+        (note,) = (await service.admin.get("/readyz")).json()["notes"]
         assert "POLLWIRE_TRUSTED_PROXIES" in note
+
+
+async def test_clients_without_address_share_one_generous_limit(serve: Serve) -> None:
+    async with serve(
+        limit_votes=RateLimit(1, DAY),
+        limit_voters=RateLimit(2, DAY),
+        challenges=False,
+        trusted_proxies=LOOPBACK,
+    ) as service:
+        poll = (await service.create_poll(identity="open"))["id"]
+        hidden = [{"X-Forwarded-For": text} for text in ("unknown", "_hidden", "unix:", "")] * (
+            UNKNOWN_SHARES
+        )
+        votes = [
+            await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": "rice"}, headers=headers)
+            for headers in hidden
+        ]
+        voters = []
+        for headers in hidden:
+            voters.append(await service.http.post("/v1/voters", headers=headers))
+            service.http.cookies.clear()
+        assert sum(vote.status_code == 200 for vote in votes) == UNKNOWN_SHARES
+        assert sum(voter.status_code == 201 for voter in voters) == 2 * UNKNOWN_SHARES
+
+
+async def test_loopback_client_is_limited_unless_exempt_and_direct(serve: Serve) -> None:
+    for limit, headers, status in (
+        (RateLimit(1, DAY), {}, 429),
+        (RateLimit(1, DAY, spares_loopback=True), {}, 200),
+        (RateLimit(1, DAY, spares_loopback=True), forwarded("198.51.100.1"), 429),
+    ):
+        async with serve(limit_votes=limit) as service:
+            poll = (await service.create_poll(identity="open"))["id"]
+            votes = [
+                await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": "rice"}, headers=headers)
+                for _ in range(2)
+            ]
+            assert [vote.status_code for vote in votes] == [200, status]
+
+
+async def test_proxy_that_writes_forwarded_alone_does_not_pass_forged_addresses(serve: Serve) -> None:
+    for header in ("auto", "forwarded"):
+        async with serve(
+            limit_votes=RateLimit(1, DAY), trusted_proxies=LOOPBACK, forwarded_header=header
+        ) as service:
+            poll = (await service.create_poll(identity="open"))["id"]
+            votes = [
+                await service.http.post(
+                    f"/v1/polls/{poll}/votes",
+                    json={"choice": "rice"},
+                    headers={"Forwarded": "for=198.51.100.7", "X-Forwarded-For": f"203.0.{number}.1"},
+                )
+                for number in range(5)
+            ]
+            assert [vote.status_code for vote in votes] == [200, 429, 429, 429, 429]
 
 
 async def test_stream_over_the_connection_limit_returns_503(serve: Serve) -> None:

@@ -45,7 +45,11 @@ async def serve(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Asy
     async def start(*flags: str, **environ: str) -> Served:
         secret = secrets.token_urlsafe(32)
         folder = tmp_path / f"d{len(services)}"
-        own = {"POLLWIRE_SECRET": secret, "POLLWIRE_ADMIN_KEY": secrets.token_urlsafe(24)}
+        own = {
+            "POLLWIRE_SECRET": secret,
+            "POLLWIRE_ADMIN_KEY": secrets.token_urlsafe(24),
+            "POLLWIRE_EXEMPT_LOOPBACK": "1",
+        }
         up = Up(folder, tmp_path_factory.mktemp("logs"), *flags, **own, **environ)
         services.append(up)
         await (await up.start()).ready()

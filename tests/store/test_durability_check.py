@@ -94,7 +94,7 @@ async def test_weakness_is_shown_by_readyz_and_logged_once(
     async with serving(given, own_valkey.url) as service:
 
         async def notes() -> list[str]:
-            body: dict[str, list[str]] = (await service.http.get("/readyz")).json()
+            body: dict[str, list[str]] = (await service.admin.get("/readyz")).json()
             return body.get("notes", [])
 
         await until(notes)

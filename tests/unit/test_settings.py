@@ -209,5 +209,23 @@ def test_limits_are_parsed_and_can_be_off() -> None:
     assert read.limit_votes == RateLimit(600, 60)
     assert (read.limit_voters, read.limit_sockets) == (None, None)
     assert read.trusted_proxies == ("unix", "10.0.0.0/8", "2001:db8::1")
-    assert read_settings({}).limit_votes == RateLimit(30_000, 60, spares_loopback=True)
+    assert read_settings({}).limit_votes == RateLimit(30_000, 60)
     assert decode_settings(encode_settings(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("environ", "demo", "spared"),
+    [
+        ({}, False, (False, False)),
+        ({}, True, (True, True)),
+        ({"POLLWIRE_LIMIT_VOTES": "600/60"}, True, (False, True)),
+        ({"POLLWIRE_LIMIT_VOTES": "600/60", "POLLWIRE_EXEMPT_LOOPBACK": "1"}, False, (True, True)),
+    ],
+)
+def test_loopback_is_exempt_in_demos_or_by_setting(
+    environ: dict[str, str], demo: bool, spared: tuple[bool, bool]
+) -> None:
+    read = read_settings(environ, demo=demo)
+    assert read.limit_votes is not None
+    assert read.limit_voters is not None
+    assert (read.limit_votes.spares_loopback, read.limit_voters.spares_loopback) == spared

@@ -131,7 +131,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         *credential_routes.handlers(ApiKeyAdmin(store), IssuerAdmin(store, key_sets), auth.api_keys),
         *webhook_handlers,
         *web_routes.handlers(settings, store),
-        *health_routes.handlers(health),
+        *health_routes.handlers(health, auth.api_keys),
         *openapi_routes.handlers(),
     ]
     retention = Retention(store, settings.retention_days)
@@ -174,7 +174,7 @@ def _auth_components(settings: Settings, store: Store, key_sets: JwksCache) -> _
         tokens=VoterTokens(settings.secrets, wall_clock),
         issuers=IssuerTokenVerifier(store.issuers, key_sets),
         tickets=Tickets(settings.secrets, wall_clock),
-        client_addresses=ClientAddressResolver(settings.trusted_proxies),
+        client_addresses=ClientAddressResolver(settings.trusted_proxies, settings.forwarded_header),
     )
 
 

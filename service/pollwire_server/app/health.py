@@ -4,20 +4,23 @@
 so removing this one from the load balancer gains nothing. It keeps its WebSockets, serves pages, and recovers
 by itself. The same holds for a store that rejects writes. 503 means that the service is still starting or is
 draining.
+
+``notes`` about weak settings are for requests with an API key only. They would also help an attacker.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Final
+from typing import Any, Final
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from pollwire_server.auth.api_keys import ApiKeyAuthenticator
 from pollwire_server.auth.client_address import ClientAddressResolver
-from pollwire_server.domain.errors import StoreUnavailable
+from pollwire_server.domain.errors import PollwireError, StoreUnavailable
 from pollwire_server.store import Store
 
 PING_INTERVAL_S: Final = 0.5
@@ -51,11 +54,12 @@ class Health:
         if (code := self._connection.write_refusal) is not None:
             reason = f"The store rejects writes ({code}). Results can be read, and votes get 503."
             return 200, {"status": "degraded", "degraded": True, "reason": reason}
-        notes = [
-            *((self._client_addresses.note,) if self._client_addresses.note else ()),
-            *self._durability.notes,
-        ]
-        return 200, {"status": "ready", "degraded": False, **({"notes": notes} if notes else {})}
+        return 200, {"status": "ready", "degraded": False}
+
+    def notes(self) -> list[str]:
+        """Return the warnings for operators, one sentence each."""
+        address_note = self._client_addresses.note
+        return [*([address_note] if address_note else ()), *self._durability.notes]
 
     def _start_reason(self) -> str:
         code = self._connection.write_refusal
@@ -64,16 +68,25 @@ class Health:
         return f"The store rejects writes ({code}), and does not have the function library yet."
 
 
-def handlers(health: Health) -> list[HTTPRouteHandler]:
+def handlers(health: Health, api_keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
     """Return the route handlers of the probes."""
+
+    def is_operator(request: Request[Any, Any, Any]) -> bool:
+        try:
+            api_keys.require_operator(request.headers.get("authorization"))
+        except PollwireError:  # the probe answers also while keys cannot be checked
+            return False
+        return True
 
     @get("/livez", summary="Liveness check", tags=["probes"])
     async def livez() -> Response[bytes]:
         return _encoded(200, {"status": "alive"})
 
     @get("/readyz", summary="Readiness check", tags=["probes"])
-    async def readyz() -> Response[bytes]:
-        return _encoded(*health.report())
+    async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
+        status, body = health.report()
+        notes = health.notes() if status == 200 and is_operator(request) else []
+        return _encoded(status, body | ({"notes": notes} if notes else {}))
 
     return [livez, readyz]
 

@@ -3,14 +3,16 @@
 Any client can send ``X-Forwarded-For``. The header is trusted only from peers that
 ``POLLWIRE_TRUSTED_PROXIES`` names, and only the part that such proxies wrote. Addresses are read from right
 to left, because each proxy appends the address of its own peer. The first address that is not a trusted proxy
-is the client. Addresses further left may be forged by the client. ``Forwarded`` (RFC 7239) is used only
-without ``X-Forwarded-For``, because nearly every proxy writes the latter and few remove the former.
+is the client. Addresses further left may be forged by the client.
 
-An undeclared proxy makes the whole audience look like one network, and a rate limit would block it. The
-headers that it adds reveal it. If nearly all requests of a minute are forwarded by untrusted peers, forwarded
-requests are no longer limited, and the log and ``/readyz`` report it. An attacker with direct access to the
-service could cause the same. With ``POLLWIRE_TRUSTED_PROXIES`` set, even to ``none``, the limits always
-apply.
+``POLLWIRE_FORWARDED_HEADER`` names the header that the proxies write, ``X-Forwarded-For`` or ``Forwarded``
+(RFC 7239). A proxy removes only the header that it writes itself, so the client may have written the other
+one. Without the setting (``auto``) either is read. If a request has both, the address that the nearest proxy
+wrote must be the same in both. Otherwise the request counts as one of the proxy itself.
+
+Nothing that a client sends lifts a limit. Behind an undeclared proxy, the whole audience counts as one
+network. The headers that it adds reveal it, and operators are warned. Clients without a known address share
+the buckets of ``network_tags``.
 
 Cost: the address of a peer is parsed once and cached by its text. Each request costs two header lookups.
 """
@@ -26,6 +28,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any, Final
 
 import msgspec
+
+from pollwire_server.settings import ForwardedHeader
 
 log = logging.getLogger("pollwire.auth")
 
@@ -51,9 +55,10 @@ class ClientAddress(msgspec.Struct, frozen=True):
     address: bytes = b""
     """Packed.
 
-    For IPv6 the /64 only, because one customer has all of it. Empty means unknown and not limited.
+    For IPv6 the /64 only, because one customer has all of it. Empty means unknown.
     """
     is_loopback: bool = False
+    """True if the client runs on this machine and no proxy forwarded its request."""
     is_encrypted: bool = False
     """True if a trusted proxy reports that the client uses https."""
 
@@ -83,29 +88,34 @@ def client_in(scope: Any) -> ClientAddress:  # Any: an ASGI scope, as each frame
 class ClientAddressResolver:
     """Resolver of client addresses.
 
-    ``trusted`` is the setting of trusted proxies, or None if it is absent.
+    ``trusted`` is the setting of trusted proxies, ``header`` the one that they write.
     """
 
     def __init__(
-        self, trusted: tuple[str, ...] | None = (), clock: Callable[[], float] = time.monotonic
+        self,
+        trusted: tuple[str, ...] | None = (),
+        header: ForwardedHeader = "auto",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         networks = [item for item in trusted or () if item not in (_UNIX, _NONE)]
+        self._header = header
         self._proxies: tuple[Proxy, ...] = tuple(ip_network(item, strict=False) for item in networks)
         self._trusts_unix = _UNIX in (trusted or ())
-        self._detector = UndeclaredProxyDetector(clock, may_lift_limits=trusted is None)
+        self._detector = UndeclaredProxyDetector(clock)
         self.peer = lru_cache(4096)(self._peer)
 
     @property
     def note(self) -> str | None:
-        """Return a warning for operators while limits are off because of an undeclared proxy, or None."""
+        """Return a warning for operators while requests come through an undeclared proxy, or None."""
         return self._detector.note
 
     def client(self, peer: Peer, headers: Mapping[bytes, bytes]) -> ClientAddress:
         """Return the client of a request from ``peer``. Repeated headers are joined with commas."""
         if peer.is_trusted:
-            return self._forwarded(headers)
+            return self._forwarded(peer, headers)
         if _X_FOR in headers or _FORWARDED in headers:
-            return UNKNOWN if self._detector.forwarded() else peer.client
+            self._detector.count_forwarded()
+            return _without_loopback(peer.client)
         self._detector.plain += 1
         return peer.client
 
@@ -129,15 +139,19 @@ class ClientAddressResolver:
     def _is_trusted(self, address: Address) -> bool:
         return any(address in proxy for proxy in self._proxies)
 
-    def _forwarded(self, headers: Mapping[bytes, bytes]) -> ClientAddress:
+    def _forwarded(self, peer: Peer, headers: Mapping[bytes, bytes]) -> ClientAddress:
         """Return the client that a trusted peer reports."""
-        elements = list(_elements(headers.get(_FORWARDED, b"").decode("latin-1")))
-        if _X_FOR in headers:
-            hops = headers[_X_FOR].decode("latin-1").split(",")
-        else:
-            hops = [element.get("for", "") for element in elements]
+        has_x_for = self._header != _FORWARDED.decode() and _X_FOR in headers
+        has_forwarded = self._header != _X_FOR.decode() and _FORWARDED in headers
+        elements = list(_elements(headers[_FORWARDED].decode("latin-1"))) if has_forwarded else []
+        hops = [element.get("for", "") for element in elements]
+        if has_x_for:
+            x_hops = headers[_X_FOR].decode("latin-1").split(",")
+            if has_forwarded and not _is_same_hop(x_hops, hops):
+                return _without_loopback(peer.client)
+            hops = x_hops
         encrypted = _scheme(headers.get(_X_PROTO), elements) == "https"
-        client = self._last_untrusted(hops[-MAX_HOPS:])
+        client = _without_loopback(self._last_untrusted(hops[-MAX_HOPS:]))
         return msgspec.structs.replace(client, is_encrypted=True) if encrypted else client
 
     def _last_untrusted(self, hops: list[str]) -> ClientAddress:
@@ -157,38 +171,37 @@ class ClientAddressResolver:
 
 
 class UndeclaredProxyDetector:
-    """Detector of undeclared proxies. With ``may_lift_limits``, a detected proxy turns off network limits."""
+    """Detector of undeclared proxies. It only warns operators: any client can send the same headers."""
 
-    def __init__(self, clock: Callable[[], float], *, may_lift_limits: bool) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self.plain = 0
         """Requests in this window without forwarding headers."""
         self._clock = clock
-        self._may_lift_limits = may_lift_limits
         self._forwarded = 0
         self._window_start_s = clock()
-        self._is_detected = False
+        self._is_detected = self._is_logged = False
 
     @property
     def note(self) -> str | None:
         """Return a sentence for operators while a proxy is detected, or None."""
         if not self._is_detected:
             return None
-        effect = "network limits are off" if self._may_lift_limits else "all its clients count as one network"
         return (
-            f"Requests come through a proxy that POLLWIRE_TRUSTED_PROXIES does not name: {effect}. "
-            "Set it to the proxy's addresses (or to none, if there is no proxy)."
+            "Requests come through a proxy that POLLWIRE_TRUSTED_PROXIES does not name: all its clients "
+            "count as one network. Set it to the proxy's addresses, if there is a proxy."
         )
 
-    def forwarded(self) -> bool:
-        """Count a forwarded request of an untrusted peer. Return True if its address counts as unknown."""
+    def count_forwarded(self) -> None:
+        """Count a request with forwarding headers from an untrusted peer."""
         self._forwarded += 1
         if self._clock() - self._window_start_s >= WINDOW_S:
             self._is_detected = self._is_detected and self._is_majority(1)
             self.plain, self._forwarded, self._window_start_s = 0, 1, self._clock()
         if not self._is_detected and self._is_majority(DETECTION_THRESHOLD):
             self._is_detected = True
-            log.critical("%s", self.note)
-        return self._is_detected and self._may_lift_limits
+            if not self._is_logged:  # once, because a client can cause it again each minute
+                self._is_logged = True
+                log.critical("%s", self.note)
 
     def _is_majority(self, minimum: int) -> bool:
         return self._forwarded >= max(minimum, 9 * self.plain)
@@ -198,6 +211,17 @@ class UndeclaredProxyDetector:
 def _client_of(address: Address) -> ClientAddress:
     packed = address.packed if isinstance(address, IPv4Address) else address.packed[:8]
     return ClientAddress(packed, address.is_loopback)
+
+
+def _without_loopback(client: ClientAddress) -> ClientAddress:
+    """Return the client as one of another machine: a proxy forwarded its request."""
+    return msgspec.structs.replace(client, is_loopback=False) if client.is_loopback else client
+
+
+def _is_same_hop(hops: list[str], others: list[str]) -> bool:
+    """Return True if both lists of hops end with the same address."""
+    address = _hop_address(hops[-1].strip())
+    return address is not None and bool(others) and address == _hop_address(others[-1].strip())
 
 
 def _address_of(text: str) -> Address | None:

@@ -3,10 +3,14 @@
 There are only 16 million IPv4 networks, so a plain hash could be reversed by trying them all. The hash is
 therefore keyed. Within one poll the key is the poll's own random key, which is deleted when the poll is
 archived. For everything else it is derived from the signing secret.
+
+Clients without a known address (a proxy that hides it, a Unix socket) are limited together, with
+``UNKNOWN_SHARES`` times the limit of a network.
 """
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -17,6 +21,9 @@ from pollwire_server.domain.rate_limit import RateLimit
 TAG_BYTES: Final = 8
 BALLOT_TAG_BYTES: Final = 4
 """Length of a tag that is stored with a ballot: enough to distinguish the networks of one poll."""
+UNKNOWN_SHARES: Final = 10
+"""Buckets that all clients without a known address use in turn."""
+_turns = itertools.count()
 _PERSON: Final = b"network"
 _BALLOT_PERSON: Final = b"kept network"  # part of the hash, so renaming it would change the stored tags
 _UNKNOWN: Final = bytes(BALLOT_TAG_BYTES)
@@ -32,9 +39,11 @@ def tag_of(key: bytes, network: bytes) -> bytes:
 
 
 def rate_limit_tag(limit: RateLimit | None, key: bytes, client: ClientAddress) -> bytes:
-    """Return the tag for the rate limit of a client. Empty if it is exempt or its network is unknown."""
-    if limit is None or not client.address or (limit.spares_loopback and client.is_loopback):
+    """Return the tag for the rate limit of a client. Empty if it is exempt."""
+    if limit is None or (limit.spares_loopback and client.is_loopback):
         return b""
+    if not client.address:
+        return tag_of(key, b"unknown %d" % (next(_turns) % UNKNOWN_SHARES))
     return tag_of(key, client.network)
 
 

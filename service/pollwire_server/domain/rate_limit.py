@@ -24,7 +24,7 @@ class RateLimit(msgspec.Struct, frozen=True):
     count: int
     seconds: int
     spares_loopback: bool = False
-    """True if loopback clients are exempt: true for the defaults, false for limits that an operator sets."""
+    """True if clients on this machine are exempt."""
 
     @property
     def period_ms(self) -> int:

@@ -14,6 +14,7 @@ from pollwire_server.auth.client_address import (
     ClientAddress,
     ClientAddressResolver,
 )
+from pollwire_server.settings import ForwardedHeader
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32", "unix")
 PUBLIC, PROXY = "198.51.100.7", "10.0.0.1"
@@ -71,8 +72,38 @@ def test_forwarded_header_is_parsed(forwarded: str, client: bytes) -> None:
     assert seen(PROXY, forwarded=forwarded).address == client
 
 
-def test_x_forwarded_for_overrides_forwarded() -> None:
-    assert seen(PROXY, forwarded="for=1.1.1.1", x_forwarded_for=PUBLIC).address == packed(PUBLIC)
+@pytest.mark.parametrize(
+    ("forwarded", "x_forwarded_for", "client"),
+    [
+        ("for=198.51.100.7", PUBLIC, PUBLIC),
+        ("for=1.1.1.1, for=198.51.100.7:80", f"2.2.2.2,{PUBLIC}", PUBLIC),
+        ("for=198.51.100.7", "1.1.1.1", PROXY),
+        ("for=1.1.1.1", PUBLIC, PROXY),
+        ("for=_hidden", PUBLIC, PROXY),
+        ("", PUBLIC, PROXY),
+        ("for=_a", "_a", PROXY),
+    ],
+)
+def test_headers_that_disagree_count_as_the_proxy(forwarded: str, x_forwarded_for: str, client: str) -> None:
+    found = seen(PROXY, forwarded=forwarded, x_forwarded_for=x_forwarded_for)
+    assert found.address == packed(client)
+
+
+@pytest.mark.parametrize(
+    ("header", "client"), [("x-forwarded-for", "1.1.1.1"), ("forwarded", PUBLIC), ("auto", PROXY)]
+)
+def test_named_header_is_the_only_one_read(header: ForwardedHeader, client: str) -> None:
+    clients = ClientAddressResolver(PROXIES, header)
+    headers = {b"x-forwarded-for": b"1.1.1.1", b"forwarded": f"for={PUBLIC}".encode()}
+    assert clients.client(clients.peer(PROXY), headers).address == packed(client)
+
+
+def test_forwarded_client_is_not_of_this_machine() -> None:
+    clients = ClientAddressResolver()
+    peer = clients.peer("127.0.0.1")
+    assert clients.client(peer, {}).is_loopback
+    assert not clients.client(peer, {b"x-forwarded-for": b""}).is_loopback
+    assert not seen(PROXY, x_forwarded_for="127.0.0.1").is_loopback
 
 
 @pytest.mark.parametrize(
@@ -105,10 +136,13 @@ def test_network_is_ipv4_24_or_ipv6_64(address: str, network: str) -> None:
 
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_client_cannot_forge_its_address(left: str, forwarded: str) -> None:
-    headers = {b"x-forwarded-for": f"{left},{PUBLIC}".encode(), b"forwarded": forwarded.encode()}
+    x_for = {b"x-forwarded-for": f"{left},{PUBLIC}".encode()}
     clients = ClientAddressResolver(PROXIES)
-    assert clients.client(clients.peer(PROXY), headers).address == packed(PUBLIC)
-    clients.client(clients.peer(PROXY), {b"forwarded": forwarded.encode()})
+    peer = clients.peer(PROXY)
+    assert clients.client(peer, x_for).address == packed(PUBLIC)
+    both = clients.client(peer, x_for | {b"forwarded": forwarded.encode()})
+    assert both.address in (packed(PUBLIC), packed(PROXY))
+    clients.client(peer, {b"forwarded": forwarded.encode()})
 
 
 class Traffic:
@@ -116,7 +150,7 @@ class Traffic:
 
     def __init__(self, trusted: tuple[str, ...] | None = None) -> None:
         self.now_s = 0.0
-        self.clients = ClientAddressResolver(trusted, lambda: self.now_s)
+        self.clients = ClientAddressResolver(trusted, clock=lambda: self.now_s)
         self.peer = self.clients.peer(PUBLIC)
 
     def come(self, count: int, *, forwarded: bool) -> ClientAddress:
@@ -125,43 +159,34 @@ class Traffic:
         return [self.clients.client(self.peer, headers) for _ in range(count)][-1]
 
 
-def test_undeclared_proxy_lifts_limits_and_is_logged(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("trusted", [None, ("none",), ("10.0.0.0/8",)])
+def test_forged_headers_keep_the_peers_address_and_are_logged_once(
+    caplog: pytest.LogCaptureFixture, trusted: tuple[str, ...] | None
 ) -> None:
-    traffic = Traffic()
+    traffic = Traffic(trusted)
     with caplog.at_level(logging.CRITICAL):
-        assert traffic.come(DETECTION_THRESHOLD - 1, forwarded=True).address == packed(PUBLIC)
-        assert traffic.clients.note is None
-        assert traffic.come(3, forwarded=True) == UNKNOWN
-    assert traffic.come(1, forwarded=False).address == packed(PUBLIC), "direct requests stay limited"
-    assert "POLLWIRE_TRUSTED_PROXIES" in (traffic.clients.note or "")
-    assert [record.getMessage() for record in caplog.records] == [traffic.clients.note]
+        for _ in range(3):
+            assert traffic.come(5 * DETECTION_THRESHOLD, forwarded=True).address == packed(PUBLIC)
+            assert traffic.come(1, forwarded=False).address == packed(PUBLIC)
+            assert "count as one network" in (traffic.clients.note or "")
+            traffic.now_s += WINDOW_S
+            traffic.come(DETECTION_THRESHOLD, forwarded=False)
+            traffic.come(1, forwarded=True)
+    assert len(caplog.records) == 1
 
 
-def test_forged_headers_among_direct_requests_keep_limits() -> None:
+def test_forged_headers_among_direct_requests_cause_no_warning() -> None:
     traffic = Traffic()
     traffic.come(DETECTION_THRESHOLD // 8, forwarded=False)
-    assert traffic.come(DETECTION_THRESHOLD, forwarded=True).address == packed(PUBLIC)
-
-
-def test_few_forged_headers_keep_limits() -> None:
-    traffic = Traffic()
-    for _ in range(4):
-        assert traffic.come(DETECTION_THRESHOLD - 1, forwarded=True).address == packed(PUBLIC)
-        traffic.now_s += WINDOW_S
-
-
-def test_limits_return_without_the_proxy() -> None:
-    traffic = Traffic()
-    assert traffic.come(DETECTION_THRESHOLD, forwarded=True) == UNKNOWN
-    traffic.now_s += WINDOW_S
-    traffic.come(50, forwarded=False)
-    assert traffic.come(1, forwarded=True).address == packed(PUBLIC)
+    traffic.come(DETECTION_THRESHOLD, forwarded=True)
     assert traffic.clients.note is None
 
 
-@pytest.mark.parametrize("trusted", [("none",), ("10.0.0.0/8",)])
-def test_declared_proxies_keep_limits(trusted: tuple[str, ...]) -> None:
-    traffic = Traffic(trusted)
-    assert traffic.come(5 * DETECTION_THRESHOLD, forwarded=True).address == packed(PUBLIC)
-    assert "count as one network" in (traffic.clients.note or "")
+def test_warning_ends_without_the_proxy() -> None:
+    traffic = Traffic()
+    traffic.come(DETECTION_THRESHOLD, forwarded=True)
+    assert traffic.clients.note is not None
+    traffic.now_s += WINDOW_S
+    traffic.come(50, forwarded=False)
+    traffic.come(1, forwarded=True)
+    assert traffic.clients.note is None
