@@ -109,7 +109,9 @@ function STAGES.give(keys, page, context)
     for index, value in pairs(taken) do
       change[index] = (change[index] or 0) - value
     end
-    if not given and next(change) then
+    -- Only an earlier release stores scored voters in this stage.
+    local scored = redis.call('SISMEMBER', keys[SCORED_VOTERS], voter) == 1
+    if not (given or scored) and next(change) then
       change = rows.sums_added(change, {})
       redis.call('HSET', keys[SCORES], voter, rows.encode(base, version, change))
       rows.rank(hidden, voter, rows.sums_added(base, change), settings)
@@ -157,7 +159,9 @@ end
 -- Set or remove the resolution, and show the new leaderboard: the one step that readers see.
 local function switch(keys, sign, now)
   local context = read_context(keys, sign)
-  if sign == '-' then
+  if sign == '-' and not context.resolution then
+    redis.call('HINCRBY', keys[1], 'version', 1)
+  elseif sign == '-' then
     scoring.complete_reversal(keys, redis.call('HGET', keys[1], 'verdict'), now)
   else
     scoring.complete_resolution(keys, redis.call('HGET', keys[1], 'verdict'), context.verdict.by, now)
@@ -223,9 +227,18 @@ local function score_page(keys, args)
   elseif stored[2] ~= from then
     return {STALE}
   end
-  local now, stage, sign, outcome, effective_at, place, cursor, done, total = now_ms(), from:match(scoring.FIELD)
+  local now, stage, sign, outcome, effective_at, place, cursor, done, total = now_ms(), scoring.parts(from)
   place, done = tonumber(place), tonumber(done)
   local context, number = read_context(keys, sign), 0
+  if not from:match('^%a') then
+    if scoring.other_poll(keys, poll_id) then
+      return {WAITING, scoring.other_poll(keys, poll_id)}
+    end
+    scoring.adopt(keys, poll_id)
+  end
+  if sign == '-' and not context.resolution then  -- an earlier release removes it first
+    context.old = {outcome = outcome, effective_at = tonumber(effective_at)}
+  end
   if stage == 'copy' then
     cursor = copy_page(keys, cursor)
     place = cursor == '0' and RANKINGS or place

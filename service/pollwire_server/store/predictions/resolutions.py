@@ -279,7 +279,8 @@ def _code_of(poll: Poll, outcome: str | None) -> str:
 
 def _state_of(scoring: bytes) -> _ScoringState:
     """Decode the poll's ``scoring`` field (``functions/includes/scoring.lua``)."""
-    _, sign, outcome, _, place, _, done, total = scoring.split(b" ")
+    # A scoring that an earlier release began has no stage before the sign.
+    sign, outcome, _, place, _, done, total = scoring.split(b" ")[-7:]
     return _ScoringState(sign, outcome, int(done), int(total), int(place), scoring)
 
 

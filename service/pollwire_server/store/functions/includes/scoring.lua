@@ -22,9 +22,14 @@ do
 local Z = 1.959964  -- quantile of the normal distribution (domain/scoring.py)
 local NO_OUTCOME = '-'
 
+-- The parts of the field. A scoring that an earlier release began has no stage: it is in 'give'.
+function scoring.parts(text)
+  return (text:match('^%a') and text or 'give ' .. text):match(scoring.FIELD)
+end
+
 -- sign, outcome, ballots done, ballots in all, index of the bucket, and the text itself, as in replies.
 function scoring.decode(text)
-  local _, sign, outcome, _, place, _, done, total = text:match(scoring.FIELD)
+  local _, sign, outcome, _, place, _, done, total = scoring.parts(text)
   return sign, outcome, tonumber(done), tonumber(total), tonumber(place), text
 end
 
@@ -118,6 +123,15 @@ end
 function scoring.other_poll(keys, poll_id)
   local busy = is_in_series(keys) and redis.call('HGET', keys[SERIES], 'busy')
   return busy and busy ~= poll_id and busy or nil
+end
+
+-- Prepare a scoring that an earlier release began: its rows are settled, and its ranking values are in one set.
+function scoring.adopt(keys, poll_id)
+  if redis.call('HEXISTS', keys[SERIES], 'settled') == 0 then
+    redis.call('ZUNIONSTORE', keys[OTHER_RANKS], 1, keys[RANKS])
+    redis.call('HSET', keys[SERIES], 'settled', 0)
+  end
+  redis.call('HSET', keys[SERIES], 'busy', poll_id)
 end
 
 function scoring.begin(keys, poll_id, stage, sign, outcome, effective_at)
