@@ -99,7 +99,8 @@ async def test_ranked_results_have_rounds_and_streams_first_preferences(service:
     async with socket_at(service, live(poll)) as socket:
         frame = await socket.results()
     assert frame["counts"] == results["counts"]
-    assert not {"rounds", "winner", "mean"} & set(frame)
+    assert (frame["winner"], frame["leading"]) == ("kumasi", ["kumasi"])
+    assert not {"rounds", "mean"} & set(frame)
 
 
 async def test_ranked_etag_changes_with_later_preferences(service: Service) -> None:

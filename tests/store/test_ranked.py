@@ -74,16 +74,18 @@ async def test_runoff_is_recomputed_after_vote_or_edit(store: Store) -> None:
     await cast(store, record, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "B"))
     first = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert first.outcome is not None
-    assert first.outcome.winner == "option-0"
+    assert first.outcome.tie_broken
     turned = msgspec.structs.replace(record.poll, options=record.poll.options[::-1], version=2)
     record = await store.polls.edit(record, turned, assumes_unvoted=False)
     second = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert second.outcome is not None
-    assert second.outcome.winner == "option-1"
+    assert second.outcome.winner == first.outcome.winner
+    assert list(second.outcome.rounds[0].counts) == list(reversed(first.outcome.rounds[0].counts))
     await cast(store, record, BallotInput(a_voter(), "A"))
     third = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
     assert third.outcome is not None
     assert third.outcome.winner == "option-0"
+    assert not third.outcome.tie_broken
 
 
 async def test_concurrent_runoff_requests_share_counts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

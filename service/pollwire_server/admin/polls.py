@@ -75,7 +75,8 @@ class PollAdmin:
         draft = decode_document(body, PollDraft)
         await self._check_issuer(draft.issuer)
         now = await self._store.polls.now()
-        poll = new_poll(draft, poll_id=draft.id or generate_poll_id(draft.question), now=now)
+        poll_id = draft.id or generate_poll_id(draft.question)
+        poll = new_poll(draft, poll_id=poll_id, now=now, tie_seed=secrets.token_hex(16))
         record, created = await self._store.polls.create(poll, request_digest(draft), by=by)
         return poll_document(record.poll, now), created
 

@@ -11,7 +11,7 @@ channel. ``problem_details`` translates each class to an HTTP status and an RFC 
     │   ├── BodyTooLarge          limit_bytes
     │   ├── UriTooLong            limit_bytes
     │   ├── UnsupportedMediaType  accepted
-    │   │   └── UnsupportedContentCoding
+    │   │   └── UnsupportedContentCoding  accepted
     │   ├── MethodNotAllowed      allowed
     │   ├── UnsupportedFormat     offered
     │   ├── UnsupportedTransferCoding
@@ -94,8 +94,9 @@ class UnsupportedContentCoding(UnsupportedMediaType):
     """Raised for a body with a ``Content-Encoding``. ``accepted`` lists the content codings."""
 
     def __init__(self) -> None:
-        super().__init__("identity")
-        self.detail = "Send the body without a Content-Encoding header. Content codings are not supported."
+        super().__init__(
+            "identity", "Send the body without a Content-Encoding header. Content codings are not supported."
+        )
 
 
 class MethodNotAllowed(BadRequest):

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from pollwire_server.domain.instant_runoff import RunoffResult
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.poll_document import Document
 from pollwire_server.domain.tally import Tally, hidden_results_of, results_of
@@ -52,16 +53,22 @@ class Event(msgspec.Struct, frozen=True):
     tally: Tally
 
 
-def payload_of(event: Event, audience: Audience) -> Document:
-    """Return ``{"type", "timestamp", "data"}``, as the Standard Webhooks convention defines it."""
+def payload_of(event: Event, audience: Audience, runoff: RunoffResult | None = None) -> Document:
+    """Return ``{"type", "timestamp", "data"}``, as the Standard Webhooks convention defines it.
+
+    ``runoff`` is the result of a ranked poll at the event's totals.
+    """
     poll, phase = event.poll, event.poll.phase(event.tally.now)
     reader = ReaderRole.OPERATOR if audience is Audience.OPERATORS else ReaderRole.PUBLIC
     sees_poll = reader is ReaderRole.OPERATOR or poll.is_visible(event.tally.now)
-    build_results = results_of if sees_poll and may_see_totals(poll, phase, reader) else hidden_results_of
+    if sees_poll and may_see_totals(poll, phase, reader):
+        results = results_of(poll, event.tally, runoff, with_rounds=False)
+    else:
+        results = hidden_results_of(poll, event.tally)
     data: Document = {
         "poll": poll.id,
         "question": poll.question if sees_poll else None,
         "phase": phase.value,
-        "results": msgspec.to_builtins(build_results(poll, event.tally)),
+        "results": msgspec.to_builtins(results),
     }
     return {"type": event.kind.value, "timestamp": format_timestamp(event.at), "data": data}

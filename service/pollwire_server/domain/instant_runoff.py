@@ -4,22 +4,33 @@ Each ballot counts for its highest-ranked remaining option. If no option has mor
 still count, the round eliminates one option, and its ballots transfer to their next remaining option. A
 ballot without a remaining option is *exhausted* and no longer counts.
 
-A rule breaks ties, not chance, so every count of the same rankings finds the same winner. Of the options with
-the fewest votes, the round eliminates the one with fewer votes in the latest earlier round in which they
-differ. If they never differ, it eliminates the one that comes last in the poll's order of options.
+Ties (ADR 0025). Of the options with the fewest votes, the round eliminates the one with fewer votes in the
+latest earlier round in which they differ. If they never differ, a lot decides: the option with the lowest lot
+is eliminated. An option's lot is the SHA-256 of ``<tie seed>:<option id>``. The seed is random, is published
+with the poll before voting and cannot be edited, so anybody can repeat the draw and nobody can steer it. With
+``ties: declare`` no lot decides who wins: if all remaining options are tied, the result names them instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from hashlib import sha256
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pollwire_server.domain.poll import Poll
+from pollwire_server.domain.poll import Poll, Ties
 
 PreferenceProfile = Mapping[str, int]
 """The number of voters for each ranking, by its code (the letters of the options, best first)."""
+
+
+class TieRule(StrEnum):
+    """The rule that broke a tie for elimination."""
+
+    EARLIER_ROUND = "earlier_round"
+    LOT = "lot"
 
 
 class Round(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -32,6 +43,11 @@ class Round(msgspec.Struct, frozen=True, omit_defaults=True):
     eliminated: str | UnsetType = UNSET
     transfers: dict[str, int] | UnsetType = UNSET
     """Votes that each remaining option gains from the eliminated one. The rest of its votes is exhausted."""
+    tie_broken: bool = False
+    """True if several options had the fewest votes, so that a rule chose the eliminated one."""
+    tied: tuple[str, ...] | UnsetType = UNSET
+    """The ids of the options with the fewest votes, if there are several."""
+    tie_rule: TieRule | UnsetType = UNSET
 
 
 class RunoffResult(msgspec.Struct, frozen=True):
@@ -39,12 +55,29 @@ class RunoffResult(msgspec.Struct, frozen=True):
 
     rounds: tuple[Round, ...]
     winner: str | None
+    tie: tuple[str, ...] = ()
+    """The options that share the victory, if the poll declares ties. ``winner`` is then None."""
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """Return the winner, or all options of a declared tie."""
+        return self.tie if self.winner is None else (self.winner,)
+
+    @property
+    def tie_broken(self) -> bool:
+        """Return True if a rule broke a tie in any round."""
+        return any(done.tie_broken for done in self.rounds)
+
+
+def lot_of(seed: str, option_id: str) -> str:
+    """Return the lot of an option as hex digits. The lowest lot among tied options is eliminated."""
+    return sha256(f"{seed}:{option_id}".encode()).hexdigest()
 
 
 def count_instant_runoff(poll: Poll, profile: PreferenceProfile) -> RunoffResult:
     """Count the rankings. The time is linear in their number and in the transfers of each."""
-    count = _Count([option.code for option in poll.options], profile)
     ids = {option.code: option.id for option in poll.options}
+    count = _Count(list(ids), profile, lambda code: lot_of(poll.lot_seed, ids[code]))
     rounds: list[Round] = []
     while count.voters:
         counts = {ids[code]: votes for code, votes in count.votes.items()}
@@ -52,16 +85,22 @@ def count_instant_runoff(poll: Poll, profile: PreferenceProfile) -> RunoffResult
         winner = count.majority()
         if winner is not None:
             return RunoffResult((*rounds, Round(counts, exhausted)), ids[winner])
-        loser, gains = count.eliminate()
+        tied, loser, rule = count.weakest()
+        tied_ids = tuple(ids[code] for code in tied)
+        if poll.ties is Ties.DECLARE and rule is TieRule.LOT and len(tied) == len(counts):
+            return RunoffResult((*rounds, Round(counts, exhausted, tied=tied_ids)), None, tied_ids)
+        gains = count.eliminate(loser)
         transfers = {ids[code]: votes for code, votes in gains.items() if votes}
-        rounds.append(Round(counts, exhausted, ids[loser], transfers))
+        tie = (True, tied_ids, rule) if rule is not None else ()
+        rounds.append(Round(counts, exhausted, ids[loser], transfers, *tie))
     return RunoffResult((), None)
 
 
 class _Count:
     """The state of a count: the rankings in piles, one pile for each remaining option."""
 
-    def __init__(self, order: Sequence[str], profile: PreferenceProfile) -> None:
+    def __init__(self, order: Sequence[str], profile: PreferenceProfile, lot: Callable[[str], str]) -> None:
+        self._lot = lot
         self._piles: dict[str, list[tuple[str, int]]] = {code: [] for code in order}
         for ranking in profile.items():
             self._piles[ranking[0][0]].append(ranking)
@@ -75,9 +114,8 @@ class _Count:
         leader = max(self.votes, key=self.votes.__getitem__)
         return leader if self.votes[leader] * 2 > self.voters - self.exhausted else None
 
-    def eliminate(self) -> tuple[str, dict[str, int]]:
-        """Eliminate the weakest option. Return its code and the votes that each remaining option gains."""
-        loser = self._weakest()
+    def eliminate(self, loser: str) -> dict[str, int]:
+        """Eliminate an option. Return the votes that each remaining option gains."""
         self._earlier_rounds.append(dict(self.votes))
         del self.votes[loser]
         gains = dict.fromkeys(self.votes, 0)
@@ -90,13 +128,23 @@ class _Count:
                 gains[next_choice] += number
         for code, gain in gains.items():
             self.votes[code] += gain
-        return loser, gains
+        return gains
 
-    def _weakest(self) -> str:
-        """Return the option with the fewest votes. The module's docstring describes the rule for ties."""
+    def weakest(self) -> tuple[list[str], str, TieRule | None]:
+        """Return the options with the fewest votes, the one to eliminate, and the rule that chose it.
+
+        The rule is None without a tie. The module's docstring describes the rules.
+        """
         fewest = min(self.votes.values())
         tied = [code for code, votes in self.votes.items() if votes == fewest]
+        weakest = tied
         for votes in reversed(self._earlier_rounds):
-            fewest = min(votes[code] for code in tied)
-            tied = [code for code in tied if votes[code] == fewest]
-        return tied[-1]
+            if len(weakest) == 1:
+                break
+            fewest = min(votes[code] for code in weakest)
+            weakest = [code for code in weakest if votes[code] == fewest]
+        if len(tied) == 1:
+            return tied, tied[0], None
+        if len(weakest) == 1:
+            return tied, weakest[0], TieRule.EARLIER_ROUND
+        return tied, min(weakest, key=self._lot), TieRule.LOT

@@ -53,6 +53,13 @@ WIDEST_FIRST: Final = tuple(ResultsMode)
 """The modes from the widest audience to the narrowest. After the first vote an edit may only narrow it."""
 
 
+class Ties(StrEnum):
+    """What happens if all remaining options of a ranked poll are tied."""
+
+    LOT = "lot"
+    DECLARE = "declare"
+
+
 class Option(msgspec.Struct, frozen=True, omit_defaults=True):
     """One option of a poll.
 
@@ -154,6 +161,9 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """The series of predictions that share one leaderboard and one voter key."""
     resolve_by: int | None = None
     """A prediction without an outcome is canceled at this time."""
+    ties: Ties = Ties.LOT
+    tie_seed: str = ""
+    """Random text, chosen by the service at creation and never edited. Empty in polls of older versions."""
     origins: tuple[str, ...] | None = None
     network_tags: bool = False
     """True if each ballot stores a keyed tag of the client's network, for reports to operators."""
@@ -185,6 +195,11 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     def is_visible(self, now: int) -> bool:
         """Return True if the public may see the poll at ``now``."""
         return self.visible_at is None or now >= self.visible_at
+
+    @property
+    def lot_seed(self) -> str:
+        """Return the seed of the lots that break ties. A poll of an older version uses its id."""
+        return self.tie_seed or self.id
 
     @property
     def outcome(self) -> str | None:

@@ -7,7 +7,7 @@ always present, so a client never has to check whether a key exists.
 from __future__ import annotations
 
 from pollwire_server.domain.forecast import MICRO
-from pollwire_server.domain.poll import Choices, CrowdScore, Option, Poll, ResultsMode, Scale
+from pollwire_server.domain.poll import Choices, CrowdScore, Kind, Option, Poll, ResultsMode, Scale
 from pollwire_server.domain.timestamps import format_optional_timestamp, format_timestamp
 
 Document = dict[str, object]
@@ -18,8 +18,8 @@ def poll_document(poll: Poll, now: int) -> Document:
     """Return the poll at ``now`` (ms, the store's clock). Times are RFC 3339; ``phase`` is that of ``now``.
 
     A field that does not apply is null: ``choices`` except for ``multiple``, ``scale`` except for ``rating``,
-    ``issuer`` except for signed voters, ``series`` and ``resolve_by`` except for predictions, and
-    ``resolution`` until the poll is resolved.
+    ``ties`` and ``tie_seed`` except for ``ranked``, ``issuer`` except for signed voters, ``series`` and
+    ``resolve_by`` except for predictions, and ``resolution`` until the poll is resolved.
     """
     return {
         "id": poll.id,
@@ -42,6 +42,8 @@ def poll_document(poll: Poll, now: int) -> Document:
         "series": poll.series,
         "resolve_by": format_optional_timestamp(poll.resolve_by),
         "shards": 1,  # a whole poll lives in one slot
+        "ties": poll.ties.value if poll.kind is Kind.RANKED else None,
+        "tie_seed": poll.lot_seed if poll.kind is Kind.RANKED else None,
         "origins": None if poll.origins is None else list(poll.origins),
         "network_tags": poll.network_tags,
         "shuffle": poll.shuffle,

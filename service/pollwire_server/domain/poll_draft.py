@@ -22,7 +22,7 @@ from pollwire_server.domain.options import (
     build_options,
     build_scale,
 )
-from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode, Revote
+from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode, Revote, Ties
 from pollwire_server.domain.poll_validation import validate_poll, validate_times
 from pollwire_server.domain.text_validation import check_text
 from pollwire_server.domain.timestamps import load_timezone, parse_timestamp
@@ -73,6 +73,7 @@ class PollDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     issuer: Issuer | None = None
     results: ResultsMode = ResultsMode.ALWAYS
     shards: Annotated[int, Meta(ge=1, le=1)] = 1
+    ties: Ties = Ties.LOT
     origins: Origins | None = None
     network_tags: bool = False
     shuffle: bool = False
@@ -100,14 +101,15 @@ class PollPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ordered: bool | UnsetType = UNSET
     series: Identifier | UnsetType | None = UNSET
     resolve_by: str | UnsetType | None = UNSET
+    ties: Ties | UnsetType = UNSET
     origins: Origins | UnsetType | None = UNSET
     network_tags: bool | UnsetType = UNSET
     shuffle: bool | UnsetType = UNSET
     lang: Language | UnsetType | None = UNSET
 
 
-def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
-    """Create the poll of a draft at ``now``. Raises ``InvalidPoll``."""
+def new_poll(draft: PollDraft, *, poll_id: str, now: int, tie_seed: str = "") -> Poll:
+    """Create the poll of a draft at ``now``. ``tie_seed`` is random text. Raises ``InvalidPoll``."""
     check_texts(draft)
     options = build_options(draft.kind, draft.options, ())
     opens_at = parse_optional_timestamp(draft.opens_at, draft.timezone, "opens_at")
@@ -131,6 +133,8 @@ def new_poll(draft: PollDraft, *, poll_id: str, now: int) -> Poll:
         resolve_by=parse_optional_timestamp(draft.resolve_by, draft.timezone, "resolve_by"),
         forecast=draft.forecast,
         ordered=draft.ordered,
+        ties=draft.ties,
+        tie_seed=tie_seed,
         origins=draft.origins,
         network_tags=draft.network_tags,
         shuffle=draft.shuffle,

@@ -17,7 +17,7 @@ from pollwire_server.domain.window import Phase
 
 _COPIED_FIELDS: Final = (
     *("kind", "question", "description", "revote", "identity", "issuer", "results", "series"),
-    *("forecast", "ordered"),
+    *("forecast", "ordered", "ties"),
     *("origins", "network_tags", "shuffle", "lang"),
 )
 _TIME_FIELDS: Final = ("opens_at", "closes_at", "visible_at", "resolve_by")
@@ -116,7 +116,7 @@ def _is_later(before: Poll, after: Poll) -> bool:
 
 def _check_votes_stay_valid(before: Poll, after: Poll, now: int) -> None:
     """Raise ``EditRefused`` for an edit that would change the meaning or the conditions of existing votes."""
-    for name in ("kind", "identity", "issuer", "network_tags"):
+    for name in ("kind", "identity", "issuer", "network_tags", "ties"):
         if getattr(before, name) != getattr(after, name):
             raise EditRefused(name, f"The poll has votes, so {name} cannot be changed.")
     if after.choices != edited_choices(before, after, UNSET):

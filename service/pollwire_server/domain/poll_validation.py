@@ -6,7 +6,7 @@ from typing import Final
 
 from pollwire_server.domain.errors import InvalidPoll
 from pollwire_server.domain.options import check_options
-from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode, Revote
+from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode, Revote, Ties
 
 _ISSUER_REQUIRED: Final = "With identity signed, issuer must name the issuer of the voters' tokens."
 _ISSUER_UNUSED: Final = "issuer requires identity signed."
@@ -16,6 +16,7 @@ def validate_poll(poll: Poll) -> None:
     """Check that the fields of the poll are consistent. Raises ``InvalidPoll``."""
     check_options(poll)
     _check_prediction(poll)
+    _check_ties(poll)
     if poll.closes_at is not None and poll.closes_at <= poll.opens_at:
         raise InvalidPoll("closes_at", "closes_at must be after opens_at.")
     if (poll.identity is Identity.SIGNED) != (poll.issuer is not None):
@@ -26,6 +27,11 @@ def validate_poll(poll: Poll) -> None:
         raise InvalidPoll(
             "results", "With identity open, voters cannot be recognized, so results cannot be after_vote."
         )
+
+
+def _check_ties(poll: Poll) -> None:
+    if poll.kind is not Kind.RANKED and poll.ties is not Ties.LOT:
+        raise InvalidPoll("ties", "Only a ranked poll can have ties.")
 
 
 def _check_prediction(poll: Poll) -> None:

@@ -62,8 +62,15 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     resolution: dict[str, object] | msgspec.UnsetType = msgspec.UNSET
     """The resolution of a prediction. Present even if the totals are hidden."""
     rounds: tuple[Round, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The rounds of a ranked poll, in single responses only. Streams have the other fields of the runoff."""
     winner: str | msgspec.UnsetType | None = msgspec.UNSET
-    """``rounds`` and ``winner`` of a ranked poll are in single responses only, not in streams."""
+    """The winner by instant runoff, also while voting is open. Null without votes and in a declared tie."""
+    leading: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The ids of the options that lead a ranked poll by its own rule: the winner, or a declared tie."""
+    tie_broken: bool | msgspec.UnsetType = msgspec.UNSET
+    """True if a rule broke a tie in any round of a ranked poll."""
+    tie: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    """The ids of the options that share the victory, if the poll declares ties."""
 
 
 LOG_DIGITS: Final = 6
@@ -73,7 +80,9 @@ MEAN_DIGITS: Final = 4
 """Decimal places of the mean: more than people read, and reproducible from the counts."""
 
 
-def results_of(poll: Poll, tally: Tally, runoff: RunoffResult | None = None) -> Results:
+def results_of(
+    poll: Poll, tally: Tally, runoff: RunoffResult | None = None, *, with_rounds: bool = True
+) -> Results:
     """Return the results for a reader who may see the totals.
 
     Every option or value is present, in the poll's order. ``runoff`` is the result of a ranked poll at the
@@ -92,10 +101,21 @@ def results_of(poll: Poll, tally: Tally, runoff: RunoffResult | None = None) -> 
         counts={name: tally.counts.get(code, 0) for name, code in poll.codes.items()},
         mean=msgspec.UNSET if poll.scale is None else _mean(poll.scale, tally),
         resolution=resolution_document(poll, with_crowd=True) or msgspec.UNSET,
-        rounds=msgspec.UNSET if runoff is None else runoff.rounds,
-        winner=msgspec.UNSET if runoff is None else runoff.winner,
     )
+    if runoff is not None:
+        results = _with_runoff(results, runoff, with_rounds)
     return _with_crowd(results, poll, tally) if poll.forecast else results
+
+
+def _with_runoff(results: Results, runoff: RunoffResult, with_rounds: bool) -> Results:
+    return msgspec.structs.replace(
+        results,
+        rounds=runoff.rounds if with_rounds else msgspec.UNSET,
+        winner=runoff.winner,
+        leading=runoff.leading,
+        tie_broken=runoff.tie_broken,
+        tie=runoff.tie or msgspec.UNSET,
+    )
 
 
 def _with_crowd(results: Results, poll: Poll, tally: Tally) -> Results:

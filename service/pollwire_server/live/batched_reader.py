@@ -14,6 +14,7 @@ If the store is unavailable, all waiting requests fail together. Each would only
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
 import time
@@ -21,12 +22,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from pollwire_server.domain.errors import Overloaded, PollwireError, StoreUnavailable
+from pollwire_server.domain.poll import Kind
 from pollwire_server.live.result_frames import ResultUpdate
+from pollwire_server.store.results.ranked import RankedReading
 from pollwire_server.store.results.reader import PollReading
 
 log = logging.getLogger("pollwire.live")
 
 ReadMany = Callable[[Sequence[str]], Awaitable[Mapping[str, PollReading | PollwireError]]]
+CountRunoff = Callable[[PollReading], Awaitable[RankedReading]]
 OnRead = Callable[[ResultUpdate | PollwireError], None]
 
 MAX_BATCH_SIZE: Final = 256
@@ -35,6 +39,10 @@ MAX_WAITING_POLLS: Final = 20_000
 """Polls that may wait for a batch. They are read in well under a second."""
 MIN_BATCH_INTERVAL_S: Final = 0.002
 """Least time from the start of a shared batch to the start of the next. A batch takes a tenth of it."""
+MAX_OPEN_RANKINGS: Final = 10_000
+"""Voters of an open ranked poll up to which streams show who leads. Each change needs another count."""
+RUNOFF_WAIT_S: Final = 0.05
+"""Longest time that a batch waits for the instant runoff of its ranked polls. A later read has the rest."""
 SLICE_S: Final = 0.005
 """Longest time that answering requests may block the event loop."""
 
@@ -48,7 +56,10 @@ class BatchedReader:
         *,
         on_read: Callable[[ResultUpdate], object],
         on_failure: Callable[[str, PollwireError], None],
+        count_runoff: CountRunoff | None = None,
     ) -> None:
+        self._count_runoff = count_runoff
+        self._runoffs: set[asyncio.Task[RankedReading]] = set()
         self._read_many = read_many
         self._on_read = on_read
         self._on_failure = on_failure
@@ -113,8 +124,43 @@ class BatchedReader:
             for poll_id, callbacks in self._waiting.items():
                 batch.setdefault(poll_id, []).extend(callbacks)
             self._waiting = {}
-        await self._answer(batch, readings)
+        await self._answer(batch, readings, await self._counted(readings))
         return request_count > 1
+
+    async def _counted(self, readings: Mapping[str, PollReading | PollwireError]) -> dict[str, RankedReading]:
+        """Return the ranked polls of the batch with their runoff. Polls that take longer are read again."""
+        tasks = {
+            poll_id: asyncio.create_task(self._runoff_of(reading), name="runoff")
+            for poll_id, reading in readings.items()
+            if isinstance(reading, PollReading) and self._needs_runoff(reading)
+        }
+        if not tasks:
+            return {}
+        done, late = await asyncio.wait(tasks.values(), timeout=RUNOFF_WAIT_S)
+        for poll_id, task in tasks.items():
+            if task in late:
+                self._runoffs.add(task)
+                task.add_done_callback(functools.partial(self._on_late_runoff, poll_id))
+        return {
+            poll_id: task.result()
+            for poll_id, task in tasks.items()
+            if task in done and task.exception() is None
+        }
+
+    def _needs_runoff(self, reading: PollReading) -> bool:
+        if self._count_runoff is None or reading.record.poll.kind is not Kind.RANKED:
+            return False
+        phase = reading.record.poll.phase(reading.tally.now)
+        return phase.is_over or reading.tally.voters <= MAX_OPEN_RANKINGS
+
+    async def _runoff_of(self, reading: PollReading) -> RankedReading:
+        assert self._count_runoff is not None, "checked by _needs_runoff"
+        return await self._count_runoff(reading)
+
+    def _on_late_runoff(self, poll_id: str, task: asyncio.Task[RankedReading]) -> None:
+        self._runoffs.discard(task)
+        if not task.cancelled() and task.exception() is None and task.result().outcome is not None:
+            self.request(poll_id)  # finds the runoff in the cache
 
     async def _read(self, polls: list[str]) -> dict[str, PollReading | PollwireError]:
         try:
@@ -133,11 +179,14 @@ class BatchedReader:
         return {poll_id: self._waiting.pop(poll_id) for poll_id in first}
 
     async def _answer(
-        self, batch: Mapping[str, list[OnRead]], readings: Mapping[str, PollReading | PollwireError]
+        self,
+        batch: Mapping[str, list[OnRead]],
+        readings: Mapping[str, PollReading | PollwireError],
+        counted: Mapping[str, RankedReading],
     ) -> None:
         number, slice_started_at = self._batch, time.perf_counter()
         for poll_id, callbacks in batch.items():
-            result = self._result(poll_id, readings[poll_id], number)
+            result = self._result(poll_id, readings[poll_id], number, counted.get(poll_id))
             for on_read in callbacks:
                 on_read(result)
                 if time.perf_counter() - slice_started_at >= SLICE_S:
@@ -145,11 +194,18 @@ class BatchedReader:
                     slice_started_at = time.perf_counter()
 
     def _result(
-        self, poll_id: str, reading: PollReading | PollwireError, batch: int
+        self,
+        poll_id: str,
+        reading: PollReading | PollwireError,
+        batch: int,
+        counted: RankedReading | None,
     ) -> ResultUpdate | PollwireError:
         if isinstance(reading, PollwireError):
             self._on_failure(poll_id, reading)
             return reading
-        update = ResultUpdate(reading, batch)
+        if counted is None:
+            update = ResultUpdate(reading, batch)
+        else:
+            update = ResultUpdate(counted.reading, batch, counted.outcome, with_rounds=False)
         self._on_read(update)
         return update

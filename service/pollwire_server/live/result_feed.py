@@ -63,7 +63,10 @@ class ResultFeed:
         self._interval_s = 1 / stream_hz
         self._sweep_s = sweep_s
         self._reader = BatchedReader(
-            store.results.read_many, on_read=self._on_read, on_failure=self._on_failure
+            store.results.read_many,
+            on_read=self._on_read,
+            on_failure=self._on_failure,
+            count_runoff=store.ranked_results.with_runoff,
         )
         self.latest_store_time = 0
         """Latest instant (ms) that was read from the store's clock."""

@@ -106,11 +106,18 @@ class ResultUpdate:
     """One read of one poll, with a frame for each role.
 
     ``batch`` is the number of the read batch: batches are numbered in the order in which they start.
-    ``position`` orders the content. ``runoff`` is the run-off result of a ranked poll. Only GET responses
-    have it, streams do not.
+    ``position`` orders the content. ``runoff`` is the run-off result of a ranked poll. Streams
+    have its winner, but not its rounds (``with_rounds``).
     """
 
-    def __init__(self, reading: PollReading, batch: int = 0, runoff: RunoffResult | None = None) -> None:
+    def __init__(
+        self,
+        reading: PollReading,
+        batch: int = 0,
+        runoff: RunoffResult | None = None,
+        *,
+        with_rounds: bool = True,
+    ) -> None:
         self.reading = reading
         self.record: PollRecord = reading.record
         self.poll: Poll = reading.record.poll
@@ -120,6 +127,7 @@ class ResultUpdate:
         self.batch = batch
         self._tally = reading.tally
         self._runoff = runoff
+        self._with_rounds = with_rounds
 
     @cached_property
     def position(self) -> tuple[str, int, int, int]:
@@ -129,12 +137,14 @@ class ResultUpdate:
     @cached_property
     def state(self) -> tuple[object, ...]:
         """Return everything that the frames depend on, except the clock."""
-        return (*self.position[:3], self.phase, self.poll.closes_at, self.is_visible)
+        is_counted = self._runoff is not None
+        return (*self.position[:3], self.phase, self.poll.closes_at, self.is_visible, is_counted)
 
     @cached_property
     def whole(self) -> ResultFrame:
         """Return the frame for roles that may see the totals."""
-        return ResultFrame(results_of(self.poll, self._tally, self._runoff), self.poll.version)
+        results = results_of(self.poll, self._tally, self._runoff, with_rounds=self._with_rounds)
+        return ResultFrame(results, self.poll.version)
 
     @cached_property
     def hidden(self) -> ResultFrame:

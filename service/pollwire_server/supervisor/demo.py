@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import secrets
 import tomllib
 from importlib import resources
 from typing import Any, Final
@@ -38,4 +39,6 @@ async def _create_poll(store: Store, document: dict[str, Any], open_for_days: in
     with contextlib.suppress(
         PollExists
     ):  # from another release or edited by an operator, and not to be overwritten
-        await store.polls.create(new_poll(draft, poll_id=draft.id, now=now), digest)
+        await store.polls.create(
+            new_poll(draft, poll_id=draft.id, now=now, tie_seed=secrets.token_hex(16)), digest
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import pairwise
 
 import msgspec
@@ -9,8 +10,8 @@ import pyrankvote
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from pollwire_server.domain.instant_runoff import Round, RunoffResult, count_instant_runoff
-from pollwire_server.domain.poll import Kind, Poll
+from pollwire_server.domain.instant_runoff import Round, RunoffResult, TieRule, count_instant_runoff
+from pollwire_server.domain.poll import Kind, Poll, Ties
 from votelib.evaluate.core import VotingSystemError
 from votelib.evaluate.sequential import TransferableVoteSelector
 
@@ -42,7 +43,15 @@ def test_votes_of_eliminated_option_transfer() -> None:
     assert counted(3, AB=4, BA=3, CB=1, C=1) == RunoffResult(
         rounds=(
             Round(counts={"a": 4, "b": 3, "c": 2}, exhausted=0, eliminated="c", transfers={"b": 1}),
-            Round(counts={"a": 4, "b": 4}, exhausted=1, eliminated="b", transfers={"a": 3}),
+            Round(
+                counts={"a": 4, "b": 4},
+                exhausted=1,
+                eliminated="b",
+                transfers={"a": 3},
+                tie_broken=True,
+                tied=("a", "b"),
+                tie_rule=TieRule.EARLIER_ROUND,
+            ),
             Round(counts={"a": 7}, exhausted=2),
         ),
         winner="a",
@@ -75,11 +84,61 @@ def test_tie_is_broken_by_latest_differing_round() -> None:
     assert [done.eliminated for done in mirrored.rounds[:2]] == ["d", "b"]
 
 
-def test_unbroken_tie_eliminates_last_option_in_poll_order() -> None:
-    assert counted(2, A=1, B=1).winner == "a"
-    poll = ranked(2)
+def lots(poll: Poll) -> list[str]:
+    """Return the ids of the options, lowest lot first, computed as the documentation says."""
+    return sorted(
+        (option.id for option in poll.options),
+        key=lambda option: sha256(f"{poll.lot_seed}:{option}".encode()).hexdigest(),
+    )
+
+
+@pytest.mark.parametrize("seed", ["s1", "s2", "s3", "s4", ""])
+def test_unbroken_tie_is_decided_by_lot_whatever_the_order_of_options(seed: str) -> None:
+    poll = msgspec.structs.replace(ranked(2), tie_seed=seed)
     turned = msgspec.structs.replace(poll, options=poll.options[::-1])
-    assert count_instant_runoff(turned, {"A": 1, "B": 1}).winner == "b"
+    outcome = count_instant_runoff(poll, {"A": 1, "B": 1})
+    assert outcome.winner == count_instant_runoff(turned, {"A": 1, "B": 1}).winner == lots(poll)[1]
+    assert outcome.tie_broken
+    first = outcome.rounds[0]
+    assert (first.tie_broken, first.tie_rule, first.tied) == (True, TieRule.LOT, ("a", "b"))
+
+
+def test_lots_differ_between_seeds() -> None:
+    polls = [msgspec.structs.replace(ranked(2), tie_seed=str(seed)) for seed in range(40)]
+    winners = [count_instant_runoff(poll, {"A": 1, "B": 1}).winner for poll in polls]
+    assert 8 <= winners.count("a") <= 32
+
+
+def test_labels_do_not_change_the_lot() -> None:
+    poll = ranked(3)
+    renamed = [msgspec.structs.replace(option, label=option.label + "!") for option in poll.options]
+    edited = msgspec.structs.replace(poll, options=tuple(renamed), question="Other?")
+    profile = {"A": 2, "B": 2, "C": 2}
+    assert count_instant_runoff(edited, profile).winner == count_instant_runoff(poll, profile).winner
+
+
+def test_tie_broken_by_earlier_round_is_marked() -> None:
+    outcome = counted(4, A=7, B=4, C=3, DC=1)
+    second = outcome.rounds[1]
+    assert (second.tied, second.tie_rule) == (("b", "c"), TieRule.EARLIER_ROUND)
+    assert not outcome.rounds[0].tie_broken
+
+
+def test_declared_tie_has_no_winner() -> None:
+    poll = msgspec.structs.replace(ranked(3), ties=Ties.DECLARE)
+    outcome = count_instant_runoff(poll, {"A": 2, "B": 2, "C": 1})
+    assert (outcome.winner, outcome.tie, outcome.leading) == (None, ("a", "b"), ("a", "b"))
+    assert outcome.rounds[-1].tied == ("a", "b")
+    assert not isinstance(outcome.rounds[-1].eliminated, str)
+    assert not outcome.tie_broken
+
+
+def test_declared_ties_leave_other_counts_alone() -> None:
+    poll = msgspec.structs.replace(ranked(3), ties=Ties.DECLARE)
+    assert count_instant_runoff(poll, {"A": 3, "BA": 1, "C": 1}).winner == "a"
+    earlier = count_instant_runoff(poll, {"A": 3, "B": 2, "CB": 1})
+    assert earlier.winner == "a"
+    assert earlier.rounds[-2].tie_rule is TieRule.EARLIER_ROUND
 
 
 def test_rounds_have_documented_json_form() -> None:

@@ -11,7 +11,7 @@ FIELDS = {
     *("id", "kind", "question", "description", "options", "choices", "scale", "forecast", "ordered"),
     *("opens_at", "closes_at", "visible_at", "timezone", "revote", "identity", "issuer"),
     *("results", "series", "resolve_by"),
-    *("shards", "origins", "network_tags", "shuffle", "lang", "phase", "resolution"),
+    *("shards", "ties", "tie_seed", "origins", "network_tags", "shuffle", "lang", "phase", "resolution"),
     *("planned_closes_at", "created_at", "version"),
 }
 

@@ -31,8 +31,10 @@ import msgspec
 
 from pollwire_server.admin.webhooks.registry import StoredWebhook, WebhookRegistry
 from pollwire_server.admin.webhooks.timing import WebhookTiming
-from pollwire_server.domain.errors import PollwireError
-from pollwire_server.domain.events import Audience, Event, payload_of
+from pollwire_server.domain.errors import PollNotFound, PollwireError
+from pollwire_server.domain.events import Audience, Event, EventKind, payload_of
+from pollwire_server.domain.instant_runoff import RunoffResult
+from pollwire_server.domain.poll import Kind
 from pollwire_server.store import Store
 from pollwire_server.store.transport.cancellation import raise_if_cancelled
 from pollwire_server.store.transport.notifications import ChangeNotification
@@ -145,13 +147,35 @@ class OutboxRelay:
             at_s = time.monotonic() + after_ms / 1000
             self._heard[place] = min(at_s, self._heard.get(place, at_s))
 
+    async def _runoffs_of(self, events: Sequence[Event]) -> dict[str, RunoffResult]:
+        """Count the ranked polls that an event reports as closed, if their totals have not changed since.
+
+        Raises ``StoreUnavailable``.
+        """
+        runoffs: dict[str, RunoffResult] = {}
+        for event in events:
+            poll_id = event.poll.id
+            if event.poll.kind is not Kind.RANKED or event.kind is not EventKind.CLOSED:
+                continue
+            reading = (await self._store.results.read_many([poll_id]))[poll_id]
+            if isinstance(reading, PollNotFound):
+                continue
+            if isinstance(reading, PollwireError):
+                raise reading
+            counted = await self._store.ranked_results.with_runoff(reading)
+            tally = counted.reading.tally
+            if counted.outcome and (tally.epoch, tally.seq) == (event.tally.epoch, event.tally.seq):
+                runoffs[event.id] = counted.outcome
+        return runoffs
+
     async def _handed_on(self, place: str, look: OutboxScan) -> bool:
         """Add the events to the queues of their webhooks. Return False if the scan must be repeated."""
         if not look.entries:
             if not look.is_there and (moved := await self._outbox.moved(place)) is not None:
                 self._look_again(moved, 0)
             return True
-        waiting = waiting_for(await self._webhooks.fresh(), look.events)
+        webhooks = await self._webhooks.fresh()
+        waiting = waiting_for(webhooks, look.events, await self._runoffs_of(look.events) if webhooks else {})
         if not all(await self._store.delivery_queue.enqueue(waiting)):
             return False
         if waiting:
@@ -163,9 +187,14 @@ class OutboxRelay:
 
 
 def waiting_for(
-    webhooks: Mapping[str, StoredWebhook], events: Sequence[Event]
+    webhooks: Mapping[str, StoredWebhook],
+    events: Sequence[Event],
+    runoffs: Mapping[str, RunoffResult],
 ) -> list[tuple[str, QueuedEvent]]:
-    """Return pairs of webhook and event, in the order of events. Bodies are encoded once per audience."""
+    """Return pairs of webhook and event, in the order of events. Bodies are encoded once per audience.
+
+    ``runoffs`` has the runoff of ranked polls by the id of the event.
+    """
     waiting = []
     for event in events:
         bodies: dict[Audience, bytes] = {}
@@ -173,6 +202,8 @@ def waiting_for(
             if not kept.wants(event):
                 continue
             if kept.results not in bodies:
-                bodies[kept.results] = msgspec.json.encode(payload_of(event, kept.results))
+                bodies[kept.results] = msgspec.json.encode(
+                    payload_of(event, kept.results, runoffs.get(event.id))
+                )
             waiting.append((webhook, QueuedEvent(event.poll.id, event.id, event.kind, bodies[kept.results])))
     return waiting

@@ -71,6 +71,8 @@ _POLL: Final[Json] = {
     "series": None,
     "resolve_by": None,
     "shards": 1,
+    "ties": None,
+    "tie_seed": None,
     "origins": None,
     "network_tags": False,
     "shuffle": False,

@@ -277,6 +277,8 @@ _OF_ALL: Final[Json] = {
             "series": {"type": ["string", "null"]},
             "resolve_by": MAYBE_TIME,
             "shards": {"type": "integer"},
+            "ties": {"enum": ["lot", "declare", None]},
+            "tie_seed": {"type": ["string", "null"]},
             "origins": {"type": ["array", "null"], "items": {"type": "string"}},
             "network_tags": {"type": "boolean"},
             "shuffle": {"type": "boolean"},

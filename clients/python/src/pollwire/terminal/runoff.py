@@ -1,8 +1,15 @@
-"""Rounds of a ranked poll as sentences: the eliminated option, its transfers, and the winner."""
+"""Rounds of a ranked poll as sentences: the eliminated option, its transfers, ties, and the winner."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from pollwire.errors import Document
+
+_TIE_RULES: Final = {
+    "earlier_round": "an earlier round decided",
+    "lot": "the lot decided",
+}
 
 
 def rounds_told(poll: Document, results: Document) -> list[str]:
@@ -19,6 +26,9 @@ def rounds_told(poll: Document, results: Document) -> list[str]:
 
 def _told(done: Document, labels: dict[str, str], results: Document) -> str:
     counts, out = done["counts"], done.get("eliminated")
+    tied = " and ".join(labels.get(option, option) for option in done.get("tied") or ())
+    if out is None and results.get("tie"):
+        return f"{tied} are tied with {min(counts.values()):,} votes each."
     if out is None:
         winner = results["winner"]
         share = f"{counts[winner]:,} of {sum(counts.values()):,} votes"
@@ -29,4 +39,6 @@ def _told(done: Document, labels: dict[str, str], results: Document) -> str:
     if lost:
         moved.append(f"{lost:,} exhausted")
     passing = f": {', '.join(moved)}" if moved else ""
-    return f"{labels.get(out, out)} goes out with {counts[out]:,}{passing}."
+    rule = _TIE_RULES.get(done.get("tie_rule", ""), "")
+    tie = f" Tied: {tied}; {rule}." if done.get("tie_broken") else ""
+    return f"{labels.get(out, out)} goes out with {counts[out]:,}{passing}.{tie}"
