@@ -19,7 +19,7 @@ import { build, transform } from 'esbuild';
 const WEB = join(dirname(fileURLToPath(import.meta.url)), '../pollwire_server/web');
 const SOURCES = join(WEB, 'static');
 const ENTRIES = ['client.js', 'widget.js'];
-const LAZY_MODULES = ['client/fallback_transports.js', 'widget/cross_origin_check.js', 'widget/ranking.js'];
+const LAZY_MODULES = ['client/fallback_transports.js', 'widget/cross_origin_check.js', 'widget/ranking.js', 'widget/forecast.js'];
 const STYLES = 'widget/styles.js';
 const OPTIONS = { minify: true, target: 'es2022', legalComments: 'none', charset: 'utf8' };
 

@@ -14,6 +14,7 @@ from tests.browser.conftest import Open, Service
 MOST_BYTES = 15_360
 """The widget with its styles and English texts, as it comes over the line."""
 RANKING_BYTES = 2_560
+FORECAST_BYTES = 3_000
 """What a poll of the one kind that few polls are adds, with the first of them."""
 
 QUESTION_SEEN = """() => new Promise((resolve) => {
@@ -66,6 +67,13 @@ async def test_a_ranking_costs_a_little_more(service: Service, open_page: Open) 
     widget, ranking = fetched.values()
     assert widget <= MOST_BYTES
     assert ranking <= RANKING_BYTES, fetched
+
+
+async def test_forecast_ballot_is_at_most_3_kb(service: Service, open_page: Open) -> None:
+    fetched = await scripts_fetched(service, open_page, kind="prediction", forecast=True)
+    widget, forecast = fetched.values()
+    assert widget <= MOST_BYTES
+    assert forecast <= FORECAST_BYTES, fetched
 
 
 async def test_the_question_is_soon_there(

@@ -42,6 +42,7 @@
  * @property {number} [voters]
  * @property {Record<string, number>} [counts] by option, or by value of the scale
  * @property {number | null} [mean] of a `rating`
+ * @property {Record<string, number> | null} [forecast] mean probability of each outcome of a forecast
  * @property {Resolution | null} [resolution]
  *
  * @typedef {string | number | string[] | Record<string, number>} Choice an option's id, a value of the scale, several

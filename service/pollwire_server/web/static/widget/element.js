@@ -268,7 +268,7 @@ class LivePoll extends HTMLElement {
     }
     const revision = poll.identity === 'open' ? undefined : this.#revision;
     await this.#runAction(async () => {
-      const vote = await this.client.vote(poll, toChoice(poll, selected), { revision, onRetry: () => this.#notify(this.#t('retrying')) });
+      const vote = await this.client.vote(poll, 'choice' in ballot ? ballot.choice : toChoice(poll, selected), { revision, onRetry: () => this.#notify(this.#t('retrying')) });
       this.#onOwnVoteChange(vote.revision);
       const key = vote.status === 'changed' || vote.status === 'unchanged' ? vote.status : 'counted';
       return { text: this.#t(key), mine: vote };
@@ -280,7 +280,7 @@ class LivePoll extends HTMLElement {
     this.#setState({ changing: true, notice: null });
     this.#render();
     const ballot = poll && this.#view?.ballotFor(poll);
-    ballot?.select(poll?.identity !== 'open' ? choiceIds(mine?.choice) : []);
+    ballot?.select(poll?.identity !== 'open' ? choiceIds(mine?.choice) : [], mine?.choice);
     ballot?.focusFirst();
   }
 

@@ -27,6 +27,7 @@
  * @property {number} share 0 to 1
  * @property {boolean} isLeading
  * @property {number} ownRank position in the voter's choice, from 1; 0 if not chosen
+ * @property {number | null} ownProbability in the voter's forecast; null in other polls
  * @property {boolean} isFull no capacity left for this voter
  * @property {boolean} isCorrect
  */
@@ -67,7 +68,7 @@ export function isRanked(poll) {
 /** Return true if this release has a ballot for the poll's kind. @param {Poll} poll */
 export function canVoteIn(poll) {
   if (poll.kind === 'rating') return Boolean(poll.scale);
-  return Boolean(poll.options?.length) && !poll.forecast && (isMultiple(poll) || isRanked(poll) || SINGLE_CHOICE_KINDS.includes(poll.kind));
+  return Boolean(poll.options?.length) && (isMultiple(poll) || isRanked(poll) || SINGLE_CHOICE_KINDS.includes(poll.kind));
 }
 
 /** Return true if the options are inputs now. @param {State} state */
@@ -80,6 +81,7 @@ export function isBallotShown(state) {
 /** Return the allowed number of options in a choice. @param {Poll} poll */
 export function choiceBounds(poll) {
   const optionCount = poll.options?.length ?? 1;
+  if (poll.forecast) return { min: optionCount, max: optionCount };
   if (isRanked(poll)) return { min: 1, max: optionCount };
   if (!isMultiple(poll)) return { min: 1, max: 1 };
   return { min: poll.choices?.min ?? 1, max: poll.choices?.max ?? optionCount };
@@ -95,6 +97,11 @@ export function toChoice(poll, selected) {
 export function choiceIds(choice) {
   if (choice === undefined || (typeof choice === 'object' && !Array.isArray(choice))) return [];
   return [choice].flat().map(String);
+}
+
+/** Return the probability of an outcome in a forecast; null in other choices. @param {import('../client/types.js').Choice | undefined} choice @param {string} id */
+function probabilityIn(choice, id) {
+  return choice && typeof choice === 'object' && !Array.isArray(choice) ? choice[id] ?? null : null;
 }
 
 /** Return the current resolution. It may have been undone since the poll was read. @param {State} state */
@@ -169,7 +176,8 @@ export function buildRows(state) {
       label,
       image: image ?? null,
       votes,
-      share: votes && results?.voters ? Math.min(1, votes / results.voters) : 0,
+      share: results?.forecast?.[id] ?? (votes && results?.voters ? Math.min(1, votes / results.voters) : 0),
+      ownProbability: probabilityIn(mine?.choice, id),
       isLeading: votes !== null && votes > 0 && votes === maxVotes,
       ownRank: rank,
       isFull: !rank && Boolean(capacity) && (votes ?? 0) >= Number(capacity),

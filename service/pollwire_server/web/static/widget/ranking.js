@@ -81,8 +81,8 @@ export class Ranking {
     return this.#orderedRows.slice(0, this.#rankedCount).map((row) => row.id);
   }
 
-  /** Rank these options, best first. @param {string[]} ids */
-  select(ids) {
+  /** Rank these options, best first. @param {string[]} ids @param {unknown} [_choice] */
+  select(ids, _choice) {
     const rows = ids.map((id) => this.#rows.get(id)?.element ?? '');
     const others = [...this.#rows.values()].map((row) => row.element).filter((element) => !rows.includes(element));
     this.list.replaceChildren(...rows, this.divider, ...others);

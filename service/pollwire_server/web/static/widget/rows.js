@@ -75,7 +75,7 @@ class RowView {
     this.numbers.hidden = this.track.hidden = row.votes === null;
     if (row.votes === null) return;
     setText(this.votes, translator.t(poll.kind === 'ranked' ? 'firstChoices' : 'votes', { n: row.votes }));
-    setText(this.share, translator.percent(row.votes, voters));
+    setText(this.share, poll.forecast ? translator.percent(row.share * 1000, 1000) : translator.percent(row.votes, voters));
     this.bar.style.setProperty('--share', row.share.toFixed(5));
   }
 }
@@ -83,7 +83,8 @@ class RowView {
 /** @param {Row} row @param {import('./model.js').Poll} poll @param {WidgetTranslator} translator */
 function tagTexts(row, poll, translator) {
   const own = poll.kind === 'ranked' ? translator.t('yourRank', { n: row.ownRank }) : translator.t('yourVote');
-  return [row.ownRank ? own : '', row.isCorrect ? translator.t('correctOutcome') : '', row.isFull ? translator.t('full') : ''].filter(Boolean);
+  const forecast = row.ownProbability === null ? '' : `${translator.t('yourVote')}: ${translator.percent(row.ownProbability * 1000, 1000)}`;
+  return [row.ownRank ? own : forecast, row.isCorrect ? translator.t('correctOutcome') : '', row.isFull ? translator.t('full') : ''].filter(Boolean);
 }
 
 /** Return the label of a value, with a note at both ends of the scale. @param {string} value @param {import('./model.js').Poll} poll @param {WidgetTranslator} translator */
@@ -125,8 +126,8 @@ export class Rows {
     return [...this.#views].filter(([, view]) => view.input.checked).map(([id]) => id);
   }
 
-  /** Check these options only. @param {string[]} ids */
-  select(ids) {
+  /** Check these options only. @param {string[]} ids @param {unknown} [_choice] */
+  select(ids, _choice) {
     for (const [id, view] of this.#views) view.input.checked = ids.includes(id);
   }
 

@@ -21,7 +21,9 @@ export class View {
 
   /** @type {import('./ranking.js').Ranking | null} */
   ranking = null;
-  #isLoadingRanking = false;
+  /** @type {import('./forecast.js').Forecast | null} */
+  forecast = null;
+  #isLoadingBallot = false;
 
   /** @param {ShadowRoot} root @param {() => void} onChange called if the view needs an update */
   constructor(root, onChange) {
@@ -63,6 +65,7 @@ export class View {
 
   /** Return the ballot of the poll's kind; null while it loads. @param {Poll} poll */
   ballotFor(poll) {
+    if (poll.forecast) return this.forecast;
     return isRanked(poll) ? this.ranking : this.rows;
   }
 
@@ -109,10 +112,12 @@ export class View {
     setText(this.question, poll.question);
     setTextOrHide(this.description, poll.description ?? null);
     setTextOrHide(this.hint, hintText(translator, state));
-    this.list.hidden = ranking;
-    if (this.ranking) this.ranking.list.hidden = !ranking;
-    if (ranking && !this.ranking) this.#loadRanking();
-    if (ranking) this.ranking?.update(buildRows(state), poll, translator);
+    const forecast = ballotShown && Boolean(poll.forecast);
+    const special = ranking ? this.ranking : forecast ? this.forecast : null;
+    this.list.hidden = ranking || forecast;
+    for (const ballot of [this.ranking, this.forecast]) if (ballot) ballot.list.hidden = ballot !== special;
+    if ((ranking || forecast) && !special) this.#loadBallot(forecast);
+    if (ranking || forecast) special?.update(buildRows(state), poll, translator);
     else this.rows.update(buildRows(state), { editable: ballotShown, poll, translator, voters: state.results?.voters ?? 0 });
     this.#updateButtons(translator, state, poll, ballotShown);
     setTextOrHide(this.notice, state.notice ?? phaseText(translator, state));
@@ -121,19 +126,19 @@ export class View {
     this.#updateFooter(translator, state, poll);
   }
 
-  /** Load the ballot of ranked polls. If that fails, the next update tries again. */
-  async #loadRanking() {
-    if (this.#isLoadingRanking) return;
-    this.#isLoadingRanking = true;
+  /** Load the ballot of forecasts or of ranked polls. If that fails, the next update tries again. @param {boolean} isForecast */
+  async #loadBallot(isForecast) {
+    if (this.#isLoadingBallot) return;
+    this.#isLoadingBallot = true;
     try {
-      /** @type {typeof import('./ranking.js')} */
-      const { Ranking } = await import(new URL('ranking.js', import.meta.url).href);
-      this.ranking = new Ranking((/** @type {string} */ text) => this.announcer.announce(text));
-      this.list.after(this.ranking.list);
+      const module = await import(new URL(isForecast ? 'forecast.js' : 'ranking.js', import.meta.url).href);
+      if (isForecast) this.forecast = new module.Forecast();
+      else this.ranking = new module.Ranking((/** @type {string} */ text) => this.announcer.announce(text));
+      this.list.after(/** @type {HTMLElement} */ ((this.forecast ?? this.ranking)?.list));
     } catch {
       await delay(jitteredDelayMs(2));
     }
-    this.#isLoadingRanking = false;
+    this.#isLoadingBallot = false;
     this.onChange();
   }
 
