@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
 
-import pytest
 import pytest_asyncio
 import uvloop
 
@@ -18,14 +16,6 @@ from tests.valkey import Valkey
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Use uvloop, because buffers and segments depend on the event loop."""
     return {"uvloop": uvloop.new_event_loop}
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the folder's tests in one worker and in order: the servers' state grows from case to case."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("http-corpus"))
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
