@@ -1,1 +1,1 @@
-"""What holds, each as one sentence that a test proves."""
+"""The tests of the server and its clients."""

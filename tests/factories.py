@@ -36,5 +36,5 @@ def a_poll(**changes: Any) -> Poll:  # Any: each field has its own type, and msg
 
 
 def a_voter() -> bytes:
-    """Somebody nobody has met: 16 random bytes."""
+    """Return a new voter: 16 random bytes."""
     return secrets.token_bytes(16)

@@ -11,7 +11,7 @@ import msgspec
 
 
 class Answer(NamedTuple):
-    """What came back: the status, and the JSON object of the body."""
+    """A response: the status, and the JSON object of the body."""
 
     status: int
     document: dict[str, Any]

@@ -28,7 +28,7 @@ def made_key(algorithm: str) -> Any:  # Any: what PyJWT signs with
 
 
 def public_pem(key: Any) -> str:
-    """What is registered of a key; a shared secret as it is."""
+    """Return the public part of a key as PEM, or a shared secret unchanged."""
     if isinstance(key, str):
         return key
     pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -1,4 +1,4 @@
-"""A server of a test's own: whoever connects is answered, and with the block nothing of it is left."""
+"""A local TCP server for one test. At the end of the block all its connections are closed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @contextlib.asynccontextmanager
 async def hosting(answer: Answer) -> AsyncIterator[str]:
-    """Each connection is handed to ``answer`` and closed after it; yields ``http://127.0.0.1:PORT``.
+    """Call ``answer`` for each connection and close it afterwards. Yield ``http://127.0.0.1:PORT``.
 
-    Browsers open connections that they never use, and leave others without a word: whoever is still
-    waited for at the end is let go, so that no open socket outlives the loop. What else goes wrong in
-    ``answer`` fails the test.
+    Browsers open connections that they never use, and abandon others. Handlers that still wait at the
+    end are cancelled, so that no open socket outlives the loop. Any exception of ``answer`` other than
+    a lost connection fails the test.
     """
     talks: set[asyncio.Task[None]] = set()
 
@@ -37,16 +37,18 @@ async def hosting(answer: Answer) -> AsyncIterator[str]:
 
 
 async def _talk(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # who called has hung up
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # the client closed the connection
         await answer(reader, writer)
 
 
 async def _close(server: asyncio.Server) -> None:
-    """Accept nobody any more, and only then close: until Python 3.12 a connection that was accepted while its
-    server closes is dropped with its socket open (python/cpython#109564).
+    """Stop accepting, and then close.
+
+    Until Python 3.12 a connection that was accepted while its server closes is dropped with its
+    socket open (python/cpython#109564).
     """
     loop = asyncio.get_running_loop()
     for listener in server.sockets:
         loop.remove_reader(listener.fileno())
-    await asyncio.sleep(0)  # those accepted so far come to life in this turn
+    await asyncio.sleep(0)  # accepted connections start their handlers in this turn
     server.close()

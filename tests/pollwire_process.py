@@ -99,7 +99,7 @@ class Up:
 
     @property
     def runs(self) -> bool:
-        """Whether its process has not ended."""
+        """Return True if the process is running."""
         return self._process is not None and self._process.returncode is None
 
     @property
@@ -136,7 +136,7 @@ class Up:
         return await self.ended()
 
     async def kill(self) -> None:
-        """End it as a crash does, and leave nobody behind."""
+        """Kill the process, its workers and its store."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             leftovers = [self.store, *self.workers]
             if self.runs:

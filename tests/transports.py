@@ -62,6 +62,6 @@ class Pipe(asyncio.Transport):
         self.paused = False
 
     def take(self) -> bytes:
-        """What was written since the last look."""
+        """Return the bytes written since the last call."""
         taken, self.written = self.written, b""
         return taken

@@ -53,12 +53,12 @@ class Valkey:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started, and neither killed nor has ended."""
+        """Return True if the server was started and has not ended."""
         return self._process is not None and not self.has_ended
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has ended by itself."""
+        """Return True if the server has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:
@@ -105,7 +105,7 @@ class Valkey:
         return options | {"save": "", "appendonly": "yes", "appendfsync": "always", "loglevel": "warning"}
 
     def _arguments(self) -> list[str]:
-        """What follows the program's name."""
+        """Return the command-line arguments."""
         return [word for name, value in self._options().items() for word in (f"--{name}", str(value))]
 
     def _wait_until_it_answers(self) -> None:

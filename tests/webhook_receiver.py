@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from tests.local_server import hosting
 
 
-class Told(NamedTuple):
+class Delivery(NamedTuple):
     """One received request."""
 
     head: str
@@ -42,14 +42,14 @@ class Told(NamedTuple):
         return found
 
 
-Answering = Callable[[Told], int | str | Awaitable[int | str]]
+Answering = Callable[[Delivery], int | str | Awaitable[int | str]]
 
 
 class Site:
     """A receiver of events. ``answering`` returns the status or the whole response for each request."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
+        self.deliveries: list[Delivery] = []
         self.answering: Answering = lambda _: 204
         self.url = ""
         self.ended = asyncio.Event()
@@ -57,20 +57,18 @@ class Site:
     @property
     def types(self) -> list[str]:
         """Return the types of the received events, in order."""
-        return [told.type for told in self.told]
+        return [delivery.type for delivery in self.deliveries]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read one request and respond."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         lines = head.split("\r\n")[1:]
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        told = Told(head, headers, await reader.readexactly(int(headers["content-length"])))
-        self.told.append(told)
-        answer = self.answering(told)
+        delivery = Delivery(head, headers, await reader.readexactly(int(headers["content-length"])))
+        self.deliveries.append(delivery)
+        answer = self.answering(delivery)
         answer = answer if isinstance(answer, int | str) else await answer
-        text = (
-            answer if isinstance(answer, str) else f"HTTP/1.1 {answer} As told\r\ncontent-length: 0\r\n\r\n"
-        )
+        text = answer if isinstance(answer, str) else f"HTTP/1.1 {answer} Answer\r\ncontent-length: 0\r\n\r\n"
         writer.write(text.encode())
         await writer.drain()
 

@@ -37,8 +37,8 @@ async def test_a_poll_that_is_named_says_whose_pages_get_papers(
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         plain = (await service.create_poll())["id"]
         if is_met:
-            for one in (poll, plain):
-                await service.http.get(f"/v1/polls/{one}")
+            for poll_id in (poll, plain):
+                await service.http.get(f"/v1/polls/{poll_id}")
         for query, may in (
             (f"?poll={poll}", {NEWS: False, BLOG: True}),
             (f"?poll={plain}", {NEWS: True, BLOG: False}),
@@ -75,8 +75,8 @@ async def test_a_socket_of_many_is_open_to_the_sites_of_its_polls(serve: Serve, 
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         plain = (await service.create_poll())["id"]
         if is_met:
-            for one in (poll, plain):
-                await service.http.get(f"/v1/polls/{one}")
+            for poll_id in (poll, plain):
+                await service.http.get(f"/v1/polls/{poll_id}")
         for query, of_news, of_blog in (
             ("", None, 403),
             (f"?poll={poll}", 403, None),
@@ -88,9 +88,9 @@ async def test_a_socket_of_many_is_open_to_the_sites_of_its_polls(serve: Serve, 
             assert await refused_with(service, f"/v1/live{query}", BLOG) == of_blog, query
 
 
-def told(said: list[JsonObject]) -> dict[str, int]:
+def status_by_poll(messages: list[JsonObject]) -> dict[str, int]:
     """Return the outcome for each poll: 200 for results, or the status of the problem."""
-    return {one["poll"]: one.get("status", 200) for one in said}
+    return {message["poll"]: message.get("status", 200) for message in messages}
 
 
 async def test_each_poll_on_a_stream_of_many_is_judged_by_its_own_sites(serve: Serve) -> None:
@@ -102,10 +102,10 @@ async def test_each_poll_on_a_stream_of_many_is_judged_by_its_own_sites(serve: S
         for origin, expected in ((BLOG, {poll: 200, plain: 403}), (NEWS, {poll: 403, plain: 200})):
             async with socket_at(service, f"/v1/live{query}", origin=origin) as socket:
                 await socket.send(watch=[poll, plain])
-                assert told([await socket.next(), await socket.next()]) == expected
+                assert status_by_poll([await socket.next(), await socket.next()]) == expected
             async with events_at(service, f"/v1/events{query}", headers={"Origin": origin}) as events:
                 assert events.response.headers[CORS] == origin
-                assert told([await events.next(), await events.next()]) == expected
+                assert status_by_poll([await events.next(), await events.next()]) == expected
 
 
 async def test_events_of_a_poll_are_not_read_through_the_address_of_many(serve: Serve) -> None:

@@ -12,7 +12,7 @@ FOREIGN = "https://foreign.example"
 CORS = "access-control-allow-origin"
 
 
-def told(answer: httpx.Response) -> list[str]:
+def cors_headers(answer: httpx.Response) -> list[str]:
     """Return the CORS headers of a response by name."""
     return sorted(name for name in answer.headers if name.startswith("access-control-"))
 
@@ -52,7 +52,7 @@ async def test_cors_foreign_origin_can_read_no_response(serve: Serve, origin: st
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = await service.create_poll()
         for answer in await asked(service, poll["id"], origin):
-            assert told(answer) == [], answer.request.url
+            assert cors_headers(answer) == [], answer.request.url
             assert answer.headers.get_list("vary") == ["Origin"]
 
 
@@ -60,7 +60,7 @@ async def test_cors_request_without_origin_gets_vary_origin(service: Service) ->
     """A cache must not give a page the response that was made for a program."""
     poll = await service.create_poll()
     answer = await service.vote(poll["id"], "rice", await service.voter())
-    assert (told(answer), answer.headers["vary"]) == ([], "Origin")
+    assert (cors_headers(answer), answer.headers["vary"]) == ([], "Origin")
 
 
 async def test_cors_poll_origins_replace_the_service_origins(serve: Serve) -> None:
@@ -89,7 +89,7 @@ async def test_preflight_is_granted_to_allowed_origins_only(serve: Serve) -> Non
             assert {"authorization", "content-type", "idempotency-key"} <= set(named)
             assert "origin" in allowed.headers["vary"].lower()
             foreign = await service.http.options(path, headers={"Origin": FOREIGN, **wanted})
-            assert told(foreign) == []
+            assert cors_headers(foreign) == []
 
 
 async def test_register_foreign_origin_gets_no_cookie(serve: Serve) -> None:

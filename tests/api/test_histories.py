@@ -55,7 +55,7 @@ async def test_the_books_agree_after_any_histories(
     over.set()
     await check_totals(service, poll, kind, tokens)
     check_positions(await watching)
-    counted = [answer for told in answers for answer in told]
+    counted = [answer for of_voter in answers for answer in of_voter]
     check_window(counted, (await service.admin.get(f"/v1/admin/polls/{poll}/audit")).json()["items"])
 
 
@@ -71,8 +71,8 @@ async def votes(
             bearer = {"Authorization": f"Bearer {token}"}
             answers.append(await service.http.delete(f"/v1/polls/{poll}/votes/mine", headers=bearer))
     assert all(answer.status_code in (200, 403, 404) for answer in answers), answers
-    told = [answer.json() for answer in answers if answer.status_code == 200]
-    return [answer for answer in told if answer["status"] != "unchanged"]
+    documents = [answer.json() for answer in answers if answer.status_code == 200]
+    return [answer for answer in documents if answer["status"] != "unchanged"]
 
 
 async def operate(service: Service, poll: str, acts: list[str]) -> None:

@@ -46,13 +46,13 @@ async def test_no_answer_tells_of_the_insides(service: Service, method: str, pat
 async def test_nothing_of_an_address_is_at_rest(serve: Serve) -> None:
     """Check that the store contains no client address or network, neither as text nor as bytes."""
     limits = {"limit_votes": RateLimit(2, 86_400), "limit_voters": RateLimit(2, 86_400)}
-    told = {"X-Forwarded-For": "198.51.100.77"}
+    headers = {"X-Forwarded-For": "198.51.100.77"}
     async with serve(trusted_proxies=("127.0.0.1",), **limits) as service:
         poll = (await service.create_poll(identity="open"))["id"]
         for _ in range(3):
-            await service.http.post("/v1/voters", headers=told)
+            await service.http.post("/v1/voters", headers=headers)
             service.http.cookies.clear()
-            await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": "rice"}, headers=told)
+            await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": "rice"}, headers=headers)
         kept = await everything(service)
         assert b"rate_limit" in kept, "limits were counted in the store"
         for form in (b"198.51.100", bytes((198, 51, 100)), b"c63364"):

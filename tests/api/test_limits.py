@@ -82,11 +82,11 @@ async def test_vote_open_poll_is_limited(serve: Serve) -> None:
 
 
 async def test_register_behind_a_trusted_tls_proxy_sets_a_secure_cookie(serve: Serve) -> None:
-    told = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.1"}
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.1"}
     for trusted, is_secure in ((("127.0.0.1",), True), (None, False)):
         async with serve(trusted_proxies=trusted) as service:
             for content in (b"", b"{}"):
-                headers = told | ({"Content-Type": "application/json"} if content else {})
+                headers = forwarded | ({"Content-Type": "application/json"} if content else {})
                 answer = await service.http.post("/v1/voters", headers=headers, content=content)
                 assert ("; Secure" in answer.headers["set-cookie"]) is is_secure
                 service.http.cookies.clear()

@@ -77,8 +77,8 @@ class Leaks:
     """The numbers that only clients with access to totals may receive."""
 
     def __init__(self, totals: dict[str, Any]) -> None:
-        told = {totals["voters"], totals["seq"], *totals["counts"].values()}
-        numbers = {str(number) for number in told if number}
+        hidden = {totals["voters"], totals["seq"], *totals["counts"].values()}
+        numbers = {str(number) for number in hidden if number}
         assert all(len(number) == 4 for number in numbers), totals
         if "mean" in totals and totals["mean"] is not None:
             numbers.add(str(totals["mean"]))
@@ -151,8 +151,8 @@ class Walk:
         points = json.loads(heard.body)["points"]
         assert bool(points) == self.has_voted, where
         if points:
-            told = {name: points[-1][name] for name in ("voters", "counts")}
-            assert told == {name: totals[name] for name in told}, where
+            last = {name: points[-1][name] for name in ("voters", "counts")}
+            assert last == {name: totals[name] for name in last}, where
 
     async def _look_at_answers(self, phase: str, leaks: Leaks) -> None:
         """Check the cache headers of results, and that other clients cannot read the admin API."""
@@ -214,13 +214,13 @@ class Sites:
     async def look(self, act: str, totals: dict[str, Any]) -> None:
         """Wait for the action's event, and check that no event since reveals totals to the wrong receiver."""
         for kind, (site, secret) in self._sites.items():
-            await self._until_told(site, EVENTS.get(act), self._read[kind])
-            for told in site.told[self._read[kind] :]:
-                document = told.verified(secret)
+            await self._until_delivered(site, EVENTS.get(act), self._read[kind])
+            for delivery in site.deliveries[self._read[kind] :]:
+                document = delivery.verified(secret)
                 self._check(kind, document, totals, f"{act} {document['type']} to {kind}")
                 self._read[kind] += 1
 
-    async def _until_told(self, site: Site, event: str | None, since: int) -> None:
+    async def _until_delivered(self, site: Site, event: str | None, since: int) -> None:
         await until(lambda: event is None or event in site.types[since:])
 
     def _check(self, kind: str, document: dict[str, Any], totals: dict[str, Any], where: str) -> None:

@@ -65,8 +65,8 @@ async def test_resolve_outcome_is_shown_to_operators_public_and_voters(service: 
         assert (results["phase"], results["final"], results["resolution"]) == ("resolved", True, held)
     assert (await service.http.get(f"/v1/polls/{poll}")).json()["resolution"] == held
     address = f"/v1/polls/{poll}/votes/mine"
-    told = [await mine(service, token, address) for token in (right, wrong)]
-    assert [(own["correct"], own["scored"]) for own in told] == [(True, True), (False, True)]
+    own_votes = [await mine(service, token, address) for token in (right, wrong)]
+    assert [(own["correct"], own["scored"]) for own in own_votes] == [(True, True), (False, True)]
 
 
 async def test_resolve_keeps_hidden_totals_hidden(service: Service) -> None:
@@ -129,7 +129,7 @@ async def test_leaderboard_excludes_unresolved_polls(own_service: Service) -> No
     ("body", "field"),
     [
         ({}, "outcome"),
-        ({"outcome": "nobody"}, "outcome"),
+        ({"outcome": "unknown"}, "outcome"),
         ({"outcome": 3}, "outcome"),
         ({"outcome": "home", "effective_at": "2999-01-01T00:00:00Z"}, "effective_at"),
         ({"outcome": "home", "effective_at": "2024-01-01T00:00:00"}, "effective_at"),

@@ -23,7 +23,7 @@ ADDRESSES = {
 _ROW = re.compile(r"^\| (?P<kind>[^|:]+): `(?P<name>[A-Za-z-]+)` \| `(?P<value>[^|]+)` \|$", re.MULTILINE)
 
 
-def told() -> list[tuple[str, str, str]]:
+def documented_headers() -> list[tuple[str, str, str]]:
     """Return the rows of the table: kind, header and value. ``...`` in a value matches anything."""
     section = (ROOT / "SECURITY.md").read_text().partition("## Headers")[2].partition("\n## ")[0]
     return [(row["kind"], row["name"], row["value"]) for row in _ROW.finditer(section)]
@@ -34,8 +34,8 @@ async def test_headers_are_sent_as_they_are_told(service: Service, kind: str) ->
     """Check that every row of the table matches a response of its kind."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.get(ADDRESSES[kind].format(poll=poll))
-    rows = [(name, value) for of, name, value in told() if of == kind]
-    assert rows, f"the table tells nothing of {kind}"
+    rows = [(name, value) for of, name, value in documented_headers() if of == kind]
+    assert rows, f"the table has no row for {kind}"
     for name, value in rows:
         pattern = re.escape(value).replace(re.escape("..."), ".*")
         assert re.fullmatch(pattern, answer.headers.get(name, "")), (name, value, answer.headers)
@@ -43,7 +43,7 @@ async def test_headers_are_sent_as_they_are_told(service: Service, kind: str) ->
 
 def test_the_table_tells_of_no_other_kind() -> None:
     """Check that the table has rows for exactly the kinds tested here."""
-    assert {kind for kind, _, _ in told()} == set(ADDRESSES)
+    assert {kind for kind, _, _ in documented_headers()} == set(ADDRESSES)
 
 
 @pytest.mark.parametrize("kind", ADDRESSES)

@@ -62,7 +62,7 @@ async def test_vote_invalid_issuer_token_returns_401(service: Service) -> None:
         "expired": token(key, "EdDSA", exp=past),
         "not yet": token(key, "EdDSA", nbf=-past + 2 * int(time.time())),
         "other audience": token(key, "EdDSA", aud="shop"),
-        "unknown issuer": token(key, "EdDSA", iss="https://nobody.example"),
+        "unknown issuer": token(key, "EdDSA", iss="https://unknown.example"),
         "another site's": token(other, "EdDSA", iss="https://other.example"),
         **{f"no {claim}": token(key, "EdDSA", **{claim: None}) for claim in ("iss", "aud", "exp", "sub")},
         "empty sub": token(key, "EdDSA", sub=""),
@@ -74,8 +74,8 @@ async def test_vote_invalid_issuer_token_returns_401(service: Service) -> None:
         "ours": await service.voter(),
     }
     answers = {name: await service.vote(poll, "rice", text) for name, text in bad.items()}
-    told = {name: (answer.status_code, slug(answer)) for name, answer in answers.items()}
-    assert told == dict.fromkeys(bad, (401, "voter-token-invalid"))
+    rejections = {name: (answer.status_code, slug(answer)) for name, answer in answers.items()}
+    assert rejections == dict.fromkeys(bad, (401, "voter-token-invalid"))
     assert {ISSUER in answer.json()["detail"] for answer in answers.values()} == {True}
     assert (await service.vote(poll, "rice")).status_code == 401
     assert slug(await service.vote(poll, "rice")) == "voter-token-required"

@@ -23,8 +23,8 @@ async def vote_from(service: Service, poll: str, address: str, choice: str, toke
 
 async def report_of(service: Service, poll: str) -> dict[str, Any]:
     """Return the report of unusual voting patterns."""
-    told: dict[str, Any] = (await service.admin.get(f"/v1/admin/polls/{poll}/report")).json()
-    return told
+    report: dict[str, Any] = (await service.admin.get(f"/v1/admin/polls/{poll}/report")).json()
+    return report
 
 
 async def stuffed(service: Service) -> str:
@@ -52,7 +52,7 @@ async def test_a_report_tells_of_networks_and_a_purge_takes_one_out(serve: Serve
         now = await results(service, poll)
         assert (now["voters"], now["counts"], now["seq"]) == (3, {"rice": 2, "yam": 1}, 15)
         assert await matches(service, poll)
-        assert [told["tag"] for told in (await report_of(service, poll))["tags"]] == [quiet["tag"]]
+        assert [tag["tag"] for tag in (await report_of(service, poll))["tags"]] == [quiet["tag"]]
         (done, begun) = (await service.admin.get(f"/v1/admin/polls/{poll}/audit")).json()["items"][:2]
         assert (done["act"], done["after"]["tag"], done["after"]["purged"]) == ("purge", flood["tag"], 6)
         assert (begun["after"]["tag"], "from" in begun["after"]) == (flood["tag"], False)
@@ -62,8 +62,8 @@ async def test_tags_mean_nothing_elsewhere(serve: Serve) -> None:
     """Check that the same network has different tags in different polls."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         polls = [await stuffed(service) for _ in range(2)]
-        told = [{tag["tag"] for tag in (await report_of(service, poll))["tags"]} for poll in polls]
-        assert len(told[0] | told[1]) == 4
+        tags = [{tag["tag"] for tag in (await report_of(service, poll))["tags"]} for poll in polls]
+        assert len(tags[0] | tags[1]) == 4
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
@@ -71,7 +71,7 @@ async def test_exports_have_tags_where_the_poll_has(serve: Serve, form: str) -> 
     """Check that exports have the report's tags as a column, and polls without tags have none."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         poll = await stuffed(service)
-        tags = [told["tag"] for told in (await report_of(service, poll))["tags"]]
+        tags = [tag["tag"] for tag in (await report_of(service, poll))["tags"]]
         export = await service.admin.get(f"/v1/admin/polls/{poll}/export", params={"format": form})
         assert [export.text.count(tag) for tag in tags] == [6, 3]
         plain = (await service.create_poll())["id"]

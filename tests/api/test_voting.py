@@ -141,8 +141,8 @@ async def test_withdraw_then_vote_again_raises_the_revision(service: Service) ->
     assert (await service.http.delete(path, headers=bearer(token))).json() == gone.json()
     assert (await service.http.get(path, headers=bearer(token))).status_code == 404
     assert (await totals(service, poll["id"]))["voters"] == 0
-    anew = (await service.vote(poll["id"], "rice", token)).json()
-    assert (anew["status"], anew["revision"]) == ("counted", 3)
+    again = (await service.vote(poll["id"], "rice", token)).json()
+    assert (again["status"], again["revision"]) == ("counted", 3)
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ async def test_vote_two_errors_returns_the_first_in_order(service: Service) -> N
         ballot = Ballot(poll["id"], token)
         second(ballot)
         first(ballot)
-        told = problem(await ballot.send(service))
-        assert told == expected, f"{first.__name__} and {second.__name__}"
+        error = problem(await ballot.send(service))
+        assert error == expected, f"{first.__name__} and {second.__name__}"
 
 
 WRONG_CHOICES: list[tuple[dict[str, Any], str]] = [

@@ -13,7 +13,7 @@ from standardwebhooks import WebhookVerificationError
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import HOOKS, LOCAL, QUICK, hook
 from tests.wait import until
-from tests.webhook_receiver import Told, receiving
+from tests.webhook_receiver import Delivery, receiving
 
 
 async def state(service: Service, made: dict[str, Any]) -> dict[str, Any]:
@@ -31,21 +31,21 @@ async def test_a_polls_life_is_told(serve: Serve) -> None:
         await service.vote(poll, "rice", await service.voter())
         await until(lambda: site.types == ["poll.opened", "poll.progress"])
         await service.act(poll, "close")
-        await until(lambda: len(site.told) == 3)
-        opened, progress, closed = (told.verified(made["secret"]) for told in site.told)
+        await until(lambda: len(site.deliveries) == 3)
+        opened, progress, closed = (delivery.verified(made["secret"]) for delivery in site.deliveries)
         assert opened["data"]["question"] == "Rice or yam?"
         assert progress["data"]["results"]["counts"] == {"rice": 1, "yam": 0}
         assert progress["data"]["phase"] == "open"
         assert closed["type"] == "poll.closed"
         assert closed["data"]["results"]["final"]
         assert closed["data"]["results"]["voters"] == 1
-        assert len({told.event for told in site.told}) == 3
+        assert len({delivery.event for delivery in site.deliveries}) == 3
         await until(lambda: _is_quiet(service, made))
 
 
 async def _is_quiet(service: Service, made: dict[str, Any]) -> bool:
-    told = await state(service, made)
-    return told["waiting"] == 0 and told["failures"] == 0 and told["last_success_at"] is not None
+    now = await state(service, made)
+    return now["waiting"] == 0 and now["failures"] == 0 and now["last_success_at"] is not None
 
 
 @pytest.mark.parametrize("way", ["creation", "edit", "action", "clock"])
@@ -60,7 +60,7 @@ async def test_opening_is_sent_once_however_voting_begins(serve: Serve, way: str
             await service.act(poll, "open")
         await until(lambda: site.types == ["poll.opened"])
         await service.act(poll, "close")
-        await until(lambda: len(site.told) == 2)
+        await until(lambda: len(site.deliveries) == 2)
         assert site.types == ["poll.opened", "poll.closed"]
 
 
@@ -74,14 +74,15 @@ async def test_a_changed_body_is_no_longer_signed(serve: Serve) -> None:
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
         await service.create_poll()
-        await until(lambda: site.told)
-        told = site.told[0]
-        told.verified(made["secret"])
+        await until(lambda: site.deliveries)
+        delivery = site.deliveries[0]
+        delivery.verified(made["secret"])
         for name, value in (("webhook-id", "other-1"), ("webhook-timestamp", "1700000000")):
             with pytest.raises(WebhookVerificationError):
-                told._replace(headers={**told.headers, name: value}).verified(made["secret"])
+                delivery._replace(headers={**delivery.headers, name: value}).verified(made["secret"])
+        changed = delivery.body.replace(b"poll.opened", b"poll.closed")
         with pytest.raises(WebhookVerificationError):
-            told._replace(body=told.body.replace(b"poll.opened", b"poll.closed")).verified(made["secret"])
+            delivery._replace(body=changed).verified(made["secret"])
 
 
 async def test_progress_has_a_pace(serve: Serve) -> None:
@@ -91,14 +92,15 @@ async def test_progress_has_a_pace(serve: Serve) -> None:
         poll = (await service.create_poll())["id"]
         for _ in range(30):
             await service.vote(poll, "rice", await service.voter())
-        await until(lambda: site.told and _voters(site.told[-1]) == 30)
-        assert len(site.told) < 20
-        assert [_voters(told) for told in site.told] == sorted({_voters(told) for told in site.told})
+        await until(lambda: site.deliveries and _voters(site.deliveries[-1]) == 30)
+        assert len(site.deliveries) < 20
+        voters = [_voters(delivery) for delivery in site.deliveries]
+        assert voters == sorted(set(voters))
         assert set(site.types) == {"poll.progress"}
 
 
-def _voters(told: Told) -> int:
-    return int(told.document["data"]["results"]["voters"])
+def _voters(delivery: Delivery) -> int:
+    return int(delivery.document["data"]["results"]["voters"])
 
 
 async def test_only_what_was_asked_for(serve: Serve) -> None:
@@ -111,9 +113,10 @@ async def test_only_what_was_asked_for(serve: Serve) -> None:
         other = (await service.create_poll())["id"]
         for poll in (before, other, wanted):
             await service.act(poll, "close")
-        await until(lambda: len(every.told) == 4)
-        await until(lambda: site.told)
-        assert [(told.type, told.document["data"]["poll"]) for told in site.told] == [("poll.closed", wanted)]
+        await until(lambda: len(every.deliveries) == 4)
+        await until(lambda: site.deliveries)
+        events = [(delivery.type, delivery.document["data"]["poll"]) for delivery in site.deliveries]
+        assert events == [("poll.closed", wanted)]
         assert sorted(every.types) == ["poll.closed"] * 3 + ["poll.opened"]
 
 
@@ -128,12 +131,12 @@ async def test_hidden_totals_stay_hidden(serve: Serve, mode: str) -> None:
         await until(lambda: "poll.progress" in public.types and "poll.progress" in trusted.types)
         await service.act(poll, "close")
         await until(lambda: "poll.closed" in public.types and "poll.closed" in trusted.types)
-        shown = {told.type: told.document["data"]["results"] for told in public.told}
+        shown = {delivery.type: delivery.document["data"]["results"] for delivery in public.deliveries}
         assert shown["poll.progress"]["hidden"]
         assert shown["poll.progress"]["seq"] == 0
         assert "voters" not in shown["poll.progress"]
         assert shown["poll.closed"].get("hidden", False) is (mode == "operators")
-        assert all("voters" in told.document["data"]["results"] for told in trusted.told)
+        assert all("voters" in delivery.document["data"]["results"] for delivery in trusted.deliveries)
 
 
 async def test_a_secret_question_is_not_told(serve: Serve) -> None:
@@ -142,10 +145,10 @@ async def test_a_secret_question_is_not_told(serve: Serve) -> None:
         await hook(service, public)
         await hook(service, trusted, results="operators")
         await service.create_poll(visible_at="2099-01-01T00:00:00Z")
-        await until(lambda: public.told and trusted.told)
-        assert public.told[0].document["data"]["question"] is None
-        assert public.told[0].document["data"]["results"]["hidden"]
-        assert trusted.told[0].document["data"]["question"] == "Rice or yam?"
+        await until(lambda: public.deliveries and trusted.deliveries)
+        assert public.deliveries[0].document["data"]["question"] is None
+        assert public.deliveries[0].document["data"]["results"]["hidden"]
+        assert trusted.deliveries[0].document["data"]["question"] == "Rice or yam?"
 
 
 async def test_the_clock_is_told_once(serve: Serve) -> None:
@@ -156,12 +159,12 @@ async def test_the_clock_is_told_once(serve: Serve) -> None:
         now = await one.store.polls.now()
         hours = [format_timestamp(now + ahead) for ahead in (300, 600)]
         poll = (await one.create_poll(opens_at=hours[0], closes_at=hours[1]))["id"]
-        await until(lambda: len(site.told) >= 2)
+        await until(lambda: len(site.deliveries) >= 2)
         await one.act(poll, "reopen")
-        await until(lambda: len(site.told) >= 3)
-        told = [each.document for each in site.told]
-        assert [each["type"] for each in told] == ["poll.opened", "poll.closed", "poll.opened"]
-        assert [each["timestamp"] for each in told[:2]] == hours
+        await until(lambda: len(site.deliveries) >= 3)
+        documents = [each.document for each in site.deliveries]
+        assert [each["type"] for each in documents] == ["poll.opened", "poll.closed", "poll.opened"]
+        assert [each["timestamp"] for each in documents[:2]] == hours
         assert (await state(one, made))["failures"] == 0
 
 
@@ -169,13 +172,13 @@ async def test_a_site_that_fails_and_recovers(serve: Serve) -> None:
     """Check that failed events are retried with the same id, in the order of the poll."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
-        site.answering = lambda _: 500 if len(site.told) < 2 else 200
+        site.answering = lambda _: 500 if len(site.deliveries) < 2 else 200
         poll = (await service.create_poll())["id"]
         await service.act(poll, "close")
         await until(lambda: "poll.closed" in site.types, within_s=15)
         assert site.types == ["poll.opened"] * 2 + ["poll.closed"]
-        assert site.told[0].event == site.told[1].event
-        assert len({told.headers["webhook-signature"] for told in site.told}) >= 2
+        assert site.deliveries[0].event == site.deliveries[1].event
+        assert len({delivery.headers["webhook-signature"] for delivery in site.deliveries}) >= 2
         recent = (await service.admin.get(f"{HOOKS}/{made['id']}/deliveries")).json()["items"]
         await until(lambda: _is_quiet(service, made))
         assert [(each["status"], each["attempt"]) for each in recent[-2:]] == [(200, 2), (500, 1)]
@@ -209,10 +212,10 @@ async def test_a_site_that_never_answers_well_is_given_up(serve: Serve) -> None:
         site.answering = lambda _: 503
         await service.create_poll()
         await until(lambda: _is_given_up(service, made), within_s=15)
-        told = await state(service, made)
-        assert (told["failures"], told["waiting"], told["dropped"]) == (10, 0, 1)
-        assert told["last_error"] == told["disabled_reason"] == "answered 503"
-        assert len(site.told) == 10
+        disabled = await state(service, made)
+        assert (disabled["failures"], disabled["waiting"], disabled["dropped"]) == (10, 0, 1)
+        assert disabled["last_error"] == disabled["disabled_reason"] == "answered 503"
+        assert len(site.deliveries) == 10
 
 
 async def test_one_slow_site_stalls_no_other(serve: Serve) -> None:
@@ -220,7 +223,7 @@ async def test_one_slow_site_stalls_no_other(serve: Serve) -> None:
     async with serve(**QUICK) as service, receiving() as slow, receiving() as quick:
         never = asyncio.Event()
 
-        async def wait(_: Told) -> int:
+        async def wait(_: Delivery) -> int:
             await never.wait()
             return 204
 
@@ -229,8 +232,8 @@ async def test_one_slow_site_stalls_no_other(serve: Serve) -> None:
         await hook(service, quick)
         for _ in range(10):
             await service.create_poll()
-        await until(lambda: len(quick.told) == 10)
-        assert len(slow.told) < 10
+        await until(lambda: len(quick.deliveries) == 10)
+        assert len(slow.deliveries) < 10
         never.set()
 
 
@@ -243,7 +246,7 @@ async def test_nobody_is_followed(serve: Serve) -> None:
         )
         tried = (await service.admin.post(f"{HOOKS}/{made['id']}/test")).json()
         assert (tried["delivered"], tried["status"]) == (False, 307)
-        assert elsewhere.told == []
+        assert elsewhere.deliveries == []
 
 
 async def test_a_test_event(serve: Serve) -> None:
@@ -252,7 +255,7 @@ async def test_a_test_event(serve: Serve) -> None:
         made = await hook(service, site)
         tried = (await service.admin.post(f"{HOOKS}/{made['id']}/test")).json()
         assert (tried["delivered"], tried["status"], tried["type"]) == (True, 204, "webhook.test")
-        assert site.told[0].verified(made["secret"])["data"] == {"by": "admin"}
+        assert site.deliveries[0].verified(made["secret"])["data"] == {"by": "admin"}
         listed = (await service.admin.get(f"{HOOKS}/{made['id']}/deliveries?limit=5")).json()
         assert listed == {"items": [tried], "next": None}
 
@@ -284,8 +287,8 @@ async def test_another_service_secret_cannot_sign(serve: Serve) -> None:
             made = await hook(service, site)
         async with serve(**QUICK, secret="a-newer-secret-of-ours,the-first-of-two-secrets") as service:
             await service.create_poll()
-            await until(lambda: site.told)
-            site.told[0].verified(made["secret"])
+            await until(lambda: site.deliveries)
+            site.deliveries[0].verified(made["secret"])
         async with serve(**QUICK, secret="quite-another-secret") as service:
             await service.create_poll()
             await until(lambda: _is_given_up(service, made))
@@ -299,8 +302,8 @@ async def test_a_deleted_webhook(serve: Serve) -> None:
         await hook(service, other)
         assert (await service.admin.delete(f"{HOOKS}/{made['id']}")).status_code == 204
         await service.create_poll()
-        await until(lambda: other.told)
-        assert site.told == []
+        await until(lambda: other.deliveries)
+        assert site.deliveries == []
         for path in ("", "/deliveries"):
             assert (await service.admin.get(f"{HOOKS}/{made['id']}{path}")).status_code == 404
         for act in ("test", "enable"):

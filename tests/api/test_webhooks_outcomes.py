@@ -29,8 +29,8 @@ async def a_closed_match(service: Service, **changes: object) -> dict[str, Any]:
 async def verified(site: Site, secret: str, types: list[str]) -> list[dict[str, Any]]:
     """Wait until these events arrived, verify each, and return them. No event id occurs twice."""
     await until(lambda: site.types == types)
-    assert len({told.event for told in site.told}) == len(types)
-    return [told.verified(secret) for told in site.told]
+    assert len({delivery.event for delivery in site.deliveries}) == len(types)
+    return [delivery.verified(secret) for delivery in site.deliveries]
 
 
 @pytest.mark.parametrize("series", ["cup", None])
@@ -44,16 +44,16 @@ async def test_an_outcome_and_its_correction_are_told(serve: Serve, series: str 
         await service.act(poll, "unresolve")
         await service.act(poll, "resolve", outcome="away")
         types = ["poll.resolved", "poll.corrected", "poll.resolved"]
-        told = await verified(site, made["secret"], types)
-        assert [each["type"] for each in told] == types
-        resolved, corrected, again = (each["data"] for each in told)
+        events = await verified(site, made["secret"], types)
+        assert [each["type"] for each in events] == types
+        resolved, corrected, again = (each["data"] for each in events)
         assert (resolved["poll"], resolved["phase"]) == (poll, "resolved")
         assert resolved["results"]["resolution"] == first["resolution"]
-        assert told[0]["timestamp"] >= first["resolution"]["at"]  # the event is sent after scoring
+        assert events[0]["timestamp"] >= first["resolution"]["at"]  # the event is sent after scoring
         assert corrected["phase"] == "closed"
         assert corrected["results"].get("resolution") is None
         assert again["results"]["resolution"]["outcome"] == "away"
-        assert [each["data"]["results"]["counts"] for each in told] == [{"home": 1, "away": 0}] * 3
+        assert [each["data"]["results"]["counts"] for each in events] == [{"home": 1, "away": 0}] * 3
 
 
 async def test_an_annulment_is_told(serve: Serve) -> None:
@@ -62,8 +62,8 @@ async def test_an_annulment_is_told(serve: Serve) -> None:
         made = await hook(service, site, events=OUTCOMES)
         poll = await a_closed_match(service)
         await service.act(poll["id"], "resolve", outcome=None)
-        (told,) = await verified(site, made["secret"], ["poll.resolved"])
-        assert told["data"]["results"]["resolution"]["outcome"] is None
+        (event,) = await verified(site, made["secret"], ["poll.resolved"])
+        assert event["data"]["results"]["resolution"]["outcome"] is None
 
 
 async def test_hidden_totals_stay_hidden(serve: Serve) -> None:
@@ -91,11 +91,11 @@ async def test_totals_thrown_away_are_told(serve: Serve) -> None:
         everything = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "confirm": purged}
         answer = await service.admin.post(f"/v1/admin/polls/{purged}/purge", json=everything)
         assert answer.status_code == 200, answer.text
-        await until(lambda: len(site.told) == 1)
+        await until(lambda: len(site.deliveries) == 1)
         await service.act(emptied, "reset", confirm=emptied)
-        told = [each["data"] for each in await verified(site, made["secret"], ["poll.corrected"] * 2)]
-        assert [each["poll"] for each in told] == [purged, emptied]
-        assert [each["results"]["voters"] for each in told] == [0, 0]
+        events = [each["data"] for each in await verified(site, made["secret"], ["poll.corrected"] * 2)]
+        assert [each["poll"] for each in events] == [purged, emptied]
+        assert [each["results"]["voters"] for each in events] == [0, 0]
 
 
 async def test_a_cancel_by_the_clock_is_told(serve: Serve) -> None:
@@ -104,7 +104,7 @@ async def test_a_cancel_by_the_clock_is_told(serve: Serve) -> None:
         made = await hook(service, site, events=OUTCOMES)
         hour = format_timestamp(await service.store.polls.now() + 400)
         poll = await service.create_poll(**MATCH, resolve_by=hour)
-        (told,) = await verified(site, made["secret"], ["poll.canceled"])
-        assert (told["timestamp"], told["data"]["phase"]) == (hour, "canceled")
+        (event,) = await verified(site, made["secret"], ["poll.canceled"])
+        assert (event["timestamp"], event["data"]["phase"]) == (hour, "canceled")
         log = (await service.admin.get(f"/v1/admin/polls/{poll['id']}/audit")).json()["items"]
         assert [(entry["act"], entry["by"], entry["at"]) for entry in log[:1]] == [("cancel", "clock", hour)]

@@ -22,12 +22,15 @@ BANNED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 CHECKED_SUFFIXES = {".py", ".lua", ".js", ".md"}
-# These files quote the old vocabulary: the history, the list of terms, and the rules themselves.
-EXEMPT_FILES = {ROOT / "CHANGELOG.md", ROOT / "docs" / "glossary.md"}
+# These files quote the old vocabulary: the history, the list of terms, the rules, and old names in the store.
+EXEMPT_FILES = {
+    *(ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "glossary.md"),
+    *(ROOT / "service" / "pollwire_server" / "store" / "migration.py", TESTS / "store" / "test_migration.py"),
+}
 EXEMPT_FOLDERS = (ROOT / "docs" / "adr", TESTS / "architecture", ROOT / "benchmarks" / "results")
 
-# The goal is 0. What is left are mostly names in tests and strings of pages. Never raise the number.
-MAX_BANNED_PHRASES = 700
+# The goal is 0. The rest is in the pages and their tests. Never raise the number.
+MAX_BANNED_PHRASES = 54
 
 MAX_PER_1000_WORDS = {
     "what is/was": (r"\bwhat (?:is|was)\b", 0.3),

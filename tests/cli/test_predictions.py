@@ -43,7 +43,7 @@ async def test_either_an_outcome_or_none(pollwire: Pollwire, arguments: tuple[st
 async def test_what_does_not_fit_is_told(pollwire: Pollwire, service: Service) -> None:
     """Check that the service's messages are printed, and that the list can be filtered by series."""
     poll = await predicted(service, {})
-    said = await pollwire("polls", "resolve", poll, "nobody")
+    said = await pollwire("polls", "resolve", poll, "unknown")
     assert said.exit_code == 1
     assert "outcome must be one of home, away" in said.err
     assert (await pollwire("series", "leaderboard", "nowhere")).exit_code == 1

@@ -31,7 +31,7 @@ async def test_a_webhook_is_made_tried_listed_and_deleted(pollwire: Pollwire, se
         assert secret not in listed.out
         tried = await pollwire("webhooks", "test", webhook["id"])
         assert (tried.exit_code, "answered 204" in tried.out) == (0, True)
-        site.told[0].verified(secret)
+        site.deliveries[0].verified(secret)
         site.answering = lambda _: 500
         failed = await pollwire("webhooks", "test", webhook["id"])
         assert (failed.exit_code, failed.err) == (1, "Error: Delivery failed: answered 500.\n")

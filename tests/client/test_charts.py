@@ -127,7 +127,7 @@ def test_texts_of_others_cannot_drive_the_terminal(trick: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "told"),
+    ("window", "text"),
     [
         (
             {"phase": "scheduled", "opens_at": "2026-11-25T12:00:00.000Z", "closes_at": None},
@@ -141,6 +141,5 @@ def test_texts_of_others_cannot_drive_the_terminal(trick: str) -> None:
         ({"phase": "archived", "closes_at": None}, "archived"),
     ],
 )
-def test_a_window_is_told_by_phase(window: dict[str, Any], told: str) -> None:
-    """Check that the text fits the phase, including a phase unknown to this client."""
-    assert describe_window(window) == told
+def test_describe_window_returns_text_of_phase(window: dict[str, Any], text: str) -> None:
+    assert describe_window(window) == text

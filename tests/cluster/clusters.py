@@ -28,7 +28,7 @@ class Member(Node):
         return name.decode()
 
     def knows(self) -> dict[str, str]:
-        """What it says of the cluster: ``cluster_state``, ``cluster_known_nodes``, ..."""
+        """Return its CLUSTER INFO: ``cluster_state``, ``cluster_known_nodes``, ..."""
         said = self.tell("CLUSTER INFO")
         return said if isinstance(said, dict) else dict(line.split(":") for line in said.decode().split())
 
@@ -81,7 +81,7 @@ class Cluster:
         for first, last, (_, port, *_), *_ in self._alive()[0].tell("CLUSTER SLOTS"):
             if first <= slot <= last:
                 return next(member for member in self.members if member.port == port)
-        raise AssertionError(f"nobody has the slot {slot}")
+        raise AssertionError(f"no node has the slot {slot}")
 
     def another_than(self, owner: Member) -> Member:
         """A master beside it."""
@@ -128,18 +128,18 @@ class Cluster:
         self.members.append(member)
 
     def _all_are_known(self) -> bool:
-        """Whether every node knows all of them."""
+        """Return True if every node knows all nodes."""
         count = str(len(self.members))
         return all(member.knows()["cluster_known_nodes"] == count for member in self._alive())
 
     def _epochs_are_settled(self) -> bool:
-        """Whether all have heard of the last move, so that the next one's claim is surely the newest."""
+        """Return True if all nodes know the last move, so that the next one gets the newest epoch."""
         views = [member.knows() for member in self._alive()]
         newest = {view["cluster_current_epoch"] for view in views}
         return len(newest) == 1 and len({view["cluster_my_epoch"] for view in views}) == len(views)
 
     def _is_whole(self) -> bool:
-        """Whether every node knows all of them, and an owner of each slot."""
+        """Return True if every node knows all nodes and the owner of each slot."""
         return self._all_are_known() and all(
             member.knows()["cluster_state"] == "ok" for member in self._alive()
         )

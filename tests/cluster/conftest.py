@@ -15,7 +15,7 @@ from tests.cluster.crowd import until_ready
 
 @pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
-    """Three masters; a test may move slots, and kills nobody."""
+    """Start three masters. Tests may move slots but must not kill a server."""
     with a_cluster() as servers:
         yield servers
 

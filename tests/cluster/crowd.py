@@ -1,4 +1,4 @@
-"""A crowd at several polls of a service whose store is changed under it, and what they were told."""
+"""Voters at several polls of a service during changes of its store, and the check of their responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BEFORE_AND_AFTER = 100
 
 
 class Crowd:
-    """Voters who send the same vote until it is answered for good, and what each was told."""
+    """Voters that send the same vote until its response is final, and a journal of the responses."""
 
     def __init__(self, service: Service, polls: list[str], over: list[Wire]) -> None:
         self.polls = polls
@@ -87,23 +87,23 @@ class Crowd:
             await until(lambda: journal.cast(wire, ballot), WITHIN_S)  # noqa: B023  # awaited before the next turn
 
     async def verify(self) -> None:
-        """Every vote that was answered counts, once: totals and ballots agree with what voters were told."""
+        """Check that every answered vote counts once: totals and ballots equal the responses."""
         for journal in self._journals:
             for ballot, answer in journal.answers:
                 assert answer.status == 200, answer
                 assert answer.document["choice"] == ballot.choice, "a vote got another's answer"
             path = f"/v1/admin/polls/{journal.poll}/recount"
-            recounted = await self._told(self._service.admin, "POST", path)
+            recounted = await self._read(self._service.admin, "POST", path)
             assert recounted["matches"], recounted
-            totals = await self._told(self._service.http, "GET", f"/v1/polls/{journal.poll}/results")
-            standing = Counter(journal.standing().values())
-            assert totals["counts"] == {choice: standing[choice] for choice in CHOICES}
+            totals = await self._read(self._service.http, "GET", f"/v1/polls/{journal.poll}/results")
+            confirmed = Counter(journal.choices().values())
+            assert totals["counts"] == {choice: confirmed[choice] for choice in CHOICES}
 
-    async def _told(self, client: httpx.AsyncClient, method: str, path: str) -> dict[str, object]:
+    async def _read(self, client: httpx.AsyncClient, method: str, path: str) -> dict[str, object]:
         answer = await client.request(method, path)
         assert answer.status_code == 200, answer.text
-        told: dict[str, object] = answer.json()
-        return told
+        document: dict[str, object] = answer.json()
+        return document
 
 
 async def until_ready(service: Service) -> None:

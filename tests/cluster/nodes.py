@@ -102,7 +102,7 @@ def until_true(condition: Callable[[], bool]) -> None:
 
 
 def follows(replica: Node) -> bool:
-    """Whether the replica has all that its master had when it joined, and hears of the rest."""
+    """Return True if the replica has its master's data and receives its changes."""
     return bool(replica.info("replication").get("master_link_status") == "up")
 
 
@@ -119,7 +119,7 @@ def die_when_followed(master: Node, replica: Node) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
+    """Return unused ports."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

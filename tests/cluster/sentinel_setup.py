@@ -24,7 +24,7 @@ class Sentinel(Node):
         self._master = master
 
     def agrees(self) -> bool:
-        """Whether it knows the replica and the other Sentinels."""
+        """Return True if it knows the replica and the other Sentinels."""
         (state,) = self.tell("SENTINEL MASTERS").values()
         return (state["num-slaves"], state["num-other-sentinels"]) == (1, _SENTINELS - 1)
 
@@ -45,7 +45,7 @@ class Sentinel(Node):
 
 
 class Watched(NamedTuple):
-    """Who is there, all of them agreed."""
+    """A master, its replica and their Sentinels, which all know one another."""
 
     master: Node
     replica: Node

@@ -1,4 +1,4 @@
-"""Who is the master is asked of all who may know, and the silent and the stale mislead nobody."""
+"""Discovery of the master: all Sentinels and nodes are asked; silent and stale ones do not mislead it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ async def test_silent_sentinels_do_not_delay_discovery() -> None:
         await store.close()
 
 
-class Told:
-    """A Sentinel as the client has it: what it tells of its one service, or silence."""
+class FixedSentinel:
+    """A Sentinel's client that returns a fixed state, or never responds."""
 
     def __init__(self, address: Address | None, epoch: int = 0) -> None:
         self._address, self._epoch = address, epoch
 
     async def sentinel_masters(self) -> dict[str, Any]:
-        """The state of the service, as far as it is looked at."""
+        """Return the fields of the state that discovery reads."""
         if self._address is None:
             await asyncio.Event().wait()
         assert self._address is not None
@@ -47,36 +47,36 @@ class Told:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "states",
     [
-        [Told(STALE, 1), Told(TRUE, 2), Told(TRUE, 2)],
-        [Told(STALE, 9), Told(None), Told(TRUE, 10)],
-        [Told(None), Told(None), Told(TRUE, 1)],
+        [FixedSentinel(STALE, 1), FixedSentinel(TRUE, 2), FixedSentinel(TRUE, 2)],
+        [FixedSentinel(STALE, 9), FixedSentinel(None), FixedSentinel(TRUE, 10)],
+        [FixedSentinel(None), FixedSentinel(None), FixedSentinel(TRUE, 1)],
     ],
 )
-async def test_sentinel_reply_of_latest_failover_wins(told: list[Told]) -> None:
+async def test_sentinel_reply_of_latest_failover_wins(states: list[FixedSentinel]) -> None:
     sentinels = SentinelGroup([("one", 1)], {})
-    sentinels.sentinels = told  # type: ignore[assignment]  # what is asked of them is there
+    sentinels.sentinels = states  # type: ignore[assignment]  # has the one method that discovery calls
     assert await sentinels.discover_master("polls") == TRUE
 
 
 class Mapped(Cluster):
-    """A cluster whose servers tell what the test says."""
+    """A cluster with a fixed slot map for each server."""
 
-    def __init__(self, told: list[Address | None]) -> None:
-        super().__init__([(f"server-{place}", place) for place in range(len(told))], {})
-        self.told = told
+    def __init__(self, owners: list[Address | None]) -> None:
+        super().__init__([(f"server-{place}", place) for place in range(len(owners))], {})
+        self.owners = owners
 
     async def _slot_map_of(self, address: Address) -> tuple[tuple[int, int, Address], ...]:
-        owner = self.told[address.port]
+        owner = self.owners[address.port]
         if owner is None:
             await asyncio.Event().wait()
         assert owner is not None
         return ((0, SLOTS - 1, owner),)
 
 
-@pytest.mark.parametrize("told", [[STALE, TRUE, TRUE], [None, TRUE, TRUE], [None, None, TRUE]])
-async def test_slot_map_of_majority_wins(told: list[Address | None]) -> None:
-    cluster = Mapped(told)
+@pytest.mark.parametrize("owners", [[STALE, TRUE, TRUE], [None, TRUE, TRUE], [None, None, TRUE]])
+async def test_slot_map_of_majority_wins(owners: list[Address | None]) -> None:
+    cluster = Mapped(owners)
     await cluster._read_slot_map()
     assert set(cluster._owners) == {TRUE}

@@ -42,7 +42,7 @@ class Stage:
     env: dict[str, str] = field(default_factory=dict)
     folder: str = "/"
     said: dict[str, str] = field(default_factory=dict)
-    """What the last of each instruction that changes no file says: USER, CMD, STOPSIGNAL, ..."""
+    """The last value of each instruction that changes no file: USER, CMD, STOPSIGNAL, ..."""
 
     def mapped(self, text: str) -> str:
         """The text with the paths of the image where they lie on this machine."""
@@ -159,7 +159,7 @@ def send_context(folder: Path) -> None:
 
 
 def is_sent(name: str) -> bool:
-    """Whether ``.dockerignore`` lets a file through: the last rule decides that fits it or a folder above."""
+    """Return True if ``.dockerignore`` includes a file. The last rule that matches it or a parent decides."""
     places = [name, *map(str, PurePosixPath(name).parents)]
     sent = True
     for rule in (ROOT / ".dockerignore").read_text().split("\n"):

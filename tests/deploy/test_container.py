@@ -45,7 +45,7 @@ def running(image: Stage, port: int) -> Iterator[subprocess.Popen[str]]:
 
 
 def is_healthy(image: Stage, port: int) -> bool:
-    """What the image's own health check says."""
+    """Return True if the image's own health check succeeds."""
     environment = image.environment | {"POLLWIRE_PORT": str(port)}
     checked = subprocess.run(
         image.command("HEALTHCHECK"), env=environment, check=False, timeout=30, capture_output=True

@@ -1,4 +1,4 @@
-"""What a clone is told by make, before anything is installed."""
+"""The output of make in a clone in which nothing is installed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def old_python(tmp_path: Path) -> Path:
-    """A Python of years ago, as far as make can tell."""
+    """Create a program that reports the version of an old Python."""
     python = tmp_path / "python3.9"
     python.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.2 || exit 1\n')
     python.chmod(0o755)
@@ -31,12 +31,12 @@ def old_python(tmp_path: Path) -> Path:
 
 
 def test_make_without_target_lists_targets() -> None:
-    told = make()
-    assert told.returncode == 0
-    names = [line.split()[1] for line in told.stdout.splitlines() if line.startswith("  make ")]
+    listed = make()
+    assert listed.returncode == 0
+    names = [line.split()[1] for line in listed.stdout.splitlines() if line.startswith("  make ")]
     assert {"setup", "up", "test", "check", "bench", "lock", "clean"} <= set(names)
     assert len(names) == len(set(names))
-    assert told.stdout == make("help").stdout
+    assert listed.stdout == make("help").stdout
 
 
 def test_make_with_old_python_names_required_version(old_python: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Services to be harmed, and the table of what came of it.
+"""Services for fault injection, and the table of the outcomes.
 
-A service here lives on a store of its own, private or (where the test itself
-has to harm it) a Valkey of the test. Nobody survives the test.
+Each service has a store of its own: an embedded one, or a Valkey that the test itself
+can harm. All processes end with the test.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A crowd that votes while something goes wrong, and the one check at its end.
+"""Voters during a fault, and the check at its end.
 
-Every voter sends the same vote until it is answered for good, as the widget
-does. What they were told is in the journal; what the service says afterwards
-has to agree with it, and readers who watched all along have to end there too.
+Every voter sends the same vote until its response is final, as the widget
+does. The journal records the responses. The totals of the service and the last
+frames of the readers have to agree with it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ CONNECTIONS = 64
 
 
 class Verdict(NamedTuple):
-    """What a fault came to; ``lost`` and ``doubled`` votes have to be 0."""
+    """The outcome of a fault. ``lost`` and ``doubled`` votes have to be 0."""
 
     fault: str
     rounds: int
     answered: int
     again: int
-    """How often a vote was told to come back, or was told nothing."""
+    """The number of responses that ask for a retry, and of requests without a response."""
     lost: int
     doubled: int
     fell: int
@@ -44,7 +44,7 @@ class Verdict(NamedTuple):
 
 
 class Crowd:
-    """The voters of the poll ``crowd`` of one service, their journal, and its readers."""
+    """The voters and readers of the poll ``crowd`` of one service, and the voters' journal."""
 
     def __init__(self, up: Up, secret: str, over: list[Wire], watchers: list[Watcher]) -> None:
         self.up = up
@@ -56,16 +56,16 @@ class Crowd:
         self._tokens = VoterTokens([secret], lambda: time.time_ns() // 1_000_000)
 
     def ballots(self, count: int) -> list[Ballot]:
-        """Votes of so many new voters."""
+        """Return the votes of ``count`` new voters."""
         return [Ballot(self._tokens.issue().token, self._chance.choice(CHOICES)) for _ in range(count)]
 
     @property
     def answered(self) -> int:
-        """Votes answered for good so far."""
+        """Return the number of votes with a final response."""
         return len(self.journal.answers)
 
     async def round(self, count: int, harm: Callable[[], Awaitable[None]]) -> None:
-        """So many new voters vote until they are answered, and more for as long as harm is being done."""
+        """Send the votes of ``count`` new voters, and more for as long as ``harm`` runs."""
         self.rounds += 1
         begun = self.answered
         voting = asyncio.create_task(self.vote(self.ballots(count)))
@@ -81,26 +81,26 @@ class Crowd:
                 harming.cancel()
 
     async def _go_on(self, voting: asyncio.Future[None], harming: asyncio.Future[None]) -> None:
-        """More voters, once the others are done, until the harm is."""
+        """Send more votes after the first ones until ``harming`` is done."""
         await asyncio.wait({voting, harming}, return_when=asyncio.FIRST_COMPLETED)
         while not harming.done():
             await self.vote(self.ballots(CONNECTIONS))
 
     async def vote(self, ballots: list[Ballot]) -> None:
-        """Each ballot is sent until it is answered for good."""
+        """Send each ballot until its response is final."""
         await spread(ballots, self._over, self._cast)
 
     async def _cast(self, wire: Wire, ballot: Ballot) -> None:
         await until(lambda: self.journal.cast(wire, ballot), WITHIN_S)
 
     async def verdict(self, fault: str) -> Verdict:
-        """The check: what voters were told, against what the service says and what readers hold."""
-        standing = Counter(self.journal.standing().values())
+        """Check the journal against the totals of the service and the last frames of the readers."""
+        confirmed = Counter(self.journal.choices().values())
         for ballot, answer in self.journal.answers:
             assert answer.status == 200, answer
             assert answer.document["choice"] == ballot.choice, "a vote got another's answer"
-        recounted = await self._told("POST", f"/v1/admin/polls/{POLL['id']}/recount")
-        truth = await self._told("GET", f"/v1/polls/{POLL['id']}/results")
+        recounted = await self._read("POST", f"/v1/admin/polls/{POLL['id']}/recount")
+        truth = await self._read("GET", f"/v1/polls/{POLL['id']}/results")
         assert recounted["matches"], recounted
         counts = truth["counts"]
         assert sum(counts.values()) == truth["voters"]
@@ -110,39 +110,39 @@ class Crowd:
             self.rounds,
             answered=self.answered,
             again=len(self.journal.unanswered),
-            lost=sum(max(0, standing[choice] - counts[choice]) for choice in CHOICES),
-            doubled=sum(max(0, counts[choice] - standing[choice]) for choice in CHOICES),
+            lost=sum(max(0, confirmed[choice] - counts[choice]) for choice in CHOICES),
+            doubled=sum(max(0, counts[choice] - confirmed[choice]) for choice in CHOICES),
             fell=sum(watcher.fell for watcher in self.watchers),
             worst_gap_s=self.journal.worst_gap_s(),
         )
 
-    async def _told(self, method: str, path: str) -> dict[str, Any]:
-        """The answer, however often it takes: the last of the harm may be on its way yet."""
+    async def _read(self, method: str, path: str) -> dict[str, Any]:
+        """Send a request until its response is final, because the fault may not be over yet."""
         answers: list[httpx.Response] = []
         async with self.up.client() as operator:
 
-            async def is_told() -> bool:
+            async def is_final() -> bool:
                 answers.append(await operator.request(method, path))
                 return answers[-1].status_code not in AGAIN
 
-            await until(is_told, within_s=15)
+            await until(is_final, within_s=15)
         assert answers[-1].status_code == 200, answers[-1].text
-        told: dict[str, Any] = answers[-1].json()
-        return told
+        document: dict[str, Any] = answers[-1].json()
+        return document
 
     async def _readers_end_on(self, epoch: str, seq: int, counts: dict[str, int]) -> None:
         await until(lambda: all(watcher.position == (epoch, seq) for watcher in self.watchers), within_s=15)
         assert all(watcher.latest["counts"] == counts for watcher in self.watchers)
 
-    def no_answer_was_another_s(self) -> None:
-        """Each counting step has a ``seq`` of its own, so two equal ones betray a reply that was mistaken."""
-        told = [document["seq"] for _, document in self.journal.told("counted")]
-        assert len(set(told)) == len(told)
+    def check_seqs_differ(self) -> None:
+        """Check that all ``seq`` differ. Two equal ones mean that a vote got the reply of another."""
+        seqs = [document["seq"] for _, document in self.journal.responses_with("counted")]
+        assert len(set(seqs)) == len(seqs)
 
 
 @contextlib.asynccontextmanager
 async def gathered(up: Up, secret: str, *, connections: int = CONNECTIONS) -> AsyncIterator[Crowd]:
-    """A crowd with three readers at a service in which ``POLL`` is open."""
+    """Return a crowd with three readers at a service in which ``POLL`` is open."""
     async with (
         wires(up.address, connections) as over,
         watched(up.url, str(POLL["id"])) as watchers,

@@ -1,8 +1,8 @@
-"""A relay between service and store that harms replies after the store has done what was asked.
+"""A proxy between service and store that harms replies after the store has run the command.
 
-It stands on a Unix socket and hands bytes on. While it is armed it harms a part of the replies, one way after
-the other: swallowed, held back beyond any patience, sent twice, or cut in the middle with the connection.
-While it is closed it refuses everybody, and drops those it had: a network that is cut.
+It listens on a Unix socket and forwards bytes. While it is armed it harms a part of the replies, in turn: it
+drops a reply, delays it beyond any timeout, sends it twice, or closes the connection in the middle of it.
+When closed, it rejects new connections and drops existing ones, as a network failure does.
 """
 
 from __future__ import annotations

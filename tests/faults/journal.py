@@ -1,4 +1,4 @@
-"""What a crowd of voters did and was told, kept outside the service."""
+"""The requests and responses of a crowd of voters, recorded outside the service."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ POLL = {
     "options": [{"id": choice, "label": choice.upper()} for choice in CHOICES],
 }
 AGAIN = (429, 503)
-"""Answers that ask for the same request again."""
+"""The statuses that ask the client to repeat the request."""
 
 
 @dataclass(frozen=True)
 class Ballot:
-    """One vote to be cast: ``voter`` is a token."""
+    """One vote to send. ``voter`` is a token."""
 
     voter: str
     choice: str
@@ -31,17 +31,17 @@ class Ballot:
 
 @dataclass
 class Journal:
-    """Every answer, by ballot; and what had none yet."""
+    """All final responses with their ballots, and all requests without one."""
 
     answers: list[tuple[Ballot, Answer]] = field(default_factory=list)
     unanswered: list[Ballot] = field(default_factory=list)
-    """Each time that a vote was told to come back, or was told nothing."""
+    """One entry for each response that asks for a retry, and for each request without a response."""
     answered_at: list[float] = field(default_factory=list)
-    """When votes were answered 200, in seconds of the monotonic clock."""
+    """The times of responses with status 200, in seconds of the monotonic clock."""
     poll: str = "crowd"
 
     async def cast(self, wire: Wire, ballot: Ballot) -> bool:
-        """Send one vote and write down what came of it; False: no answer that is final, so send it again."""
+        """Send one vote and record the response. Return False if it has to be sent again."""
         path, key = f"/v1/polls/{self.poll}/votes", {"Authorization": f"Bearer {ballot.voter}"}
         try:
             answer = await wire.ask("POST", path, {"choice": ballot.choice}, key)
@@ -56,8 +56,8 @@ class Journal:
             self.answered_at.append(time.monotonic())
         return True
 
-    def told(self, status: str) -> list[tuple[Ballot, dict[str, Any]]]:
-        """The ballots answered 200 with this status, and the answers."""
+    def responses_with(self, status: str) -> list[tuple[Ballot, dict[str, Any]]]:
+        """Return the ballots that got 200 with this status, and the responses."""
         return [
             (ballot, answer.document)
             for ballot, answer in self.answers
@@ -65,27 +65,27 @@ class Journal:
         ]
 
     def refusals(self) -> Counter[str]:
-        """How often each problem was answered, by the last part of its type."""
+        """Return the number of responses for each problem, by the last part of its type."""
         return Counter(
             answer.document["type"].rpartition("/")[2] for _, answer in self.answers if answer.status != 200
         )
 
-    def standing(self) -> dict[str, str]:
-        """The choice that each voter was told stands; every later word about a voter must agree."""
-        choices: dict[str, str] = {}
+    def choices(self) -> dict[str, str]:
+        """Return the confirmed choice of each voter. All responses to a voter must agree."""
+        found: dict[str, str] = {}
         for ballot, answer in self.answers:
             if answer.status == 200:
                 choice = answer.document["choice"]
-                assert choices.setdefault(ballot.voter, choice) == choice, "one voter was told two choices"
-        return choices
+                assert found.setdefault(ballot.voter, choice) == choice, "one voter got two choices"
+        return found
 
     def worst_gap_s(self) -> float:
-        """The longest time in which nobody's vote was answered 200, between the first and the last."""
+        """Return the longest time without a 200, between the first one and the last."""
         return max((after - before for before, after in itertools.pairwise(self.answered_at)), default=0.0)
 
 
 async def voters(over: list[Wire], count: int) -> list[str]:
-    """Tokens of ``count`` new voters."""
+    """Register ``count`` new voters and return their tokens."""
     tokens: list[str] = []
 
     async def register(wire: Wire, _: int) -> None:

@@ -74,7 +74,7 @@ class Pusher:
         return sent
 
     def _take(self, number: int, ends_at: float) -> None:
-        """An answer is a few hundred bytes, and comes whole; none ends a connection, which is made anew."""
+        """Read one response, which arrives whole. An empty read means that the connection was closed."""
         if number not in self._sent_at:  # nothing was asked: it was opened, and not used for too long
             self._free.remove(number)
             self._end(number)
@@ -107,7 +107,7 @@ class Pusher:
 
 
 def main() -> None:
-    """Push, and tell."""
+    """Send votes and print the report."""
     host, port, poll, connections, seconds, rate = sys.argv[1:]
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -115,14 +115,14 @@ def main() -> None:
     pusher = Pusher(host, int(port), poll, int(connections))
     pusher.run(tokens, float(seconds), float(rate))
     accepted = sorted(pusher.took_s)
-    told = {
+    report = {
         "statuses": pusher.statuses,
         "untold": pusher.untold,
         "unsent": pusher.unsent,
         "per_s": pusher.in_time / float(seconds),
         "p99_s": accepted[len(accepted) * 99 // 100] if accepted else None,
     }
-    sys.stdout.write(json.dumps(told))
+    sys.stdout.write(json.dumps(report))
 
 
 if __name__ == "__main__":

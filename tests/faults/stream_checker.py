@@ -27,7 +27,7 @@ class Watcher:
         self.joined = 0
 
     async def run(self) -> None:
-        """Watch for ever."""
+        """Watch and reconnect until cancelled."""
         while True:
             with contextlib.suppress(OSError, TimeoutError, WebSocketException, EOFError):
                 await self._watch()

@@ -35,7 +35,7 @@ def wrong_by(hours: str) -> dict[str, str]:
 async def test_service_clock_an_hour_off_does_not_move_voting_window(
     serve: Serve, conclude: Conclude, own_valkey: Valkey, hours: str
 ) -> None:
-    """Votes count until the instant that the store's clock says, and no longer; the skew is told."""
+    """Votes count until ``closes_at`` on the store's clock. ``/readyz`` reports the skew."""
     up, secret = await serve("--redis", own_valkey.url, **wrong_by(hours))
     path = f"/v1/admin/polls/{POLL['id']}"
     async with gathered(up, secret) as crowd, up.client() as operator:
@@ -43,18 +43,18 @@ async def test_service_clock_an_hour_off_does_not_move_voting_window(
         crowd.rounds += 1
         await conclude(crowd, f"clock {hours}")
 
-        async def is_told() -> bool:
+        async def is_reported() -> bool:
             notes = (await operator.get("/readyz")).json().get("notes", [])
             return any("clocks of the store and of this machine" in note for note in notes)
 
-        await until(is_told, within_s=10)
+        await until(is_reported, within_s=10)
         closes_at = datetime.now(UTC) + timedelta(milliseconds=LEFT_MS)
         edited = await operator.patch(path, json={"closes_at": closes_at.isoformat()})
         assert edited.status_code == 200, edited.text
         while not crowd.journal.refusals():
             await crowd.vote(crowd.ballots(64))
         assert set(crowd.journal.refusals()) == {"poll-closed"}
-        at = [document["at"] for _, document in crowd.journal.told("counted")]
+        at = [document["at"] for _, document in crowd.journal.responses_with("counted")]
         assert max(at) < edited.json()["closes_at"]
         assert datetime.now(UTC) >= closes_at, "it closed before its time"
         results = (await operator.get(f"/v1/polls/{POLL['id']}/results")).json()

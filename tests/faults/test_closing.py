@@ -73,23 +73,21 @@ async def test_totals_match_receipts_when_poll_closes_under_load(up: Up) -> None
         last = await asyncio.wait_for(watching, 5)
         fresh = (await operator.get(f"/v1/polls/{POLL['id']}/results")).json()
 
-    counted, standing = journal.told("counted"), journal.standing()
+    counted, choices = journal.responses_with("counted"), journal.choices()
     asked_again = {
         ballot.voter for ballot in journal.unanswered
     }  # none, unless the machine was busy for a second
-    unsure = asked_again - standing.keys()  # who came too late the second time
+    unsure = asked_again - choices.keys()  # who came too late the second time
     assert len({ballot.voter for ballot, _ in counted}) == len(counted)
-    assert len(standing) <= fresh["voters"] <= len(standing) + len(unsure)
-    told = Counter(standing.values())
-    assert all(0 <= votes - told[choice] <= len(unsure) for choice, votes in fresh["counts"].items())
+    assert len(choices) <= fresh["voters"] <= len(choices) + len(unsure)
+    confirmed = Counter(choices.values())
+    assert all(0 <= votes - confirmed[choice] <= len(unsure) for choice, votes in fresh["counts"].items())
     assert sum(fresh["counts"].values()) == fresh["voters"]
     assert all(answer["at"] < closes_at[0] for _, answer in counted)
-    told_seqs = {answer["seq"] for _, answer in counted}
-    assert len(told_seqs) == len(counted)
+    seqs = {answer["seq"] for _, answer in counted}
+    assert len(seqs) == len(counted)
     assert (
-        len(set(range(1, fresh["voters"] + 1)) - told_seqs)
-        == fresh["voters"] - len(counted)
-        <= len(asked_again)
+        len(set(range(1, fresh["voters"] + 1)) - seqs) == fresh["voters"] - len(counted) <= len(asked_again)
     )
     assert set(journal.refusals()) == {"poll-closed", "already-voted"}, "the poll closed half way"
     assert {k: v for k, v in last.items() if k != "as_of"} == {k: v for k, v in fresh.items() if k != "as_of"}

@@ -1,4 +1,4 @@
-"""What each setting of durability costs, in one run; the price is told, and nothing but exactness is held."""
+"""The cost of each durability setting. The cost is reported; only exact totals are asserted."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def started_again(up: Up, end: Callable[[Up], Awaitable[None]]) -> Callable[[], 
 
 
 async def test_killed_store_loses_and_duplicates_no_vote(serve: Serve, conclude: Conclude) -> None:
-    """``kill -9`` of the store amid votes, round after round: totals equal what voters were told."""
+    """``kill -9`` of the store amid votes, round after round: totals equal the responses."""
     up, secret = await serve()
 
     async def kill() -> None:

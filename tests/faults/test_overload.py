@@ -33,7 +33,7 @@ def most_connections() -> int:
 
 
 async def pushed(crowd: Crowd, connections: int, per_s: float = 0) -> dict[str, Any]:  # Any: as below
-    """What came of votes on so many connections, sent when one was answered, or ``per_s`` by the clock."""
+    """Run the load generator and return its report. ``per_s`` 0 sends a vote after each response."""
     tokens = [ballot.voter for ballot in crowd.ballots(int(MOST_PER_S * SCALE.overload_s))]
     host, port = crowd.up.address
     command = ("-m", "tests.faults.load_generator", host, str(port), str(POLL["id"]))
@@ -42,10 +42,10 @@ async def pushed(crowd: Crowd, connections: int, per_s: float = 0) -> dict[str, 
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, *load, stdin=pipe, stdout=pipe, cwd=ROOT
     )
-    said, _ = await asyncio.wait_for(process.communicate("\n".join(tokens).encode()), 120)
+    output, _ = await asyncio.wait_for(process.communicate("\n".join(tokens).encode()), 120)
     assert process.returncode == 0
-    told: dict[str, Any] = msgspec.json.decode(said)
-    return told
+    report: dict[str, Any] = msgspec.json.decode(output)
+    return report
 
 
 async def peak_and_over(crowd: Crowd) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: as ``pushing`` tells

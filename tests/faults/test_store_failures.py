@@ -117,19 +117,20 @@ async def test_wiped_data_returns_404_and_new_poll_has_later_epoch(serve: Serve,
     path = f"/v1/polls/{POLL['id']}"
     async with gathered(up, secret) as crowd, up.client() as client, hand_in(own_valkey) as hand:
         await crowd.vote(crowd.ballots(100))
-        ((_, told), *_) = crowd.journal.told("counted")
+        ((_, counted), *_) = crowd.journal.responses_with("counted")
         before = (await client.get(f"{path}/results")).json()
         await hand.flushall()
         assert (await client.get(f"{path}/results")).status_code == 404
         late = crowd.ballots(1)
         await crowd.vote(late)
         assert crowd.journal.refusals() == {"poll-not-found": 1}
-        assert (await client.post(f"{path}/receipts", json={"receipt": told["receipt"]})).status_code == 404
+        receipt = {"receipt": counted["receipt"]}
+        assert (await client.post(f"{path}/receipts", json=receipt)).status_code == 404
         await open_poll(up)
         after = (await client.get(f"{path}/results")).json()
         assert after["epoch"] > before["epoch"]
         assert after["voters"] == 0
-        checked = (await client.post(f"{path}/receipts", json={"receipt": told["receipt"]})).json()
+        checked = (await client.post(f"{path}/receipts", json=receipt)).json()
         assert (checked["valid"], checked["counted"]) == (True, False)
         await crowd.vote(late)
         await until(lambda: all(watcher.latest["voters"] == 1 for watcher in crowd.watchers), within_s=20)

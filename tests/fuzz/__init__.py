@@ -1,1 +1,1 @@
-"""What nobody thought of: requests, messages and frames made up, and seeded so that a run can be repeated."""
+"""Fuzz tests: generated requests, messages and frames, with a seed so that a run can be repeated."""

@@ -25,7 +25,7 @@ CHOICES: dict[str, list[object]] = {
     "ranked": [["c", "a"], ["b"]],
     "prediction": ["a", "c"],
 }
-"""What voters may say, by kind."""
+"""Valid choices of each kind."""
 
 
 def draft(kind: str, poll: str) -> dict[str, object]:
@@ -34,23 +34,23 @@ def draft(kind: str, poll: str) -> dict[str, object]:
     return {"id": poll, "kind": kind, "question": "Which?", "options": options, "revote": "withdraw"}
 
 
-class Complaints(logging.Handler):
-    """What the service logs as an error: an unforeseen failure is told there, also where a 503 hides it."""
+class LoggedErrors(logging.Handler):
+    """The errors that the service logs. Unexpected failures are logged, even if the response is a 503."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.heard: list[str] = []
+        self.errors: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         formatter = logging.Formatter()
         trace = formatter.formatException(record.exc_info) if record.exc_info else ""
-        self.heard.append(f"{record.name}: {record.getMessage()}\n{trace}")
+        self.errors.append(f"{record.name}: {record.getMessage()}\n{trace}")
 
 
 class World:
     """A running service: its address, its document, and what may be named there."""
 
-    def __init__(self, url: str, settings: Settings, http: httpx.Client, complaints: Complaints) -> None:
+    def __init__(self, url: str, settings: Settings, http: httpx.Client, logged: LoggedErrors) -> None:
         self.url = url
         self.http = http
         self.document: dict[str, Any] = http.get("/openapi.json").json()
@@ -58,7 +58,7 @@ class World:
         """A poll of each kind that no test ends, with votes."""
         self.keys: dict[str, str] = {}
         """Operators' keys by what they may."""
-        self._complaints = complaints
+        self._complaints = logged
         self._admin_key = settings.admin_key or ""
 
     @property
@@ -94,8 +94,8 @@ class World:
 
     def check_no_complaints(self) -> None:
         """Nothing was logged as an error since the last look."""
-        heard, self._complaints.heard = self._complaints.heard, []
-        assert heard == []
+        errors, self._complaints.errors = self._complaints.errors, []
+        assert errors == []
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -106,19 +106,19 @@ def bearer(token: str) -> dict[str, str]:
 @contextmanager
 def running_world() -> Iterator[World]:
     """The service for as long as the block runs."""
-    complaints = Complaints()
-    logging.getLogger().addHandler(complaints)
+    logged = LoggedErrors()
+    logging.getLogger().addHandler(logged)
     try:
         with (
             running_valkey() as valkey,
             _service_in_a_thread(valkey.url) as (url, settings),
             httpx.Client(base_url=url, timeout=20) as http,
         ):
-            world = World(url, settings, http, complaints)
+            world = World(url, settings, http, logged)
             _people(world)
             yield world
     finally:
-        logging.getLogger().removeHandler(complaints)
+        logging.getLogger().removeHandler(logged)
 
 
 def _people(world: World) -> None:
@@ -131,7 +131,7 @@ def _people(world: World) -> None:
 
 @contextmanager
 def _service_in_a_thread(store_url: str) -> Iterator[tuple[str, Settings]]:
-    told: list[tuple[str, Settings]] = []
+    started: list[tuple[str, Settings]] = []
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
@@ -140,7 +140,7 @@ def _service_in_a_thread(store_url: str) -> Iterator[tuple[str, Settings]]:
         store = await open_store(store_url, namespace=f"f{secrets.token_hex(4)}")
         try:
             async with serving(store, store_url) as service:
-                told.append((service.url, service.settings))
+                started.append((service.url, service.settings))
                 ready.set()
                 await stop.wait()
         finally:
@@ -151,8 +151,8 @@ def _service_in_a_thread(store_url: str) -> Iterator[tuple[str, Settings]]:
     thread.start()
     try:
         assert ready.wait(30)
-        assert told, "the service did not start"
-        yield told[0]
+        assert started, "the service did not start"
+        yield started[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(20)

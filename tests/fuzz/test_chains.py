@@ -47,7 +47,7 @@ def chain_of(machine: Any, world: World, done: set[str]) -> Any:
 
     class Chain(machine):  # type: ignore[misc]  # made at run time
         def setup(self) -> None:
-            """What one chain leaves must not change how another one goes."""
+            """Remove everything that another chain created."""
             self.turns = itertools.count()
             for kept in ("issuers", "keys"):
                 while items := world.http.get(f"/v1/admin/{kept}", headers=world.admin).json()["items"]:

@@ -20,7 +20,7 @@ _ELSEWHERE = {
     "unsupported-transfer-coding",
     "uri-too-long",
 }
-"""What no route of the document answers."""
+"""The problems that no documented route returns."""
 
 
 def test_document_is_valid_openapi_3_1(world: World) -> None:

@@ -105,20 +105,20 @@ class Sender:
 
     def _people(self) -> list[dict[str, str]]:
         admin = self._world.admin
-        others = [{}, bearer("nobody"), *(bearer(key) for key in self._world.keys.values())]
+        others = [{}, bearer("unknown"), *(bearer(key) for key in self._world.keys.values())]
         if self._operation.path.startswith("/v1/admin"):
             return [admin] * 12 + others
         return [bearer(self._world.voter())] * 6 + [*others, admin]
 
 
 def _has_wrong_body(case: Case) -> bool:
-    """Whether the body is none of its schema. Of the path and headers it is decided here who is asked."""
+    """Return True if the body violates its schema. Path and headers are set by ``Sender``."""
     body = case.meta.components.get(ParameterLocation.BODY)
     return body is not None and bool(body.mode.is_negative)
 
 
 def _is_refused(response: Any) -> bool:
-    """Whether nothing was taken; lines are each answered for themselves, and blank ones not at all."""
+    """Return True if nothing was accepted. Each line has a result of its own; blank lines have none."""
     if response.status_code >= 400:
         return True
     is_lines = response.headers["content-type"] == ["application/x-ndjson"]
@@ -170,7 +170,7 @@ def test_unsupported_method_returns_405_with_allow(world: World) -> None:
 @given(
     polls=st.lists(st.sampled_from([*KINDS, "nowhere", "\x00", "A b"]), max_size=5),
     ticket=st.none() | st.text(max_size=20),
-    who=st.sampled_from(["", "Bearer", "Bearer nobody", "Basic YTpi"]),
+    who=st.sampled_from(["", "Bearer", "Bearer unknown", "Basic YTpi"]),
 )
 def test_event_stream_starts_as_documented(
     world: World, path: str, polls: list[str], ticket: str | None, who: str
@@ -180,8 +180,8 @@ def test_event_stream_starts_as_documented(
     target = path.format(poll_id=quote(named[0] if named else "x"))
     params: dict[str, list[str]] = {"poll": named, "ticket": [] if ticket is None else [ticket]}
     with world.http.stream("GET", target, params=params, headers={"Authorization": who}) as answer:
-        told = world.document["paths"][path]["get"]["responses"]
-        assert str(answer.status_code) in told or answer.status_code == 404, answer.read()
+        documented = world.document["paths"][path]["get"]["responses"]
+        assert str(answer.status_code) in documented or answer.status_code == 404, answer.read()
         if answer.status_code == 200:
             assert answer.headers["content-type"].startswith("text/event-stream")
             assert next(answer.iter_bytes()).startswith((b"retry:", b"event:"))

@@ -12,7 +12,7 @@ JSON = "content-type: application/json"
 
 
 H2C = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQCAAAAAAIAAAAA")
-"""What curl --http2 sends."""
+"""The headers of curl --http2."""
 
 
 class Case(NamedTuple):

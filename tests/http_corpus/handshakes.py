@@ -62,7 +62,7 @@ def opening() -> Iterator[Case]:
         "compression offered",
         [handshake("sec-websocket-extensions: permessage-deflate; client_max_window_bits")],
     )
-    yield Case("extensions nobody can read", [handshake("sec-websocket-extensions: ;;;==")])
+    yield Case("malformed extensions", [handshake("sec-websocket-extensions: ;;;==")])
     yield Case(
         "subprotocol twice",
         [handshake("sec-websocket-protocol: a", "sec-websocket-protocol: b")],

@@ -190,7 +190,7 @@ def looks() -> Iterator[Case]:
 def looks_by_somebody() -> Iterator[Case]:
     """Looks at results by somebody, and otherwise."""
     at = "GET /v1/polls/strict/results"
-    token = f"authorization: Bearer {voter('nobody')}"
+    token = f"authorization: Bearer {voter('stranger')}"
     yield single_case("results: voter", request(at, token), 200, fast_path=1)
     yield single_case(
         "results: forged where all may", request(at, "authorization: Bearer forged"), 200, fast_path=1
@@ -203,7 +203,7 @@ def looks_by_somebody() -> Iterator[Case]:
     yield single_case("results: voter after vote", request("GET /v1/polls/after-vote/results", token), 200)
     yield single_case(
         "results: cookie after vote",
-        request("GET /v1/polls/after-vote/results", f"cookie: pollwire_voter={voter('nobody')}"),
+        request("GET /v1/polls/after-vote/results", f"cookie: pollwire_voter={voter('stranger')}"),
         200,
     )
     yield single_case(

@@ -39,7 +39,7 @@ async def outcomes_of(store: Store, record: PollRecord, *casts: BallotInput) -> 
 
 
 async def cast(store: Store, record: PollRecord, *casts: BallotInput) -> list[BallotStatus]:
-    """What became of each ballot."""
+    """Cast ballots and return the status of each."""
     return [outcome.status for outcome in await outcomes_of(store, record, *casts)]
 
 

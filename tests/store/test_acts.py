@@ -124,7 +124,7 @@ async def test_prediction_phases_match_domain(
         await set_field(store, record, name, value)
     standing = (await store.results.positions([record.poll.id]))[record.poll.id]
     assert standing is not None
-    store.polls.on_gap()  # what was written behind the service's back is read anew
+    store.polls.on_gap()  # forget the cached poll, which the test changed directly
     overdue = resolve_by < 0 and state == "waiting"
     known = {"resolved": Phase.RESOLVED, "archived": Phase.ARCHIVED}
     expected = known.get(state) or (Phase.CANCELED if overdue else Phase.CLOSED if closed_at else Phase.OPEN)

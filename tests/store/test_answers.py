@@ -1,4 +1,4 @@
-"""What the functions answer and what Python makes of it are one vocabulary."""
+"""The replies of the functions and the Python enums have the same values."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.store.ballot_helpers import cast, made
 
 
 async def log_of(store: Store, poll_id: str, limit: int = 100) -> list[tuple[str, str]]:
-    """Who did what, the newest first."""
+    """Return the actor and the action of each entry, the newest first."""
     entries, _ = await store.audit_log.entries(poll_id, cursor=None, limit=limit)
     return [(entry.by, entry.act) for entry in entries]
 

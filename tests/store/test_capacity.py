@@ -188,8 +188,8 @@ async def test_new_poll_with_used_id_has_no_old_capacity(store: Store) -> None:
     poll = a_poll(options=bounded(npp=1))
     await store.polls.create(poll, "digest")
     await store.polls.delete(poll.id)
-    anew, _ = await store.polls.create(msgspec.structs.replace(poll, options=bounded()), "another")
+    recreated, _ = await store.polls.create(msgspec.structs.replace(poll, options=bounded()), "another")
     assert (
-        await cast(store, anew, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "A"))
+        await cast(store, recreated, BallotInput(a_voter(), "A"), BallotInput(a_voter(), "A"))
         == [BallotStatus.COUNTED] * 2
     )

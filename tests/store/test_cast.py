@@ -166,8 +166,8 @@ async def test_ballot_of_stale_poll_version_is_not_counted(store: Store) -> None
 async def test_ballot_for_deleted_poll_is_not_counted_by_its_successor(store: Store) -> None:
     record = await made(store)
     await store.polls.delete(record.poll.id)
-    anew, _ = await store.polls.create(record.poll, "digest")
-    assert anew.poll.version == record.poll.version
+    recreated, _ = await store.polls.create(record.poll, "digest")
+    assert recreated.poll.version == record.poll.version
     assert (await reply_to(store, record, BallotInput(a_voter(), "A"))).outcomes is None
 
 
@@ -234,8 +234,8 @@ async def test_idempotency_key_expires_after_24_hours(store: Store) -> None:
     await store.connection.client.hset(
         bucket, key, (1).to_bytes(3, "big") + a_day_ago.to_bytes(6, "big") + b"A"
     )
-    (anew,) = await outcomes_of(store, record, BallotInput(key, "B"))
-    assert (anew.status, anew.revision, anew.code) == (BallotStatus.COUNTED, 1, "B")
+    (second,) = await outcomes_of(store, record, BallotInput(key, "B"))
+    assert (second.status, second.revision, second.code) == (BallotStatus.COUNTED, 1, "B")
     tally = await tally_of(store, record)
     assert (tally.voters, tally.counts) == (2, {"A": 1, "B": 1})
     assert sorted(value[9:] for value in (await stored_ballots(store, record)).values()) == [b"A", b"B"]

@@ -33,7 +33,7 @@ async def own_store(own_valkey: Valkey) -> AsyncIterator[Store]:
 
 
 async def refused_after_s(store: Store) -> float:
-    """How long it takes to be told that the store is away, in seconds."""
+    """Return the time until a call raises ``StoreUnavailable``, in seconds."""
     began = time.monotonic()
     with pytest.raises(StoreUnavailable):
         await store.connection.call("probe", (), ())
@@ -144,9 +144,9 @@ async def test_flushed_store_starts_later_epoch(own_store: Store) -> None:
     (reply,) = await own_store.ballots.cast_many([(record, [BallotInput(a_voter(), "A")])])
     assert isinstance(reply, PollNotFound)
     assert own_store.polls.cached(record.poll.id) is None
-    anew, created = await own_store.polls.create(record.poll, "digest")
+    recreated, created = await own_store.polls.create(record.poll, "digest")
     assert created
-    assert (await tally_of(own_store, anew)).epoch > before.epoch
+    assert (await tally_of(own_store, recreated)).epoch > before.epoch
 
 
 async def test_service_starts_before_store(own_valkey: Valkey) -> None:

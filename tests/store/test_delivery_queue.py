@@ -1,4 +1,4 @@
-"""What waits for a site: put once, claimed by one, in order within a poll, and given up visibly."""
+"""The delivery queue: events are queued once, claimed by one worker, in order for each poll."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def webhook() -> str:
-    """One that no other test knows."""
+    """Return a new webhook id."""
     return secrets.token_hex(6)
 
 
 async def put(
     store: Store, hook: str, *events: str, ordering_key: str = "lunch", kind: str = "poll.closed"
 ) -> None:
-    """Events, by their ids, that wait in a ordering_key."""
+    """Queue events, by their ids, under an ordering key."""
     waiting = [(hook, QueuedEvent(ordering_key, event, kind, event.encode())) for event in events]
     assert all(await store.delivery_queue.enqueue(waiting))
 
 
 async def claims(store: Store, hook: str, most: int = 9, lease_ms: int = LEASE_MS) -> list[ClaimedEvent]:
-    """What may be told now."""
+    """Claim the events that are due."""
     return (await store.delivery_queue.claim({hook: most}, lease_ms))[hook].claims
 
 
 async def ids(store: Store, hook: str) -> list[str]:
-    """The ids of what may be told now."""
+    """Claim the events that are due, and return their ids."""
     return [claim.id for claim in await claims(store, hook)]
 
 
@@ -79,11 +79,11 @@ async def test_untried_progress_event_is_replaced_by_newer_one(store: Store) -> 
     await put(store, hook, "opened", kind="poll.opened")
     await put(store, hook, "p1", "p2", "p3", kind="poll.progress")
     await put(store, hook, "closed")
-    told = []
+    delivered = []
     while found := await claims(store, hook):
-        told += [claim.id for claim in found]
+        delivered += [claim.id for claim in found]
         await store.delivery_queue.record_attempt(hook, found[0], "delivered")
-    assert told == ["opened", "p3", "closed"]
+    assert delivered == ["opened", "p3", "closed"]
 
 
 async def test_concurrent_claims_never_share_an_event(store: Store) -> None:
@@ -120,7 +120,7 @@ async def test_late_attempt_result_is_ignored(store: Store) -> None:
     await store.delivery_queue.record_attempt(hook, late, "failed", pause_ms=None, error="too late")
     assert (await store.delivery_queue.state(hook)).failures == 0
     await store.delivery_queue.record_attempt(hook, late, "delivered")
-    await store.delivery_queue.record_attempt(hook, again, "failed", pause_ms=None, error="told already")
+    await store.delivery_queue.record_attempt(hook, again, "failed", pause_ms=None, error="lease expired")
     assert (await store.delivery_queue.state(hook)).disabled_at is None
     assert await ids(store, hook) == ["b"]
 

@@ -1,4 +1,4 @@
-"""What a store that was given promises is read from itself, and told where it is less."""
+"""The durability check of an external store: its settings are read, and weak ones reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_embedded_settings_have_no_weakness(given: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "told"),
+    ("setting", "value", "reported"),
     [
         ("maxmemory-policy", "allkeys-lru", "may evict votes"),
         ("appendonly", "no", "all answered votes since its last snapshot"),
@@ -36,10 +36,10 @@ async def test_embedded_settings_have_no_weakness(given: Store) -> None:
         ("appendfsync", "no", "the last half minute of answered votes"),
     ],
 )
-async def test_weak_setting_is_reported(given: Store, setting: str, value: str, told: str) -> None:
+async def test_weak_setting_is_reported(given: Store, setting: str, value: str, reported: str) -> None:
     await given.connection.client.config_set(setting, value)
     (note,) = await given.durability_monitor.check()
-    assert told in note
+    assert reported in note
     assert f"set {setting}" in note
 
 
@@ -51,13 +51,13 @@ async def test_forbidden_config_get_is_reported(given: Store) -> None:
 
 
 class Elsewhere:
-    """A connection on whose servers it is as late, and which are as old, as the test says."""
+    """A connection to servers with the given clock offsets in seconds, and the given version."""
 
     def __init__(self, store: Store, *, clocks: list[float], version: str) -> None:
         self._store, self._clocks, self._version = store, clocks, version
 
     async def on_all_masters(self, *words: str) -> Any:
-        """As the real one, but for two answers."""
+        """Call the real connection, and replace the replies to TIME and INFO."""
         if words[0] == "TIME":
             real = await self._store.connection.on_all_masters("TIME")
             return {place: (real[0] + late, real[1]) for place, late in enumerate(self._clocks)}
@@ -67,7 +67,7 @@ class Elsewhere:
 
 
 @pytest.mark.parametrize(
-    ("clocks", "version", "told"),
+    ("clocks", "version", "reported"),
     [
         ([0], "8.1.0", []),
         ([3600], "8.1.0", ["and of this machine"]),
@@ -78,12 +78,12 @@ class Elsewhere:
     ],
 )
 async def test_clock_skew_and_old_version_are_reported(
-    given: Store, clocks: list[float], version: str, told: list[str]
+    given: Store, clocks: list[float], version: str, reported: list[str]
 ) -> None:
     elsewhere: Any = Elsewhere(given, clocks=clocks, version=version)
     notes = await DurabilityMonitor(elsewhere).check()
-    assert len(notes) == len(told)
-    assert all(part in note for part, note in zip(told, notes, strict=True))
+    assert len(notes) == len(reported)
+    assert all(part in note for part, note in zip(reported, notes, strict=True))
 
 
 async def test_weakness_is_shown_by_readyz_and_logged_once(
@@ -101,10 +101,10 @@ async def test_weakness_is_shown_by_readyz_and_logged_once(
         assert "appendfsync everysec" in (await notes())[0]
         ready = await service.http.get("/readyz")
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-        own_valkey.restart()  # whose settings are those of its start: fsync always
+        own_valkey.restart()  # restores the settings of its start: fsync always
 
-        async def mended() -> bool:
+        async def is_fixed() -> bool:
             return not await notes()
 
-        await until(mended, within_s=20)
+        await until(is_fixed, within_s=20)
     assert sum("appendfsync everysec" in record.getMessage() for record in caplog.records) == 1

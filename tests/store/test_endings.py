@@ -83,7 +83,7 @@ async def test_archived_voter_key_is_removed_from_append_only_file(own_valkey: V
 
 
 def holds(folder: Path, secret: bytes) -> bool:
-    """Whether any file of the folder has the bytes, raw or as the file writes them."""
+    """Return True if any file of the folder contains the bytes."""
     return any(secret in path.read_bytes() for path in list(folder.rglob("*")) if path.is_file())
 
 
@@ -91,13 +91,13 @@ async def test_reset_clears_votes_and_starts_later_epoch_with_new_voter_key(stor
     record, voter = await made(store), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
     before = await tally_of(store, record)
-    anew = await store.polls.act(record.poll.id, LifecycleAction.RESET)
+    reset = await store.polls.act(record.poll.id, LifecycleAction.RESET)
     after = await tally_of(store, record)
     assert after.epoch > before.epoch
     assert (after.seq, after.voters, after.counts) == (0, 0, {})
-    assert anew.voter_key != record.voter_key
-    assert not anew.voted
-    assert await cast(store, anew, BallotInput(voter, "B")) == [BallotStatus.COUNTED]
+    assert reset.voter_key != record.voter_key
+    assert not reset.voted
+    assert await cast(store, reset, BallotInput(voter, "B")) == [BallotStatus.COUNTED]
 
 
 async def test_ballot_from_before_reset_is_stale(store: Store) -> None:

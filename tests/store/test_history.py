@@ -49,7 +49,7 @@ class Model:
         self.seq = 0
 
     def cast(self, ballot: BallotInput) -> BallotStatus:
-        """What should become of a ballot, done."""
+        """Apply a ballot to the model and return its expected status."""
         revision, code = self.standing.get(ballot.voter, (0, ""))
         if code == ballot.code:
             return BallotStatus.UNCHANGED
@@ -65,7 +65,7 @@ class Model:
         return BallotStatus.CHANGED if code else BallotStatus.COUNTED
 
     def withdraw(self, voter: bytes, named: int | None) -> BallotStatus | None:
-        """What should become of a withdrawal, done; None where there is nothing to withdraw."""
+        """Apply a withdrawal to the model and return its expected status; None without a vote."""
         if voter not in self.standing:
             return None
         revision, code = self.standing[voter]

@@ -1,4 +1,4 @@
-"""Notices: told at once, and never trusted to be complete."""
+"""Notifications: sent at once, and never assumed to be complete."""
 
 from __future__ import annotations
 

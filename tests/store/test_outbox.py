@@ -21,14 +21,14 @@ PAUSE_MS = 60_000
 
 
 async def look(store: Store, poll_id: str, progress_ms: int | None = None) -> OutboxScan:
-    """What is found in a poll's outbox."""
+    """Scan a poll's outbox."""
     (found,) = await store.outbox.scan_many([poll_id], progress_ms)
     assert isinstance(found, OutboxScan)
     return found
 
 
 async def kinds(store: Store, poll_id: str, progress_ms: int | None = None) -> list[EventKind]:
-    """What kinds of events are found there."""
+    """Return the kinds of the events in a poll's outbox."""
     return [event.kind for event in (await look(store, poll_id, progress_ms)).events]
 
 

@@ -1,4 +1,4 @@
-"""Any history of a series: its leaderboard is what an independent recount of the history comes to."""
+"""Random histories of a series: the leaderboard equals that of a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOTERS = [bytes([number]) * 16 for number in (0, 1, 2, 17, 255)]
 OUTCOMES = {"home": "A", "away": "B", "draw": "C"}
 
 Happening = tuple[str, int, object]
-"""What is done, to which poll, and with what."""
+"""An action, the number of its poll, and its argument."""
 
 numbers = st.integers(0, 2)
 voters = st.sampled_from(VOTERS)
@@ -39,8 +39,8 @@ begun = st.lists(picking, min_size=3, max_size=12)
 later = st.lists(st.one_of(picking, withdrawing, acting, resolving, resolving, unresolving), max_size=25)
 
 
-class Told:
-    """What the history says of one poll, kept in the plainest way."""
+class PredictionModel:
+    """A model of one prediction."""
 
     def __init__(self, record: PollRecord) -> None:
         self.record = record
@@ -50,7 +50,7 @@ class Told:
         self.effective_at: int | None = None
 
     def scored(self) -> dict[bytes, bool]:
-        """Whose pick scores, and whether it was right."""
+        """Return the scored voters, and True for those with the right pick."""
         if self.phase != "resolved" or self.outcome is None:
             return {}
         code, until, scored = OUTCOMES[self.outcome], self.effective_at, {}
@@ -76,10 +76,10 @@ def test_random_prediction_history_matches_model(
 
 
 async def live_through(valkey: Valkey, history: list[Happening]) -> None:
-    """The history on the store, and as it is told; compared after every step that may score."""
+    """Run the history on the store and on the model, and compare them after every step that may score."""
     store = await open_store(valkey.url, namespace=f"h{secrets.token_hex(5)}")
     try:
-        polls = [Told(await a_prediction(store)) for _ in range(3)]
+        polls = [PredictionModel(await a_prediction(store)) for _ in range(3)]
         for name, number, what in history:
             poll = polls[number]
             poll.record = await store.polls.get(poll.record.poll.id)
@@ -93,13 +93,13 @@ async def live_through(valkey: Valkey, history: list[Happening]) -> None:
         await store.close()
 
 
-async def step(store: Store, poll: Told, name: str, what: object) -> None:
-    """One step of the history, where it fits."""
+async def step(store: Store, poll: PredictionModel, name: str, what: object) -> None:
+    """Run one step of the history if the phase allows it."""
     match name, poll.phase, what:
         case "pick", "open", (bytes(voter), str(code)):
             (outcome,) = await outcomes_of(store, poll.record, BallotInput(voter, code))
             poll.add(voter, code, outcome.at)
-            await until_later(store, outcome.at)  # so that picks have an order to tell
+            await until_later(store, outcome.at)  # so that picks have distinct times
         case "withdraw", "open", bytes(voter) if voter in poll.picks:
             withdrawn = await store.ballots.withdraw(poll.record, voter)
             poll.add(voter, "", withdrawn.at)
@@ -116,22 +116,22 @@ async def step(store: Store, poll: Told, name: str, what: object) -> None:
             poll.phase = "closed"
 
 
-async def resolve(store: Store, poll: Told, outcome: str | None, place: int | None) -> None:
-    """The poll comes to an outcome, as of the instant of one of the picks (None: the end of voting)."""
+async def resolve(store: Store, poll: PredictionModel, outcome: str | None, place: int | None) -> None:
+    """Resolve the poll, effective at the time of one of the picks (None: the end of voting)."""
     instants = sorted(at for picks in poll.picks.values() for _, at in picks)
     effective = None if place is None or place >= len(instants) else instants[place]
     await resolved(store, poll.record, outcome, effective)
     poll.phase, poll.outcome, poll.effective_at = "resolved", outcome, effective
 
 
-async def come_to_an_end(store: Store, poll: Told) -> None:
-    """However the history left the poll, it ends resolved, as of its second pick."""
+async def come_to_an_end(store: Store, poll: PredictionModel) -> None:
+    """Close and resolve the poll, effective at its second pick."""
     await step(store, poll, "act", LifecycleAction.CLOSE)
     await step(store, poll, "resolve", ("home", 1))
 
 
-async def compare(store: Store, polls: list[Told]) -> None:
-    """The leaderboard against what the history says."""
+async def compare(store: Store, polls: list[PredictionModel]) -> None:
+    """Check the leaderboard against the model."""
     right, scored = Counter[bytes](), Counter[bytes]()
     for poll in polls:
         for voter, was_right in poll.scored().items():

@@ -1,4 +1,4 @@
-"""What a network may do: the store reckons as the domain does, and forgets what matters no more."""
+"""Rate limits of networks: the store computes as the domain does, and removes expired entries."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def limited(
 async def statuses(
     store: Store, record: PollRecord, limit: RateLimit | None, casts: list[BallotInput]
 ) -> list[str]:
-    """What became of each."""
+    """Cast ballots with a rate limit and return the status of each."""
     return [outcome.status.value for outcome in outcomes(await limited(store, record, limit, casts))]
 
 

@@ -28,8 +28,8 @@ async def begun(store: Store, record: PollRecord, token: bytes = b"token") -> No
 
 
 async def pages_of(store: Store, record: PollRecord, token: bytes = b"token") -> dict[bytes, bytes]:
-    """All that the pages of a recount tell."""
-    told: dict[bytes, bytes] = {}
+    """Return the ballots of all pages of a recount."""
+    ballots: dict[bytes, bytes] = {}
     for place in range(FIRST_BUCKET, FIRST_BUCKET + BUCKETS):
         cursor = b"0"
         while True:
@@ -38,10 +38,10 @@ async def pages_of(store: Store, record: PollRecord, token: bytes = b"token") ->
                 "recount_page", keys, (token, place + 1, cursor)
             )
             assert answer == b"done"
-            told |= zip(flat[::2], flat[1::2], strict=True)
+            ballots |= zip(flat[::2], flat[1::2], strict=True)
             if cursor == b"0":
                 break
-    return {voter: value for voter, value in told.items() if value}
+    return {voter: value for voter, value in ballots.items() if value}
 
 
 async def test_recount_pages_show_ballots_as_of_start(store: Store) -> None:

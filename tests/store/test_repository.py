@@ -128,8 +128,8 @@ async def test_edit_of_passed_window_is_rejected(
 
 async def test_text_of_closed_poll_can_be_edited(store: Store) -> None:
     record = await made(store, closes_at=LONG_AGO + 1)
-    wanted = msgspec.structs.replace(record.poll, question="Mended?")
-    assert (await store.polls.edit(record, wanted, assumes_unvoted=True)).poll.question == "Mended?"
+    wanted = msgspec.structs.replace(record.poll, question="Corrected?")
+    assert (await store.polls.edit(record, wanted, assumes_unvoted=True)).poll.question == "Corrected?"
 
 
 async def test_deletion_leaves_only_pending_events(store: Store) -> None:
@@ -148,10 +148,10 @@ async def test_new_poll_with_used_id_starts_later_epoch(store: Store) -> None:
     await set_tally(store, record, "epoch", before)
     await tally_of(store, record)
     await store.polls.delete(record.poll.id)
-    anew, _ = await store.polls.create(record.poll, "digest")
-    written = await store.connection.client.hget(anew.keys[1], "epoch")
+    recreated, _ = await store.polls.create(record.poll, "digest")
+    written = await store.connection.client.hget(recreated.keys[1], "epoch")
     assert written.decode() > before  # at once, not by the first read
-    assert anew.voter_key != record.voter_key
+    assert recreated.voter_key != record.voter_key
 
 
 async def test_hundred_concurrent_reads_cost_at_most_two(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""What a prediction comes to: who scores, what may follow what, and that nobody is scored twice."""
+"""Resolutions of predictions: scores, allowed transitions, and no double scoring."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def test_only_closed_prediction_can_be_resolved(store: Store, phase: str) 
 async def test_unknown_outcome_and_future_effective_at_are_rejected(store: Store) -> None:
     record = await closed(store, await a_prediction(store))
     with pytest.raises(InvalidPoll) as refused:
-        await resolved(store, record, "nobody")
+        await resolved(store, record, "unknown")
     assert refused.value.field == "outcome"
     with pytest.raises(InvalidPoll) as refused:
         await resolved(store, record, "home", effective_at=FAR_OFF)
@@ -283,7 +283,7 @@ async def test_prediction_without_outcome_is_canceled_at_resolve_by(store: Store
         await resolved(store, record, "home")
 
 
-@pytest.mark.parametrize("seen_first", ["by a reader", "by an act", "by a look", "by nobody"])
+@pytest.mark.parametrize("seen_first", ["by a reader", "by an act", "by a look", "by no process"])
 @pytest.mark.parametrize("phase", [Phase.OPEN, Phase.CLOSED])
 async def test_cancel_by_clock_is_in_audit_log_once(store: Store, phase: Phase, seen_first: str) -> None:
     record = await a_prediction(store, resolve_by=FAR_OFF)

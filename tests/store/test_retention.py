@@ -1,4 +1,4 @@
-"""What ended long ago is archived by itself, and nothing else is."""
+"""Retention: only polls that ended long ago are archived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose scoring it is: a process that looks leaves what moves alone, and goes on with what stands still."""
+"""Interrupted scoring: another process continues it, but leaves scoring in progress alone."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.wait import until
 
 
 async def look(store: Store, record: PollRecord) -> OutboxScan:
-    """What a look at the poll finds."""
+    """Scan the poll's outbox."""
     (found,) = await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
     assert isinstance(found, OutboxScan)
     return found
 
 
 async def a_broken_scoring(store: Store, valkey: Valkey) -> PollRecord:
-    """A prediction whose scoring was left in the middle."""
+    """Create a prediction with interrupted scoring."""
     record = await a_prediction(store)
     await crowd(store, record, 90)
     record = await closed(store, record)

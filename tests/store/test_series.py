@@ -54,7 +54,7 @@ async def test_display_name_is_stored_after_vote_and_replaced_by_newer_name(stor
     record, ama, kofi = await a_prediction(store), a_voter(), a_voter()
     await picked(store, record, (ama, "A"), (kofi, "B"))
     stranger = a_voter()
-    for voter, name in ((ama, "Ama"), (ama, "Ama <b>"), (stranger, "Nobody")):
+    for voter, name in ((ama, "Ama"), (ama, "Ama <b>"), (stranger, "Stranger")):
         store.series.set_display_name(record, voter, name)
         await until(lambda: not store.series._name_tasks)
     await resolved(store, await closed(store, record), "home")

@@ -20,12 +20,12 @@ HOME, SCHOOL = b"home", b"schl"
 
 
 def of(tag: bytes, voter: bytes, code: str = "A") -> BallotInput:
-    """A ballot from a network."""
+    """Return a ballot with a network tag."""
     return BallotInput(voter, code, tag=tag)
 
 
 async def tags_of(store: Store, record: PollRecord) -> dict[bytes, bytes]:
-    """What is kept, by the ballot's field."""
+    """Return the stored tags by the field of the ballot."""
     held: dict[bytes, bytes] = await store.connection.client.hgetall(record.keys[TAGS])
     return held
 

@@ -43,8 +43,8 @@ steps = st.one_of(
 )
 
 
-class Standing(NamedTuple):
-    """One vote as the model knows it."""
+class Vote(NamedTuple):
+    """One vote of the model."""
 
     code: str
     tag: bytes
@@ -52,28 +52,28 @@ class Standing(NamedTuple):
 
 
 class Model:
-    """Who has voted for what and from where; what nobody's any more still counts."""
+    """A model of the votes. Votes of erased voters (``ghosts``) still count."""
 
     def __init__(self) -> None:
-        self.votes: dict[bytes, Standing] = {}
-        self.ghosts: list[Standing] = []
+        self.votes: dict[bytes, Vote] = {}
+        self.ghosts: list[Vote] = []
         self.is_open = True
         self.seq = 0
         self.instants: list[int] = []
 
     def cast(self, ballot: BallotInput, at: int) -> None:
-        """A vote or a change; the same again is neither."""
+        """Add or change a vote. A repeated vote changes nothing."""
         held = self.votes.get(ballot.voter)
         if self.is_open and (held is None or held.code != ballot.code):
-            self.votes[ballot.voter] = Standing(ballot.code, ballot.tag, at)
+            self.votes[ballot.voter] = Vote(ballot.code, ballot.tag, at)
             self.instants.append(at)
             self.seq += 1
 
-    def take(self, meant: PurgeSelector) -> int:
-        """A purge: how many it takes."""
+    def take(self, selector: PurgeSelector) -> int:
+        """Remove the selected votes and return their number."""
 
-        def fits(vote: Standing) -> bool:
-            return meant.from_ms <= vote.at < meant.to_ms and meant.tag in (b"", vote.tag)
+        def fits(vote: Vote) -> bool:
+            return selector.from_ms <= vote.at < selector.to_ms and selector.tag in (b"", vote.tag)
 
         taken = [voter for voter, vote in self.votes.items() if fits(vote)]
         for voter in taken:
@@ -84,14 +84,14 @@ class Model:
         return number
 
     def drop(self, voter: bytes) -> bool:
-        """One vote is out."""
+        """Remove one vote. Return False if there is none."""
         if self.votes.pop(voter, None) is None:
             return False
         self.seq += 1
         return True
 
     def codes(self) -> Counter[str]:
-        """What stands."""
+        """Return the totals."""
         return Counter(vote.code for vote in (*self.votes.values(), *self.ghosts))
 
 
@@ -102,7 +102,7 @@ def test_random_removals_match_model(valkey: Valkey, history: list[tuple[str, ob
 
 
 async def live_through(valkey: Valkey, history: list[tuple[str, object]], kind: Kind) -> None:
-    """The history, on the store and on the model side by side."""
+    """Run the history on the store and on the model."""
     store, model = await open_store(valkey.url, namespace=f"t{secrets.token_hex(5)}"), Model()
     try:
         record = await made(store, kind=kind, revote=Revote.WITHDRAW, network_tags=True)
@@ -148,24 +148,24 @@ async def withdraw(store: Store, record: PollRecord, model: Model, voter: bytes)
         model.drop(voter)
 
 
-async def purge(store: Store, record: PollRecord, model: Model, meant: PurgeSelector) -> None:
-    """As many are taken out as there are."""
-    assert await store.purges.purge(record, meant, by="ops") == model.take(meant)
+async def purge(store: Store, record: PollRecord, model: Model, selector: PurgeSelector) -> None:
+    """Check that a purge removes as many votes as from the model."""
+    assert await store.purges.purge(record, selector, by="ops") == model.take(selector)
 
 
 async def leave(store: Store, record: PollRecord, model: Model, voter: bytes) -> None:
-    """The voter's own: out while voting goes on, nobody's afterwards."""
+    """Erase a voter's vote: it is removed while voting is open, and anonymous afterwards."""
     what = await store.vote_eraser.erase(record, voter)
     if model.is_open:
         assert what is (ErasureResult.OUT if model.drop(voter) else ErasureResult.NOTHING)
     elif voter in model.votes:
         assert what is ErasureResult.KEPT
-        model.ghosts.append(model.votes.pop(voter)._replace(tag=b"nobody's"))
+        model.ghosts.append(model.votes.pop(voter)._replace(tag=b"anonymous"))
     await check_forgotten(store, record, voter)
 
 
 async def check_forgotten(store: Store, record: PollRecord, voter: bytes) -> None:
-    """Neither ballot nor tag."""
+    """Check that the store has neither ballot nor tag of the voter."""
     assert voter not in await stored_ballots(store, record)
     assert voter not in await store.connection.client.hgetall(record.keys[TAGS])
 

@@ -96,7 +96,7 @@ steps = st.lists(
 
 
 class State(NamedTuple):
-    """Totals that stood at the instant ``seen``, and not before ``begun``."""
+    """Totals that were current at ``seen``, and not before ``begun``."""
 
     begun: int
     seen: int
@@ -105,16 +105,16 @@ class State(NamedTuple):
 
     @classmethod
     def of(cls, begun: int, tally: Tally) -> State:
-        """What was just read."""
+        """Create the state from totals that were just read."""
         return cls(begun, tally.now, tally.voters, votes(tally.counts))
 
     @property
-    def told(self) -> tuple[int, dict[str, int]]:
-        """What a moment tells of it."""
+    def totals(self) -> tuple[int, dict[str, int]]:
+        """Return the fields that a timeline point has."""
         return self.voters, self.counts
 
     def earlier(self, ms: int) -> State:
-        """So much longer ago."""
+        """Return the state moved ``ms`` into the past."""
         return self._replace(begun=self.begun - ms, seen=self.seen - ms)
 
 
@@ -123,15 +123,14 @@ class State(NamedTuple):
 def test_random_history_matches_model(
     valkey: Valkey, history: list[tuple[int, list[tuple[bytes, str]], bool]], kind: Kind
 ) -> None:
-    """Whatever is cast, changed and taken back, whenever: times rise strictly, every point is what
-    had been counted before its instant, and the last point is the tally."""
+    """Times rise strictly, each point has the totals before its time, and the last one equals the tally."""
     asyncio.run(live_through(valkey, history, kind))
 
 
 async def live_through(
     valkey: Valkey, history: list[tuple[int, list[tuple[bytes, str]], bool]], kind: Kind
 ) -> None:
-    """The history, on a store whose past is moved away by each pause, and the truth beside it."""
+    """Run the history on the store, move the stored timeline back by each pause, and record the totals."""
     store = await open_store(valkey.url, namespace=f"h{secrets.token_hex(5)}")
     try:
         scale = {"options": (), "scale": Scale(min=1, max=5)} if kind is Kind.RATING else {}
@@ -157,7 +156,7 @@ async def live_through(
 
 
 async def let_pass(store: Store, record: PollRecord, pause_ms: int) -> None:
-    """As if so much time had passed: all that the timeline remembers lies further back."""
+    """Simulate a pause: move all stored points of the timeline into the past."""
     client, key = store.connection.client, record.keys[TIMELINE]
     for place, point in enumerate(await client.lrange(key, 0, -1)):
         await client.lset(key, place, earlier(point, pause_ms))
@@ -167,37 +166,37 @@ async def let_pass(store: Store, record: PollRecord, pause_ms: int) -> None:
 
 
 def earlier(packed: bytes, ms: int) -> bytes:
-    """A point or an interval that lies so much further back."""
+    """Return a point or an interval moved ``ms`` into the past."""
     return (int.from_bytes(packed[:6], "big") - ms).to_bytes(6, "big") + packed[6:]
 
 
 def votes(counts: object) -> dict[str, int]:
-    """The counts that are not zero."""
+    """Return the counts above zero."""
     assert isinstance(counts, dict)
     return {code: number for code, number in counts.items() if number}
 
 
 def check(moments: list[TimelineSample], truth: list[State], passing: list[State]) -> None:
-    """Every moment against what was true before its instant.
+    """Check every point against the totals before its time.
 
-    ``passing`` are states that stood within one step of the history alone: a second may end anywhere in it.
+    ``passing`` are states within one step of the history. A second may end anywhere in it.
     """
     assert all(before.at < after.at for before, after in itertools.pairwise(moments))
-    assert (moments[-1].voters, votes(moments[-1].counts)) == truth[-1].told
+    assert (moments[-1].voters, votes(moments[-1].counts)) == truth[-1].totals
     assert (moments[0].voters, votes(moments[0].counts)) == (0, {})
     for moment in moments[1:-1]:
         assert (moment.voters, votes(moment.counts)) in [
-            state.told for state in (*truth, *passing) if state.begun <= moment.at
+            state.totals for state in (*truth, *passing) if state.begun <= moment.at
         ]
     for state, following in itertools.zip_longest(truth, truth[1:]):
-        # nothing is missing that stood for longer than an interval
+        # states that lasted longer than an interval are all there
         later = [moment for moment in moments if moment.at > state.seen]
         if later and (following is None or following.begun > later[0].at):
-            assert (later[0].voters, votes(later[0].counts)) == state.told
+            assert (later[0].voters, votes(later[0].counts)) == state.totals
 
 
 async def filled(store: Store, record: PollRecord, points: int, gap_ms: int = SECOND) -> int:
-    """So many points in the store, a gap apart, the last just over; the instant of the first."""
+    """Store ``points`` points, a gap apart, the last in the past. Return the time of the first."""
     now = await store.polls.now()
     first = now - now % SECOND - points * gap_ms
     packed = [

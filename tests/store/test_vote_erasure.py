@@ -47,7 +47,7 @@ async def holding(store: Store, needle: bytes) -> list[bytes]:
 
 
 async def matches(store: Store, record: PollRecord) -> bool:
-    """Whether the ballots make the totals."""
+    """Return True if a recount of the ballots equals the totals."""
     reading, codes = await store.recounts.recount(record.poll.id)
     return recount_of(reading.record.poll, reading.tally, codes).matches
 

@@ -1,1 +1,1 @@
-"""What people see: the pages, the widget, and the files they are made of."""
+"""The user interface: pages, the widget, and static files."""

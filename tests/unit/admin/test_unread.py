@@ -1,4 +1,4 @@
-"""Answers that wait to be read: bounded, in order, and never for ever."""
+"""The buffer of unread responses: bounded, in order, and with a timeout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.wait import until
 
 
 class Socket:
-    """Takes what is sent while it is ``open``."""
+    """A connection that accepts data while it is ``open``."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -20,14 +20,13 @@ class Socket:
         self.is_ended = False
 
     async def send(self, message: Any) -> None:  # Any: ASGI's messages
-        """As ASGI has it."""
+        """Receive an ASGI message."""
         await self.open.wait()
         self.taken += message["body"]
         self.is_ended = not message["more_body"]
 
 
-async def test_what_waits_is_read_in_order() -> None:
-    """Nothing is lost of what was put before the reader began, and the end comes last."""
+async def test_unread_responses_are_sent_in_order() -> None:
     socket, answers = Socket(), ResponseBuffer()
     writing = asyncio.create_task(answers.write_to(socket.send))
     for number in range(1000):
@@ -39,8 +38,7 @@ async def test_what_waits_is_read_in_order() -> None:
     assert socket.is_ended
 
 
-async def test_more_than_the_bound_waits_for_the_reader() -> None:
-    """Whoever puts more than may wait goes on once it was read."""
+async def test_put_above_limit_waits_for_reader() -> None:
     socket, answers = Socket(), ResponseBuffer(most=100)
     writing = asyncio.create_task(answers.write_to(socket.send))
     putting = asyncio.create_task(answers.put(b"x" * 101))

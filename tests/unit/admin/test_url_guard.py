@@ -60,7 +60,7 @@ OUTSIDE = ["93.184.215.14", "1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1",
 
 
 def resolver(*answers: Sequence[str]) -> tuple[list[tuple[str, int]], Resolve]:
-    """A name server that gives each answer once, the last for ever, and what it was asked."""
+    """Return the list of lookups, and a resolver that gives each answer once and then repeats the last."""
     asked: list[tuple[str, int]] = []
 
     async def resolve(host: str, port: int) -> Sequence[str]:
@@ -78,7 +78,7 @@ def test_no_address_of_the_inside_is_public(text: str) -> None:
 
 @pytest.mark.parametrize("text", OUTSIDE)
 def test_addresses_of_the_internet_are_public(text: str) -> None:
-    """What everybody can reach may be told, also where it is written as IPv6."""
+    """IPv4 addresses inside IPv6 addresses count too."""
     assert is_public(ip_address(text))
 
 
@@ -122,7 +122,7 @@ async def test_plain_http_is_for_what_is_allowed() -> None:
 
 
 async def test_a_name_that_moves_inside_gains_nothing() -> None:
-    """A host that was public when its webhook was made, and leads inside when it is told, is refused."""
+    """The host is public when the webhook is checked, and internal when the event is sent."""
     async with receiving() as site:
         port = site.url.partition("127.0.0.1:")[2]
         asked, resolve = resolver(["1.1.1.1"], ["127.0.0.1"])
@@ -134,7 +134,7 @@ async def test_a_name_that_moves_inside_gains_nothing() -> None:
         assert sent.status is None
         assert "127.0.0.1" in sent.error
         assert len(asked) == 2
-        assert site.told == []
+        assert site.deliveries == []
 
 
 async def test_the_connection_goes_to_the_address_that_was_judged() -> None:
@@ -146,7 +146,7 @@ async def test_the_connection_goes_to_the_address_that_was_judged() -> None:
         sent = await sender.send(f"http://moving.example:{port}", "whsec_c2VjcmV0", "a-1", b"{}")
         await sender.close()
         assert (sent.status, len(asked)) == (204, 1)
-        assert site.told[0].headers["host"] == f"moving.example:{port.partition('/')[0]}"
+        assert site.deliveries[0].headers["host"] == f"moving.example:{port.partition('/')[0]}"
 
 
 async def test_a_host_without_addresses() -> None:

@@ -1,4 +1,4 @@
-"""Tasks that talk to the store end when they are told to."""
+"""Cancellation of tasks that use the store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def hard_of_hearing() -> None:
 
 
 async def failing() -> None:
-    raise RuntimeError("before it was told to end")
+    raise RuntimeError("before it was cancelled")
 
 
 async def test_task_with_lost_cancellation_ends() -> None:
@@ -46,7 +46,7 @@ async def test_looping_task_ends_after_lost_cancellation() -> None:
     swallowed = asyncio.Event()
 
     async def going_round() -> None:
-        raise_if_cancelled()  # nobody has asked yet
+        raise_if_cancelled()  # not cancelled yet
         try:
             await forever()
         except asyncio.CancelledError:

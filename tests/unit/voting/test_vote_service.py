@@ -125,7 +125,7 @@ async def test_cast_option_added_by_another_process_is_counted(store: Store, oth
     await other_process.polls.edit(record, after, assumes_unvoted=False)
     voter = Voter(store)
     assert await voter.vote(poll.id, "cpp") == (200, "counted")
-    assert await voter.vote(poll.id, "nobody") == (422, "/problems/invalid-choice")
+    assert await voter.vote(poll.id, "unknown") == (422, "/problems/invalid-choice")
 
 
 async def test_cast_poll_deleted_by_another_process_returns_404(store: Store, other_process: Store) -> None:

@@ -1,4 +1,4 @@
-"""Who is sent a page where there is nothing, and who a problem."""
+"""The choice between a page and a problem document for unknown addresses."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class LeaderboardRow(NamedTuple):
 
 
 class SeriesSummary(NamedTuple):
-    """What a leaderboard shows of its series."""
+    """The fields of a series that its leaderboard shows."""
 
     rank_by: RankBy
     minimum: int
