@@ -16,6 +16,7 @@ from rich.text import Text
 
 from pollwire.errors import Document
 from pollwire.terminal.runoff import rounds_told
+from pollwire.terminal.shares import shares_of
 
 _UNPRINTED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters (C0, C1), line and paragraph separators, text direction controls, and surrogates."""
@@ -115,14 +116,22 @@ def _table(poll: Document, results: Document) -> Table:
     counts = results["counts"]
     labels = {option["id"]: option["label"] for option in poll.get("options") or ()}
     shares = _shares(counts, results["voters"])
-    most = max(counts.values(), default=0)
+    leading = _leading(results)
     for option, count in counts.items():
-        style = "cyan" if count < most or not count else "bold cyan"
+        style = "bold cyan" if option in leading else "cyan"
         bar = ProgressBar(
             total=max(results["voters"], 1), completed=count, complete_style=style, finished_style=style
         )
         table.add_row(_named(option, labels.get(option, option)), bar, f"{count:,}", shares[option])
     return table
+
+
+def _leading(results: Document) -> set[str]:
+    """Return the options that lead by the rule of the poll's kind. Counts do not decide a ranked poll."""
+    if "leading" in results:
+        return set(results["leading"])
+    most = max(results["counts"].values(), default=0)
+    return {option for option, count in results["counts"].items() if count == most and count}
 
 
 def _named(option: str, label: str) -> Text:
@@ -135,4 +144,5 @@ def _named(option: str, label: str) -> Text:
 
 def _shares(counts: dict[str, int], voters: int) -> dict[str, str]:
     """Format each option's share of the voters. With several choices a voter, the sum exceeds 100 %."""
-    return {option: f"{100 * count / voters:.1f} %" if voters else "-" for option, count in counts.items()}
+    shares = shares_of(counts, voters, digits=1)
+    return {option: f"{shares[option]:.1f} %" if voters else "-" for option in counts}

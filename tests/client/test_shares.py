@@ -1,0 +1,33 @@
+"""Shares of votes in percent: shared vectors, and their properties."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pollwire.terminal.shares import shares_of
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "share_vectors.json").read_text("utf-8"))
+
+
+def shares(counts: list[int], voters: int) -> list[float]:
+    """Return the shares in the order of the counts."""
+    return list(shares_of({str(place): count for place, count in enumerate(counts)}, voters).values())
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["counts"]))
+def test_shares_match_the_vectors(vector: dict[str, list[int]]) -> None:
+    assert shares(vector["counts"], vector["voters"]) == vector["shares"]  # type: ignore[arg-type]
+
+
+@given(counts=st.lists(st.integers(0, 10**6), min_size=1, max_size=50).filter(any))
+def test_shares_of_single_choices_add_up_and_hide_no_vote(counts: list[int]) -> None:
+    voters = sum(counts)
+    found = shares(counts, voters)
+    assert sum(found) == 100
+    for count, share in zip(counts, found, strict=True):
+        assert (share == 0) == (count == 0)
+        assert (share == 100) == (count == voters)
