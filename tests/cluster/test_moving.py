@@ -9,12 +9,14 @@ import pytest
 from pollwire_server.domain.errors import StoreUnavailable
 from pollwire_server.store import Store
 from pollwire_server.store.keys import index_key
+from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.votes.ballots import BallotInput, BallotStatus, CastReply
 from redis.crc import key_slot
 
 from tests.api.conftest import Service
 from tests.cluster.clusters import Cluster
 from tests.cluster.crowd import gathered
+from tests.cluster.nodes import HOST, until_true
 from tests.factories import a_voter
 from tests.store.ballot_helpers import cast, made, tally_of
 
@@ -70,3 +72,39 @@ async def test_new_master_without_library_gets_it_at_first_vote(cluster: Cluster
     cluster.move(slot)
     assert await cast(clustered, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
     assert (await tally_of(clustered, record)).voters == 1
+
+
+async def move_by_hand(clustered: Store, cluster: Cluster) -> PollRecord:
+    """Move the slot of a poll with one vote to the master of the highest config epoch. Return the poll.
+
+    Meanwhile the epoch of the source rises, as by another move. The target learns of it and takes a higher
+    one before it takes the slot. Otherwise the cluster gives the slot back to the source, and Valkey deletes
+    the keys of the slot on the target.
+    """
+    until_true(cluster._epochs_are_settled)
+    target = max(cluster.members, key=lambda member: int(member.knows()["cluster_my_epoch"]))
+    record = await made(clustered)
+    while (source := cluster.owner_of(slot := key_slot(record.keys[0]))) is target:
+        record = await made(clustered)
+    await cast(clustered, record, BallotInput(a_voter(), "A"))
+    target.tell("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
+    source.tell("CLUSTER SETSLOT", slot, "MIGRATING", target.id)
+    while keys := source.tell("CLUSTER GETKEYSINSLOT", slot, 10):
+        source.tell("MIGRATE", HOST, target.port, "", 0, 5000, "KEYS", *keys)
+    source.tell("CLUSTER BUMPEPOCH")
+    until_true(cluster._epochs_are_settled)
+    target.tell("CLUSTER BUMPEPOCH")
+    target.tell("CLUSTER SETSLOT", slot, "NODE", target.id)
+    until_true(cluster._epochs_are_settled)
+    for member in (source, *cluster.members):
+        member.tell("CLUSTER SETSLOT", slot, "NODE", target.id)
+    until_true(cluster._epochs_are_settled)
+    return record
+
+
+async def test_poll_moved_by_hand_is_found_if_the_target_has_the_highest_epoch(
+    clustered: Store, cluster: Cluster
+) -> None:
+    for _ in range(3):
+        record = await move_by_hand(clustered, cluster)
+        assert (await tally_of(clustered, record)).voters == 1
