@@ -1,4 +1,4 @@
-"""Asks axe what is wrong with a page: WCAG 2.2 A and AA, and what it calls good practice."""
+"""Accessibility checks with axe: WCAG 2.2 A and AA, and good practice."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ASK = """async (within) => {
 }"""
 
 
-async def faults_of(page: Page, within: str = "body") -> list[str]:
-    """What axe finds in the part of the page, in sentences; open shadow roots are looked into."""
+async def axe_violations(page: Page, within: str = "body") -> list[str]:
+    """Return the violations that axe finds in a part of the page, including open shadow roots."""
     assert SOURCE.exists(), "axe is not here yet: make dev"
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(

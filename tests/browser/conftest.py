@@ -1,11 +1,9 @@
-"""Debian's Chromium, driven against a real service: every page a reader opens is watched for errors.
+"""Fixtures that drive Chromium against a real service. Each page is checked for errors of its scripts.
 
-To start Playwright's driver and a Chromium takes longer than most of these tests,
-so the folder has one of each, and a test has what keeps it apart from the
-others: browser profiles that have never been anywhere, and a service over a
-namespace of its own. The driver lives on one event loop, therefore these tests
-and what they start share that of the session. A browser that ends fails the
-test that it ended in, and the next test is given a new one.
+Playwright's driver and Chromium take longer to start than most of these tests, so the folder shares one of
+each. A test has its own browser contexts and a service with its own namespace. The driver runs on one event
+loop, so these tests share the loop of the session. If the browser ends, the current test fails, and the next
+test gets a new browser.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from tests.loops import run_on_session_loop
 
 __all__ = ["Open", "Service", "serve", "service", "store"]
 
-# Without these Chromium looks for hosts of its maker at every start, and waits for them.
+# Without these, Chromium contacts servers of its vendor at every start and waits for them.
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -36,7 +34,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # A page that a test makes up has no address: a socket to this machine would look like an intrusion.
+    # A page of a routed URL has no network address, so Chromium would block its connections to this machine.
     "--disable-features=LocalNetworkAccessChecks",
 )
 
@@ -44,12 +42,12 @@ Open = Callable[..., Awaitable[Reader]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every asynchronous test of this folder runs on the session's loop, where the browser is."""
+    """Run the asynchronous tests of this folder on the loop of the session, where the browser runs."""
     run_on_session_loop(items, Path(__file__).parent)
 
 
 def chromium() -> str:
-    """Where Chromium is; without it a test is skipped, or in CI fails."""
+    """Return the path of Chromium. Without it the test is skipped, or fails in CI."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None and os.environ.get("CI"):
         pytest.fail("Chromium is not installed, and in CI the browser tests must run.")
@@ -59,7 +57,7 @@ def chromium() -> str:
 
 
 class Chromium:
-    """The folder's one browser, started when it is first wanted, and again after it has ended."""
+    """The shared browser. It is started on demand, and again if it has ended."""
 
     def __init__(self, playwright: Playwright, executable: str) -> None:
         self._playwright = playwright
@@ -67,7 +65,7 @@ class Chromium:
         self._running: Browser | None = None
 
     async def running(self) -> Browser:
-        """The browser, which answers."""
+        """Return the running browser."""
         if self._running is None or not self._running.is_connected():
             self._running = await self._playwright.chromium.launch(
                 executable_path=self._executable, args=list(ARGUMENTS)
@@ -75,14 +73,14 @@ class Chromium:
         return self._running
 
     async def close(self) -> None:
-        """End it, where it runs."""
+        """Close the browser if it runs."""
         if self._running is not None:
             await self._running.close()
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def one_chromium() -> AsyncIterator[Chromium]:
-    """One driver and one browser for the whole folder."""
+async def shared_chromium() -> AsyncIterator[Chromium]:
+    """Return one driver and one browser for the folder."""
     executable = chromium()
     async with async_playwright() as playwright:
         shared = Chromium(playwright, executable)
@@ -91,9 +89,9 @@ async def one_chromium() -> AsyncIterator[Chromium]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def browser(one_chromium: Chromium) -> AsyncIterator[Browser]:
-    """The browser, with no profile of another test in it; it must outlive the test."""
-    running = await one_chromium.running()
+async def browser(shared_chromium: Chromium) -> AsyncIterator[Browser]:
+    """Return the browser without contexts of other tests. The test fails if it ends."""
+    running = await shared_chromium.running()
     yield running
     assert running.is_connected(), "Chromium ended in the middle of this test"
     for left in list(running.contexts):
@@ -102,14 +100,14 @@ async def browser(one_chromium: Chromium) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(browser: Browser) -> AsyncIterator[Open]:
-    """Open an address as another reader: a browser profile of its own, which has never been here.
+    """Return a function that opens a URL in a new browser context.
 
-    ``scripts`` run before those of each page. With ``clock`` the time of its pages goes on as it does,
-    and can be put forward where a page waits: ``reader.page.clock.fast_forward(ms)``.
+    ``scripts`` run before those of each page. With ``clock`` the time of the pages runs normally and can be
+    advanced: ``reader.page.clock.fast_forward(ms)``.
     """
     readers: list[Reader] = []
 
-    async def opened(
+    async def open_in_new_context(
         url: str, *, scripts: tuple[str, ...] = (), clock: bool = False, **context: Any
     ) -> Reader:
         profile = await browser.new_context(**context)
@@ -122,7 +120,7 @@ async def open_page(browser: Browser) -> AsyncIterator[Open]:
         await reader.page.goto(url)
         return reader
 
-    yield opened
+    yield open_in_new_context
     for reader in readers:
         await reader.page.context.close()
     assert [reader.errors for reader in readers if reader.errors] == [], "scripts failed on the page"

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, Response, expect
 
-from tests.browser.axe import faults_of
+from tests.browser.axe import axe_violations
 from tests.browser.conftest import Open, Service
 
 
@@ -68,7 +68,7 @@ class ConsolePage:
 
     async def axe_violations(self) -> list[str]:
         """Return the violations that axe finds."""
-        return await faults_of(self.page)
+        return await axe_violations(self.page)
 
 
 async def open_console(service: Service, open_page: Open, query: str = "", **context: Any) -> ConsolePage:

@@ -1,9 +1,7 @@
-"""The three hands that vote in a widget: a mouse, a finger, and a keyboard alone.
+"""Input methods that vote in a widget: mouse, touch screen and keyboard.
 
-Each does what its owner can and nothing else: a keyboard walks to a control
-with Tab and never jumps there, a finger taps and drags as a touch screen
-reports it. A ranking is dragged into its order by mouse and finger, and moved
-by arrows on the keyboard. What comes of it is for the tests to look at.
+The keyboard reaches a control only by Tab. The touch screen sends the events of a real one. A ranking is
+dragged by mouse and touch, and moved by arrow keys on the keyboard.
 """
 
 from __future__ import annotations
@@ -18,24 +16,24 @@ from tests.browser.reader import WidgetOnPage
 
 Point = tuple[float, float]
 
-MOST_STEPS = 30
-"""More presses of a key than any walk through a widget takes."""
+MAX_KEY_PRESSES = 30
+"""More key presses than needed to reach any control of a widget."""
 HAS_FOCUS = "(control) => control.getRootNode().activeElement === control"
 IS_BEHIND = """(control) => {
   const { activeElement } = control.getRootNode();
   return Boolean(activeElement?.compareDocumentPosition(control) & Node.DOCUMENT_POSITION_PRECEDING);
 }"""
-IS_IN_A_FIELD = "(host) => host.shadowRoot.activeElement?.matches('input') ?? false"
+HAS_FOCUSED_INPUT = "(host) => host.shadowRoot.activeElement?.matches('input') ?? false"
 
 
-class Hand(ABC):
-    """What a voter does in a widget. A vote is to be chosen, then sent."""
+class InputMethod(ABC):
+    """Interface of an input method. A vote is first chosen, then sent."""
 
     context: ClassVar[dict[str, Any]] = {}
-    """What its browser has to have."""
+    """Settings of the browser context."""
 
     async def choose(self, widget: WidgetOnPage, options: list[str]) -> None:
-        """Tick these options and no others."""
+        """Select exactly these options."""
         for option in options:
             await self._tick(widget, option, ticked=True)
         for option in await options_of(widget):
@@ -43,14 +41,14 @@ class Hand(ABC):
                 await self._tick(widget, option, ticked=False)
 
     async def rank(self, widget: WidgetOnPage, options: list[str]) -> None:
-        """Rank these options in this order, and no others."""
+        """Rank exactly these options, in this order."""
         for place, option in enumerate(options):
             await self._place(widget, option, place)
         for option in (await ranking_of(widget))[len(options) :]:
-            await self._leave_out(widget, option)
+            await self._remove(widget, option)
 
     async def send(self, widget: WidgetOnPage, button: str) -> None:
-        """Send what was chosen."""
+        """Send the choice."""
         await self.press(widget, button)
 
     @abstractmethod
@@ -62,14 +60,14 @@ class Hand(ABC):
 
     @abstractmethod
     async def _place(self, widget: WidgetOnPage, option: str, place: int) -> None:
-        """Bring an option from further down to a place, from 0; those above it stand already."""
+        """Move an option up to this position, counted from 0."""
 
     @abstractmethod
-    async def _leave_out(self, widget: WidgetOnPage, option: str) -> None: ...
+    async def _remove(self, widget: WidgetOnPage, option: str) -> None: ...
 
 
-class Pointer(Hand):
-    """What points at things: it presses rows, and drags handles."""
+class Pointer(InputMethod):
+    """Base of mouse and touch: clicks rows and drags handles."""
 
     async def press(self, widget: WidgetOnPage, button: str) -> None:
         await self._point(widget.button(button))
@@ -79,32 +77,32 @@ class Pointer(Hand):
             await self._point(widget.option(option))
 
     async def _place(self, widget: WidgetOnPage, option: str, place: int) -> None:
-        standing = await box_of(widget.element.locator(".ranking > li").nth(place))
-        await self._drag(widget, option, standing["y"] + 2)
+        target = await bounding_box(widget.element.locator(".ranking > li").nth(place))
+        await self._drag(widget, option, target["y"] + 2)
 
-    async def _leave_out(self, widget: WidgetOnPage, option: str) -> None:
-        last = await box_of(widget.element.locator(".ranking > li").last)
+    async def _remove(self, widget: WidgetOnPage, option: str) -> None:
+        last = await bounding_box(widget.element.locator(".ranking > li").last)
         await self._drag(widget, option, last["y"] + last["height"])
 
     async def _drag(self, widget: WidgetOnPage, option: str, to: float) -> None:
-        start = await middle_of(widget.option(option).locator(".grip"))
+        start = await center_of(widget.option(option).locator(".grip"))
         await self.drag(widget.page, start, (start[0], to))
 
     @abstractmethod
     async def drag(self, page: Page, start: Point, end: Point) -> None:
-        """Press, move in steps, let go."""
+        """Press at the start, move in steps, and release at the end."""
 
     @abstractmethod
     async def _point(self, target: Locator) -> None: ...
 
 
 class Mouse(Pointer):
-    """Clicks, and drags with the button held."""
+    """Mouse: clicks, and drags with the button pressed."""
 
     async def drag(self, page: Page, start: Point, end: Point) -> None:
         await page.mouse.move(*start)
         await page.mouse.down()
-        for point in between(start, end):
+        for point in points_between(start, end):
             await page.mouse.move(*point)
         await page.mouse.up()
 
@@ -112,14 +110,16 @@ class Mouse(Pointer):
         await target.click()
 
 
-class Finger(Pointer):
-    """Taps, and drags as a touch screen reports it."""
+class Touch(Pointer):
+    """Touch screen: taps, and drags by touch events."""
 
     context: ClassVar[dict[str, Any]] = {"has_touch": True}
 
     async def drag(self, page: Page, start: Point, end: Point) -> None:
         screen = await page.context.new_cdp_session(page)
-        moves: list[tuple[str, list[Point]]] = [("touchMove", [point]) for point in between(start, end)]
+        moves: list[tuple[str, list[Point]]] = [
+            ("touchMove", [point]) for point in points_between(start, end)
+        ]
         for kind, points in [("touchStart", [start]), *moves, ("touchEnd", [])]:
             touches = [{"x": x, "y": y} for x, y in points]
             await screen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
@@ -129,18 +129,18 @@ class Finger(Pointer):
         await target.tap()
 
 
-class Keyboard(Hand):
+class Keyboard(InputMethod):
     """Tab between controls, arrows within a group, Space to choose, Enter to send."""
 
     async def send(self, widget: WidgetOnPage, button: str) -> None:
-        """Enter in a field sends, as in any form; from elsewhere the button has to be walked to."""
-        if await widget.element.evaluate(IS_IN_A_FIELD):
+        """Press Enter in an input, as in any form, or else on the button."""
+        if await widget.element.evaluate(HAS_FOCUSED_INPUT):
             await widget.page.keyboard.press("Enter")
         else:
             await self.press(widget, button)
 
     async def press(self, widget: WidgetOnPage, button: str) -> None:
-        await self._walk_to(widget, widget.button(button))
+        await self._focus(widget, widget.button(button))
         await widget.page.keyboard.press("Enter")
 
     async def _tick(self, widget: WidgetOnPage, option: str, *, ticked: bool) -> None:
@@ -148,79 +148,81 @@ class Keyboard(Hand):
         if await field.is_checked() == ticked:
             return
         if await field.get_attribute("type") == "radio":
-            await self._walk_to_group(widget)
-            await self._go_on(widget, field, "ArrowDown")
+            await self._focus_group(widget)
+            await self._press_until_focused(widget, field, "ArrowDown")
         else:
-            await self._walk_to(widget, field)
+            await self._focus(widget, field)
         if await field.is_checked() != ticked:
             await widget.page.keyboard.press("Space")
 
     async def _place(self, widget: WidgetOnPage, option: str, place: int) -> None:
         toggle = widget.option(option).locator(".place")
-        await self._walk_to(widget, toggle)
+        await self._focus(widget, toggle)
         if option not in await ranking_of(widget):
             await widget.page.keyboard.press("Enter")
         for _ in range((await ranking_of(widget)).index(option) - place):
             await widget.page.keyboard.press("ArrowUp")
 
-    async def _leave_out(self, widget: WidgetOnPage, option: str) -> None:
-        await self._walk_to(widget, widget.option(option).locator(".place"))
+    async def _remove(self, widget: WidgetOnPage, option: str) -> None:
+        await self._focus(widget, widget.option(option).locator(".place"))
         await widget.page.keyboard.press("Enter")
 
-    async def _walk_to_group(self, widget: WidgetOnPage) -> None:
-        """Tab into the radio buttons: the one that is chosen, or else the first, is their one stop."""
-        for _ in range(MOST_STEPS):
-            if await widget.element.evaluate(IS_IN_A_FIELD):
+    async def _focus_group(self, widget: WidgetOnPage) -> None:
+        """Press Tab until one of the inputs has the focus. Radio buttons have one tab stop."""
+        for _ in range(MAX_KEY_PRESSES):
+            if await widget.element.evaluate(HAS_FOCUSED_INPUT):
                 return
             await widget.page.keyboard.press("Tab")
         raise AssertionError("the options cannot be reached by Tab")
 
-    async def _walk_to(self, widget: WidgetOnPage, control: Locator) -> None:
-        """Tab to a control, back or on."""
-        await self._go_on(widget, control, "Shift+Tab" if await control.evaluate(IS_BEHIND) else "Tab")
+    async def _focus(self, widget: WidgetOnPage, control: Locator) -> None:
+        """Press Tab or Shift+Tab until the control has the focus."""
+        await self._press_until_focused(
+            widget, control, "Shift+Tab" if await control.evaluate(IS_BEHIND) else "Tab"
+        )
 
-    async def _go_on(self, widget: WidgetOnPage, control: Locator, key: str) -> None:
-        for _ in range(MOST_STEPS):
+    async def _press_until_focused(self, widget: WidgetOnPage, control: Locator, key: str) -> None:
+        for _ in range(MAX_KEY_PRESSES):
             if await control.evaluate(HAS_FOCUS):
                 return
             await widget.page.keyboard.press(key)
         raise AssertionError(f"{control} cannot be reached by {key}")
 
 
-HANDS = {"mouse": Mouse(), "touch": Finger(), "keyboard": Keyboard()}
+INPUT_METHODS = {"mouse": Mouse(), "touch": Touch(), "keyboard": Keyboard()}
 
 
 async def options_of(widget: WidgetOnPage) -> list[str]:
-    """The options whose inputs there are, from the top."""
-    return await _named(widget, ".options .option")
+    """Return the options with inputs, from the top."""
+    return await _option_ids(widget, ".options .option")
 
 
 async def ranking_of(widget: WidgetOnPage) -> list[str]:
-    """The options above the line, best first."""
-    return await _named(widget, ".ranking .is-ranked")
+    """Return the ranked options, best first."""
+    return await _option_ids(widget, ".ranking .is-ranked")
 
 
-async def _named(widget: WidgetOnPage, rows: str) -> list[str]:
+async def _option_ids(widget: WidgetOnPage, rows: str) -> list[str]:
     find = "(host, rows) => [...host.shadowRoot.querySelectorAll(rows)].map((row) => row.dataset.option)"
     found: list[str] = await widget.element.evaluate(find, rows)
     return found
 
 
-async def box_of(element: Locator) -> FloatRect:
-    """Where it is on the page."""
+async def bounding_box(element: Locator) -> FloatRect:
+    """Return the bounding box of a visible element."""
     box = await element.bounding_box()
-    assert box is not None, f"{element} is not to be seen"
+    assert box is not None, f"{element} is not visible"
     return box
 
 
-async def middle_of(element: Locator) -> Point:
-    """Where to press."""
-    box = await box_of(element)
+async def center_of(element: Locator) -> Point:
+    """Return the center of an element."""
+    box = await bounding_box(element)
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def between(start: Point, end: Point, steps: int = 4) -> Iterator[Point]:
-    """The way in steps, its end included."""
+def points_between(start: Point, end: Point, steps: int = 4) -> Iterator[Point]:
+    """Yield the points of a straight move, including its end."""
     for step in range(1, steps + 1):
         part = step / steps
         yield start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part

@@ -1,4 +1,4 @@
-"""What a picture of the documentation is made of: ``screens`` takes the pictures that are registered here."""
+"""Registry of the screenshots for the documentation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOTS: dict[str, Shot] = {}
 
 
 def shot(name: str, *, width: int = 1000, height: int = 800, **context: Any) -> Callable[[Stage], Stage]:
-    """Register a stage as the picture ``<name>.png``; ``context`` are settings of the browser."""
+    """Register a stage as the screenshot ``<name>.png``. ``context`` has settings of the browser."""
 
     def register(stage: Stage) -> Stage:
         settings = {"viewport": {"width": width, "height": height}, "reduced_motion": "reduce", **context}

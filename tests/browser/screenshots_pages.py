@@ -1,4 +1,4 @@
-"""The pictures of the pages: the live page, the big screen, home, the article, and nothing at an address."""
+"""Screenshots of the live page, the home page, the article and the 404 page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.browser.screenshot_camera import shot
 
 
 def options(*labels: str) -> list[dict[str, Any]]:
-    """Options with these labels, ``a``, ``b``, ... by id."""
+    """Return options with these labels and the ids ``a``, ``b``, ..."""
     return [{"id": chr(ord("a") + place), "label": label} for place, label in enumerate(labels)]
 
 
@@ -50,14 +50,14 @@ TEAMS: dict[str, Any] = {
 }
 OF_2024 = {"opens_at": "2024-07-02T00:00:00", "closes_at": "2024-11-01T00:00:00"}
 ABRIDGE = """document.querySelectorAll(
-  '.article > :not(.kicker, h1, .standfirst, .byline, .opening, .polls)'
+  '.article > :not(.kicker, h1, .lead, .byline, .opening, .polls)'
 ).forEach((part) => part.remove())"""
 ROUNDS_OF_VOTES = 8
 NAMES = ("Abena", "Kwame", "Efua", "Yaw", "Akosua", "Kojo", "Ama", "Kofi")
 
 
 async def named_voter(service: Service, name: str) -> str:
-    """A new voter's token, with a name for the leaderboard."""
+    """Create a voter with a name for the leaderboard and return the token."""
     answer = await service.http.post("/v1/voters", json={"name": name})
     assert answer.status_code == 201, answer.text
     service.http.cookies.clear()
@@ -65,8 +65,8 @@ async def named_voter(service: Service, name: str) -> str:
     return token
 
 
-async def voted(service: Service, poll: dict[str, Any], votes: int = 64) -> None:
-    """Votes that lean one way first and another way later, over a few seconds: the chart has a story."""
+async def cast_votes(service: Service, poll: dict[str, Any], votes: int = 64) -> None:
+    """Cast votes over a few seconds whose trend changes, so that the lines of the chart move."""
     dice = random.Random(7)
     ids = [option["id"] for option in poll["options"]]
     for part in range(ROUNDS_OF_VOTES):
@@ -81,11 +81,11 @@ async def voted(service: Service, poll: dict[str, Any], votes: int = 64) -> None
         await asyncio.sleep(0.3)
 
 
-async def live(service: Service, page: Page, poll: dict[str, Any], query: str = "") -> None:
-    """The poll's live page with votes in it."""
+async def open_live_page(service: Service, page: Page, poll: dict[str, Any], query: str = "") -> None:
+    """Open the live page of a poll with votes."""
     await service.create_poll(**poll)
     await page.goto(f"{service.url}/polls/{poll['id']}{query}")
-    await voted(service, poll)
+    await cast_votes(service, poll)
     await expect(page.locator("#voters")).not_to_have_text("0")
     await page.wait_for_timeout(1200)  # the chart is drawn, and the bars have come to rest
 
@@ -94,41 +94,41 @@ async def live(service: Service, page: Page, poll: dict[str, Any], query: str = 
 @shot("live-dark", width=1080, height=800, color_scheme="dark")
 @shot("live-phone", width=390, height=844)
 async def live_page(service: Service, page: Page) -> None:
-    """A poll that is open."""
-    await live(service, page, TRAM)
+    """Open poll."""
+    await open_live_page(service, page, TRAM)
 
 
 @shot("live-rtl", width=1080, height=800, locale="ar")
 async def live_page_in_arabic(service: Service, page: Page) -> None:
-    """From right to left, with a question of its own language."""
-    await live(service, page, TRAM_IN_ARABIC)
+    """Right-to-left page with a question in Arabic."""
+    await open_live_page(service, page, TRAM_IN_ARABIC)
 
 
 @shot("live-ranked", width=1080, height=800)
-async def live_page_of_a_ranking(service: Service, page: Page) -> None:
-    """The rounds as a picture."""
-    await live(service, page, BRIDGE)
+async def ranked_poll(service: Service, page: Page) -> None:
+    """Ranked poll with its rounds."""
+    await open_live_page(service, page, BRIDGE)
 
 
 @shot("live-screen", width=1600, height=900)
 @shot("live-screen-dark", width=1600, height=900, color_scheme="dark")
-async def big_screen(service: Service, page: Page) -> None:
-    """Nothing but the poll, after the way out has left."""
-    await live(service, page, TRAM, "?screen")
+async def presentation_mode(service: Service, page: Page) -> None:
+    """Presentation mode after the controls are hidden."""
+    await open_live_page(service, page, TRAM, "?screen")
     await page.wait_for_timeout(3000)
 
 
 @shot("live-hidden", width=1080, height=800)
 async def hidden_results(service: Service, page: Page) -> None:
-    """Totals that are not shown yet."""
-    await live(service, page, TRAM | {"results": "after_close"})
+    """Poll with hidden results."""
+    await open_live_page(service, page, TRAM | {"results": "after_close"})
 
 
 @shot("live-resolved", width=1080, height=800)
 async def resolved_prediction(service: Service, page: Page) -> None:
-    """What came true, and who foresaw it."""
+    """Resolved prediction with its leaderboard."""
     poll = TEAMS | {"id": "ghana", "series": "ghana"}
-    await live(service, page, poll)
+    await open_live_page(service, page, poll)
     await service.act("ghana", "close")
     resolution = {"outcome": "ndc", "note": "Declared by the Electoral Commission."}
     await service.admin.post("/v1/admin/polls/ghana/resolve", json=resolution)
@@ -137,11 +137,11 @@ async def resolved_prediction(service: Service, page: Page) -> None:
     await page.wait_for_timeout(800)
 
 
-async def with_demo(service: Service) -> None:
-    """The demo's polls, with votes in the open one."""
+async def create_demo_polls(service: Service) -> None:
+    """Create the demo polls, with votes in the open one."""
     await service.create_poll(id="ghana-2024", **TEAMS, **OF_2024)
     await service.create_poll(id="ghana-2024-live", **TEAMS)
-    await voted(service, TEAMS | {"id": "ghana-2024-live"}, votes=32)
+    await cast_votes(service, TEAMS | {"id": "ghana-2024-live"}, votes=32)
 
 
 @shot("home", width=1080, height=800)
@@ -149,8 +149,8 @@ async def with_demo(service: Service) -> None:
 @shot("home-phone", width=390, height=844)
 @shot("home-rtl", width=1080, height=800, locale="ar")
 async def home(service: Service, page: Page) -> None:
-    """What this is."""
-    await with_demo(service)
+    """Home page with the demo polls."""
+    await create_demo_polls(service)
     await page.goto(service.url)
     await expect(page.locator("#demo-poll .poll")).to_be_visible()
     await page.wait_for_timeout(800)
@@ -160,8 +160,8 @@ async def home(service: Service, page: Page) -> None:
 @shot("demo-dark", width=1100, height=900, color_scheme="dark")
 @shot("demo-phone", width=390, height=844)
 async def article(service: Service, page: Page) -> None:
-    """The head of the article, and the polls under it."""
-    await with_demo(service)
+    """Beginning of the demo article, and its polls."""
+    await create_demo_polls(service)
     await page.goto(f"{service.url}/demo")
     await page.evaluate(ABRIDGE)
     await expect(page.locator("live-poll .poll").first).to_be_visible()
@@ -169,6 +169,6 @@ async def article(service: Service, page: Page) -> None:
 
 
 @shot("missing", width=1280, height=760)
-async def nothing_here(service: Service, page: Page) -> None:
-    """An address without a poll."""
+async def not_found(service: Service, page: Page) -> None:
+    """Page of an unknown poll."""
     await page.goto(f"{service.url}/polls/tram-2")

@@ -1,4 +1,4 @@
-"""The widget's pictures: kinds before and after voting, phases, dark, from right to left, on a phone."""
+"""Screenshots of the widget."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ main {{ grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); 
 
 
 def options(*labels: str) -> list[dict[str, Any]]:
-    """Options with these labels, ``a``, ``b``, ... by id."""
+    """Return options with these labels and the ids ``a``, ``b``, ..."""
     return [{"id": chr(ord("a") + place), "label": label} for place, label in enumerate(labels)]
 
 
@@ -67,18 +67,18 @@ ARABIC = {
 KINDS = (SINGLE, MULTIPLE, RATING, RANKED)
 
 
-async def made(service: Service, document: dict[str, Any], votes: int = 40, **changes: object) -> str:
-    """A poll with some votes of others; its id."""
+async def create_poll(service: Service, document: dict[str, Any], votes: int = 40, **changes: object) -> str:
+    """Create a poll with some votes and return its id."""
     later = (datetime.now(UTC) + timedelta(hours=5, minutes=12)).isoformat()
     poll = await service.create_poll(**{"closes_at": later, **document, **changes})
     chance = random.Random(document["question"])
     for _ in range(votes):
-        await service.vote(poll["id"], choice_for(document, chance), await service.voter())
+        await service.vote(poll["id"], random_choice(document, chance), await service.voter())
     return str(poll["id"])
 
 
-def choice_for(document: dict[str, Any], chance: random.Random) -> object:
-    """Somebody's choice, leaning to the first options."""
+def random_choice(document: dict[str, Any], chance: random.Random) -> object:
+    """Return a random choice that favours the first options."""
     ids = [option["id"] for option in document["options"]]
     if document["kind"] == "rating":
         return chance.choices(range(1, 6), (1, 2, 4, 7, 5))[0]
@@ -87,8 +87,10 @@ def choice_for(document: dict[str, Any], chance: random.Random) -> object:
     return chance.sample(ids, 2)
 
 
-async def show(service: Service, page: Page, polls: list[str], lang: str = "en") -> list[WidgetOnPage]:
-    """The widgets of these polls on one page, live."""
+async def show_widgets(
+    service: Service, page: Page, polls: list[str], lang: str = "en"
+) -> list[WidgetOnPage]:
+    """Open a page with the widgets of these polls and wait for their streams."""
     widgets = "".join(f'<live-poll poll="{poll}"></live-poll>' for poll in polls)
     html = PAGE.format(widgets=widgets, lang=lang, dir="rtl" if lang == "ar" else "ltr")
     await page.route("**/gallery", lambda route: route.fulfill(body=html, content_type="text/html"))
@@ -100,8 +102,8 @@ async def show(service: Service, page: Page, polls: list[str], lang: str = "en")
     return [WidgetOnPage(page, f'live-poll[poll="{poll}"]') for poll in polls]
 
 
-async def choose_in(widgets: list[WidgetOnPage]) -> None:
-    """A choice in a widget of each of ``KINDS``."""
+async def choose_in_each(widgets: list[WidgetOnPage]) -> None:
+    """Make a choice in the widget of each of ``KINDS``."""
     single, multiple, rating, ranked = widgets
     await single.choose("b")
     await multiple.choose("a")
@@ -113,28 +115,30 @@ async def choose_in(widgets: list[WidgetOnPage]) -> None:
 
 @shot("widget-voting", width=1040)
 async def voting(service: Service, page: Page) -> None:
-    """Four kinds, a choice made in each."""
-    widgets = await show(service, page, [await made(service, kind) for kind in KINDS])
-    await choose_in(widgets)
+    """Four kinds, with a choice made."""
+    widgets = await show_widgets(service, page, [await create_poll(service, kind) for kind in KINDS])
+    await choose_in_each(widgets)
 
 
-async def voted_in(service: Service, page: Page) -> None:
-    """Four kinds, voted in."""
-    widgets = await show(service, page, [await made(service, kind) for kind in KINDS])
-    await choose_in(widgets)
+async def voted(service: Service, page: Page) -> None:
+    """Four kinds after a vote."""
+    widgets = await show_widgets(service, page, [await create_poll(service, kind) for kind in KINDS])
+    await choose_in_each(widgets)
     for widget in widgets:
         await widget.button("Vote").click()
         await widget.element.locator(".is-own-vote").first.wait_for()
 
 
-shot("widget-voted", width=1040)(voted_in)
-shot("widget-dark", width=1040, color_scheme="dark")(voted_in)
+shot("widget-voted", width=1040)(voted)
+shot("widget-dark", width=1040, color_scheme="dark")(voted)
 
 
 @shot("widget-phone", width=390, height=700, has_touch=True)
 async def phone(service: Service, page: Page) -> None:
-    """A ranking in the making, and a poll that was voted in, on a phone."""
-    single, ranked = await show(service, page, [await made(service, SINGLE), await made(service, RANKED)])
+    """Unsent ranking and a poll after a vote, on a phone."""
+    single, ranked = await show_widgets(
+        service, page, [await create_poll(service, SINGLE), await create_poll(service, RANKED)]
+    )
     await single.vote("a")
     await ranked.option("b").locator(".label").tap()
     await ranked.option("d").locator(".label").tap()
@@ -142,13 +146,13 @@ async def phone(service: Service, page: Page) -> None:
 
 @shot("widget-rtl", width=1040)
 async def rtl(service: Service, page: Page) -> None:
-    """From right to left: before and after voting."""
+    """Right-to-left page, before and after a vote."""
     polls = [
-        await made(service, ARABIC),
-        await made(service, ARABIC),
-        await made(service, RANKED | {"lang": "en"}),
+        await create_poll(service, ARABIC),
+        await create_poll(service, ARABIC),
+        await create_poll(service, RANKED | {"lang": "en"}),
     ]
-    before, after, ranked = await show(service, page, polls, lang="ar")
+    before, after, ranked = await show_widgets(service, page, polls, lang="ar")
     await before.choose("a")
     await after.choose("b")
     await after.button("صوّت").click()
@@ -158,16 +162,16 @@ async def rtl(service: Service, page: Page) -> None:
 
 @shot("widget-phases", width=1040)
 async def phases(service: Service, page: Page) -> None:
-    """Before the window, hidden totals, over, and an answer that is full."""
+    """Scheduled, hidden, closed and full polls."""
     soon = (datetime.now(UTC) + timedelta(minutes=9, seconds=41)).isoformat()
     full = options("Morning tour", "Afternoon tour", "Evening tour")
     full[0]["capacity"] = 3
     tours = SINGLE | {"question": "Which tour will you join?", "options": full}
     polls = [
-        await made(service, PREDICTION, 0, opens_at=soon),
-        await made(service, SINGLE, results="after_close"),
-        await made(service, MULTIPLE),
-        await made(service, tours),
+        await create_poll(service, PREDICTION, 0, opens_at=soon),
+        await create_poll(service, SINGLE, results="after_close"),
+        await create_poll(service, MULTIPLE),
+        await create_poll(service, tours),
     ]
     await service.act(polls[2], "close")
-    await show(service, page, polls)
+    await show_widgets(service, page, polls)

@@ -1,4 +1,4 @@
-"""A page of many solves what it is posed, and its reader only waits a little longer."""
+"""Proof-of-work challenges, solved by the page."""
 
 from __future__ import annotations
 
@@ -19,30 +19,29 @@ VOTE = """async (id) => {
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def crowded(serve: Serve) -> AsyncIterator[Service]:
-    """A service whose one free new voter has come already."""
+async def service_with_challenges(serve: Serve) -> AsyncIterator[Service]:
+    """Return a service that has used its one free voter of the day."""
     async with serve(limit_voters=RateLimit(1, DAY)) as service:
         await service.voter()
         yield service
 
 
-async def test_a_page_solves_the_challenge_and_votes(crowded: Service, open_page: Open) -> None:
-    """The module for it is loaded when it is asked for, and not before; the vote counts."""
-    poll = (await crowded.create_poll())["id"]
-    reader = await open_page(f"{crowded.url}/")
-    asked: list[str] = []
-    reader.page.on("request", lambda request: asked.append(request.url))
+async def test_page_solves_the_challenge_and_votes(service_with_challenges: Service, open_page: Open) -> None:
+    """The module is loaded on demand."""
+    poll = (await service_with_challenges.create_poll())["id"]
+    reader = await open_page(f"{service_with_challenges.url}/")
+    requested: list[str] = []
+    reader.page.on("request", lambda request: requested.append(request.url))
     assert await reader.page.evaluate(VOTE, poll) == "counted"
-    assert [url.rpartition("/")[2] for url in asked].count("proof_of_work.js") == 1
-    results = (await crowded.http.get(f"/v1/polls/{poll}/results")).json()
+    assert [url.rpartition("/")[2] for url in requested].count("proof_of_work.js") == 1
+    results = (await service_with_challenges.http.get(f"/v1/polls/{poll}/results")).json()
     assert results["counts"] == {"rice": 0, "yam": 1}
 
 
-async def test_without_a_crowd_no_page_loads_what_solves(service: Service, open_page: Open) -> None:
-    """Nobody pays for challenges who is posed none."""
+async def test_page_without_challenge_does_not_load_the_solver(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll())["id"]
     reader = await open_page(f"{service.url}/")
-    asked: list[str] = []
-    reader.page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    reader.page.on("request", lambda request: requested.append(request.url))
     assert await reader.page.evaluate(VOTE, poll) == "counted"
-    assert not any("proof_of_work" in url for url in asked)
+    assert not any("proof_of_work" in url for url in requested)

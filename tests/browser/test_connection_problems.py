@@ -1,4 +1,4 @@
-"""The widget on bad lines, in other sites' pages and in browsers that forbid things: a vote counts once."""
+"""The widget with failing connections, on other origins and without browser storage."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('
 
 @asynccontextmanager
 async def another_site(poll: str) -> AsyncIterator[tuple[str, list[str]]]:
-    """A site on another origin whose strict policy names the service (put into the list before use)."""
+    """Serve a page of another origin with a strict policy.
+
+    The caller adds the URL of the service to the list.
+    """
     services: list[str] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         (url,) = services
-        policy = policy_of_the_readme(url)
+        policy = readme_policy(url)
         page = (
             f"<!doctype html><html lang=en><title>An article elsewhere</title><p>Text.</p>"
             f'<script type="module" src="{url}/widget.js"></script><live-poll poll="{poll}"></live-poll>'
@@ -44,22 +47,22 @@ async def another_site(poll: str) -> AsyncIterator[tuple[str, list[str]]]:
         yield url, services
 
 
-def policy_of_the_readme(url: str) -> str:
-    """What the README tells a page with a strict policy to allow, for the service at this address."""
+def readme_policy(url: str) -> str:
+    """Return the content security policy that the README recommends, for the service at this URL."""
     (policy,) = re.findall(r"^Content-Security-Policy: (.+)$", README.read_text("utf-8"), re.MULTILINE)
     assert policy.startswith("default-src 'self'; ")
     named = policy.replace("wss://polls.example", url.replace("http", "ws", 1))
     return str(named.replace("https://polls.example", url))
 
 
-async def voters_of(service: Service, poll: str) -> int:
-    """How many voters the service counts."""
+async def voter_count(service: Service, poll: str) -> int:
+    """Return the number of voters in the results."""
     results = (await service.http.get(f"/v1/polls/{poll}/results")).json()
     return int(results["voters"])
 
 
-async def test_the_widget_votes_from_another_origin(serve: Serve, open_page: Open) -> None:
-    """Two lines in a page of another origin, under a strict policy, show the poll styled and take a vote."""
+async def test_widget_on_another_origin_votes_under_strict_csp(serve: Serve, open_page: Open) -> None:
+    """The page has only the two lines of the README."""
     poll = f"elsewhere-{secrets.token_hex(4)}"
     async with another_site(poll) as (origin, services), serve(allowed_origins=(origin,)) as service:
         services.append(service.url)
@@ -67,64 +70,64 @@ async def test_the_widget_votes_from_another_origin(serve: Serve, open_page: Ope
         reader = await open_page(f"{origin}/article")
         widget = reader.poll(poll)
         assert (await widget.vote("rice")).status == 200
-        await widget.shows_votes("rice", "1 vote")
-        await widget.shows("Live")
+        await widget.expect_votes("rice", "1 vote")
+        await widget.expect_text("Live")
         display = "getComputedStyle(document.querySelector('live-poll')).containerType"
         assert await reader.page.evaluate(display) == "inline-size"
         await reader.page.reload()
-        await widget.marks_as_mine("rice")
+        await widget.expect_own_vote("rice")
         leaked = "Object.keys(window).filter((name) => /poll|wire|widget/i.test(name))"
         assert await reader.page.evaluate(leaked) == []
 
 
-async def test_the_widget_votes_from_a_site_that_its_poll_alone_allows(serve: Serve, open_page: Open) -> None:
-    """Its page gets token, socket and ticket for the poll's sake, and sees totals for having voted."""
+async def test_widget_votes_from_an_origin_that_only_its_poll_allows(serve: Serve, open_page: Open) -> None:
+    """The page gets a token, a stream and a ticket, and sees the results after the vote."""
     poll = f"elsewhere-{secrets.token_hex(4)}"
     async with another_site(poll) as (origin, services), serve() as service:
         services.append(service.url)
         await service.create_poll(id=poll, origins=[origin], results="after_vote")
         widget = (await open_page(f"{origin}/article")).poll(poll)
-        await widget.shows("Live")
+        await widget.expect_text("Live")
         assert (await widget.vote("rice")).status == 200
-        await widget.shows_votes("rice", "1 vote")
+        await widget.expect_votes("rice", "1 vote")
 
 
-async def test_without_storage_a_vote_counts_all_the_same(service: Service, open_page: Open) -> None:
-    """Where the browser forbids storage the voter lasts as long as the page, and can vote and change."""
+async def test_vote_without_browser_storage_counts_and_can_be_changed(
+    service: Service, open_page: Open
+) -> None:
+    """The voter token lasts as long as the page."""
     poll = (await service.create_poll(revote="change"))["id"]
     reader = await open_page(f"{service.url}/polls/{poll}", scripts=(FORBID_STORAGE,))
     widget = reader.poll(poll)
     await widget.vote("rice")
-    await widget.marks_as_mine("rice")
+    await widget.expect_own_vote("rice")
     await widget.button("Change my vote").click()
     await widget.choose("yam")
     await widget.button("Save my change").click()
-    await widget.marks_as_mine("yam")
-    assert await voters_of(service, poll) == 1
+    await widget.expect_own_vote("yam")
+    assert await voter_count(service, poll) == 1
 
 
-async def test_a_vote_outlives_an_outage_of_the_store(own_valkey: Valkey, open_page: Open) -> None:
-    """With the store away the reader is told that the vote is kept; back again, it is counted once."""
+async def test_vote_during_store_outage_is_kept_and_counted_once(own_valkey: Valkey, open_page: Open) -> None:
     store = await open_store(own_valkey.url, namespace=f"t{secrets.token_hex(4)}")
     async with serving(store, own_valkey.url) as service:
         poll = (await service.create_poll())["id"]
         widget = (await open_page(f"{service.url}/polls/{poll}")).poll(poll)
-        await widget.shows_votes("rice", "0 votes")
+        await widget.expect_votes("rice", "0 votes")
         await widget.choose("rice")
         with own_valkey.away():
             await widget.button("Vote").click()
-            await widget.said(
+            await widget.expect_announcement(
                 "Connection lost. Your vote is saved and will be sent automatically…", within_s=10
             )
-        await widget.said("Thank you. Your vote is counted.", within_s=20)
-        await widget.marks_as_mine("rice")
-        await widget.shows_votes("rice", "1 vote", within_s=10)
-        assert await voters_of(service, poll) == 1
+        await widget.expect_announcement("Thank you. Your vote is counted.", within_s=20)
+        await widget.expect_own_vote("rice")
+        await widget.expect_votes("rice", "1 vote", within_s=10)
+        assert await voter_count(service, poll) == 1
     await store.close()
 
 
-async def test_a_vote_whose_answer_was_lost_counts_once(service: Service, open_page: Open) -> None:
-    """The vote arrives, its answer does not: it is sent again by itself, and one vote is counted."""
+async def test_vote_with_lost_response_is_retried_and_counted_once(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll(identity="open"))["id"]
     reader = await open_page(f"{service.url}/polls/{poll}")
     lost: list[str] = []
@@ -141,46 +144,46 @@ async def test_a_vote_whose_answer_was_lost_counts_once(service: Service, open_p
     widget = reader.poll(poll)
     await widget.choose("yam")
     await widget.button("Vote").click()
-    await widget.marks_as_mine("yam")
-    assert await voters_of(service, poll) == 1
+    await widget.expect_own_vote("yam")
+    assert await voter_count(service, poll) == 1
 
 
-async def test_events_take_over_where_sockets_are_blocked(service: Service, open_page: Open) -> None:
-    """A line that lets no socket through still brings results, pushed as events."""
+async def test_blocked_websockets_fall_back_to_server_sent_events(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll())["id"]
     reader = await open_page("about:blank")
-    await block_sockets(reader.page)
+    await block_websockets(reader.page)
     async with reader.page.expect_request("**/v1/events?*"):
         await reader.page.goto(f"{service.url}/polls/{poll}")
     widget = reader.poll(poll)
     await expect(reader.page.locator("#connection")).to_have_text("Live", timeout=10_000)
     await service.vote(poll, "yam", await service.voter())
-    await widget.shows_votes("yam", "1 vote")
+    await widget.expect_votes("yam", "1 vote")
 
 
-async def test_polling_takes_over_where_nothing_can_be_pushed(service: Service, open_page: Open) -> None:
-    """Without sockets and events the page reads every few seconds, and says so."""
+async def test_blocked_websockets_and_events_fall_back_to_polling(service: Service, open_page: Open) -> None:
+    """The page shows that updates take a few seconds."""
     poll = (await service.create_poll())["id"]
     reader = await open_page("about:blank", clock=True)
-    await block_sockets(reader.page)
+    await block_websockets(reader.page)
     await reader.page.route("**/v1/events?*", lambda route: route.abort())
     await reader.page.goto(f"{service.url}/polls/{poll}")
     await expect(reader.page.locator("#connection")).to_have_text("Updates every few seconds", timeout=10_000)
     await service.vote(poll, "yam", await service.voter())
     await reader.page.clock.fast_forward(5_000)
-    await reader.poll(poll).shows_votes("yam", "1 vote", within_s=8)
+    await reader.poll(poll).expect_votes("yam", "1 vote", within_s=8)
 
 
-async def block_sockets(page: Page) -> None:
-    """Every WebSocket of the page is refused, as a proxy that knows none would."""
+async def block_websockets(page: Page) -> None:
+    """Make every WebSocket of the page fail, like a proxy without WebSocket support."""
     await page.add_init_script(
         "window.WebSocket = class { static OPEN = 1; close() {} "
         "constructor() { setTimeout(() => this.onclose?.({}), 20); } };"
     )
 
 
-async def test_the_page_comes_back_after_a_restart(serve: Serve, service: Service, open_page: Open) -> None:
-    """A page that lost the service says so, comes back by itself, and is up to date."""
+async def test_page_reconnects_after_a_restart_and_is_up_to_date(
+    serve: Serve, service: Service, open_page: Open
+) -> None:
     async with serve() as first:
         poll = (await first.create_poll())["id"]
         reader = await open_page(f"{first.url}/polls/{poll}")
@@ -190,18 +193,18 @@ async def test_the_page_comes_back_after_a_restart(serve: Serve, service: Servic
     await service.vote(poll, "rice", await service.voter())  # over another worker, meanwhile
     async with serve(port=port, secret=first.settings.secret):
         await expect(reader.page.locator("#connection")).to_have_text("Live", timeout=20_000)
-        await reader.poll(poll).shows_votes("rice", "1 vote")
+        await reader.poll(poll).expect_votes("rice", "1 vote")
 
 
-async def test_a_site_that_is_not_allowed_is_told_so(serve: Serve, open_page: Open) -> None:
-    """A page of a site that nobody allowed says so at once, and the console names the setting."""
+async def test_disallowed_origin_shows_error_and_warns_on_the_console(serve: Serve, open_page: Open) -> None:
+    """The warning names the setting."""
     async with another_site("lunch") as (origin, services), serve() as service:
         services.append(service.url)
         await service.create_poll(id="lunch")
         reader = await open_page("about:blank")
-        async with reader.page.expect_console_message(lambda said: said.type == "warning") as warned:
+        async with reader.page.expect_console_message(lambda message: message.type == "warning") as warned:
             await reader.page.goto(f"{origin}/article")
-        await reader.poll("lunch").shows("This site isn’t allowed to show this poll.")
+        await reader.poll("lunch").expect_text("This site isn’t allowed to show this poll.")
         warning = (await warned.value).text
         assert "POLLWIRE_ALLOWED_ORIGINS" in warning
         assert origin in warning

@@ -1,4 +1,4 @@
-"""Connections that are dead although nobody has closed them: pages say so within 30 s."""
+"""Connections that are dead although neither side has closed them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A poll on other sites: frames and their heights, oEmbed, previews of links, codes to scan."""
+"""Polls on other sites: iframes, oEmbed, link previews and QR codes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ title="A poll"></iframe><script>
 
 @asynccontextmanager
 async def another_site(body: str) -> AsyncIterator[str]:
-    """A site of somebody else: every address answers ``body``."""
+    """Serve ``body`` at every URL of another origin."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -44,8 +44,7 @@ async def another_site(body: str) -> AsyncIterator[str]:
         yield url
 
 
-async def test_the_frame_grows_with_its_poll(service: Service, open_page: Open) -> None:
-    """The page around hears the poll's height, from our origin, and again when the poll has grown."""
+async def test_iframe_page_posts_its_height_when_the_poll_grows(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll(origins=["*"]))["id"]
     article = ARTICLE.format(frame=f"{service.url}/embed/{poll}", origin=service.url)
     async with another_site(article) as site:
@@ -63,8 +62,7 @@ async def test_the_frame_grows_with_its_poll(service: Service, open_page: Open) 
         )
 
 
-async def test_a_site_that_is_not_allowed_frames_nothing(service: Service, open_page: Open) -> None:
-    """The browser refuses the frame where the poll names other sites."""
+async def test_iframe_on_a_disallowed_origin_is_blocked(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll(origins=["https://news.example"]))["id"]
     article = ARTICLE.format(frame=f"{service.url}/embed/{poll}", origin=service.url)
     async with another_site(article) as site:
@@ -72,11 +70,10 @@ async def test_a_site_that_is_not_allowed_frames_nothing(service: Service, open_
         await reader.page.wait_for_load_state("load")
         inside = reader.page.frames[1]
         assert await inside.locator("live-poll").count() == 0
-        reader.errors.clear()  # the refusal is told on the console, and is what was wanted
+        reader.errors.clear()  # Chromium logs the expected rejection
 
 
-async def test_a_vote_counts_from_inside_a_frame(service: Service, open_page: Open) -> None:
-    """Somebody who meets the poll in another site's page votes in it there."""
+async def test_vote_inside_an_iframe_counts(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll(origins=["*"]))["id"]
     article = ARTICLE.format(frame=f"{service.url}/embed/{poll}", origin=service.url)
     async with another_site(article) as site:
@@ -92,15 +89,15 @@ async def test_a_vote_counts_from_inside_a_frame(service: Service, open_page: Op
 
 
 async def oembed(service: Service, **query: str) -> dict[str, object]:
-    """The answer to a request that must succeed."""
+    """Return the oEmbed document of a successful request."""
     answer = await service.http.get("/oembed", params=query)
     assert answer.status_code == 200, answer.text
     document: dict[str, object] = answer.json()
     return document
 
 
-async def test_oembed_answers_the_frame(service: Service) -> None:
-    """The markup is the poll's frame, within the room that the site has; its own title cannot break out."""
+async def test_oembed_returns_an_iframe_within_the_requested_size(service: Service) -> None:
+    """The title is escaped."""
     await service.create_poll(id="lunch", question='Rice "or" <yam>?')
     page = f"{service.url}/polls/lunch"
     answer = await oembed(service, url=page)
@@ -115,8 +112,7 @@ async def test_oembed_answers_the_frame(service: Service) -> None:
     assert (await oembed(service, url=page, maxwidth="120.5"))["width"] == 120
 
 
-async def test_oembed_answers_in_xml(service: Service) -> None:
-    """The same fields as XML, where a site asks for that."""
+async def test_oembed_in_xml_has_the_same_fields(service: Service) -> None:
     await service.create_poll(id="lunch", question="Rice & yam?")
     answer = await service.http.get("/oembed", params={"url": f"{service.url}/polls/lunch", "format": "xml"})
     assert answer.headers["content-type"].startswith("text/xml")
@@ -137,18 +133,17 @@ async def test_oembed_answers_in_xml(service: Service) -> None:
         ({"url": "{service}/polls/later", "format": "yaml"}, 501, "unsupported-format"),
     ],
 )
-async def test_oembed_refuses_what_is_no_poll_of_ours(
+async def test_oembed_for_other_urls_and_formats_is_rejected(
     service: Service, query: dict[str, str], status: int, slug: str
 ) -> None:
-    """Other addresses, unknown polls and those not yet visible are 404, other formats 501."""
     await service.create_poll(id="later", visible_at="2999-01-01T00:00:00Z")
-    asked = {name: value.replace("{service}", service.url) for name, value in query.items()}
-    answer = await service.http.get("/oembed", params=asked)
+    params = {name: value.replace("{service}", service.url) for name, value in query.items()}
+    answer = await service.http.get("/oembed", params=params)
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
 
 
-async def test_previews_of_links_tell_the_question_and_no_totals(serve: Serve) -> None:
-    """Title, description, address and oEmbed stand in the page, escaped, under the public address."""
+async def test_link_preview_has_the_question_and_no_results(serve: Serve) -> None:
+    """All values are escaped, and URLs start with the public URL."""
     async with serve(public_url=PUBLIC) as service:
         await service.create_poll(id="lunch", question='Rice "&" yam?', description="Or\n  <both>.")
         await service.vote("lunch", "yam", await service.voter())
@@ -160,8 +155,7 @@ async def test_previews_of_links_tell_the_question_and_no_totals(serve: Serve) -
     assert not re.search(r"100\s*%|1 vote", text)
 
 
-async def test_a_poll_not_yet_visible_leaks_by_no_page(service: Service) -> None:
-    """Its page, frame and code are 404, and none of them tells the question."""
+async def test_poll_before_visible_at_has_no_page_and_no_qr_code(service: Service) -> None:
     await service.create_poll(id="later", visible_at="2999-01-01T00:00:00Z")
     for path in ("/polls/later", "/embed/later", "/polls/later/qr.svg"):
         answer = await service.http.get(path)
@@ -169,8 +163,7 @@ async def test_a_poll_not_yet_visible_leaks_by_no_page(service: Service) -> None
         assert "Rice or yam?" not in answer.text
 
 
-async def test_the_code_leads_to_the_page(serve: Serve) -> None:
-    """The code is a picture of the poll's public address that can be asked for again cheaply."""
+async def test_qr_code_is_svg_and_revalidates(serve: Serve) -> None:
     async with serve(public_url=PUBLIC) as service:
         await service.create_poll(id="lunch")
         code = await service.http.get("/polls/lunch/qr.svg")
@@ -182,8 +175,7 @@ async def test_the_code_leads_to_the_page(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("host", ["a b", "x" * 300, '"><script>', ""])
-async def test_a_strange_host_gets_into_no_page(service: Service, host: str) -> None:
-    """What a request calls us is used as an address only where it can be one."""
+async def test_invalid_host_header_is_not_written_into_the_page(service: Service, host: str) -> None:
     await service.create_poll(id="lunch")
     answer = await service.http.get("/polls/lunch", headers={"Host": host})
     assert answer.status_code in (200, 400)

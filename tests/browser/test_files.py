@@ -1,4 +1,4 @@
-"""How pages and files are sent, asked without a browser."""
+"""HTTP headers and content of pages and static files, without a browser."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 from tests.browser.conftest import Service
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"}
-"""What somebody sends who follows a link."""
+"""Accept header of a browser that follows a link."""
 
 
 async def edition_of(service: Service) -> str:
-    """The folder under which the present modules lie."""
+    """Return the edition in the URLs of the current modules."""
     found = re.search(r"/static/([0-9a-f]+)/", (await service.http.get("/widget.js")).text)
     assert found is not None
     return found[1]
 
 
-async def test_the_widget_may_be_loaded_by_any_site(service: Service) -> None:
+async def test_widget_script_allows_every_origin(service: Service) -> None:
     """Module scripts of other origins need CORS, CORP and the right type."""
     answer = await service.http.get("/widget.js", headers={"Origin": "https://elsewhere.example"})
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
@@ -29,8 +29,7 @@ async def test_the_widget_may_be_loaded_by_any_site(service: Service) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_what_a_browser_has_is_not_sent_again(service: Service) -> None:
-    """A validator that still holds is answered 304, without a body; another one is not."""
+async def test_matching_etag_gets_304(service: Service) -> None:
     first = await service.http.get("/widget.js")
     again = await service.http.get("/widget.js", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -38,18 +37,16 @@ async def test_what_a_browser_has_is_not_sent_again(service: Service) -> None:
     assert other.status_code == 200
 
 
-async def test_files_of_this_edition_are_kept_for_good(service: Service) -> None:
-    """A file under the present edition is immutable; under any other it must be asked for each time."""
+async def test_only_files_of_the_current_edition_are_immutable(service: Service) -> None:
     edition = await edition_of(service)
-    kept = await service.http.get(f"/static/{edition}/widget/widget.css")
-    assert "immutable" in kept.headers["cache-control"]
-    assert kept.headers["content-type"] == "text/css; charset=utf-8"
-    passing = await service.http.get("/static/0123/widget/widget.css")
-    assert passing.headers["cache-control"] == "public, no-cache"
+    current = await service.http.get(f"/static/{edition}/widget/widget.css")
+    assert "immutable" in current.headers["cache-control"]
+    assert current.headers["content-type"] == "text/css; charset=utf-8"
+    other = await service.http.get("/static/0123/widget/widget.css")
+    assert other.headers["cache-control"] == "public, no-cache"
 
 
-async def test_files_are_packed_where_that_is_taken(service: Service) -> None:
-    """gzip is used where the browser names it, not where it rules it out, and caches are told."""
+async def test_files_are_compressed_if_the_client_accepts_gzip(service: Service) -> None:
     packed = await service.http.get("/widget.js", headers={"Accept-Encoding": "gzip"})
     plain = await service.http.get("/widget.js", headers={"Accept-Encoding": "gzip;q=0"})
     assert packed.headers["content-encoding"] == "gzip"
@@ -60,15 +57,13 @@ async def test_files_are_packed_where_that_is_taken(service: Service) -> None:
 
 
 @pytest.mark.parametrize("path", ["../routes.py", "%2e%2e/routes.py", "page/home.html", "nothing.js", ""])
-async def test_nothing_else_is_served(service: Service, path: str) -> None:
-    """No path leads out of the folder of files, and pages are not files."""
+async def test_paths_outside_the_static_files_get_404(service: Service, path: str) -> None:
     answer = await service.http.get(f"/static/x/{path}")
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/", "/demo", "/polls/lunch", "/embed/lunch", "/polls/nothing", "/nothing"])
-async def test_pages_run_nothing_but_our_own_files(service: Service, path: str) -> None:
-    """The policy of every page allows no inline script or style and nobody else's, and no page needs one."""
+async def test_pages_have_a_strict_csp_and_no_inline_code(service: Service, path: str) -> None:
     await service.create_poll(id="lunch")
     answer = await service.http.get(path, headers=BROWSER)
     policy = answer.headers["content-security-policy"]
@@ -78,8 +73,7 @@ async def test_pages_run_nothing_but_our_own_files(service: Service, path: str) 
     assert not re.search(r"<style|<script(?![^>]*\ssrc=)|\son\w+=|\sstyle=", answer.text)
 
 
-async def test_an_unknown_poll_has_a_page_that_helps(service: Service) -> None:
-    """A page of no poll is 404, and what was asked for stands in it as text."""
+async def test_page_of_unknown_poll_is_404_and_escapes_its_id(service: Service) -> None:
     answer = await service.http.get("/polls/%3Cscript%3E")
     assert answer.status_code == 404
     assert "&lt;script&gt;" in answer.text
@@ -95,22 +89,21 @@ async def test_an_unknown_poll_has_a_page_that_helps(service: Service) -> None:
         ("/static/x/nothing.js", "../../"),
     ],
 )
-async def test_a_browser_at_an_unknown_address_gets_a_page_that_helps(
+async def test_browser_at_unknown_url_gets_html_404_in_its_language(
     service: Service, path: str, root: str
 ) -> None:
-    """The page is 404, leads back to the start however deep it is, and repeats the address as text."""
+    """Its links lead to the root from any depth, and it shows the path as text."""
     answer = await service.http.get(path, headers=BROWSER | {"Accept-Language": "fr"})
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
     assert "script-src 'self'" in answer.headers["content-security-policy"]
     assert "Page introuvable" in answer.text
-    assert f'<a class="go" href="{root}">' in answer.text
+    assert f'<a class="button-primary" href="{root}">' in answer.text
     assert "<b>" not in answer.text
 
 
-async def test_an_endless_address_makes_no_endless_page(service: Service) -> None:
-    """A path of nothing but folders is answered in few bytes."""
+async def test_very_long_path_gets_a_short_page(service: Service) -> None:
     answer = await service.http.get("/" + "a/" * 3000, headers=BROWSER)
     assert answer.status_code == 404
     assert len(answer.content) < 10_000
@@ -127,17 +120,16 @@ async def test_an_endless_address_makes_no_endless_page(service: Service) -> Non
         ("POST", "/nope", BROWSER["Accept"]),
     ],
 )
-async def test_who_asks_for_data_is_never_sent_a_page(
+async def test_api_and_json_clients_get_a_problem_document(
     service: Service, method: str, path: str, accept: str
 ) -> None:
-    """The API, and whoever does not ask for HTML before JSON, are answered with a problem."""
     answer = await service.http.request(method, path, headers={"Accept": accept})
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_poll_not_yet_visible_has_no_page(service: Service) -> None:
-    """Before ``visible_at`` the page neither exists nor tells the question."""
+    """Before ``visible_at`` the page neither exists nor shows the question."""
     await service.create_poll(id="secret", visible_at="2999-01-01T00:00:00Z")
     answer = await service.http.get("/polls/secret")
     assert answer.status_code == 404

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open, Service
 from tests.browser.reader import WidgetOnPage
-from tests.browser.test_ranking import choice_of_vote
+from tests.browser.test_ranking import send_and_get_choice
 
 FORECAST: dict[str, Any] = {
     "kind": "prediction",
@@ -35,7 +35,7 @@ async def test_forecast_by_keyboard_is_cast_and_changed(service: Service, open_p
         await page.keyboard.press(key)
     await expect(sliders.nth(0)).to_have_attribute("aria-valuetext", "51.1%")
     assert sum([int(await sliders.nth(place).input_value()) for place in range(3)]) == 1000
-    choice = await choice_of_vote(widget)
+    choice = await send_and_get_choice(widget)
     assert choice["npp"] == 0.511
     assert sum(choice.values()) == 1
     await expect(widget.option("npp").get_by_text("Your vote: 51.1%")).to_be_visible()
@@ -43,7 +43,7 @@ async def test_forecast_by_keyboard_is_cast_and_changed(service: Service, open_p
     await expect(sliders.nth(0)).to_have_value("511")
     await sliders.nth(1).focus()
     await page.keyboard.press("End")
-    assert await choice_of_vote(widget, "Save my change") == {"npp": 0.0, "ndc": 1.0, "cpp": 0.0}
+    assert await send_and_get_choice(widget, "Save my change") == {"npp": 0.0, "ndc": 1.0, "cpp": 0.0}
 
 
 async def test_frame_does_not_move_sliders(service: Service, open_page: Open) -> None:

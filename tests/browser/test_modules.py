@@ -1,4 +1,4 @@
-"""Rules of the widget's modules, asked in the browser that runs them."""
+"""Modules of the client and the widget, run in the browser."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ HELD = {"epoch": "01933c5f8a2b", "seq": 42}
         ({"epoch": "01933c5f8a2b", "seq": 0, "hidden": True}, True),
     ],
 )
-async def test_only_what_is_not_older_replaces(
+async def test_results_are_replaced_unless_older(
     service: Service, open_page: Open, next_results: dict[str, Any], taken: bool
 ) -> None:
-    """Results replace those held unless their (epoch, seq) is older; hidden ones always do."""
+    """The order is (epoch, seq). Hidden results always replace."""
     reader = await open_page(f"{service.url}/")
     script = "async ([held, next]) => (await import('/static/x/client/result_order.js')).replaces(held, next)"
     assert await reader.page.evaluate(script, [HELD, next_results]) is taken
 
 
-async def test_the_service_clock_wins_over_a_wrong_one(service: Service, open_page: Open) -> None:
-    """The clock follows the newest ``as_of``, not the device, and a late frame does not set it back."""
+async def test_clock_follows_newest_as_of_and_ignores_late_frames(service: Service, open_page: Open) -> None:
     reader = await open_page(f"{service.url}/")
     script = """async () => {
       const { Clock } = await import('/static/x/client/clock.js');
@@ -46,7 +45,7 @@ async def test_the_service_clock_wins_over_a_wrong_one(service: Service, open_pa
 
 
 async def test_totals_are_announced_at_most_every_ten_seconds(service: Service, open_page: Open) -> None:
-    """A screen reader hears of totals after ten seconds, and the newest only; of other news at once."""
+    """Other announcements are not delayed."""
     reader = await open_page(f"{service.url}/")
     await reader.page.clock.install()
     script = """async () => {
@@ -66,8 +65,7 @@ async def test_totals_are_announced_at_most_every_ten_seconds(service: Service, 
     await expect(region).to_have_text("two voters")
 
 
-async def test_bars_stand_still_where_motion_is_unwelcome(service: Service, open_page: Open) -> None:
-    """With reduced motion asked for, bars jump to where they belong; without, they move there."""
+async def test_bars_are_not_animated_with_reduced_motion(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll())["id"]
     for wish, duration in (("reduce", "0s"), ("no-preference", "0.45s, 0.2s")):
         reader = await open_page(f"{service.url}/polls/{poll}", reduced_motion=wish)
@@ -75,8 +73,9 @@ async def test_bars_stand_still_where_motion_is_unwelcome(service: Service, open
         await expect(bar).to_have_css("transition-duration", duration)
 
 
-async def test_a_page_of_its_own_votes_and_watches(service: Service, open_page: Open) -> None:
-    """The client module alone reads a poll, votes, knows the vote again and hears the new totals."""
+async def test_client_module_votes_reads_own_vote_and_streams_results(
+    service: Service, open_page: Open
+) -> None:
     poll = (await service.create_poll())["id"]
     reader = await open_page(f"{service.url}/")
     script = """async (id) => {

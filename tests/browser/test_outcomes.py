@@ -1,4 +1,4 @@
-"""What becomes of a poll and of a vote is told; and pictures, orders, clocks and people of a site."""
+"""Outcomes, receipts, full options, images, shuffled order, wrong clocks and signed voters in the widget."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ OPTIONS = [{"id": "npp", "label": "NPP"}, {"id": "ndc", "label": "NDC"}]
 PREDICTION: dict[str, Any] = {"kind": "prediction", "options": OPTIONS}
 
 
-async def resolved(service: Service, poll: str, outcome: str | None) -> None:
-    """Close the poll and resolve it, as an operator does."""
+async def close_and_resolve(service: Service, poll: str, outcome: str | None) -> None:
+    """Close the poll and resolve it."""
     await service.act(poll, "close")
     answer = await service.admin.post(f"/v1/admin/polls/{poll}/resolve", json={"outcome": outcome})
     assert answer.status_code in (200, 202), answer.text
@@ -30,17 +30,17 @@ async def resolved(service: Service, poll: str, outcome: str | None) -> None:
         ("npp", None, "This question was voided and isn’t scored."),
     ],
 )
-async def test_the_outcome_is_told(
+async def test_outcome_is_shown_live(
     service: Service, open_page: Open, pick: str | None, outcome: str | None, sentence: str
 ) -> None:
-    """The open page of somebody who made no pick tells the outcome alone; an annulled question has none."""
+    """A voter without a pick sees only the outcome. A voided question has no outcome."""
     poll = (await service.create_poll(**PREDICTION))["id"]
     widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
-    await widget.shows("Live")
+    await widget.expect_text("Live")
     if pick:
         await widget.vote(pick)
-        await widget.marks_as_mine(pick)
-    await resolved(service, poll, outcome)
+        await widget.expect_own_vote(pick)
+    await close_and_resolve(service, poll, outcome)
     await expect(widget.element.locator(".notice")).to_contain_text(sentence, timeout=10_000)
     tags = widget.element.get_by_text("Correct outcome", exact=True)
     await expect(tags).to_have_count(1 if outcome else 0)
@@ -57,30 +57,28 @@ async def test_the_outcome_is_told(
         ),
     ],
 )
-async def test_an_end_without_an_outcome(
+async def test_canceled_and_archived_poll_show_their_phase_and_take_no_votes(
     service: Service, open_page: Open, act: str, phase: str, sentence: str
 ) -> None:
-    """A canceled and an archived poll say so at once, and take no votes."""
     poll = (await service.create_poll())["id"]
     widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
-    await widget.shows("Live")
+    await widget.expect_text("Live")
     if act == "archive":
         await service.act(poll, "close")
     answer = await service.admin.post(f"/v1/admin/polls/{poll}/{act}")
     assert answer.status_code == 200, answer.text
-    await widget.shows(phase)
-    await widget.shows(sentence)
+    await widget.expect_text(phase)
+    await widget.expect_text(sentence)
     await expect(widget.button("Vote")).to_be_hidden()
 
 
-async def test_a_full_answer_cannot_be_chosen(service: Service, open_page: Open) -> None:
-    """A full option says so and cannot be chosen; of one that filled up unseen the voter is told."""
+async def test_full_option_is_disabled_or_its_rejection_is_shown(service: Service, open_page: Open) -> None:
     options = [{"id": "rice", "label": "Rice", "capacity": 1}, {"id": "yam", "label": "Yam", "capacity": 1}]
     poll = (await service.create_poll(options=options, results="after_close"))["id"]
     hidden = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
     await service.vote(poll, "rice", await service.voter())
     assert (await hidden.vote("rice")).status == 409
-    await hidden.said("That option is full. Your vote wasn’t counted; please choose another.")
+    await hidden.expect_announcement("That option is full. Your vote wasn’t counted; please choose another.")
     assert (await hidden.vote("yam")).status == 200
 
     shown = (await service.create_poll(options=options))["id"]
@@ -92,29 +90,28 @@ async def test_a_full_answer_cannot_be_chosen(service: Service, open_page: Open)
     await expect(widget.input("yam")).to_be_enabled()
 
 
-async def test_a_vote_is_proved_by_its_receipt(service: Service, open_page: Open) -> None:
-    """After a reload the voter can still ask whether the vote is counted, and is told what it counts as."""
+async def test_receipt_after_reload_shows_what_the_vote_counts_as(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll(revote="change"))["id"]
     reader = await open_page(f"{service.url}/embed/{poll}")
     widget = reader.poll(poll)
     await widget.vote("rice")
-    await widget.marks_as_mine("rice")  # so the page has the answer, and the receipt
+    await widget.expect_own_vote("rice")  # so the page has the answer, and the receipt
     await reader.page.reload()
     await widget.button("Verify my vote").click()
     notice = widget.element.locator(".notice")
     await expect(notice).to_contain_text("Your vote for \u2068Rice\u2069")
-    key, receipt = await receipt_of(reader.page, poll)
+    key, receipt = await stored_receipt(reader.page, poll)
     await widget.button("Change my vote").click()
     await widget.choose("yam")
     await widget.button("Save my change").click()
-    await widget.marks_as_mine("yam")
+    await widget.expect_own_vote("yam")
     await reader.page.evaluate("([key, receipt]) => localStorage.setItem(key, receipt)", [key, receipt])
     await widget.button("Verify my vote").click()
     await expect(notice).to_contain_text("You changed this vote later")
 
 
-async def receipt_of(page: Page, poll: str) -> list[str]:
-    """Where the browser keeps the receipt, and the receipt."""
+async def stored_receipt(page: Page, poll: str) -> list[str]:
+    """Return the storage key of the receipt, and the receipt."""
     entries: list[list[str]] = await page.evaluate("Object.entries(localStorage)")
     return next(entry for entry in entries if entry[0].endswith(f"#{poll}"))
 
@@ -122,8 +119,9 @@ async def receipt_of(page: Page, poll: str) -> list[str]:
 PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg" width="9000" height="9000"><circle r="900"/></svg>'
 
 
-async def test_pictures_keep_their_place(service: Service, open_page: Open) -> None:
-    """A huge picture is as small as any; one that is missing, or is none, leaves no trace."""
+async def test_option_images_have_a_fixed_size_and_broken_ones_are_hidden(
+    service: Service, open_page: Open
+) -> None:
     images = {"huge": "/huge.svg", "missing": "/missing.png", "text": "/text.png"}
     options = [
         {"id": name, "label": name, "image": f"https://pictures.example{path}"}
@@ -149,8 +147,9 @@ async def test_pictures_keep_their_place(service: Service, open_page: Open) -> N
     assert (box["width"], box["height"]) == (48, 48)
 
 
-async def test_an_order_of_ones_own(service: Service, open_page: Open) -> None:
-    """With ``shuffle`` readers see orders of their own, the same again after a reload."""
+async def test_shuffled_order_differs_by_reader_and_survives_a_reload(
+    service: Service, open_page: Open
+) -> None:
     options = [{"id": f"o{number}", "label": str(number)} for number in range(50)]
     poll = (await service.create_poll(options=options, shuffle=True))["id"]
 
@@ -169,8 +168,7 @@ async def test_an_order_of_ones_own(service: Service, open_page: Open) -> None:
     assert first != [option["id"] for option in options]
 
 
-async def test_a_wrong_clock_does_no_harm(service: Service, open_page: Open) -> None:
-    """On a device whose clock is an hour wrong the countdown is right, and a vote counts."""
+async def test_countdown_and_vote_work_with_a_wrong_device_clock(service: Service, open_page: Open) -> None:
     closes_at = (datetime.now(UTC) + timedelta(minutes=30)).isoformat()
     poll = (await service.create_poll(closes_at=closes_at))["id"]
     reader = await open_page("about:blank")
@@ -181,8 +179,8 @@ async def test_a_wrong_clock_does_no_harm(service: Service, open_page: Open) -> 
     assert (await widget.vote("rice")).status == 200
 
 
-async def test_the_sites_people_vote_by_its_token(service: Service, open_page: Open) -> None:
-    """A poll for a site's people takes votes by the site's token; without one the reader is told why not."""
+async def test_signed_poll_takes_votes_with_the_site_token_only(service: Service, open_page: Open) -> None:
+    """A reader without a token sees why the vote is not counted."""
     key = made_key("HS256")
     site = {"issuer": ISSUER, "algorithm": "HS256", "key": public_pem(key), "audience": AUDIENCE}
     assert (await service.admin.post("/v1/admin/issuers", json=site)).status_code == 201
@@ -192,12 +190,12 @@ async def test_the_sites_people_vote_by_its_token(service: Service, open_page: O
     widget = reader.poll(poll)
     await widget.choose("rice")
     await widget.button("Vote").click()
-    await widget.said("Sign in to this site to vote.")
+    await widget.expect_announcement("Sign in to this site to vote.")
     give = "(widget, token) => { widget.getToken = async () => token; }"
     await widget.element.evaluate(give, token(key, "HS256"))
     assert (await widget.vote("rice")).status == 200
-    await widget.shows_votes("rice", "1 vote")
+    await widget.expect_votes("rice", "1 vote")
     elsewhere = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
-    await elsewhere.shows("Live")
+    await elsewhere.expect_text("Live")
     await elsewhere.element.evaluate(give, token(key, "HS256"))
-    await elsewhere.marks_as_mine("rice")
+    await elsewhere.expect_own_vote("rice")

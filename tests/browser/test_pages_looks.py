@@ -1,4 +1,4 @@
-"""Every page for everybody: what axe finds, in light, in dark and from right to left; and what is printed."""
+"""Accessibility of every page: axe, zoom, print and languages."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.axe import faults_of
+from tests.browser.axe import axe_violations
 from tests.browser.conftest import Open, Service
-from tests.browser.test_live_page import BRIDGES, votes
+from tests.browser.test_live_page import BRIDGES, cast_votes
 
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "phone": {"color_scheme": "dark", "viewport": {"width": 360, "height": 700}},
 }
-STILL = """() => {
+ANIMATIONS_ENDED = """() => {
   const endless = ({ effect }) => effect.getComputedTiming().endTime === Infinity;
   const over = (one) => one.playState !== 'running' || endless(one);
   const widgets = [...document.querySelectorAll('live-poll')].map((host) => host.shadowRoot);
   return [document, ...widgets].every((root) => root.getAnimations().every(over));
 }"""
-"""Whether everything that moves and comes to an end has come to it: axe would measure it on its way."""
+"""True if all finite animations have ended. axe would measure colours within an animation."""
 
 
-async def with_every_page(service: Service) -> None:
-    """Polls of each sort that a page can show."""
+async def create_polls_for_every_page(service: Service) -> None:
+    """Create a poll for each state that a page can show."""
     team = {"kind": "prediction", "options": [{"id": "npp", "label": "NPP"}, {"id": "ndc", "label": "NDC"}]}
     await service.create_poll(**team, id="ghana-2024-live")
     await service.create_poll(id="ranked", **BRIDGES)
-    await votes(service, "ranked", ["heron", "mill"], ["mill"], ["skyway", "mill"])
+    await cast_votes(service, "ranked", ["heron", "mill"], ["mill"], ["skyway", "mill"])
     await service.create_poll(id="single", description="Cooked together on Friday.", revote="change")
-    await votes(service, "single", "yam", "yam", "rice")
+    await cast_votes(service, "single", "yam", "yam", "rice")
     await service.create_poll(id="hidden", results="after_close")
     await service.create_poll(id="ended")
-    await votes(service, "ended", "yam")
+    await cast_votes(service, "ended", "yam")
     await service.act("ended", "close")
     await service.act("ended", "archive")
 
 
-async def settled(page: Page) -> None:
-    """Until the widgets of the page have been drawn, and nothing moves any longer."""
+async def wait_until_settled(page: Page) -> None:
+    """Wait until the widgets are drawn and all finite animations have ended."""
     await page.wait_for_load_state("networkidle")
     for widget in await page.locator("live-poll:visible").all():
         await expect(widget.locator(".poll")).to_be_visible()
-    await page.wait_for_function(STILL)
+    await page.wait_for_function(ANIMATIONS_ENDED)
 
 
-async def faults_in(page: Page, look: dict[str, Any]) -> list[str]:
-    """What axe finds once the page looks like this."""
+async def violations_in(page: Page, look: dict[str, Any]) -> list[str]:
+    """Return the axe violations in this look."""
     await page.emulate_media(color_scheme=look["color_scheme"], reduced_motion="reduce")
     if "viewport" in look:
         await page.set_viewport_size(look["viewport"])
-    await settled(page)
-    return await faults_of(page)
+    await wait_until_settled(page)
+    return await axe_violations(page)
 
 
 @pytest.mark.parametrize(
@@ -79,48 +79,49 @@ async def faults_in(page: Page, look: dict[str, Any]) -> list[str]:
         "/embed/single",
     ],
 )
-async def test_axe_finds_nothing(
+async def test_every_page_passes_axe(
     service: Service, open_page: Open, path: str, locale: str, looks: tuple[str, ...]
 ) -> None:
-    """WCAG 2.2 AA and good practice, as far as a program can tell, in every look."""
-    await with_every_page(service)
+    """Rules: WCAG 2.2 AA and good practice, as far as a program can check them."""
+    await create_polls_for_every_page(service)
     page = (await open_page(f"{service.url}{path}", reduced_motion="reduce", locale=locale)).page
-    await settled(page)
+    await wait_until_settled(page)
     if path == "/polls/single":
         await page.locator("#show-points").click()
-    found = {look: await faults_in(page, LOOKS[look]) for look in looks}
+    found = {look: await violations_in(page, LOOKS[look]) for look in looks}
     assert found == {look: [] for look in looks}
 
 
 @pytest.mark.parametrize("path", ["/", "/polls/single", "/polls/ranked", "/polls/nothing"])
-async def test_a_page_at_twice_the_size_loses_nothing(service: Service, open_page: Open, path: str) -> None:
-    """At 200 % zoom of a small laptop nothing is cut off at the side (WCAG 1.4.4)."""
-    await with_every_page(service)
+async def test_page_at_200_percent_zoom_does_not_overflow(
+    service: Service, open_page: Open, path: str
+) -> None:
+    """WCAG 1.4.4, on a small laptop."""
+    await create_polls_for_every_page(service)
     zoomed = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2, "reduced_motion": "reduce"}
     page = (await open_page(f"{service.url}{path}", **zoomed)).page
-    await settled(page)
+    await wait_until_settled(page)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-async def test_what_is_printed_has_the_numbers(service: Service, open_page: Open) -> None:
-    """On paper stand the chart and both tables, and nothing to press or to scan."""
-    await with_every_page(service)
+async def test_printed_page_has_both_tables_and_no_controls(service: Service, open_page: Open) -> None:
+    await create_polls_for_every_page(service)
     page = (await open_page(f"{service.url}/polls/single", reduced_motion="reduce")).page
-    await settled(page)
+    await wait_until_settled(page)
     await page.emulate_media(media="print")
     await expect(page.locator("#totals")).to_be_visible()
     box = await page.locator("#points table").bounding_box()
     assert box is not None
     assert box["width"] > 300
-    for gone in (".qr-code", ".embed", ".site-header nav", "#history-tools"):
-        await expect(page.locator(gone)).to_be_hidden()
+    for hidden in (".qr-code", ".embed", ".site-header nav", "#history-tools"):
+        await expect(page.locator(hidden)).to_be_hidden()
 
 
-async def test_the_home_page_is_live_where_there_is_a_demo(service: Service, open_page: Open) -> None:
-    """With the demo's polls a vote can be cast on the home page; without, a picture stands there."""
+async def test_home_page_shows_a_poll_if_the_demo_polls_exist(service: Service, open_page: Open) -> None:
+    """Without them it shows an illustration."""
     page = (await open_page(f"{service.url}/")).page
     await expect(page.locator("#illustration")).to_be_visible()
-    await with_every_page(service)
+    await create_polls_for_every_page(service)
     page = (await open_page(f"{service.url}/")).page
     await expect(page.locator("#illustration")).to_be_hidden()
     await expect(page.locator("#demo-poll").get_by_role("button", name="Vote", exact=True)).to_be_visible()
@@ -128,8 +129,7 @@ async def test_the_home_page_is_live_where_there_is_a_demo(service: Service, ope
 
 
 @pytest.mark.parametrize(("query", "heading"), [("?lang=fr", "Interrogez"), ("?lang=es", "Pregunte")])
-async def test_a_link_can_name_a_language(service: Service, query: str, heading: str) -> None:
-    """?lang= wins over the browser's own, and caches are told that the answer depends on both."""
+async def test_lang_parameter_overrides_accept_language(service: Service, query: str, heading: str) -> None:
     answer = await service.http.get(f"/{query}", headers={"Accept-Language": "ar"})
     assert heading in answer.text
     assert f'<html lang="{query[-2:]}" dir="ltr">' in answer.text

@@ -1,4 +1,4 @@
-"""How a ranking is made: pressed in order, moved by keys, of some options or of all."""
+"""The ballot of ranked polls, by mouse and by keyboard."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ OPTIONS = [{"id": name, "label": name.title()} for name in ("fig", "lime", "plum
 RANKED: dict[str, Any] = {"kind": "ranked", "options": OPTIONS, "revote": "withdraw"}
 
 
-async def a_ranking(service: Service, open_page: Open, **context: Any) -> tuple[Page, WidgetOnPage]:
-    """A page with a ranked poll that is open, its ballot there."""
+async def open_ranking(service: Service, open_page: Open, **context: Any) -> tuple[Page, WidgetOnPage]:
+    """Open a page with a ranked poll and wait for its ballot."""
     poll = (await service.create_poll(**RANKED))["id"]
     reader = await open_page(f"{service.url}/embed/{poll}", **context)
     widget = reader.poll(poll)
@@ -23,47 +23,45 @@ async def a_ranking(service: Service, open_page: Open, **context: Any) -> tuple[
     return reader.page, widget
 
 
-async def choice_of_vote(widget: WidgetOnPage, button: str = "Vote") -> Any:
-    """What the service says that the vote counted as."""
+async def send_and_get_choice(widget: WidgetOnPage, button: str = "Vote") -> Any:
+    """Press the button and return the choice in the response."""
     async with widget.page.expect_response(lambda answer: answer.url.endswith("/votes")) as answered:
         await widget.button(button).click()
     return (await (await answered.value).json())["choice"]
 
 
-async def test_pressing_in_order_ranks(service: Service, open_page: Open) -> None:
-    """Options pressed one after the other are ranked in that order, the others not, and it can be changed."""
-    _, widget = await a_ranking(service, open_page)
+async def test_options_are_ranked_in_the_order_of_clicks(service: Service, open_page: Open) -> None:
+    _, widget = await open_ranking(service, open_page)
     for option in ("plum", "fig"):
         await widget.option(option).locator(".label").click()
-    assert await choice_of_vote(widget) == ["plum", "fig"]
+    assert await send_and_get_choice(widget) == ["plum", "fig"]
     await expect(widget.option("plum").get_by_text("You ranked this 1")).to_be_visible()
     await expect(widget.option("fig").get_by_text("You ranked this 2")).to_be_visible()
     await expect(widget.option("plum").locator(".votes")).to_have_text("1 first choice")
     await widget.button("Change my vote").click()
     assert await ranking_of(widget) == ["plum", "fig"]
     await widget.element.get_by_role("button", name="1. Remove \u2068Plum\u2069 from your ranking").click()
-    assert await choice_of_vote(widget, "Save my change") == ["fig"]
+    assert await send_and_get_choice(widget, "Save my change") == ["fig"]
 
 
-async def test_nothing_ranked_is_no_vote(service: Service, open_page: Open) -> None:
-    """An empty ranking is not sent; the reader is told what is missing."""
-    _, widget = await a_ranking(service, open_page)
+async def test_empty_ranking_is_not_sent_and_shows_an_error(service: Service, open_page: Open) -> None:
+    _, widget = await open_ranking(service, open_page)
     await widget.button("Vote").click()
-    await widget.said("Rank at least one answer first.")
+    await widget.expect_announcement("Rank at least one answer first.")
 
 
-async def test_the_keyboard_ranks(service: Service, open_page: Open) -> None:
-    """Enter ranks, the arrows move, the focus stays on the option, and each move is said."""
-    page, widget = await a_ranking(service, open_page)
+async def test_options_are_ranked_by_keyboard_with_announcements(service: Service, open_page: Open) -> None:
+    """The focus stays on the option."""
+    page, widget = await open_ranking(service, open_page)
     await widget.option("fig").locator(".place").focus()
     await page.keyboard.press("Enter")
-    await widget.said("\u2068Fig\u2069: ranked 1 of 4")
+    await widget.expect_announcement("\u2068Fig\u2069: ranked 1 of 4")
     await widget.option("pear").locator(".place").focus()
     await page.keyboard.press("ArrowUp")
-    await widget.said("\u2068Pear\u2069: ranked 2 of 4")
+    await widget.expect_announcement("\u2068Pear\u2069: ranked 2 of 4")
     await page.keyboard.press("ArrowUp")
     await expect(widget.option("pear").locator(".place")).to_be_focused()
     assert await ranking_of(widget) == ["pear", "fig"]
     await widget.option("fig").locator(".down").press("Space")
-    await widget.said("\u2068Fig\u2069: not ranked")
+    await widget.expect_announcement("\u2068Fig\u2069: not ranked")
     assert await ranking_of(widget) == ["pear"]

@@ -1,4 +1,4 @@
-"""The pages' code is held to its types, and the types that are served to the code."""
+"""Types of the pages, and the served type declarations."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ COMPILER = HERE / "node_modules" / "typescript" / "bin" / "tsc"
 
 
 @pytest.mark.parametrize("project", [".", "types"])
-def test_types_hold(project: str) -> None:
-    """The compiler finds no fault in the pages' modules, nor in somebody's page against the types."""
+def test_modules_and_served_types_compile(project: str) -> None:
     node = shutil.which("node")
     assert node, "The tests need Node 18 or newer (on Debian and Ubuntu: apt-get install nodejs npm)."
-    assert COMPILER.exists(), "TypeScript is not here yet: make dev"
+    assert COMPILER.exists(), "TypeScript is not installed: make dev"
     checked = subprocess.run(
         [node, COMPILER, "-p", HERE / project], capture_output=True, text=True, timeout=100, check=False
     )
@@ -31,7 +30,6 @@ def test_types_hold(project: str) -> None:
 
 @pytest.mark.parametrize("name", ["client.d.ts", "widget.d.ts"])
 async def test_types_are_served(service: Service, name: str) -> None:
-    """The types lie beside the modules that they are of."""
     answer = await service.http.get(f"/{name}")
     assert answer.status_code == 200
     assert answer.text == (STATIC / name).read_text("utf-8")
@@ -41,15 +39,14 @@ LANGUAGES = ("fr", "es", "ar")
 
 
 def messages(path: Path) -> dict[str, str]:
-    """A message file as keys and what stands behind them."""
+    """Return the messages of a file by key."""
     lines = path.read_text("utf-8").splitlines()
     found = (re.match(r"  (\w+): (.*),$", line) for line in lines)
     return {match[1]: match[2] for match in found if match}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_says_everything(language: str) -> None:
-    """A language of the widget has each English message, with the same places for values."""
+def test_every_language_has_all_messages_and_placeholders(language: str) -> None:
     english = messages(STATIC / "i18n" / "widget" / "en.js")
     other = messages(STATIC / "i18n" / "widget" / f"{language}.js")
     assert list(other) == list(english)
@@ -58,8 +55,7 @@ def test_every_language_says_everything(language: str) -> None:
         assert set(re.findall(r"\{(\w+)\}", other[key])) == places, key
 
 
-def test_the_lock_names_no_registry() -> None:
-    """The packages of the browser tests are pinned by content, wherever they come from."""
+def test_lock_file_pins_by_hash_and_names_no_registry() -> None:
     lock = json.loads((HERE / "package-lock.json").read_text())
     packages = [package for name, package in lock["packages"].items() if name]
     assert packages

@@ -1,4 +1,4 @@
-"""What the widget costs a page: what a browser really fetches for it, and when the question is to be read."""
+"""Size of the widget and time until its question is painted."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from playwright.async_api import Request
 
 from tests.browser.conftest import Open, Service
 
-MOST_BYTES = 15_360
-"""The widget with its styles and English texts, as it comes over the line."""
-RANKING_BYTES = 2_560
-FORECAST_BYTES = 3_000
-"""What a poll of the one kind that few polls are adds, with the first of them."""
+MAX_WIDGET_BYTES = 15_360
+"""The widget with its styles and English texts, compressed."""
+MAX_RANKING_BYTES = 2_560
+"""Additional module of the first ranked poll of a page."""
+MAX_FORECAST_BYTES = 3_000
+"""Additional module of the first forecast poll of a page."""
 
 QUESTION_SEEN = """() => new Promise((resolve) => {
-  const look = () => {
+  const check = () => {
     const question = document.querySelector('live-poll')?.shadowRoot?.querySelector('.question');
-    if (!question?.textContent || !question.offsetHeight) return requestAnimationFrame(look);
+    if (!question?.textContent || !question.offsetHeight) return requestAnimationFrame(check);
     requestAnimationFrame(() => setTimeout(() => resolve(performance.now()))); // this frame has been painted
   };
-  look();
+  check();
 })"""
 
 
-async def scripts_fetched(service: Service, open_page: Open, **document: Any) -> dict[str, int]:
-    """Each script that a page with one widget fetches, and its bytes on the line, without its headers."""
+async def fetched_sizes(service: Service, open_page: Open, **document: Any) -> dict[str, int]:
+    """Return the URL and the compressed size of each file that a page with one widget fetches."""
     poll = (await service.create_poll(**document))["id"]
     reader = await open_page("about:blank")
     finished: list[Request] = []
@@ -36,7 +37,7 @@ async def scripts_fetched(service: Service, open_page: Open, **document: Any) ->
     html = f'<!doctype html><script type=module src=/widget.js></script><live-poll poll="{poll}"></live-poll>'
     await reader.page.route("**/article", lambda route: route.fulfill(body=html, content_type="text/html"))
     await reader.page.goto(f"{service.url}/article")
-    await reader.poll(poll).shows("Live")
+    await reader.poll(poll).expect_text("Live")
     await reader.page.wait_for_load_state("networkidle")
     kinds = ("script", "stylesheet", "image", "font")
     fetched = [request for request in finished if request.resource_type in kinds]
@@ -52,34 +53,34 @@ KINDS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("document", KINDS, ids=lambda document: str(document["kind"]))
-async def test_the_widget_is_light(service: Service, open_page: Open, document: dict[str, Any]) -> None:
-    """All that a page fetches for a poll is one answer of at most 15 KB."""
-    fetched = await scripts_fetched(service, open_page, **document)
+async def test_widget_is_one_response_of_at_most_15_kb(
+    service: Service, open_page: Open, document: dict[str, Any]
+) -> None:
+    fetched = await fetched_sizes(service, open_page, **document)
     assert list(fetched) == [f"{service.url}/widget.js"]
-    assert sum(fetched.values()) <= MOST_BYTES, fetched
+    assert sum(fetched.values()) <= MAX_WIDGET_BYTES, fetched
     packed = gzip.compress((await service.http.get("/widget.js")).content, 9)
-    assert len(packed) <= MOST_BYTES
+    assert len(packed) <= MAX_WIDGET_BYTES
 
 
-async def test_a_ranking_costs_a_little_more(service: Service, open_page: Open) -> None:
-    """Only a ranked poll fetches the ballot of its kind."""
-    fetched = await scripts_fetched(service, open_page, kind="ranked")
+async def test_only_a_ranked_poll_fetches_the_ranking_ballot(service: Service, open_page: Open) -> None:
+    fetched = await fetched_sizes(service, open_page, kind="ranked")
     widget, ranking = fetched.values()
-    assert widget <= MOST_BYTES
-    assert ranking <= RANKING_BYTES, fetched
+    assert widget <= MAX_WIDGET_BYTES
+    assert ranking <= MAX_RANKING_BYTES, fetched
 
 
 async def test_forecast_ballot_is_at_most_3_kb(service: Service, open_page: Open) -> None:
-    fetched = await scripts_fetched(service, open_page, kind="prediction", forecast=True)
+    fetched = await fetched_sizes(service, open_page, kind="prediction", forecast=True)
     widget, forecast = fetched.values()
-    assert widget <= MOST_BYTES
-    assert forecast <= FORECAST_BYTES, fetched
+    assert widget <= MAX_WIDGET_BYTES
+    assert forecast <= MAX_FORECAST_BYTES, fetched
 
 
-async def test_the_question_is_soon_there(
+async def test_question_is_painted_and_times_are_recorded(
     service: Service, open_page: Open, record_property: Any
 ) -> None:  # Any: pytest gives a plain callable
-    """Nothing kept from before, the question is soon painted after its page was asked for; times are told."""
+    """Nothing is cached before."""
     poll = (await service.create_poll())["id"]
     cold: list[float] = []
     warm: list[float] = []
@@ -96,12 +97,12 @@ async def test_the_question_is_soon_there(
     )
 
 
-async def test_the_poll_is_read_once(service: Service, open_page: Open) -> None:
-    """A widget that stands in the page reads its poll once, and the results come over the socket."""
+async def test_widget_reads_its_poll_once(service: Service, open_page: Open) -> None:
+    """Results come over the WebSocket."""
     poll = (await service.create_poll())["id"]
     reader = await open_page("about:blank")
-    asked: list[str] = []
-    reader.page.on("request", lambda request: asked.append(request.url))
+    requested: list[str] = []
+    reader.page.on("request", lambda request: requested.append(request.url))
     await reader.page.goto(f"{service.url}/embed/{poll}")
-    await reader.poll(poll).shows("Live")
-    assert [url for url in asked if "/v1/" in url] == [f"{service.url}/v1/polls/{poll}"]
+    await reader.poll(poll).expect_text("Live")
+    assert [url for url in requested if "/v1/" in url] == [f"{service.url}/v1/polls/{poll}"]

@@ -1,8 +1,7 @@
-"""Every kind of poll through every phase, by every hand: one page, open from the countdown to the end.
+"""Lifecycle of every kind of poll, with every input method, on one page without a reload.
 
-Nothing is reloaded. What the operator and the clock do is told on the page
-while it is looked at, and what the voter does is what the service counts. How
-single things are said and shown is for the other tests of this folder.
+The page shows what the operator and the clock do, and the service counts what the voter does. Details of
+texts and looks are in the other tests of this folder.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from playwright.async_api import expect
 
 from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
-from tests.browser.input_methods import HANDS, Hand
-from tests.browser.reader import HEARS, WidgetOnPage
-from tests.browser.screenshots_widget import MULTIPLE, PREDICTION, RANKED, RATING, SINGLE, made
+from tests.browser.input_methods import INPUT_METHODS, InputMethod
+from tests.browser.reader import OBSERVE_STREAM, WidgetOnPage
+from tests.browser.screenshots_widget import MULTIPLE, PREDICTION, RANKED, RATING, SINGLE, create_poll
 from tests.wait import until
 
 KINDS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
@@ -28,35 +27,35 @@ KINDS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {
     "ranked": (RANKED, ["c", "a"], ["b", "c"]),
     "prediction": (PREDICTION, ["c"], ["a"]),
 }
-"""A poll of each kind, what is voted for first, and what instead."""
+"""A poll of each kind, the first vote, and the changed vote."""
 
 COUNTED = "Thank you. Your vote is counted."
 COUNTS_DOWN = """(host) => new Promise((resolve) => {
   const clock = document.querySelector(host).shadowRoot.querySelector('.clock');
   const isNear = () => /^(opens in 0:0|opening)/.test(clock.textContent);
-  const look = () => (isNear() ? resolve() : requestAnimationFrame(look));
-  look();
+  const check = () => (isNear() ? resolve() : requestAnimationFrame(check));
+  check();
 })"""
-"""Until the last seconds are counted."""
+"""Resolves when the countdown shows its last seconds."""
 
 
 @dataclass(frozen=True)
-class Life:
-    """A poll, and the voter who stays with it."""
+class Lifecycle:
+    """A poll and the voter of its page."""
 
     service: Service
     poll: str
     kind: str
     widget: WidgetOnPage
-    hand: Hand
+    method: InputMethod
 
     async def choose(self, options: list[str]) -> None:
-        """Tick or rank them."""
-        choose = self.hand.rank if self.kind == "ranked" else self.hand.choose
+        """Select or rank the options."""
+        choose = self.method.rank if self.kind == "ranked" else self.method.choose
         await choose(self.widget, options)
 
-    async def stands(self, options: list[str]) -> None:
-        """These are marked as the voter's on the page, no others are, and the service counts just them."""
+    async def expect_vote(self, options: list[str]) -> None:
+        """Wait until exactly these options are marked on the page and counted by the service."""
         for place, option in enumerate(options, start=1):
             mark = f"You ranked this {place}" if self.kind == "ranked" else "Your vote"
             await expect(self.widget.option(option).get_by_text(mark, exact=True)).to_be_visible()
@@ -66,90 +65,95 @@ class Life:
 
     async def _counts(self, options: list[str]) -> bool:
         results = (await self.service.http.get(f"/v1/polls/{self.poll}/results")).json()
-        given = [option for option, votes in results["counts"].items() if votes]
-        return sorted(given) == sorted(options) and results["voters"] == bool(options)
+        with_votes = [option for option, votes in results["counts"].items() if votes]
+        return sorted(with_votes) == sorted(options) and results["voters"] == bool(options)
 
 
-async def opens_by_itself(life: Life) -> None:
-    """Not open yet; then its last second is counted down, and votes are taken."""
-    widget, edit = life.widget, {"opens_at": soon(1.1)}
-    await widget.shows("Not open yet")
+async def expect_opening(lifecycle: Lifecycle) -> None:
+    """Check the countdown before the opening, and that voting starts."""
+    widget, edit = lifecycle.widget, {"opens_at": soon(1.1)}
+    await widget.expect_text("Not open yet")
     await expect(widget.button("Vote")).to_be_hidden()
-    await widget.is_told()
+    await widget.wait_for_stream()
     counted_down = asyncio.create_task(widget.page.evaluate(COUNTS_DOWN, widget.host))
-    edited = await life.service.admin.patch(f"/v1/admin/polls/{life.poll}", json=edit)
+    edited = await lifecycle.service.admin.patch(f"/v1/admin/polls/{lifecycle.poll}", json=edit)
     assert edited.status_code == 200, edited.text
     await asyncio.wait_for(counted_down, 5)
-    await widget.said("Voting is now open.")
-    await widget.shows("Open")
+    await widget.expect_announcement("Voting is now open.")
+    await widget.expect_text("Open")
 
 
-async def votes(life: Life, options: list[str], button: str, answer: str) -> None:
-    """What was chosen and sent is what counts."""
-    await expect(life.widget.button(button)).to_be_visible()
-    await life.choose(options)
-    await life.hand.send(life.widget, button)
-    await life.widget.said(answer)
-    await life.stands(options)
+async def vote(lifecycle: Lifecycle, options: list[str], button: str, announcement: str) -> None:
+    """Choose and send the options, and check that they are counted."""
+    await expect(lifecycle.widget.button(button)).to_be_visible()
+    await lifecycle.choose(options)
+    await lifecycle.method.send(lifecycle.widget, button)
+    await lifecycle.widget.expect_announcement(announcement)
+    await lifecycle.expect_vote(options)
 
 
-async def thinks_again(life: Life, first: list[str], instead: list[str]) -> None:
-    """A vote is given, changed, taken back, and given again."""
-    widget, hand = life.widget, life.hand
-    await votes(life, first, "Vote", COUNTED)
-    await hand.press(widget, "Change my vote")
-    await votes(life, instead, "Save my change", "Your vote was changed.")
-    await hand.press(widget, "Remove my vote")
-    await widget.said("Your vote was removed.")
-    await life.stands([])
-    await votes(life, first, "Vote", COUNTED)
+async def vote_change_and_remove(lifecycle: Lifecycle, first: list[str], instead: list[str]) -> None:
+    """Cast a vote, change it, remove it, and cast it again."""
+    widget, method = lifecycle.widget, lifecycle.method
+    await vote(lifecycle, first, "Vote", COUNTED)
+    await method.press(widget, "Change my vote")
+    await vote(lifecycle, instead, "Save my change", "Your vote was changed.")
+    await method.press(widget, "Remove my vote")
+    await widget.expect_announcement("Your vote was removed.")
+    await lifecycle.expect_vote([])
+    await vote(lifecycle, first, "Vote", COUNTED)
 
 
-async def is_closed(life: Life, standing: list[str]) -> None:
-    """Told at once; nothing can be sent any more, and the vote stands."""
-    await life.service.act(life.poll, "close")
-    await life.widget.said("Voting has ended.")
-    await life.widget.shows("Closed")
-    await expect(life.widget.element.locator(".actions")).to_be_hidden()
-    await life.stands(standing)
+async def close_poll(lifecycle: Lifecycle, options: list[str]) -> None:
+    """Close the poll and check that the page shows it and keeps the vote."""
+    await lifecycle.service.act(lifecycle.poll, "close")
+    await lifecycle.widget.expect_announcement("Voting has ended.")
+    await lifecycle.widget.expect_text("Closed")
+    await expect(lifecycle.widget.element.locator(".actions")).to_be_hidden()
+    await lifecycle.expect_vote(options)
 
 
-async def comes_out(life: Life, outcome: str, sentence: str) -> None:
-    """The outcome and whether the voter was right are told; and that it was taken back."""
-    resolve = f"/v1/admin/polls/{life.poll}/resolve"
-    answer = await life.service.admin.post(resolve, json={"outcome": outcome})
+async def resolve_and_undo(lifecycle: Lifecycle, outcome: str, sentence: str) -> None:
+    """Resolve the prediction, check what the page shows, and undo the resolution."""
+    resolve = f"/v1/admin/polls/{lifecycle.poll}/resolve"
+    answer = await lifecycle.service.admin.post(resolve, json={"outcome": outcome})
     assert answer.status_code in (200, 202), answer.text
-    await life.widget.shows("Resolved")
-    await expect(life.widget.element.locator("[aria-live=polite]")).to_contain_text(sentence)
-    await expect(life.widget.element.locator(".notice")).to_contain_text(sentence)
-    await expect(life.widget.option(outcome).get_by_text("Correct outcome", exact=True)).to_be_visible()
-    answer = await life.service.admin.post(f"/v1/admin/polls/{life.poll}/unresolve")
+    await lifecycle.widget.expect_text("Resolved")
+    await expect(lifecycle.widget.element.locator("[aria-live=polite]")).to_contain_text(sentence)
+    await expect(lifecycle.widget.element.locator(".notice")).to_contain_text(sentence)
+    await expect(lifecycle.widget.option(outcome).get_by_text("Correct outcome", exact=True)).to_be_visible()
+    answer = await lifecycle.service.admin.post(f"/v1/admin/polls/{lifecycle.poll}/unresolve")
     assert answer.status_code in (200, 202), answer.text
-    await life.widget.shows("Closed")
-    await expect(life.widget.element.get_by_text("Correct outcome", exact=True)).to_have_count(0)
+    await lifecycle.widget.expect_text("Closed")
+    await expect(lifecycle.widget.element.get_by_text("Correct outcome", exact=True)).to_have_count(0)
 
 
 @pytest.mark.parametrize(
-    ("kind", "hand"),
+    ("kind", "method"),
     # Each kind in `make test` once, and each input method at least once; the other pairs in `make test-all`.
     [
-        pytest.param(kind, hand, marks=[] if (row - column) % len(HANDS) == 0 else pytest.mark.slow)
+        pytest.param(kind, method, marks=[] if (row - column) % len(INPUT_METHODS) == 0 else pytest.mark.slow)
         for row, kind in enumerate(KINDS)
-        for column, hand in enumerate(HANDS)
+        for column, method in enumerate(INPUT_METHODS)
     ],
 )
-async def test_a_whole_life(service: Service, open_page: Open, kind: str, hand: str) -> None:
-    """From the countdown over every turn of a vote to the end, each kind works by each hand, told live."""
+async def test_poll_lifecycle_is_followed_live(
+    service: Service, open_page: Open, kind: str, method: str
+) -> None:
     document, first, instead = KINDS[kind]
-    poll = await made(service, document, 0, opens_at=soon(3600), revote="withdraw")
-    reader = await open_page(f"{service.url}/embed/{poll}", scripts=(HEARS,), **HANDS[hand].context)
-    life = Life(service, poll, kind, reader.poll(poll), HANDS[hand])
-    await opens_by_itself(life)
-    await thinks_again(life, first, instead)
-    await is_closed(life, first)
+    poll = await create_poll(service, document, 0, opens_at=soon(3600), revote="withdraw")
+    reader = await open_page(
+        f"{service.url}/embed/{poll}", scripts=(OBSERVE_STREAM,), **INPUT_METHODS[method].context
+    )
+    lifecycle = Lifecycle(service, poll, kind, reader.poll(poll), INPUT_METHODS[method])
+    await expect_opening(lifecycle)
+    await vote_change_and_remove(lifecycle, first, instead)
+    await close_poll(lifecycle, first)
     if kind == "prediction":
-        await comes_out(life, first[0], "You were right: \u2068Crew of the Gull\u2069.")
-        await comes_out(life, instead[0], "You were wrong. The outcome: \u2068Crew of the Swallow\u2069.")
+        await resolve_and_undo(lifecycle, first[0], "You were right: \u2068Crew of the Gull\u2069.")
+        await resolve_and_undo(
+            lifecycle, instead[0], "You were wrong. The outcome: \u2068Crew of the Swallow\u2069."
+        )
         await service.act(poll, "cancel")
-        await life.widget.said("This poll was canceled. No result will be declared.")
-        await life.widget.shows("Canceled")
+        await lifecycle.widget.expect_announcement("This poll was canceled. No result will be declared.")
+        await lifecycle.widget.expect_text("Canceled")
