@@ -240,7 +240,7 @@ local function cast_ballots(keys, args)
       keep_tags(keys[TAGS], batch, voters, reply[6], tags)
     end
     record_timeline_point(keys[1], keys[2], keys[TIMELINE], policies[7], now)
-    add_counts(keys[2], batch.deltas)
+    add_counts(keys[2], batch.deltas, batch.counting)
     add_rankings(keys[RANKINGS], batch.counting)
     publish_change(channel, poll_id, policies[3], epoch, seq + batch.deltas.seq)
   end

@@ -42,7 +42,7 @@ local function subtract_vote(keys, poll, code, now)
   local deltas = {seq = 1, voters = -1}
   count_code(deltas, poll.counting, code, -1)
   record_timeline_point(keys[1], keys[2], keys[TIMELINE], poll.timeline, now)
-  add_counts(keys[2], deltas)
+  add_counts(keys[2], deltas, poll.counting)
   add_rankings(keys[RANKINGS], poll.counting)
 end
 

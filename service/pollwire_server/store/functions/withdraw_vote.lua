@@ -50,7 +50,7 @@ local function withdraw_vote(keys, args)
     vote_history.add(keys[8], voter, stored)
   end
   record_timeline_point(keys[1], keys[2], keys[6], poll[6], now)
-  add_counts(keys[2], deltas)
+  add_counts(keys[2], deltas, counting)
   add_rankings(keys[4], counting)
   publish_change(channel, poll_id, poll[3], epoch, seq + 1)
   return {DONE, now, epoch, seq + 1, closed_at, OUTCOME_WITHDRAWN, tombstone}

@@ -65,7 +65,7 @@ end
 -- How the codes of a poll are counted, from its fields 'ranked' and 'forecast': nil by letters alone.
 local function new_counting(ranked, letters)
   if letters then
-    return {letters = letters, known = {}}
+    return {letters = letters}
   end
   return ranked and {rankings = {}} or nil
 end
@@ -92,7 +92,29 @@ local function add_rankings(rankings_key, counting)
   end
 end
 
-local function add_counts(tally_key, deltas)
+-- Add the changes of a forecast's totals, which are many: one HMGET and one HSET for each CHUNK / 2 of them.
+local function add_forecast_counts(tally_key, deltas)
+  local names = {}
+  for name, delta in pairs(deltas) do
+    if delta ~= 0 then
+      names[#names + 1] = name
+    end
+  end
+  for from = 1, #names, CHUNK / 2 do
+    local upto, fields = math.min(from + CHUNK / 2 - 1, #names), {}
+    for place, stored in ipairs(redis.call('HMGET', tally_key, unpack(names, from, upto))) do
+      local name = names[from + place - 1]
+      fields[#fields + 1] = name
+      fields[#fields + 1] = int_string((tonumber(stored) or 0) + deltas[name])
+    end
+    redis.call('HSET', tally_key, unpack(fields))
+  end
+end
+
+local function add_counts(tally_key, deltas, counting)
+  if counting and counting.letters then
+    return add_forecast_counts(tally_key, deltas)
+  end
   for name, delta in pairs(deltas) do
     if delta ~= 0 then
       redis.call('HINCRBY', tally_key, name, delta)

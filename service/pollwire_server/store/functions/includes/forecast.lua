@@ -73,30 +73,33 @@ local function add_delta(deltas, name, delta)
   deltas[name] = (deltas[name] or 0) + delta
 end
 
--- Changes of the totals by one forecast: name -> number.
-function forecasts.totals_of(letters, code)
-  local values, totals = forecasts.decode(code), {}
-  local floored = forecasts.apply_floor(values)
-  for place = 1, #values do
+-- Names of the totals of each outcome, made once for each call; those of bins on first use.
+local function total_names(letters)
+  local names = {}
+  for place = 1, #letters do
     local letter = letters:sub(place, place)
-    totals[letter .. 'p'] = values[place]
-    totals[letter .. 'l'] = math.floor(math.log(floored[place]) * forecasts.MICRO + 0.5)
-    if #values > 2 or place == 1 then
-      totals[letter .. forecasts.bin_of(values[place])] = 1
-    end
+    names[place] = {letter = letter, probabilities = letter .. 'p', logs = letter .. 'l', bins = {}}
   end
-  local best = forecasts.likeliest(values)
-  totals[letters:sub(best, best)] = 1
-  return totals
+  return names
 end
 
--- Add a forecast to the deltas, or subtract it (delta -1). Equal codes of one counting share their totals.
+-- Add a forecast to the deltas of the totals, or subtract it (delta -1).
 function forecasts.count(deltas, counting, code, delta)
-  local totals = counting.known[code] or forecasts.totals_of(counting.letters, code)
-  counting.known[code] = totals
-  for name, number in pairs(totals) do
-    add_delta(deltas, name, delta * number)
+  counting.names = counting.names or total_names(counting.letters)
+  local values = forecasts.decode(code)
+  local floored = forecasts.apply_floor(values)
+  for place = 1, #values do
+    local names = counting.names[place]
+    add_delta(deltas, names.probabilities, delta * values[place])
+    add_delta(deltas, names.logs, delta * math.floor(math.log(floored[place]) * forecasts.MICRO + 0.5))
+    if #values > 2 or place == 1 then
+      local bin = forecasts.bin_of(values[place])
+      local name = names.bins[bin] or names.letter .. bin
+      names.bins[bin] = name
+      add_delta(deltas, name, delta)
+    end
   end
+  add_delta(deltas, counting.names[forecasts.likeliest(values)].letter, delta)
 end
 
 end
