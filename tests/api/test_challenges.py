@@ -119,7 +119,7 @@ async def test_challenge_with_changed_parameters_is_rejected(
 
 
 async def test_challenge_expired_is_rejected(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(challenges, "LIFETIME_S", -1)
+    monkeypatch.setattr(challenges, "LEVELS", (Difficulty(10, "0", lifetime_s=-1),))
     async with serve(limit_voters=ONE) as service:
         assert (await come(service, solved(await posed(service)))).status_code == 422
 
@@ -142,6 +142,34 @@ async def test_challenge_difficulty_doubles_with_each_exceeded_limit(serve: Serv
         for _ in range(2):
             assert (await come(service, solved((await come(service)).json()["challenge"]))).status_code == 201
         assert (await come(service)).json()["challenge"]["parameters"]["cost"] > first["parameters"]["cost"]
+
+
+async def test_challenge_of_another_network_is_rejected(serve: Serve) -> None:
+    async with serve(limit_voters=ONE, trusted_proxies=("127.0.0.0/8", "::1")) as service:
+        one, other = ({"X-Forwarded-For": address} for address in ("198.51.100.1", "203.0.113.5"))
+        for headers in (one, other):
+            assert (await come(service, **headers)).status_code == 201
+        solution = solved((await come(service, **one)).json()["challenge"])
+        refused = await come(service, solution, **other)
+        assert (refused.status_code, refused.json()["field"]) == (422, "challenge")
+        assert (await come(service, solution, **one)).status_code == 201
+
+
+async def test_collected_easy_challenges_admit_few_voters(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(challenges, "LEVELS", tuple(Difficulty(cost, "0") for cost in (10, 20, 40, 80)))
+    async with serve(limit_voters=RateLimit(20, DAY)) as service:
+        assert {(await come(service)).status_code for _ in range(20)} == {201}
+        refused = await asyncio.gather(*(come(service) for _ in range(120)))
+        collected = [answer.json()["challenge"] for answer in refused]
+        assert {challenge["parameters"]["cost"] for challenge in collected} == {10, 20}, (
+            "creation has a price"
+        )
+        answers = [await come(service, solved(challenge)) for challenge in collected]
+        assert sum(answer.status_code == 201 for answer in answers) <= 2 * 20
+        assert answers[-1].json()["type"] == "/problems/challenge-required"
+        assert answers[-1].json()["challenge"]["parameters"]["cost"] == 80
 
 
 async def test_register_over_the_limit_without_challenges_returns_429(serve: Serve) -> None:

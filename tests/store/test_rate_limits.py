@@ -14,7 +14,7 @@ from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.keys import RATE_LIMITS, rate_limits_key
 from pollwire_server.store.polls.repository import PollRecord
-from pollwire_server.store.rate_limits import MAX_DEBT_PERIODS, RateLimitRequest
+from pollwire_server.store.rate_limits import ANY_DEBT, MAX_DEBT_PERIODS, RateLimitRequest
 from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 
 from tests.factories import a_voter
@@ -158,15 +158,30 @@ async def test_workers_share_rate_limit(store: Store, valkey: Valkey) -> None:
         await second.close()
 
 
-async def test_forced_request_adds_debt(store: Store) -> None:
+async def test_paid_request_adds_debt(store: Store) -> None:
     limit, take = RateLimit(2, 100), store.voter_rate_limiter.acquire_many
     assert await take(limit, [RateLimitRequest(NET)] * 3) == [0, 0, 50_000]
-    assert await take(limit, [RateLimitRequest(NET, is_forced=True)] * 2) == [0, 0]
+    assert await take(limit, [RateLimitRequest(NET, ANY_DEBT)] * 2) == [0, 0]
     (wait,) = await take(limit, [RateLimitRequest(NET)])
     assert 149_000 < wait <= 150_000
-    await take(limit, [RateLimitRequest(NET, is_forced=True)] * 100)
+    await take(limit, [RateLimitRequest(NET, ANY_DEBT)] * 100)
     (wait,) = await take(limit, [RateLimitRequest(NET)])
     assert wait <= MAX_DEBT_PERIODS * limit.period_ms + limit.interval_ms
+
+
+async def test_paid_request_is_rejected_above_the_debt_it_pays_for(store: Store) -> None:
+    limit, take = RateLimit(4, DAY), store.voter_rate_limiter.acquire_many
+    await take(limit, [RateLimitRequest(NET)] * 4)
+    waits = await take(limit, [RateLimitRequest(NET, 2)] * 10)
+    assert [wait == 0 for wait in waits] == 9 * [True] + [False]
+
+
+async def test_rejection_with_a_challenge_costs_a_quarter_of_a_token(store: Store) -> None:
+    limit, take = RateLimit(4, DAY), store.voter_rate_limiter.acquire_many
+    await take(limit, [RateLimitRequest(NET)] * 4)
+    first, *_ = await take(limit, [RateLimitRequest(NET, gets_challenge=True)] * 8)
+    (later,) = await take(limit, [RateLimitRequest(NET)])
+    assert later - first == pytest.approx(2 * limit.interval_ms, abs=2000)
 
 
 async def test_single_use_value_is_accepted_once(store: Store) -> None:

@@ -10,17 +10,25 @@ from pollwire_server.store.keys import rate_limits_key, used_once_key
 from pollwire_server.store.transport.connection import StoreConnection
 
 MAX_DEBT_PERIODS: Final = 8
-"""Maximum debt of a network through forced requests, as a multiple of its limit."""
+"""Maximum debt of a network through challenges, as a multiple of its limit."""
+ANY_DEBT: Final = 9
 
 
 class RateLimitRequest(NamedTuple):
-    """A request of one network (8 bytes).
-
-    A forced one is always granted, because it was paid by proof of work.
-    """
+    """A request of one network (8 bytes)."""
 
     network: bytes
-    is_forced: bool = False
+    paid_debt: int | None = None
+    """A challenge paid for it: it is granted while the network's debt is below this number of periods."""
+    gets_challenge: bool = False
+    """A rejection creates a challenge, which costs a part of a token."""
+
+    @property
+    def encoded(self) -> bytes:
+        """Return the argument of ``take_rate_limit``."""
+        if self.paid_debt is not None:
+            return b"%d" % min(self.paid_debt, ANY_DEBT) + self.network
+        return (b"p" if self.gets_challenge else b"a") + self.network
 
 
 class RateLimiter:
@@ -36,8 +44,8 @@ class RateLimiter:
         Return 0 or the wait in ms for each. Raises ``StoreUnavailable``.
         """
         max_debt_ms = MAX_DEBT_PERIODS * limit.period_ms
-        marked = [(b"f" if is_forced else b"a") + network for network, is_forced in requests]
-        args: list[bytes | str | int] = [limit.count, limit.seconds, max_debt_ms, *marked]
+        args: list[bytes | str | int] = [limit.count, limit.seconds, max_debt_ms]
+        args += [request.encoded for request in requests]
         _, _, *waits = await self._connection.call("take_rate_limit", (self._key,), args)
         return [int(wait) for wait in waits]
 

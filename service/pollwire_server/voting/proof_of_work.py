@@ -9,10 +9,13 @@ more. The first level takes a phone about a quarter of a second, the last some s
 100,000 votes this way takes about one day of CPU time. Browsers compute PBKDF2 natively, so that an
 attacker's machine is not 100 times faster than a voter's.
 
-A solution is valid for five minutes and can be used once across all workers, because the store records its
-use. The use is recorded before the work is verified, so each verification costs the client one challenge.
-Solutions that are obviously wrong are not verified at all. Verification takes a millisecond or two and runs
-in a thread.
+A challenge is bound to its network, its level and its time, so that challenges cannot be collected while they
+are easy. It is valid for two minutes (five at the high levels), for the network that requested it, and while
+the network's level is at most one higher. Each challenge costs the network a quarter of a token.
+
+A solution can be used once across all workers, because the store records its use. The use is recorded before
+the work is verified, so each verification costs the client one challenge. Solutions that are obviously wrong
+are not verified at all. Verification takes a millisecond or two and runs in a thread.
 """
 
 from __future__ import annotations
@@ -25,9 +28,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from altcha.v2 import Payload, create_challenge, verify_solution
 
 from pollwire_server.domain.errors import InvalidChoice
+from pollwire_server.store.rate_limits import ANY_DEBT
 
-LIFETIME_S: Final = 300
-"""From creation to use: long enough for a slow phone, short enough to make resale of solutions hard."""
+MAX_LIFETIME_S: Final = 300
 ALGORITHM: Final = "PBKDF2/SHA-256"
 MAX_CONCURRENT_CHECKS: Final = 2
 """Solutions verified at the same time. Others wait without blocking the event loop."""
@@ -39,16 +42,20 @@ class Difficulty(NamedTuple):
 
     cost: int
     prefix: str
+    lifetime_s: int = 120
+    """From creation to use: long enough for a slow phone, short enough to make resale of solutions hard."""
 
 
 LEVELS: Final = (
     Difficulty(1000, "00"),
     Difficulty(2000, "00"),
     Difficulty(4000, "00"),
-    Difficulty(500, "000"),
-    Difficulty(1000, "000"),
-    Difficulty(2000, "000"),
+    Difficulty(500, "000", MAX_LIFETIME_S),
+    Difficulty(1000, "000", MAX_LIFETIME_S),
+    Difficulty(2000, "000", MAX_LIFETIME_S),
 )
+MAX_LEVEL_RISE: Final = 1
+"""A solution is accepted while the network's level is at most this much higher than the challenge's."""
 
 
 class OneTimeStore(Protocol):
@@ -69,37 +76,45 @@ class ProofOfWork:
         self._clock = clock
         self._check_slots = asyncio.Semaphore(MAX_CONCURRENT_CHECKS)
 
-    def create(self, excess: float) -> dict[str, object]:
-        """Create a challenge (a JSON object).
+    def create(self, excess: float, network: bytes) -> dict[str, object]:
+        """Create a challenge (a JSON object) for the network with this tag.
 
         ``excess`` is the network's use beyond its limit, in multiples of it.
         """
-        level = LEVELS[min(int(excess), len(LEVELS) - 1)]
+        number = min(int(excess), len(LEVELS) - 1)
+        level = LEVELS[number]
         challenge = create_challenge(
             ALGORITHM,
             level.cost,
             key_prefix=level.prefix,
-            expires_at=self._clock() // 1000 + LIFETIME_S,
+            expires_at=self._clock() // 1000 + level.lifetime_s,
+            data={"level": number, "network": network.hex()},
             hmac_secret=self._keys[0],
         )
         return challenge.to_dict()
 
-    async def verify(self, solution: str) -> None:
-        """Raise ``InvalidChoice`` unless the solution is correct and not used before.
+    async def verify(self, solution: str, network: bytes) -> int:
+        """Return the debt that the solution pays for, in multiples of the limit.
 
-        Raises ``StoreUnavailable``.
+        Raises ``InvalidChoice`` unless the solution is correct, not used before, and for this network. Raises
+        ``StoreUnavailable``.
         """
         payload = _payload_of(solution)
         key = next((key for key in self._keys if _is_signed(payload, key)), None)
         if key is None or not _has_prefix(payload):
             raise _wrong("The solution is not for a recent challenge of this service.")
+        data = payload.challenge.parameters.data or {}  # empty in challenges of the last version
+        if data.get("network") != network.hex():
+            raise _wrong("The challenge was created for another network.")
         nonce = bytes.fromhex(payload.challenge.parameters.nonce)
-        if not await self._one_time_store.use_once(nonce, 2 * LIFETIME_S * 1000):
+        if not await self._one_time_store.use_once(nonce, 2 * MAX_LIFETIME_S * 1000):
             raise _wrong("This solution was already used.")
         async with self._check_slots:
             result = await asyncio.to_thread(verify_solution, payload, key)
         if not result.verified:
             raise _wrong("The solution is wrong.")
+        highest: int = data["level"] + MAX_LEVEL_RISE
+        return highest + 1 if highest < len(LEVELS) - 1 else ANY_DEBT
 
 
 def _wrong(detail: str) -> InvalidChoice:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from pollwire_server.auth.client_address import ClientAddress
-from pollwire_server.auth.network_tags import rate_limit_tag
+from pollwire_server.auth.network_tags import rate_limit_tag, tag_of
 from pollwire_server.domain.errors import ChallengeRequired, Overloaded, PollwireError, RateLimited
 from pollwire_server.domain.rate_limit import RateLimit, whole_seconds
 from pollwire_server.problem_details import to_pollwire_error
@@ -31,6 +31,9 @@ POLICY: Final = "voters"
 
 OnDecision = Callable[[PollwireError | None], None]
 """Called once with None or the error, perhaps before ``admit`` returns."""
+
+_PendingRequest = tuple[RateLimitRequest, bytes, OnDecision]
+"""The request, the network for which a challenge would be created, and the callback."""
 
 
 class RateLimitStore(Protocol):
@@ -54,7 +57,7 @@ class RegistrationLimiter:
         self._key = key
         self._store = store
         self._challenges = challenges
-        self._pending: list[tuple[RateLimitRequest, OnDecision]] = []
+        self._pending: list[_PendingRequest] = []
         self._runner: asyncio.Task[None] | None = None
         self._check_tasks: set[asyncio.Task[None]] = set()
 
@@ -64,29 +67,34 @@ class RegistrationLimiter:
         if not tag:
             on_decision(None)
         elif solution is None or self._challenges is None:
-            self._submit(RateLimitRequest(tag), on_decision)
+            request = RateLimitRequest(tag, gets_challenge=self._challenges is not None)
+            self._submit(request, self._network_of(client), on_decision)
         else:
             task = asyncio.get_running_loop().create_task(
-                self._check(self._challenges, solution, tag, on_decision)
+                self._check(self._challenges, solution, tag, self._network_of(client), on_decision)
             )
             self._check_tasks.add(task)  # the event loop keeps only a weak reference
             task.add_done_callback(self._check_tasks.discard)
 
+    def _network_of(self, client: ClientAddress) -> bytes:
+        """Return the tag of the network for challenges. All clients without an address have the same."""
+        return tag_of(self._key, client.network)
+
     async def _check(
-        self, challenges: ProofOfWork, solution: str, tag: bytes, on_decision: OnDecision
+        self, challenges: ProofOfWork, solution: str, tag: bytes, network: bytes, on_decision: OnDecision
     ) -> None:
         try:
-            await challenges.verify(solution)
+            paid_debt = await challenges.verify(solution, network)
         except Exception as failure:
             on_decision(to_pollwire_error(failure))
         else:
-            self._submit(RateLimitRequest(tag, is_forced=True), on_decision)
+            self._submit(RateLimitRequest(tag, paid_debt), network, on_decision)
 
-    def _submit(self, request: RateLimitRequest, on_decision: OnDecision) -> None:
+    def _submit(self, request: RateLimitRequest, network: bytes, on_decision: OnDecision) -> None:
         if len(self._pending) >= MAX_QUEUED:
             on_decision(Overloaded())
             return
-        self._pending.append((request, on_decision))
+        self._pending.append((request, network, on_decision))
         if self._runner is None:
             self._runner = asyncio.get_running_loop().create_task(self._run(), name="new voters")
 
@@ -98,23 +106,26 @@ class RegistrationLimiter:
         finally:
             self._runner = None
 
-    async def _decide(self, batch: list[tuple[RateLimitRequest, OnDecision]]) -> None:
+    async def _decide(self, batch: list[_PendingRequest]) -> None:
         assert self._limit is not None
         try:
-            waits = await self._store.acquire_many(self._limit, [request for request, _ in batch])
+            waits = await self._store.acquire_many(self._limit, [request for request, _, _ in batch])
         except Exception as failure:
             error = to_pollwire_error(failure)
             queued, self._pending = self._pending, []  # they would wait for the same store
-            _notify((on_decision, error) for _, on_decision in (*batch, *queued))
+            _notify((on_decision, error) for _, _, on_decision in (*batch, *queued))
         else:
-            errors = [self._error(wait_ms, self._limit) if wait_ms else None for wait_ms in waits]
-            _notify((on_decision, error) for (_, on_decision), error in zip(batch, errors, strict=True))
+            _notify(
+                (on_decision, self._error(wait_ms, network, self._limit) if wait_ms else None)
+                for (_, network, on_decision), wait_ms in zip(batch, waits, strict=True)
+            )
 
-    def _error(self, wait_ms: int, limit: RateLimit) -> PollwireError:
+    def _error(self, wait_ms: int, network: bytes, limit: RateLimit) -> PollwireError:
         after_s = whole_seconds(wait_ms)
         if self._challenges is None:
             return RateLimited(after_s, POLICY, limit)
-        challenge = self._challenges.create(max(0, wait_ms - limit.interval_ms) / limit.period_ms)
+        excess = max(0, wait_ms - limit.interval_ms) / limit.period_ms
+        challenge = self._challenges.create(excess, network)
         return ChallengeRequired(after_s, POLICY, limit, challenge)
 
 

@@ -39,6 +39,9 @@ from pollwire.webhooks import WebhookCalls
 ANSWER_WITHIN_S: Final = 5.0
 """The service responds within a second even without its store. Five seconds allow for a slow network."""
 
+MAX_CHALLENGES: Final = 3
+"""The service may require a harder challenge while the first one is solved."""
+
 _POLL_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -92,12 +95,16 @@ class Client(PredictionCalls, WebhookCalls):
         Later calls use the new token.
         """
         body = {} if name is None else {"name": name}
-        try:
-            issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
-        except ApiError as refusal:
-            if refusal.slug != REQUIRED:
-                raise
-            body |= await solution_of(refusal)
+        for _ in range(MAX_CHALLENGES):
+            try:
+                issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
+            except ApiError as refusal:
+                if refusal.slug != REQUIRED:
+                    raise
+                body |= await solution_of(refusal)
+            else:
+                break
+        else:
             issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
         self.token = str(issued["token"])
         return issued

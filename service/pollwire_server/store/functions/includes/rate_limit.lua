@@ -25,15 +25,18 @@ local function read_full_at(key, limit, networks)
   end
 end
 
--- Take one token. Return nil, or the wait in ms. A forced call always takes one; the debt is at most limit.debt.
-local function take_token(limit, network, now, forced)
-  local after = math.max(limit.full_at[network] or 0, now) + limit.each
-  local wait = after - now - limit.period
-  if wait > 0 and not forced then
-    return wait
+-- Take one token. Return nil, or the wait in ms. A wait of at most max_wait (ms) is no obstacle; the debt is at most
+-- limit.debt. A rejected call costs `rejected` (0 to 1) of a token.
+local function take_token(limit, network, now, max_wait, rejected)
+  local full_at = math.max(limit.full_at[network] or 0, now)
+  local wait = full_at + limit.each - now - limit.period
+  local is_rejected = wait > (max_wait or 0)
+  local cost = is_rejected and (rejected or 0) or 1
+  if cost > 0 then
+    local after = math.min(full_at + cost * limit.each, now + limit.period + limit.debt)
+    limit.full_at[network], limit.changed[network] = after, after
   end
-  after = math.min(after, now + limit.period + limit.debt)
-  limit.full_at[network], limit.changed[network] = after, after
+  return is_rejected and wait or nil
 end
 
 -- Store the taken tokens. The set expires with its last bucket.

@@ -98,12 +98,21 @@ export class Voter {
     }
   }
 
-  /** Request a token with a solved challenge. @param {string} path @param {PollwireError} error */
-  async #issueWithProofOfWork(path, error) {
+  /**
+   * Request a token with a solved challenge. The service may require a harder one in the meantime.
+   * @param {string} path
+   * @param {PollwireError} error
+   */
+  async #issueWithProofOfWork(path, error, attempts = 3) {
     const { solve } = await import(new URL('./proof_of_work.js', import.meta.url).href);
     const challenge = await solve(error.facts.challenge);
     if (!challenge) throw error;
-    return request(this.base, path, { method: 'POST', body: { challenge } });
+    try {
+      return await request(this.base, path, { method: 'POST', body: { challenge } });
+    } catch (next) {
+      if (!(next instanceof PollwireError) || next.slug !== 'challenge-required' || attempts <= 1) throw next;
+      return this.#issueWithProofOfWork(path, next, attempts - 1);
+    }
   }
 
   /** @returns {Token | null} */
