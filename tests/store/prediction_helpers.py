@@ -38,17 +38,16 @@ async def resolved(
     store: Store, record: PollRecord, outcome: str | None, effective_at: int | None = None
 ) -> PollRecord:
     """The prediction has come to the outcome, and everybody is scored."""
-    after = await store.resolutions.resolve(
-        record.poll.id, ResolutionRequest(outcome, effective_at), by="ama"
-    )
-    assert isinstance(after, PollRecord)
+    request = ResolutionRequest(outcome, effective_at)
+    while isinstance(after := await store.resolutions.resolve(record.poll.id, request, by="ama"), Progress):
+        pass  # a busy machine: the same request waits again
     return after
 
 
 async def unresolved(store: Store, record: PollRecord) -> PollRecord:
     """The outcome was taken back, and every score."""
-    after = await store.resolutions.unresolve(record.poll.id, by="ama")
-    assert isinstance(after, PollRecord)
+    while isinstance(after := await store.resolutions.unresolve(record.poll.id, by="ama"), Progress):
+        pass
     return after
 
 
