@@ -44,8 +44,8 @@ async def test_winner_by_runoff_is_in_results_streams_and_closing_event(serve: S
         assert (frame["winner"], frame["leading"], frame["tie_broken"]) == ("ben", ["ben"], False)
         assert frame["counts"] == {"ada": 4, "ben": 3, "cy": 2}
         assert "rounds" not in frame
-        await until(lambda: site.told)
-        assert site.told[0].document["data"]["results"]["winner"] == "ben"
+        await until(lambda: site.deliveries)
+        assert site.deliveries[0].document["data"]["results"]["winner"] == "ben"
 
 
 async def test_hidden_results_have_no_winner(service: Service) -> None:

@@ -54,7 +54,7 @@ WIDEST_FIRST: Final = tuple(ResultsMode)
 
 
 class Ties(StrEnum):
-    """What happens if all remaining options of a ranked poll are tied."""
+    """The tie rule of a ranked poll, for a tie of all remaining options."""
 
     LOT = "lot"
     DECLARE = "declare"
