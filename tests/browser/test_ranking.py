@@ -65,3 +65,18 @@ async def test_options_are_ranked_by_keyboard_with_announcements(service: Servic
     await widget.option("fig").locator(".down").press("Space")
     await widget.expect_announcement("\u2068Fig\u2069: not ranked")
     assert await ranking_of(widget) == ["pear"]
+
+
+async def test_widget_emphasizes_the_winner_not_the_most_first_preferences(
+    service: Service, open_page: Open
+) -> None:
+    options = [{"id": name, "label": name.title()} for name in ("ada", "ben", "cy")]
+    poll = (await service.create_poll(kind="ranked", identity="open", options=options))["id"]
+    for ranking in [["ada"]] * 4 + [["ben"]] * 3 + [["cy", "ben"]] * 2:
+        voted = await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": ranking})
+        assert voted.status_code == 200, voted.text
+    await service.act(poll, "close")
+    widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
+    leading = widget.element.locator(".is-leading")
+    await expect(leading).to_have_count(1)
+    await expect(leading).to_contain_text("Ben")

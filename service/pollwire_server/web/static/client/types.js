@@ -41,6 +41,7 @@
  * @property {boolean} [hidden]
  * @property {number} [voters]
  * @property {Record<string, number>} [counts] by option, or by value of the scale
+ * @property {string[]} [leading] of a `ranked` poll: the winner, or a declared tie
  * @property {number | null} [mean] of a `rating`
  * @property {Record<string, number> | null} [forecast] mean probability of each outcome of a forecast
  * @property {Resolution | null} [resolution]

@@ -50,6 +50,7 @@
  * @property {number | null} [mean]
  * @property {Record<string, number> | null} [forecast]
  * @property {string | null} [winner]
+ * @property {string[]} [leading]
  *
  * @typedef {{at: string, voters: number, counts: Record<string, number>}} Point
  * @typedef {{at: string, by: string, act: string, before: Record<string, any> | null, after: Record<string, any> | null}} AuditEntry

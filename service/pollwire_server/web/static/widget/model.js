@@ -165,7 +165,7 @@ export function buildRows(state) {
   const isHidden = results?.hidden || currentPhase(state) === 'scheduled'; // before opening all counts are 0
   const counts = isHidden ? null : results?.counts ?? null;
   const options = poll?.options?.length ? poll.options : scaleValues(poll, counts).map((id) => ({ id, label: id }));
-  const maxVotes = Math.max(0, ...Object.values(counts ?? {}));
+  const maxVotes = Math.max(1, ...Object.values(counts ?? {}));
   const selected = choiceIds(mine?.choice);
   const outcome = currentResolution(state)?.outcome ?? null;
   return options.map((/** @type {import('../client/types.js').Option} */ { id, label, image, capacity }) => {
@@ -178,7 +178,7 @@ export function buildRows(state) {
       votes,
       share: results?.forecast?.[id] ?? (votes && results?.voters ? Math.min(1, votes / results.voters) : 0),
       ownProbability: probabilityIn(mine?.choice, id),
-      isLeading: votes !== null && votes > 0 && votes === maxVotes,
+      isLeading: results?.leading?.includes(id) ?? votes === maxVotes,
       ownRank: rank,
       isFull: !rank && Boolean(capacity) && (votes ?? 0) >= Number(capacity),
       isCorrect: outcome === id,

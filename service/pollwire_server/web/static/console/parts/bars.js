@@ -14,12 +14,22 @@ export function rowsOf(poll) {
   return Array.from({ length: max - min + 1 }, (_, step) => ({ id: String(min + step), label: String(min + step) }));
 }
 
+/**
+ * Return the ids of the leading options. Counts decide every kind but `ranked`, whose results name them.
+ * @param {string | undefined} kind @param {{counts?: Record<string, number>, leading?: string[]} | null | undefined} results @returns {Set<string>}
+ */
+function leadingIds(kind, results) {
+  const counts = results?.counts ?? {};
+  const most = Math.max(1, ...Object.values(counts));
+  return new Set(results?.leading ?? Object.keys(counts).filter((id) => kind !== 'ranked' && counts[id] === most));
+}
+
 /** Return the leading option, or null without votes or in a tie. @param {Poll} poll @param {Results | undefined} results */
 export function leaderOf(poll, results) {
   const counts = results?.counts ?? {};
-  const most = Math.max(0, ...Object.values(counts));
-  const leaders = rowsOf(poll).filter(({ id }) => most > 0 && counts[id] === most);
-  return leaders.length === 1 ? { ...leaders[0], votes: most } : null;
+  const leading = leadingIds(poll.kind, results);
+  const leaders = rowsOf(poll).filter(({ id }) => leading.has(id));
+  return leaders.length === 1 ? { ...leaders[0], votes: counts[leaders[0].id] ?? 0 } : null;
 }
 
 export class Bars {
@@ -31,21 +41,21 @@ export class Bars {
   update(poll, results) {
     const rows = rowsOf(poll);
     for (const id of this.#rows.keys()) if (!rows.some((row) => row.id === id)) this.#remove(id);
-    const most = Math.max(0, ...Object.values(results?.counts ?? {}));
+    const leading = leadingIds(poll.kind, results);
     rows.forEach((row, index) => {
       const line = this.#rows.get(row.id) ?? this.#make(row.id);
       if (this.element.children[index] !== line.row) this.element.insertBefore(line.row, this.element.children[index] ?? null);
-      this.#show(line, row, poll, results, most);
+      this.#show(line, row, poll, results, leading);
     });
   }
 
-  /** @param {any} line @param {{id: string, label: string, capacity?: number | null}} row @param {Poll} poll @param {Results | undefined} results @param {number} most */
-  #show(line, row, poll, results, most) {
+  /** @param {any} line @param {{id: string, label: string, capacity?: number | null}} row @param {Poll} poll @param {Results | undefined} results @param {Set<string>} leading */
+  #show(line, row, poll, results, leading) {
     const votes = results?.counts?.[row.id] ?? 0;
     const voters = results?.voters ?? 0;
     write(line.label, row.label);
     line.label.lang = poll.lang ?? '';
-    line.row.classList.toggle('leads', votes > 0 && votes === most);
+    line.row.classList.toggle('leads', leading.has(row.id));
     line.bar.style.inlineSize = `${voters ? Math.min(100, (100 * votes) / voters) : 0}%`;
     write(line.share, percent(votes, voters));
     write(line.votes, row.capacity ? `${number(votes)} ${t.poll.of(number(row.capacity))}` : number(votes));
