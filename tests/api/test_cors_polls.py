@@ -29,7 +29,7 @@ async def readers_of(service: Service, method: str, path: str, **headers: str) -
 
 @pytest.mark.parametrize("path", ["/v1/voters", "/v1/tickets"])
 @pytest.mark.parametrize("is_met", [True, False])
-async def test_a_poll_that_is_named_says_whose_pages_get_papers(
+async def test_token_and_ticket_use_origin_rule_of_the_named_poll(
     serve: Serve, path: str, is_met: bool
 ) -> None:
     """Check tokens, tickets and preflights: the named poll's rule applies, otherwise the service's."""
@@ -50,7 +50,7 @@ async def test_a_poll_that_is_named_says_whose_pages_get_papers(
             assert await readers_of(service, "OPTIONS", path + query, **WANTED) == may, query
 
 
-async def test_a_poll_s_site_gets_no_cookie(serve: Serve) -> None:
+async def test_origin_of_poll_gets_no_cookie(serve: Serve) -> None:
     """Otherwise a form on that origin could replace the visitor's voter with its own."""
     async with serve() as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
@@ -69,7 +69,7 @@ async def refused_with(service: Service, path: str, origin: str) -> int | None:
 
 
 @pytest.mark.parametrize("is_met", [True, False])
-async def test_a_socket_of_many_is_open_to_the_sites_of_its_polls(serve: Serve, is_met: bool) -> None:
+async def test_multi_poll_handshake_accepts_origin_of_any_poll(serve: Serve, is_met: bool) -> None:
     """Check that the handshake is allowed if at least one of the named polls allows the origin."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
@@ -93,7 +93,7 @@ def status_by_poll(messages: list[JsonObject]) -> dict[str, int]:
     return {message["poll"]: message.get("status", 200) for message in messages}
 
 
-async def test_each_poll_on_a_stream_of_many_is_judged_by_its_own_sites(serve: Serve) -> None:
+async def test_multi_poll_stream_applies_origin_rule_of_each_poll(serve: Serve) -> None:
     """Check that a page gets results of the poll it may use, and a 403 problem for the other poll."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
@@ -108,7 +108,7 @@ async def test_each_poll_on_a_stream_of_many_is_judged_by_its_own_sites(serve: S
                 assert status_by_poll([await events.next(), await events.next()]) == expected
 
 
-async def test_events_of_a_poll_are_not_read_through_the_address_of_many(serve: Serve) -> None:
+async def test_multi_poll_events_reject_origin_of_no_poll(serve: Serve) -> None:
     """Check that an origin that may use none of the named polls cannot read the rejection either."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]

@@ -34,7 +34,7 @@ async def fill(service: Service, poll: str, votes: int, code: str = "A") -> None
         await service.store.ballots.cast_many([(record, casts)])
 
 
-async def test_every_vote_is_a_line(service: Service) -> None:
+async def test_ndjson_export_has_one_line_for_each_vote(service: Service) -> None:
     """Check that NDJSON has each current choice once, in the format of votes, and no withdrawn vote."""
     poll = (await service.create_poll(kind="multiple", options=SEVERAL, revote="withdraw"))["id"]
     tokens = [await service.voter() for _ in range(3)]
@@ -52,7 +52,7 @@ async def test_every_vote_is_a_line(service: Service) -> None:
     assert {tuple(row) for row in rows} == {("voter", "choice", "at", "revision")}
 
 
-async def test_a_table_runs_no_formula(service: Service) -> None:
+async def test_csv_export_contains_no_formula(service: Service) -> None:
     """Check the default format, CSV: labels that begin like a formula are text, and quoting works."""
     poll = (await service.create_poll(kind="multiple", options=SEVERAL))["id"]
     await service.vote(poll, ["a", "b"], await service.voter())
@@ -65,7 +65,7 @@ async def test_a_table_runs_no_formula(service: Service) -> None:
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "＝1"])
-def test_formulas_become_text(text: str) -> None:
+def test_csv_formula_gets_an_apostrophe(text: str) -> None:
     """Check that cells which spreadsheets read as a formula get an apostrophe, and no others do."""
     assert safe_cell(text) == f"'{text}"
     assert safe_cell("rice = yam") == "rice = yam"
@@ -78,16 +78,16 @@ def test_formulas_become_text(text: str) -> None:
         *("5%", "mar-1", "1-mar", "sept2", "dec1", "may 5", "march-2024", "true", "3pm", "2024-05-01t10"),
     ],
 )
-def test_text_that_spreadsheets_convert_gets_an_apostrophe(text: str) -> None:
+def test_csv_text_that_spreadsheets_convert_gets_an_apostrophe(text: str) -> None:
     assert safe_cell(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("text", ["rice", "a1", "v606e108800862246", "marble", "mayor", "2 bowls", "x-1"])
-def test_other_text_is_unchanged(text: str) -> None:
+def test_csv_other_text_is_unchanged(text: str) -> None:
     assert safe_cell(text) == text
 
 
-async def test_table_opens_right_in_spreadsheets(service: Service) -> None:
+async def test_csv_export_opens_correctly_in_spreadsheets(service: Service) -> None:
     """It begins with a byte order mark, and neither voters nor option ids are numbers or dates."""
     options = [{"id": "2024-05-01", "label": "Zürich 東京"}, {"id": "1e5", "label": "Yam"}]
     poll = (await service.create_poll(options=options))["id"]
@@ -101,7 +101,7 @@ async def test_table_opens_right_in_spreadsheets(service: Service) -> None:
     assert all(re.fullmatch("v[0-9a-f]{16}", row[0]) for row in rows)
 
 
-async def test_nobody_is_named(service: Service) -> None:
+async def test_export_contains_no_voter_identity(service: Service) -> None:
     """Check that rows contain neither the token's id nor the store's full voter id."""
     poll, token = (await service.create_poll())["id"], await service.voter()
     await service.vote(poll, "rice", token)
@@ -110,7 +110,7 @@ async def test_nobody_is_named(service: Service) -> None:
     assert token not in row
 
 
-async def test_many_votes_are_all_there(service: Service) -> None:
+async def test_export_of_many_pages_has_every_vote_once(service: Service) -> None:
     """Check that thousands of votes over many pages each occur once, also during concurrent voting."""
     poll = (await service.create_poll())["id"]
     await fill(service, poll, 30_000)
@@ -122,7 +122,7 @@ async def test_many_votes_are_all_there(service: Service) -> None:
     assert 30_000 <= len(voters) == len(lines) <= 40_000
 
 
-async def test_leaving_half_way_harms_nothing(service: Service) -> None:
+async def test_export_client_disconnecting_does_not_affect_the_next(service: Service) -> None:
     """Check that a client disconnecting during an export affects neither the poll nor the next export."""
     poll = (await service.create_poll())["id"]
     await fill(service, poll, 20_000)
@@ -134,7 +134,7 @@ async def test_leaving_half_way_harms_nothing(service: Service) -> None:
     assert (await service.admin.get(f"{POLLS}/{poll}/results")).json()["voters"] == 20_000
 
 
-async def test_an_export_of_what_was_reset_does_not_look_whole(service: Service) -> None:
+async def test_export_during_reset_is_aborted(service: Service) -> None:
     """Check that the transfer is aborted when the votes are reset during the export."""
     poll = (await service.create_poll())["id"]
     await fill(service, poll, 200_000)
@@ -150,7 +150,7 @@ async def test_an_export_of_what_was_reset_does_not_look_whole(service: Service)
             await rest_of(pieces)
 
 
-async def test_what_cannot_be_exported(service: Service) -> None:
+async def test_export_invalid_request_returns_its_status(service: Service) -> None:
     """Check that an unknown poll is 404, an unknown format 422, and an archived poll 409 with its phase."""
     poll = (await service.create_poll())["id"]
     assert (await service.admin.get(f"{POLLS}/nowhere-{secrets.token_hex(2)}/export")).status_code == 404

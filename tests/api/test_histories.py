@@ -35,7 +35,7 @@ acts = st.lists(st.sampled_from(["close", "reopen", "close", "reopen", "reset"])
 @pytest.mark.parametrize("kind", [kind.value for kind in Kind])
 @effort(12)
 @given(lives=lives, acts=acts)
-async def test_the_books_agree_after_any_histories(
+async def test_totals_agree_after_random_histories(
     service: Service, kind: str, lives: list[list[int | str]], acts: list[str]
 ) -> None:
     """Check random histories of votes, changes, withdrawals, closings, reopenings and resets.

@@ -83,7 +83,7 @@ async def talking(service: Service, poll: str) -> AsyncIterator[Talk]:
         writer.close()
 
 
-async def test_each_line_is_answered_as_it_is_counted(service: Service) -> None:
+async def test_bulk_votes_stream_a_response_for_each_line(service: Service) -> None:
     """Check that a line's response arrives before the next line is sent."""
     poll = (await service.create_poll(revote="change"))["id"]
     async with talking(service, poll) as talk:
@@ -99,7 +99,7 @@ async def test_each_line_is_answered_as_it_is_counted(service: Service) -> None:
         assert await talk.answers() == []
 
 
-async def test_a_file_sent_again_counts_once(service: Service) -> None:
+async def test_bulk_votes_repeated_lines_are_unchanged(service: Service) -> None:
     """Check that repeated lines are unchanged, and that a voter repeated in one request has one vote."""
     poll = (await service.create_poll())["id"]
     body = [line(f"voter {number}") for number in range(700)]
@@ -134,7 +134,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("bad", "slug", "status"), BAD, ids=lambda value: str(value)[:40])
-async def test_a_bad_line_costs_the_others_nothing(
+async def test_bulk_votes_invalid_line_does_not_affect_others(
     service: Service, bad: bytes, slug: str, status: int
 ) -> None:
     """Check that an invalid line is rejected with its number, and that the lines around it count."""
@@ -147,7 +147,7 @@ async def test_a_bad_line_costs_the_others_nothing(
     assert await voters(service, poll) == 2
 
 
-async def test_names_of_back_ends_meet_nobody_else(service: Service) -> None:
+async def test_bulk_voter_ids_never_equal_other_voters(service: Service) -> None:
     """Check that voter ids of back ends, tokens, issuers and idempotency keys never coincide."""
     poll = await service.store.polls.get((await service.create_poll())["id"])
     ways = (voter_id_from_token, voter_id_from_issuer, voter_id_from_idempotency_key)
@@ -201,7 +201,7 @@ async def test_blank_display_name_is_rejected(service: Service, name: str) -> No
     assert (answer.status_code, answer.json()["field"]) == (422, "name")
 
 
-async def test_a_poll_that_closes_refuses_the_rest(service: Service) -> None:
+async def test_bulk_votes_after_the_end_are_rejected(service: Service) -> None:
     """Check that lines after the poll's end are rejected, and that options added meanwhile are accepted."""
     poll = (await service.create_poll())["id"]
     async with talking(service, poll) as talk:
@@ -221,7 +221,7 @@ async def test_a_poll_that_closes_refuses_the_rest(service: Service) -> None:
         assert (await talk.answers())[0]["problem"] == "/problems/poll-not-found"
 
 
-async def test_a_sender_who_leaves_has_voted(service: Service) -> None:
+async def test_bulk_votes_client_disconnecting_counts_complete_lines(service: Service) -> None:
     """Check that complete lines received before a disconnect count once, and a partial line does not."""
     poll = (await service.create_poll())["id"]
     async with talking(service, poll) as talk:
@@ -237,7 +237,7 @@ async def test_a_sender_who_leaves_has_voted(service: Service) -> None:
 
 
 @pytest.mark.slow
-async def test_a_hundred_thousand_lines_in_one_request(service: Service) -> None:
+async def test_bulk_votes_100000_lines_are_counted_in_order(service: Service) -> None:
     """Check that all lines are counted in order although the client reads nothing before the last is sent."""
     poll = (await service.create_poll())["id"]
     body = [line(f"voter {number}", "rice" if number % 10 else "bread") for number in range(100_000)]
@@ -246,7 +246,7 @@ async def test_a_hundred_thousand_lines_in_one_request(service: Service) -> None
     assert sum(one["status"] == "counted" for one in said) == await voters(service, poll) == 90_000
 
 
-async def test_who_may_send_votes(service: Service) -> None:
+async def test_bulk_votes_invalid_request_returns_its_status(service: Service) -> None:
     """Check status codes: wrong scope 403, no key 401, unknown poll 404, type 415, GET 405, empty 200."""
     poll = (await service.create_poll())["id"]
     url = f"/v1/admin/polls/{poll}/votes"
@@ -265,7 +265,7 @@ async def test_who_may_send_votes(service: Service) -> None:
     assert await voters(service, poll) == 0
 
 
-async def test_a_store_that_goes_away_refuses_line_by_line(own_valkey: Valkey) -> None:
+async def test_bulk_votes_during_store_outage_are_rejected_line_by_line(own_valkey: Valkey) -> None:
     """Check that lines sent during a store outage are rejected, and count once when sent again."""
     store = await open_store(own_valkey.url, namespace="t")
     async with serving(store, own_valkey.url) as service:

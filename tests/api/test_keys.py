@@ -37,7 +37,7 @@ def bearing(made: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {made['key']}"}
 
 
-async def test_a_key_is_shown_once(service: Service) -> None:
+async def test_api_key_is_returned_on_creation_only(service: Service) -> None:
     """Check that only the creation response has the key: lists and the store have neither key nor hash."""
     made = await make(service, READ, WRITE)
     assert made["key"].startswith(f"pwk_{made['id']}_")
@@ -54,7 +54,7 @@ async def test_a_key_is_shown_once(service: Service) -> None:
     assert made["key"] not in str(kept)
 
 
-async def test_every_key_may_ask_what_it_may_do(service: Service) -> None:
+async def test_own_api_key_is_readable_without_a_scope(service: Service) -> None:
     """Check that reading one's own key needs no scope, that the settings key has all, and no key is 401."""
     made = await make(service, VOTES, READ)
     own = await service.http.get(f"{KEYS}/mine", headers=bearing(made))
@@ -63,7 +63,7 @@ async def test_every_key_may_ask_what_it_may_do(service: Service) -> None:
     assert slug(await service.http.get(f"{KEYS}/mine")) == "api-key-required"
 
 
-async def test_a_key_opens_what_its_scopes_say(service: Service) -> None:
+async def test_api_key_without_scope_returns_403_with_the_scope(service: Service) -> None:
     """Check that a read key cannot write, and that the error names the missing scope."""
     reader, writer = await make(service, READ), await make(service, WRITE)
     assert (await service.http.get(POLLS, headers=bearing(reader))).status_code == 200
@@ -75,7 +75,7 @@ async def test_a_key_opens_what_its_scopes_say(service: Service) -> None:
     assert (refused.status_code, slug(refused)) == (403, "scope-missing")
 
 
-async def test_every_route_of_operators_wants_a_scope(service: Service) -> None:
+async def test_every_admin_route_requires_a_scope(service: Service) -> None:
     """Check that a valid key without the scope gets 403 at each documented address."""
     wrong = {scope: await make(service, scope) for scope in Scope}
     await service.create_poll(id="x")
@@ -96,7 +96,7 @@ async def test_every_route_of_operators_wants_a_scope(service: Service) -> None:
     assert asked > 10
 
 
-async def test_a_key_gives_away_no_scope_it_lacks(service: Service) -> None:
+async def test_create_api_key_with_more_scopes_than_own_is_rejected(service: Service) -> None:
     """Check that a key cannot create a key with more scopes than its own."""
     maker = await make(service, KEYS_WRITE, READ)
     body = {"name": "x", "scopes": [READ, WRITE]}
@@ -107,12 +107,12 @@ async def test_a_key_gives_away_no_scope_it_lacks(service: Service) -> None:
     assert (await service.http.post(KEYS, json=body, headers=bearing(maker))).status_code == 201
 
 
-async def test_the_key_of_the_settings_needs_no_list(own_service: Service) -> None:
+async def test_settings_key_has_every_scope_and_is_not_listed(own_service: Service) -> None:
     """Check that the settings key has every scope and is in no list, so it cannot be revoked."""
     assert (await own_service.admin.get(KEYS)).json() == {"items": [], "next": None}
 
 
-async def test_a_revoked_key_opens_nothing(own_service: Service) -> None:
+async def test_api_key_revoked_returns_401(own_service: Service) -> None:
     """Check that a revoked key is unknown after the response, and that revoking it again is 404."""
     made = await make(own_service, READ)
     assert (await own_service.http.get(POLLS, headers=bearing(made))).status_code == 200
@@ -123,7 +123,7 @@ async def test_a_revoked_key_opens_nothing(own_service: Service) -> None:
     assert (await own_service.admin.get(KEYS)).json()["items"] == []
 
 
-async def test_another_worker_knows_at_once(service: Service) -> None:
+async def test_api_key_created_or_revoked_applies_to_other_workers(service: Service) -> None:
     """Check that a new key works on another worker at once, and is revoked within the documented time."""
     async with running_service(service.settings, service.settings.redis_url or "") as url:
         made = await make(service, READ)
@@ -140,14 +140,14 @@ async def until_refused(service: Service, url: str, made: dict[str, Any]) -> Non
         assert time.monotonic() < deadline
 
 
-async def test_a_wrong_secret_under_a_known_id_is_refused(service: Service) -> None:
+async def test_api_key_with_known_id_and_wrong_secret_returns_401(service: Service) -> None:
     made = await make(service, READ)
     last = "A" if made["key"][-1] != "A" else "B"
     forged = {"Authorization": f"Bearer {made['key'][:-1]}{last}"}
     assert (await service.http.get(POLLS, headers=forged)).status_code == 401
 
 
-async def test_the_last_use_is_shown(own_service: Service) -> None:
+async def test_list_api_keys_has_last_use(own_service: Service) -> None:
     """Check that lists show a key's last use, and that further uses write nothing."""
     made = await make(own_service, READ)
     await own_service.http.get(POLLS, headers=bearing(made))
@@ -159,7 +159,7 @@ async def test_the_last_use_is_shown(own_service: Service) -> None:
     assert again == item
 
 
-async def test_the_last_use_is_written_down_without_being_asked_for(service: Service) -> None:
+async def test_api_key_last_use_is_stored_without_a_list_request(service: Service) -> None:
     """Check that a use is stored without a read of the list, for the lists of other workers."""
     made = await make(service, READ)
     await service.http.get(POLLS, headers=bearing(made))
@@ -174,7 +174,7 @@ async def test_the_last_use_is_written_down_without_being_asked_for(service: Ser
         await look()
 
 
-async def test_a_ticket_is_for_keys_that_read_polls(service: Service) -> None:
+async def test_ticket_requires_the_polls_read_scope(service: Service) -> None:
     """Check that only keys with the scope get a ticket, and that revoked keys get none."""
     reader, writer = await make(service, READ), await make(service, WRITE)
     await service.http.get(POLLS, headers=bearing(writer))  # this worker now caches both
@@ -202,14 +202,16 @@ async def test_a_ticket_is_for_keys_that_read_polls(service: Service) -> None:
         ({"name": "x", "scopes": ["polls:read"], "key": "mine"}, "key"),
     ],
 )
-async def test_a_bad_key_is_told_by_its_field(own_service: Service, body: dict[str, Any], field: str) -> None:
+async def test_create_invalid_api_key_returns_422_with_the_field(
+    own_service: Service, body: dict[str, Any], field: str
+) -> None:
     """Check that an invalid key request is 422 with the field, and creates nothing."""
     answer = await own_service.admin.post(KEYS, json=body)
     assert (answer.status_code, slug(answer), answer.json()["field"]) == (422, "invalid-poll", field)
     assert (await own_service.admin.get(KEYS)).json()["items"] == []
 
 
-async def test_lists_go_page_by_page(own_service: Service) -> None:
+async def test_list_api_keys_pages_contain_every_key(own_service: Service) -> None:
     """Check that pages together have every key, and that an invalid cursor or limit is 422."""
     made = [(await make(own_service, READ, name=f"key {number}"))["id"] for number in range(5)]
     seen: list[str] = []
@@ -227,7 +229,7 @@ async def test_lists_go_page_by_page(own_service: Service) -> None:
     assert (await own_service.admin.get(KEYS, params={"limit": "0"})).status_code == 422
 
 
-async def test_a_scope_of_a_later_release_opens_nothing(service: Service) -> None:
+async def test_api_key_unknown_scope_is_ignored(service: Service) -> None:
     """Check that an unknown scope of a later release is ignored, and that the key's other scopes work."""
     made = await make(service, READ)
     roster = service.store.api_keys

@@ -33,7 +33,9 @@ JSON = {"Content-Type": "application/json"}
         ("GET", "/v1/series/x/leaderboard?limit=-1", b""),
     ],
 )
-async def test_no_answer_tells_of_the_insides(service: Service, method: str, path: str, body: bytes) -> None:
+async def test_errors_reveal_no_implementation_details(
+    service: Service, method: str, path: str, body: bytes
+) -> None:
     """Check that errors contain no traceback, file, library, version or ``Server`` header."""
     for client in (service.http, service.admin):
         answer = await client.request(method, path, content=body, headers=JSON)
@@ -43,7 +45,7 @@ async def test_no_answer_tells_of_the_insides(service: Service, method: str, pat
         assert not {"server", "x-powered-by"} & set(answer.headers)
 
 
-async def test_nothing_of_an_address_is_at_rest(serve: Serve) -> None:
+async def test_store_contains_no_client_address(serve: Serve) -> None:
     """Check that the store contains no client address or network, neither as text nor as bytes."""
     limits = {"limit_votes": RateLimit(2, 86_400), "limit_voters": RateLimit(2, 86_400)}
     headers = {"X-Forwarded-For": "198.51.100.77"}

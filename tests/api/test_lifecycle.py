@@ -17,7 +17,7 @@ async def results_of(service: Service, poll: str) -> dict[str, object]:
     return document
 
 
-async def test_publish_shows_what_was_the_operators_own(service: Service) -> None:
+async def test_publish_shows_hidden_totals(service: Service) -> None:
     """Check that the public sees totals only after publish, and that a repeat changes nothing."""
     poll = (await service.create_poll(results="operators"))["id"]
     await service.vote(poll, "rice", await service.voter())
@@ -28,7 +28,7 @@ async def test_publish_shows_what_was_the_operators_own(service: Service) -> Non
     assert await service.act(poll, "publish") == published
 
 
-async def test_reopening_hides_again(service: Service) -> None:
+async def test_reopen_hides_totals(service: Service) -> None:
     """Check that reopening hides totals shown after closing, in reads, cached reads and vote responses."""
     poll = (await service.create_poll(results="after_close"))["id"]
     token = await service.voter()
@@ -45,7 +45,7 @@ async def test_reopening_hides_again(service: Service) -> None:
     assert (vote.json()["status"], "seq" in vote.json()) == ("unchanged", False)
 
 
-async def test_a_canceled_poll_is_over_for_good(service: Service) -> None:
+async def test_canceled_poll_can_only_be_archived(service: Service) -> None:
     """Check that a canceled poll takes no votes, cannot be opened, and may be archived."""
     poll = (await service.create_poll())["id"]
     assert (await service.act(poll, "cancel"))["phase"] == "canceled"
@@ -58,7 +58,7 @@ async def test_a_canceled_poll_is_over_for_good(service: Service) -> None:
     assert (await service.act(poll, "archive"))["phase"] == "archived"
 
 
-async def test_an_archived_poll_keeps_results_and_no_votes(service: Service) -> None:
+async def test_archive_keeps_results_and_deletes_votes(service: Service) -> None:
     """Check that archiving keeps results, deletes votes, and is idempotent."""
     poll, token = (await service.create_poll(revote="withdraw"))["id"], await service.voter()
     await service.vote(poll, "rice", token)
@@ -73,7 +73,7 @@ async def test_an_archived_poll_keeps_results_and_no_votes(service: Service) -> 
     assert (await service.http.get(f"/v1/polls/{poll}/votes/mine", headers=bearer)).status_code == 404
 
 
-async def test_reset_wants_the_polls_own_id(service: Service) -> None:
+async def test_reset_requires_the_poll_id_as_confirmation(service: Service) -> None:
     """Check that reset needs the poll id as confirmation, and that counts are then zero in a later epoch."""
     poll, token = (await service.create_poll())["id"], await service.voter()
     receipt = (await service.vote(poll, "rice", token)).json()["receipt"]
@@ -90,7 +90,7 @@ async def test_reset_wants_the_polls_own_id(service: Service) -> None:
     assert (checked["valid"], checked["counted"]) == (True, False)
 
 
-async def test_the_log_tells_who_did_what(service: Service) -> None:
+async def test_audit_log_has_every_action_newest_first(service: Service) -> None:
     """Check that the audit log has every action, newest first and in pages, and outlives the poll."""
     poll = (await service.create_poll(results="operators"))["id"]
     await service.act(poll, "publish")
@@ -109,12 +109,12 @@ async def test_the_log_tells_who_did_what(service: Service) -> None:
 
 
 @pytest.mark.parametrize("path", ["nowhere", "NOT-AN-ID"])
-async def test_no_log_of_no_poll(service: Service, path: str) -> None:
+async def test_audit_log_of_unknown_poll_returns_404(service: Service, path: str) -> None:
     answer = await service.admin.get(f"{POLLS}/{path}/audit")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/poll-not-found")
 
 
-async def test_two_operators_at_once(service: Service) -> None:
+async def test_lifecycle_concurrent_actions_end_canceled(service: Service) -> None:
     """Check that concurrent actions end with the canceled poll, and that rejected ones get the phase."""
     poll = (await service.create_poll())["id"]
     acts = ("cancel", "reopen", "open", "close")
@@ -124,7 +124,7 @@ async def test_two_operators_at_once(service: Service) -> None:
     assert all("phase" in answer.json() for answer in answers)
 
 
-async def test_a_recount_tells_both_totals(service: Service) -> None:
+async def test_recount_returns_stored_and_recounted_totals(service: Service) -> None:
     """Check that a recount returns stored and recounted totals, and that neither is public."""
     poll = (await service.create_poll(results="operators"))["id"]
     for choice in ("rice", "rice", "yam"):

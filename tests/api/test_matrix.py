@@ -279,7 +279,9 @@ async def walk_through(service: Service, kind: str, mode: str, keyed: dict[str, 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", [kind.value for kind in Kind])
-async def test_everybody_sees_what_the_mode_says_in_every_phase(serve: Serve, kind: str, mode: str) -> None:
+async def test_every_reader_sees_totals_as_mode_allows_in_every_phase(
+    serve: Serve, kind: str, mode: str
+) -> None:
     """Check totals on each channel: complete where visible, otherwise not one of their numbers in any byte.
 
     Channels are results, frames, events, vote responses, pages, the client and webhooks.

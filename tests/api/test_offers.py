@@ -22,7 +22,7 @@ OFFERS = [
 
 
 @pytest.mark.parametrize(("path", "methods"), OFFERS)
-async def test_an_address_tells_every_method_it_takes(service: Service, path: str, methods: str) -> None:
+async def test_options_lists_every_method(service: Service, path: str, methods: str) -> None:
     """Check that OPTIONS lists all methods of the address, and none that it rejects."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.request("OPTIONS", path.format(poll=poll))

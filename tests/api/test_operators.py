@@ -13,7 +13,7 @@ PAST = {"opens_at": "2024-07-02T00:00:00Z", "closes_at": "2024-11-01T00:00:00Z"}
 FUTURE = {"opens_at": "2031-01-01T00:00:00Z", "closes_at": "2031-02-01T00:00:00Z"}
 
 
-async def test_a_created_poll_is_answered_whole_with_its_address(service: Service) -> None:
+async def test_create_poll_returns_201_with_location_and_etag(service: Service) -> None:
     """Check that 201 has the poll, its ``Location``, and its version as an entity tag."""
     answer = await service.admin.post(POLLS, json={"id": "lunch", **LUNCH})
     assert answer.status_code == 201
@@ -24,7 +24,7 @@ async def test_a_created_poll_is_answered_whole_with_its_address(service: Servic
     assert (await service.admin.get(answer.headers["location"])).json() == answer.json()
 
 
-async def test_a_repeated_request_creates_nothing_more(own_service: Service) -> None:
+async def test_create_poll_repeated_returns_200_with_the_existing_poll(own_service: Service) -> None:
     """Check that the same document, with keys in any order, is 200 with the existing poll."""
     document = {"id": "lunch", **LUNCH}
     first = await own_service.admin.post(POLLS, json=document)
@@ -33,7 +33,7 @@ async def test_a_repeated_request_creates_nothing_more(own_service: Service) -> 
     assert again.json() == first.json()
 
 
-async def test_another_poll_of_the_same_id_is_a_conflict(service: Service) -> None:
+async def test_create_poll_with_used_id_returns_409(service: Service) -> None:
     """Check that a different document for an existing id is 409 and changes nothing."""
     await service.admin.post(POLLS, json={"id": "lunch", **LUNCH})
     other = await service.admin.post(POLLS, json={"id": "lunch", **LUNCH, "question": "Tea or coffee?"})
@@ -42,28 +42,28 @@ async def test_another_poll_of_the_same_id_is_a_conflict(service: Service) -> No
     assert (await service.admin.get(f"{POLLS}/lunch")).json()["question"] == LUNCH["question"]
 
 
-async def test_polls_without_an_id_get_readable_ones_of_their_own(service: Service) -> None:
+async def test_create_poll_without_id_derives_id_from_the_question(service: Service) -> None:
     """Check that the server makes a different id from the question's words each time."""
     ids = {(await service.admin.post(POLLS, json=LUNCH)).json()["id"] for _ in range(2)}
     assert len(ids) == 2
     assert all(poll_id.startswith("rice-or-yam-") for poll_id in ids)
 
 
-async def test_a_question_in_another_script_still_makes_an_id(service: Service) -> None:
+async def test_create_poll_with_non_latin_question_gets_an_id(service: Service) -> None:
     """Check that an id is made even where no word of the question can be part of an id."""
     answer = await service.admin.post(POLLS, json={**LUNCH, "question": "何を食べますか?"})
     assert answer.status_code == 201
     assert answer.json()["id"].startswith("poll-")
 
 
-async def test_a_poll_not_yet_visible_is_the_operators_own(service: Service) -> None:
+async def test_invisible_poll_is_readable_by_operators_only(service: Service) -> None:
     """Check that the public gets 404 before ``visible_at``, and that operators can read the poll."""
     await service.create_poll(id="soon", visible_at="2031-01-01T00:00:00Z")
     assert (await service.admin.get(f"{POLLS}/soon")).status_code == 200
     assert (await service.http.get("/v1/polls/soon")).status_code == 404
 
 
-async def test_a_list_pages_through_everything_newest_first(own_service: Service) -> None:
+async def test_list_polls_pages_return_every_poll_once_newest_first(own_service: Service) -> None:
     """Check that following ``next`` returns every poll once, also when polls are created meanwhile."""
     made = [(await own_service.create_poll())["id"] for _ in range(5)]
     met: list[str] = []
@@ -79,7 +79,7 @@ async def test_a_list_pages_through_everything_newest_first(own_service: Service
     assert met == made[::-1]
 
 
-async def test_a_list_is_narrowed_by_phase_kind_and_words(own_service: Service) -> None:
+async def test_list_polls_filters_by_phase_kind_and_words(own_service: Service) -> None:
     """Check that each filter returns the matching polls, and that filters combine with AND."""
     await own_service.create_poll(id="past", **PAST)
     await own_service.create_poll(id="future", **FUTURE)
@@ -110,14 +110,16 @@ async def test_a_list_is_narrowed_by_phase_kind_and_words(own_service: Service) 
         (f"q={'x' * 301}", "q"),
     ],
 )
-async def test_a_parameter_that_means_nothing_is_named(service: Service, query: str, field: str) -> None:
+async def test_list_polls_invalid_parameter_returns_422_with_its_name(
+    service: Service, query: str, field: str
+) -> None:
     """Check that an invalid list parameter is 422 with its name."""
     answer = await service.admin.get(f"{POLLS}?{query}")
     assert answer.status_code == 422, answer.text
     assert answer.json()["field"] == field
 
 
-async def test_acts_move_a_poll_through_its_life(service: Service) -> None:
+async def test_lifecycle_actions_return_poll_in_new_phase(service: Service) -> None:
     """Check that open, close and reopen return the poll in its new phase with the next version."""
     poll = (await service.create_poll(**FUTURE))["id"]
     opened = await service.act(poll, "open")
@@ -129,14 +131,14 @@ async def test_acts_move_a_poll_through_its_life(service: Service) -> None:
     assert reopened["closes_at"] == "2032-01-01T00:00:00.000Z"
 
 
-async def test_an_act_that_stands_already_changes_nothing(service: Service) -> None:
+async def test_lifecycle_action_repeated_keeps_the_version(service: Service) -> None:
     """Check that repeating an action is 200 with the same version."""
     poll = (await service.create_poll())["id"]
     closed = await service.act(poll, "close")
     assert await service.act(poll, "close") == closed
 
 
-async def test_an_act_that_does_not_fit_the_phase_is_refused(service: Service) -> None:
+async def test_lifecycle_action_in_wrong_phase_returns_409(service: Service) -> None:
     """Check that closing an unopened poll is 409 with the action and the phase."""
     poll = (await service.create_poll(**FUTURE))["id"]
     answer = await service.admin.post(f"{POLLS}/{poll}/close")
@@ -146,7 +148,7 @@ async def test_an_act_that_does_not_fit_the_phase_is_refused(service: Service) -
     assert (problem["act"], problem["phase"]) == ("close", "scheduled")
 
 
-async def test_a_poll_may_be_reopened_until_closed_again(service: Service) -> None:
+async def test_reopen_without_end_has_no_end(service: Service) -> None:
     """Check that a poll reopened without an end, or with null, has none."""
     poll = (await service.create_poll(**PAST))["id"]
     assert (await service.act(poll, "reopen", closes_at=None))["closes_at"] is None
@@ -155,7 +157,7 @@ async def test_a_poll_may_be_reopened_until_closed_again(service: Service) -> No
     assert answer.json()["closes_at"] is None
 
 
-async def test_a_poll_is_reopened_until_a_local_time(service: Service) -> None:
+async def test_reopen_with_local_time_uses_the_time_zone(service: Service) -> None:
     """Check that a naive time is read in the given time zone."""
     poll = (await service.create_poll(**PAST))["id"]
     after = await service.act(poll, "reopen", closes_at="2031-06-01T12:00", timezone="Europe/Berlin")
@@ -163,7 +165,7 @@ async def test_a_poll_is_reopened_until_a_local_time(service: Service) -> None:
 
 
 @pytest.mark.parametrize("closes_at", ["2031-06-01T12:00", "2020-01-01T00:00:00Z", "tomorrow", 5])
-async def test_a_poll_is_not_reopened_until_nonsense(service: Service, closes_at: object) -> None:
+async def test_reopen_with_invalid_end_returns_422(service: Service, closes_at: object) -> None:
     """Check that a naive, past or unreadable end is 422 at ``closes_at``."""
     poll = (await service.create_poll(**PAST))["id"]
     answer = await service.admin.post(f"{POLLS}/{poll}/reopen", json={"closes_at": closes_at})
@@ -171,7 +173,7 @@ async def test_a_poll_is_not_reopened_until_nonsense(service: Service, closes_at
     assert answer.json()["field"] == "closes_at"
 
 
-async def test_acts_take_no_fields(service: Service) -> None:
+async def test_lifecycle_action_with_unknown_field_returns_422(service: Service) -> None:
     """Check that a field that the action does not know is 422."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.post(f"{POLLS}/{poll}/close", json={"closes_at": None})
@@ -179,7 +181,7 @@ async def test_acts_take_no_fields(service: Service) -> None:
     assert answer.json()["field"] == "closes_at"
 
 
-async def test_deleting_wants_the_polls_own_id(service: Service) -> None:
+async def test_delete_poll_requires_the_poll_id_as_confirmation(service: Service) -> None:
     """Check that deletion needs the poll id as confirmation, and that the poll is then gone."""
     poll = (await service.create_poll())["id"]
     for body in ({}, {"confirm": "another"}, {"confirm": None}):
@@ -192,7 +194,7 @@ async def test_deleting_wants_the_polls_own_id(service: Service) -> None:
     assert (await service.http.get(f"/v1/polls/{poll}")).status_code == 404
 
 
-async def test_operators_see_totals_that_nobody_else_sees(service: Service) -> None:
+async def test_operators_results_are_hidden_from_the_public(service: Service) -> None:
     """Check that private results are complete at the operators' address and hidden at the public one."""
     poll = (await service.create_poll(results="operators"))["id"]
     await service.vote(poll, "rice", await service.voter())
@@ -203,7 +205,7 @@ async def test_operators_see_totals_that_nobody_else_sees(service: Service) -> N
     assert "counts" not in public
 
 
-async def test_two_creations_at_once_make_one_poll(own_service: Service) -> None:
+async def test_create_poll_concurrently_creates_one_poll(own_service: Service) -> None:
     """Check that of many identical concurrent requests one creates the poll and the others return it."""
     document = {"id": "lunch", **LUNCH}
     answers = await asyncio.gather(*(own_service.admin.post(POLLS, json=document) for _ in range(8)))

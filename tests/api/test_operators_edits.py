@@ -28,7 +28,7 @@ async def voted_poll(service: Service, **changes: object) -> str:
     return poll
 
 
-async def test_an_edit_answers_the_poll_one_version_on(service: Service) -> None:
+async def test_edit_changes_named_fields_and_raises_the_version(service: Service) -> None:
     """Check that named fields change, that others do not, and that the version increases."""
     before = await service.create_poll()
     answer = await edit(service, before["id"], question="Fufu or yam?")
@@ -37,7 +37,7 @@ async def test_an_edit_answers_the_poll_one_version_on(service: Service) -> None
     assert answer.json() == before | {"question": "Fufu or yam?", "version": 2}
 
 
-async def test_an_edit_that_changes_nothing_is_no_new_version(service: Service) -> None:
+async def test_edit_without_changes_keeps_the_version(service: Service) -> None:
     """Check that repeating an edit, and an empty edit, keep the version."""
     poll = (await service.create_poll())["id"]
     first = await edit(service, poll, lang="en")
@@ -46,14 +46,14 @@ async def test_an_edit_that_changes_nothing_is_no_new_version(service: Service) 
 
 
 @pytest.mark.parametrize("tag", ['"1"', "1", 'W/"1"', "*", '"7", "1"'])
-async def test_an_edit_of_the_version_that_stands_goes_through(service: Service, tag: str) -> None:
+async def test_edit_if_match_accepts_the_current_version(service: Service, tag: str) -> None:
     """Check that ``If-Match`` accepts the version as a tag, without quotes, in a list, or ``*``."""
     poll = (await service.create_poll())["id"]
     assert (await edit(service, poll, tag, lang="en")).status_code == 200
 
 
 @pytest.mark.parametrize("tag", ['"2"', "0", '"abc"', '""', "1.0"])
-async def test_an_edit_of_another_version_is_refused(service: Service, tag: str) -> None:
+async def test_edit_if_match_of_old_version_returns_412(service: Service, tag: str) -> None:
     """Check that 412 returns the current version, and that nothing changes."""
     poll = await service.create_poll()
     answer = await edit(service, poll["id"], tag, lang="en")
@@ -63,7 +63,7 @@ async def test_an_edit_of_another_version_is_refused(service: Service, tag: str)
     assert (await service.admin.get(f"{POLLS}/{poll['id']}")).json() == poll
 
 
-async def test_acts_and_deletion_honor_the_version_too(service: Service) -> None:
+async def test_lifecycle_actions_and_delete_respect_if_match(service: Service) -> None:
     """Check that actions and deletion respect ``If-Match``, too."""
     poll = (await service.create_poll())["id"]
     stale = {"If-Match": '"9"'}
@@ -73,7 +73,7 @@ async def test_acts_and_deletion_honor_the_version_too(service: Service) -> None
     assert (await service.admin.get(f"{POLLS}/{poll}")).json()["phase"] == "open"
 
 
-async def test_edits_at_once_all_arrive(service: Service) -> None:
+async def test_edit_concurrent_without_version_all_take_effect(service: Service) -> None:
     """Check that concurrent edits without a version all take effect."""
     poll = (await service.create_poll())["id"]
     changes: list[dict[str, Any]] = [{"lang": "en"}, {"shuffle": True}, {"description": "Today"}]
@@ -84,14 +84,14 @@ async def test_edits_at_once_all_arrive(service: Service) -> None:
     assert after["version"] == 4
 
 
-async def test_of_edits_of_one_version_at_once_one_arrives(service: Service) -> None:
+async def test_edit_concurrent_with_same_version_one_wins(service: Service) -> None:
     """Check that of two concurrent edits with the same version one is 200 and the other 412."""
     poll = (await service.create_poll())["id"]
     answers = await asyncio.gather(*(edit(service, poll, '"1"', question=f"{n}?") for n in range(2)))
     assert sorted(answer.status_code for answer in answers) == [200, 412]
 
 
-async def test_a_label_is_mended_under_standing_votes(service: Service) -> None:
+async def test_edit_label_and_position_keeps_votes_of_the_option(service: Service) -> None:
     """Check that votes belong to the option's id when its label and position change."""
     poll = await voted_poll(service)
     answer = await edit(service, poll, options=[YAM, {"id": "rice", "label": "Jollof rice"}])
@@ -108,7 +108,7 @@ async def test_a_label_is_mended_under_standing_votes(service: Service) -> None:
         ({"identity": "open"}, "identity"),
     ],
 )
-async def test_what_would_falsify_votes_is_refused(
+async def test_edit_of_voted_options_and_rules_returns_409(
     service: Service, changes: dict[str, Any], field: str
 ) -> None:
     """Check that after the first vote 409 protects the voted options and the rules."""
@@ -119,14 +119,14 @@ async def test_what_would_falsify_votes_is_refused(
     assert answer.json()["field"] == field
 
 
-async def test_results_are_never_widened_after_votes(service: Service) -> None:
+async def test_edit_after_votes_may_only_narrow_visibility(service: Service) -> None:
     """Check that after votes hidden totals stay hidden, and that an edit may only narrow visibility."""
     poll = await voted_poll(service, results="after_close")
     assert (await edit(service, poll, results="always")).status_code == 409
     assert (await edit(service, poll, results="operators")).status_code == 200
 
 
-async def test_a_closed_poll_is_not_moved_by_an_edit(service: Service) -> None:
+async def test_edit_cannot_change_the_end_of_a_closed_poll(service: Service) -> None:
     """Check that only ``reopen`` changes the end of a closed poll."""
     poll = (await service.create_poll())["id"]
     await service.act(poll, "close")
@@ -148,7 +148,9 @@ async def test_a_closed_poll_is_not_moved_by_an_edit(service: Service) -> None:
         ({"phase": "closed"}, "phase"),
     ],
 )
-async def test_what_no_poll_can_be_is_refused(service: Service, changes: dict[str, Any], field: str) -> None:
+async def test_edit_invalid_field_returns_422_with_its_name(
+    service: Service, changes: dict[str, Any], field: str
+) -> None:
     """Check that 422 names the invalid field of an edit."""
     poll = (await service.create_poll())["id"]
     answer = await edit(service, poll, **changes)

@@ -36,7 +36,9 @@ def slug(answer: httpx.Response) -> str:
 
 
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
-async def test_every_address_asks_for_the_key_first(service: Service, method: str, path: str) -> None:
+async def test_admin_api_without_valid_key_returns_401_everywhere(
+    service: Service, method: str, path: str
+) -> None:
     """Check that without a valid key nothing is returned, not even whether a poll exists."""
     without = await service.http.request(method, path)
     assert (without.status_code, slug(without)) == (401, "api-key-required")
@@ -48,19 +50,19 @@ async def test_every_address_asks_for_the_key_first(service: Service, method: st
 @pytest.mark.parametrize(
     "authorization", ["Basic YTpi", "Bearer", "bearer x", "x", "Bearer \u00e4", "Bearer a b"]
 )
-async def test_a_broken_authorization_is_401(service: Service, authorization: str) -> None:
+async def test_malformed_authorization_returns_401(service: Service, authorization: str) -> None:
     answer = await service.http.get(POLLS, headers=[(b"Authorization", authorization.encode("latin-1"))])
     assert answer.status_code == 401
     assert slug(answer) in ("api-key-required", "api-key-invalid")
 
 
-async def test_the_scheme_of_a_key_is_of_any_case(service: Service) -> None:
+async def test_authorization_scheme_is_case_insensitive(service: Service) -> None:
     """Check that the scheme is case-insensitive (RFC 9110, section 11.1)."""
     headers = {"Authorization": f"bearer {service.settings.admin_key}"}
     assert (await service.http.get(POLLS, headers=headers)).status_code == 200
 
 
-async def test_a_poll_that_is_not_there_comes_before_a_body(service: Service) -> None:
+async def test_unknown_poll_returns_404_before_body_checks(service: Service) -> None:
     """Check that 404 comes before checks of type, size or form."""
     for method, path in (("PATCH", "nope"), ("DELETE", "nope"), ("POST", "nope/open"), ("PATCH", "N%20pe")):
         answer = await service.admin.request(method, f"{POLLS}/{path}", content=b"x" * 300_000)
@@ -77,7 +79,7 @@ async def test_a_poll_that_is_not_there_comes_before_a_body(service: Service) ->
         ("DELETE", "/{poll}/results", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-async def test_a_wrong_method_is_405_with_those_that_exist(
+async def test_unsupported_method_returns_405_with_allow(
     service: Service, method: str, path: str, allowed: set[str]
 ) -> None:
     """Check that 405 lists the address's methods, and that an unknown poll is 404."""
@@ -90,21 +92,21 @@ async def test_a_wrong_method_is_405_with_those_that_exist(
         assert nowhere.status_code == 404
 
 
-async def test_a_type_comes_before_a_size(service: Service) -> None:
+async def test_wrong_media_type_returns_415_before_413(service: Service) -> None:
     """Check that 415 comes before 413."""
     answer = await service.admin.post(POLLS, content=b"x" * 300_000, headers={"Content-Type": "text/csv"})
     assert (answer.status_code, slug(answer)) == (415, "unsupported-media-type")
     assert (await service.admin.post(POLLS, content=b"{}")).status_code == 415
 
 
-async def test_a_type_may_name_its_character_set(service: Service) -> None:
+async def test_media_type_parameters_and_case_are_ignored(service: Service) -> None:
     """Check that parameters and case of the media type are ignored."""
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
     answer = await service.admin.post(POLLS, content=json.dumps(LUNCH).encode(), headers=headers)
     assert answer.status_code == 201
 
 
-async def test_a_size_comes_before_the_form(service: Service) -> None:
+async def test_body_over_256_kib_returns_413_before_parsing(service: Service) -> None:
     """Check that more than 256 KiB is 413, with or without a length, before the JSON is parsed."""
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -117,7 +119,7 @@ async def test_a_size_comes_before_the_form(service: Service) -> None:
         assert answer.json()["limit_bytes"] == 256 * 1024
 
 
-async def test_a_body_of_just_the_limit_is_read(service: Service) -> None:
+async def test_body_of_256_kib_is_accepted(service: Service) -> None:
     """Check that a body of exactly 256 KiB is read and validated."""
     body = json.dumps({**LUNCH, "description": ""}).encode()
     padded = body.replace(b'""', b'"' + b"x" * (256 * 1024 - len(body)) + b'"')
@@ -143,7 +145,7 @@ async def test_a_body_of_just_the_limit_is_read(service: Service) -> None:
         b"NaN",
     ],
 )
-async def test_what_is_no_json_object_is_400(service: Service, body: bytes) -> None:
+async def test_body_not_a_json_object_returns_400(service: Service, body: bytes) -> None:
     """Check that a body that is not a JSON object is 400."""
     answer = await service.admin.post(POLLS, content=body, headers=JSON)
     assert (answer.status_code, slug(answer)) == (400, "malformed-body")
@@ -177,7 +179,7 @@ async def test_what_is_no_json_object_is_400(service: Service, body: bytes) -> N
         ({"choices": {"min": 1}}, "choices"),
     ],
 )
-async def test_a_field_that_is_wrong_is_named(
+async def test_invalid_field_returns_422_with_its_path(
     service: Service, changes: dict[str, object], field: str
 ) -> None:
     """Check that 422 has the path of the field, so that a form can show the error next to it."""
@@ -186,7 +188,7 @@ async def test_a_field_that_is_wrong_is_named(
     assert (slug(answer), answer.json()["field"]) == ("invalid-poll", field)
 
 
-async def test_a_missing_field_is_named(service: Service) -> None:
+async def test_missing_field_returns_422_with_its_name(service: Service) -> None:
     answer = await service.admin.post(POLLS, json={"kind": "single"})
     assert answer.json()["field"] == "question"
 
@@ -195,14 +197,16 @@ async def test_a_missing_field_is_named(service: Service) -> None:
     ("act", "field"),
     [("resolve", "outcome"), ("purge", "confirm"), ("erase", "receipt"), ("reset", "confirm")],
 )
-async def test_an_act_without_a_body_is_told_what_it_needs(service: Service, act: str, field: str) -> None:
+async def test_lifecycle_action_without_body_returns_the_missing_field(
+    service: Service, act: str, field: str
+) -> None:
     """Check that an action without a body gets the missing field, and no error about the media type."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.post(f"{POLLS}/{poll}/{act}")
     assert (answer.status_code, slug(answer), answer.json().get("field")) == (422, "invalid-poll", field)
 
 
-async def test_pages_of_other_sites_are_told_nothing(service: Service) -> None:
+async def test_admin_api_sends_no_cors_headers(service: Service) -> None:
     """Check that the admin API answers no preflight and sends no CORS headers."""
     headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
     preflight = await service.http.options(POLLS, headers=headers)

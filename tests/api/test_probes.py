@@ -16,7 +16,7 @@ from tests.api.conftest import Service, serving
 from tests.wait import until
 
 
-async def test_a_running_service_is_alive_and_ready(service: Service) -> None:
+async def test_probes_of_running_service_return_200(service: Service) -> None:
     """Check that both probes are 200, and that readiness is not degraded."""
     assert (await service.http.get("/livez")).json() == {"status": "alive"}
     ready = await service.http.get("/readyz")
@@ -24,7 +24,7 @@ async def test_a_running_service_is_alive_and_ready(service: Service) -> None:
     assert ready.headers["cache-control"] == "no-store"
 
 
-async def test_a_draining_service_is_not_ready(store: Store) -> None:
+async def test_readyz_while_draining_returns_503(store: Store) -> None:
     """Load balancers must stop sending requests before a planned shutdown."""
     health = Health(store, ClientAddressResolver())
     health.is_draining = True
@@ -32,7 +32,7 @@ async def test_a_draining_service_is_not_ready(store: Store) -> None:
     assert (status, body["status"]) == (503, "draining")
 
 
-async def test_a_service_whose_store_never_answered_is_starting() -> None:
+async def test_readyz_before_first_store_response_returns_503() -> None:
     """Check that readiness is 503 until the store's first response, and that liveness is 200."""
     nowhere = "unix:///nowhere/to/be/found"
     store = await open_store(nowhere)
@@ -46,7 +46,7 @@ async def test_a_service_whose_store_never_answered_is_starting() -> None:
         await store.close()
 
 
-async def test_a_store_that_goes_away_and_returns(own_valkey: Any) -> None:
+async def test_readyz_follows_a_store_outage(own_valkey: Any) -> None:
     """Check a store outage: 503 within a second and degraded readiness, then recovery within two seconds."""
     store = await open_store(own_valkey.url, namespace="away")
     async with serving(store, own_valkey.url) as service:
@@ -77,7 +77,7 @@ async def test_a_store_that_goes_away_and_returns(own_valkey: Any) -> None:
     await store.close()
 
 
-async def test_the_document_describes_every_route(service: Service) -> None:
+async def test_openapi_describes_every_route(service: Service) -> None:
     """Check that /openapi.json has a title, and that every operation documents its errors as problems."""
     document = (await service.http.get("/openapi.json")).json()
     assert document["info"]["title"] == "Pollwire"
@@ -96,7 +96,7 @@ async def test_the_document_describes_every_route(service: Service) -> None:
     assert "/problems/already-voted" in problem["properties"]["type"]["enum"]
 
 
-async def test_the_document_tells_where_a_poll_may_be_named(service: Service) -> None:
+async def test_openapi_has_poll_parameter_where_accepted(service: Service) -> None:
     """Check that tokens, tickets and multi-poll events accept ``?poll=``."""
     paths = (await service.http.get("/openapi.json")).json()["paths"]
     for method, address in (("post", "/v1/voters"), ("post", "/v1/tickets"), ("get", "/v1/events")):
@@ -104,7 +104,7 @@ async def test_the_document_tells_where_a_poll_may_be_named(service: Service) ->
         assert (named["name"], named["in"]) == ("poll", "query")
 
 
-async def test_every_reference_in_the_document_leads_somewhere(service: Service) -> None:
+async def test_openapi_references_exist(service: Service) -> None:
     """Check that every referenced schema exists."""
     answer = await service.http.get("/openapi.json")
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', answer.text))
@@ -127,7 +127,7 @@ async def test_plain_reference_lists_every_operation_without_scripts(service: Se
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/docs/plain", "/openapi.json"])
-async def test_probes_and_reference_take_no_other_method(service: Service, path: str) -> None:
+async def test_probes_and_reference_reject_other_methods(service: Service, path: str) -> None:
     """Check that 405 lists the allowed methods."""
     answer = await service.http.post(path)
     assert answer.status_code == 405

@@ -36,7 +36,7 @@ async def raw(service: Service, request: bytes) -> tuple[int, dict[str, str], by
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/nope", "/v1/nope", "/v1", "/v2/polls", "/docs/nope"])
-async def test_an_unknown_address_is_a_problem(service: Service, method: str, path: str) -> None:
+async def test_unknown_path_returns_404_problem(service: Service, method: str, path: str) -> None:
     """Check that every method gets a 404 problem with the requested path."""
     answer = await service.http.request(method, path)
     assert answer.status_code == 404
@@ -48,7 +48,7 @@ async def test_an_unknown_address_is_a_problem(service: Service, method: str, pa
 @pytest.mark.parametrize(
     "path", ["/readyz", "/openapi.json", "/v1/polls/{poll}", "/v1/polls/{poll}/results", "/nope"]
 )
-async def test_head_goes_wherever_get_does(service: Service, path: str) -> None:
+async def test_head_returns_headers_of_get(service: Service, path: str) -> None:
     """Check that HEAD has the status and headers of GET, without a body."""
     path = path.format(poll=(await service.create_poll())["id"])
     get, head = await service.http.get(path), await service.http.head(path)
@@ -57,7 +57,7 @@ async def test_head_goes_wherever_get_does(service: Service, path: str) -> None:
     assert head.content == b""
 
 
-async def test_head_of_a_stream_comes_to_an_end(service: Service) -> None:
+async def test_head_of_event_stream_ends(service: Service) -> None:
     """Check that HEAD of an event stream returns the headers and ends."""
     poll = (await service.create_poll())["id"]
     answer = await service.http.head(f"/v1/polls/{poll}/events", timeout=3)
@@ -66,7 +66,7 @@ async def test_head_of_a_stream_comes_to_an_end(service: Service) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nope", "/v1/nope", "/v1/polls", "/v1/admin/polls", "/livez", "/"])
-async def test_an_unknown_socket_is_404_with_a_reason(service: Service, path: str) -> None:
+async def test_handshake_at_unknown_path_returns_404_problem(service: Service, path: str) -> None:
     """Check that a handshake at an unknown path gets a problem document, not an empty 403."""
     with pytest.raises(InvalidStatus) as refused:
         async with connect(service.ws_url + path):
@@ -119,7 +119,7 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("request_bytes", STRANGE, ids=range(len(STRANGE)))
-async def test_strange_requests_get_ordinary_answers(service: Service, request_bytes: bytes) -> None:
+async def test_unusual_requests_return_problems_and_no_5xx(service: Service, request_bytes: bytes) -> None:
     """Check that no input causes a 5xx, or an error in another format."""
     key = (service.settings.admin_key or "").encode()
     status, headers, body = await raw(service, request_bytes.replace(b"{key}", key))
@@ -129,7 +129,7 @@ async def test_strange_requests_get_ordinary_answers(service: Service, request_b
         assert json.loads(body)["status"] == status
 
 
-async def test_a_long_body_is_refused_while_it_arrives(service: Service) -> None:
+async def test_chunked_body_over_limit_returns_413(service: Service) -> None:
     """Check that a chunked body over the limit is 413, so that no worker stores more than the limit."""
     poll = (await service.create_poll())["id"]
 
@@ -142,7 +142,7 @@ async def test_a_long_body_is_refused_while_it_arrives(service: Service) -> None
     assert (answer.status_code, answer.json()["limit_bytes"]) == (413, 16 * 1024)
 
 
-async def test_a_client_that_leaves_in_a_body_is_no_failure(
+async def test_client_disconnecting_in_body_is_not_logged_as_error(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Disconnects during a request are normal, so they must not be logged as errors."""
@@ -163,7 +163,7 @@ def preflight(origin: str, method: str = "POST") -> dict[str, str]:
     return {"Origin": origin, "Access-Control-Request-Method": method}
 
 
-async def test_a_preflight_lets_on_the_sites_that_the_service_allows(serve: Serve) -> None:
+async def test_preflight_of_allowed_origin_is_granted(serve: Serve) -> None:
     """Check that the preflight of an allowed origin has the origin, the methods and the maximum age."""
     async with serve(allowed_origins=(FOREIGN,)) as service:
         answer = await service.http.options("/v1/voters", headers=preflight(FOREIGN))
@@ -176,7 +176,7 @@ async def test_a_preflight_lets_on_the_sites_that_the_service_allows(serve: Serv
         assert "access-control-allow-origin" not in other.headers
 
 
-async def test_a_polls_own_sites_replace_those_of_the_service(serve: Serve) -> None:
+async def test_poll_origins_replace_the_service_origins(serve: Serve) -> None:
     """Check that preflights, responses and errors of a poll all use the poll's own origins."""
     async with serve(allowed_origins=("https://usual.example",)) as service:
         poll = (await service.create_poll(origins=[FOREIGN]))["id"]
@@ -195,7 +195,7 @@ async def test_a_polls_own_sites_replace_those_of_the_service(serve: Serve) -> N
                 assert "origin" in answer.headers["vary"].lower()
 
 
-async def test_a_problem_can_be_read_by_an_allowed_page(serve: Serve) -> None:
+async def test_problem_has_cors_headers_for_allowed_origin(serve: Serve) -> None:
     """Check that errors have CORS headers, too. Without them a page sees only a network error."""
     async with serve(allowed_origins=("*",)) as service:
         answer = await service.http.get("/v1/polls/nope", headers={"Origin": FOREIGN})

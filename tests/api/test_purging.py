@@ -46,7 +46,7 @@ def after(answers: list[dict[str, Any]]) -> str:
     return (last + timedelta(milliseconds=1)).astimezone(UTC).isoformat()
 
 
-async def test_a_purge_takes_out_the_votes_of_its_span_and_no_others(service: Service) -> None:
+async def test_purge_removes_votes_of_its_span_only(service: Service) -> None:
     """Check that votes outside the span stay, that counts, voters and seq agree, and the recount matches."""
     poll = (await service.create_poll(revote="withdraw"))["id"]
     early = await voted(service, poll, 5)
@@ -73,7 +73,7 @@ async def test_a_purge_takes_out_the_votes_of_its_span_and_no_others(service: Se
     assert late.json()["type"] == "/problems/stale-revision", "a late retry stays late"
 
 
-async def test_totals_are_exact_while_a_purge_goes_on(service: Service) -> None:
+async def test_purge_with_concurrent_votes_keeps_totals_exact(service: Service) -> None:
     """Check that concurrent votes count, and that the options' sum always equals the number of voters."""
     poll = (await service.create_poll(identity="open"))["id"]
     await asyncio.gather(*(service.vote(poll, "rice") for _ in range(300)))
@@ -93,7 +93,7 @@ async def test_totals_are_exact_while_a_purge_goes_on(service: Service) -> None:
 @pytest.mark.parametrize(
     ("kind", "choices"), [("multiple", [["rice"], ["rice", "yam"]]), ("ranked", [["yam", "rice"], ["rice"]])]
 )
-async def test_every_kind_is_purged(service: Service, kind: str, choices: list[Any]) -> None:
+async def test_purge_removes_votes_of_every_kind(service: Service, kind: str, choices: list[Any]) -> None:
     """Check that multiple choices and rankings are removed with their ballots, and counts are zero."""
     poll = (await service.create_poll(kind=kind))["id"]
     for choice in choices:
@@ -104,7 +104,7 @@ async def test_every_kind_is_purged(service: Service, kind: str, choices: list[A
     assert await matches(service, poll)
 
 
-async def test_a_purge_is_written_down(service: Service) -> None:
+async def test_purge_is_in_the_audit_log(service: Service) -> None:
     """Check that the audit log has the operator, the span, and the number of removed votes."""
     poll = (await service.create_poll())["id"]
     await voted(service, poll, 2)
@@ -127,7 +127,7 @@ async def test_a_purge_is_written_down(service: Service) -> None:
         ({"to": None}, "to"),
     ],
 )
-async def test_what_is_no_span_is_told_by_its_field(
+async def test_purge_invalid_span_returns_422_with_the_field(
     service: Service, body: dict[str, object], field: str
 ) -> None:
     """Check that an invalid request is 422 with the field and removes no vote."""
@@ -138,7 +138,7 @@ async def test_what_is_no_span_is_told_by_its_field(
     assert (await results(service, poll))["voters"] == 1
 
 
-async def test_what_is_final_is_not_purged(service: Service) -> None:
+async def test_purge_archived_poll_is_rejected(service: Service) -> None:
     """Check that an archived poll keeps its results, and that a request without a key is 401."""
     poll = (await service.create_poll())["id"]
     await voted(service, poll, 1)
@@ -150,7 +150,7 @@ async def test_what_is_final_is_not_purged(service: Service) -> None:
     assert (await results(service, poll))["voters"] == 1
 
 
-async def test_a_report_tells_what_a_purge_takes(service: Service) -> None:
+async def test_purge_with_span_of_report_removes_the_burst(service: Service) -> None:
     """Check that a purge with the span of a reported burst removes exactly the votes of the burst."""
     poll = (await service.create_poll())["id"]
     record = await service.store.polls.get(poll)

@@ -9,13 +9,13 @@ from pollwire_server.problem_details import TABLE
 from tests.api.conftest import Service
 
 
-def test_every_problem_has_words_of_its_own() -> None:
+def test_every_problem_has_an_explanation() -> None:
     """Check that every problem slug has an explanation, and that there are no others."""
     assert help_texts().keys() == {problem.slug for problem in TABLE.values()}
     assert all(help_texts().values())
 
 
-async def test_each_problem_s_type_is_a_page(service: Service) -> None:
+async def test_every_problem_type_is_a_page(service: Service) -> None:
     """Check that every slug has a page with title and help, a link from the list, and a HEAD without body."""
     index = (await service.http.get("/problems")).text
     for slug, problem in PROBLEMS.items():
@@ -27,7 +27,7 @@ async def test_each_problem_s_type_is_a_page(service: Service) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
-async def test_a_real_refusal_leads_to_its_page(service: Service) -> None:
+async def test_type_of_real_problem_links_to_its_page(service: Service) -> None:
     """Check that the type of a problem response, resolved against the service's URL, is a page."""
     refusal = (await service.http.get("/v1/polls/nowhere")).json()
     page = await service.http.get(refusal["type"])
@@ -48,7 +48,7 @@ async def test_a_real_refusal_leads_to_its_page(service: Service) -> None:
         ("POST", "/docs/unserved/openapi.json", 404),
     ],
 )
-async def test_there_is_nothing_beside_the_pages(
+async def test_other_paths_below_problems_return_404(
     service: Service, method: str, path: str, status: int
 ) -> None:
     """Check that other paths are 404 for every method, and that pages allow only GET and HEAD."""

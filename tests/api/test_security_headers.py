@@ -30,7 +30,7 @@ def documented_headers() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("kind", ADDRESSES)
-async def test_headers_are_sent_as_they_are_told(service: Service, kind: str) -> None:
+async def test_documented_headers_are_sent(service: Service, kind: str) -> None:
     """Check that every row of the table matches a response of its kind."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.get(ADDRESSES[kind].format(poll=poll))
@@ -41,13 +41,13 @@ async def test_headers_are_sent_as_they_are_told(service: Service, kind: str) ->
         assert re.fullmatch(pattern, answer.headers.get(name, "")), (name, value, answer.headers)
 
 
-def test_the_table_tells_of_no_other_kind() -> None:
+def test_table_documents_exactly_the_tested_kinds() -> None:
     """Check that the table has rows for exactly the kinds tested here."""
     assert {kind for kind, _, _ in documented_headers()} == set(ADDRESSES)
 
 
 @pytest.mark.parametrize("kind", ADDRESSES)
-async def test_no_answer_tells_what_serves_it(service: Service, kind: str) -> None:
+async def test_no_response_names_the_server_software(service: Service, kind: str) -> None:
     """Check that no header has the name of a server, a library or a version."""
     poll = (await service.create_poll())["id"]
     answer = await service.admin.get(ADDRESSES[kind].format(poll=poll))

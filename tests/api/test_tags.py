@@ -37,7 +37,7 @@ async def stuffed(service: Service) -> str:
     return poll
 
 
-async def test_a_report_tells_of_networks_and_a_purge_takes_one_out(serve: Serve) -> None:
+async def test_report_lists_networks_and_purge_removes_one(serve: Serve) -> None:
     """Check the shares by network, that a purge removes the tagged votes only, and the audit log."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         poll = await stuffed(service)
@@ -58,7 +58,7 @@ async def test_a_report_tells_of_networks_and_a_purge_takes_one_out(serve: Serve
         assert (begun["after"]["tag"], "from" in begun["after"]) == (flood["tag"], False)
 
 
-async def test_tags_mean_nothing_elsewhere(serve: Serve) -> None:
+async def test_network_tags_differ_between_polls(serve: Serve) -> None:
     """Check that the same network has different tags in different polls."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         polls = [await stuffed(service) for _ in range(2)]
@@ -67,7 +67,7 @@ async def test_tags_mean_nothing_elsewhere(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
-async def test_exports_have_tags_where_the_poll_has(serve: Serve, form: str) -> None:
+async def test_export_has_tags_if_the_poll_has(serve: Serve, form: str) -> None:
     """Check that exports have the report's tags as a column, and polls without tags have none."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         poll = await stuffed(service)
@@ -82,7 +82,9 @@ async def test_exports_have_tags_where_the_poll_has(serve: Serve, form: str) -> 
 
 
 @pytest.mark.parametrize("body", [{"tag": "flood"}, {"tag": "ABCDEF00"}, {"tag": 7}, {"tag": None}])
-async def test_what_is_no_tag_is_told(service: Service, body: dict[str, object]) -> None:
+async def test_purge_invalid_tag_returns_422_with_the_field(
+    service: Service, body: dict[str, object]
+) -> None:
     """Check that an invalid tag is 422 with the field."""
     poll = (await service.create_poll(network_tags=True))["id"]
     answer = await purged(service, poll, body)
@@ -90,14 +92,16 @@ async def test_what_is_no_tag_is_told(service: Service, body: dict[str, object])
 
 
 @pytest.mark.parametrize(("body", "field"), [({}, "from"), ({"from": "2024-01-01T00:00:00Z"}, "to")])
-async def test_a_purge_names_what_it_takes(service: Service, body: dict[str, object], field: str) -> None:
+async def test_purge_without_span_and_tag_returns_422(
+    service: Service, body: dict[str, object], field: str
+) -> None:
     """Check that a request without span and tag, or with half a span, is 422 with the missing field."""
     poll = (await service.create_poll(network_tags=True))["id"]
     answer = await purged(service, poll, body)
     assert (answer.status_code, answer.json()["field"]) == (422, field)
 
 
-async def test_tags_are_fixed_once_voted_on(service: Service) -> None:
+async def test_edit_network_tags_after_votes_returns_409(service: Service) -> None:
     """Check that tags can be enabled before the first vote only, so voters know what is stored."""
     poll = (await service.create_poll())["id"]
     address = f"/v1/admin/polls/{poll}"

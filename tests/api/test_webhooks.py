@@ -22,7 +22,7 @@ async def state(service: Service, made: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-async def test_a_polls_life_is_told(serve: Serve) -> None:
+async def test_webhook_gets_signed_event_for_each_lifecycle_step(serve: Serve) -> None:
     """Check that each event arrives once, in order, signed, and with the totals of its time."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
@@ -49,7 +49,7 @@ async def _is_quiet(service: Service, made: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("way", ["creation", "edit", "action", "clock"])
-async def test_opening_is_sent_once_however_voting_begins(serve: Serve, way: str) -> None:
+async def test_opened_event_is_sent_once(serve: Serve, way: str) -> None:
     async with serve(**QUICK) as service, receiving() as site:
         await hook(service, site)
         opens_at = {"creation": "2020-01-01T00:00:00Z", "clock": in_ms(300)}.get(way, "2100-01-01T00:00:00Z")
@@ -69,7 +69,7 @@ def in_ms(after_ms: int) -> str:
     return format_timestamp(int(time.time() * 1000) + after_ms)
 
 
-async def test_a_changed_body_is_no_longer_signed(serve: Serve) -> None:
+async def test_signature_of_changed_event_is_invalid(serve: Serve) -> None:
     """Check that the reference library rejects a changed body, id or timestamp."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
@@ -85,7 +85,7 @@ async def test_a_changed_body_is_no_longer_signed(serve: Serve) -> None:
             delivery._replace(body=changed).verified(made["secret"])
 
 
-async def test_progress_has_a_pace(serve: Serve) -> None:
+async def test_progress_events_are_batched(serve: Serve) -> None:
     """Check that progress events are batched, never go back, and include the last change."""
     async with serve(**QUICK) as service, receiving() as site:
         await hook(service, site, events=["poll.progress"])
@@ -103,7 +103,7 @@ def _voters(delivery: Delivery) -> int:
     return int(delivery.document["data"]["results"]["voters"])
 
 
-async def test_only_what_was_asked_for(serve: Serve) -> None:
+async def test_webhook_gets_only_selected_events_and_polls(serve: Serve) -> None:
     """Check that a webhook gets only its own events and polls, and nothing from before its creation."""
     async with serve(**QUICK) as service, receiving() as site, receiving() as every:
         before = (await service.create_poll())["id"]
@@ -121,7 +121,7 @@ async def test_only_what_was_asked_for(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("mode", ["after_close", "after_vote", "operators"])
-async def test_hidden_totals_stay_hidden(serve: Serve, mode: str) -> None:
+async def test_event_has_hidden_totals_for_operators_view_only(serve: Serve, mode: str) -> None:
     """Check that receivers get the public view, and the operators' view only if it is configured."""
     async with serve(**QUICK) as service, receiving() as public, receiving() as trusted:
         await hook(service, public)
@@ -139,7 +139,7 @@ async def test_hidden_totals_stay_hidden(serve: Serve, mode: str) -> None:
         assert all("voters" in delivery.document["data"]["results"] for delivery in trusted.deliveries)
 
 
-async def test_a_secret_question_is_not_told(serve: Serve) -> None:
+async def test_event_of_invisible_poll_has_no_question(serve: Serve) -> None:
     """Check that before ``visible_at`` the public view contains neither question nor totals."""
     async with serve(**QUICK) as service, receiving() as public, receiving() as trusted:
         await hook(service, public)
@@ -151,7 +151,7 @@ async def test_a_secret_question_is_not_told(serve: Serve) -> None:
         assert trusted.deliveries[0].document["data"]["question"] == "Rice or yam?"
 
 
-async def test_the_clock_is_told_once(serve: Serve) -> None:
+async def test_scheduled_opening_and_closing_are_sent_once(serve: Serve) -> None:
     """Check that with three workers and no clients each scheduled opening and closing is sent once."""
     ours = {**QUICK, "secret": "the secret of all three"}
     async with serve(**ours) as one, serve(**ours), serve(**ours), receiving() as site:
@@ -168,7 +168,7 @@ async def test_the_clock_is_told_once(serve: Serve) -> None:
         assert (await state(one, made))["failures"] == 0
 
 
-async def test_a_site_that_fails_and_recovers(serve: Serve) -> None:
+async def test_failed_event_is_retried_in_order(serve: Serve) -> None:
     """Check that failed events are retried with the same id, in the order of the poll."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
@@ -184,7 +184,7 @@ async def test_a_site_that_fails_and_recovers(serve: Serve) -> None:
         assert [(each["status"], each["attempt"]) for each in recent[-2:]] == [(200, 2), (500, 1)]
 
 
-async def test_a_site_that_asks_for_it_is_given_up(serve: Serve) -> None:
+async def test_response_410_disables_the_webhook(serve: Serve) -> None:
     """Check that 410 disables the webhook, and that a re-enabled webhook gets only new events."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
@@ -205,7 +205,7 @@ async def _is_given_up(service: Service, made: dict[str, Any]) -> bool:
     return bool((await state(service, made))["status"] == "disabled")
 
 
-async def test_a_site_that_never_answers_well_is_given_up(serve: Serve) -> None:
+async def test_webhook_without_success_is_disabled_after_last_retry(serve: Serve) -> None:
     """Check that a webhook is disabled after the last retry of an event without any success in between."""
     async with serve(webhook_allow=LOCAL, webhook_speedup=200_000) as service, receiving() as site:
         made = await hook(service, site, events=["poll.opened"])
@@ -218,7 +218,7 @@ async def test_a_site_that_never_answers_well_is_given_up(serve: Serve) -> None:
         assert len(site.deliveries) == 10
 
 
-async def test_one_slow_site_stalls_no_other(serve: Serve) -> None:
+async def test_slow_receiver_does_not_delay_others(serve: Serve) -> None:
     """Check that a receiver that never responds does not delay the others."""
     async with serve(**QUICK) as service, receiving() as slow, receiving() as quick:
         never = asyncio.Event()
@@ -237,7 +237,7 @@ async def test_one_slow_site_stalls_no_other(serve: Serve) -> None:
         never.set()
 
 
-async def test_nobody_is_followed(serve: Serve) -> None:
+async def test_redirect_is_a_failure_and_not_followed(serve: Serve) -> None:
     """Check that a redirect is a failure, and that its target gets no request."""
     async with serve(**QUICK) as service, receiving() as site, receiving() as elsewhere:
         made = await hook(service, site)
@@ -249,7 +249,7 @@ async def test_nobody_is_followed(serve: Serve) -> None:
         assert elsewhere.deliveries == []
 
 
-async def test_a_test_event(serve: Serve) -> None:
+async def test_test_event_is_sent_and_listed(serve: Serve) -> None:
     """Check that an operator can send a test event, gets its outcome, and sees it in the deliveries."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
@@ -260,7 +260,7 @@ async def test_a_test_event(serve: Serve) -> None:
         assert listed == {"items": [tried], "next": None}
 
 
-async def test_a_long_answer_is_cut(serve: Serve) -> None:
+async def test_long_response_is_truncated(serve: Serve) -> None:
     """Check that a very long response is cut, and that its status counts."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site)
@@ -269,7 +269,7 @@ async def test_a_long_answer_is_cut(serve: Serve) -> None:
         assert tried["delivered"]
 
 
-async def test_the_secret_is_shown_once(serve: Serve) -> None:
+async def test_webhook_secret_is_returned_on_creation_only(serve: Serve) -> None:
     """Check that lists and the store have no secret as plain text, and that lists have the creator."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, polls=["a"], events=["poll.closed"])
@@ -280,7 +280,7 @@ async def test_the_secret_is_shown_once(serve: Serve) -> None:
         assert made["secret"].removeprefix("whsec_").encode() not in kept[made["id"]]
 
 
-async def test_another_service_secret_cannot_sign(serve: Serve) -> None:
+async def test_changed_service_secret_disables_webhooks(serve: Serve) -> None:
     """Check that a changed service secret disables a webhook with the reason, and a rotated one does not."""
     async with receiving() as site:
         async with serve(**QUICK, secret="the-first-of-two-secrets") as service:
@@ -295,7 +295,7 @@ async def test_another_service_secret_cannot_sign(serve: Serve) -> None:
             assert "POLLWIRE_SECRET" in (await state(service, made))["disabled_reason"]
 
 
-async def test_a_deleted_webhook(serve: Serve) -> None:
+async def test_deleted_webhook_gets_no_events(serve: Serve) -> None:
     """Check that a deleted webhook gets no events, is not listed, and that its routes are 404."""
     async with serve(**QUICK) as service, receiving() as site, receiving() as other:
         made = await hook(service, site)
@@ -311,7 +311,7 @@ async def test_a_deleted_webhook(serve: Serve) -> None:
         assert (await service.admin.delete(f"{HOOKS}/{made['id']}")).status_code == 404
 
 
-async def test_a_deleted_polls_last_events(serve: Serve) -> None:
+async def test_pending_events_of_deleted_poll_are_sent(serve: Serve) -> None:
     """Check that a deleted poll's pending events are still sent, and that its outbox key is then removed."""
     async with serve(**QUICK) as service, receiving() as site:
         await hook(service, site)
@@ -351,7 +351,7 @@ BAD_URLS = {
 
 
 @pytest.mark.parametrize("url", BAD_URLS.values(), ids=BAD_URLS.keys())
-async def test_where_no_webhook_goes(service: Service, url: str) -> None:
+async def test_create_webhook_with_forbidden_address_returns_422(service: Service, url: str) -> None:
     """Check that an invalid or internal address is 422 at ``url`` on creation."""
     answer = await service.admin.post(HOOKS, json={"url": url})
     assert (answer.status_code, answer.json().get("field")) == (422, "url"), answer.text
@@ -370,14 +370,16 @@ async def test_where_no_webhook_goes(service: Service, url: str) -> None:
         ({"secret": "mine"}, "secret"),
     ],
 )
-async def test_fields_out_of_range(serve: Serve, wish: dict[str, object], field: str) -> None:
+async def test_create_invalid_webhook_returns_422_with_the_field(
+    serve: Serve, wish: dict[str, object], field: str
+) -> None:
     """Check that 422 has the invalid field."""
     async with serve(**QUICK) as service:
         answer = await service.admin.post(HOOKS, json={"url": "http://127.0.0.1/", **wish})
         assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
 
 
-async def test_who_may(serve: Serve) -> None:
+async def test_webhooks_require_scopes(serve: Serve) -> None:
     """Check that webhooks need the scope keys:write, and the operators' view polls:read as well."""
     async with serve(**QUICK) as service, receiving() as site:
         keys: dict[str, dict[str, str]] = {}

@@ -34,7 +34,7 @@ async def verified(site: Site, secret: str, types: list[str]) -> list[dict[str, 
 
 
 @pytest.mark.parametrize("series", ["cup", None])
-async def test_an_outcome_and_its_correction_are_told(serve: Serve, series: str | None) -> None:
+async def test_resolution_and_correction_send_one_event_each(serve: Serve, series: str | None) -> None:
     """Check the events of a resolution, a correction and a second resolution: in order, each once."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=OUTCOMES)
@@ -56,7 +56,7 @@ async def test_an_outcome_and_its_correction_are_told(serve: Serve, series: str 
         assert [each["data"]["results"]["counts"] for each in events] == [{"home": 1, "away": 0}] * 3
 
 
-async def test_an_annulment_is_told(serve: Serve) -> None:
+async def test_annulment_sends_an_event(serve: Serve) -> None:
     """Check that resolving a prediction without an outcome sends an event."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=OUTCOMES)
@@ -66,7 +66,7 @@ async def test_an_annulment_is_told(serve: Serve) -> None:
         assert event["data"]["results"]["resolution"]["outcome"] is None
 
 
-async def test_hidden_totals_stay_hidden(serve: Serve) -> None:
+async def test_outcome_events_have_no_hidden_totals(serve: Serve) -> None:
     """Check that outcomes are sent without hidden totals, and corrections contain none either."""
     async with serve(**QUICK) as service, receiving() as site, receiving() as trusted:
         made = await hook(service, site, events=OUTCOMES)
@@ -83,7 +83,7 @@ async def test_hidden_totals_stay_hidden(serve: Serve) -> None:
         assert [each["data"]["results"]["voters"] for each in whole] == [1, 1]
 
 
-async def test_totals_thrown_away_are_told(serve: Serve) -> None:
+async def test_reset_and_purge_send_new_totals(serve: Serve) -> None:
     """Check that a reset of a closed poll, and a purge, send the new totals."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=["poll.corrected"])
@@ -98,7 +98,7 @@ async def test_totals_thrown_away_are_told(serve: Serve) -> None:
         assert [each["results"]["voters"] for each in events] == [0, 0]
 
 
-async def test_a_cancel_by_the_clock_is_told(serve: Serve) -> None:
+async def test_cancel_by_clock_sends_an_event(serve: Serve) -> None:
     """Check that a prediction without an end is canceled at ``resolve_by``, and that the event is sent."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, events=OUTCOMES)

@@ -6,7 +6,7 @@ from tests.api.conftest import Service
 from tests.cli.conftest import Pollwire
 
 
-async def test_a_key_is_made_used_listed_and_revoked(pollwire: Pollwire, service: Service) -> None:
+async def test_keys_create_list_and_revoke(pollwire: Pollwire, service: Service) -> None:
     """Check that a new key works with ``--key``, is listed without its secret, and fails once revoked."""
     made = await pollwire("keys", "create", "night desk", "--scope", "polls:read", "--scope", "keys:write")
     assert (made.exit_code, made.err) == (0, "")
@@ -23,7 +23,7 @@ async def test_a_key_is_made_used_listed_and_revoked(pollwire: Pollwire, service
     assert (refused.exit_code, "revoked" in refused.err) == (1, True)
 
 
-async def test_what_cannot_be_is_one_sentence(pollwire: Pollwire) -> None:
+async def test_keys_errors_print_one_sentence(pollwire: Pollwire) -> None:
     """Check the message for an invalid scope, an invalid key and missing scopes."""
     wrong = await pollwire("keys", "create", "x", "--scope", "polls:burn")
     assert (wrong.exit_code, "one of polls:read, polls:write" in wrong.err) == (1, True)

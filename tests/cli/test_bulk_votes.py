@@ -14,7 +14,9 @@ from tests.api.conftest import Service
 from tests.cli.conftest import Pollwire
 
 
-async def test_a_file_of_votes_is_sent(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
+async def test_votes_file_prints_count_of_each_status(
+    pollwire: Pollwire, service: Service, tmp_path: Path
+) -> None:
     """Check the count of each status, the number of a rejected line, and exit code 1."""
     poll = (await service.create_poll())["id"]
     file = tmp_path / "votes.ndjson"
@@ -28,13 +30,13 @@ async def test_a_file_of_votes_is_sent(pollwire: Pollwire, service: Service, tmp
     assert (piped.exit_code, piped.json) == (0, {"counted": 0, "changed": 0, "unchanged": 3, "refused": 0})
 
 
-async def test_a_poll_that_is_not_there(pollwire: Pollwire, service: Service) -> None:
+async def test_votes_for_unknown_poll_prints_one_line(pollwire: Pollwire, service: Service) -> None:
     """Check that a rejected request prints one line."""
     said = await pollwire("votes", "send", "nowhere", "-", stdin='{"voter": "a", "choice": "b"}\n')
     assert (said.exit_code, len(said.err.splitlines())) == (1, 1)
 
 
-async def test_parts_keep_their_numbers(service: Service) -> None:
+async def test_lines_are_numbered_across_requests(service: Service) -> None:
     """Check that lines are numbered across several requests, for mappings and raw lines."""
     poll = (await service.create_poll())["id"]
     votes = [{"voter": str(number), "choice": "yam"} for number in range(LINES_A_PART)]
@@ -45,7 +47,7 @@ async def test_parts_keep_their_numbers(service: Service) -> None:
     assert answers[-1]["status"] == "unchanged"
 
 
-async def test_a_timeline_is_shown(pollwire: Pollwire, service: Service) -> None:
+async def test_timeline_prints_points(pollwire: Pollwire, service: Service) -> None:
     """Check the output: one line for each point in a pipe, the document with --json."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
@@ -60,7 +62,7 @@ async def test_a_timeline_is_shown(pollwire: Pollwire, service: Service) -> None
         assert (await client.timeline(poll))["points"][-1]["counts"] == {"rice": 1, "yam": 0}
 
 
-def test_columns_are_even_in_time() -> None:
+def test_timeline_columns_are_evenly_spaced() -> None:
     """Check that a value lasts until the next point, and that the last column is the last point."""
     points = [
         {"at": f"2026-01-01T00:00:{second:02}.000Z", "voters": second, "counts": {"a": second}}

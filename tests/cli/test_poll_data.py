@@ -11,7 +11,7 @@ from tests.api.conftest import Service
 from tests.cli.conftest import Pollwire
 
 
-async def test_a_life_from_the_command_line(pollwire: Pollwire, service: Service) -> None:
+async def test_publish_reset_cancel_and_archive(pollwire: Pollwire, service: Service) -> None:
     """Check publish, reset, cancel and archive. Reset and archive ask for confirmation."""
     poll = (await service.create_poll(results="operators"))["id"]
     assert (await pollwire("polls", "publish", poll, "--json")).json["results"] == "always"
@@ -28,7 +28,7 @@ async def test_a_life_from_the_command_line(pollwire: Pollwire, service: Service
     assert "phase canceled -> archived" in said.out.splitlines()[0]
 
 
-async def test_votes_are_exported(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
+async def test_export_writes_votes(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
     """Check that an export goes to standard output, or into a file with the number of votes printed."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
@@ -40,7 +40,7 @@ async def test_votes_are_exported(pollwire: Pollwire, service: Service, tmp_path
     assert file.read_text().splitlines()[0] == "voter,choice,label,at,revision"
 
 
-async def test_a_refused_export_leaves_no_file(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
+async def test_rejected_export_leaves_no_file(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
     """Check that a rejected export prints one line and leaves no file."""
     said = await pollwire("polls", "export", "nowhere", "--out", str(tmp_path / "votes.csv"))
     assert said.exit_code == 1
@@ -48,7 +48,7 @@ async def test_a_refused_export_leaves_no_file(pollwire: Pollwire, service: Serv
     assert len(said.err.splitlines()) == 1
 
 
-async def test_votes_are_recounted(pollwire: Pollwire, service: Service) -> None:
+async def test_recount_prints_whether_totals_match(pollwire: Pollwire, service: Service) -> None:
     """Check the output of a matching recount, and exit code 1 of a mismatch."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
@@ -60,7 +60,7 @@ async def test_votes_are_recounted(pollwire: Pollwire, service: Service) -> None
     assert (wrong.exit_code, wrong.json["matches"]) == (1, False)
 
 
-async def test_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None:
+async def test_purge_asks_for_confirmation(pollwire: Pollwire, service: Service) -> None:
     """Check that a purge asks for confirmation and prints the number of removed votes."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
@@ -70,7 +70,7 @@ async def test_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None
     assert (said.exit_code, said.out) == (0, "1 votes removed.\n")
 
 
-async def test_one_network_s_votes_are_taken_out(pollwire: Pollwire, service: Service) -> None:
+async def test_purge_by_tag_removes_votes_of_one_network(pollwire: Pollwire, service: Service) -> None:
     """Check that the report lists networks by tag, and that a purge removes one network's votes."""
     poll = (await service.create_poll(network_tags=True))["id"]
     await service.vote(poll, "rice", await service.voter())
@@ -82,7 +82,7 @@ async def test_one_network_s_votes_are_taken_out(pollwire: Pollwire, service: Se
     assert (said.exit_code, said.out) == (0, "1 votes removed.\n")
 
 
-async def test_one_vote_is_erased(pollwire: Pollwire, service: Service) -> None:
+async def test_erase_by_receipt_removes_the_vote(pollwire: Pollwire, service: Service) -> None:
     """Check that an erasure by receipt asks for confirmation, removes the vote, or reports a missing one."""
     poll = (await service.create_poll())["id"]
     receipt = (await service.vote(poll, "rice", await service.voter())).json()["receipt"]
@@ -99,7 +99,9 @@ async def test_one_vote_is_erased(pollwire: Pollwire, service: Service) -> None:
 
 
 @pytest.mark.parametrize("named", [(), ("--from", "2020-01-01T00:00:00Z"), ("--to", "2020-01-01T00:00:00Z")])
-async def test_a_purge_is_told_what_it_lacks(pollwire: Pollwire, service: Service, named: tuple[str]) -> None:
+async def test_purge_without_span_is_a_usage_error(
+    pollwire: Pollwire, service: Service, named: tuple[str]
+) -> None:
     """Check that half a span, or no arguments, is a usage error."""
     poll = (await service.create_poll())["id"]
     said = await pollwire("polls", "purge", poll, *named, "--yes")

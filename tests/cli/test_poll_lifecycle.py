@@ -89,7 +89,7 @@ async def up(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
 @pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.kind)
-async def test_a_poll_lives_from_the_command_line_alone(up: Up, tmp_path: Path, life: Life) -> None:
+async def test_every_lifecycle_step_from_the_command_line(up: Up, tmp_path: Path, life: Life) -> None:
     """Check every step from the creation to the deletion, and the output of each command."""
     operator = Terminal(up.data)
     people = [Terminal(tmp_path / f"voter-{number}", up.url) for number in range(3)]

@@ -20,7 +20,7 @@ options = [{ id = "rice", label = "Rice" }, { id = "yam", label = "Yam" }]
 """
 
 
-async def test_a_poll_is_created_from_toml(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
+async def test_create_reads_toml(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
     """Check that a TOML file creates a poll, and that the output has its times and its address."""
     (tmp_path / "lunch.toml").write_text(TOML)
     said = await pollwire("polls", "create", str(tmp_path / "lunch.toml"))
@@ -29,7 +29,7 @@ async def test_a_poll_is_created_from_toml(pollwire: Pollwire, service: Service,
     assert said.out == expected
 
 
-async def test_a_poll_is_created_from_standard_input(pollwire: Pollwire) -> None:
+async def test_create_reads_json_from_standard_input(pollwire: Pollwire) -> None:
     """Check that JSON on standard input creates a poll, and that a repeat returns the same poll."""
     document = json.dumps({"id": "lunch", **LUNCH})
     first = await pollwire("polls", "create", "-", "--json", stdin=document)
@@ -38,7 +38,7 @@ async def test_a_poll_is_created_from_standard_input(pollwire: Pollwire) -> None
     assert (first.exit_code, again.exit_code) == (0, 0)
 
 
-async def test_a_poll_that_cannot_be_is_refused_by_its_field(pollwire: Pollwire) -> None:
+async def test_create_invalid_poll_prints_the_field(pollwire: Pollwire) -> None:
     """Check that people see the service's message, and that programs get the problem document."""
     document = json.dumps({**LUNCH, "kind": "guess"})
     for_people = await pollwire("polls", "create", "-", stdin=document)
@@ -52,14 +52,14 @@ async def test_a_poll_that_cannot_be_is_refused_by_its_field(pollwire: Pollwire)
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "\x00"])
-async def test_a_file_that_is_no_poll_is_misuse(pollwire: Pollwire, text: str) -> None:
+async def test_create_from_unreadable_file_is_a_usage_error(pollwire: Pollwire, text: str) -> None:
     """Check that a file that is neither TOML nor JSON is rejected in one line before any request."""
     said = await pollwire("polls", "create", "-", stdin=text)
     assert said.exit_code == 2
     assert len(said.err.splitlines()) == 1
 
 
-async def test_polls_are_listed(pollwire: Pollwire, service: Service) -> None:
+async def test_list_prints_polls_newest_first(pollwire: Pollwire, service: Service) -> None:
     """Check that polls are listed newest first, filtered by phase, and limited in number."""
     for name in ("one", "two", "three"):
         await service.create_poll(id=name)
@@ -73,7 +73,7 @@ async def test_polls_are_listed(pollwire: Pollwire, service: Service) -> None:
     assert "There are more" in some.err
 
 
-async def test_a_poll_is_shown_with_its_totals(pollwire: Pollwire, service: Service) -> None:
+async def test_show_prints_hidden_totals_to_operators(pollwire: Pollwire, service: Service) -> None:
     """Check that an operator sees totals that are hidden from the public."""
     poll = await service.create_poll(results="operators")
     await service.vote(poll["id"], "rice", await service.voter())
@@ -82,7 +82,7 @@ async def test_a_poll_is_shown_with_its_totals(pollwire: Pollwire, service: Serv
     assert (await pollwire("polls", "show", poll["id"], "--json")).json["id"] == poll["id"]
 
 
-async def test_a_poll_goes_through_its_life(pollwire: Pollwire, service: Service) -> None:
+async def test_open_close_and_reopen(pollwire: Pollwire, service: Service) -> None:
     """Check open, close, reopen and repeats, and that an action in the wrong phase is rejected."""
     await service.create_poll(id="lunch", opens_at="2030-01-01T00:00:00Z")
     for act, phase in (("open", "open"), ("open", "open"), ("close", "closed"), ("close", "closed")):
@@ -93,7 +93,7 @@ async def test_a_poll_goes_through_its_life(pollwire: Pollwire, service: Service
     assert again.out == "lunch is open until 2031-01-01 00:00 UTC.\n"
 
 
-async def test_a_poll_is_edited(pollwire: Pollwire, service: Service) -> None:
+async def test_edit_changes_the_fields_of_the_file(pollwire: Pollwire, service: Service) -> None:
     """Check that the fields of the file change, and that an edit of an older version is rejected."""
     await service.create_poll(id="lunch")
     said = await pollwire("polls", "edit", "lunch", "-", "--version", "1", stdin='question = "Yam?"')
@@ -103,7 +103,7 @@ async def test_a_poll_is_edited(pollwire: Pollwire, service: Service) -> None:
     assert (await pollwire("polls", "show", "lunch", "--json")).json["question"] == "Yam?"
 
 
-async def test_a_poll_is_deleted_when_somebody_means_it(pollwire: Pollwire, service: Service) -> None:
+async def test_delete_asks_for_confirmation(pollwire: Pollwire, service: Service) -> None:
     """Check that the poll is deleted only after confirmation."""
     await service.create_poll(id="lunch")
     assert (await pollwire("polls", "delete", "lunch", stdin="n\n")).exit_code != 0

@@ -10,7 +10,7 @@ from tests.cli.conftest import Pollwire
 from tests.wait import until
 
 
-async def test_a_prediction_is_resolved_and_taken_back(pollwire: Pollwire, service: Service) -> None:
+async def test_resolve_and_unresolve_print_outcome_and_scores(pollwire: Pollwire, service: Service) -> None:
     """Check that resolve prints the outcome, the leaderboard the scores, and that unresolve reverts both."""
     ama, kofi = await named(service, "Ama"), await service.voter()
     poll = await predicted(service, {ama: "home", kofi: "away"})
@@ -27,7 +27,7 @@ async def test_a_prediction_is_resolved_and_taken_back(pollwire: Pollwire, servi
     assert (await pollwire("series", "leaderboard", "cup")).out == ""
 
 
-async def test_a_prediction_is_annulled(pollwire: Pollwire, service: Service) -> None:
+async def test_resolve_annul_needs_no_outcome(pollwire: Pollwire, service: Service) -> None:
     """Check that annulment needs no outcome, and that programs get the poll."""
     poll = await predicted(service, {})
     said = await pollwire("polls", "resolve", poll, "--annul", "--json")
@@ -35,12 +35,12 @@ async def test_a_prediction_is_annulled(pollwire: Pollwire, service: Service) ->
 
 
 @pytest.mark.parametrize("arguments", [(), ("home", "--annul")])
-async def test_either_an_outcome_or_none(pollwire: Pollwire, arguments: tuple[str, ...]) -> None:
+async def test_resolve_requires_outcome_or_annul(pollwire: Pollwire, arguments: tuple[str, ...]) -> None:
     """Check that no outcome, or an outcome together with --annul, is a usage error."""
     assert (await pollwire("polls", "resolve", "winner", *arguments)).exit_code == 2
 
 
-async def test_what_does_not_fit_is_told(pollwire: Pollwire, service: Service) -> None:
+async def test_resolve_errors_print_the_message(pollwire: Pollwire, service: Service) -> None:
     """Check that the service's messages are printed, and that the list can be filtered by series."""
     poll = await predicted(service, {})
     said = await pollwire("polls", "resolve", poll, "unknown")

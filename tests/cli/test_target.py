@@ -11,7 +11,7 @@ from tests.cli.conftest import Pollwire
 from tests.client.peer import Reply, answering
 
 
-async def test_no_service_is_known(stranger: Pollwire) -> None:
+async def test_command_without_service_explains_the_options(stranger: Pollwire) -> None:
     """Check that without a running service and --url the message explains both options."""
     said = await stranger("polls", "list")
     assert said.exit_code == 3
@@ -19,7 +19,7 @@ async def test_no_service_is_known(stranger: Pollwire) -> None:
     assert "--url" in said.err
 
 
-async def test_a_service_that_is_gone(stranger: Pollwire) -> None:
+async def test_unreachable_service_has_its_own_exit_code(stranger: Pollwire) -> None:
     """Check that an unreachable service prints one line and has its own exit code, also with --json."""
     (stranger.folder / "service.json").write_text('{"url": "http://127.0.0.1:9"}')
     for_people = await stranger("polls", "list")
@@ -28,7 +28,7 @@ async def test_a_service_that_is_gone(stranger: Pollwire) -> None:
     assert for_people.err.splitlines() == [f"Error: {json.loads(for_programs.err)['detail']}"]
 
 
-async def test_the_url_and_the_key_of_the_line_win(stranger: Pollwire, service: Service) -> None:
+async def test_url_and_key_options_override_the_data_folder(stranger: Pollwire, service: Service) -> None:
     """Check that --url and --key are used instead of the data folder, at any position."""
     key = str(service.settings.admin_key)
     assert (await stranger("--url", service.url, "polls", "--key", key, "list")).exit_code == 0
@@ -37,7 +37,7 @@ async def test_the_url_and_the_key_of_the_line_win(stranger: Pollwire, service: 
     assert (wrong.exit_code, json.loads(wrong.err)["type"]) == (1, "/problems/api-key-invalid")
 
 
-async def test_the_folders_key_stays_with_its_service(pollwire: Pollwire) -> None:
+async def test_key_of_data_folder_is_not_sent_to_another_url(pollwire: Pollwire) -> None:
     """Check that the key in the data folder is not sent to the service given by --url."""
     async with answering(Reply(200, {"items": [], "next": None})) as other:
         await pollwire("polls", "list", "--url", other.url)
@@ -57,7 +57,7 @@ async def test_the_folders_key_stays_with_its_service(pollwire: Pollwire) -> Non
         ("up", "--port", "eight"),
     ],
 )
-async def test_wrong_use_is_told_from_refusal(stranger: Pollwire, arguments: tuple[str, ...]) -> None:
+async def test_usage_error_has_exit_code_2(stranger: Pollwire, arguments: tuple[str, ...]) -> None:
     """Check that usage errors end with exit code 2 and a message on standard error."""
     said = await stranger(*arguments)
     assert said.exit_code == 2

@@ -13,7 +13,9 @@ from tests.cli.conftest import Pollwire
 from tests.wait import until
 
 
-async def test_each_change_is_a_line(pollwire: Pollwire, service: Service) -> None:
+async def test_watch_without_terminal_prints_a_line_for_each_change(
+    pollwire: Pollwire, service: Service
+) -> None:
     """Check that without a terminal every change is a line, and that --until-final ends with the poll."""
     await service.create_poll(id="lunch")
     async with await pollwire.start("watch", "lunch", "--until-final") as watching:
@@ -25,7 +27,7 @@ async def test_each_change_is_a_line(pollwire: Pollwire, service: Service) -> No
         assert await watching.end() == (0, "")
 
 
-async def test_a_rating_is_watched_with_its_mean(pollwire: Pollwire, service: Service) -> None:
+async def test_watch_rating_prints_the_mean(pollwire: Pollwire, service: Service) -> None:
     """Check that each change has the mean and the number of voters."""
     await service.create_poll(id="stay", kind="rating", options=[], scale={"min": 1, "max": 2})
     async with await pollwire.start("watch", "stay") as watching:
@@ -34,7 +36,7 @@ async def test_a_rating_is_watched_with_its_mean(pollwire: Pollwire, service: Se
         assert "open 1 voter, mean 2.00: 1 0 (0.0 %), 2 1 (100.0 %)" in await watching.line()
 
 
-async def test_json_lines_are_the_frames(pollwire: Pollwire, service: Service) -> None:
+async def test_watch_json_prints_results_objects(pollwire: Pollwire, service: Service) -> None:
     """Check that with --json each line is the results object of the service."""
     poll = await service.create_poll(id="lunch")
     async with await pollwire.start("watch", "lunch", "--json") as watching:
@@ -42,7 +44,7 @@ async def test_json_lines_are_the_frames(pollwire: Pollwire, service: Service) -
     assert (frame["type"], frame["poll"], frame["counts"]) == ("results", poll["id"], {"rice": 0, "yam": 0})
 
 
-async def test_ctrl_c_ends_it(pollwire: Pollwire, service: Service) -> None:
+async def test_watch_ctrl_c_exits_with_0(pollwire: Pollwire, service: Service) -> None:
     """Check that Ctrl-C ends a watch with exit code 0 and without output."""
     await service.create_poll(id="lunch")
     async with await pollwire.start("watch", "lunch") as watching:
@@ -51,7 +53,7 @@ async def test_ctrl_c_ends_it(pollwire: Pollwire, service: Service) -> None:
         assert await watching.end() == (0, "")
 
 
-async def test_bars_are_drawn_on_a_terminal(pollwire: Pollwire, service: Service) -> None:
+async def test_watch_on_terminal_redraws_bars(pollwire: Pollwire, service: Service) -> None:
     """Check that bars are redrawn in place on a terminal, and that the cursor is restored at the end."""
     await service.create_poll(id="lunch")
     controller, terminal = pty.openpty()
@@ -75,13 +77,13 @@ async def test_bars_are_drawn_on_a_terminal(pollwire: Pollwire, service: Service
     assert b"Rice or yam?" in seen
 
 
-async def test_an_unknown_poll_is_refused(pollwire: Pollwire) -> None:
+async def test_watch_unknown_poll_exits_with_1(pollwire: Pollwire) -> None:
     """Check that an unknown poll prints one line and ends with exit code 1."""
     said = await pollwire("watch", "absent")
     assert (said.exit_code, said.err) == (1, "Error: The poll 'absent' does not exist.\n")
 
 
-async def test_a_deleted_poll_ends_it(pollwire: Pollwire, service: Service) -> None:
+async def test_watch_ends_if_poll_is_deleted(pollwire: Pollwire, service: Service) -> None:
     """Check that deleting a watched poll ends the watch with the service's message."""
     await service.create_poll(id="lunch")
     async with await pollwire.start("watch", "lunch") as watching:

@@ -18,7 +18,7 @@ async def service(serve: Serve) -> AsyncIterator[Service]:
         yield running
 
 
-async def test_a_webhook_is_made_tried_listed_and_deleted(pollwire: Pollwire, service: Service) -> None:
+async def test_webhooks_create_test_list_and_delete(pollwire: Pollwire, service: Service) -> None:
     """Check that the printed secret verifies events, and that the list has the state but not the secret."""
     async with receiving() as site:
         made = await pollwire("webhooks", "create", site.url, "--event", "poll.closed", "--poll", "lunch")
@@ -42,7 +42,7 @@ async def test_a_webhook_is_made_tried_listed_and_deleted(pollwire: Pollwire, se
         assert (await pollwire("webhooks", "list")).out == ""
 
 
-async def test_what_cannot_be_is_one_sentence(pollwire: Pollwire, service: Service) -> None:
+async def test_webhooks_errors_print_one_sentence(pollwire: Pollwire, service: Service) -> None:
     """Check the message for an internal address, an unknown event and an unknown webhook."""
     inside = await pollwire("webhooks", "create", "https://10.0.0.1/")
     assert (inside.exit_code, "no public address" in inside.err) == (1, True)

@@ -7,7 +7,7 @@ ballot without a remaining option is *exhausted* and no longer counts.
 Ties (ADR 0025). Of the options with the fewest votes, the round eliminates the one with fewer votes in the
 latest earlier round in which they differ. If they never differ, a lot decides: the option with the lowest lot
 is eliminated. An option's lot is the SHA-256 of ``<tie seed>:<option id>``. The seed is random, is published
-with the poll before voting and cannot be edited, so anyone can verify the draw and no one can influence it. With
+with the poll before voting and cannot be edited, so the draw can be verified but not influenced. With
 ``ties: declare`` no lot decides who wins: if all remaining options are tied, the result names them instead.
 """
 
