@@ -102,6 +102,7 @@ export class Voter {
    * Request a token with a solved challenge. The service may require a harder one in the meantime.
    * @param {string} path
    * @param {PollwireError} error
+   * @returns {Promise<Token>}
    */
   async #issueWithProofOfWork(path, error, attempts = 3) {
     const { solve } = await import(new URL('./proof_of_work.js', import.meta.url).href);

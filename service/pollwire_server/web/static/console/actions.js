@@ -9,7 +9,7 @@ import { request, pollPath } from './api.js';
  * @typedef {object} Action
  * @property {string} name
  * @property {(poll: Poll) => boolean} fits
- * @property {'plain' | 'confirm' | 'until' | 'outcome' | 'note'} asks input of the confirmation dialog
+ * @property {'plain' | 'confirm' | 'until' | 'outcome' | 'note'} input input of the confirmation dialog
  * @property {boolean} [danger] true if it cannot be undone
  * @property {(poll: ActionTarget, given: Record<string, any>) => Promise<any>} send
  */
@@ -24,18 +24,18 @@ const post = (part) => (poll, given) => request(pollPath(poll.id, part), { metho
 
 /** @type {Action[]} */
 export const ACTIONS = [
-  { name: 'open', fits: inPhase(['scheduled']), asks: 'plain', send: post('open') },
-  { name: 'close', fits: inPhase(['open']), asks: 'plain', send: post('close') },
-  { name: 'resolve', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', asks: 'outcome', send: post('resolve') },
-  { name: 'extend', fits: inPhase(['scheduled', 'open']), asks: 'until', send: (poll, given) => request(pollPath(poll.id), { method: 'PATCH', body: given, version: poll.version }) },
-  { name: 'reopen', fits: inPhase(['closed']), asks: 'until', send: post('reopen') },
-  { name: 'publish', fits: (poll) => poll.results !== 'always', asks: 'plain', send: post('publish') },
-  { name: 'annul', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', asks: 'note', send: (poll, given) => post('resolve')(poll, { ...given, outcome: null }) },
-  { name: 'unresolve', fits: inPhase(['resolved']), asks: 'plain', send: post('unresolve') },
-  { name: 'cancel', fits: inPhase(BEFORE_AN_END), asks: 'plain', danger: true, send: post('cancel') },
-  { name: 'archive', fits: inPhase(['closed', 'resolved', 'canceled']), asks: 'plain', danger: true, send: post('archive') },
-  { name: 'reset', fits: inPhase(BEFORE_AN_END), asks: 'confirm', danger: true, send: (poll) => post('reset')(poll, { confirm: poll.id }) },
-  { name: 'delete', fits: () => true, asks: 'confirm', danger: true, send: (poll) => request(pollPath(poll.id), { method: 'DELETE', body: { confirm: poll.id }, version: poll.version }) },
+  { name: 'open', fits: inPhase(['scheduled']), input: 'plain', send: post('open') },
+  { name: 'close', fits: inPhase(['open']), input: 'plain', send: post('close') },
+  { name: 'resolve', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', input: 'outcome', send: post('resolve') },
+  { name: 'extend', fits: inPhase(['scheduled', 'open']), input: 'until', send: (poll, given) => request(pollPath(poll.id), { method: 'PATCH', body: given, version: poll.version }) },
+  { name: 'reopen', fits: inPhase(['closed']), input: 'until', send: post('reopen') },
+  { name: 'publish', fits: (poll) => poll.results !== 'always', input: 'plain', send: post('publish') },
+  { name: 'annul', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', input: 'note', send: (poll, given) => post('resolve')(poll, { ...given, outcome: null }) },
+  { name: 'unresolve', fits: inPhase(['resolved']), input: 'plain', send: post('unresolve') },
+  { name: 'cancel', fits: inPhase(BEFORE_AN_END), input: 'plain', danger: true, send: post('cancel') },
+  { name: 'archive', fits: inPhase(['closed', 'resolved', 'canceled']), input: 'plain', danger: true, send: post('archive') },
+  { name: 'reset', fits: inPhase(BEFORE_AN_END), input: 'confirm', danger: true, send: (poll) => post('reset')(poll, { confirm: poll.id }) },
+  { name: 'delete', fits: () => true, input: 'confirm', danger: true, send: (poll) => request(pollPath(poll.id), { method: 'DELETE', body: { confirm: poll.id }, version: poll.version }) },
 ];
 
 /** @param {Poll} poll */

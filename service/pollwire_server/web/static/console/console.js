@@ -1,9 +1,9 @@
 /**
  * Entry point of the console: language, session, and the view that the URL names.
  */
-import { el, put } from './dom.js';
+import { el, setChildren } from './dom.js';
 import { request, ApiError } from './api.js';
-import { follow } from './live.js';
+import { watchPolls } from './live.js';
 import { currentRoute, go, hashOf } from './router.js';
 import { session } from './session.js';
 import { showToast } from './parts/toast.js';
@@ -48,8 +48,8 @@ function render(moved = true) {
   signal = new AbortController();
   const route = currentRoute();
   const place = el('div', { class: 'view' });
-  put(main, place);
-  if (!session.isOpen) follow([], null);
+  setChildren(main, place);
+  if (!session.isOpen) watchPolls([], null);
   shown = (session.isOpen ? viewFor(route.path) : signInView)(place, route, signal.signal);
   document.title = `${shown.title} · Pollwire`;
   renderHeader(route.path[0] ?? 'polls');
@@ -65,12 +65,12 @@ function renderHeader(section) {
   const links = /** @type {[string, string][]} */ ([['polls', t.polls], ['keys', t.keys], ['issuers', t.issuers], ['webhooks', t.webhooks]]);
   mainMenu.hidden = !session.isOpen;
   mainMenu.setAttribute('aria-label', t.mainMenu);
-  put(mainMenu, ...links.map(([name, text]) => el('a', { href: hashOf(name === 'polls' ? [] : [name]), ...(name === section ? { 'aria-current': 'page' } : {}) }, text)));
+  setChildren(mainMenu, ...links.map(([name, text]) => el('a', { href: hashOf(name === 'polls' ? [] : [name]), ...(name === section ? { 'aria-current': 'page' } : {}) }, text)));
   const languages = el('select', { 'aria-label': t.language, class: 'plain' }, ...Object.entries(LANGUAGES).map(([name, text]) => el('option', { value: name, lang: name }, text)));
   languages.value = language();
   languages.addEventListener('change', () => changeLanguage(languages.value));
   const signOut = el('button', { type: 'button', class: 'button small', click: () => session.end() }, t.signIn.signOut);
-  put(account, languages, session.isOpen && el('span', { class: 'name', title: t.signIn.signedInAs(session.name) }, el('bdi', {}, session.name)), session.isOpen && signOut);
+  setChildren(account, languages, session.isOpen && el('span', { class: 'name', title: t.signIn.signedInAs(session.name) }, el('bdi', {}, session.name)), session.isOpen && signOut);
   const skip = document.getElementById('skip');
   if (skip) skip.textContent = t.skip;
 }

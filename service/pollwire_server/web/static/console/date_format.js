@@ -20,40 +20,40 @@ const formats = new Map();
 /** @param {string} tag @param {string} zone @param {Intl.DateTimeFormatOptions} options */
 function formatOf(tag, zone, options) {
   const name = JSON.stringify([tag, zone, options]);
-  const known = formats.get(name) ?? new Intl.DateTimeFormat(tag, { ...options, timeZone: zone });
-  formats.set(name, known);
-  return known;
+  const format = formats.get(name) ?? new Intl.DateTimeFormat(tag, { ...options, timeZone: zone });
+  formats.set(name, format);
+  return format;
 }
 
 /** Format an instant with the zone's name. @param {string | number} instant @param {string} [zone] */
-export function moment(instant, zone = operatorZone) {
+export function formatDateTime(instant, zone = operatorZone) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
   return formatOf(locale(), zone, options).format(new Date(instant));
 }
 
 /** Format an instant without the zone's name, for tables. @param {string | number} instant */
-export function shortMoment(instant) {
+export function formatShortDateTime(instant) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' };
   return formatOf(locale(), operatorZone, options).format(new Date(instant));
 }
 
 /** @param {string | number} instant @param {'2-digit'} [second] shown if minutes are too coarse */
-export function clockTime(instant, second) {
+export function formatTime(instant, second) {
   return formatOf(locale(), operatorZone, { hour: '2-digit', minute: '2-digit', second }).format(new Date(instant));
 }
 
 /** @param {string | number} instant */
-export function dayOf(instant) {
+export function formatDay(instant) {
   return formatOf(locale(), operatorZone, { month: 'short', day: 'numeric' }).format(new Date(instant));
 }
 
 /**
- * What a wall clock of the zone shows, as `<input type="datetime-local">` writes it; to the minute where that is whole.
+ * Format an instant as the value of `<input type="datetime-local">` in the zone. Whole minutes have no seconds.
  * @param {string | number} instant @param {string} zone
  */
-export function wallClock(instant, zone) {
+export function toLocalTime(instant, zone) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
   const parts = formatOf('en-GB', zone, options).formatToParts(new Date(instant));
@@ -63,20 +63,20 @@ export function wallClock(instant, zone) {
 }
 
 /**
- * The instants that a wall clock's time may mean in the zone: one, none (skipped) or two (doubled).
- * @param {string} text as `wallClock` writes it @param {string} zone @returns {number[]}
+ * Return the instants of a local time: one, none if it is skipped, or two if it is repeated.
+ * @param {string} text format of `toLocalTime` @param {string} zone @returns {number[]}
  */
-export function instantsOf(text, zone) {
+export function instantsOfLocalTime(text, zone) {
   const asUtc = Date.parse(`${text}Z`);
   if (Number.isNaN(asUtc)) return [];
-  const offsets = [asUtc - DAY_MS, asUtc, asUtc + DAY_MS].map((near) => Date.parse(`${wallClock(near, zone)}Z`) - Math.floor(near / 1000) * 1000);
+  const offsets = [asUtc - DAY_MS, asUtc, asUtc + DAY_MS].map((near) => Date.parse(`${toLocalTime(near, zone)}Z`) - Math.floor(near / 1000) * 1000);
   const candidates = [...new Set(offsets.map((offset) => asUtc - offset))];
-  return candidates.filter((instant) => wallClock(instant, zone) === wallClock(asUtc, 'UTC')).sort((a, b) => a - b);
+  return candidates.filter((instant) => toLocalTime(instant, zone) === toLocalTime(asUtc, 'UTC')).sort((a, b) => a - b);
 }
 
-/** How long, coarse while it is far and to the second when it is near. @param {number} leftMs */
-export function span(leftMs) {
-  const seconds = Math.max(0, Math.round(leftMs / 1000));
+/** Format a duration with two units, or in days if it is long. @param {number} durationMs */
+export function formatDuration(durationMs) {
+  const seconds = Math.max(0, Math.round(durationMs / 1000));
   const [days, hours, minutes] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
   const unit = (/** @type {number} */ value, /** @type {string} */ name) =>
     new Intl.NumberFormat(locale(), { style: 'unit', unit: name, unitDisplay: 'short' }).format(value);

@@ -45,18 +45,18 @@ function fill(element, ...children) {
 }
 
 /** Replace the children of the element. @param {Element} element @param {...Child} children */
-export function put(element, ...children) {
+export function setChildren(element, ...children) {
   element.replaceChildren();
   fill(element, ...children);
 }
 
 /** Set the text only if it differs, which avoids repaints and announcements. @param {Element} element @param {string} text */
-export function write(element, text) {
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
 /** Return an element for text of unknown language and direction. @param {string} text @param {string | null} [lang] */
-export function own(text, lang) {
+export function isolated(text, lang) {
   return el('bdi', lang ? { lang } : {}, text);
 }
 
@@ -68,7 +68,7 @@ export function button(text, click, props = {}) {
 let numbered = 0;
 
 /** Return an id that is unique on the page. @param {string} stem */
-export function freshId(stem) {
+export function uniqueId(stem) {
   numbered += 1;
   return `${stem}-${numbered}`;
 }

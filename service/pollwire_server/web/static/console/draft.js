@@ -4,7 +4,7 @@
  * A draft stores each field as its control does (mostly text), so that unfinished input survives.
  * Pure: no document, no network, no clock.
  */
-import { wallClock } from './date_format.js';
+import { toLocalTime } from './date_format.js';
 
 /** @typedef {import('./types.js').Poll} Poll */
 /**
@@ -66,7 +66,7 @@ export function blankDraft(timezone, lang) {
 
 /** Return the draft for an existing poll. @param {Poll} poll @param {string} timezone @returns {Draft} */
 export function draftFromPoll(poll, timezone) {
-  const time = (/** @type {string | null} */ instant) => ({ text: instant ? wallClock(instant, timezone) : '', instant });
+  const time = (/** @type {string | null} */ instant) => ({ text: instant ? toLocalTime(instant, timezone) : '', instant });
   const bounds = (/** @type {import('./types.js').Bounds | null} */ given, /** @type {string[]} */ [min, max]) =>
     given ? { min: String(given.min), max: String(given.max) } : { min, max };
   return {

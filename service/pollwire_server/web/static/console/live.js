@@ -12,7 +12,7 @@ import { session } from './session.js';
 /**
  * @typedef {object} Watcher
  * @property {(results: Results) => void} results
- * @property {(poll: string) => void} [gone]
+ * @property {(poll: string) => void} [deleted]
  * @property {(connection: 'live' | 'delayed' | 'away') => void} [connection]
  */
 
@@ -36,7 +36,7 @@ let running = false;
 let wake = () => {};
 
 /** Watch exactly these polls. @param {string[]} ids @param {Watcher | null} next */
-export function follow(ids, next) {
+export function watchPolls(ids, next) {
   const before = wanted;
   wanted = new Set(ids.slice(0, MAX_POLLS));
   watcher = next;
@@ -126,7 +126,7 @@ function socketTo(address) {
 /** @param {any} message */
 function handleMessage(message) {
   if (message.type === 'results') deliver(message);
-  else if (message.type === 'problem' && message.status === 404 && wanted.has(message.poll)) watcher?.gone?.(message.poll);
+  else if (message.type === 'problem' && message.status === 404 && wanted.has(message.poll)) watcher?.deleted?.(message.poll);
 }
 
 /** @param {Results} results */

@@ -4,8 +4,8 @@
  * Every request names the version that the operator saw. If the poll has changed, the service rejects it and the
  * operator decides again.
  */
-import { el, own, write } from '../dom.js';
-import { operatorZone, wallClock } from '../date_format.js';
+import { el, isolated, setText } from '../dom.js';
+import { operatorZone, toLocalTime } from '../date_format.js';
 import { number, t } from '../i18n.js';
 import { confirmDialog } from './dialog.js';
 import { Fields } from './fields.js';
@@ -18,46 +18,46 @@ import { zoneField } from './window_fields.js';
 
 /**
  * @param {Action} act
- * @param {() => {poll: Poll, voters: number | undefined}} look at the current poll
- * @param {() => Promise<void>} reread reload the poll after a conflict
- * @returns {Promise<{answer: any, repeat: () => Promise<any>} | null>} the response and a function that repeats the request,
+ * @param {() => {poll: Poll, voters: number | undefined}} getCurrent return the current poll
+ * @param {() => Promise<void>} reload called after a conflict
+ * @returns {Promise<{response: any, repeat: () => Promise<any>} | null>} the response and a function that repeats the request,
  *   for an action that continues after its response; null if the operator cancelled
  */
-export async function runAction(act, look, reread) {
+export async function runAction(act, getCurrent, reload) {
   const fields = new Fields();
-  const { poll } = look();
-  const votes = act.danger ? votesNow(() => look().voters) : null;
-  const asked = questions(act, poll, fields);
+  const { poll } = getCurrent();
+  const votes = act.danger ? votesNow(() => getCurrent().voters) : null;
+  const inputs = inputsOf(act, poll, fields);
   /** @type {any} */
-  let answer;
+  let response;
   /** @type {Record<string, any>} */
-  let given = {};
+  let values = {};
   const done = await confirmDialog({
     title: t.actions.names[act.name],
     verb: t.actions.names[act.name],
     danger: act.danger,
     fields,
     body: [
-      el('p', { class: 'poll-name' }, own(poll.question, poll.lang)),
+      el('p', { class: 'poll-name' }, isolated(poll.question, poll.lang)),
       el('p', { class: 'statement' }, t.actions.consequences[act.name]),
       votes?.element,
-      ...asked.body,
+      ...inputs.body,
       fields.summary,
     ],
-    check: asked.check,
+    check: inputs.check,
     act: async () => {
-      given = asked.given();
-      answer = (await act.send(look().poll, given)) ?? { deleted: true };
+      values = inputs.values();
+      response = (await act.send(getCurrent().poll, values)) ?? { deleted: true };
     },
     onError: async (error) => {
       if (error.status !== 412 && error.slug !== 'phase-conflict') return null;
-      await reread();
+      await reload();
       return error.status === 412 ? t.actions.versionConflict : t.actions.phaseConflict;
     },
   });
   votes?.end();
   if (done) showToast(t.actions.done(act.name));
-  return done ? { answer, repeat: () => act.send({ ...look().poll, version: undefined }, given) } : null;
+  return done ? { response, repeat: () => act.send({ ...getCurrent().poll, version: undefined }, values) } : null;
 }
 
 /** Return a live text with the number of votes that are affected. @param {() => number | undefined} voters */
@@ -66,7 +66,7 @@ function votesNow(voters) {
   const update = () => {
     const count = voters();
     element.hidden = count === undefined;
-    write(element, count === undefined ? '' : t.actions.votesNow(count));
+    setText(element, count === undefined ? '' : t.actions.votesNow(count));
   };
   update();
   const timer = setInterval(update, 250);
@@ -74,21 +74,21 @@ function votesNow(voters) {
 }
 
 /**
- * @typedef {object} Questions
+ * @typedef {object} Inputs
  * @property {import('../dom.js').Child[]} body
- * @property {() => Record<string, any>} given
+ * @property {() => Record<string, any>} values
  * @property {() => boolean} check
  *
- * @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Questions}
+ * @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Inputs}
  */
-function questions(act, poll, fields) {
-  if (act.asks === 'confirm') return confirmation(poll, fields);
-  if (act.asks === 'until') return closing(act, poll, fields);
-  if (act.asks === 'outcome' || act.asks === 'note') return outcome(act, poll, fields);
-  return { body: [], given: () => ({}), check: () => true };
+function inputsOf(act, poll, fields) {
+  if (act.input === 'confirm') return confirmation(poll, fields);
+  if (act.input === 'until') return closing(act, poll, fields);
+  if (act.input === 'outcome' || act.input === 'note') return outcome(act, poll, fields);
+  return { body: [], values: () => ({}), check: () => true };
 }
 
-/** @param {Poll} poll @param {Fields} fields @returns {Questions} */
+/** @param {Poll} poll @param {Fields} fields @returns {Inputs} */
 function confirmation(poll, fields) {
   let typed = '';
   const check = () => {
@@ -96,46 +96,46 @@ function confirmation(poll, fields) {
     fields.showError('confirm', t.actions.confirmMismatch, false);
     return false;
   };
-  return { body: [fields.text({ path: 'confirm', label: t.actions.confirmLabel(poll.id) }, '', (value) => (typed = value), { dir: 'ltr', spellcheck: 'false' })], given: () => ({}), check };
+  return { body: [fields.text({ path: 'confirm', label: t.actions.confirmLabel(poll.id) }, '', (value) => (typed = value), { dir: 'ltr', spellcheck: 'false' })], values: () => ({}), check };
 }
 
-/** @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Questions} */
+/** @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Inputs} */
 function closing(act, poll, fields) {
   let zone = poll.timezone ?? operatorZone;
   const current = act.name === 'extend' ? poll.closes_at : null;
-  const time = { text: current ? wallClock(current, zone) : '', instant: current };
+  const time = { text: current ? toLocalTime(current, zone) : '', instant: current };
   const until = timeField({ path: 'closes_at', label: t.actions.until, hint: t.actions.untilHint }, time, () => zone, fields, () => {});
   const where = zoneField(zone, fields, (value) => {
     zone = value;
     until.changeZone();
   });
-  const given = () => {
+  const values = () => {
     const text = time.instant ?? (time.text || null);
     return text === null || time.instant ? { closes_at: text } : { closes_at: text, timezone: zone };
   };
-  return { body: [until.element, where], given, check: () => true };
+  return { body: [until.element, where], values, check: () => true };
 }
 
-/** @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Questions} */
+/** @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Inputs} */
 function outcome(act, poll, fields) {
   let [chosen, note] = ['', ''];
   const zone = poll.timezone ?? operatorZone;
-  const known = { text: '', instant: null };
+  const effectiveTime = { text: '', instant: null };
   const choices = fields.radios({ path: 'outcome', label: t.actions.outcome }, '', poll.options.map(({ id, label }) => [id, label]), (value) => (chosen = value));
-  const effective = timeField({ path: /** @type {any} */ ('effective_at'), label: t.actions.effective, hint: t.actions.effectiveHint }, known, () => zone, fields, () => {});
+  const effective = timeField({ path: /** @type {any} */ ('effective_at'), label: t.actions.effective, hint: t.actions.effectiveHint }, effectiveTime, () => zone, fields, () => {});
   const noteField = fields.longText({ path: 'note', label: t.actions.note, hint: t.actions.noteHint, optional: true }, '', (value) => (note = value), { dir: 'auto', rows: '2' });
-  const asksOutcome = act.asks === 'outcome';
-  const given = () => ({
-    ...(asksOutcome ? { outcome: chosen } : {}),
-    ...(known.text ? { effective_at: known.instant ?? known.text, timezone: zone } : {}),
+  const hasOutcome = act.input === 'outcome';
+  const values = () => ({
+    ...(hasOutcome ? { outcome: chosen } : {}),
+    ...(effectiveTime.text ? { effective_at: effectiveTime.instant ?? effectiveTime.text, timezone: zone } : {}),
     ...(note.trim() ? { note: note.trim() } : {}),
   });
   const check = () => {
-    if (!asksOutcome || chosen) return true;
+    if (!hasOutcome || chosen) return true;
     fields.showError('outcome', t.actions.chooseOutcome, false);
     return false;
   };
-  return { body: asksOutcome ? [choices, effective.element, noteField] : [noteField], given, check };
+  return { body: hasOutcome ? [choices, effective.element, noteField] : [noteField], values, check };
 }
 
 /** Return the progress of scoring as text. @param {{done: number, total: number}} progress */

@@ -1,7 +1,7 @@
 /**
  * Bar chart of the results with numbers. Rows are created once and updated.
  */
-import { el, own, write } from '../dom.js';
+import { el, isolated, setText } from '../dom.js';
 import { number, percent, t } from '../i18n.js';
 
 /** @typedef {import('../types.js').Poll} Poll */
@@ -53,15 +53,15 @@ export class Bars {
   #show(line, row, poll, results, leading) {
     const votes = results?.counts?.[row.id] ?? 0;
     const voters = results?.voters ?? 0;
-    write(line.label, row.label);
+    setText(line.label, row.label);
     line.label.lang = poll.lang ?? '';
     line.row.classList.toggle('leads', leading.has(row.id));
     line.bar.style.inlineSize = `${voters ? Math.min(100, (100 * votes) / voters) : 0}%`;
-    write(line.share, percent(votes, voters));
-    write(line.votes, row.capacity ? `${number(votes)} ${t.poll.of(number(row.capacity))}` : number(votes));
+    setText(line.share, percent(votes, voters));
+    setText(line.votes, row.capacity ? `${number(votes)} ${t.poll.of(number(row.capacity))}` : number(votes));
     const outcome = poll.resolution?.outcome === row.id ? t.poll.correctOutcome : '';
     const full = row.capacity && votes >= row.capacity ? t.poll.full : '';
-    write(line.tag, outcome || full);
+    setText(line.tag, outcome || full);
   }
 
   /** @param {string} id */
@@ -97,5 +97,5 @@ export function strip(poll, results) {
 export function leaderText(poll, results) {
   const leader = leaderOf(poll, results);
   if (!leader) return el('span', { class: 'quiet' }, results?.voters ? t.list.tied : t.list.noVotes);
-  return el('span', {}, own(leader.label, poll.lang), ' ', el('b', {}, percent(leader.votes, results?.voters ?? 0)));
+  return el('span', {}, isolated(leader.label, poll.lang), ' ', el('b', {}, percent(leader.votes, results?.voters ?? 0)));
 }

@@ -1,8 +1,8 @@
 /**
  * Step chart (SVG) of votes over time, with a table. Lines differ by dashes too, and have their label at the end.
  */
-import { el, put, svg } from '../dom.js';
-import { clockTime, dayOf, shortMoment } from '../date_format.js';
+import { el, setChildren, svg } from '../dom.js';
+import { formatTime, formatDay, formatShortDateTime } from '../date_format.js';
 import { number, t } from '../i18n.js';
 import { rowsOf } from './bars.js';
 
@@ -46,14 +46,14 @@ export class Chart {
     if (!shown) return;
     this.#shown = { lines: linesOf(poll, points), points };
     this.#draw();
-    put(this.#table, table(this.#shown.lines, points));
+    setChildren(this.#table, table(this.#shown.lines, points));
   }
 
   /** One unit of the SVG is one pixel, so that text keeps its size on a phone. */
   #draw() {
     if (!this.#shown) return;
     const width = Math.max(MIN_WIDTH, this.#drawing.clientWidth || DEFAULT_WIDTH);
-    put(this.#drawing, drawing(this.#shown.lines, this.#shown.points, width));
+    setChildren(this.#drawing, drawing(this.#shown.lines, this.#shown.points, width));
   }
 }
 
@@ -97,7 +97,7 @@ function grid(top, y, right) {
 /** @param {number} from @param {number} until @param {number} right */
 function ticks(from, until, right) {
   const second = until - from < MINUTES_MS ? '2-digit' : undefined;
-  const formatTick = until - from > DAY_MS ? dayOf : (/** @type {number} */ at) => clockTime(at, second);
+  const formatTick = until - from > DAY_MS ? formatDay : (/** @type {number} */ at) => formatTime(at, second);
   return [0, 0.5, 1].map((part) =>
     svg('text', { x: LEFT + part * (right - LEFT), y: HEIGHT - 8, class: 'tick', 'text-anchor': ['start', 'middle', 'end'][part * 2] }, formatTick(from + part * (until - from))),
   );
@@ -133,6 +133,6 @@ function table(lines, points) {
   const every = Math.max(1, Math.ceil(points.length / TABLE_ROWS));
   const rows = points.map((point, index) => ({ point, index })).filter(({ index }) => index % every === 0 || index === points.length - 1).reverse();
   const head = el('tr', {}, el('th', { scope: 'col' }, t.poll.time), ...lines.map(({ label }) => el('th', { scope: 'col' }, el('bdi', {}, label))));
-  const body = rows.map(({ point, index }) => el('tr', {}, el('th', { scope: 'row' }, shortMoment(point.at)), ...lines.map(({ values }) => el('td', {}, number(values[index])))));
+  const body = rows.map(({ point, index }) => el('tr', {}, el('th', { scope: 'row' }, formatShortDateTime(point.at)), ...lines.map(({ values }) => el('td', {}, number(values[index])))));
   return el('table', { class: 'data-table' }, el('thead', {}, head), el('tbody', {}, ...body));
 }

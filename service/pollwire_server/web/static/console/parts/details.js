@@ -1,8 +1,8 @@
 /**
  * Details of a poll as a list of terms. Times are in the operator's zone and in the poll's.
  */
-import { el, own, put } from '../dom.js';
-import { moment, operatorZone } from '../date_format.js';
+import { el, isolated, setChildren } from '../dom.js';
+import { formatDateTime, operatorZone } from '../date_format.js';
 import { number, t } from '../i18n.js';
 
 /** @typedef {import('../types.js').Poll} Poll */
@@ -13,7 +13,7 @@ export class Details {
 
   /** @param {Poll} poll */
   update(poll) {
-    put(this.#list, ...detailsOf(poll).flatMap(([term, ...values]) => (values.some(Boolean) ? [el('dt', {}, term), el('dd', {}, ...values)] : [])));
+    setChildren(this.#list, ...detailsOf(poll).flatMap(([term, ...values]) => (values.some(Boolean) ? [el('dt', {}, term), el('dd', {}, ...values)] : [])));
   }
 }
 
@@ -27,12 +27,12 @@ function detailsOf(poll) {
     [t.poll.visible, time(poll.visible_at)],
     [t.poll.resolveBy, time(poll.resolve_by)],
     [t.poll.outcome, outcomeOf(poll)],
-    [t.poll.note, poll.resolution?.note && own(poll.resolution.note)],
+    [t.poll.note, poll.resolution?.note && isolated(poll.resolution.note)],
     [t.poll.identity, t.identities[poll.identity] ?? poll.identity],
-    [t.poll.issuer, poll.issuer && own(poll.issuer)],
+    [t.poll.issuer, poll.issuer && isolated(poll.issuer)],
     [t.poll.revote, t.revotes[poll.revote] ?? poll.revote],
     [t.poll.results, t.resultsModes[poll.results] ?? poll.results],
-    [t.poll.series, poll.series && own(poll.series)],
+    [t.poll.series, poll.series && isolated(poll.series)],
     [t.poll.origins, poll.origins ? el('span', { class: 'lines' }, ...poll.origins.map((site) => el('bdi', {}, site))) : t.poll.originsDefault],
     [t.poll.language, poll.lang],
     [t.poll.created, time(poll.created_at)],
@@ -45,7 +45,7 @@ function outcomeOf(poll) {
   if (!poll.resolution) return null;
   const { outcome } = poll.resolution;
   if (outcome === null) return t.poll.voided;
-  return own(poll.options.find(({ id }) => id === outcome)?.label ?? outcome, poll.lang);
+  return isolated(poll.options.find(({ id }) => id === outcome)?.label ?? outcome, poll.lang);
 }
 
 /** Show an instant in the operator's zone and, if it differs, in the poll's. @param {string | null} instant @param {string | null | undefined} zone */
@@ -54,5 +54,5 @@ export function timeOf(instant, zone) {
   const there = zone ?? 'UTC';
   const zones = [...new Set([operatorZone, there])];
   const named = (/** @type {string} */ name) => (name === operatorZone ? t.poll.yourTime : t.poll.inZone(name));
-  return el('time', { datetime: instant, class: 'lines' }, ...zones.map((name) => el('span', {}, moment(instant, name), el('small', {}, ` ${named(name)}`))));
+  return el('time', { datetime: instant, class: 'lines' }, ...zones.map((name) => el('span', {}, formatDateTime(instant, name), el('small', {}, ` ${named(name)}`))));
 }

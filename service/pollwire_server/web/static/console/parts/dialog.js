@@ -1,7 +1,7 @@
 /**
  * Modal dialogs (`<dialog>`). An error is shown in the dialog, which stays open.
  */
-import { button, el, freshId } from '../dom.js';
+import { button, el, uniqueId } from '../dom.js';
 import { t } from '../i18n.js';
 import { errorMessage } from './toast.js';
 
@@ -17,42 +17,42 @@ import { errorMessage } from './toast.js';
  * @property {(error: import('../api.js').ApiError) => Promise<string | null>} [onError] a message that replaces the error's own
  */
 
-/** @param {DialogOptions} asked @returns {Promise<boolean>} true if the action was done */
-export function confirmDialog(asked) {
+/** @param {DialogOptions} options @returns {Promise<boolean>} true if the action was done */
+export function confirmDialog(options) {
   return new Promise((resolve) => {
     let done = false;
-    const heading = el('h2', { id: freshId('dialog') }, asked.title);
-    const trouble = el('p', { class: 'error', role: 'alert', hidden: true });
-    const go = el('button', { class: asked.danger ? 'button danger' : 'button primary' }, asked.verb);
-    const leave = button(t.cancel, () => dialog.close());
-    const form = el('form', { novalidate: true }, heading, ...asked.body, trouble, el('div', { class: 'buttons' }, leave, go));
+    const heading = el('h2', { id: uniqueId('dialog') }, options.title);
+    const errorElement = el('p', { class: 'error', role: 'alert', hidden: true });
+    const confirmButton = el('button', { class: options.danger ? 'button danger' : 'button primary' }, options.verb);
+    const cancelButton = button(t.cancel, () => dialog.close());
+    const form = el('form', { novalidate: true }, heading, ...options.body, errorElement, el('div', { class: 'buttons' }, cancelButton, confirmButton));
     const dialog = el('dialog', { 'aria-labelledby': heading.id }, form);
     const attempt = async () => {
-      trouble.hidden = true;
-      asked.fields?.clear();
-      if (asked.check && !asked.check()) return;
-      go.setAttribute('aria-disabled', 'true');
-      go.textContent = t.actions.working;
+      errorElement.hidden = true;
+      options.fields?.clear();
+      if (options.check && !options.check()) return;
+      confirmButton.setAttribute('aria-disabled', 'true');
+      confirmButton.textContent = t.actions.working;
       try {
-        await asked.act();
+        await options.act();
         done = true;
         dialog.close();
       } catch (error) {
-        await shown(error);
+        await showError(error);
       } finally {
-        go.removeAttribute('aria-disabled');
-        go.textContent = asked.verb;
+        confirmButton.removeAttribute('aria-disabled');
+        confirmButton.textContent = options.verb;
       }
     };
-    const shown = async (/** @type {any} */ error) => {
-      const instead = await asked.onError?.(error);
-      if (!instead && error.field && asked.fields) return asked.fields.showError(error.field, error.message);
-      trouble.textContent = instead ?? errorMessage(error);
-      trouble.hidden = false;
+    const showError = async (/** @type {any} */ error) => {
+      const replacement = await options.onError?.(error);
+      if (!replacement && error.field && options.fields) return options.fields.showError(error.field, error.message);
+      errorElement.textContent = replacement ?? errorMessage(error);
+      errorElement.hidden = false;
     };
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      if (!go.hasAttribute('aria-disabled')) attempt();
+      if (!confirmButton.hasAttribute('aria-disabled')) attempt();
     });
     dialog.addEventListener('close', () => {
       dialog.remove();
@@ -60,7 +60,7 @@ export function confirmDialog(asked) {
     });
     document.body.append(dialog);
     dialog.showModal();
-    if (!form.querySelector('input, select, textarea')) leave.focus();
+    if (!form.querySelector('input, select, textarea')) cancelButton.focus();
   });
 }
 
@@ -68,13 +68,13 @@ export function confirmDialog(asked) {
 export function show(title, body, dismiss) {
   return /** @type {Promise<void>} */ (
     new Promise((resolve) => {
-      const heading = el('h2', { id: freshId('dialog') }, title);
+      const heading = el('h2', { id: uniqueId('dialog') }, title);
       const dialog = el('dialog', { 'aria-labelledby': heading.id });
-      const leave = () => {
+      const close = () => {
         dialog.close();
         dialog.remove(); // at once: 'close' fires later, and the content may be a secret
       };
-      dialog.append(heading, ...body.filter((part) => part instanceof Node), el('div', { class: 'buttons' }, button(dismiss, leave, { class: 'button primary' })));
+      dialog.append(heading, ...body.filter((part) => part instanceof Node), el('div', { class: 'buttons' }, button(dismiss, close, { class: 'button primary' })));
       dialog.addEventListener('cancel', (event) => event.preventDefault()); // Escape must not close what is shown only once
       dialog.addEventListener('close', () => {
         dialog.remove();

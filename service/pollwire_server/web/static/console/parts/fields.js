@@ -4,7 +4,7 @@
  * Controls are registered by the API's error path (`options[1].label`), so that an error is shown at its control,
  * or at the nearest registered parent.
  */
-import { el, freshId, put } from '../dom.js';
+import { el, uniqueId, setChildren } from '../dom.js';
 import { t } from '../i18n.js';
 
 /**
@@ -52,7 +52,7 @@ export class Fields {
 
   /** @param {About} about @param {boolean} value @param {(value: boolean) => void} changed */
   tick(about, value, changed) {
-    const [id, hintId, error] = [freshId('tick'), freshId('hint'), this.#error()];
+    const [id, hintId, error] = [uniqueId('tick'), uniqueId('hint'), this.#error()];
     const control = el('input', { type: 'checkbox', id, checked: value, 'aria-describedby': `${hintId} ${error.id}` });
     control.addEventListener('change', () => changed(control.checked));
     this.#places.set(about.path, { control, error });
@@ -62,7 +62,7 @@ export class Fields {
 
   /** Create radio buttons. @param {About} about @param {string} value @param {[string, string, string?][]} choices value, text, hint @param {(value: string) => void} changed */
   radios(about, value, choices, changed) {
-    const [name, error] = [freshId('radios'), this.#error()];
+    const [name, error] = [uniqueId('radios'), this.#error()];
     const rows = choices.map(([choice, text, hint]) => {
       const control = el('input', { type: 'radio', name, value: choice, checked: choice === value });
       control.addEventListener('change', () => changed(choice));
@@ -104,7 +104,7 @@ export class Fields {
       place.control.focus();
       return;
     }
-    put(this.summary, english ? el('span', { lang: 'en', dir: 'ltr' }, text) : text);
+    setChildren(this.summary, english ? el('span', { lang: 'en', dir: 'ltr' }, text) : text);
     this.summary.hidden = false;
     this.summary.focus();
   }
@@ -119,13 +119,13 @@ export class Fields {
   }
 
   #error() {
-    return el('p', { class: 'error', id: freshId('error'), hidden: true });
+    return el('p', { class: 'error', id: uniqueId('error'), hidden: true });
   }
 
   /** @param {About} about @param {Control} control @param {...import('../dom.js').Child} beside */
   #field(about, control, ...beside) {
-    const [hintId, error] = [freshId('hint'), this.#error()];
-    control.id ||= freshId('control');
+    const [hintId, error] = [uniqueId('hint'), this.#error()];
+    control.id ||= uniqueId('control');
     control.setAttribute('aria-describedby', `${hintId} ${error.id}`);
     this.#places.set(about.path, { control, error });
     const label = el('label', { for: control.id }, about.label, about.optional && el('small', {}, ` ${t.optional}`));
@@ -136,7 +136,7 @@ export class Fields {
 
 /** @param {Place} place @param {string} text @param {boolean} [english] */
 function show({ control, error }, text, english = false) {
-  put(error, english ? el('span', { lang: 'en', dir: 'ltr' }, text) : text);
+  setChildren(error, english ? el('span', { lang: 'en', dir: 'ltr' }, text) : text);
   error.hidden = !text;
   if (text) control.setAttribute('aria-invalid', 'true');
   else control.removeAttribute('aria-invalid');

@@ -2,7 +2,7 @@
  * The options of a poll: written, ordered, added and taken away, by pointer or by keyboard alone.
  */
 import { blankOption, idFor, namedOptions } from '../draft.js';
-import { button, el, put } from '../dom.js';
+import { button, el, setChildren } from '../dom.js';
 import { t } from '../i18n.js';
 import { showToast } from './toast.js';
 
@@ -28,7 +28,7 @@ export class OptionsEditor {
 
   #draw() {
     this.fields.forget('options[');
-    put(this.#list, ...this.draft.options.map((option, index) => this.#row(option, index)));
+    setChildren(this.#list, ...this.draft.options.map((option, index) => this.#row(option, index)));
     this.add.hidden = this.draft.options.length >= MOST;
   }
 
@@ -37,7 +37,7 @@ export class OptionsEditor {
     const name = option.label || t.form.optionOf(index + 1);
     const label = this.fields.text({ path: `options[${index}].label`, label: t.form.optionOf(index + 1), class: 'wide' }, option.label, (value) => {
       option.label = value;
-      this.#follow(option, index, id);
+      this.#updateId(option, index, id);
       this.changed();
     }, { maxlength: '200', dir: 'auto', class: 'option-label' });
     const id = el('input', { type: 'text', value: namedOptions(this.draft)[index].id, readonly: option.named && option.id !== '' && this.#isKept(option), spellcheck: 'false', dir: 'ltr' });
@@ -55,15 +55,15 @@ export class OptionsEditor {
 
   /** @param {OptionDraft} option @param {number} index @param {HTMLInputElement} id */
   #details(option, index, id) {
-    const write = (/** @type {'image' | 'capacity'} */ name) => (/** @type {string} */ value) => {
+    const setField = (/** @type {'image' | 'capacity'} */ name) => (/** @type {string} */ value) => {
       option[name] = value;
       this.changed();
     };
     const takesPlaces = this.draft.kind !== 'ranked';
     return [
       this.fields.custom({ path: `options[${index}].id`, label: t.form.optionId, hint: t.form.optionIdHint }, id),
-      this.fields.text({ path: `options[${index}].image`, label: t.form.image, optional: true }, option.image, write('image'), { inputmode: 'url', dir: 'ltr' }),
-      takesPlaces && this.fields.text({ path: `options[${index}].capacity`, label: t.form.capacity, hint: t.form.capacityHint, optional: true }, option.capacity, write('capacity'), { inputmode: 'numeric' }),
+      this.fields.text({ path: `options[${index}].image`, label: t.form.image, optional: true }, option.image, setField('image'), { inputmode: 'url', dir: 'ltr' }),
+      takesPlaces && this.fields.text({ path: `options[${index}].capacity`, label: t.form.capacity, hint: t.form.capacityHint, optional: true }, option.capacity, setField('capacity'), { inputmode: 'numeric' }),
     ];
   }
 
@@ -82,7 +82,7 @@ export class OptionsEditor {
   }
 
   /** Create the id field. The id follows the label until it is edited. @param {OptionDraft} option @param {number} index @param {HTMLInputElement} id */
-  #follow(option, index, id) {
+  #updateId(option, index, id) {
     if (option.named) return;
     const others = namedOptions(this.draft).filter((_, place) => place !== index).map((other) => other.id);
     id.value = idFor(option.label, others, index + 1);

@@ -11,18 +11,18 @@ import { t } from '../i18n.js';
  * @param {string[] | null} issuers the sites that are registered; null where the key may not see them
  */
 export function policyFields(draft, fields, changed, issuers) {
-  const write = (/** @type {keyof Draft} */ name) => (/** @type {any} */ value) => {
+  const setField = (/** @type {keyof Draft} */ name) => (/** @type {any} */ value) => {
     /** @type {any} */ (draft)[name] = value;
     changed();
   };
   const pairs = (/** @type {Record<string, string>} */ names) => /** @type {[string, string][]} */ (Object.entries(names));
-  const issuer = issuerField(draft, fields, write('issuer'), issuers);
-  const identity = fields.radios({ path: 'identity', label: t.form.identity }, draft.identity, pairs(t.identities), write('identity'));
-  const revote = fields.choice({ path: 'revote', label: t.form.revote }, draft.revote, pairs(t.revotes), write('revote'));
-  const tags = fields.tick({ path: 'network_tags', label: t.form.networkTags, hint: t.form.networkTagsHint }, draft.network_tags, write('network_tags'));
-  const results = fields.choice({ path: 'results', label: t.form.results }, draft.results, pairs(t.resultsModes), write('results'));
+  const issuer = issuerField(draft, fields, setField('issuer'), issuers);
+  const identity = fields.radios({ path: 'identity', label: t.form.identity }, draft.identity, pairs(t.identities), setField('identity'));
+  const revote = fields.choice({ path: 'revote', label: t.form.revote }, draft.revote, pairs(t.revotes), setField('revote'));
+  const tags = fields.tick({ path: 'network_tags', label: t.form.networkTags, hint: t.form.networkTagsHint }, draft.network_tags, setField('network_tags'));
+  const results = fields.choice({ path: 'results', label: t.form.results }, draft.results, pairs(t.resultsModes), setField('results'));
   const element = el('fieldset', { class: 'group' }, el('legend', {}, t.form.votingRules), identity, issuer, el('div', { class: 'row' }, revote, results), tags);
-  return { element, follow: () => (issuer.hidden = draft.identity !== 'signed') };
+  return { element, update: () => (issuer.hidden = draft.identity !== 'signed') };
 }
 
 /** @param {Draft} draft @param {import('./fields.js').Fields} fields @param {(value: string) => void} changed @param {string[] | null} issuers */
@@ -35,12 +35,12 @@ function issuerField(draft, fields, changed, issuers) {
 
 /** @param {Draft} draft @param {import('./fields.js').Fields} fields @param {() => void} changed */
 export function embeddingFields(draft, fields, changed) {
-  const write = (/** @type {keyof Draft} */ name) => (/** @type {any} */ value) => {
+  const setField = (/** @type {keyof Draft} */ name) => (/** @type {any} */ value) => {
     /** @type {any} */ (draft)[name] = value;
     changed();
   };
-  const origins = fields.longText({ path: 'origins', label: t.form.origins, hint: t.form.originsHint, optional: true }, draft.origins, write('origins'), { dir: 'ltr', spellcheck: 'false' });
-  const lang = fields.text({ path: 'lang', label: t.form.lang, hint: t.form.langHint, optional: true }, draft.lang, write('lang'), { dir: 'ltr', maxlength: '35' });
-  const shuffle = fields.tick({ path: 'shuffle', label: t.form.shuffle }, draft.shuffle, write('shuffle'));
+  const origins = fields.longText({ path: 'origins', label: t.form.origins, hint: t.form.originsHint, optional: true }, draft.origins, setField('origins'), { dir: 'ltr', spellcheck: 'false' });
+  const lang = fields.text({ path: 'lang', label: t.form.lang, hint: t.form.langHint, optional: true }, draft.lang, setField('lang'), { dir: 'ltr', maxlength: '35' });
+  const shuffle = fields.tick({ path: 'shuffle', label: t.form.shuffle }, draft.shuffle, setField('shuffle'));
   return el('fieldset', { class: 'group' }, el('legend', {}, t.form.embeddingAndLanguage), origins, lang, shuffle);
 }

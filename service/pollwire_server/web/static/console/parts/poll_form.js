@@ -2,7 +2,7 @@
  * Form of a poll: question, kind, options, schedule and voting rules. It writes into a draft and reports
  * that it did; sending is its owner's business.
  */
-import { el, put } from '../dom.js';
+import { el, setChildren } from '../dom.js';
 import { t } from '../i18n.js';
 import { Fields } from './fields.js';
 import { OptionsEditor } from './options_editor.js';
@@ -24,7 +24,7 @@ export class PollForm {
     const { fields } = this;
     this.#isNew = isNew;
     const onChange = () => {
-      this.#follow();
+      this.#updateVisibility();
       changed();
     };
     this.options = new OptionsEditor(draft, fields, onChange);
@@ -40,23 +40,23 @@ export class PollForm {
       submit();
     });
     this.#drawKindPart(onChange);
-    this.#follow();
+    this.#updateVisibility();
   }
 
   #isNew = true;
 
   /** @type {HTMLElement} */
   #kindPart;
-  /** @type {{element: HTMLElement, follow: () => void}} */
+  /** @type {{element: HTMLElement, update: () => void}} */
   #window;
-  /** @type {{element: HTMLElement, follow: () => void}} */
+  /** @type {{element: HTMLElement, update: () => void}} */
   #policy;
   #kind = '';
 
   /** @param {boolean} isNew @param {() => void} onChange */
   #question(isNew, onChange) {
     const { draft, fields } = this;
-    const write = (/** @type {'question' | 'description' | 'id'} */ name) => (/** @type {string} */ value) => {
+    const setField = (/** @type {'question' | 'description' | 'id'} */ name) => (/** @type {string} */ value) => {
       draft[name] = value;
       onChange();
     };
@@ -66,10 +66,10 @@ export class PollForm {
       this.options.keep(this.options.kept);
       onChange();
     });
-    const id = isNew && fields.text({ path: 'id', label: t.form.id, hint: t.form.idHint, optional: true }, draft.id, write('id'), { dir: 'ltr', spellcheck: 'false', maxlength: '64' });
-    return el('fieldset', { class: 'group' }, el('legend', {}, t.form.ask), kind,
-      fields.longText({ path: 'question', label: t.form.question }, draft.question, write('question'), { maxlength: '300', dir: 'auto', rows: '2' }),
-      fields.longText({ path: 'description', label: t.form.description, optional: true }, draft.description, write('description'), { maxlength: '2000', dir: 'auto', rows: '2' }), id);
+    const id = isNew && fields.text({ path: 'id', label: t.form.id, hint: t.form.idHint, optional: true }, draft.id, setField('id'), { dir: 'ltr', spellcheck: 'false', maxlength: '64' });
+    return el('fieldset', { class: 'group' }, el('legend', {}, t.form.questionSection), kind,
+      fields.longText({ path: 'question', label: t.form.question }, draft.question, setField('question'), { maxlength: '300', dir: 'auto', rows: '2' }),
+      fields.longText({ path: 'description', label: t.form.description, optional: true }, draft.description, setField('description'), { maxlength: '2000', dir: 'auto', rows: '2' }), id);
   }
 
   /** Draw the fields that only some kinds have. @param {() => void} onChange */
@@ -79,21 +79,21 @@ export class PollForm {
     this.#kind = draft.kind;
     for (const stem of ['choices', 'scale', 'series']) fields.forget(stem);
     this.#kindPart.hidden = !['multiple', 'rating', 'prediction'].includes(draft.kind);
-    if (draft.kind === 'multiple') put(this.#kindPart, this.#bounds('choices', draft.choices, [t.form.choices, t.form.minimum, t.form.maximum], t.form.all, onChange));
-    else if (draft.kind === 'rating') put(this.#kindPart, this.#bounds('scale', draft.scale, [t.form.scale, t.form.from, t.form.to], '', onChange));
-    else if (draft.kind === 'prediction') put(this.#kindPart, this.#prediction(onChange));
-    else put(this.#kindPart);
+    if (draft.kind === 'multiple') setChildren(this.#kindPart, this.#bounds('choices', draft.choices, [t.form.choices, t.form.minimum, t.form.maximum], t.form.all, onChange));
+    else if (draft.kind === 'rating') setChildren(this.#kindPart, this.#bounds('scale', draft.scale, [t.form.scale, t.form.from, t.form.to], '', onChange));
+    else if (draft.kind === 'prediction') setChildren(this.#kindPart, this.#prediction(onChange));
+    else setChildren(this.#kindPart);
   }
 
   /** @param {string} path @param {{min: string, max: string}} bounds @param {string[]} texts legend, least, most @param {string} placeholder @param {() => void} onChange */
   #bounds(path, bounds, [legend, least, most], placeholder, onChange) {
-    const write = (/** @type {'min' | 'max'} */ end) => (/** @type {string} */ value) => {
+    const setField = (/** @type {'min' | 'max'} */ end) => (/** @type {string} */ value) => {
       bounds[end] = value;
       onChange();
     };
     const number = { type: 'number', min: '0', max: '50', step: '1', inputmode: 'numeric' };
-    const min = this.fields.text({ path: `${path}.min`, label: least }, bounds.min, write('min'), number);
-    const max = this.fields.text({ path: `${path}.max`, label: most }, bounds.max, write('max'), { ...number, placeholder });
+    const min = this.fields.text({ path: `${path}.min`, label: least }, bounds.min, setField('min'), number);
+    const max = this.fields.text({ path: `${path}.max`, label: most }, bounds.max, setField('max'), { ...number, placeholder });
     const error = this.fields.group(path, /** @type {HTMLElement} */ (min.querySelector('input')));
     return el('fieldset', { class: 'group' }, el('legend', {}, legend), el('div', { class: 'row short' }, min, max), error);
   }
@@ -108,9 +108,9 @@ export class PollForm {
     return el('fieldset', { class: 'group' }, el('legend', {}, t.kinds.prediction), series);
   }
 
-  #follow() {
+  #updateVisibility() {
     this.options.element.hidden = this.draft.kind === 'rating';
-    this.#window.follow();
-    this.#policy.follow();
+    this.#window.update();
+    this.#policy.update();
   }
 }

@@ -6,7 +6,7 @@
 import { namedOptions } from '../draft.js';
 import { el } from '../dom.js';
 import { language, t } from '../i18n.js';
-import { instantsOf } from '../date_format.js';
+import { instantsOfLocalTime } from '../date_format.js';
 
 /** @typedef {import('../draft.js').Draft} Draft */
 /** @typedef {import('../../widget/view.js').View} View */
@@ -51,7 +51,7 @@ async function seen(host) {
 
 /** @param {Draft} draft @returns {NonNullable<State['poll']>} */
 function asPoll(draft) {
-  const time = (/** @type {import('../draft.js').TimeDraft} */ { text, instant }) => instant ?? isoOf(instantsOf(text, draft.timezone)[0]);
+  const time = (/** @type {import('../draft.js').TimeDraft} */ { text, instant }) => instant ?? isoOf(instantsOfLocalTime(text, draft.timezone)[0]);
   const opensAt = time(draft.opens_at);
   const options = namedOptions(draft).map(({ id, label, image }) => ({ id, label: label || FALLBACK_LABEL, image: pictureOf(image) }));
   return {

@@ -4,7 +4,7 @@
  * An export is streamed and saved only if complete, so that a broken transfer never looks like an export.
  */
 import { fetchResponse, request, pollPath } from '../api.js';
-import { button, el, own, put } from '../dom.js';
+import { button, el, isolated, setChildren } from '../dom.js';
 import { number, size, t } from '../i18n.js';
 import { rowsOf } from './bars.js';
 import { errorMessage } from './toast.js';
@@ -23,12 +23,12 @@ export function votesData(poll, voters) {
   const outcome = el('div', { class: 'outcome', role: 'status' });
   const recount = button(t.data.recount, () => runRecount(), { class: 'button' });
   const runRecount = async () => {
-    put(outcome, el('p', {}, t.data.recounting));
+    setChildren(outcome, el('p', {}, t.data.recounting));
     recount.disabled = true;
     try {
-      put(outcome, ...recounted(poll(), await request(pollPath(poll().id, 'recount'), { method: 'POST', body: {}, long: true })));
+      setChildren(outcome, ...recounted(poll(), await request(pollPath(poll().id, 'recount'), { method: 'POST', body: {}, long: true })));
     } catch (error) {
-      put(outcome, el('p', { class: 'error' }, errorMessage(error)));
+      setChildren(outcome, el('p', { class: 'error' }, errorMessage(error)));
     }
     recount.disabled = false;
   };
@@ -38,9 +38,9 @@ export function votesData(poll, voters) {
     await download(poll(), form, voters() ?? 0, outcome);
     for (const one of exports) one.disabled = false;
   };
-  const gone = poll().phase === 'archived';
-  const offered = gone ? [el('p', { class: 'quiet' }, t.data.archived)] : [el('div', { class: 'buttons start' }, recount, ...exports), hint(t.data.recount, t.data.recountHint), hint(t.data.export, t.data.exportHint)];
-  const body = session.may('polls:read') ? offered : [el('p', { class: 'quiet' }, t.missingPermission('polls:read'))];
+  const isArchived = poll().phase === 'archived';
+  const controls = isArchived ? [el('p', { class: 'quiet' }, t.data.archived)] : [el('div', { class: 'buttons start' }, recount, ...exports), hint(t.data.recount, t.data.recountHint), hint(t.data.export, t.data.exportHint)];
+  const body = session.may('polls:read') ? controls : [el('p', { class: 'quiet' }, t.missingPermission('polls:read'))];
   return el('section', { class: 'card' }, el('h2', {}, t.data.heading), ...body, outcome);
 }
 
@@ -56,7 +56,7 @@ function recounted(poll, { matches, stored, recounted: counted }) {
   const head = el('tr', {}, ...[t.poll.option, t.data.stored, t.data.recounted].map((text) => el('th', { scope: 'col' }, text)));
   const row = (/** @type {import('../dom.js').Child} */ label, /** @type {number} */ one, /** @type {number} */ other) =>
     el('tr', one === other ? {} : { class: 'differs' }, el('th', { scope: 'row' }, label), el('td', {}, number(one)), el('td', {}, number(other)));
-  const rows = rowsOf(poll).map(({ id, label }) => row(own(label, poll.lang), stored.counts[id] ?? 0, counted.counts[id] ?? 0));
+  const rows = rowsOf(poll).map(({ id, label }) => row(isolated(label, poll.lang), stored.counts[id] ?? 0, counted.counts[id] ?? 0));
   return [verdict, el('table', { class: 'data-table' }, el('thead', {}, head), el('tbody', {}, row(t.poll.voters, stored.voters, counted.voters), ...rows))];
 }
 
@@ -65,7 +65,7 @@ async function download(poll, form, expected, outcome) {
   const stop = new AbortController();
   const progress = el('progress', { max: String(Math.max(1, expected)), 'aria-label': t.data.export });
   const lastDrawn = el('span', {});
-  put(outcome, el('div', { class: 'progress' }, progress, lastDrawn, button(t.data.stop, () => stop.abort(), { class: 'button small' })));
+  setChildren(outcome, el('div', { class: 'progress' }, progress, lastDrawn, button(t.data.stop, () => stop.abort(), { class: 'button small' })));
   try {
     const response = await fetchResponse(`${pollPath(poll.id, 'export')}?format=${form}`, {}, stop.signal);
     const header = form === 'csv' ? 1 : 0;
@@ -74,11 +74,11 @@ async function download(poll, form, expected, outcome) {
       lastDrawn.textContent = t.data.exporting(Math.max(0, rows - header), size(bytes));
     });
     saveFile(new Blob(parts, { type: /** @type {any} */ (FORMS)[form] }), `${poll.id}.${form}`);
-    put(outcome, el('p', { class: 'good' }, t.data.exported(Math.max(0, rows - header))));
+    setChildren(outcome, el('p', { class: 'good' }, t.data.exported(Math.max(0, rows - header))));
   } catch (error) {
-    if (stop.signal.aborted) return put(outcome);
+    if (stop.signal.aborted) return setChildren(outcome);
     const isRefusal = error instanceof Error && 'slug' in error;
-    put(outcome, el('p', { class: 'error' }, isRefusal ? errorMessage(error) : t.data.exportFailed));
+    setChildren(outcome, el('p', { class: 'error' }, isRefusal ? errorMessage(error) : t.data.exportFailed));
   }
 }
 

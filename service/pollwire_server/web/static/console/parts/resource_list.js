@@ -2,7 +2,7 @@
  * Paginated table of resources (API keys, issuers, webhooks).
  */
 import { request, withQuery } from '../api.js';
-import { button, el, put } from '../dom.js';
+import { button, el, setChildren } from '../dom.js';
 import { t } from '../i18n.js';
 import { errorMessage } from './toast.js';
 
@@ -31,16 +31,16 @@ export class ResourceList {
       const page = await request(withQuery(this.about.path, { limit: PAGE_SIZE }));
       this.#draw(page.items, page.next);
     } catch (error) {
-      put(this.element, el('p', { class: 'error' }, errorMessage(error)), button(t.tryAgain, () => this.load()));
+      setChildren(this.element, el('p', { class: 'error' }, errorMessage(error)), button(t.tryAgain, () => this.load()));
     }
   }
 
   /** @param {Item[]} items @param {string | null} next */
   #draw(items, next) {
-    if (items.length === 0) return put(this.element, el('p', { class: 'empty' }, this.about.none));
+    if (items.length === 0) return setChildren(this.element, el('p', { class: 'empty' }, this.about.none));
     const head = el('tr', {}, ...this.about.columns.map(([name]) => el('th', { scope: 'col' }, name)), el('td', {}));
     const body = el('tbody', {}, ...items.map((item) => this.#row(item)));
-    put(this.element, el('table', { class: 'resource-table' }, el('thead', {}, head), body), next && this.#more(items, next));
+    setChildren(this.element, el('table', { class: 'resource-table' }, el('thead', {}, head), body), next && this.#more(items, next));
   }
 
   /** @param {Item[]} items @param {string} cursor */
@@ -60,11 +60,11 @@ export class ResourceList {
 
 /** Draw a page with a heading and a list. @param {HTMLElement} place @param {string} title @param {string} lead @param {HTMLElement | null} make @param {HTMLElement} list */
 export function resourcePage(place, title, lead, make, list) {
-  put(place, el('div', { class: 'head' }, el('h1', {}, title), el('div', { class: 'push' }, make)), el('p', { class: 'lead' }, lead), list);
+  setChildren(place, el('div', { class: 'head' }, el('h1', {}, title), el('div', { class: 'push' }, make)), el('p', { class: 'lead' }, lead), list);
 }
 
 /** Draw the page for a key without the scope. @param {HTMLElement} place @param {string} title */
 export function forbiddenPage(place, title) {
-  put(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission('keys:write')));
+  setChildren(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission('keys:write')));
   return { title };
 }

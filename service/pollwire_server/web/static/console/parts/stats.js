@@ -1,8 +1,8 @@
 /**
  * Key figures of a poll: voters, votes per second with a sparkline, countdown and connection.
  */
-import { el, put, svg, write } from '../dom.js';
-import { moment, span } from '../date_format.js';
+import { el, setChildren, svg, setText } from '../dom.js';
+import { formatDateTime, formatDuration } from '../date_format.js';
 import { decimal, number, t } from '../i18n.js';
 import { rowsOf } from './bars.js';
 import { VoteRate } from './vote_rate.js';
@@ -20,7 +20,7 @@ export class Stats {
   #minute = el('dd', { class: 'sparkline', 'aria-hidden': 'true' });
   #clockName = el('dt', {});
   #clock = el('dd', {});
-  #moment = el('dd', { class: 'fine' });
+  #time = el('dd', { class: 'fine' });
   #extraName = el('dt', {});
   #extra = el('dd', {});
   #connection = el('dd', { class: 'connection', 'data-state': 'away' });
@@ -29,7 +29,7 @@ export class Stats {
     el('div', {}, el('dt', {}, t.poll.voters), this.#voters),
     el('div', { title: t.poll.rateHint }, el('dt', {}, t.poll.rate), this.#pace, this.#minute),
     this.#extraBox,
-    el('div', {}, this.#clockName, this.#clock, this.#moment),
+    el('div', {}, this.#clockName, this.#clock, this.#time),
     el('div', {}, el('dt', {}, t.poll.connection), this.#connection));
 
   /** @param {Results} results */
@@ -40,12 +40,12 @@ export class Stats {
 
   /** @param {Poll} poll @param {Results | undefined} results */
   update(poll, results) {
-    write(this.#voters, results?.voters === undefined ? '–' : number(results.voters));
+    setText(this.#voters, results?.voters === undefined ? '–' : number(results.voters));
     const winner = results?.winner && rowsOf(poll).find(({ id }) => id === results.winner)?.label;
     const mean = typeof results?.mean === 'number' ? decimal(results.mean) : '';
     this.#extraBox.hidden = !winner && !mean;
-    write(this.#extraName, winner ? t.poll.winner : t.poll.average);
-    write(this.#extra, winner || mean);
+    setText(this.#extraName, winner ? t.poll.winner : t.poll.average);
+    setText(this.#extra, winner || mean);
     this.tick(poll, results);
   }
 
@@ -54,18 +54,18 @@ export class Stats {
     const now = this.#aheadMs ? performance.now() + this.#aheadMs : Date.now();
     const phase = results?.phase ?? poll.phase;
     const instant = phase === 'scheduled' ? poll.opens_at : (results ?? poll).closes_at;
-    const waits = phase === 'scheduled' || phase === 'open';
-    write(this.#clockName, waits ? (phase === 'open' ? t.poll.closesIn : t.poll.opensIn) : t.list.phase);
-    write(this.#clock, waits ? (instant ? span(Date.parse(instant) - now) : '–') : (t.phases[phase] ?? phase));
-    write(this.#moment, instant ? moment(instant) : waits ? t.poll.noEndDate : '');
-    write(this.#pace, results ? decimal(this.#rate.perSecond, 1) : '–');
-    put(this.#minute, sparkline(this.#rate.minute));
+    const isPending = phase === 'scheduled' || phase === 'open';
+    setText(this.#clockName, isPending ? (phase === 'open' ? t.poll.closesIn : t.poll.opensIn) : t.list.phase);
+    setText(this.#clock, isPending ? (instant ? formatDuration(Date.parse(instant) - now) : '–') : (t.phases[phase] ?? phase));
+    setText(this.#time, instant ? formatDateTime(instant) : isPending ? t.poll.noEndDate : '');
+    setText(this.#pace, results ? decimal(this.#rate.perSecond, 1) : '–');
+    setChildren(this.#minute, sparkline(this.#rate.minute));
   }
 
   /** @param {'live' | 'delayed' | 'away'} state */
   connected(state) {
     this.#connection.dataset.state = state;
-    write(this.#connection, t.list[state]);
+    setText(this.#connection, t.list[state]);
   }
 }
 

@@ -4,8 +4,8 @@
  * For a repeated local time the operator picks one of two instants; a skipped one shows a warning. Without a pick
  * the local time is sent, and the service validates it.
  */
-import { el, freshId, put } from '../dom.js';
-import { instantsOf, moment, operatorZone, wallClock } from '../date_format.js';
+import { el, uniqueId, setChildren } from '../dom.js';
+import { instantsOfLocalTime, formatDateTime, operatorZone, toLocalTime } from '../date_format.js';
 import { t } from '../i18n.js';
 
 /** @typedef {import('../draft.js').Draft} Draft */
@@ -21,7 +21,7 @@ import { t } from '../i18n.js';
 export function timeField(about, time, zone, fields, changed) {
   const control = el('input', { type: 'datetime-local', value: time.text, step: time.text.length > 16 ? '1' : '60', max: '9999-12-31T23:59' });
   const beside = el('div', { class: 'equivalents' });
-  const show = () => put(beside, ...equivalents(time, zone(), pick));
+  const show = () => setChildren(beside, ...equivalents(time, zone(), pick));
   const pick = (/** @type {number} */ instant) => {
     time.instant = new Date(instant).toISOString();
     changed();
@@ -33,7 +33,7 @@ export function timeField(about, time, zone, fields, changed) {
     changed();
   });
   const changeZone = () => {
-    if (time.instant) time.text = control.value = wallClock(time.instant, zone());
+    if (time.instant) time.text = control.value = toLocalTime(time.instant, zone());
     show();
   };
   show();
@@ -43,20 +43,20 @@ export function timeField(about, time, zone, fields, changed) {
 /** @param {import('../draft.js').TimeDraft} time @param {string} zone @param {(instant: number) => void} pick */
 function equivalents(time, zone, pick) {
   if (!time.text) return [];
-  const instants = time.instant ? [Date.parse(time.instant)] : instantsOf(time.text, zone);
+  const instants = time.instant ? [Date.parse(time.instant)] : instantsOfLocalTime(time.text, zone);
   if (instants.length === 0) return [el('p', { class: 'warning' }, t.form.nonexistentTime)];
   if (instants.length > 1) return [doubled(instants, zone, pick)];
   const zones = [...new Set([zone, operatorZone, 'UTC'])];
-  return [el('dl', {}, ...zones.flatMap((name) => [el('dt', {}, name === operatorZone ? `${name}, ${t.poll.yourTime}` : name), el('dd', {}, moment(instants[0], name))]))];
+  return [el('dl', {}, ...zones.flatMap((name) => [el('dt', {}, name === operatorZone ? `${name}, ${t.poll.yourTime}` : name), el('dd', {}, formatDateTime(instants[0], name))]))];
 }
 
 /** @param {number[]} instants @param {string} zone @param {(instant: number) => void} pick */
 function doubled(instants, zone, pick) {
-  const name = freshId('instant');
+  const name = uniqueId('instant');
   const rows = instants.map((instant) => {
     const control = el('input', { type: 'radio', name });
     control.addEventListener('change', () => pick(instant));
-    return el('label', { class: 'radio' }, control, el('span', {}, moment(instant, zone)));
+    return el('label', { class: 'radio' }, control, el('span', {}, formatDateTime(instant, zone)));
   });
   return el('fieldset', { class: 'warning' }, el('legend', {}, t.form.ambiguousTime), ...rows);
 }

@@ -25,5 +25,5 @@ export function windowFields(draft, fields, changed) {
     changed();
   });
   const element = el('fieldset', { class: 'group' }, el('legend', {}, t.form.schedule), zone, el('div', { class: 'row' }, ...times.map((time) => time.element)), resolveBy.element);
-  return { element, follow: () => (resolveBy.element.hidden = draft.kind !== 'prediction') };
+  return { element, update: () => (resolveBy.element.hidden = draft.kind !== 'prediction') };
 }

@@ -6,7 +6,7 @@
  */
 import { request, pollPath, ApiError } from '../api.js';
 import { blankDraft, findEmptyField, createBody, draftFromPoll, patchBody } from '../draft.js';
-import { button, el, own, put } from '../dom.js';
+import { button, el, isolated, setChildren } from '../dom.js';
 import { resolveConflict } from '../parts/conflict.js';
 import { PollForm } from '../parts/poll_form.js';
 import { Preview } from '../parts/preview.js';
@@ -18,7 +18,7 @@ import { language, t } from '../i18n.js';
 
 /** @typedef {import('../draft.js').Draft} Draft */
 /** @typedef {import('../types.js').Poll} Poll */
-/** @typedef {{base: Poll | null, began: Draft, draft: Draft}} Work `began`: the draft before the first edit */
+/** @typedef {{base: Poll | null, original: Draft, draft: Draft}} Work `original`: the draft before the first edit */
 
 /** Unsaved work by poll id; the empty id is a new poll. @type {Map<string, Work>} */
 const unsaved = new Map();
@@ -29,7 +29,7 @@ export function editView(place, route, signal) {
   const title = id === null ? t.form.newPoll : t.form.edit;
   place.append(el('h1', {}, title), el('p', { class: 'quiet' }, t.loading));
   const scope = ['polls:write', 'polls:read'].find((name) => !session.may(/** @type {any} */ (name)) && (name === 'polls:write' || id !== null));
-  if (scope) put(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission(scope)));
+  if (scope) setChildren(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission(scope)));
   else begin(place, id, signal);
   return { title, canLeave: () => canLeave(id ?? '') };
 }
@@ -44,8 +44,8 @@ function canLeave(id) {
 }
 
 /** @param {Work} work */
-function hasChanges({ began, draft }) {
-  return JSON.stringify(began) !== JSON.stringify(draft);
+function hasChanges({ original, draft }) {
+  return JSON.stringify(original) !== JSON.stringify(draft);
 }
 
 /** @param {HTMLElement} place @param {string | null} id @param {AbortSignal} signal */
@@ -59,14 +59,14 @@ async function begin(place, id, signal) {
   } catch (error) {
     if (signal.aborted) return;
     const missing = error instanceof ApiError && error.status === 404;
-    put(place, el('h1', {}, t.form.edit), el('p', { class: 'empty' }, missing ? t.poll.notFound : errorMessage(error)), !missing && button(t.tryAgain, () => begin(place, id, signal)));
+    setChildren(place, el('h1', {}, t.form.edit), el('p', { class: 'empty' }, missing ? t.poll.notFound : errorMessage(error)), !missing && button(t.tryAgain, () => begin(place, id, signal)));
   }
 }
 
 /** @param {Poll | null} poll @param {string} [zone] @returns {Work} */
 function workOn(poll, zone) {
-  const began = poll === null ? blankDraft(operatorZone, language()) : draftFromPoll(poll, zone ?? poll.timezone ?? operatorZone);
-  return { base: poll, began, draft: structuredClone(began) };
+  const original = poll === null ? blankDraft(operatorZone, language()) : draftFromPoll(poll, zone ?? poll.timezone ?? operatorZone);
+  return { base: poll, original, draft: structuredClone(original) };
 }
 
 /** Return the issuers' names, or null if the key may not list them. @returns {Promise<string[] | null>} */
@@ -102,7 +102,7 @@ class PollEditor {
     const back = el('a', { class: 'button', href: base ? hashOf(['polls', base.id]) : hashOf([]) }, t.cancel);
     this.form.buttons.append(back);
     const heading = el('h1', { tabindex: '-1' }, base ? t.form.edit : t.form.newPoll);
-    put(this.place, el('div', { class: 'poll-head' }, heading, base && el('p', { class: 'sub' }, own(base.question, base.lang), ' · ', el('code', {}, base.id))), el('div', { class: 'columns editing' }, this.form.element, el('div', { class: 'side-panel' }, preview.element)));
+    setChildren(this.place, el('div', { class: 'poll-head' }, heading, base && el('p', { class: 'sub' }, isolated(base.question, base.lang), ' · ', el('code', {}, base.id))), el('div', { class: 'columns editing' }, this.form.element, el('div', { class: 'side-panel' }, preview.element)));
     preview.update(draft);
     this.#mark();
     heading.focus({ preventScroll: true });
@@ -134,9 +134,9 @@ class PollEditor {
   }
 
   async #save() {
-    const { base, began, draft } = this.work;
+    const { base, original, draft } = this.work;
     if (base === null) return this.#done('', await request('v1/admin/polls', { method: 'POST', body: createBody(draft) }), t.form.created);
-    const patch = patchBody(began, draft);
+    const patch = patchBody(original, draft);
     if (Object.keys(patch).length === 0) return this.#done(base.id, base, t.form.unchanged);
     try {
       this.#done(base.id, await request(pollPath(base.id), { method: 'PATCH', body: patch, version: base.version }), t.form.saved);
@@ -149,12 +149,12 @@ class PollEditor {
   /** Resolve an edit conflict with the version stored meanwhile. @param {Poll} base */
   async #resolveConflict(base) {
     const theirs = await request(pollPath(base.id));
-    const settled = await resolveConflict({ base, theirs, draft: this.work.draft, began: this.work.began });
-    if (settled === null) return;
+    const merged = await resolveConflict({ base, theirs, draft: this.work.draft, original: this.work.original });
+    if (merged === null) return;
     const rebased = workOn(theirs, this.work.draft.timezone);
-    Object.assign(this.work, { base: theirs, began: rebased.began, draft: settled });
+    Object.assign(this.work, { base: theirs, original: rebased.original, draft: merged });
     this.draw();
-    if (Object.keys(patchBody(rebased.began, settled)).length > 0) await this.#save();
+    if (Object.keys(patchBody(rebased.original, merged)).length > 0) await this.#save();
   }
 
   /** @param {string} id key of the unsaved work @param {Poll} poll @param {string} news */

@@ -2,13 +2,13 @@
  * API keys: list, creation (the secret is shown once) and revocation.
  */
 import { request } from '../api.js';
-import { button, el, own } from '../dom.js';
+import { button, el, isolated } from '../dom.js';
 import { confirmDialog } from '../parts/dialog.js';
 import { Fields } from '../parts/fields.js';
 import { forbiddenPage, ResourceList, resourcePage } from '../parts/resource_list.js';
 import { showSecret } from '../parts/secret.js';
 import { session } from '../session.js';
-import { shortMoment } from '../date_format.js';
+import { formatShortDateTime } from '../date_format.js';
 import { t } from '../i18n.js';
 
 /** @typedef {{id: string, name: string, scopes: string[], created_at: string, last_used_at: string | null}} Key */
@@ -21,10 +21,10 @@ export function keysView(place) {
     path: 'v1/admin/keys',
     none: t.keysPage.none,
     columns: [
-      [t.keysPage.name, ({ name, id }) => el('span', { class: 'lines' }, own(name), el('code', {}, id))],
+      [t.keysPage.name, ({ name, id }) => el('span', { class: 'lines' }, isolated(name), el('code', {}, id))],
       [t.keysPage.scopes, ({ scopes }) => el('span', { class: 'scopes' }, ...scopes.map((scope) => el('code', { title: t.scopes[scope] }, scope)))],
-      [t.keysPage.created, ({ created_at: at }) => shortMoment(at)],
-      [t.keysPage.lastUsed, ({ last_used_at: at }) => (at ? shortMoment(at) : t.keysPage.neverUsed)],
+      [t.keysPage.created, ({ created_at: at }) => formatShortDateTime(at)],
+      [t.keysPage.lastUsed, ({ last_used_at: at }) => (at ? formatShortDateTime(at) : t.keysPage.neverUsed)],
     ],
     tool: (key) => button(t.keysPage.revoke, () => revoke(key, resourceList), { class: 'button small destructive', 'aria-label': t.keysPage.revokeOf(key.name) }),
   });

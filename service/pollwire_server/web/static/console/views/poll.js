@@ -4,8 +4,8 @@
 import { actionsFor } from '../actions.js';
 import { delay } from '../../client/backoff.js';
 import { request, base, pollPath, ApiError } from '../api.js';
-import { button, el, own, put, write } from '../dom.js';
-import { follow } from '../live.js';
+import { button, el, isolated, setChildren, setText } from '../dom.js';
+import { watchPolls } from '../live.js';
 import { runAction, scoringText } from '../parts/action_dialog.js';
 import { Audit } from '../parts/audit.js';
 import { Bars, rowsOf } from '../parts/bars.js';
@@ -26,7 +26,7 @@ import { pill } from './polls.js';
 const TIMELINE_EVERY_MS = 15_000;
 /** Actions shown as primary buttons. */
 const PRIMARY_ACTIONS = ['open', 'resolve'];
-const SCORING_EVERY_MS = 1000;
+const SCORING_INTERVAL_MS = 1000;
 /** Minimum interval between two reads of the poll, however often frames arrive. */
 const READ_AGAIN_MS = 1000;
 
@@ -34,7 +34,7 @@ const READ_AGAIN_MS = 1000;
 export function pollView(place, route, signal) {
   const id = route.path[1];
   place.append(el('p', { class: 'quiet' }, t.loading));
-  if (!session.may('polls:read')) put(place, el('h1', {}, id), el('p', { class: 'empty' }, t.missingPermission('polls:read')));
+  if (!session.may('polls:read')) setChildren(place, el('h1', {}, id), el('p', { class: 'empty' }, t.missingPermission('polls:read')));
   else begin(place, id, signal);
   return { title: id };
 }
@@ -49,7 +49,7 @@ async function begin(place, id, signal) {
   } catch (error) {
     if (signal.aborted) return;
     const missing = error instanceof ApiError && error.status === 404;
-    put(place, backLink(), el('h1', {}, id), el('p', { class: 'empty' }, missing ? t.poll.notFound : errorMessage(error)), !missing && button(t.tryAgain, () => begin(place, id, signal)));
+    setChildren(place, backLink(), el('h1', {}, id), el('p', { class: 'empty' }, missing ? t.poll.notFound : errorMessage(error)), !missing && button(t.tryAgain, () => begin(place, id, signal)));
   }
 }
 
@@ -85,16 +85,16 @@ class PollPage {
     const { id, kind } = this.poll;
     const totals = el('section', { class: 'card' }, el('h2', {}, t.poll.totals), kind === 'ranked' && el('p', { class: 'hint' }, t.poll.rankedNote), this.#bars.element);
     const overTime = el('section', { class: 'card' }, el('h2', {}, t.poll.timeline), this.#chart.element);
-    put(this.place, this.#head(), this.#notice, this.#actions, this.#stats.element,
+    setChildren(this.place, this.#head(), this.#notice, this.#actions, this.#stats.element,
       el('div', { class: 'columns' }, el('div', {}, totals, overTime, this.audit.element), el('div', {}, this.#details.element, this.#data, embedCard(id))));
     this.#draw();
     this.audit.load();
     this.#readTimeline();
-    follow([id], { results: (results) => this.#receive(results), gone: () => this.#showDeleted(), connection: (state) => this.#stats.connected(state) });
+    watchPolls([id], { results: (results) => this.#receive(results), deleted: () => this.#showDeleted(), connection: (state) => this.#stats.connected(state) });
     const timers = [setInterval(() => this.#readTimeline(), TIMELINE_EVERY_MS), setInterval(() => this.#tick(), 1000)];
     this.signal.addEventListener('abort', () => {
       timers.forEach(clearInterval);
-      follow([], null);
+      watchPolls([], null);
     });
   }
 
@@ -113,12 +113,12 @@ class PollPage {
 
   #draw() {
     const { poll } = this;
-    put(this.#phase, pill(poll.phase));
-    write(this.#question, poll.question);
+    setChildren(this.#phase, pill(poll.phase));
+    setText(this.#question, poll.question);
     this.#question.lang = poll.lang ?? '';
     this.#details.update(poll);
     this.#drawActions();
-    put(this.#data, votesData(() => this.poll, () => this.#results?.voters));
+    setChildren(this.#data, votesData(() => this.poll, () => this.#results?.voters));
     this.#drawTotals();
   }
 
@@ -128,33 +128,33 @@ class PollPage {
   }
 
   #drawActions() {
-    if (!session.may('polls:write')) return put(this.#actions, el('p', { class: 'quiet reason' }, t.missingPermission('polls:write')));
+    if (!session.may('polls:write')) return setChildren(this.#actions, el('p', { class: 'quiet reason' }, t.missingPermission('polls:write')));
     const focused = this.#actions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-act') : null;
     const buttons = actionsFor(this.poll).map((act) =>
       button(t.actions.names[act.name], () => this.#runAction(act), { class: `button ${act.danger ? 'destructive' : PRIMARY_ACTIONS.includes(act.name) ? 'primary' : ''}`, 'data-act': act.name }));
-    put(this.#actions, el('h2', { class: 'visually-hidden' }, t.actions.heading), ...buttons);
+    setChildren(this.#actions, el('h2', { class: 'visually-hidden' }, t.actions.heading), ...buttons);
     if (focused) (buttons.find((one) => one.dataset.act === focused) ?? buttons[0])?.focus();
   }
 
   /** @param {import('../actions.js').Action} act */
   async #runAction(act) {
-    const done = await runAction(act, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
-    if (done === null) return;
-    if (done.answer.deleted) return go([]);
-    if (done.answer.pending) return this.#followScoring(done.answer, done.repeat);
-    this.#applyPoll(done.answer);
+    const result = await runAction(act, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
+    if (result === null) return;
+    if (result.response.deleted) return go([]);
+    if (result.response.pending) return this.#followScoring(result.response, result.repeat);
+    this.#applyPoll(result.response);
   }
 
   /** Repeat the request until scoring is complete, and show the progress. @param {any} progress @param {() => Promise<any>} repeat */
   async #followScoring(progress, repeat) {
-    for (let answer = progress; ; answer = await repeat()) {
+    for (let response = progress; ; response = await repeat()) {
       if (this.signal.aborted) return;
-      if (!answer.pending) {
+      if (!response.pending) {
         this.#showNotice('');
-        return this.#applyPoll(answer);
+        return this.#applyPoll(response);
       }
-      this.#showNotice(scoringText(answer));
-      await delay(SCORING_EVERY_MS);
+      this.#showNotice(scoringText(response));
+      await delay(SCORING_INTERVAL_MS);
     }
   }
 
@@ -212,12 +212,12 @@ class PollPage {
 
   #showDeleted() {
     this.#showNotice(t.poll.deleted);
-    put(this.#actions);
+    setChildren(this.#actions);
   }
 
   /** @param {string} text */
   #showNotice(text) {
     this.#notice.hidden = !text;
-    write(this.#notice, text);
+    setText(this.#notice, text);
   }
 }

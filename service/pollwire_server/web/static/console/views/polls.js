@@ -4,13 +4,13 @@
  * The filters are part of the URL, so that bookmarks and the back button work.
  */
 import { request, withQuery } from '../api.js';
-import { button, el, own, put, write } from '../dom.js';
-import { follow } from '../live.js';
+import { button, el, isolated, setChildren, setText } from '../dom.js';
+import { watchPolls } from '../live.js';
 import { leaderText, strip } from '../parts/bars.js';
 import { errorMessage } from '../parts/toast.js';
 import { go, hashOf } from '../router.js';
 import { session } from '../session.js';
-import { shortMoment } from '../date_format.js';
+import { formatShortDateTime } from '../date_format.js';
 import { number, t } from '../i18n.js';
 
 /** @typedef {import('../types.js').Poll} Poll */
@@ -27,7 +27,7 @@ export function pollsView(place, route, signal) {
   const rows = el('div', { class: 'rows', 'aria-busy': 'true' }, el('p', { class: 'quiet' }, t.loading));
   place.append(head(connection), filters(query), rows);
   if (session.may('polls:read')) load(rows, connection, { ...query, cursor: route.query.get('cursor') ?? '' }, signal);
-  else put(rows, el('p', { class: 'empty' }, t.missingPermission('polls:read')));
+  else setChildren(rows, el('p', { class: 'empty' }, t.missingPermission('polls:read')));
   return { title: t.list.heading };
 }
 
@@ -64,26 +64,26 @@ async function load(rows, connection, query, signal) {
     if (signal.aborted) return;
     show(rows, connection, page, query, signal);
   } catch (error) {
-    if (!signal.aborted) put(rows, el('div', { class: 'empty' }, el('p', { class: 'error' }, errorMessage(error)), button(t.tryAgain, () => load(rows, connection, query, signal))));
+    if (!signal.aborted) setChildren(rows, el('div', { class: 'empty' }, el('p', { class: 'error' }, errorMessage(error)), button(t.tryAgain, () => load(rows, connection, query, signal))));
   }
   rows.removeAttribute('aria-busy');
 }
 
 /** @param {HTMLElement} rows @param {HTMLElement} connection @param {{items: Poll[], next: string | null}} page @param {Record<string, string>} query @param {AbortSignal} signal */
 function show(rows, connection, page, query, signal) {
-  if (page.items.length === 0) return put(rows, nothing(query));
+  if (page.items.length === 0) return setChildren(rows, nothing(query));
   const rowsById = new Map(page.items.map((poll) => [poll.id, new Row(poll)]));
-  const head = el('tr', {}, ...[t.list.poll, t.list.phase, t.list.when, t.list.voters, t.list.leading].map((text) => el('th', { scope: 'col' }, text)));
-  put(rows, el('table', { class: 'polls' }, el('thead', {}, head), el('tbody', {}, ...[...rowsById.values()].map((row) => row.element))), pager(page, query));
-  follow([...rowsById.keys()], {
+  const head = el('tr', {}, ...[t.list.poll, t.list.phase, t.list.schedule, t.list.voters, t.list.leading].map((text) => el('th', { scope: 'col' }, text)));
+  setChildren(rows, el('table', { class: 'polls' }, el('thead', {}, head), el('tbody', {}, ...[...rowsById.values()].map((row) => row.element))), pager(page, query));
+  watchPolls([...rowsById.keys()], {
     results: (results) => rowsById.get(results.poll)?.update(results),
-    gone: (poll) => rowsById.get(poll)?.element.remove(),
+    deleted: (poll) => rowsById.get(poll)?.element.remove(),
     connection: (state) => {
       connection.dataset.state = state;
-      write(connection, t.list[state]);
+      setText(connection, t.list[state]);
     },
   });
-  signal.addEventListener('abort', () => follow([], null));
+  signal.addEventListener('abort', () => watchPolls([], null));
 }
 
 /** @param {{items: Poll[], next: string | null}} page @param {Record<string, string>} query */
@@ -106,16 +106,16 @@ class Row {
   #voters = el('td', { class: 'number' });
   #leading = el('td', { class: 'leading' });
   #phase = el('td', { class: 'phase-cell' });
-  #when = el('td', { class: 'when' });
+  #schedule = el('td', { class: 'schedule' });
   /** @type {Results | undefined} */
   #results;
 
   /** @param {Poll} poll */
   constructor(poll) {
     this.poll = poll;
-    const link = el('a', { href: hashOf(['polls', poll.id]) }, own(poll.question, poll.lang));
+    const link = el('a', { href: hashOf(['polls', poll.id]) }, isolated(poll.question, poll.lang));
     const sub = el('span', { class: 'sub' }, el('code', {}, poll.id), ' · ', t.kinds[poll.kind] ?? poll.kind, poll.series && ` · ${poll.series}`);
-    this.element = el('tr', { 'data-poll': poll.id }, el('th', { scope: 'row' }, link, sub), this.#phase, this.#when, this.#voters, this.#leading);
+    this.element = el('tr', { 'data-poll': poll.id }, el('th', { scope: 'row' }, link, sub), this.#phase, this.#schedule, this.#voters, this.#leading);
     this.#draw();
   }
 
@@ -128,11 +128,11 @@ class Row {
 
   #draw() {
     const { poll } = this;
-    put(this.#phase, pill(poll.phase));
-    put(this.#when, whenOf(poll));
+    setChildren(this.#phase, pill(poll.phase));
+    setChildren(this.#schedule, scheduleText(poll));
     const voters = this.#results?.voters;
-    put(this.#voters, voters === undefined ? '–' : number(voters), el('span', { class: 'unit' }, ` ${t.list.voters}`));
-    put(this.#leading, strip(poll, this.#results), leaderText(poll, this.#results));
+    setChildren(this.#voters, voters === undefined ? '–' : number(voters), el('span', { class: 'unit' }, ` ${t.list.voters}`));
+    setChildren(this.#leading, strip(poll, this.#results), leaderText(poll, this.#results));
   }
 }
 
@@ -142,8 +142,8 @@ export function pill(phase) {
 }
 
 /** @param {Poll} poll */
-function whenOf(poll) {
-  if (poll.phase === 'scheduled') return t.list.opens(shortMoment(poll.opens_at));
+function scheduleText(poll) {
+  if (poll.phase === 'scheduled') return t.list.opens(formatShortDateTime(poll.opens_at));
   if (!poll.closes_at) return poll.phase === 'open' ? t.list.noEndDate : '–';
-  return (poll.phase === 'open' ? t.list.closes : t.list.closed)(shortMoment(poll.closes_at));
+  return (poll.phase === 'open' ? t.list.closes : t.list.closed)(formatShortDateTime(poll.closes_at));
 }

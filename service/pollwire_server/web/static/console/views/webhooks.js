@@ -2,14 +2,14 @@
  * Webhooks: list with status, creation, test, recent deliveries and deletion.
  */
 import { request } from '../api.js';
-import { button, el, own } from '../dom.js';
+import { button, el, isolated } from '../dom.js';
 import { confirmDialog, show } from '../parts/dialog.js';
 import { Fields } from '../parts/fields.js';
 import { forbiddenPage, ResourceList, resourcePage } from '../parts/resource_list.js';
 import { showToast, errorMessage } from '../parts/toast.js';
 import { showSecret } from '../parts/secret.js';
 import { session } from '../session.js';
-import { shortMoment } from '../date_format.js';
+import { formatShortDateTime } from '../date_format.js';
 import { number, t } from '../i18n.js';
 
 /**
@@ -42,11 +42,11 @@ export function webhooksView(place) {
     path: 'v1/admin/webhooks',
     none: t.webhooksPage.none,
     columns: [
-      [t.webhooksPage.url, ({ url }) => own(url)],
+      [t.webhooksPage.url, ({ url }) => isolated(url)],
       [t.webhooksPage.events, ({ events }) => el('span', { class: 'scopes' }, ...events.map((event) => el('code', {}, event)))],
       [t.polls, ({ polls }) => (polls === null ? t.webhooksPage.everyPoll : el('span', { class: 'scopes' }, ...polls.map((poll) => el('code', {}, poll))))],
       [t.webhooksPage.state, stateOf],
-      [t.webhooksPage.created, ({ created_at: at }) => shortMoment(at)],
+      [t.webhooksPage.created, ({ created_at: at }) => formatShortDateTime(at)],
     ],
     tool: (webhook) => tools(webhook, resourceList),
   });
@@ -61,8 +61,8 @@ function stateOf({ status, waiting, disabled_reason: why, last_success_at: reach
   return el('span', { class: 'lines' },
     el('span', { class: 'pill', 'data-phase': active ? 'open' : 'canceled' }, active ? t.webhooksPage.active : t.webhooksPage.disabled),
     waiting > 0 && el('small', {}, t.webhooksPage.pending(waiting)),
-    reached && el('small', {}, t.webhooksPage.lastSuccess(shortMoment(reached))),
-    failed && el('small', { title: error ?? '' }, t.webhooksPage.lastFailure(shortMoment(failed))),
+    reached && el('small', {}, t.webhooksPage.lastSuccess(formatShortDateTime(reached))),
+    failed && el('small', { title: error ?? '' }, t.webhooksPage.lastFailure(formatShortDateTime(failed))),
     !active && why && el('small', { lang: 'en', dir: 'ltr' }, why));
 }
 
@@ -110,9 +110,9 @@ async function showDeliveries(webhook) {
   const { items } = await request(pathOf(webhook, '/deliveries'));
   const columns = [t.poll.time, t.webhooksPage.event, t.list.poll, t.webhooksPage.attempt, t.webhooksPage.response];
   const head = el('tr', {}, ...columns.map((text) => el('th', { scope: 'col' }, text)));
-  const rows = items.map((one) => el('tr', {}, el('th', { scope: 'row' }, shortMoment(one.at)), el('td', {}, el('code', {}, one.type)), el('td', {}, one.poll ?? '–'), el('td', {}, number(one.attempt)), el('td', {}, `${one.delivered ? '✓' : '✗'} ${one.status ?? ''} ${one.error ?? ''}`)));
+  const rows = items.map((one) => el('tr', {}, el('th', { scope: 'row' }, formatShortDateTime(one.at)), el('td', {}, el('code', {}, one.type)), el('td', {}, one.poll ?? '–'), el('td', {}, number(one.attempt)), el('td', {}, `${one.delivered ? '✓' : '✗'} ${one.status ?? ''} ${one.error ?? ''}`)));
   const table = el('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': t.webhooksPage.deliveries }, el('table', { class: 'data-table' }, el('thead', {}, head), el('tbody', {}, ...rows)));
-  await show(t.webhooksPage.deliveries, [el('p', {}, own(webhook.url)), items.length ? table : el('p', { class: 'quiet' }, t.webhooksPage.noDeliveries)], t.close);
+  await show(t.webhooksPage.deliveries, [el('p', {}, isolated(webhook.url)), items.length ? table : el('p', { class: 'quiet' }, t.webhooksPage.noDeliveries)], t.close);
 }
 
 /** @param {Webhook} webhook @param {ResourceList<Webhook>} resourceList */
