@@ -166,10 +166,22 @@ class Up:
             answer = await client.post("/v1/admin/polls", json=POLL)
         assert answer.status_code in (200, 201), answer.text
 
-    async def vote(self, choice: str = "rice") -> httpx.Response:
-        """The answer to a new voter's vote on ``lunch``."""
+    async def new_voter(self) -> str:
+        """Return the token of a new voter."""
         async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
-            token = (await client.post("/v1/voters")).json()["token"]
+            response = await client.post("/v1/voters")
+        assert response.status_code == 201, response.text
+        token: str = response.json()["token"]
+        return token
+
+    async def vote(self, choice: str = "rice", token: str | None = None) -> httpx.Response:
+        """Vote on ``lunch``, as a new voter without a token. Return the first response that rejects, or the last."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
+            if token is None:
+                registered = await client.post("/v1/voters")
+                if registered.status_code != 201:
+                    return registered
+                token = registered.json()["token"]
             return await client.post(
                 "/v1/polls/lunch/votes", json={"choice": choice}, headers={"Authorization": f"Bearer {token}"}
             )

@@ -37,7 +37,7 @@ async def test_export_writes_votes(pollwire: Pollwire, service: Service, tmp_pat
     file = tmp_path / "votes.csv"
     said = await pollwire("polls", "export", poll, "--out", str(file), "--json")
     assert said.json == {"file": str(file), "votes": 1}
-    assert file.read_text().splitlines()[0] == "voter,choice,label,at,revision"
+    assert file.read_text("utf-8-sig").splitlines()[0] == "voter,choice,label,at,revision"
 
 
 async def test_rejected_export_leaves_no_file(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:

@@ -40,11 +40,11 @@ async def test_killed_store_is_back_within_two_seconds(up: Start) -> None:
 async def test_frozen_store_returns_503_within_a_second(up: Start) -> None:
     service = await (await up().start()).ready()
     await service.make_poll()
-    store = service.store
+    store, token = service.store, await service.new_voter()
     os.kill(store.pid, signal.SIGSTOP)
     try:
         async with asyncio.timeout(1.5):
-            answer = await service.vote()
+            answer = await service.vote(token=token)
     finally:
         os.kill(store.pid, signal.SIGCONT)
     assert answer.status_code == 503
