@@ -43,6 +43,9 @@ class Pipe(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         assert high == 0
 
+    def get_write_buffer_size(self) -> int:
+        return len(self.waiting)
+
     def get_extra_info(self, name: str, default: object = None) -> object:
         return default
 

@@ -14,7 +14,7 @@ COUNTED = Reply(200, {"status": "counted"})
 AWAY = problem(503, "store-unavailable")
 
 
-async def test_a_vote_is_sent_again_until_the_store_is_back() -> None:
+async def test_vote_is_repeated_with_same_idempotency_key() -> None:
     """Check that a vote is repeated after 503 and a closed connection, with the same Idempotency-Key."""
     async with answering(AWAY, CUT, COUNTED) as peer, Client(peer.url, token="t") as client:
         assert await client.vote("lunch", "rice") == {"status": "counted"}
@@ -22,7 +22,7 @@ async def test_a_vote_is_sent_again_until_the_store_is_back() -> None:
     assert (len(peer.requests), len(keys)) == (3, 1)
 
 
-async def test_retry_after_is_kept() -> None:
+async def test_retry_waits_for_retry_after() -> None:
     """Check that the client waits as long as ``Retry-After`` requires."""
     begun = time.monotonic()
     asked_to_wait = problem(503, "overloaded", **{"retry-after": "1"})
@@ -31,7 +31,7 @@ async def test_retry_after_is_kept() -> None:
     assert time.monotonic() - begun >= 1
 
 
-async def test_patience_ends_with_the_refusal_itself() -> None:
+async def test_last_problem_is_raised_after_patience() -> None:
     """Check that the caller gets the last problem document when ``patience_s`` is over."""
     begun = time.monotonic()
     async with answering(AWAY) as peer, Client(peer.url, patience_s=0.3) as client:
@@ -42,7 +42,7 @@ async def test_patience_ends_with_the_refusal_itself() -> None:
     assert time.monotonic() - begun < 2
 
 
-async def test_a_no_is_not_asked_again() -> None:
+async def test_permanent_error_is_not_retried() -> None:
     """Check that an error that cannot be temporary is raised at once."""
     async with answering(problem(403, "poll-closed")) as peer, Client(peer.url) as client:
         with pytest.raises(ApiError) as caught:
@@ -52,7 +52,7 @@ async def test_a_no_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize(("poll", "requests"), [({"id": "lunch"}, 2), ({}, 1)])
-async def test_only_a_named_poll_is_created_again(poll: dict[str, str], requests: int) -> None:
+async def test_create_is_retried_only_with_a_poll_id(poll: dict[str, str], requests: int) -> None:
     """Check that a creation with unknown outcome is repeated only if the poll has an id."""
     async with (
         answering(CUT, Reply(201, {"id": "lunch"})) as peer,
@@ -66,7 +66,7 @@ async def test_only_a_named_poll_is_created_again(poll: dict[str, str], requests
     assert len(peer.requests) == requests
 
 
-async def test_nothing_listens() -> None:
+async def test_connection_refused_raises_one_sentence() -> None:
     """Check that the error is one sentence without the HTTP library's message."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -78,7 +78,7 @@ async def test_nothing_listens() -> None:
     assert str(caught.value) == expected
 
 
-async def test_another_service_answers() -> None:
+async def test_response_of_another_server_is_rejected() -> None:
     """Check that a response of another server is not read as a response of this service."""
     async with (
         answering(Reply(404, None, {"content-type": "text/html"})) as peer,
@@ -88,7 +88,7 @@ async def test_another_service_answers() -> None:
             await client.poll("lunch")
 
 
-async def test_an_id_that_no_poll_can_have_is_not_sent() -> None:
+async def test_invalid_poll_id_sends_no_request() -> None:
     """An id with a slash or dots would address another route, so the client raises the service's error."""
     async with answering(COUNTED) as peer, Client(peer.url, key="k") as client:
         for wrong in ("", "..", "a/b", "Lunch"):
@@ -99,7 +99,7 @@ async def test_an_id_that_no_poll_can_have_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://localhost", "http://"])
-def test_an_address_that_is_none_is_refused(url: str) -> None:
+def test_invalid_url_sends_no_request(url: str) -> None:
     """Check that an address without scheme or host is rejected before any request."""
     with pytest.raises(ValueError, match="looks like"):
         Client(url)

@@ -33,7 +33,7 @@ def drawn(*args: Any, **more: Any) -> str:
     return console.file.getvalue()
 
 
-def test_bars_grow_with_their_share() -> None:
+def test_bar_length_is_proportional_to_share() -> None:
     """Check that the bar of three quarters is three times as long as that of one quarter."""
     rice, yam = (text for text in drawn(POLL, RESULTS).splitlines() if "%" in text)
     assert "Jollof rice rice " in rice  # the label, and the option's id for votes
@@ -43,28 +43,28 @@ def test_bars_grow_with_their_share() -> None:
     assert lengths[0] / lengths[1] == pytest.approx(3, rel=0.05)
 
 
-def test_the_state_of_the_results_is_told() -> None:
+def test_chart_uses_phase_and_end_of_results() -> None:
     """Check that phase and end are those of the results, which are newer than the poll."""
     text = drawn(POLL, RESULTS | {"phase": "closed"})
     assert "closed since 2026-11-25 12:00 UTC" in text
     assert "4 voters" in text
 
 
-def test_hidden_totals_are_said_to_be_hidden() -> None:
+def test_hidden_totals_show_a_sentence_and_no_number() -> None:
     """Check that hidden results show options and a sentence but no number, as a chart or a line."""
     assert "hidden" in drawn(POLL, HIDDEN)
     assert "Jollof rice rice" in drawn(POLL, HIDDEN)  # the options themselves are not hidden
     assert line(POLL, HIDDEN) == "2026-11-24T12:00:00.123Z open totals hidden"
 
 
-def test_nobody_has_voted_yet() -> None:
+def test_chart_without_voters_has_no_percentage() -> None:
     """Check that without voters there is no percentage and no division by zero."""
     empty = RESULTS | {"voters": 0, "counts": {"rice": 0, "yam": 0}}
     assert line(POLL, empty).endswith("0 voters: rice 0 (-), yam 0 (-)")
     assert "0 voters" in drawn(POLL, empty)
 
 
-def test_a_line_has_everything() -> None:
+def test_line_has_time_phase_voters_and_options() -> None:
     """Check that a line has the time, the phase, the voters and every option."""
     assert line(POLL, RESULTS) == "2026-11-24T12:00:00.123Z open 4 voters: rice 3 (75.0 %), yam 1 (25.0 %)"
 
@@ -78,14 +78,14 @@ TOWNS: dict[str, Any] = POLL | {
 FIRSTS: dict[str, Any] = RESULTS | {"voters": 7, "counts": {"accra": 3, "kumasi": 2, "tamale": 2}}
 
 
-def test_a_rating_tells_its_mean() -> None:
+def test_rating_shows_its_mean() -> None:
     """Check that charts and lines show the mean next to the number of voters, and none without voters."""
     assert line(RATING, RATED).endswith("4 voters, mean 2.75: 1 0 (0.0 %), 2 1 (25.0 %), 3 3 (75.0 %)")
     assert "4 voters, mean 2.75" in drawn(RATING, RATED)
     assert "mean" not in drawn(RATING, RATED | {"voters": 0, "mean": None})
 
 
-def test_a_ranked_poll_tells_its_rounds() -> None:
+def test_ranked_poll_shows_its_rounds() -> None:
     """Check that each round shows the eliminated option and the transfers, and the last one the winner."""
     rounds = [
         {"counts": FIRSTS["counts"], "exhausted": 0, "eliminated": "tamale", "transfers": {"kumasi": 1}},
@@ -100,12 +100,12 @@ def test_a_ranked_poll_tells_its_rounds() -> None:
 
 
 @pytest.mark.parametrize("rounds", [{}, {"rounds": [], "winner": None}])
-def test_a_ranked_poll_without_rounds(rounds: dict[str, Any]) -> None:
+def test_ranked_poll_without_rounds_shows_first_preferences(rounds: dict[str, Any]) -> None:
     """Streams have first preferences only, and a poll without votes has no rounds."""
     assert "Round" not in drawn(TOWNS, FIRSTS | rounds)
 
 
-def test_results_that_name_something_new() -> None:
+def test_results_with_unknown_option_are_detected() -> None:
     """Check that options or values that the poll document does not have are noticed."""
     assert options_match(POLL, RESULTS)
     assert not options_match(POLL, RESULTS | {"counts": {"rice": 1, "yam": 0, "fufu": 0}})
@@ -113,13 +113,13 @@ def test_results_that_name_something_new() -> None:
     assert not options_match(RATING, RATED | {"counts": {"4": 1}})
 
 
-def test_a_note_stands_below() -> None:
+def test_note_is_the_last_line() -> None:
     """Check that a note, such as a lost connection, is the last line."""
     assert drawn(POLL, RESULTS, note="Trying again.").splitlines()[-1].strip() == "Trying again."
 
 
 @pytest.mark.parametrize("trick", ["\x1b[2J", "\x9b2J", "a\rb", "\u202eb", "\ud83d"])
-def test_texts_of_others_cannot_drive_the_terminal(trick: str) -> None:
+def test_control_characters_are_never_printed(trick: str) -> None:
     """Check that escapes, carriage returns, bidirectional controls and surrogates are never printed."""
     shown = drawn(POLL | {"question": trick, "options": [{"id": "rice", "label": trick}]}, RESULTS)
     assert not set(shown) & {"\x1b", "\x9b", "\r", "\u202e", "\ud83d"}

@@ -17,7 +17,7 @@ label = "Yes"
 """
 
 
-def test_toml_times_become_text() -> None:
+def test_toml_times_are_converted_to_text() -> None:
     """Check that TOML times become text as in the protocol: local without an offset, others with theirs."""
     poll = parse_poll(TOML, "poll.toml")
     assert (poll["opens_at"], poll["closes_at"]) == ("2026-07-02T08:00:00", "2026-07-02T10:00:00+02:00")
@@ -27,7 +27,7 @@ def test_toml_times_become_text() -> None:
 @pytest.mark.parametrize(
     ("name", "text"), [("a.json", '{"kind": "single"}'), ("-", ' {"kind": "single"}'), ("-", 'kind="single"')]
 )
-def test_the_form_is_told_by_name_or_by_first_sign(name: str, text: str) -> None:
+def test_format_is_detected_by_name_or_first_character(name: str, text: str) -> None:
     """Standard input has no name, so its first character distinguishes JSON from TOML."""
     assert parse_poll(text, name) == {"kind": "single"}
 
@@ -41,7 +41,7 @@ def test_the_form_is_told_by_name_or_by_first_sign(name: str, text: str) -> None
         ("-", "[" * 100_000, "is not JSON"),
     ],
 )
-def test_what_is_no_poll_is_refused_in_one_sentence(name: str, text: str, said: str) -> None:
+def test_invalid_poll_file_raises_one_sentence(name: str, text: str, said: str) -> None:
     """Check that invalid text is rejected in one sentence with the name of the file."""
     with pytest.raises(PollFileError, match=said):
         parse_poll(text, name)

@@ -20,7 +20,7 @@ def operator(service: Service) -> Client:
     return Client(service.url, key=service.settings.admin_key)
 
 
-async def test_a_poll_from_its_creation_to_its_end(service: Service) -> None:
+async def test_operator_calls_cover_the_whole_lifecycle(service: Service) -> None:
     """Check every call of an operator, and that a repeated creation returns the same poll."""
     async with operator(service) as client:
         poll = await client.create_poll({"id": "lunch", **LUNCH})
@@ -36,7 +36,7 @@ async def test_a_poll_from_its_creation_to_its_end(service: Service) -> None:
     assert caught.value.slug == "poll-not-found"
 
 
-async def test_a_vote_from_its_token_to_its_withdrawal(service: Service) -> None:
+async def test_voter_can_vote_change_verify_and_withdraw(service: Service) -> None:
     """Check that a voter can vote, change, verify the receipt and withdraw."""
     await service.create_poll(id="lunch", revote="withdraw")
     async with Client(service.url) as client:
@@ -51,7 +51,7 @@ async def test_a_vote_from_its_token_to_its_withdrawal(service: Service) -> None
         assert (await client.results("lunch"))["voters"] == 0
 
 
-async def test_the_token_alone_says_who_votes(service: Service) -> None:
+async def test_voter_is_identified_by_token_only(service: Service) -> None:
     """Check that only the token identifies a voter, regardless of cookies."""
     await service.create_poll(id="lunch")
     async with Client(service.url) as client:
@@ -65,7 +65,7 @@ async def test_the_token_alone_says_who_votes(service: Service) -> None:
             assert (await client.results("lunch"))["voters"] == voters
 
 
-async def test_lists_are_read_page_by_page(service: Service) -> None:
+async def test_list_reads_all_pages(service: Service) -> None:
     """Check that all pages are read, each poll once, and no more polls than requested."""
     for number in range(103):
         await service.create_poll(id=f"poll-{number}")
@@ -77,7 +77,7 @@ async def test_lists_are_read_page_by_page(service: Service) -> None:
     assert more is not None
 
 
-async def test_a_voter_watches_what_is_hidden_from_others(service: Service) -> None:
+async def test_watch_after_vote_shows_totals(service: Service) -> None:
     """Check that the watch of a client that has voted shows totals visible after a vote."""
     await service.create_poll(id="lunch", results="after_vote")
     async with Client(service.url) as stranger, Client(service.url) as voter:
@@ -88,7 +88,7 @@ async def test_a_voter_watches_what_is_hidden_from_others(service: Service) -> N
             assert (await anext(shown))["counts"] == {"rice": 1, "yam": 0}
 
 
-async def test_a_vote_outlasts_a_store_that_restarts(service: Service, valkey: Valkey) -> None:
+async def test_vote_during_store_restart_is_counted_once(service: Service, valkey: Valkey) -> None:
     """Check that a vote sent during a store outage gets a response after it, and is counted once."""
     await service.create_poll(id="lunch")
     async with Client(service.url) as client, Client(service.url, patience_s=0.1) as hasty:

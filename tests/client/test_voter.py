@@ -22,6 +22,6 @@ from pollwire.cli.voter import choice_of
         ("rating", ["9" * 5000], "9" * 5000),
     ],
 )
-def test_words_become_a_choice_of_the_kind(kind: str, words: list[str], choice: object) -> None:
+def test_choice_is_built_from_words_by_kind(kind: str, words: list[str], choice: object) -> None:
     """Check that lists keep their order, ratings become numbers, and other input is sent unchanged."""
     assert choice_of(kind, words) == choice

@@ -113,6 +113,23 @@ async def test_closing_connection_times_out_if_client_does_not_read(valkey: Valk
         await until(lambda: len(service.timeouts) == 0)
 
 
+async def test_unread_responses_time_out_while_others_wait(valkey: Valkey) -> None:
+    """Two pipelined requests are enough to keep a response in memory. Reading clients are not affected."""
+    asked = request("GET /openapi.json")
+    async with (
+        quick_service(valkey.url, limits=NEVER._replace(write_s=TIMEOUT_S)) as service,
+        NonReadingClient(service.port) as client,
+        raw_connection(service.port) as reading,
+    ):
+        await client.send(asked * 20)
+        await until(lambda: len(service.timeouts) == 2)
+        await until(lambda: len(service.timeouts) == 1)
+        await reading.send([asked])
+        answer = await reading.answer()
+        assert answer is not None
+        assert answer.status == 200
+
+
 async def test_long_incomplete_header_gets_400_before_its_deadline(valkey: Valkey) -> None:
     async with quick_service(valkey.url) as service, raw_connection(service.port) as client:
         await client.send([b"GET / HTTP/1.1\r\nx: ", *[b"x" * 8_000] * 9])

@@ -27,52 +27,52 @@ Encoded = Response[bytes]
 
 
 def handlers(
-    operated: ApiKeyAdmin, issuers: IssuerAdmin, keys: ApiKeyAuthenticator
+    api_keys: ApiKeyAdmin, issuers: IssuerAdmin, keys: ApiKeyAuthenticator
 ) -> list[HTTPRouteHandler]:
     """Return the route handlers for API keys and issuers."""
-    return [*_keys(operated, keys), *_issuers(issuers, keys)]
+    return [*_keys(api_keys, keys), *_issuers(issuers, keys)]
 
 
-def _admitted(keys: ApiKeyAuthenticator, request: AnyRequest) -> Operator:
+def _require_operator(keys: ApiKeyAuthenticator, request: AnyRequest) -> Operator:
     operator = keys.require_operator(request.headers.get("authorization"))
     operator.require_scope(Scope.KEYS_WRITE)
     return operator
 
 
-def _keys(operated: ApiKeyAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
+def _keys(api_keys: ApiKeyAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
     @post(_KEYS, summary="Create an API key; it is shown only once", tags=["operators"])
     async def create_key(request: AnyRequest) -> Encoded:
-        operator = _admitted(keys, request)
-        return _encoded(await operated.create(await json_object(request), operator), status=201)
+        operator = _require_operator(keys, request)
+        return _encoded(await api_keys.create(await json_object(request), operator), status=201)
 
     @get(_KEYS, summary="List API keys, newest first", tags=["operators"])
     async def list_keys(request: AnyRequest) -> Encoded:
-        _admitted(keys, request)
-        return _encoded(await operated.list(query_of(request, _PAGING)))
+        _require_operator(keys, request)
+        return _encoded(await api_keys.list(query_of(request, _PAGING)))
 
     @get(f"{_KEYS}/mine", summary="Read the scopes of the current API key", tags=["operators"])
     async def read_own_key(request: AnyRequest) -> Encoded:
-        return _encoded(operated.own(keys.require_operator(request.headers.get("authorization"))))
+        return _encoded(api_keys.own(keys.require_operator(request.headers.get("authorization"))))
 
     @delete(f"{_KEYS}/{{key_id:str}}", summary="Revoke an API key", tags=["operators"], status_code=204)
     async def revoke_key(request: AnyRequest, key_id: FromPath[str]) -> None:
-        _admitted(keys, request)
-        await operated.revoke(key_id)
+        _require_operator(keys, request)
+        await api_keys.revoke(key_id)
 
     return [create_key, list_keys, read_own_key, revoke_key]
 
 
-def _issuers(operated: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
+def _issuers(issuers: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
     @post(_ISSUERS, summary="Register a sign-in provider", tags=["operators"])
     async def register_issuer(request: AnyRequest) -> Encoded:
-        _admitted(keys, request)
-        document, is_new = await operated.register(await json_object(request))
+        _require_operator(keys, request)
+        document, is_new = await issuers.register(await json_object(request))
         return _encoded(document, status=201 if is_new else 200)
 
     @get(_ISSUERS, summary="List sign-in providers", tags=["operators"])
     async def list_issuers(request: AnyRequest) -> Encoded:
-        _admitted(keys, request)
-        return _encoded(await operated.list(query_of(request, _PAGING)))
+        _require_operator(keys, request)
+        return _encoded(await issuers.list(query_of(request, _PAGING)))
 
     @delete(
         f"{_ISSUERS}/{{issuer_id:str}}",
@@ -80,11 +80,11 @@ def _issuers(operated: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRoute
         tags=["operators"],
         status_code=204,
     )
-    async def strike_issuer(request: AnyRequest, issuer_id: FromPath[str]) -> None:
-        _admitted(keys, request)
-        await operated.strike(issuer_id)
+    async def delete_issuer(request: AnyRequest, issuer_id: FromPath[str]) -> None:
+        _require_operator(keys, request)
+        await issuers.delete(issuer_id)
 
-    return [register_issuer, list_issuers, strike_issuer]
+    return [register_issuer, list_issuers, delete_issuer]
 
 
 def _encoded(document: Document, status: int = 200) -> Encoded:

@@ -52,7 +52,7 @@ class IssuerAdmin:
         self._check(draft)
         members, member = await self._issuers.fresh(0), issuer_id(draft.issuer)
         if member not in members and len(members) >= MOST_ISSUERS:
-            raise InvalidPoll("issuer", f"There are {MOST_ISSUERS} issuers already; strike one off first.")
+            raise InvalidPoll("issuer", f"There are {MOST_ISSUERS} issuers already. Delete one first.")
         kept = StoredIssuer(
             issuer=draft.issuer,
             algorithm=draft.algorithm,
@@ -72,7 +72,7 @@ class IssuerAdmin:
         page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
         return {"items": [_document(kept[one]) for one in page], "next": cursor}
 
-    async def strike(self, member: str) -> None:
+    async def delete(self, member: str) -> None:
         """Delete the issuer with this id. Its tokens are no longer accepted. Raises ``NotFound``."""
         if not await self._issuers.remove(member[:64]):
             raise NotFound("There is no such issuer.")

@@ -63,18 +63,18 @@ def handlers(
     reads_receipts: ReceiptReader,
 ) -> list[HTTPRouteHandler]:
     """Return all route handlers of polls."""
-    door = _AdminContext(polls, keys)
+    context = _AdminContext(polls, keys)
     taken = [
-        *_collection(door),
-        *_single(door),
-        _votes(door, BulkVoteStreams(intake)),
-        *(_act(door, act) for act in LifecycleAction),
-        *_outcomes(door, predictions),
+        *_collection(context),
+        *_single(context),
+        _votes(context, BulkVoteStreams(intake)),
+        *(_act(context, act) for act in LifecycleAction),
+        *_outcomes(context, predictions),
         purging(store.purges, polls, keys),
         reporting(store, polls, keys),
         erasing(store, polls, keys, reads_receipts),
     ]
-    return [*taken, *_other_methods(door, taken)]
+    return [*taken, *_other_methods(context, taken)]
 
 
 class _AdminContext:
@@ -94,85 +94,85 @@ class _AdminContext:
         return await self.polls.find(poll_id)
 
 
-def _collection(door: _AdminContext) -> list[HTTPRouteHandler]:
+def _collection(context: _AdminContext) -> list[HTTPRouteHandler]:
     @post(_POLLS, summary="Create a poll", tags=["operators"])
     async def create_poll(request: AnyRequest) -> Encoded:
-        operator = door.admit(request, Scope.POLLS_WRITE)
-        document, created = await door.polls.create(await json_object(request), operator.name)
+        operator = context.admit(request, Scope.POLLS_WRITE)
+        document, created = await context.polls.create(await json_object(request), operator.name)
         location = f"{_POLLS}/{document['id']}"
         return _of_poll(document, status=201 if created else 200, location=location)
 
     @get(_POLLS, summary="List polls, newest first", tags=["operators"])
     async def list_polls(request: AnyRequest) -> Encoded:
-        door.admit(request, Scope.POLLS_READ)
-        return _encoded(await door.polls.list(query_of(request, _FILTERS)))
+        context.admit(request, Scope.POLLS_READ)
+        return _encoded(await context.polls.list(query_of(request, _FILTERS)))
 
     return [create_poll, list_polls]
 
 
-def _single(door: _AdminContext) -> list[HTTPRouteHandler]:
+def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
     @get(_POLL, summary="Read a poll", tags=["operators"])
     async def read_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await door.find(request, Scope.POLLS_READ, poll_id)
-        return _of_poll(await door.polls.document(record))
+        record = await context.find(request, Scope.POLLS_READ, poll_id)
+        return _of_poll(await context.polls.document(record))
 
     @patch(_POLL, summary="Edit a poll", tags=["operators"])
     async def edit_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = door.admit(request, Scope.POLLS_WRITE)
-        record = await door.polls.find(poll_id)
+        operator = context.admit(request, Scope.POLLS_WRITE)
+        record = await context.polls.find(poll_id)
         body = await json_object(request)
-        return _of_poll(await door.polls.edit(record, body, precondition_of(request), operator.name))
+        return _of_poll(await context.polls.edit(record, body, precondition_of(request), operator.name))
 
     @delete(_POLL, summary="Delete a poll and its votes", tags=["operators"], status_code=204)
     async def delete_poll(request: AnyRequest, poll_id: FromPath[str]) -> None:
-        operator = door.admit(request, Scope.POLLS_WRITE)
-        record = await door.polls.find(poll_id)
+        operator = context.admit(request, Scope.POLLS_WRITE)
+        record = await context.polls.find(poll_id)
         body = await optional_object(request)
-        await door.polls.delete(record, body, precondition_of(request), operator.name)
+        await context.polls.delete(record, body, precondition_of(request), operator.name)
 
     @get(f"{_POLL}/results", summary="Read a poll's totals", tags=["operators"])
     async def read_results(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await door.find(request, Scope.POLLS_READ, poll_id)
-        return _encoded(await door.polls.results(record))
+        record = await context.find(request, Scope.POLLS_READ, poll_id)
+        return _encoded(await context.polls.results(record))
 
     @get(f"{_POLL}/timeline", summary="Read a poll's totals over time", tags=["operators"])
     async def read_timeline(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await door.find(request, Scope.POLLS_READ, poll_id)
-        return Response(await door.polls.timeline(record), media_type=JSON, headers=_NO_STORE)
+        record = await context.find(request, Scope.POLLS_READ, poll_id)
+        return Response(await context.polls.timeline(record), media_type=JSON, headers=_NO_STORE)
 
     @get(f"{_POLL}/audit", summary="Read the audit log of a poll, newest first", tags=["operators"])
     async def read_audit(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        door.admit(request, Scope.POLLS_READ)
-        return _encoded(await door.polls.audit(poll_id, query_of(request, _PAGE)))
+        context.admit(request, Scope.POLLS_READ)
+        return _encoded(await context.polls.audit(poll_id, query_of(request, _PAGE)))
 
     @get(f"{_POLL}/export", summary="Export all current votes", tags=["operators"])
     async def export_votes(request: AnyRequest, poll_id: FromPath[str]) -> Stream:
-        record = await door.find(request, Scope.POLLS_READ, poll_id)
-        pieces, form = await door.polls.export(record, query_of(request, ("format",)))
+        record = await context.find(request, Scope.POLLS_READ, poll_id)
+        pieces, form = await context.polls.export(record, query_of(request, ("format",)))
         headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{form}"'}
         return Stream(pieces, media_type=form.media_type, headers=_NO_STORE | headers)
 
     @post(f"{_POLL}/recount", summary="Recount all ballots", tags=["operators"], status_code=200)
     async def recount_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await door.find(request, Scope.POLLS_READ, poll_id)
+        record = await context.find(request, Scope.POLLS_READ, poll_id)
         read_nothing(await optional_object(request))
-        return _encoded(await door.polls.recount(record))
+        return _encoded(await context.polls.recount(record))
 
     changes = [edit_poll, delete_poll, recount_votes]
     return [read_poll, read_results, read_timeline, read_audit, export_votes, *changes]
 
 
-def _votes(door: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler:
+def _votes(context: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler:
     @post(f"{_POLL}/votes", summary="Submit votes from your server", tags=["operators"], status_code=200)
     async def send_votes(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
-        record = await door.find(request, Scope.VOTES_WRITE, poll_id)
+        record = await context.find(request, Scope.VOTES_WRITE, poll_id)
         check_media_type(request, NDJSON)
         return streams.begin(record.poll.id)
 
     return send_votes
 
 
-def _act(door: _AdminContext, act: LifecycleAction) -> HTTPRouteHandler:
+def _act(context: _AdminContext, act: LifecycleAction) -> HTTPRouteHandler:
     @post(
         f"{_POLL}/{act}",
         summary=f"{act.capitalize()} a poll",
@@ -181,15 +181,15 @@ def _act(door: _AdminContext, act: LifecycleAction) -> HTTPRouteHandler:
         operation_id=f"{act}_poll",
     )
     async def act_on_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = door.admit(request, Scope.POLLS_WRITE)
-        record = await door.polls.find(poll_id)
+        operator = context.admit(request, Scope.POLLS_WRITE)
+        record = await context.polls.find(poll_id)
         body = await optional_object(request)
-        return _of_poll(await door.polls.act(record, act, body, precondition_of(request), operator.name))
+        return _of_poll(await context.polls.act(record, act, body, precondition_of(request), operator.name))
 
     return act_on_poll
 
 
-def _outcomes(door: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRouteHandler]:
+def _outcomes(context: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRouteHandler]:
     @post(
         f"{_POLL}/resolve",
         summary="Resolve a prediction",
@@ -197,8 +197,8 @@ def _outcomes(door: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRou
         status_code=200,
     )
     async def resolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = door.admit(request, Scope.POLLS_WRITE)
-        record = await door.polls.find(poll_id)
+        operator = context.admit(request, Scope.POLLS_WRITE)
+        record = await context.polls.find(poll_id)
         body = await optional_object(request)
         answer = await predictions.resolve(record, body, precondition_of(request), operator.name)
         return _of_scoring(*answer)
@@ -210,8 +210,8 @@ def _outcomes(door: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRou
         status_code=200,
     )
     async def unresolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = door.admit(request, Scope.POLLS_WRITE)
-        record = await door.polls.find(poll_id)
+        operator = context.admit(request, Scope.POLLS_WRITE)
+        record = await context.polls.find(poll_id)
         body = await optional_object(request)
         answer = await predictions.unresolve(record, body, precondition_of(request), operator.name)
         return _of_scoring(*answer)
@@ -224,7 +224,7 @@ def _of_scoring(document: Document, is_done: bool) -> Encoded:
     return _of_poll(document) if is_done else _encoded(document, 202)
 
 
-def _other_methods(door: _AdminContext, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+def _other_methods(context: _AdminContext, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     """Return a handler for the unsupported methods of each poll path.
 
     The framework checks the method first. With these handlers, a missing poll is 404 for every method.
@@ -234,10 +234,10 @@ def _other_methods(door: _AdminContext, taken: list[HTTPRouteHandler]) -> list[H
         for path in handler.paths:
             if path.startswith(f"{_POLLS}/"):
                 methods.setdefault(path, set()).update(map(HttpMethod, handler.http_methods))
-    return [_refusing(door, path, takes) for path, takes in methods.items()]
+    return [_refusing(context, path, takes) for path, takes in methods.items()]
 
 
-def _refusing(door: _AdminContext, path: str, takes: set[HttpMethod]) -> HTTPRouteHandler:
+def _refusing(context: _AdminContext, path: str, takes: set[HttpMethod]) -> HTTPRouteHandler:
     @route(
         path,
         http_method=[method for method in _METHODS if method not in takes],
@@ -245,7 +245,7 @@ def _refusing(door: _AdminContext, path: str, takes: set[HttpMethod]) -> HTTPRou
         rejects_method=True,
     )
     async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> None:
-        await door.find(request, Scope.POLLS_READ, poll_id)
+        await context.find(request, Scope.POLLS_READ, poll_id)
         raise MethodNotAllowed(add_head_method({*takes, HttpMethod.OPTIONS}))
 
     return refuse_method

@@ -114,6 +114,7 @@ class UvicornHttpProtocol(Protocol):
     def on_message_complete(self) -> None: ...
     def on_response_complete(self) -> None: ...
     def on_url(self, url: bytes) -> None: ...
+    def resume_writing(self) -> None: ...
     def send_400_response(self, msg: str) -> None: ...
     def shutdown(self) -> None: ...
     def _should_upgrade(self) -> bool: ...
@@ -201,19 +202,43 @@ class FastPathProtocol(LimitedHttpProtocol):
         self._spans_segments = True
         self._segment_bytes, self._fast_path_count = len(data), 0
         self._unread_bytes += len(data)
+        parser = self.parser
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade(data[upgrade.args[0] :])
+            is_switched = self._parse(data)
         except httptools.HttpParserError as error:
             self._reject_parse_error(error)
-        else:
-            if self._in_headers and self._spans_segments:
-                self._count_header_bytes(len(data))
-            elif self._in_body:
-                self._check_unread_bytes()
-            if was_idle and self._is_idle and self._router is not None and self._handler is not None:
-                self.head_cache.store(data, self._head, self._router, self._handler)
+            return
+        if is_switched or self._pending_error is not None:
+            return
+        if self._in_headers and self._spans_segments:
+            self._count_header_bytes(len(data))
+        elif self._in_body:
+            self._check_unread_bytes()
+        is_single_parser = self.parser is parser  # False if a request to upgrade was parsed again
+        if was_idle and self._is_idle and is_single_parser and self._router and self._handler:
+            self.head_cache.store(data, self._head, self._router, self._handler)
+
+    def _parse(self, data: bytes) -> bool:
+        """Feed the parser. Return True if the connection has switched protocols or was rejected.
+
+        The parser stops behind each request to upgrade. A loop handles any number of them in one segment.
+        """
+        unread: memoryview = memoryview(data)
+        while True:
+            try:
+                self.parser.feed_data(unread)
+                return False
+            except httptools.HttpParserUpgrade as upgrade:
+                unread = unread[upgrade.args[0] :]
+            if not self._is_upgrade_ignored:
+                self._upgrade(bytes(unread))
+                return True
+            head = head_without_upgrade(self.parser, self.url, self.headers)
+            if head is None:
+                self._reject(BadRequest("The CONNECT method is not supported."))
+                return True
+            self.parser = create_parser(self)
+            self.parser.feed_data(head)
 
     # Parser callbacks, in the order of a request -----------------------------------------------------
 
@@ -246,7 +271,7 @@ class FastPathProtocol(LimitedHttpProtocol):
             self._is_upgrade_ignored = version == "1.0" or not self._should_upgrade()  # RFC 9110, 7.8
             if not self._is_upgrade_ignored:
                 self._expect_body()
-            return  # the parser stops behind the request, and data_received calls _upgrade
+            return  # the parser stops behind the request, and _parse continues
         self._is_upgrade_ignored = False
         handler = self._match_fast_path()
         if handler is None:
@@ -390,10 +415,7 @@ class FastPathProtocol(LimitedHttpProtocol):
     # Upgrades ----------------------------------------------------------------------------------------
 
     def _upgrade(self, rest: bytes) -> None:
-        """Handle a request to upgrade, on which the parser has stopped. WebSocket is the only protocol."""
-        if self._is_upgrade_ignored:
-            self._ignore_upgrade(rest)
-            return
+        """Handle a WebSocket handshake, on which the parser has stopped. ``rest`` follows it."""
         if self._is_busy() or not is_handshake(self.parser, dict(self.headers)):
             self._reject(
                 BadRequest(
@@ -421,14 +443,6 @@ class FastPathProtocol(LimitedHttpProtocol):
         client = self.client_addresses.client(self.peer, headers)
         connections: Any = self.connections  # Any: uvicorn types the set by its own protocol classes
         return acceptor.accept(self.url, headers, rest, self.transport, connections, client=client)
-
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        head = head_without_upgrade(self.parser, self.url, self.headers)
-        if head is None:
-            self._reject(BadRequest("The CONNECT method is not supported."))
-            return
-        self.parser = create_parser(self)
-        self.data_received(head + rest)
 
 
 def is_handshake(parser: httptools.HttpRequestParser, headers: dict[bytes, bytes]) -> bool:

@@ -8,6 +8,8 @@ is parsed, which is the cheapest possible rejection.
 from __future__ import annotations
 
 import asyncio
+import math
+import sys
 from typing import Final
 
 from pollwire_server.domain.errors import Overloaded
@@ -28,6 +30,7 @@ class OverCapacityProtocol(asyncio.Protocol):
     ) -> None:
         self.loop = loop
         self.transport = transport
+        self.unsent_bytes, self.write_deadline = sys.maxsize, math.inf
         self.deadline = loop.time() + timeouts.limits.closing_s
         self._timeouts = timeouts
         timeouts.add(self)

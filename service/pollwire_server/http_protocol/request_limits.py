@@ -12,7 +12,9 @@ requests and is the last one on its connection.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+import sys
 from typing import Any, Final
 
 import httptools
@@ -29,6 +31,8 @@ from pollwire_server.http_protocol.request_head import create_parser
 from pollwire_server.http_protocol.response_writer import ResponseWriter
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
 from pollwire_server.problem_details import problem_response
+
+log = logging.getLogger("pollwire.http")
 
 _INVALID_HTTP: Final = "The request is not valid HTTP/1.1."
 
@@ -51,6 +55,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.parser = create_parser(self)
         self.limits = self.timeouts.limits
         self.deadline = self.loop.time() + self.limits.headers_s
+        self.unsent_bytes, self.write_deadline = sys.maxsize, math.inf
         self._in_headers = True
         self._in_body = False
         self._spans_segments = False  # the current message began in an earlier segment
@@ -77,6 +82,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """Clean up after the client has disconnected."""
         super().connection_lost(exc)
         self.timeouts.discard(self)
+
+    def resume_writing(self) -> None:
+        """Continue to write. The client has read, however long the buffer is at the next check."""
+        self.unsent_bytes = sys.maxsize
+        super().resume_writing()
 
     def _is_busy(self) -> bool:
         """Return True if a request is still without a complete response."""
@@ -158,7 +168,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _reject_parse_error(self, error: httptools.HttpParserError) -> None:
         """Reject the request on which the parser stopped, by itself or because a callback raised."""
         cause = error.__context__
-        self._reject(cause if isinstance(cause, PollwireError) else BadRequest(_INVALID_HTTP))
+        if isinstance(cause, PollwireError):
+            self._reject(cause)
+        elif isinstance(error, httptools.HttpParserCallbackError):
+            log.error("Connection closed: a parser callback failed", exc_info=cause)
+            self.transport.abort()  # the state of the request is unknown, so no response is safe
+        else:
+            self._reject(BadRequest(_INVALID_HTTP))
 
     def _reject(self, error: PollwireError) -> None:
         """Send the error after the responses to all earlier requests, and close."""

@@ -3,6 +3,10 @@
 uvicorn has no timeout for an idle socket, slow headers or an incomplete body. Here each connection carries
 the time by which its client must make progress. One timer per event loop checks all connections and closes
 those that are late. Ten thousand half-open connections therefore cost one check a second, not a timer each.
+
+A response that the client does not read stays in the write buffer. The same timer compares the size of each
+buffer with its size at the last check. A buffer that was not read at all for ``write_s`` ends the connection,
+whatever the server is doing for it.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ class HttpLimits(NamedTuple):
     """From the end of the headers to the end of the body. In a streaming upload, between two parts."""
     idle_s: float = 75.0
     """From a response to the first byte of the next request."""
+    write_s: float = 15.0
+    """While a response waits for the client: from one byte taken by the network to the next."""
     closing_s: float = 10.0
     """From the start of closing until the client has read what it was sent."""
     header_bytes: int = 64 * 1024
@@ -42,6 +48,10 @@ class TimedConnection(Protocol):
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     deadline: float
+    unsent_bytes: int
+    """Size of the write buffer at the last check. The connection sets it to a high value when it drains."""
+    write_deadline: float
+    """Time until which the network must take a byte of the write buffer."""
 
 
 class ConnectionTimeouts:
@@ -71,7 +81,11 @@ class ConnectionTimeouts:
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         for connection in list(self._connections):
-            if connection.deadline < now:
+            unsent_bytes = connection.transport.get_write_buffer_size()
+            if not unsent_bytes or unsent_bytes < connection.unsent_bytes:
+                connection.write_deadline = now + self.limits.write_s
+            connection.unsent_bytes = unsent_bytes
+            if min(connection.deadline, connection.write_deadline) < now:
                 connection.transport.abort()
             elif connection.deadline == math.inf and connection.transport.is_closing():
                 # A closing transport waits without limit until its buffer has been read.

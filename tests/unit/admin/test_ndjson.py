@@ -25,7 +25,7 @@ def split(pieces: list[bytes]) -> list[Line]:
 
 
 @given(lines=texts, cuts=st.lists(st.integers(0, 60_000), max_size=8), ends=st.sampled_from([b"\n", b"\r\n"]))
-def test_any_cuts(lines: list[bytes], cuts: list[int], ends: bytes) -> None:
+def test_split_body_returns_whole_numbered_lines(lines: list[bytes], cuts: list[int], ends: bytes) -> None:
     """However a body is cut, its lines come whole, in order, numbered; blank ones do not come, and one
     that is too long comes without its text."""
     body = ends.join(lines)
@@ -41,8 +41,8 @@ def test_any_cuts(lines: list[bytes], cuts: list[int], ends: bytes) -> None:
     assert came == expected
 
 
-def test_a_line_that_never_ends_is_told_once_and_not_kept() -> None:
-    """A line is refused as soon as it is too long, and what is left of it is read and forgotten."""
+def test_endless_line_is_rejected_once_and_not_stored() -> None:
+    """A line is rejected as soon as it is too long. The rest of it is read and dropped."""
     splitter = LineSplitter()
     assert splitter.feed(b"x" * LINE_BYTES) == []
     assert splitter.feed(b"x") == [Line(1, None)]

@@ -8,8 +8,8 @@ import pytest
 from pollwire_server.admin.webhooks.timing import JITTER, WebhookTiming
 
 
-def test_pauses_grow_to_an_end() -> None:
-    """Each pause is longer than the one before, whatever the chance, and after the last there is none."""
+def test_retry_delays_increase_and_end() -> None:
+    """Each delay is longer than the one before, for any jitter. After the last one there is no retry."""
     paces = WebhookTiming()
     longest = [paces.pause_after(tries, 1.0) for tries in range(1, 10)]
     least = [paces.pause_after(tries, 0.0) for tries in range(1, 11)]
@@ -23,7 +23,7 @@ def test_pauses_grow_to_an_end() -> None:
 
 
 @pytest.mark.parametrize("times", [1, 10, 1_000, 1_000_000])
-def test_a_lease_outlasts_an_answer(times: float) -> None:
-    """However hurried, no claim ends while its own request may still be answered."""
+def test_lease_is_longer_than_the_request_timeout(times: float) -> None:
+    """Holds for every speedup of the delays."""
     paces = WebhookTiming().accelerated(times)
     assert paces.lease_ms > 1000 * paces.answer_within_s

@@ -50,8 +50,8 @@ async def test_put_above_limit_waits_for_reader() -> None:
     await writing
 
 
-async def test_who_never_reads_is_given_up() -> None:
-    """With the bound reached, or at the end, a sender who reads nothing for too long ends the stream."""
+async def test_client_that_never_reads_ends_the_stream() -> None:
+    """The timeout applies to a full buffer and to the end of the stream."""
     socket, answers = Socket(), ResponseBuffer(most=100, stalled_s=0.05)
     writing = asyncio.create_task(answers.write_to(socket.send))
     with pytest.raises(ClientStalled):

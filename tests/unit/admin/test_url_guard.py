@@ -71,19 +71,19 @@ def resolver(*answers: Sequence[str]) -> tuple[list[tuple[str, int]], Resolve]:
 
 
 @pytest.mark.parametrize("text", INSIDE.values(), ids=INSIDE.keys())
-def test_no_address_of_the_inside_is_public(text: str) -> None:
-    """Private, special and translated addresses are none that a site of the internet has."""
+def test_internal_address_is_not_public(text: str) -> None:
+    """Private, special-purpose and translated addresses are internal."""
     assert not is_public(ip_address(text))
 
 
 @pytest.mark.parametrize("text", OUTSIDE)
-def test_addresses_of_the_internet_are_public(text: str) -> None:
+def test_internet_address_is_public(text: str) -> None:
     """IPv4 addresses inside IPv6 addresses count too."""
     assert is_public(ip_address(text))
 
 
-async def test_every_address_of_a_host_is_judged() -> None:
-    """A host that has one public address and one inside is refused, whichever comes first."""
+async def test_host_with_one_internal_address_is_rejected() -> None:
+    """The order of the addresses does not matter."""
     for found in (["1.1.1.1", "10.0.0.1"], ["10.0.0.1", "1.1.1.1"], ["::1", "1.1.1.1"]):
         _, resolve = resolver(found)
         with pytest.raises(ForbiddenAddress, match="no public address"):
@@ -102,8 +102,10 @@ async def test_every_address_of_a_host_is_judged() -> None:
         (["intern.example"], "intern.example.evil.example", "192.168.1.1", False),
     ],
 )
-async def test_what_the_operator_allows(items: list[str], host: str, found: str, is_let_in: bool) -> None:
-    """Hosts and networks that are named are let in, also without https, and nothing beside them."""
+async def test_allowed_hosts_and_networks_are_accepted(
+    items: list[str], host: str, found: str, is_let_in: bool
+) -> None:
+    """Allowed hosts and networks may use plain HTTP. No other host is accepted."""
     _, resolve = resolver([found])
     for scheme in ("http", "https"):
         asked = addresses_of(url_of(f"{scheme}://{host}/"), AllowList.of(items), resolve)
@@ -114,14 +116,13 @@ async def test_what_the_operator_allows(items: list[str], host: str, found: str,
                 await asked
 
 
-async def test_plain_http_is_for_what_is_allowed() -> None:
-    """A public host without https is refused."""
+async def test_plain_http_to_public_host_is_rejected() -> None:
     _, resolve = resolver(["1.1.1.1"])
     with pytest.raises(ForbiddenAddress, match="https"):
         await addresses_of(url_of("http://example.org/"), AllowList(), resolve)
 
 
-async def test_a_name_that_moves_inside_gains_nothing() -> None:
+async def test_host_that_changes_to_internal_address_gets_no_request() -> None:
     """The host is public when the webhook is checked, and internal when the event is sent."""
     async with receiving() as site:
         port = site.url.partition("127.0.0.1:")[2]
@@ -137,8 +138,8 @@ async def test_a_name_that_moves_inside_gains_nothing() -> None:
         assert site.deliveries == []
 
 
-async def test_the_connection_goes_to_the_address_that_was_judged() -> None:
-    """The name is resolved once for a try, the connection goes there, and the site still sees the name."""
+async def test_connection_uses_the_checked_address() -> None:
+    """The name is resolved once for each attempt. The Host header still has the name."""
     async with receiving() as site:
         port = site.url.partition("127.0.0.1:")[2]
         asked, resolve = resolver(["127.0.0.1"], ["192.0.2.1"])
@@ -149,8 +150,8 @@ async def test_the_connection_goes_to_the_address_that_was_judged() -> None:
         assert site.deliveries[0].headers["host"] == f"moving.example:{port.partition('/')[0]}"
 
 
-async def test_a_host_without_addresses() -> None:
-    """A name that leads nowhere is a failure in words, not an exception."""
+async def test_host_without_addresses_fails_with_a_message() -> None:
+    """The sender returns an error and raises no exception."""
 
     async def resolve(host: str, port: int) -> Sequence[str]:
         raise OSError(f"{host}:{port} is not known")
@@ -160,8 +161,8 @@ async def test_a_host_without_addresses() -> None:
     assert (sent.status, sent.error) == (None, "The host nowhere.example has no address.")
 
 
-async def test_a_silent_site_is_left_after_a_while() -> None:
-    """A site that takes the request and never answers ends the try in time."""
+async def test_silent_receiver_times_out() -> None:
+    """The receiver accepts the request and never responds."""
     async with receiving() as site:
 
         async def never(_: object) -> int:
@@ -176,7 +177,7 @@ async def test_a_silent_site_is_left_after_a_while() -> None:
 
 
 @pytest.mark.parametrize("text", ["https://xn--/", "https://xn--a-/x", "https://[::1", "https://0177.0.0.1/"])
-def test_what_is_no_address_is_told_in_words(text: str) -> None:
-    """Hosts that look international and are none are refused, and are no failure of ours."""
+def test_invalid_host_fails_with_a_message(text: str) -> None:
+    """Invalid international names are rejected and raise no other exception."""
     with pytest.raises(ForbiddenAddress, match="cannot be read as one"):
         url_of(text)

@@ -77,7 +77,7 @@ def test_url_is_parsed(url: str, expected: StoreUrl) -> None:
         ("redis+sentinel://host/main?sentinel_username=x", "without 'sentinel_password'"),
     ],
 )
-def test_what_is_not_understood_is_rejected(url: str, reason: str) -> None:
+def test_invalid_url_is_rejected(url: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse_store_url(url)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 from pollwire_server.http_protocol import ConnectionTimeouts, GuardedWebSocketProtocol, make_protocol_class
@@ -221,6 +222,31 @@ async def test_ignored_upgrade_keeps_body_and_connection(harness: ConnectionHarn
     assert b"upgrade" not in harness.router.requests[0].head.headers
     harness.send(post("/v1/quick"))
     assert harness.statuses() == [200, 200]
+
+
+async def test_many_pipelined_upgrades_are_limited_like_other_requests(harness: ConnectionHarness) -> None:
+    """A recursive call for each would exceed the stack and reset the limit."""
+    harness.send(post("/v1/quick", "connection: Upgrade", *H2C, body="hello") * 1_000)
+    limit = harness.connection.limits.pipelined_requests
+    assert len(harness.router.requests) == limit
+    await until(lambda: harness.pipe.closing)
+    assert harness.statuses() == [200] * (2 * limit + 1) + [400]
+    assert harness.connection.deadline < math.inf
+
+
+async def test_failed_parser_callback_aborts_the_connection(
+    harness: ConnectionHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No response would ever come, so the connection would have no deadline."""
+    harness.send(post("/v1/slow"))
+    monkeypatch.setattr(harness.connection, "_forward_to_asgi", _fail)
+    harness.send(post("/v1/other"))
+    assert harness.pipe.aborted
+    assert [record.message for record in caplog.records] == ["Connection closed: a parser callback failed"]
+
+
+def _fail() -> None:
+    raise RuntimeError
 
 
 @pytest.mark.parametrize(

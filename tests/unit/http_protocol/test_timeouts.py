@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
-from tests.unit.http_protocol.fake_connection import SLOW, ConnectionHarness, post
+from pollwire_server.http_protocol import ConnectionTimeouts
+
+from tests.unit.http_protocol.fake_connection import LIMITS, SLOW, ConnectionHarness, post
 from tests.wait import until
 
 
@@ -51,3 +54,32 @@ async def test_sweep_aborts_late_connections_and_sets_deadline_of_closing_ones(
     for one in (harness, late, closing):
         one.connection.connection_lost(None)
     await until(lambda: harness.timeouts._timer is None)
+
+
+async def test_unread_response_is_aborted_unless_the_buffer_shrinks() -> None:
+    timeouts = ConnectionTimeouts(LIMITS._replace(write_s=0.3))
+    unread, slow = ConnectionHarness(timeouts), ConnectionHarness(timeouts)
+    for one in (unread, slow):
+        one.pipe.full = True
+        one.send(post("/v1/quick"))
+    while not unread.pipe.aborted:
+        if slow.connection.unsent_bytes == len(slow.pipe.waiting):  # it was checked
+            slow.pipe.waiting = slow.pipe.waiting[:-1]
+        await asyncio.sleep(0)
+    assert slow.pipe.waiting
+    assert not slow.pipe.aborted
+
+
+async def test_connection_that_refills_its_buffer_is_not_aborted() -> None:
+    """Between two checks the client may read everything and the server write as much again."""
+    timeouts = ConnectionTimeouts(LIMITS._replace(write_s=0.3))
+    unread, busy = ConnectionHarness(timeouts), ConnectionHarness(timeouts)
+    for one in (unread, busy):
+        one.pipe.full = True
+        one.send(post("/v1/quick"))
+    while not unread.pipe.aborted:
+        if busy.connection.unsent_bytes == len(busy.pipe.waiting):  # it was checked
+            busy.pipe.drain(full=True)
+            busy.send(post("/v1/quick"))
+        await asyncio.sleep(0)
+    assert not busy.pipe.aborted

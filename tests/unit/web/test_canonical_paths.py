@@ -7,7 +7,7 @@ from pollwire_server.web.canonical_paths import canonical_location
 
 
 @pytest.mark.parametrize("path", ["/", "/polls/x", "/console", "/polls/x/qr.svg"])
-def test_canonical_path_is_kept(path: str) -> None:
+def test_canonical_path_is_unchanged(path: str) -> None:
     assert canonical_location(path.encode(), b"") is None
 
 
@@ -23,9 +23,7 @@ def test_canonical_path_is_kept(path: str) -> None:
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "/prefix"])
-def test_other_path_leads_to_the_canonical_one_also_below_a_prefix(
-    path: str, canonical: str, prefix: str
-) -> None:
+def test_other_path_is_redirected_also_below_a_prefix(path: str, canonical: str, prefix: str) -> None:
     location = canonical_location(path.encode(), b"a=1")
     assert location is not None
     assert resolved(prefix + path, location) == f"{prefix}{canonical}?a=1"

@@ -20,22 +20,22 @@ from pollwire_server.web.languages import LANGUAGES, Languages, preferred
         ("x" * 10_000 + ",fr", "en"),
     ],
 )
-def test_the_reader_is_spoken_to_in_the_language_asked_for(accept_language: str, tag: str) -> None:
-    """The first of ours by weight wins, its region with it; nonsense and others' languages are English."""
+def test_language_is_selected_by_accept_language(accept_language: str, tag: str) -> None:
+    """The supported language with the highest weight wins. Without one the language is English."""
     assert preferred(accept_language) == tag
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_no_language_is_silent_where_english_speaks(tag: str) -> None:
-    """Each language has the same texts, none of them empty."""
+def test_every_language_has_all_texts_of_english(tag: str) -> None:
+    """No text is empty."""
     english, *others = Languages().each()
     spoken = next(language for language in (english, *others) if language.tag == tag)
     assert spoken.texts.keys() == english.texts.keys()
     assert all(spoken.texts.values())
 
 
-def test_arabic_runs_from_right_to_left() -> None:
-    """The direction belongs to the language, and the others run the other way."""
+def test_arabic_is_right_to_left() -> None:
+    """All other languages are left to right."""
     assert {language.tag: language.direction for language in Languages().each()} == {
         "en": "ltr",
         "fr": "ltr",

@@ -71,7 +71,7 @@ class DeliveryWorker:
         self._secret_box = secret_box
         self._sender = sender
         self._timing = timing
-        self._woken = wake
+        self._wake = wake
         self._busy: dict[str, int] = {}
         self._waiting: dict[str, int] = {}
         """Queued events by webhook, as of the last claim."""
@@ -81,12 +81,12 @@ class DeliveryWorker:
         """Deliver queued events, until cancelled."""
         try:
             while True:
-                self._woken.clear()
+                self._wake.clear()
                 wait_s = await self._claim()
                 raise_if_cancelled()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
-                        await self._woken.wait()
+                        await self._wake.wait()
         finally:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=ANSWERED_WITHIN_S)
@@ -125,7 +125,7 @@ class DeliveryWorker:
         self._busy[webhook] -= 1
         if not self._busy[webhook]:
             del self._busy[webhook]
-        self._woken.set()
+        self._wake.set()
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("Delivery to webhook %s failed: %r", webhook, failure)
 

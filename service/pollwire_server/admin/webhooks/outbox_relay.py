@@ -60,7 +60,7 @@ class OutboxRelay:
         self._webhooks = webhooks
         self._timing = timing
         self._wake_deliverer = wake
-        self._woken = asyncio.Event()
+        self._wake = asyncio.Event()
         self._name = secrets.token_hex(8)
         self._has_turn = False
         self._wants_progress = False
@@ -82,7 +82,7 @@ class OutboxRelay:
         look_s = now_s if notice.version != version else max(now_s, looked_s + pause_s)
         if look_s < self._heard.get(place, float("inf")) and len(self._heard) < MOST_HEARD:
             self._heard[place] = look_s
-            self._woken.set()
+            self._wake.set()
         if look_s == now_s:
             if len(self._looked) >= MOST_HEARD:
                 self._looked.clear()
@@ -93,7 +93,7 @@ class OutboxRelay:
         walked_s = float("-inf")
         try:
             while True:
-                self._woken.clear()
+                self._wake.clear()
                 wait_s = self._timing.look_every_s
                 with contextlib.suppress(PollwireError):
                     self._has_turn = await self._store.outbox.acquire_lease(self._name, self._timing.turn_ms)
@@ -105,7 +105,7 @@ class OutboxRelay:
                 raise_if_cancelled()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
-                        await self._woken.wait()
+                        await self._wake.wait()
         finally:
             if self._has_turn:
                 self._has_turn = False

@@ -118,7 +118,7 @@ def document_of(app: Litestar) -> Json:
     for address, operations in document["paths"].items():
         for method, operation in operations.items():
             _tell_meaning(method, address, operation)
-    _tell_chains(document)
+    _add_links(document)
     return document
 
 
@@ -160,7 +160,7 @@ def _successes(method: str, address: str, known: Json, answer: str | None) -> Js
     return responses
 
 
-def _tell_chains(document: Json) -> None:
+def _add_links(document: Json) -> None:
     """Add OpenAPI links to the responses: the requests that can follow."""
     ids = {
         (method, address): operation["operationId"]

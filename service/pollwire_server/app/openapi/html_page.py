@@ -56,7 +56,7 @@ def _operation(document: Json, address: str, method: str, operation: Json) -> st
         address=escape(address),
         summary=escape(operation.get("summary") or ""),
         rows="\n".join(rows),
-        refusals=_refusals_of(operation),
+        refusals=_render_problems(operation),
     )
 
 
@@ -70,7 +70,7 @@ def _schemas_of(operation: Json) -> Iterator[tuple[str, str]]:
             yield status, answer
 
 
-def _refusals_of(operation: Json) -> str:
+def _render_problems(operation: Json) -> str:
     """Render the problems of an operation, each with a link to its page."""
     links = (
         f'<a href="/problems/{escape(slug)}">{status} {escape(slug)}</a>'
