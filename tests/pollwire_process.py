@@ -175,7 +175,7 @@ class Up:
         return token
 
     async def vote(self, choice: str = "rice", token: str | None = None) -> httpx.Response:
-        """Vote on ``lunch``, as a new voter without a token. Return a rejected registration, or the response."""
+        """Vote on ``lunch``, as a new voter without a token. Return the last response."""
         async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
             if token is None:
                 registered = await client.post("/v1/voters")
