@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.api.conftest import Service
@@ -33,6 +34,33 @@ async def test_page_with_extra_slashes_redirects_to_its_canonical_address(
     page = await service.http.get(path.format(poll=poll), follow_redirects=True)
     assert page.status_code == 200
     assert page.url.path == canonical.format(poll=poll)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//v1/admin/polls",
+        "///v1/admin/polls",
+        "/v1//admin/polls",
+        "/v1%2Fadmin/polls",
+        "/v1%2fadmin/polls",
+        "/v1/%61dmin/polls",
+        "/%76%31/admin/polls",
+        "/v1/admin//polls",
+        "//v1/polls/{poll}",
+        "/v1/polls/{poll}//results",
+        "/v1/polls%2f{poll}",
+    ],
+)
+async def test_other_spelling_of_an_api_path_returns_404_without_cors(service: Service, path: str) -> None:
+    """Path rules of proxies, and the service's own, compare the path as it is written."""
+    poll = (await service.create_poll(origins=["https://news.example"]))["id"]
+    headers = {"Origin": "https://news.example", "Access-Control-Request-Method": "GET"}
+    for method in ("GET", "HEAD", "OPTIONS"):
+        url = httpx.URL(service.url).copy_with(raw_path=path.format(poll=poll).encode())
+        answer = await service.admin.send(service.admin.build_request(method, url, headers=headers))
+        assert answer.status_code == 404, method
+        assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("path", ["/livez/", "/v1/polls/{poll}/", "/v1/polls/{poll}/results/"])

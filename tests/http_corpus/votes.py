@@ -76,8 +76,8 @@ def addressed() -> Iterator[Case]:
     """Request targets and content types."""
     yield single_case("impossible id", vote("id", poll="No_Such"), 404)
     yield single_case("id too long", vote("id", poll="x" * 65), 404)
-    yield single_case("encoded id", vote("encoded", poll="lunc%68"), 200)
-    yield single_case("encoded slash", vote("slash", poll="lunch%2F"), 200)
+    yield single_case("encoded id", vote("encoded", poll="lunc%68"), 404)
+    yield single_case("encoded slash", vote("slash", poll="lunch%2F"), 404)
     yield single_case(
         "query",
         request("POST /v1/polls/lunch/votes?a=b", JSON, f"authorization: Bearer {voter('query')}", body=VOTE),

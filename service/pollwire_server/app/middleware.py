@@ -28,6 +28,7 @@ from pollwire_server.auth.client_address import ClientAddressResolver
 from pollwire_server.auth.credentials import decode_header
 from pollwire_server.auth.origins import PUBLIC_METHODS
 from pollwire_server.auth.poll_origins import MAX_POLLS_IN_QUERY, PollOriginPolicy, poll_ids_in_query
+from pollwire_server.domain.errors import NotFound
 from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
 from pollwire_server.telemetry.logs import bind_request_id
@@ -37,6 +38,11 @@ log = logging.getLogger("pollwire.app")
 PUBLIC_PREFIX: Final = "/v1/"
 
 _POLL_PATH = re.compile(rf"/v1/polls/(?P<poll>{IDENTIFIER_PATTERN})(/|\Z)")
+_API_SEGMENT: Final = PUBLIC_PREFIX.strip("/")
+_ESCAPED_IN_VAIN: Final = re.compile(
+    rb"%(?:2[DEFdef]|3[0-9]|4[1-9A-Fa-f]|5[0-9AFaf]|6[1-9A-Fa-f]|7[0-9AEae])"
+)
+"""A slash or an unreserved character as an escape (RFC 3986, 2.3)."""
 _SERIES_PREFIX: Final = "/v1/series/"
 _MAX_POLLS_IN_QUERY: Final[Mapping[str, int]] = {
     "/v1/voters": 1,
@@ -87,6 +93,7 @@ class ApiMiddleware:
 
     async def _dispatch(self, exchange: HttpExchange) -> None:
         path = exchange.scope["path"]
+        _check_api_path(exchange.scope)
         if is_below(path, ADMIN_PREFIX):
             await self._api_keys.authenticate(exchange.header(b"authorization"))
         elif path.startswith(PUBLIC_PREFIX) and await self._handle_cors(exchange):
@@ -109,9 +116,25 @@ class ApiMiddleware:
     async def _handle_websocket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
         handshake = WebSocketHandshake(scope, send)
         try:
+            _check_api_path(scope)
             await self._app(scope, receive, handshake.send)
         except Exception as failure:
             await handshake.fail(failure)
+
+
+def _check_api_path(scope: HTTPScope | WebSocketScope) -> None:
+    """Raise ``NotFound`` for another spelling of an API path.
+
+    Litestar ignores extra slashes and decodes escapes before it finds a route. A path rule of a proxy, or of
+    this class, compares the path as it is written.
+    """
+    path = scope["path"]
+    if path.startswith(PUBLIC_PREFIX) and "//" not in path:
+        if _ESCAPED_IN_VAIN.search(scope.get("raw_path") or path.encode()) is None:
+            return
+    elif path.lstrip("/").partition("/")[0] != _API_SEGMENT or path == f"/{_API_SEGMENT}":
+        return
+    raise NotFound("API paths must not have empty segments or needless escapes.")
 
 
 def _polls_of(scope: HTTPScope) -> tuple[str, ...]:
