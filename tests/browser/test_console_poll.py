@@ -179,7 +179,7 @@ async def test_votes_are_recounted_and_exported(service: Service, open_page: Ope
     file = await download.value
     assert file.suggested_filename == f"{poll}.csv"
     await file.save_as(tmp_path / "votes.csv")
-    lines = (tmp_path / "votes.csv").read_text().splitlines()
+    lines = (tmp_path / "votes.csv").read_text("utf-8-sig").splitlines()
     assert lines[0] == "voter,choice,label,at,revision"
     assert sorted(line.split(",")[1] for line in lines[1:]) == ["rice", "yam", "yam"]
     await at.expect_text("Exported 3 votes.")
