@@ -89,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     demo: bool = False
     jwks_loopback: bool = False
     """True if issuers on this machine may publish keys, and without https."""
+    jwks_allow: tuple[str, ...] = ()
+    """Hosts, addresses and networks outside the public internet that may publish keys."""
     webhook_allow: tuple[str, ...] = ()
     """Hosts, addresses and networks outside the public internet that webhooks may use."""
     webhook_speedup: float = 1.0
@@ -317,7 +319,7 @@ def _socket_limit(text: str) -> int | None:
         raise ValueError(f"{error}, or off") from None
 
 
-def _webhook_allow(text: str) -> tuple[str, ...]:
+def _allow_list(text: str) -> tuple[str, ...]:
     items = tuple(dict.fromkeys(split_list(text.lower())))
     for item in items:
         try:
@@ -369,7 +371,8 @@ PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each fie
     "ALLOWED_ORIGINS": ("allowed_origins", _origins),
     "STREAM_HZ": ("stream_hz", _stream_hz),
     "JWKS_LOOPBACK": ("jwks_loopback", _switch),
-    "WEBHOOK_ALLOW": ("webhook_allow", _webhook_allow),
+    "JWKS_ALLOW": ("jwks_allow", _allow_list),
+    "WEBHOOK_ALLOW": ("webhook_allow", _allow_list),
     "TRUSTED_PROXIES": ("trusted_proxies", _proxies),
     "FORWARDED_HEADER": ("forwarded_header", _one_of(*get_args(ForwardedHeader))),
     "EXEMPT_LOOPBACK": ("exempt_loopback", _switch),

@@ -27,7 +27,6 @@ from pollwire_server.admin.webhooks.registry import WebhookRegistry
 from pollwire_server.admin.webhooks.secret_encryption import SecretBox
 from pollwire_server.admin.webhooks.service import WebhookAdmin
 from pollwire_server.admin.webhooks.timing import WebhookTiming
-from pollwire_server.admin.webhooks.url_guard import AllowList
 from pollwire_server.app import health as health_routes
 from pollwire_server.app.gauge_collector import GaugeCollector
 from pollwire_server.app.http_exchange import is_streaming_upload
@@ -53,6 +52,7 @@ from pollwire_server.live.result_feed import ResultFeed
 from pollwire_server.live.result_responses import ResultResponses
 from pollwire_server.live.stream_session import LiveContext
 from pollwire_server.live.timeouts import StreamTimeouts
+from pollwire_server.outbound.url_guard import AllowList
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store
 from pollwire_server.voting import routes as voting_routes
@@ -104,7 +104,7 @@ class _AuthComponents(NamedTuple):
 
 def build(settings: Settings, store: Store) -> ServiceContainer:
     """Create the service over an open store. The application's lifespan runs the background tasks."""
-    key_sets = JwksCache(allows_loopback=settings.jwks_loopback)
+    key_sets = JwksCache(settings.jwks_allow, allows_loopback=settings.jwks_loopback)
     auth = _auth_components(settings, store, key_sets)
     hub = Hub()
     feed = ResultFeed(store, hub, stream_hz=settings.stream_hz)

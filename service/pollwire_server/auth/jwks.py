@@ -6,20 +6,21 @@ verified without waiting. A key id that is missing from the set triggers one mor
 be fetched, the cached keys stay valid for ``MAX_AGE_S``: a short outage of the issuer does not stop voting,
 and a revoked key expires in the end.
 
-A response is limited to ``MAX_BYTES`` and ``FETCH_TIMEOUT_S``, and redirects are not followed. Only https is
-allowed, except for loopback addresses if the operator of the service enables them.
+``outbound.http_client`` sends the requests, to public addresses and by https only, except for what
+``POLLWIRE_JWKS_ALLOW`` and ``POLLWIRE_JWKS_LOOPBACK`` name. A response is limited to ``MAX_BYTES`` and
+``FETCH_TIMEOUT_S``. An encoded one (gzip) is rejected. After each failure in turn the pause doubles, up to
+``REFRESH_INTERVAL_S``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import jwt
@@ -27,6 +28,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from pollwire_server.domain.decoding import decode_json, without_byte_order_mark
+from pollwire_server.outbound.http_client import OutboundClient
+from pollwire_server.outbound.url_guard import (
+    Address,
+    AllowList,
+    ForbiddenAddress,
+    Resolve,
+    host_of,
+    is_public,
+    resolved,
+    url_of,
+)
 
 log = logging.getLogger("pollwire.auth")
 
@@ -36,6 +48,8 @@ MAX_AGE_S: Final = 3600.0
 FETCH_TIMEOUT_S: Final = 3.0
 MAX_BYTES: Final = 64 * 1024
 MAX_KEYS: Final = 32
+LOOPBACK: Final = ("localhost", "127.0.0.0/8", "::1")
+"""Allowed with ``POLLWIRE_JWKS_LOOPBACK``."""
 MIN_RSA_BITS: Final = 2048
 """RFC 7518, section 3.3."""
 
@@ -53,19 +67,26 @@ class _CachedKeySet:
     def __init__(self) -> None:
         self.keys: tuple[tuple[str | None, PublicKey], ...] = ()
         self.fetched_s = self.tried_s = float("-inf")
+        self.failures = 0
+        """Failed fetches since the last success."""
         self.fetching: asyncio.Task[None] | None = None
 
 
 class JwksCache:
     """The key sets of all issuers with a JWKS URL. Belongs to one event loop."""
 
-    def __init__(self, *, allows_loopback: bool = False) -> None:
-        self._allows_loopback = allows_loopback
+    def __init__(
+        self, allowed: Sequence[str] = (), *, allows_loopback: bool = False, resolve: Resolve = resolved
+    ) -> None:
+        self._allowed = AllowList.of(
+            (*allowed, *(LOOPBACK if allows_loopback else ())), "POLLWIRE_JWKS_ALLOW"
+        )
+        self._client = OutboundClient(self._allowed, FETCH_TIMEOUT_S, MAX_BYTES, resolve)
         self._key_sets: dict[str, _CachedKeySet] = {}
 
     def fault_of(self, url: str) -> str | None:
         """Return the reason why ``url`` is not allowed, or None."""
-        return fault_of_address(url, allows_loopback=self._allows_loopback)
+        return fault_of_url(url, self._allowed)
 
     def key_of(self, url: str, algorithm: str, key_id: str | None) -> PublicKey | None:
         """Return the cached key with this id, or the only key if there is no id.
@@ -92,7 +113,7 @@ class JwksCache:
         """
         key_set = self._key_sets.setdefault(url, _CachedKeySet())
         if key_set.fetching is None or key_set.fetching.done():
-            if time.monotonic() - key_set.tried_s < MIN_INTERVAL_S:
+            if time.monotonic() - key_set.tried_s < _pause_s(key_set.failures):
                 return
             key_set.tried_s = time.monotonic()
             key_set.fetching = asyncio.create_task(self._fetch(url, key_set), name="fetch keys")
@@ -118,31 +139,47 @@ class JwksCache:
         A failure keeps the old one and is logged without the path or query of the URL.
         """
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT_S):
-                if fault := self.fault_of(url):
-                    raise ValueError(fault)
-                if not self._allows_loopback and await _resolves_to_loopback(url):
-                    raise ValueError("the host resolves to this machine")
-                key_set.keys = keys_in(await _read(url))
-            key_set.fetched_s = time.monotonic()
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError) as error:
+            key_set.keys = keys_in(await self._read(url))
+            key_set.fetched_s, key_set.failures = time.monotonic(), 0
+        except ForbiddenAddress as error:
+            key_set.failures += 1
+            log.warning("Keys of an issuer could not be fetched: %s", error)
+        except (httpx.HTTPError, TimeoutError, OSError, ValueError) as error:
+            key_set.failures += 1
             reason = type(error).__name__
-            log.warning("Keys of %s could not be fetched: %s", urlsplit(url).hostname, reason)
+            log.warning("Keys of %s could not be fetched: %s", host_of(url_of(url)), reason)
+
+    async def _read(self, url: str) -> bytes:
+        response = await self._client.request("GET", url, {"Accept": "application/json"})
+        if response.status != httpx.codes.OK:
+            raise ValueError(f"status {response.status}")
+        if response.encoding.strip().lower() not in ("", "identity"):
+            raise ValueError("encoded")
+        if response.body is None:
+            raise ValueError("too long")
+        return response.body
 
 
-def fault_of_address(url: str, *, allows_loopback: bool) -> str | None:
-    """Return the reason why ``url`` is not a valid JWKS URL, or None."""
+def _pause_s(failures: int) -> float:
+    """Return the minimum time between two fetches after this number of failures in turn."""
+    return min(REFRESH_INTERVAL_S, MIN_INTERVAL_S * 2.0 ** min(max(0, failures - 1), 16))
+
+
+def fault_of_url(text: str, allowed: AllowList) -> str | None:
+    """Return the reason why ``text`` is not a valid JWKS URL, or None. Host names are resolved by fetches."""
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "jwks_url is not a valid URL."
-    if not host or parts.username or parts.password or parts.fragment or any(sign <= " " for sign in url):
-        return "jwks_url must be an https URL without a user name or a fragment."
-    if _is_loopback(host):
-        fault = "jwks_url points to this machine. Set POLLWIRE_JWKS_LOOPBACK=1 to allow that."
-        return None if allows_loopback and parts.scheme in ("http", "https") else fault
-    return None if parts.scheme == "https" else "jwks_url must begin with https://."
+        url = url_of(text)
+    except ForbiddenAddress as error:
+        return str(error).replace("The url", "jwks_url")
+    host = host_of(url)
+    address = _literal_address(host)
+    is_allowed = allowed.has_host(host) or (address is not None and allowed.has_address(address))
+    if _is_localhost(host) and not is_allowed:
+        return "jwks_url points to this machine. Set POLLWIRE_JWKS_LOOPBACK=1 to allow that."
+    if address is not None and not is_allowed and not is_public(address):
+        return f"jwks_url points to {address}, which is no public address. POLLWIRE_JWKS_ALLOW may name it."
+    may_use_http = is_allowed or (address is None and bool(allowed.networks))
+    return None if url.scheme == "https" or may_use_http else "jwks_url must begin with https://."
 
 
 def keys_in(document: bytes) -> tuple[tuple[str | None, PublicKey], ...]:
@@ -176,38 +213,17 @@ def _key_in(item: Any) -> tuple[str | None, PublicKey] | None:  # Any: unvalidat
     return (key_id if isinstance(key_id, str) else None, key) if is_strong(key) else None
 
 
-async def _read(url: str) -> bytes:
-    body = b""
-    async with (
-        httpx.AsyncClient(timeout=FETCH_TIMEOUT_S, follow_redirects=False) as client,
-        client.stream("GET", url, headers={"Accept": "application/json"}) as response,
-    ):
-        if response.status_code != httpx.codes.OK:
-            raise ValueError(f"status {response.status_code}")
-        async for part in response.aiter_bytes(8192):
-            body += part
-            if len(body) > MAX_BYTES:
-                raise ValueError("too long")
-    return body
+def _is_localhost(host: str) -> bool:
+    name = host.lower().rstrip(".")
+    return name == "localhost" or name.endswith(".localhost")
 
 
-async def _resolves_to_loopback(url: str) -> bool:
-    """Return True if the host name resolves to an address of this machine."""
-    parts = urlsplit(url)
-    found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port or 443)
-    return any(_is_loopback(str(entry[4][0])) for entry in found)
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+def _literal_address(host: str) -> Address | None:
+    """Return the address that the host is, in every form that resolvers accept, or None for a name."""
     try:
-        address = ipaddress.ip_address(socket.inet_aton(name))  # also 127.1, 0x7f000001 and 2130706433
+        return ip_address(socket.inet_aton(host.rstrip(".")))  # also 127.1, 0x7f000001 and 2130706433
     except (OSError, UnicodeError):
         try:
-            address = ipaddress.ip_address(name)
+            return ip_address(host.partition("%")[0])
         except ValueError:
-            return False
-    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return any(one.is_loopback or one.is_unspecified for one in (address, inner) if one is not None)
+            return None

@@ -1,35 +1,102 @@
-"""Hosts that must not be asked for keys."""
+"""Fetches of key sets: hosts that are not allowed, encoded responses, and pauses after failures."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import gzip
+import zlib
+from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
-from pollwire_server.auth import jwks as key_sets
 from pollwire_server.auth.jwks import JwksCache
 
+from tests.local_server import hosting
+
 URL = "https://keys.example/keys"
+KEYS = b'{"keys":[]}'
+INSIDE = ["127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "10.0.0.1", "192.168.0.1", "fc00::1"]
+INSIDE += ["169.254.169.254", "64:ff9b::7f00:1", "::127.0.0.1", "224.0.0.1"]
 
 
-@pytest.mark.parametrize("here", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1", "0.0.0.0"])
-async def test_host_resolving_to_loopback_is_not_fetched(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, here: str
+@pytest.mark.parametrize("address", INSIDE)
+async def test_host_resolving_to_no_public_address_is_not_fetched(
+    caplog: pytest.LogCaptureFixture, address: str
 ) -> None:
-    read: list[str] = []
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return ["1.1.1.1", address]
 
-    async def resolved(*_: Any) -> list[tuple[Any, ...]]:  # Any: of the loop's own signature
-        return [(2, 1, 6, "", ("198.51.100.7", 443)), (2, 1, 6, "", (here, 443))]
-
-    async def noted(url: str) -> bytes:
-        read.append(url)
-        return b'{"keys": []}'
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved, raising=False)
-    monkeypatch.setattr(key_sets, "_read", noted)
-    refused, allowed = JwksCache(), JwksCache(allows_loopback=True)
+    refused = JwksCache(resolve=resolve)
     await refused.refresh(URL)
-    assert (read, refused.has(URL)) == ([], False)
-    assert "could not be fetched" in caplog.text
-    await allowed.refresh(URL)
-    assert (read, allowed.has(URL)) == ([URL], True)
+    assert not refused.has(URL)
+    assert "no public address" in caplog.text
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_url_of_no_public_address_is_rejected(address: str) -> None:
+    host = f"[{address}]" if ":" in address else address
+    assert JwksCache().fault_of(f"https://{host}/keys") is not None
+    assert JwksCache([address]).fault_of(f"https://{host}/keys") is None
+
+
+async def test_connection_goes_to_the_checked_address() -> None:
+    """The second reply of a name server that rebinds must not be used."""
+    heads: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"keys":[]}')
+        await writer.drain()
+
+    replies = [["127.0.0.1"], ["192.0.2.1"]]
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return replies.pop(0)
+
+    async with hosting(answer) as base:
+        url = f"http://keys.example:{base.rpartition(':')[2]}/keys"
+        cache = JwksCache(["keys.example"], resolve=resolve)
+        await cache.refresh(url)
+        assert cache.has(url)
+    assert (len(replies), b"Host: keys.example:" in heads[0]) == (1, True)
+    assert b"Accept-Encoding: identity" in heads[0]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(KEYS)),
+        ("gzip, gzip", gzip.compress(gzip.compress(KEYS))),
+        ("deflate", zlib.compress(KEYS)),
+        ("unknown", KEYS),
+    ],
+    ids=["gzip", "stacked", "deflate", "unknown"],
+)
+async def test_encoded_key_set_is_rejected_without_decoding(encoding: str, body: bytes) -> None:
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+
+    async with hosting(answer) as base:
+        cache = JwksCache(allows_loopback=True)
+        await cache.refresh(f"{base}/keys")
+        assert not cache.has(f"{base}/keys")
+
+
+async def test_pauses_double_after_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, fetches = [1000.0], []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        fetches.append(now[0])
+        raise OSError
+
+    cache = JwksCache(resolve=resolve)
+    monkeypatch.setattr("pollwire_server.auth.jwks.time.monotonic", lambda: now[0])
+    while now[0] < 2000:
+        await cache.refresh(URL)
+        now[0] += 5
+    pauses = [later - earlier for earlier, later in pairwise(fetches)]
+    assert pauses == [10, 20, 40, 80, 160, 300, 300]

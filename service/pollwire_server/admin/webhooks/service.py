@@ -16,7 +16,6 @@ from pollwire_server.admin.webhooks.delivery_worker import DeliveryWorker, attem
 from pollwire_server.admin.webhooks.http_sender import WebhookSender
 from pollwire_server.admin.webhooks.registry import StoredWebhook, WebhookRegistry
 from pollwire_server.admin.webhooks.secret_encryption import SecretBox, made_secret
-from pollwire_server.admin.webhooks.url_guard import ForbiddenAddress
 from pollwire_server.auth.api_keys import Operator, Scope
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, NotFound
@@ -24,6 +23,7 @@ from pollwire_server.domain.events import Audience, EventKind
 from pollwire_server.domain.identifiers import Identifier
 from pollwire_server.domain.poll_document import Document
 from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.outbound.url_guard import ForbiddenAddress
 from pollwire_server.store import Store
 from pollwire_server.store.webhooks.delivery_queue import ClaimedEvent, DeliveryState
 

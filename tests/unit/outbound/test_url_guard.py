@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 from pollwire_server.admin.webhooks.http_sender import WebhookSender
-from pollwire_server.admin.webhooks.url_guard import (
+from pollwire_server.outbound.url_guard import (
     AllowList,
     ForbiddenAddress,
     Resolve,

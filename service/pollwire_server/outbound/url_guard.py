@@ -1,12 +1,13 @@
-"""URL guard against server-side request forgery: webhooks must not reach the service's own network.
+"""URL guard against server-side request forgery: requests must not reach the service's own network.
 
-The URL of a webhook makes this service send a request from inside its network. So the guard resolves the host
-first and checks *every* address that it has. The connection goes to a checked address, never to the host
-name. A name server that replies differently the second time ("DNS rebinding") cannot bypass the check.
+The URL of a webhook or a key set makes this service send a request from inside its network. So the
+guard resolves the host first and checks *every* address that it has. The connection goes to a checked
+address, never to the host name. A name server that replies differently the second time ("DNS rebinding")
+cannot bypass the check.
 
 The kind of an address comes from the IANA registries (``is_global`` of ``ipaddress``). An IPv6 address that
 embeds an IPv4 address, by mapping or translation, is checked as the embedded one. ``POLLWIRE_WEBHOOK_ALLOW``
-lists hosts and networks that are allowed nevertheless, also without https.
+and ``POLLWIRE_JWKS_ALLOW`` list hosts and networks that are allowed nevertheless, also without https.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -51,17 +53,19 @@ class AllowList(msgspec.Struct, frozen=True):
 
     hosts: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    setting: str = "POLLWIRE_WEBHOOK_ALLOW"
+    """Name of the setting, for errors."""
 
     @classmethod
-    def of(cls, items: Sequence[str]) -> AllowList:
-        """Create the list from the items of the setting: host names, addresses and networks."""
+    def of(cls, items: Sequence[str], setting: str = "POLLWIRE_WEBHOOK_ALLOW") -> AllowList:
+        """Create the list from the items of ``setting``: host names, addresses and networks."""
         hosts, networks = set(), []
         for item in items:
             try:
                 networks.append(ip_network(item, strict=False))
             except ValueError:
                 hosts.add(item.lower().rstrip("."))
-        return cls(frozenset(hosts), tuple(networks))
+        return cls(frozenset(hosts), tuple(networks), setting)
 
     def has_host(self, host: str) -> bool:
         """Return True if the host name is allowed."""
@@ -107,6 +111,7 @@ def url_of(text: str) -> httpx.URL:
         url = httpx.URL(text)
         port_is_fit = url.port is None or 0 < url.port < 65536
         has_host = bool(url.host)  # parses the host: an invalid international name raises here
+        urlsplit(text)  # raises for an unclosed bracket, which httpx accepts
     except (httpx.InvalidURL, ValueError, UnicodeError):
         raise ForbiddenAddress("The url cannot be read as one.") from None
     if len(text) > LONGEST_URL or not text.isprintable() or any(sign.isspace() for sign in text):
@@ -144,7 +149,7 @@ async def addresses_of(url: httpx.URL, allowed: AllowList, resolve: Resolve) -> 
         if not exempt and not is_public(address):
             raise ForbiddenAddress(
                 f"The host {host} leads to {address}, which is no public address;"
-                " POLLWIRE_WEBHOOK_ALLOW may name it."
+                f" {allowed.setting} may name it."
             )
     if url.scheme == "http" and not all(is_allowed):
         raise ForbiddenAddress("The url must begin with https://.")

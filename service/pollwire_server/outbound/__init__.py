@@ -1,0 +1,1 @@
+"""Outbound HTTP: requests of the service to hosts that operators name (webhooks, key sets of issuers)."""
