@@ -96,6 +96,16 @@ async def test_every_admin_route_requires_a_scope(service: Service) -> None:
     assert asked > 10
 
 
+async def test_issuer_key_cannot_be_replaced_without_votes_write(service: Service) -> None:
+    issuer = {"issuer": "https://news.example", "algorithm": "HS256", "audience": "polls", "key": "k" * 32}
+    assert (await service.admin.post("/v1/admin/issuers", json=issuer)).status_code == 201
+    forged = issuer | {"key": "f" * 32}
+    for scopes, status in (((KEYS_WRITE,), 403), ((VOTES,), 403), ((KEYS_WRITE, VOTES), 200)):
+        key = await make(service, *scopes)
+        answer = await service.http.post("/v1/admin/issuers", json=forged, headers=bearing(key))
+        assert answer.status_code == status
+
+
 async def test_create_api_key_with_more_scopes_than_own_is_rejected(service: Service) -> None:
     """Check that a key cannot create a key with more scopes than its own."""
     maker = await make(service, KEYS_WRITE, READ)

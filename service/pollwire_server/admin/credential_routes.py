@@ -65,7 +65,8 @@ def _keys(api_keys: ApiKeyAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHan
 def _issuers(issuers: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
     @post(_ISSUERS, summary="Register a sign-in provider", tags=["operators"])
     async def register_issuer(request: AnyRequest) -> Encoded:
-        _require_operator(keys, request)
+        # An issuer's key signs for its voters, so registering one is a way to cast their votes.
+        _require_operator(keys, request).require_scope(Scope.VOTES_WRITE)
         document, is_new = await issuers.register(await json_object(request))
         return _encoded(document, status=201 if is_new else 200)
 
