@@ -480,7 +480,12 @@ def _ignore_after_disconnect(
         async def guarded_send(message: ASGISendEvent) -> None:
             if transport.is_closing():
                 cycle.disconnected = True
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError:  # the client may leave while ``send`` waits for it to read
+                if not transport.is_closing():
+                    raise
+                cycle.disconnected = True
 
         await app(scope, receive, guarded_send)
 

@@ -1,10 +1,10 @@
 """uvicorn's WebSocket protocol, for handshakes on the ASGI path, with its gaps closed.
 
-uvicorn leaves five gaps. A handshake that the ``websockets`` library cannot parse gets no response and hangs.
+uvicorn leaves six gaps. A handshake that the ``websockets`` library cannot parse gets no response and hangs.
 Frames sent before the handshake is answered are processed too early, so that a pong could precede the
 response. A rejected handshake is logged as an application error. A closing transport waits without limit for
 a client that does not read. All frames of a segment, however many, are decoded before other connections are
-served.
+served. Text that is not UTF-8 is logged with a traceback, so that any client can fill the log.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ MAX_FRAMES_PER_S: Final = 2_000
 The smallest frame has 6 bytes."""
 POLICY_VIOLATION: Final = 1008
 """Close code for connections that exceed the frame rate (RFC 6455, section 7.4.1)."""
+INVALID_DATA: Final = 1007
+"""Close code for text that is not UTF-8 (RFC 6455, section 7.4.1)."""
 DECODE_CHUNK_BYTES: Final = 4096
 """Bytes decoded between two checks of the frame rate. A segment may have 250 KB."""
 LINGER_S: Final = 15.0
@@ -62,6 +64,19 @@ class GuardedWebSocketProtocol(WebSocketsSansIOProtocol):
         if self._frame_count > MAX_FRAMES_PER_S and not self.close_sent and not self.transport.is_closing():
             self.conn.fail(POLICY_VIOLATION, "too many frames")
             self.handle_parser_exception()
+
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message to the application. Text that is not UTF-8 closes with 1007 (RFC 6455, 8.1)."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                if not self.close_sent:
+                    self.conn.fail(INVALID_DATA)  # has no effect if a close frame came in the same segment
+                    self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after the connection has ended."""

@@ -261,3 +261,21 @@ async def test_ignored_upgrade_closes_connection_if_the_client_asked_for_it(
     assert b"connection: close" in harness.pipe.written
     assert harness.bodies == [b"200 POST /v1/quick hello"]
     assert harness.pipe.closing
+
+
+async def test_client_that_leaves_during_a_write_logs_no_error(
+    harness: ConnectionHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The event loop closes the transport while the application waits for the client to read."""
+    harness.pipe.full = True
+    harness.send(post("/v1/other"))
+    await until(lambda: harness.connection.flow.write_paused)
+    harness.pipe.closing = True
+    monkeypatch.setattr(harness.pipe, "write", _write_to_closed_transport)
+    harness.connection.resume_writing()
+    await harness.wait_for_asgi()
+    assert caplog.records == []
+
+
+def _write_to_closed_transport(data: bytes) -> None:
+    raise RuntimeError("the handler is closed")
