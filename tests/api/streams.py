@@ -90,7 +90,6 @@ class Events(Watcher):
         super().__init__(self._receive)
         self.response = response
         self.fields: dict[str, str] = {}
-        self.comments = 0
         self.retry_ms: int | None = None
         self._lines = response.aiter_lines()
 
@@ -107,8 +106,6 @@ class Events(Watcher):
                 self.retry_ms = int(value)
             elif name:
                 fields[name] = value.removeprefix(" ")
-            elif line:
-                self.comments += 1
         raise EOFError
 
 
