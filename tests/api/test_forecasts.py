@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import LUNCH, Service
+from tests.wait import until
 
 FORECAST: dict[str, Any] = {
     "kind": "prediction",
@@ -197,13 +199,13 @@ async def test_correction_without_resolution_returns_409(service: Service) -> No
 async def test_change_after_effective_at_keeps_score_of_earlier_forecast(service: Service) -> None:
     poll, token = await forecast_poll(service, series=None), await service.voter()
     first = (await service.vote(poll, {"npp": 0.1, "ndc": 0.9}, token)).json()
+    next_millisecond = datetime.fromisoformat(first["at"]) + timedelta(milliseconds=1)
+    await until(lambda: datetime.now(UTC) > next_millisecond)
     await service.vote(poll, {"npp": 0.9, "ndc": 0.1}, token)
     own = await own_vote(service, poll, token)
     assert own["history"] == [{"at": first["at"], "choice": {"npp": 0.1, "ndc": 0.9}}]
     await service.act(poll, "close")
     resolution = {"outcome": "npp", "effective_at": first["at"]}
-    if own["at"] == first["at"]:
-        pytest.fail("both votes were counted in one millisecond")
     assert (await service.admin.post(f"/v1/admin/polls/{poll}/resolve", json=resolution)).status_code == 200
     own = await own_vote(service, poll, token)
     assert (own["correct"], own["scored"], own["score"]["brier"]) == (False, True, 0.81)
