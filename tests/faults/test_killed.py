@@ -32,8 +32,10 @@ def started_again(up: Up, end: Callable[[Up], Awaitable[None]]) -> Callable[[], 
 async def test_killed_store_loses_and_duplicates_no_vote(serve: Serve, conclude: Conclude) -> None:
     """``kill -9`` of the store amid votes, round after round: totals equal the responses."""
     up, secret = await serve()
+    killed: set[int] = set()
 
     async def kill() -> None:
+        killed.add(up.store.pid)
         os.kill(up.store.pid, signal.SIGKILL)
 
     async with gathered(up, secret) as crowd:
@@ -41,7 +43,8 @@ async def test_killed_store_loses_and_duplicates_no_vote(serve: Serve, conclude:
             await crowd.round(SCALE.votes_a_kill, kill)
         verdict = await conclude(crowd, "store killed")
     assert verdict.again, "the kills met votes on their way"
-    assert up.err.count("The store ended unexpectedly (SIGKILL)") == SCALE.store_kills
+    assert len(killed) == SCALE.store_kills
+    assert "The store ended unexpectedly (SIGKILL)" in up.err  # once: repeated lines are summarized
 
 
 async def test_killed_worker_loses_and_duplicates_no_vote(serve: Serve, conclude: Conclude) -> None:
