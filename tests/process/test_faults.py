@@ -140,5 +140,5 @@ async def test_outage_of_the_store_logs_few_lines(up: Start, own_valkey: Valkey)
         await until(lambda: service.err.count("such lines in the interval") >= 2, within_s=20)
     await until(lambda: service.err.count("responds") >= 2, within_s=10)
     lines = service.err.splitlines()[before:]
-    assert any("does not respond" in line for line in lines[:4])
+    assert any("does not respond" in line for line in lines), lines
     assert len(lines) <= 14, lines
