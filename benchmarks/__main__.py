@@ -30,7 +30,7 @@ from benchmarks import (
 )
 from benchmarks.processes import pin_to_load_core
 from benchmarks.record import Record
-from benchmarks.run import Run, a_run, say
+from benchmarks.run import Run, a_run, progress
 from benchmarks.scale import FULL, QUICK
 
 PARTS: Final[dict[str, Callable[[Run], None]]] = {
@@ -54,10 +54,10 @@ def main(arguments: list[str]) -> int:
     is_quick = "--quick" in arguments
     wanted = [name for name in arguments if name != "--quick"] or list(PARTS)
     if unknown := set(wanted) - set(PARTS):
-        say(f"Unknown part: {', '.join(sorted(unknown))}. Parts: {', '.join(PARTS)}.")
+        progress(f"Unknown part: {', '.join(sorted(unknown))}. Parts: {', '.join(PARTS)}.")
         return 2
     if lacking := machine.missing():
-        say(f"Missing requirements: {', '.join(lacking)}.")
+        progress(f"Missing requirements: {', '.join(lacking)}.")
         return 2
     pin_to_load_core()
     facts = machine.facts()
@@ -71,13 +71,13 @@ def _measure(run: Run, wanted: list[str]) -> None:
     """Measure the parts in turn. A failing part does not stop the others."""
     for name in wanted:
         began = time.monotonic()
-        say(name)
+        progress(name)
         try:
             PARTS[name](run)
         except Exception as failure:  # every error is logged and counted as a failed part
-            say(traceback.format_exc())
+            progress(traceback.format_exc())
             run.record.failures.append(f"{name}: {failure}")
-        say(f"  {name} took {time.monotonic() - began:.0f} s")
+        progress(f"  {name} took {time.monotonic() - began:.0f} s")
 
 
 def _publish(run: Run, facts: dict[str, str], wanted: list[str], *, is_quick: bool) -> None:
@@ -88,7 +88,7 @@ def _publish(run: Run, facts: dict[str, str], wanted: list[str], *, is_quick: bo
         record = None if is_quick else report.merged_with_todays_run(run.record, facts, wanted)
     if record is None:
         return
-    say(f"Stored in {report.save(record, facts, is_quick=is_quick)}.")
+    progress(f"Stored in {report.save(record, facts, is_quick=is_quick)}.")
     if not is_quick and not record.failures:
         document.fill(record, facts, document.draw(record))
 

@@ -30,7 +30,7 @@ def vote(port: int, poll: str, choice: str, site: str | None = None) -> bytes:
     return _request("POST", f"/v1/polls/{poll}/votes", port, own, site) + body.encode()
 
 
-def enrolment(port: int, site: str) -> bytes:
+def registration(port: int, site: str) -> bytes:
     """Return a request for a new voter token."""
     return _request("POST", "/v1/voters", port, {"Content-Length": "0"}, site)
 
@@ -44,7 +44,7 @@ def preflight(port: int, path: str, site: str) -> bytes:
     return _request("OPTIONS", path, port, own, site)
 
 
-def look(port: int, path: str, site: str | None = None) -> bytes:
+def read_results(port: int, path: str, site: str | None = None) -> bytes:
     """Return a GET of a page's script."""
     return _request("GET", path, port, {}, site)
 

@@ -38,7 +38,7 @@ def measure(run: Run) -> None:
 
 def _measure_one(run: Run, name: str, process: Process, port: int, path: str) -> None:
     count = int(PER_SECOND * run.scale.load_s)
-    load = Load(run, port, [browser.look(port, path)])
+    load = Load(run, port, [browser.read_results(port, path)])
     cpu_s = process.cpu_s()
     answers = load.send(count)
     run.record.note(PART, name, CPU, "us", (process.cpu_s() - cpu_s) / count * 1e6)
@@ -49,7 +49,7 @@ def _measure_one(run: Run, name: str, process: Process, port: int, path: str) ->
 def _check_last(run: Run, port: int, path: str, seq: int) -> None:
     """Check that concurrent reads all get the newest totals. Raises ``BenchmarkError``."""
     log = run.path("looks")
-    Load(run, port, [browser.look(port, path)]).send(1_000, log=log)
+    Load(run, port, [browser.read_results(port, path)]).send(1_000, log=log)
     seen = {int(line.split()[1]) for line in log.read_text().splitlines()}
     if seen != {seq}:
         raise BenchmarkError(f"Readers got {seen}, but the poll is at seq {seq}.")

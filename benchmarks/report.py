@@ -17,7 +17,7 @@ from benchmarks.record import Goal, Record, Row
 RESULTS: Final = ROOT / "benchmarks/results"
 
 
-class _Kept(Record):
+class _StoredRecord(Record):
     """Record as stored; ``is_met`` and medians are recomputed."""
 
     facts: dict[str, str] = msgspec.field(default_factory=dict)
@@ -48,17 +48,17 @@ def merged_with_todays_run(record: Record, facts: dict[str, str], measured: Iter
     path = path_of_today(is_quick=False)
     if not path.exists():
         return None
-    kept = msgspec.json.decode(path.read_bytes(), type=_Kept)
-    if kept.facts["commit"] != facts["commit"]:
+    stored = msgspec.json.decode(path.read_bytes(), type=_StoredRecord)
+    if stored.facts["commit"] != facts["commit"]:
         return None
     measured_parts = {row.part for row in record.rows} | {goal.part for goal in record.goals}
     names = tuple(f"{name}:" for name in measured)
     return Record(
-        [row for row in kept.rows if row.part not in measured_parts] + record.rows,
-        [goal for goal in kept.goals if goal.part not in measured_parts] + record.goals,
-        [failure for failure in kept.failures if not failure.startswith(names)] + record.failures,
-        [left for left in kept.left_out if not left.startswith(names)] + record.left_out,
-        kept.again + [failure for failure in kept.failures if failure.startswith(names)],
+        [row for row in stored.rows if row.part not in measured_parts] + record.rows,
+        [goal for goal in stored.goals if goal.part not in measured_parts] + record.goals,
+        [failure for failure in stored.failures if not failure.startswith(names)] + record.failures,
+        [left for left in stored.left_out if not left.startswith(names)] + record.left_out,
+        stored.again + [failure for failure in stored.failures if failure.startswith(names)],
     )
 
 
@@ -105,13 +105,13 @@ def by_measure(rows: Iterable[Row]) -> list[Row]:
 
 
 def _goal_line(goal: Goal) -> str:
-    what, value, limit, verdict = goal_cells(goal)
-    return f"  {verdict:<7} {value:>9}  {limit:<14} {what}"
+    what, value, limit, outcome = goal_cells(goal)
+    return f"  {outcome:<7} {value:>9}  {limit:<14} {what}"
 
 
 def goal_cells(goal: Goal) -> tuple[str, str, str, str]:
     """Return the table cells of a goal: description, value, limit and verdict."""
     value = "-" if goal.value is None else charts.short(goal.value)
     sign = "<=" if goal.better == "at most" else ">="
-    verdict = "met" if goal.is_met else "not met" if goal.value is not None else "left out"
-    return f"{goal.part}: {goal.what}", value, f"{sign} {goal.limit:g}", verdict
+    outcome = "met" if goal.is_met else "not met" if goal.value is not None else "left out"
+    return f"{goal.part}: {goal.what}", value, f"{sign} {goal.limit:g}", outcome

@@ -15,7 +15,7 @@ from benchmarks.record import Record
 from benchmarks.scale import Scale
 
 
-def say(text: str) -> None:
+def progress(text: str) -> None:
     """Print progress to stderr."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
@@ -44,7 +44,7 @@ class Run:
     def rounds(self, part: str) -> Iterator[int]:
         """Yield the round numbers and print each."""
         for number in range(1, self.scale.rounds + 1):
-            say(f"  {part}, round {number} of {self.scale.rounds}")
+            progress(f"  {part}, round {number} of {self.scale.rounds}")
             yield number
 
 

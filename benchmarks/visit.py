@@ -48,10 +48,10 @@ def _steps(run: Run, service: Service, poll: str, tokens: Path) -> list[tuple[st
 
     votes = [browser.vote(port, poll, choice, SITE) for choice in OPTIONS]
     return [
-        ("the poll", sent(browser.look(port, path, SITE))),
+        ("the poll", sent(browser.read_results(port, path, SITE))),
         ("the stream: handshake and first frame", lambda: _join(port, count, f"{path}/live")),
         ("preflight of the token", sent(browser.preflight(port, "/v1/voters", SITE), status=204)),
-        ("the token", sent(browser.enrolment(port, SITE), status=201)),
+        ("the token", sent(browser.registration(port, SITE), status=201)),
         ("preflight of the vote", sent(browser.preflight(port, f"{path}/votes", SITE), status=204)),
         ("the vote", sent(*votes)),
     ]

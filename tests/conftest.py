@@ -1,4 +1,4 @@
-"""The real store under every test: one server a session, one namespace a test."""
+"""Real store for all tests: one server per session, one namespace per test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.valkey import Valkey, running_valkey
 
 
 def pytest_collection_finish() -> None:
-    """The collector works as it does in a worker: by default it would read through all of pytest."""
+    """Tune the garbage collector as a worker does. By default it would traverse all of pytest's objects."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD_OBJECTS, 20, 20)
@@ -22,21 +22,21 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Valkey]:
-    """A real server on a Unix socket, shared by the session; a test that harms it must restart it."""
+    """Run a server on a Unix socket for the session. A test that harms it must restart it."""
     with running_valkey() as server:
         yield server
 
 
 @pytest.fixture
 def own_valkey() -> Iterator[Valkey]:
-    """A real server for one test alone, to be paused, killed or emptied, or to have its disk filled."""
+    """Run a server for one test, which may pause or kill it, delete its data or fill its disk."""
     with running_valkey(on_disk=True) as server:
         yield server
 
 
 @pytest.fixture
 async def store(valkey: Valkey) -> AsyncIterator[Store]:
-    """The store's rooms in a namespace that no other test sees."""
-    opened = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
-    yield opened
-    await opened.close()
+    """Open a store in a namespace of its own."""
+    new_store = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
+    yield new_store
+    await new_store.close()

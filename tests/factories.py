@@ -1,4 +1,4 @@
-"""Polls and voters for tests: whole by default, changed where a test cares."""
+"""Factories of polls and voters for tests. Every field has a valid default."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 from pollwire_server.domain.poll import Kind, Option, Poll
 
 LONG_AGO = 1_700_000_000_000
-"""When test polls opened, unless said otherwise."""
+"""Default time at which test polls open."""
 FAR_OFF = 4_000_000_000_000
-"""An instant that no test run reaches."""
+"""A time that no test run reaches."""
 
 
 def options(*ids: str) -> tuple[Option, ...]:
-    """Options with the ids given, coded ``A``, ``B``, ... in order."""
+    """Return options with these ids and the codes ``A``, ``B``, ..."""
     return tuple(
         Option(id=name, label=name.upper(), code=chr(ord("A") + position))
         for position, name in enumerate(ids)
@@ -23,7 +23,7 @@ def options(*ids: str) -> tuple[Option, ...]:
 
 
 def a_poll(**changes: Any) -> Poll:  # Any: each field has its own type, and msgspec holds them apart
-    """An open poll about three parties with an id of its own; every field may be given otherwise."""
+    """Return an open poll with a random id. Every field can be overridden."""
     poll = Poll(
         id=f"poll-{secrets.token_hex(6)}",
         kind=Kind.SINGLE,

@@ -1,4 +1,4 @@
-"""Many voters at once: kept connections of HTTP/1.1 that cost the test little."""
+"""HTTP load of many concurrent voters over persistent HTTP/1.1 connections, at low cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 
-class Answer(NamedTuple):
+class LoadResponse(NamedTuple):
     """A response: the status, and the JSON object of the body."""
 
     status: int
@@ -18,21 +18,21 @@ class Answer(NamedTuple):
 
 
 class Unanswered(Exception):
-    """The connection ended, or stayed silent, before the answer was whole: the request may have been done."""
+    """The connection ended or timed out before a whole response. The server may have executed the request."""
 
 
-class Wire:
-    """One connection to ``host:port``, opened when it is first used and again after it was lost."""
+class LoadConnection:
+    """One connection to ``host:port``. It is opened on first use, and again after it was lost."""
 
     def __init__(self, host: str, port: int, within_s: float = 10.0) -> None:
         self._address = host, port
         self._within_s = within_s
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(
+    async def send(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """One request and its answer; ``Unanswered`` where none came."""
+    ) -> LoadResponse:
+        """Send one request and return the response. Raise ``Unanswered`` if there is none."""
         content = b"" if body is None else msgspec.json.encode(body)
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._address[0]}:{self._address[1]}"]
         lines += [f"Content-Type: application/json\r\nContent-Length: {len(content)}"] if content else []
@@ -44,7 +44,7 @@ class Wire:
             await self.close()
             raise Unanswered(repr(failure)) from failure
 
-    async def _exchange(self, request: bytes) -> Answer:
+    async def _exchange(self, request: bytes) -> LoadResponse:
         if self._streams is None:
             self._streams = await asyncio.open_connection(*self._address)
         reader, writer = self._streams
@@ -54,10 +54,10 @@ class Wire:
         content = await reader.readexactly(int(after.split(b"\r\n", 1)[0] or 0))
         if b"connection: close" in head:
             await self.close()
-        return Answer(int(head[9:12]), msgspec.json.decode(content) if content else {})
+        return LoadResponse(int(head[9:12]), msgspec.json.decode(content) if content else {})
 
     async def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         if self._streams is not None:
             writer, self._streams = self._streams[1], None
             writer.close()
@@ -66,25 +66,25 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def wires(address: tuple[str, int], count: int) -> AsyncIterator[list[Wire]]:
-    """``count`` connections, closed with the block."""
-    opened = [Wire(*address) for _ in range(count)]
+async def load_connections(address: tuple[str, int], count: int) -> AsyncIterator[list[LoadConnection]]:
+    """Yield ``count`` connections and close them at the end of the block."""
+    opened = [LoadConnection(*address) for _ in range(count)]
     try:
         yield opened
     finally:
-        await asyncio.gather(*(wire.close() for wire in opened))
+        await asyncio.gather(*(connection.close() for connection in opened))
 
 
 async def spread(
     jobs: Iterable[Any],  # Any: whatever ``do`` takes
-    over: list[Wire],
-    do: Callable[[Wire, Any], Awaitable[None]],
+    over: list[LoadConnection],
+    do: Callable[[LoadConnection, Any], Awaitable[None]],
 ) -> None:
-    """Do every job, each connection taking the next as soon as it has done one."""
+    """Run all jobs. Each connection takes the next job when it has finished one."""
     waiting = iter(jobs)
 
-    async def work(wire: Wire) -> None:
+    async def work(connection: LoadConnection) -> None:
         for job in waiting:
-            await do(wire, job)
+            await do(connection, job)
 
-    await asyncio.gather(*(work(wire) for wire in over))
+    await asyncio.gather(*(work(connection) for connection in over))

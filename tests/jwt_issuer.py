@@ -1,4 +1,4 @@
-"""A site that knows its people: its keys, its tokens, and the address where it publishes keys."""
+"""External JWT issuer: its keys, its tokens, and a server for its JWK Set."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.local_server import hosting
 ISSUER, AUDIENCE = "https://news.example", "polls"
 
 
-def made_key(algorithm: str) -> Any:  # Any: what PyJWT signs with
-    """A fresh key of an algorithm."""
+def generate_key(algorithm: str) -> Any:  # Any: what PyJWT signs with
+    """Return a new key for an algorithm."""
     if algorithm == "HS256":
         return "a shared secret of more than thirty-two bytes"
     return Ed25519PrivateKey.generate() if algorithm == "EdDSA" else generate_private_key(65537, 2048)
@@ -36,21 +36,21 @@ def public_pem(key: Any) -> str:
 
 
 def token(key: Any, algorithm: str, *, kid: str | None = None, **claims: object) -> str:
-    """A token for somebody called ada, good for a minute; ``claims`` on top (None leaves one out)."""
-    whole = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": int(time.time()) + 60, **claims}
-    given = {name: value for name, value in whole.items() if value is not None}
+    """Return a token of ``ada``, valid for a minute. ``claims`` override; None removes a claim."""
+    all_claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": int(time.time()) + 60, **claims}
+    given = {name: value for name, value in all_claims.items() if value is not None}
     return jwt.encode(given, key, algorithm, headers={"kid": kid} if kid else None)
 
 
 def jwk(key: Any, algorithm: str, kid: str) -> dict[str, Any]:
-    """The public half of a key as sites publish it."""
+    """Return the public part of a key as a JWK."""
     maker: Any = jwt.get_algorithm_by_name(algorithm)
     return {**json.loads(maker.to_jwk(key.public_key())), "kid": kid, "use": "sig", "alg": algorithm}
 
 
 @dataclass
 class Publisher:
-    """An address that tells keys, and how often it was asked."""
+    """Server of a JWK Set, and the number of requests that it received."""
 
     url: str
     keys: list[dict[str, Any]] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Publisher:
 
 @asynccontextmanager
 async def publishing() -> AsyncIterator[Publisher]:
-    """Keys published on a port of this machine, for as long as the block runs."""
+    """Serve a JWK Set on this machine while the block runs."""
     publisher = Publisher("")
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ConnectionHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def hosting(answer: Answer) -> AsyncIterator[str]:
+async def hosting(answer: ConnectionHandler) -> AsyncIterator[str]:
     """Call ``answer`` for each connection and close it afterwards. Yield ``http://127.0.0.1:PORT``.
 
     Browsers open connections that they never use, and abandon others. Handlers that still wait at the
@@ -36,7 +36,9 @@ async def hosting(answer: Answer) -> AsyncIterator[str]:
                 raise outcome
 
 
-async def _talk(answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _talk(
+    answer: ConnectionHandler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # the client closed the connection
         await answer(reader, writer)
 

@@ -1,4 +1,4 @@
-"""``pollwire up`` as a real process, with what tests do to it and see of it."""
+"""``pollwire up`` as a real process, with the operations that tests need."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POLL = {
 
 
 class Up:
-    """One ``pollwire up``: its process, what it wrote, and the processes under it."""
+    """One ``pollwire up``: its process, its output, and its child processes."""
 
     def __init__(self, data: Path, logs: Path, *flags: str, **environ: str) -> None:
         self.data = data
@@ -39,7 +39,7 @@ class Up:
         self._logs = logs
 
     async def start(self) -> Up:
-        """Start the process, and nothing more."""
+        """Start the process without waiting for it."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("POLLWIRE_")}
         with self._log("out").open("wb") as out, self._log("err").open("wb") as err:
             self._process = await asyncio.create_subprocess_exec(
@@ -62,37 +62,37 @@ class Up:
         return self
 
     def again_on(self, port: str) -> None:
-        """Have the next start listen on this port."""
+        """Set the port of the next start."""
         self._flags = (*self._flags, "--port", port)
 
     async def ready(self) -> Up:
-        """Until it has said that it is ready."""
+        """Wait until the process has reported that it is ready."""
 
-        def said_or_over() -> bool:
+        def has_line_or_ended() -> bool:
             return "Pollwire is ready at " in self.out + self.err or not self.runs
 
-        await until(said_or_over, STARTS_WITHIN_S)
+        await until(has_line_or_ended, STARTS_WITHIN_S)
         assert self.runs, f"it ended: {self.err}"
         return self
 
     @property
     def out(self) -> str:
-        """Everything it said on standard output."""
+        """Return the standard output so far."""
         return self._log("out").read_text()
 
     @property
     def err(self) -> str:
-        """Everything it, and its workers, said on standard error."""
+        """Return the standard error so far, which includes that of the workers."""
         return self._log("err").read_text()
 
     @property
     def url(self) -> str:
-        """Where it said that it is ready."""
+        """Return the URL that the process has reported."""
         return str(re.findall(r"Pollwire is ready at (http://[^\s,]+)", self.out + self.err)[0])
 
     @property
     def key(self) -> str:
-        """The operator's key: the one that was set, else the one that it made."""
+        """Return the operator's API key: the configured one or the generated one."""
         if "POLLWIRE_ADMIN_KEY" in self._environ:
             return self._environ["POLLWIRE_ADMIN_KEY"]
         return (self.data / "admin-key").read_text().strip()
@@ -104,34 +104,34 @@ class Up:
 
     @property
     def pid(self) -> int:
-        """The supervisor."""
+        """Return the process id of the supervisor."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def store(self) -> ProcessIdentity:
-        """The private store that runs now."""
+        """Return the identity of the running embedded store."""
         record = json.loads((self.data / "store" / "store.json").read_bytes())
         return ProcessIdentity(**record["process"])
 
     @property
     def workers(self) -> list[ProcessIdentity]:
-        """The workers that run now."""
+        """Return the identities of the running workers."""
         record = json.loads((self.data / "service.json").read_bytes())
-        return [ProcessIdentity(**mark) for mark in record["workers"]]
+        return [ProcessIdentity(**identity) for identity in record["workers"]]
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the supervisor."""
         assert self._process is not None
         self._process.send_signal(number)
 
     async def ended(self, within_s: float = 20.0) -> int:
-        """Its exit status, once it has ended."""
+        """Wait until the process has ended and return its exit status."""
         assert self._process is not None
         return await asyncio.wait_for(self._process.wait(), within_s)
 
     async def stop(self) -> int:
-        """Stop it in order."""
+        """Stop the process gracefully."""
         self.signal(signal.SIGTERM)
         return await self.ended()
 
@@ -149,19 +149,19 @@ class Up:
             await self.ended()
 
     def client(self) -> httpx.AsyncClient:
-        """An operator's client, on fresh connections."""
+        """Return an HTTP client with the operator's key and no open connections."""
         return httpx.AsyncClient(
             base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=5
         )
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port of ``url``."""
+        """Return the host and port of ``url``."""
         host, _, port = self.url.removeprefix("http://").rpartition(":")
         return host, int(port)
 
     async def make_poll(self) -> None:
-        """The poll ``lunch``, open from now on."""
+        """Create the poll ``lunch``, which is open immediately."""
         async with self.client() as client:
             answer = await client.post("/v1/admin/polls", json=POLL)
         assert answer.status_code in (200, 201), answer.text
@@ -187,7 +187,7 @@ class Up:
             )
 
     async def voters(self) -> int:
-        """How many votes of ``lunch`` count, by a fresh read."""
+        """Return the number of counted votes of ``lunch`` from a fresh read."""
         async with httpx.AsyncClient(base_url=self.url, timeout=5) as client:
             answer = await client.get("/v1/polls/lunch/results")
         assert answer.status_code == 200, answer.text

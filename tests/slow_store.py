@@ -1,4 +1,4 @@
-"""A store that is far away: every answer of the real one arrives late."""
+"""Proxy in front of a real store that delays every reply."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.valkey import Valkey
 
 
 class Lag:
-    """How late answers are, in seconds; may be set while the line is in use."""
+    """Delay of replies in seconds. Tests may change it while the proxy runs."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -20,7 +20,7 @@ class Lag:
 
 @asynccontextmanager
 async def lagging(valkey: Valkey) -> AsyncIterator[tuple[str, Lag]]:
-    """The server's other address, through a line that lags, and its lag."""
+    """Yield the URL of the proxy and its delay."""
     lag, lines = Lag(), set[asyncio.StreamWriter]()
 
     async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_late: bool) -> None:

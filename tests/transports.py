@@ -1,4 +1,4 @@
-"""A transport that remembers what was written, and lets the test be the kernel."""
+"""Fake transport that records written bytes. The test controls when its buffer is full."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class Pipe(asyncio.Transport):
-    """Takes bytes until it is ``full``; from then on they wait, until ``drain``."""
+    """Transport that accepts bytes until it is ``full``. Later bytes wait until ``drain``."""
 
     def __init__(self, *, full: bool = False) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class Pipe(asyncio.Transport):
             self.protocol.pause_writing()
 
     def drain(self, *, full: bool = False) -> None:
-        """The reader reads all there is; ``full``: it takes no more than that."""
+        """Accept all waiting bytes, as if the client had read them. ``full``: accept no more."""
         self.written, self.waiting, self.full = self.written + self.waiting, b"", False
         self.full = full
         assert self.protocol is not None

@@ -1,4 +1,4 @@
-"""A real Valkey server for tests, with the faults that tests put it through."""
+"""Real Valkey server for tests, and the faults that tests inject."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _STARTS_WITHIN_S = 10.0
 
 
 class NotStarted(AssertionError):
-    """The server did not start; its log says why."""
+    """The server did not start. Its log has the reason."""
 
 
 class Valkey:
-    """One server on a Unix socket: append-only with fsync ``always``, as ``pollwire up`` runs it."""
+    """Server on a Unix socket, append-only with fsync ``always``, as ``pollwire up`` runs it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -32,12 +32,12 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """Where it listens, as ``open_store`` takes it."""
+        """Return the store URL."""
         return f"unix://{self._socket}"
 
     @property
     def socket_path(self) -> str:
-        """The socket itself."""
+        """Return the path of the socket."""
         return str(self._socket)
 
     @property
@@ -48,7 +48,7 @@ class Valkey:
 
     @property
     def written(self) -> int:
-        """Bytes of its longest append-only file."""
+        """Return the size of the largest append-only file in bytes."""
         return max(file.stat().st_size for file in (self._folder / "appendonlydir").iterdir())
 
     @property
@@ -62,7 +62,7 @@ class Valkey:
         return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:
-        """Start on the data of last time and return once it answers."""
+        """Start with the existing data and wait for the first reply."""
         command = [str(get_binary_path()), *self._arguments()]
         with (self._folder / "log").open("ab") as log:
             # with signals as here, a file that may not grow is an error to it, as a full disk would be
@@ -70,20 +70,20 @@ class Valkey:
         self._wait_until_it_answers()
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """Kill the server."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def restart(self) -> None:
-        """Crash it and start it again on the same data."""
+        """Kill the server and start it again with the same data."""
         self.kill()
         self.start()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """The process neither runs nor goes away: sockets open, nothing answers."""
+        """Pause the process: its sockets remain open and nothing replies."""
         os.kill(self.pid, signal.SIGSTOP)
         try:
             yield
@@ -92,7 +92,7 @@ class Valkey:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Crashed for as long as the block lasts, then started on the same data."""
+        """Kill the server for the duration of the block, then start it with the same data."""
         self.kill()
         try:
             yield
@@ -100,7 +100,7 @@ class Valkey:
             self.start()
 
     def _options(self) -> dict[str, object]:
-        """Its settings, by their names in a configuration file."""
+        """Return the settings by their names in a configuration file."""
         options = {"port": 0, "unixsocket": self._socket, "unixsocketperm": 700, "dir": self._folder}
         return options | {"save": "", "appendonly": "yes", "appendfsync": "always", "loglevel": "warning"}
 
@@ -126,16 +126,16 @@ class Valkey:
 
 
 def in_memory() -> str | None:
-    """A folder whose files are in memory. Linux has such a folder; None: the usual place."""
+    """Return a folder in memory, which Linux has. None stands for the default folder."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @contextmanager
 def running_valkey(*, on_disk: bool = False) -> Iterator[Valkey]:
-    """A server in a folder of its own (short: a socket's path has 104 bytes), gone with the block.
+    """Run a server in a folder of its own while the block runs.
 
-    The folder lies in memory where there is such a place: what is no test of a disk should not fail because
-    one stood still for a second.
+    The folder has a short name, because a socket's path is limited to 104 bytes. It is in memory where
+    possible, so that tests do not depend on the speed of a disk.
     """
     folder = Path(tempfile.mkdtemp(prefix="pw", dir=None if on_disk else in_memory()))
     server = Valkey(folder)

@@ -1,4 +1,4 @@
-"""The one way tests wait: for a condition, never for time to pass."""
+"""Waiting for a condition. Tests never wait for a fixed time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 _GLANCE_S = 0.01
-"""Between two looks at the condition: short against anything a test waits for."""
+"""Interval between two checks of the condition, short compared with every awaited event."""
 
 
 async def until(condition: Callable[[], object | Awaitable[object]], within_s: float = 5.0) -> None:
-    """Return once ``condition()`` (plain or async) is true; ``AssertionError`` after ``within_s`` seconds."""
+    """Wait until ``condition()`` (plain or async) is true.
+
+    Raise ``AssertionError`` after ``within_s`` seconds.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
     while not await _holds(condition):

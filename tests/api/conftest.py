@@ -56,9 +56,9 @@ class Service:
         created: dict[str, Any] = answer.json()
         return created
 
-    async def act(self, poll: str, act: str, **body: object) -> dict[str, Any]:
+    async def act(self, poll: str, action: str, **body: object) -> dict[str, Any]:
         """Perform an operator action, which must succeed, and return the poll."""
-        answer = await self.admin.post(f"/v1/admin/polls/{poll}/{act}", json=body)
+        answer = await self.admin.post(f"/v1/admin/polls/{poll}/{action}", json=body)
         assert answer.status_code == 200, answer.text
         after: dict[str, Any] = answer.json()
         return after
@@ -115,16 +115,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @asynccontextmanager
 async def own_store(valkey: Valkey) -> AsyncIterator[Store]:
     """Open a store in a namespace of its own."""
-    opened = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
-    yield opened
-    await opened.close()
+    new_store = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
+    yield new_store
+    await new_store.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def store(valkey: Valkey) -> AsyncIterator[Store]:
     """Open a store in a namespace that no other test uses."""
-    async with own_store(valkey) as opened:
-        yield opened
+    async with own_store(valkey) as new_store:
+        yield new_store
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def serve(store: Store, valkey: Valkey) -> Serve:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def service(valkey: Valkey) -> AsyncIterator[Service]:
     """Run a service with default settings, shared by the tests of a module."""
-    async with own_store(valkey) as opened, serving(opened, valkey.url) as default_service:
+    async with own_store(valkey) as new_store, serving(new_store, valkey.url) as default_service:
         yield default_service
 
 

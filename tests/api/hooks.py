@@ -13,9 +13,9 @@ QUICK: Final[dict[str, Any]] = {"webhook_allow": LOCAL, "webhook_speedup": 100}
 """All delays are divided by 100."""
 
 
-async def hook(service: Service, site: Site, **wishes: object) -> dict[str, Any]:
+async def hook(service: Service, site: Site, **fields: object) -> dict[str, Any]:
     """Create a webhook to the receiver and return it with its secret."""
-    answer = await service.admin.post(HOOKS, json={"url": site.url, **wishes})
+    answer = await service.admin.post(HOOKS, json={"url": site.url, **fields})
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()
     return made

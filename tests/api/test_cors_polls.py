@@ -18,36 +18,36 @@ WANTED = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Heade
 async def readers_of(service: Service, method: str, path: str, **headers: str) -> dict[str, bool]:
     """Return which of the two origins may read the response."""
     token = {"Authorization": f"Bearer {await service.voter()}"}
-    may = {}
+    allowed = {}
     for origin in (NEWS, BLOG):
         answer = await service.http.request(method, path, headers={**token, **headers, "Origin": origin})
         assert answer.is_success, answer.text
         assert "origin" in answer.headers["vary"].lower()
-        may[origin] = answer.headers.get(CORS) == origin
-    return may
+        allowed[origin] = answer.headers.get(CORS) == origin
+    return allowed
 
 
 @pytest.mark.parametrize("path", ["/v1/voters", "/v1/tickets"])
-@pytest.mark.parametrize("is_met", [True, False])
+@pytest.mark.parametrize("is_cached", [True, False])
 async def test_token_and_ticket_use_origin_rule_of_the_named_poll(
-    serve: Serve, path: str, is_met: bool
+    serve: Serve, path: str, is_cached: bool
 ) -> None:
     """Check tokens, tickets and preflights: the named poll's rule applies, otherwise the service's."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         plain = (await service.create_poll())["id"]
-        if is_met:
+        if is_cached:
             for poll_id in (poll, plain):
                 await service.http.get(f"/v1/polls/{poll_id}")
-        for query, may in (
+        for query, allowed in (
             (f"?poll={poll}", {NEWS: False, BLOG: True}),
             (f"?poll={plain}", {NEWS: True, BLOG: False}),
             ("?poll=nowhere", {NEWS: True, BLOG: False}),
             ("?poll=NO%20ID", {NEWS: True, BLOG: False}),
             ("", {NEWS: True, BLOG: False}),
         ):
-            assert await readers_of(service, "POST", path + query) == may, query
-            assert await readers_of(service, "OPTIONS", path + query, **WANTED) == may, query
+            assert await readers_of(service, "POST", path + query) == allowed, query
+            assert await readers_of(service, "OPTIONS", path + query, **WANTED) == allowed, query
 
 
 async def test_origin_of_poll_gets_no_cookie(serve: Serve) -> None:
@@ -68,13 +68,13 @@ async def refused_with(service: Service, path: str, origin: str) -> int | None:
         return refusal.response.status_code
 
 
-@pytest.mark.parametrize("is_met", [True, False])
-async def test_multi_poll_handshake_accepts_origin_of_any_poll(serve: Serve, is_met: bool) -> None:
+@pytest.mark.parametrize("is_cached", [True, False])
+async def test_multi_poll_handshake_accepts_origin_of_any_poll(serve: Serve, is_cached: bool) -> None:
     """Check that the handshake is allowed if at least one of the named polls allows the origin."""
     async with serve(allowed_origins=(NEWS,)) as service:
         poll = (await service.create_poll(origins=[BLOG]))["id"]
         plain = (await service.create_poll())["id"]
-        if is_met:
+        if is_cached:
             for poll_id in (poll, plain):
                 await service.http.get(f"/v1/polls/{poll_id}")
         for query, of_news, of_blog in (

@@ -29,14 +29,14 @@ CLIENTS = 5
 
 steps = st.sampled_from([0, 1, 2, 0, 1, 2, "withdraw"])
 lives = st.lists(st.lists(steps, min_size=1, max_size=6), min_size=CLIENTS, max_size=CLIENTS)
-acts = st.lists(st.sampled_from(["close", "reopen", "close", "reopen", "reset"]), max_size=5)
+actions = st.lists(st.sampled_from(["close", "reopen", "close", "reopen", "reset"]), max_size=5)
 
 
 @pytest.mark.parametrize("kind", [kind.value for kind in Kind])
 @effort(12)
-@given(lives=lives, acts=acts)
+@given(lives=lives, actions=actions)
 async def test_totals_agree_after_random_histories(
-    service: Service, kind: str, lives: list[list[int | str]], acts: list[str]
+    service: Service, kind: str, lives: list[list[int | str]], actions: list[str]
 ) -> None:
     """Check random histories of votes, changes, withdrawals, closings, reopenings and resets.
 
@@ -51,12 +51,12 @@ async def test_totals_agree_after_random_histories(
     voting = (
         votes(service, poll, token, CHOICES[kind], life) for token, life in zip(tokens, lives, strict=True)
     )
-    answers, _ = await asyncio.gather(asyncio.gather(*voting), operate(service, poll, acts))
+    answers, _ = await asyncio.gather(asyncio.gather(*voting), operate(service, poll, actions))
     over.set()
     await check_totals(service, poll, kind, tokens)
     check_positions(await watching)
-    counted = [answer for of_voter in answers for answer in of_voter]
-    check_window(counted, (await service.admin.get(f"/v1/admin/polls/{poll}/audit")).json()["items"])
+    results = [answer for of_voter in answers for answer in of_voter]
+    check_window(results, (await service.admin.get(f"/v1/admin/polls/{poll}/audit")).json()["items"])
 
 
 async def votes(
@@ -75,11 +75,11 @@ async def votes(
     return [answer for answer in documents if answer["status"] != "unchanged"]
 
 
-async def operate(service: Service, poll: str, acts: list[str]) -> None:
+async def operate(service: Service, poll: str, actions: list[str]) -> None:
     """Run the operator's actions. Repeated actions may be rejected."""
-    for act in acts:
-        body = {"confirm": poll} if act == "reset" else {}
-        answer = await service.admin.post(f"/v1/admin/polls/{poll}/{act}", json=body)
+    for action in actions:
+        body = {"confirm": poll} if action == "reset" else {}
+        answer = await service.admin.post(f"/v1/admin/polls/{poll}/{action}", json=body)
         assert answer.status_code in (200, 409), answer.text
 
 
@@ -125,7 +125,7 @@ def counted_for(kind: str, choice: Any) -> list[str]:  # Any: depends on the kin
     return options
 
 
-def check_window(counted: list[dict[str, Any]], log: list[dict[str, Any]]) -> None:
+def check_window(results: list[dict[str, Any]], log: list[dict[str, Any]]) -> None:
     """Check that every vote was counted within a voting window recorded in the audit log."""
     opened: str | None = ""
     windows: list[tuple[str, str]] = []
@@ -136,5 +136,5 @@ def check_window(counted: list[dict[str, Any]], log: list[dict[str, Any]]) -> No
         elif entry["act"] == "reopen":
             opened = entry["at"]
     windows += [] if opened is None else [(opened, "9")]
-    for answer in counted:
+    for answer in results:
         assert any(start <= answer["at"] <= end for start, end in windows), (answer, windows)

@@ -103,10 +103,10 @@ async def test_bulk_votes_repeated_lines_are_unchanged(service: Service) -> None
     """Check that repeated lines are unchanged, and that a voter repeated in one request has one vote."""
     poll = (await service.create_poll())["id"]
     body = [line(f"voter {number}") for number in range(700)]
-    assert {said["status"] for said in await send(service, poll, body)} == {"counted"}
+    assert {result["status"] for result in await send(service, poll, body)} == {"counted"}
     again = await send(service, poll, [*body, body[0].rstrip()])
-    assert {said["status"] for said in again} == {"unchanged"}
-    assert [said["line"] for said in again] == list(range(1, 702))
+    assert {result["status"] for result in again} == {"unchanged"}
+    assert [result["line"] for result in again] == list(range(1, 702))
     assert await voters(service, poll) == 700
 
 
@@ -163,28 +163,28 @@ async def test_byte_order_mark_before_the_first_line_is_ignored(service: Service
 
 
 async def test_json_bodies_may_begin_with_a_byte_order_mark(service: Service) -> None:
-    mark, headers = b"\xef\xbb\xbf", {"Content-Type": "application/json"}
+    bom, headers = b"\xef\xbb\xbf", {"Content-Type": "application/json"}
     document = {
         "kind": "single",
         "question": "Q?",
         "options": [{"id": "a", "label": "A"}, {"id": "b", "label": "B"}],
     }
     made = await service.admin.post(
-        "/v1/admin/polls", content=mark + json.dumps(document).encode(), headers=headers
+        "/v1/admin/polls", content=bom + json.dumps(document).encode(), headers=headers
     )
     assert made.status_code == 201, made.text
     voted = await service.http.post(
         f"/v1/polls/{made.json()['id']}/votes",
-        content=mark + b'{"choice":"a"}',
+        content=bom + b'{"choice":"a"}',
         headers={**headers, "Authorization": f"Bearer {await service.voter()}"},
     )
     assert voted.status_code == 200, voted.text
-    closed = await service.admin.post(
-        f"/v1/admin/polls/{made.json()['id']}/close", content=mark + b"{}", headers=headers
+    closing = await service.admin.post(
+        f"/v1/admin/polls/{made.json()['id']}/close", content=bom + b"{}", headers=headers
     )
-    assert closed.status_code == 200, closed.text
-    enrolled = await service.http.post("/v1/voters", content=mark + b'{"name":"Ama"}', headers=headers)
-    assert enrolled.status_code == 201, enrolled.text
+    assert closing.status_code == 200, closing.text
+    registered = await service.http.post("/v1/voters", content=bom + b'{"name":"Ama"}', headers=headers)
+    assert registered.status_code == 201, registered.text
 
 
 async def test_voter_names_of_back_ends_are_normalized_and_not_blank(service: Service) -> None:
@@ -230,7 +230,7 @@ async def test_bulk_votes_client_disconnecting_counts_complete_lines(service: Se
         await talk.answers()
     await until(lambda: voters(service, poll))
     assert await voters(service, poll) == 1
-    assert [said["status"] for said in await send(service, poll, line("ama") + line("kofi"))] == [
+    assert [result["status"] for result in await send(service, poll, line("ama") + line("kofi"))] == [
         "unchanged",
         "counted",
     ]
@@ -241,9 +241,9 @@ async def test_bulk_votes_100000_lines_are_counted_in_order(service: Service) ->
     """Check that all lines are counted in order although the client reads nothing before the last is sent."""
     poll = (await service.create_poll())["id"]
     body = [line(f"voter {number}", "rice" if number % 10 else "bread") for number in range(100_000)]
-    said = await send(service, poll, body)
-    assert [one["line"] for one in said] == list(range(1, 100_001))
-    assert sum(one["status"] == "counted" for one in said) == await voters(service, poll) == 90_000
+    result = await send(service, poll, body)
+    assert [one["line"] for one in result] == list(range(1, 100_001))
+    assert sum(one["status"] == "counted" for one in result) == await voters(service, poll) == 90_000
 
 
 async def test_bulk_votes_invalid_request_returns_its_status(service: Service) -> None:
@@ -277,7 +277,7 @@ async def test_bulk_votes_during_store_outage_are_rejected_line_by_line(own_valk
             with own_valkey.away():
                 talk.say(line("ama") + line("kofi") + b"nonsense\n")
                 refused = await talk.answers()
-            assert [said["problem"] for said in refused] == [
+            assert [result["problem"] for result in refused] == [
                 "/problems/store-unavailable",
                 "/problems/store-unavailable",
                 "/problems/malformed-body",
@@ -285,7 +285,7 @@ async def test_bulk_votes_during_store_outage_are_rejected_line_by_line(own_valk
             assert refused[0]["retry_after"] >= 1
         await until(lambda: is_back(service))
         again = await send(service, poll, line("ama") + line("kofi"))
-        assert [said["status"] for said in again] == ["unchanged", "counted"]
+        assert [result["status"] for result in again] == ["unchanged", "counted"]
     await store.close()
 
 

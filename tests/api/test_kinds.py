@@ -47,7 +47,7 @@ async def test_rating_totals_are_by_value_with_the_mean(service: Service) -> Non
             (str(value), {10: 2, 7: 1, 0: 1}.get(value, 0)) for value in range(11)
         ]
         assert (results["voters"], results["mean"]) == (4, 6.75)
-        frame = await socket.until(lambda said: said["seq"] == 4)
+        frame = await socket.until(lambda frame: frame["seq"] == 4)
         assert without_timestamp(frame) == without_timestamp(results)
 
 
@@ -187,5 +187,5 @@ async def test_create_repeated_returns_200_for_every_kind(service: Service) -> N
 async def test_list_polls_filters_by_kind(own_service: Service) -> None:
     rating, ranked = await own_service.create_poll(**RATING), await own_service.create_poll(**RANKED)
     for kind, poll in (("rating", rating), ("ranked", ranked)):
-        listed = (await own_service.admin.get("/v1/admin/polls", params={"kind": kind})).json()["items"]
-        assert [item["id"] for item in listed] == [poll["id"]]
+        polls = (await own_service.admin.get("/v1/admin/polls", params={"kind": kind})).json()["items"]
+        assert [item["id"] for item in polls] == [poll["id"]]

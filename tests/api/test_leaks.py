@@ -55,10 +55,10 @@ async def test_store_contains_no_client_address(serve: Serve) -> None:
             await service.http.post("/v1/voters", headers=headers)
             service.http.cookies.clear()
             await service.http.post(f"/v1/polls/{poll}/votes", json={"choice": "rice"}, headers=headers)
-        kept = await everything(service)
-        assert b"rate_limit" in kept, "limits were counted in the store"
-        for form in (b"198.51.100", bytes((198, 51, 100)), b"c63364"):
-            assert form not in kept
+        stored = await everything(service)
+        assert b"rate_limit" in stored, "limits were counted in the store"
+        for encoding in (b"198.51.100", bytes((198, 51, 100)), b"c63364"):
+            assert encoding not in stored
 
 
 async def everything(service: Service) -> bytes:

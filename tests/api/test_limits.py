@@ -106,8 +106,8 @@ async def test_forged_headers_lift_no_limit_and_only_operators_are_warned(serve:
         assert {vote.status_code for vote in votes[3:]} == {429}
         for headers in ({}, {"Authorization": "Bearer pwk_0123456789ab_wrong"}):
             assert "notes" not in (await service.http.get("/readyz", headers=headers)).json()
-        (note,) = (await service.admin.get("/readyz")).json()["notes"]
-        assert "POLLWIRE_TRUSTED_PROXIES" in note
+        (warning,) = (await service.admin.get("/readyz")).json()["notes"]
+        assert "POLLWIRE_TRUSTED_PROXIES" in warning
 
 
 async def test_clients_without_address_share_one_generous_limit(serve: Serve) -> None:

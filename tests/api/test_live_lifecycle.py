@@ -52,15 +52,15 @@ async def test_reopening_hides_totals_on_open_streams(service: Service) -> None:
             assert (hidden["hidden"], hidden["seq"], "counts" in hidden) == (True, 0, False)
 
 
-@pytest.mark.parametrize("act", ["publish", "cancel"])
-async def test_publish_and_cancel_reach_open_streams(service: Service, act: str) -> None:
-    poll = await service.create_poll(results="operators" if act == "publish" else "always")
+@pytest.mark.parametrize("action", ["publish", "cancel"])
+async def test_publish_and_cancel_reach_open_streams(service: Service, action: str) -> None:
+    poll = await service.create_poll(results="operators" if action == "publish" else "always")
     await service.vote(poll["id"], "rice", await service.voter())
     async with AsyncExitStack() as streams:
         watchers = await watching(service, poll, streams)
-        await service.act(poll["id"], act)
+        await service.act(poll["id"], action)
         for watcher in watchers:
-            if act == "publish":
+            if action == "publish":
                 await watcher.until(lambda message: message.get("counts") == {"rice": 1, "yam": 0})
             else:
                 canceled = await watcher.until(lambda message: message["phase"] == "canceled")

@@ -66,10 +66,10 @@ SEEN: dict[str, tuple[set[str], set[str]]] = {
 }
 
 
-def sees(mode: str, phase: str, who: Reader, has_voted: bool) -> bool:
+def sees(mode: str, phase: str, reader: Reader, has_voted: bool) -> bool:
     """Return True if the table shows totals to this client."""
     before, after = SEEN[mode]
-    kind = "public" if who.kind == "voted" and not has_voted else who.kind
+    kind = "public" if reader.kind == "voted" and not has_voted else reader.kind
     return kind in (before if phase in ("scheduled", "open") else after)
 
 
@@ -85,14 +85,14 @@ class Leaks:
         found = "|".join(map(re.escape, sorted(numbers))) or "(?!)"
         self._pattern = re.compile(rf"(?<![0-9A-Za-z_.])(?:{found})(?![0-9A-Za-z_])")
 
-    def check(self, heard: Received, where: str) -> None:
+    def check(self, received: Received, where: str) -> None:
         """Check that the response contains none of the numbers."""
-        text = f"{heard.head}\n{heard.body.decode()}"
+        text = f"{received.head}\n{received.body.decode()}"
         leak = self._pattern.search(text)
         assert leak is None, f"{where} tells {text[max(0, leak.start() - 60) : leak.end() + 20]!r}"
 
 
-class Walk:
+class PollWalk:
     """One poll, read by all clients in every phase."""
 
     def __init__(
@@ -105,56 +105,56 @@ class Walk:
         self._readers = readers
         self.has_voted = False
 
-    async def look(self, phase: str) -> dict[str, Any]:
+    async def check_phase(self, phase: str) -> dict[str, Any]:
         """Read every channel as every client, and return the totals as operators see them."""
         operator = self._readers["operator"]
         totals = (await get(self._service, f"/v1/admin/polls/{self._poll['id']}/results", operator)).results
         assert totals is not None
         assert totals["phase"] == phase
         leaks = Leaks(totals)
-        for name, who in self._readers.items():
-            may = sees(self._mode, phase, who, self.has_voted)
-            for channel, ask in RESULTS.items():
-                heard = await ask(self._service, self._poll, who)
-                self._check(heard, totals, leaks if not may else None, f"{phase} {channel} {name}")
-            if not may:
-                for place, heard in (await other_documents(self._service, self._poll, who)).items():
-                    leaks.check(heard, f"{phase} {place} {name}")
-        await self._look_with_the_client(phase, totals, leaks)
-        await self._look_at_timelines(phase, totals, leaks)
-        await self._look_at_answers(phase, leaks)
+        for name, reader in self._readers.items():
+            sees_totals = sees(self._mode, phase, reader, self.has_voted)
+            for channel, read_channel in RESULTS.items():
+                received = await read_channel(self._service, self._poll, reader)
+                self._check(received, totals, leaks if not sees_totals else None, f"{phase} {channel} {name}")
+            if not sees_totals:
+                for place, received in (await other_documents(self._service, self._poll, reader)).items():
+                    leaks.check(received, f"{phase} {place} {name}")
+        await self._check_client(phase, totals, leaks)
+        await self._check_timelines(phase, totals, leaks)
+        await self._check_other_responses(phase, leaks)
         return totals
 
-    async def _look_with_the_client(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
+    async def _check_client(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
         for name in ("public", "voter", "operator"):
-            who = self._readers[name]
-            may = sees(self._mode, phase, who, self.has_voted)
-            heard = await by_client(self._service, self._poll, who)
-            self._check(heard, totals, None if may else leaks, f"{phase} client {name}")
+            reader = self._readers[name]
+            sees_totals = sees(self._mode, phase, reader, self.has_voted)
+            received = await by_client(self._service, self._poll, reader)
+            self._check(received, totals, None if sees_totals else leaks, f"{phase} client {name}")
 
-    async def _look_at_timelines(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
+    async def _check_timelines(self, phase: str, totals: dict[str, Any], leaks: Leaks) -> None:
         """Check that only clients who see totals get timelines, and that these end in the current results."""
         poll_id = self._poll["id"]
-        for name, who in self._readers.items():
-            heard = await get(self._service, f"/v1/polls/{poll_id}/timeline", who)
+        for name, reader in self._readers.items():
+            received = await get(self._service, f"/v1/polls/{poll_id}/timeline", reader)
             where = f"{phase} timeline {name}"
-            if sees(self._mode, phase, who, self.has_voted):
-                self._check_timeline(heard, totals, where)
+            if sees(self._mode, phase, reader, self.has_voted):
+                self._check_timeline(received, totals, where)
             else:
-                assert b"/problems/results-hidden" in heard.body, where
-                leaks.check(heard, where)
-            if who.kind == "operator" and who.token:
-                by_operators = await get(self._service, f"/v1/admin/polls/{poll_id}/timeline", who)
+                assert b"/problems/results-hidden" in received.body, where
+                leaks.check(received, where)
+            if reader.kind == "operator" and reader.token:
+                by_operators = await get(self._service, f"/v1/admin/polls/{poll_id}/timeline", reader)
                 self._check_timeline(by_operators, totals, f"{where} of operators")
 
-    def _check_timeline(self, heard: Received, totals: dict[str, Any], where: str) -> None:
-        points = json.loads(heard.body)["points"]
+    def _check_timeline(self, received: Received, totals: dict[str, Any], where: str) -> None:
+        points = json.loads(received.body)["points"]
         assert bool(points) == self.has_voted, where
         if points:
             last = {name: points[-1][name] for name in ("voters", "counts")}
             assert last == {name: totals[name] for name in last}, where
 
-    async def _look_at_answers(self, phase: str, leaks: Leaks) -> None:
+    async def _check_other_responses(self, phase: str, leaks: Leaks) -> None:
         """Check the cache headers of results, and that other clients cannot read the admin API."""
         path, public = f"/v1/polls/{self._poll['id']}/results", self._readers["public"]
         if self._mode == "always":
@@ -162,15 +162,15 @@ class Walk:
             again = await get(self._service, path, public, **{"If-None-Match": tag})
             assert (again.body, again.headers["etag"]) == (b"", tag)
             assert again.headers["cache-control"].startswith("public")
-        for who in self._readers.values():
-            heard = await get(self._service, path, who, **{"If-None-Match": "*"})
+        for reader in self._readers.values():
+            received = await get(self._service, path, reader, **{"If-None-Match": "*"})
             if self._mode != "always":
-                assert heard.headers["cache-control"] == "private, no-store"
-                assert "etag" not in heard.headers
-                assert heard.body
-            if who.kind != "operator":
+                assert received.headers["cache-control"] == "private, no-store"
+                assert "etag" not in received.headers
+                assert received.body
+            if reader.kind != "operator":
                 for theirs in ("results", "timeline", "export", "report"):
-                    refused = await get(self._service, f"/v1/admin/polls/{self._poll['id']}/{theirs}", who)
+                    refused = await get(self._service, f"/v1/admin/polls/{self._poll['id']}/{theirs}", reader)
                     leaks.check(refused, f"operators' {theirs}")
                     assert b"/problems/api-key-" in refused.body
         if self.has_voted and phase != "archived":
@@ -181,43 +181,43 @@ class Walk:
         choice = VOTES[self._poll["kind"]][0][0]
         answer = await self._service.vote(self._poll["id"], choice, self._voted)
         assert answer.json()["status"] == "unchanged"
-        may = sees(self._mode, phase, self._readers["voter"], True)
-        assert ("seq" in answer.json()) == may, f"{phase} {answer.text}"
-        if not may:
+        sees_totals = sees(self._mode, phase, self._readers["voter"], True)
+        assert ("seq" in answer.json()) == sees_totals, f"{phase} {answer.text}"
+        if not sees_totals:
             leaks.check(Received("", answer.content, answer.headers, None), f"{phase} answer to a vote")
 
-    def _check(self, heard: Received, totals: dict[str, Any], leaks: Leaks | None, where: str) -> None:
-        assert heard.results is not None, f"{where}: {heard.body!r}"
-        assert (heard.results["type"], heard.results["poll"]) == ("results", self._poll["id"]), where
-        assert heard.results["phase"] == totals["phase"], where
+    def _check(self, received: Received, totals: dict[str, Any], leaks: Leaks | None, where: str) -> None:
+        assert received.results is not None, f"{where}: {received.body!r}"
+        assert (received.results["type"], received.results["poll"]) == ("results", self._poll["id"]), where
+        assert received.results["phase"] == totals["phase"], where
         if leaks is None:
             named = ("voters", "counts", "seq", "mean")
-            assert {name: heard.results.get(name) for name in named} == {
+            assert {name: received.results.get(name) for name in named} == {
                 name: totals.get(name) for name in named
             }, where
-            assert "hidden" not in heard.results, where
+            assert "hidden" not in received.results, where
         else:
-            assert (heard.results["hidden"], heard.results["seq"]) == (True, 0), where
-            assert not set(DERIVED) & heard.results.keys(), where
-            leaks.check(heard, where)
+            assert (received.results["hidden"], received.results["seq"]) == (True, 0), where
+            assert not set(DERIVED) & received.results.keys(), where
+            leaks.check(received, where)
 
 
-class Sites:
+class WebhookReceivers:
     """Webhook receivers of one poll: one with the public view, one with the operators' view."""
 
-    def __init__(self, poll: dict[str, Any], sites: dict[str, tuple[Site, str]]) -> None:
+    def __init__(self, poll: dict[str, Any], receivers: dict[str, tuple[Site, str]]) -> None:
         self._mode = str(poll["results"])
-        self._sites = sites
+        self._receivers = receivers
         """By view: the receiver, and the secret that it verifies with."""
-        self._read = dict.fromkeys(sites, 0)
+        self._read = dict.fromkeys(receivers, 0)
 
-    async def look(self, act: str, totals: dict[str, Any]) -> None:
+    async def check_phase(self, action: str, totals: dict[str, Any]) -> None:
         """Wait for the action's event, and check that no event since reveals totals to the wrong receiver."""
-        for kind, (site, secret) in self._sites.items():
-            await self._until_delivered(site, EVENTS.get(act), self._read[kind])
+        for kind, (site, secret) in self._receivers.items():
+            await self._until_delivered(site, EVENTS.get(action), self._read[kind])
             for delivery in site.deliveries[self._read[kind] :]:
                 document = delivery.verified(secret)
-                self._check(kind, document, totals, f"{act} {document['type']} to {kind}")
+                self._check(kind, document, totals, f"{action} {document['type']} to {kind}")
                 self._read[kind] += 1
 
     async def _until_delivered(self, site: Site, event: str | None, since: int) -> None:
@@ -263,17 +263,17 @@ async def walk_through(service: Service, kind: str, mode: str, keyed: dict[str, 
         kind=kind, options=options, results=mode, revote="change", opens_at=FUTURE
     )
     voted = await service.voter()
-    sites = Sites(poll, keyed)
-    walk = Walk(service, poll, voted, await all_readers(service, voted))
-    await walk.look("scheduled")
-    for act in LIFE_OF_A_PREDICTION if kind == "prediction" else LIFE:
-        await service.act(poll["id"], act, **({"outcome": "b"} if act == "resolve" else {}))
-        if act == "open":
+    receivers = WebhookReceivers(poll, keyed)
+    poll_walk = PollWalk(service, poll, voted, await all_readers(service, voted))
+    await poll_walk.check_phase("scheduled")
+    for action in LIFE_OF_A_PREDICTION if kind == "prediction" else LIFE:
+        await service.act(poll["id"], action, **({"outcome": "b"} if action == "resolve" else {}))
+        if action == "open":
             await a_crowd_votes(service, poll["id"], kind)
             assert (await service.vote(poll["id"], VOTES[kind][0][0], voted)).status_code == 200
-            walk.has_voted = True
-        totals = await walk.look(PHASES[act])
-        await sites.look(act, totals)
+            poll_walk.has_voted = True
+        totals = await poll_walk.check_phase(PHASES[action])
+        await receivers.check_phase(action, totals)
 
 
 @pytest.mark.slow

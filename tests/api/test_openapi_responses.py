@@ -30,8 +30,10 @@ class ResponseChecker:
             return
         media_type = response.headers["content-type"].partition(";")[0]
         schema = documented["content"][media_type]["schema"]
-        judged = {**schema, "components": self._document["components"]}
-        problems = [error.message for error in OAS31Validator(judged).iter_errors(response.json())]
+        schema_with_components = {**schema, "components": self._document["components"]}
+        problems = [
+            error.message for error in OAS31Validator(schema_with_components).iter_errors(response.json())
+        ]
         assert problems == [], (method, template)
 
     def _template_of(self, path: str) -> str:

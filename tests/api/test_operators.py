@@ -66,17 +66,17 @@ async def test_invisible_poll_is_readable_by_operators_only(service: Service) ->
 async def test_list_polls_pages_return_every_poll_once_newest_first(own_service: Service) -> None:
     """Check that following ``next`` returns every poll once, also when polls are created meanwhile."""
     made = [(await own_service.create_poll())["id"] for _ in range(5)]
-    met: list[str] = []
+    listed_ids: list[str] = []
     cursor: str | None = None
     while True:
         query = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
         page = (await own_service.admin.get(POLLS, params=query)).json()
-        met += [poll["id"] for poll in page["items"]]
+        listed_ids += [poll["id"] for poll in page["items"]]
         await own_service.create_poll()
         cursor = page["next"]
         if cursor is None:
             break
-    assert met == made[::-1]
+    assert listed_ids == made[::-1]
 
 
 async def test_list_polls_filters_by_phase_kind_and_words(own_service: Service) -> None:
@@ -122,20 +122,24 @@ async def test_list_polls_invalid_parameter_returns_422_with_its_name(
 async def test_lifecycle_actions_return_poll_in_new_phase(service: Service) -> None:
     """Check that open, close and reopen return the poll in its new phase with the next version."""
     poll = (await service.create_poll(**FUTURE))["id"]
-    opened = await service.act(poll, "open")
-    closed = await service.act(poll, "close")
+    open_response = await service.act(poll, "open")
+    close_response = await service.act(poll, "close")
     reopened = await service.act(poll, "reopen", closes_at="2032-01-01T00:00:00Z")
-    assert [after["phase"] for after in (opened, closed, reopened)] == ["open", "closed", "open"]
-    assert [after["version"] for after in (opened, closed, reopened)] == [2, 3, 4]
-    assert closed["planned_closes_at"] == "2031-02-01T00:00:00.000Z"
+    assert [after["phase"] for after in (open_response, close_response, reopened)] == [
+        "open",
+        "closed",
+        "open",
+    ]
+    assert [after["version"] for after in (open_response, close_response, reopened)] == [2, 3, 4]
+    assert close_response["planned_closes_at"] == "2031-02-01T00:00:00.000Z"
     assert reopened["closes_at"] == "2032-01-01T00:00:00.000Z"
 
 
 async def test_lifecycle_action_repeated_keeps_the_version(service: Service) -> None:
     """Check that repeating an action is 200 with the same version."""
     poll = (await service.create_poll())["id"]
-    closed = await service.act(poll, "close")
-    assert await service.act(poll, "close") == closed
+    close_response = await service.act(poll, "close")
+    assert await service.act(poll, "close") == close_response
 
 
 async def test_lifecycle_action_in_wrong_phase_returns_409(service: Service) -> None:
@@ -188,8 +192,8 @@ async def test_delete_poll_requires_the_poll_id_as_confirmation(service: Service
         refused = await service.admin.request("DELETE", f"{POLLS}/{poll}", json=body)
         assert refused.status_code == 422, refused.text
         assert refused.json()["field"] == "confirm"
-    gone = await service.admin.request("DELETE", f"{POLLS}/{poll}", json={"confirm": poll})
-    assert (gone.status_code, gone.content) == (204, b"")
+    deleted = await service.admin.request("DELETE", f"{POLLS}/{poll}", json={"confirm": poll})
+    assert (deleted.status_code, deleted.content) == (204, b"")
     assert (await service.admin.get(f"{POLLS}/{poll}")).status_code == 404
     assert (await service.http.get(f"/v1/polls/{poll}")).status_code == 404
 

@@ -194,15 +194,15 @@ async def test_missing_field_returns_422_with_its_name(service: Service) -> None
 
 
 @pytest.mark.parametrize(
-    ("act", "field"),
+    ("action", "field"),
     [("resolve", "outcome"), ("purge", "confirm"), ("erase", "receipt"), ("reset", "confirm")],
 )
 async def test_lifecycle_action_without_body_returns_the_missing_field(
-    service: Service, act: str, field: str
+    service: Service, action: str, field: str
 ) -> None:
     """Check that an action without a body gets the missing field, and no error about the media type."""
     poll = (await service.create_poll())["id"]
-    answer = await service.admin.post(f"{POLLS}/{poll}/{act}")
+    answer = await service.admin.post(f"{POLLS}/{poll}/{action}")
     assert (answer.status_code, slug(answer), answer.json().get("field")) == (422, "invalid-poll", field)
 
 

@@ -53,17 +53,21 @@ async def test_resolve_outcome_is_shown_to_operators_public_and_voters(service: 
     answer = await resolve(service, poll, "home", note="full time")
     assert answer.status_code == 200
     document = answer.json()
-    held = document["resolution"]
+    resolution = document["resolution"]
     assert document["phase"] == "resolved"
-    assert (held["outcome"], held["note"], held["version"]) == ("home", "full time", document["version"])
-    assert held["effective_at"] == document["closes_at"]
+    assert (resolution["outcome"], resolution["note"], resolution["version"]) == (
+        "home",
+        "full time",
+        document["version"],
+    )
+    assert resolution["effective_at"] == document["closes_at"]
     for read in (
         service.http.get(f"/v1/polls/{poll}/results"),
         service.admin.get(f"/v1/admin/polls/{poll}/results"),
     ):
         results = (await read).json()
-        assert (results["phase"], results["final"], results["resolution"]) == ("resolved", True, held)
-    assert (await service.http.get(f"/v1/polls/{poll}")).json()["resolution"] == held
+        assert (results["phase"], results["final"], results["resolution"]) == ("resolved", True, resolution)
+    assert (await service.http.get(f"/v1/polls/{poll}")).json()["resolution"] == resolution
     address = f"/v1/polls/{poll}/votes/mine"
     own_votes = [await mine(service, token, address) for token in (right, wrong)]
     assert [(own["correct"], own["scored"]) for own in own_votes] == [(True, True), (False, True)]
@@ -221,18 +225,18 @@ async def test_edit_cannot_change_the_series(own_service: Service) -> None:
         answer = await own_service.admin.patch(f"/v1/admin/polls/{poll['id']}", json={"series": series})
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/edit-refused")
         assert answer.json()["field"] == "series"
-    listed = (await own_service.admin.get("/v1/admin/polls?series=cup")).json()["items"]
-    assert [entry["id"] for entry in listed] == [poll["id"]]
+    polls = (await own_service.admin.get("/v1/admin/polls?series=cup")).json()["items"]
+    assert [entry["id"] for entry in polls] == [poll["id"]]
     assert (await own_service.admin.get("/v1/admin/polls?series=league")).json()["items"] == []
     assert (await own_service.admin.get("/v1/admin/polls?series=no%20one")).status_code == 422
 
 
 async def test_recreated_poll_can_have_another_series(service: Service) -> None:
     poll = await service.create_poll(**PREDICTION)
-    address, wish = f"/v1/admin/polls/{poll['id']}", {"series": "league"}
-    assert "create it again" in (await service.admin.patch(address, json=wish)).json()["detail"]
+    address, change = f"/v1/admin/polls/{poll['id']}", {"series": "league"}
+    assert "create it again" in (await service.admin.patch(address, json=change)).json()["detail"]
     assert (await service.admin.request("DELETE", address, json={"confirm": poll["id"]})).status_code == 204
-    await service.create_poll(**PREDICTION | wish, id=poll["id"])
+    await service.create_poll(**PREDICTION | change, id=poll["id"])
     assert (await service.vote(poll["id"], "home", await service.voter())).status_code == 200
     assert (await service.admin.get(address)).json()["series"] == "league"
     refused = (await service.admin.patch(address, json={"series": "cup"})).json()

@@ -17,8 +17,8 @@ FAR = "2100-01-01T00:00:00Z"
 
 async def purge(service: Service, poll: str, **body: object) -> httpx.Response:
     """Purge a poll, by default all its votes, and return the response."""
-    whole = {"from": "2020-01-01T00:00:00Z", "to": FAR, "confirm": poll}
-    return await service.admin.post(f"/v1/admin/polls/{poll}/purge", json=whole | body)
+    all_time = {"from": "2020-01-01T00:00:00Z", "to": FAR, "confirm": poll}
+    return await service.admin.post(f"/v1/admin/polls/{poll}/purge", json=all_time | body)
 
 
 async def results(service: Service, poll: str) -> dict[str, Any]:
@@ -78,15 +78,15 @@ async def test_purge_with_concurrent_votes_keeps_totals_exact(service: Service) 
     poll = (await service.create_poll(identity="open"))["id"]
     await asyncio.gather(*(service.vote(poll, "rice") for _ in range(300)))
     purging = asyncio.create_task(purge(service, poll))
-    looks = []
+    readings = []
     while not purging.done():
         assert (await service.vote(poll, "yam")).status_code == 200
-        looks.append(await results(service, poll))
+        readings.append(await results(service, poll))
     assert (await purging).status_code == 200
-    looks.append(await results(service, poll))
-    assert all(sum(look["counts"].values()) == look["voters"] for look in looks)
-    assert [look["seq"] for look in looks] == sorted(look["seq"] for look in looks)
-    assert looks[-1]["counts"]["rice"] == 0
+    readings.append(await results(service, poll))
+    assert all(sum(reading["counts"].values()) == reading["voters"] for reading in readings)
+    assert [reading["seq"] for reading in readings] == sorted(reading["seq"] for reading in readings)
+    assert readings[-1]["counts"]["rice"] == 0
     assert await matches(service, poll)
 
 
@@ -166,6 +166,6 @@ async def test_purge_with_span_of_report_removes_the_burst(service: Service) -> 
     assert report["votes"] == 35
     (burst,) = report["bursts"]
     assert (burst["votes"], burst["choice"], burst["share"]) == (32, "rice", 1.0)
-    taken = (await purge(service, poll, **{"from": burst["from"], "to": burst["to"]})).json()
-    assert taken == {"purged": burst["votes"]}
+    purged = (await purge(service, poll, **{"from": burst["from"], "to": burst["to"]})).json()
+    assert purged == {"purged": burst["votes"]}
     assert (await service.http.get(f"/v1/admin/polls/{poll}/report")).status_code == 401

@@ -29,9 +29,9 @@ async def test_every_problem_type_is_a_page(service: Service) -> None:
 
 async def test_type_of_real_problem_links_to_its_page(service: Service) -> None:
     """Check that the type of a problem response, resolved against the service's URL, is a page."""
-    refusal = (await service.http.get("/v1/polls/nowhere")).json()
-    page = await service.http.get(refusal["type"])
-    assert refusal["title"] in page.text
+    problem = (await service.http.get("/v1/polls/nowhere")).json()
+    page = await service.http.get(problem["type"])
+    assert problem["title"] in page.text
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,10 @@ async def test_public_responses_have_configured_max_age(serve: Serve) -> None:
     async with serve(results_max_age_s=7) as service:
         public, private = await service.create_poll(), await service.create_poll(results="after_close")
         for path in ("", "/results"):
-            kept = await service.http.get(f"/v1/polls/{public['id']}{path}")
-            assert kept.headers["cache-control"] == "public, max-age=7"
-            assert kept.headers["vary"] == "Origin"
-            assert "etag" in kept.headers
+            cached = await service.http.get(f"/v1/polls/{public['id']}{path}")
+            assert cached.headers["cache-control"] == "public, max-age=7"
+            assert cached.headers["vary"] == "Origin"
+            assert "etag" in cached.headers
             own = await service.http.get(f"/v1/polls/{private['id']}{path}")
             assert own.headers["cache-control"] == "private, no-store"
             assert "etag" not in own.headers
@@ -136,8 +136,8 @@ async def test_cors_headers_are_sent_to_allowed_origins_only(serve: Serve) -> No
 async def test_close_and_reopen_show_in_next_read(service: Service) -> None:
     poll = await service.create_poll()
     await service.act(poll["id"], "close")
-    closed = await results(service, poll)
-    assert (closed["phase"], closed["final"]) == ("closed", True)
+    closed_results = await results(service, poll)
+    assert (closed_results["phase"], closed_results["final"]) == ("closed", True)
     await service.act(poll["id"], "reopen")
     assert (await results(service, poll))["final"] is False
 

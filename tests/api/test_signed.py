@@ -11,7 +11,7 @@ from pollwire_server.auth import jwks as key_sets
 from pollwire_server.server import running_service
 
 from tests.api.conftest import Serve, Service
-from tests.jwt_issuer import AUDIENCE, ISSUER, jwk, made_key, public_pem, publishing, token
+from tests.jwt_issuer import AUDIENCE, ISSUER, generate_key, jwk, public_pem, publishing, token
 
 ISSUERS = "/v1/admin/issuers"
 ALGORITHMS = ("HS256", "EdDSA", "RS256")
@@ -36,7 +36,7 @@ async def signed_poll(service: Service, **fields: object) -> str:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_vote_issuer_tokens_of_one_subject_are_one_voter(service: Service, algorithm: str) -> None:
-    key = made_key(algorithm)
+    key = generate_key(algorithm)
     await register(service, key, algorithm)
     poll = await signed_poll(service)
     first = await service.vote(poll, "rice", token(key, algorithm))
@@ -50,7 +50,7 @@ async def test_vote_issuer_tokens_of_one_subject_are_one_voter(service: Service,
 
 
 async def test_vote_invalid_issuer_token_returns_401(service: Service) -> None:
-    key, other = made_key("EdDSA"), made_key("EdDSA")
+    key, other = generate_key("EdDSA"), generate_key("EdDSA")
     await register(service, key)
     await register(service, other, issuer="https://other.example")
     poll = await signed_poll(service)
@@ -98,7 +98,7 @@ def _confused(pem: str) -> str:
 
 
 async def test_signed_voter_can_use_every_voting_endpoint(service: Service) -> None:
-    key = made_key("EdDSA")
+    key = generate_key("EdDSA")
     await register(service, key)
     poll = await signed_poll(service, results="after_vote", revote="withdraw")
     me = {"Authorization": f"Bearer {token(key, 'EdDSA')}"}
@@ -114,12 +114,12 @@ async def test_signed_voter_can_use_every_voting_endpoint(service: Service) -> N
     assert shown["counts"] == {"rice": 1, "yam": 0}
     other = {"Authorization": f"Bearer {token(key, 'EdDSA', sub='bob')}"}
     assert (await service.http.get(results, headers=other)).json()["hidden"]
-    taken = await service.http.delete(f"/v1/polls/{poll}/votes/mine", headers=me)
-    assert taken.json()["status"] == "withdrawn"
+    withdrawal = await service.http.delete(f"/v1/polls/{poll}/votes/mine", headers=me)
+    assert withdrawal.json()["status"] == "withdrawn"
 
 
 async def test_vote_device_poll_rejects_issuer_tokens(service: Service) -> None:
-    key = made_key("EdDSA")
+    key = generate_key("EdDSA")
     await register(service, key)
     poll = (await service.create_poll())["id"]
     assert slug(await service.vote(poll, "rice", token(key, "EdDSA"))) == "voter-token-invalid"
@@ -128,7 +128,7 @@ async def test_vote_device_poll_rejects_issuer_tokens(service: Service) -> None:
 async def test_issuer_subject_is_never_stored_or_logged(
     own_service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    key, name = made_key("EdDSA"), "ada.lovelace@example.org"
+    key, name = generate_key("EdDSA"), "ada.lovelace@example.org"
     await register(own_service, key)
     poll = await signed_poll(own_service)
     assert (await own_service.vote(poll, "rice", token(key, "EdDSA", sub=name))).status_code == 200
@@ -143,7 +143,7 @@ async def test_issuer_subject_is_never_stored_or_logged(
 
 
 async def test_issuer_with_a_new_key_keeps_its_voters(service: Service) -> None:
-    old, new = made_key("EdDSA"), made_key("RS256")
+    old, new = generate_key("EdDSA"), generate_key("RS256")
     made = await register(service, old)
     poll = await signed_poll(service)
     await service.vote(poll, "rice", token(old, "EdDSA"))
@@ -172,7 +172,7 @@ async def until_status(service: Service, poll: str, text: str, status: int, url:
 
 async def test_issuer_is_known_to_other_workers(service: Service) -> None:
     async with running_service(service.settings, service.settings.redis_url or "") as url:
-        key = made_key("EdDSA")
+        key = generate_key("EdDSA")
         await register(service, key)
         poll = await signed_poll(service)
         headers = {"Authorization": f"Bearer {token(key, 'EdDSA')}"}
@@ -184,7 +184,7 @@ async def test_issuer_is_known_to_other_workers(service: Service) -> None:
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "RS256"])
 async def test_jwks_key_is_fetched_and_selected_by_kid(serve: Serve, algorithm: str) -> None:
-    key, second = made_key(algorithm), made_key(algorithm)
+    key, second = generate_key(algorithm), generate_key(algorithm)
     async with serve(jwks_loopback=True) as service, publishing() as site:
         # real issuers publish invalid keys, too
         site.keys = [jwk(key, algorithm, "a"), {"kty": "oct", "k": "c2VjcmV0"}, {"kty": "RSA"}, "x"]  # type: ignore[list-item]
@@ -199,7 +199,7 @@ async def test_jwks_key_is_fetched_and_selected_by_kid(serve: Serve, algorithm: 
 async def test_jwks_new_key_is_fetched_at_a_limited_rate(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, second = made_key("EdDSA"), made_key("EdDSA")
+    key, second = generate_key("EdDSA"), generate_key("EdDSA")
     async with serve(jwks_loopback=True) as service, publishing() as site:
         site.keys = [jwk(key, "EdDSA", "a")]
         await register(service, jwks_url=site.url)
@@ -217,7 +217,7 @@ async def test_jwks_new_key_is_fetched_at_a_limited_rate(
 
 @pytest.mark.parametrize("fault", ["away", "too long", "refuses", "moved"])
 async def test_jwks_unavailable_returns_503_for_its_voters_only(serve: Serve, fault: str) -> None:
-    key = made_key("EdDSA")
+    key = generate_key("EdDSA")
     async with serve(jwks_loopback=True) as service, publishing() as site:
         site.keys = [jwk(key, "EdDSA", "a")]
         site.padding = "x" * key_sets.MAX_BYTES if fault == "too long" else ""
@@ -232,20 +232,20 @@ async def test_jwks_unavailable_returns_503_for_its_voters_only(serve: Serve, fa
 
 
 async def test_list_issuers_hides_shared_secrets(service: Service) -> None:
-    secret, public = made_key("HS256"), made_key("EdDSA")
+    secret, public = generate_key("HS256"), generate_key("EdDSA")
     first = await register(service, secret, "HS256")
     await register(service, public, issuer="https://other.example")
-    listed = await service.admin.get(ISSUERS)
-    assert secret not in listed.text
+    issuers = await service.admin.get(ISSUERS)
+    assert secret not in issuers.text
     assert secret not in str(first)
-    assert {item["issuer"]: item["key"] for item in listed.json()["items"]} == {
+    assert {item["issuer"]: item["key"] for item in issuers.json()["items"]} == {
         ISSUER: None,
         "https://other.example": public_pem(public),
     }
     assert (await service.admin.get(ISSUERS, params={"limit": 1})).json()["next"] is not None
 
 
-PEM = public_pem(made_key("EdDSA"))
+PEM = public_pem(generate_key("EdDSA"))
 GOOD = {"issuer": "x", "algorithm": "EdDSA", "audience": "y", "key": PEM}
 
 
@@ -293,7 +293,7 @@ async def test_create_invalid_issuer_returns_the_field(
 
 
 async def test_create_signed_poll_requires_a_registered_issuer(service: Service) -> None:
-    key = made_key("EdDSA")
+    key = generate_key("EdDSA")
     await register(service, key)
     await register(service, key, issuer="https://other.example")
     poll = {

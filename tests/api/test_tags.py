@@ -66,17 +66,17 @@ async def test_network_tags_differ_between_polls(serve: Serve) -> None:
         assert len(tags[0] | tags[1]) == 4
 
 
-@pytest.mark.parametrize("form", ["csv", "ndjson"])
-async def test_export_has_tags_if_the_poll_has(serve: Serve, form: str) -> None:
+@pytest.mark.parametrize("export_format", ["csv", "ndjson"])
+async def test_export_has_tags_if_the_poll_has(serve: Serve, export_format: str) -> None:
     """Check that exports have the report's tags as a column, and polls without tags have none."""
     async with serve(trusted_proxies=("127.0.0.1",)) as service:
         poll = await stuffed(service)
         tags = [tag["tag"] for tag in (await report_of(service, poll))["tags"]]
-        export = await service.admin.get(f"/v1/admin/polls/{poll}/export", params={"format": form})
+        export = await service.admin.get(f"/v1/admin/polls/{poll}/export", params={"format": export_format})
         assert [export.text.count(tag) for tag in tags] == [6, 3]
         plain = (await service.create_poll())["id"]
         await vote_from(service, plain, QUIET, "rice")
-        export = await service.admin.get(f"/v1/admin/polls/{plain}/export", params={"format": form})
+        export = await service.admin.get(f"/v1/admin/polls/{plain}/export", params={"format": export_format})
         assert "tag" not in export.text
         assert (await report_of(service, plain))["tags"] is None
 

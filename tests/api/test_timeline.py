@@ -56,9 +56,9 @@ async def test_timeline_returns_403_while_totals_are_hidden(service: Service, mo
     assert (hidden.status_code, hidden.json()["type"]) == (403, "/problems/results-hidden")
     assert hidden.json()["mode"] == mode
     ticket = (await service.http.post("/v1/tickets", headers=bearer)).json()["ticket"]
-    may = 200 if mode == "after_vote" else 403
-    assert (await service.http.get(url, headers=bearer)).status_code == may
-    assert (await service.http.get(url, params={"ticket": ticket})).status_code == may
+    expected_status = 200 if mode == "after_vote" else 403
+    assert (await service.http.get(url, headers=bearer)).status_code == expected_status
+    assert (await service.http.get(url, params={"ticket": ticket})).status_code == expected_status
     by_key = await service.http.get(url, headers=dict(service.admin.headers))
     assert (by_key.status_code, by_key.headers["cache-control"]) == (200, "private, no-store")
     await service.act(poll, "close")

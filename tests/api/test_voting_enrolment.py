@@ -21,14 +21,14 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def voter_of(service: Service, answer: httpx.Response) -> VoterToken:
+def token_of(service: Service, answer: httpx.Response) -> VoterToken:
     """Return the voter id of an issued token."""
     voter = VoterTokens(service.settings.secrets, now_ms).verify(answer.json()["token"].encode())
     assert voter is not None
     return voter
 
 
-async def enrol(service: Service, headers: dict[str, str] | None = None, **body: object) -> httpx.Response:
+async def register(service: Service, headers: dict[str, str] | None = None, **body: object) -> httpx.Response:
     """Request a token without keeping cookies, and return the response."""
     send = {"json": body} if body else {}
     answer = await service.http.post("/v1/voters", headers=headers, **send)  # type: ignore[arg-type]
@@ -38,17 +38,17 @@ async def enrol(service: Service, headers: dict[str, str] | None = None, **body:
 
 async def test_register_returns_a_token_for_400_days(service: Service) -> None:
     for body in ({}, {"name": "Ama"}):
-        answer = await enrol(service, None, **body)
+        answer = await register(service, None, **body)
         assert answer.status_code == 201
         assert set(answer.json()) == {"token", "expires_at"}
         assert answer.headers["cache-control"] == "private, no-store"
         lasts_ms = parse_timestamp(answer.json()["expires_at"], None, "expires_at") - now_ms()
         assert abs(lasts_ms - 400 * DAY_MS) < 60_000
-        assert voter_of(service, answer).name == body.get("name")
+        assert token_of(service, answer).name == body.get("name")
 
 
 async def test_register_cookie_is_http_only_and_same_site_lax(service: Service) -> None:
-    answer = await enrol(service)
+    answer = await register(service)
     cookie = SimpleCookie(answer.headers["set-cookie"])["pollwire_voter"]
     assert cookie.value == answer.json()["token"]
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
@@ -58,34 +58,34 @@ async def test_register_cookie_is_http_only_and_same_site_lax(service: Service) 
 
 async def test_register_https_public_url_sets_a_secure_cookie(serve: Serve) -> None:
     async with serve(public_url="https://polls.example") as service:
-        answer = await enrol(service)
+        answer = await register(service)
         assert SimpleCookie(answer.headers["set-cookie"])["pollwire_voter"]["secure"] is True
 
 
 async def test_register_valid_token_or_cookie_renews_the_same_voter(service: Service) -> None:
-    first = await enrol(service, name="Ama")
-    voter = voter_of(service, first)
+    first = await register(service, name="Ama")
+    voter = token_of(service, first)
     token = first.json()["token"]
-    by_bearer = await enrol(service, {"Authorization": f"Bearer {token}"})
-    by_cookie = await enrol(service, {"Cookie": f"pollwire_voter={token}"})
+    by_bearer = await register(service, {"Authorization": f"Bearer {token}"})
+    by_cookie = await register(service, {"Cookie": f"pollwire_voter={token}"})
     for renewed in (by_bearer, by_cookie):
-        assert voter_of(service, renewed) == voter
-    renamed = await enrol(service, {"Authorization": f"Bearer {token}"}, name="Efua")
-    assert (voter_of(service, renamed).id, voter_of(service, renamed).name) == (voter.id, "Efua")
+        assert token_of(service, renewed) == voter
+    renamed = await register(service, {"Authorization": f"Bearer {token}"}, name="Efua")
+    assert (token_of(service, renamed).id, token_of(service, renamed).name) == (voter.id, "Efua")
 
 
 async def test_register_invalid_token_issues_a_new_one(service: Service) -> None:
     """An expired cookie, which scripts cannot remove, must not lock a voter out."""
-    answer = await enrol(service, {"Authorization": "Bearer expired", "Cookie": "pollwire_voter=old"})
+    answer = await register(service, {"Authorization": "Bearer expired", "Cookie": "pollwire_voter=old"})
     assert answer.status_code == 201
-    voter_of(service, answer)
+    token_of(service, answer)
 
 
 async def test_register_renewed_voter_keeps_the_vote(service: Service) -> None:
     poll = await service.create_poll()
-    first = await enrol(service)
+    first = await register(service)
     await service.vote(poll["id"], "rice", first.json()["token"])
-    renewed = await enrol(service, {"Authorization": f"Bearer {first.json()['token']}"})
+    renewed = await register(service, {"Authorization": f"Bearer {first.json()['token']}"})
     service.http.cookies.set("pollwire_voter", renewed.json()["token"])
     again = await service.vote(poll["id"], "rice")
     assert again.json()["status"] == "unchanged"
@@ -93,12 +93,12 @@ async def test_register_renewed_voter_keeps_the_vote(service: Service) -> None:
 
 async def test_register_name_accepts_1_to_40_visible_characters(service: Service) -> None:
     for name in ("", " ", "x" * 41, "a\nb", "\x00", 5, ["x"]):
-        answer = await enrol(service, name=name)
+        answer = await register(service, name=name)
         assert (answer.status_code, answer.json()["field"]) == (422, "name"), name
     for name in ("x", "é" * 40, "Kwame Nkrumah", "\N{EARTH GLOBE EUROPE-AFRICA}"):
-        assert voter_of(service, await enrol(service, name=name)).name == name
-    assert voter_of(service, await enrol(service, name=" Ama ")).name == "Ama"
-    answer = await enrol(service, name="Ama", age=5)
+        assert token_of(service, await register(service, name=name)).name == name
+    assert token_of(service, await register(service, name=" Ama ")).name == "Ama"
+    answer = await register(service, name="Ama", age=5)
     assert (answer.status_code, answer.json()["field"]) == (422, "age")
 
 
@@ -119,8 +119,8 @@ async def test_register_and_ticket_check_bodies_in_order(service: Service) -> No
 
 async def test_ticket_is_issued_to_voters_and_operators(service: Service) -> None:
     tickets = Tickets(service.settings.secrets, now_ms)
-    enrolled = await enrol(service)
-    token, voter = enrolled.json()["token"], voter_of(service, enrolled)
+    registered = await register(service)
+    token, voter = registered.json()["token"], token_of(service, registered)
     key = service.settings.admin_key
     for headers, voter_id in (
         ({"Authorization": f"Bearer {token}"}, voter.id),

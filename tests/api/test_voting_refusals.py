@@ -16,7 +16,7 @@ from pollwire_server.domain.timestamps import format_timestamp
 from tests.api.conftest import Service
 from tests.factories import FAR_OFF
 
-NOWHERE = "no-such-poll"
+MISSING_POLL = "no-such-poll"
 
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
@@ -45,7 +45,7 @@ class Ballot:
 
 
 def _nowhere(ballot: Ballot) -> None:
-    ballot.poll = NOWHERE
+    ballot.poll = MISSING_POLL
 
 
 def _wrong_method(ballot: Ballot) -> None:
@@ -203,15 +203,17 @@ async def test_vote_chunked_body_over_16_kib_returns_413(service: Service) -> No
     poll = await service.create_poll()
     headers = {"Content-Type": "application/json"}
 
-    async def endless() -> Any:
+    async def unending_body() -> Any:
         for _ in range(64):
             yield b" " * 1024
 
     for address, expected in (
         (poll["id"], (413, "body-too-large")),
-        (NOWHERE, (404, "poll-not-found")),
+        (MISSING_POLL, (404, "poll-not-found")),
     ):
-        answer = await service.http.post(f"/v1/polls/{address}/votes", headers=headers, content=endless())
+        answer = await service.http.post(
+            f"/v1/polls/{address}/votes", headers=headers, content=unending_body()
+        )
         assert problem(answer) == expected
 
 
@@ -307,13 +309,13 @@ async def test_unsupported_method_returns_405_after_404(service: Service) -> Non
         answer = await service.http.request(method, f"/v1/polls/{poll['id']}/{address}")
         assert problem(answer) == (405, "method-not-allowed"), (method, address)
         assert answer.headers["allow"] == allowed
-        unknown = await service.http.request(method, f"/v1/polls/{NOWHERE}/{address}")
+        unknown = await service.http.request(method, f"/v1/polls/{MISSING_POLL}/{address}")
         assert problem(unknown) == (404, "poll-not-found"), (method, address)
 
 
 async def test_problem_instance_is_the_request_path(service: Service) -> None:
-    answer = await service.vote(NOWHERE, "rice")
-    assert answer.json()["instance"] == f"/v1/polls/{NOWHERE}/votes"
+    answer = await service.vote(MISSING_POLL, "rice")
+    assert answer.json()["instance"] == f"/v1/polls/{MISSING_POLL}/votes"
 
 
 async def test_vote_first_votes_of_a_poll_are_all_counted(service: Service) -> None:

@@ -256,8 +256,8 @@ async def test_test_event_is_sent_and_listed(serve: Serve) -> None:
         tried = (await service.admin.post(f"{HOOKS}/{made['id']}/test")).json()
         assert (tried["delivered"], tried["status"], tried["type"]) == (True, 204, "webhook.test")
         assert site.deliveries[0].verified(made["secret"])["data"] == {"by": "admin"}
-        listed = (await service.admin.get(f"{HOOKS}/{made['id']}/deliveries?limit=5")).json()
-        assert listed == {"items": [tried], "next": None}
+        attempts = (await service.admin.get(f"{HOOKS}/{made['id']}/deliveries?limit=5")).json()
+        assert attempts == {"items": [tried], "next": None}
 
 
 async def test_long_response_is_truncated(serve: Serve) -> None:
@@ -273,11 +273,11 @@ async def test_webhook_secret_is_returned_on_creation_only(serve: Serve) -> None
     """Check that lists and the store have no secret as plain text, and that lists have the creator."""
     async with serve(**QUICK) as service, receiving() as site:
         made = await hook(service, site, polls=["a"], events=["poll.closed"])
-        (listed,) = (await service.admin.get(HOOKS)).json()["items"]
-        assert listed == {name: value for name, value in made.items() if name != "secret"}
-        assert (listed["created_by"], listed["status"], listed["polls"]) == ("admin", "active", ["a"])
-        kept = await service.store.webhooks.fresh(0)
-        assert made["secret"].removeprefix("whsec_").encode() not in kept[made["id"]]
+        (webhook,) = (await service.admin.get(HOOKS)).json()["items"]
+        assert webhook == {name: value for name, value in made.items() if name != "secret"}
+        assert (webhook["created_by"], webhook["status"], webhook["polls"]) == ("admin", "active", ["a"])
+        stored = await service.store.webhooks.read_fresh(0)
+        assert made["secret"].removeprefix("whsec_").encode() not in stored[made["id"]]
 
 
 async def test_changed_service_secret_disables_webhooks(serve: Serve) -> None:
@@ -359,7 +359,7 @@ async def test_create_webhook_with_forbidden_address_returns_422(service: Servic
 
 
 @pytest.mark.parametrize(
-    ("wish", "field"),
+    ("fields", "field"),
     [
         ({"events": []}, "events"),
         ({"events": ["poll.renamed"]}, "events[0]"),
@@ -371,11 +371,11 @@ async def test_create_webhook_with_forbidden_address_returns_422(service: Servic
     ],
 )
 async def test_create_invalid_webhook_returns_422_with_the_field(
-    serve: Serve, wish: dict[str, object], field: str
+    serve: Serve, fields: dict[str, object], field: str
 ) -> None:
     """Check that 422 has the invalid field."""
     async with serve(**QUICK) as service:
-        answer = await service.admin.post(HOOKS, json={"url": "http://127.0.0.1/", **wish})
+        answer = await service.admin.post(HOOKS, json={"url": "http://127.0.0.1/", **fields})
         assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
 
 

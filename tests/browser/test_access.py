@@ -54,22 +54,22 @@ async def not_votable(service: Service, page: Page, lang: str) -> list[WidgetOnP
     return await show_widgets(service, page, polls, lang)
 
 
-async def violations_in(page: Page, look: dict[str, Any]) -> list[str]:
+async def violations_in(page: Page, media: dict[str, Any]) -> list[str]:
     """Return the axe violations in this look, and whether the page overflows its width."""
     await page.emulate_media(
-        color_scheme=look["color_scheme"],
-        forced_colors=look.get("forced_colors", "none"),
+        color_scheme=media["color_scheme"],
+        forced_colors=media.get("forced_colors", "none"),
         reduced_motion="reduce",
     )
-    if "viewport" in look:
-        await page.set_viewport_size(look["viewport"])
+    if "viewport" in media:
+        await page.set_viewport_size(media["viewport"])
     found = await axe_violations(page, "main")
     fits = await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     return found if fits else [*found, "the page is wider than the screen"]
 
 
 @pytest.mark.parametrize(
-    ("lang", "looks"),
+    ("lang", "media_settings"),
     [
         pytest.param("en", LOOKS[:1], id="light"),
         pytest.param("en", LOOKS[1:], id="dark-and-forced-colors", marks=pytest.mark.slow),
@@ -78,12 +78,12 @@ async def violations_in(page: Page, look: dict[str, Any]) -> list[str]:
 )
 @pytest.mark.parametrize("stage", [votable, voted, not_votable])
 async def test_widget_in_every_state_passes_axe(
-    service: Service, open_page: Open, stage: Stage, lang: str, looks: list[dict[str, Any]]
+    service: Service, open_page: Open, stage: Stage, lang: str, media_settings: list[dict[str, Any]]
 ) -> None:
     """Rules: WCAG 2.2 A and AA, as far as a program can check them."""
     page = (await open_page("about:blank", reduced_motion="reduce")).page
     await stage(service, page, lang)
-    assert [violation for look in looks for violation in await violations_in(page, look)] == []
+    assert [violation for media in media_settings for violation in await violations_in(page, media)] == []
 
 
 @pytest.mark.parametrize(

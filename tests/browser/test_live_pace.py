@@ -38,7 +38,7 @@ MIN_SHARE_OF_IDLE_FPS = 0.8
 MIN_SHARE_OF_IDLE_FPS_IF_BUSY = 0.4
 """The same on a busy machine, where service, store and browser compete for the processors."""
 BUSY_BELOW_IDLE_SHARE = 0.25
-"""Below this part of the processors' time a machine counts as service_with_challenges."""
+"""Below this part of the processors' time a machine counts as busy."""
 MIN_UPDATES_PER_S = 600
 """Updates a second that make the test meaningful. A slow machine needs a third of the expected updates."""
 MAX_HEAP_GROWTH_BYTES = 1_000_000
@@ -135,8 +135,8 @@ async def heap_bytes(session: CDPSession) -> int:
 
 async def count_frames(page: Page, seconds: int) -> dict[str, Any]:
     """Return the frames drawn in each second, and the messages that arrived."""
-    counted: dict[str, Any] = await page.evaluate(COUNT_FRAMES, seconds)
-    return counted
+    frame_counts: dict[str, Any] = await page.evaluate(COUNT_FRAMES, seconds)
+    return frame_counts
 
 
 def processor_ticks() -> tuple[int, int]:
@@ -161,19 +161,19 @@ async def test_page_with_1000_updates_per_second_stays_smooth_without_heap_growt
             before = await heap_bytes(session)
             cast_before = load.cast
             idle_before, all_before = processor_ticks()
-            counted = await count_frames(page, SECONDS)
+            frame_counts = await count_frames(page, SECONDS)
             idle_after, all_after = processor_ticks()
             rounds = (load.cast - cast_before) / POLLS / SECONDS
             after = await heap_bytes(session)
     expected_updates = POLLS * (1 + MORE_CLIENTS) * min(rounds, HZ)
     idle = (idle_after - idle_before) / (all_after - all_before)
     own = MIN_SHARE_OF_IDLE_FPS_IF_BUSY if idle < BUSY_BELOW_IDLE_SHARE else MIN_SHARE_OF_IDLE_FPS
-    arrived, smooth = counted["arrived"] / SECONDS, statistics.median(counted["frames"])
+    arrived, smooth = frame_counts["arrived"] / SECONDS, statistics.median(frame_counts["frames"])
     report(
         capsys,
         f"{SECONDS} s: {arrived:.0f} updates/s of {expected_updates:.0f} arrived; "
         f"frames/s median {smooth:.0f}, "
-        f"least {min(counted['frames'])}, at rest {at_rest:.0f}; processors idle {idle:.0%}; "
+        f"least {min(frame_counts['frames'])}, at rest {at_rest:.0f}; processors idle {idle:.0%}; "
         f"heap {before / 1e6:.2f} MB before, {after / 1e6:.2f} MB after",
     )
     assert arrived > min(MIN_UPDATES_PER_S, expected_updates / 3), (

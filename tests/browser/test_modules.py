@@ -13,7 +13,7 @@ HELD = {"epoch": "01933c5f8a2b", "seq": 42}
 
 
 @pytest.mark.parametrize(
-    ("next_results", "taken"),
+    ("next_results", "sheet"),
     [
         ({"epoch": "01933c5f8a2b", "seq": 43}, True),
         ({"epoch": "01933c5f8a2b", "seq": 42}, True),
@@ -24,12 +24,12 @@ HELD = {"epoch": "01933c5f8a2b", "seq": 42}
     ],
 )
 async def test_results_are_replaced_unless_older(
-    service: Service, open_page: Open, next_results: dict[str, Any], taken: bool
+    service: Service, open_page: Open, next_results: dict[str, Any], sheet: bool
 ) -> None:
     """The order is (epoch, seq). Hidden results always replace."""
     reader = await open_page(f"{service.url}/")
     script = "async ([held, next]) => (await import('/static/x/client/result_order.js')).replaces(held, next)"
-    assert await reader.page.evaluate(script, [HELD, next_results]) is taken
+    assert await reader.page.evaluate(script, [HELD, next_results]) is sheet
 
 
 async def test_clock_follows_newest_as_of_and_ignores_late_frames(service: Service, open_page: Open) -> None:
@@ -67,8 +67,8 @@ async def test_totals_are_announced_at_most_every_ten_seconds(service: Service, 
 
 async def test_bars_are_not_animated_with_reduced_motion(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll())["id"]
-    for wish, duration in (("reduce", "0s"), ("no-preference", "0.45s, 0.2s")):
-        reader = await open_page(f"{service.url}/polls/{poll}", reduced_motion=wish)
+    for preference, duration in (("reduce", "0s"), ("no-preference", "0.45s, 0.2s")):
+        reader = await open_page(f"{service.url}/polls/{poll}", reduced_motion=preference)
         bar = reader.poll(poll).option("rice").locator(".bar")
         await expect(bar).to_have_css("transition-duration", duration)
 

@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Open, Service
 from tests.browser.reader import WidgetOnPage
-from tests.jwt_issuer import AUDIENCE, ISSUER, made_key, public_pem, token
+from tests.jwt_issuer import AUDIENCE, ISSUER, generate_key, public_pem, token
 
 OPTIONS = [{"id": "npp", "label": "NPP"}, {"id": "ndc", "label": "NDC"}]
 PREDICTION: dict[str, Any] = {"kind": "prediction", "options": OPTIONS}
@@ -47,7 +47,7 @@ async def test_outcome_is_shown_live(
 
 
 @pytest.mark.parametrize(
-    ("act", "phase", "sentence"),
+    ("action", "phase", "sentence"),
     [
         ("cancel", "Canceled", "This poll was canceled. No result will be declared."),
         (
@@ -58,14 +58,14 @@ async def test_outcome_is_shown_live(
     ],
 )
 async def test_canceled_and_archived_poll_show_their_phase_and_take_no_votes(
-    service: Service, open_page: Open, act: str, phase: str, sentence: str
+    service: Service, open_page: Open, action: str, phase: str, sentence: str
 ) -> None:
     poll = (await service.create_poll())["id"]
     widget = (await open_page(f"{service.url}/embed/{poll}")).poll(poll)
     await widget.expect_text("Live")
-    if act == "archive":
+    if action == "archive":
         await service.act(poll, "close")
-    answer = await service.admin.post(f"/v1/admin/polls/{poll}/{act}")
+    answer = await service.admin.post(f"/v1/admin/polls/{poll}/{action}")
     assert answer.status_code == 200, answer.text
     await widget.expect_text(phase)
     await widget.expect_text(sentence)
@@ -181,7 +181,7 @@ async def test_countdown_and_vote_work_with_a_wrong_device_clock(service: Servic
 
 async def test_signed_poll_takes_votes_with_the_site_token_only(service: Service, open_page: Open) -> None:
     """A reader without a token sees why the vote is not counted."""
-    key = made_key("HS256")
+    key = generate_key("HS256")
     site = {"issuer": ISSUER, "algorithm": "HS256", "key": public_pem(key), "audience": AUDIENCE}
     assert (await service.admin.post("/v1/admin/issuers", json=site)).status_code == 201
     signed = {"identity": "signed", "issuer": ISSUER, "results": "after_vote"}

@@ -48,17 +48,17 @@ async def wait_until_settled(page: Page) -> None:
     await page.wait_for_function(ANIMATIONS_ENDED)
 
 
-async def violations_in(page: Page, look: dict[str, Any]) -> list[str]:
+async def violations_in(page: Page, appearance: dict[str, Any]) -> list[str]:
     """Return the axe violations in this look."""
-    await page.emulate_media(color_scheme=look["color_scheme"], reduced_motion="reduce")
-    if "viewport" in look:
-        await page.set_viewport_size(look["viewport"])
+    await page.emulate_media(color_scheme=appearance["color_scheme"], reduced_motion="reduce")
+    if "viewport" in appearance:
+        await page.set_viewport_size(appearance["viewport"])
     await wait_until_settled(page)
     return await axe_violations(page)
 
 
 @pytest.mark.parametrize(
-    ("locale", "looks"),
+    ("locale", "appearances"),
     [
         pytest.param("en-GB", ("light",), id="light"),
         pytest.param("en-GB", ("dark", "phone"), id="dark-and-phone", marks=pytest.mark.slow),
@@ -80,7 +80,7 @@ async def violations_in(page: Page, look: dict[str, Any]) -> list[str]:
     ],
 )
 async def test_every_page_passes_axe(
-    service: Service, open_page: Open, path: str, locale: str, looks: tuple[str, ...]
+    service: Service, open_page: Open, path: str, locale: str, appearances: tuple[str, ...]
 ) -> None:
     """Rules: WCAG 2.2 AA and good practice, as far as a program can check them."""
     await create_polls_for_every_page(service)
@@ -88,8 +88,8 @@ async def test_every_page_passes_axe(
     await wait_until_settled(page)
     if path == "/polls/single":
         await page.locator("#show-points").click()
-    found = {look: await violations_in(page, LOOKS[look]) for look in looks}
-    assert found == {look: [] for look in looks}
+    found = {appearance: await violations_in(page, LOOKS[appearance]) for appearance in appearances}
+    assert found == {appearance: [] for appearance in appearances}
 
 
 @pytest.mark.parametrize("path", ["/", "/polls/single", "/polls/ranked", "/polls/nothing"])

@@ -57,11 +57,11 @@ class Lifecycle:
     async def expect_vote(self, options: list[str]) -> None:
         """Wait until exactly these options are marked on the page and counted by the service."""
         for place, option in enumerate(options, start=1):
-            mark = f"You ranked this {place}" if self.kind == "ranked" else "Your vote"
-            await expect(self.widget.option(option).get_by_text(mark, exact=True)).to_be_visible()
+            marker = f"You ranked this {place}" if self.kind == "ranked" else "Your vote"
+            await expect(self.widget.option(option).get_by_text(marker, exact=True)).to_be_visible()
         await expect(self.widget.element.locator(".is-own-vote:visible")).to_have_count(len(options))
-        counted = options[:1] if self.kind == "ranked" else options
-        await until(lambda: self._counts(counted))
+        expected_options = options[:1] if self.kind == "ranked" else options
+        await until(lambda: self._counts(expected_options))
 
     async def _counts(self, options: list[str]) -> bool:
         results = (await self.service.http.get(f"/v1/polls/{self.poll}/results")).json()

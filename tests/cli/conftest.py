@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandResult:
     """Exit code and output of a command."""
 
     exit_code: int
@@ -46,12 +46,12 @@ class Pollwire:
 
     folder: Path
 
-    async def __call__(self, *arguments: str, stdin: str | None = None) -> Said:
+    async def __call__(self, *arguments: str, stdin: str | None = None) -> CommandResult:
         """Run a command to its end."""
         run = CliRunner(env=self._environment()).invoke
         result = await asyncio.to_thread(run, main, arguments, input=stdin, prog_name="pollwire")
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return Said(result.exit_code, result.stdout, result.stderr)
+        return CommandResult(result.exit_code, result.stdout, result.stderr)
 
     async def start(self, *arguments: str, stdout: int = asyncio.subprocess.PIPE) -> Running:
         """Start a long-running command in its own process."""
@@ -103,18 +103,18 @@ class Running:
     async def end(self) -> tuple[int, str]:
         """Return the exit code and everything on standard error."""
         assert self.process.stderr is not None
-        said = await asyncio.wait_for(self.process.stderr.read(), 10)
-        return await self.process.wait(), said.decode()
+        errors = await asyncio.wait_for(self.process.stderr.read(), 10)
+        return await self.process.wait(), errors.decode()
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Pollwire:
+def new_user(tmp_path: Path) -> Pollwire:
     """Return a runner with an empty data folder."""
     return Pollwire(tmp_path)
 
 
 @pytest.fixture
-def pollwire(stranger: Pollwire, service: Service) -> Pollwire:
+def pollwire(new_user: Pollwire, service: Service) -> Pollwire:
     """Return a runner with the service's address and admin key."""
-    stranger.knows(service)
-    return stranger
+    new_user.knows(service)
+    return new_user

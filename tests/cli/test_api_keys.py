@@ -13,10 +13,10 @@ async def test_keys_create_list_and_revoke(pollwire: Pollwire, service: Service)
     key = made.out.strip()
     key_id = key.split("_")[1]
     assert (await pollwire("polls", "list", "--key", key)).exit_code == 0
-    listed = await pollwire("keys", "list", "--key", key)
-    columns = listed.out.strip().split("\t")
+    key_list = await pollwire("keys", "list", "--key", key)
+    columns = key_list.out.strip().split("\t")
     assert (columns[0], columns[1], columns[3]) == (key_id, "polls:read,keys:write", "night desk")
-    assert key not in listed.out
+    assert key not in key_list.out
     assert (await pollwire("keys", "list", "--json")).json["items"][0]["id"] == key_id
     assert (await pollwire("keys", "revoke", key_id)).out == f"{key_id} is revoked.\n"
     refused = await pollwire("polls", "list", "--key", key)

@@ -22,18 +22,18 @@ async def test_votes_file_prints_count_of_each_status(
     file = tmp_path / "votes.ndjson"
     lines = [json.dumps({"voter": f"v{number}", "choice": "rice"}) for number in range(3)]
     file.write_text("\n".join([*lines, "", '{"voter": "v3", "choice": "bread"}', lines[0]]))
-    said = await pollwire("votes", "send", poll, str(file))
-    assert said.exit_code == 1
-    assert said.out == "3 counted, 0 changed, 1 unchanged, 1 refused.\n"
-    assert said.err.startswith("line 5: choice must be")
+    result = await pollwire("votes", "send", poll, str(file))
+    assert result.exit_code == 1
+    assert result.out == "3 counted, 0 changed, 1 unchanged, 1 refused.\n"
+    assert result.err.startswith("line 5: choice must be")
     piped = await pollwire("votes", "send", poll, "-", "--json", stdin="\n".join(lines))
     assert (piped.exit_code, piped.json) == (0, {"counted": 0, "changed": 0, "unchanged": 3, "refused": 0})
 
 
 async def test_votes_for_unknown_poll_prints_one_line(pollwire: Pollwire, service: Service) -> None:
     """Check that a rejected request prints one line."""
-    said = await pollwire("votes", "send", "nowhere", "-", stdin='{"voter": "a", "choice": "b"}\n')
-    assert (said.exit_code, len(said.err.splitlines())) == (1, 1)
+    result = await pollwire("votes", "send", "nowhere", "-", stdin='{"voter": "a", "choice": "b"}\n')
+    assert (result.exit_code, len(result.err.splitlines())) == (1, 1)
 
 
 async def test_lines_are_numbered_across_requests(service: Service) -> None:
@@ -41,8 +41,8 @@ async def test_lines_are_numbered_across_requests(service: Service) -> None:
     poll = (await service.create_poll())["id"]
     votes = [{"voter": str(number), "choice": "yam"} for number in range(LINES_A_PART)]
     async with Client(service.url, key=service.settings.admin_key) as client:
-        answers = [said async for said in client.send_votes(poll, [*votes, b"broken\r\n", *votes[:1]])]
-    assert [said["line"] for said in answers] == list(range(1, LINES_A_PART + 3))
+        answers = [result async for result in client.send_votes(poll, [*votes, b"broken\r\n", *votes[:1]])]
+    assert [result["line"] for result in answers] == list(range(1, LINES_A_PART + 3))
     assert answers[-2]["problem"] == "/problems/malformed-body"
     assert answers[-1]["status"] == "unchanged"
 
@@ -51,8 +51,8 @@ async def test_timeline_prints_points(pollwire: Pollwire, service: Service) -> N
     """Check the output: one line for each point in a pipe, the document with --json."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
-    said = await pollwire("polls", "timeline", poll)
-    assert [line.split("\t")[1:] for line in said.out.splitlines()] == [
+    result = await pollwire("polls", "timeline", poll)
+    assert [line.split("\t")[1:] for line in result.out.splitlines()] == [
         ["0", "rice=0", "yam=0"],
         ["1", "rice=1", "yam=0"],
     ]

@@ -21,11 +21,11 @@ async def test_publish_reset_cancel_and_archive(pollwire: Pollwire, service: Ser
     assert (await pollwire("polls", "reset", poll, "--yes")).exit_code == 0
     assert (await pollwire("polls", "cancel", poll)).out == f"{poll} is canceled.\n"
     assert (await pollwire("polls", "archive", poll, "--yes")).out == f"{poll} is archived.\n"
-    said = await pollwire("polls", "audit", poll)
-    assert [line.split("\t")[2] for line in said.out.splitlines()] == [
+    result = await pollwire("polls", "audit", poll)
+    assert [line.split("\t")[2] for line in result.out.splitlines()] == [
         *("archive", "cancel", "reset", "publish", "create")
     ]
-    assert "phase canceled -> archived" in said.out.splitlines()[0]
+    assert "phase canceled -> archived" in result.out.splitlines()[0]
 
 
 async def test_export_writes_votes(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
@@ -35,25 +35,25 @@ async def test_export_writes_votes(pollwire: Pollwire, service: Service, tmp_pat
     printed = await pollwire("polls", "export", poll, "--format", "ndjson")
     assert '"choice":"rice"' in printed.out
     file = tmp_path / "votes.csv"
-    said = await pollwire("polls", "export", poll, "--out", str(file), "--json")
-    assert said.json == {"file": str(file), "votes": 1}
+    result = await pollwire("polls", "export", poll, "--out", str(file), "--json")
+    assert result.json == {"file": str(file), "votes": 1}
     assert file.read_text("utf-8-sig").splitlines()[0] == "voter,choice,label,at,revision"
 
 
 async def test_rejected_export_leaves_no_file(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
     """Check that a rejected export prints one line and leaves no file."""
-    said = await pollwire("polls", "export", "nowhere", "--out", str(tmp_path / "votes.csv"))
-    assert said.exit_code == 1
+    result = await pollwire("polls", "export", "nowhere", "--out", str(tmp_path / "votes.csv"))
+    assert result.exit_code == 1
     assert [name for name in os.listdir(tmp_path) if name.startswith("votes")] == []
-    assert len(said.err.splitlines()) == 1
+    assert len(result.err.splitlines()) == 1
 
 
 async def test_recount_prints_whether_totals_match(pollwire: Pollwire, service: Service) -> None:
     """Check the output of a matching recount, and exit code 1 of a mismatch."""
     poll = (await service.create_poll())["id"]
     await service.vote(poll, "rice", await service.voter())
-    said = await pollwire("polls", "recount", poll)
-    assert (said.exit_code, said.out) == (0, "The totals match the ballots of 1 voter.\n")
+    result = await pollwire("polls", "recount", poll)
+    assert (result.exit_code, result.out) == (0, "The totals match the ballots of 1 voter.\n")
     record = await service.store.polls.get(poll)
     await service.store.connection.client.hincrby(record.keys[1], "A", 5)
     wrong = await pollwire("polls", "recount", poll, "--json")
@@ -66,8 +66,8 @@ async def test_purge_asks_for_confirmation(pollwire: Pollwire, service: Service)
     await service.vote(poll, "rice", await service.voter())
     span = ("--from", "2020-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z")
     assert (await pollwire("polls", "purge", poll, *span, stdin="n\n")).exit_code == 1
-    said = await pollwire("polls", "purge", poll, *span, "--yes")
-    assert (said.exit_code, said.out) == (0, "1 votes removed.\n")
+    result = await pollwire("polls", "purge", poll, *span, "--yes")
+    assert (result.exit_code, result.out) == (0, "1 votes removed.\n")
 
 
 async def test_purge_by_tag_removes_votes_of_one_network(pollwire: Pollwire, service: Service) -> None:
@@ -78,8 +78,8 @@ async def test_purge_by_tag_removes_votes_of_one_network(pollwire: Pollwire, ser
     (tag,) = (await pollwire("polls", "report", poll, "--json")).json["tags"]
     assert f"network {tag['tag']}: 1 votes (100%), 100% for rice, 0% elsewhere, 1 of them at" in text
     assert (await pollwire("polls", "purge", poll, "--tag", tag["tag"], stdin="n\n")).exit_code == 1
-    said = await pollwire("polls", "purge", poll, "--tag", tag["tag"], "--yes")
-    assert (said.exit_code, said.out) == (0, "1 votes removed.\n")
+    result = await pollwire("polls", "purge", poll, "--tag", tag["tag"], "--yes")
+    assert (result.exit_code, result.out) == (0, "1 votes removed.\n")
 
 
 async def test_erase_by_receipt_removes_the_vote(pollwire: Pollwire, service: Service) -> None:
@@ -88,8 +88,8 @@ async def test_erase_by_receipt_removes_the_vote(pollwire: Pollwire, service: Se
     receipt = (await service.vote(poll, "rice", await service.voter())).json()["receipt"]
     refused = await pollwire("polls", "erase", poll, "--receipt", receipt, stdin="n\n")
     assert (refused.exit_code, refused.out) == (1, "")
-    said = await pollwire("polls", "erase", poll, "--receipt", receipt, "--yes")
-    assert (said.exit_code, said.out) == (0, "Vote erased.\n")
+    result = await pollwire("polls", "erase", poll, "--receipt", receipt, "--yes")
+    assert (result.exit_code, result.out) == (0, "Vote erased.\n")
     assert (await pollwire("polls", "erase", poll, "--receipt", receipt, "--yes", "--json")).json == {
         "erased": False
     }
@@ -104,6 +104,6 @@ async def test_purge_without_span_is_a_usage_error(
 ) -> None:
     """Check that half a span, or no arguments, is a usage error."""
     poll = (await service.create_poll())["id"]
-    said = await pollwire("polls", "purge", poll, *named, "--yes")
-    assert said.exit_code == 2
-    assert "--tag" in said.err
+    result = await pollwire("polls", "purge", poll, *named, "--yes")
+    assert result.exit_code == 2
+    assert "--tag" in result.err

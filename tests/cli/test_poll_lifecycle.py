@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import pytest_asyncio
 
-from tests.cli.conftest import Running, Said
+from tests.cli.conftest import CommandResult, Running
 from tests.pollwire_process import ROOT, Up
 
 PROGRAM = "from pollwire.cli import main; main(prog_name='pollwire')"
@@ -48,13 +48,13 @@ class Terminal:
         self.folder = folder
         self._to = () if url is None else ("--url", url)
 
-    async def __call__(self, *command: str, exit_code: int = 0) -> Said:
+    async def __call__(self, *command: str, exit_code: int = 0) -> CommandResult:
         """Run a command to its end. It must end with this exit code."""
         process = await self._start(*command)
         out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
-        said = Said(process.returncode or 0, out.decode(), err.decode())
-        assert said.exit_code == exit_code, (command, said)
-        return said
+        result = CommandResult(process.returncode or 0, out.decode(), err.decode())
+        assert result.exit_code == exit_code, (command, result)
+        return result
 
     async def json(self, *command: str) -> Any:  # Any: the wire's JSON
         """Return the JSON output of a command."""

@@ -23,10 +23,10 @@ options = [{ id = "rice", label = "Rice" }, { id = "yam", label = "Yam" }]
 async def test_create_reads_toml(pollwire: Pollwire, service: Service, tmp_path: Path) -> None:
     """Check that a TOML file creates a poll, and that the output has its times and its address."""
     (tmp_path / "lunch.toml").write_text(TOML)
-    said = await pollwire("polls", "create", str(tmp_path / "lunch.toml"))
-    assert (said.exit_code, said.err) == (0, "")
+    result = await pollwire("polls", "create", str(tmp_path / "lunch.toml"))
+    assert (result.exit_code, result.err) == (0, "")
     expected = f"lunch is scheduled, 2030-07-02 08:00 UTC.\n{service.url}/polls/lunch\n"
-    assert said.out == expected
+    assert result.out == expected
 
 
 async def test_create_reads_json_from_standard_input(pollwire: Pollwire) -> None:
@@ -54,9 +54,9 @@ async def test_create_invalid_poll_prints_the_field(pollwire: Pollwire) -> None:
 @pytest.mark.parametrize("text", ["{", "[1]", "\x00"])
 async def test_create_from_unreadable_file_is_a_usage_error(pollwire: Pollwire, text: str) -> None:
     """Check that a file that is neither TOML nor JSON is rejected in one line before any request."""
-    said = await pollwire("polls", "create", "-", stdin=text)
-    assert said.exit_code == 2
-    assert len(said.err.splitlines()) == 1
+    result = await pollwire("polls", "create", "-", stdin=text)
+    assert result.exit_code == 2
+    assert len(result.err.splitlines()) == 1
 
 
 async def test_list_prints_polls_newest_first(pollwire: Pollwire, service: Service) -> None:
@@ -77,17 +77,17 @@ async def test_show_prints_hidden_totals_to_operators(pollwire: Pollwire, servic
     """Check that an operator sees totals that are hidden from the public."""
     poll = await service.create_poll(results="operators")
     await service.vote(poll["id"], "rice", await service.voter())
-    said = await pollwire("polls", "show", poll["id"])
-    assert "100.0 %" in said.out
+    result = await pollwire("polls", "show", poll["id"])
+    assert "100.0 %" in result.out
     assert (await pollwire("polls", "show", poll["id"], "--json")).json["id"] == poll["id"]
 
 
 async def test_open_close_and_reopen(pollwire: Pollwire, service: Service) -> None:
     """Check open, close, reopen and repeats, and that an action in the wrong phase is rejected."""
     await service.create_poll(id="lunch", opens_at="2030-01-01T00:00:00Z")
-    for act, phase in (("open", "open"), ("open", "open"), ("close", "closed"), ("close", "closed")):
-        said = await pollwire("polls", act, "lunch", "--json")
-        assert (said.exit_code, said.json["phase"]) == (0, phase)
+    for action, phase in (("open", "open"), ("open", "open"), ("close", "closed"), ("close", "closed")):
+        result = await pollwire("polls", action, "lunch", "--json")
+        assert (result.exit_code, result.json["phase"]) == (0, phase)
     assert (await pollwire("polls", "open", "lunch")).exit_code == 1
     again = await pollwire("polls", "reopen", "lunch", "--closes-at", "2031-01-01T00:00:00Z")
     assert again.out == "lunch is open until 2031-01-01 00:00 UTC.\n"
@@ -96,8 +96,8 @@ async def test_open_close_and_reopen(pollwire: Pollwire, service: Service) -> No
 async def test_edit_changes_the_fields_of_the_file(pollwire: Pollwire, service: Service) -> None:
     """Check that the fields of the file change, and that an edit of an older version is rejected."""
     await service.create_poll(id="lunch")
-    said = await pollwire("polls", "edit", "lunch", "-", "--version", "1", stdin='question = "Yam?"')
-    assert said.out.endswith("Version 2.\n")
+    result = await pollwire("polls", "edit", "lunch", "-", "--version", "1", stdin='question = "Yam?"')
+    assert result.out.endswith("Version 2.\n")
     late = await pollwire("polls", "edit", "lunch", "-", "--version", "1", stdin='question = "Rice?"')
     assert late.exit_code == 1
     assert (await pollwire("polls", "show", "lunch", "--json")).json["question"] == "Yam?"
@@ -109,5 +109,5 @@ async def test_delete_asks_for_confirmation(pollwire: Pollwire, service: Service
     assert (await pollwire("polls", "delete", "lunch", stdin="n\n")).exit_code != 0
     assert (await pollwire("polls", "show", "lunch")).exit_code == 0
     assert (await pollwire("polls", "delete", "lunch", "--yes")).out == "lunch deleted.\n"
-    gone = await pollwire("polls", "show", "lunch")
-    assert (gone.exit_code, gone.err) == (1, "Error: The poll 'lunch' does not exist.\n")
+    deleted = await pollwire("polls", "show", "lunch")
+    assert (deleted.exit_code, deleted.err) == (1, "Error: The poll 'lunch' does not exist.\n")

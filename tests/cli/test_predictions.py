@@ -15,8 +15,8 @@ async def test_resolve_and_unresolve_print_outcome_and_scores(pollwire: Pollwire
     ama, kofi = await named(service, "Ama"), await service.voter()
     poll = await predicted(service, {ama: "home", kofi: "away"})
     await until(lambda: not service.store.series._name_tasks)
-    said = await pollwire("polls", "resolve", poll, "home", "--note", "full time")
-    assert (said.exit_code, said.out, said.err) == (0, f"{poll} is resolved: home.\n", "")
+    result = await pollwire("polls", "resolve", poll, "home", "--note", "full time")
+    assert (result.exit_code, result.out, result.err) == (0, f"{poll} is resolved: home.\n", "")
     board = await pollwire("series", "leaderboard", "cup")
     assert board.out == "1\tAma\t1\t100.0%\t\t\n2\t-\t1\t0.0%\t\t\n"
     first = await pollwire("series", "leaderboard", "cup", "--limit", "1", "--json")
@@ -30,8 +30,8 @@ async def test_resolve_and_unresolve_print_outcome_and_scores(pollwire: Pollwire
 async def test_resolve_annul_needs_no_outcome(pollwire: Pollwire, service: Service) -> None:
     """Check that annulment needs no outcome, and that programs get the poll."""
     poll = await predicted(service, {})
-    said = await pollwire("polls", "resolve", poll, "--annul", "--json")
-    assert (said.json["phase"], said.json["resolution"]["outcome"]) == ("resolved", None)
+    result = await pollwire("polls", "resolve", poll, "--annul", "--json")
+    assert (result.json["phase"], result.json["resolution"]["outcome"]) == ("resolved", None)
 
 
 @pytest.mark.parametrize("arguments", [(), ("home", "--annul")])
@@ -43,9 +43,9 @@ async def test_resolve_requires_outcome_or_annul(pollwire: Pollwire, arguments: 
 async def test_resolve_errors_print_the_message(pollwire: Pollwire, service: Service) -> None:
     """Check that the service's messages are printed, and that the list can be filtered by series."""
     poll = await predicted(service, {})
-    said = await pollwire("polls", "resolve", poll, "unknown")
-    assert said.exit_code == 1
-    assert "outcome must be one of home, away" in said.err
+    result = await pollwire("polls", "resolve", poll, "unknown")
+    assert result.exit_code == 1
+    assert "outcome must be one of home, away" in result.err
     assert (await pollwire("series", "leaderboard", "nowhere")).exit_code == 1
     assert (await pollwire("polls", "list", "--series", "cup", "--json")).json["items"][0]["id"] == poll
     assert (await pollwire("polls", "list", "--series", "league", "--json")).json["items"] == []

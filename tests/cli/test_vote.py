@@ -43,8 +43,8 @@ async def test_vote_rating_accepts_numbers_of_the_scale(pollwire: Pollwire, serv
     assert (await pollwire("vote", "stay", "4")).out == "Counted: your vote in stay (4).\n"
     assert (await pollwire("vote", "stay", "0")).out == "Changed: your vote in stay (0).\n"
     for words in (["6"], ["four"], ["1", "2"]):
-        said = await pollwire("vote", "stay", *words)
-        assert (said.exit_code, said.err) == (1, "Error: choice must be a whole number from 0 to 5.\n")
+        result = await pollwire("vote", "stay", *words)
+        assert (result.exit_code, result.err) == (1, "Error: choice must be a whole number from 0 to 5.\n")
     assert "1 voter, mean 0.00" in (await pollwire("polls", "show", "stay")).out
 
 
@@ -63,16 +63,16 @@ async def test_vote_for_full_option_prints_the_message(pollwire: Pollwire, servi
     options = [{"id": "rice", "label": "Rice", "capacity": 1}, {"id": "yam", "label": "Yam"}]
     await service.create_poll(id="lunch", options=options)
     await service.vote("lunch", "rice", await service.voter())
-    said = await pollwire("vote", "lunch", "rice")
-    assert (said.exit_code, "full" in said.err) == (1, True)
+    result = await pollwire("vote", "lunch", "rice")
+    assert (result.exit_code, "full" in result.err) == (1, True)
 
 
 async def test_vote_withdraw_removes_the_vote(pollwire: Pollwire, service: Service) -> None:
     """Check that --withdraw removes the current vote if the poll allows it."""
     await service.create_poll(id="lunch", revote="withdraw")
     await pollwire("vote", "lunch", "rice")
-    said = await pollwire("vote", "lunch", "--withdraw")
-    assert (said.exit_code, said.out.startswith("Withdrawn:")) == (0, True)
+    result = await pollwire("vote", "lunch", "--withdraw")
+    assert (result.exit_code, result.out.startswith("Withdrawn:")) == (0, True)
 
 
 async def test_vote_in_open_poll_needs_no_token(pollwire: Pollwire, service: Service) -> None:
@@ -83,15 +83,15 @@ async def test_vote_in_open_poll_needs_no_token(pollwire: Pollwire, service: Ser
     assert not (pollwire.folder / "voter-tokens.json").exists()
 
 
-async def test_vote_replaces_rejected_token(stranger: Pollwire, serve: Serve) -> None:
+async def test_vote_replaces_rejected_token(new_user: Pollwire, serve: Serve) -> None:
     """Check that a token that the service no longer accepts is replaced by a new one."""
     async with serve(port=0) as before:
-        stranger.knows(before)
+        new_user.knows(before)
         await before.create_poll(id="lunch")
-        await stranger("vote", "lunch", "rice")
-    tokens = stranger.folder / "voter-tokens.json"
+        await new_user("vote", "lunch", "rice")
+    tokens = new_user.folder / "voter-tokens.json"
     async with serve() as after:
-        stranger.knows(after)
+        new_user.knows(after)
         tokens.write_text(tokens.read_text().replace(before.url, after.url))
-        assert (await stranger("vote", "lunch", "rice", "--json")).json["status"] == "counted"
-        assert (await stranger("vote", "lunch", "rice", "--json")).json["status"] == "unchanged"
+        assert (await new_user("vote", "lunch", "rice", "--json")).json["status"] == "counted"
+        assert (await new_user("vote", "lunch", "rice", "--json")).json["status"] == "unchanged"

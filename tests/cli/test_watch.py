@@ -79,8 +79,8 @@ async def test_watch_on_terminal_redraws_bars(pollwire: Pollwire, service: Servi
 
 async def test_watch_unknown_poll_exits_with_1(pollwire: Pollwire) -> None:
     """Check that an unknown poll prints one line and ends with exit code 1."""
-    said = await pollwire("watch", "absent")
-    assert (said.exit_code, said.err) == (1, "Error: The poll 'absent' does not exist.\n")
+    result = await pollwire("watch", "absent")
+    assert (result.exit_code, result.err) == (1, "Error: The poll 'absent' does not exist.\n")
 
 
 async def test_watch_ends_if_poll_is_deleted(pollwire: Pollwire, service: Service) -> None:
@@ -89,6 +89,6 @@ async def test_watch_ends_if_poll_is_deleted(pollwire: Pollwire, service: Servic
     async with await pollwire.start("watch", "lunch") as watching:
         await watching.line()
         assert (await pollwire("polls", "delete", "lunch", "--yes")).exit_code == 0
-        code, said = await watching.end()
+        code, result = await watching.end()
     assert code == 1
-    assert said == "Error: The poll 'lunch' does not exist.\n"
+    assert result == "Error: The poll 'lunch' does not exist.\n"

@@ -26,9 +26,9 @@ async def test_webhooks_create_test_list_and_delete(pollwire: Pollwire, service:
         secret = made.out.strip()
         (webhook,) = (await pollwire("webhooks", "list", "--json")).json["items"]
         assert (webhook["events"], webhook["polls"]) == (["poll.closed"], ["lunch"])
-        listed = await pollwire("webhooks", "list")
-        assert listed.out.strip().split("\t") == [webhook["id"], "no deliveries", site.url]
-        assert secret not in listed.out
+        webhooks = await pollwire("webhooks", "list")
+        assert webhooks.out.strip().split("\t") == [webhook["id"], "no deliveries", site.url]
+        assert secret not in webhooks.out
         tried = await pollwire("webhooks", "test", webhook["id"])
         assert (tried.exit_code, "answered 204" in tried.out) == (0, True)
         site.deliveries[0].verified(secret)

@@ -33,7 +33,7 @@ def test_format_is_detected_by_name_or_first_character(name: str, text: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "message"),
     [
         ("a.json", "{", "a.json is not JSON"),
         ("a.toml", "{", "a.toml is not TOML"),
@@ -41,7 +41,7 @@ def test_format_is_detected_by_name_or_first_character(name: str, text: str) -> 
         ("-", "[" * 100_000, "is not JSON"),
     ],
 )
-def test_invalid_poll_file_raises_one_sentence(name: str, text: str, said: str) -> None:
+def test_invalid_poll_file_raises_one_sentence(name: str, text: str, message: str) -> None:
     """Check that invalid text is rejected in one sentence with the name of the file."""
-    with pytest.raises(PollFileError, match=said):
+    with pytest.raises(PollFileError, match=message):
         parse_poll(text, name)

@@ -88,5 +88,5 @@ async def test_watch_without_first_frame_raises_after_patience() -> None:
 def test_watch_always_passes_hidden_frame() -> None:
     """Check that a hidden frame always passes, and that older totals after it are dropped."""
     order = ResultOrderFilter()
-    admitted = [order.admits(seen) for seen in (frame(7), frame(0, hidden=True), frame(6), frame(7))]
+    admitted = [order.accepts(seen) for seen in (frame(7), frame(0, hidden=True), frame(6), frame(7))]
     assert admitted == [True, True, False, True]

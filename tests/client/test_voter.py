@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pollwire.cli.voter import choice_of
+from pollwire.cli.voter import parse_choice
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from pollwire.cli.voter import choice_of
 )
 def test_choice_is_built_from_words_by_kind(kind: str, words: list[str], choice: object) -> None:
     """Check that lists keep their order, ratings become numbers, and other input is sent unchanged."""
-    assert choice_of(kind, words) == choice
+    assert parse_choice(kind, words) == choice

@@ -1,1 +1,1 @@
-"""Several servers that are one store: a cluster, and a master with its replica behind Sentinels."""
+"""Stores of several servers: a cluster, and a master with a replica behind Sentinels."""

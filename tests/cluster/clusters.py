@@ -1,4 +1,4 @@
-"""A real cluster for tests: its masters, who joins them, and slots that move."""
+"""Real cluster for tests: its masters, added nodes, and slots that move."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _THIRDS = ((0, 5460), (5461, 10922), (10923, 16383))
 
 
 class Member(Node):
-    """A node of a cluster."""
+    """Node of a cluster."""
 
     def __init__(self, folder: Path, node_timeout_ms: int) -> None:
         super().__init__(folder)
@@ -23,14 +23,14 @@ class Member(Node):
 
     @property
     def id(self) -> str:
-        """Its name among the nodes."""
-        name: bytes = self.tell("CLUSTER", "MYID")
+        """Return the node id."""
+        name: bytes = self.command("CLUSTER", "MYID")
         return name.decode()
 
     def knows(self) -> dict[str, str]:
         """Return its CLUSTER INFO: ``cluster_state``, ``cluster_known_nodes``, ..."""
-        said = self.tell("CLUSTER INFO")
-        return said if isinstance(said, dict) else dict(line.split(":") for line in said.decode().split())
+        info = self.command("CLUSTER INFO")
+        return info if isinstance(info, dict) else dict(line.split(":") for line in info.decode().split())
 
     def _take_ports(self) -> None:
         self.port, self.bus_port = free_ports(2)
@@ -46,71 +46,71 @@ class Member(Node):
 
 
 class Cluster:
-    """Three masters, each with a third of the slots, and who joins them."""
+    """Cluster of three masters, each with a third of the slots, and nodes added later."""
 
     def __init__(self, start: Callable[[], Member]) -> None:
         self._start = start
         self.members: list[Member] = []
         for place, (first, last) in enumerate(_THIRDS):
             member = start()
-            member.tell("CLUSTER SET-CONFIG-EPOCH", place + 1)
-            member.tell("CLUSTER ADDSLOTSRANGE", first, last)
-            self._meet(member)
+            member.command("CLUSTER SET-CONFIG-EPOCH", place + 1)
+            member.command("CLUSTER ADDSLOTSRANGE", first, last)
+            self._join(member)
         until_true(self._is_whole)
 
     @property
     def url(self) -> str:
-        """As ``open_store`` takes it: two of the nodes, by which the others are found."""
+        """Return the store URL with two of the nodes. The client discovers the others."""
         return f"redis+cluster://{','.join(member.address for member in self.members[:2])}"
 
     def join(self) -> Member:
-        """One node more, without slots."""
+        """Add a node without slots."""
         member = self._joined()
         until_true(self._is_whole)
         return member
 
     def replica_of(self, master: Member) -> Member:
-        """A replica that has all that its master has."""
+        """Add a replica and wait until it has the data of its master."""
         replica = self._joined()
-        replica.tell("CLUSTER REPLICATE", master.id)
+        replica.command("CLUSTER REPLICATE", master.id)
         until_true(lambda: follows(replica))
         return replica
 
     def owner_of(self, slot: int) -> Member:
-        """The master that a living node names for the slot."""
-        for first, last, (_, port, *_), *_ in self._alive()[0].tell("CLUSTER SLOTS"):
+        """Return the master of the slot according to a running node."""
+        for first, last, (_, port, *_), *_ in self._alive()[0].command("CLUSTER SLOTS"):
             if first <= slot <= last:
                 return next(member for member in self.members if member.port == port)
         raise AssertionError(f"no node has the slot {slot}")
 
     def another_than(self, owner: Member) -> Member:
-        """A master beside it."""
+        """Return another master."""
         return next(member for member in self.members if member is not owner)
 
     def move(self, slot: int) -> None:
-        """The slot goes to another master, a few keys at a time."""
+        """Move the slot to another master, a few keys at a time."""
         for _ in self.moving(slot):
             pass
 
     def moving(self, slot: int) -> Iterator[None]:
-        """The same, step by step: as it is done on every server since there are clusters."""
+        """Move the slot step by step with the commands that all versions support. Yield in between."""
         source = self.owner_of(slot)
         to = self.another_than(source)
         until_true(self._epochs_are_settled)
-        to.tell("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
-        source.tell("CLUSTER SETSLOT", slot, "MIGRATING", to.id)
-        while keys := source.tell("CLUSTER GETKEYSINSLOT", slot, _KEYS_AT_A_TIME):
-            source.tell("MIGRATE", HOST, to.port, "", 0, _MIGRATES_WITHIN_MS, "KEYS", *keys)
+        to.command("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
+        source.command("CLUSTER SETSLOT", slot, "MIGRATING", to.id)
+        while keys := source.command("CLUSTER GETKEYSINSLOT", slot, _KEYS_AT_A_TIME):
+            source.command("MIGRATE", HOST, to.port, "", 0, _MIGRATES_WITHIN_MS, "KEYS", *keys)
             yield
         for member in (to, source, *self._alive()):
-            member.tell("CLUSTER SETSLOT", slot, "NODE", to.id)
+            member.command("CLUSTER SETSLOT", slot, "NODE", to.id)
 
     def move_at_once(self, slot: int) -> None:
-        """The slot goes to another master as a whole, which Valkey can since version 9."""
+        """Move the slot to another master in one step, as Valkey 9 supports."""
         source = self.owner_of(slot)
         to = self.another_than(source)
         until_true(self._epochs_are_settled)
-        source.tell("CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", to.id)
+        source.command("CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", to.id)
         until_true(lambda: self.owner_of(slot) is to)
 
     def _alive(self) -> list[Member]:
@@ -118,13 +118,13 @@ class Cluster:
 
     def _joined(self) -> Member:
         member = self._start()
-        self._meet(member)
+        self._join(member)
         until_true(self._all_are_known)
         return member
 
-    def _meet(self, member: Member) -> None:
+    def _join(self, member: Member) -> None:
         for known in self._alive()[:1]:
-            known.tell("CLUSTER MEET", HOST, member.port, member.bus_port)
+            known.command("CLUSTER MEET", HOST, member.port, member.bus_port)
         self.members.append(member)
 
     def _all_are_known(self) -> bool:
@@ -147,6 +147,6 @@ class Cluster:
 
 @contextmanager
 def a_cluster(*, node_timeout_ms: int = 15_000) -> Iterator[Cluster]:
-    """A cluster that is gone with the block. A node that is silent for so long is held to have failed."""
+    """Run a cluster while the block runs. A node that is silent for this long is marked as failed."""
     with ExitStack() as stack:
         yield Cluster(lambda: stack.enter_context(running(lambda folder: Member(folder, node_timeout_ms))))

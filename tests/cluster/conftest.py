@@ -1,4 +1,4 @@
-"""A cluster for all tests that leave it whole, and stores and services on it."""
+"""A cluster shared by all tests that do not damage it, and stores and services on it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 async def clustered(cluster: Cluster) -> AsyncIterator[Store]:
-    """The store's rooms on the cluster, in a namespace that no other test sees."""
+    """Open a store on the cluster, in a namespace of its own."""
     store = await open_store(cluster.url, namespace=f"c{secrets.token_hex(4)}")
     yield store
     await store.close()
@@ -30,7 +30,7 @@ async def clustered(cluster: Cluster) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def service(cluster: Cluster, clustered: Store) -> AsyncIterator[Service]:
-    """The whole service on the cluster."""
+    """Run a service on the cluster."""
     async with serving(clustered, cluster.url) as running:
         await until_ready(running)
         yield running

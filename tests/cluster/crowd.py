@@ -1,4 +1,4 @@
-"""Voters at several polls of a service during changes of its store, and the check of their responses."""
+"""Voters of several polls while the store changes, and the check of their responses."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pollwire_server.auth.voter_tokens import VoterTokens
 
 from tests.api.conftest import Service
 from tests.faults.journal import CHOICES, POLL, Ballot, Journal
-from tests.http_load import Wire, wires
+from tests.http_load import LoadConnection, load_connections
 from tests.wait import until
 
 WITHIN_S = 30.0
-"""Longer than any vote here takes, however often it has to be sent."""
+"""Longer than any vote takes here, including retries."""
 _VOTERS_AT_A_TIME = 12
 _BEFORE_AND_AFTER = 100
-"""Votes that are answered before the harm is done, and then again after it."""
+"""Votes that are counted before the fault, and again after it."""
 
 
 class Crowd:
     """Voters that send the same vote until its response is final, and a journal of the responses."""
 
-    def __init__(self, service: Service, polls: list[str], over: list[Wire]) -> None:
+    def __init__(self, service: Service, polls: list[str], over: list[LoadConnection]) -> None:
         self.polls = polls
         self._service = service
         self._over = over
@@ -39,22 +39,24 @@ class Crowd:
 
     @property
     def answered(self) -> int:
-        """Votes answered for good so far."""
+        """Return the number of votes with a final response."""
         return sum(len(journal.answers) for journal in self._journals)
 
     @property
     def again(self) -> int:
-        """How often a vote had to be sent again."""
+        """Return the number of repeated requests."""
         return sum(len(journal.unanswered) for journal in self._journals)
 
     @property
     def worst_gap_s(self) -> float:
-        """The longest time in which no vote of one of the polls was answered."""
+        """Return the longest time without a response to a vote of one of the polls."""
         return max(journal.worst_gap_s() for journal in self._journals)
 
     async def votes_while(self, harm: Callable[[], Awaitable[object]]) -> None:
-        """They vote before the harm, for as long as it is done, and after it."""
-        voting = asyncio.gather(*(self._vote(wire, number) for number, wire in enumerate(self._over)))
+        """Vote before, during and after the fault."""
+        voting = asyncio.gather(
+            *(self._vote(connection, number) for number, connection in enumerate(self._over))
+        )
         try:
             await self._goes_on()
             await harm()
@@ -65,7 +67,7 @@ class Crowd:
             voting.cancel()
 
     async def _goes_on(self) -> None:
-        """Return once so many more votes are answered, some at each poll."""
+        """Wait until this many more votes are counted, some of them in each poll."""
         before = [len(journal.answers) for journal in self._journals]
         enough = _BEFORE_AND_AFTER // len(self.polls)
 
@@ -77,14 +79,14 @@ class Crowd:
 
         await until(have_voted, WITHIN_S)
 
-    async def _vote(self, wire: Wire, number: int) -> None:
-        """New voters, one after the other, each at the next poll."""
+    async def _vote(self, connection: LoadConnection, number: int) -> None:
+        """Register voters one after another. Each votes in the next poll."""
         for place in itertools.count(number):
             if self._has_enough:
                 return
             journal = self._journals[place % len(self.polls)]
             ballot = Ballot(self._tokens.issue().token, CHOICES[place % len(CHOICES)])
-            await until(lambda: journal.cast(wire, ballot), WITHIN_S)  # noqa: B023  # awaited before the next turn
+            await until(lambda: journal.cast(connection, ballot), WITHIN_S)  # noqa: B023  # awaited before the next turn
 
     async def verify(self) -> None:
         """Check that every answered vote counts once: totals and ballots equal the responses."""
@@ -107,7 +109,7 @@ class Crowd:
 
 
 async def until_ready(service: Service) -> None:
-    """Return once the service has started, and its store answers it."""
+    """Wait until the service has started and its store replies."""
 
     async def is_ready() -> bool:
         return bool((await service.http.get("/readyz")).json() == {"status": "ready", "degraded": False})
@@ -117,10 +119,10 @@ async def until_ready(service: Service) -> None:
 
 @asynccontextmanager
 async def gathered(service: Service, polls: int = 6) -> AsyncIterator[Crowd]:
-    """A crowd at so many new polls of the service."""
+    """Return voters of this many new polls."""
     made = [(await service.create_poll(**{**POLL, "id": f"crowd-{place}"}))["id"] for place in range(polls)]
     address = urlsplit(service.url)
     assert address.hostname is not None
     assert address.port is not None
-    async with wires((address.hostname, address.port), _VOTERS_AT_A_TIME) as over:
+    async with load_connections((address.hostname, address.port), _VOTERS_AT_A_TIME) as over:
         yield Crowd(service, made, over)

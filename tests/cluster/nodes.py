@@ -1,4 +1,4 @@
-"""Real Valkey servers that know one another by TCP, on ports that the kernel gives."""
+"""Real Valkey servers that connect to each other by TCP, on ports chosen by the kernel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Kind = TypeVar("Kind", bound="Node")
 
 
 class Node(Valkey):
-    """A server on a port of its own, on a socket too; and how a test talks to it (``tell``)."""
+    """Server with a TCP port and a Unix socket, and a client for its commands (``command``)."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -34,16 +34,16 @@ class Node(Valkey):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return the server's URL."""
         return f"redis://{self.address}"
 
     @property
     def address(self) -> str:
-        """Host and port."""
+        """Return the host and port."""
         return f"{HOST}:{self.port}"
 
     def start(self) -> None:
-        """Start on a port that was free a moment ago, and on another if somebody has taken it since."""
+        """Start on a port that was just free. Try another one if it is taken meanwhile."""
         if self.port:
             super().start()
             return
@@ -60,18 +60,18 @@ class Node(Valkey):
         raise AssertionError("somebody takes every port")
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """Kill the server."""
         super().kill()
         self._client.close()
 
-    def tell(self, *words: object) -> Any:  # Any: whatever the command answers
-        """One command's reply."""
+    def command(self, *words: object) -> Any:  # Any: whatever the command answers
+        """Send a command and return its reply."""
         return self._client.execute_command(*words)  # type: ignore[no-untyped-call]
 
     def info(self, section: str) -> dict[str, Any]:  # Any: texts and numbers
-        """A section of INFO."""
-        said: dict[str, Any] = self._client.info(section)
-        return said
+        """Return a section of INFO."""
+        info: dict[str, Any] = self._client.info(section)
+        return info
 
     def _take_ports(self) -> None:
         (self.port,) = free_ports(1)
@@ -82,7 +82,7 @@ class Node(Valkey):
 
 @contextmanager
 def running(make: Callable[[Path], Kind]) -> Iterator[Kind]:
-    """A started node in a folder of its own, gone with the block."""
+    """Run a node in a folder of its own while the block runs."""
     folder = Path(tempfile.mkdtemp(prefix="pw", dir=in_memory()))
     node = make(folder)
     try:
@@ -94,7 +94,7 @@ def running(make: Callable[[Path], Kind]) -> Iterator[Kind]:
 
 
 def until_true(condition: Callable[[], bool]) -> None:
-    """Return once the servers say so; for fixtures, which have no loop."""
+    """Wait until the servers meet the condition. For fixtures, which have no event loop."""
     deadline = time.monotonic() + _AGREED_WITHIN_S
     while not condition():
         assert time.monotonic() < deadline, "the servers do not agree"
@@ -107,8 +107,8 @@ def follows(replica: Node) -> bool:
 
 
 def die_when_followed(master: Node, replica: Node) -> None:
-    """The master takes no more writes until the replica has all that it has answered, and is killed then."""
-    master.tell("CLIENT PAUSE", _PAUSED_MS, "WRITE")
+    """Reject writes on the master until the replica has all data, then kill the master."""
+    master.command("CLIENT PAUSE", _PAUSED_MS, "WRITE")
 
     def has_all() -> bool:
         written, followed = master.info("replication"), replica.info("replication")

@@ -11,13 +11,13 @@ from tests.cluster.nodes import HOST, Node, follows, running, until_true
 
 SERVICE: Final = "polls"
 _DOWN_AFTER_MS: Final = 1_000
-"""A server that is silent for so long is held to have failed."""
+"""A server that is silent for this long is marked as down."""
 _QUORUM: Final = 2
 _SENTINELS: Final = 3
 
 
 class Sentinel(Node):
-    """One that watches: a server started as Sentinel, from a file that it writes itself."""
+    """Server in Sentinel mode. It rewrites its own configuration file."""
 
     def __init__(self, folder: Path, master: Node) -> None:
         super().__init__(folder)
@@ -25,7 +25,7 @@ class Sentinel(Node):
 
     def agrees(self) -> bool:
         """Return True if it knows the replica and the other Sentinels."""
-        (state,) = self.tell("SENTINEL MASTERS").values()
+        (state,) = self.command("SENTINEL MASTERS").values()
         return (state["num-slaves"], state["num-other-sentinels"]) == (1, _SENTINELS - 1)
 
     def _arguments(self) -> list[str]:
@@ -40,12 +40,12 @@ class Sentinel(Node):
         return [str(file), "--sentinel"]
 
     def _options(self) -> dict[str, object]:
-        kept = ("port", "bind", "unixsocket", "unixsocketperm", "dir", "loglevel")
-        return {name: value for name, value in super()._options().items() if name in kept}
+        own_options = ("port", "bind", "unixsocket", "unixsocketperm", "dir", "loglevel")
+        return {name: value for name, value in super()._options().items() if name in own_options}
 
 
 class Watched(NamedTuple):
-    """A master, its replica and their Sentinels, which all know one another."""
+    """Master, replica and Sentinels that have discovered each other."""
 
     master: Node
     replica: Node
@@ -53,18 +53,18 @@ class Watched(NamedTuple):
 
     @property
     def url(self) -> str:
-        """As ``open_store`` takes it."""
+        """Return the store URL."""
         return url_of(self.sentinels)
 
 
 def url_of(sentinels: Sequence[Sentinel]) -> str:
-    """The master, as ``open_store`` takes it: by all who watch it."""
+    """Return the store URL of the master, with all of its Sentinels."""
     return f"redis+sentinel://{','.join(one.address for one in sentinels)}/{SERVICE}"
 
 
 @contextmanager
 def sentinels_of(master: Node) -> Iterator[list[Sentinel]]:
-    """Three Sentinels that watch it, and may not have heard of one another yet; gone with the block."""
+    """Run three Sentinels of the master while the block runs. They may not have discovered each other yet."""
     with ExitStack() as stack:
         yield [
             stack.enter_context(running(lambda folder: Sentinel(folder, master))) for _ in range(_SENTINELS)
@@ -73,10 +73,10 @@ def sentinels_of(master: Node) -> Iterator[list[Sentinel]]:
 
 @contextmanager
 def a_watched_master() -> Iterator[Watched]:
-    """A master with its replica behind three Sentinels, gone with the block."""
+    """Run a master with a replica and three Sentinels while the block runs."""
     with ExitStack() as stack:
         master, replica = (stack.enter_context(running(Node)) for _ in range(2))
-        replica.tell("REPLICAOF", HOST, master.port)
+        replica.command("REPLICAOF", HOST, master.port)
         until_true(lambda: follows(replica))
         sentinels = stack.enter_context(sentinels_of(master))
         until_true(lambda: all(one.agrees() for one in sentinels))

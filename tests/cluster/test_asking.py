@@ -1,4 +1,4 @@
-"""Discovery of the master: all Sentinels and nodes are asked; silent and stale ones do not mislead it."""
+"""Discovery of the master: all Sentinels and nodes are asked, and silent or stale ones do not mislead it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_silent_sentinels_do_not_delay_discovery() -> None:
 
 
 class FixedSentinel:
-    """A Sentinel's client that returns a fixed state, or never responds."""
+    """Client of a Sentinel that returns a fixed state, or never responds."""
 
     def __init__(self, address: Address | None, epoch: int = 0) -> None:
         self._address, self._epoch = address, epoch
@@ -61,7 +61,7 @@ async def test_sentinel_reply_of_latest_failover_wins(states: list[FixedSentinel
 
 
 class Mapped(Cluster):
-    """A cluster with a fixed slot map for each server."""
+    """Cluster with a fixed slot map per server."""
 
     def __init__(self, owners: list[Address | None]) -> None:
         super().__init__([(f"server-{place}", place) for place in range(len(owners))], {})

@@ -1,4 +1,4 @@
-"""A cluster of three masters keeps polls as one server does."""
+"""Polls in a cluster of three masters behave as on one server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.store.prediction_helpers import a_prediction, closed, picked, resolve
 from tests.wait import until
 
 POLLS = 60
-"""So many that each master has some: that one has none happens once in ten thousand million times."""
+"""Number of polls at which each master has at least one, with a probability of failure of 1e-10."""
 
 
 async def test_one_call_casts_votes_on_all_masters(cluster: Cluster, clustered: Store) -> None:
@@ -36,8 +36,8 @@ async def test_one_call_casts_votes_on_all_masters(cluster: Cluster, clustered: 
     for reading in readings.values():
         assert isinstance(reading, PollReading)
         assert (reading.tally.voters, reading.tally.counts["A"], reading.tally.counts["B"]) == (10, 5, 5)
-    standings = await clustered.results.positions(readings)
-    assert {standing and standing.seq for standing in standings.values()} == {10}
+    states = await clustered.results.positions(readings)
+    assert {state and state.seq for state in states.values()} == {10}
 
 
 async def test_series_is_scored_on_one_master(clustered: Store) -> None:
@@ -55,7 +55,7 @@ async def test_series_is_scored_on_one_master(clustered: Store) -> None:
 
 async def test_library_lost_by_one_master_is_reloaded(cluster: Cluster, clustered: Store) -> None:
     records = [await made(clustered) for _ in range(POLLS)]
-    cluster.members[1].tell("FUNCTION FLUSH")
+    cluster.members[1].command("FUNCTION FLUSH")
     voter = a_voter()
     replies = await clustered.ballots.cast_many([(record, [BallotInput(voter, "A")]) for record in records])
     assert all(isinstance(reply, CastReply) for reply in replies)
@@ -64,17 +64,17 @@ async def test_library_lost_by_one_master_is_reloaded(cluster: Cluster, clustere
 
 async def test_one_subscription_receives_changes_of_all_masters(clustered: Store) -> None:
     records = [await made(clustered) for _ in range(POLLS)]
-    heard: set[str] = set()
+    changed_polls: set[str] = set()
 
-    def hears(notice: ChangeNotification) -> None:
-        heard.add(notice.poll_id)
+    def on_change(notice: ChangeNotification) -> None:
+        changed_polls.add(notice.poll_id)
 
-    clustered.notifications.on_change(hears)
+    clustered.notifications.on_change(on_change)
     listening = asyncio.create_task(clustered.notifications.run())
     try:
         await clustered.notifications.subscribed()
         await clustered.ballots.cast_many([(record, [BallotInput(a_voter(), "A")]) for record in records])
-        await until(lambda: heard == {record.poll.id for record in records})
+        await until(lambda: changed_polls == {record.poll.id for record in records})
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
@@ -85,22 +85,22 @@ async def test_http_vote_on_cluster_reaches_socket(service: Service) -> None:
     async with contextlib.AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(socket_at(service, live(poll))) for poll in polls]
         for poll, socket in zip(polls, sockets, strict=True):
-            await socket.until(lambda said: said["type"] == "results")
+            await socket.until(lambda frame: frame["type"] == "results")
             vote = await service.vote(poll["id"], "rice", await service.voter())
             assert vote.status_code == 200, vote.text
             seq = vote.json()["seq"]
-            frame = await socket.until(lambda said: said.get("seq", 0) >= seq)  # noqa: B023  # within this turn
+            frame = await socket.until(lambda frame: frame.get("seq", 0) >= seq)  # noqa: B023  # within this turn
             assert frame["counts"] == {"rice": 1, "yam": 0}
 
 
 async def test_admin_api_covers_polls_of_all_masters(service: Service) -> None:
-    polls = [(await service.create_poll())["id"] for _ in range(12)]
-    for poll in polls:
+    poll_ids = [(await service.create_poll())["id"] for _ in range(12)]
+    for poll in poll_ids:
         for choice in ("rice", "rice", "yam"):
             assert (await service.vote(poll, choice, await service.voter())).status_code == 200
-    listed = (await service.admin.get("/v1/admin/polls", params={"limit": 50})).json()
-    assert {poll["id"] for poll in listed["items"]} == set(polls)
-    for poll in polls:
+    listed = (await service.admin.get("/v1/admin/polls", params={"limit": 50})).json()["items"]
+    assert {poll["id"] for poll in listed} == set(poll_ids)
+    for poll in poll_ids:
         recounted = (await service.admin.post(f"/v1/admin/polls/{poll}/recount")).json()
         assert recounted["matches"], recounted
         export = await service.admin.get(f"/v1/admin/polls/{poll}/export", params={"format": "ndjson"})

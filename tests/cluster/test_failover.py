@@ -1,4 +1,4 @@
-"""A master is killed, and another server becomes master, while people vote and watch."""
+"""Failover: a master is killed and another server is promoted while clients vote and watch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from tests.faults.stream_checker import Watcher, watched
 from tests.wait import until
 
 BACK_WITHIN_S = 10.0
-"""Votes count again: a second until the others hold the master to have failed, another until they have chosen
-the next and the service has found it; the rest is for a busy machine."""
+"""Maximum time without counted votes: about a second for the failure detection and a second for the election
+and discovery. The rest is for a busy machine.
+"""
 NODE_TIMEOUT_MS = 1_000
 
 
 @contextlib.asynccontextmanager
 async def a_service_at(url: str) -> AsyncIterator[Service]:
-    """The whole service on a store of several servers."""
+    """Run a service on a store of several servers."""
     store = await open_store(url)
     async with serving(store, url) as service:
         await until_ready(service)
@@ -34,7 +35,10 @@ async def a_service_at(url: str) -> AsyncIterator[Service]:
 
 
 async def outlives(crowd: Crowd, service: Service, harm: Callable[[], Awaitable[object]]) -> None:
-    """The crowd votes throughout; every answered vote counts once, soon again, and readers see it."""
+    """Vote and watch throughout.
+
+    Every answered vote must count once, after a short pause, and reach all streams.
+    """
     async with watched(service.url, crowd.polls[0]) as watchers:
         await crowd.votes_while(harm)
         await crowd.verify()
@@ -43,7 +47,7 @@ async def outlives(crowd: Crowd, service: Service, harm: Callable[[], Awaitable[
 
 
 async def ends_on_the_truth(service: Service, poll: str, watchers: list[Watcher]) -> None:
-    """Readers come to hold what a fresh read says."""
+    """Wait until all streams have the results of a fresh read."""
     truth = (await service.http.get(f"/v1/polls/{poll}/results")).json()
     await until(lambda: all(one.position == (truth["epoch"], truth["seq"]) for one in watchers))
     assert all(one.latest["counts"] == truth["counts"] for one in watchers)

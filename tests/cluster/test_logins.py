@@ -1,4 +1,4 @@
-"""Sentinels with a login of their own, and URLs that name the wrong kind of server."""
+"""Sentinels with credentials of their own, and URLs of the wrong kind of server."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ async def test_sentinels_with_a_login_need_sentinel_options(login: str) -> None:
     with running(Node) as master, running(lambda folder: Sentinel(folder, master)) as sentinel:
         user = "default" if login == "password" else "watch"
         rules = ("on", "resetpass", ">s3cret", "allchannels", "+@all")
-        sentinel.tell("ACL", "SETUSER", user, *rules)
+        sentinel.command("ACL", "SETUSER", user, *rules)
         if user != "default":
-            sentinel.tell("ACL", "SETUSER", "default", "off")
+            sentinel.command("ACL", "SETUSER", "default", "off")
         base = f"redis+sentinel://{sentinel.address}/{SERVICE}"
         options = "sentinel_password=s3cret" + ("" if user == "default" else f"&sentinel_username={user}")
         for wrong in (base, f"{base}?sentinel_password=wr0ng"):
@@ -34,6 +34,6 @@ async def test_wrong_kind_of_url_names_the_right_one(cluster: Cluster) -> None:
     with pytest.raises(UnsupportedStore, match=r"use redis\+cluster://"):
         await open_store(f"redis://{cluster.members[0].address}")
     with running(Node) as master, running(lambda folder: Sentinel(folder, master)) as sentinel:
-        until_true(lambda: bool(sentinel.tell("PING")))
+        until_true(lambda: bool(sentinel.command("PING")))
         with pytest.raises(UnsupportedStore, match=r"use redis\+sentinel://"):
             await open_store(f"redis://{sentinel.address}")

@@ -56,9 +56,9 @@ async def test_migration_moves_keys_between_slots(cluster: Cluster) -> None:
     assert (await tally_of(store, await store.polls.get("lunch"))).counts == {"A": 2, "B": 1}
     assert len((await store.series.rows("cup", after=0, limit=9))[0]) == 6
     assert len((await store.polls.list())[0]) == 10
-    assert set(await store.webhooks.fresh(0)) == {"active000001", "silent000001"}
+    assert set(await store.webhooks.read_fresh(0)) == {"active000001", "silent000001"}
     assert (await store.delivery_queue.state("silent000001")).disabled_reason == "answered 500"
-    (issuer,) = (await store.issuers.fresh(0)).values()
+    (issuer,) = (await store.issuers.read_fresh(0)).values()
     assert json.loads(issuer)["voters_key"] == (await store.voters_key()).hex()
     await store.close()
     await servers.aclose()

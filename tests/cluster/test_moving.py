@@ -1,4 +1,4 @@
-"""Slots that move to another master while people vote."""
+"""Slots that move to another master while clients vote."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_moved_poll_index_is_read_and_written(cluster: Cluster, clustered:
 async def test_new_master_without_library_gets_it_at_first_vote(cluster: Cluster, clustered: Store) -> None:
     record = await made(clustered)
     slot = key_slot(record.keys[0])
-    cluster.another_than(cluster.owner_of(slot)).tell("FUNCTION FLUSH")
+    cluster.another_than(cluster.owner_of(slot)).command("FUNCTION FLUSH")
     cluster.move(slot)
     assert await cast(clustered, record, BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
     assert (await tally_of(clustered, record)).voters == 1
@@ -87,17 +87,17 @@ async def move_by_hand(clustered: Store, cluster: Cluster) -> PollRecord:
     while (source := cluster.owner_of(slot := key_slot(record.keys[0]))) is target:
         record = await made(clustered)
     await cast(clustered, record, BallotInput(a_voter(), "A"))
-    target.tell("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
-    source.tell("CLUSTER SETSLOT", slot, "MIGRATING", target.id)
-    while keys := source.tell("CLUSTER GETKEYSINSLOT", slot, 10):
-        source.tell("MIGRATE", HOST, target.port, "", 0, 5000, "KEYS", *keys)
-    source.tell("CLUSTER BUMPEPOCH")
+    target.command("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
+    source.command("CLUSTER SETSLOT", slot, "MIGRATING", target.id)
+    while keys := source.command("CLUSTER GETKEYSINSLOT", slot, 10):
+        source.command("MIGRATE", HOST, target.port, "", 0, 5000, "KEYS", *keys)
+    source.command("CLUSTER BUMPEPOCH")
     until_true(cluster._epochs_are_settled)
-    target.tell("CLUSTER BUMPEPOCH")
-    target.tell("CLUSTER SETSLOT", slot, "NODE", target.id)
+    target.command("CLUSTER BUMPEPOCH")
+    target.command("CLUSTER SETSLOT", slot, "NODE", target.id)
     until_true(cluster._epochs_are_settled)
     for member in (source, *cluster.members):
-        member.tell("CLUSTER SETSLOT", slot, "NODE", target.id)
+        member.command("CLUSTER SETSLOT", slot, "NODE", target.id)
     until_true(cluster._epochs_are_settled)
     return record
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy/container/Dockerfile"
 
 _ABSOLUTE = re.compile(r"(?<![\w./-])/(?=(?:opt|src|data)\b)")
-"""Where a path of the image begins; the tools of the machine stay where they are."""
+"""Where paths of the image begin. The machine's own tools are not mapped."""
 _SHIMS = {
     "python": f'exec "{sys.executable}" "$@"',
     "useradd": 'while [ $# -gt 1 ]; do [ "$1" != --home-dir ] || mkdir -p "$2"; shift; done',
@@ -35,26 +35,26 @@ _SHIMS = {
 
 @dataclass
 class Stage:
-    """One stage as built so far."""
+    """One build stage so far."""
 
     root: Path
     shims: Path
     env: dict[str, str] = field(default_factory=dict)
     folder: str = "/"
-    said: dict[str, str] = field(default_factory=dict)
+    instructions: dict[str, str] = field(default_factory=dict)
     """The last value of each instruction that changes no file: USER, CMD, STOPSIGNAL, ..."""
 
     def mapped(self, text: str) -> str:
-        """The text with the paths of the image where they lie on this machine."""
+        """Return the text with the image's paths replaced by their places on this machine."""
         return _ABSOLUTE.sub(f"{self.root}/", text)
 
     def place(self, path: str) -> Path:
-        """Where a path of the image lies, relative ones from the working folder."""
+        """Return the place of an image path on this machine. Relative paths start at the working folder."""
         return self.root / str(PurePosixPath(self.folder, path)).lstrip("/")
 
     @property
     def environment(self) -> dict[str, str]:
-        """The machine's environment without its Python's, and the image's on top."""
+        """Return the machine's environment without its Python, overridden by the image's."""
         strange = ("PYTHON", "VIRTUAL_ENV", "POLLWIRE")
         machine = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
         base = f"{self.shims}:/usr/local/bin:/usr/bin:/bin"
@@ -62,13 +62,13 @@ class Stage:
         return machine | {"PATH": base} | own
 
     def command(self, name: str) -> list[str]:
-        """An instruction in its exec form (after its options) as an argument list of this machine."""
-        form = self.said[name]
-        arguments: list[str] = json.loads(self.mapped(form[form.index("[") :]))
+        """Return an instruction in exec form, after its options, as an argument list for this machine."""
+        value = self.instructions[name]
+        arguments: list[str] = json.loads(self.mapped(value[value.index("[") :]))
         return arguments
 
     def run(self, script: str) -> None:
-        """A RUN step, as the shell of an image would take it, ended by the first command that fails."""
+        """Run a RUN step in a shell that stops at the first failed command."""
         subprocess.run(
             ["/bin/sh", "-euc", self.mapped(script)],
             cwd=self.place("."),
@@ -78,7 +78,7 @@ class Stage:
         )
 
     def copy(self, source: Path, target: str) -> None:
-        """A file or what is in a folder, to a path of the image."""
+        """Copy a file or the content of a folder to a path of the image."""
         place = self.place(target) / source.name if target.endswith("/") else self.place(target)
         place.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -98,7 +98,7 @@ class Build:
         _write_shims(folder / "shims")
 
     def image(self) -> Stage:
-        """Carry out every step of the Dockerfile; the last stage is the image."""
+        """Execute all steps of the Dockerfile and return the last stage."""
         stage = None
         for name, rest in instructions(DOCKERFILE.read_text()):
             if name == "FROM":
@@ -128,7 +128,7 @@ class Build:
         elif name == "RUN":
             stage.run(rest)
         else:
-            stage.said[name] = rest
+            stage.instructions[name] = rest
 
     def _copy(self, stage: Stage, arguments: list[str]) -> None:
         origin = self._context
@@ -140,16 +140,16 @@ class Build:
 
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:
-    """Each instruction and what follows it, comments gone and continued lines joined."""
-    kept = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    for line in kept.replace("\\\n", " ").splitlines():
+    """Yield each instruction and its arguments, without comments and with joined lines."""
+    code_lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    for line in code_lines.replace("\\\n", " ").splitlines():
         if line.strip():
             name, _, rest = line.strip().partition(" ")
             yield name, rest.strip()
 
 
 def send_context(folder: Path) -> None:
-    """Copy the files that a build is sent, and only those."""
+    """Copy the files of the build context, as ``.dockerignore`` selects them."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in listed.splitlines():

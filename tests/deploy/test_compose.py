@@ -1,4 +1,4 @@
-"""docker-compose.yml: by the schema, safe as it stands, and in words that the service understands."""
+"""docker-compose.yml: valid by its schema, safe by default, and with settings that the service accepts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[?-])(?P<rest>[^}]*))?\}"
 
 
 def interpolated(environ: dict[str, str]) -> dict[str, Any]:  # Any: what YAML holds
-    """The document as compose reads it: variables put into its texts, and a missing ``:?`` one refused."""
+    """Return the document with interpolated variables. A missing ``:?`` variable is an error."""
 
     def value(match: re.Match[str]) -> str:
         found = environ.get(match["name"], "")
@@ -44,12 +44,12 @@ def services() -> dict[str, Any]:
 
 
 def parsed(document: dict[str, Any]) -> PyCompose:
-    """The document by the schema of the compose specification."""
+    """Check the document against the schema of the compose specification and return it."""
     return PyCompose.from_yaml(msgspec.yaml.encode(document).decode())
 
 
 def test_compose_file_matches_specification() -> None:
-    """Also: every named volume and network is declared."""
+    """Every named volume and network must be declared."""
     compose = parsed(interpolated(SECRETS))
     compose.validate()
     assert sorted(compose.service_names()) == ["pollwire", "store"]

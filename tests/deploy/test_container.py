@@ -1,4 +1,4 @@
-"""The image: what the Dockerfile promises, and that its steps make a service that runs."""
+"""The container image: the rules that the Dockerfile follows, and a running service built by its steps."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ READY = "Pollwire is ready at"
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """The last stage, built from a clean folder."""
+    """Build the image in a clean folder and return its last stage."""
     return Build(tmp_path_factory.mktemp("image")).image()
 
 
 @contextmanager
 def running(image: Stage, port: int) -> Iterator[subprocess.Popen[str]]:
-    """The image's own command with the image's own environment; stopped by force only if a test fails."""
+    """Run the image's command with the image's environment. Kill it only if a test fails."""
     process = subprocess.Popen(
         image.command("ENTRYPOINT") + image.command("CMD"),
         cwd=image.place("."),
@@ -68,7 +68,7 @@ def test_image_serves_passes_health_check_and_stops_with_0(image: Stage) -> None
         assert process.stdout
         assert any(READY in line for line in process.stdout)
         assert is_healthy(image, port)
-        process.send_signal(signal.Signals[image.said["STOPSIGNAL"]])
+        process.send_signal(signal.Signals[image.instructions["STOPSIGNAL"]])
         assert process.wait(SHUTDOWN_S) == 0
     assert not is_healthy(image, port)
 

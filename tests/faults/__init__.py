@@ -1,1 +1,1 @@
-"""Promises held against crashes, crowds and clocks: real processes, and a journal kept outside them."""
+"""Guarantees under crashes, load and wrong clocks: real processes, and a journal outside them."""

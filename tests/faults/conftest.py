@@ -14,12 +14,12 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.faults.crowd import Crowd, Verdict
+from tests.faults.crowd import Crowd, FaultResult
 from tests.faults.journal import AGAIN, POLL
 from tests.pollwire_process import Up
 from tests.wait import until
 
-_VERDICTS = pytest.StashKey[list[Verdict]]()
+_RESULTS = pytest.StashKey[list[FaultResult]]()
 
 
 class Served(NamedTuple):
@@ -29,12 +29,12 @@ class Served(NamedTuple):
     secret: str
 
 
-_TOLD = pytest.StashKey[list[str]]()
+_FIGURES = pytest.StashKey[list[str]]()
 
-Tell = Callable[[str], None]
-"""Adds a figure to the end of the table."""
+AddFigure = Callable[[str], None]
+"""Function that adds a line with a figure below the table."""
 Serve = Callable[..., Awaitable[Served]]
-Conclude = Callable[[Crowd, str], Awaitable[Verdict]]
+Conclude = Callable[[Crowd, str], Awaitable[FaultResult]]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def serve(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 
 async def open_poll(up: Up) -> None:
-    """``POLL``, made and open, however often that has to be asked for on a disk that stands still."""
+    """Create ``POLL`` and open it. Retry while the store is stalled."""
     answers: list[httpx.Response] = []
 
     async def is_final() -> bool:
@@ -76,33 +76,33 @@ async def open_poll(up: Up) -> None:
 
 @pytest.fixture
 async def up(serve: Serve) -> Up:
-    """A service on a private store, with one worker."""
+    """Start a service with a private store and one worker. Return it."""
     return (await serve()).up
 
 
 @pytest.fixture
 def conclude(request: pytest.FixtureRequest) -> Conclude:
-    """The one check at the end of a fault: its row in the table, and zero where zero is promised."""
+    """Return the check at the end of a fault: it adds a row to the table and asserts zero lost votes."""
 
-    async def check(crowd: Crowd, fault: str) -> Verdict:
-        verdict = await crowd.verdict(fault)
-        request.config.stash.setdefault(_VERDICTS, []).append(verdict)
-        assert (verdict.lost, verdict.doubled, verdict.fell) == (0, 0, 0), verdict
-        return verdict
+    async def check(crowd: Crowd, fault: str) -> FaultResult:
+        result = await crowd.result(fault)
+        request.config.stash.setdefault(_RESULTS, []).append(result)
+        assert (result.lost, result.doubled, result.fell) == (0, 0, 0), result
+        return result
 
     return check
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Tell:
-    """Figures that are no row of the table, a line each."""
-    return request.config.stash.setdefault(_TOLD, []).append
+def add_figure(request: pytest.FixtureRequest) -> AddFigure:
+    """Return the function that adds a line below the table."""
+    return request.config.stash.setdefault(_FIGURES, []).append
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table: one row a fault."""
-    verdicts = config.stash.get(_VERDICTS, [])
-    if not verdicts and _TOLD not in config.stash:
+    """Print the table with one row per fault, and the figures below it."""
+    results = config.stash.get(_RESULTS, [])
+    if not results and _FIGURES not in config.stash:
         return
     terminalreporter.section("faults")
     heads = (
@@ -115,10 +115,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         "fell back",
         "worst gap (s)",
     )
-    rows = [heads, *((*map(str, verdict[:-1]), f"{verdict.worst_gap_s:.2f}") for verdict in verdicts)]
+    rows = [heads, *((*map(str, result[:-1]), f"{result.worst_gap_s:.2f}") for result in results)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         figures = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)][1:]
         terminalreporter.write_line("  ".join((row[0].ljust(widths[0]), *figures)))
-    for line in config.stash.get(_TOLD, []):
+    for line in config.stash.get(_FIGURES, []):
         terminalreporter.write_line(line)

@@ -21,14 +21,14 @@ from pollwire_server.auth.voter_tokens import VoterTokens
 from tests.faults.journal import AGAIN, CHOICES, POLL, Ballot, Journal
 from tests.faults.scale import WITHIN_S
 from tests.faults.stream_checker import Watcher, watched
-from tests.http_load import Wire, spread, wires
+from tests.http_load import LoadConnection, load_connections, spread
 from tests.pollwire_process import Up
 from tests.wait import until
 
 CONNECTIONS = 64
 
 
-class Verdict(NamedTuple):
+class FaultResult(NamedTuple):
     """The outcome of a fault. ``lost`` and ``doubled`` votes have to be 0."""
 
     fault: str
@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
 class Crowd:
     """The voters and readers of the poll ``crowd`` of one service, and the voters' journal."""
 
-    def __init__(self, up: Up, secret: str, over: list[Wire], watchers: list[Watcher]) -> None:
+    def __init__(self, up: Up, secret: str, over: list[LoadConnection], watchers: list[Watcher]) -> None:
         self.up = up
         self.journal = Journal()
         self.watchers = watchers
@@ -90,10 +90,10 @@ class Crowd:
         """Send each ballot until its response is final."""
         await spread(ballots, self._over, self._cast)
 
-    async def _cast(self, wire: Wire, ballot: Ballot) -> None:
-        await until(lambda: self.journal.cast(wire, ballot), WITHIN_S)
+    async def _cast(self, connection: LoadConnection, ballot: Ballot) -> None:
+        await until(lambda: self.journal.cast(connection, ballot), WITHIN_S)
 
-    async def verdict(self, fault: str) -> Verdict:
+    async def result(self, fault: str) -> FaultResult:
         """Check the journal against the totals of the service and the last frames of the readers."""
         confirmed = Counter(self.journal.choices().values())
         for ballot, answer in self.journal.answers:
@@ -105,7 +105,7 @@ class Crowd:
         counts = truth["counts"]
         assert sum(counts.values()) == truth["voters"]
         await self._readers_end_on(truth["epoch"], truth["seq"], counts)
-        return Verdict(
+        return FaultResult(
             fault,
             self.rounds,
             answered=self.answered,
@@ -144,7 +144,7 @@ class Crowd:
 async def gathered(up: Up, secret: str, *, connections: int = CONNECTIONS) -> AsyncIterator[Crowd]:
     """Return a crowd with three readers at a service in which ``POLL`` is open."""
     async with (
-        wires(up.address, connections) as over,
+        load_connections(up.address, connections) as over,
         watched(up.url, str(POLL["id"])) as watchers,
     ):
         await until(lambda: all(watcher.latest for watcher in watchers), within_s=15)

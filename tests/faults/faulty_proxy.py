@@ -22,14 +22,14 @@ WAYS: Final = ("swallowed", "held", "twice", "cut")
 CHUNK: Final = 1 << 20
 
 
-class Relay:
-    """Listens at ``path``, and hands on to the store's own socket."""
+class ConnectionRelay:
+    """Unix-socket proxy at ``path`` in front of the store's own socket."""
 
     def __init__(self, path: Path, store: str) -> None:
         self.path = path
         self.harmed: Counter[str] = Counter()
         self.part = 0.0
-        """Which part of the replies is harmed from now on."""
+        """The part of the replies that the proxy harms from now on."""
         self._store = store
         self._ways = itertools.cycle(WAYS)
         self._chance = random.Random(4)
@@ -38,15 +38,15 @@ class Relay:
 
     @property
     def url(self) -> str:
-        """Where the service finds it, as a store."""
+        """Return the store URL at which the service reaches the proxy."""
         return f"unix://{self.path}"
 
     async def open(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
     async def close(self) -> None:
-        """Refuse connections, and drop those there are."""
+        """Reject new connections and drop existing ones."""
         if self._server is not None:
             self._server.close()
         self.path.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ class Relay:
                 upstream.close()
 
     async def _answer(self, replies: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hand replies on until either side has gone."""
+        """Forward replies until either side disconnects."""
         while chunk := await replies.read(CHUNK):
             way = next(self._ways) if self._chance.random() < self.part else ""
             if way:
@@ -95,9 +95,9 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextlib.asynccontextmanager
-async def relay_to(store: str, path: Path) -> AsyncIterator[Relay]:
-    """A relay, open for the time of the block."""
-    relay = Relay(path, store)
+async def relay_to(store: str, path: Path) -> AsyncIterator[ConnectionRelay]:
+    """Run a proxy while the block runs."""
+    relay = ConnectionRelay(path, store)
     await relay.open()
     try:
         yield relay

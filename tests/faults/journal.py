@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.http_load import Answer, Unanswered, Wire, spread
+from tests.http_load import LoadConnection, LoadResponse, Unanswered, spread
 
 CHOICES = ("npp", "ndc", "other")
 POLL = {
@@ -33,18 +33,18 @@ class Ballot:
 class Journal:
     """All final responses with their ballots, and all requests without one."""
 
-    answers: list[tuple[Ballot, Answer]] = field(default_factory=list)
+    answers: list[tuple[Ballot, LoadResponse]] = field(default_factory=list)
     unanswered: list[Ballot] = field(default_factory=list)
     """One entry for each response that asks for a retry, and for each request without a response."""
     answered_at: list[float] = field(default_factory=list)
     """The times of responses with status 200, in seconds of the monotonic clock."""
     poll: str = "crowd"
 
-    async def cast(self, wire: Wire, ballot: Ballot) -> bool:
+    async def cast(self, connection: LoadConnection, ballot: Ballot) -> bool:
         """Send one vote and record the response. Return False if it has to be sent again."""
         path, key = f"/v1/polls/{self.poll}/votes", {"Authorization": f"Bearer {ballot.voter}"}
         try:
-            answer = await wire.ask("POST", path, {"choice": ballot.choice}, key)
+            answer = await connection.send("POST", path, {"choice": ballot.choice}, key)
         except Unanswered:
             self.unanswered.append(ballot)
             return False
@@ -84,12 +84,12 @@ class Journal:
         return max((after - before for before, after in itertools.pairwise(self.answered_at)), default=0.0)
 
 
-async def voters(over: list[Wire], count: int) -> list[str]:
+async def voters(over: list[LoadConnection], count: int) -> list[str]:
     """Register ``count`` new voters and return their tokens."""
     tokens: list[str] = []
 
-    async def register(wire: Wire, _: int) -> None:
-        answer = await wire.ask("POST", "/v1/voters")
+    async def register(connection: LoadConnection, _: int) -> None:
+        answer = await connection.send("POST", "/v1/voters")
         assert answer.status == 201, answer
         tokens.append(answer.document["token"])
 

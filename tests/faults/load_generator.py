@@ -1,11 +1,12 @@
-"""Votes as fast as Python sends them: ``python -m tests.faults.pushing HOST PORT POLL N SECONDS RATE``.
+"""Load generator for votes: ``python -m tests.faults.load_generator HOST PORT POLL N SECONDS RATE``.
 
-N kept connections. With RATE 0 each sends the next vote as soon as it was answered. Else votes come by the
-clock, RATE a second whatever is answered: each takes a connection that is free, and where there is none its
-voter does not get through (``unsent``). Tokens, one a line, come on standard input. On standard output, one
-JSON object: ``{"statuses", "untold", "unsent", "per_s", "p99_s"}``; ``untold`` counts refusals without
-Retry-After, ``per_s`` and ``p99_s`` are of answers with 200: of those within SECONDS, and of all of them.
-Raw sockets and epoll, because the load must not be what is measured.
+It uses N persistent connections. With RATE 0 each connection sends the next vote after each response.
+Otherwise RATE votes per second are due. Each takes a free connection; a vote without one is dropped and
+counted as ``unsent``. Voter tokens come on standard input, one per line. Standard output gets one JSON
+object: ``{"statuses", "unanswered", "unsent", "per_s", "p99_s"}``. ``unanswered`` counts error responses
+without Retry-After. ``per_s`` counts 200 responses within SECONDS; ``p99_s`` covers all 200 responses.
+
+It uses raw sockets and epoll, so that the load generator is not the bottleneck.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from collections import Counter, deque
 from collections.abc import Iterator
 
 SILENCE_S = 5.0
-"""After which what is under way is missing in the counts."""
+"""Responses that take longer than this are not counted."""
 TICK_S = 0.001
 
 
 class Pusher:
-    """The connections and what came of their votes."""
+    """Connections, and the counts of their responses."""
 
     def __init__(self, host: str, port: int, poll: str, connections: int) -> None:
         self.statuses: Counter[int] = Counter()
-        self.untold = 0
+        self.unanswered = 0
         self.unsent = 0
         self.took_s: list[float] = []
         self.in_time = 0
-        """Answers with 200 before the end of the load."""
+        """The number of 200 responses before the end of the load."""
         head = f"POST /v1/polls/{poll}/votes HTTP/1.1\r\nHost: {host}:{port}\r\n"
         body = "Content-Type: application/json\r\nContent-Length: 16\r\n"
         self._before = f"{head}{body}Authorization: Bearer ".encode()
@@ -47,24 +48,24 @@ class Pusher:
             self._connect()
 
     def run(self, tokens: list[bytes], seconds: float, rate: float) -> None:
-        """Send until tokens or time are up, then wait for what is under way."""
+        """Send votes until the tokens or the time run out, then wait for outstanding responses."""
         waiting, came = iter(tokens), 0
         began = time.monotonic()
-        ends_at, heard_at = began + seconds, began
+        ends_at, answered_at = began + seconds, began
         while (now := time.monotonic()) < ends_at or self._sent_at:
             if now < ends_at:
                 due = int((now - began) * rate) - came if rate else len(self._free)
                 came += due
                 self.unsent += due - self._send_some(due, waiting)
             ready = self._poller.poll(TICK_S if rate else SILENCE_S)
-            heard_at = now if ready else heard_at
-            if now - heard_at > SILENCE_S:
+            answered_at = now if ready else answered_at
+            if now - answered_at > SILENCE_S:
                 break
             for number, _ in ready:
                 self._take(number, ends_at)
 
     def _send_some(self, most: int, waiting: Iterator[bytes]) -> int:
-        """How many of the votes found a connection."""
+        """Send up to ``due`` votes on free connections. Return the number of sent votes."""
         sent = 0
         while sent < most and self._free and (token := next(waiting, None)) is not None:
             number = self._free.popleft()
@@ -87,7 +88,7 @@ class Pusher:
             self.took_s.append(took_s)
             self.in_time += now < ends_at
         elif b"retry-after:" not in answer.lower():
-            self.untold += 1
+            self.unanswered += 1
         if answer:
             self._free.append(number)
         else:
@@ -117,7 +118,7 @@ def main() -> None:
     accepted = sorted(pusher.took_s)
     report = {
         "statuses": pusher.statuses,
-        "untold": pusher.untold,
+        "unanswered": pusher.unanswered,
         "unsent": pusher.unsent,
         "per_s": pusher.in_time / float(seconds),
         "p99_s": accepted[len(accepted) * 99 // 100] if accepted else None,

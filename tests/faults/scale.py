@@ -1,4 +1,4 @@
-"""How long the fault tests take: short within the suite, long for the figures (``make faults``)."""
+"""Size and duration of the fault tests: short in the suite, long for published figures (``make faults``)."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from typing import Final, NamedTuple
 
 
 class Scale(NamedTuple):
-    """How often, how many, how long. One code runs at either scale."""
+    """Sizes of a run. The same code runs at either scale."""
 
     store_kills: int
     votes_a_kill: int
-    """Answered between two kills of the store."""
+    """Responses between two kills of the store."""
     worker_kills: int
     all_kills: int
     votes_a_round: int
-    """Of every other fault."""
+    """Rounds of every other fault."""
     paused_s: float
     relayed: int
-    """Votes through a relay that harms replies."""
+    """Votes through a proxy that harms replies."""
     harmed: float
-    """Which part of the replies it harms."""
+    """The part of the replies that the proxy harms."""
     storm: int
-    """Sockets dropped at once."""
+    """Connections that are dropped at once."""
     overload_s: float
-    """Of each load."""
+    """Seconds of each load."""
     overload_connections: int
-    """Voters at a time, at most; fewer where a process may not open as many files."""
+    """Maximum concurrent voters. Fewer if a process cannot open that many files."""
     overload_keeps: float
-    """Which part of its peak a service answers while five times as many votes come, at least; within the
-    suite others may use the machine at the same time, so that little can be held there."""
+    """Minimum rate at five times the peak load, as a fraction of the peak.
+
+    Low in the suite, where other processes use the machine too.
+    """
     overload_p99_s: float
 
 
@@ -65,4 +67,4 @@ LONG: Final = Scale(
 )
 SCALE: Final = LONG if os.environ.get("POLLWIRE_FAULTS") == "long" else SHORT
 WITHIN_S: Final = 600.0 if SCALE is LONG else 60.0
-"""Longer than any crowd here waits for anything, on a busy machine."""
+"""Timeout of every wait in these tests, on a busy machine."""

@@ -1,4 +1,4 @@
-"""Many readers by few means: bare sockets that shake hands and then only listen, all on one event loop."""
+"""Many WebSocket clients at low cost: plain sockets that only receive, on one event loop."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 MOST_AT_ONCE: Final = 200
-"""Handshakes under way; the rest wait for their turn, as in a kernel's queue."""
+"""Maximum concurrent handshakes. The others wait, as in a kernel's accept queue."""
 
 
 class Listener(asyncio.Protocol):
-    """One reader, who comes back as soon as the connection ends."""
+    """WebSocket client that reconnects whenever the connection ends."""
 
     def __init__(self, crowd: Listeners) -> None:
         self._crowd = crowd
@@ -44,7 +44,7 @@ class Listener(asyncio.Protocol):
 
 
 class Listeners:
-    """``count`` readers of one poll; ``inside``: those who have had a first frame."""
+    """``count`` clients of one poll. ``inside`` contains those that have received a frame."""
 
     def __init__(self, address: tuple[str, int], poll: str, count: int) -> None:
         self.handshake = (
@@ -61,22 +61,22 @@ class Listeners:
         self._is_over = False
 
     def come(self) -> None:
-        """Everybody connects."""
+        """Connect all clients."""
         for _ in range(self.count):
             self._send_one()
 
     def drop_all(self) -> None:
-        """Everybody's connection breaks at once, and everybody comes back."""
+        """Drop all connections at once and let the clients reconnect."""
         for listener in list(self._here):
             if listener.transport is not None:
                 listener.transport.abort()
 
     def came_in(self) -> None:
-        """One has had a first frame."""
+        """Record that a client received its first frame."""
         self.inside += 1
 
     def lost(self, listener: Listener) -> None:
-        """One has lost the connection."""
+        """Record that a client lost its connection."""
         self._here.discard(listener)
         if not self._is_over:
             self._send_one()
@@ -96,7 +96,7 @@ class Listeners:
                     return
 
     async def leave(self) -> None:
-        """Everybody goes."""
+        """Disconnect all clients."""
         self._is_over = True
         for task in list(self._coming):
             task.cancel()
@@ -106,7 +106,7 @@ class Listeners:
 
 @contextlib.asynccontextmanager
 async def listening(address: tuple[str, int], poll: str, count: int) -> AsyncIterator[Listeners]:
-    """``count`` readers, on their way in, for the time of the block."""
+    """Run ``count`` clients while the block runs. They may still be connecting."""
     listeners = Listeners(address, poll, count)
     listeners.come()
     try:

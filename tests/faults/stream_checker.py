@@ -1,4 +1,4 @@
-"""Readers who stay through a fault: each frame they get is held against the one before."""
+"""Clients that watch a poll during a fault and compare each frame with the previous one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AGAIN_AFTER_S = 0.1
 
 
 class Watcher:
-    """One reader of one poll, who comes back whenever the stream ends."""
+    """Client of one poll that reconnects whenever the stream ends."""
 
     def __init__(self, url: str, poll: str) -> None:
         self._url = f"{url.replace('http', 'ws', 1)}/v1/polls/{poll}/live"
@@ -23,7 +23,7 @@ class Watcher:
         """The last ``(epoch, seq)``."""
         self.latest: dict[str, Any] = {}
         self.fell = 0
-        """How often a frame was older than the one before."""
+        """The number of frames older than the previous one."""
         self.joined = 0
 
     async def run(self) -> None:
@@ -49,7 +49,7 @@ class Watcher:
 
 @contextlib.asynccontextmanager
 async def watched(url: str, poll: str, count: int = 3) -> AsyncIterator[list[Watcher]]:
-    """``count`` readers, who have joined, for the time of the block."""
+    """Run ``count`` clients while the block runs. All are connected at its start."""
     watchers = [Watcher(url, poll) for _ in range(count)]
     watching = [asyncio.create_task(watcher.run()) for watcher in watchers]
     try:

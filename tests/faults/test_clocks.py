@@ -1,4 +1,4 @@
-"""The service's clock an hour off: windows go by the store's alone."""
+"""Service clock that is an hour wrong: voting windows use the store's clock only."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ pytestmark = [
     ),
 ]
 LEFT_MS = 1_500
-"""From the edit that sets the end of voting until that end."""
+"""Time between the edit that sets the end of voting and that end."""
 
 
 def wrong_by(hours: str) -> dict[str, str]:
-    """The environment in which a process has a wall clock that is off by so much."""
+    """Return an environment in which a process has a wall clock with this error."""
     return {"LD_PRELOAD": str(FAKETIME), "FAKETIME": hours, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 

@@ -1,4 +1,4 @@
-"""Twenty thousand votes across the instant at which the poll closes."""
+"""20,000 votes around the instant at which the poll closes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import websockets
 
 from tests.faults.journal import CHOICES, POLL, Ballot, Journal, voters
-from tests.http_load import Wire, spread, wires
+from tests.http_load import LoadConnection, load_connections, spread
 from tests.pollwire_process import Up
 from tests.wait import until
 
@@ -22,7 +22,7 @@ CONNECTIONS = 64
 
 
 def _ballots(tokens: list[str]) -> list[Ballot]:
-    """Every voter once, and the rest a second time: half with the same choice, half with another."""
+    """Return one ballot per voter and a second one for some: half unchanged, half with another choice."""
     chance = random.Random(20241031)
     first = [Ballot(token, chance.choice(CHOICES)) for token in tokens]
     again = [
@@ -35,7 +35,7 @@ def _ballots(tokens: list[str]) -> list[Ballot]:
 
 
 async def _last_frame(url: str, is_open: asyncio.Event) -> dict[str, object]:
-    """The frame that says the poll is over, after which nothing may come but a repeat of it."""
+    """Return the final frame of the closed poll. Later frames may only repeat it."""
     async with websockets.connect(url) as socket:
         is_open.set()
         async for message in socket:
@@ -49,7 +49,7 @@ async def _last_frame(url: str, is_open: asyncio.Event) -> dict[str, object]:
 async def test_totals_match_receipts_when_poll_closes_under_load(up: Up) -> None:
     """20,000 votes of 15,000 voters."""
     journal = Journal()
-    async with wires(up.address, CONNECTIONS) as connections, up.client() as operator:
+    async with load_connections(up.address, CONNECTIONS) as connections, up.client() as operator:
         ballots = _ballots(await voters(connections, VOTERS))
         is_watching = asyncio.Event()
         watching = asyncio.create_task(
@@ -58,8 +58,8 @@ async def test_totals_match_receipts_when_poll_closes_under_load(up: Up) -> None
         await is_watching.wait()
         closes_at: list[str] = []
 
-        async def cast(wire: Wire, ballot: Ballot) -> None:
-            await until(lambda: journal.cast(wire, ballot), within_s=10)
+        async def cast(connection: LoadConnection, ballot: Ballot) -> None:
+            await until(lambda: journal.cast(connection, ballot), within_s=10)
             if len(journal.answers) >= VOTES // 2 and not closes_at:
                 closes_at.append("soon")
                 soon = datetime.now(UTC) + timedelta(milliseconds=150)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
-from tests.faults.conftest import Serve, Tell
+from tests.faults.conftest import AddFigure, Serve
 from tests.faults.crowd import gathered
 from tests.faults.test_overload import AT_PEAK, pushed, voters_of
 from tests.valkey import Valkey
@@ -19,7 +19,7 @@ SETTINGS = (
 
 
 async def test_every_answered_vote_counts_under_each_fsync_setting(
-    serve: Serve, own_valkey: Valkey, tell: Tell
+    serve: Serve, own_valkey: Valkey, add_figure: AddFigure
 ) -> None:
     """Also reports votes per second and their p99 for each setting."""
     up, secret = await serve("--redis", own_valkey.url)
@@ -33,6 +33,6 @@ async def test_every_answered_vote_counts_under_each_fsync_setting(
             load = await pushed(crowd, AT_PEAK)
             assert set(load["statuses"]) == {"200"}, load
             answered += load["statuses"]["200"]
-            tell(f"{name}: {load['per_s']:,.0f} votes a second, p99 {load['p99_s'] * 1000:.0f} ms")
+            add_figure(f"{name}: {load['per_s']:,.0f} votes a second, p99 {load['p99_s'] * 1000:.0f} ms")
         assert await voters_of(crowd) == answered
     await hand.aclose()

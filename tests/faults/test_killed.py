@@ -1,4 +1,4 @@
-"""Processes killed in the middle of a crowd's votes: the store, a worker, everything."""
+"""Processes killed during votes: the store, a worker, and all processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def started_again(up: Up, end: Callable[[Up], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """The harm of ending a whole service, after which it is started on the same data and port."""
+    """Return a fault that ends the whole service and starts it again with the same data and port."""
 
     async def harm() -> None:
         up.again_on(up.url.rpartition(":")[2])
@@ -30,7 +30,7 @@ def started_again(up: Up, end: Callable[[Up], Awaitable[None]]) -> Callable[[], 
 
 
 async def test_killed_store_loses_and_duplicates_no_vote(serve: Serve, conclude: Conclude) -> None:
-    """``kill -9`` of the store amid votes, round after round: totals equal the responses."""
+    """Kill the store with ``kill -9`` during votes, repeatedly. Totals must equal the responses."""
     up, secret = await serve()
     killed: set[int] = set()
 
@@ -41,14 +41,14 @@ async def test_killed_store_loses_and_duplicates_no_vote(serve: Serve, conclude:
     async with gathered(up, secret) as crowd:
         for _ in range(SCALE.store_kills):
             await crowd.round(SCALE.votes_a_kill, kill)
-        verdict = await conclude(crowd, "store killed")
-    assert verdict.again, "the kills met votes on their way"
+        result = await conclude(crowd, "store killed")
+    assert result.again, "the kills met votes on their way"
     assert len(killed) == SCALE.store_kills
     assert "The store ended unexpectedly (SIGKILL)" in up.err  # once: repeated lines are summarized
 
 
 async def test_killed_worker_loses_and_duplicates_no_vote(serve: Serve, conclude: Conclude) -> None:
-    """``kill -9`` of one of two workers amid votes: what it had not answered, sent again, counts once."""
+    """Kill one of two workers during votes. Its unanswered votes, sent again, must count once."""
     up, secret = await serve("--workers", "2")
 
     async def kill() -> None:
@@ -105,9 +105,9 @@ async def test_rolling_restart_of_workers_fails_no_vote(serve: Serve, conclude: 
 
     async with gathered(up, secret) as crowd:
         await crowd.round(SCALE.votes_a_round, roll)
-        verdict = await conclude(crowd, "workers restarted in turn")
+        result = await conclude(crowd, "workers restarted in turn")
         _all_at_the_first_try(crowd)
-    assert verdict.again == 0
+    assert result.again == 0
 
 
 def _all_at_the_first_try(crowd: Crowd) -> None:

@@ -19,14 +19,14 @@ CUT_S = 1.0
 
 
 def beside(server: Valkey) -> Path:
-    """A place for another socket: the store's own folder has a short name."""
+    """Return a path for another socket. The store's own folder has a short name."""
     return Path(server.socket_path).with_name("relay")
 
 
 async def test_lost_late_repeated_and_truncated_replies_lose_no_vote(
     serve: Serve, conclude: Conclude, own_valkey: Valkey
 ) -> None:
-    """One reply in twenty is harmed after the store has done it: no vote is lost, doubled or another's."""
+    """Harm one reply in twenty after the store ran the command. No vote may be lost, doubled or confused."""
     async with relay_to(own_valkey.socket_path, beside(own_valkey)) as relay:
         up, secret = await serve("--redis", relay.url)
         async with gathered(up, secret) as crowd:
@@ -51,15 +51,15 @@ async def test_votes_are_retryable_during_network_partition_and_count_afterwards
             await relay.close()
             async with up.client() as client:
 
-                async def is_told() -> bool:
+                async def is_reported() -> bool:
                     return (await client.get("/readyz")).json()["degraded"] is True
 
-                await until(is_told, within_s=10)
+                await until(is_reported, within_s=10)
             over_at = time.monotonic() + CUT_S
             await until(lambda: time.monotonic() >= over_at, CUT_S + 5)
             await relay.open()
 
         async with gathered(up, secret) as crowd:
             await crowd.round(SCALE.votes_a_round, cut)
-            verdict = await conclude(crowd, "network cut and healed")
-        assert verdict.again
+            result = await conclude(crowd, "network cut and healed")
+        assert result.again

@@ -1,4 +1,4 @@
-"""A store that answers badly: paused, without memory, without disk, without functions, without its data."""
+"""Store failures: paused, out of memory, full disk, missing functions, deleted data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 @contextlib.asynccontextmanager
 async def hand_in(server: Valkey) -> AsyncIterator[Any]:  # Any: the client's types want every reply narrowed
-    """A client of the store, behind the service's back."""
+    """Connect to the store directly, without the service."""
     client = Redis.from_url(server.url)
     try:
         yield client
@@ -45,9 +45,9 @@ async def test_paused_store_counts_accepted_votes_once_and_rejects_others(
 
     async with gathered(up, secret) as crowd:
         await crowd.round(SCALE.votes_a_round, pause)
-        verdict = await conclude(crowd, "store paused")
-    assert verdict.again
-    assert verdict.worst_gap_s < SCALE.paused_s + 5
+        result = await conclude(crowd, "store paused")
+    assert result.again
+    assert result.worst_gap_s < SCALE.paused_s + 5
 
 
 async def test_full_memory_rejects_votes_and_serves_results(
@@ -107,8 +107,8 @@ async def test_flushed_functions_are_reloaded_without_failed_votes(
     async with gathered(up, secret) as crowd:
         for _ in range(2):
             await crowd.round(SCALE.votes_a_round // 2, flush)
-        verdict = await conclude(crowd, "functions flushed")
-    assert verdict.again == 0
+        result = await conclude(crowd, "functions flushed")
+    assert result.again == 0
 
 
 async def test_wiped_data_returns_404_and_new_poll_has_later_epoch(serve: Serve, own_valkey: Valkey) -> None:

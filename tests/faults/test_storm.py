@@ -1,4 +1,4 @@
-"""Everybody's connection breaks at once: a proxy restarts, a line fails."""
+"""Reconnection of all clients after their connections break at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.faults.conftest import Conclude, Serve, Tell
+from tests.faults.conftest import AddFigure, Conclude, Serve
 from tests.faults.crowd import gathered
 from tests.faults.journal import POLL
 from tests.faults.scale import SCALE, WITHIN_S
@@ -20,7 +20,7 @@ BACK_WITHIN_S = 30.0
 
 
 async def test_reconnect_storm_recovers_within_30_seconds_without_rejected_votes(
-    serve: Serve, conclude: Conclude, tell: Tell
+    serve: Serve, conclude: Conclude, add_figure: AddFigure
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -39,9 +39,9 @@ async def test_reconnect_storm_recovers_within_30_seconds_without_rejected_votes
             back_s = time.monotonic() - broke_at
             await voting
             crowd.rounds = 1
-            verdict = await conclude(crowd, f"{SCALE.storm} readers dropped")
-        tell(f"{SCALE.storm:,} readers dropped: all back with a frame after {back_s:.1f} s")
+            result = await conclude(crowd, f"{SCALE.storm} readers dropped")
+        add_figure(f"{SCALE.storm:,} readers dropped: all back with a frame after {back_s:.1f} s")
         assert back_s < BACK_WITHIN_S
-        assert verdict.again == 0
+        assert result.again == 0
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,4 +1,4 @@
-"""A whole service in a thread of its own, so that tests which are not asynchronous can talk to it."""
+"""Service in a thread of its own, for tests that are not asynchronous."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.fuzz.target_service import World, running_world
 
 @pytest.fixture(scope="package")
 def world() -> Iterator[World]:
-    """One service for this folder, with polls of every kind."""
+    """Run one service with polls of every kind for this folder."""
     with running_world() as running:
         yield running

@@ -1,4 +1,4 @@
-"""A refusal as it must be: RFC 9457, and among those that the document lists for the route."""
+"""Check of error responses: RFC 9457, with a type that the OpenAPI document lists for the route."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def check_problem(context: Any, response: Any, case: Any) -> None:  # Any: the library's
-    """For schemathesis: every answer of 400 and above is a problem, whose type the route lists."""
+    """Check that a response with status 400 or above is a problem that its route lists. For schemathesis."""
     status = response.status_code
     if status < 400:
         return
@@ -21,7 +21,7 @@ def check_problem(context: Any, response: Any, case: Any) -> None:  # Any: the l
 
 
 def listed_types(operation: dict[str, Any], status: int) -> list[str]:
-    """The types of problems that an operation of the document lists under a status."""
+    """Return the problem types that an operation lists for a status."""
     response = operation["responses"].get(str(status), {})
     schema = response.get("content", {}).get("application/problem+json", {}).get("schema", {})
     types: list[str] = schema.get("properties", {}).get("type", {}).get("enum", [])

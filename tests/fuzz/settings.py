@@ -1,7 +1,7 @@
-"""How long the fuzz goes on: the same short run every time, or a long one that looks elsewhere each time.
+"""Effort of the fuzz tests: a short run with a seed by default, or a longer random run.
 
-``POLLWIRE_FUZZ=20 make test PYTEST="tests/fuzz"`` tries twenty times as much,
-at random; what it finds is printed as hypothesis prints it.
+``POLLWIRE_FUZZ=20 make test PYTEST="tests/fuzz"`` runs twenty times as many random examples. Hypothesis
+prints failing ones.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final
 from hypothesis import HealthCheck, settings
 
 TIMES: Final = max(1, int(os.environ.get("POLLWIRE_FUZZ", "1")))
-"""How many times the usual effort; above 1 runs are no longer seeded."""
+"""Factor of the effort. Above 1, runs have no seed."""
 
 
 def effort(examples: int, *, steps: int = 50) -> settings:
-    """The settings of a property that is tried ``examples`` times in the usual run, in so many steps."""
+    """Return the settings of a property with ``examples`` examples in the default run."""
     return settings(
         max_examples=examples * TIMES,
         derandomize=TIMES == 1,

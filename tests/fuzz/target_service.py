@@ -1,4 +1,4 @@
-"""The service that is fuzzed: real, behind its own server and lanes, with polls of every kind."""
+"""The service under test: a real server with both request paths and polls of every kind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CHOICES: dict[str, list[object]] = {
 
 
 def draft(kind: str, poll: str) -> dict[str, object]:
-    """A poll of a kind that can be made, of the options a, b and c."""
+    """Return the draft of a valid poll with the options a, b and c."""
     options = [] if kind == "rating" else [{"id": name, "label": name.upper()} for name in "abc"]
     return {"id": poll, "kind": kind, "question": "Which?", "options": options, "revote": "withdraw"}
 
@@ -48,26 +48,26 @@ class LoggedErrors(logging.Handler):
 
 
 class World:
-    """A running service: its address, its document, and what may be named there."""
+    """Running service: its URL, its OpenAPI document, and existing ids."""
 
     def __init__(self, url: str, settings: Settings, http: httpx.Client, logged: LoggedErrors) -> None:
         self.url = url
         self.http = http
         self.document: dict[str, Any] = http.get("/openapi.json").json()
         self.lasting: dict[str, str] = {}
-        """A poll of each kind that no test ends, with votes."""
+        """One poll of each kind with votes. No test ends these polls."""
         self.keys: dict[str, str] = {}
-        """Operators' keys by what they may."""
+        """API keys by scope."""
         self._complaints = logged
         self._admin_key = settings.admin_key or ""
 
     @property
     def admin(self) -> dict[str, str]:
-        """The headers of an operator who may do everything."""
+        """Return the headers of an operator with all scopes."""
         return bearer(self._admin_key)
 
     def made(self, kind: str, **changes: object) -> str:
-        """The id of a fresh poll of a kind, of the options a, b and c."""
+        """Create a poll with the options a, b and c, and return its id."""
         poll = f"{kind}-{secrets.token_hex(6)}"
         document = {**draft(kind, poll), **changes}
         answer = self.http.post("/v1/admin/polls", json=document, headers=self.admin)
@@ -75,37 +75,37 @@ class World:
         return poll
 
     def make_keys(self) -> None:
-        """Fresh keys, one of each scope."""
+        """Create one API key for each scope."""
         for scope in ("polls:read", "polls:write", "votes:write"):
             wanted = {"name": scope, "scopes": [scope]}
             answer = self.http.post("/v1/admin/keys", json=wanted, headers=self.admin)
             self.keys[scope] = answer.json()["key"]
 
     def voter(self) -> str:
-        """A new voter's token."""
+        """Return the token of a new voter."""
         answer = self.http.post("/v1/voters")
         self.http.cookies.clear()
         token: str = answer.json()["token"]
         return token
 
     def vote(self, poll: str, choice: object, token: str) -> httpx.Response:
-        """The answer to a vote."""
+        """Vote and return the response."""
         return self.http.post(f"/v1/polls/{poll}/votes", json={"choice": choice}, headers=bearer(token))
 
     def check_no_complaints(self) -> None:
-        """Nothing was logged as an error since the last look."""
+        """Check that no error was logged since the last check."""
         errors, self._complaints.errors = self._complaints.errors, []
         assert errors == []
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that carries a token or key."""
+    """Return the header with a token or key."""
     return {"Authorization": f"Bearer {token}"}
 
 
 @contextmanager
 def running_world() -> Iterator[World]:
-    """The service for as long as the block runs."""
+    """Run the service while the block runs."""
     logged = LoggedErrors()
     logging.getLogger().addHandler(logged)
     try:

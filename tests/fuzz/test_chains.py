@@ -1,4 +1,4 @@
-"""Requests that follow from answers: what can be done to a poll, an API key or a site, in any order."""
+"""Chains of requests along the document's links: random operations on polls, API keys and issuers."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ SCENARIOS, STEPS = 40, 12
 def test_request_chains_return_documented_responses(
     world: World, about: str, made_by: str, links_followed: int
 ) -> None:
-    """Along the document's links, whatever was done before: no answer of 500 or above, a documented status,
-    type and body, a problem for every refusal; and many a link leads to a success."""
+    """Follow links after random requests.
+
+    Every response must be documented and below 500, every error a problem, and many chains must reach
+    successes.
+    """
     schema: Any = schemathesis.openapi.from_dict(world.document).include(path_regex=about)
     for stream in STREAMS:
         schema = schema.exclude(path=stream)
@@ -42,21 +45,21 @@ def test_request_chains_return_documented_responses(
 
 
 def chain_of(machine: Any, world: World, done: set[str]) -> Any:
-    """One operator and one voter, who do what the links offer; ``done``: every route that let them."""
+    """Return the state machine of one operator and one voter. ``done`` collects every successful route."""
     token = world.voter()
 
     class Chain(machine):  # type: ignore[misc]  # made at run time
         def setup(self) -> None:
-            """Remove everything that another chain created."""
+            """Delete everything that another chain created."""
             self.turns = itertools.count()
-            for kept in ("issuers", "keys"):
-                while items := world.http.get(f"/v1/admin/{kept}", headers=world.admin).json()["items"]:
+            for collection in ("issuers", "keys"):
+                while items := world.http.get(f"/v1/admin/{collection}", headers=world.admin).json()["items"]:
                     for item in items:
-                        world.http.delete(f"/v1/admin/{kept}/{item['id']}", headers=world.admin)
+                        world.http.delete(f"/v1/admin/{collection}/{item['id']}", headers=world.admin)
             world.make_keys()
 
         def before_call(self, case: Any) -> None:
-            """Where most of what is made up would be refused, every other request is a good one."""
+            """Replace every other request by a valid one, for routes that reject most random bodies."""
             if isinstance(case.body, dict) and isinstance(case.body.get("id"), str):
                 case.body["id"] = f"made-{secrets.token_hex(6)}"
             if (good := _good(case, next(self.turns))) is not None:
@@ -75,7 +78,7 @@ def chain_of(machine: Any, world: World, done: set[str]) -> Any:
 
 
 def _good(case: Any, turn: int) -> dict[str, object] | None:
-    """A body that is right for the request, if it is one of those that are hard to make up."""
+    """Return a valid body for routes whose bodies are hard to generate, else None."""
     if turn % 2:
         return None
     kind = KINDS[turn // 2 % len(KINDS)]

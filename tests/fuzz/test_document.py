@@ -1,4 +1,4 @@
-"""The document of the interface: valid OpenAPI, its examples true to their schemas, its problems known."""
+"""The OpenAPI document: valid, with examples that match their schemas, and only known problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ELSEWHERE = {
     "unsupported-transfer-coding",
     "uri-too-long",
 }
-"""The problems that no documented route returns."""
+"""Problems that no documented route returns."""
 
 
 def test_document_is_valid_openapi_3_1(world: World) -> None:
@@ -31,17 +31,22 @@ def test_document_is_valid_openapi_3_1(world: World) -> None:
 def test_every_body_has_an_example_that_matches_its_schema(world: World) -> None:
     schemas = world.document["components"]["schemas"]
     named = {
-        name for address in world.document["paths"].values() for op in address.values() for name in _named(op)
+        name
+        for address in world.document["paths"].values()
+        for op in address.values()
+        for name in _parameter_names(op)
     }
     assert {name for name in named if not schemas[name].get("examples")} == set()
     for name, schema in schemas.items():
         for example in schema.get("examples", ()):
-            judged = {**_closed(schema), "components": world.document["components"]}
-            assert [error.message for error in OAS31Validator(judged).iter_errors(example)] == [], name
+            schema_with_components = {**_closed(schema), "components": world.document["components"]}
+            assert [
+                error.message for error in OAS31Validator(schema_with_components).iter_errors(example)
+            ] == [], name
 
 
 def test_every_problem_is_listed_by_a_route(world: World) -> None:
-    """Except those of unknown paths, unsupported methods and WebSockets of foreign origins."""
+    """Exceptions are unknown paths, unsupported methods and WebSockets of foreign origins."""
     listed = {
         slug.removeprefix("/problems/")
         for address in world.document["paths"].values()
@@ -53,14 +58,14 @@ def test_every_problem_is_listed_by_a_route(world: World) -> None:
     assert listed <= PROBLEMS.keys()
 
 
-def _named(operation: dict[str, Any]) -> set[str]:
-    """The schemas of an operation's body and answers."""
+def _parameter_names(operation: dict[str, Any]) -> set[str]:
+    """Return the schema names of an operation's request and response bodies."""
     parts = [operation.get("requestBody", {}), *operation["responses"].values()]
     schemas = [content["schema"] for part in parts for content in part.get("content", {}).values()]
     return {schema["$ref"].rpartition("/")[2] for schema in schemas if "$ref" in schema}
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema without room for fields that it does not name; a problem brings what helps."""
+    """Return the schema without additional properties. Problems may have extension members."""
     is_open = "properties" not in schema or schema["properties"].keys() >= {"title", "detail"}
     return schema if is_open else {**schema, "additionalProperties": False}

@@ -1,4 +1,4 @@
-"""Every route of the document is sent what it takes and what it does not, and answers as documented."""
+"""Every documented route with valid and invalid requests: the responses match the document."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ MODES = {
 }
 EXAMPLES = 20
 STREAMS = ("/v1/events", "/v1/polls/{poll_id}/events")
-"""Answers without end."""
+"""Routes whose responses do not end."""
 
 Operation = Any
 Case = Any
-"""The library's, generic in ways that say nothing here."""
+"""Checks of the library that do not apply here."""
 
 
 @schemathesis.serializer("application/x-ndjson")
 def as_lines(context: Any, value: Any) -> bytes:
-    """For the library, which knows no NDJSON: a list as lines, a text as it is, anything else as one line."""
+    """Serialize NDJSON for schemathesis: a list as lines, a text unchanged, any other value as one line."""
     if isinstance(value, str):
         return value.encode(errors="replace")
     return b"\n".join(json.dumps(line).encode() for line in (value if isinstance(value, list) else [value]))
 
 
 def operations_of(world: World, tag: str) -> Iterator[Operation]:
-    """The routes that end, of one door."""
+    """Return the operations of one API, without streams."""
     schema = schemathesis.openapi.from_dict(world.document)
     for result in schema.get_all_operations():
         assert isinstance(result, Ok), result.err()
@@ -64,8 +64,8 @@ def operations_of(world: World, tag: str) -> Iterator[Operation]:
             yield operation
 
 
-class Sender:
-    """Sends a case as somebody, to a poll that is there or is not."""
+class RequestSender:
+    """Sender of generated requests with a caller's credentials, to an existing or a missing poll."""
 
     def __init__(self, world: World, data: st.DataObject, operation: Operation) -> None:
         self._world = world
@@ -73,7 +73,7 @@ class Sender:
         self._operation = operation
 
     def send(self, case: Case) -> None:
-        """Sends it and checks the answer."""
+        """Send the case and check the response."""
         is_wrong = _has_wrong_body(case)
         kind = self._name_a_poll(case)
         if (
@@ -95,7 +95,7 @@ class Sender:
         assert not is_wrong or _is_refused(response), f"{case!r} was taken: {response.text}"
 
     def _name_a_poll(self, case: Case) -> str | None:
-        """Nearly always one that exists: a lasting one, or to operators who change it one of its own."""
+        """Set the poll id, nearly always an existing one. An operator that changes it gets a new poll."""
         if "{poll_id}" not in case.path or not self._draw(st.integers(0, 4), "a poll that is there"):
             return None
         kind = self._draw(st.sampled_from(KINDS), "kind")
@@ -112,7 +112,7 @@ class Sender:
 
 
 def _has_wrong_body(case: Case) -> bool:
-    """Return True if the body violates its schema. Path and headers are set by ``Sender``."""
+    """Return True if the body violates its schema. Path and headers are set by ``RequestSender``."""
     body = case.meta.components.get(ParameterLocation.BODY)
     return body is not None and bool(body.mode.is_negative)
 
@@ -128,7 +128,7 @@ def _is_refused(response: Any) -> bool:
 @pytest.mark.parametrize("data_is", MODES)
 @pytest.mark.parametrize("tag", ["voting", "results", "operators", "probes"])
 def test_route_returns_documented_responses(world: World, tag: str, data_is: str) -> None:
-    """Any input: a documented status below 500, a documented type, and a body that matches its schema."""
+    """For any input the status is documented and below 500, and the body matches its schema."""
     for operation in operations_of(world, tag):
         if data_is == "right" or operation.body or list(operation.iter_parameters()):
             _fuzz(world, operation, MODES[data_is])
@@ -139,7 +139,7 @@ def _fuzz(world: World, operation: Operation, mode: Any) -> None:
     @effort(EXAMPLES)
     @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
     def fuzz(case: Case, data: st.DataObject) -> None:
-        Sender(world, data, operation).send(case)
+        RequestSender(world, data, operation).send(case)
 
     with suppress(Unsatisfiable):  # where every text is right, nothing can be wrong
         fuzz()
@@ -152,15 +152,15 @@ def test_unsupported_method_returns_405_with_allow(world: World) -> None:
     paths = world.document["paths"]
     world.made("prediction", series="season")
     for path, operations in paths.items():
-        taken = {method.upper() for method in operations}
+        methods = {method.upper() for method in operations}
         address = path.format(
             poll_id=world.lasting["single"], key_id="k", issuer_id="i", webhook_id="w", series_id="season"
         )
         for method in METHODS:
-            if method not in taken:
+            if method not in methods:
                 answer = world.http.request(method, address, headers=world.admin)
                 assert answer.status_code == 405, (method, path, answer.text)
-                assert set(answer.headers["allow"].split(", ")) >= taken, (method, path)
+                assert set(answer.headers["allow"].split(", ")) >= methods, (method, path)
                 assert answer.json()["type"] == "/problems/method-not-allowed"
     world.check_no_complaints()
 
@@ -170,16 +170,16 @@ def test_unsupported_method_returns_405_with_allow(world: World) -> None:
 @given(
     polls=st.lists(st.sampled_from([*KINDS, "nowhere", "\x00", "A b"]), max_size=5),
     ticket=st.none() | st.text(max_size=20),
-    who=st.sampled_from(["", "Bearer", "Bearer unknown", "Basic YTpi"]),
+    caller=st.sampled_from(["", "Bearer", "Bearer unknown", "Basic YTpi"]),
 )
 def test_event_stream_starts_as_documented(
-    world: World, path: str, polls: list[str], ticket: str | None, who: str
+    world: World, path: str, polls: list[str], ticket: str | None, caller: str
 ) -> None:
-    """A stream begins with results or a problem event, or is refused by a documented problem."""
+    """A stream starts with results or a problem event, or gets a documented problem."""
     named = [world.lasting.get(poll, poll) for poll in polls]
     target = path.format(poll_id=quote(named[0] if named else "x"))
     params: dict[str, list[str]] = {"poll": named, "ticket": [] if ticket is None else [ticket]}
-    with world.http.stream("GET", target, params=params, headers={"Authorization": who}) as answer:
+    with world.http.stream("GET", target, params=params, headers={"Authorization": caller}) as answer:
         documented = world.document["paths"][path]["get"]["responses"]
         assert str(answer.status_code) in documented or answer.status_code == 404, answer.read()
         if answer.status_code == 200:

@@ -28,7 +28,7 @@ class Case(NamedTuple):
     handshake: Sequence[bytes]
     status: int = 101
     first: int = 1
-    said: Sequence[bytes] = ()
+    client_frames: Sequence[bytes] = ()
     frames: int = 0
     close: int | None = None
     differs: str = ""
@@ -44,7 +44,7 @@ def handshake(
     return request(f"{method} {path}", *usual, *filter(None, headers), version=version)
 
 
-def say(**message: object) -> bytes:
+def client_message(**message: object) -> bytes:
     """Return a client message."""
     return masked(TEXT, json.dumps(message).encode())
 
@@ -168,43 +168,43 @@ def frames() -> Iterator[Case]:
         ("close 1006", masked(CLOSE, b"\x03\xee"), 1002),
         ("close, reason not UTF-8", masked(CLOSE, b"\x03\xe8\xff"), 1007),
         ("close within a message", masked(TEXT, b"{", fin=False) + masked(CLOSE, b"\x03\xe8"), 1002),
-        ("message, then close", say(watch=["lunch"]) + masked(CLOSE, b"\x03\xe8"), 1000),
-        ("message, then a broken one", say(watch=["lunch"]) + b"\x81\x02{}", 1002),
-        ("close, then more", masked(CLOSE, b"\x03\xe8") + say(watch=["lunch"]), 1000),
+        ("message, then close", client_message(watch=["lunch"]) + masked(CLOSE, b"\x03\xe8"), 1000),
+        ("message, then a broken one", client_message(watch=["lunch"]) + b"\x81\x02{}", 1002),
+        ("close, then more", masked(CLOSE, b"\x03\xe8") + client_message(watch=["lunch"]), 1000),
     ):
-        yield Case(name, [handshake(path="/v1/live")], first=0, said=[sent], close=code)
+        yield Case(name, [handshake(path="/v1/live")], first=0, client_frames=[sent], close=code)
         yield Case(
             f"{name}, bytewise",
             [handshake()],
-            said=[sent[n : n + 1] for n in range(min(len(sent), 80))] + [sent[80:]],
+            client_frames=[sent[n : n + 1] for n in range(min(len(sent), 80))] + [sent[80:]],
             close=code,
         )
 
 
-def many(name: str, *said: bytes, frames: int) -> Case:
+def many(name: str, *client_frames: bytes, frames: int) -> Case:
     """Return a case for a socket of many polls, with the number of expected frames."""
-    return Case(name, [handshake(path="/v1/live")], first=0, said=said, frames=frames)
+    return Case(name, [handshake(path="/v1/live")], first=0, client_frames=client_frames, frames=frames)
 
 
-def single(name: str, *said: bytes, frames: int) -> Case:
+def single(name: str, *client_frames: bytes, frames: int) -> Case:
     """Return a case for a socket of one poll."""
-    return Case(name, [handshake()], said=said, frames=frames)
+    return Case(name, [handshake()], client_frames=client_frames, frames=frames)
 
 
 def messages() -> Iterator[Case]:
     """Valid messages."""
 
-    yield many("watch", say(watch=["lunch"]), frames=1)
-    yield many("watch two", say(watch=["lunch", "secret"]), frames=2)
-    yield many("watch one twice", say(watch=["lunch", "lunch"]), frames=1)
-    yield many("watch in turn", say(watch=["lunch"]), say(watch=["over"]), frames=2)
-    yield many("watch one unknown", say(watch=["lunch", "nowhere", "No_Such"]), frames=3)
-    yield many("watch what is unseen", say(watch=["unseen"]), frames=1)
-    yield many("watch none", say(watch=[]), frames=0)
-    yield many("watch too many", say(watch=[f"p{n}" for n in range(101)]), frames=1)
-    yield many("unwatch", say(watch=["lunch"], unwatch=["over"]), frames=1)
-    yield many("ticket", say(ticket=admin_ticket(), watch=["secret"]), frames=1)
-    yield many("bad ticket", say(ticket="x"), frames=1)
+    yield many("watch", client_message(watch=["lunch"]), frames=1)
+    yield many("watch two", client_message(watch=["lunch", "secret"]), frames=2)
+    yield many("watch one twice", client_message(watch=["lunch", "lunch"]), frames=1)
+    yield many("watch in turn", client_message(watch=["lunch"]), client_message(watch=["over"]), frames=2)
+    yield many("watch one unknown", client_message(watch=["lunch", "nowhere", "No_Such"]), frames=3)
+    yield many("watch what is unseen", client_message(watch=["unseen"]), frames=1)
+    yield many("watch none", client_message(watch=[]), frames=0)
+    yield many("watch too many", client_message(watch=[f"p{n}" for n in range(101)]), frames=1)
+    yield many("unwatch", client_message(watch=["lunch"], unwatch=["over"]), frames=1)
+    yield many("ticket", client_message(ticket=admin_ticket(), watch=["secret"]), frames=1)
+    yield many("bad ticket", client_message(ticket="x"), frames=1)
     yield many("watch in pieces", *_pieces(b'{"watch":["lunch"]}'), frames=1)
     yield many(
         "a ping between pieces",
@@ -220,9 +220,11 @@ def messages() -> Iterator[Case]:
         masked(MORE, b'{"watch":["lunch"]}'),
         frames=1,
     )
-    yield many("every byte by itself", *(bytes([byte]) for byte in say(watch=["lunch"])), frames=1)
+    yield many("every byte by itself", *(bytes([byte]) for byte in client_message(watch=["lunch"])), frames=1)
     yield many("16 KiB", masked(TEXT, b'{"watch":["lunch"]}' + b" " * (16384 - 19)), frames=1)
-    yield many("a hundred at once", b"".join(say(watch=["nowhere"]) for _ in range(100)), frames=100)
+    yield many(
+        "a hundred at once", b"".join(client_message(watch=["nowhere"]) for _ in range(100)), frames=100
+    )
     yield many("a hundred pings at once", b"".join(masked(PING, b"%d" % n) for n in range(100)), frames=100)
 
 
@@ -231,34 +233,38 @@ def more_messages() -> Iterator[Case]:
 
     yield many("binary", masked(BINARY, b"{}"), frames=1)
     yield many("empty", masked(TEXT, b""), frames=1)
-    yield many("an empty object", say(), frames=1)
+    yield many("an empty object", client_message(), frames=1)
     yield many("a list", masked(TEXT, b"[]"), frames=1)
     yield many("broken JSON", masked(TEXT, b"{"), frames=1)
-    yield many("unknown field", say(look=["lunch"]), frames=1)
-    yield many("watch a text", say(watch="lunch"), frames=1)
-    yield many("broken, then good", masked(TEXT, b"{"), say(watch=["lunch"]), frames=2)
+    yield many("unknown field", client_message(look=["lunch"]), frames=1)
+    yield many("watch a text", client_message(watch="lunch"), frames=1)
+    yield many("broken, then good", masked(TEXT, b"{"), client_message(watch=["lunch"]), frames=2)
     yield many("ping", masked(PING, b"hello"), frames=1)
     yield many("empty ping", masked(PING, b""), frames=1)
     yield many("pong unasked", masked(PONG, b"hello") + masked(PING, b"x"), frames=1)
     yield many("empty pong unasked", masked(PONG, b""), masked(PING, b"x"), frames=1)
     yield many("empty pong and ping at once", masked(PONG, b"") + masked(PING, b"x"), frames=1)
     yield single("one: ping", masked(PING, b"hello"), frames=1)
-    yield single("one: watch", say(watch=["over"]), frames=1)
-    yield single("one: unwatch", say(unwatch=["lunch"]), frames=1)
-    yield single("one: bad ticket", say(ticket="x"), frames=1)
+    yield single("one: watch", client_message(watch=["over"]), frames=1)
+    yield single("one: unwatch", client_message(unwatch=["lunch"]), frames=1)
+    yield single("one: bad ticket", client_message(ticket="x"), frames=1)
 
 
 def early() -> Iterator[Case]:
     """Data directly behind the handshake."""
     yield Case(
         "behind the handshake",
-        [handshake(path="/v1/live") + say(watch=["lunch"])],
+        [handshake(path="/v1/live") + client_message(watch=["lunch"])],
         first=0,
         frames=1,
         differs=DIFFERS,
     )
     yield Case(
-        "behind the handshake, one", [handshake() + say(watch=["over"])], first=0, frames=2, differs=DIFFERS
+        "behind the handshake, one",
+        [handshake() + client_message(watch=["over"])],
+        first=0,
+        frames=2,
+        differs=DIFFERS,
     )
     yield Case(
         "ping behind the handshake",
@@ -269,7 +275,10 @@ def early() -> Iterator[Case]:
     )
     yield Case(
         "half behind the handshake",
-        [handshake(path="/v1/live") + say(watch=["lunch"])[:3], say(watch=["lunch"])[3:]],
+        [
+            handshake(path="/v1/live") + client_message(watch=["lunch"])[:3],
+            client_message(watch=["lunch"])[3:],
+        ],
         first=0,
         frames=1,
         differs=DIFFERS,
@@ -284,7 +293,7 @@ def early() -> Iterator[Case]:
     slow = handshake(f"cookie: pollwire_voter={voter('x')}", path="/v1/polls/after-vote/live")
     yield Case(
         "behind the handshake, on the ASGI path",
-        [slow + say(ticket="x")],
+        [slow + client_message(ticket="x")],
         first=0,
         frames=2,
         differs=DIFFERS,

@@ -49,7 +49,7 @@ class RawConnection:
         """Return the next response, or None if the connection has ended."""
         return await next_answer(self.reader, to_head=to_head)
 
-    async def is_kept(self) -> bool:
+    async def is_open(self) -> bool:
         """Return True if the connection accepts another request."""
         await self.send([b"GET /livez HTTP/1.1\r\nhost: probe\r\n\r\n"])
         answer = await self.answer()

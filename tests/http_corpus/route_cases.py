@@ -151,9 +151,9 @@ def preflights() -> Iterator[Case]:
     yield single_case("preflight: no origin", request("OPTIONS /v1/polls/lunch/votes", *ask), 204)
 
 
-def looks() -> Iterator[Case]:
+def public_reads() -> Iterator[Case]:
     """Public reads of results."""
-    for poll, lane in (
+    for poll, fast_path in (
         ("strict", 1),
         ("over", 1),
         ("soon", 1),
@@ -161,7 +161,9 @@ def looks() -> Iterator[Case]:
         ("after-close", 1),
         ("secret", 1),
     ):
-        yield single_case(f"results: {poll}", request(f"GET /v1/polls/{poll}/results"), 200, fast_path=lane)
+        yield single_case(
+            f"results: {poll}", request(f"GET /v1/polls/{poll}/results"), 200, fast_path=fast_path
+        )
     at = "GET /v1/polls/strict/results"
     for name, tags, status in (
         ("star", "*", 304),
@@ -177,17 +179,17 @@ def looks() -> Iterator[Case]:
         "results: two lines of tags", request(at, 'if-none-match: "a"', "if-none-match: *"), 200
     )
     for name, origin in (("own", "http://polls.example"), ("allowed", NEWS), ("foreign", STRANGER)):
-        lane = 0 if name == "foreign" else 1
-        yield single_case(f"results: {name} site", request(at, f"origin: {origin}"), 200, fast_path=lane)
+        fast_path = 0 if name == "foreign" else 1
+        yield single_case(f"results: {name} site", request(at, f"origin: {origin}"), 200, fast_path=fast_path)
         yield single_case(
             f"results: hidden, {name} site",
             request("GET /v1/polls/secret/results", f"origin: {origin}"),
             200,
-            fast_path=lane,
+            fast_path=fast_path,
         )
 
 
-def looks_by_somebody() -> Iterator[Case]:
+def authenticated_reads() -> Iterator[Case]:
     """Looks at results by somebody, and otherwise."""
     at = "GET /v1/polls/strict/results"
     token = f"authorization: Bearer {voter('stranger')}"
@@ -233,4 +235,4 @@ def looks_by_somebody() -> Iterator[Case]:
     yield single_case("poll", request("GET /v1/polls/strict"), 200)
 
 
-CASES = [*methods(), *registrations(), *preflights(), *looks(), *looks_by_somebody()]
+CASES = [*methods(), *registrations(), *preflights(), *public_reads(), *authenticated_reads()]

@@ -57,7 +57,7 @@ class CorpusServer(NamedTuple):
     name: str
     port: int
     container: ServiceContainer
-    taken: list[bytes]
+    fast_paths: list[bytes]
     """Requests that took the fast path."""
 
 
@@ -72,9 +72,9 @@ class Served(NamedTuple):
 class _RecordingRouter:
     """A router that records the requests it matches."""
 
-    def __init__(self, router: FastPathRouter, taken: list[bytes]) -> None:
+    def __init__(self, router: FastPathRouter, fast_paths: list[bytes]) -> None:
         self._router = router
-        self._taken = taken
+        self._fast_paths = fast_paths
 
     def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
         handler = self._router.match(method, url, headers)
@@ -82,7 +82,7 @@ class _RecordingRouter:
             return None
 
         def recording_handler(request: Any, respond: Any) -> None:  # Any: passed on as they are
-            self._taken.append(b"%b %b" % (method, url))
+            self._fast_paths.append(b"%b %b" % (method, url))
             handler(request, respond)
 
         return recording_handler
@@ -91,14 +91,14 @@ class _RecordingRouter:
 class _RecordingAcceptor:
     """An acceptor that records the handshakes it accepts."""
 
-    def __init__(self, container: ServiceContainer, taken: list[bytes]) -> None:
+    def __init__(self, container: ServiceContainer, fast_paths: list[bytes]) -> None:
         self._acceptor = container.websocket_acceptor
-        self._taken = taken
+        self._fast_paths = fast_paths
 
     def accept(self, url: bytes, *rest: Any, client: ClientAddress) -> bool:  # Any: passed on as they are
         accepted = self._acceptor.accept(url, *rest, client=client)
         if accepted:
-            self._taken.append(b"SOCKET %b" % url)
+            self._fast_paths.append(b"SOCKET %b" % url)
         return accepted
 
 
@@ -116,12 +116,15 @@ def admin_ticket() -> str:
 @asynccontextmanager
 async def start_servers(store_url: str, name: str) -> AsyncIterator[tuple[CorpusServer, ...]]:
     """Start the three servers and create their polls."""
-    taken: list[bytes] = []
+    fast_paths: list[bytes] = []
 
     def with_fast_path(container: ServiceContainer) -> type[asyncio.Protocol]:
-        routers = [_RecordingRouter(router, taken) for router in container.fast_path_routers]
+        routers = [_RecordingRouter(router, fast_paths) for router in container.fast_path_routers]
         return make_protocol_class(
-            routers, _RecordingAcceptor(container, taken), ConnectionTimeouts(), container.client_addresses
+            routers,
+            _RecordingAcceptor(container, fast_paths),
+            ConnectionTimeouts(),
+            container.client_addresses,
         )
 
     protocols: dict[str, Protocol] = {
@@ -133,7 +136,7 @@ async def start_servers(store_url: str, name: str) -> AsyncIterator[tuple[Corpus
         yield tuple(
             [
                 await stack.enter_async_context(
-                    _start_server(kind, f"{name}{place}", store_url, protocol, taken)
+                    _start_server(kind, f"{name}{place}", store_url, protocol, fast_paths)
                 )
                 for place, (kind, protocol) in enumerate(protocols.items())
             ]
@@ -189,8 +192,8 @@ async def make_polls(port: int, polls: dict[str, dict[str, object]]) -> None:
 
 @asynccontextmanager
 async def _start_server(
-    name: str, namespace: str, store_url: str, protocol: Protocol, taken: list[bytes]
+    name: str, namespace: str, store_url: str, protocol: Protocol, fast_paths: list[bytes]
 ) -> AsyncIterator[CorpusServer]:
     async with serving(store_url, settings_of(store_url, namespace), protocol) as (port, container, _):
         await make_polls(port, POLLS)
-        yield CorpusServer(name, port, container, taken)
+        yield CorpusServer(name, port, container, fast_paths)

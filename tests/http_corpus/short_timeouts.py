@@ -48,7 +48,7 @@ class QuickService(NamedTuple):
     async def voters(self, poll: str) -> int:
         """Return the number of voters, read from the store."""
         change = await self.container.feed.read_fresh(poll)
-        return change.whole.results.voters or 0
+        return change.full.results.voters or 0
 
 
 @asynccontextmanager

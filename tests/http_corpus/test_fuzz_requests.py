@@ -92,7 +92,7 @@ async def test_random_requests_get_the_same_responses_on_both_paths(
     two_servers: tuple[CorpusServer, ...], caplog: pytest.LogCaptureFixture, sent: list[bytes]
 ) -> None:
     """No error is logged, and the only statuses above 499 are those for unsupported framing and versions."""
-    two_servers[0].taken.clear()  # it is printed if the test fails
+    two_servers[0].fast_paths.clear()  # it is printed if the test fails
     by_fast_path, by_asgi = await responses_of_both(two_servers, sent)
     assert agree(by_fast_path, by_asgi), f"{by_fast_path} on the fast path, {by_asgi} on the ASGI path"
     assert all(answer.status < 500 or answer.status in (501, 505) for answer in by_fast_path or ())

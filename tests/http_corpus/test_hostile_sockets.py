@@ -33,7 +33,7 @@ leaves = st.one_of(
     st.sampled_from([*POLLS, "nowhere", "No", "x" * 65, "\0", "a/b"]),
 )
 values = leaves | st.lists(leaves, max_size=4) | st.lists(leaves, min_size=99, max_size=102)
-said = st.one_of(
+client_frames = st.one_of(
     st.dictionaries(st.sampled_from(["watch", "unwatch", "ticket", "wach"]), values, max_size=3),
     st.fixed_dictionaries({"watch": st.lists(st.sampled_from([*POLLS, "nowhere"]), max_size=4)}),
     values,
@@ -43,7 +43,7 @@ said = st.one_of(
 @st.composite
 def texts(draw: st.DrawFn) -> bytes:
     """Generate a client message: valid, invalid or damaged."""
-    text = json.dumps(draw(said)).encode()
+    text = json.dumps(draw(client_frames)).encode()
     if draw(st.integers(0, 2)) == 0:
         start = draw(st.integers(0, len(text)))
         text = text[:start] + draw(st.binary(max_size=3)) + text[start + draw(st.integers(0, 4)) :]
@@ -92,17 +92,20 @@ def logged_errors(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 
 @pytest.mark.parametrize("path", PATHS)
 @effort(250)
-@given(said=st.lists(texts(), min_size=1, max_size=4))
+@given(client_frames=st.lists(texts(), min_size=1, max_size=4))
 async def test_random_text_messages_are_answered_and_socket_stays_open(
-    all_servers: tuple[CorpusServer, ...], caplog: pytest.LogCaptureFixture, path: str, said: list[bytes]
+    all_servers: tuple[CorpusServer, ...],
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    client_frames: list[bytes],
 ) -> None:
     """Text that is not UTF-8 closes the socket with 1007. No error is logged."""
     for target in all_servers[:2]:
-        target.taken.clear()  # it is printed if the test fails
+        target.fast_paths.clear()  # it is printed if the test fails
         async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as connection:
             await connection.send([handshake(path=path)])
             assert (await connection.answer()).status == 101  # type: ignore[union-attr]
-            await connection.send([masked(TEXT, text) for text in said])
+            await connection.send([masked(TEXT, text) for text in client_frames])
             await assert_answers_or_ends(connection)
     assert logged_errors(caplog) == []
 
@@ -115,7 +118,7 @@ async def test_random_frames_are_answered_or_close_only_their_socket(
 ) -> None:
     """Close codes follow RFC 6455. No error is logged, and other connections are served."""
     for target in all_servers[:2]:
-        target.taken.clear()
+        target.fast_paths.clear()
         async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as connection:
             await connection.send([handshake(path=f"{path}?ticket={admin_ticket()}")])
             assert (await connection.answer()).status == 101  # type: ignore[union-attr]
@@ -123,26 +126,26 @@ async def test_random_frames_are_answered_or_close_only_their_socket(
             await finish_open_frame(connection)
             await assert_answers_or_ends(connection)
         async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as another:
-            assert await another.is_kept()
+            assert await another.is_open()
     assert logged_errors(caplog) == []
 
 
 @pytest.mark.parametrize(
-    "said",
+    "frame",
     [masked(PING, b""), masked(PONG, b""), masked(TEXT, b"", fin=False)],
     ids=["pings", "pongs", "fragments"],
 )
 async def test_client_exceeding_frame_rate_is_disconnected(
-    all_servers: tuple[CorpusServer, ...], caplog: pytest.LogCaptureFixture, said: bytes
+    all_servers: tuple[CorpusServer, ...], caplog: pytest.LogCaptureFixture, frame: bytes
 ) -> None:
     """The client may not receive the close frame (1008)."""
-    more = masked(0, b"", fin=False) if said[0] & 15 == TEXT else said
+    more = masked(0, b"", fin=False) if frame[0] & 15 == TEXT else frame
     for target in all_servers[:2]:
         async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as connection:
             await connection.send([handshake()])
             assert (await connection.answer()).status == 101  # type: ignore[union-attr]
             reading = asyncio.create_task(messages(connection, 1_000_000))
-            await connection.send([said, *[more * 500] * 40])
+            await connection.send([frame, *[more * 500] * 40])
             closes = {code for opcode, code in await reading if opcode == CLOSE}
         assert closes <= {1008}
     assert logged_errors(caplog) == []

@@ -28,8 +28,8 @@ async def test_connection_beyond_limit_gets_503_with_retry_after(valkey: Valkey)
         ),
     ) as (port, _, _):
         async with raw_connection(port) as first, raw_connection(port) as second:
-            assert await first.is_kept()
-            assert await second.is_kept()
+            assert await first.is_open()
+            assert await second.is_open()
             async with (
                 asyncio.timeout(WITHIN_S),
                 raw_connection(port) as third,
@@ -42,7 +42,7 @@ async def test_connection_beyond_limit_gets_503_with_retry_after(valkey: Valkey)
                 assert ("retry-after", "3") in answer.headers
                 assert await third.answer() is None
                 assert await silent.answer() is None
-            assert await first.is_kept()
+            assert await first.is_open()
         await until(lambda: len(timeouts) == 0)
         async with raw_connection(port) as again:
-            assert await again.is_kept()
+            assert await again.is_open()

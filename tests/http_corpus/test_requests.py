@@ -28,7 +28,7 @@ async def exchange(target: CorpusServer, case: Case) -> tuple[list[HttpAnswer | 
     async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as connection:
         await connection.send(case.segments)
         answers = [await connection.answer(to_head=case.to_head) for _ in case.statuses]
-        return answers, case.is_whole and await connection.is_kept()
+        return answers, case.is_whole and await connection.is_open()
 
 
 def statuses(answers: Sequence[HttpAnswer | None]) -> list[int]:
@@ -41,13 +41,13 @@ async def test_request_gets_the_same_response_on_all_servers(
     all_servers: tuple[CorpusServer, ...], case: Case
 ) -> None:
     fast, asgi, uvicorn = all_servers
-    count_before = len(fast.taken)
+    count_before = len(fast.fast_paths)
     by_fast_path, by_asgi = await exchange(fast, case), await exchange(asgi, case)
     by_uvicorn = by_asgi if case.differs else await exchange(uvicorn, case)
     assert statuses(by_fast_path[0]) == list(case.statuses)
     assert by_fast_path == by_asgi
     assert by_fast_path == by_uvicorn
-    assert case.fast_path in (None, len(fast.taken) - count_before)
+    assert case.fast_path in (None, len(fast.fast_paths) - count_before)
 
 
 @pytest.mark.parametrize("case", SPLIT, ids=lambda case: case.name)

@@ -14,7 +14,7 @@ from pollwire_server.live.timeouts import StreamTimeouts
 from pollwire_server.server import create_server, open_listener
 
 from tests.http_corpus.case import vote
-from tests.http_corpus.handshakes import CLOSE, PONG, handshake, say
+from tests.http_corpus.handshakes import CLOSE, PONG, client_message, handshake
 from tests.http_corpus.raw_client import WITHIN_S, RawConnection, masked, raw_connection
 from tests.http_corpus.servers import ADMIN_KEY
 from tests.http_corpus.short_timeouts import NonReadingClient, QuickService, opened, quick_service
@@ -82,7 +82,7 @@ async def test_deleted_poll_closes_only_its_own_socket(valkey: Valkey) -> None:
         opened(service, "/v1/live") as many,
     ):
         await next_message(own)
-        await many.send([say(watch=["lunch"])])
+        await many.send([client_message(watch=["lunch"])])
         await next_message(many)
         await delete(service, "lunch")
         for reader in (own, many):
@@ -129,7 +129,7 @@ async def test_pong_in_two_segments_is_decoded(valkey: Valkey) -> None:
     """The shortcut for pongs handles complete ones only."""
     async with quick_service(valkey.url) as service, opened(service, "/v1/live") as reader:
         pong = masked(PONG, b"")
-        await reader.send([pong[:3], pong[3:], say(watch=["lunch"])])
+        await reader.send([pong[:3], pong[3:], client_message(watch=["lunch"])])
         assert (await next_message(reader))["poll"] == "lunch"
 
 
@@ -138,7 +138,7 @@ async def test_watch_followed_by_close_leaves_no_subscription(valkey: Valkey, be
     async with quick_service(valkey.url) as service:
         for path in ("/v1/live", "/v1/polls/lunch/live"):
             async with raw_connection(service.port) as reader:
-                await reader.send([handshake(path=path) + say(watch=["lunch"]) + behind])
+                await reader.send([handshake(path=path) + client_message(watch=["lunch"]) + behind])
                 await reader.answer()
                 while await reader.frame() is not None:
                     pass
@@ -150,7 +150,7 @@ async def test_drain_while_message_waits_for_store_leaves_no_subscription(own_va
     async with quick_service(own_valkey.url, other={"results": "after_vote"}) as service:
         async with opened(service, "/v1/live") as reader:
             with own_valkey.paused():
-                await reader.send([say(watch=["nowhere", "lunch"])])
+                await reader.send([client_message(watch=["nowhere", "lunch"])])
                 await until(lambda: service.container.hub.watched == ["lunch"])
                 await service.container.drain(1)
                 assert service.container.hub.watched == []

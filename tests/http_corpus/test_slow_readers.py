@@ -10,7 +10,7 @@ from pollwire_server.live.fast_path.websocket_connection import FastWebSocket
 from pollwire_server.live.timeouts import StreamTimeouts
 from pollwire_server.server import NOTSENT_LOWAT_BYTES, open_listener
 
-from tests.http_corpus.handshakes import PING, handshake, say
+from tests.http_corpus.handshakes import PING, client_message, handshake
 from tests.http_corpus.raw_client import RawConnection, masked
 from tests.http_corpus.short_timeouts import (
     LONG,
@@ -117,7 +117,7 @@ async def test_server_stops_reading_from_client_that_does_not_read(valkey: Valke
     """Otherwise responses would accumulate without limit."""
     floods = (
         masked(PING, b"x" * 125) * 4_000,
-        say(watch=["nowhere"] * 12) * 4_000,
+        client_message(watch=["nowhere"] * 12) * 4_000,
     )  # some 1,900 in a segment
     async with quick_service(valkey.url, long=LONG) as service:
         for flood in floods:
@@ -136,7 +136,7 @@ async def test_server_stops_reading_from_client_that_does_not_read(valkey: Valke
 async def test_all_messages_are_answered_once_client_reads(valkey: Valkey) -> None:
     async with quick_service(valkey.url) as service, NonReadingClient(service.port) as client:
         reader = await join(service, client, "/v1/live")
-        sending = asyncio.create_task(client.send(say(watch=["nowhere"]) * 1_000))
+        sending = asyncio.create_task(client.send(client_message(watch=["nowhere"]) * 1_000))
         await until(lambda: reader.blocked_since is not None)
         await sending
         connection = await client.start_reading()

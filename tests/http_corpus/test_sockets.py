@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.http_corpus.handshakes import CASES, Case, handshake, say
+from tests.http_corpus.handshakes import CASES, Case, client_message, handshake
 from tests.http_corpus.raw_client import WITHIN_S, HttpAnswer, RawConnection, body_of, raw_connection
 from tests.http_corpus.servers import CorpusServer
 
@@ -17,7 +17,7 @@ CLOSE = 8
 Message = tuple[int, Any]  # opcode, and JSON, text or a close code
 
 
-class Outcome(NamedTuple):
+class SocketOutcome(NamedTuple):
     """The outcome of a case: handshake response, frames (sorted), and close code."""
 
     answer: HttpAnswer | None
@@ -39,33 +39,35 @@ async def message(connection: RawConnection) -> Message | None:
 
 async def messages(connection: RawConnection, most: int) -> list[Message]:
     """Return up to ``most`` messages, or fewer if the connection ends."""
-    said: list[Message] = []
-    while len(said) < most and (next_one := await message(connection)) is not None:
-        said.append(next_one)
-    return said
+    received: list[Message] = []
+    while len(received) < most and (next_one := await message(connection)) is not None:
+        received.append(next_one)
+    return received
 
 
-async def run_case(target: CorpusServer, case: Case) -> Outcome:
+async def run_case(target: CorpusServer, case: Case) -> SocketOutcome:
     """Run a case."""
     async with asyncio.timeout(WITHIN_S), raw_connection(target.port) as connection:
         await connection.send(case.handshake)
         answer = await connection.answer()
         if answer is None or answer.status != 101:
-            return Outcome(answer, [], None, not connection.reader.at_eof() and await connection.is_kept())
+            return SocketOutcome(
+                answer, [], None, not connection.reader.at_eof() and await connection.is_open()
+            )
         first = await messages(connection, case.first)
         if case.close is None:
-            await connection.send(case.said)
-            said = first + await messages(connection, case.frames)
+            await connection.send(case.client_frames)
+            received = first + await messages(connection, case.frames)
             is_open = await answers_a_ping(connection)
-            return Outcome(answer, sorted(said, key=repr), None, is_open)
+            return SocketOutcome(answer, sorted(received, key=repr), None, is_open)
         reading = asyncio.create_task(
             messages(connection, 1000)
         )  # a client that sends more may receive nothing
-        await connection.send(case.said)
-        said = first + await reading
-        closes = [code for opcode, code in said if opcode == CLOSE]
-        others = sorted((one for one in said if one[0] != CLOSE), key=repr)
-        return Outcome(answer, others, closes[0] if len(closes) == 1 else None, is_open=False)
+        await connection.send(case.client_frames)
+        received = first + await reading
+        closes = [code for opcode, code in received if opcode == CLOSE]
+        others = sorted((one for one in received if one[0] != CLOSE), key=repr)
+        return SocketOutcome(answer, others, closes[0] if len(closes) == 1 else None, is_open=False)
 
 
 async def answers_a_ping(connection: RawConnection) -> bool:
@@ -79,7 +81,7 @@ async def test_websocket_behaves_the_same_on_all_servers(
     all_servers: tuple[CorpusServer, ...], case: Case
 ) -> None:
     fast, asgi, uvicorn = all_servers
-    count_before = len(fast.taken)
+    count_before = len(fast.fast_paths)
     by_fast_path, by_asgi = await run_case(fast, case), await run_case(asgi, case)
     by_uvicorn = by_asgi if case.differs else await run_case(uvicorn, case)
     assert (by_fast_path.answer.status if by_fast_path.answer else 0, by_fast_path.close) == (
@@ -89,7 +91,7 @@ async def test_websocket_behaves_the_same_on_all_servers(
     assert by_fast_path == by_asgi
     assert by_fast_path == by_uvicorn
     assert by_fast_path.is_open or case.status != 101 or case.close is not None
-    assert len(fast.taken) - count_before == case.fast_path
+    assert len(fast.fast_paths) - count_before == case.fast_path
 
 
 async def test_handshake_gets_503_with_retry_after_while_draining(
@@ -110,10 +112,11 @@ async def test_handshake_gets_503_with_retry_after_while_draining(
 
 
 async def test_split_frames_get_the_same_responses(all_servers: tuple[CorpusServer, ...]) -> None:
-    sent = say(watch=["over"]) + b"\x89\x84\0\0\0\0ping"
+    sent = client_message(watch=["over"]) + b"\x89\x84\0\0\0\0ping"
     case = Case("split", [handshake(path="/v1/live")], first=0, frames=2)
-    whole = await run_case(all_servers[0], case._replace(said=[sent]))
+    result = await run_case(all_servers[0], case._replace(client_frames=[sent]))
     for place in range(1, len(sent)):
-        assert await run_case(all_servers[0], case._replace(said=[sent[:place], sent[place:]])) == whole, (
-            place
-        )
+        assert (
+            await run_case(all_servers[0], case._replace(client_frames=[sent[:place], sent[place:]]))
+            == result
+        ), place

@@ -26,12 +26,12 @@ async def test_node_is_unready_and_serves_for_the_drain_time(up: Start, workers:
     service = await (await up("--workers", workers, POLLWIRE_DRAIN_S="2").start()).ready()
     await service.make_poll()
     loop = asyncio.get_running_loop()
-    async with httpx.AsyncClient(base_url=service.url) as kept:
-        assert (await kept.get("/v1/polls/lunch")).headers.get("connection") is None
+    async with httpx.AsyncClient(base_url=service.url) as client:
+        assert (await client.get("/v1/polls/lunch")).headers.get("connection") is None
         service.signal(signal.SIGTERM)
         began = loop.time()
         await until(lambda: _is_unready(service), within_s=1)
-        assert (await kept.get("/v1/polls/lunch")).headers["connection"] == "close"
+        assert (await client.get("/v1/polls/lunch")).headers["connection"] == "close"
         served = 0
         while loop.time() - began < 1.5:
             assert await readiness(service) == (503, "close")

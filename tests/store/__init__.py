@@ -1,1 +1,1 @@
-"""The store's functions and its connection, on a real server."""
+"""Tests of the store layer on a real server."""

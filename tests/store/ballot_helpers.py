@@ -1,4 +1,4 @@
-"""Short words for what the tests of the store do all the time."""
+"""Helpers for store tests that create polls and cast ballots."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 
 async def made(store: Store, **changes: Any) -> PollRecord:
-    """A poll in the store, as ``a_poll`` makes it."""
+    """Create a poll as ``a_poll`` describes it, and return its record."""
     record, created = await store.polls.create(a_poll(**changes), "digest")
     assert created
     return record
 
 
 async def reply_to(store: Store, record: PollRecord, *casts: BallotInput) -> CastReply:
-    """The reply to one batch; an error in its place is raised."""
+    """Return the reply to one batch, or raise its error."""
     (reply,) = await store.ballots.cast_many([(record, casts)])
     if isinstance(reply, PollwireError):
         raise reply
@@ -32,7 +32,7 @@ async def reply_to(store: Store, record: PollRecord, *casts: BallotInput) -> Cas
 
 
 async def outcomes_of(store: Store, record: PollRecord, *casts: BallotInput) -> list[BallotOutcome]:
-    """The outcomes of one batch that was judged."""
+    """Return the outcomes of one batch."""
     reply = await reply_to(store, record, *casts)
     assert reply.outcomes is not None
     return reply.outcomes
@@ -44,22 +44,22 @@ async def cast(store: Store, record: PollRecord, *casts: BallotInput) -> list[Ba
 
 
 async def tally_of(store: Store, record: PollRecord) -> Tally:
-    """The totals as they are read now."""
+    """Return the current tally."""
     return (await store.results.read(record.poll.id)).tally
 
 
 async def set_field(store: Store, record: PollRecord, field: str, value: object) -> None:
-    """Write a poll's field behind the service's back."""
+    """Write a field of a poll directly to the store."""
     await store.connection.client.hset(record.keys[0], field, value)
 
 
 async def set_tally(store: Store, record: PollRecord, field: str, value: object) -> None:
-    """Write a tally's field behind the service's back, as a store that lost history has it."""
+    """Write a field of a tally directly to the store, as after lost history."""
     await store.connection.client.hset(record.keys[1], field, value)
 
 
 async def stored_ballots(store: Store, record: PollRecord) -> dict[bytes, bytes]:
-    """Every ballot's field and value, from all buckets."""
+    """Return all ballots of all buckets as fields and values."""
     found: dict[bytes, bytes] = {}
     for bucket in record.keys[FIRST_BUCKET:RANKINGS]:
         found |= await store.connection.client.hgetall(bucket)

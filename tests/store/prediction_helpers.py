@@ -1,4 +1,4 @@
-"""Short words for tests of predictions and their series."""
+"""Helpers for store tests of predictions and series."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from tests.wait import until
 
 
 async def a_prediction(store: Store, series: str | None = "cup", **changes: object) -> PollRecord:
-    """A prediction of who wins, in a series; picks may be changed."""
+    """Create a prediction in a series. Picks may be changed."""
     fields = {"kind": Kind.PREDICTION, "revote": Revote.WITHDRAW, "options": options("home", "away", "draw")}
     return await made(store, series=series, **(fields | changes))
 
 
 async def picked(store: Store, record: PollRecord, *picks: tuple[bytes, str]) -> None:
-    """Voters pick outcomes (by letter)."""
+    """Cast picks of voters, each by the letter of an outcome."""
     await cast(store, record, *(BallotInput(voter, code) for voter, code in picks))
 
 
 async def closed(store: Store, record: PollRecord) -> PollRecord:
-    """Voting has ended."""
+    """Close the prediction."""
     return await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
 
 
 async def resolved(
     store: Store, record: PollRecord, outcome: str | None, effective_at: int | None = None
 ) -> PollRecord:
-    """The prediction has come to the outcome, and everybody is scored."""
+    """Resolve the prediction and wait until all voters are scored."""
     request = ResolutionRequest(outcome, effective_at)
     while isinstance(after := await store.resolutions.resolve(record.poll.id, request, by="ama"), Progress):
         pass  # a busy machine: the same request waits again
@@ -45,14 +45,14 @@ async def resolved(
 
 
 async def unresolved(store: Store, record: PollRecord) -> PollRecord:
-    """The outcome was taken back, and every score."""
+    """Undo the resolution and all scores."""
     while isinstance(after := await store.resolutions.unresolve(record.poll.id, by="ama"), Progress):
         pass
     return after
 
 
 async def crowd(store: Store, record: PollRecord, size: int) -> dict[bytes, tuple[int, int]]:
-    """So many voters, every third of whom picks the first outcome; and what they will have scored for it."""
+    """Cast picks of ``count`` voters. Every third one picks the first outcome. Return the expected scores."""
     voters = [a_voter() for _ in range(size)]
     for start in range(0, size, 1000):
         part = range(start, min(start + 1000, size))
@@ -71,7 +71,7 @@ async def all_scores(store: Store, series: str = "cup") -> dict[bytes, tuple[int
 async def broken_off(
     store: Store, url: str, record: PollRecord, *, after_steps: int, taking_back: bool = False
 ) -> Progress:
-    """Another process begins to score for ``home``, or takes that back, and dies after so many steps."""
+    """Start to score for ``home`` (or to undo it) in another process that dies after this many steps."""
     dying = await open_store(url, namespace=store.connection.namespace)
     call, made = dying.polls.call, 0
 
@@ -93,7 +93,7 @@ async def broken_off(
 
 
 async def until_later(store: Store, instant: int) -> None:
-    """The store's clock has left the instant behind."""
+    """Wait until the store's clock has passed this time."""
 
     async def is_later() -> bool:
         return await store.polls.now() > instant
@@ -102,7 +102,7 @@ async def until_later(store: Store, instant: int) -> None:
 
 
 async def scores_in(store: Store, series: str = "cup") -> dict[bytes, tuple[int, int]]:
-    """Right and scored, by voter."""
+    """Return the right and scored counts by voter."""
     rows, total = await store.series.rows(series, after=0, limit=100)
     assert len(rows) == total
     return {row.voter: (row.score.right, row.score.forecasts) for row in rows}

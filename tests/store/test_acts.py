@@ -1,4 +1,4 @@
-"""Windows and acts: the store's rules, and the domain's, are the same."""
+"""Voting windows and lifecycle actions: the store and the domain apply the same rules."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from tests.store.ballot_helpers import DAY_MS, cast, made, outcomes_of, set_fiel
 
 
 async def scheduled(store: Store) -> PollRecord:
-    """A poll that is yet to open."""
+    """Create a scheduled poll."""
     return await made(store, opens_at=FAR_OFF)
 
 
 async def opened_by_clock(store: Store) -> PollRecord:
-    """A poll whose window has begun."""
+    """Create a poll that its ``opens_at`` has opened."""
     return await made(store)
 
 
 async def opened_by_act(store: Store) -> PollRecord:
-    """A poll that an operator opened."""
+    """Create a poll that an operator opened."""
     return await store.polls.act((await scheduled(store)).poll.id, LifecycleAction.OPEN)
 
 
 async def closed_by_clock(store: Store) -> PollRecord:
-    """A poll whose window has ended."""
+    """Create a poll that its ``closes_at`` has closed."""
     return await made(store, closes_at=LONG_AGO + 1)
 
 
 async def closed_by_act(store: Store) -> PollRecord:
-    """A poll that an operator closed."""
+    """Create a poll that an operator closed."""
     return await store.polls.act((await made(store)).poll.id, LifecycleAction.CLOSE)
 
 
 async def reopened(store: Store) -> PollRecord:
-    """A poll that an operator closed and opened again, to close at no fixed time."""
+    """Create a poll that an operator closed and reopened without a closing time."""
     return await store.polls.act((await closed_by_act(store)).poll.id, LifecycleAction.REOPEN)
 
 
 async def canceled(store: Store) -> PollRecord:
-    """A poll that an operator canceled."""
+    """Create a canceled poll."""
     return await store.polls.act((await made(store)).poll.id, LifecycleAction.CANCEL)
 
 
 async def archived(store: Store) -> PollRecord:
-    """A poll that an operator archived."""
+    """Create an archived poll."""
     return await store.polls.act((await closed_by_act(store)).poll.id, LifecycleAction.ARCHIVE)
 
 
@@ -63,26 +63,28 @@ SITUATIONS += [canceled, archived]
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
-@pytest.mark.parametrize("act", list(LifecycleAction))
-async def test_actions_match_domain_table(store: Store, act: LifecycleAction, situation: Situation) -> None:
+@pytest.mark.parametrize("action", list(LifecycleAction))
+async def test_actions_match_domain_table(
+    store: Store, action: LifecycleAction, situation: Situation
+) -> None:
     record = await situation(store)
     await set_field(store, record, "results", "operators")
     store.polls.on_gap()
     record = await store.polls.get(record.poll.id)
     now = await store.polls.now()
-    allowed_from, leads_to = TRANSITIONS[act]
+    allowed_from, leads_to = TRANSITIONS[action]
     before = record.poll.phase(now)
-    stands = before is leads_to and (act is not LifecycleAction.REOPEN or situation is reopened)
+    changes_nothing = before is leads_to and (action is not LifecycleAction.REOPEN or situation is reopened)
     if before in allowed_from:
-        after = await store.polls.act(record.poll.id, act)
+        after = await store.polls.act(record.poll.id, action)
         assert after.poll.version == record.poll.version + 1
-    elif stands:
-        after = await store.polls.act(record.poll.id, act)
+    elif changes_nothing:
+        after = await store.polls.act(record.poll.id, action)
         assert after.poll == record.poll
     else:
         with pytest.raises(PhaseConflict) as conflict:
-            await store.polls.act(record.poll.id, act)
-        assert (conflict.value.act, conflict.value.phase) == (act, before)
+            await store.polls.act(record.poll.id, action)
+        assert (conflict.value.act, conflict.value.phase) == (action, before)
         after = await store.polls.get(record.poll.id)
         assert after.poll == record.poll
         return
@@ -100,12 +102,12 @@ async def test_phases_match_domain(
     window = {name: now + offset for name, offset in ends.items() if offset is not None}
     for name, instant in {"opens_at": now + opens_at, **window}.items():
         await set_field(store, record, name, instant)
-    standing = (await store.results.positions([record.poll.id]))[record.poll.id]
-    assert standing is not None
+    state = (await store.results.positions([record.poll.id]))[record.poll.id]
+    assert state is not None
     expected = phase_at(
         now, opens_at=now + opens_at, closes_at=window.get("closes_at"), closed_at=window.get("closed_at")
     )
-    assert standing.phase is expected
+    assert state.phase is expected
 
 
 @pytest.mark.parametrize("state", ["waiting", "scoring", "resolved", "archived"])
@@ -115,21 +117,24 @@ async def test_prediction_phases_match_domain(
     store: Store, closed_at: int | None, resolve_by: int, state: str
 ) -> None:
     record, now = await made(store, kind=Kind.PREDICTION), await store.polls.now()
-    held = {"at": "1", "effective_at": "1", "version": "1", "by": "ama", "outcome": "A"}
+    stored_resolution = {"at": "1", "effective_at": "1", "version": "1", "by": "ama", "outcome": "A"}
     fields: dict[str, object] = {"resolve_by": now + resolve_by}
     fields |= {} if closed_at is None else {"closed_at": now + closed_at}
-    fields |= {"resolved": {"resolution": json.dumps(held)}, "archived": {"ended": "archived"}}.get(state, {})
+    fields |= {
+        "resolved": {"resolution": json.dumps(stored_resolution)},
+        "archived": {"ended": "archived"},
+    }.get(state, {})
     fields |= {"scoring": "+ A 1 3 0 0 1"} if state == "scoring" else {}
     for name, value in fields.items():
         await set_field(store, record, name, value)
-    standing = (await store.results.positions([record.poll.id]))[record.poll.id]
-    assert standing is not None
+    current = (await store.results.positions([record.poll.id]))[record.poll.id]
+    assert current is not None
     store.polls.on_gap()  # forget the cached poll, which the test changed directly
     overdue = resolve_by < 0 and state == "waiting"
     known = {"resolved": Phase.RESOLVED, "archived": Phase.ARCHIVED}
     expected = known.get(state) or (Phase.CANCELED if overdue else Phase.CLOSED if closed_at else Phase.OPEN)
     after = (await store.results.read(record.poll.id)).record.poll
-    assert standing.phase is after.phase(now) is expected
+    assert current.phase is after.phase(now) is expected
 
 
 async def test_open_sets_opening_time_to_now(store: Store) -> None:

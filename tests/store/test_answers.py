@@ -13,7 +13,7 @@ _CONSTANT = re.compile(r"^local ([A-Z_]+) = '(\w+)'", re.MULTILINE)
 
 
 def lua(name: str) -> str:
-    """The source of one Lua file."""
+    """Return the source of a Lua file."""
     return FUNCTIONS.joinpath(name).read_text("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The audit log: each act is written down by the step that does it, and by no other."""
+"""Audit log: each action is recorded by the function that performs it, and by no other."""
 
 from __future__ import annotations
 
@@ -77,15 +77,15 @@ async def test_audit_pages_return_every_entry_once(store: Store) -> None:
     record = await made(store)
     for act in (LifecycleAction.CLOSE, LifecycleAction.REOPEN, LifecycleAction.CLOSE, LifecycleAction.REOPEN):
         await store.polls.act(record.poll.id, act)
-    met: list[str] = []
+    actions: list[str] = []
     cursor: str | None = None
     while True:
         entries, cursor = await store.audit_log.entries(record.poll.id, cursor=cursor, limit=2)
-        met += [entry.act for entry in entries]
+        actions += [entry.act for entry in entries]
         await store.polls.act(record.poll.id, LifecycleAction.PUBLISH)
         if cursor is None:
             break
-    assert met == ["reopen", "close", "reopen", "close", "create"]
+    assert actions == ["reopen", "close", "reopen", "close", "create"]
     with pytest.raises(InvalidPoll):
         await store.audit_log.entries(record.poll.id, cursor="+", limit=2)
 

@@ -1,4 +1,4 @@
-"""Options with a capacity, on the real server."""
+"""Options with a capacity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.store.ballot_helpers import DAY_MS, cast, made, outcomes_of, stored_b
 
 
 def bounded(**capacities: int) -> tuple[Option, ...]:
-    """Options npp, ndc and other, those named with a capacity."""
+    """Create a poll with the options npp, ndc and other. The arguments are capacities."""
     return tuple(
         msgspec.structs.replace(option, capacity=capacities.get(option.id))
         for option in options("npp", "ndc", "other")
@@ -26,7 +26,7 @@ def bounded(**capacities: int) -> tuple[Option, ...]:
 
 
 async def with_capacity(record: PollRecord, store: Store, **capacities: int) -> PollRecord:
-    """The poll after an edit of its capacities."""
+    """Edit the capacities of the poll and return it."""
     after: Poll = msgspec.structs.replace(
         record.poll, options=bounded(**capacities), version=record.poll.version + 1
     )
@@ -131,8 +131,8 @@ async def test_capacity_is_exact_under_concurrent_votes(store: Store) -> None:
 async def test_expired_idempotency_key_for_full_option_leaves_old_vote(store: Store) -> None:
     record = await made(store, identity=Identity.OPEN, options=bounded(npp=1))
     key, long_ago = a_voter(), int(time.time() * 1000) - DAY_MS - 1000
-    held = (1).to_bytes(3, "big") + long_ago.to_bytes(6, "big") + b"A"
-    await store.connection.client.hset(record.keys[2 + key[0] % 16], key, held)
+    stored_ballot = (1).to_bytes(3, "big") + long_ago.to_bytes(6, "big") + b"A"
+    await store.connection.client.hset(record.keys[2 + key[0] % 16], key, stored_ballot)
     await store.connection.client.hset(record.keys[1], mapping={"A": 1, "voters": 1, "seq": 1})
     other = a_voter()
     assert await cast(store, record, BallotInput(key, "A"), BallotInput(other, "B")) == [
@@ -141,7 +141,7 @@ async def test_expired_idempotency_key_for_full_option_leaves_old_vote(store: St
     ]
     ballots = await stored_ballots(store, record)
     assert set(ballots) == {key, other}
-    assert ballots[key] == held
+    assert ballots[key] == stored_ballot
 
 
 async def test_edit_below_current_votes_of_option_is_rejected(store: Store) -> None:

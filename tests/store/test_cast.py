@@ -1,4 +1,4 @@
-"""The counting step, on the real server."""
+"""The function ``cast_ballots``."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ async def test_closed_window_stays_closed_after_clock_step_back(store: Store) ->
 
 
 async def open_to_all(store: Store) -> PollRecord:
-    """A poll that knows no voters."""
+    """Create a poll without voters."""
     return await made(store, identity=Identity.OPEN)
 
 

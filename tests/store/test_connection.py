@@ -1,4 +1,4 @@
-"""A store that goes away, stalls, forgets or comes back."""
+"""Store connection: servers that stop, stall, lose their functions, or return."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BACK_WITHIN_S = 2.0
 
 @pytest.fixture
 async def own_store(own_valkey: Valkey) -> AsyncIterator[Store]:
-    """The store on a server that this test alone may harm."""
+    """Open a store on a server that only this test uses."""
     store = await open_store(own_valkey.url)
     yield store
     await store.close()

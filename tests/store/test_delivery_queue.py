@@ -91,8 +91,8 @@ async def test_concurrent_claims_never_share_an_event(store: Store) -> None:
     for ordering_key in range(20):
         await put(store, hook, f"e{ordering_key}", ordering_key=f"poll-{ordering_key}")
     found = await asyncio.gather(*(claims(store, hook, most=3) for _ in range(10)))
-    taken = [claim.id for each in found for claim in each]
-    assert len(taken) == len(set(taken)) == 20
+    claimed = [claim.id for each in found for claim in each]
+    assert len(claimed) == len(set(claimed)) == 20
 
 
 async def test_claim_of_killed_worker_expires_with_its_lease(store: Store, valkey: Valkey) -> None:
@@ -102,14 +102,14 @@ async def test_claim_of_killed_worker_expires_with_its_lease(store: Store, valke
         sys.executable, "-c", CLAIM_AND_DIE, valkey.url, store.connection.namespace, hook
     )
     assert await process.wait() == -signal.SIGKILL
-    taken: list[ClaimedEvent] = []
+    claimed: list[ClaimedEvent] = []
 
     async def is_taken() -> bool:
-        taken.extend(await claims(store, hook))
-        return bool(taken)
+        claimed.extend(await claims(store, hook))
+        return bool(claimed)
 
     await until(is_taken)
-    assert (taken[0].id, taken[0].tries) == ("a", 2)
+    assert (claimed[0].id, claimed[0].tries) == ("a", 2)
 
 
 async def test_late_attempt_result_is_ignored(store: Store) -> None:
@@ -133,7 +133,7 @@ async def test_released_claim_counts_no_attempt(store: Store) -> None:
     assert await claims(store, hook) == [claim]
 
 
-async def _told_to_the_last(store: Store, hook: str, **before: Any) -> str:
+async def _deliver_all(store: Store, hook: str, **before: Any) -> str:
     (claim,) = await claims(store, hook)
     return await store.delivery_queue.record_attempt(hook, claim, "failed", error="answered 500", **before)
 
@@ -141,7 +141,7 @@ async def _told_to_the_last(store: Store, hook: str, **before: Any) -> str:
 async def test_last_failed_attempt_disables_dead_webhook(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a", "b")
-    assert await _told_to_the_last(store, hook) == "answered 500"
+    assert await _deliver_all(store, hook) == "answered 500"
     state = await store.delivery_queue.state(hook)
     assert (state.disabled_reason, state.waiting, state.dropped) == ("answered 500", 0, 2)
     await put(store, hook, "c")
@@ -178,7 +178,7 @@ async def test_webhook_with_full_queue_is_disabled(store: Store) -> None:
 async def test_forgotten_webhook_leaves_no_keys(store: Store) -> None:
     hook = webhook()
     await put(store, hook, "a")
-    await store.delivery_queue.forget(hook)
+    await store.delivery_queue.discard(hook)
     await put(store, hook, "b")
     keys = [key async for key in store.connection.client.scan_iter(f"*webhook:{hook}*")]
     assert [key.rpartition(b":")[2] for key in keys] == [b"state"]

@@ -17,7 +17,7 @@ from tests.wait import until
 
 @pytest.fixture
 async def given(own_valkey: Valkey) -> AsyncIterator[Store]:
-    """A store whose settings this test alone may change."""
+    """Open a store on a server whose settings only this test changes."""
     store = await open_store(own_valkey.url)
     yield store
     await store.close()

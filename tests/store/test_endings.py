@@ -1,4 +1,4 @@
-"""Publish, cancel, archive and reset: what each leaves, and what it takes."""
+"""Publish, cancel, archive and reset: the data that each keeps and removes."""
 
 from __future__ import annotations
 

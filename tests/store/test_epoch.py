@@ -1,4 +1,4 @@
-"""Positions: (epoch, seq) never falls, whatever the store loses."""
+"""Positions: (epoch, seq) never decreases, even if the store loses data."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Step = Callable[[Store, PollRecord, bytes], Awaitable[object]]
 
 
 async def cast_again(store: Store, record: PollRecord, voter: bytes) -> object:
-    """A counting step that counts nothing."""
+    """Cast a ballot that changes nothing."""
     return await cast(store, record, BallotInput(voter, "A"))
 
 
 async def withdraw(store: Store, record: PollRecord, voter: bytes) -> object:
-    """A counting step that takes back."""
+    """Withdraw a vote."""
     return await store.ballots.withdraw(record, voter)
 
 
 async def read(store: Store, record: PollRecord, voter: bytes) -> object:
-    """A read."""
+    """Read the results."""
     return await tally_of(store, record)
 
 
 async def stored_epoch(store: Store, record: PollRecord) -> str:
-    """The epoch behind the service's back."""
+    """Return the stored epoch, read directly from the store."""
     return str((await store.connection.client.hget(record.keys[1], "epoch")).decode())
 
 

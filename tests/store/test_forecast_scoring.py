@@ -106,14 +106,14 @@ async def test_leaderboard_equals_scores_from_scratch(store: Store, outcomes: in
         after = await resolved(store, await closed(store, record), f"o{place % outcomes}")
         add_scores(expected, codes, place % outcomes, is_ordered=is_ordered)
         assert await board_of(store) == expected
-        held = after.poll.resolution
-        assert held is not None
-        assert held.crowd is not None
-        assert held.forecasters == len(codes)
+        resolution = after.poll.resolution
+        assert resolution is not None
+        assert resolution.crowd is not None
+        assert resolution.forecasters == len(codes)
         logs = [log_probability(decode_forecast(code), place % outcomes) for code in codes.values()]
         mean = sum(logs) / len(logs)
         own = math.log(apply_floor(crowd_of(codes))[place % outcomes])
-        assert held.crowd.peer / MICRO == pytest.approx(crowd_peer(own, mean), abs=1e-6)
+        assert resolution.crowd.peer / MICRO == pytest.approx(crowd_peer(own, mean), abs=1e-6)
     assert abs(sum(score.peer for score in expected.values())) <= 3 * 40
 
 
@@ -153,15 +153,15 @@ async def test_interrupted_scoring_of_forecasts_ends_whole(store: Store, valkey:
     assert await board_of(store) == expected
 
 
-@pytest.mark.parametrize("act", ["change", "withdraw", "both"])
-async def test_vote_of_effective_time_scores_whatever_follows(store: Store, act: str) -> None:
+@pytest.mark.parametrize("action", ["change", "withdraw", "both"])
+async def test_vote_of_effective_time_scores_whatever_follows(store: Store, action: str) -> None:
     record, ama, kofi = await a_prediction(store), a_voter(), a_voter()
     await picked(store, record, (ama, "B"), (kofi, "A"))
     (vote,) = await outcomes_of(store, record, BallotInput(kofi, "A"))
     await until_later(store, vote.at)
-    if act in {"withdraw", "both"}:
+    if action in {"withdraw", "both"}:
         await store.ballots.withdraw(record, ama)
-    if act in {"change", "both"}:
+    if action in {"change", "both"}:
         await picked(store, record, (ama, "A"))
     await resolved(store, await closed(store, record), "home", effective_at=vote.at)
     assert await scores_in(store) == {ama: (0, 1), kofi: (1, 1)}

@@ -1,4 +1,4 @@
-"""Any history of votes and acts leaves totals that are exactly the ballots that stand."""
+"""Random histories of votes and actions: the totals equal the stored ballots."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.valkey import Valkey
 VOTERS = [bytes([number]) * 16 for number in (0, 1, 2, 17, 255)]
 CODES = ["A", "B", "C", "AB", "BC", "ABC", "CA", "BA"]
 CAPACITY = 2
-"""Places of option B, where it has a capacity."""
+"""Capacity of option B, if it has one."""
 
 revisions = st.none() | st.integers(0, 4)
 ballots = st.builds(BallotInput, st.sampled_from(VOTERS), st.sampled_from(CODES), revisions)
@@ -38,19 +38,19 @@ histories = st.lists(st.one_of(casting, casting, withdrawing, acting), min_size=
 
 
 class Model:
-    """The rules once more, as plainly as they can be said."""
+    """Model of the voting rules, in their simplest form."""
 
     def __init__(self, revote: Revote, kind: Kind, capacity: int | None) -> None:
         self.revote = revote
         self.kind = kind
         self.capacity = capacity
         self.is_open = True
-        self.standing: dict[bytes, tuple[int, str]] = {}
+        self.current: dict[bytes, tuple[int, str]] = {}
         self.seq = 0
 
     def cast(self, ballot: BallotInput) -> BallotStatus:
         """Apply a ballot to the model and return its expected status."""
-        revision, code = self.standing.get(ballot.voter, (0, ""))
+        revision, code = self.current.get(ballot.voter, (0, ""))
         if code == ballot.code:
             return BallotStatus.UNCHANGED
         if not self.is_open:
@@ -66,9 +66,9 @@ class Model:
 
     def withdraw(self, voter: bytes, named: int | None) -> BallotStatus | None:
         """Apply a withdrawal to the model and return its expected status; None without a vote."""
-        if voter not in self.standing:
+        if voter not in self.current:
             return None
-        revision, code = self.standing[voter]
+        revision, code = self.current[voter]
         if not code:
             return BallotStatus.WITHDRAWN
         if not self.is_open:
@@ -81,27 +81,27 @@ class Model:
         return BallotStatus.WITHDRAWN
 
     def act(self, act: LifecycleAction) -> None:
-        """Close or reopen, of which a repeat changes nothing; or reset, which leaves no vote."""
+        """Close or reopen; a repeat changes nothing. Reset removes all votes."""
         if act is LifecycleAction.RESET:
-            self.standing, self.seq = {}, 0
+            self.current, self.seq = {}, 0
             return
         self.is_open = act is LifecycleAction.REOPEN
 
     def counts(self) -> dict[str, int]:
-        """Every letter that stands; of rankings the first."""
+        """Return the letters of all counted choices. A ranking counts for its first option."""
         return dict(Counter("".join(counted(self.kind, code) for code in self.codes())))
 
     def codes(self) -> list[str]:
-        """Every choice that stands."""
-        return [code for _, code in self.standing.values() if code]
+        """Return all current choices."""
+        return [code for _, code in self.current.values() if code]
 
     def _move(self, voter: bytes, revision: int, code: str) -> None:
-        self.standing[voter] = (revision + 1, code)
+        self.current[voter] = (revision + 1, code)
         self.seq += 1
 
 
 def counted(kind: Kind, code: str) -> str:
-    """The letters that a code is counted for."""
+    """Return the letters that a code counts for."""
     return code[:1] if kind is Kind.RANKED else code
 
 
@@ -115,9 +115,11 @@ def counted(kind: Kind, code: str) -> str:
 def test_random_vote_history_matches_model(
     valkey: Valkey, history: list[tuple[str, object]], revote: Revote, kind: Kind, capacity: int | None
 ) -> None:
-    """After any history each answer is the model's, counts and rankings are a recount of the ballots, voters
-    those whose choice stands (with one choice each the counts' sum), no option has more than its capacity,
-    and seq grew by one with each counted change."""
+    """After any history, each outcome equals the model's. Counts and rankings equal a recount.
+
+    ``voters`` is the number of current votes, and the sum of the counts if each has one choice. No option
+    exceeds its capacity. ``seq`` grew by one with each counted change.
+    """
     if kind not in (Kind.MULTIPLE, Kind.RANKED):
         history = [(name, one_letter_each(given)) for name, given in history]
     if kind in (Kind.RANKED, Kind.RATING):
@@ -126,14 +128,14 @@ def test_random_vote_history_matches_model(
 
 
 def one_letter_each(given: object) -> object:
-    """The ballots of a step, as a poll of one choice takes them."""
+    """Return the ballots of a step with one choice each, for polls that accept one choice."""
     if not isinstance(given, list):
         return given
     return [msgspec.structs.replace(ballot, code=ballot.code[0]) for ballot in given]
 
 
 async def live_through(valkey: Valkey, history: list[tuple[str, object]], model: Model) -> None:
-    """The history, on the store and on the model side by side."""
+    """Run the history on the store and on the model."""
     store = await open_store(valkey.url, namespace=f"h{secrets.token_hex(5)}")
     try:
         record = await made(store, revote=model.revote, kind=model.kind, **choosing_from(model))
@@ -145,7 +147,9 @@ async def live_through(valkey: Valkey, history: list[tuple[str, object]], model:
 
 
 def choosing_from(model: Model) -> dict[str, object]:
-    """Options a, b and c, the second with the model's capacity; of a rating its scale."""
+    """Return the poll's fields: options a, b and c, the second with the model's capacity, or the rating
+    scale.
+    """
     if model.kind is Kind.RATING:
         return {"options": (), "scale": Scale(min=1, max=5)}
     first, second, third = options("a", "b", "c")
@@ -153,12 +157,12 @@ def choosing_from(model: Model) -> dict[str, object]:
 
 
 async def step(store: Store, record: PollRecord, model: Model, name: str, given: object) -> PollRecord:
-    """One step of the history, answered alike by both."""
+    """Run one step of the history. The store and the model must return the same outcome."""
     match name, given:
         case "cast", list(casts):
             outcomes = await outcomes_of(store, record, *casts)
             assert [outcome.status for outcome in outcomes] == [model.cast(ballot) for ballot in casts]
-            check_standing(casts, outcomes, model)
+            check_revisions(casts, outcomes, model)
         case "withdraw", (bytes(voter), named):
             try:
                 outcome = await store.ballots.withdraw(record, voter, named)  # type: ignore[arg-type]
@@ -175,18 +179,18 @@ async def step(store: Store, record: PollRecord, model: Model, name: str, given:
     return record
 
 
-def check_standing(casts: list[BallotInput], outcomes: list[BallotOutcome], model: Model) -> None:
-    """A voter's last ballot of a batch is answered with what stands."""
+def check_revisions(casts: list[BallotInput], outcomes: list[BallotOutcome], model: Model) -> None:
+    """Check that the last ballot of each voter in a batch returned the stored revision."""
     last = {ballot.voter: outcome for ballot, outcome in zip(casts, outcomes, strict=True)}
     for voter, outcome in last.items():
         if outcome.status is not BallotStatus.CLOSED:
-            standing = model.standing.get(voter, (0, ""))
+            stored = model.current.get(voter, (0, ""))
             full = outcome.status is BallotStatus.OPTION_FULL
-            assert (outcome.revision, outcome.code) == ((standing[0], "B") if full else standing)
+            assert (outcome.revision, outcome.code) == ((stored[0], "B") if full else stored)
 
 
 async def compare(store: Store, record: PollRecord, model: Model) -> None:
-    """The totals against the model, and against a recount of what is stored."""
+    """Compare the totals with the model and with a recount of the stored ballots."""
     tally = await tally_of(store, record)
     stored = await stored_ballots(store, record)
     counts = {letter: count for letter, count in tally.counts.items() if count}

@@ -1,4 +1,4 @@
-"""A poll of a series lies with it, and everything about the poll goes on by its id."""
+"""Location of polls: polls of a series share its hash slot, and all operations find a poll by its id."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tests.valkey import Valkey
 
 
 async def of_series(store: Store, series: str | None = "cup", **changes: object) -> PollRecord:
-    """A prediction that lies with a series."""
+    """Create a prediction of a series."""
     return await made(store, kind=Kind.PREDICTION, series=series, options=options("home", "away"), **changes)
 
 
 async def exists(store: Store, *keys: bytes) -> int:
-    """How many of the keys there are."""
+    """Return how many of the keys exist."""
     found: int = await store.connection.client.exists(*keys)
     return found
 
 
 async def another(store: Store, valkey: Valkey) -> Store:
-    """Another process's view of the same polls."""
+    """Open the same store as another process would."""
     return await open_store(valkey.url, namespace=store.connection.namespace)
 
 
@@ -67,8 +67,8 @@ async def test_process_without_cached_location_finds_series_poll(store: Store, v
 
 async def test_positions_include_series_polls_after_first_read(store: Store) -> None:
     ids = [(await of_series(store)).poll.id, (await made(store)).poll.id]
-    standings = await store.results.positions(ids)
-    assert all(standings[poll_id] is not None for poll_id in ids)
+    states = await store.results.positions(ids)
+    assert all(states[poll_id] is not None for poll_id in ids)
 
 
 async def test_repeated_creation_returns_existing_series_poll(store: Store) -> None:
@@ -122,8 +122,8 @@ async def test_id_of_deleted_poll_can_be_used_at_any_location(
     await store.polls.delete(record.poll.id)
     with pytest.raises(PollNotFound):
         await stranger.polls.get(record.poll.id)
-    made_anew = await of_series(store, series, id=record.poll.id)
-    assert (await stranger.polls.get(record.poll.id)).incarnation == made_anew.incarnation
+    recreated = await of_series(store, series, id=record.poll.id)
+    assert (await stranger.polls.get(record.poll.id)).incarnation == recreated.incarnation
     await stranger.close()
 
 
@@ -138,11 +138,11 @@ async def test_audit_log_of_deleted_series_poll_is_readable(store: Store, valkey
 
 async def test_deleting_last_poll_deletes_series(store: Store) -> None:
     first, last = await of_series(store), await of_series(store)
-    kept = series_keys(store.connection.namespace, "cup")
+    keys_before = series_keys(store.connection.namespace, "cup")
     await store.polls.delete(first.poll.id)
-    assert await exists(store, *kept) == 2
+    assert await exists(store, *keys_before) == 2
     await store.polls.delete(last.poll.id)
-    assert await exists(store, *kept) == 0
+    assert await exists(store, *keys_before) == 0
 
 
 async def test_archiving_last_poll_deletes_series_voter_key(store: Store) -> None:

@@ -79,7 +79,7 @@ async def client_of(valkey: Valkey) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def old_store(own_valkey: Valkey) -> Valkey:
-    """A server with the data of the fixture."""
+    """Run a server with the data of the fixture."""
     async with client_of(own_valkey) as client:
         await restore(client)
     return own_valkey
@@ -87,7 +87,7 @@ async def old_store(own_valkey: Valkey) -> Valkey:
 
 @pytest.fixture
 async def migrated(old_store: Valkey) -> AsyncIterator[Store]:
-    """A store that was opened on the data of the fixture."""
+    """Open a store on the data of the fixture."""
     store = await open_store(old_store.url)
     yield store
     await store.close()
@@ -163,12 +163,12 @@ async def test_lifecycle_after_migration_continues(migrated: Store) -> None:
 
 
 async def test_registries_after_migration_are_complete(migrated: Store) -> None:
-    keys = await migrated.api_keys.fresh(0)
+    keys = await migrated.api_keys.read_fresh(0)
     assert json.loads(keys["desk00000001"])["name"] == "news desk"
     assert (await migrated.api_key_uses.all())["desk00000001"] > 0
-    (issuer,) = (await migrated.issuers.fresh(0)).values()
+    (issuer,) = (await migrated.issuers.read_fresh(0)).values()
     assert json.loads(issuer)["voters_key"] == (await migrated.voters_key()).hex()
-    assert set(await migrated.webhooks.fresh(0)) == {"active000001", "silent000001"}
+    assert set(await migrated.webhooks.read_fresh(0)) == {"active000001", "silent000001"}
 
 
 async def test_webhooks_after_migration_keep_state_and_queue(migrated: Store) -> None:

@@ -1,4 +1,4 @@
-"""Notifications: sent at once, and never assumed to be complete."""
+"""Change notifications: sent immediately, and possibly incomplete."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.wait import until
 
 
 class Watcher:
-    """Somebody who hears notices."""
+    """Subscriber that records notifications."""
 
     def __init__(self, store: Store) -> None:
-        self.heard: list[ChangeNotification] = []
+        self.received: list[ChangeNotification] = []
         self.gaps = 0
-        store.notifications.on_change(self.heard.append)
+        store.notifications.on_change(self.received.append)
         store.notifications.on_gap(self._gap)
         self.task = asyncio.create_task(store.notifications.run())
         self.store = store
@@ -41,7 +41,7 @@ class Watcher:
 
 @pytest.fixture
 async def watcher(own_valkey: Valkey) -> AsyncIterator[Watcher]:
-    """A listener, subscribed, on a server that the test may harm."""
+    """Start a subscriber on a server that only this test uses."""
     store = await open_store(own_valkey.url)
     watching = Watcher(store)
     await store.notifications.subscribed()
@@ -59,9 +59,9 @@ async def test_changes_send_notifications_in_order(watcher: Watcher) -> None:
     await store.polls.edit(record, edited, assumes_unvoted=False)
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.polls.delete(record.poll.id)
-    await until(lambda: len(watcher.heard) == 5)
+    await until(lambda: len(watcher.received) == 5)
     name = record.poll.id
-    assert watcher.heard == [
+    assert watcher.received == [
         ChangeNotification(name, 1, epoch, 0),
         ChangeNotification(name, 1, epoch, 2),
         ChangeNotification(name, 2, epoch, 2),
@@ -77,8 +77,8 @@ async def test_withdrawal_sends_one_notification(watcher: Watcher) -> None:
     await store.ballots.withdraw(record, voter)
     await store.ballots.withdraw(record, voter)
     await cast(store, record, BallotInput(voter, "B"))
-    await until(lambda: len(watcher.heard) == 4)
-    assert [notice.seq for notice in watcher.heard] == [0, 1, 2, 3]
+    await until(lambda: len(watcher.received) == 4)
+    assert [notice.seq for notice in watcher.received] == [0, 1, 2, 3]
 
 
 async def test_batch_without_change_sends_no_notification(watcher: Watcher) -> None:
@@ -88,8 +88,8 @@ async def test_batch_without_change_sends_no_notification(watcher: Watcher) -> N
     await cast(store, record, BallotInput(voter, "A"), BallotInput(voter, "B"))
     await store.polls.act(record.poll.id, LifecycleAction.OPEN)
     await cast(store, record, BallotInput(a_voter(), "C"))
-    await until(lambda: len(watcher.heard) == 3)
-    assert [notice.seq for notice in watcher.heard] == [0, 1, 2]
+    await until(lambda: len(watcher.received) == 3)
+    assert [notice.seq for notice in watcher.received] == [0, 1, 2]
 
 
 async def test_first_subscription_reports_gap(watcher: Watcher) -> None:
@@ -102,7 +102,7 @@ async def test_store_outage_reports_gap_and_resubscribes(own_valkey: Valkey, wat
     await until(lambda: watcher.gaps == 2, within_s=2.0)
     await watcher.store.connection.wait_up()
     await made(watcher.store)
-    await until(lambda: watcher.heard)
+    await until(lambda: watcher.received)
 
 
 async def test_silent_subscription_is_renewed(own_valkey: Valkey, watcher: Watcher) -> None:
@@ -132,7 +132,7 @@ async def test_unknown_message_is_ignored(watcher: Watcher) -> None:
     for text in (b"", b"a b c d e", b"what?", b"poll x 00 y"):
         await connection.command("PUBLISH", b"pw:changes", text)
     await made(watcher.store)
-    await until(lambda: len(watcher.heard) == 1)
+    await until(lambda: len(watcher.received) == 1)
     assert watcher.gaps == 1
 
 
@@ -142,7 +142,7 @@ async def test_changed_poll_is_evicted_from_cache(watcher: Watcher, own_valkey: 
     record = await made(theirs)
     await ours.polls.get(record.poll.id)
     await cast(theirs, record, BallotInput(a_voter(), "A"))
-    await until(lambda: len(watcher.heard) == 2)
+    await until(lambda: len(watcher.received) == 2)
     assert ours.polls.cached(record.poll.id) is not None
     await theirs.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await until(lambda: ours.polls.cached(record.poll.id) is None)

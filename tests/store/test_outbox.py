@@ -1,4 +1,4 @@
-"""The outbox: what happens is written once, with its own step, and stays until it was handed on."""
+"""Outbox: an event is stored once, by the function that causes it, and remains until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.store.ballot_helpers import cast, made, set_field
 PAUSE_MS = 60_000
 
 
-async def look(store: Store, poll_id: str, progress_ms: int | None = None) -> OutboxScan:
+async def scan(store: Store, poll_id: str, progress_ms: int | None = None) -> OutboxScan:
     """Scan a poll's outbox."""
     (found,) = await store.outbox.scan_many([poll_id], progress_ms)
     assert isinstance(found, OutboxScan)
@@ -29,7 +29,7 @@ async def look(store: Store, poll_id: str, progress_ms: int | None = None) -> Ou
 
 async def kinds(store: Store, poll_id: str, progress_ms: int | None = None) -> list[EventKind]:
     """Return the kinds of the events in a poll's outbox."""
-    return [event.kind for event in (await look(store, poll_id, progress_ms)).events]
+    return [event.kind for event in (await scan(store, poll_id, progress_ms)).events]
 
 
 async def test_lifecycle_actions_add_their_event_in_the_same_step(store: Store) -> None:
@@ -38,7 +38,7 @@ async def test_lifecycle_actions_add_their_event_in_the_same_step(store: Store) 
         await store.polls.act(
             record.poll.id, act, closes_at=FAR_OFF if act is LifecycleAction.REOPEN else None
         )
-    found = (await look(store, record.poll.id)).events
+    found = (await scan(store, record.poll.id)).events
     assert [event.kind for event in found] == [
         EventKind.OPENED,
         EventKind.CLOSED,
@@ -64,8 +64,8 @@ async def test_clock_events_are_added_once(store: Store) -> None:
     assert await kinds(store, record.poll.id) == []
     await set_field(store, record, "opens_at", LONG_AGO)
     await set_field(store, record, "closes_at", LONG_AGO + 5)
-    await asyncio.gather(*(look(store, record.poll.id) for _ in range(20)))
-    found = (await look(store, record.poll.id)).events
+    await asyncio.gather(*(scan(store, record.poll.id) for _ in range(20)))
+    found = (await scan(store, record.poll.id)).events
     assert [(event.kind, event.at) for event in found] == [
         (EventKind.OPENED, LONG_AGO),
         (EventKind.CLOSED, LONG_AGO + 5),
@@ -75,7 +75,7 @@ async def test_clock_events_are_added_once(store: Store) -> None:
 async def test_poll_created_with_past_window_adds_events_at_its_creation(store: Store) -> None:
     began = await store.polls.now()
     record = await made(store, opens_at=LONG_AGO, closes_at=LONG_AGO + 5)
-    found = (await look(store, record.poll.id)).events
+    found = (await scan(store, record.poll.id)).events
     assert [event.kind for event in found] == [EventKind.OPENED, EventKind.CLOSED]
     assert all(began <= event.at <= event.tally.now for event in found)
 
@@ -86,7 +86,7 @@ async def test_edit_that_opens_the_poll_adds_the_event_at_the_edit(store: Store)
     await store.polls.edit(
         record, msgspec.structs.replace(record.poll, opens_at=LONG_AGO), assumes_unvoted=True
     )
-    found = (await look(store, record.poll.id)).events
+    found = (await scan(store, record.poll.id)).events
     assert [event.kind for event in found] == [EventKind.OPENED]
     assert began <= found[0].at <= found[0].tally.now
 
@@ -103,16 +103,16 @@ async def test_progress_events_respect_interval(store: Store) -> None:
     assert EventKind.PROGRESS not in await kinds(store, record.poll.id, PAUSE_MS)
     await cast(store, record, BallotInput(a_voter(), "A"))
     assert EventKind.PROGRESS not in await kinds(store, record.poll.id)
-    first = await look(store, record.poll.id, PAUSE_MS)
+    first = await scan(store, record.poll.id, PAUSE_MS)
     assert [event.kind for event in first.events] == [EventKind.OPENED, EventKind.PROGRESS]
     assert first.events[1].tally.counts == {"A": 1}
     await cast(store, record, BallotInput(a_voter(), "A"))
-    second = await look(store, record.poll.id, PAUSE_MS)
+    second = await scan(store, record.poll.id, PAUSE_MS)
     assert len(second.events) == 2
     assert second.next_at == first.events[1].at + PAUSE_MS
-    third = await look(store, record.poll.id, 0)
+    third = await scan(store, record.poll.id, 0)
     assert third.events[2].tally.counts == {"A": 2}
-    assert len((await look(store, record.poll.id, 0)).events) == 3
+    assert len((await scan(store, record.poll.id, 0)).events) == 3
 
 
 async def test_outbox_outlives_deleted_poll(store: Store) -> None:
@@ -120,7 +120,7 @@ async def test_outbox_outlives_deleted_poll(store: Store) -> None:
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.polls.act(record.poll.id, LifecycleAction.RESET)
     await store.polls.delete(record.poll.id)
-    found = await look(store, record.poll.id)
+    found = await scan(store, record.poll.id)
     assert [event.kind for event in found.events] == [
         EventKind.OPENED,
         EventKind.CLOSED,
@@ -128,7 +128,7 @@ async def test_outbox_outlives_deleted_poll(store: Store) -> None:
     ]
     assert {event.poll.question for event in found.events} == {record.poll.question}
     await store.outbox.acknowledge(record.poll.id, found.entries)
-    assert (await look(store, record.poll.id)).entries == []
+    assert (await scan(store, record.poll.id)).entries == []
     assert await store.connection.client.exists(*record.keys) == 0
 
 
@@ -136,18 +136,18 @@ async def test_events_contain_no_voter_data(store: Store) -> None:
     record = await made(store)
     voter = a_voter()
     await cast(store, record, BallotInput(voter, "A"))
-    await look(store, record.poll.id, 0)
+    await scan(store, record.poll.id, 0)
     (outbox,) = [key for key in record.keys if key.endswith(b":outbox")]
-    held = repr(await store.connection.client.xrange(outbox)).encode()
+    entries = repr(await store.connection.client.xrange(outbox)).encode()
     for secret in (voter, record.voter_key):
-        assert repr(secret)[2:-1].encode() not in held
+        assert repr(secret)[2:-1].encode() not in entries
 
 
 async def test_poll_is_marked_due_before_change(store: Store) -> None:
     record = await made(store, opens_at=FAR_OFF)
     (due,) = await store.outbox.dues()
     assert (due.poll_id, due.at) == (record.poll.id, 0)
-    found = await look(store, record.poll.id)
+    found = await scan(store, record.poll.id)
     await store.outbox.reschedule(due, found)
     (again,) = await store.outbox.dues()
     assert 0 < again.at - found.now < 10_000
@@ -157,7 +157,7 @@ async def test_poll_is_marked_due_before_change(store: Store) -> None:
 
 async def test_reschedule_keeps_newer_mark(store: Store) -> None:
     record = await made(store, opens_at=FAR_OFF)
-    found = await look(store, record.poll.id)
+    found = await scan(store, record.poll.id)
     await store.outbox.reschedule(DuePoll(record.poll.id, 7), found)
     assert await store.outbox.dues() == [DuePoll(record.poll.id, 0)]
 
@@ -165,7 +165,7 @@ async def test_reschedule_keeps_newer_mark(store: Store) -> None:
 async def test_mark_all_due_marks_every_poll(store: Store) -> None:
     records = [await made(store) for _ in range(5)]
     for due in await store.outbox.dues():
-        found = await look(store, due.place)
+        found = await scan(store, due.place)
         await store.outbox.reschedule(DuePoll(due.place, 0), found)
     await store.connection.client.delete(f"{store.connection.namespace}:schedule")
     assert await store.outbox.mark_all_due() == 5
@@ -187,7 +187,7 @@ async def test_purge_adds_corrected_event(store: Store) -> None:
     await cast(store, record, *[BallotInput(a_voter(), "A") for _ in range(40)])
     before = await kinds(store, record.poll.id)
     assert await store.purges.purge(record, PurgeSelector(to_ms=FAR_OFF), by="ops") == 40
-    found = (await look(store, record.poll.id)).events
+    found = (await scan(store, record.poll.id)).events
     assert [event.kind for event in found] == [*before, EventKind.CORRECTED]
     assert (found[-1].tally.voters, found[-1].tally.seq) == (0, 80)
     await store.purges.purge(record, PurgeSelector(to_ms=FAR_OFF), by="ops")

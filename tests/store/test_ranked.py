@@ -1,4 +1,4 @@
-"""Ranked polls: rankings kept by the counting step, read and counted out."""
+"""Ranked polls: stored rankings and their count."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tests.store.ballot_helpers import cast, made, tally_of
 
 
 async def ranked(store: Store, count: int = 3, revote: Revote = Revote.WITHDRAW) -> PollRecord:
-    """A ranked poll of so many options, coded A, B, ..."""
+    """Create a ranked poll with options coded A, B, ..."""
     ids = [f"option-{number}" for number in range(count)]
     return await made(store, kind=Kind.RANKED, options=options(*ids), revote=revote)
 
 
 async def profile_of(store: Store, record: PollRecord) -> dict[str, int]:
-    """The rankings as they are stored."""
-    held = await store.connection.client.hgetall(record.keys[RANKINGS])
-    return {ranking.decode(): int(number) for ranking, number in held.items()}
+    """Return the stored rankings."""
+    stored = await store.connection.client.hgetall(record.keys[RANKINGS])
+    return {ranking.decode(): int(number) for ranking, number in stored.items()}
 
 
 async def test_ranking_counts_first_preference_and_ranking(store: Store) -> None:
@@ -177,8 +177,8 @@ async def test_archive_keeps_rankings_and_reset_deletes_them(store: Store) -> No
     await cast(store, record, BallotInput(a_voter(), "BA"), BallotInput(a_voter(), "A"))
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.polls.act(record.poll.id, LifecycleAction.ARCHIVE)
-    kept = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
-    assert kept.outcome == count_instant_runoff(record.poll, {"BA": 1, "A": 1})
+    unchanged = await store.ranked_results.with_runoff(await store.results.read(record.poll.id))
+    assert unchanged.outcome == count_instant_runoff(record.poll, {"BA": 1, "A": 1})
     other = await ranked(store)
     await cast(store, other, BallotInput(a_voter(), "BA"))
     await store.polls.act(other.poll.id, LifecycleAction.RESET)

@@ -27,14 +27,14 @@ DAY = 86_400
 
 
 def ballots(network: bytes, count: int, code: str = "A") -> list[BallotInput]:
-    """So many voters of one network."""
+    """Return ballots of ``count`` voters of one network."""
     return [BallotInput(a_voter(), code, None, network) for _ in range(count)]
 
 
-async def limited(
+async def with_limit(
     store: Store, record: PollRecord, limit: RateLimit | None, casts: list[BallotInput]
 ) -> CastReply:
-    """The reply to one batch under a limit."""
+    """Return the reply to one batch under a rate limit."""
     (reply,) = await store.ballots.with_rate_limit(limit).cast_many([(record, casts)])
     assert isinstance(reply, CastReply)
     return reply
@@ -44,11 +44,11 @@ async def statuses(
     store: Store, record: PollRecord, limit: RateLimit | None, casts: list[BallotInput]
 ) -> list[str]:
     """Cast ballots with a rate limit and return the status of each."""
-    return [outcome.status.value for outcome in outcomes(await limited(store, record, limit, casts))]
+    return [outcome.status.value for outcome in outcomes(await with_limit(store, record, limit, casts))]
 
 
 def outcomes(reply: CastReply) -> list[BallotOutcome]:
-    """Those of a batch that was judged."""
+    """Return the outcomes of an accepted batch."""
     assert reply.outcomes is not None
     return reply.outcomes
 
@@ -56,7 +56,7 @@ def outcomes(reply: CastReply) -> list[BallotOutcome]:
 async def test_network_votes_stop_at_limit(store: Store) -> None:
     record, limit = await made(store), RateLimit(3, DAY)
     casts = [*ballots(NET, 5), *ballots(OTHER, 2), *ballots(b"", 2)]
-    reply = await limited(store, record, limit, casts)
+    reply = await with_limit(store, record, limit, casts)
     found = outcomes(reply)
     assert [outcome.status for outcome in found] == [
         *3 * [BallotStatus.COUNTED],
@@ -159,28 +159,28 @@ async def test_workers_share_rate_limit(store: Store, valkey: Valkey) -> None:
 
 
 async def test_paid_request_adds_debt(store: Store) -> None:
-    limit, take = RateLimit(2, 100), store.voter_rate_limiter.acquire_many
-    assert await take(limit, [RateLimitRequest(NET)] * 3) == [0, 0, 50_000]
-    assert await take(limit, [RateLimitRequest(NET, ANY_DEBT)] * 2) == [0, 0]
-    (wait,) = await take(limit, [RateLimitRequest(NET)])
+    limit, acquire_many = RateLimit(2, 100), store.voter_rate_limiter.acquire_many
+    assert await acquire_many(limit, [RateLimitRequest(NET)] * 3) == [0, 0, 50_000]
+    assert await acquire_many(limit, [RateLimitRequest(NET, ANY_DEBT)] * 2) == [0, 0]
+    (wait,) = await acquire_many(limit, [RateLimitRequest(NET)])
     assert 149_000 < wait <= 150_000
-    await take(limit, [RateLimitRequest(NET, ANY_DEBT)] * 100)
-    (wait,) = await take(limit, [RateLimitRequest(NET)])
+    await acquire_many(limit, [RateLimitRequest(NET, ANY_DEBT)] * 100)
+    (wait,) = await acquire_many(limit, [RateLimitRequest(NET)])
     assert wait <= MAX_DEBT_PERIODS * limit.period_ms + limit.interval_ms
 
 
 async def test_paid_request_is_rejected_above_the_debt_it_pays_for(store: Store) -> None:
-    limit, take = RateLimit(4, DAY), store.voter_rate_limiter.acquire_many
-    await take(limit, [RateLimitRequest(NET)] * 4)
-    waits = await take(limit, [RateLimitRequest(NET, 2)] * 10)
+    limit, acquire_many = RateLimit(4, DAY), store.voter_rate_limiter.acquire_many
+    await acquire_many(limit, [RateLimitRequest(NET)] * 4)
+    waits = await acquire_many(limit, [RateLimitRequest(NET, 2)] * 10)
     assert [wait == 0 for wait in waits] == 9 * [True] + [False]
 
 
 async def test_rejection_with_a_challenge_costs_a_quarter_of_a_token(store: Store) -> None:
-    limit, take = RateLimit(4, DAY), store.voter_rate_limiter.acquire_many
-    await take(limit, [RateLimitRequest(NET)] * 4)
-    first, *_ = await take(limit, [RateLimitRequest(NET, gets_challenge=True)] * 8)
-    (later,) = await take(limit, [RateLimitRequest(NET)])
+    limit, acquire_many = RateLimit(4, DAY), store.voter_rate_limiter.acquire_many
+    await acquire_many(limit, [RateLimitRequest(NET)] * 4)
+    first, *_ = await acquire_many(limit, [RateLimitRequest(NET, gets_challenge=True)] * 8)
+    (later,) = await acquire_many(limit, [RateLimitRequest(NET)])
     assert later - first == pytest.approx(2 * limit.interval_ms, abs=2000)
 
 

@@ -1,4 +1,4 @@
-"""Totals as they are read, on the real server."""
+"""Reading of totals and states."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ async def test_read_many_returns_reading_or_error_for_each_poll(store: Store) ->
 async def test_read_returns_poll_only_to_reader_with_stale_stamp(store: Store, valkey: Valkey) -> None:
     other = await open_store(valkey.url, namespace=store.connection.namespace)
     record = await made(store)
-    held = (await store.results.read(record.poll.id)).record
-    assert (await store.results.read(record.poll.id)).record is held
+    read_record = (await store.results.read(record.poll.id)).record
+    assert (await store.results.read(record.poll.id)).record is read_record
     edited = msgspec.structs.replace(record.poll, question="Which?", version=2)
     await other.polls.edit(await other.polls.get(record.poll.id), edited, assumes_unvoted=True)
     assert (await store.results.read(record.poll.id)).record.poll == edited
@@ -53,7 +53,7 @@ async def test_positions_keep_order_and_return_none_for_missing_poll(store: Stor
     assert list(found) == ids
     assert found[opened.poll.id] == PollState(1, epoch, 1, Phase.OPEN)
     assert found["nowhere"] is None
-    phases = [standing.phase for standing in found.values() if standing is not None]
+    phases = [state.phase for state in found.values() if state is not None]
     assert phases == [Phase.OPEN, Phase.SCHEDULED, Phase.CLOSED]
 
 
@@ -62,7 +62,7 @@ async def test_positions_split_many_polls_into_several_calls(store: Store) -> No
     names = [f"none-{number}" for number in range(450)]
     names[::90] = [record.poll.id for record in records]
     found = await store.results.positions(names)
-    assert [name for name, standing in found.items() if standing is not None] == names[::90]
+    assert [name for name, state in found.items() if state is not None] == names[::90]
 
 
 async def test_open_poll_counts_every_ballot(store: Store) -> None:

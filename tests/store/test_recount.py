@@ -1,4 +1,4 @@
-"""Recounts: exact for one instant, whatever is cast, changed and taken back meanwhile."""
+"""Recounts: exact for one instant, despite votes, changes and withdrawals in the meantime."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.store.ballot_helpers import DAY_MS, cast, made, set_field, set_tally,
 
 
 async def begun(store: Store, record: PollRecord, token: bytes = b"token") -> None:
-    """A recount is under way, and has read nothing."""
+    """Begin a recount that has read nothing."""
     keys = (*record.keys[:2], record.keys[RECOUNT_SAVED])
     answer, *_ = await store.connection.call("recount_control", keys, (token, "begin"))
     assert answer == b"done"
@@ -61,7 +61,9 @@ async def test_recount_pages_show_ballots_as_of_start(store: Store) -> None:
 async def test_recount_shows_reused_idempotency_key_once(store: Store) -> None:
     record, voter = await made(store, identity=Identity.OPEN), a_voter()
     await cast(store, record, BallotInput(voter, "A"))
-    (bucket,) = [key for key in record.keys[FIRST_BUCKET : FIRST_BUCKET + BUCKETS] if await held(store, key)]
+    (bucket,) = [
+        key for key in record.keys[FIRST_BUCKET : FIRST_BUCKET + BUCKETS] if await stored_size(store, key)
+    ]
     old = (await store.polls.now() - 2 * DAY_MS).to_bytes(6, "big")
     await store.connection.client.hset(bucket, voter, bytes([0, 0, 1]) + old + b"A")
     before = await stored_ballots(store, record)
@@ -71,8 +73,8 @@ async def test_recount_shows_reused_idempotency_key_once(store: Store) -> None:
     assert await pages_of(store, record) == before
 
 
-async def held(store: Store, key: bytes) -> int:
-    """How many ballots a bucket has."""
+async def stored_size(store: Store, key: bytes) -> int:
+    """Return the number of ballots in a bucket."""
     return int(await store.connection.client.hlen(key))
 
 

@@ -1,4 +1,4 @@
-"""Rosters: known by heart, read again when they change, and not believed for long without the store."""
+"""Cached registries: refreshed after changes, and not used for long while the store is unavailable."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.wait import until
 
 
 async def test_registry_change_is_visible_to_fresh_read(store: Store) -> None:
-    roster = store.api_keys
-    assert await roster.fresh() == {}
-    await roster.put("a", b"1")
-    assert await roster.fresh() == {"a": b"1"}
-    assert await roster.remove("a")
-    assert not await roster.remove("a")
-    assert await roster.fresh() == {}
+    registry = store.api_keys
+    assert await registry.read_fresh() == {}
+    await registry.put("a", b"1")
+    assert await registry.read_fresh() == {"a": b"1"}
+    assert await registry.remove("a")
+    assert not await registry.remove("a")
+    assert await registry.read_fresh() == {}
 
 
 async def test_registry_change_reaches_other_workers(store: Store, valkey: Valkey) -> None:
@@ -30,7 +30,7 @@ async def test_registry_change_reaches_other_workers(store: Store, valkey: Valke
     await until(other.api_keys.is_fresh)
     await store.api_keys.put("a", b"1")
     await until(lambda: "a" in other.api_keys.members, within_s=REFRESH_INTERVAL_S / 2)
-    await _end(tasks, other)
+    await cancel_all(tasks, other)
 
 
 async def test_registry_refresh_replaces_lost_notification(store: Store, valkey: Valkey) -> None:
@@ -39,17 +39,17 @@ async def test_registry_refresh_replaces_lost_notification(store: Store, valkey:
     await until(deaf.api_keys.is_fresh)
     await store.api_keys.put("a", b"1")
     await until(lambda: "a" in deaf.api_keys.members, within_s=2 * REFRESH_INTERVAL_S)
-    await _end([task], deaf)
+    await cancel_all([task], deaf)
 
 
 async def test_cached_members_expire_without_store(own_valkey: Valkey) -> None:
     store = await open_store(own_valkey.url)
     await store.api_keys.put("a", b"1")
-    assert await store.api_keys.fresh() == {"a": b"1"}
+    assert await store.api_keys.read_fresh() == {"a": b"1"}
     own_valkey.kill()
-    assert await store.api_keys.fresh() == {"a": b"1"}
+    assert await store.api_keys.read_fresh() == {"a": b"1"}
     with pytest.raises(StoreUnavailable):
-        await store.api_keys.fresh(0)
+        await store.api_keys.read_fresh(0)
     assert store.api_keys.is_fresh()
     assert not store.api_keys.is_fresh(0)
     await store.close()
@@ -64,11 +64,11 @@ async def test_last_use_is_written_once_a_minute(store: Store) -> None:
     uses.touch("a")
     await uses.flush()
     assert await uses.all() == first
-    await uses.forget("a")
+    await uses.discard("a")
     assert await uses.all() == {}
 
 
-async def _end(tasks: list[asyncio.Task[None]], store: Store) -> None:
+async def cancel_all(tasks: list[asyncio.Task[None]], store: Store) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Polls as they are kept, on the real server."""
+"""Repository of polls."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ async def test_poll_cache_stays_within_bound() -> None:
 
 
 async def listed(store: Store, **filters: object) -> list[str]:
-    """Every id of a list, page by page."""
+    """Return the ids of all pages of a list."""
     ids, cursor = list[str](), None
     while True:
         page, cursor = await store.polls.list(cursor=cursor, **filters)  # type: ignore[arg-type]  # as given

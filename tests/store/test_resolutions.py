@@ -36,21 +36,21 @@ SERIES = pytest.mark.parametrize("series", ["cup", None])
 
 
 async def phase_of(store: Store, record: PollRecord) -> Phase:
-    """Where the poll is now."""
+    """Return the current phase of the poll."""
     return (await store.polls.get(record.poll.id)).poll.phase(await store.polls.now())
 
 
 @SERIES
 async def test_resolved_prediction_has_outcome_and_metadata(store: Store, series: str | None) -> None:
     record = await closed(store, await a_prediction(store, series))
-    said = ResolutionRequest("home", note="full time")
-    after = await store.resolutions.resolve(record.poll.id, said, by="ama")
+    request = ResolutionRequest("home", note="full time")
+    after = await store.resolutions.resolve(record.poll.id, request, by="ama")
     assert isinstance(after, PollRecord)
-    held = after.poll.resolution
-    assert held is not None
-    assert held == Resolution(
+    resolution = after.poll.resolution
+    assert resolution is not None
+    assert resolution == Resolution(
         code="A",
-        at=held.at,
+        at=resolution.at,
         effective_at=record.poll.closed_at or 0,
         by="ama",
         version=after.poll.version,
@@ -143,7 +143,7 @@ async def test_resolution_with_other_version_is_rejected(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "act",
+    "action",
     [
         LifecycleAction.REOPEN,
         LifecycleAction.CANCEL,
@@ -152,11 +152,11 @@ async def test_resolution_with_other_version_is_rejected(store: Store) -> None:
         LifecycleAction.OPEN,
     ],
 )
-async def test_resolved_prediction_rejects_other_actions(store: Store, act: LifecycleAction) -> None:
+async def test_resolved_prediction_rejects_other_actions(store: Store, action: LifecycleAction) -> None:
     record = await closed(store, await a_prediction(store))
     await resolved(store, record, "home")
     with pytest.raises(PhaseConflict):
-        await store.polls.act(record.poll.id, act)
+        await store.polls.act(record.poll.id, action)
     with pytest.raises(PhaseConflict):
         await store.polls.delete(record.poll.id)
     listed, _ = await store.polls.list()
@@ -166,8 +166,8 @@ async def test_resolved_prediction_rejects_other_actions(store: Store, act: Life
 async def test_resolved_prediction_rejects_votes(store: Store) -> None:
     record = await a_prediction(store)
     await resolved(store, await closed(store, record), "home")
-    standing = await store.polls.get(record.poll.id)
-    assert await cast(store, standing, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
+    stored = await store.polls.get(record.poll.id)
+    assert await cast(store, stored, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
     back = await unresolved(store, record)
     assert await cast(store, back, BallotInput(a_voter(), "A")) == [BallotStatus.CLOSED]
 
@@ -313,9 +313,9 @@ async def test_cancel_by_clock_is_in_audit_log_once(store: Store, phase: Phase, 
 
 async def test_prediction_without_end_is_scanned_at_resolve_by(store: Store) -> None:
     record = await a_prediction(store, closes_at=None, resolve_by=FAR_OFF)
-    (look,) = await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
-    assert isinstance(look, OutboxScan)
-    assert look.next_at == FAR_OFF
+    (scan,) = await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
+    assert isinstance(scan, OutboxScan)
+    assert scan.next_at == FAR_OFF
 
 
 async def test_resolved_prediction_ignores_resolve_by(store: Store) -> None:

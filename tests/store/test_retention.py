@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from pollwire_server.admin import retention
-from pollwire_server.admin.retention import BY, DAY_MS, Retention, is_over
+from pollwire_server.admin.retention import BY, DAY_MS, Retention, is_expired
 from pollwire_server.domain.window import LifecycleAction, Phase
 from pollwire_server.store import Store
 from pollwire_server.store.votes.ballots import BallotInput
@@ -28,8 +28,8 @@ from tests.wait import until
     ],
 )
 def test_retention_counts_from_end_of_voting(changes: dict[str, object], is_old: bool) -> None:
-    assert is_over(a_poll(**changes), LONG_AGO + DAY_MS) is is_old
-    assert not is_over(a_poll(**changes), LONG_AGO)
+    assert is_expired(a_poll(**changes), LONG_AGO + DAY_MS) is is_old
+    assert not is_expired(a_poll(**changes), LONG_AGO)
 
 
 async def test_retention_archives_old_polls_only(store: Store) -> None:
@@ -48,7 +48,7 @@ async def test_retention_archives_old_polls_only(store: Store) -> None:
 
 
 async def test_concurrent_retention_archives_each_poll_once(store: Store) -> None:
-    tasks = [asyncio.create_task(Retention(store, 0, look_every_s=0.05).run()) for _ in range(3)]
+    tasks = [asyncio.create_task(Retention(store, 0, interval_s=0.05).run()) for _ in range(3)]
     try:
         for _ in range(2):
             record = await made(store)
@@ -69,6 +69,6 @@ async def test_retention_is_off_by_default(store: Store) -> None:
     await store.polls.act(record.poll.id, LifecycleAction.CLOSE)
     await store.connection.client.hset(record.keys[0], "closed_at", 1)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(Retention(store, None, look_every_s=0.01).run(), 0.1)
+        await asyncio.wait_for(Retention(store, None, interval_s=0.01).run(), 0.1)
     assert (await store.polls.get(record.poll.id)).poll.ended is None
-    assert retention.LOOK_EVERY_S >= 60
+    assert retention.INTERVAL_S >= 60

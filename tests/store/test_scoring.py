@@ -14,7 +14,7 @@ from tests.valkey import Valkey
 from tests.wait import until
 
 
-async def look(store: Store, record: PollRecord) -> OutboxScan:
+async def scan(store: Store, record: PollRecord) -> OutboxScan:
     """Scan the poll's outbox."""
     (found,) = await store.outbox.scan_many([store.outbox.place_of(record.poll.id)], None)
     assert isinstance(found, OutboxScan)
@@ -32,7 +32,7 @@ async def a_broken_scoring(store: Store, valkey: Valkey) -> PollRecord:
 
 async def test_outbox_scan_reports_scoring_progress(store: Store, valkey: Valkey) -> None:
     record = await a_broken_scoring(store, valkey)
-    found = await look(store, record)
+    found = await scan(store, record)
     assert found.scoring is not None
     assert found.next_at is not None
     assert 0 < found.next_at - found.now <= 1000
@@ -47,10 +47,10 @@ async def test_progressing_scoring_is_not_resumed(
 ) -> None:
     monkeypatch.setattr(resolutions, "STALLED_AFTER_S", 0.0)
     record = await a_broken_scoring(store, valkey)
-    poll_id, scoring = record.poll.id, (await look(store, record)).scoring
+    poll_id, scoring = record.poll.id, (await scan(store, record)).scoring
     assert scoring is not None
-    for met in (b"give + A 1 2 0 0 90", scoring):
-        store.resolutions.resume_if_stalled(poll_id, met)
+    for setup in (b"give + A 1 2 0 0 90", scoring):
+        store.resolutions.resume_if_stalled(poll_id, setup)
         assert store.resolutions._tasks == {}
     store.resolutions.resume_if_stalled(poll_id, scoring)
     assert list(store.resolutions._tasks) == [poll_id]
@@ -66,5 +66,5 @@ async def test_progressing_scoring_is_not_resumed(
 async def test_two_quick_scans_do_not_resume_scoring(store: Store, valkey: Valkey) -> None:
     record = await a_broken_scoring(store, valkey)
     for _ in range(3):
-        store.resolutions.resume_if_stalled(record.poll.id, (await look(store, record)).scoring)
+        store.resolutions.resume_if_stalled(record.poll.id, (await scan(store, record)).scoring)
     assert store.resolutions._tasks == {}

@@ -1,4 +1,4 @@
-"""A series as its readers meet it: rows in order, ranks, names."""
+"""Leaderboard of a series: order of rows, ranks and display names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a poll asks for it, the network of each ballot stands beside it: that of the latest change."""
+"""Network tags: each ballot of a poll with tags has the network of its latest change."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def of(tag: bytes, voter: bytes, code: str = "A") -> BallotInput:
 
 async def tags_of(store: Store, record: PollRecord) -> dict[bytes, bytes]:
     """Return the stored tags by the field of the ballot."""
-    held: dict[bytes, bytes] = await store.connection.client.hgetall(record.keys[TAGS])
-    return held
+    stored: dict[bytes, bytes] = await store.connection.client.hgetall(record.keys[TAGS])
+    return stored
 
 
 async def test_tag_belongs_to_latest_change(store: Store) -> None:
@@ -105,5 +105,5 @@ async def test_scan_returns_tags(store: Store) -> None:
     known, unknown = a_voter(), a_voter()
     await cast(store, record, of(HOME, known), of(b"", unknown))
     reading = await store.results.read(record.poll.id)
-    found = {held.voter: held.tag async for page in store.ballot_scan.pages(reading) for held in page}
+    found = {stored.voter: stored.tag async for page in store.ballot_scan.pages(reading) for stored in page}
     assert found == {known: HOME, unknown: b""}

@@ -1,4 +1,4 @@
-"""Any history of votes, withdrawals, purges and erasures leaves totals that are the votes that stand."""
+"""Random histories of votes, withdrawals, purges and erasures: the totals equal the remaining votes."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Model:
 
     def cast(self, ballot: BallotInput, at: int) -> None:
         """Add or change a vote. A repeated vote changes nothing."""
-        held = self.votes.get(ballot.voter)
-        if self.is_open and (held is None or held.code != ballot.code):
+        stored = self.votes.get(ballot.voter)
+        if self.is_open and (stored is None or stored.code != ballot.code):
             self.votes[ballot.voter] = Vote(ballot.code, ballot.tag, at)
             self.instants.append(at)
             self.seq += 1
@@ -114,7 +114,7 @@ async def live_through(valkey: Valkey, history: list[tuple[str, object]], kind: 
 
 
 async def step(store: Store, record: PollRecord, model: Model, name: str, given: object) -> PollRecord:
-    """One step of the history."""
+    """Run one step of the history."""
     match name, given:
         case "cast", list(casts):
             for ballot, outcome in zip(casts, await outcomes_of(store, record, *casts), strict=True):
@@ -139,7 +139,7 @@ async def step(store: Store, record: PollRecord, model: Model, name: str, given:
 
 
 async def withdraw(store: Store, record: PollRecord, model: Model, voter: bytes) -> None:
-    """A vote is taken back, where voting goes on and there is one."""
+    """Withdraw a vote if the poll is open and has one."""
     try:
         await store.ballots.withdraw(record, voter)
     except (VoteNotFound, PhaseConflict):
@@ -171,7 +171,7 @@ async def check_forgotten(store: Store, record: PollRecord, voter: bytes) -> Non
 
 
 async def compare(store: Store, record: PollRecord, model: Model) -> None:
-    """Totals, recount and tags against the model."""
+    """Compare the totals, the recount and the network tags with the model."""
     tally = await tally_of(store, record)
     assert {code: count for code, count in tally.counts.items() if count} == dict(model.codes())
     assert (tally.voters, tally.seq) == (model.codes().total(), model.seq)

@@ -34,16 +34,16 @@ SECOND = 1000
 
 
 async def moments_of(store: Store, record: PollRecord) -> list[TimelineSample]:
-    """The timeline as the store keeps it, the newest point last."""
-    kept = await store.connection.client.lrange(record.keys[TIMELINE], 0, -1)
+    """Return all points of the stored timeline, the newest last."""
+    points = await store.connection.client.lrange(record.keys[TIMELINE], 0, -1)
     newest = (await store.timelines.read(record.poll.id)).newest
-    return [decode_point(point) for point in kept] + ([] if newest is None else [newest])
+    return [decode_point(point) for point in points] + ([] if newest is None else [newest])
 
 
 async def interval_over(store: Store, record: PollRecord) -> None:
-    """The present interval is made to end now, by turning the store's memory of it back."""
-    held = await store.connection.client.hget(record.keys[0], "timeline")
-    _, step = struct.unpack(">6sI", held)
+    """End the current interval now, by changing the stored time of its end."""
+    state = await store.connection.client.hget(record.keys[0], "timeline")
+    _, step = struct.unpack(">6sI", state)
     ends = (await store.polls.now()).to_bytes(6, "big")
     await set_field(store, record, "timeline", ends + struct.pack(">I", step))
 
@@ -160,9 +160,9 @@ async def let_pass(store: Store, record: PollRecord, pause_ms: int) -> None:
     client, key = store.connection.client, record.keys[TIMELINE]
     for place, point in enumerate(await client.lrange(key, 0, -1)):
         await client.lset(key, place, earlier(point, pause_ms))
-    held = await client.hget(record.keys[0], "timeline")
-    if held is not None:
-        await set_field(store, record, "timeline", earlier(held, pause_ms))
+    state = await client.hget(record.keys[0], "timeline")
+    if state is not None:
+        await set_field(store, record, "timeline", earlier(state, pause_ms))
 
 
 def earlier(packed: bytes, ms: int) -> bytes:
@@ -217,8 +217,8 @@ async def test_exceeding_point_limit_halves_points(store: Store) -> None:
     assert MOST / 2 <= len(moments) <= MOST / 2 + 2
     assert moments[0].at == first
     assert all(moment.voters == (moment.at - first) // SECOND for moment in moments[:-2])
-    held = await store.connection.client.hget(record.keys[0], "timeline")
-    assert struct.unpack(">6sI", held)[1] == 2 * SECOND
+    state = await store.connection.client.hget(record.keys[0], "timeline")
+    assert struct.unpack(">6sI", state)[1] == 2 * SECOND
 
 
 async def test_sparse_points_are_halved_in_one_step(store: Store) -> None:
@@ -227,8 +227,8 @@ async def test_sparse_points_are_halved_in_one_step(store: Store) -> None:
     await cast(store, record, BallotInput(a_voter(), "A"))
     moments = await moments_of(store, record)
     assert len(moments) <= 1201
-    held = await store.connection.client.hget(record.keys[0], "timeline")
-    assert struct.unpack(">6sI", held)[1] < (moments[-1].at - first) / 500
+    state = await store.connection.client.hget(record.keys[0], "timeline")
+    assert struct.unpack(">6sI", state)[1] < (moments[-1].at - first) / 500
 
 
 async def test_point_count_stays_within_bound(store: Store) -> None:

@@ -24,7 +24,7 @@ from tests.store.test_recount import begun
 
 
 async def holding(store: Store, needle: bytes) -> list[bytes]:
-    """Every key of the store's namespace that has the bytes in what it holds, in any of its types."""
+    """Return every key of the store's namespace that contains the bytes."""
     client, found = store.connection.client, []
     async for key in client.scan_iter(match=f"{store.connection.namespace}:*"):
         match await client.type(key):

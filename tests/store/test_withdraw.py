@@ -87,7 +87,7 @@ async def test_current_vote_has_time_and_revision(store: Store) -> None:
     record, voter = await made(store), a_voter()
     (counted,) = await outcomes_of(store, record, BallotInput(voter, "C"))
     await store.polls.edit(record, record.poll, assumes_unvoted=False)
-    standing = await store.ballots.current_vote(record, voter)
-    assert standing is not None
-    assert (standing.code, standing.at, standing.revision) == ("C", counted.at, 1)
+    current = await store.ballots.current_vote(record, voter)
+    assert current is not None
+    assert (current.code, current.at, current.revision) == ("C", counted.at, 1)
     assert await store.ballots.current_vote(record, a_voter()) is None

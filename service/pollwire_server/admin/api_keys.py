@@ -16,7 +16,7 @@ from pollwire_server.domain.poll_document import Document
 from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 
-MOST_KEYS: Final = 1000
+MAX_KEYS: Final = 1000
 """Every worker keeps all of them in memory."""
 
 _READABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*\Z"
@@ -48,12 +48,12 @@ class ApiKeyAdmin:
         draft = decode_document(body, KeyDraft)
         for scope in draft.scopes:
             operator.require_scope(scope)
-        if len(await self._keys.fresh(0)) >= MOST_KEYS:
-            raise InvalidPoll("name", f"There are {MOST_KEYS} keys already; revoke one first.")
+        if len(await self._keys.read_fresh(0)) >= MAX_KEYS:
+            raise InvalidPoll("name", f"There are {MAX_KEYS} keys already; revoke one first.")
         made, scopes = generate_api_key(), tuple(scope for scope in Scope if scope in draft.scopes)
-        kept = StoredApiKey(draft.name, scopes, await self._now(), made.hash)
-        await self._keys.put(made.id, msgspec.json.encode(kept))
-        return {**_document(made.id, kept, None), "key": made.key}
+        stored_key = StoredApiKey(draft.name, scopes, await self._now(), made.hash)
+        await self._keys.put(made.id, msgspec.json.encode(stored_key))
+        return {**_document(made.id, stored_key, None), "key": made.key}
 
     def own(self, operator: Operator) -> Document:
         """Return the name and the scopes of the operator's own key. This needs no scope."""
@@ -62,24 +62,24 @@ class ApiKeyAdmin:
     async def list(self, query: dict[str, str]) -> Document:
         """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
         await self._uses.flush()
-        members, uses = await self._keys.fresh(0), await self._uses.all()
-        kept = {key: msgspec.json.decode(document, type=StoredApiKey) for key, document in members.items()}
-        newest = sorted(kept, key=lambda key: (-kept[key].created_at, key))
+        members, uses = await self._keys.read_fresh(0), await self._uses.all()
+        keys = {key: msgspec.json.decode(document, type=StoredApiKey) for key, document in members.items()}
+        newest = sorted(keys, key=lambda key: (-keys[key].created_at, key))
         page, cursor = page_of(newest, query)
-        return {"items": [_document(key, kept[key], uses.get(key)) for key in page], "next": cursor}
+        return {"items": [_document(key, keys[key], uses.get(key)) for key in page], "next": cursor}
 
     async def revoke(self, key_id: str) -> None:
         """Revoke the key with this id. Raises ``NotFound``."""
         if not await self._keys.remove(key_id[:64]):
             raise NotFound("There is no such key.")
-        await self._uses.forget(key_id)
+        await self._uses.discard(key_id)
 
 
-def _document(key_id: str, kept: StoredApiKey, used_at: int | None) -> Document:
+def _document(key_id: str, stored_key: StoredApiKey, used_at: int | None) -> Document:
     return {
         "id": key_id,
-        "name": kept.name,
-        "scopes": list(kept.scopes),
-        "created_at": format_timestamp(kept.created_at),
+        "name": stored_key.name,
+        "scopes": list(stored_key.scopes),
+        "created_at": format_timestamp(stored_key.created_at),
         "last_used_at": None if used_at is None else format_timestamp(used_at),
     }

@@ -50,14 +50,14 @@ class BulkVoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BulkVoteResult(msgspec.Struct, frozen=True, gc=False):
-    """Result of an accepted line. A rejected line gets a problem instead, see ``answer_to``."""
+    """Result of an accepted line. A rejected line gets a problem instead, see ``encode_result``."""
 
     line: int
     status: BallotStatus
     revision: int | UnsetType = UNSET
 
 
-Judged = BallotOutcome | PollwireError
+LineResult = BallotOutcome | PollwireError
 
 _encode = msgspec.json.Encoder().encode
 _decode = json_decoder(BulkVoteLine).decode
@@ -75,14 +75,16 @@ class BulkVoteService:
     async def count(self, poll_id: str, lines: Sequence[Line]) -> bytes:
         """Cast up to ``LINES_A_BATCH`` lines. Return one result or problem per line, in order."""
         votes = [_vote_in(line) for line in lines]
-        judged: Sequence[Judged]
+        results: Sequence[LineResult]
         try:
-            judged = await self._judge(poll_id, votes)
+            results = await self._cast_votes(poll_id, votes)
         except PollwireError as error:  # the poll was deleted, or the store is unavailable
-            judged = [vote if isinstance(vote, PollwireError) else error for vote in votes]
-        return b"".join(answer_to(line, said) for line, said in zip(lines, judged, strict=True))
+            results = [vote if isinstance(vote, PollwireError) else error for vote in votes]
+        return b"".join(encode_result(line, result) for line, result in zip(lines, results, strict=True))
 
-    async def _judge(self, poll_id: str, votes: Sequence[BulkVoteLine | PollwireError]) -> list[Judged]:
+    async def _cast_votes(
+        self, poll_id: str, votes: Sequence[BulkVoteLine | PollwireError]
+    ) -> list[LineResult]:
         """Return the outcome of each vote. A vote is never rejected because of a cached record alone."""
         remembered = self._polls.cached(poll_id)
         record = remembered or await self._polls.get(poll_id)
@@ -105,11 +107,11 @@ class BulkVoteService:
         return reply
 
 
-def answer_to(line: Line, said: Judged) -> bytes:
+def encode_result(line: Line, result: LineResult) -> bytes:
     """Return ``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail", ...}``."""
-    if isinstance(said, BallotOutcome):
-        return _encode(BulkVoteResult(line.number, said.status, said.revision)) + b"\n"
-    document = problem_document(said)
+    if isinstance(result, BallotOutcome):
+        return _encode(BulkVoteResult(line.number, result.status, result.revision)) + b"\n"
+    document = problem_document(result)
     del document["title"]
     return _encode({"line": line.number, "problem": document.pop("type"), **document}) + b"\n"
 
@@ -150,16 +152,16 @@ def _ballot(record: PollRecord, vote: BulkVoteLine | PollwireError) -> BallotInp
 
 def _settled(
     record: PollRecord, ballots: Sequence[BallotInput | PollwireError], reply: CastReply | PollwireError
-) -> list[Judged]:
+) -> list[LineResult]:
     """Merge the store's outcomes with the errors of lines that were not sent to it, in order."""
     if isinstance(reply, PollwireError):
         return [ballot if isinstance(ballot, PollwireError) else reply for ballot in ballots]
     outcomes = iter(reply.outcomes or ())
     return [
-        ballot if isinstance(ballot, PollwireError) else _said(record, next(outcomes), reply.closed_at)
+        ballot if isinstance(ballot, PollwireError) else _result_of(record, next(outcomes), reply.closed_at)
         for ballot in ballots
     ]
 
 
-def _said(record: PollRecord, outcome: BallotOutcome, closed_at: int | None) -> Judged:
+def _result_of(record: PollRecord, outcome: BallotOutcome, closed_at: int | None) -> LineResult:
     return outcome if outcome.status in ACCEPTED_STATUSES else error_for_outcome(record, outcome, closed_at)

@@ -77,7 +77,7 @@ def format_of(text: str | None) -> Format:
         raise InvalidPoll("format", f"format must be csv or ndjson, not {text!r:.40}.") from None
 
 
-async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[bytes]:
+async def exported(store: Store, poll_id: str, export_format: Format) -> AsyncIterator[bytes]:
     """Return the chunks of the file. The first page is read before this returns, so errors raise here.
 
     Raises ``PollNotFound``, ``StoreUnavailable``, and ``PhaseConflict`` if the poll is archived.
@@ -90,46 +90,50 @@ async def exported(store: Store, poll_id: str, form: Format) -> AsyncIterator[by
     first = await anext(pages)
 
     async def pieces() -> AsyncIterator[bytes]:
-        if form is Format.CSV:
+        if export_format is Format.CSV:
             yield _BYTE_ORDER_MARK + _csv([_columns_of(reading.record)])
         record = reading.record
         async with aclosing(pages):
-            record, piece = await _rendered(store, record, first, form)
+            record, piece = await _rendered(store, record, first, export_format)
             yield piece
             async for page in pages:
-                record, piece = await _rendered(store, record, page, form)
+                record, piece = await _rendered(store, record, page, export_format)
                 yield piece
 
     return pieces()
 
 
 async def _rendered(
-    store: Store, record: PollRecord, page: list[StoredBallot], form: Format
+    store: Store, record: PollRecord, page: list[StoredBallot], export_format: Format
 ) -> tuple[PollRecord, bytes]:
     """Return the poll record and the page as bytes. Reload the record if an option is newer than it."""
-    render: Render = _csv_of if form is Format.CSV else _ndjson_of
-    standing = [held for held in page if held.code]
+    render: Render = _csv_of if export_format is Format.CSV else _ndjson_of
+    current_votes = [ballot for ballot in page if ballot.code]
     try:
-        return record, render(record, standing)
+        return record, render(record, current_votes)
     except KeyError:
         record = await store.polls.get(record.poll.id)
-        return record, render(record, standing)
+        return record, render(record, current_votes)
 
 
 def _ndjson_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
-    encode, choice_of, has_tags = msgspec.json.encode, record.codec.decode_choice, record.poll.network_tags
+    encode, decode_choice, has_tags = (
+        msgspec.json.encode,
+        record.codec.decode_choice,
+        record.poll.network_tags,
+    )
     return b"".join(
         encode(
             {
-                "voter": _voter(held),
-                "choice": choice_of(held.code),
-                "at": _time_text(held.at),
-                "revision": held.revision,
-                **({"tag": held.tag.hex() or None} if has_tags else {}),
+                "voter": _voter(ballot),
+                "choice": decode_choice(ballot.code),
+                "at": _time_text(ballot.at),
+                "revision": ballot.revision,
+                **({"tag": ballot.tag.hex() or None} if has_tags else {}),
             }
         )
         + b"\n"
-        for held in page
+        for ballot in page
     )
 
 
@@ -138,13 +142,19 @@ def _csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
     if record.poll.forecast:
         return _forecast_csv_of(record, page)
     known: dict[str, tuple[str, str]] = {}  # choices repeat: each is rendered once a page
-    for code in {held.code for held in page}:
+    for code in {ballot.code for ballot in page}:
         label = "; ".join(labels[letter] for letter in code if letter in labels)
         known[code] = (_choice_cell(record.codec.decode_choice(code)), safe_cell(label))
     has_tags = record.poll.network_tags
     return _csv(
-        [_voter_cell(held), *known[held.code], _time_text(held.at), held.revision, *_tag_cell(held, has_tags)]
-        for held in page
+        [
+            _voter_cell(ballot),
+            *known[ballot.code],
+            _time_text(ballot.at),
+            ballot.revision,
+            *_tag_cell(ballot, has_tags),
+        ]
+        for ballot in page
     )
 
 
@@ -159,24 +169,24 @@ def _forecast_csv_of(record: PollRecord, page: list[StoredBallot]) -> bytes:
     has_tags = record.poll.network_tags
     return _csv(
         [
-            _voter_cell(held),
-            *(f"{value / MICRO:.6f}" for value in decode_forecast(held.code)),
-            _time_text(held.at),
-            held.revision,
-            *_tag_cell(held, has_tags),
+            _voter_cell(ballot),
+            *(f"{value / MICRO:.6f}" for value in decode_forecast(ballot.code)),
+            _time_text(ballot.at),
+            ballot.revision,
+            *_tag_cell(ballot, has_tags),
         ]
-        for held in page
+        for ballot in page
     )
 
 
-def _tag_cell(held: StoredBallot, has_tags: bool) -> tuple[str, ...]:
+def _tag_cell(ballot: StoredBallot, has_tags: bool) -> tuple[str, ...]:
     """Return the last column of a poll with network tags. It is empty for a vote without a tag."""
-    return (safe_cell(held.tag.hex()),) if has_tags else ()
+    return (safe_cell(ballot.tag.hex()),) if has_tags else ()
 
 
-def _voter_cell(held: StoredBallot) -> str:
+def _voter_cell(ballot: StoredBallot) -> str:
     """Return the voter with a letter before it, because ``606e108800862246`` is a number to a spreadsheet."""
-    return f"v{_voter(held)}"
+    return f"v{_voter(ballot)}"
 
 
 def _choice_cell(choice: Choice) -> str:
@@ -202,5 +212,5 @@ def _csv(rows: Iterable[Iterable[object]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _voter(held: StoredBallot) -> str:
-    return held.voter[:VOTER_BYTES].hex()
+def _voter(ballot: StoredBallot) -> str:
+    return ballot.voter[:VOTER_BYTES].hex()

@@ -22,7 +22,7 @@ from pollwire_server.domain.poll_draft import Issuer
 from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 
-MOST_ISSUERS = 1000
+MAX_ISSUERS = 1000
 """Every worker keeps all of them in memory."""
 
 
@@ -50,10 +50,10 @@ class IssuerAdmin:
         """Store an issuer. Return its document, and True if it is new. Raises ``InvalidPoll``."""
         draft = decode_document(body, IssuerDraft)
         self._check(draft)
-        members, member = await self._issuers.fresh(0), issuer_id(draft.issuer)
-        if member not in members and len(members) >= MOST_ISSUERS:
-            raise InvalidPoll("issuer", f"There are {MOST_ISSUERS} issuers already. Delete one first.")
-        kept = StoredIssuer(
+        members, member = await self._issuers.read_fresh(0), issuer_id(draft.issuer)
+        if member not in members and len(members) >= MAX_ISSUERS:
+            raise InvalidPoll("issuer", f"There are {MAX_ISSUERS} issuers already. Delete one first.")
+        stored_issuer = StoredIssuer(
             issuer=draft.issuer,
             algorithm=draft.algorithm,
             audience=draft.audience,
@@ -62,15 +62,15 @@ class IssuerAdmin:
             key=draft.key,
             jwks_url=draft.jwks_url,
         )
-        await self._issuers.put(member, msgspec.json.encode(kept))
-        return _document(kept), member not in members
+        await self._issuers.put(member, msgspec.json.encode(stored_issuer))
+        return _document(stored_issuer), member not in members
 
     async def list(self, query: dict[str, str]) -> Document:
         """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
-        members = await self._issuers.fresh(0)
-        kept = {one: msgspec.json.decode(document, type=StoredIssuer) for one, document in members.items()}
-        page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
-        return {"items": [_document(kept[one]) for one in page], "next": cursor}
+        members = await self._issuers.read_fresh(0)
+        issuers = {one: msgspec.json.decode(document, type=StoredIssuer) for one, document in members.items()}
+        page, cursor = page_of(sorted(issuers, key=lambda one: (-issuers[one].created_at, one)), query)
+        return {"items": [_document(issuers[one]) for one in page], "next": cursor}
 
     async def delete(self, member: str) -> None:
         """Delete the issuer with this id. Its tokens are no longer accepted. Raises ``NotFound``."""
@@ -91,14 +91,14 @@ class IssuerAdmin:
             raise InvalidPoll("jwks_url", fault)
 
 
-def _document(kept: StoredIssuer) -> Document:
+def _document(stored_issuer: StoredIssuer) -> Document:
     """Return the issuer without its shared secret. A public key is included."""
     return {
-        "id": issuer_id(kept.issuer),
-        "issuer": kept.issuer,
-        "algorithm": kept.algorithm.value,
-        "audience": kept.audience,
-        "key": None if kept.algorithm is Algorithm.HS256 else kept.key,
-        "jwks_url": kept.jwks_url,
-        "created_at": format_timestamp(kept.created_at),
+        "id": issuer_id(stored_issuer.issuer),
+        "issuer": stored_issuer.issuer,
+        "algorithm": stored_issuer.algorithm.value,
+        "audience": stored_issuer.audience,
+        "key": None if stored_issuer.algorithm is Algorithm.HS256 else stored_issuer.key,
+        "jwks_url": stored_issuer.jwks_url,
+        "created_at": format_timestamp(stored_issuer.created_at),
     }

@@ -122,8 +122,8 @@ def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
         operator = keys.require_operator(request.headers.get("authorization"))
         operator.require_scope(Scope.POLLS_WRITE)
         record = await polls.find(poll_id)
-        meant = _meant(decode_document(await optional_object(request), PurgeBody), record)
-        purged = await purges.purge(record, meant, by=operator.name)
+        selector = _selector_of(decode_document(await optional_object(request), PurgeBody), record)
+        purged = await purges.purge(record, selector, by=operator.name)
         return Response(
             msgspec.json.encode(PurgeResponse(purged)),
             media_type="application/json",
@@ -133,33 +133,33 @@ def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
     return purge_votes
 
 
-def _meant(wish: PurgeBody, record: PollRecord) -> PurgeSelector:
+def _selector_of(body: PurgeBody, record: PollRecord) -> PurgeSelector:
     """Return the selected votes. Raises ``InvalidPoll`` if the selection is incomplete or not confirmed."""
     poll_id = record.poll.id
-    if wish.confirm != poll_id:
+    if body.confirm != poll_id:
         raise InvalidPoll("confirm", f"To purge this poll, confirm its id: {poll_id!r}.")
-    tag = _tag_of(wish, record)
-    if wish.since is UNSET and wish.to is UNSET and tag:
+    tag = _tag_of(body, record)
+    if body.since is UNSET and body.to is UNSET and tag:
         return PurgeSelector(tag=tag)
-    if wish.since is UNSET or wish.to is UNSET:
-        missing = "from" if wish.since is UNSET else "to"
+    if body.since is UNSET or body.to is UNSET:
+        missing = "from" if body.since is UNSET else "to"
         raise InvalidPoll(missing, "A purge names a span of time (from and to), a tag, or all three.")
-    from_ms = parse_timestamp(wish.since, wish.timezone, "from")
-    to_ms = parse_timestamp(wish.to, wish.timezone, "to")
+    from_ms = parse_timestamp(body.since, body.timezone, "from")
+    to_ms = parse_timestamp(body.to, body.timezone, "to")
     if not 0 <= from_ms < to_ms:
         raise InvalidPoll("to", "to must be later than from.")
     return PurgeSelector(from_ms, to_ms, tag)
 
 
-def _tag_of(wish: PurgeBody, record: PollRecord) -> bytes:
+def _tag_of(body: PurgeBody, record: PollRecord) -> bytes:
     """Return the tag of the request, empty for none. Raises ``InvalidPoll``."""
-    if wish.tag is UNSET:
+    if body.tag is UNSET:
         return b""
     if not record.poll.network_tags:
         raise InvalidPoll("tag", "This poll keeps no network tags; it was made without network_tags.")
-    if not _TAG.fullmatch(wish.tag):
+    if not _TAG.fullmatch(body.tag):
         raise InvalidPoll("tag", "tag must be 8 digits of 0 to 9 and a to f, as the report tells it.")
-    return bytes.fromhex(wish.tag)
+    return bytes.fromhex(body.tag)
 
 
 REPORT_PATH: Final = "/v1/admin/polls/{poll_id:str}/report"
@@ -234,12 +234,12 @@ async def report_of(store: Store, record: PollRecord) -> FraudReport:
     return FraudReport(
         sum(codes.total() for codes in minutes.values()),
         median_per_minute(minutes),
-        [_told(record, burst) for burst in find_bursts(minutes)],
-        None if networks is None else [_tag_told(record, tagged) for tagged in networks.busiest()],
+        [_burst_document(record, burst) for burst in find_bursts(minutes)],
+        None if networks is None else [_network_document(record, stats) for stats in networks.busiest()],
     )
 
 
-def _told(record: PollRecord, burst: Burst) -> BurstDocument:
+def _burst_document(record: PollRecord, burst: Burst) -> BurstDocument:
     return BurstDocument(
         format_timestamp(burst.first * MINUTE_MS),
         format_timestamp((burst.last + 1) * MINUTE_MS),
@@ -250,14 +250,14 @@ def _told(record: PollRecord, burst: Burst) -> BurstDocument:
     )
 
 
-def _tag_told(record: PollRecord, tagged: NetworkStats) -> NetworkDocument:
+def _network_document(record: PollRecord, stats: NetworkStats) -> NetworkDocument:
     return NetworkDocument(
-        tagged.tag.hex() or None,
-        tagged.votes,
-        round(tagged.share, 4),
-        record.codec.decode_choice(tagged.code),
-        round(tagged.choice_share, 4),
-        round(tagged.share_elsewhere, 4),
-        format_timestamp(tagged.minute * MINUTE_MS),
-        tagged.votes_in_minute,
+        stats.tag.hex() or None,
+        stats.votes,
+        round(stats.share, 4),
+        record.codec.decode_choice(stats.code),
+        round(stats.choice_share, 4),
+        round(stats.share_elsewhere, 4),
+        format_timestamp(stats.minute * MINUTE_MS),
+        stats.votes_in_minute,
     )

@@ -54,7 +54,7 @@ class PollAdmin:
         self._store = store
 
     async def _check_issuer(self, issuer: str | UnsetType | None) -> None:
-        if isinstance(issuer, str) and issuer_id(issuer) not in await self._store.issuers.fresh(0):
+        if isinstance(issuer, str) and issuer_id(issuer) not in await self._store.issuers.read_fresh(0):
             raise InvalidPoll("issuer", "No site of this name is registered; see /v1/admin/issuers.")
 
     async def find(self, poll_id: str) -> PollRecord:
@@ -120,7 +120,7 @@ class PollAdmin:
         return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted, by=by)
 
     async def act(
-        self, record: PollRecord, act: LifecycleAction, body: Object, precondition: Precondition, by: str
+        self, record: PollRecord, action: LifecycleAction, body: Object, precondition: Precondition, by: str
     ) -> Document:
         """Apply a lifecycle action. Return the poll. Repeating the last action changes nothing.
 
@@ -129,11 +129,13 @@ class PollAdmin:
 
         Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
         """
-        closes_at = _closing_of(act, body, record.poll.id)
+        closes_at = _closing_of(action, body, record.poll.id)
         precondition.check(record.poll.version)
         version = record.poll.version if precondition.is_given else None
-        after = await self._store.polls.act(record.poll.id, act, closes_at=closes_at, version=version, by=by)
-        if act is LifecycleAction.ARCHIVE:
+        after = await self._store.polls.act(
+            record.poll.id, action, closes_at=closes_at, version=version, by=by
+        )
+        if action is LifecycleAction.ARCHIVE:
             self._store.aof_rewriter.begin()
         return await self.document(after)
 
@@ -153,8 +155,8 @@ class PollAdmin:
 
     async def export(self, record: PollRecord, query: dict[str, str]) -> tuple[AsyncIterator[bytes], Format]:
         """Return the chunks of the export and its format. Raises ``InvalidPoll`` and ``PhaseConflict``."""
-        form = format_of(query.get("format"))
-        return await exported(self._store, record.poll.id, form), form
+        export_format = format_of(query.get("format"))
+        return await exported(self._store, record.poll.id, export_format), export_format
 
     async def audit(self, poll_id: str, query: dict[str, str]) -> Document:
         """Return a page of the audit log, newest first: ``{"items", "next"}``.
@@ -185,8 +187,8 @@ class PollAdmin:
             raise reading
         if reading.record.poll.kind is not Kind.RANKED:
             return results_of(reading.record.poll, reading.tally)
-        counted, outcome = await self._store.ranked_results.with_runoff(reading)
-        return results_of(counted.record.poll, counted.tally, outcome)
+        ranked, outcome = await self._store.ranked_results.with_runoff(reading)
+        return results_of(ranked.record.poll, ranked.tally, outcome)
 
 
 class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -212,12 +214,12 @@ def _check_confirmed(body: Object, poll_id: str, action: str) -> None:
         raise InvalidPoll("confirm", f"To {action} this poll, confirm its id: {poll_id!r}.")
 
 
-def _closing_of(act: LifecycleAction, body: Object, poll_id: str) -> int | None:
+def _closing_of(action: LifecycleAction, body: Object, poll_id: str) -> int | None:
     """Return the closing time of a reopened poll (None: not scheduled). Check the body of other actions."""
-    if act is LifecycleAction.RESET:
+    if action is LifecycleAction.RESET:
         _check_confirmed(body, poll_id, "reset")
         return None
-    if act is not LifecycleAction.REOPEN:
+    if action is not LifecycleAction.REOPEN:
         read_nothing(body)
         return None
     reopening = decode_document(body, _Reopening)

@@ -82,10 +82,10 @@ class PredictionAdmin:
         return poll_document(after.poll, await self._store.polls.now()), True
 
 
-def _check_kind(record: PollRecord, act: str) -> None:
+def _check_kind(record: PollRecord, action: str) -> None:
     if record.poll.kind is not Kind.PREDICTION:
         reason = f"Only a prediction comes to an outcome; this poll is of kind {record.poll.kind}."
-        raise PhaseConflict(act, "closed" if record.poll.closed_at else "open", reason)
+        raise PhaseConflict(action, "closed" if record.poll.closed_at else "open", reason)
 
 
 def _version(record: PollRecord, precondition: Precondition) -> int | None:

@@ -19,7 +19,7 @@ from pollwire_server.store import Store
 
 log = logging.getLogger("pollwire.admin")
 
-LOOK_EVERY_S: Final = 600.0
+INTERVAL_S: Final = 600.0
 BY: Final = "retention"
 """The author of the action in the audit log."""
 DAY_MS: Final = 24 * 3600 * 1000
@@ -30,20 +30,20 @@ _ENDED: Final = (Phase.CLOSED, Phase.RESOLVED, Phase.CANCELED)
 class Retention:
     """Background task that archives polls ``days`` after their end. None disables it."""
 
-    def __init__(self, store: Store, days: int | None, *, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, store: Store, days: int | None, *, interval_s: float = INTERVAL_S) -> None:
         self._store = store
         self._days = days
-        self._look_every_s = look_every_s
+        self._interval_s = interval_s
 
     async def run(self) -> None:
         """Check all polls periodically, until cancelled."""
         while self._days is not None:
             try:
-                if await self._store.voter_rate_limiter.use_once(b"retention", int(self._look_every_s * 900)):
+                if await self._store.voter_rate_limiter.use_once(b"retention", int(self._interval_s * 900)):
                     await self.archive_expired()
             except StoreUnavailable:
                 log.info("The store is away; ended polls are looked at later.")
-            await asyncio.sleep(self._look_every_s)
+            await asyncio.sleep(self._interval_s)
         await asyncio.Event().wait()
 
     async def archive_expired(self) -> int:
@@ -53,7 +53,7 @@ class Retention:
         while True:
             page, cursor = await polls.list(cursor=cursor, limit=_PAGE)
             for record in page:
-                archived += is_over(record.poll, until) and await self._archive(record.poll)
+                archived += is_expired(record.poll, until) and await self._archive(record.poll)
             if cursor is None:
                 break
         if archived:
@@ -72,7 +72,7 @@ class Retention:
         return True
 
 
-def is_over(poll: Poll, until: int) -> bool:
+def is_expired(poll: Poll, until: int) -> bool:
     """Return True if voting ended before ``until`` (ms) and the poll is not archived yet."""
     ended_at = poll.closes_at if poll.closed_at is None else poll.closed_at
     return ended_at is not None and ended_at < until and poll.phase(until) in _ENDED

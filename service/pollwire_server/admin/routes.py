@@ -64,17 +64,17 @@ def handlers(
 ) -> list[HTTPRouteHandler]:
     """Return all route handlers of polls."""
     context = _AdminContext(polls, keys)
-    taken = [
+    route_handlers = [
         *_collection(context),
         *_single(context),
         _votes(context, BulkVoteStreams(intake)),
-        *(_act(context, act) for act in LifecycleAction),
+        *(_action_handler(context, action) for action in LifecycleAction),
         *_outcomes(context, predictions),
         purging(store.purges, polls, keys),
         reporting(store, polls, keys),
         erasing(store, polls, keys, reads_receipts),
     ]
-    return [*taken, *_other_methods(context, taken)]
+    return [*route_handlers, *_other_methods(context, route_handlers)]
 
 
 class _AdminContext:
@@ -84,27 +84,27 @@ class _AdminContext:
         self.polls = polls
         self._keys = keys
 
-    def admit(self, request: AnyRequest, scope: Scope) -> Operator:
+    def authenticate(self, request: AnyRequest, scope: Scope) -> Operator:
         operator = self._keys.require_operator(request.headers.get("authorization"))
         operator.require_scope(scope)
         return operator
 
     async def find(self, request: AnyRequest, scope: Scope, poll_id: str) -> PollRecord:
-        self.admit(request, scope)
+        self.authenticate(request, scope)
         return await self.polls.find(poll_id)
 
 
 def _collection(context: _AdminContext) -> list[HTTPRouteHandler]:
     @post(_POLLS, summary="Create a poll", tags=["operators"])
     async def create_poll(request: AnyRequest) -> Encoded:
-        operator = context.admit(request, Scope.POLLS_WRITE)
+        operator = context.authenticate(request, Scope.POLLS_WRITE)
         document, created = await context.polls.create(await json_object(request), operator.name)
         location = f"{_POLLS}/{document['id']}"
         return _of_poll(document, status=201 if created else 200, location=location)
 
     @get(_POLLS, summary="List polls, newest first", tags=["operators"])
     async def list_polls(request: AnyRequest) -> Encoded:
-        context.admit(request, Scope.POLLS_READ)
+        context.authenticate(request, Scope.POLLS_READ)
         return _encoded(await context.polls.list(query_of(request, _FILTERS)))
 
     return [create_poll, list_polls]
@@ -118,14 +118,14 @@ def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
 
     @patch(_POLL, summary="Edit a poll", tags=["operators"])
     async def edit_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = context.admit(request, Scope.POLLS_WRITE)
+        operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id)
         body = await json_object(request)
         return _of_poll(await context.polls.edit(record, body, precondition_of(request), operator.name))
 
     @delete(_POLL, summary="Delete a poll and its votes", tags=["operators"], status_code=204)
     async def delete_poll(request: AnyRequest, poll_id: FromPath[str]) -> None:
-        operator = context.admit(request, Scope.POLLS_WRITE)
+        operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id)
         body = await optional_object(request)
         await context.polls.delete(record, body, precondition_of(request), operator.name)
@@ -142,15 +142,15 @@ def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
 
     @get(f"{_POLL}/audit", summary="Read the audit log of a poll, newest first", tags=["operators"])
     async def read_audit(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        context.admit(request, Scope.POLLS_READ)
+        context.authenticate(request, Scope.POLLS_READ)
         return _encoded(await context.polls.audit(poll_id, query_of(request, _PAGE)))
 
     @get(f"{_POLL}/export", summary="Export all current votes", tags=["operators"])
     async def export_votes(request: AnyRequest, poll_id: FromPath[str]) -> Stream:
         record = await context.find(request, Scope.POLLS_READ, poll_id)
-        pieces, form = await context.polls.export(record, query_of(request, ("format",)))
-        headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{form}"'}
-        return Stream(pieces, media_type=form.media_type, headers=_NO_STORE | headers)
+        pieces, export_format = await context.polls.export(record, query_of(request, ("format",)))
+        headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{export_format}"'}
+        return Stream(pieces, media_type=export_format.media_type, headers=_NO_STORE | headers)
 
     @post(f"{_POLL}/recount", summary="Recount all ballots", tags=["operators"], status_code=200)
     async def recount_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
@@ -172,19 +172,21 @@ def _votes(context: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler
     return send_votes
 
 
-def _act(context: _AdminContext, act: LifecycleAction) -> HTTPRouteHandler:
+def _action_handler(context: _AdminContext, action: LifecycleAction) -> HTTPRouteHandler:
     @post(
-        f"{_POLL}/{act}",
-        summary=f"{act.capitalize()} a poll",
+        f"{_POLL}/{action}",
+        summary=f"{action.capitalize()} a poll",
         tags=["operators"],
         status_code=200,
-        operation_id=f"{act}_poll",
+        operation_id=f"{action}_poll",
     )
     async def act_on_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = context.admit(request, Scope.POLLS_WRITE)
+        operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id)
         body = await optional_object(request)
-        return _of_poll(await context.polls.act(record, act, body, precondition_of(request), operator.name))
+        return _of_poll(
+            await context.polls.act(record, action, body, precondition_of(request), operator.name)
+        )
 
     return act_on_poll
 
@@ -197,7 +199,7 @@ def _outcomes(context: _AdminContext, predictions: PredictionAdmin) -> list[HTTP
         status_code=200,
     )
     async def resolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = context.admit(request, Scope.POLLS_WRITE)
+        operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id)
         body = await optional_object(request)
         answer = await predictions.resolve(record, body, precondition_of(request), operator.name)
@@ -210,7 +212,7 @@ def _outcomes(context: _AdminContext, predictions: PredictionAdmin) -> list[HTTP
         status_code=200,
     )
     async def unresolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = context.admit(request, Scope.POLLS_WRITE)
+        operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id)
         body = await optional_object(request)
         answer = await predictions.unresolve(record, body, precondition_of(request), operator.name)
@@ -224,13 +226,13 @@ def _of_scoring(document: Document, is_done: bool) -> Encoded:
     return _of_poll(document) if is_done else _encoded(document, 202)
 
 
-def _other_methods(context: _AdminContext, taken: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+def _other_methods(context: _AdminContext, handlers: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
     """Return a handler for the unsupported methods of each poll path.
 
     The framework checks the method first. With these handlers, a missing poll is 404 for every method.
     """
     methods: dict[str, set[HttpMethod]] = {}
-    for handler in taken:
+    for handler in handlers:
         for path in handler.paths:
             if path.startswith(f"{_POLLS}/"):
                 methods.setdefault(path, set()).update(map(HttpMethod, handler.http_methods))

@@ -133,9 +133,9 @@ class ApiKeyAuthenticator:
         key = _bearer(authorization)
         key_id = _id_of(key)
         if self._registry is not None and key_id is not None and not self._is_admin(key):
-            members = await self._registry.fresh()
+            members = await self._registry.read_fresh()
             if key_id not in members:
-                await self._registry.fresh(0)  # the key may have been created a moment ago
+                await self._registry.read_fresh(0)  # the key may have been created a moment ago
         return self.require_operator(authorization)
 
     def _is_admin(self, key: bytes) -> bool:

@@ -10,7 +10,7 @@ can vote twice. ``voter_ids`` derives the voter id of one poll from these bytes,
 voter token.
 
 Verification does not wait: the registry caches the issuers, and ``jwks`` caches their keys. If it fails, the
-caller awaits ``prepare``, which reads missing data, and tries again.
+caller awaits ``load_issuer_keys``, which reads missing data, and tries again.
 """
 
 from __future__ import annotations
@@ -121,12 +121,12 @@ class IssuerTokenVerifier:
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise VoterTokenInvalid(issuer) from None
 
-    async def prepare(self, token: bytes, issuer: str | None = None) -> None:
+    async def load_issuer_keys(self, token: bytes, issuer: str | None = None) -> None:
         """Read missing data for the verification of the token.
 
         Raises ``StoreUnavailable``, and ``Overloaded`` while the keys of the issuer are unavailable.
         """
-        await self._registry.fresh()
+        await self._registry.read_fresh()
         try:
             header, claimed_issuer = _unverified(token)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
@@ -134,7 +134,7 @@ class IssuerTokenVerifier:
         if issuer is not None and claimed_issuer != issuer:
             return
         if claimed_issuer not in self._issuers():
-            await self._registry.fresh(0)  # the issuer may have been registered a moment ago
+            await self._registry.read_fresh(0)  # the issuer may have been registered a moment ago
         loaded = self._issuers().get(claimed_issuer)
         url = None if loaded is None else loaded.record.jwks_url
         if loaded is None or url is None or header.get("alg") != loaded.record.algorithm:

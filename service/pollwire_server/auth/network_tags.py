@@ -48,13 +48,15 @@ def rate_limit_tag(limit: RateLimit | None, key: bytes, client: ClientAddress) -
 
 
 @lru_cache(maxsize=4096)
-def ballot_network_tag(key: bytes, birth: bytes, network: bytes) -> bytes:
+def ballot_network_tag(key: bytes, incarnation: bytes, network: bytes) -> bytes:
     """Return the tag that is stored with a ballot, under the voter key of the poll.
 
-    ``birth`` separates the polls of a series, which share a key. All zeros is reserved for an unknown
+    ``incarnation`` separates the polls of a series, which share a key. All zeros is reserved for an unknown
     network.
     """
-    tag = blake2b(birth + network, key=key, digest_size=BALLOT_TAG_BYTES, person=_BALLOT_PERSON).digest()
+    tag = blake2b(
+        incarnation + network, key=key, digest_size=BALLOT_TAG_BYTES, person=_BALLOT_PERSON
+    ).digest()
     return tag if tag != _UNKNOWN else b"\xff" * BALLOT_TAG_BYTES
 
 

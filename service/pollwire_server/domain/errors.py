@@ -346,10 +346,10 @@ _REQUIRES_UNRESOLVE: Final = ("reopen", "cancel", "reset", "delete")
 class PhaseConflict(Conflict):
     """Raised if the poll's phase does not allow the action. ``reason`` replaces the standard sentence."""
 
-    def __init__(self, act: str, phase: str, reason: str | None = None) -> None:
-        hint = " Unresolve it first." if phase == "resolved" and act in _REQUIRES_UNRESOLVE else ""
-        super().__init__(reason or f"Cannot {act} a poll that is {phase}.{hint}")
-        self.act = act
+    def __init__(self, action: str, phase: str, reason: str | None = None) -> None:
+        hint = " Unresolve it first." if phase == "resolved" and action in _REQUIRES_UNRESOLVE else ""
+        super().__init__(reason or f"Cannot {action} a poll that is {phase}.{hint}")
+        self.act = action
         self.phase = phase
 
 

@@ -44,7 +44,7 @@ class RankBy(StrEnum):
     BRIER = "brier"
 
 
-class Verdict(NamedTuple):
+class VoteVerdict(NamedTuple):
     """The effect of a resolution on one choice."""
 
     is_correct: bool | None
@@ -53,7 +53,7 @@ class Verdict(NamedTuple):
     """True if the choice counts on the leaderboard of a series."""
 
 
-UNDECIDED: Final = Verdict(None, False)
+UNDECIDED: Final = VoteVerdict(None, False)
 
 
 class Score(NamedTuple):
@@ -110,15 +110,15 @@ def scored_code(poll: Poll, code: str, at: int, history: Sequence[PastVote] = ()
     return vote_at(history, PastVote(at, code), resolution.effective_at)
 
 
-def verdict_of(poll: Poll, code: str, at: int, history: Sequence[PastVote] = ()) -> Verdict:
+def vote_verdict(poll: Poll, code: str, at: int, history: Sequence[PastVote] = ()) -> VoteVerdict:
     """Return the verdict on the vote that the poll's resolution scores. Arguments as ``scored_code``."""
     scored = scored_code(poll, code, at, history)
     if not scored or poll.resolution is None:
         return UNDECIDED
     if poll.forecast:
         codes = list(poll.codes.values())
-        return Verdict(codes[likeliest(decode_forecast(scored))] == poll.resolution.code, True)
-    return Verdict(scored == poll.resolution.code, True)
+        return VoteVerdict(codes[likeliest(decode_forecast(scored))] == poll.resolution.code, True)
+    return VoteVerdict(scored == poll.resolution.code, True)
 
 
 def forecast_score_of(

@@ -86,11 +86,11 @@ class Hub:
         return self._topics.get(poll_id)
 
     def join(self, subscriber: Subscriber) -> None:
-        """Register an open stream. It must call ``leave`` when it ends."""
+        """Register an open stream. It must call ``remove_subscriber`` when it ends."""
         self._streams.add(subscriber)
         self._all_left.clear()
 
-    def leave(self, subscriber: Subscriber) -> None:
+    def remove_subscriber(self, subscriber: Subscriber) -> None:
         """Remove a stream. It must have unsubscribed from all polls."""
         self._streams.discard(subscriber)
         if not self._streams:

@@ -149,7 +149,7 @@ class ReadAccess:
 
         Takes seconds if there are very many ballots. Raises ``PollNotFound`` and ``StoreUnavailable``.
         """
-        if update.frame_for(role) is not update.whole:
+        if update.frame_for(role) is not update.full:
             return update
         reading, runoff = await self._ranked_results.with_runoff(update.reading)
         return ResultUpdate(reading, update.batch, runoff)
@@ -239,7 +239,7 @@ class ReadAccess:
         """Load the issuer's keys if they are needed to verify its token."""
         bearer = bearer_of(credentials.authorization)
         if bearer is not None and is_jwt(bearer):
-            await self._issuers.prepare(bearer)
+            await self._issuers.load_issuer_keys(bearer)
 
     def _ticket(self, credentials: StreamCredentials) -> Ticket | None:
         if credentials.verified_ticket is not None or credentials.ticket is None:

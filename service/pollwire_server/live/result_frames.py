@@ -141,7 +141,7 @@ class ResultUpdate:
         return (*self.position[:3], self.phase, self.poll.closes_at, self.is_visible, is_counted)
 
     @cached_property
-    def whole(self) -> ResultFrame:
+    def full(self) -> ResultFrame:
         """Return the frame for roles that may see the totals."""
         results = results_of(self.poll, self._tally, self._runoff, with_rounds=self._with_rounds)
         return ResultFrame(results, self.poll.version)
@@ -163,7 +163,7 @@ class ResultUpdate:
     def _frame_for(self, role: ReaderRole) -> ResultFrame | None:
         if not self.is_visible and role is not ReaderRole.OPERATOR:
             return None
-        return self.whole if may_see_totals(self.poll, self.phase, role) else self.hidden
+        return self.full if may_see_totals(self.poll, self.phase, role) else self.hidden
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag_field="type", tag="heartbeat"):

@@ -62,7 +62,7 @@ class ResultResponses:
         frame = update.frame_for(grant.role)
         if frame is None:
             raise PollNotFound(poll_id)
-        if frame is not update.whole:
+        if frame is not update.full:
             raise ResultsHidden(update.poll.results)
         return self._respond(update, credentials, timeline.body, etag_of(timeline.content), if_none_match)
 
@@ -75,7 +75,7 @@ class ResultResponses:
             raise PollNotFound(poll_id)
         if not update.poll.forecast:
             raise NotFound("Only a forecast has a distribution. Read the results instead.")
-        if update.frame_for(grant.role) is not update.whole:
+        if update.frame_for(grant.role) is not update.full:
             raise ResultsHidden(update.poll.results)
         body = msgspec.json.encode(distribution_of(update.poll, update.reading.tally.counts))
         return self._respond(update, credentials, body, etag_of(body), if_none_match)

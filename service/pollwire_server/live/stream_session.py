@@ -64,7 +64,7 @@ class StreamSession(Generic[Kind]):
     ) -> None:
         for poll_id in self.polls:
             self._live.feed.unwatch(poll_id, self.subscriber)
-        self._live.hub.leave(self.subscriber)
+        self._live.hub.remove_subscriber(self.subscriber)
         self._live.connection_limiter.release(self._slot_address)
 
     def acquire_slot(self) -> None:

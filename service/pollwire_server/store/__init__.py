@@ -85,8 +85,8 @@ class Store:
         """
         key = issuer_voter_key_key(self.connection.namespace)
         await self.connection.command("SET", key, secrets.token_bytes(32), "NX")
-        kept: bytes = await self.connection.command("GET", key)
-        return kept
+        stored: bytes = await self.connection.command("GET", key)
+        return stored
 
     async def close(self) -> None:
         """Close all connections."""

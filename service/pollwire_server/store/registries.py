@@ -3,10 +3,10 @@
 How. A registry is one hash, which is always read completely. Each process caches
 the last read, so a lookup never waits. It reads again after a change notification,
 and every ``REFRESH_INTERVAL_S`` because notifications can be lost. A caller that
-must not use an old copy passes its maximum age to ``fresh``.
+must not use an old copy passes its maximum age to ``read_fresh``.
 
 So a change on one worker reaches all workers with a notification, or within
-``REFRESH_INTERVAL_S`` if that is lost. After ``MOST_STALE_S`` without the store,
+``REFRESH_INTERVAL_S`` if that is lost. After ``MAX_AGE_S`` without the store,
 the cached members are no longer accepted.
 
 Cost. Each process reads a few kilobytes a second. Alternatives: a read for each
@@ -29,7 +29,7 @@ from pollwire_server.store.transport.notifications import REGISTRY_PREFIX, Chang
 from pollwire_server.store.transport.single_flight import consume_exception
 
 REFRESH_INTERVAL_S: Final = 1.0
-MOST_STALE_S: Final = 2.0
+MAX_AGE_S: Final = 2.0
 """Two refreshes, since one can be slow. A removed member must not stay valid through an outage."""
 USE_PRECISION_S: Final = 60.0
 """Precision of the time of the last use. Each member is written at most once in this time."""
@@ -51,11 +51,11 @@ class CachedRegistry:
         notices.on_registry_change(self._on_change)
         notices.on_gap(self._wake)
 
-    def is_fresh(self, within_s: float = MOST_STALE_S) -> bool:
+    def is_fresh(self, within_s: float = MAX_AGE_S) -> bool:
         """Return True if the members were read at most ``within_s`` ago. Never waits."""
         return self._read_began_s >= time.monotonic() - within_s
 
-    async def fresh(self, within_s: float = MOST_STALE_S) -> Mapping[str, bytes]:
+    async def read_fresh(self, within_s: float = MAX_AGE_S) -> Mapping[str, bytes]:
         """Return members that are at most ``within_s`` old and include every change notified so far.
 
         Raises ``StoreUnavailable``.
@@ -87,7 +87,7 @@ class CachedRegistry:
         while True:
             self._wake_event.clear()
             with contextlib.suppress(PollwireError):
-                await self.fresh(0)
+                await self.read_fresh(0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH_INTERVAL_S):
                     await self._wake_event.wait()
@@ -137,7 +137,7 @@ class LastUsedTracker:
         self._used.difference_update(used)
         self._written_s.update(dict.fromkeys(used, written_s))
 
-    async def forget(self, member: str) -> None:
+    async def discard(self, member: str) -> None:
         """Delete the time of the member's last use."""
         self._used.discard(member)
         self._written_s.pop(member, None)

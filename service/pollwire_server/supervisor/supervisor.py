@@ -146,7 +146,7 @@ class Supervisor:
 
     async def _require_api_key(self, store: Store) -> None:
         """Raise ``CannotStart`` if no API key exists, since no client could create a poll."""
-        if self._settings.admin_key is None and not await store.api_keys.fresh(0):
+        if self._settings.admin_key is None and not await store.api_keys.read_fresh(0):
             raise CannotStart(
                 "With --redis, set POLLWIRE_ADMIN_KEY (or POLLWIRE_ADMIN_KEY_FILE): "
                 "operators need an API key, and the store has none yet."

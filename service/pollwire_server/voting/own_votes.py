@@ -15,7 +15,7 @@ from pollwire_server.domain.errors import InvalidChoice, VoteNotFound
 from pollwire_server.domain.forecast import MICRO
 from pollwire_server.domain.forecast_scoring import ForecastScore
 from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode
-from pollwire_server.domain.scoring import forecast_score_of, verdict_of
+from pollwire_server.domain.scoring import forecast_score_of, vote_verdict
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import HttpResponse, to_pollwire_error
@@ -174,7 +174,7 @@ def _with_prediction(
 ) -> OwnVoteResponse:
     """Add the verdict, the earlier votes and, for a forecast, the scores."""
     poll, past = record.poll, (outcome.code, outcome.at, outcome.history)
-    correct, scored = verdict_of(poll, *past)
+    correct, scored = vote_verdict(poll, *past)
     history = [
         PastVoteResponse(time_text(vote.at), record.codec.decode_choice(vote.code) if vote.code else None)
         for vote in outcome.history

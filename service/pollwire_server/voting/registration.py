@@ -109,7 +109,7 @@ class VoterRegistration:
             rejection = None if error is None else problem_with_headers(error, VOTERS_PATH, headers)
             on_response(rejection or self._issue(request, headers, None, name))
 
-        self._limiter.admit(request.client, body.challenge, on_decision)
+        self._limiter.check(request.client, body.challenge, on_decision)
 
     def _issue(
         self, request: RegistrationRequest, headers: Headers, voter_id: bytes | None, name: str | None

@@ -30,7 +30,7 @@ MAX_QUEUED: Final = 10_000
 POLICY: Final = "voters"
 
 OnDecision = Callable[[PollwireError | None], None]
-"""Called once with None or the error, perhaps before ``admit`` returns."""
+"""Called once with None or the error, perhaps before ``check`` returns."""
 
 _PendingRequest = tuple[RateLimitRequest, bytes, OnDecision]
 """The request, the network for which a challenge would be created, and the callback."""
@@ -61,7 +61,7 @@ class RegistrationLimiter:
         self._runner: asyncio.Task[None] | None = None
         self._check_tasks: set[asyncio.Task[None]] = set()
 
-    def admit(self, client: ClientAddress, solution: str | None, on_decision: OnDecision) -> None:
+    def check(self, client: ClientAddress, solution: str | None, on_decision: OnDecision) -> None:
         """Decide whether a new voter may register from the client's network. Never raises and never waits."""
         tag = rate_limit_tag(self._limit, self._key, client)
         if not tag:

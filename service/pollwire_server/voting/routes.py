@@ -118,7 +118,7 @@ def _receipts(own_votes: OwnVotes, polls: Polls) -> HTTPRouteHandler:
 
 def _registration(registration: VoterRegistration, poll_origins: PollOriginPolicy) -> list[HTTPRouteHandler]:
     @post(VOTERS_PATH, summary="Register a voter or renew a token", tags=_TAGS, request_max_body_size=None)
-    async def enrol_voter(request: AnyRequest) -> ASGIResponse:
+    async def register_voter(request: AnyRequest) -> ASGIResponse:
         credentials = await _registration_request(request, poll_origins)
         return to_asgi(await _response_to(partial(registration.register, credentials)))
 
@@ -126,7 +126,7 @@ def _registration(registration: VoterRegistration, poll_origins: PollOriginPolic
     async def issue_ticket(request: AnyRequest) -> ASGIResponse:
         return to_asgi(await registration.ticket(await _registration_request(request, poll_origins)))
 
-    return [enrol_voter, issue_ticket]
+    return [register_voter, issue_ticket]
 
 
 def _unsupported_methods(polls: Polls, origins: OriginPolicy) -> list[HTTPRouteHandler]:

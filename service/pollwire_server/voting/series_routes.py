@@ -29,13 +29,13 @@ def handlers(service: SeriesService) -> list[HTTPRouteHandler]:
         return to_asgi(await service.leaderboard(series_id, request.query_params.dict()))
 
     @get(f"{_SERIES}/mine", summary="Get your results in a series", tags=_TAGS)
-    async def read_own_standing(request: AnyRequest, series_id: FromPath[str]) -> ASGIResponse:
+    async def read_own_series_page(request: AnyRequest, series_id: FromPath[str]) -> ASGIResponse:
         credentials = RequestCredentials.from_scope(request.scope)
         return to_asgi(await service.mine(series_id, credentials, request.query_params.dict()))
 
     return [
         read_leaderboard,
-        read_own_standing,
+        read_own_series_page,
         *(_rejecting(service, subpath) for subpath in ("leaderboard", "mine")),
     ]
 

@@ -18,7 +18,7 @@ from pollwire_server.domain.errors import InvalidChoice, NotFound, PollwireError
 from pollwire_server.domain.forecast import MICRO
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Poll
-from pollwire_server.domain.scoring import RankBy, Score, verdict_of
+from pollwire_server.domain.scoring import RankBy, Score, vote_verdict
 from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import HttpResponse
@@ -167,7 +167,7 @@ def _visible_reading(found: PollReading | PollwireError) -> PollReading | None:
 
 def _pick(reading: PollReading, ballot: StoredBallot) -> PickResponse:
     poll: Poll = reading.record.poll
-    verdict = verdict_of(poll, ballot.code, ballot.at, ballot.history)
+    verdict = vote_verdict(poll, ballot.code, ballot.at, ballot.history)
     return PickResponse(
         poll=poll.id,
         question=poll.question,

@@ -86,7 +86,7 @@ class VoterResolver:
             return
         token = bearer_of(credentials.authorization)
         if token is not None and is_jwt(token):
-            await self._issuers.prepare(token, None if record is None else record.poll.issuer)
+            await self._issuers.load_issuer_keys(token, None if record is None else record.poll.issuer)
 
 
 def anonymous_voter_id(idempotency_key: bytes | None, record: PollRecord) -> bytes:

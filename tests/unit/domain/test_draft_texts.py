@@ -65,9 +65,9 @@ def seen_from(poll: Poll, visible_at: str | None, *, voted: bool) -> Poll:
     return patched(poll, visible_at=visible_at, voted=voted)
 
 
-@pytest.mark.parametrize("standing", [None, "2024-11-20T00:00:00Z"])
-def test_visible_at_cannot_move_later_after_votes(standing: str | None) -> None:
-    poll = made(visible_at=standing)
+@pytest.mark.parametrize("stored", [None, "2024-11-20T00:00:00Z"])
+def test_visible_at_cannot_move_later_after_votes(stored: str | None) -> None:
+    poll = made(visible_at=stored)
     later = "2024-11-25T00:00:00Z"
     assert seen_from(poll, later, voted=False).visible_at
     with pytest.raises(EditRefused) as refused:

@@ -161,8 +161,10 @@ def test_every_round_accounts_for_all_votes(election: tuple[Poll, dict[str, int]
     for before, after in pairwise(rounds):
         assert isinstance(before.eliminated, str)
         assert isinstance(before.transfers, dict)
-        kept = {name: votes for name, votes in before.counts.items() if name != before.eliminated}
-        assert after.counts == {name: votes + before.transfers.get(name, 0) for name, votes in kept.items()}
+        remaining = {name: votes for name, votes in before.counts.items() if name != before.eliminated}
+        assert after.counts == {
+            name: votes + before.transfers.get(name, 0) for name, votes in remaining.items()
+        }
         lost = before.counts[before.eliminated] - sum(before.transfers.values())
         assert after.exhausted - before.exhausted == lost
 

@@ -106,9 +106,13 @@ def test_existing_options_keep_codes_after_votes(
 @given(before=st.integers(2, MAX_OPTIONS), data=st.data())
 def test_option_cannot_be_removed_after_votes(before: int, data: st.DataObject) -> None:
     poll = made(options=NUMBERED[:before])
-    kept = data.draw(st.lists(st.sampled_from(NUMBERED[:before]), max_size=before - 1, unique=True))
-    newcomers = [f"new-{number}" for number in range(data.draw(st.integers(0, MAX_OPTIONS - len(kept))))]
-    assert refused_field(poll, options=kept + newcomers) == "options"
+    remaining_options = data.draw(
+        st.lists(st.sampled_from(NUMBERED[:before]), max_size=before - 1, unique=True)
+    )
+    newcomers = [
+        f"new-{number}" for number in range(data.draw(st.integers(0, MAX_OPTIONS - len(remaining_options))))
+    ]
+    assert refused_field(poll, options=remaining_options + newcomers) == "options"
 
 
 def test_codes_suffice_for_maximum_options() -> None:

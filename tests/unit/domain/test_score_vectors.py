@@ -119,8 +119,8 @@ def test_log_score_honest_forecast_has_best_expectation(belief: tuple[int, ...],
 
 
 @given(beliefs())
-def test_forecast_code_round_trip_keeps_forecast(kept: tuple[int, ...]) -> None:
-    assert forecast.decode_forecast(forecast.encode_forecast(kept)) == kept
-    floored = forecast.apply_floor(kept)
+def test_forecast_code_round_trip_keeps_forecast(values: tuple[int, ...]) -> None:
+    assert forecast.decode_forecast(forecast.encode_forecast(values)) == values
+    floored = forecast.apply_floor(values)
     assert sum(floored) == near(1)
     assert min(floored) >= FLOOR

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pollwire_server.domain.poll import Kind, Resolution
-from pollwire_server.domain.scoring import Score, Verdict, verdict_of
+from pollwire_server.domain.scoring import Score, VoteVerdict, vote_verdict
 
 from tests.factories import LONG_AGO, a_poll
 
@@ -14,24 +14,24 @@ records = st.integers(1, 500).flatmap(lambda total: st.builds(Score, st.integers
 
 
 @pytest.mark.parametrize(
-    ("code", "at", "verdict"),
+    ("code", "at", "expected"),
     [
-        ("A", LONG_AGO, Verdict(True, True)),
-        ("B", LONG_AGO, Verdict(False, True)),
-        ("A", LONG_AGO + 1, Verdict(None, False)),
-        ("B", LONG_AGO + 1, Verdict(None, False)),
+        ("A", LONG_AGO, VoteVerdict(True, True)),
+        ("B", LONG_AGO, VoteVerdict(False, True)),
+        ("A", LONG_AGO + 1, VoteVerdict(None, False)),
+        ("B", LONG_AGO + 1, VoteVerdict(None, False)),
     ],
 )
-def test_choice_is_scored_until_effective_at_inclusive(code: str, at: int, verdict: Verdict) -> None:
+def test_choice_is_scored_until_effective_at_inclusive(code: str, at: int, expected: VoteVerdict) -> None:
     resolution = Resolution(code="A", at=LONG_AGO + 9, effective_at=LONG_AGO, by="ama", version=3)
-    assert verdict_of(a_poll(kind=Kind.PREDICTION, resolution=resolution), code, at) == verdict
+    assert vote_verdict(a_poll(kind=Kind.PREDICTION, resolution=resolution), code, at) == expected
 
 
 @pytest.mark.parametrize(
     "resolution", [None, Resolution(code=None, at=LONG_AGO, effective_at=LONG_AGO, by="ama", version=3)]
 )
 def test_unresolved_or_void_prediction_scores_no_choice(resolution: Resolution | None) -> None:
-    assert verdict_of(a_poll(kind=Kind.PREDICTION, resolution=resolution), "A", LONG_AGO) == Verdict(
+    assert vote_verdict(a_poll(kind=Kind.PREDICTION, resolution=resolution), "A", LONG_AGO) == VoteVerdict(
         None, False
     )
 

@@ -96,15 +96,15 @@ def test_hidden_results_contain_no_totals() -> None:
     assert hidden == msgspec.to_builtins(hidden_results_of(poll, a_tally()))
 
 
-@pytest.mark.parametrize("tell", [results_of, hidden_results_of])
+@pytest.mark.parametrize("make_results", [results_of, hidden_results_of])
 @pytest.mark.parametrize(
     ("now", "phase", "final"),
     [(9, Phase.SCHEDULED, False), (10, Phase.OPEN, False), (19, Phase.OPEN, False), (20, Phase.CLOSED, True)],
 )
 def test_results_are_final_after_voting_ends(
-    tell: Callable[[Poll, Tally], Results], now: int, phase: Phase, final: bool
+    make_results: Callable[[Poll, Tally], Results], now: int, phase: Phase, final: bool
 ) -> None:
-    results = tell(a_poll(opens_at=10, closes_at=20), a_tally(now=now))
+    results = make_results(a_poll(opens_at=10, closes_at=20), a_tally(now=now))
     assert (results.phase, results.final) == (phase, final)
 
 

@@ -70,8 +70,8 @@ async def test_request_during_read_is_answered_by_next_read() -> None:
     late = [asyncio.create_task(reader.read_fresh("lunch")) for _ in range(3)]
     await asyncio.sleep(0)
     totals.allow()
-    assert (await early).whole.results.voters == 1
-    assert {(await one).whole.results.voters for one in late} == {2}
+    assert (await early).full.results.voters == 1
+    assert {(await one).full.results.voters for one in late} == {2}
     assert len(totals.batches) == 2
 
 
@@ -135,7 +135,7 @@ async def test_unexpected_failure_returns_overloaded_and_next_read_works() -> No
     with pytest.raises(Overloaded):
         await reader.read_fresh("lunch")
     totals.failure = None
-    assert (await reader.read_fresh("lunch")).whole.results.voters == 1
+    assert (await reader.read_fresh("lunch")).full.results.voters == 1
 
 
 async def test_shared_batches_keep_the_minimum_interval() -> None:

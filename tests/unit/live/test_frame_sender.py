@@ -50,7 +50,7 @@ class RecordingTransport:
 
 
 def a_frame(poll_id: str, seq: int) -> ResultFrame:
-    return an_update(a_poll(id=poll_id), seq=seq).whole
+    return an_update(a_poll(id=poll_id), seq=seq).full
 
 
 @contextlib.asynccontextmanager
@@ -135,7 +135,7 @@ async def test_reconnect_follows_newest_results_and_closes_with_1012() -> None:
 async def test_disconnected_client_gets_nothing() -> None:
     buffer, transport = LatestFrameBuffer(), RecordingTransport()
     buffer.send_latest("a", a_frame("a", 1))
-    buffer.leave()
+    buffer.close()
     async with sending(buffer, transport) as task:
         await asyncio.wait_for(task, 2)
     assert transport.sent == []

@@ -235,5 +235,5 @@ async def test_drain_spreads_reconnects_and_waits_for_streams() -> None:
     assert hub.is_draining
     assert not draining.done()
     for subscriber in subscribers:
-        hub.leave(subscriber)
+        hub.remove_subscriber(subscriber)
     await asyncio.wait_for(draining, 1)

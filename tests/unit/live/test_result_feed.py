@@ -118,7 +118,7 @@ async def test_burst_is_delivered_at_stream_rate_and_ends_with_last_change(store
         assert subscriber.times[0] - began < 0.09  # sooner than one interval
         while perf_counter() - began < 0.5:
             await vote(store, record)
-        total = (await feed.read_fresh(record.poll.id)).whole.results.voters
+        total = (await feed.read_fresh(record.poll.id)).full.results.voters
         await until(lambda: subscriber.voters[-1] == total)
     since_first = [time - subscriber.times[0] for time in subscriber.times]
     assert all(passed > place * 0.1 - 0.03 for place, passed in enumerate(since_first))
@@ -175,7 +175,7 @@ async def test_fresh_read_contains_preceding_vote(store: Store) -> None:
         for count in range(1, 30):
             others = [asyncio.create_task(feed.read_fresh(record.poll.id)) for _ in range(3)]
             await vote(store, record)
-            assert (await feed.read_fresh(record.poll.id)).whole.results.voters == count
+            assert (await feed.read_fresh(record.poll.id)).full.results.voters == count
             await asyncio.gather(*others)
 
 

@@ -44,7 +44,7 @@ def test_socket_frame_is_parsed_by_client_library(size: int) -> None:
 
 
 def test_all_wire_formats_carry_same_object() -> None:
-    frame = an_update(a_poll(), seq=3).whole
+    frame = an_update(a_poll(), seq=3).full
     document = json.loads(frame.json)
     assert document == json.loads(frame.text) == json.loads(bytes(parse(frame.socket_bytes).data))
     assert document == json.loads(event_fields(frame.event_bytes)["data"])
@@ -52,30 +52,30 @@ def test_all_wire_formats_carry_same_object() -> None:
 
 def test_event_id_is_poll_epoch_and_seq() -> None:
     poll = a_poll()
-    fields = event_fields(an_update(poll, seq=3).whole.event_bytes)
+    fields = event_fields(an_update(poll, seq=3).full.event_bytes)
     assert fields["event"] == "results"
     assert fields["id"] == f"{poll.id}-{EPOCH}-3"
 
 
 def test_wire_formats_are_encoded_once() -> None:
     update = an_update(a_poll())
-    assert update.whole.socket_bytes is update.whole.socket_bytes
-    assert update.whole.json is update.whole.json
+    assert update.full.socket_bytes is update.full.socket_bytes
+    assert update.full.json is update.full.json
 
 
 def test_etag_ignores_read_time() -> None:
     poll = a_poll()
     first, later = an_update(poll, seq=1), an_update(poll, seq=1, now=NOW + 5)
-    assert first.whole.json != later.whole.json
-    assert first.whole.etag == later.whole.etag
-    assert len({first.whole.etag, first.hidden.etag, an_update(poll, seq=2).whole.etag}) == 3
+    assert first.full.json != later.full.json
+    assert first.full.etag == later.full.etag
+    assert len({first.full.etag, first.hidden.etag, an_update(poll, seq=2).full.etag}) == 3
 
 
 def test_edit_changes_dedup_key_but_not_etag() -> None:
     poll = a_poll()
     first, edited = an_update(poll), an_update(msgspec.structs.replace(poll, version=poll.version + 1))
-    assert first.whole.etag == edited.whole.etag
-    assert first.whole.dedup_key != edited.whole.dedup_key
+    assert first.full.etag == edited.full.etag
+    assert first.full.dedup_key != edited.full.dedup_key
     assert first.hidden.dedup_key != edited.hidden.dedup_key
 
 
@@ -101,14 +101,14 @@ def test_role_gets_whole_frame_only_if_mode_allows(
     mode: ResultsMode, role: ReaderRole, closed: bool, sees: bool
 ) -> None:
     update = an_update(a_poll(results=mode, closes_at=NOW if closed else FAR_OFF))
-    assert update.frame_for(role) is (update.whole if sees else update.hidden)
+    assert update.frame_for(role) is (update.full if sees else update.hidden)
 
 
 def test_invisible_poll_has_frame_for_operators_only() -> None:
     update = an_update(a_poll(visible_at=NOW + 1))
     assert update.frame_for(ReaderRole.PUBLIC) is None
     assert update.frame_for(ReaderRole.VOTED) is None
-    assert update.frame_for(ReaderRole.OPERATOR) is update.whole
+    assert update.frame_for(ReaderRole.OPERATOR) is update.full
 
 
 def test_problem_message_has_type_status_and_poll() -> None:

@@ -39,7 +39,7 @@ class FakeServices:
     def join(self, subscriber: object) -> None:
         self.joined.add(subscriber)
 
-    def leave(self, subscriber: object) -> None:
+    def remove_subscriber(self, subscriber: object) -> None:
         self.joined.discard(subscriber)
 
     def watch(self, poll_id: str, subscriber: object, role: ReaderRole) -> None:
@@ -82,7 +82,7 @@ class Harness:
 
     def send_latest(self, seq: int, poll_id: str = "lunch") -> bytes:
         """Send a frame to the socket and return its bytes."""
-        frame: ResultFrame = an_update(POLL, seq=seq).whole
+        frame: ResultFrame = an_update(POLL, seq=seq).full
         self.socket.send_latest(poll_id, frame)
         return frame.socket_bytes
 

@@ -11,7 +11,7 @@ async def forever() -> None:
     await asyncio.Event().wait()
 
 
-async def hard_of_hearing() -> None:
+async def ignores_cancellation() -> None:
     """Goes on after the first cancellation, as a task does whose sending completed in that turn."""
     try:
         await forever()
@@ -24,7 +24,7 @@ async def failing() -> None:
 
 
 async def test_task_with_lost_cancellation_ends() -> None:
-    tasks = [asyncio.create_task(forever()), asyncio.create_task(hard_of_hearing())]
+    tasks = [asyncio.create_task(forever()), asyncio.create_task(ignores_cancellation())]
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
         await cancel_and_wait(*tasks)

@@ -41,7 +41,7 @@ class Voter(NamedTuple):
     authorization: bytes
     receipt: str
 
-    async def ask(self, action: str) -> HttpResponse:
+    async def run_action(self, action: str) -> HttpResponse:
         """Send one of the three requests about the voter's own vote."""
         poll_id = self.record.poll.id
         mine = OwnVoteRequest(poll_id=poll_id, authorization=self.authorization)
@@ -90,14 +90,14 @@ async def voter(own_valkey: Valkey) -> AsyncIterator[Voter]:
 async def test_own_vote_request_slow_store_returns_503_within_a_second(voter: Voter, action: str) -> None:
     """Each call alone is fast enough. Together they exceed the deadline of the request."""
     if action != "withdraw":
-        assert (await voter.ask(action)).status == 200
+        assert (await voter.run_action(action)).status == 200
     voter.lag.seconds = LAG_S
     began = time.monotonic()
-    response = await voter.ask(action)
+    response = await voter.run_action(action)
     assert time.monotonic() - began < 1
     assert (response.status, dict(response.headers)[b"retry-after"]) == (503, b"1")
 
 
 async def test_own_vote_request_one_slow_call_succeeds(voter: Voter) -> None:
     voter.lag.seconds = LAG_S / 2
-    assert (await voter.ask("read")).status == 200
+    assert (await voter.run_action("read")).status == 200

@@ -28,7 +28,7 @@ from pollwire.errors import (
     UnexpectedResponse,
     Unreachable,
     no_such_poll,
-    refusal_of,
+    parse_error,
 )
 from pollwire.pagination import fetch_all_pages
 from pollwire.predictions import PredictionCalls
@@ -98,10 +98,10 @@ class Client(PredictionCalls, WebhookCalls):
         for _ in range(MAX_CHALLENGES):
             try:
                 issued = await self._call("POST", "/v1/voters", json=body, bearer=self.token)
-            except ApiError as refusal:
-                if refusal.slug != REQUIRED:
+            except ApiError as error:
+                if error.slug != REQUIRED:
                     raise
-                body |= await solution_of(refusal)
+                body |= await solution_of(error)
             else:
                 break
         else:
@@ -180,8 +180,8 @@ class Client(PredictionCalls, WebhookCalls):
             return None
         try:
             return str((await self._call("POST", "/v1/tickets", bearer=bearer))["ticket"])
-        except ApiError as refusal:
-            if refusal.status != httpx.codes.UNAUTHORIZED:
+        except ApiError as error:
+            if error.status != httpx.codes.UNAUTHORIZED:
                 raise
             return None
 
@@ -222,13 +222,13 @@ class Client(PredictionCalls, WebhookCalls):
             "PATCH", _one(poll), json=changes, headers=headers, repeatable=version is None
         )
 
-    async def act(self, poll: str, act: str, **body: object) -> Document:
+    async def act(self, poll: str, action: str, **body: object) -> Document:
         """Perform a lifecycle action by its name, such as ``close``. A repeat is safe.
 
         ``reopen`` accepts ``closes_at=``. ``reset`` requires the poll's id as ``confirm=``; a repeat
         is safe only until the next vote.
         """
-        return await self._call_admin("POST", f"{_one(poll)}/{act}", json=body)
+        return await self._call_admin("POST", f"{_one(poll)}/{action}", json=body)
 
     async def delete_poll(self, poll: str) -> None:
         """Delete the poll and all its votes permanently."""
@@ -266,7 +266,7 @@ class Client(PredictionCalls, WebhookCalls):
         path = f"{_one(poll)}/audit"
         return await fetch_all_pages(lambda params: self._call_admin("GET", path, params=params), limit=limit)
 
-    async def export(self, poll: str, form: str = "csv") -> AsyncGenerator[bytes]:
+    async def export(self, poll: str, export_format: str = "csv") -> AsyncGenerator[bytes]:
         """Yield the pieces of a file (``csv`` or ``ndjson``) with all current votes.
 
         Raises ``Unreachable`` if the connection is lost before the file is complete. Never retried.
@@ -274,7 +274,9 @@ class Client(PredictionCalls, WebhookCalls):
         path = f"{self.url}/v1/admin/polls{_one(poll)}/export"
         headers = {} if self._key is None else {"Authorization": f"Bearer {self._key}"}
         try:
-            async with self._http.stream("GET", path, params={"format": form}, headers=headers) as response:
+            async with self._http.stream(
+                "GET", path, params={"format": export_format}, headers=headers
+            ) as response:
                 if not response.is_success:
                     await response.aread()
                     self._parse_response(response)
@@ -297,13 +299,13 @@ class Client(PredictionCalls, WebhookCalls):
             headers["Authorization"] = f"Bearer {self._key}"
         for before, body in parts_of(votes):
             for text in (await self._send_part(path, body, headers)).splitlines():
-                yield self._answered(text, before)
+                yield self._line_result(text, before)
 
-    def _answered(self, text: bytes, before: int) -> Document:
+    def _line_result(self, text: bytes, before: int) -> Document:
         """Parse the result of one line. Its number counts from the first of all parts."""
         try:
-            said = json.loads(text)
-            return {**said, "line": said["line"] + before}
+            result = json.loads(text)
+            return {**result, "line": result["line"] + before}
         except (ValueError, TypeError, KeyError):
             raise UnexpectedResponse(self.url, httpx.codes.OK) from None
 
@@ -324,7 +326,7 @@ class Client(PredictionCalls, WebhookCalls):
     async def keys(self) -> list[Document]:
         """Return all API keys, newest first, without their secrets."""
         items, _ = await fetch_all_pages(
-            lambda params: self._operator_call("GET", "/v1/admin/keys", params=params)
+            lambda params: self._call_operator("GET", "/v1/admin/keys", params=params)
         )
         return items
 
@@ -333,7 +335,7 @@ class Client(PredictionCalls, WebhookCalls):
         path = f"/v1/admin/keys/{quote(key, safe='')}"
         await self._call("DELETE", path, bearer=self._key, repeatable=False)
 
-    async def _operator_call(self, method: str, path: str, **request: Any) -> Document:
+    async def _call_operator(self, method: str, path: str, **request: Any) -> Document:
         return await self._call(method, path, bearer=self._key, **request)
 
     async def _call_admin(self, method: str, path: str, **request: Any) -> Document:
@@ -367,8 +369,8 @@ class Client(PredictionCalls, WebhookCalls):
         headers = response.headers
         if response.is_success:
             return self._object_in(response)
-        refusal = refusal_of(response.content, headers.get("content-type", ""), headers.get("retry-after"))
-        raise refusal or UnexpectedResponse(self.url, response.status_code)
+        error = parse_error(response.content, headers.get("content-type", ""), headers.get("retry-after"))
+        raise error or UnexpectedResponse(self.url, response.status_code)
 
     def _object_in(self, response: httpx.Response) -> Document:
         try:

@@ -105,7 +105,7 @@ def no_such_poll(poll: str) -> ApiError:
     )
 
 
-def refusal_of(body: bytes, content_type: str, retry_after: str | None) -> ApiError | None:
+def parse_error(body: bytes, content_type: str, retry_after: str | None) -> ApiError | None:
     """Parse an error response. Return None if its body is not a problem document."""
     if content_type.partition(";")[0].strip().lower() != PROBLEM_TYPE:
         return None

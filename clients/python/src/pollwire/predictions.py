@@ -21,7 +21,7 @@ class PredictionCalls:
     """Calls for predictions and series. ``Client`` inherits them and provides the requests."""
 
     token: str | None
-    _operator_call: Callable[..., Awaitable[Document]]
+    _call_operator: Callable[..., Awaitable[Document]]
     """Send one request with the operator's key, and repeat it where that is safe."""
     _call: Callable[..., Awaitable[Document]]
 
@@ -40,8 +40,8 @@ class PredictionCalls:
         The choices at ``effective_at`` (RFC 3339; default: the end of voting) score. ``correct`` replaces the
         outcome of a resolved prediction.
         """
-        wishes: dict[str, Any] = {"effective_at": effective_at, "note": note}
-        body = {"outcome": outcome, **{name: wish for name, wish in wishes.items() if wish is not None}}
+        fields: dict[str, Any] = {"effective_at": effective_at, "note": note}
+        body = {"outcome": outcome, **{name: value for name, value in fields.items() if value is not None}}
         if correct:
             body["correct"] = True
         return await self._until_scored(poll, "resolve", body, on_progress)
@@ -55,17 +55,17 @@ class PredictionCalls:
         path = f"{_series(series)}/leaderboard"
         return await fetch_all_pages(lambda params: self._call("GET", path, params=params), limit=limit)
 
-    async def my_standing(self, series: str, *, cursor: str | None = None) -> Document:
+    async def own_series_page(self, series: str, *, cursor: str | None = None) -> Document:
         """Return ``{"row", "items", "next"}``: the voter's own row and one page of the voter's history."""
         params = {} if cursor is None else {"cursor": cursor}
         return await self._call("GET", f"{_series(series)}/mine", bearer=self.token, params=params)
 
     async def _until_scored(
-        self, poll: str, act: str, body: Document, on_progress: Progress | None
+        self, poll: str, action: str, body: Document, on_progress: Progress | None
     ) -> Document:
         """Repeat the request until the service has finished the scoring."""
-        path = f"/v1/admin/polls/{quote(poll, safe='')}/{act}"
-        while "done" in (answer := await self._operator_call("POST", path, json=body)):
+        path = f"/v1/admin/polls/{quote(poll, safe='')}/{action}"
+        while "done" in (answer := await self._call_operator("POST", path, json=body)):
             if on_progress is not None:
                 on_progress(answer["done"], answer["total"])
             await asyncio.sleep(_AGAIN_AFTER_S)

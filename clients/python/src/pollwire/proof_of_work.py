@@ -14,13 +14,13 @@ SOLVED_WITHIN_S: Final = 120.0
 """The hardest challenge takes some seconds on a slow machine."""
 
 
-async def solution_of(refusal: ApiError) -> Document:
-    """Solve the challenge in ``refusal``. Return the body that contains the solution.
+async def solution_of(error: ApiError) -> Document:
+    """Solve the challenge in ``error``. Return the body that contains the solution.
 
-    The solver runs in a thread, so it does not block the event loop. Raises ``refusal`` on timeout.
+    The solver runs in a thread, so it does not block the event loop. Raises ``error`` on timeout.
     """
-    challenge = Challenge.from_dict(refusal.document["challenge"])
+    challenge = Challenge.from_dict(error.document["challenge"])
     found = await asyncio.to_thread(solve_challenge, challenge, timeout=SOLVED_WITHIN_S)
     if found is None:
-        raise refusal
+        raise error
     return {"challenge": Payload(challenge, found).to_base64()}

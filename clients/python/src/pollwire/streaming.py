@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from pollwire.backoff import Backoff
-from pollwire.errors import ApiError, ClientError, Document, UnexpectedResponse, Unreachable, refusal_of
+from pollwire.errors import ApiError, ClientError, Document, UnexpectedResponse, Unreachable, parse_error
 
 LARGEST_FRAME_BYTES: Final = 64 * 1024
 """Fifty options of a 64-character id and a count each stay under 5 KiB."""
@@ -38,7 +38,7 @@ class ResultOrderFilter:
     def __init__(self) -> None:
         self._newest = ("", 0)
 
-    def admits(self, frame: Document) -> bool:
+    def accepts(self, frame: Document) -> bool:
         """Return True if ``frame`` is not older. Hidden results have no position and always pass."""
         if frame.get("hidden"):
             return True
@@ -80,7 +80,7 @@ async def watch(
             async with aclosing(_frames(url, poll, await ticket())) as frames:
                 async for frame in frames:
                     backoff.never_give_up()
-                    if order.admits(frame):
+                    if order.accepts(frame):
                         yield frame
         except _ConnectionLost as lost:
             if on_lost is not None:
@@ -103,7 +103,7 @@ async def _frames(url: str, poll: str, ticket: str | None) -> AsyncGenerator[Doc
         ) as socket:
             async for message in socket:
                 frame = _read(message, url)
-                _heed(frame, url)
+                _raise_control_frame(frame, url)
                 if frame.get("type") == "results":
                     yield frame
     except InvalidStatus as error:
@@ -123,7 +123,7 @@ def _read(message: str | bytes, url: str) -> Document:
     return frame
 
 
-def _heed(frame: Document, url: str) -> None:
+def _raise_control_frame(frame: Document, url: str) -> None:
     """Raise the error of a problem frame, or ``_ConnectionLost`` for a planned restart."""
     match frame.get("type"):
         case "problem":
@@ -133,17 +133,17 @@ def _heed(frame: Document, url: str) -> None:
             raise _ConnectionLost(Unreachable(url, "it is being restarted"), wait_s)
 
 
-def _refused_handshake(answered: InvalidStatus, url: str) -> Exception:
+def _refused_handshake(failure: InvalidStatus, url: str) -> Exception:
     """Convert an HTTP error response to an exception. Transient errors become ``_ConnectionLost``."""
-    response = answered.response
+    response = failure.response
     headers = response.headers
-    refusal = refusal_of(
+    reported = parse_error(
         bytes(response.body or b""), headers.get("Content-Type", ""), headers.get("Retry-After")
     )
-    error = refusal or UnexpectedResponse(url, response.status_code)
+    error = reported or UnexpectedResponse(url, response.status_code)
     if not error.is_transient:
         return error
-    return _ConnectionLost(error, refusal.retry_after_s if refusal is not None else 0.0)
+    return _ConnectionLost(error, reported.retry_after_s if reported is not None else 0.0)
 
 
 def _address(url: str, poll: str, ticket: str | None) -> str:

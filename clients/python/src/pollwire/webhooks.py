@@ -15,7 +15,7 @@ _PATH = "/v1/admin/webhooks"
 class WebhookCalls:
     """Calls for webhooks. ``Client`` inherits them and provides the requests."""
 
-    _operator_call: Callable[..., Awaitable[Document]]
+    _call_operator: Callable[..., Awaitable[Document]]
     """Send one request with the operator's key, and repeat it where that is safe."""
 
     async def create_webhook(
@@ -31,33 +31,33 @@ class WebhookCalls:
         Without ``events`` or ``polls``, the webhook receives all of them. ``results`` is ``public`` (the
         default) or ``operators``. Never retried: each call creates another webhook.
         """
-        wishes: dict[str, Any] = {"events": list(events), "polls": list(polls), "results": results}
-        body = {"url": url, **{name: wish for name, wish in wishes.items() if wish}}
-        return await self._operator_call("POST", _PATH, json=body, repeatable=False)
+        fields: dict[str, Any] = {"events": list(events), "polls": list(polls), "results": results}
+        body = {"url": url, **{name: value for name, value in fields.items() if value}}
+        return await self._call_operator("POST", _PATH, json=body, repeatable=False)
 
     async def webhooks(self) -> list[Document]:
         """Return all webhooks with their status, newest first, without their secrets."""
-        items, _ = await fetch_all_pages(lambda params: self._operator_call("GET", _PATH, params=params))
+        items, _ = await fetch_all_pages(lambda params: self._call_operator("GET", _PATH, params=params))
         return items
 
     async def test_webhook(self, webhook: str) -> Document:
         """Send a test event now and return the result. Never retried."""
         # Longer than the service itself waits for the response of the URL.
-        return await self._operator_call("POST", f"{_one(webhook)}/test", repeatable=False, timeout=30.0)
+        return await self._call_operator("POST", f"{_one(webhook)}/test", repeatable=False, timeout=30.0)
 
     async def enable_webhook(self, webhook: str) -> Document:
         """Enable a disabled webhook. It receives the events from now on."""
-        return await self._operator_call("POST", f"{_one(webhook)}/enable")
+        return await self._call_operator("POST", f"{_one(webhook)}/enable")
 
     async def deliveries(self, webhook: str) -> list[Document]:
         """Return the latest delivery attempts, newest first."""
-        page = await self._operator_call("GET", f"{_one(webhook)}/deliveries")
+        page = await self._call_operator("GET", f"{_one(webhook)}/deliveries")
         items: list[Document] = page["items"]
         return items
 
     async def delete_webhook(self, webhook: str) -> None:
         """Delete a webhook."""
-        await self._operator_call("DELETE", _one(webhook), repeatable=False)
+        await self._call_operator("DELETE", _one(webhook), repeatable=False)
 
 
 def _one(webhook: str) -> str:

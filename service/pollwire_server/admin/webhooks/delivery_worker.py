@@ -104,7 +104,7 @@ class DeliveryWorker:
             one: found[one].waiting if one in found else self._waiting.get(one, 0) for one in webhooks
         }
         WEBHOOK_QUEUE_SIZE.set(sum(self._waiting.values()))
-        wait_s = self._timing.look_every_s * CLAIM_EVERY_S
+        wait_s = self._timing.scan_interval_s * CLAIM_EVERY_S
         for webhook, claims in found.items():
             for claim in claims.claims:
                 self._begin(webhook, webhooks[webhook], claim, claims)
@@ -112,15 +112,15 @@ class DeliveryWorker:
                 wait_s = min(wait_s, max(0.01, (claims.next_at - claims.now) / 1000))
         return wait_s
 
-    def _begin(self, webhook: str, kept: StoredWebhook, claim: ClaimedEvent, claims: ClaimBatch) -> None:
+    def _begin(self, webhook: str, stored: StoredWebhook, claim: ClaimedEvent, claims: ClaimBatch) -> None:
         self._busy[webhook] = self._busy.get(webhook, 0) + 1
         task = asyncio.create_task(
-            self._deliver(webhook, kept, claim, claims.now), name=f"deliver {claim.id}"
+            self._deliver(webhook, stored, claim, claims.now), name=f"deliver {claim.id}"
         )
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._end(webhook, done))
+        task.add_done_callback(lambda done: self._on_done(webhook, done))
 
-    def _end(self, webhook: str, task: asyncio.Task[None]) -> None:
+    def _on_done(self, webhook: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._busy[webhook] -= 1
         if not self._busy[webhook]:
@@ -129,9 +129,9 @@ class DeliveryWorker:
         if not task.cancelled() and (failure := task.exception()) is not None:
             log.error("Delivery to webhook %s failed: %r", webhook, failure)
 
-    async def _deliver(self, webhook: str, kept: StoredWebhook, claim: ClaimedEvent, now: int) -> None:
+    async def _deliver(self, webhook: str, stored: StoredWebhook, claim: ClaimedEvent, now: int) -> None:
         try:
-            sent = await self.attempt(kept, claim.id, claim.body)
+            sent = await self.attempt(stored, claim.id, claim.body)
         except asyncio.CancelledError:
             with contextlib.suppress(PollwireError):
                 await self._deliveries.record_attempt(webhook, claim, "released")
@@ -145,12 +145,12 @@ class DeliveryWorker:
             _log(webhook, claim, sent, disabled_reason)
             _count(what, pause_ms, disabled_reason)
 
-    async def attempt(self, kept: StoredWebhook, event_id: str, body: bytes) -> DeliveryAttempt:
+    async def attempt(self, stored: StoredWebhook, event_id: str, body: bytes) -> DeliveryAttempt:
         """Send the event once. Return the result."""
-        secret = self._secret_box.decrypt(kept.secret)
+        secret = self._secret_box.decrypt(stored.secret)
         if secret is None:
             return UNREADABLE
-        return await self._sender.send(kept.url, secret, event_id, body)
+        return await self._sender.send(stored.url, secret, event_id, body)
 
     def _classify(self, sent: DeliveryAttempt, claim: ClaimedEvent) -> tuple[AttemptResult, int | None]:
         if sent.is_delivered:

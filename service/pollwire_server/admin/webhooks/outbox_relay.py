@@ -44,9 +44,9 @@ from pollwire_server.store.webhooks.outbox import DuePoll, OutboxScan
 log = logging.getLogger("pollwire.admin")
 
 MOST_AT_ONCE: Final = 100
-WALK_EVERY_S: Final = 3600.0
+MARK_ALL_INTERVAL_S: Final = 3600.0
 """Interval of full scans. It limits the delay of events if the store loses the list of due polls."""
-MOST_HEARD: Final = 100_000
+MAX_NOTIFIED: Final = 100_000
 
 
 class OutboxRelay:
@@ -62,53 +62,55 @@ class OutboxRelay:
         self._wake_deliverer = wake
         self._wake = asyncio.Event()
         self._name = secrets.token_hex(8)
-        self._has_turn = False
+        self._has_lease = False
         self._wants_progress = False
-        self._heard: dict[str, float] = {}
+        self._scan_at: dict[str, float] = {}
         """Time of the next scan of polls with a notification (monotonic seconds), by place."""
-        self._looked: dict[str, tuple[int, float]] = {}
+        self._scanned: dict[str, tuple[int, float]] = {}
         """Version and time of the last notification that caused an immediate scan, by place."""
         store.notifications.on_change(self.on_change)
 
     def on_change(self, notice: ChangeNotification) -> None:
         """Schedule a scan: now if the notification may mean an event, else when progress is due."""
-        if not self._has_turn:
+        if not self._has_lease:
             return
         place, now_s = self._outbox.place_of(notice.poll_id), time.monotonic()
-        version, looked_s = self._looked.get(place, (-1, float("-inf")))
+        version, scanned_s = self._scanned.get(place, (-1, float("-inf")))
         if notice.version == version and not self._wants_progress:
             return
         pause_s = self._timing.progress_ms / 1000
-        look_s = now_s if notice.version != version else max(now_s, looked_s + pause_s)
-        if look_s < self._heard.get(place, float("inf")) and len(self._heard) < MOST_HEARD:
-            self._heard[place] = look_s
+        scan_at_s = now_s if notice.version != version else max(now_s, scanned_s + pause_s)
+        if scan_at_s < self._scan_at.get(place, float("inf")) and len(self._scan_at) < MAX_NOTIFIED:
+            self._scan_at[place] = scan_at_s
             self._wake.set()
-        if look_s == now_s:
-            if len(self._looked) >= MOST_HEARD:
-                self._looked.clear()
-            self._looked[place] = (notice.version, now_s)
+        if scan_at_s == now_s:
+            if len(self._scanned) >= MAX_NOTIFIED:
+                self._scanned.clear()
+            self._scanned[place] = (notice.version, now_s)
 
     async def run(self) -> None:
         """Relay events while this worker has the lease, until cancelled."""
-        walked_s = float("-inf")
+        marked_s = float("-inf")
         try:
             while True:
                 self._wake.clear()
-                wait_s = self._timing.look_every_s
+                wait_s = self._timing.scan_interval_s
                 with contextlib.suppress(PollwireError):
-                    self._has_turn = await self._store.outbox.acquire_lease(self._name, self._timing.turn_ms)
-                    if self._has_turn:
-                        if self._webhooks.known() and time.monotonic() - walked_s > WALK_EVERY_S:
+                    self._has_lease = await self._store.outbox.acquire_lease(
+                        self._name, self._timing.relay_lease_ms
+                    )
+                    if self._has_lease:
+                        if self._webhooks.known() and time.monotonic() - marked_s > MARK_ALL_INTERVAL_S:
                             await self._outbox.mark_all_due()
-                            walked_s = time.monotonic()
+                            marked_s = time.monotonic()
                         wait_s = min(wait_s, await self._run_once())
                 raise_if_cancelled()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await self._wake.wait()
         finally:
-            if self._has_turn:
-                self._has_turn = False
+            if self._has_lease:
+                self._has_lease = False
                 with contextlib.suppress(PollwireError):
                     await self._outbox.release_lease(self._name)
 
@@ -117,35 +119,37 @@ class OutboxRelay:
         self._wants_progress = any(webhook.wants_progress for webhook in self._webhooks.known().values())
         began_s, now = time.monotonic(), await self._store.polls.now()
         dues = await self._outbox.dues()
-        ripe = [due for due in dues if due.at <= now]
-        heard = [place for place, at_s in self._heard.items() if at_s <= began_s][:MOST_AT_ONCE]
-        for place in heard:
-            del self._heard[place]
-        await self._look(ripe, [place for place in heard if place not in {due.place for due in ripe}])
+        due_now = [due for due in dues if due.at <= now]
+        notified = [place for place, at_s in self._scan_at.items() if at_s <= began_s][:MOST_AT_ONCE]
+        for place in notified:
+            del self._scan_at[place]
+        await self._scan(
+            due_now, [place for place in notified if place not in {due.place for due in due_now}]
+        )
         waits = [(due.at - now) / 1000 for due in dues if due.at > now][:1]
-        waits += [min(self._heard.values()) - began_s] if self._heard else []
-        return max(0.0, min(waits, default=self._timing.look_every_s))
+        waits += [min(self._scan_at.values()) - began_s] if self._scan_at else []
+        return max(0.0, min(waits, default=self._timing.scan_interval_s))
 
-    async def _look(self, dues: Sequence[DuePoll], heard: Sequence[str]) -> None:
-        places = [*(due.place for due in dues), *heard]
+    async def _scan(self, dues: Sequence[DuePoll], notified: Sequence[str]) -> None:
+        places = [*(due.place for due in dues), *notified]
         pause = self._timing.progress_ms if self._wants_progress else None
-        looks = await self._outbox.scan_many(places, pause) if places else []
-        for position, (place, look) in enumerate(zip(places, looks, strict=True)):
-            if isinstance(look, OutboxScan):
-                self._store.resolutions.resume_if_stalled(place.partition(" ")[0], look.scoring)
-            if isinstance(look, OutboxScan) and await self._handed_on(place, look):
+        scans = await self._outbox.scan_many(places, pause) if places else []
+        for position, (place, scan) in enumerate(zip(places, scans, strict=True)):
+            if isinstance(scan, OutboxScan):
+                self._store.resolutions.resume_if_stalled(place.partition(" ")[0], scan.scoring)
+            if isinstance(scan, OutboxScan) and await self._enqueue(place, scan):
                 if position < len(dues):
-                    await self._outbox.reschedule(dues[position], look)
-                elif look.next_at is not None:
-                    self._look_again(place, look.next_at - look.now)
+                    await self._outbox.reschedule(dues[position], scan)
+                elif scan.next_at is not None:
+                    self._schedule_scan(place, scan.next_at - scan.now)
             else:
-                self._look_again(place, self._timing.progress_ms // 10)
+                self._schedule_scan(place, self._timing.progress_ms // 10)
 
-    def _look_again(self, place: str, after_ms: int) -> None:
+    def _schedule_scan(self, place: str, after_ms: int) -> None:
         """Schedule a scan of the poll, unless it is so late that the store's list of due polls covers it."""
         if after_ms <= self._timing.progress_ms:
             at_s = time.monotonic() + after_ms / 1000
-            self._heard[place] = min(at_s, self._heard.get(place, at_s))
+            self._scan_at[place] = min(at_s, self._scan_at.get(place, at_s))
 
     async def _runoffs_of(self, events: Sequence[Event]) -> dict[str, RunoffResult]:
         """Count the ranked polls that an event reports as closed, if their totals have not changed since.
@@ -162,27 +166,27 @@ class OutboxRelay:
                 continue
             if isinstance(reading, PollwireError):
                 raise reading
-            counted = await self._store.ranked_results.with_runoff(reading)
-            tally = counted.reading.tally
-            if counted.outcome and (tally.epoch, tally.seq) == (event.tally.epoch, event.tally.seq):
-                runoffs[event.id] = counted.outcome
+            ranked = await self._store.ranked_results.with_runoff(reading)
+            tally = ranked.reading.tally
+            if ranked.outcome and (tally.epoch, tally.seq) == (event.tally.epoch, event.tally.seq):
+                runoffs[event.id] = ranked.outcome
         return runoffs
 
-    async def _handed_on(self, place: str, look: OutboxScan) -> bool:
+    async def _enqueue(self, place: str, scan: OutboxScan) -> bool:
         """Add the events to the queues of their webhooks. Return False if the scan must be repeated."""
-        if not look.entries:
-            if not look.is_there and (moved := await self._outbox.moved(place)) is not None:
-                self._look_again(moved, 0)
+        if not scan.entries:
+            if not scan.is_there and (moved := await self._outbox.moved(place)) is not None:
+                self._schedule_scan(moved, 0)
             return True
-        webhooks = await self._webhooks.fresh()
-        waiting = waiting_for(webhooks, look.events, await self._runoffs_of(look.events) if webhooks else {})
+        webhooks = await self._webhooks.read_fresh()
+        waiting = waiting_for(webhooks, scan.events, await self._runoffs_of(scan.events) if webhooks else {})
         if not all(await self._store.delivery_queue.enqueue(waiting)):
             return False
         if waiting:
             self._wake_deliverer.set()
-        await self._outbox.acknowledge(place, look.entries)
-        if look.is_full:
-            self._look_again(place, 0)
+        await self._outbox.acknowledge(place, scan.entries)
+        if scan.is_full:
+            self._schedule_scan(place, 0)
         return True
 
 
@@ -198,12 +202,14 @@ def waiting_for(
     waiting = []
     for event in events:
         bodies: dict[Audience, bytes] = {}
-        for webhook, kept in webhooks.items():
-            if not kept.wants(event):
+        for webhook, stored in webhooks.items():
+            if not stored.wants(event):
                 continue
-            if kept.results not in bodies:
-                bodies[kept.results] = msgspec.json.encode(
-                    payload_of(event, kept.results, runoffs.get(event.id))
+            if stored.results not in bodies:
+                bodies[stored.results] = msgspec.json.encode(
+                    payload_of(event, stored.results, runoffs.get(event.id))
                 )
-            waiting.append((webhook, QueuedEvent(event.poll.id, event.id, event.kind, bodies[kept.results])))
+            waiting.append(
+                (webhook, QueuedEvent(event.poll.id, event.id, event.kind, bodies[stored.results]))
+            )
     return waiting

@@ -39,22 +39,22 @@ class StoredWebhook(msgspec.Struct, frozen=True, omit_defaults=True):
 class WebhookRegistry:
     """Cached webhooks by id."""
 
-    def __init__(self, roster: CachedRegistry) -> None:
-        self._roster = roster
+    def __init__(self, registry: CachedRegistry) -> None:
+        self._registry = registry
         self._known: dict[str, StoredWebhook] = {}
         self._known_from: Mapping[str, bytes] = {}
 
     def known(self) -> Mapping[str, StoredWebhook]:
         """Return the webhooks of the last read."""
-        if self._known_from is not self._roster.members:
-            self._known_from = self._roster.members
+        if self._known_from is not self._registry.members:
+            self._known_from = self._registry.members
             self._known = {
                 webhook: msgspec.json.decode(document, type=StoredWebhook)
-                for webhook, document in self._roster.members.items()
+                for webhook, document in self._registry.members.items()
             }
         return self._known
 
-    async def fresh(self) -> Mapping[str, StoredWebhook]:
+    async def read_fresh(self) -> Mapping[str, StoredWebhook]:
         """Read the webhooks from the store and return them. Raises ``StoreUnavailable``."""
-        await self._roster.fresh(0)
+        await self._registry.read_fresh(0)
         return self.known()

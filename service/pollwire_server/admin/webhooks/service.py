@@ -29,7 +29,7 @@ from pollwire_server.store.webhooks.delivery_queue import ClaimedEvent, Delivery
 
 log = logging.getLogger("pollwire.admin")
 
-MOST_WEBHOOKS: Final = 100
+MAX_WEBHOOKS: Final = 100
 """Every worker delivers for all of them."""
 TEST: Final = "webhook.test"
 """The type of a test event, which belongs to no poll."""
@@ -49,7 +49,7 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WebhookAdmin:
     """Service for webhooks. Its methods return documents that are ready to be encoded."""
 
-    __slots__ = ("_deliverer", "_deliveries", "_now", "_roster", "_secret_box", "_sender", "_webhooks")
+    __slots__ = ("_deliverer", "_deliveries", "_now", "_registry", "_secret_box", "_sender", "_webhooks")
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class WebhookAdmin:
         sender: WebhookSender,
         deliverer: DeliveryWorker,
     ) -> None:
-        self._roster = store.webhooks
+        self._registry = store.webhooks
         self._deliveries = store.delivery_queue
         self._now = store.polls.now
         self._webhooks = webhooks
@@ -81,10 +81,10 @@ class WebhookAdmin:
             await self._sender.check_url(draft.url)
         except ForbiddenAddress as forbidden:
             raise InvalidPoll("url", str(forbidden)) from None
-        if len(await self._webhooks.fresh()) >= MOST_WEBHOOKS:
-            raise InvalidPoll("url", f"There are {MOST_WEBHOOKS} webhooks already; delete one first.")
+        if len(await self._webhooks.read_fresh()) >= MAX_WEBHOOKS:
+            raise InvalidPoll("url", f"There are {MAX_WEBHOOKS} webhooks already; delete one first.")
         secret, webhook = made_secret(), secrets.token_hex(6)
-        kept = StoredWebhook(
+        stored = StoredWebhook(
             url=draft.url,
             secret=self._secret_box.encrypt(secret),
             created_at=await self._now(),
@@ -93,27 +93,27 @@ class WebhookAdmin:
             polls=None if draft.polls is UNSET else tuple(dict.fromkeys(draft.polls)),
             results=draft.results,
         )
-        await self._roster.put(webhook, msgspec.json.encode(kept))
+        await self._registry.put(webhook, msgspec.json.encode(stored))
         log.info("The operator %r made the webhook %s.", operator.name, webhook)
-        return {**_document(webhook, kept, DeliveryState()), "secret": secret}
+        return {**_document(webhook, stored, DeliveryState()), "secret": secret}
 
     async def list(self, query: dict[str, str]) -> Document:
         """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
-        kept = await self._webhooks.fresh()
-        page, cursor = page_of(sorted(kept, key=lambda one: (-kept[one].created_at, one)), query)
+        stored = await self._webhooks.read_fresh()
+        page, cursor = page_of(sorted(stored, key=lambda one: (-stored[one].created_at, one)), query)
         states = await asyncio.gather(*map(self._deliveries.state, page))
-        items = [_document(one, kept[one], state) for one, state in zip(page, states, strict=True)]
+        items = [_document(one, stored[one], state) for one, state in zip(page, states, strict=True)]
         return {"items": items, "next": cursor}
 
     async def read(self, webhook: str) -> Document:
         """Return one webhook. Raises ``NotFound``."""
-        kept = await self._kept(webhook)
-        return _document(webhook, kept, await self._deliveries.state(webhook))
+        stored = await self._stored(webhook)
+        return _document(webhook, stored, await self._deliveries.state(webhook))
 
     async def recent(self, webhook: str, query: dict[str, str]) -> Document:
         """Return the last attempts, newest first, on one page. Raises ``NotFound`` and ``InvalidPoll``."""
         limit = limit_of(query.get("limit"))
-        await self._kept(webhook)
+        await self._stored(webhook)
         return {"items": (await self._deliveries.recent(webhook))[:limit], "next": None}
 
     async def test(self, webhook: str, operator: Operator) -> Document:
@@ -121,44 +121,44 @@ class WebhookAdmin:
 
         A disabled webhook can be tested too, and remains disabled. Raises ``NotFound``.
         """
-        kept, now = await self._kept(webhook), await self._now()
+        stored, now = await self._stored(webhook), await self._now()
         body = {"type": TEST, "timestamp": format_timestamp(now), "data": {"by": operator.name}}
         event = f"test-{secrets.token_hex(8)}"
-        sent = await self._deliverer.attempt(kept, event, msgspec.json.encode(body))
+        sent = await self._deliverer.attempt(stored, event, msgspec.json.encode(body))
         attempt = attempt_document(ClaimedEvent("", event, 1, TEST, b""), now, sent)
         await self._deliveries.record_test(webhook, attempt)
         return attempt
 
     async def enable(self, webhook: str, operator: Operator) -> Document:
         """Enable the webhook for events from now on. No effect if it is enabled. Raises ``NotFound``."""
-        await self._kept(webhook)
+        await self._stored(webhook)
         await self._deliveries.enable(webhook)
         log.info("The operator %r enabled the webhook %s.", operator.name, webhook)
         return await self.read(webhook)
 
     async def delete(self, webhook: str, operator: Operator) -> None:
         """Delete the webhook and its queued events. Raises ``NotFound``."""
-        if not await self._roster.remove(webhook[:64]):
+        if not await self._registry.remove(webhook[:64]):
             raise NotFound("There is no such webhook.")
-        await self._deliveries.forget(webhook[:64])
+        await self._deliveries.discard(webhook[:64])
         log.info("The operator %r deleted the webhook %s.", operator.name, webhook)
 
-    async def _kept(self, webhook: str) -> StoredWebhook:
-        kept = (await self._webhooks.fresh()).get(webhook)
-        if kept is None:
+    async def _stored(self, webhook: str) -> StoredWebhook:
+        stored = (await self._webhooks.read_fresh()).get(webhook)
+        if stored is None:
             raise NotFound("There is no such webhook.")
-        return kept
+        return stored
 
 
-def _document(webhook: str, kept: StoredWebhook, state: DeliveryState) -> Document:
+def _document(webhook: str, stored: StoredWebhook, state: DeliveryState) -> Document:
     return {
         "id": webhook,
-        "url": kept.url,
-        "events": list(EventKind if kept.events is None else kept.events),
-        "polls": None if kept.polls is None else list(kept.polls),
-        "results": kept.results.value,
-        "created_at": format_timestamp(kept.created_at),
-        "created_by": kept.created_by,
+        "url": stored.url,
+        "events": list(EventKind if stored.events is None else stored.events),
+        "polls": None if stored.polls is None else list(stored.polls),
+        "results": stored.results.value,
+        "created_at": format_timestamp(stored.created_at),
+        "created_by": stored.created_by,
         "status": "active" if state.disabled_at is None else "disabled",
         "disabled_at": _time(state.disabled_at),
         "disabled_reason": state.disabled_reason,

@@ -22,9 +22,9 @@ class WebhookTiming(msgspec.Struct, frozen=True):
     """Timeout of a whole request. Standard Webhooks recommends 15 to 30 s at most. No client waits for it."""
     lease_ms: int = 30_000
     """Lease of a claim. It is longer than any attempt, so that only the lease of a dead worker expires."""
-    turn_ms: int = 3_000
+    relay_lease_ms: int = 3_000
     """Lease of the relay. Another worker takes over from a dead one after this time."""
-    look_every_s: float = 1.0
+    scan_interval_s: float = 1.0
     pauses_ms: tuple[int, ...] = tuple(1000 * pause_s for pause_s in PAUSES_S)
 
     def accelerated(self, times: float) -> Self:
@@ -36,8 +36,8 @@ class WebhookTiming(msgspec.Struct, frozen=True):
             progress_ms=max(50, int(self.progress_ms / times)),
             answer_within_s=max(0.5, self.answer_within_s / times),
             lease_ms=max(800, int(self.lease_ms / times)),
-            turn_ms=max(300, int(self.turn_ms / times)),
-            look_every_s=max(0.02, self.look_every_s / times),
+            relay_lease_ms=max(300, int(self.relay_lease_ms / times)),
+            scan_interval_s=max(0.02, self.scan_interval_s / times),
             pauses_ms=tuple(int(pause / times) for pause in self.pauses_ms),
         )
 

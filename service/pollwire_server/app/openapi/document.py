@@ -117,12 +117,12 @@ def document_of(app: Litestar) -> Json:
     }
     for address, operations in document["paths"].items():
         for method, operation in operations.items():
-            _tell_meaning(method, address, operation)
+            _describe_bodies(method, address, operation)
     _add_links(document)
     return document
 
 
-def _tell_meaning(method: str, address: str, operation: Json) -> None:
+def _describe_bodies(method: str, address: str, operation: Json) -> None:
     body, answer = _MEANING.get((method, address), (None, None))
     if body is not None:
         content = _content("application/json", body)
@@ -130,8 +130,8 @@ def _tell_meaning(method: str, address: str, operation: Json) -> None:
     if (method, address) in _LINE_BY_LINE:
         content = _content("application/x-ndjson", _LINE_BY_LINE[method, address][0])
         operation["requestBody"] = {"content": content, "required": True}
-    if taken := parameters_of(method, address, operation.get("parameters", [])):
-        operation["parameters"] = taken
+    if parameters := parameters_of(method, address, operation.get("parameters", [])):
+        operation["parameters"] = parameters
     operation["responses"] = {
         **_successes(method, address, operation["responses"], answer),
         **refusals_of(slugs_of(method, address, reads_body=body is not None)),

@@ -17,20 +17,20 @@ PROBLEMS: Final[dict[str, Problem]] = {problem.slug: problem for problem in TABL
 
 def help_texts() -> dict[str, str]:
     """Return the help texts of ``problems.toml``, by slug."""
-    return {slug: said.strip() for slug, said in tomllib.loads(text("problems.toml")).items()}
+    return {slug: help_text.strip() for slug, help_text in tomllib.loads(text("problems.toml")).items()}
 
 
 def problem_page(slug: str) -> str:
     """Render the page of one problem."""
-    return template("problem.html").substitute(_told(PROBLEMS[slug]), help=escape(help_texts()[slug]))
+    return template("problem.html").substitute(_fields_of(PROBLEMS[slug]), help=escape(help_texts()[slug]))
 
 
 def index_page() -> str:
     """Render the list of all problems, by status."""
     row = template("problem_row.html")
-    rows = (row.substitute(_told(problem)) for problem in sorted(PROBLEMS.values()))
+    rows = (row.substitute(_fields_of(problem)) for problem in sorted(PROBLEMS.values()))
     return template("problems.html").substitute(rows="".join(rows))
 
 
-def _told(problem: Problem) -> dict[str, object]:
+def _fields_of(problem: Problem) -> dict[str, object]:
     return {"status": problem.status, "slug": escape(problem.slug), "title": escape(problem.title)}

@@ -46,12 +46,12 @@ def config() -> OpenAPIConfig:
 
 def handlers() -> list[HTTPRouteHandler]:
     """Return the route handlers of the API reference."""
-    kept: dict[str, bytes] = {}
+    rendered: dict[str, bytes] = {}
 
     def once(address: str, build: Callable[[], bytes], media_type: str = "text/html") -> Response[bytes]:
-        if address not in kept:
-            kept[address] = build()
-        return Response(kept[address], media_type=media_type, headers=_PAGE_HEADERS)
+        if address not in rendered:
+            rendered[address] = build()
+        return Response(rendered[address], media_type=media_type, headers=_PAGE_HEADERS)
 
     @get("/openapi.json", include_in_schema=False)
     async def openapi_json(request: AnyRequest) -> Response[bytes]:

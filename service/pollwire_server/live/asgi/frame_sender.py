@@ -70,7 +70,7 @@ class LatestFrameBuffer(DeliveryPolicy):
         self._reconnect_after_ms = after_ms
         self._wake.set()
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Mark the client as disconnected, so that the sender ends."""
         self._has_left = True
         self._wake.set()

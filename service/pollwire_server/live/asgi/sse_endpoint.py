@@ -151,4 +151,4 @@ class SseResponse:
             while message["type"] != "http.disconnect":
                 message = await receive()
         finally:
-            self._stream.subscriber.leave()
+            self._stream.subscriber.close()

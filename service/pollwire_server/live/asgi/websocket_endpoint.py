@@ -124,7 +124,7 @@ async def _run_socket(
             while (message := await receive())["type"] == "websocket.receive":
                 await handler.handle(message.get("text"))
         finally:
-            stream.subscriber.leave()
+            stream.subscriber.close()
 
     listener = asyncio.create_task(listen(), name="websocket listener")
     try:

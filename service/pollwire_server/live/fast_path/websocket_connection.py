@@ -305,5 +305,5 @@ class FastWebSocket(DeliveryPolicy, asyncio.Protocol):
             polls.add(self._watch.poll_id)
         for poll_id in polls:
             feed.unwatch(poll_id, self)
-        self._live.hub.leave(self)
+        self._live.hub.remove_subscriber(self)
         self._live.connection_limiter.release(self._watch.address)

@@ -130,7 +130,7 @@ class PollCache:
         """Cache the poll's location: the slot of the series, or the slot of the poll's id (None)."""
         if self._series.get(poll_id) == series:
             return
-        self.forget(poll_id)
+        self.discard(poll_id)
         self._series.pop(poll_id, None)
         if series is None:
             return
@@ -153,7 +153,7 @@ class PollCache:
         self._store(poll_id, record)
         return record
 
-    def forget(self, poll_id: str) -> None:
+    def discard(self, poll_id: str) -> None:
         """Evict a poll."""
         self._records.pop(poll_id, None)
 

@@ -134,7 +134,7 @@ class Polls:
     async def act(
         self,
         poll_id: str,
-        act: LifecycleAction,
+        action: LifecycleAction,
         *,
         closes_at: int | None = None,
         version: int | None = None,
@@ -147,15 +147,15 @@ class Polls:
         ``closes_at``.
         """
         epoch = self._positions.highest(poll_id).epoch
-        args = [poll_id, act.value, by, _text(closes_at), _text(version), epoch, _new_voter_key()]
-        return self._cache_reply(poll_id, await self.call("apply_action", poll_id, args), act)
+        args = [poll_id, action.value, by, _text(closes_at), _text(version), epoch, _new_voter_key()]
+        return self._cache_reply(poll_id, await self.call("apply_action", poll_id, args), action)
 
     async def delete(self, poll_id: str, *, by: str = BY_SERVICE) -> None:
         """Delete the poll and its votes; its audit log expires later. Raises ``PollNotFound``."""
         # Unlist first: a new poll under the same id is listed after its creation, so its entry stays.
         await self._index.remove(poll_id)
         reply = await self.call("delete_poll", poll_id, [poll_id, by])
-        self._cache.forget(poll_id)
+        self._cache.discard(poll_id)
         answer = ReplyCode(reply[0].decode())
         if answer is not ReplyCode.DONE:
             await self._relist(poll_id)
@@ -208,7 +208,7 @@ class Polls:
         """Evict the poll if the notification has another version (0: deleted)."""
         record = self._cache.get(change.poll_id)
         if record is not None and record.poll.version != change.version:
-            self._cache.forget(change.poll_id)
+            self._cache.discard(change.poll_id)
 
     def on_gap(self) -> None:
         """Evict all polls, because notifications may have been missed."""
@@ -233,10 +233,10 @@ class Polls:
                 return await self._connection.call(function, current_keys, words)
         return reply
 
-    def _cache_reply(self, poll_id: str, reply: Any, act: LifecycleAction | None = None) -> PollRecord:
+    def _cache_reply(self, poll_id: str, reply: Any, action: LifecycleAction | None = None) -> PollRecord:
         answer = ReplyCode(reply[0].decode())
         if answer not in (ReplyCode.DONE, ReplyCode.NO_CHANGE):
-            raise _error_for_reply(answer, poll_id, reply, act)
+            raise _error_for_reply(answer, poll_id, reply, action)
         snapshot = snapshot_from(reply[1])
         self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
         return self._cache.update(poll_id, snapshot, None)
@@ -287,7 +287,7 @@ def _over_capacity_error(poll: Poll, letter: str, voters: int) -> EditRefused:
 
 
 def _error_for_reply(
-    answer: ReplyCode, poll_id: str, reply: Any, act: LifecycleAction | None
+    answer: ReplyCode, poll_id: str, reply: Any, action: LifecycleAction | None
 ) -> PollwireError:
     """Map an error reply to the exception that the caller gets."""
     match answer:
@@ -296,19 +296,21 @@ def _error_for_reply(
         case ReplyCode.VERSION_MOVED:
             return VersionMismatch(reply[1])
         case ReplyCode.CONFLICT:
-            return PhaseConflict(act.value if act is not None else "delete", reply[1].decode())
+            return PhaseConflict(action.value if action is not None else "delete", reply[1].decode())
         case ReplyCode.NOT_IN_FUTURE:
             return InvalidPoll("closes_at", "closes_at must lie in the future, and before resolve_by.")
         case ReplyCode.IN_PROGRESS:
-            return scoring_in_progress_error(act.value if act is not None else "delete", reply[3], reply[4])
+            return scoring_in_progress_error(
+                action.value if action is not None else "delete", reply[3], reply[4]
+            )
         case _:
             return PollNotFound(poll_id)
 
 
-def scoring_in_progress_error(act: str, done: int, total: int) -> PhaseConflict:
+def scoring_in_progress_error(action: str, done: int, total: int) -> PhaseConflict:
     """Return the error for an action on a prediction while its scores are being given or taken back."""
     return PhaseConflict(
-        act,
+        action,
         Phase.CLOSED,
         f"Scores are being given or taken back ({done} of {total} votes); try again once that is done.",
     )

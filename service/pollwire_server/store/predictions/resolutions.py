@@ -231,7 +231,9 @@ class Resolutions:
         if not task.cancelled():
             task.exception()  # marks it as retrieved: waiting requests raise it, others repeat the request
 
-    def _map_reply(self, act: str, poll_id: str, reply: Any) -> PollRecord | Progress | _ScoringState | None:
+    def _map_reply(
+        self, action: str, poll_id: str, reply: Any
+    ) -> PollRecord | Progress | _ScoringState | None:
         """Map the reply of a function to a result, or raise its error."""
         match ReplyCode(reply[0].decode()):
             case ReplyCode.DONE | ReplyCode.NO_CHANGE:
@@ -247,7 +249,7 @@ class Resolutions:
             case ReplyCode.VERSION_MOVED:
                 raise VersionMismatch(reply[1])
             case ReplyCode.CONFLICT:
-                raise PhaseConflict(act, reply[1].decode(), _REASONS.get((act, reply[1].decode())))
+                raise PhaseConflict(action, reply[1].decode(), _REASONS.get((action, reply[1].decode())))
             case ReplyCode.NOT_IN_FUTURE:
                 raise InvalidPoll("effective_at", "effective_at must not lie in the future.")
             case _:

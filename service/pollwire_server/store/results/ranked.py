@@ -113,7 +113,7 @@ class RankedResultReader:
         args = (b"" if cached is None else cached.stamp, epoch, seq, cursor)
         reply = await self._connection.call("read_rankings", (*keys[:2], keys[RANKINGS]), args)
         if reply[0] == ReplyCode.GONE.encode():
-            self._cache.forget(poll_id)
+            self._cache.discard(poll_id)
             raise PollNotFound(poll_id)
         snapshot = snapshot_from(reply[1])
         self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)

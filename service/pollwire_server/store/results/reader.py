@@ -118,7 +118,7 @@ class ResultReader:
         if reply[0] == ReplyCode.GONE.encode():
             was_read_at_its_id = self._cache.series_of(poll_id) is None
             self._cache.set_location(poll_id, None)
-            self._cache.forget(poll_id)
+            self._cache.discard(poll_id)
             return PollNotFound(poll_id) if was_read_at_its_id else _MovedToSeries(poll_id)
         snapshot = snapshot_from(reply[1])
         self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)

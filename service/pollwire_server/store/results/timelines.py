@@ -85,7 +85,7 @@ class Timelines:
         args = (b"" if cached is None else cached.stamp, epoch, seq)
         reply = await self._connection.call("read_timeline", (*keys[:2], keys[TIMELINE]), args)
         if reply[0] == ReplyCode.GONE.encode():
-            self._cache.forget(poll_id)
+            self._cache.discard(poll_id)
             raise PollNotFound(poll_id)
         snapshot = snapshot_from(reply[1])
         self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)

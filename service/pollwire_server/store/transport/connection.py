@@ -334,11 +334,11 @@ class StoreConnection:
         """
         async with asyncio.timeout(CALL_TIMEOUT_S):
             await self._servers.reset()
-            refusal = await self.library.ensure(
+            error = await self.library.ensure(
                 self._servers.on_all_masters, is_cluster=self._servers.is_cluster
             )
-        if refusal is not None:
-            self._mark_writes_refused(refusal)
+        if error is not None:
+            self._mark_writes_refused(error)
         elif self.write_refusal is not None:
             self.write_refusal = None
             _log.info("Store accepts writes")

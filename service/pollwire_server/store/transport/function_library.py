@@ -98,7 +98,7 @@ end
 """
 
 
-Everywhere = Callable[..., Awaitable[Any]]
+OnAllMasters = Callable[..., Awaitable[Any]]
 """Call one command on every master (``StoreServers.on_all_masters``)."""
 
 
@@ -173,47 +173,47 @@ class FunctionLibrary:
         """Return the server's name of ``function``."""
         return self._names[function]
 
-    async def ensure(self, everywhere: Everywhere, *, is_cluster: bool = False) -> Exception | None:
+    async def ensure(self, on_all_masters: OnAllMasters, *, is_cluster: bool = False) -> Exception | None:
         """Load and verify the library on every master. Return the error if the store rejects writes.
 
         A store that rejects writes can still serve reads if it has the library. Raises ``UnsupportedStore``
         if a server cannot run the library, and redis' errors if one does not reply.
         """
         try:
-            await self._check_servers(everywhere, is_cluster=is_cluster)
-            refusal = await self._load_if_writable(everywhere)
-            answers = await self._probe(everywhere, refusal)
+            await self._check_servers(on_all_masters, is_cluster=is_cluster)
+            write_error = await self._load_if_writable(on_all_masters)
+            answers = await self._probe(on_all_masters, write_error)
         except STORE_ERRORS as error:
             raise _classify_error(error) from error
         if any(answer != b"ready" for answer in reply_per_master(answers)):
             raise UnsupportedStore(
                 "The store runs functions, but its Lua lacks the struct library that Redis ships."
             )
-        return refusal
+        return write_error
 
-    async def _load_if_writable(self, everywhere: Everywhere) -> Exception | None:
+    async def _load_if_writable(self, on_all_masters: OnAllMasters) -> Exception | None:
         try:
-            await self.load(everywhere)
+            await self.load(on_all_masters)
         except STORE_ERRORS as error:
             if kind_of(error) is StoreErrorKind.WRITES_REFUSED:
                 return error
             raise
         return None
 
-    async def _probe(self, everywhere: Everywhere, refusal: Exception | None) -> Any:
+    async def _probe(self, on_all_masters: OnAllMasters, write_error: Exception | None) -> Any:
         try:
-            return await everywhere("FCALL", self.name_of("probe"), 0)
+            return await on_all_masters("FCALL", self.name_of("probe"), 0)
         except ResponseError as error:
-            if refusal is not None and is_missing(error):
-                raise refusal from error
+            if write_error is not None and is_missing(error):
+                raise write_error from error
             raise
 
-    async def load(self, everywhere: Everywhere) -> None:
+    async def load(self, on_all_masters: OnAllMasters) -> None:
         """Load the library on masters that do not have it."""
-        await everywhere("FUNCTION LOAD", self.source, ignored_error="already exists")
+        await on_all_masters("FUNCTION LOAD", self.source, ignored_error="already exists")
 
-    async def _check_servers(self, everywhere: Everywhere, *, is_cluster: bool) -> None:
-        for text in reply_per_master(await everywhere("INFO", "server")):
+    async def _check_servers(self, on_all_masters: OnAllMasters, *, is_cluster: bool) -> None:
+        for text in reply_per_master(await on_all_masters("INFO", "server")):
             self.check_version(info_field(text, "redis_version"))
             modes = {info_field(text, "redis_mode"), info_field(text, "server_mode")}  # Redis, Valkey
             if "cluster" in modes and not is_cluster:

@@ -144,7 +144,7 @@ class DeliveryQueue:
         fields = ("disabled_at", "disabled_reason", "failures", "last_error")
         await self._connection.command("HDEL", self._keys(webhook)[0], *fields)
 
-    async def forget(self, webhook: str) -> None:
+    async def discard(self, webhook: str) -> None:
         """Delete the queue of a deleted webhook, and reject events of workers that still know the webhook."""
         state, *others = self._keys(webhook)
         await self._connection.command("HSET", state, "disabled_at", 0)

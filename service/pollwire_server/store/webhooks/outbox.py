@@ -173,11 +173,11 @@ class Outbox:
         poll_id, _, series = place.partition(" ")
         return self._connection.namespace, poll_id, series or None
 
-    async def reschedule(self, due: DuePoll, look: OutboxScan) -> None:
+    async def reschedule(self, due: DuePoll, scan: OutboxScan) -> None:
         """Set the next scan of the poll after a scan. A mark that was made since is kept."""
-        next_at = look.next_at
+        next_at = scan.next_at
         if due.at == AT_ONCE:
-            again = look.now + LOOK_AGAIN_MS
+            again = scan.now + LOOK_AGAIN_MS
             next_at = again if next_at is None else min(next_at, again)
         coming = "" if next_at is None else next_at
         await self._connection.call("reschedule_poll", (self._schedule,), (due.place, due.at, coming))
@@ -191,8 +191,8 @@ def _scan_from(reply: Any) -> OutboxScan:
         if fields[b"type"] == _TOMBSTONE:
             doc = doc or fields[b"doc"]
     events = [_event(fields, doc) for _, fields in entries if doc and fields[b"type"] in _KINDS]
-    taken = [entry for entry, _ in entries]
-    return OutboxScan(now, None if next_at < 0 else next_at, events, taken, is_there, scoring)
+    entry_ids = [entry for entry, _ in entries]
+    return OutboxScan(now, None if next_at < 0 else next_at, events, entry_ids, is_there, scoring)
 
 
 _KINDS: Final = frozenset(kind.value.encode() for kind in EventKind)

@@ -41,7 +41,9 @@ def send(poll: str, file: IO[bytes]) -> None:
     target = target_of_flags()
     refused: list[Document] = []
     with bar_of("votes") as advance:
-        summary = run_client(lambda client: _send(client, poll, _told(file, advance), refused), target)
+        summary = run_client(
+            lambda client: _send(client, poll, _lines_with_progress(file, advance), refused), target
+        )
     for problem in refused if target.as_json else refused[:MOST_TOLD]:
         sentence = f"line {problem['line']}: {printable(problem['detail'])}"
         click.echo(compact(problem) if target.as_json else sentence, err=True)
@@ -58,16 +60,16 @@ async def _send(client: Client, poll: str, lines: Iterable[bytes], refused: list
     """Return the number of lines by status. Add the rejected lines to ``refused``."""
     summary = dict.fromkeys((*STATUSES, "refused"), 0)
     async with aclosing(client.send_votes(poll, lines)) as answers:
-        async for said in answers:
-            if "problem" in said:
-                refused.append(said)
+        async for result in answers:
+            if "problem" in result:
+                refused.append(result)
                 summary["refused"] += 1
             else:
-                summary[said["status"]] += 1
+                summary[result["status"]] += 1
     return summary
 
 
-def _told(file: IO[bytes], advance: Advance) -> Iterator[bytes]:
+def _lines_with_progress(file: IO[bytes], advance: Advance) -> Iterator[bytes]:
     """Yield the lines of the file, and report the progress of reading."""
     read, size = 0, _size(file)
     for line in file:

@@ -31,20 +31,22 @@ from pollwire.terminal.sparklines import sparklines
 
 @click.command()
 @click.argument("poll")
-@click.option("--format", "form", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True)
+@click.option(
+    "--format", "export_format", type=click.Choice(["csv", "ndjson"]), default="csv", show_default=True
+)
 @click.option(
     "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
 )
 @connection_options
-def export(poll: str, form: str, out: Path | None) -> None:
+def export(poll: str, export_format: str, out: Path | None) -> None:
     """Export all current votes of a poll (default: to standard output)."""
     target = target_of_flags()
     if out is None:
-        run_client(lambda client: _write(client, poll, form, sys.stdout.buffer), target)
+        run_client(lambda client: _write(client, poll, export_format, sys.stdout.buffer), target)
         return
     try:
         with _atomic_file(out) as file:
-            votes = run_client(lambda client: _write(client, poll, form, file), target)
+            votes = run_client(lambda client: _write(client, poll, export_format, file), target)
     except OSError as error:
         raise Failure(f"{out} cannot be written: {error.strerror}.", MISUSED) from None
     target.print_result({"file": str(out), "votes": votes}, f"{out} has {votes:,} votes.")
@@ -121,15 +123,15 @@ def _atomic_file(out: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-async def _write(client: Client, poll: str, form: str, file: IO[bytes]) -> int:
+async def _write(client: Client, poll: str, export_format: str, file: IO[bytes]) -> int:
     """Write the export to ``file``. Return the number of votes."""
     lines = 0
     votes = (await client.results_for_operators(poll))["voters"]
     with bar_of("votes") as advance:
-        async with aclosing(client.export(poll, form)) as pieces:
+        async with aclosing(client.export(poll, export_format)) as pieces:
             async for piece in pieces:
                 file.write(piece)
                 lines += piece.count(b"\n")
                 advance(lines, votes)
     file.flush()
-    return lines - (form == "csv")
+    return lines - (export_format == "csv")

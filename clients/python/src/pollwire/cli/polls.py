@@ -99,7 +99,7 @@ def edit(poll: str, file: IO[str], version: int | None) -> None:
 @connection_options
 def open_poll(poll: str) -> None:
     """Open a scheduled poll now."""
-    _act(poll, "open")
+    _run_action(poll, "open")
 
 
 @polls.command()
@@ -107,7 +107,7 @@ def open_poll(poll: str) -> None:
 @connection_options
 def close(poll: str) -> None:
     """Close an open poll now."""
-    _act(poll, "close")
+    _run_action(poll, "close")
 
 
 @polls.command()
@@ -116,7 +116,7 @@ def close(poll: str) -> None:
 @connection_options
 def reopen(poll: str, closes_at: str | None) -> None:
     """Open a closed poll again."""
-    _act(poll, "reopen", **({} if closes_at is None else {"closes_at": closes_at}))
+    _run_action(poll, "reopen", **({} if closes_at is None else {"closes_at": closes_at}))
 
 
 @polls.command()
@@ -124,7 +124,7 @@ def reopen(poll: str, closes_at: str | None) -> None:
 @connection_options
 def publish(poll: str) -> None:
     """Publish the totals of a poll."""
-    _act(poll, "publish")
+    _run_action(poll, "publish")
 
 
 @polls.command()
@@ -132,7 +132,7 @@ def publish(poll: str) -> None:
 @connection_options
 def cancel(poll: str) -> None:
     """Permanently end a poll. Its counted votes stay."""
-    _act(poll, "cancel")
+    _run_action(poll, "cancel")
 
 
 @polls.command()
@@ -145,7 +145,7 @@ def archive(poll: str, yes: bool) -> None:
         click.confirm(
             f"Permanently delete all votes in {printable(poll)} and keep its results?", abort=True, err=True
         )
-    _act(poll, "archive")
+    _run_action(poll, "archive")
 
 
 @polls.command()
@@ -156,7 +156,7 @@ def reset(poll: str, yes: bool) -> None:
     """Delete all votes of a poll and start again from zero."""
     if not yes:
         click.confirm(f"Permanently delete all votes in {printable(poll)}?", abort=True, err=True)
-    _act(poll, "reset", confirm=poll)
+    _run_action(poll, "reset", confirm=poll)
 
 
 @polls.command()
@@ -218,9 +218,9 @@ def _read(file: IO[str]) -> Document:
         raise Failure(str(error), MISUSED) from None
 
 
-def _act(poll: str, act: str, **body: object) -> None:
+def _run_action(poll: str, action: str, **body: object) -> None:
     target = target_of_flags()
-    after = run_client(lambda client: client.act(poll, act, **body), target)
+    after = run_client(lambda client: client.act(poll, action, **body), target)
     target.print_result(after, _summary(after))
 
 

@@ -27,7 +27,7 @@ async def vote_as_saved_voter(
     if poll.get("forecast"):
         choice: object = forecast_of(options, [option["id"] for option in poll["options"]])
     else:
-        choice = choice_of(poll["kind"], options)
+        choice = parse_choice(poll["kind"], options)
     if poll["identity"] == "open":
         return await client.vote(poll_id, choice)
     if client.token is None:
@@ -42,7 +42,7 @@ async def vote_as_saved_voter(
     return await client.vote(poll_id, choice)
 
 
-def choice_of(kind: str, words: Sequence[str]) -> object:
+def parse_choice(kind: str, words: Sequence[str]) -> object:
     """Convert command line arguments to a choice. The service rejects a choice that does not fit the kind."""
     if kind in _LISTS or len(words) > 1:
         return list(words)

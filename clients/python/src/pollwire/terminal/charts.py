@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pollwire.errors import Document
-from pollwire.terminal.runoff import rounds_told
+from pollwire.terminal.runoff import describe_rounds
 from pollwire.terminal.shares import shares_of
 
 _UNPRINTED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -36,12 +36,12 @@ def bars(poll: Document, results: Document, note: str | None = None) -> Renderab
     """
     parts: list[RenderableType] = [Text(printable(poll["question"]), style="bold"), _state(poll, results)]
     if results.get("hidden"):
-        parts.extend(_named(option["id"], option["label"]) for option in poll.get("options") or ())
+        parts.extend(_label_with_id(option["id"], option["label"]) for option in poll.get("options") or ())
         parts.append(Text("The totals are hidden from this reader for now.", style="italic"))
     else:
         parts.append(_table(poll, results))
         parts.append(Text(_summary(poll, results), style="dim"))
-        parts.extend(Text(printable(sentence)) for sentence in rounds_told(poll, results))
+        parts.extend(Text(printable(sentence)) for sentence in describe_rounds(poll, results))
     if note is not None:
         parts.append(Text(note, style="yellow"))
     return Group(*parts)
@@ -54,8 +54,8 @@ def line(poll: Document, results: Document) -> str:
         return f"{head} totals hidden"
     counts = results["counts"]
     shares = _shares(counts, results["voters"])
-    counted = (f"{printable(option)} {count} ({shares[option]})" for option, count in counts.items())
-    return f"{head} {_summary(poll, results)}: {', '.join(counted)}"
+    summaries = (f"{printable(option)} {count} ({shares[option]})" for option, count in counts.items())
+    return f"{head} {_summary(poll, results)}: {', '.join(summaries)}"
 
 
 def options_match(poll: Document, results: Document) -> bool:
@@ -122,7 +122,7 @@ def _table(poll: Document, results: Document) -> Table:
         bar = ProgressBar(
             total=max(results["voters"], 1), completed=count, complete_style=style, finished_style=style
         )
-        table.add_row(_named(option, labels.get(option, option)), bar, f"{count:,}", shares[option])
+        table.add_row(_label_with_id(option, labels.get(option, option)), bar, f"{count:,}", shares[option])
     return table
 
 
@@ -134,7 +134,7 @@ def _leading(results: Document) -> set[str]:
     return {option for option, count in results["counts"].items() if count == most and count}
 
 
-def _named(option: str, label: str) -> Text:
+def _label_with_id(option: str, label: str) -> Text:
     """Format the label of an option, with the id that a vote uses if it differs from the label."""
     text = Text(printable(label))
     if label.casefold() != option:

@@ -12,19 +12,19 @@ _TIE_RULES: Final = {
 }
 
 
-def rounds_told(poll: Document, results: Document) -> list[str]:
+def describe_rounds(poll: Document, results: Document) -> list[str]:
     """Return a sentence for each round.
 
     The list is empty without votes, and for results without rounds (those of a stream).
     """
     labels = {option["id"]: option["label"] for option in poll.get("options") or ()}
     return [
-        f"Round {number}: {_told(done, labels, results)}"
+        f"Round {number}: {_describe_round(done, labels, results)}"
         for number, done in enumerate(results.get("rounds") or (), start=1)
     ]
 
 
-def _told(done: Document, labels: dict[str, str], results: Document) -> str:
+def _describe_round(done: Document, labels: dict[str, str], results: Document) -> str:
     counts, out = done["counts"], done.get("eliminated")
     tied = " and ".join(labels.get(option, option) for option in done.get("tied") or ())
     if out is None and results.get("tie"):
@@ -34,7 +34,9 @@ def _told(done: Document, labels: dict[str, str], results: Document) -> str:
         share = f"{counts[winner]:,} of {sum(counts.values()):,} votes"
         exhausted = f" ({done['exhausted']:,} exhausted)" if done["exhausted"] else ""
         return f"{labels.get(winner, winner)} wins with {share}{exhausted}."
-    moved = [f"{votes:,} to {labels.get(heir, heir)}" for heir, votes in done["transfers"].items()]
+    moved = [
+        f"{votes:,} to {labels.get(receiver, receiver)}" for receiver, votes in done["transfers"].items()
+    ]
     lost = counts[out] - sum(done["transfers"].values())
     if lost:
         moved.append(f"{lost:,} exhausted")
