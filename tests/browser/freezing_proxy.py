@@ -1,4 +1,4 @@
-"""TCP proxy that can stop to pass data on, as a network that is gone: nothing is closed, nothing arrives."""
+"""TCP proxy that can stop forwarding, like a lost network: nothing is closed and nothing arrives."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class FreezingProxy:
         self._passing.set()
 
     def freeze(self) -> None:
-        """Keep every connection open, and pass nothing on, also for new ones."""
+        """Keep every connection open and forward nothing, also on new connections."""
         self._passing.clear()
 
     def thaw(self) -> None:
-        """Pass data on again."""
+        """Forward data again."""
         self._passing.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -134,8 +134,10 @@ CLOCK_CHANGES = [
 
 
 async def test_skipped_and_repeated_local_times_are_reported(service: Service, open_page: Open) -> None:
-    """A local time skipped or doubled is warned of, the service's refusal stands at its field, and one of
-    two instants can be picked."""
+    """Local times that a clock change skips or repeats cause a warning.
+
+    The service's error is shown at its field, and one of two instants can be chosen.
+    """
     at = await sign_in_operator(service, open_page, path="/polls/new")
     await at.page.get_by_label("Question", exact=True).fill("When?")
     await at.page.get_by_label("Id optional").first.fill("clock")

@@ -33,14 +33,14 @@ exec {python} -c "from pollwire.cli import main; main(prog_name='pollwire')" "$@
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def service(serve: Serve) -> AsyncIterator[Service]:
-    """A service whose webhooks may call this machine, as the webhook examples need."""
+    """Run a service whose webhooks may call this machine, as the webhook examples need."""
     async with serve(webhook_allow=("127.0.0.1",)) as running_service:
         yield running_service
 
 
 @pytest.fixture
 def folder(tmp_path: Path, service: Service) -> Path:
-    """A folder as ``make up`` leaves it, with the address and key of the service."""
+    """Return a data folder as ``make up`` leaves it, with the URL and key of the service."""
     (tmp_path / ".pollwire").mkdir()
     (tmp_path / ".pollwire" / "service.json").write_text(json.dumps({"url": service.url}))
     (tmp_path / ".pollwire" / "admin-key").write_text(f"{service.settings.admin_key}\n")

@@ -190,7 +190,7 @@ def public_reads() -> Iterator[Case]:
 
 
 def authenticated_reads() -> Iterator[Case]:
-    """Looks at results by somebody, and otherwise."""
+    """Reads of results with credentials."""
     at = "GET /v1/polls/strict/results"
     token = f"authorization: Bearer {voter('stranger')}"
     yield single_case("results: voter", request(at, token), 200, fast_path=1)

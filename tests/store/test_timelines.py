@@ -1,4 +1,4 @@
-"""Timelines: the truth at each of their points, within a bound, however long a poll goes on."""
+"""Timelines: correct totals at each point, and a bounded number of points for any duration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines out of pieces: the same whichever way a body is cut."""
+"""Splitting of a body into lines: the result does not depend on the pieces in which it arrives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ texts = st.lists(
 
 
 def split(pieces: list[bytes]) -> list[Line]:
-    """All lines of a body that came in these pieces."""
+    """Return all lines of a body that arrives in these pieces."""
     splitter = LineSplitter()
     lines = [line for piece in pieces for line in splitter.feed(piece)]
     return lines + splitter.end()
@@ -26,8 +26,7 @@ def split(pieces: list[bytes]) -> list[Line]:
 
 @given(lines=texts, cuts=st.lists(st.integers(0, 60_000), max_size=8), ends=st.sampled_from([b"\n", b"\r\n"]))
 def test_split_body_returns_whole_numbered_lines(lines: list[bytes], cuts: list[int], ends: bytes) -> None:
-    """However a body is cut, its lines come whole, in order, numbered; blank ones do not come, and one
-    that is too long comes without its text."""
+    """Lines arrive whole, in order and numbered. Blank lines are skipped. A long line has no text."""
     body = ends.join(lines)
     places = sorted({0, len(body), *(cut for cut in cuts if cut < len(body))})
     pieces = [body[start:end] for start, end in pairwise(places)]

@@ -1,4 +1,4 @@
-"""How long webhooks wait: pauses that grow, with jitter, up to a last try."""
+"""Retry delays of webhooks: increasing, with jitter, and with a last attempt."""
 
 from __future__ import annotations
 

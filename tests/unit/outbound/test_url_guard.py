@@ -1,4 +1,4 @@
-"""Where webhooks may go: every form in which an address of the inside can be written is seen through."""
+"""Allowed addresses of outbound requests. Internal addresses are rejected in every notation."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ async def forever() -> None:
 
 
 async def ignores_cancellation() -> None:
-    """Goes on after the first cancellation, as a task does whose sending completed in that turn."""
+    """Continue after the first cancellation, as a task whose write completed in the same iteration."""
     try:
         await forever()
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""Reads that many ask for at once."""
+"""Concurrent reads that share one call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pollwire_server.store.transport.single_flight import SingleFlight
 
 
 class Source:
-    """Reads that end when they are let go on, and tell which in order they were."""
+    """Fake read that ends when the test releases it, and returns its number."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -27,7 +27,7 @@ class Source:
 
 
 async def a_while() -> None:
-    """Enough turns of the loop for whatever can begin to have begun."""
+    """Run enough iterations of the event loop for all pending steps."""
     for _ in range(5):
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""Which language a page is sent in, and that every language says everything."""
+"""Choice of a page's language, and completeness of all languages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pollwire_server.web.languages import LANGUAGES, Languages, preferred
     ],
 )
 def test_language_is_selected_by_accept_language(accept_language: str, tag: str) -> None:
-    """The supported language with the highest weight wins. Without one the language is English."""
+    """Return the supported language with the highest weight, or English."""
     assert preferred(accept_language) == tag
 
 

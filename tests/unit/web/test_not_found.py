@@ -25,5 +25,5 @@ from pollwire_server.web.not_found import prefers_pages
     ],
 )
 def test_html_is_sent_to_those_who_name_it_first(accept: str, is_page: bool) -> None:
-    """HTML has to be named, and weigh more than JSON; nonsense names nothing."""
+    """HTML is only sent if it is named with a higher weight than JSON. Invalid headers name nothing."""
     assert prefers_pages(accept) is is_page
