@@ -17,7 +17,7 @@ PARALLEL := --numprocesses 2 --dist loadfile
 ORDERED_TESTS := tests/http_corpus
 # Folders of tests that take long, or need the machine for themselves: faults, failover, fuzzing and
 # installations. Single long cases elsewhere are marked `slow`. `make test-all` runs both.
-LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_faults.py \
+LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_crashes.py \
 	tests/packaging/test_installation.py
 
 .DEFAULT_GOAL := help

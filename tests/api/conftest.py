@@ -22,7 +22,7 @@ from pollwire_server.server import running_service
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 
-from tests.loops import run_on_session_loop
+from tests.event_loops import run_on_session_loop
 from tests.valkey import Valkey
 
 LUNCH: dict[str, object] = {

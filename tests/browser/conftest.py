@@ -20,8 +20,8 @@ from playwright.async_api import Browser, Playwright, async_playwright
 
 from tests.api.conftest import Service, serve, store
 from tests.api.conftest import own_service as service
-from tests.browser.reader import Reader
-from tests.loops import run_on_session_loop
+from tests.browser.widget_page import Reader
+from tests.event_loops import run_on_session_loop
 
 __all__ = ["Open", "Service", "serve", "service", "store"]
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from playwright.async_api import FloatRect, Locator, Page
 
-from tests.browser.reader import WidgetOnPage
+from tests.browser.widget_page import WidgetOnPage
 
 Point = tuple[float, float]
 

@@ -9,7 +9,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from tests.api.conftest import Service
-from tests.browser.console import ConsolePage
+from tests.browser.console_page import ConsolePage
 from tests.browser.screenshot_camera import shot
 
 DESKTOP: dict[str, Any] = {"width": 1280, "height": 860, "locale": "en-GB", "timezone_id": "Europe/Paris"}

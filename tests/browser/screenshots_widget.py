@@ -9,8 +9,8 @@ from typing import Any
 from playwright.async_api import Page
 
 from tests.api.conftest import Service
-from tests.browser.reader import WidgetOnPage
 from tests.browser.screenshot_camera import shot
+from tests.browser.widget_page import WidgetOnPage
 
 PAGE = """<!doctype html><html lang="{lang}" dir="{dir}"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.console import ConsolePage, sign_in_operator
+from tests.browser.console_page import ConsolePage, sign_in_operator
 
 
 async def fill_options(at: ConsolePage, *labels: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.console import ConsolePage, sign_in_operator
+from tests.browser.console_page import ConsolePage, sign_in_operator
 
 NO_SOCKETS = (
     "window.WebSocket = class { constructor() { throw new DOMException('blocked', 'SecurityError'); } };"

@@ -6,7 +6,7 @@ from playwright.async_api import expect
 
 from tests.api.conftest import Serve
 from tests.browser.conftest import Open, Service
-from tests.browser.console import sign_in_operator
+from tests.browser.console_page import sign_in_operator
 
 
 async def test_api_key_is_created_shown_once_and_revoked(service: Service, open_page: Open) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.console import create_key, open_console, sign_in_operator
+from tests.browser.console_page import create_key, open_console, sign_in_operator
 
 BROWSER_STATE = """() => JSON.stringify([location.href, document.cookie,
   {...localStorage}, {...sessionStorage},

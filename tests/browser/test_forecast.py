@@ -7,8 +7,8 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.reader import WidgetOnPage
 from tests.browser.test_ranking import send_and_get_choice
+from tests.browser.widget_page import WidgetOnPage
 
 FORECAST: dict[str, Any] = {
     "kind": "prediction",

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
-from tests.browser.reader import WidgetOnPage
+from tests.browser.widget_page import WidgetOnPage
 from tests.wait import until
 
 BRIDGES: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.reader import WidgetOnPage
+from tests.browser.widget_page import WidgetOnPage
 from tests.jwt_issuer import AUDIENCE, ISSUER, generate_key, public_pem, token
 
 OPTIONS = [{"id": "npp", "label": "NPP"}, {"id": "ndc", "label": "NDC"}]

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open, Service
 from tests.browser.input_methods import ranking_of
-from tests.browser.reader import WidgetOnPage
+from tests.browser.widget_page import WidgetOnPage
 
 OPTIONS = [{"id": name, "label": name.title()} for name in ("fig", "lime", "plum", "pear")]
 RANKED: dict[str, Any] = {"kind": "ranked", "options": OPTIONS, "revote": "withdraw"}

@@ -7,8 +7,8 @@ from playwright.async_api import Route, WebSocket, expect
 
 from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
-from tests.browser.reader import OBSERVE_STREAM
 from tests.browser.screenshots_widget import SINGLE, create_poll, show_widgets
+from tests.browser.widget_page import OBSERVE_STREAM
 
 OVERRIDE = chr(0x202E)
 LABELS = {

@@ -16,7 +16,7 @@ from pollwire.cli import main
 
 from tests.api.conftest import Service, serve, store
 from tests.api.conftest import own_service as service
-from tests.loops import run_on_session_loop
+from tests.event_loops import run_on_session_loop
 
 __all__ = ["serve", "service", "store"]
 

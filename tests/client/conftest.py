@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.loops import run_on_session_loop
+from tests.event_loops import run_on_session_loop
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

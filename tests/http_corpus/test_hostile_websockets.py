@@ -15,7 +15,7 @@ from tests.http_corpus.handshakes import handshake
 from tests.http_corpus.raw_client import WITHIN_S, RawConnection, masked, raw_connection
 from tests.http_corpus.request_strategies import segments
 from tests.http_corpus.servers import POLLS, CorpusServer, admin_ticket
-from tests.http_corpus.test_sockets import CLOSE, messages
+from tests.http_corpus.test_websockets import CLOSE, messages
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 

@@ -11,8 +11,8 @@ from playwright.async_api import Page, expect
 
 from tests.browser.axe import axe_violations
 from tests.browser.conftest import Open, Service
-from tests.browser.reader import WidgetOnPage
 from tests.browser.screenshots_widget import KINDS, SINGLE, choose_in_each, create_poll, show_widgets
+from tests.browser.widget_page import WidgetOnPage
 
 LOOKS: list[dict[str, Any]] = [
     {"color_scheme": "light"},

@@ -8,7 +8,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pollwire_server.app.openapi.problem_pages import PROBLEMS
 
-from tests.fuzz.problems import listed_types
+from tests.fuzz.problem_check import listed_types
 from tests.fuzz.target_service import World
 
 _ELSEWHERE = {

@@ -16,8 +16,8 @@ from playwright.async_api import expect
 from tests.api.streams import soon
 from tests.browser.conftest import Open, Service
 from tests.browser.input_methods import INPUT_METHODS, InputMethod
-from tests.browser.reader import OBSERVE_STREAM, WidgetOnPage
 from tests.browser.screenshots_widget import MULTIPLE, PREDICTION, RANKED, RATING, SINGLE, create_poll
+from tests.browser.widget_page import OBSERVE_STREAM, WidgetOnPage
 from tests.wait import until
 
 KINDS: dict[str, tuple[dict[str, Any], list[str], list[str]]] = {

@@ -12,7 +12,7 @@ from tests.faults.conftest import AddFigure, Conclude, Serve
 from tests.faults.crowd import gathered
 from tests.faults.journal import POLL
 from tests.faults.scale import SCALE, WITHIN_S
-from tests.faults.sockets import listening
+from tests.faults.websocket_clients import listening
 from tests.wait import until
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
-from tests.browser.console import ConsolePage, open_console, sign_in_operator
+from tests.browser.console_page import ConsolePage, open_console, sign_in_operator
 
 WIDEST_WORD = "W" * 200
 MARKUP = "<img src=x onerror=alert(1)>"

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import schemathesis
 
-from tests.fuzz.problems import check_problem
+from tests.fuzz.problem_check import check_problem
 from tests.fuzz.settings import effort
 from tests.fuzz.target_service import CHOICES, KINDS, World, bearer, draft
-from tests.fuzz.test_interface import CHECKS, STREAMS
+from tests.fuzz.test_routes import CHECKS, STREAMS
 
 SCENARIOS, STEPS = 40, 12
 

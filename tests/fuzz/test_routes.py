@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.fuzz.problems import check_problem
+from tests.fuzz.problem_check import check_problem
 from tests.fuzz.settings import effort
 from tests.fuzz.target_service import CHOICES, KINDS, World, bearer
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Serve, Service
-from tests.api.test_purging import matches, results
+from tests.api.test_purges import matches, results
 
 FLOOD, QUIET = "198.51.100.7", "203.0.113.9"
 

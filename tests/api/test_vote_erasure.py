@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Service
-from tests.api.test_purging import matches, results
+from tests.api.test_purges import matches, results
 
 
 async def erase_own_vote(service: Service, poll: str, token: str | None) -> httpx.Response:
