@@ -11,6 +11,9 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes 
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package pollwire \
 	--custom-compile-command "make lock"
 
+# Processes start in half the time with compiled modules, so this stays off where an image turned it on.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Two processes, each with a Valkey of its own. The tests of a file share services, so they stay together.
 PARALLEL := --numprocesses 2 --dist loadfile
 # The corpus compares three servers whose state grows from case to case, so its order is fixed.

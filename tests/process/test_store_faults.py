@@ -8,6 +8,7 @@ import signal
 import httpx
 import pytest
 from pollwire_server.store import open_store
+from pollwire_server.telemetry.log_throttle import FIRST_INTERVAL_S
 
 from tests.pollwire_process import Up
 from tests.process.conftest import Start
@@ -25,11 +26,14 @@ async def send(valkey: Valkey, *words: str) -> None:
 
 
 async def replace_worker(service: Up, number: signal.Signals) -> None:
-    """Signal the first of two workers, and wait until its replacement is ready."""
+    """Signal the first of two workers, and wait until its replacement is ready.
+
+    Every replacement is logged at once: the throttle of repeated lines does not hold it back.
+    """
     ended, other = service.workers
     ready = service.err.count("ready (process")
     os.kill(ended.pid, number)
-    await until(lambda: service.err.count("ready (process") > ready, within_s=20)
+    await until(lambda: service.err.count("ready (process") > ready, FIRST_INTERVAL_S - 1)
     assert ended not in service.workers
     assert other in service.workers
 

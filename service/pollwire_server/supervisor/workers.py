@@ -103,6 +103,11 @@ class Worker:
         finally:
             self._is_finished.set()
 
+    @property
+    def _process_subject(self) -> dict[str, object]:
+        """Log the replacements of a rolling restart at once, as each process is a subject of its own."""
+        return {"subject": (self.number, self._process and self._process.pid)}
+
     def _check_requested_exit(self, status: int) -> None:
         if not is_requested_exit(status):
             text = "Worker %d did not stop gracefully (%s)"
@@ -116,7 +121,9 @@ class Worker:
     def _restart_delay(self, restarts: RestartPolicy, status: int, *, served: bool, lived_s: float) -> float:
         if is_requested_exit(status):
             log.info(
-                "Worker %d stopped on request; starting its replacement", self.number, extra=self._subject
+                "Worker %d stopped on request; starting its replacement",
+                self.number,
+                extra=self._process_subject,
             )
             return 0.0 if served else RestartPolicy.FIRST_PAUSE_S
         if status == EXIT_CONFIG:
@@ -171,7 +178,7 @@ class Worker:
             self._serves = True
             if self._is_stop_announced:
                 self._send(SHUTDOWN_ANNOUNCEMENT)
-            log.info("Worker %d ready (process %d)", self.number, process.pid, extra=self._subject)
+            log.info("Worker %d ready (process %d)", self.number, process.pid, extra=self._process_subject)
         status = await process.wait()
         self._serves = False
         if self._metrics is not None:
