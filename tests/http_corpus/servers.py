@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import httpx
 from pollwire_server.app import ServiceContainer, build
 from pollwire_server.app.bootstrap import wall_clock
+from pollwire_server.auth.api_keys import ADMIN_KEY_ID
 from pollwire_server.auth.client_address import ClientAddress
-from pollwire_server.auth.tickets import Tickets
+from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_tokens import VoterTokens
 from pollwire_server.http_protocol import (
     ConnectionTimeouts,
@@ -110,7 +111,7 @@ def voter(name: str) -> str:
 
 def admin_ticket() -> str:
     """Return a ticket with the admin's view, valid in every namespace."""
-    return Tickets((SECRET,), wall_clock).issue(None).ticket
+    return Tickets((SECRET,), wall_clock).issue(Ticket(None, bytes.fromhex(ADMIN_KEY_ID))).ticket
 
 
 @asynccontextmanager

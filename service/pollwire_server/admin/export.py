@@ -103,6 +103,16 @@ async def exported(store: Store, poll_id: str, export_format: Format) -> AsyncIt
     return pieces()
 
 
+async def while_authorized(pieces: AsyncIterator[bytes], check: Callable[[], object]) -> AsyncIterator[bytes]:
+    """Return the chunks while ``check`` raises nothing. Otherwise the transfer ends incomplete.
+
+    An export can take minutes, and its key may be revoked meanwhile.
+    """
+    async for piece in pieces:
+        check()
+        yield piece
+
+
 async def _rendered(
     store: Store, record: PollRecord, page: list[StoredBallot], export_format: Format
 ) -> tuple[PollRecord, bytes]:

@@ -19,6 +19,7 @@ from litestar.types import ASGIApp
 
 from pollwire_server.admin.bulk_vote_stream import NDJSON, BulkVoteStreams
 from pollwire_server.admin.bulk_votes import BulkVoteService
+from pollwire_server.admin.export import while_authorized
 from pollwire_server.admin.moderation import ReceiptReader, erasing, purging, reporting
 from pollwire_server.admin.polls import PollAdmin, read_nothing
 from pollwire_server.admin.predictions import PredictionAdmin
@@ -150,7 +151,8 @@ def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
         record = await context.find(request, Scope.POLLS_READ, poll_id)
         pieces, export_format = await context.polls.export(record, query_of(request, ("format",)))
         headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{export_format}"'}
-        return Stream(pieces, media_type=export_format.media_type, headers=_NO_STORE | headers)
+        authorized = while_authorized(pieces, lambda: context.authenticate(request, Scope.POLLS_READ))
+        return Stream(authorized, media_type=export_format.media_type, headers=_NO_STORE | headers)
 
     @post(f"{_POLL}/recount", summary="Recount all ballots", tags=["operators"], status_code=200)
     async def recount_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:

@@ -140,6 +140,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         retention.run,
         auth.issuers.run,
         feed.run,
+        read_access.run,
         health.run,
         gauges.run,
         *webhook_tasks,

@@ -24,6 +24,8 @@ from pollwire_server.store.registries import CachedRegistry, LastUsedTracker
 KEY_PREFIX: Final = "pwk_"
 """Allows secret scanners to recognize a leaked key."""
 
+ADMIN_KEY_ID: Final = "000000000000"
+"""Id of the admin key of the settings, in tickets."""
 _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
 _GENERATED_KEY: Final = re.compile(rb"pwk_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
@@ -42,10 +44,11 @@ EVERY_SCOPE: Final = frozenset(Scope)
 
 
 class Operator(msgspec.Struct, frozen=True):
-    """An authenticated operator: the name and the scopes of the API key."""
+    """An authenticated operator: the name, the scopes and the id of the API key."""
 
     name: str
     scopes: frozenset[Scope]
+    key_id: str = ADMIN_KEY_ID
 
     def require_scope(self, scope: Scope) -> None:
         """Raise ``ScopeMissing`` if the key does not have ``scope``."""
@@ -61,13 +64,13 @@ class StoredApiKey(msgspec.Struct, frozen=True):
     created_at: int
     hash: str
 
-    @property
-    def operator(self) -> Operator:
+    def operator(self, key_id: str) -> Operator:
         """Return the operator of the key.
 
         Scopes of other releases that this one does not have are ignored.
         """
-        return Operator(self.name, frozenset(Scope(scope) for scope in self.scopes if scope in EVERY_SCOPE))
+        scopes = frozenset(Scope(scope) for scope in self.scopes if scope in EVERY_SCOPE)
+        return Operator(self.name, scopes, key_id)
 
 
 class GeneratedApiKey(msgspec.Struct, frozen=True):
@@ -118,6 +121,22 @@ class ApiKeyAuthenticator:
             raise StoreUnavailable
         return self._stored_operator(self._registry, key_id, key)
 
+    def is_active(self, key_id: str) -> bool:
+        """Return True unless the key has been revoked.
+
+        Raises ``StoreUnavailable`` if the registry is stale.
+        """
+        if key_id == ADMIN_KEY_ID or self._registry is None:
+            return key_id == ADMIN_KEY_ID and self._admin_hash is not None
+        if not self._registry.is_fresh():
+            raise StoreUnavailable
+        return key_id in self._registry.members
+
+    async def refresh(self) -> None:
+        """Read the registry if it is stale. Raises ``StoreUnavailable``."""
+        if self._registry is not None:
+            await self._registry.read_fresh()
+
     def require_operator(self, authorization: bytes | str | None) -> Operator:
         """Return the operator of an ``Authorization`` header, from the cached registry.
 
@@ -145,7 +164,7 @@ class ApiKeyAuthenticator:
         if self._operators_source is not registry.members:
             self._operators_source = registry.members
             self._operators = {
-                member: (bytes.fromhex(stored.hash), stored.operator)
+                member: (bytes.fromhex(stored.hash), stored.operator(member))
                 for member, document in registry.members.items()
                 for stored in (msgspec.json.decode(document, type=StoredApiKey),)
             }

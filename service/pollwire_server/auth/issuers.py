@@ -27,6 +27,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from pollwire_server.auth.jwks import JwksCache, PublicKey, is_strong
+from pollwire_server.auth.tickets import Ticket
 from pollwire_server.domain.errors import Overloaded, StoreUnavailable, VoterTokenInvalid
 from pollwire_server.store.registries import CachedRegistry
 
@@ -110,6 +111,23 @@ class IssuerTokenVerifier:
 
         Raises ``VoterTokenInvalid``, and ``StoreUnavailable`` if the registry is stale.
         """
+        return self._voter(token, issuer)[1]
+
+    def reader(self, token: bytes) -> Ticket:
+        """Return the voter of a token as a reader of results. Raises like ``voter_id``."""
+        loaded, voter_id = self._voter(token, None)
+        return Ticket(voter_id, bytes.fromhex(issuer_id(loaded.record.issuer)))
+
+    def is_active(self, source: str) -> bool:
+        """Return True if the issuer with this id is registered.
+
+        Raises ``StoreUnavailable`` if the registry is stale.
+        """
+        if not self._registry.is_fresh():
+            raise StoreUnavailable
+        return source in self._registry.members
+
+    def _voter(self, token: bytes, issuer: str | None) -> tuple[_LoadedIssuer, bytes]:
         if not self._registry.is_fresh():
             raise StoreUnavailable
         try:
@@ -117,7 +135,7 @@ class IssuerTokenVerifier:
             loaded = self._issuers().get(claimed_issuer)
             if loaded is None or (issuer is not None and claimed_issuer != issuer):
                 raise VoterTokenInvalid(issuer)
-            return _id_of(loaded, _verified(token, loaded, self._key(loaded, header)))
+            return loaded, _id_of(loaded, _verified(token, loaded, self._key(loaded, header)))
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise VoterTokenInvalid(issuer) from None
 
@@ -141,6 +159,10 @@ class IssuerTokenVerifier:
             return
         if self._key(loaded, header) is None:
             await self._fetch(url)
+
+    async def refresh(self) -> None:
+        """Read the registry if it is stale. Raises ``StoreUnavailable``."""
+        await self._registry.read_fresh()
 
     def is_known(self, issuer: str) -> bool:
         """Return True if the cached registry has this issuer."""

@@ -92,7 +92,7 @@ class ClientMessageHandler:
         except PollwireError as error:
             await self._send_problem(error, poll_id)
         else:
-            self._stream.watch(poll_id, grant.role)
+            self._stream.watch(poll_id, grant)
 
 
 def _decode(text: str | None) -> ClientMessage:

@@ -35,6 +35,7 @@ class CloseReason(NamedTuple):
 
 
 POLL_DELETED: Final = CloseReason(4404, "there is no such poll")
+ACCESS_REVOKED: Final = CloseReason(4401, "the API key or issuer is gone")
 TOO_SLOW: Final = CloseReason(4408, "the reader is too slow")
 RESTARTING: Final = CloseReason(1012, "the service restarts")
 """Code 1012 is "Service Restart" in the registry of RFC 6455. Clients reconnect."""

@@ -30,6 +30,7 @@ from typing import Final
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.live.poll_topic import PollTopic, Subscriber, Subscription
 from pollwire_server.live.result_frames import ROLE_INDEX, ResultUpdate
+from pollwire_server.live.revocable_streams import RevocableStreams
 from pollwire_server.telemetry.metrics import FRAMES
 
 log = logging.getLogger("pollwire.live")
@@ -64,6 +65,7 @@ class Hub:
         self._is_scheduled = False
         self._streams: set[Subscriber] = set()
         self._all_left = asyncio.Event()
+        self.revocable = RevocableStreams()
         self.is_draining = False
 
     @property
@@ -93,6 +95,7 @@ class Hub:
     def remove_subscriber(self, subscriber: Subscriber) -> None:
         """Remove a stream. It must have unsubscribed from all polls."""
         self._streams.discard(subscriber)
+        self.revocable.discard(subscriber)
         if not self._streams:
             self._all_left.set()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from pollwire_server.domain.errors import PollwireError
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.live.result_frames import ROLE_INDEX, ResultFrame, ResultUpdate
 
@@ -24,6 +25,9 @@ class Subscriber(Protocol):
 
     def ask_to_reconnect(self, after_ms: int) -> None:
         """Ask the client to reconnect after this time, and end the stream. The service stops."""
+
+    def end_access(self, error: PollwireError) -> None:
+        """Send the error and end the stream. The API key or issuer that the client reads by is gone."""
 
 
 class Subscription:

@@ -10,6 +10,7 @@ cached.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
@@ -43,6 +44,8 @@ from pollwire_server.store.results.timelines import TimelineReading
 from pollwire_server.store.transport.request_deadline import request_deadline
 
 DRAINING_RETRY_S: Final = 1
+REVOCATION_CHECK_S: Final = 0.25
+"""Interval between two checks of streams. A change reaches the registry within a second."""
 
 
 class TicketInvalid(VoterTokenInvalid):
@@ -75,6 +78,8 @@ class ReadGrant(NamedTuple):
 
     record: PollRecord
     role: ReaderRole
+    reader: Ticket | None = None
+    """The reader whose credential decided the role, or None if anybody has it."""
 
 
 class ReadAccess:
@@ -116,10 +121,11 @@ class ReadAccess:
         if not self._origins.allows(credentials.origin, credentials.host, poll.origins):
             return None
         try:
-            role = self._role_without_store(poll, credentials)
+            reader = self._reader_of(poll, credentials)
         except PollwireError:
             return None
-        return None if role is None else ReadGrant(record, role)
+        role = _role_without_store(poll, reader)
+        return None if role is None else ReadGrant(record, role, reader)
 
     async def authorize(
         self, poll_id: str, credentials: StreamCredentials, *, check_origin: bool = True
@@ -189,11 +195,12 @@ class ReadAccess:
             identity = self.authenticate(credentials)
             if identity is None or not identity.is_operator:
                 raise PollNotFound(poll.id)
-            return ReadGrant(update.record, ReaderRole.OPERATOR)
-        role = self._role_without_store(poll, credentials)
+            return ReadGrant(update.record, ReaderRole.OPERATOR, identity)
+        reader = self._reader_of(poll, credentials)
+        role = _role_without_store(poll, reader)
         if role is None:
-            role = await self._role_by_vote(update.record, self.authenticate(credentials))
-        return ReadGrant(update.record, role)
+            role = await self._role_by_vote(update.record, reader)
+        return ReadGrant(update.record, role, reader)
 
     def check_open(self) -> None:
         """Raise ``Overloaded`` while the service drains. Another node accepts the stream."""
@@ -213,9 +220,10 @@ class ReadAccess:
         The order is ticket, ``Authorization``, cookie. Raises ``VoterTokenInvalid`` and ``ScopeMissing`` for
         ``Authorization``, which clients send on purpose. An invalid ticket or cookie is ignored: the ticket
         is part of the URL of a stream that reconnects by itself, and browsers send cookies by themselves.
+        A ticket is invalid once its API key is revoked or its issuer deleted.
         """
         ticket = self._ticket(credentials)
-        if ticket is not None:
+        if ticket is not None and self.is_active(ticket):
             return ticket
         bearer = bearer_of(credentials.authorization)
         if bearer is not None:
@@ -231,12 +239,31 @@ class ReadAccess:
     def open_ticket(self, ticket: str) -> Ticket:
         """Verify a ticket that was sent on an open stream. Raises ``TicketInvalid``."""
         verified = self._tickets.verify(ticket)
-        if verified is None:
+        if verified is None or not self.is_active(verified):
             raise TicketInvalid
         return verified
 
+    def is_active(self, reader: Ticket) -> bool:
+        """Return True unless the reader's API key was revoked or the issuer deleted.
+
+        Raises ``StoreUnavailable`` if the registry is stale.
+        """
+        if not reader.source:
+            return True
+        registry = self._api_keys if reader.is_operator else self._issuers
+        return registry.is_active(reader.source.hex())
+
+    async def run(self) -> None:
+        """End the streams of revoked API keys and deleted issuers, until cancelled."""
+        while True:
+            await asyncio.sleep(REVOCATION_CHECK_S)
+            self._hub.revocable.end_inactive(self.is_active)
+
     async def _prepare(self, credentials: StreamCredentials) -> None:
-        """Load the issuer's keys if they are needed to verify its token."""
+        """Read what is needed to verify the token of an issuer, or a ticket that has a source."""
+        ticket = self._ticket(credentials)
+        if ticket is not None and ticket.source:
+            await (self._api_keys if ticket.is_operator else self._issuers).refresh()
         bearer = bearer_of(credentials.authorization)
         if bearer is not None and is_jwt(bearer):
             await self._issuers.load_issuer_keys(bearer)
@@ -252,22 +279,15 @@ class ReadAccess:
             return Ticket(token.id)
         operator = self._api_keys.operator_of(bearer)
         if operator is None and is_jwt(bearer):
-            return Ticket(self._issuers.voter_id(bearer))
+            return self._issuers.reader(bearer)
         if operator is None:
             raise VoterTokenInvalid
         operator.require_scope(Scope.POLLS_READ)
-        return Ticket(None)
+        return Ticket(None, bytes.fromhex(operator.key_id))
 
-    def _role_without_store(self, poll: Poll, credentials: StreamCredentials) -> ReaderRole | None:
-        """Return the client's role, or None if it depends on whether the client has voted."""
-        if poll.results is ResultsMode.ALWAYS:
-            return ReaderRole.PUBLIC
-        identity = self.authenticate(credentials)
-        if identity is None:
-            return ReaderRole.PUBLIC
-        if identity.is_operator:
-            return ReaderRole.OPERATOR
-        return None if poll.results is ResultsMode.AFTER_VOTE else ReaderRole.PUBLIC
+    def _reader_of(self, poll: Poll, credentials: StreamCredentials) -> Ticket | None:
+        """Return the reader if totals are hidden from others, else None. Raises like ``authenticate``."""
+        return None if poll.results is ResultsMode.ALWAYS else self.authenticate(credentials)
 
     async def _role_by_vote(self, record: PollRecord, identity: Ticket | None) -> ReaderRole:
         if identity is None or identity.voter_id is None:
@@ -276,3 +296,12 @@ class ReadAccess:
         voter = (voter_id_from_issuer if signed else voter_id_from_token)(record.voter_key, identity.voter_id)
         vote = await self._ballots.current_vote(record, voter)
         return ReaderRole.PUBLIC if vote is None else ReaderRole.VOTED
+
+
+def _role_without_store(poll: Poll, reader: Ticket | None) -> ReaderRole | None:
+    """Return the reader's role, or None if it depends on whether the reader has voted."""
+    if reader is None:
+        return ReaderRole.PUBLIC
+    if reader.is_operator:
+        return ReaderRole.OPERATOR
+    return None if poll.results is ResultsMode.AFTER_VOTE else ReaderRole.PUBLIC

@@ -11,7 +11,6 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
-from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.live.connection_limits import ConnectionLimiter, ConnectionLimitExceeded
 from pollwire_server.live.hub import Hub
 from pollwire_server.live.poll_topic import Subscriber
@@ -86,11 +85,12 @@ class StreamSession(Generic[Kind]):
             )
         return grant
 
-    def watch(self, poll_id: str, role: ReaderRole) -> None:
+    def watch(self, poll_id: str, grant: ReadGrant) -> None:
         """Subscribe to a poll. The first frame has the complete results."""
+        self._live.hub.revocable.add(grant.reader, self.subscriber)
         self.subscriber.discard(poll_id)
         self.polls.add(poll_id)
-        self._live.feed.watch(poll_id, self.subscriber, role)
+        self._live.feed.watch(poll_id, self.subscriber, grant.role)
 
     def unwatch(self, poll_id: str) -> None:
         """Unsubscribe from a poll and drop its unsent frame."""

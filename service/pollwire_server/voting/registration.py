@@ -19,7 +19,7 @@ from msgspec import Meta
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Scope
 from pollwire_server.auth.credentials import COOKIE, bearer_of
 from pollwire_server.auth.origins import Headers, OriginPolicy
-from pollwire_server.auth.tickets import Tickets
+from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_tokens import LIFETIME_S, VoterTokens
 from pollwire_server.domain.errors import InvalidChoice, PollwireError
 from pollwire_server.domain.text_validation import is_blank
@@ -126,12 +126,12 @@ class VoterRegistration:
         try:
             await self._voter_resolver.load_issuer_keys(request)
             body = self._empty_reader.read_optional(request.content_type, request.body)
-            voter_id = self._ticket_id(request)
+            reader = self._reader(request)
             if isinstance(body, PollwireError):
                 raise body
         except Exception as failure:
             return problem_with_headers(to_pollwire_error(failure), TICKETS_PATH, headers)
-        issued = self._tickets.issue(voter_id)
+        issued = self._tickets.issue(reader)
         return json_response(TicketResponse(issued.ticket, time_text(issued.expires_at)), headers, status=201)
 
     def _current_voter(self, request: RegistrationRequest) -> tuple[bytes | None, str | None]:
@@ -145,14 +145,14 @@ class VoterRegistration:
             return None, None
         return voter.id, voter.name
 
-    def _ticket_id(self, request: RegistrationRequest) -> bytes | None:
-        """Return the voter's id for the ticket, or None for an operator."""
+    def _reader(self, request: RegistrationRequest) -> Ticket:
+        """Return the voter or the operator that the ticket is for."""
         bearer = bearer_of(request.authorization)
         operator = None if bearer is None else self._api_keys.operator_of(bearer)
         if operator is None:
-            return self._voter_resolver.ticket_id(request)
+            return self._voter_resolver.reader(request)
         operator.require_scope(Scope.POLLS_READ)
-        return None
+        return Ticket(None, bytes.fromhex(operator.key_id))
 
     def _cookie(self, token: str, request: RegistrationRequest) -> bytes:
         attributes = f"Max-Age={LIFETIME_S}; Path=/; HttpOnly; SameSite=Lax"

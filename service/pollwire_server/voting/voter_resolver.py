@@ -6,6 +6,7 @@ import os
 
 from pollwire_server.auth.credentials import RequestCredentials, bearer_of, token_of
 from pollwire_server.auth.issuers import IssuerTokenVerifier, is_jwt
+from pollwire_server.auth.tickets import Ticket
 from pollwire_server.auth.voter_ids import (
     voter_id_from_idempotency_key,
     voter_id_from_issuer,
@@ -68,12 +69,12 @@ class VoterResolver:
             return voter_id_from_issuer(voter_key, self._issuers.voter_id(token))
         return voter_id_from_token(voter_key, self.verified_token(credentials).id)
 
-    def ticket_id(self, credentials: RequestCredentials) -> bytes:
-        """Return the id that a ticket for the voter carries. Raises like ``verified_token``."""
+    def reader(self, credentials: RequestCredentials) -> Ticket:
+        """Return the voter as a reader of results. Raises like ``verified_token``."""
         token = bearer_of(credentials.authorization)
         if token is not None and is_jwt(token):
-            return self._issuers.voter_id(token)
-        return self.verified_token(credentials).id
+            return self._issuers.reader(token)
+        return Ticket(self.verified_token(credentials).id)
 
     async def load_issuer_keys(
         self, credentials: RequestCredentials, record: PollRecord | None = None

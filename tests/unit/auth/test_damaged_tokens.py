@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pollwire_server.auth.tickets import Tickets
+from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_tokens import VoterTokens
 from pollwire_server.domain.errors import ReceiptInvalid
 from pollwire_server.store.votes.ballots import BallotOutcome, BallotStatus
@@ -41,8 +41,8 @@ def of_receipt(text: str) -> object:
 ISSUED: dict[str, tuple[str, Reader]] = {
     "token": (tokens.issue(VOTER).token, of_token),
     "token with a name": (tokens.issue(VOTER, "Ama").token, of_token),
-    "ticket": (tickets.issue(VOTER).ticket, tickets.verify),
-    "operator's ticket": (tickets.issue(None).ticket, tickets.verify),
+    "ticket": (tickets.issue(Ticket(VOTER)).ticket, tickets.verify),
+    "operator's ticket": (tickets.issue(Ticket(None, b"k" * 6)).ticket, tickets.verify),
     "receipt": (
         receipts.issue(
             receipts.template("lunch", "019ab5a1c2d3", BallotOutcome(BallotStatus.COUNTED, "A", NOW, 1, 1)),

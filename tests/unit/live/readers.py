@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from pollwire_server.domain.ballot import BallotCodec
+from pollwire_server.domain.errors import PollwireError
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.tally import Tally
 from pollwire_server.live.result_frames import ResultFrame, ResultUpdate
@@ -27,6 +28,7 @@ class RecordingSubscriber:
         self.times: list[float] = []
         self.deleted: list[str] = []
         self.reconnects: list[int] = []
+        self.access_errors: list[PollwireError] = []
 
     def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
         """Record the frame and its time."""
@@ -40,6 +42,10 @@ class RecordingSubscriber:
     def ask_to_reconnect(self, after_ms: int) -> None:
         """Record the delay."""
         self.reconnects.append(after_ms)
+
+    def end_access(self, error: PollwireError) -> None:
+        """Record the error."""
+        self.access_errors.append(error)
 
     @property
     def voters(self) -> list[object]:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from pollwire_server.domain.errors import PollwireError
 from pollwire_server.live.asgi.frame_sender import FrameSender, LatestFrameBuffer
 from pollwire_server.live.result_frames import ResultFrame
 from pollwire_server.live.timeouts import StreamTimeouts
@@ -44,6 +45,9 @@ class RecordingTransport:
 
     async def reconnect(self, after_ms: int) -> None:
         await self._record(("reconnect", after_ms))
+
+    async def problem(self, error: PollwireError, poll_id: str | None = None) -> None:
+        await self._record(("problem", type(error)))
 
     async def close(self, code: int, reason: str) -> None:
         await self._record(("close", code))

@@ -7,12 +7,12 @@ import time
 from typing import NamedTuple
 
 import pytest
-from pollwire_server.auth.api_keys import ApiKeyAuthenticator
+from pollwire_server.auth.api_keys import ADMIN_KEY_ID, ApiKeyAuthenticator
 from pollwire_server.auth.issuers import IssuerTokenVerifier
 from pollwire_server.auth.jwks import JwksCache
 from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.auth.poll_origins import PollOriginPolicy
-from pollwire_server.auth.tickets import Tickets
+from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_ids import voter_id_from_token
 from pollwire_server.auth.voter_tokens import VoterTokens
 from pollwire_server.domain.errors import (
@@ -37,6 +37,7 @@ from tests.slow_store import lagging
 from tests.valkey import Valkey
 
 KEY = secrets.token_urlsafe(16)
+OPERATOR = Ticket(None, bytes.fromhex(ADMIN_KEY_ID))
 FOREIGN = StreamCredentials(origin="https://elsewhere.example", host="polls.example")
 
 
@@ -133,7 +134,7 @@ async def test_public_results_ignore_forged_token(setup: Setup) -> None:
 @pytest.mark.parametrize("mode", [ResultsMode.AFTER_VOTE, ResultsMode.AFTER_CLOSE, ResultsMode.OPERATORS])
 async def test_operator_is_recognized_by_key_and_ticket(setup: Setup, mode: ResultsMode) -> None:
     record = await setup.poll(results=mode)
-    ticket = setup.tickets.issue(None).ticket
+    ticket = setup.tickets.issue(OPERATOR).ticket
     for credentials in (bearer(KEY), StreamCredentials(ticket=ticket)):
         grant = setup.access.authorize_cached(record.poll.id, credentials)
         assert grant is not None
@@ -143,7 +144,7 @@ async def test_operator_is_recognized_by_key_and_ticket(setup: Setup, mode: Resu
 async def test_voter_role_is_granted_after_vote_by_token_cookie_and_ticket(setup: Setup) -> None:
     record, other = [await setup.poll(results=ResultsMode.AFTER_VOTE) for _ in range(2)]
     token, voter_id = setup.token()
-    ticket = setup.tickets.issue(voter_id).ticket
+    ticket = setup.tickets.issue(Ticket(voter_id)).ticket
     all_credentials = (
         bearer(token),
         StreamCredentials(cookie=b"a=b; pollwire_voter=" + token),
@@ -163,7 +164,7 @@ async def test_forged_bearer_is_rejected_but_invalid_cookie_and_ticket_are_ignor
     record = await setup.poll(results=ResultsMode.AFTER_VOTE)
     with pytest.raises(VoterTokenInvalid):
         await setup.access.authorize(record.poll.id, bearer("forged"))
-    ticket = setup.tickets.issue(None).ticket
+    ticket = setup.tickets.issue(OPERATOR).ticket
     setup.clock[0] += 60_000
     for credentials in (
         StreamCredentials(cookie=b"pollwire_voter=forged"),
@@ -175,7 +176,7 @@ async def test_forged_bearer_is_rejected_but_invalid_cookie_and_ticket_are_ignor
 
 async def test_verified_ticket_outlives_its_expiry_on_open_stream(setup: Setup) -> None:
     record = await setup.poll(results=ResultsMode.OPERATORS)
-    credentials = StreamCredentials(ticket=setup.tickets.issue(None).ticket)
+    credentials = StreamCredentials(ticket=setup.tickets.issue(OPERATOR).ticket)
     verified = setup.access.with_verified_ticket(credentials)
     setup.clock[0] += 60_000
     assert (await setup.access.authorize(record.poll.id, verified)).role is ReaderRole.OPERATOR

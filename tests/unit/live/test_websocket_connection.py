@@ -13,6 +13,7 @@ from pollwire_server.live.fast_path.timer_wheel import TimerWheel
 from pollwire_server.live.fast_path.websocket_connection import FastWebSocket, WatchRequest, close_frame
 from pollwire_server.live.read_access import StreamCredentials
 from pollwire_server.live.result_frames import ResultFrame
+from pollwire_server.live.revocable_streams import RevocableStreams
 from pollwire_server.live.stream_session import LiveContext
 from pollwire_server.live.timeouts import StreamTimeouts
 
@@ -33,6 +34,7 @@ class FakeServices:
     def __init__(self) -> None:
         self.joined: set[object] = set()
         self.watching: list[str] = []
+        self.revocable = RevocableStreams()
         self.authorize_called = asyncio.Event()
         self.allow_authorize = asyncio.Event()
 

@@ -12,7 +12,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Protocol
 
+from pollwire_server.domain.errors import PollwireError
 from pollwire_server.live.delivery_policy import (
+    ACCESS_REVOKED,
     POLL_DELETED,
     RESTARTING,
     TOO_SLOW,
@@ -40,6 +42,9 @@ class StreamTransport(Protocol):
     async def reconnect(self, after_ms: int) -> None:
         """Send that the stream ends on purpose, and after how long to reconnect."""
 
+    async def problem(self, error: PollwireError, poll_id: str | None = None) -> None:
+        """Send a problem."""
+
     async def close(self, code: int, reason: str) -> None:
         """Close the stream."""
 
@@ -47,12 +52,13 @@ class StreamTransport(Protocol):
 class LatestFrameBuffer(DeliveryPolicy):
     """Subscriber that stores at most one frame for each poll and wakes the sender."""
 
-    __slots__ = ("_has_left", "_reconnect_after_ms", "_wake")
+    __slots__ = ("_access_error", "_has_left", "_reconnect_after_ms", "_wake")
 
     def __init__(self) -> None:
         super().__init__(asyncio.get_running_loop().time())
         self._reconnect_after_ms: int | None = None
         self._has_left = False
+        self._access_error: PollwireError | None = None
         self._wake = asyncio.Event()
 
     def send_latest(self, poll_id: str, frame: ResultFrame) -> None:
@@ -70,6 +76,12 @@ class LatestFrameBuffer(DeliveryPolicy):
         self._reconnect_after_ms = after_ms
         self._wake.set()
 
+    def end_access(self, error: PollwireError) -> None:
+        """Store that the stream ends with this error. Unsent frames are dropped."""
+        self.discard_all()
+        self._access_error = error
+        self._wake.set()
+
     def close(self) -> None:
         """Mark the client as disconnected, so that the sender ends."""
         self._has_left = True
@@ -79,6 +91,11 @@ class LatestFrameBuffer(DeliveryPolicy):
     def has_left(self) -> bool:
         """Return True if the client has disconnected."""
         return self._has_left
+
+    @property
+    def access_error(self) -> PollwireError | None:
+        """Return the error with which the stream ends, or None."""
+        return self._access_error
 
     @property
     def reconnect_after_ms(self) -> int | None:
@@ -129,12 +146,18 @@ class FrameSender:
         """Send everything that is pending. Return True if the stream was closed."""
         buffer = self._buffer
         while not buffer.has_left and (pending := buffer.next_pending()) is not None:
+            if buffer.access_error is not None:
+                break
             poll_id, frame = pending
             if frame is not None:
                 await self._send(self._transport.frame(frame))
             elif await self._send(self._transport.poll_deleted(poll_id)):
                 await self._close(POLL_DELETED)
                 return True
+        if buffer.access_error is not None:
+            await self._send(self._transport.problem(buffer.access_error))
+            await self._close(ACCESS_REVOKED)
+            return True
         if buffer.reconnect_after_ms is not None:
             await self._send(self._transport.reconnect(buffer.reconnect_after_ms))
             await self._close(RESTARTING)

@@ -101,7 +101,7 @@ class _SseTransport:
     async def close(self, code: int, reason: str) -> None:
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def problem(self, error: PollwireError, poll_id: str) -> None:
+    async def problem(self, error: PollwireError, poll_id: str | None = None) -> None:
         await self.write(event("problem", problem_message(error, poll_id)))
 
     async def write(self, chunk: bytes) -> None:
@@ -142,7 +142,7 @@ class SseResponse:
         for poll_id, error in self._errors.items():
             await transport.problem(error, poll_id)
         for poll_id, grant in self._grants.items():
-            self._stream.watch(poll_id, grant.role)
+            self._stream.watch(poll_id, grant)
         await FrameSender(self._stream.subscriber, transport, self._timeouts).run()
 
     async def _wait_for_disconnect(self, receive: Receive) -> None:

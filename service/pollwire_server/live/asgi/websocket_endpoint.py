@@ -37,7 +37,7 @@ async def serve_one(live: LiveContext, socket: AnySocket, poll_id: str) -> None:
         return
     with stream:
         await socket.accept()
-        stream.watch(poll_id, grant.role)
+        stream.watch(poll_id, grant)
         await _run_socket(live, stream, socket, only_poll=poll_id)
 
 

@@ -144,7 +144,7 @@ class LiveFastPath:
         return (
             None
             if grant is None
-            else WatchRequest(self._shared_credentials(credentials), poll_id, grant.role)
+            else WatchRequest(self._shared_credentials(credentials), poll_id, grant.role, grant.reader)
         )
 
     def _watch_many(self, credentials: StreamCredentials, polls: Sequence[str]) -> WatchRequest | None:

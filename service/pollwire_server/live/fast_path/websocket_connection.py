@@ -14,11 +14,13 @@ from __future__ import annotations
 import asyncio
 from typing import Final, NamedTuple
 
+from pollwire_server.auth.tickets import Ticket
 from pollwire_server.domain.errors import PollNotFound, PollwireError
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.http_protocol import ConnectionRegistry
 from pollwire_server.live.client_messages import ClientMessageHandler
 from pollwire_server.live.delivery_policy import (
+    ACCESS_REVOKED,
     POLL_DELETED,
     RESTARTING,
     TOO_SLOW,
@@ -51,6 +53,8 @@ class WatchRequest(NamedTuple):
     credentials: StreamCredentials
     poll_id: str | None = None
     role: ReaderRole = ReaderRole.PUBLIC
+    reader: Ticket | None = None
+    """The reader whose credential decided the role."""
     address: bytes = b""
     """The address that the connection slot is counted for."""
 
@@ -122,6 +126,7 @@ class FastWebSocket(DeliveryPolicy, asyncio.Protocol):
             self._write(handshake_response)
         else:
             self._handshake_response = handshake_response
+            self._live.hub.revocable.add(watch.reader, self)
             self._live.feed.watch(watch.poll_id, self, watch.role)
         if rest:
             self.data_received(rest)
@@ -158,6 +163,11 @@ class FastWebSocket(DeliveryPolicy, asyncio.Protocol):
         """Ask the client to reconnect, and close the socket. Unsent frames are dropped."""
         self._write(socket_frame(reconnect_message(after_ms)))
         self._close(RESTARTING)
+
+    def end_access(self, error: PollwireError) -> None:
+        """Send the error and close the socket. Unsent frames are dropped."""
+        self._send_problem(error, None)
+        self._close(ACCESS_REVOKED)
 
     # Calls of the transport ---------------------------------------------------------------------------
 
