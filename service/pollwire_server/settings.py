@@ -83,6 +83,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """True if clients on this machine are exempt from the limits of votes and voters."""
     limit_sockets: int | None = None
     """Open streams of one address on one worker. None disables the limit."""
+    limit_connections: int | None = None
+    """Open connections of one network on one worker.
+
+    None means an eighth of all, but no limit for clients on this machine. 0 disables the limit.
+    """
     challenges: bool = True
     retention_days: int | None = None
     """The service archives an ended poll after this number of days. None means never."""
@@ -319,6 +324,10 @@ def _socket_limit(text: str) -> int | None:
         raise ValueError(f"{error}, or off") from None
 
 
+def _connection_limit(text: str) -> int:
+    return _socket_limit(text) or 0
+
+
 def _allow_list(text: str) -> tuple[str, ...]:
     items = tuple(dict.fromkeys(split_list(text.lower())))
     for item in items:
@@ -378,6 +387,7 @@ PARSERS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {  # Any: each fie
     "EXEMPT_LOOPBACK": ("exempt_loopback", _switch),
     "LIMIT_VOTES": ("limit_votes", parse_rate_limit),
     "LIMIT_VOTERS": ("limit_voters", parse_rate_limit),
+    "LIMIT_CONNECTIONS": ("limit_connections", _connection_limit),
     "LIMIT_SOCKETS": ("limit_sockets", _socket_limit),
     "RETENTION_DAYS": ("retention_days", _whole_number(1, 36_500)),
     "CHALLENGES": ("challenges", _switch),

@@ -68,9 +68,9 @@ class RawConnection:
 
 
 @asynccontextmanager
-async def raw_connection(port: int) -> AsyncIterator[RawConnection]:
-    """Connect to a port of this machine."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def raw_connection(port: int, source: str = "127.0.0.1") -> AsyncIterator[RawConnection]:
+    """Connect to a port of this machine, from this address of it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     try:
         yield RawConnection(reader, writer)
     finally:

@@ -43,6 +43,7 @@ from pollwire_server.auth.poll_origins import PollOriginPolicy
 from pollwire_server.auth.tickets import Tickets
 from pollwire_server.auth.voter_tokens import VoterTokens
 from pollwire_server.http_protocol import FastPathRouter, WebSocketAcceptor
+from pollwire_server.http_protocol.connection_table import ConnectionTable, max_connections
 from pollwire_server.live import routes as live_routes
 from pollwire_server.live.connection_limits import ConnectionLimiter
 from pollwire_server.live.fast_path.router import LiveFastPath
@@ -83,6 +84,8 @@ class ServiceContainer(msgspec.Struct, frozen=True):
     websocket_acceptor: WebSocketAcceptor
     client_addresses: ClientAddressResolver
     is_streaming_upload: Callable[[bytes, bytes], bool]
+    connection_share: int | None
+    """Connections of one network, as in ``ConnectionTable``."""
 
     async def drain(self, spread_ms: int) -> None:
         """Start draining: ``/readyz`` fails at once, and streams are asked to reconnect at random moments."""
@@ -109,7 +112,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
     hub = Hub()
     feed = ResultFeed(store, hub, stream_hz=settings.stream_hz)
     read_access = _read_access(store, feed, hub, auth)
-    live = LiveContext(read_access, feed, hub, StreamTimeouts(), ConnectionLimiter(settings.limit_sockets))
+    live = LiveContext(read_access, feed, hub, StreamTimeouts(), _connection_limiter(settings))
     result_responses = ResultResponses(read_access, auth.origins, settings.results_max_age_s)
     live_fast_path = LiveFastPath(live, result_responses)
     health = health_routes.Health(store, auth.client_addresses)
@@ -163,6 +166,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         websocket_acceptor=live_fast_path,
         client_addresses=auth.client_addresses,
         is_streaming_upload=is_streaming_upload,
+        connection_share=settings.limit_connections,
     )
 
 
@@ -234,6 +238,12 @@ def _voting(
     ]
     fast_path = VotingFastPath(vote_service, registration, auth.origins, store.polls)
     return vote_service, fast_path, handlers
+
+
+def _connection_limiter(settings: Settings) -> ConnectionLimiter:
+    """Create the limiter of streams. Behind a proxy, only it can count them by network."""
+    table = ConnectionTable(max_connections(), settings.limit_connections)
+    return ConnectionLimiter(settings.limit_sockets, table.share or None)
 
 
 def _registration_limiter(settings: Settings, store: Store) -> RegistrationLimiter:

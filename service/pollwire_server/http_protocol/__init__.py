@@ -22,7 +22,8 @@ request queues behind it.
 - ``head_cache``: a cache that skips the parser for request heads already parsed.
 - ``response_writer``: responses as HTTP/1.1 bytes.
 - ``timeouts``: the deadlines of all connections.
-- ``over_capacity``: the response to connections beyond the limit.
+- ``connection_table``: the connections of each network, and which one is closed for a new one.
+- ``over_capacity``: the response to connections beyond the limits.
 - ``websocket_protocol``: uvicorn's WebSocket for handshakes that take the ASGI path.
 
 uvicorn's classes are not a public interface. The version is therefore pinned to a minor release.

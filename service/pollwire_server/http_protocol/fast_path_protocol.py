@@ -44,7 +44,9 @@ from uvicorn.server import ServerState
 
 from pollwire_server.auth.client_address import ClientAddressResolver
 from pollwire_server.domain.errors import BadRequest
+from pollwire_server.http_protocol.connection_table import ConnectionTable
 from pollwire_server.http_protocol.fast_path import (
+    ConnectionRegistry,
     FastPathRequest,
     FastPathRouter,
     Handler,
@@ -56,6 +58,7 @@ from pollwire_server.http_protocol.head_cache import RequestHeadCache
 from pollwire_server.http_protocol.request_head import create_parser, validate_head
 from pollwire_server.http_protocol.request_limits import LimitedHttpProtocol
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
+from pollwire_server.http_protocol.websocket_protocol import GuardedWebSocketProtocol
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
 
 FAST_PATH_PREFIX: Final = b"/v1/"
@@ -426,13 +429,15 @@ class FastPathProtocol(LimitedHttpProtocol):
             return
         self.timeouts.discard(self)
         self.flow.resume_reading()
-        if self._accepted_by_fast_path(rest):
-            self.connections.discard(self)
-        else:
+        if not self._accepted_by_fast_path(rest):
             self._forward_to_asgi()
             self.handle_websocket_upgrade()
+            protocol = cast(asyncio.Protocol, self.transport.get_protocol())
+            if isinstance(protocol, GuardedWebSocketProtocol):
+                protocol.join_network(self.network_connections)
             if rest:
-                cast(asyncio.Protocol, self.transport.get_protocol()).data_received(rest)
+                protocol.data_received(rest)
+        self.network_connections.discard(self)
         self.parser = None  # type: ignore[assignment]  # breaks the reference cycle; it is not used again
 
     def _accepted_by_fast_path(self, rest: bytes) -> bool:
@@ -441,7 +446,7 @@ class FastPathProtocol(LimitedHttpProtocol):
         if acceptor is None or len(headers) != len(self.headers):
             return False
         client = self.client_addresses.client(self.peer, headers)
-        connections: Any = self.connections  # Any: uvicorn types the set by its own protocol classes
+        connections = cast(ConnectionRegistry, self.network_connections)
         return acceptor.accept(self.url, headers, rest, self.transport, connections, client=client)
 
 
@@ -529,16 +534,19 @@ def make_protocol_class(
     client_addresses: ClientAddressResolver = FastPathProtocol.client_addresses,
     *,
     is_streaming_upload: Callable[[bytes, bytes], bool] = _is_never_streaming,
+    connection_share: int | None = None,
 ) -> type[FastPathProtocol]:
     """Return a protocol class for uvicorn with these routers and timeouts and a head cache of its own.
 
     ``is_streaming_upload`` receives method and URL, and returns True if the body may have any length.
-    Such a body has no limit on its parts, and its deadline is extended by every part.
+    Such a body has no limit on its parts, and its deadline is extended by every part. ``connection_share``:
+    connections of one network, as in ``ConnectionTable``.
     """
     attributes = {
         "routers": tuple(routers),
         "websocket_acceptor": websocket_acceptor,
         "timeouts": timeouts,
+        "connection_table": ConnectionTable(timeouts.limits.connections, connection_share),
         "client_addresses": client_addresses,
         "head_cache": RequestHeadCache(),
         "is_streaming_upload": staticmethod(is_streaming_upload),

@@ -1,8 +1,9 @@
-"""Protocol for connections beyond the limit of the process: answer 503 at the first byte, and close.
+"""Protocol for connections beyond the limits: answer 503 at the first byte, and close.
 
-Every connection is an open file. A process without free files can accept no client, reach no store and read
-no page. So some files are reserved. Once the others are in use, new connections get 503 before their request
-is parsed, which is the cheapest possible rejection.
+A process without free files can accept no client, reach no store and read no page. So some files are reserved
+(``connection_table``). If no connection can be closed for a new one, it gets 503 before its request is
+parsed. That is the cheapest possible rejection. Only some connections may wait for their first byte. Further
+ones are aborted, because they would use up the reserved files.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pollwire_server.http_protocol.response_writer import ResponseWriter
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
 from pollwire_server.problem_details import problem_response
 
-RESERVED_FILES: Final = 256
-"""Files reserved for the store, the pages, the log and other uses."""
 RETRY_AFTER_S: Final = 3
+MAX_WAITING: Final = 64
+"""Connections that wait for their first byte: a quarter of the reserved files."""
 
 
 class OverCapacityProtocol(asyncio.Protocol):
@@ -34,6 +35,9 @@ class OverCapacityProtocol(asyncio.Protocol):
         self.deadline = loop.time() + timeouts.limits.closing_s
         self._timeouts = timeouts
         timeouts.add(self)
+        timeouts.over_capacity += 1
+        if timeouts.over_capacity > MAX_WAITING:
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Answer 503 without reading the request, and close."""
@@ -45,3 +49,4 @@ class OverCapacityProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop checking the deadline."""
         self._timeouts.discard(self)
+        self._timeouts.over_capacity -= 1

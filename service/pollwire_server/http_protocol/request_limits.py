@@ -15,7 +15,7 @@ import asyncio
 import logging
 import math
 import sys
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httptools
 from uvicorn.config import Config
@@ -26,6 +26,8 @@ from uvicorn.server import ServerState
 
 from pollwire_server.auth.client_address import ClientAddressResolver
 from pollwire_server.domain.errors import BadRequest, PollwireError, UriTooLong
+from pollwire_server.http_protocol.connection_table import ConnectionTable, NetworkConnections
+from pollwire_server.http_protocol.fast_path import ConnectionRegistry
 from pollwire_server.http_protocol.over_capacity import OverCapacityProtocol
 from pollwire_server.http_protocol.request_head import create_parser
 from pollwire_server.http_protocol.response_writer import ResponseWriter
@@ -41,6 +43,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """One HTTP connection with limits and deadlines. The subclass dispatches its requests."""
 
     timeouts = ConnectionTimeouts()
+    connection_table = ConnectionTable()
     client_addresses = ClientAddressResolver()
     writer = ResponseWriter()
 
@@ -54,6 +57,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.parser = create_parser(self)
         self.limits = self.timeouts.limits
+        self.network_connections: NetworkConnections
         self.deadline = self.loop.time() + self.limits.headers_s
         self.unsent_bytes, self.write_deadline = sys.maxsize, math.inf
         self._in_headers = True
@@ -68,20 +72,43 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self, transport: asyncio.Transport
     ) -> None:
         """Register the connection. The server's own address is read later, because few requests need it."""
-        if len(self.connections) >= self.limits.connections:
+        self.client = get_remote_addr(transport)
+        self.peer = self.client_addresses.peer(self.client[0] if self.client else None)
+        network = self.connection_table.admit(self.peer, cast(ConnectionRegistry, self.connections))
+        if network is None:
             transport.set_protocol(OverCapacityProtocol(self.loop, transport, self.timeouts))
             return
-        self.connections.add(self)
+        self.network_connections = network
+        network.add(self)
         self.transport, self.flow = transport, FlowControl(transport)
-        self.client = get_remote_addr(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
-        self.peer = self.client_addresses.peer(self.client[0] if self.client else None)
         self.timeouts.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after the client has disconnected."""
         super().connection_lost(exc)
+        self.network_connections.discard(self)
         self.timeouts.discard(self)
+
+    def idle_since(self) -> float | None:
+        """Return the time since which the server waits for the client, or None during a response."""
+        is_receiving = self._in_body and not self.pipeline
+        if self._is_busy() and not is_receiving:
+            return None
+        limits = self.limits
+        stage_s = limits.headers_s if self._in_headers else limits.body_s if self._in_body else limits.idle_s
+        return self.deadline - stage_s
+
+    def is_stream(self) -> bool:
+        """Return True if a response has started and is not complete."""
+        return self._is_busy() and bool(self.cycle.response_started)
+
+    def evict(self) -> None:
+        """Close the connection, because another one needs its place. Unsent data is dropped."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def resume_writing(self) -> None:
         """Continue to write. The client has read, however long the buffer is at the next check."""

@@ -37,7 +37,7 @@ class HttpLimits(NamedTuple):
     body_parts: int = 20_000
     """Parts in which a body may arrive, each a parser callback. Streaming uploads are exempt."""
     connections: int = 1_000_000
-    """Open connections. Further ones are rejected (see ``over_capacity``)."""
+    """Open connections. Further ones replace others or are rejected (see ``connection_table``)."""
     sweep_s: float = 1.0
     """Interval between two checks of all connections."""
 
@@ -59,6 +59,8 @@ class ConnectionTimeouts:
 
     def __init__(self, limits: HttpLimits = HttpLimits()) -> None:  # noqa: B008  # immutable
         self.limits = limits
+        self.over_capacity = 0
+        """Connections beyond the limits that wait to be rejected."""
         self._connections: set[TimedConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
 

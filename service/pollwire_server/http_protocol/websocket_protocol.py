@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from pollwire_server.http_protocol.connection_table import NetworkConnections
+
 MAX_FRAMES_PER_S: Final = 2_000
 """Per connection. A page sends about ten in total. Decoding one takes 10 us, which blocks the event loop.
 The smallest frame has 6 bytes."""
@@ -33,10 +35,30 @@ class GuardedWebSocketProtocol(WebSocketsSansIOProtocol):
     """One WebSocket connection on the ASGI path."""
 
     linger_s = LINGER_S
+    _network: NetworkConnections | None = None
     _early_data: bytes = b""
     _abort_timer: asyncio.TimerHandle | None = None
     _frame_count = 0
     _counting_since_s = 0.0
+
+    def join_network(self, network: NetworkConnections) -> None:
+        """Count this connection in its network, in place of the HTTP connection that it replaces."""
+        if not self.transport.is_closing():
+            self._network = network
+            network.add(self)
+
+    def idle_since(self) -> None:
+        """Return None: a stream is never idle."""
+
+    def is_stream(self) -> bool:
+        """Return True."""
+        return True
+
+    def evict(self) -> None:
+        """Close with 1012, because another connection needs the place. The client reconnects."""
+        self.shutdown()
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Decode the handshake, then frames. Data that arrives before the response is buffered."""
@@ -81,6 +103,8 @@ class GuardedWebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after the connection has ended."""
         super().connection_lost(exc)
+        if self._network is not None:
+            self._network.discard(self)
         if self._abort_timer is not None:
             self._abort_timer.cancel()
 

@@ -1,8 +1,8 @@
-"""Connection limits of live streams: open streams for each address, and handshakes a second.
+"""Connection limits of live streams: open streams for each address and network, and handshakes a second.
 
 Each worker counts open streams on its own. The kernel distributes an address's connections over the workers
 at random, so a limit divided by the number of workers would reject clients that are far below it. A shared
-count in the store would cost every handshake a round trip. Counts are kept only if a limit is set.
+count in the store would cost every handshake a round trip.
 
 Each worker also limits its handshakes a second, and rejects the next one before any other work. A handshake
 costs ten times as much as a frame. The default is far above any real audience. A machine that opens sockets
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from pollwire_server.auth.client_address import ClientAddress
 from pollwire_server.domain.errors import Overloaded, PollwireError
 from pollwire_server.domain.rate_limit import RateLimit, acquire
 
@@ -33,12 +34,17 @@ class ConnectionLimitExceeded(Overloaded):
 
 
 class ConnectionLimiter:
-    """Counts open streams by address. ``limit``: streams for each address, or None for no limit."""
+    """Counts open streams by address and network.
 
-    __slots__ = ("_counts", "_limit")
+    ``limit``: streams of each address. ``share``: streams of each network; this machine has none. None means
+    no limit.
+    """
 
-    def __init__(self, limit: int | None = None) -> None:
+    __slots__ = ("_counts", "_limit", "_share")
+
+    def __init__(self, limit: int | None = None, share: int | None = None) -> None:
         self._limit = limit
+        self._share = share
         self._counts: dict[bytes, int] = {}
 
     def acquire(self, address: bytes) -> bool:
@@ -46,25 +52,37 @@ class ConnectionLimiter:
 
         Unknown addresses (empty bytes) are not limited.
         """
-        if self._limit is None or not address:
-            return True
-        count = self._counts.get(address, 0)
-        if count >= self._limit:
+        limits, counts = self._limits(address), self._counts
+        if any(counts.get(bucket, 0) >= limit for bucket, limit in limits.items()):
             return False
-        self._counts[address] = count + 1
+        for bucket in limits:
+            counts[bucket] = counts.get(bucket, 0) + 1
         return True
 
     def release(self, address: bytes) -> None:
         """Release a slot."""
-        if self._limit is None or not address:
-            return
-        if self._counts[address] == 1:
-            del self._counts[address]
-        else:
-            self._counts[address] -= 1
+        for bucket in self._limits(address):
+            if self._counts[bucket] == 1:
+                del self._counts[bucket]
+            else:
+                self._counts[bucket] -= 1
+
+    def _limits(self, address: bytes) -> dict[bytes, int]:
+        """Return the limit of each bucket that the address counts for. An IPv6 address is its network."""
+        limits = {}
+        if self._share is not None and address and not _is_loopback(address):
+            limits[ClientAddress(address).network] = self._share
+        if self._limit is not None and address:
+            limits[address] = min(self._limit, limits.get(address, self._limit))
+        return limits
 
     def __len__(self) -> int:
         return len(self._counts)
+
+
+def _is_loopback(address: bytes) -> bool:
+    """Return True for 127.0.0.0/8 and for the /64 of ::1."""
+    return address == bytes(8) or (len(address) == 4 and address[0] == 127)
 
 
 HANDSHAKES_PER_S: Final = 5_000

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
@@ -25,7 +24,7 @@ from pollwire_server.http_protocol import (
     HttpLimits,
     make_protocol_class,
 )
-from pollwire_server.http_protocol.over_capacity import RESERVED_FILES
+from pollwire_server.http_protocol.connection_table import max_connections
 from pollwire_server.server.listeners import BACKLOG, listener_url, open_listener
 from pollwire_server.settings import Settings
 from pollwire_server.store import open_store
@@ -201,14 +200,13 @@ def create_server(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptoo
 
 def service_protocol_class(container: ServiceContainer) -> type[FastPathProtocol]:
     """Return the protocol class of this service, with a connection limit below the limit of open files."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    connections = 1_000_000 if files == resource.RLIM_INFINITY else max(files - RESERVED_FILES, files // 2)
     return make_protocol_class(
         container.fast_path_routers,
         container.websocket_acceptor,
-        ConnectionTimeouts(HttpLimits(connections=connections)),
+        ConnectionTimeouts(HttpLimits(connections=max_connections())),
         container.client_addresses,
         is_streaming_upload=container.is_streaming_upload,
+        connection_share=container.connection_share,
     )
 
 

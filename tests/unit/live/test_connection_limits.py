@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from pollwire_server.auth.client_address import UNKNOWN
-from pollwire_server.live.connection_limits import HANDSHAKES_PER_S, HandshakeLimiter
+from pollwire_server.live.connection_limits import HANDSHAKES_PER_S, ConnectionLimiter, HandshakeLimiter
 from pollwire_server.live.fast_path.router import LiveFastPath
 
 
@@ -36,6 +36,25 @@ class RecordingTransport(asyncio.Transport):
     def close(self) -> None:
         """Record that the transport was closed."""
         self.is_closed = True
+
+
+def test_streams_of_a_network_have_a_share() -> None:
+    limiter = ConnectionLimiter(2, 3)
+    first, second, other = b"\xc6\x33\x64\x01", b"\xc6\x33\x64\x02", b"\xcb\x00\x71\x01"
+    assert [limiter.acquire(first) for _ in range(3)] == [True, True, False]
+    assert [limiter.acquire(second) for _ in range(2)] == [True, False]
+    assert limiter.acquire(other)
+    ipv6 = bytes(range(8))
+    assert [limiter.acquire(ipv6) for _ in range(3)] == [True, True, False]
+    for address in (first, first, second, other, ipv6, ipv6):
+        limiter.release(address)
+    assert len(limiter) == 0
+
+
+def test_streams_of_this_machine_have_no_share() -> None:
+    limiter = ConnectionLimiter(share=1)
+    for address in (b"\x7f\x00\x00\x01", bytes(8), b""):
+        assert all(limiter.acquire(address) for _ in range(3))
 
 
 def test_limiter_allows_burst_then_refills_with_time() -> None:

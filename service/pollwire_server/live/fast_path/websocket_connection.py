@@ -226,6 +226,19 @@ class FastWebSocket(DeliveryPolicy, asyncio.Protocol):
         self._close(RESTARTING)
         self._transport.close()
 
+    def idle_since(self) -> None:
+        """Return None: a stream is never idle."""
+
+    def is_stream(self) -> bool:
+        """Return True."""
+        return True
+
+    def evict(self) -> None:
+        """Close with 1012, because another connection needs the place. The client reconnects."""
+        self.shutdown()
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+
     # Calls of the timer wheel -------------------------------------------------------------------------
 
     def on_timer(self) -> float | None:
