@@ -60,7 +60,7 @@ class FakeServices:
     async def authorize(self, poll_id: str, credentials: StreamCredentials, *, check_origin: bool) -> Any:
         self.authorize_called.set()
         await self.allow_authorize.wait()
-        return cast(Any, type("Grant", (), {"role": ReaderRole.PUBLIC}))
+        return cast(Any, type("Grant", (), {"role": ReaderRole.PUBLIC, "reader": None}))
 
 
 class Harness:
