@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from pollwire_server.store.keys import TIMELINE
 
 from tests.api.conftest import Service
 
@@ -87,3 +88,46 @@ async def test_archived_poll_keeps_timeline_and_reset_clears_it(service: Service
     await service.vote(other, "rice", await service.voter())
     await service.act(other, "reset", confirm=other)
     assert (await service.http.get(f"/v1/polls/{other}/timeline")).json() == {"points": []}
+
+
+async def test_timeline_has_at_most_the_points_of_the_query(service: Service) -> None:
+    poll = (await service.create_poll(identity="open"))["id"]
+    url = f"/v1/polls/{poll}/timeline"
+    await fill_timeline(service, poll, 300)
+    every = (await service.http.get(url)).json()["points"]
+    few = (await service.http.get(url, params={"points": 20})).json()["points"]
+    assert (len(every), len(few)) == (301, 20)
+    assert (few[0]["at"], few[-1]["voters"]) == (every[0]["at"], every[-1]["voters"])
+    for wrong in ("1", "0", "-5", "2001", "9" * 99, "x", "", "٣٣"):
+        answer = await service.http.get(url, params={"points": wrong})
+        assert (answer.status_code, answer.json()["field"]) == (422, "points")
+    assert (await service.http.get("/v1/polls/nowhere/timeline?points=x")).status_code == 404
+
+
+async def test_timeline_is_compressed_for_clients_that_accept_it(service: Service) -> None:
+    poll = (await service.create_poll(identity="open"))["id"]
+    url = f"/v1/polls/{poll}/timeline"
+    short = await service.http.get(url, headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in short.headers
+    await fill_timeline(service, poll, 300)
+    packed = await service.http.get(url, headers={"Accept-Encoding": "gzip"})
+    plain = await service.http.get(url, headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.json()["points"][:-1] == plain.json()["points"][:-1]
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 5
+    assert packed.headers["etag"] == plain.headers["etag"]
+    for answer in (packed, plain):
+        assert "Accept-Encoding" in answer.headers.get_list("vary", split_commas=True)
+
+
+async def fill_timeline(service: Service, poll: str, points: int) -> None:
+    """Store a vote and this many points of earlier totals."""
+    record = await service.store.polls.get(poll)
+    await service.vote(poll, "rice")
+    client, key = service.store.connection.client, record.keys[TIMELINE]
+    (first,) = await client.lrange(key, 0, -1)
+    at = int.from_bytes(first[:6], "big")
+    await client.delete(key)
+    stored = [(at - 1000 * age).to_bytes(6, "big") + first[6:] for age in reversed(range(points))]
+    await client.rpush(key, *stored)

@@ -8,6 +8,7 @@ import secrets
 import struct
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -286,10 +287,48 @@ async def test_concurrent_timeline_requests_share_reads(store: Store) -> None:
     assert len({id(read) for read in reads}) <= 2
 
 
-async def test_timeline_content_is_independent_of_read_time(store: Store) -> None:
+async def test_timeline_version_is_independent_of_read_time(store: Store) -> None:
     record = await made(store)
     await cast(store, record, BallotInput(a_voter(), "A"))
     one, other = await store.timelines.read(record.poll.id), await store.timelines.read(record.poll.id)
-    assert one.content == other.content
+    assert one.version == other.version
     await cast(store, record, BallotInput(a_voter(), "B"))
-    assert (await store.timelines.read(record.poll.id)).content != one.content
+    assert (await store.timelines.read(record.poll.id)).version != one.version
+
+
+async def test_unchanged_points_are_not_read_again(store: Store) -> None:
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    await interval_over(store, record)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    one = await store.timelines.read(record.poll.id)
+    assert (await store.timelines.read(record.poll.id)).points is one.points
+    await interval_over(store, record)
+    await cast(store, record, BallotInput(a_voter(), "B"))
+    later = await store.timelines.read(record.poll.id)
+    assert later.points[: len(one.points)] == one.points
+    assert len(later.points) == len(one.points) + 1
+
+
+async def test_points_are_read_again_after_a_reset(store: Store) -> None:
+    record = await made(store)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    await interval_over(store, record)
+    await cast(store, record, BallotInput(a_voter(), "A"))
+    assert len((await store.timelines.read(record.poll.id)).points) == 2
+    await store.polls.act(record.poll.id, LifecycleAction.RESET)
+    assert (await store.timelines.read(record.poll.id)).points == ()
+
+
+@pytest.mark.parametrize("limit", [2, 3, 5, 7, 20])
+async def test_thinned_body_keeps_first_and_last_point(store: Store, limit: int) -> None:
+    record = await made(store)
+    for _ in range(9):
+        await cast(store, record, BallotInput(a_voter(), "A"))
+        await interval_over(store, record)
+    read = await store.timelines.read(record.poll.id)
+    every = msgspec.json.decode(read.body)["points"]
+    thinned = msgspec.json.decode(read.thinned_body(limit))["points"]
+    assert (len(every), len(thinned)) == (10, min(limit, 10))
+    assert (thinned[0], thinned[-1]) == (every[0], every[-1])
+    assert [point for point in every if point in thinned] == thinned

@@ -35,3 +35,12 @@ def check_content_coding(headers: Iterable[tuple[bytes, bytes]]) -> None:
             codings = {coding.strip().lower() for coding in value.split(b",")}
             if codings - {b"", b"identity"}:
                 raise UnsupportedContentCoding
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Return True if ``Accept-Encoding`` accepts gzip (RFC 9110, section 12.5.3)."""
+    for item in accept_encoding.lower().split(","):
+        coding, _, weight = item.replace(" ", "").partition(";q=")
+        if coding in ("gzip", "*"):
+            return weight == "" or weight.strip("0.") != ""
+    return False

@@ -7,24 +7,36 @@ depend on the client must not be stored.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from pollwire_server.auth.origins import Headers, OriginPolicy
 from pollwire_server.domain.crowd import distribution_of
-from pollwire_server.domain.errors import NotFound, PollNotFound, ResultsHidden
+from pollwire_server.domain.errors import InvalidPoll, NotFound, PollNotFound, ResultsHidden
 from pollwire_server.domain.poll import Kind, Poll, ResultsMode
 from pollwire_server.domain.poll_document import poll_document
 from pollwire_server.domain.visibility import ReaderRole
+from pollwire_server.http_protocol.media_type import accepts_gzip
 from pollwire_server.live.read_access import ReadAccess, StreamCredentials
 from pollwire_server.live.result_frames import ResultUpdate, etag_of
+from pollwire_server.live.timeline_documents import MAX_POINTS, TimelineDocuments
 from pollwire_server.problem_details import HttpResponse
 
 _JSON: Final = (b"content-type", b"application/json")
 _PRIVATE: Final = ((b"cache-control", b"private, no-store"), (b"vary", b"Origin, Authorization, Cookie"))
 _ETAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _VARY: Final = b"vary"
+_VARIES: Final = ((_VARY, b"Accept-Encoding"),)
+_GZIP: Final = (b"content-encoding", b"gzip")
+
+
+class _Content(NamedTuple):
+    """A body with its entity tag and headers of its own."""
+
+    body: bytes
+    etag: str
+    headers: Headers = ()
 
 
 class ResultResponses:
@@ -33,6 +45,7 @@ class ResultResponses:
     def __init__(self, access: ReadAccess, origins: OriginPolicy, results_max_age_s: int) -> None:
         self._access = access
         self._origins = origins
+        self._timelines = TimelineDocuments()
         self._public = b"public, max-age=%d" % results_max_age_s
 
     async def poll(
@@ -41,7 +54,7 @@ class ResultResponses:
         """Return the poll's document. Raises like ``ReadAccess.read_authorized``."""
         update, _ = await self._access.read_authorized(poll_id, credentials)
         body = msgspec.json.encode(poll_document(update.poll, update.now))
-        return self._respond(update, credentials, body, etag_of(body), if_none_match)
+        return self._respond(update, credentials, _Content(body, etag_of(body)), if_none_match)
 
     async def results(
         self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
@@ -53,10 +66,20 @@ class ResultResponses:
         return self.for_role(grant.role, update, credentials, if_none_match)
 
     async def timeline(
-        self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
+        self,
+        poll_id: str,
+        credentials: StreamCredentials,
+        if_none_match: str | None = None,
+        *,
+        points: str | None = None,
+        accept_encoding: str = "",
     ) -> HttpResponse:
-        """Return the totals over time. Raises like ``poll``, and ``ResultsHidden``."""
+        """Return the totals over time, with at most ``points`` points (of the query).
+
+        Raises like ``poll``, ``InvalidPoll`` for other ``points``, and ``ResultsHidden``.
+        """
         _, grant = await self._access.read_authorized(poll_id, credentials)
+        max_points = MAX_POINTS if points is None else _max_points(points)
         timeline = await self._access.timeline(poll_id)
         update = ResultUpdate(timeline.reading)  # newer than the first read, so it decides visibility
         frame = update.frame_for(grant.role)
@@ -64,7 +87,12 @@ class ResultResponses:
             raise PollNotFound(poll_id)
         if frame is not update.full:
             raise ResultsHidden(update.poll.results)
-        return self._respond(update, credentials, timeline.body, etag_of(timeline.content), if_none_match)
+        document = self._timelines.document(timeline, max_points)
+        compressed = await document.compressed() if accepts_gzip(accept_encoding) else None
+        more = _VARIES if compressed is None else (*_VARIES, _GZIP)
+        # The tag is weak, so both forms may share it (RFC 9110, 8.8.1).
+        content = _Content(document.body if compressed is None else compressed, document.etag, more)
+        return self._respond(update, credentials, content, if_none_match)
 
     async def distribution(
         self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
@@ -78,7 +106,7 @@ class ResultResponses:
         if update.frame_for(grant.role) is not update.full:
             raise ResultsHidden(update.poll.results)
         body = msgspec.json.encode(distribution_of(update.poll, update.reading.tally.counts))
-        return self._respond(update, credentials, body, etag_of(body), if_none_match)
+        return self._respond(update, credentials, _Content(body, etag_of(body)), if_none_match)
 
     def for_role(
         self,
@@ -91,7 +119,7 @@ class ResultResponses:
         frame = update.frame_for(role)
         if frame is None:
             raise PollNotFound(update.poll.id)
-        return self._respond(update, credentials, frame.json, frame.etag, if_none_match)
+        return self._respond(update, credentials, _Content(frame.json, frame.etag), if_none_match)
 
     def cors_headers(self, credentials: StreamCredentials, poll: Poll) -> Headers:
         """Return the CORS headers that let the client's page read a response about the poll."""
@@ -101,17 +129,17 @@ class ResultResponses:
         self,
         update: ResultUpdate,
         credentials: StreamCredentials,
-        body: bytes,
-        etag: str,
+        content: _Content,
         if_none_match: str | None,
     ) -> HttpResponse:
-        cors = self.cors_headers(credentials, update.poll)
+        cors, (body, etag, more) = self.cors_headers(credentials, update.poll), content
         if update.poll.results is not ResultsMode.ALWAYS or not update.is_visible:
-            return HttpResponse(200, (_JSON, *_PRIVATE, *_without_vary(cors)), body)
+            return HttpResponse(200, (_JSON, *_PRIVATE, *_without_vary(cors), *more), body)
         headers = ((b"etag", etag.encode()), (b"cache-control", self._public), *cors)
         if matches(if_none_match, etag):
-            return HttpResponse(304, headers, b"")  # the fields of a 200 (RFC 9110, section 15.4.5)
-        return HttpResponse(200, (_JSON, *headers), body)
+            # The fields of a 200 (RFC 9110, section 15.4.5).
+            return HttpResponse(304, (*headers, *(one for one in more if one[0] == _VARY)), b"")
+        return HttpResponse(200, (_JSON, *headers, *more), body)
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
@@ -121,6 +149,12 @@ def matches(if_none_match: str | None, etag: str) -> bool:
     if if_none_match.strip() == "*":
         return True
     return etag.removeprefix("W/") in _ETAG.findall(if_none_match)
+
+
+def _max_points(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 2 <= int(text) <= MAX_POINTS):
+        raise InvalidPoll("points", f"points must be a whole number from 2 to {MAX_POINTS}.")
+    return int(text)
 
 
 def _without_vary(headers: Headers) -> Headers:

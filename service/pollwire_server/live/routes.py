@@ -74,7 +74,14 @@ def _reads(responses: ResultResponses) -> list[HTTPRouteHandler]:
         responses=_JSON_RESPONSE,
     )
     async def timeline(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
-        return _ResponseApp(await responses.timeline(poll_id, _credentials(request), _if_none_match(request)))
+        response = await responses.timeline(
+            poll_id,
+            _credentials(request),
+            _if_none_match(request),
+            points=request.query_params.get("points"),
+            accept_encoding=request.headers.get("accept-encoding", ""),
+        )
+        return _ResponseApp(response)
 
     @get(
         f"{_POLL}/distribution",

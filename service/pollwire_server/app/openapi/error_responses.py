@@ -45,7 +45,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("post", "/v1/tickets"): (*_VOTER, "scope-missing"),
     ("get", _POLL): _READER,
     ("get", f"{_POLL}/results"): _READER,
-    ("get", f"{_POLL}/timeline"): (*_READER, "results-hidden"),
+    ("get", f"{_POLL}/timeline"): (*_READER, "results-hidden", "invalid-poll"),
     ("get", f"{_POLL}/distribution"): (*_READER, "not-found", "results-hidden"),
     ("get", f"{_POLL}/events"): _READER,
     ("get", "/v1/events"): (*_READER, "poll-not-found", "invalid-poll", "origin-not-allowed"),

@@ -55,7 +55,11 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
     ),
     ("get", _POLL): (_TICKET, _IF_NONE_MATCH),
     ("get", f"{_POLL}/results"): (_TICKET, _IF_NONE_MATCH),
-    ("get", f"{_POLL}/timeline"): (_TICKET, _IF_NONE_MATCH),
+    ("get", f"{_POLL}/timeline"): (
+        _TICKET,
+        _query("points", "At most this many points.", type="integer", minimum=2, maximum=2000),
+        _IF_NONE_MATCH,
+    ),
     ("get", f"{_POLL}/distribution"): (_TICKET, _IF_NONE_MATCH),
     ("get", f"{_POLL}/events"): (_TICKET,),
     ("post", f"{_POLL}/votes"): (_KEY,),

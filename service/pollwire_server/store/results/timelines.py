@@ -1,7 +1,8 @@
 """Timelines: a poll's totals over time, read in one step with the current totals.
 
 A timeline is the largest value of a poll, and many clients can request one chart at once. Requests that
-arrive during a read share the next read. Stored points never change, so each point is encoded once.
+arrive during a read share the next read. Stored points never change, so each point is encoded once, and they
+are read from the store only if the list has changed.
 """
 
 from __future__ import annotations
@@ -36,28 +37,31 @@ class TimelineReading(NamedTuple):
 
     reading: PollReading
     points: tuple[bytes, ...]
-    """Stored points, each as JSON."""
+    """Stored points, each as JSON. The same tuple as long as they do not change."""
     newest: TimelineSample | None
     """Current totals; None if no vote was ever counted."""
-    interval_ends: int | None
-    """End of the newest point's interval, in milliseconds since the epoch."""
+    mark: bytes
+    """Changes with the stored points."""
 
     @property
     def body(self) -> bytes:
-        """Return the response body."""
-        return self._with(self.newest)
+        """Return all points as a JSON document."""
+        return self.thinned_body(len(self.points) + 1)
 
     @property
-    def content(self) -> bytes:
-        """Return the body independently of the time of the read, for an ETag: an open interval counts as
-        ended."""
-        newest, ends = self.newest, self.interval_ends
-        if newest is None or ends is None:
-            return self.body
-        return self._with(msgspec.structs.replace(newest, at=max(newest.at, ends)))
+    def version(self) -> bytes:
+        """Return bytes that change with the content, but not with the time of the read, for an ETag."""
+        tally = self.reading.tally
+        return b"%b %b %d %b" % (self.reading.record.stamp, tally.epoch.encode(), tally.seq, self.mark)
 
-    def _with(self, newest: TimelineSample | None) -> bytes:
-        points = self.points if newest is None else (*self.points, _encode_point(self.reading.record, newest))
+    def thinned_body(self, max_points: int) -> bytes:
+        """Return at most ``max_points`` (2 at least) as a JSON document, with the first and the last one."""
+        points, newest = self.points, self.newest
+        if newest is not None:
+            points = (*points, _encode_point(self.reading.record, newest))
+        if (last := len(points) - 1) >= max_points:
+            gaps = max_points - 1
+            points = tuple(points[(place * last + gaps // 2) // gaps] for place in range(max_points))
         return b'{"points":[' + b",".join(points) + b"]}"
 
 
@@ -79,10 +83,12 @@ class Timelines:
         return await self._reads.run(poll_id)
 
     async def _read(self, poll_id: str) -> TimelineReading:
-        cached = self._cache.get(poll_id)
+        cached, encoded = self._cache.get(poll_id), self._encoded.get(poll_id)
         keys = self._cache.keys_of(poll_id)
         epoch, seq = self._positions.highest(poll_id)
-        args = (b"" if cached is None else cached.stamp, epoch, seq)
+        stamp = b"" if cached is None else cached.stamp
+        mark = b"" if encoded is None or encoded.record.stamp != stamp else encoded.mark
+        args = (stamp, epoch, seq, mark)
         reply = await self._connection.call("read_timeline", (*keys[:2], keys[TIMELINE]), args)
         if reply[0] == ReplyCode.GONE.encode():
             self._cache.discard(poll_id)
@@ -91,9 +97,11 @@ class Timelines:
         self._positions.observe(poll_id, snapshot.tally.epoch, snapshot.tally.seq)
         reading = PollReading(self._cache.update(poll_id, snapshot, cached), snapshot.tally)
         ends = None if reply[2] < 0 else reply[2]
-        last_at = _at(reply[3][-1]) if reply[3] else None
-        newest = newest_sample(reading.tally, ends, last_at)
-        return TimelineReading(reading, self._encoded_points_of(reading.record).all(reply[3]), newest, ends)
+        encoded = self._encoded_points_of(reading.record)
+        if len(reply) > 4 and reply[4] is not None:
+            encoded.replace(reply[3], reply[4])
+        newest = newest_sample(reading.tally, ends, encoded.last_at)
+        return TimelineReading(reading, encoded.points, newest, encoded.mark)
 
     def _encoded_points_of(self, record: PollRecord) -> _EncodedPoints:
         """Return the encoded points of this version of the poll.
@@ -114,9 +122,13 @@ class _EncodedPoints:
 
     def __init__(self, record: PollRecord) -> None:
         self.record = record
+        self.mark = b""
+        self.points: tuple[bytes, ...] = ()
+        self.last_at: int | None = None
+        """Time of the last point in milliseconds since the epoch."""
         self._by_packed: dict[bytes, bytes] = {}
 
-    def all(self, packed: Sequence[bytes]) -> tuple[bytes, ...]:
+    def replace(self, mark: bytes, packed: Sequence[bytes]) -> None:
         """Encode the points of one read, and drop points that the store has thinned out since."""
         cached = self._by_packed
         self._by_packed = {
@@ -124,7 +136,8 @@ class _EncodedPoints:
             or _encode_point(self.record, decode_point(point, is_forecast=self.record.poll.forecast))
             for point in packed
         }
-        return tuple(self._by_packed.values())
+        self.mark, self.points = mark, tuple(self._by_packed.values())
+        self.last_at = _at(packed[-1]) if packed else None
 
 
 def decode_point(point: bytes, *, is_forecast: bool = False) -> TimelineSample:

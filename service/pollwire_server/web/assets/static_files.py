@@ -25,6 +25,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 
+from pollwire_server.http_protocol.media_type import accepts_gzip
+
 STATIC: Final = Path(__file__).parents[1] / "static"
 """Sources, and the files that are served unchanged: pages, icons and type declarations."""
 
@@ -127,7 +129,7 @@ def send(
 
     The response is 304 without a body if the client already has this version.
     """
-    compressed = asset.compressed if _accepts_gzip(request) else None
+    compressed = asset.compressed if accepts_gzip(request.headers.get("accept-encoding", "")) else None
     etag = f'"{asset.etag}{"-gz" if compressed else ""}"'
     sent = {**headers, "Cache-Control": cache_control, "ETag": etag, "Vary": "Accept-Encoding"}
     if _matches(request, etag):
@@ -144,15 +146,6 @@ def _files(root: Path, *suffixes: str) -> dict[str, Path]:
 
 def _asset(path: Path) -> Asset:
     return Asset.of(path.read_bytes(), CONTENT_TYPES[path.suffix])
-
-
-def _accepts_gzip(request: AnyRequest) -> bool:
-    """Return True if ``Accept-Encoding`` accepts gzip (RFC 9110, section 12.5.3)."""
-    for item in request.headers.get("accept-encoding", "").lower().split(","):
-        coding, _, weight = item.replace(" ", "").partition(";q=")
-        if coding in ("gzip", "*"):
-            return weight == "" or weight.strip("0.") != ""
-    return False
 
 
 def _matches(request: AnyRequest, etag: str) -> bool:
