@@ -24,12 +24,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from redis.asyncio import Redis
 from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError, TryAgainError
 
 from pollwire_server.store.transport.fan_out import gather_replies
-from pollwire_server.store.transport.single_server import Command, SingleServer
+from pollwire_server.store.transport.single_server import Command, SingleServer, create_client
 
 SLOTS: Final = 16_384
 
@@ -189,7 +188,7 @@ class Cluster:
     def _server(self, address: Address) -> SingleServer:
         server = self._servers.get(address)
         if server is None:
-            client = Redis(host=address.host, port=address.port, **self.settings)
+            client = create_client({**self.settings, "host": address.host, "port": address.port})
             server = self._servers[address] = SingleServer(client)
         return server
 

@@ -38,6 +38,7 @@ from pollwire_server.store.transport.function_library import (
 )
 from pollwire_server.store.transport.single_server import StoreServers
 from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, code_of, kind_of
+from pollwire_server.store.transport.tls import tls_problem
 from pollwire_server.store.transport.url import (
     MAX_CONNECTIONS,
     REPLY_TIMEOUT_S,
@@ -298,7 +299,7 @@ class StoreConnection:
             )
 
     def _record_failed_probe(self, error: BaseException) -> None:
-        self.last_error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        self.last_error = _describe(error)
         is_refusal = kind_of(error) is StoreErrorKind.WRITES_REFUSED
         self.write_refusal = code_of(error) if is_refusal else None
 
@@ -342,6 +343,11 @@ class StoreConnection:
         elif self.write_refusal is not None:
             self.write_refusal = None
             _log.info("Store accepts writes")
+
+
+def _describe(error: BaseException) -> str:
+    name = type(error).__name__
+    return tls_problem(error) or (f"{name}: {error}" if str(error) else name)
 
 
 def _is_write_refusal(reply: Any) -> bool:

@@ -19,7 +19,9 @@ from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.exceptions import AuthenticationError
 
 from pollwire_server.store.transport.fan_out import gather_replies
+from pollwire_server.store.transport.single_server import create_client
 from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, code_of, kind_of
+from pollwire_server.store.transport.tls import tls_problem
 
 OTHER_REPLIES_WAIT_S: Final = 0.2
 """Wait for all Sentinels to reply. After it, the replies so far decide."""
@@ -35,11 +37,16 @@ class SentinelLoginError(AuthenticationError):
         )
 
 
+class UnknownServiceError(MasterNotFoundError):
+    """A Sentinel replies, but names no master for the service of the URL."""
+
+
 class SentinelGroup(Sentinel):
     """Sentinels at ``hosts``."""
 
     def __init__(self, hosts: Sequence[tuple[str, int]], settings: Mapping[str, Any]) -> None:
-        super().__init__(hosts, sentinel_kwargs=dict(settings))  # type: ignore[no-untyped-call]
+        super().__init__(())  # type: ignore[no-untyped-call]
+        self.sentinels = [create_client({**settings, "host": host, "port": port}) for host, port in hosts]
 
     def master(self, service: str, settings: Mapping[str, Any]) -> Redis:
         """Return a client of the server that is currently the master of the service."""
@@ -54,7 +61,10 @@ class SentinelGroup(Sentinel):
         queries = [
             asyncio.create_task(self._master_state(sentinel, service_name)) for sentinel in self.sentinels
         ]
-        states = await gather_replies(queries, queries, OTHER_REPLIES_WAIT_S)
+        try:
+            states = await gather_replies(queries, queries, OTHER_REPLIES_WAIT_S)
+        except MasterNotFoundError as error:
+            raise _most_specific(error, queries) from error.__cause__
         newest = max(states, key=lambda state: int(state["config-epoch"]))
         return newest["ip"], newest["port"]
 
@@ -68,8 +78,15 @@ class SentinelGroup(Sentinel):
         except STORE_ERRORS as error:
             if kind_of(error) is StoreErrorKind.LOGIN_REFUSED or code_of(error) == "NOPERM":
                 raise SentinelLoginError(code_of(error.__cause__ or error)) from error
-            raise MasterNotFoundError(f"no Sentinel names a master for {service!r}") from error
+            reason = tls_problem(error) or error
+            raise MasterNotFoundError(f"a Sentinel does not reply: {reason}") from error
         state: dict[str, Any] | None = masters.get(service)
         if not state or not self.check_master_state(state, service):
-            raise MasterNotFoundError(f"no Sentinel names a master for {service!r}")
+            raise UnknownServiceError(f"no Sentinel names a master for {service!r}")
         return state
+
+
+def _most_specific(error: Exception, queries: Sequence[asyncio.Task[Any]]) -> Exception:
+    """Return the error of a Sentinel that replied, if there is one, or else ``error``."""
+    errors = [query.exception() for query in queries if query.done() and not query.cancelled()]
+    return next((found for found in errors if isinstance(found, UnknownServiceError)), error)

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import hiredis
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
@@ -57,6 +57,11 @@ class StoreServers(Protocol):
 
     async def aclose(self) -> None:
         """Close all connections."""
+
+
+def create_client(settings: Mapping[str, Any]) -> Redis:
+    """Return a client with a pool of its own. ``settings`` are those of its connections and its pool."""
+    return Redis.from_pool(ConnectionPool(**settings))
 
 
 class SingleServer:

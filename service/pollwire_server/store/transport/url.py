@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Final
 
-from redis.asyncio import ConnectionPool, Redis, UnixDomainSocketConnection
+from redis.asyncio import Connection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelManagedConnection
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -17,7 +17,12 @@ from pollwire_server.domain.store_url import StoreUrl, parse_store_url
 from pollwire_server.store.transport.cluster import Cluster
 from pollwire_server.store.transport.function_library import UnsupportedStore
 from pollwire_server.store.transport.sentinel import SentinelGroup
-from pollwire_server.store.transport.single_server import SingleServer, StoreServers
+from pollwire_server.store.transport.single_server import SingleServer, StoreServers, create_client
+from pollwire_server.store.transport.tls import (
+    SentinelManagedTlsConnection,
+    TlsConnection,
+    create_tls_context,
+)
 
 REPLY_TIMEOUT_S: Final = 0.8
 """Far above any call here: a batch of 1,000 votes takes some ms, an fsync of a slow disk tens of ms. Below
@@ -25,57 +30,50 @@ the one second in which a vote must get a response."""
 
 CONNECT_TIMEOUT_S: Final = REPLY_TIMEOUT_S
 """A running store accepts within milliseconds, across a continent within tens. But this process's event loop
-can be
-busy meanwhile, and a shorter timeout would blame the store for it."""
+can be busy meanwhile, and a shorter timeout would blame the store for it."""
 
 MAX_CONNECTIONS: Final = 32
 """Concurrent calls of one process. Votes need two, the rest is for reads. More would only queue in the
 store."""
-
-_FILE_OPTIONS: Final = {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"}
-"""Checked at start: a connection attempt would report a missing file as an unreachable store."""
 
 
 def servers_from_url(url: str) -> StoreServers:
     """Return the servers of a URL, not connected yet. Raises ``UnsupportedStore`` for an invalid URL."""
     try:
         parsed = parse_store_url(url)
+        settings = _settings(parsed)
     except ValueError as error:
         raise UnsupportedStore(f"The store's URL {error}.") from None
     if parsed.scheme.endswith("+cluster"):
-        return Cluster(parsed.hosts, _settings(parsed))
+        return Cluster(parsed.hosts, settings | _login(parsed))
     if parsed.scheme.endswith("+sentinel"):
-        return _sentinel_master(parsed)
+        return _sentinel_master(parsed, settings)
+    settings |= _login(parsed) | {"db": parsed.db}
     if parsed.scheme == "unix":
-        settings = _settings(parsed) | {"path": parsed.path, "db": parsed.db}
-        pool = ConnectionPool(connection_class=UnixDomainSocketConnection, **settings)
-        return SingleServer(Redis.from_pool(pool))
+        settings |= {"connection_class": UnixDomainSocketConnection, "path": parsed.path}
+        return SingleServer(create_client(settings))
     ((host, port),) = parsed.hosts
-    return SingleServer(Redis(host=host, port=port, db=parsed.db, **_settings(parsed)))
+    return SingleServer(create_client(settings | {"host": host, "port": port}))
 
 
-def _sentinel_master(url: StoreUrl) -> SingleServer:
-    own_login = _common_settings() | _tls_settings(url) | url.sentinel
-    sentinels = SentinelGroup(url.hosts, own_login)
-    master = sentinels.master(url.path, _settings(url) | {"db": url.db})
-    return SingleServer(master, close_also=sentinels.aclose)
+def _sentinel_master(url: StoreUrl, settings: dict[str, Any]) -> SingleServer:
+    sentinels = SentinelGroup(url.hosts, settings | url.sentinel)
+    managed = SentinelManagedConnection if url.tls is None else SentinelManagedTlsConnection
+    own_settings = settings | _login(url) | {"db": url.db, "connection_class": managed}
+    return SingleServer(sentinels.master(url.path, own_settings), close_also=sentinels.aclose)
+
+
+def _login(url: StoreUrl) -> dict[str, str]:
+    """Return the login of the servers of the URL. The Sentinels have one of their own."""
+    login = {"username": url.username, "password": url.password}
+    return {name: value for name, value in login.items() if value is not None}
 
 
 def _settings(url: StoreUrl) -> dict[str, Any]:
-    """Return the settings of every connection to the servers of the URL."""
-    login = {"username": url.username, "password": url.password}
-    return _common_settings() | _tls_settings(url) | {k: v for k, v in login.items() if v is not None}
-
-
-def _tls_settings(url: StoreUrl) -> dict[str, Any]:
+    """Return the settings of every connection, without login. Raises ``ValueError`` for TLS options."""
     if url.tls is None:
-        return {}
-    for option in _FILE_OPTIONS & url.tls.keys():
-        if not os.access(url.tls[option], os.R_OK):
-            raise UnsupportedStore(
-                f"The store's URL has the option {option!r}, which names an unreadable file."
-            )
-    return {"ssl": True, **url.tls}
+        return _common_settings() | {"connection_class": Connection}
+    return _common_settings() | {"connection_class": TlsConnection, "tls": create_tls_context(url.tls)}
 
 
 def _common_settings() -> dict[str, Any]:
