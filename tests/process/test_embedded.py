@@ -141,6 +141,7 @@ def test_socket_folder_with_open_permissions_is_rejected(
 ) -> None:
     """Another user could have prepared it."""
     deep = tmp_path / ("d" * 120)
+    deep.mkdir()
     private = socket_path_for(deep).parent
     try:
         private.chmod(0o755)

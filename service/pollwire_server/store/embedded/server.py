@@ -258,13 +258,14 @@ class EmbeddedStore:
 def socket_path_for(folder: Path) -> Path:
     """Return a short enough socket path: in the store's folder, else in a private folder with a short name.
 
-    The short name is derived from the folder's path, so every start finds the same one. It is rejected if
-    another user could have created it or can enter it.
+    The short name is derived from the folder's identity, so every start finds the same one. It is not derived
+    from the path alone: a copy may have the path that a moved folder had, while the moved store still runs.
+    The private folder is rejected if another user could have created it or can enter it.
     """
     inside = folder / "s"
     if _fits(inside):
         return inside
-    name = hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
+    name = hashlib.blake2b(msgspec.json.encode(FolderMark.of(folder)), digest_size=8).hexdigest()
     for parent in (tempfile.gettempdir(), "/tmp"):
         private = Path(parent).resolve() / f"pollwire-{name}"
         if _fits(private / "s"):
