@@ -42,7 +42,7 @@ test: dev chromium check ## Run lint, types, contracts and every test that a cha
 
 test-all: test long-tests ## Run `make test`, then the tests of faults, fuzzing and long histories
 
-long-tests: dev chromium faketime proxies tests/packaging/node_modules/.setup
+long-tests: dev chromium faketime proxies docs tests/packaging/node_modules/.setup
 	$(BIN)/python -m pytest -m slow $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(ORDERED_TESTS:%=--ignore=%)
 	$(BIN)/python -m pytest $(LONG_TESTS)
 

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-import pytest
+import click
+from pollwire.cli import main
+from pollwire_server.admin import api_keys as admin_api_keys
+from pollwire_server.admin import bulk_vote_stream, ndjson, pagination
+from pollwire_server.admin import issuers as admin_issuers
+from pollwire_server.admin.webhooks import service as webhook_service
+from pollwire_server.app import http_exchange
+from pollwire_server.auth import issuers
+from pollwire_server.domain import options, vote_history
+from pollwire_server.http_protocol import HttpLimits
+from pollwire_server.http_protocol.websocket_protocol import MAX_FRAMES_PER_S
+from pollwire_server.live import client_messages
+from pollwire_server.live.fast_path import frame_decoder
 from pollwire_server.problem_details import TABLE
 from pollwire_server.settings import PARSERS, PREFIX, SECRET_FIELDS
 
 from tests.api.conftest import Service, serve, service
 from tests.docs.examples import ROOT
 from tests.docs.pages import PAGES, anchor_of, headings_of, links_of, prose_of
+from tests.docs.search_terms import SEARCH_TERMS
 
 __all__ = ["serve", "service"]
 
@@ -19,25 +33,7 @@ API = sorted((DOCS / "api").glob("*.md"))
 WEBSOCKETS = {("WS", "/v1/live"), ("WS", "/v1/polls/{}/live")}
 """OpenAPI cannot describe these two."""
 MAX_LINE = 100
-SEARCH_TERMS = [
-    "rate limits",
-    "authentication",
-    "reverse prox",
-    "health checks",
-    "load balancer",
-    "scaling",
-    "monitoring",
-    "logging",
-    "environment variables",
-    "graceful shutdown",
-    "gdpr",
-    "pagination",
-    "timeouts",
-    "cors",
-    "backups",
-    "quick start",
-    "troubleshooting",
-]
+COMMON_OPTIONS = {"--url", "--key", "--data", "--json", "--help"}
 
 
 def _endpoints_with_heading() -> list[tuple[str, str]]:
@@ -82,9 +78,70 @@ def test_every_setting_has_a_row_in_the_settings_page() -> None:
         assert (f"`{PREFIX}{name}_FILE`" in page) == (field in SECRET_FIELDS), name
 
 
-@pytest.mark.parametrize("term", SEARCH_TERMS)
-def test_search_terms_occur_in_a_heading(term: str) -> None:
-    assert any(term in heading.lower() for page in PAGES for heading in headings_of(page))
+def test_search_terms_occur_in_a_heading_of_their_page() -> None:
+    misses = [
+        f"{page}: {term}"
+        for page, terms in SEARCH_TERMS.items()
+        for headings in (headings_of(ROOT / page),)
+        for term in terms
+        if not any(term in heading.lower() for heading in headings)
+    ]
+    assert misses == []
+
+
+def test_every_command_has_its_help_text_and_options_in_the_page_of_the_command_line() -> None:
+    page = (DOCS / "cli.md").read_text()
+    rows = re.findall(r"^\| `(pollwire(?: [a-z]+)*)[^`]*` \| (.+) \| (.*) \|$", page, re.MULTILINE)
+    documented = {name: (effect, set(re.findall(r"`([\w-]+)`", flags))) for name, effect, flags in rows}
+    assert documented == dict(_commands(main, "pollwire"))
+
+
+def _commands(command: click.Command, name: str) -> Iterator[tuple[str, tuple[str, set[str]]]]:
+    """Return name, first paragraph of the help text, and own options of each command."""
+    if isinstance(command, click.Group):
+        for word, child in command.commands.items():
+            yield from _commands(child, f"{name} {word}")
+        return
+    effect = (command.help or "").split("\n\n")[0].replace("\n", " ")
+    flags = {option.opts[0] for option in command.params if isinstance(option, click.Option)}
+    yield name, (effect, flags - COMMON_OPTIONS)
+
+
+def test_limits_in_the_api_page_equal_those_of_the_code() -> None:
+    page = (DOCS / "api" / "index.md").read_text().partition("\n## Limits\n")[2].partition("\n## ")[0]
+    documented = dict(re.findall(r"^\| (.+) \| (.+) \|$", page, re.MULTILINE))
+    expected = {
+        "options of a poll": f"{options.MIN_OPTIONS} to {options.MAX_OPTIONS}",
+        "`capacity` of an option": f"up to {options.MAX_CAPACITY:,}",
+        "changes of one vote in a prediction": f"{vote_history.MAX_CHANGES}",
+        "body of a public request": f"{http_exchange.MAX_PUBLIC_BODY_BYTES // 1024} KiB",
+        "body of an admin request": f"{http_exchange.MAX_ADMIN_BODY_BYTES // 1024} KiB",
+        "line of bulk votes": f"{ndjson.LINE_BYTES // 1024} KiB",
+        "bulk requests at once, for each worker": f"{bulk_vote_stream.MOST_STREAMS}",
+        "request line and headers": f"{HttpLimits().header_bytes // 1024} KiB",
+        "JWT": f"{issuers.MAX_TOKEN_LENGTH:,} characters",
+        "items of a page (`limit`)": f"{pagination.MOST_ITEMS}",
+        "polls of one socket or event stream": f"{client_messages.MAX_POLLS}",
+        "WebSocket message of a client": f"{frame_decoder.MAX_MESSAGE_BYTES // 1024} KiB",
+        "WebSocket frames of a client in a second": f"{MAX_FRAMES_PER_S:,}",
+        "waiting requests of a connection (pipelining)": f"{HttpLimits().pipelined_requests}",
+        "API keys": f"{admin_api_keys.MAX_KEYS:,}",
+        "issuers": f"{admin_issuers.MAX_ISSUERS:,}",
+        "webhooks": f"{webhook_service.MAX_WEBHOOKS}",
+    }
+    assert documented | expected == documented
+
+
+def test_files_that_contributing_names_exist() -> None:
+    """Paths without a folder of the repository are below the server's package."""
+    package = ROOT / "service" / "pollwire_server"
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    section = text.partition("## Where things are")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .+ \| (.+) \|$", section, re.MULTILINE)
+    named = {path for row in rows for path in re.findall(r"`([^`]+)`", row)}
+    assert len(named) > 60
+    missing = [path for path in sorted(named) if not (package / path).exists() and not (ROOT / path).exists()]
+    assert missing == []
 
 
 def test_links_lead_to_files_and_headings() -> None:
