@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from litestar.exceptions import (
@@ -20,10 +20,12 @@ from litestar.exceptions import (
     NotFoundException,
     SerializationException,
 )
+from msgspec import UNSET, Meta, UnsetType
 
 from pollwire_server.domain import errors
+from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.errors import PollwireError
-from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 
 log = logging.getLogger("pollwire.problem_details")
 
@@ -49,6 +51,11 @@ class Problem(NamedTuple):
     status: int
     slug: str
     title: str
+
+    @property
+    def type(self) -> str:
+        """Return the ``type`` of problem documents, a relative reference to a page of the service."""
+        return f"/problems/{self.slug}"
 
 
 TABLE: Final[dict[type[PollwireError], Problem]] = {
@@ -101,20 +108,47 @@ TABLE: Final[dict[type[PollwireError], Problem]] = {
 }
 """Every error of the tree. The documentation of the API lists the types."""
 
+ProblemType = Annotated[
+    str, Meta(extra_json_schema={"enum": sorted({problem.type for problem in TABLE.values()})})
+]
+
+
+class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Extension members of a problem: the attributes of its error, with times in RFC 3339."""
+
+    field: str | UnsetType = UNSET
+    """The path of the invalid field, such as ``options[0].label``."""
+    poll: str | UnsetType = UNSET
+    act: str | UnsetType = UNSET
+    phase: str | UnsetType = UNSET
+    choice: Choice | UnsetType = UNSET
+    """The current vote."""
+    revision: int | UnsetType = UNSET
+    option: str | UnsetType = UNSET
+    version: int | UnsetType = UNSET
+    scope: str | UnsetType = UNSET
+    mode: str | UnsetType = UNSET
+    limit_bytes: int | UnsetType = UNSET
+    challenge: dict[str, object] | UnsetType = UNSET
+    opens_at: TimestampText | UnsetType = UNSET
+    closed_at: TimestampText | UnsetType = UNSET
+    retry_after: int | UnsetType = UNSET
+    """Seconds, as in ``Retry-After``."""
+
+
+class ProblemDocument(ErrorFacts, frozen=True):
+    """Error response (RFC 9457). Beside the standard members it has the facts of its error."""
+
+    type: ProblemType
+    title: str
+    status: int
+    detail: str
+    instance: str | UnsetType = UNSET
+
+
 _TIME_MEMBERS: Final = ("opens_at", "closed_at")
-_MEMBERS: Final = (
-    "field",
-    "poll",
-    "act",
-    "phase",
-    "choice",
-    "revision",
-    "option",
-    "version",
-    "scope",
-    "mode",
-    "limit_bytes",
-    "challenge",
+_MEMBERS: Final = tuple(
+    name for name in ErrorFacts.__struct_fields__ if name not in (*_TIME_MEMBERS, "retry_after")
 )
 
 _NO_STORE: Final = (
@@ -131,22 +165,15 @@ def problem_of(error: PollwireError) -> Problem:
     return TABLE[PollwireError]  # pragma: no cover - the base class is in the table
 
 
-def problem_document(error: PollwireError, instance: str | None = None) -> dict[str, object]:
+def problem_document(error: PollwireError, instance: str | None = None) -> ProblemDocument:
     """Return the RFC 9457 object: the standard members, then the facts that the error carries.
 
     ``instance`` is the request path without its query string, which may contain a ticket.
     """
-    problem = problem_of(error)
-    document: dict[str, object] = {
-        "type": f"/problems/{problem.slug}",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": error.detail,
-    }
-    if instance is not None:
-        document["instance"] = instance
-    document.update(_extension_members(error))
-    return document
+    row = problem_of(error)
+    return ProblemDocument(
+        row.type, row.title, row.status, error.detail, instance or UNSET, **facts_of(error)
+    )
 
 
 def problem_response(error: PollwireError, instance: str) -> HttpResponse:
@@ -212,8 +239,8 @@ def add_head_method(methods: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(known | {"HEAD"} if "GET" in known else known))
 
 
-def _extension_members(error: PollwireError) -> dict[str, object]:
-    """Return the extension members: the attributes of the error, with times in RFC 3339."""
+def facts_of(error: PollwireError) -> dict[str, Any]:  # Any: a value has the type of its field
+    """Return the fields of ``ErrorFacts`` that the error has."""
     members = {name: value for name in _MEMBERS if (value := getattr(error, name, None)) is not None}
     for name in _TIME_MEMBERS:
         instant = getattr(error, name, None)

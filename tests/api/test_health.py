@@ -29,7 +29,7 @@ async def test_readyz_while_draining_returns_503(store: Store) -> None:
     health = Health(store, ClientAddressResolver())
     health.is_draining = True
     status, body = health.report()
-    assert (status, body["status"]) == (503, "draining")
+    assert (status, body.status) == (503, "draining")
 
 
 async def test_readyz_before_first_store_response_returns_503() -> None:

@@ -14,6 +14,7 @@ import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
+from pollwire_server.app.openapi.operations import TAGS
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.core.result import Ok
@@ -126,7 +127,7 @@ def _is_refused(response: Any) -> bool:
 
 
 @pytest.mark.parametrize("data_is", MODES)
-@pytest.mark.parametrize("tag", ["voting", "results", "operators", "probes"])
+@pytest.mark.parametrize("tag", list(TAGS))
 def test_route_returns_documented_responses(world: World, tag: str, data_is: str) -> None:
     """For any input the status is documented and below 500, and the body matches its schema."""
     for operation in operations_of(world, tag):

@@ -168,7 +168,7 @@ async def test_shared_store_without_any_api_key_is_rejected(up: Start, own_valke
     await store.close()
     service = await (await up("--redis", own_valkey.url, POLLWIRE_SECRET="s" * 32).start()).ready()
     url = json.loads((service.data / "service.json").read_bytes())["url"]
-    key = {"Authorization": f"Bearer {made['key']}"}
+    key = {"Authorization": f"Bearer {made.key}"}
     async with httpx.AsyncClient(base_url=url) as client:
         assert (await client.get("/v1/admin/polls", headers=key)).status_code == 200
         assert (await client.post("/v1/admin/polls", headers=key)).status_code == 403

@@ -21,7 +21,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pollwire_server.admin.ndjson import Line, LineTooLong
 from pollwire_server.auth.voter_ids import voter_id_from_backend
-from pollwire_server.domain.ballot import LAST_REVISION
+from pollwire_server.domain.ballot import Revision, SubmittedChoice
 from pollwire_server.domain.decoding import (
     explain_json_error,
     explain_repeated_name,
@@ -31,7 +31,7 @@ from pollwire_server.domain.decoding import (
 )
 from pollwire_server.domain.errors import InvalidChoice, MalformedBody, Overloaded, PollwireError
 from pollwire_server.domain.text_validation import is_blank
-from pollwire_server.problem_details import problem_document
+from pollwire_server.problem_details import ErrorFacts, ProblemType, facts_of, problem_of
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballot_errors import ACCEPTED_STATUSES, MAX_RELOADS, error_for_outcome
@@ -45,16 +45,25 @@ class BulkVoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of the request body."""
 
     voter: Annotated[str, Meta(min_length=1, max_length=200)]
-    choice: object
-    revision: Annotated[int, Meta(ge=0, le=LAST_REVISION)] | None = None
+    choice: SubmittedChoice
+    revision: Revision | None = None
 
 
 class BulkVoteResult(msgspec.Struct, frozen=True, gc=False):
-    """Result of an accepted line. A rejected line gets a problem instead, see ``encode_result``."""
+    """Result of an accepted line. A rejected line gets a ``BulkVoteProblem`` instead."""
 
     line: int
     status: BallotStatus
     revision: int | UnsetType = UNSET
+
+
+class BulkVoteProblem(ErrorFacts, frozen=True):
+    """Error of a rejected line. ``problem`` is its type, such as ``/problems/invalid-choice``."""
+
+    line: int
+    problem: ProblemType
+    status: int
+    detail: str
 
 
 LineResult = BallotOutcome | PollwireError
@@ -108,12 +117,11 @@ class BulkVoteService:
 
 
 def encode_result(line: Line, result: LineResult) -> bytes:
-    """Return ``{"line", "status", "revision"}``, or ``{"line", "problem", "status", "detail", ...}``."""
+    """Return the result or the problem of a line, as a line."""
     if isinstance(result, BallotOutcome):
         return _encode(BulkVoteResult(line.number, result.status, result.revision)) + b"\n"
-    document = problem_document(result)
-    del document["title"]
-    return _encode({"line": line.number, "problem": document.pop("type"), **document}) + b"\n"
+    row, facts = problem_of(result), facts_of(result)
+    return _encode(BulkVoteProblem(line.number, row.type, row.status, result.detail, **facts)) + b"\n"
 
 
 def _vote_in(line: Line) -> BulkVoteLine | PollwireError:

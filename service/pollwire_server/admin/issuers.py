@@ -11,15 +11,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pollwire_server.admin.pagination import page_of
+from pollwire_server.admin.pagination import Page, page_of
 from pollwire_server.admin.requests import Object
 from pollwire_server.auth.issuers import Algorithm, StoredIssuer, issuer_id, key_from
 from pollwire_server.auth.jwks import JwksCache
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, NotFound
-from pollwire_server.domain.poll_document import Document
 from pollwire_server.domain.poll_draft import Issuer
-from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 from pollwire_server.store import Store
 
 MAX_ISSUERS = 1000
@@ -36,6 +35,22 @@ class IssuerDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jwks_url: Annotated[str, Meta(min_length=1, max_length=2000)] | None = None
 
 
+class IssuerDocument(msgspec.Struct, frozen=True):
+    """An issuer. ``key`` is null for a shared secret, and if the issuer has a key set."""
+
+    id: str
+    issuer: str
+    algorithm: Algorithm
+    audience: str
+    key: str | None
+    jwks_url: str | None
+    created_at: TimestampText
+
+
+class IssuerPage(Page[IssuerDocument], frozen=True):
+    """One page of issuers, newest first."""
+
+
 class IssuerAdmin:
     """Service for issuers. Its methods return documents that are ready to be encoded."""
 
@@ -46,7 +61,7 @@ class IssuerAdmin:
         self._issuers = store.issuers
         self._key_sets = key_sets
 
-    async def register(self, body: Object) -> tuple[Document, bool]:
+    async def register(self, body: Object) -> tuple[IssuerDocument, bool]:
         """Store an issuer. Return its document, and True if it is new. Raises ``InvalidPoll``."""
         draft = decode_document(body, IssuerDraft)
         self._check(draft)
@@ -65,12 +80,12 @@ class IssuerAdmin:
         await self._issuers.put(member, msgspec.json.encode(stored_issuer))
         return _document(stored_issuer), member not in members
 
-    async def list(self, query: dict[str, str]) -> Document:
-        """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
+    async def list(self, query: dict[str, str]) -> IssuerPage:
+        """Return one page, newest first. Raises ``InvalidPoll`` for a parameter."""
         members = await self._issuers.read_fresh(0)
         issuers = {one: msgspec.json.decode(document, type=StoredIssuer) for one, document in members.items()}
         page, cursor = page_of(sorted(issuers, key=lambda one: (-issuers[one].created_at, one)), query)
-        return {"items": [_document(issuers[one]) for one in page], "next": cursor}
+        return IssuerPage([_document(issuers[one]) for one in page], cursor)
 
     async def delete(self, member: str) -> None:
         """Delete the issuer with this id. Its tokens are no longer accepted. Raises ``NotFound``."""
@@ -91,14 +106,14 @@ class IssuerAdmin:
             raise InvalidPoll("jwks_url", fault)
 
 
-def _document(stored_issuer: StoredIssuer) -> Document:
+def _document(stored_issuer: StoredIssuer) -> IssuerDocument:
     """Return the issuer without its shared secret. A public key is included."""
-    return {
-        "id": issuer_id(stored_issuer.issuer),
-        "issuer": stored_issuer.issuer,
-        "algorithm": stored_issuer.algorithm.value,
-        "audience": stored_issuer.audience,
-        "key": None if stored_issuer.algorithm is Algorithm.HS256 else stored_issuer.key,
-        "jwks_url": stored_issuer.jwks_url,
-        "created_at": format_timestamp(stored_issuer.created_at),
-    }
+    return IssuerDocument(
+        id=issuer_id(stored_issuer.issuer),
+        issuer=stored_issuer.issuer,
+        algorithm=stored_issuer.algorithm,
+        audience=stored_issuer.audience,
+        key=None if stored_issuer.algorithm is Algorithm.HS256 else stored_issuer.key,
+        jwks_url=stored_issuer.jwks_url,
+        created_at=format_timestamp(stored_issuer.created_at),
+    )

@@ -13,18 +13,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import msgspec
-from litestar import Response, get, post
+from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from pollwire_server.admin.polls import PollAdmin
-from pollwire_server.admin.requests import AnyRequest, optional_object, query_of
+from pollwire_server.admin.requests import AnyRequest, optional_object, query_of, require_operator
+from pollwire_server.admin.responses import Encoded, json_response
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Scope
-from pollwire_server.domain.ballot import Choice
+from pollwire_server.domain.ballot import Choice, ReceiptBody
 from pollwire_server.domain.burst_detection import MINUTE_MS, Burst, find_bursts, median_per_minute
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict
@@ -55,13 +56,7 @@ ReceiptReader = Callable[[str, str], VerifiedReceipt]
 """Verifies a receipt, given the poll id and the receipt. Raises ``ReceiptInvalid``."""
 
 
-class EraseBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Request body with the receipt of the vote to erase."""
-
-    receipt: str
-
-
-class ErasedAnswer(msgspec.Struct, frozen=True):
+class ErasedResponse(msgspec.Struct, frozen=True):
     """Response of an erase request. ``erased`` is false if the voter had no current vote."""
 
     erased: bool
@@ -72,19 +67,14 @@ def erasing(
 ) -> HTTPRouteHandler:
     """Return the route handler that erases one vote."""
 
-    @post(ERASE_PATH, summary="Erase one vote by its receipt", tags=["operators"], status_code=200)
-    async def erase_vote(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
-        operator = keys.require_operator(request.headers.get("authorization"))
-        operator.require_scope(Scope.POLLS_WRITE)
+    @post(ERASE_PATH, summary="Erase one vote by its receipt", status_code=200)
+    async def erase_vote(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        operator = require_operator(keys, request, Scope.POLLS_WRITE)
         record = await polls.find(poll_id)
-        proof = reads(record.poll.id, decode_document(await optional_object(request), EraseBody).receipt)
+        proof = reads(record.poll.id, decode_document(await optional_object(request), ReceiptBody).receipt)
         what = await store.vote_eraser.erase(record, proof.voter, at=proof.at, by=operator.name)
         store.aof_rewriter.begin()  # removes the vote from the append-only file too
-        return Response(
-            msgspec.json.encode(ErasedAnswer(what is not ErasureResult.NOTHING)),
-            media_type="application/json",
-            headers={"cache-control": "private, no-store"},
-        )
+        return json_response(ErasedResponse(what is not ErasureResult.NOTHING))
 
     return erase_vote
 
@@ -99,7 +89,7 @@ class PurgeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     confirm: str
     since: str | UnsetType = UNSET
     to: str | UnsetType = UNSET
-    tag: str | UnsetType = UNSET
+    tag: Annotated[str, Meta(extra_json_schema={"pattern": "^[0-9a-f]{8}$"})] | UnsetType = UNSET
     timezone: str | None = None
 
 
@@ -115,20 +105,14 @@ def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
     @post(
         PURGE_PATH,
         summary="Purge votes by time range or network",
-        tags=["operators"],
         status_code=200,
     )
-    async def purge_votes(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
-        operator = keys.require_operator(request.headers.get("authorization"))
-        operator.require_scope(Scope.POLLS_WRITE)
+    async def purge_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        operator = require_operator(keys, request, Scope.POLLS_WRITE)
         record = await polls.find(poll_id)
         selector = _selector_of(decode_document(await optional_object(request), PurgeBody), record)
         purged = await purges.purge(record, selector, by=operator.name)
-        return Response(
-            msgspec.json.encode(PurgeResponse(purged)),
-            media_type="application/json",
-            headers={"cache-control": "private, no-store"},
-        )
+        return json_response(PurgeResponse(purged))
 
     return purge_votes
 
@@ -202,16 +186,12 @@ class FraudReport(msgspec.Struct, frozen=True):
 def reporting(store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTPRouteHandler:
     """Return the route handler that reads the fraud report."""
 
-    @get(REPORT_PATH, summary="Report suspicious voting", tags=["operators"])
-    async def read_report(request: AnyRequest, poll_id: FromPath[str]) -> Response[bytes]:
-        keys.require_operator(request.headers.get("authorization")).require_scope(Scope.POLLS_READ)
+    @get(REPORT_PATH, summary="Report suspicious voting")
+    async def read_report(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        require_operator(keys, request, Scope.POLLS_READ)
         record = await polls.find(poll_id)
         query_of(request, ())
-        return Response(
-            msgspec.json.encode(await report_of(store, record)),
-            media_type="application/json",
-            headers={"cache-control": "private, no-store"},
-        )
+        return json_response(await report_of(store, record))
 
     return read_report
 

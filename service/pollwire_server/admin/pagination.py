@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from pollwire_server.domain.errors import InvalidPoll
 
 MOST_ITEMS: Final = 100
 USUAL_ITEMS: Final = 50
+
+Item = TypeVar("Item")
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """One page of a list. ``next`` is the cursor of the next page, null on the last one."""
+
+    items: list[Item]
+    next: str | None
 
 
 def limit_of(text: str | None) -> int:

@@ -18,14 +18,15 @@ import msgspec
 from msgspec import UnsetType
 
 from pollwire_server.admin.export import Format, exported, format_of
-from pollwire_server.admin.pagination import limit_of
-from pollwire_server.admin.requests import Object, Precondition
+from pollwire_server.admin.pagination import Page, limit_of
+from pollwire_server.admin.requests import Object, Precondition, read_nothing
 from pollwire_server.auth.issuers import issuer_id
+from pollwire_server.domain.audit import AuditEntry
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Kind, Poll
-from pollwire_server.domain.poll_document import Document, poll_document
+from pollwire_server.domain.poll_document import PollDocument, poll_document
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
 from pollwire_server.domain.poll_edits import apply_patch
 from pollwire_server.domain.recount import Recount, recount_of
@@ -43,6 +44,28 @@ _RACES: Final = 8
 _WORDS_IN_ID: Final = 40
 """Characters of the question in a generated id."""
 _SUFFIX_BYTES: Final = 4
+
+
+class PollPage(Page[PollDocument], frozen=True):
+    """One page of polls, newest first."""
+
+
+class AuditPage(Page[AuditEntry], frozen=True):
+    """One page of a poll's audit log, newest first."""
+
+
+class ConfirmationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body that confirms an action which removes votes."""
+
+    confirm: str
+    """The id of the poll."""
+
+
+class ReopenBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body that reopens a poll. Without ``closes_at``, the poll stays open until an operator closes it."""
+
+    closes_at: str | None = None
+    timezone: str | None = None
 
 
 class PollAdmin:
@@ -63,11 +86,11 @@ class PollAdmin:
             raise PollNotFound(poll_id[:64])
         return await self._store.polls.get(poll_id)
 
-    async def document(self, record: PollRecord) -> Document:
+    async def document(self, record: PollRecord) -> PollDocument:
         """Return the poll as a document, with its phase by the store's clock."""
         return poll_document(record.poll, await self._store.polls.now())
 
-    async def create(self, body: Object, by: str) -> tuple[Document, bool]:
+    async def create(self, body: Object, by: str) -> tuple[PollDocument, bool]:
         """Create a poll. Return it and True, or the existing poll and False for a repeated request.
 
         Raises ``InvalidPoll``, and ``PollExists`` if another poll has the id.
@@ -80,8 +103,8 @@ class PollAdmin:
         record, created = await self._store.polls.create(poll, request_digest(draft), by=by)
         return poll_document(record.poll, now), created
 
-    async def list(self, query: dict[str, str]) -> Document:
-        """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
+    async def list(self, query: dict[str, str]) -> PollPage:
+        """Return one page, newest first. Raises ``InvalidPoll`` for a parameter."""
         records, cursor = await self._store.polls.list(
             cursor=query.get("cursor"),
             limit=limit_of(query.get("limit")),
@@ -91,9 +114,11 @@ class PollAdmin:
             q=_search_of(query.get("q")),
         )
         now = await self._store.polls.now()
-        return {"items": [poll_document(record.poll, now) for record in records], "next": cursor}
+        return PollPage([poll_document(record.poll, now) for record in records], cursor)
 
-    async def edit(self, record: PollRecord, body: Object, precondition: Precondition, by: str) -> Document:
+    async def edit(
+        self, record: PollRecord, body: Object, precondition: Precondition, by: str
+    ) -> PollDocument:
         """Edit the poll. Return the new document.
 
         After a conflict with another edit, the first vote or the clock, the edit is checked again on the
@@ -121,7 +146,7 @@ class PollAdmin:
 
     async def act(
         self, record: PollRecord, action: LifecycleAction, body: Object, precondition: Precondition, by: str
-    ) -> Document:
+    ) -> PollDocument:
         """Apply a lifecycle action. Return the poll. Repeating the last action changes nothing.
 
         Archiving also removes the votes from the store's files, in the background. A repeat starts this
@@ -158,8 +183,8 @@ class PollAdmin:
         export_format = format_of(query.get("format"))
         return await exported(self._store, record.poll.id, export_format), export_format
 
-    async def audit(self, poll_id: str, query: dict[str, str]) -> Document:
-        """Return a page of the audit log, newest first: ``{"items", "next"}``.
+    async def audit(self, poll_id: str, query: dict[str, str]) -> AuditPage:
+        """Return a page of the audit log, newest first.
 
         The log of a deleted poll is kept for a while.
 
@@ -173,7 +198,7 @@ class PollAdmin:
         )
         if not entries:
             await self.find(poll_id)
-        return {"items": entries, "next": cursor}
+        return AuditPage(entries, cursor)
 
     async def timeline(self, record: PollRecord) -> bytes:
         """Return the totals over time as JSON, even if they are hidden from voters."""
@@ -191,26 +216,8 @@ class PollAdmin:
         return results_of(ranked.record.poll, ranked.tally, outcome)
 
 
-class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    confirm: str
-
-
-class _Reopening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    closes_at: str | None = None
-    timezone: str | None = None
-
-
-class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-def read_nothing(body: Object) -> None:
-    """Raise ``InvalidPoll`` if the body has any field."""
-    decode_document(body, _Nothing)
-
-
 def _check_confirmed(body: Object, poll_id: str, action: str) -> None:
-    if decode_document(body, _Confirmation).confirm != poll_id:
+    if decode_document(body, ConfirmationBody).confirm != poll_id:
         raise InvalidPoll("confirm", f"To {action} this poll, confirm its id: {poll_id!r}.")
 
 
@@ -222,7 +229,7 @@ def _closing_of(action: LifecycleAction, body: Object, poll_id: str) -> int | No
     if action is not LifecycleAction.REOPEN:
         read_nothing(body)
         return None
-    reopening = decode_document(body, _Reopening)
+    reopening = decode_document(body, ReopenBody)
     if reopening.closes_at is None:
         return None
     return parse_timestamp(reopening.closes_at, reopening.timezone, "closes_at")

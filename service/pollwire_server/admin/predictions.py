@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from pollwire_server.admin.polls import read_nothing
-from pollwire_server.admin.requests import Object, Precondition
+from pollwire_server.admin.requests import Object, Precondition, read_nothing
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import PhaseConflict
 from pollwire_server.domain.poll import Kind
-from pollwire_server.domain.poll_document import Document, poll_document
+from pollwire_server.domain.poll_document import PollDocument, poll_document
 from pollwire_server.domain.timestamps import parse_timestamp
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
@@ -38,6 +37,15 @@ class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     correct: bool = False
 
 
+class ScoringProgress(msgspec.Struct, frozen=True):
+    """Progress of the scoring of a prediction. Repeat the request until its response is the poll."""
+
+    done: int
+    total: int
+    waiting_for: str | UnsetType = UNSET
+    """The poll of the series that is scored first."""
+
+
 class PredictionAdmin:
     """Service for predictions. Its methods return documents that are ready to be encoded."""
 
@@ -48,8 +56,8 @@ class PredictionAdmin:
 
     async def resolve(
         self, record: PollRecord, body: Object, precondition: Precondition, by: str
-    ) -> tuple[Document, bool]:
-        """Resolve a prediction. Return the poll and True, or ``{"done", "total"}`` and False during scoring.
+    ) -> PollDocument | ScoringProgress:
+        """Resolve a prediction. Return the poll, or the progress during scoring.
 
         Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
         """
@@ -65,21 +73,19 @@ class PredictionAdmin:
 
     async def unresolve(
         self, record: PollRecord, body: Object, precondition: Precondition, by: str
-    ) -> tuple[Document, bool]:
-        """Undo the resolution. Return the closed poll and True, or the progress and False."""
+    ) -> PollDocument | ScoringProgress:
+        """Undo the resolution. Return the closed poll, or the progress."""
         read_nothing(body)
         _check_kind(record, "unresolve")
         version = _version(record, precondition)
         after = await self._store.resolutions.unresolve(record.poll.id, version=version, by=by)
         return await self._answer(after)
 
-    async def _answer(self, after: PollRecord | Progress) -> tuple[Document, bool]:
+    async def _answer(self, after: PollRecord | Progress) -> PollDocument | ScoringProgress:
         if isinstance(after, Progress):
-            progress: Document = {"done": after.done, "total": after.total}
-            if after.waiting_for is not None:
-                progress["waiting_for"] = after.waiting_for
-            return progress, False
-        return poll_document(after.poll, await self._store.polls.now()), True
+            waiting_for = UNSET if after.waiting_for is None else after.waiting_for
+            return ScoringProgress(after.done, after.total, waiting_for)
+        return poll_document(after.poll, await self._store.polls.now())
 
 
 def _check_kind(record: PollRecord, action: str) -> None:

@@ -13,7 +13,10 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Request
 
+from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
 from pollwire_server.domain.decoding import (
+    EmptyBody,
+    decode_document,
     decode_json,
     explain_json_error,
     explain_repeated_name,
@@ -27,6 +30,11 @@ JSON: Final = "application/json"
 
 AnyRequest = Request[Any, Any, Any]  # Any: this service does not use the framework's user, auth or state
 Object = dict[str, object]
+
+
+def read_nothing(body: Object) -> None:
+    """Raise ``InvalidPoll`` if the body has any field."""
+    decode_document(body, EmptyBody)
 
 
 async def json_object(request: AnyRequest) -> Object:
@@ -72,6 +80,14 @@ def _object_of(body: bytes) -> Object:
     if repeated is not None:
         raise InvalidPoll(*explain_repeated_name(repeated))
     return document
+
+
+def require_operator(keys: ApiKeyAuthenticator, request: AnyRequest, scope: Scope | None = None) -> Operator:
+    """Return the operator of the request's API key. Raises ``Unauthenticated`` and ``ScopeMissing``."""
+    operator = keys.require_operator(request.headers.get("authorization"))
+    if scope is not None:
+        operator.require_scope(scope)
+    return operator
 
 
 def query_of(request: AnyRequest, known: Collection[str]) -> dict[str, str]:

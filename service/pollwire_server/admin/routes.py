@@ -7,10 +7,10 @@ under ``/v1/admin`` needs the key too: ``app.middleware`` checks it before routi
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-import msgspec
-from litestar import Response, delete, get, patch, post, route
+from litestar import delete, get, patch, post, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -21,22 +21,24 @@ from pollwire_server.admin.bulk_vote_stream import NDJSON, BulkVoteStreams
 from pollwire_server.admin.bulk_votes import BulkVoteService
 from pollwire_server.admin.export import while_authorized
 from pollwire_server.admin.moderation import ReceiptReader, erasing, purging, reporting
-from pollwire_server.admin.polls import PollAdmin, read_nothing
-from pollwire_server.admin.predictions import PredictionAdmin
+from pollwire_server.admin.polls import PollAdmin
+from pollwire_server.admin.predictions import PredictionAdmin, ScoringProgress
 from pollwire_server.admin.requests import (
-    JSON,
     AnyRequest,
+    Object,
+    Precondition,
     check_media_type,
     json_object,
     optional_object,
     precondition_of,
     query_of,
+    read_nothing,
+    require_operator,
 )
+from pollwire_server.admin.responses import NO_STORE, Encoded, encoded_response, json_response
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
 from pollwire_server.domain.errors import MethodNotAllowed
-from pollwire_server.domain.poll_document import Document
-from pollwire_server.domain.recount import Recount
-from pollwire_server.domain.tally import Results
+from pollwire_server.domain.poll_document import PollDocument
 from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.problem_details import add_head_method
 from pollwire_server.store import Store
@@ -47,11 +49,13 @@ _POLLS: Final = f"{PREFIX}/polls"
 _POLL: Final = f"{_POLLS}/{{poll_id:str}}"
 _FILTERS: Final = ("limit", "cursor", "phase", "kind", "series", "q")
 _PAGE: Final = ("limit", "cursor")
-_NO_STORE: Final = {"cache-control": "private, no-store"}
+
+ResolutionAction = Callable[
+    [PollRecord, Object, Precondition, str], Awaitable[PollDocument | ScoringProgress]
+]
+"""Resolves a prediction, or undoes it. See ``PredictionAdmin``."""
 
 _METHODS: Final = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)
-
-Encoded = Response[bytes]
 
 
 def handlers(
@@ -86,9 +90,7 @@ class _AdminContext:
         self._keys = keys
 
     def authenticate(self, request: AnyRequest, scope: Scope) -> Operator:
-        operator = self._keys.require_operator(request.headers.get("authorization"))
-        operator.require_scope(scope)
-        return operator
+        return require_operator(self._keys, request, scope)
 
     async def find(self, request: AnyRequest, scope: Scope, poll_id: str) -> PollRecord:
         self.authenticate(request, scope)
@@ -96,76 +98,76 @@ class _AdminContext:
 
 
 def _collection(context: _AdminContext) -> list[HTTPRouteHandler]:
-    @post(_POLLS, summary="Create a poll", tags=["operators"])
+    @post(_POLLS, summary="Create a poll")
     async def create_poll(request: AnyRequest) -> Encoded:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
         document, created = await context.polls.create(await json_object(request), operator.name)
-        location = f"{_POLLS}/{document['id']}"
+        location = f"{_POLLS}/{document.id}"
         return _of_poll(document, status=201 if created else 200, location=location)
 
-    @get(_POLLS, summary="List polls, newest first", tags=["operators"])
+    @get(_POLLS, summary="List polls, newest first")
     async def list_polls(request: AnyRequest) -> Encoded:
         context.authenticate(request, Scope.POLLS_READ)
-        return _encoded(await context.polls.list(query_of(request, _FILTERS)))
+        return json_response(await context.polls.list(query_of(request, _FILTERS)))
 
     return [create_poll, list_polls]
 
 
 def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
-    @get(_POLL, summary="Read a poll", tags=["operators"])
+    @get(_POLL, summary="Read a poll")
     async def read_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await context.find(request, Scope.POLLS_READ, poll_id)
         return _of_poll(await context.polls.document(record))
 
-    @patch(_POLL, summary="Edit a poll", tags=["operators"])
+    @patch(_POLL, summary="Edit a poll")
     async def edit_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id)
         body = await json_object(request)
         return _of_poll(await context.polls.edit(record, body, precondition_of(request), operator.name))
 
-    @delete(_POLL, summary="Delete a poll and its votes", tags=["operators"], status_code=204)
+    @delete(_POLL, summary="Delete a poll and its votes", status_code=204)
     async def delete_poll(request: AnyRequest, poll_id: FromPath[str]) -> None:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id)
         body = await optional_object(request)
         await context.polls.delete(record, body, precondition_of(request), operator.name)
 
-    @get(f"{_POLL}/results", summary="Read a poll's totals", tags=["operators"])
+    @get(f"{_POLL}/results", summary="Read a poll's totals")
     async def read_results(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await context.find(request, Scope.POLLS_READ, poll_id)
-        return _encoded(await context.polls.results(record))
+        return json_response(await context.polls.results(record))
 
-    @get(f"{_POLL}/timeline", summary="Read a poll's totals over time", tags=["operators"])
+    @get(f"{_POLL}/timeline", summary="Read a poll's totals over time")
     async def read_timeline(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await context.find(request, Scope.POLLS_READ, poll_id)
-        return Response(await context.polls.timeline(record), media_type=JSON, headers=_NO_STORE)
+        return encoded_response(await context.polls.timeline(record))
 
-    @get(f"{_POLL}/audit", summary="Read the audit log of a poll, newest first", tags=["operators"])
+    @get(f"{_POLL}/audit", summary="Read the audit log of a poll, newest first")
     async def read_audit(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         context.authenticate(request, Scope.POLLS_READ)
-        return _encoded(await context.polls.audit(poll_id, query_of(request, _PAGE)))
+        return json_response(await context.polls.audit(poll_id, query_of(request, _PAGE)))
 
-    @get(f"{_POLL}/export", summary="Export all current votes", tags=["operators"])
+    @get(f"{_POLL}/export", summary="Export all current votes")
     async def export_votes(request: AnyRequest, poll_id: FromPath[str]) -> Stream:
         record = await context.find(request, Scope.POLLS_READ, poll_id)
         pieces, export_format = await context.polls.export(record, query_of(request, ("format",)))
         headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{export_format}"'}
         authorized = while_authorized(pieces, lambda: context.authenticate(request, Scope.POLLS_READ))
-        return Stream(authorized, media_type=export_format.media_type, headers=_NO_STORE | headers)
+        return Stream(authorized, media_type=export_format.media_type, headers=NO_STORE | headers)
 
-    @post(f"{_POLL}/recount", summary="Recount all ballots", tags=["operators"], status_code=200)
+    @post(f"{_POLL}/recount", summary="Recount all ballots", status_code=200)
     async def recount_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         record = await context.find(request, Scope.POLLS_READ, poll_id)
         read_nothing(await optional_object(request))
-        return _encoded(await context.polls.recount(record))
+        return json_response(await context.polls.recount(record))
 
     changes = [edit_poll, delete_poll, recount_votes]
     return [read_poll, read_results, read_timeline, read_audit, export_votes, *changes]
 
 
 def _votes(context: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler:
-    @post(f"{_POLL}/votes", summary="Submit votes from your server", tags=["operators"], status_code=200)
+    @post(f"{_POLL}/votes", summary="Submit votes from your server", status_code=200)
     async def send_votes(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         record = await context.find(request, Scope.VOTES_WRITE, poll_id)
         check_media_type(request, NDJSON)
@@ -178,9 +180,7 @@ def _action_handler(context: _AdminContext, action: LifecycleAction) -> HTTPRout
     @post(
         f"{_POLL}/{action}",
         summary=f"{action.capitalize()} a poll",
-        tags=["operators"],
         status_code=200,
-        operation_id=f"{action}_poll",
     )
     async def act_on_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
@@ -194,38 +194,24 @@ def _action_handler(context: _AdminContext, action: LifecycleAction) -> HTTPRout
 
 
 def _outcomes(context: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRouteHandler]:
-    @post(
-        f"{_POLL}/resolve",
-        summary="Resolve a prediction",
-        tags=["operators"],
-        status_code=200,
-    )
-    async def resolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+    async def respond(request: AnyRequest, poll_id: str, act: ResolutionAction) -> Encoded:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id)
         body = await optional_object(request)
-        answer = await predictions.resolve(record, body, precondition_of(request), operator.name)
-        return _of_scoring(*answer)
+        document = await act(record, body, precondition_of(request), operator.name)
+        if isinstance(document, ScoringProgress):
+            return json_response(document, 202)
+        return _of_poll(document)
 
-    @post(
-        f"{_POLL}/unresolve",
-        summary="Undo the resolution of a prediction",
-        tags=["operators"],
-        status_code=200,
-    )
+    @post(f"{_POLL}/resolve", summary="Resolve a prediction", status_code=200)
+    async def resolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
+        return await respond(request, poll_id, predictions.resolve)
+
+    @post(f"{_POLL}/unresolve", summary="Undo the resolution of a prediction", status_code=200)
     async def unresolve_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = context.authenticate(request, Scope.POLLS_WRITE)
-        record = await context.polls.find(poll_id)
-        body = await optional_object(request)
-        answer = await predictions.unresolve(record, body, precondition_of(request), operator.name)
-        return _of_scoring(*answer)
+        return await respond(request, poll_id, predictions.unresolve)
 
     return [resolve_poll, unresolve_poll]
-
-
-def _of_scoring(document: Document, is_done: bool) -> Encoded:
-    """Return the poll, or 202 with the progress of its scoring."""
-    return _of_poll(document) if is_done else _encoded(document, 202)
 
 
 def _other_methods(context: _AdminContext, handlers: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
@@ -255,20 +241,9 @@ def _refusing(context: _AdminContext, path: str, takes: set[HttpMethod]) -> HTTP
     return refuse_method
 
 
-def _of_poll(document: Document, status: int = 200, location: str | None = None) -> Encoded:
+def _of_poll(document: PollDocument, status: int = 200, location: str | None = None) -> Encoded:
     """Return the poll, with its version as the ``ETag`` for ``If-Match``."""
-    headers = {"etag": f'"{document["version"]}"'}
+    headers = {"etag": f'"{document.version}"'}
     if location is not None:
         headers["location"] = location
-    return _encoded(document, status, headers)
-
-
-def _encoded(
-    value: Document | Results | Recount, status: int = 200, headers: dict[str, str] | None = None
-) -> Encoded:
-    return Response(
-        msgspec.json.encode(value),
-        status_code=status,
-        media_type=JSON,
-        headers=_NO_STORE | (headers or {}),
-    )
+    return json_response(document, status, headers)

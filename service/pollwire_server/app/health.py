@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from msgspec import UNSET, UnsetType
 
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator
 from pollwire_server.auth.client_address import ClientAddressResolver
@@ -25,6 +26,16 @@ from pollwire_server.store import Store
 
 PING_INTERVAL_S: Final = 0.5
 """Pings keep the state of the connection current on an idle service, so that probes need not wait."""
+
+
+class HealthReport(msgspec.Struct, frozen=True):
+    """Response of the probes."""
+
+    status: Literal["alive", "ready", "degraded", "draining", "starting"]
+    degraded: bool | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    notes: tuple[str, ...] | UnsetType = UNSET
+    """Warnings about settings. Only for requests with an API key."""
 
 
 class Health:
@@ -43,18 +54,18 @@ class Health:
                 await self._connection.ping()
             await asyncio.sleep(PING_INTERVAL_S)
 
-    def report(self) -> tuple[int, dict[str, object]]:
+    def report(self) -> tuple[int, HealthReport]:
         """Return the status and the body of ``/readyz``."""
         if self.is_draining:
-            return 503, {"status": "draining"}
+            return 503, HealthReport("draining")
         if not self._connection.has_answered:
-            return 503, {"status": "starting", "reason": self._start_reason()}
+            return 503, HealthReport("starting", reason=self._start_reason())
         if not self._connection.is_up:
-            return 200, {"status": "degraded", "degraded": True, "reason": "The store is not responding."}
+            return 200, HealthReport("degraded", True, "The store is not responding.")
         if (code := self._connection.write_refusal) is not None:
             reason = f"The store rejects writes ({code}). Results can be read, and votes get 503."
-            return 200, {"status": "degraded", "degraded": True, "reason": reason}
-        return 200, {"status": "ready", "degraded": False}
+            return 200, HealthReport("degraded", True, reason)
+        return 200, HealthReport("ready", False)
 
     def notes(self) -> list[str]:
         """Return the warnings for operators, one sentence each."""
@@ -78,21 +89,21 @@ def handlers(health: Health, api_keys: ApiKeyAuthenticator) -> list[HTTPRouteHan
             return False
         return True
 
-    @get("/livez", summary="Liveness check", tags=["probes"])
+    @get("/livez", summary="Liveness check")
     async def livez() -> Response[bytes]:
-        return _encoded(200, {"status": "alive"})
+        return _encoded(200, HealthReport("alive"))
 
-    @get("/readyz", summary="Readiness check", tags=["probes"])
+    @get("/readyz", summary="Readiness check")
     async def readyz(request: Request[Any, Any, Any]) -> Response[bytes]:
-        status, body = health.report()
+        status, report = health.report()
         notes = health.notes() if status == 200 and is_operator(request) else []
-        return _encoded(status, body | ({"notes": notes} if notes else {}))
+        return _encoded(status, msgspec.structs.replace(report, notes=tuple(notes) or UNSET))
 
     return [livez, readyz]
 
 
-def _encoded(status: int, body: dict[str, object]) -> Response[bytes]:
+def _encoded(status: int, report: HealthReport) -> Response[bytes]:
     headers = {"cache-control": "no-store"} | ({"retry-after": "1"} if status == 503 else {})
     return Response(
-        msgspec.json.encode(body), status_code=status, media_type="application/json", headers=headers
+        msgspec.json.encode(report), status_code=status, media_type="application/json", headers=headers
     )

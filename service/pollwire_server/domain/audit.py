@@ -12,6 +12,7 @@ import msgspec
 
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.poll_document import Document, poll_document
+from pollwire_server.domain.timestamps import TimestampText
 
 MAX_CHANGE_BYTES: Final = 16_384
 """Upper bound for the change in one entry. For a larger change only the field names are stored."""
@@ -26,7 +27,7 @@ Change = dict[str, Document]
 class AuditEntry(msgspec.Struct, frozen=True):
     """One action. ``before`` is null for a creation, ``after`` for a deletion."""
 
-    at: str
+    at: TimestampText
     by: str
     """The name of the operator's API key.
 
@@ -39,10 +40,15 @@ class AuditEntry(msgspec.Struct, frozen=True):
 
 def diff_polls(before: Poll | None, after: Poll) -> Change:
     """Return the fields that differ, with both values. For a new poll, return the fields that are set."""
-    new = poll_document(after, after.created_at)
-    old = dict.fromkeys(new) if before is None else poll_document(before, before.created_at)
+    new = _fields(after)
+    old = dict.fromkeys(new) if before is None else _fields(before)
     names = [name for name in new if name not in _ALWAYS_INCLUDED and old[name] != new[name]]
     change = {"before": {name: old[name] for name in names}, "after": {name: new[name] for name in names}}
     if len(msgspec.json.encode(change)) <= MAX_CHANGE_BYTES:
         return change
     return {side: dict.fromkeys(names, OMITTED) for side in change}
+
+
+def _fields(poll: Poll) -> Document:
+    fields: Document = msgspec.to_builtins(poll_document(poll, poll.created_at))
+    return fields

@@ -20,16 +20,37 @@ from pollwire_server.domain.poll import Kind, Poll, code_of_value
 Choice = str | int | list[str] | dict[str, float]
 """A choice on the wire: an option id, a value of the scale, a list of option ids, or probabilities by id."""
 
+SubmittedChoice = Annotated[
+    object,
+    Meta(
+        description=(
+            "The id of an option (single, prediction); a list of ids (multiple), the best first (ranked);"
+            " a value of the scale (rating); a probability for each outcome (forecast)."
+        ),
+        extra_json_schema=msgspec.json.schema(Choice),
+    ),
+]
+"""A choice in a request. Declared as ``object``: see ``decoding.json_decoder``."""
+
 LAST_REVISION: Final = 2**24 - 2
 """The store keeps a revision in three bytes. The highest value is reserved for "no revision given"."""
 
 
-class Vote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a vote. ``BallotCodec.encode_choice`` validates ``choice``."""
+Revision = Annotated[int, Meta(ge=0, le=LAST_REVISION)]
 
-    choice: object
-    revision: Annotated[int, Meta(ge=0, le=LAST_REVISION)] | None = None
+
+class Vote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a vote."""
+
+    choice: SubmittedChoice
+    revision: Revision | None = None
     """The revision that this vote replaces. 0 means that the voter has no current vote."""
+
+
+class ReceiptBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Request body with the receipt of a vote."""
+
+    receipt: str
 
 
 class BallotCodec:

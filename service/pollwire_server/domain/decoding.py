@@ -27,6 +27,10 @@ _SHOWN_NAME_LENGTH: Final = 60
 _BYTE_ORDER_MARK: Final = "\ufeff".encode()
 
 
+class EmptyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of a request that takes no fields: an empty JSON object, or none."""
+
+
 def parse_float(text: str) -> float:
     """Return the float. Raises ``ValueError`` if it is out of range, as msgspec does."""
     number = float(text)

@@ -15,7 +15,7 @@ from pollwire_server.domain.crowd import Quartiles, crowd_of
 from pollwire_server.domain.forecast import MICRO
 from pollwire_server.domain.instant_runoff import Round, RunoffResult
 from pollwire_server.domain.poll import Poll, Scale, code_of_value
-from pollwire_server.domain.poll_document import resolution_document
+from pollwire_server.domain.poll_document import ResolutionDocument, resolution_document
 from pollwire_server.domain.timestamps import TimestampText, format_optional_timestamp, format_timestamp
 from pollwire_server.domain.window import Phase
 
@@ -59,7 +59,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """The quartiles of each outcome."""
     mean_log: dict[str, float] | msgspec.UnsetType | None = msgspec.UNSET
     """The mean logarithm of the floored probability of each outcome, for previews of the peer score."""
-    resolution: dict[str, object] | msgspec.UnsetType = msgspec.UNSET
+    resolution: ResolutionDocument | msgspec.UnsetType = msgspec.UNSET
     """The resolution of a prediction. Present even if the totals are hidden."""
     rounds: tuple[Round, ...] | msgspec.UnsetType = msgspec.UNSET
     """The rounds of a ranked poll, in single responses only. Streams have the other fields of the runoff."""

@@ -19,7 +19,7 @@ from pollwire_server.domain.instant_runoff import RunoffResult
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.tally import Results, hidden_results_of, results_of
 from pollwire_server.domain.visibility import ReaderRole, may_see_totals
-from pollwire_server.problem_details import problem_document
+from pollwire_server.problem_details import ErrorFacts, ProblemType, facts_of, problem_of
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.results.reader import PollReading
 
@@ -167,13 +167,21 @@ class ResultUpdate:
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag_field="type", tag="heartbeat"):
-    """Message after 25 seconds of silence, because pages cannot see pings."""
+    """Message after 10 seconds of silence, because pages cannot see pings."""
 
 
 class Reconnect(msgspec.Struct, frozen=True, tag_field="type", tag="reconnect"):
     """Message before a planned stop. The client reconnects after ``after_ms`` milliseconds."""
 
     after_ms: int
+
+
+class ProblemMessage(ErrorFacts, frozen=True, tag_field="type", tag="problem"):
+    """Error about one message or one poll. The stream continues."""
+
+    problem: ProblemType
+    status: int
+    detail: str
 
 
 HEARTBEAT: Final = _encode(Heartbeat())
@@ -185,11 +193,8 @@ def reconnect_message(after_ms: int) -> bytes:
 
 
 def problem_message(error: PollwireError, poll: str | None = None) -> bytes:
-    """Return an error as a stream message: the problem document's fields, plus ``problem`` and ``poll``."""
-    document = problem_document(error)
-    del document["title"]
-    message: dict[str, object] = {"type": "problem", "problem": document.pop("type")}
-    message["status"] = document.pop("status")
+    """Return an error as a stream message, about ``poll`` if the error itself names none."""
+    row, facts = problem_of(error), facts_of(error)
     if poll is not None:
-        message["poll"] = poll
-    return _encode(message | document)
+        facts.setdefault("poll", poll)
+    return _encode(ProblemMessage(row.type, row.status, error.detail, **facts))

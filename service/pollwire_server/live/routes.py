@@ -59,18 +59,17 @@ def handlers(live: LiveContext, responses: ResultResponses) -> list[HTTPRouteHan
 
 
 def _reads(responses: ResultResponses) -> list[HTTPRouteHandler]:
-    @get(_POLL, summary="Read a poll", tags=["results"], responses=_JSON_RESPONSE)
+    @get(_POLL, summary="Read a poll", responses=_JSON_RESPONSE)
     async def poll(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         return _ResponseApp(await responses.poll(poll_id, _credentials(request), _if_none_match(request)))
 
-    @get(f"{_POLL}/results", summary="Read the results of a poll", tags=["results"], responses=_JSON_RESPONSE)
+    @get(f"{_POLL}/results", summary="Read the results of a poll", responses=_JSON_RESPONSE)
     async def results(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
         return _ResponseApp(await responses.results(poll_id, _credentials(request), _if_none_match(request)))
 
     @get(
         f"{_POLL}/timeline",
         summary="Read a poll's totals over time",
-        tags=["results"],
         responses=_JSON_RESPONSE,
     )
     async def timeline(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
@@ -86,7 +85,6 @@ def _reads(responses: ResultResponses) -> list[HTTPRouteHandler]:
     @get(
         f"{_POLL}/distribution",
         summary="Read the histogram of a forecast",
-        tags=["results"],
         responses=_JSON_RESPONSE,
     )
     async def distribution(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
@@ -97,7 +95,7 @@ def _reads(responses: ResultResponses) -> list[HTTPRouteHandler]:
 
 
 def _events(live: LiveContext) -> list[HTTPRouteHandler]:
-    @get("/v1/events", summary="Watch polls by server-sent events", tags=["results"], responses=_SSE_RESPONSE)
+    @get("/v1/events", summary="Watch polls by server-sent events", responses=_SSE_RESPONSE)
     async def events(request: AnyRequest) -> ASGIApp:
         polls = request.query_params.getall("poll", [])
         return await open_events(live, _credentials(request), polls, check_origin=True)
@@ -105,7 +103,6 @@ def _events(live: LiveContext) -> list[HTTPRouteHandler]:
     @get(
         f"{_POLL}/events",
         summary="Watch a poll by server-sent events",
-        tags=["results"],
         responses=_SSE_RESPONSE,
     )
     async def poll_events(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:

@@ -10,11 +10,12 @@ from msgspec import UNSET, UnsetType
 
 from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.auth.origins import OriginPolicy
-from pollwire_server.domain.ballot import LAST_REVISION, Choice
+from pollwire_server.domain.ballot import LAST_REVISION, Choice, ReceiptBody
 from pollwire_server.domain.errors import InvalidChoice, VoteNotFound
 from pollwire_server.domain.forecast import MICRO
 from pollwire_server.domain.forecast_scoring import ForecastScore
 from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode
+from pollwire_server.domain.poll_document import crowd_score_document
 from pollwire_server.domain.scoring import forecast_score_of, vote_verdict
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.domain.window import Phase
@@ -27,7 +28,6 @@ from pollwire_server.store.votes.vote_erasure import ErasureResult, VoteEraser
 from pollwire_server.voting.receipts import Receipt, Receipts
 from pollwire_server.voting.requests import BodyReader, OwnVoteRequest, ReceiptRequest
 from pollwire_server.voting.responses import (
-    CrowdScoreResponse,
     ErasureResponse,
     ForecastScoreResponse,
     NotCountedReason,
@@ -49,12 +49,6 @@ SKILL_DIGITS: Final = 4
 
 BuildDocument = Callable[[PollRecord], Awaitable[msgspec.Struct]]
 """Builds the response document from the poll's record."""
-
-
-class ReceiptBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Request body with a receipt."""
-
-    receipt: str
 
 
 class OwnVotes:
@@ -198,7 +192,7 @@ def _score_response(poll: Poll, score: ForecastScore | None) -> ForecastScoreRes
         response,
         peer=score.peer / MICRO,
         skill=round(1 - score.brier / crowd.brier, SKILL_DIGITS) if crowd.brier else None,
-        crowd=CrowdScoreResponse(crowd.brier / MICRO, crowd.baseline / MICRO, crowd.peer / MICRO),
+        crowd=crowd_score_document(crowd),
     )
 
 

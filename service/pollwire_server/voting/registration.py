@@ -21,6 +21,7 @@ from pollwire_server.auth.credentials import COOKIE, bearer_of
 from pollwire_server.auth.origins import Headers, OriginPolicy
 from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_tokens import LIFETIME_S, VoterTokens
+from pollwire_server.domain.decoding import EmptyBody
 from pollwire_server.domain.errors import InvalidChoice, PollwireError
 from pollwire_server.domain.text_validation import is_blank
 from pollwire_server.problem_details import HttpResponse, to_pollwire_error
@@ -48,10 +49,6 @@ class RegistrationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Display name on leaderboards."""
     challenge: Annotated[str, Meta(max_length=4096)] | None = None
     """Solution of a challenge, as an ALTCHA payload."""
-
-
-class EmptyBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Empty JSON object."""
 
 
 class VoterRegistration:

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from pollwire_server.auth.origins import Headers
 from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.errors import PollwireError
+from pollwire_server.domain.poll_document import CrowdScoreDocument
 from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 from pollwire_server.domain.visibility import ReaderRole, may_see_totals
 from pollwire_server.problem_details import HttpResponse, problem_response
@@ -69,14 +70,6 @@ class OwnVoteResponse(msgspec.Struct, frozen=True):
     """The scores of a forecast. Null until the prediction is resolved, and if no forecast is scored."""
 
 
-class CrowdScoreResponse(msgspec.Struct, frozen=True):
-    """The scores of the mean forecast."""
-
-    brier: float
-    baseline: float
-    peer: float
-
-
 class ForecastScoreResponse(msgspec.Struct, frozen=True):
     """The scores of the voter's own forecast."""
 
@@ -88,7 +81,7 @@ class ForecastScoreResponse(msgspec.Struct, frozen=True):
     peer: float | UnsetType = UNSET
     """This and the next two fields are omitted if the voter may not see totals."""
     skill: float | UnsetType | None = UNSET
-    crowd: CrowdScoreResponse | UnsetType = UNSET
+    crowd: CrowdScoreDocument | UnsetType = UNSET
 
 
 class ErasureResponse(msgspec.Struct, frozen=True):
@@ -106,7 +99,9 @@ class ReceiptResponse(msgspec.Struct, frozen=True):
     choice: Choice | None
     at: TimestampText
     reason: NotCountedReason | UnsetType = UNSET
-    """Why it does not count (see ``own_votes``). Omitted if it does."""
+    """Why it does not count: a later vote replaced it, the poll is archived, or the vote is gone.
+
+    Omitted if it counts."""
 
 
 class TokenResponse(msgspec.Struct, frozen=True):

@@ -41,7 +41,6 @@ from pollwire_server.voting.vote_service import VoteService, visible_record
 
 AnyRequest = Request[Any, Any, Any]  # Any: this service does not use the framework's user, auth or state
 
-_TAGS: Final = ["voting"]
 _POLL: Final = "/v1/polls/{poll_id:str}"
 _METHODS: Final = (HttpMethod.GET, HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)
 
@@ -65,7 +64,7 @@ def handlers(
 
 
 def _vote(vote_service: VoteService, polls: Polls) -> HTTPRouteHandler:
-    @post(f"{_POLL}/votes", summary="Vote", tags=_TAGS, status_code=200, request_max_body_size=None)
+    @post(f"{_POLL}/votes", summary="Vote", status_code=200, request_max_body_size=None)
     async def cast_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         vote = VoteRequest.from_scope(
             request.scope,
@@ -81,15 +80,15 @@ def _vote(vote_service: VoteService, polls: Polls) -> HTTPRouteHandler:
 
 
 def _own_vote(own_votes: OwnVotes) -> list[HTTPRouteHandler]:
-    @get(f"{_POLL}/votes/mine", summary="Get your vote", tags=_TAGS)
+    @get(f"{_POLL}/votes/mine", summary="Get your vote")
     async def read_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         return to_asgi(await own_votes.current(_own_vote_request(request, poll_id)))
 
-    @delete(f"{_POLL}/votes/mine", summary="Withdraw your vote", tags=_TAGS, status_code=200)
+    @delete(f"{_POLL}/votes/mine", summary="Withdraw your vote", status_code=200)
     async def withdraw_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         return to_asgi(await own_votes.withdraw(_own_vote_request(request, poll_id)))
 
-    @delete(f"{_POLL}/voters/me", summary="Erase your voter data", tags=_TAGS, status_code=200)
+    @delete(f"{_POLL}/voters/me", summary="Erase your voter data", status_code=200)
     async def erase_own_vote(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
         return to_asgi(await own_votes.erase(_own_vote_request(request, poll_id)))
 
@@ -100,7 +99,6 @@ def _receipts(own_votes: OwnVotes, polls: Polls) -> HTTPRouteHandler:
     @post(
         f"{_POLL}/receipts",
         summary="Check a receipt",
-        tags=_TAGS,
         status_code=200,
         request_max_body_size=None,
     )
@@ -117,12 +115,12 @@ def _receipts(own_votes: OwnVotes, polls: Polls) -> HTTPRouteHandler:
 
 
 def _registration(registration: VoterRegistration, poll_origins: PollOriginPolicy) -> list[HTTPRouteHandler]:
-    @post(VOTERS_PATH, summary="Register a voter or renew a token", tags=_TAGS, request_max_body_size=None)
+    @post(VOTERS_PATH, summary="Register a voter or renew a token", request_max_body_size=None)
     async def register_voter(request: AnyRequest) -> ASGIResponse:
         credentials = await _registration_request(request, poll_origins)
         return to_asgi(await _response_to(partial(registration.register, credentials)))
 
-    @post(TICKETS_PATH, summary="Create a ticket for a stream", tags=_TAGS, request_max_body_size=None)
+    @post(TICKETS_PATH, summary="Create a ticket for a stream", request_max_body_size=None)
     async def issue_ticket(request: AnyRequest) -> ASGIResponse:
         return to_asgi(await registration.ticket(await _registration_request(request, poll_origins)))
 

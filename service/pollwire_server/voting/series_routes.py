@@ -17,18 +17,17 @@ from pollwire_server.voting.routes import AnyRequest, to_asgi
 from pollwire_server.voting.series_service import SeriesService
 
 _SERIES: Final = "/v1/series/{series_id:str}"
-_TAGS: Final = ["voting"]
 _OTHERS: Final = [HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE]
 
 
 def handlers(service: SeriesService) -> list[HTTPRouteHandler]:
     """Return all route handlers of series."""
 
-    @get(f"{_SERIES}/leaderboard", summary="Get a leaderboard", tags=_TAGS)
+    @get(f"{_SERIES}/leaderboard", summary="Get a leaderboard")
     async def read_leaderboard(request: AnyRequest, series_id: FromPath[str]) -> ASGIResponse:
         return to_asgi(await service.leaderboard(series_id, request.query_params.dict()))
 
-    @get(f"{_SERIES}/mine", summary="Get your results in a series", tags=_TAGS)
+    @get(f"{_SERIES}/mine", summary="Get your results in a series")
     async def read_own_series_page(request: AnyRequest, series_id: FromPath[str]) -> ASGIResponse:
         credentials = RequestCredentials.from_scope(request.scope)
         return to_asgi(await service.mine(series_id, credentials, request.query_params.dict()))

@@ -13,10 +13,10 @@ from pollwire_server.admin.bulk_votes import _vote_in
 from pollwire_server.admin.ndjson import Line
 from pollwire_server.admin.requests import _object_of
 from pollwire_server.auth.jwks import keys_in
-from pollwire_server.domain.ballot import Vote
+from pollwire_server.domain.ballot import ReceiptBody, Vote
+from pollwire_server.domain.decoding import EmptyBody
 from pollwire_server.live.client_messages import _decode
-from pollwire_server.voting.own_votes import ReceiptBody
-from pollwire_server.voting.registration import EmptyBody, RegistrationBody
+from pollwire_server.voting.registration import RegistrationBody
 from pollwire_server.voting.requests import MAX_BODY_BYTES, BodyReader
 
 from tests.architecture.tree import SERVICE, name_of, report, sources, syntax_tree

@@ -24,11 +24,10 @@ from pollwire_server.admin.webhooks.registry import StoredWebhook, WebhookRegist
 from pollwire_server.admin.webhooks.secret_encryption import SecretBox
 from pollwire_server.admin.webhooks.timing import WebhookTiming
 from pollwire_server.domain.errors import PollwireError
-from pollwire_server.domain.poll_document import Document
 from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.store import Store
 from pollwire_server.store.transport.cancellation import cancel_and_wait, raise_if_cancelled
-from pollwire_server.store.webhooks.delivery_queue import AttemptResult, ClaimBatch, ClaimedEvent
+from pollwire_server.store.webhooks.delivery_queue import AttemptResult, ClaimBatch, ClaimedEvent, Delivery
 from pollwire_server.telemetry.metrics import WEBHOOK_ATTEMPTS, WEBHOOK_QUEUE_SIZE
 
 log = logging.getLogger("pollwire.admin")
@@ -160,19 +159,19 @@ class DeliveryWorker:
         return "failed", self._timing.pause_after(claim.tries, random.random())
 
 
-def attempt_document(claim: ClaimedEvent, at: int, sent: DeliveryAttempt) -> Document:
-    """Return the attempt as a document, as in the list of recent deliveries."""
-    return {
-        "id": claim.id,
-        "type": claim.kind,
-        "poll": claim.ordering_key or None,
-        "attempt": claim.tries,
-        "at": format_timestamp(at),
-        "delivered": sent.is_delivered,
-        "status": sent.status,
-        "error": sent.error or None,
-        "took_ms": sent.took_ms,
-    }
+def attempt_document(claim: ClaimedEvent, at: int, sent: DeliveryAttempt) -> Delivery:
+    """Return the attempt as in the list of recent deliveries."""
+    return Delivery(
+        id=claim.id,
+        type=claim.kind,
+        poll=claim.ordering_key or None,
+        attempt=claim.tries,
+        at=format_timestamp(at),
+        delivered=sent.is_delivered,
+        status=sent.status,
+        error=sent.error or None,
+        took_ms=sent.took_ms,
+    )
 
 
 def _log(webhook: str, claim: ClaimedEvent, sent: DeliveryAttempt, disabled_reason: str) -> None:

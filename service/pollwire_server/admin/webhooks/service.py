@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pollwire_server.admin.pagination import limit_of, page_of
+from pollwire_server.admin.pagination import Page, limit_of, page_of
 from pollwire_server.admin.requests import Object
 from pollwire_server.admin.webhooks.delivery_worker import DeliveryWorker, attempt_document
 from pollwire_server.admin.webhooks.http_sender import WebhookSender
@@ -21,11 +21,10 @@ from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, NotFound
 from pollwire_server.domain.events import Audience, EventKind
 from pollwire_server.domain.identifiers import Identifier
-from pollwire_server.domain.poll_document import Document
-from pollwire_server.domain.timestamps import format_timestamp
+from pollwire_server.domain.timestamps import TimestampText, format_optional_timestamp, format_timestamp
 from pollwire_server.outbound.url_guard import ForbiddenAddress
 from pollwire_server.store import Store
-from pollwire_server.store.webhooks.delivery_queue import ClaimedEvent, DeliveryState
+from pollwire_server.store.webhooks.delivery_queue import ClaimedEvent, Delivery, DeliveryState
 
 log = logging.getLogger("pollwire.admin")
 
@@ -44,6 +43,44 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     polls: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     results: Audience = Audience.PUBLIC
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook without its secret, with the state of its deliveries."""
+
+    id: str
+    url: str
+    events: tuple[EventKind, ...]
+    polls: tuple[str, ...] | None
+    """Null: all polls."""
+    results: Audience
+    created_at: TimestampText
+    created_by: str
+    """The name of the operator's API key."""
+    status: Literal["active", "disabled"]
+    disabled_at: TimestampText | None
+    disabled_reason: str | None
+    waiting: int
+    dropped: int
+    failures: int
+    """Failed attempts since the last success."""
+    last_success_at: TimestampText | None
+    last_failure_at: TimestampText | None
+    last_error: str | None
+
+
+class CreatedWebhook(Webhook, frozen=True, kw_only=True):
+    """A new webhook. ``secret`` verifies its requests, and is not returned again."""
+
+    secret: str
+
+
+class WebhookPage(Page[Webhook], frozen=True):
+    """One page of webhooks, newest first."""
+
+
+class DeliveryPage(Page[Delivery], frozen=True):
+    """The last delivery attempts of a webhook, newest first. There is only one page."""
 
 
 class WebhookAdmin:
@@ -67,7 +104,7 @@ class WebhookAdmin:
         self._sender = sender
         self._deliverer = deliverer
 
-    async def create(self, body: Object, operator: Operator) -> Document:
+    async def create(self, body: Object, operator: Operator) -> CreatedWebhook:
         """Create a webhook. Return its document with the secret, which is not returned again.
 
         The webhook receives events from now on. Raises ``InvalidPoll`` with the field. Raises
@@ -95,28 +132,29 @@ class WebhookAdmin:
         )
         await self._registry.put(webhook, msgspec.json.encode(stored))
         log.info("The operator %r made the webhook %s.", operator.name, webhook)
-        return {**_document(webhook, stored, DeliveryState()), "secret": secret}
+        document = _document(webhook, stored, DeliveryState())
+        return CreatedWebhook(**msgspec.structs.asdict(document), secret=secret)
 
-    async def list(self, query: dict[str, str]) -> Document:
-        """Return one page, newest first: ``{"items", "next"}``. Raises ``InvalidPoll`` for a parameter."""
+    async def list(self, query: dict[str, str]) -> WebhookPage:
+        """Return one page, newest first. Raises ``InvalidPoll`` for a parameter."""
         stored = await self._webhooks.read_fresh()
         page, cursor = page_of(sorted(stored, key=lambda one: (-stored[one].created_at, one)), query)
         states = await asyncio.gather(*map(self._deliveries.state, page))
         items = [_document(one, stored[one], state) for one, state in zip(page, states, strict=True)]
-        return {"items": items, "next": cursor}
+        return WebhookPage(items, cursor)
 
-    async def read(self, webhook: str) -> Document:
+    async def read(self, webhook: str) -> Webhook:
         """Return one webhook. Raises ``NotFound``."""
         stored = await self._stored(webhook)
         return _document(webhook, stored, await self._deliveries.state(webhook))
 
-    async def recent(self, webhook: str, query: dict[str, str]) -> Document:
+    async def recent(self, webhook: str, query: dict[str, str]) -> DeliveryPage:
         """Return the last attempts, newest first, on one page. Raises ``NotFound`` and ``InvalidPoll``."""
         limit = limit_of(query.get("limit"))
         await self._stored(webhook)
-        return {"items": (await self._deliveries.recent(webhook))[:limit], "next": None}
+        return DeliveryPage((await self._deliveries.recent(webhook))[:limit], None)
 
-    async def test(self, webhook: str, operator: Operator) -> Document:
+    async def test(self, webhook: str, operator: Operator) -> Delivery:
         """Send a test event once, immediately. Return the attempt as in the list of recent ones.
 
         A disabled webhook can be tested too, and remains disabled. Raises ``NotFound``.
@@ -129,7 +167,7 @@ class WebhookAdmin:
         await self._deliveries.record_test(webhook, attempt)
         return attempt
 
-    async def enable(self, webhook: str, operator: Operator) -> Document:
+    async def enable(self, webhook: str, operator: Operator) -> Webhook:
         """Enable the webhook for events from now on. No effect if it is enabled. Raises ``NotFound``."""
         await self._stored(webhook)
         await self._deliveries.enable(webhook)
@@ -150,26 +188,22 @@ class WebhookAdmin:
         return stored
 
 
-def _document(webhook: str, stored: StoredWebhook, state: DeliveryState) -> Document:
-    return {
-        "id": webhook,
-        "url": stored.url,
-        "events": list(EventKind if stored.events is None else stored.events),
-        "polls": None if stored.polls is None else list(stored.polls),
-        "results": stored.results.value,
-        "created_at": format_timestamp(stored.created_at),
-        "created_by": stored.created_by,
-        "status": "active" if state.disabled_at is None else "disabled",
-        "disabled_at": _time(state.disabled_at),
-        "disabled_reason": state.disabled_reason,
-        "waiting": state.waiting,
-        "dropped": state.dropped,
-        "failures": state.failures,
-        "last_success_at": _time(state.last_success_at),
-        "last_failure_at": _time(state.last_failure_at),
-        "last_error": state.last_error,
-    }
-
-
-def _time(instant: int | None) -> str | None:
-    return None if instant is None else format_timestamp(instant)
+def _document(webhook: str, stored: StoredWebhook, state: DeliveryState) -> Webhook:
+    return Webhook(
+        id=webhook,
+        url=stored.url,
+        events=tuple(EventKind) if stored.events is None else stored.events,
+        polls=stored.polls,
+        results=stored.results,
+        created_at=format_timestamp(stored.created_at),
+        created_by=stored.created_by,
+        status="active" if state.disabled_at is None else "disabled",
+        disabled_at=format_optional_timestamp(state.disabled_at),
+        disabled_reason=state.disabled_reason,
+        waiting=state.waiting,
+        dropped=state.dropped,
+        failures=state.failures,
+        last_success_at=format_optional_timestamp(state.last_success_at),
+        last_failure_at=format_optional_timestamp(state.last_failure_at),
+        last_error=state.last_error,
+    )

@@ -1,7 +1,6 @@
 """AsyncAPI document of the streams: WebSockets and server-sent events.
 
-The schemas come from the same structs as the messages. Problem messages carry the members of any error, so
-their schema is written here.
+The schemas come from the same structs as the messages.
 """
 
 from __future__ import annotations
@@ -9,65 +8,40 @@ from __future__ import annotations
 from typing import Final
 
 from pollwire_server import __version__
-from pollwire_server.app.openapi.schemas import Json, struct_schemas
+from pollwire_server.app.openapi.examples import EXAMPLES
+from pollwire_server.app.openapi.schemas import Json, schemas_of
 from pollwire_server.domain.tally import Results
 from pollwire_server.live.client_messages import ClientMessage
-from pollwire_server.live.result_frames import Heartbeat, Reconnect
+from pollwire_server.live.result_frames import Heartbeat, ProblemMessage, Reconnect
 
 _DESCRIPTION: Final = (
     "Live results of polls. Every message has the whole results, never a difference. `docs/api/streams.md`"
     " describes the order of messages, tickets and close codes."
 )
-_PROBLEM: Final[Json] = {
-    "type": "object",
-    "description": "An error about one message or one poll. The stream continues.",
-    "required": ["type", "problem", "status", "detail"],
-    "properties": {
-        "type": {"const": "problem"},
-        "problem": {
-            "type": "string",
-            "description": "The type, such as `/problems/not-found`.",
-        },
-        "status": {"type": "integer"},
-        "poll": {"type": "string"},
-        "detail": {"type": "string"},
-    },
-}
-_RESULTS_EXAMPLE: Final[Json] = {
-    "type": "results",
-    "poll": "winner",
-    "epoch": "019ab5a1c2d3",
-    "seq": 42,
-    "phase": "open",
-    "final": False,
-    "as_of": "2026-11-24T12:00:00.123Z",
-    "closes_at": None,
-    "voters": 42,
-    "counts": {"npp": 23, "ndc": 19},
-}
 _PROBLEM_EXAMPLE: Final[Json] = {
     "type": "problem",
     "problem": "/problems/poll-not-found",
     "status": 404,
-    "poll": "lunch",
     "detail": "The poll 'lunch' does not exist.",
+    "poll": "lunch",
 }
 _MESSAGES: Final[dict[str, tuple[str, str, Json]]] = {
-    "results": ("Results", "The whole results of one poll.", _RESULTS_EXAMPLE),
-    "heartbeat": ("Heartbeat", "Nothing changed for 25 seconds.", {"type": "heartbeat"}),
+    "results": ("Results", "The whole results of one poll.", EXAMPLES["Results"]),
+    "heartbeat": ("Heartbeat", "Nothing was sent for 10 seconds.", {"type": "heartbeat"}),
     "reconnect": ("Reconnect", "The service stops. Reconnect.", {"type": "reconnect", "after_ms": 850}),
     "problem": ("ProblemMessage", "A message or a poll was rejected.", _PROBLEM_EXAMPLE),
     "command": ("ClientMessage", "Watch polls, or send a ticket.", {"watch": ["winner", "lunch"]}),
 }
 """Messages: the schema, a summary and an example."""
 
-_SENT_ON_SOCKETS: Final = ("results", "heartbeat", "reconnect", "problem")
-_SENT_AS_EVENTS: Final = ("results", "reconnect", "problem")
+_STRUCTS: Final = (Results, Heartbeat, Reconnect, ProblemMessage, ClientMessage)
+
+_SENT: Final = ("results", "heartbeat", "reconnect", "problem")
 _CHANNELS: Final[dict[str, tuple[str, str, tuple[str, ...], bool]]] = {
-    "livePoll": ("/v1/polls/{poll}/live", "Results of one poll on a WebSocket.", _SENT_ON_SOCKETS, True),
-    "livePolls": ("/v1/live", "Results of many polls on a WebSocket.", _SENT_ON_SOCKETS, True),
-    "pollEvents": ("/v1/polls/{poll}/events", "Results of one poll as events.", _SENT_AS_EVENTS, False),
-    "events": ("/v1/events", "Results of many polls as events.", _SENT_AS_EVENTS, False),
+    "livePoll": ("/v1/polls/{poll}/live", "Results of one poll on a WebSocket.", _SENT, True),
+    "livePolls": ("/v1/live", "Results of many polls on a WebSocket.", _SENT, True),
+    "pollEvents": ("/v1/polls/{poll}/events", "Results of one poll as events.", _SENT, False),
+    "events": ("/v1/events", "Results of many polls as events.", _SENT, False),
 }
 """Channels: path, description, messages to the client, and whether the client sends messages."""
 
@@ -82,10 +56,7 @@ def asyncapi_document() -> Json:
         "operations": dict(operation for name in _CHANNELS for operation in _operations(name)),
         "components": {
             "messages": {name: _message(name) for name in _MESSAGES},
-            "schemas": {
-                **struct_schemas((Results, Heartbeat, Reconnect, ClientMessage)),
-                "ProblemMessage": _PROBLEM,
-            },
+            "schemas": schemas_of(_STRUCTS),
         },
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from pollwire_server.app.openapi.examples import problem_examples
 from pollwire_server.app.openapi.schemas import REF, Json
 from pollwire_server.problem_details import CONTENT_TYPE, TABLE
 
@@ -109,4 +110,8 @@ def refusals_of(slugs: tuple[str, ...]) -> Json:
 def _response(slugs: list[str]) -> Json:
     types = {"type": {"enum": [f"/problems/{slug}" for slug in slugs]}}
     schema = {"$ref": REF.format(name="Problem"), "properties": types}
-    return {"description": ", ".join(slugs), "content": {CONTENT_TYPE: {"schema": schema}}}
+    examples = {slug: problem_examples()[slug] for slug in slugs}
+    return {
+        "description": ", ".join(slugs),
+        "content": {CONTENT_TYPE: {"schema": schema, "examples": examples}},
+    }

@@ -24,17 +24,23 @@ def _header(name: str, description: str, **schema: object) -> Json:
 
 
 _PAGE: Final = (
-    _query("limit", "How many items.", type="integer", minimum=1, maximum=100, default=50),
-    _query("cursor", "The `next` of the page before.", type="string"),
+    _query("limit", "Maximum number of items.", type="integer", minimum=1, maximum=100, default=50),
+    _query("cursor", "`next` of the previous page.", type="string"),
 )
-_TICKET: Final = _query("ticket", "Who reads, by POST /v1/tickets.", type="string")
-_POLL_NAMED: Final = _query("poll", "For a page whose site this poll alone allows.", type="string")
+_TICKET: Final = _query("ticket", "A ticket of POST /v1/tickets. It identifies the reader.", type="string")
+_POLL_NAMED: Final = _query(
+    "poll", "A poll that allows the origin of the page, if the service does not.", type="string"
+)
 _KEY: Final = _header(
     "Idempotency-Key",
-    "On open polls: which vote this is, in 1 to 255 visible characters, so that a repeat counts once.",
+    "On open polls: 1 to 255 visible characters that identify the vote. A repeated request counts once.",
 )
-_IF_MATCH: Final = _header("If-Match", "The version that this is meant for.")
-_IF_NONE_MATCH: Final = _header("If-None-Match", "The `ETag` held; 304 where it is still the one.")
+_IF_MATCH: Final = _header(
+    "If-Match", "The version of the poll that the request is for. Another version is 412."
+)
+_IF_NONE_MATCH: Final = _header(
+    "If-None-Match", "The `ETag` of an earlier response. If nothing changed, the response is 304."
+)
 
 _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
     ("post", "/v1/voters"): (_POLL_NAMED,),
@@ -43,7 +49,7 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
         {
             **_query(
                 "poll",
-                "What to watch.",
+                "A poll to watch. Repeat the parameter for more.",
                 type="array",
                 items={"type": "string"},
                 minItems=1,
@@ -67,14 +73,20 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
     ("delete", f"{_POLL}/voters/me"): (_KEY,),
     ("delete", f"{_POLL}/votes/mine"): (
         _KEY,
-        _query("revision", "The one that is meant.", type="integer", minimum=0, maximum=LAST_REVISION),
+        _query(
+            "revision",
+            "The revision of the vote to withdraw.",
+            type="integer",
+            minimum=0,
+            maximum=LAST_REVISION,
+        ),
     ),
     ("get", "/v1/admin/polls"): (
         *_PAGE,
-        _query("phase", "Only polls in it.", enum=[phase.value for phase in Phase]),
-        _query("kind", "Only polls of it.", enum=[kind.value for kind in Kind]),
-        _query("series", "Only polls of it.", type="string"),
-        _query("q", "What the question or the id has in it.", type="string", maxLength=300),
+        _query("phase", "Only polls in this phase.", enum=[phase.value for phase in Phase]),
+        _query("kind", "Only polls of this kind.", enum=[kind.value for kind in Kind]),
+        _query("series", "Only polls of this series.", type="string"),
+        _query("q", "Text that the question or the id contains.", type="string", maxLength=300),
     ),
     ("get", "/v1/series/{series_id}/leaderboard"): _PAGE,
     ("get", "/v1/series/{series_id}/mine"): _PAGE,
@@ -82,7 +94,7 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
     ("delete", _OPERATED): (_IF_MATCH,),
     ("get", f"{_OPERATED}/audit"): _PAGE,
     ("get", f"{_OPERATED}/export"): (
-        _query("format", "The form of the file.", enum=["csv", "ndjson"], default="csv"),
+        _query("format", "Format of the file.", enum=["csv", "ndjson"], default="csv"),
     ),
     ("get", "/v1/admin/keys"): _PAGE,
     ("get", "/v1/admin/issuers"): _PAGE,

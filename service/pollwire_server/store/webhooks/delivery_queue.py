@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from pollwire_server.domain.errors import PollwireError
-from pollwire_server.domain.poll_document import Document
+from pollwire_server.domain.timestamps import TimestampText
 from pollwire_server.store.keys import webhook_keys
 from pollwire_server.store.transport.connection import FunctionCall, StoreConnection
 from pollwire_server.store.transport.function_library import ReplyCode
@@ -24,6 +24,23 @@ AttemptResult = Literal["delivered", "failed", "gone", "released"]
 
 _FORGOTTEN_AFTER_MS: Final = 10 * 60 * 1000
 """How long a deleted webhook rejects events of workers that still have it in their registry."""
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """Result of one delivery attempt, as it is stored and sent to operators."""
+
+    id: str
+    """The ``webhook-id`` header of the request. Repeated attempts have the same."""
+    type: str
+    poll: str | None
+    """Null for a test event."""
+    attempt: int
+    at: TimestampText
+    delivered: bool
+    status: int | None
+    """The HTTP status of the response. Null without a response."""
+    error: str | None
+    took_ms: int
 
 
 class QueuedEvent(NamedTuple):
@@ -108,7 +125,7 @@ class DeliveryQueue:
         *,
         pause_ms: int | None = None,
         error: str = "",
-        attempt: Document | None = None,
+        attempt: Delivery | None = None,
     ) -> str:
         """Record the result of a claim. Return the reason if this disables the webhook, else an empty text.
 
@@ -130,12 +147,12 @@ class DeliveryQueue:
         fields = {name.decode(): value.decode() for name, value in pairs.items()}
         return msgspec.convert({**fields, "waiting": waiting}, DeliveryState, strict=False)
 
-    async def recent(self, webhook: str) -> list[Document]:
+    async def recent(self, webhook: str) -> list[Delivery]:
         """Return the results of the last attempts, newest first."""
         found = await self._connection.command("LRANGE", self._keys(webhook)[5], 0, -1)
-        return [msgspec.json.decode(text) for text in found]
+        return [msgspec.json.decode(text, type=Delivery) for text in found]
 
-    async def record_test(self, webhook: str, attempt: Document) -> None:
+    async def record_test(self, webhook: str, attempt: Delivery) -> None:
         """Add the result of a test delivery, which has no claim, to the recent ones."""
         await self._connection.command("LPUSH", self._keys(webhook)[5], msgspec.json.encode(attempt))
 
