@@ -44,6 +44,7 @@ from pollwire_server.auth.tickets import Tickets
 from pollwire_server.auth.voter_tokens import VoterTokens
 from pollwire_server.http_protocol import FastPathRouter, WebSocketAcceptor
 from pollwire_server.http_protocol.connection_table import ConnectionTable, max_connections
+from pollwire_server.http_protocol.refusal_limiter import REFUSAL_LIMIT, RefusalLimiter
 from pollwire_server.live import routes as live_routes
 from pollwire_server.live.connection_limits import ConnectionLimiter
 from pollwire_server.live.fast_path.router import LiveFastPath
@@ -86,6 +87,7 @@ class ServiceContainer(msgspec.Struct, frozen=True):
     is_streaming_upload: Callable[[bytes, bytes], bool]
     connection_share: int | None
     """Connections of one network, as in ``ConnectionTable``."""
+    refusals: RefusalLimiter
 
     async def drain(self, spread_ms: int) -> None:
         """Start draining: ``/readyz`` fails at once, and streams are asked to reconnect at random moments."""
@@ -112,7 +114,9 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
     hub = Hub()
     feed = ResultFeed(store, hub, stream_hz=settings.stream_hz)
     read_access = _read_access(store, feed, hub, auth)
-    live = LiveContext(read_access, feed, hub, StreamTimeouts(), _connection_limiter(settings))
+    live = LiveContext(
+        read_access, feed, hub, StreamTimeouts(), _connection_limiter(settings), RefusalLimiter(REFUSAL_LIMIT)
+    )
     result_responses = ResultResponses(read_access, auth.origins, settings.results_max_age_s)
     live_fast_path = LiveFastPath(live, result_responses)
     health = health_routes.Health(store, auth.client_addresses)
@@ -167,6 +171,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         client_addresses=auth.client_addresses,
         is_streaming_upload=is_streaming_upload,
         connection_share=settings.limit_connections,
+        refusals=live.refusals,
     )
 
 

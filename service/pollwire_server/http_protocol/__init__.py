@@ -23,6 +23,7 @@ request queues behind it.
 - ``response_writer``: responses as HTTP/1.1 bytes.
 - ``timeouts``: the deadlines of all connections.
 - ``connection_table``: the connections of each network, and which one is closed for a new one.
+- ``refusal_limiter``: the delay after refused requests of one network.
 - ``over_capacity``: the response to connections beyond the limits.
 - ``websocket_protocol``: uvicorn's WebSocket for handshakes that take the ASGI path.
 

@@ -55,6 +55,7 @@ from pollwire_server.http_protocol.fast_path import (
     WebSocketAcceptor,
 )
 from pollwire_server.http_protocol.head_cache import RequestHeadCache
+from pollwire_server.http_protocol.refusal_limiter import COUNTED_STATUSES, RefusalLimiter
 from pollwire_server.http_protocol.request_head import create_parser, validate_head
 from pollwire_server.http_protocol.request_limits import LimitedHttpProtocol
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
@@ -394,6 +395,8 @@ class FastPathProtocol(LimitedHttpProtocol):
                 transport.close()
         cycle.response_complete = True
         self.on_response_complete()
+        if response.status in COUNTED_STATUSES:
+            self.count_refusal()
 
     # The ASGI path -----------------------------------------------------------------------------------
 
@@ -413,6 +416,7 @@ class FastPathProtocol(LimitedHttpProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if cycle.scope["http_version"] == "1.0":
             app = _without_chunks(app, cycle)
+        app = _count_refusals(app, self.count_refusal)
         super()._start_asgi_task(cycle, _ignore_after_disconnect(app, cycle, self.transport))
 
     # Upgrades ----------------------------------------------------------------------------------------
@@ -497,6 +501,20 @@ def _ignore_after_disconnect(
     return guarded_app
 
 
+def _count_refusals(app: ASGI3Application, count_refusal: Callable[[], None]) -> ASGI3Application:
+    """Wrap the application for one request, so that its refusal is counted."""
+
+    async def counted_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def counted_send(message: ASGISendEvent) -> None:
+            if message["type"] == "http.response.start" and message["status"] in COUNTED_STATUSES:
+                count_refusal()
+            await send(message)
+
+        await app(scope, receive, counted_send)
+
+    return counted_app
+
+
 def _without_chunks(app: ASGI3Application, cycle: UvicornAsgiCycle) -> ASGI3Application:
     """Wrap the application for an HTTP/1.0 request: a body without length ends with the connection.
 
@@ -535,18 +553,20 @@ def make_protocol_class(
     *,
     is_streaming_upload: Callable[[bytes, bytes], bool] = _is_never_streaming,
     connection_share: int | None = None,
+    refusals: RefusalLimiter | None = None,
 ) -> type[FastPathProtocol]:
     """Return a protocol class for uvicorn with these routers and timeouts and a head cache of its own.
 
     ``is_streaming_upload`` receives method and URL, and returns True if the body may have any length.
     Such a body has no limit on its parts, and its deadline is extended by every part. ``connection_share``:
-    connections of one network, as in ``ConnectionTable``.
+    connections of one network, as in ``ConnectionTable``. ``refusals``: none are limited without it.
     """
     attributes = {
         "routers": tuple(routers),
         "websocket_acceptor": websocket_acceptor,
         "timeouts": timeouts,
         "connection_table": ConnectionTable(timeouts.limits.connections, connection_share),
+        "refusals": refusals or RefusalLimiter(None),
         "client_addresses": client_addresses,
         "head_cache": RequestHeadCache(),
         "is_streaming_upload": staticmethod(is_streaming_upload),

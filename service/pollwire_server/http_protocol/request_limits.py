@@ -29,6 +29,7 @@ from pollwire_server.domain.errors import BadRequest, PollwireError, UriTooLong
 from pollwire_server.http_protocol.connection_table import ConnectionTable, NetworkConnections
 from pollwire_server.http_protocol.fast_path import ConnectionRegistry
 from pollwire_server.http_protocol.over_capacity import OverCapacityProtocol
+from pollwire_server.http_protocol.refusal_limiter import RefusalLimiter
 from pollwire_server.http_protocol.request_head import create_parser
 from pollwire_server.http_protocol.response_writer import ResponseWriter
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
@@ -44,6 +45,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     timeouts = ConnectionTimeouts()
     connection_table = ConnectionTable()
+    refusals = RefusalLimiter(None)
     client_addresses = ClientAddressResolver()
     writer = ResponseWriter()
 
@@ -67,6 +69,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._body_parts = 0
         self._unread_bytes = 0  # received since the last part of a body
         self._pending_error: PollwireError | None = None
+        self._delayed_until: float | None = None
+        """When the next request may be read, after too many refused ones."""
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the type in the same way
         self, transport: asyncio.Transport
@@ -124,7 +128,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if self.flow.read_paused:
+        if self.flow.read_paused and self._delayed_until is None:
             self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
@@ -133,6 +137,29 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._close_with_error(self._pending_error)
         elif not self._in_headers:
             self.deadline = self.loop.time() + self.limits.idle_s
+
+    def count_refusal(self) -> None:
+        """Count a refused request, and read the next one later if the network has too many of them."""
+        if self.peer.is_trusted or self.transport.is_closing():
+            return
+        delay_s = self.refusals.count(self.peer.client.network)
+        if delay_s > 0:
+            if self._delayed_until is None:
+                self.flow.pause_reading()
+                self.loop.call_later(delay_s, self._end_delay)
+            self._delayed_until = self.loop.time() + delay_s
+            self.deadline += delay_s
+
+    def _end_delay(self) -> None:
+        if self._delayed_until is None or self.transport.get_protocol() is not self:
+            return
+        remaining_s = self._delayed_until - self.loop.time()
+        if remaining_s > 0:
+            self.loop.call_later(remaining_s, self._end_delay)
+            return
+        self._delayed_until = None
+        if not self._is_busy() and not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header. Trailers are counted and dropped (RFC 9112, section 7.1.2)."""

@@ -40,7 +40,7 @@ _EMPTY: Final = ClientMessage()
 class ClientMessageHandler:
     """Applies the messages of one client to its stream. ``only_poll``: the poll of a single-poll socket."""
 
-    __slots__ = ("_only_poll", "_send_problem", "_stream")
+    __slots__ = ("_count_refusal", "_delay_s", "_only_poll", "_send_problem", "_stream")
 
     def __init__(
         self,
@@ -48,10 +48,13 @@ class ClientMessageHandler:
         send_problem: SendProblem,
         *,
         only_poll: str | None,
+        count_refusal: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._stream = stream
         self._send_problem = send_problem
         self._only_poll = only_poll
+        self._count_refusal = count_refusal
+        self._delay_s = 0.0
 
     async def handle_all(self, messages: Iterable[str | None]) -> None:
         """Apply several messages, in order."""
@@ -59,13 +62,20 @@ class ClientMessageHandler:
             await self.handle(text)
 
     async def handle(self, text: str | None) -> None:
-        """Apply one message. ``None`` is a binary message. Raises only what ``send_problem`` raises."""
+        """Apply one message. ``None`` is a binary message. Raises only what ``send_problem`` raises.
+
+        Returns later if too many messages and polls of the client's network were refused.
+        """
         try:
             await self._apply(_decode(text))
         except OSError:  # of send_problem: the client has disconnected (ASGI specification, section 2.4)
             raise
         except Exception as failure:
+            self._delay_s = self._count_refusal()
             await self._send_problem(to_pollwire_error(failure), None)
+        if self._delay_s > 0:
+            delay_s, self._delay_s = self._delay_s, 0.0
+            await asyncio.sleep(delay_s)
 
     async def _apply(self, message: ClientMessage) -> None:
         if self._only_poll is not None and (message.watch is not UNSET or message.unwatch is not UNSET):
@@ -90,6 +100,7 @@ class ClientMessageHandler:
         try:
             grant = await self._stream.authorize(poll_id)
         except PollwireError as error:
+            self._delay_s = self._count_refusal()
             await self._send_problem(error, poll_id)
         else:
             self._stream.watch(poll_id, grant)

@@ -11,6 +11,7 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
+from pollwire_server.http_protocol.refusal_limiter import RefusalLimiter
 from pollwire_server.live.connection_limits import ConnectionLimiter, ConnectionLimitExceeded
 from pollwire_server.live.hub import Hub
 from pollwire_server.live.poll_topic import Subscriber
@@ -27,6 +28,7 @@ class LiveContext(NamedTuple):
     hub: Hub
     timeouts: StreamTimeouts
     connection_limiter: ConnectionLimiter = ConnectionLimiter()
+    refusals: RefusalLimiter = RefusalLimiter(None)
 
 
 class StreamSubscriber(Subscriber, Protocol):

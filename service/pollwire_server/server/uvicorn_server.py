@@ -207,6 +207,7 @@ def service_protocol_class(container: ServiceContainer) -> type[FastPathProtocol
         container.client_addresses,
         is_streaming_upload=container.is_streaming_upload,
         connection_share=container.connection_share,
+        refusals=container.refusals,
     )
 
 

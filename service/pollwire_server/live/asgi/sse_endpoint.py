@@ -61,6 +61,8 @@ async def open_events(
         for poll, error in zip(requested, results, strict=True)
         if isinstance(error, PollwireError)
     }
+    for _ in errors:
+        live.refusals.count(credentials.client.network)  # each of them was looked up
     for error in errors.values():
         if len(errors) == len(requested) or isinstance(error, Unavailable):
             raise error

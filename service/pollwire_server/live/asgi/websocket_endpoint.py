@@ -117,7 +117,13 @@ async def _run_socket(
     """Handle messages and send results until the socket ends. ``only_poll``: of a single-poll socket."""
     receive: Receive = socket.receive
     transport = _WebSocketTransport(socket.send, stream, only_poll)
-    handler = ClientMessageHandler(stream, transport.problem, only_poll=only_poll)
+    network = client_in(socket.scope).network
+    handler = ClientMessageHandler(
+        stream,
+        transport.problem,
+        only_poll=only_poll,
+        count_refusal=lambda: live.refusals.count(network),
+    )
 
     async def listen() -> None:
         try:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, NamedTuple
 
+from pollwire_server.auth.client_address import ClientAddress
 from pollwire_server.auth.tickets import Ticket
 from pollwire_server.domain.errors import PollNotFound, PollwireError
 from pollwire_server.domain.visibility import ReaderRole
@@ -299,7 +300,13 @@ class FastWebSocket(DeliveryPolicy, asyncio.Protocol):
             if self._watch.poll_id is not None:
                 self._stream.polls.add(self._watch.poll_id)
         self._transport.pause_reading()
-        handler = ClientMessageHandler(self._stream, self._reply_problem, only_poll=self._watch.poll_id)
+        network = ClientAddress(self._watch.address).network
+        handler = ClientMessageHandler(
+            self._stream,
+            self._reply_problem,
+            only_poll=self._watch.poll_id,
+            count_refusal=lambda: self._live.refusals.count(network),
+        )
         self._message_task = asyncio.get_running_loop().create_task(handler.handle_all(messages))
         self._message_task.add_done_callback(self._on_handled)
 
