@@ -265,7 +265,7 @@ async def test_series_two_errors_returns_the_first_in_order(own_service: Service
         assert (await own_service.http.get(path)).status_code == 401
     token = {"Authorization": f"Bearer {await own_service.voter()}"}
     twice = ("limit=1&limit=1", "cursor=0&cursor=0")
-    for query in ("limit=0", "limit=101", "limit=x", "cursor=-1", "cursor=x", *twice):
+    for query in ("limit=0", "limit=101", "limit=x", "cursor=-1", "cursor=x", "cursor=1-", *twice):
         answer = await own_service.http.get(f"{path}?{query}", headers=token)
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-choice")
 
@@ -277,3 +277,62 @@ async def test_leaderboard_is_readable_by_an_origin_of_a_named_poll(service: Ser
         answer = await service.http.get(f"/v1/series/cup/leaderboard{query}", headers={"Origin": site})
         assert answer.status_code == 200
         assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+async def test_series_settings_are_returned_and_applied(own_service: Service) -> None:
+    ama, kofi = await named(own_service, "Ama"), await own_service.voter()
+    poll = await predicted(own_service, {ama: "home", kofi: "away"})
+    await resolve(own_service, poll, "home")
+    page = (await own_service.http.get("/v1/series/cup/leaderboard?limit=1")).json()
+    edited = await own_service.admin.put(
+        "/v1/admin/series/cup", json={"title": "World Cup", "rank_by": "brier", "minimum": 2}
+    )
+    expected = {
+        "series": "cup",
+        "title": "World Cup",
+        "rank_by": "brier",
+        "minimum": 2,
+        "version": 2,
+        "polls": {"open": 0, "closed": 0, "resolved": 1, "canceled": 0},
+        "crowd": None,
+    }
+    assert (edited.status_code, edited.json()) == (200, expected)
+    assert (await own_service.http.get("/v1/series/cup")).json() == expected
+    board = (await own_service.http.get("/v1/series/cup/leaderboard")).json()
+    assert board["about"] == expected
+    assert [row["rank"] for row in board["items"]] == [None, None]
+    stale = await own_service.http.get(f"/v1/series/cup/leaderboard?cursor={page['next']}")
+    assert (stale.status_code, stale.json()["field"]) == (422, "cursor")
+    assert stale.json()["detail"].startswith("The leaderboard has changed")
+    reset = await own_service.admin.put("/v1/admin/series/cup", json={"title": None, "minimum": None})
+    assert (reset.json()["title"], reset.json()["minimum"]) == (None, 10)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"rank_by": "luck"}, "rank_by"),
+        ({"rank_by": None}, "rank_by"),
+        ({"minimum": 0}, "minimum"),
+        ({"minimum": 1.5}, "minimum"),
+        ({"title": ""}, "title"),
+        ({"budget": 5}, "budget"),
+    ],
+    ids=["order", "no-order", "zero", "fraction", "empty-title", "unknown"],
+)
+async def test_invalid_series_settings_return_the_field(
+    service: Service, body: dict[str, object], field: str
+) -> None:
+    answer = await service.admin.put("/v1/admin/series/other", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert (await service.http.get("/v1/series/other")).status_code == 404
+
+
+async def test_series_settings_errors_come_in_order(service: Service) -> None:
+    path = "/v1/admin/series/league"
+    assert (await service.http.put(path, json={})).status_code == 401
+    assert (await service.admin.put("/v1/admin/series/No", json={})).status_code == 404
+    assert (await service.admin.put(path, content=b"{}")).status_code == 415
+    for method in ("PROPFIND", "POST", "DELETE"):
+        answer = await service.admin.request(method, path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS, PUT")

@@ -49,3 +49,17 @@ async def test_resolve_errors_print_the_message(pollwire: Pollwire, service: Ser
     assert (await pollwire("series", "leaderboard", "nowhere")).exit_code == 1
     assert (await pollwire("polls", "list", "--series", "cup", "--json")).json["items"][0]["id"] == poll
     assert (await pollwire("polls", "list", "--series", "league", "--json")).json["items"] == []
+
+
+async def test_series_set_and_show_print_settings_and_polls(pollwire: Pollwire, service: Service) -> None:
+    """Check that set prints the new settings, and that show prints the same."""
+    made = await pollwire(
+        "series", "set", "league", "--title", "League", "--rank-by", "peer", "--minimum", "3"
+    )
+    expected = "league: League\nranked by peer, from 3 scored, version 0\n"
+    expected += "polls: 0 open, 0 closed, 0 resolved, 0 canceled\n"
+    assert (made.exit_code, made.out, made.err) == (0, expected, "")
+    assert (await pollwire("series", "show", "league")).out == expected
+    assert (await pollwire("series", "set", "league", "--title", "", "--json")).json["title"] is None
+    assert (await pollwire("series", "set", "league")).exit_code == 2
+    assert (await pollwire("series", "show", "nowhere")).exit_code == 1

@@ -9,7 +9,8 @@ from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.keys import series_keys
 from pollwire_server.store.polls.repository import PollRecord
-from pollwire_server.store.predictions.resolutions import Progress, ResolutionRequest
+from pollwire_server.store.predictions.progress import Progress
+from pollwire_server.store.predictions.resolutions import ResolutionRequest
 from pollwire_server.store.predictions.series import decode_score
 from pollwire_server.store.votes.ballots import BallotInput
 

@@ -19,7 +19,8 @@ from pollwire_server.domain.poll_document import PollDocument, poll_document
 from pollwire_server.domain.timestamps import parse_timestamp
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
-from pollwire_server.store.predictions.resolutions import Progress, ResolutionRequest
+from pollwire_server.store.predictions.progress import Progress
+from pollwire_server.store.predictions.resolutions import ResolutionRequest
 
 Note = Annotated[str, Meta(max_length=2000)]
 
@@ -38,7 +39,7 @@ class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScoringProgress(msgspec.Struct, frozen=True):
-    """Progress of the scoring of a prediction. Repeat the request until its response is the poll."""
+    """Progress of scoring, or of a new order of a leaderboard. Repeat the request until it is complete."""
 
     done: int
     total: int
@@ -83,9 +84,14 @@ class PredictionAdmin:
 
     async def _answer(self, after: PollRecord | Progress) -> PollDocument | ScoringProgress:
         if isinstance(after, Progress):
-            waiting_for = UNSET if after.waiting_for is None else after.waiting_for
-            return ScoringProgress(after.done, after.total, waiting_for)
+            return progress_document(after)
         return poll_document(after.poll, await self._store.polls.now())
+
+
+def progress_document(progress: Progress) -> ScoringProgress:
+    """Return the progress as it is sent."""
+    waiting_for = UNSET if progress.waiting_for is None else progress.waiting_for
+    return ScoringProgress(progress.done, progress.total, waiting_for)
 
 
 def _check_kind(record: PollRecord, action: str) -> None:

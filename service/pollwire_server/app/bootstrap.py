@@ -13,12 +13,14 @@ from litestar.types import ASGIApp
 
 from pollwire_server.admin import credential_routes
 from pollwire_server.admin import routes as admin_routes
+from pollwire_server.admin import series as admin_series
 from pollwire_server.admin.api_keys import ApiKeyAdmin
 from pollwire_server.admin.bulk_votes import BulkVoteService
 from pollwire_server.admin.issuers import IssuerAdmin
 from pollwire_server.admin.polls import PollAdmin
 from pollwire_server.admin.predictions import PredictionAdmin
 from pollwire_server.admin.retention import Retention
+from pollwire_server.admin.series import SeriesAdmin
 from pollwire_server.admin.webhooks import routes as webhook_routes
 from pollwire_server.admin.webhooks.delivery_worker import DeliveryWorker
 from pollwire_server.admin.webhooks.http_sender import WebhookSender
@@ -135,6 +137,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
             store,
             reads_receipts=Receipts(settings.secrets).read,
         ),
+        *admin_series.handlers(SeriesAdmin(store), auth.api_keys),
         *credential_routes.handlers(ApiKeyAdmin(store), IssuerAdmin(store, key_sets), auth.api_keys),
         *webhook_handlers,
         *web_routes.handlers(settings, store),

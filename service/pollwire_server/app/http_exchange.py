@@ -21,6 +21,8 @@ from pollwire_server.problem_details import HttpResponse
 ADMIN_PREFIX: Final = "/v1/admin"
 MAX_PUBLIC_BODY_BYTES: Final = 16 * 1024
 MAX_ADMIN_BODY_BYTES: Final = 256 * 1024
+_SERIES: Final = f"{ADMIN_PREFIX}/series/"
+"""Paths that support PUT, and not DELETE. All others do not support PUT."""
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PATH_CHARACTERS: Final = "/-._~!$&'()*+,;=:@"
 """Characters that need no escape in a path (RFC 3986, 3.3)."""
@@ -45,12 +47,15 @@ class HttpExchange:
     def inner_scope(self) -> HTTPScope:
         """The scope for Litestar, with GET in place of HEAD (RFC 9110, 9.3.2).
 
-        An unknown method is passed as PUT, which no route supports. So the response is 405 and lists the
-        supported methods.
+        An unknown method is passed as one that the path does not support. So the response is 405 and lists
+        the supported methods.
         """
         if self._is_head:
             return {**self.scope, "method": "GET"}
-        return self.scope if self.scope["method"] in _METHODS else {**self.scope, "method": "PUT"}
+        if self.scope["method"] in _METHODS:
+            return self.scope
+        has_put = self.scope["path"].startswith(_SERIES)
+        return {**self.scope, "method": "DELETE" if has_put else "PUT"}
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first value of a header, or None."""

@@ -44,6 +44,10 @@ class RankBy(StrEnum):
     BRIER = "brier"
 
 
+DEFAULT_MINIMUMS: Final = {RankBy.PEER_AVERAGE: 10, RankBy.BRIER: 10}
+"""Scored forecasts that a ranked voter needs: a mean over few forecasts is mostly luck. Otherwise 1."""
+
+
 class VoteVerdict(NamedTuple):
     """The effect of a resolution on one choice."""
 

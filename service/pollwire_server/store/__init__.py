@@ -19,6 +19,7 @@ from pollwire_server.store.polls.location import PollLocations
 from pollwire_server.store.polls.repository import Polls
 from pollwire_server.store.predictions.resolutions import Resolutions
 from pollwire_server.store.predictions.series import SeriesStore
+from pollwire_server.store.predictions.series_settings import SeriesSettings
 from pollwire_server.store.rate_limits import RateLimiter
 from pollwire_server.store.registries import CachedRegistry, LastUsedTracker
 from pollwire_server.store.results.positions import PositionTracker
@@ -58,7 +59,8 @@ class Store:
         self.recounts: Final = Recounts(connection, cache)
         self.ballot_scan: Final = BallotScan(connection)
         self.audit_log: Final = AuditLog(connection, self.locations)
-        self.resolutions: Final = Resolutions(connection, positions, cache, self.polls)
+        self.series_settings: Final = SeriesSettings(connection)
+        self.resolutions: Final = Resolutions(connection, positions, cache, self.polls, self.series_settings)
         self.series: Final = SeriesStore(connection)
         self.aof_rewriter: Final = AofRewriter(connection)
         self.notifications: Final = ChangeNotifications(connection)
@@ -92,6 +94,7 @@ class Store:
         """Close all connections."""
         await self.resolutions.close()
         await self.series.close()
+        await self.series_settings.close()
         await self.aof_rewriter.close()
         await self.connection.close()
 

@@ -91,6 +91,11 @@ def keys_of(namespace: str, poll_id: str, series: str | None = None) -> tuple[by
     return tuple(_key(namespace, slot_of(poll_id, series), name) for name in _POLL_KEYS)
 
 
+def poll_key(namespace: str, poll_id: str, series: str) -> bytes:
+    """Return the key of the poll itself, in a series."""
+    return _key(namespace, slot_of(poll_id, series), _POLL_KEYS[0])
+
+
 def audit_key(namespace: str, poll_id: str, series: str | None = None) -> bytes:
     """Return the key of a poll's audit log. The log outlives the poll for 90 days."""
     return _key(namespace, slot_of(poll_id, series), "audit")

@@ -23,6 +23,10 @@ _OTHERS: Final = [HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.
 def handlers(service: SeriesService) -> list[HTTPRouteHandler]:
     """Return all route handlers of series."""
 
+    @get(_SERIES, summary="Get a series")
+    async def read_series(series_id: FromPath[str]) -> ASGIResponse:
+        return to_asgi(await service.about(series_id))
+
     @get(f"{_SERIES}/leaderboard", summary="Get a leaderboard")
     async def read_leaderboard(request: AnyRequest, series_id: FromPath[str]) -> ASGIResponse:
         return to_asgi(await service.leaderboard(series_id, request.query_params.dict()))
@@ -33,17 +37,18 @@ def handlers(service: SeriesService) -> list[HTTPRouteHandler]:
         return to_asgi(await service.mine(series_id, credentials, request.query_params.dict()))
 
     return [
+        read_series,
         read_leaderboard,
         read_own_series_page,
-        *(_rejecting(service, subpath) for subpath in ("leaderboard", "mine")),
+        *(_rejecting(service, path) for path in ("", "/leaderboard", "/mine")),
     ]
 
 
-def _rejecting(service: SeriesService, subpath: str) -> HTTPRouteHandler:
+def _rejecting(service: SeriesService, path: str) -> HTTPRouteHandler:
     """Return the handler of unsupported methods. For an unknown series it raises ``NotFound``."""
 
     @route(
-        f"{_SERIES}/{subpath}",
+        f"{_SERIES}{path}",
         http_method=_OTHERS,
         include_in_schema=False,
         status_code=405,

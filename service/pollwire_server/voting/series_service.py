@@ -15,15 +15,19 @@ import msgspec
 from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.domain.ballot import Choice
 from pollwire_server.domain.errors import InvalidChoice, NotFound, PollwireError
-from pollwire_server.domain.forecast import MICRO
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Poll
-from pollwire_server.domain.scoring import RankBy, Score, vote_verdict
+from pollwire_server.domain.scoring import vote_verdict
+from pollwire_server.domain.series_document import (
+    LeaderboardRowDocument,
+    SeriesDocument,
+    row_document,
+    series_document,
+)
 from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import HttpResponse
 from pollwire_server.store import Store
-from pollwire_server.store.predictions.series import SeriesSummary
 from pollwire_server.store.results.reader import PollReading
 from pollwire_server.store.transport.request_deadline import request_deadline
 from pollwire_server.store.votes.ballot_scan import StoredBallot
@@ -32,45 +36,17 @@ from pollwire_server.voting.voter_resolver import VoterResolver
 
 MAX_PAGE_SIZE: Final = 100
 DEFAULT_PAGE_SIZE: Final = 50
-ACCURACY_DIGITS: Final = 4
-SCORE_DIGITS: Final = 6
-"""Decimal places."""
 
 Query = Mapping[str, Sequence[str]]
 """Query parameters, with all values of each."""
 
 
-class LeaderboardRowResponse(msgspec.Struct, frozen=True):
-    """One row of a leaderboard. The scores of probabilities are null without forecasts."""
-
-    rank: int | None
-    name: str | None
-    forecasts: int
-    brier: float | None
-    baseline: float | None
-    peer: float | None
-    accuracy: float | None
-    coverage: float
-    skill: float | None
-
-
-class SeriesResponse(msgspec.Struct, frozen=True):
-    """The series of a leaderboard."""
-
-    series: str
-    rank_by: RankBy
-    minimum: int
-    version: int
-    crowd: LeaderboardRowResponse | None
-    """The scores of the mean forecasts, without a rank. Null without scored forecasts."""
-
-
 class LeaderboardPage(msgspec.Struct, frozen=True):
     """One page of a leaderboard."""
 
-    items: list[LeaderboardRowResponse]
+    items: list[LeaderboardRowDocument]
     next: str | None
-    about: SeriesResponse
+    about: SeriesDocument
 
 
 class PickResponse(msgspec.Struct, frozen=True):
@@ -89,7 +65,7 @@ class PickResponse(msgspec.Struct, frozen=True):
 class OwnSeriesPage(msgspec.Struct, frozen=True):
     """The voter's row (null before the first score) and one page of history, newest poll first."""
 
-    row: LeaderboardRowResponse | None
+    row: LeaderboardRowDocument | None
     items: list[PickResponse]
     next: str | None
 
@@ -110,6 +86,16 @@ class SeriesService:
             raise NotFound("Series not found. A series id has letters a to z, digits and hyphens.")
         return await self._series.voter_key(series)
 
+    async def about(self, series: str) -> HttpResponse:
+        """Return the settings, the numbers of polls and the crowd's scores.
+
+        Raises ``NotFound`` and ``StoreUnavailable``.
+        """
+        async with request_deadline():
+            await self.check(series)
+            summary = (await self._series.leaderboard(series, after=0, limit=0)).series
+        return json_response(series_document(series, summary), ())
+
     async def leaderboard(self, series: str, query: Query) -> HttpResponse:
         """Return one page of the leaderboard.
 
@@ -117,11 +103,16 @@ class SeriesService:
         """
         async with request_deadline():
             await self.check(series)
-            after, limit = _page_of(query)
+            limit, (version, after) = _limit_of(query), _board_cursor(query)
             rows, total, summary = await self._series.leaderboard(series, after=after, limit=limit)
-        items = [_row(row.rank, row.name, row.score) for row in rows]
-        about = _series_response(series, summary)
-        return json_response(LeaderboardPage(items, _next(after, limit, total), about), ())
+        if version not in (None, summary.version):
+            raise InvalidChoice(
+                "The leaderboard has changed since the first page. Start again without cursor.", "cursor"
+            )
+        items = [row_document(row.rank, row.name, row.score) for row in rows]
+        following = _next(after, limit, total)
+        cursor = None if following is None else f"{summary.version}-{following}"
+        return json_response(LeaderboardPage(items, cursor, series_document(series, summary)), ())
 
     async def mine(self, series: str, credentials: RequestCredentials, query: Query) -> HttpResponse:
         """Return the voter's own results.
@@ -131,13 +122,13 @@ class SeriesService:
         async with request_deadline():
             voter_key = await self.check(series)
             voter = await self._voter_resolver.voter_of_series(credentials, voter_key)
-            after, limit = _page_of(query)
+            limit, after = _limit_of(query), _number(query, "cursor", 0)
             row = await self._series.row_of(series, voter)
             polls = await self._series.polls(series, after=after, limit=limit + 1)
             picks = await self._history(polls[:limit], voter)
         return json_response(
             OwnSeriesPage(
-                None if row is None else _row(row.rank, row.name, row.score),
+                None if row is None else row_document(row.rank, row.name, row.score),
                 picks,
                 _next(after, limit, after + len(polls)),
             ),
@@ -180,51 +171,49 @@ def _pick(reading: PollReading, ballot: StoredBallot) -> PickResponse:
     )
 
 
-def _series_response(series: str, summary: SeriesSummary) -> SeriesResponse:
-    crowd = _row(None, None, summary.crowd) if summary.crowd.forecasts else None
-    return SeriesResponse(series, summary.rank_by, summary.minimum, summary.version, crowd)
-
-
-def _row(rank: int | None, name: str | None, score: Score) -> LeaderboardRowResponse:
-    has_forecasts = score.coverage > 0
-    return LeaderboardRowResponse(
-        rank=rank,
-        name=name,
-        forecasts=score.forecasts,
-        brier=_rounded(score.mean_brier, SCORE_DIGITS),
-        baseline=score.baseline / MICRO if has_forecasts else None,
-        peer=score.peer / MICRO if has_forecasts else None,
-        accuracy=_rounded(score.accuracy, ACCURACY_DIGITS),
-        coverage=score.coverage / MICRO,
-        skill=_rounded(score.skill, ACCURACY_DIGITS),
-    )
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
-
-
-def _page_of(query: Query) -> tuple[int, int]:
-    """Parse ``cursor`` and ``limit``: rows to skip, and the page size. Raises ``InvalidChoice``."""
+def _limit_of(query: Query) -> int:
+    """Parse ``limit``, the page size. Raises ``InvalidChoice``."""
     limit = _number(query, "limit", DEFAULT_PAGE_SIZE)
     if not 1 <= limit <= MAX_PAGE_SIZE:
         raise InvalidChoice(f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}.", "limit")
-    return _number(query, "cursor", 0), limit
+    return limit
+
+
+def _board_cursor(query: Query) -> tuple[int | None, int]:
+    """Parse the ``cursor`` of a leaderboard: its version (None: any) and the rows to skip.
+
+    Raises ``InvalidChoice``.
+    """
+    text = _text(query, "cursor")
+    if text is None:
+        return None, 0
+    found = _BOARD_CURSOR.fullmatch(text)
+    if found is None:
+        raise InvalidChoice("cursor must be the next of an earlier page.", "cursor")
+    return int(found["version"]), int(found["after"])
+
+
+_BOARD_CURSOR = re.compile(r"(?P<version>[0-9]{1,10})-(?P<after>[0-9]{1,9})", re.ASCII)
 
 
 def _number(query: Query, name: str, default: int) -> int:
-    values = query.get(name, ())
-    if not values:
+    text = _text(query, name)
+    if text is None:
         return default
-    if len(values) > 1:
-        raise InvalidChoice(f"The parameter {name!r} is repeated.", name)
-    if not re.fullmatch(r"[0-9]{1,9}", values[0], re.ASCII):
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
         raise InvalidChoice(
             f"{name} must be {'the next of an earlier page' if name == 'cursor' else 'a number'}.", name
         )
-    return int(values[0])
+    return int(text)
+
+
+def _text(query: Query, name: str) -> str | None:
+    values = query.get(name, ())
+    if len(values) > 1:
+        raise InvalidChoice(f"The parameter {name!r} is repeated.", name)
+    return values[0] if values else None
 
 
 def _next(after: int, limit: int, total: int) -> str | None:
-    """Return the next cursor, or None on the last page. Rows may move between two requests."""
+    """Return the next cursor, or None on the last page."""
     return str(after + limit) if after + limit < total else None

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
-from pollwire.errors import Document
+from pollwire.errors import ApiError, Document
 from pollwire.pagination import fetch_all_pages
 
+_TRIES = 5
+"""Attempts to read a leaderboard of one version."""
 _AGAIN_AFTER_S = 0.2
 """Pause between two requests for the progress of the scoring."""
 
@@ -50,10 +52,37 @@ class PredictionCalls:
         """Undo a resolution. Return the poll, closed again, when all its scores are removed."""
         return await self._until_scored(poll, "unresolve", {}, on_progress)
 
+    async def series(self, series: str) -> Document:
+        """Return a series: its settings, the numbers of its polls by phase, and the crowd's scores."""
+        return await self._call("GET", _series(series))
+
+    async def edit_series(
+        self, series: str, *, on_progress: Progress | None = None, **settings: str | int | None
+    ) -> Document:
+        """Change ``title``, ``rank_by`` or ``minimum`` of a series; None resets ``title`` or ``minimum``.
+
+        Return the series when its leaderboard has the new order.
+        """
+        path = f"/v1/admin/series/{quote(series, safe='')}"
+        return await self._until_complete("PUT", path, settings, on_progress)
+
     async def leaderboard(self, series: str, *, limit: int) -> tuple[list[Document], str | None]:
-        """Return the first ``limit`` rows and the cursor of the next page."""
+        """Return the first ``limit`` rows of one version, and the cursor of the next page.
+
+        A change of the leaderboard between two pages starts it again. Raises ``ApiError`` if that happens
+        several times.
+        """
         path = f"{_series(series)}/leaderboard"
-        return await fetch_all_pages(lambda params: self._call("GET", path, params=params), limit=limit)
+        for _ in range(_TRIES):
+            try:
+                return await fetch_all_pages(
+                    lambda params: self._call("GET", path, params=params), limit=limit
+                )
+            except ApiError as error:
+                if error.document.get("field") != "cursor":
+                    raise
+                changed = error
+        raise changed
 
     async def own_series_page(self, series: str, *, cursor: str | None = None) -> Document:
         """Return ``{"row", "items", "next"}``: the voter's own row and one page of the voter's history."""
@@ -65,7 +94,12 @@ class PredictionCalls:
     ) -> Document:
         """Repeat the request until the service has finished the scoring."""
         path = f"/v1/admin/polls/{quote(poll, safe='')}/{action}"
-        while "done" in (answer := await self._call_operator("POST", path, json=body)):
+        return await self._until_complete("POST", path, body, on_progress)
+
+    async def _until_complete(
+        self, method: str, path: str, body: Document, on_progress: Progress | None
+    ) -> Document:
+        while "done" in (answer := await self._call_operator(method, path, json=body)):
             if on_progress is not None:
                 on_progress(answer["done"], answer["total"])
             await asyncio.sleep(_AGAIN_AFTER_S)

@@ -113,6 +113,15 @@ _REGISTERED_ISSUER: Final[Json] = {
     "key": None,
     "created_at": "2026-11-24T11:00:00.000Z",
 }
+_SERIES: Final[Json] = {
+    "series": "cup",
+    "title": "World Cup",
+    "rank_by": "accuracy",
+    "minimum": 1,
+    "version": 12,
+    "polls": {"open": 3, "closed": 1, "resolved": 12, "canceled": 0},
+    "crowd": None,
+}
 _ROW: Final[Json] = {
     "rank": 1,
     "name": "Ama",
@@ -156,11 +165,13 @@ EXAMPLES: Final[dict[str, Json]] = {
     },
     "OwnVoteResponse": {"poll": "winner", "choice": "npp", "at": "2026-11-24T12:00:00.000Z", "revision": 1},
     "ResolutionDraft": {"outcome": "npp", "effective_at": "2026-12-07T17:00:00Z", "note": "Declared."},
+    "SeriesDraft": {"title": "World Cup", "rank_by": "peer", "minimum": 5},
+    "Series": _SERIES,
     "ScoringProgress": {"done": 250000, "total": 1000000},
     "LeaderboardPage": {
         "items": [_ROW],
         "next": None,
-        "about": {"series": "cup", "rank_by": "accuracy", "minimum": 1, "version": 3, "crowd": None},
+        "about": _SERIES,
     },
     "OwnSeriesPage": {
         "row": _ROW,

@@ -15,6 +15,7 @@ from pollwire_server.admin.issuers import IssuerDocument, IssuerDraft, IssuerPag
 from pollwire_server.admin.moderation import ErasedResponse, FraudReport, PurgeBody, PurgeResponse
 from pollwire_server.admin.polls import AuditPage, ConfirmationBody, PollPage, ReopenBody
 from pollwire_server.admin.predictions import ResolutionDraft, ScoringProgress
+from pollwire_server.admin.series import SeriesDraft
 from pollwire_server.admin.webhooks.service import (
     CreatedWebhook,
     DeliveryPage,
@@ -29,6 +30,7 @@ from pollwire_server.domain.decoding import EmptyBody
 from pollwire_server.domain.poll_document import PollDocument
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch
 from pollwire_server.domain.recount import Recount
+from pollwire_server.domain.series_document import SeriesDocument
 from pollwire_server.domain.tally import Results
 from pollwire_server.domain.timeline import Timeline
 from pollwire_server.store.webhooks.delivery_queue import Delivery
@@ -53,9 +55,9 @@ NDJSON: Final = "application/x-ndjson"
 TAGS: Final = {
     "voting": "Register voters, vote, and check receipts. Voters need no account.",
     "results": "Read a poll and its results, once or as a stream of server-sent events.",
-    "series": "Leaderboards of predictions.",
+    "series": "Series of predictions and their leaderboards.",
     "polls": "Create polls, edit them and change their phase. Needs an API key.",
-    "predictions": "Resolve predictions. Needs an API key.",
+    "predictions": "Resolve predictions and set up series. Needs an API key.",
     "moderation": "Find and remove votes, and submit votes from your server. Needs an API key.",
     "api-keys": "Manage API keys. Needs an API key with the scope `keys:write`.",
     "issuers": "Manage the sites whose tokens identify voters. Needs an API key with `keys:write`.",
@@ -107,6 +109,7 @@ OPERATIONS: Final[dict[Route, Operation]] = {
     ),
     ("get", "/v1/events"): Operation("watchPolls", "results"),
     ("get", f"{_PUBLIC}/events"): Operation("watchPoll", "results"),
+    ("get", "/v1/series/{series_id}"): Operation("getSeries", "series", None, SeriesDocument),
     ("get", "/v1/series/{series_id}/leaderboard"): Operation(
         "getLeaderboard", "series", None, LeaderboardPage
     ),
@@ -155,6 +158,13 @@ OPERATIONS: Final[dict[Route, Operation]] = {
             "Scores are being removed. Repeat the request until its response is the poll.",
             ScoringProgress,
         ),
+    ),
+    ("put", "/v1/admin/series/{series_id}"): Operation(
+        "updateSeries",
+        "predictions",
+        SeriesDraft,
+        SeriesDocument,
+        (202, "The leaderboard is being ordered. Repeat the request.", ScoringProgress),
     ),
     ("post", f"{_POLL}/votes"): Operation(
         "castBulkVotes", "moderation", BulkVoteLine, (BulkVoteResult, BulkVoteProblem), media_type=NDJSON

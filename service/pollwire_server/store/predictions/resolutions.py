@@ -40,6 +40,8 @@ from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.window import Phase
 from pollwire_server.store.polls.cache import PollCache, PollRecord, snapshot_from
 from pollwire_server.store.polls.repository import Polls, scoring_in_progress_error
+from pollwire_server.store.predictions.progress import Progress
+from pollwire_server.store.predictions.series_settings import RANKING, SeriesSettings
 from pollwire_server.store.results.positions import PositionTracker
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.connection import StoreConnection
@@ -71,15 +73,6 @@ class ResolutionRequest(NamedTuple):
     """True to replace the outcome of a resolved prediction."""
 
 
-class Progress(NamedTuple):
-    """Number of ballots processed so far, and in all. Each stage processes every ballot."""
-
-    done: int
-    total: int
-    waiting_for: str | None = None
-    """The poll of the series that is being scored at the moment. One at a time is scored."""
-
-
 class _ScoringState(NamedTuple):
     """Reply ``underway`` of ``functions/resolve_prediction.lua``."""
 
@@ -99,9 +92,15 @@ class Resolutions:
     """Resolves and unresolves predictions."""
 
     def __init__(
-        self, connection: StoreConnection, positions: PositionTracker, cache: PollCache, polls: Polls
+        self,
+        connection: StoreConnection,
+        positions: PositionTracker,
+        cache: PollCache,
+        polls: Polls,
+        series_settings: SeriesSettings,
     ) -> None:
         self._connection = connection
+        self._series_settings = series_settings
         self._positions = positions
         self._cache = cache
         self._polls = polls
@@ -192,6 +191,9 @@ class Resolutions:
             if isinstance(outcome, PollRecord):
                 return outcome
             if isinstance(outcome, Progress):
+                if outcome.waiting_for == RANKING:
+                    outcome = Progress(0, 0)
+                    await self._finish_ranking(poll_id, deadline)
                 if loop.time() >= deadline:
                     return outcome
                 await asyncio.sleep(_RETRY_AFTER_S)
@@ -205,6 +207,11 @@ class Resolutions:
             # Another process was faster. That costs no try before the deadline, if it did a part of the work.
             tries += outcome is None or loop.time() >= deadline
         raise Overloaded()
+
+    async def _finish_ranking(self, poll_id: str, deadline: float) -> None:
+        series = (await self._polls.get(poll_id)).poll.series
+        if series is not None:
+            await self._series_settings.resume(series, deadline)
 
     def _scoring_task(self, poll_id: str, state: _ScoringState) -> asyncio.Task[None]:
         """Return the task that scores the poll; start it if it does not run."""

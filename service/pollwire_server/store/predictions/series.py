@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from pollwire_server.domain.errors import NotFound, PollwireError
+from pollwire_server.domain.errors import NotFound, Overloaded, PollwireError
 from pollwire_server.domain.forecast import MICRO
-from pollwire_server.domain.scoring import RankBy, Score
+from pollwire_server.domain.scoring import DEFAULT_MINIMUMS, RankBy, Score
+from pollwire_server.domain.series_document import PollNumbers, SeriesSummary
 from pollwire_server.domain.vote_history import decode_history
-from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, series_keys
+from pollwire_server.store.keys import BUCKETS, FIRST_BUCKET, poll_key, series_keys
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.transport.cancellation import cancel_and_wait
 from pollwire_server.store.transport.connection import FunctionCall, StoreConnection
@@ -31,6 +32,9 @@ MAX_PENDING_NAMES: Final = 2_000
 """Names being written. A further name is dropped and written with the voter's next vote."""
 MAX_CACHED_NAMES: Final = 50_000
 """Names known to be stored, so that the next votes of a voter skip the write."""
+
+_TRIES: Final = 5
+"""Attempts to read a leaderboard while polls of its series are created or deleted."""
 
 _OLD_ROW: Final = struct.Struct(">II")
 _ROW: Final = struct.Struct(">IIqqqqq")
@@ -49,17 +53,6 @@ class LeaderboardRow(NamedTuple):
     score: Score
     name: str | None
     """Display name as plain text, never markup."""
-
-
-class SeriesSummary(NamedTuple):
-    """The fields of a series that its leaderboard shows."""
-
-    rank_by: RankBy
-    minimum: int
-    version: int
-    """Raised by each resolution, correction and reversal. All rows of one reply are of one version."""
-    crowd: Score
-    """The sums of the mean forecasts."""
 
 
 class Leaderboard(NamedTuple):
@@ -86,27 +79,35 @@ class SeriesStore:
         return (await self.leaderboard(series, after=after, limit=limit))[:2]
 
     async def leaderboard(self, series: str, *, after: int, limit: int) -> Leaderboard:
-        """Return at most ``limit`` rows after the first ``after``. Raises ``NotFound``."""
-        return await self._leaderboard(series, after, limit)
+        """Return at most ``limit`` rows after the first ``after``.
+
+        Rows, settings and the numbers of polls are of one instant. Raises ``NotFound``, and ``Overloaded`` if
+        polls of the series are created or deleted too fast.
+        """
+        for _ in range(_TRIES):
+            polls = [poll.decode() for poll in await self._poll_ids(series, 0, -1)]
+            keys = (poll_key(self._connection.namespace, poll, series) for poll in polls)
+            found = await self._leaderboard(series, after, limit, polls[0] if polls else "", polls=keys)
+            if found is not None:
+                return found
+        raise Overloaded()
 
     async def row_of(self, series: str, voter: bytes) -> LeaderboardRow | None:
         """Return the voter's row; None without a score. Raises ``NotFound`` for an unknown series."""
-        rows = (await self._leaderboard(series, voter)).rows
-        return rows[0] if rows else None
+        found = await self._leaderboard(series, voter)
+        return found.rows[0] if found is not None and found.rows else None
 
     async def voter_key(self, series: str) -> bytes:
         """Return the key of the series' voter ids; empty once all polls are archived. Raises ``NotFound``."""
         keys = series_keys(self._connection.namespace, series)
         key = await self._connection.command("HGET", keys.series, "voter_key")
-        if key is None and not await self._connection.command("EXISTS", keys.members):
+        if key is None and not await self._connection.command("EXISTS", keys.series, keys.members):
             raise _unknown_series(series)
         return key or b""
 
     async def polls(self, series: str, *, after: int, limit: int) -> list[str]:
         """Return the ids of at most ``limit`` polls after the first ``after``, newest first."""
-        members = series_keys(self._connection.namespace, series).members
-        words = ("ZREVRANGE", members, after, after + limit - 1)
-        return [poll_id.decode() for poll_id in await self._connection.command(*words)]
+        return [poll_id.decode() for poll_id in await self._poll_ids(series, after, after + limit - 1)]
 
     async def picks(self, records: Sequence[PollRecord], voter: bytes) -> list[StoredBallot | None]:
         """Return the voter's current ballot in each poll of one series, or None, in one round trip.
@@ -150,13 +151,23 @@ class SeriesStore:
             del self._stored_names[next(iter(self._stored_names))]
         self._stored_names[series, voter, name] = None
 
-    async def _leaderboard(self, series: str, *args: bytes | int) -> Leaderboard:
+    async def _poll_ids(self, series: str, first: int, last: int) -> list[bytes]:
+        members = series_keys(self._connection.namespace, series).members
+        found: list[bytes] = await self._connection.command("ZREVRANGE", members, first, last)
+        return found
+
+    async def _leaderboard(
+        self, series: str, *args: bytes | str | int, polls: Iterable[bytes] = ()
+    ) -> Leaderboard | None:
+        """Read the leaderboard. Return None if ``polls`` are not all polls of the series (any more)."""
         keys = series_keys(self._connection.namespace, series)
-        answer, *rest = await self._connection.call("read_leaderboard", keys, args)
+        answer, *rest = await self._connection.call("read_leaderboard", (*keys, *polls), args)
         if answer == ReplyCode.GONE.encode():
             raise _unknown_series(series)
-        flat, total, fields = rest
-        summary = _summary(dict(zip(fields[::2], fields[1::2], strict=True)))
+        if answer == ReplyCode.STALE.encode():
+            return None
+        flat, total, fields, numbers = rest
+        summary = _summary(dict(zip(fields[::2], fields[1::2], strict=True)), numbers)
         cells = zip(*(flat[cell::4] for cell in range(4)), strict=True)
         rows = [_row(voter, rank, score, name, summary.version) for voter, rank, score, name in cells]
         return Leaderboard(rows, total, summary)
@@ -192,17 +203,20 @@ def decode_score(stored: bytes, version: int) -> Score:
     return Score(*(base + change for base, change in zip(sums, pending, strict=True)))
 
 
-def _summary(fields: dict[bytes, bytes]) -> SeriesSummary:
+def _summary(fields: dict[bytes, bytes], numbers: Sequence[int]) -> SeriesSummary:
     def number(name: bytes) -> int:
         return int(fields[name] or 0)
 
     forecasts = number(b"crowd_forecasts")
     brier, baseline, peer = number(b"crowd_brier"), number(b"crowd_baseline"), number(b"crowd_peer")
+    rank_by = RankBy(fields[b"rank_by"].decode() or RankBy.ACCURACY)
     return SeriesSummary(
-        rank_by=RankBy(fields[b"rank_by"].decode() or RankBy.ACCURACY),
-        minimum=int(fields[b"minimum"] or 1),
+        title=fields[b"title"].decode() or None,
+        rank_by=rank_by,
+        minimum=int(fields[b"minimum"] or DEFAULT_MINIMUMS.get(rank_by, 1)),
         version=number(b"settled"),
         crowd=Score(number(b"crowd_right"), forecasts, brier, baseline, peer, forecasts * MICRO),
+        polls=PollNumbers(*numbers),
     )
 
 

@@ -58,6 +58,8 @@ _FUNCTIONS: Final = (
     "unresolve_prediction",
     "score_page",
     "read_leaderboard",
+    "edit_series",
+    "rank_series_page",
     "set_display_name",
     "cast_ballots",
     "withdraw_vote",

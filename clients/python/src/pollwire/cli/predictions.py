@@ -9,6 +9,7 @@ from pollwire.cli.output import print_list
 from pollwire.cli.progress import bar_of
 from pollwire.errors import Document
 
+_ORDERS = ("accuracy", "peer", "peer_average", "baseline", "brier")
 _COLUMNS = ("rank", "name", "forecasts", "accuracy", "peer", "brier")
 
 
@@ -56,7 +57,39 @@ def unresolve(poll: str) -> None:
 @click.group()
 @connection_options
 def series() -> None:
-    """Show series of predictions."""
+    """Show series of predictions, and change their settings."""
+
+
+@series.command()
+@click.argument("series_id", metavar="SERIES")
+@connection_options
+def show(series_id: str) -> None:
+    """Show a series: settings, polls and the crowd's scores."""
+    target = target_of_flags()
+    about = run_client(lambda client: client.series(series_id), target)
+    target.print_result(about, *_summary(about))
+
+
+@series.command(name="set")
+@click.argument("series_id", metavar="SERIES")
+@click.option("--title", metavar="TEXT", help="Title; an empty one removes it.")
+@click.option("--rank-by", type=click.Choice(_ORDERS), help="Score that orders the leaderboard.")
+@click.option("--minimum", type=click.IntRange(1, 10_000), help="Scored forecasts that a rank needs.")
+@connection_options
+def set_series(series_id: str, *, title: str | None, rank_by: str | None, minimum: int | None) -> None:
+    """Change settings of a series, or create a series."""
+    settings: dict[str, str | int | None] = {"rank_by": rank_by, "minimum": minimum, "title": title}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    if not settings:
+        raise click.UsageError("Name a setting: --title, --rank-by or --minimum.")
+    if title == "":
+        settings["title"] = None
+    target = target_of_flags()
+    with bar_of("rows ordered") as on_progress:
+        about = run_client(
+            lambda client: client.edit_series(series_id, on_progress=on_progress, **settings), target
+        )
+    target.print_result(about, *_summary(about))
 
 
 @series.command()
@@ -68,6 +101,13 @@ def leaderboard(series_id: str, limit: int) -> None:
     target = target_of_flags()
     items, more = run_client(lambda client: client.leaderboard(series_id, limit=limit), target)
     print_list(target, items, more, cells=_cells, columns=_COLUMNS)
+
+
+def _summary(about: Document) -> tuple[str, ...]:
+    numbers = ", ".join(f"{number} {phase}" for phase, number in about["polls"].items())
+    title = f"{about['series']}: {about['title']}" if about["title"] else about["series"]
+    order = f"ranked by {about['rank_by']}, from {about['minimum']} scored"
+    return title, f"{order}, version {about['version']}", f"polls: {numbers}"
 
 
 def _cells(row: Document) -> tuple[object, ...]:

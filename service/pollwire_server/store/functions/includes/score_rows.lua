@@ -10,7 +10,10 @@
 -- (8 bytes each, millionths), then the pending change: version (4 bytes), right, forecasts (1 byte each) and the same
 -- five sums (4 bytes each). Rows of earlier releases have only the first 8 bytes.
 
-local rows = {BELOW_MINIMUM = 1e15}  -- subtracted from ranking values of voters with too few forecasts
+local rows = {
+  BELOW_MINIMUM = 1e15,  -- subtracted from ranking values of voters with too few forecasts
+  RANKING = '-',  -- value of the series' field 'busy' during rank_series_page; otherwise it is a poll id
+}
 
 do
 
@@ -19,6 +22,7 @@ local ROW_PENDING = '>I4bbi4i4i4i4i4'
 local ROW_BASE_BYTES = 48
 local OLD_ROW_BYTES = 8
 local ROW_SUMS = 7
+local MINIMUMS = {peer_average = 10, brier = 10}  -- domain/scoring.py
 
 local function sums_added(first, second)
   local sums = {}
@@ -49,11 +53,28 @@ function rows.encode(base, version, pending)
     .. struct.pack(ROW_PENDING, version, unpack(pending, 1, ROW_SUMS))
 end
 
+-- What orders a leaderboard. A mean over few forecasts is mostly luck, so it needs more of them ('' or nil: default).
+function rows.order(rank_by, minimum)
+  rank_by = rank_by and rank_by ~= '' and rank_by or 'accuracy'
+  return {rank_by = rank_by, minimum = tonumber(minimum or nil) or MINIMUMS[rank_by] or 1}
+end
+
 -- The settings of the series that order its leaderboard.
 function rows.settings(series_key)
   local stored = redis.call('HMGET', series_key, 'rank_by', 'minimum', 'settled', 'shown')
-  return {rank_by = stored[1] or 'accuracy', minimum = tonumber(stored[2] or 1),
-    settled = tonumber(stored[3] or 0), shown = tonumber(stored[4] or 0)}
+  local settings = rows.order(stored[1], stored[2])
+  settings.settled, settings.shown = tonumber(stored[3] or 0), tonumber(stored[4] or 0)
+  return settings
+end
+
+-- The field 'ranking' of a series (rank_series_page).
+function rows.encode_ranking(stage, rank_by, minimum, cursor, done, total)
+  return table.concat({stage, rank_by == '' and '-' or rank_by, minimum == '' and '-' or minimum, cursor, done, total}, ' ')
+end
+
+function rows.decode_ranking(text)
+  local stage, rank_by, minimum, cursor, done, total = text:match('^(%a+) (%S+) (%S+) (%d+) (%d+) (%d+)$')
+  return stage, rank_by == '-' and '' or rank_by, minimum == '-' and '' or minimum, cursor, tonumber(done), total
 end
 
 -- Value by which the leaderboard sorts a row, highest first.
