@@ -154,6 +154,9 @@ async def test_resolved_prediction_shows_outcome_and_leaderboard(service: Servic
     await expect(page.locator("#clock")).to_have_text("Resolved")
     await expect(page.locator("#leaderboard tbody tr")).to_have_count(2)
     await expect(page.locator("#leaderboard tbody tr").first).to_contain_text("100%")
+    note = page.locator("#leaderboard-note")
+    await expect(note).to_contain_text("Ranked by accuracy")
+    await expect(note).to_contain_text("After 1 of 1 predictions.")
 
 
 @pytest.mark.parametrize(
