@@ -50,16 +50,14 @@ async def mine(service: Service, token: str, address: str) -> Any:
 async def test_resolve_outcome_is_shown_to_operators_public_and_voters(service: Service) -> None:
     right, wrong = await service.voter(), await service.voter()
     poll = await predicted(service, {right: "home", wrong: "away"})
-    answer = await resolve(service, poll, "home", note="full time")
+    evidence = {"note": "full time", "source": "https://example.com/report?match=1"}
+    answer = await resolve(service, poll, "home", **evidence)
     assert answer.status_code == 200
     document = answer.json()
     resolution = document["resolution"]
     assert document["phase"] == "resolved"
-    assert (resolution["outcome"], resolution["note"], resolution["version"]) == (
-        "home",
-        "full time",
-        document["version"],
-    )
+    assert (resolution["outcome"], resolution["version"]) == ("home", document["version"])
+    assert {name: resolution[name] for name in evidence} == evidence
     assert resolution["effective_at"] == document["closes_at"]
     for read in (
         service.http.get(f"/v1/polls/{poll}/results"),
@@ -138,6 +136,8 @@ async def test_leaderboard_excludes_unresolved_polls(own_service: Service) -> No
         ({"outcome": "home", "effective_at": "2999-01-01T00:00:00Z"}, "effective_at"),
         ({"outcome": "home", "effective_at": "2024-01-01T00:00:00"}, "effective_at"),
         ({"outcome": "home", "note": "x" * 2001}, "note"),
+        ({"outcome": "home", "source": "http://example.com"}, "source"),
+        ({"outcome": "home", "source": "https://example.com/a b"}, "source"),
         ({"outcome": "home", "because": "so"}, "because"),
     ],
 )

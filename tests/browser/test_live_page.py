@@ -147,10 +147,12 @@ async def test_resolved_prediction_shows_outcome_and_leaderboard(service: Servic
     await expect(page.locator("#leaderboard")).to_contain_text("No scores yet.")
     await service.act(poll, "close")
     answer = await service.admin.post(
-        f"/v1/admin/polls/{poll}/resolve", json={"outcome": "yam", "note": "Official."}
+        f"/v1/admin/polls/{poll}/resolve",
+        json={"outcome": "yam", "note": "Official.", "source": "https://example.com/r"},
     )
     assert answer.status_code in (200, 202), answer.text
-    await expect(page.locator("#outcome-banner")).to_have_text("The outcome: Yam")
+    await expect(page.locator("#outcome-banner")).to_have_text("The outcome: Yam Source")
+    await expect(page.get_by_role("link", name="Source")).to_have_attribute("href", "https://example.com/r")
     await expect(page.locator("#clock")).to_have_text("Resolved")
     await expect(page.locator("#leaderboard tbody tr")).to_have_count(2)
     await expect(page.locator("#leaderboard tbody tr").first).to_contain_text("100%")

@@ -15,8 +15,10 @@ async def test_resolve_and_unresolve_print_outcome_and_scores(pollwire: Pollwire
     ama, kofi = await named(service, "Ama"), await service.voter()
     poll = await predicted(service, {ama: "home", kofi: "away"})
     await until(lambda: not service.store.series._name_tasks)
-    result = await pollwire("polls", "resolve", poll, "home", "--note", "full time")
+    source = "https://example.com/report"
+    result = await pollwire("polls", "resolve", poll, "home", "--note", "full time", "--source", source)
     assert (result.exit_code, result.out, result.err) == (0, f"{poll} is resolved: home.\n", "")
+    assert (await pollwire("polls", "show", poll, "--json")).json["resolution"]["source"] == source
     board = await pollwire("series", "leaderboard", "cup")
     assert board.out == "1\tAma\t1\t100.0%\t\t\n2\t-\t1\t0.0%\t\t\n"
     first = await pollwire("series", "leaderboard", "cup", "--limit", "1", "--json")

@@ -23,6 +23,14 @@ from pollwire_server.store.predictions.progress import Progress
 from pollwire_server.store.predictions.resolutions import ResolutionRequest
 
 Note = Annotated[str, Meta(max_length=2000)]
+Source = Annotated[
+    str,
+    Meta(
+        pattern=r"^https://[!-~]+\Z",
+        max_length=2000,
+        description="a URL that starts with https://, without spaces",
+    ),
+]
 
 
 class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,6 +43,7 @@ class ResolutionDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     effective_at: str | None = None
     timezone: str | None = None
     note: Note | None = None
+    source: Source | None = None
     correct: bool = False
 
 
@@ -67,7 +76,7 @@ class PredictionAdmin:
         if draft.effective_at is not None:
             effective_at = parse_timestamp(draft.effective_at, draft.timezone, "effective_at")
         _check_kind(record, "resolve")
-        resolving = ResolutionRequest(draft.outcome, effective_at, draft.note, draft.correct)
+        resolving = ResolutionRequest(draft.outcome, effective_at, draft.note, draft.source, draft.correct)
         version = _version(record, precondition)
         after = await self._store.resolutions.resolve(record.poll.id, resolving, version=version, by=by)
         return await self._answer(after)

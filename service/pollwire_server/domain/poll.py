@@ -124,6 +124,8 @@ class Resolution(msgspec.Struct, frozen=True):
     version: int
     """The version of the poll that introduced this resolution."""
     note: str | None = None
+    source: str | None = None
+    """An https URL with evidence of the outcome."""
     forecasters: int | None = None
     """The number of scored forecasts. None for picks, and for a void prediction."""
     log_sum: int = 0

@@ -59,6 +59,8 @@ class ResolutionDocument(msgspec.Struct, frozen=True):
     by: str
     version: int
     note: str | None
+    source: str | None
+    """An https URL with evidence of the outcome."""
     forecasters: int | UnsetType = UNSET
     """The number of scored forecasts. This field and the next one are for readers who may see totals."""
     crowd: CrowdScoreDocument | UnsetType | None = UNSET
@@ -158,6 +160,7 @@ def resolution_document(poll: Poll, *, with_crowd: bool = False) -> ResolutionDo
         by=resolution.by,
         version=resolution.version,
         note=resolution.note,
+        source=resolution.source,
         forecasters=resolution.forecasters if shows_crowd and resolution.forecasters is not None else UNSET,
         crowd=_crowd_of(resolution) if shows_crowd else UNSET,
     )

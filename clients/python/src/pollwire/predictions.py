@@ -34,15 +34,16 @@ class PredictionCalls:
         *,
         effective_at: str | None = None,
         note: str | None = None,
+        source: str | None = None,
         correct: bool = False,
         on_progress: Progress | None = None,
     ) -> Document:
         """Resolve a prediction (outcome None: annul it). Return the poll when all voters are scored.
 
         The choices at ``effective_at`` (RFC 3339; default: the end of voting) score. ``correct`` replaces the
-        outcome of a resolved prediction.
+        outcome of a resolved prediction. ``source`` is an https URL with evidence of the outcome.
         """
-        fields: dict[str, Any] = {"effective_at": effective_at, "note": note}
+        fields: dict[str, Any] = {"effective_at": effective_at, "note": note, "source": source}
         body = {"outcome": outcome, **{name: value for name, value in fields.items() if value is not None}}
         if correct:
             body["correct"] = True

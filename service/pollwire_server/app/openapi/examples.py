@@ -164,7 +164,12 @@ EXAMPLES: Final[dict[str, Json]] = {
         "receipt": "IjKl...",
     },
     "OwnVoteResponse": {"poll": "winner", "choice": "npp", "at": "2026-11-24T12:00:00.000Z", "revision": 1},
-    "ResolutionDraft": {"outcome": "npp", "effective_at": "2026-12-07T17:00:00Z", "note": "Declared."},
+    "ResolutionDraft": {
+        "outcome": "npp",
+        "effective_at": "2026-12-07T17:00:00Z",
+        "note": "Declared.",
+        "source": "https://example.com/declaration",
+    },
     "SeriesDraft": {"title": "World Cup", "rank_by": "peer", "minimum": 5},
     "Series": _SERIES,
     "ScoringProgress": {"done": 250000, "total": 1000000},

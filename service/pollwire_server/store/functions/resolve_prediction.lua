@@ -4,7 +4,7 @@
 -- ARGV  channel, poll id, stamp of the caller's version, name of the operator, outcome (a letter; '' annuls),
 -- option id
 --       of the outcome, effective_at ('' the end of voting), note ('' none), expected version ('' any),
---       '1' to correct the outcome of a resolved prediction ('' otherwise)
+--       '1' to correct the outcome of a resolved prediction ('' otherwise), source ('' none)
 -- Returns
 --   {'done', snapshot}       resolved
 --   {'no_change', snapshot}  resolved so already; nothing was written
@@ -25,7 +25,8 @@ local function is_repeat(text, outcome, effective_at)
 end
 
 local function resolve_prediction(keys, args)
-  local channel, poll_id, stamp, by, outcome, option, effective_at, note, version_named, correct = unpack(args)
+  local channel, poll_id, stamp, by, outcome, option, effective_at, note, version_named, correct,
+    source = unpack(args)
   local now, window = now_ms(), window_of(keys[1])
   local phase, current = latched_phase(keys[1], window, now), stamp_of(keys[1])
   if not current then
@@ -47,7 +48,8 @@ local function resolve_prediction(keys, args)
   if effective > now and effective_at ~= '' then
     return {NOT_IN_FUTURE, now}
   end
-  local resolution = {now = now, outcome = outcome, option = option, effective_at = effective, by = by, note = note}
+  local resolution = {now = now, outcome = outcome, option = option, effective_at = effective, by = by, note = note,
+    source = source}
   local verdict = scoring.encode_resolution(resolution)
   local sign = correct == '1' and '~' or '+'
   local stage = scoring.first_stage(keys, sign, outcome)

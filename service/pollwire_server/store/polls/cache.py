@@ -204,7 +204,8 @@ def _resolution(text: bytes | None) -> dict[str, object] | None:
         numbers |= {"forecasters": int(stored["forecasters"]), "log_sum": int(stored["log_sum"])}
     if crowd is not None:
         numbers["crowd"] = {name: int(crowd[name]) for name in ("brier", "baseline", "peer")}
-    return {**numbers, "code": stored.get("outcome"), "by": stored["by"], "note": stored.get("note")}
+    texts = {name: stored.get(name) for name in ("note", "source")}
+    return {**numbers, **texts, "code": stored.get("outcome"), "by": stored["by"]}
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:

@@ -69,6 +69,8 @@ class ResolutionRequest(NamedTuple):
     effective_at: int | None = None
     """Ballots changed after this time (ms) do not score; None: the end of voting."""
     note: str | None = None
+    source: str | None = None
+    """An https URL with evidence of the outcome."""
     correct: bool = False
     """True to replace the outcome of a resolved prediction."""
 
@@ -128,6 +130,7 @@ class Resolutions:
                 request.note or "",
                 _text(version),
                 "1" if request.correct else "",
+                request.source or "",
             )
             reply = await self._polls.call(
                 "resolve_prediction", poll_id, [poll_id, record.stamp, by, code, *fields]

@@ -11,6 +11,8 @@ export interface Resolution {
   outcome: string | null;
   at: string;
   note?: string | null;
+  /** Address of a page with evidence. */
+  source?: string | null;
 }
 
 export interface Poll {

@@ -19,10 +19,18 @@ _COLUMNS = ("rank", "name", "forecasts", "accuracy", "peer", "brier")
 @click.option("--annul", is_flag=True, help="Void the prediction; no voter is scored.")
 @click.option("--effective-at", metavar="TIME", help="Score the choices of this time (RFC 3339).")
 @click.option("--note", metavar="TEXT", help="Note shown with the outcome.")
+@click.option("--source", metavar="URL", help="Page with evidence of the outcome (https).")
 @click.option("--correct", is_flag=True, help="Replace the outcome of a resolved prediction.")
 @connection_options
 def resolve(
-    poll: str, outcome: str | None, *, annul: bool, effective_at: str | None, note: str | None, correct: bool
+    poll: str,
+    outcome: str | None,
+    *,
+    annul: bool,
+    effective_at: str | None,
+    note: str | None,
+    source: str | None,
+    correct: bool,
 ) -> None:
     """Resolve a closed prediction to OUTCOME and score all voters."""
     if annul == (outcome is not None):
@@ -35,6 +43,7 @@ def resolve(
                 outcome,
                 effective_at=effective_at,
                 note=note,
+                source=source,
                 correct=correct,
                 on_progress=on_progress,
             ),

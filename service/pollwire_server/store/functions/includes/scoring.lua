@@ -47,7 +47,8 @@ end
 function scoring.encode_resolution(resolution)
   return cjson.encode({outcome = resolution.outcome ~= '' and resolution.outcome or nil, option = resolution.option,
     at = int_string(resolution.now), effective_at = int_string(resolution.effective_at), by = resolution.by,
-    note = resolution.note ~= '' and resolution.note or nil})
+    note = resolution.note ~= '' and resolution.note or nil,
+    source = resolution.source ~= '' and resolution.source or nil})
 end
 
 -- The change of a resolution for the audit log, which has option ids.
@@ -56,7 +57,8 @@ local function resolution_change(before, after)
     if not stored then
       return cjson.null
     end
-    return {outcome = stored.outcome and stored.option or cjson.null, note = stored.note or cjson.null}
+    return {outcome = stored.outcome and stored.option or cjson.null, note = stored.note or cjson.null,
+      source = stored.source}
   end
   return cjson.encode({before = {resolution = encoded(before)}, after = {resolution = encoded(after)}})
 end

@@ -7,6 +7,7 @@
  * @property {string | null} outcome the correct option; null if the question was voided
  * @property {string} at
  * @property {string | null} [note] the operator's explanation
+ * @property {string | null} [source] address of a page with evidence
  *
  * @typedef {object} Poll
  * @property {string} id

@@ -3,7 +3,7 @@
  *
  * @typedef {{id: string, label: string, image?: string | null, capacity?: number | null}} Option
  * @typedef {{min: number, max: number}} Bounds
- * @typedef {{outcome: string | null, at: string, effective_at?: string, by?: string, version?: number, note?: string | null}} Resolution
+ * @typedef {{outcome: string | null, at: string, effective_at?: string, by?: string, version?: number, note?: string | null, source?: string | null}} Resolution
  *
  * @typedef {object} Poll
  * @property {string} id

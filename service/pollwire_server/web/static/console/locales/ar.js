@@ -147,6 +147,7 @@ export const words = {
     voided: 'باطلة',
     correctOutcome: 'النتيجة الصحيحة',
     note: 'ملاحظة',
+    source: 'المصدر',
     of: (count) => `من ${count}`,
     full: 'مكتمل',
   },
@@ -168,7 +169,9 @@ export const words = {
     effective: 'معروفة منذ',
     effectiveHint: 'الأصوات بعد هذا الوقت لا تُحتسب في النقاط. اتركه فارغًا لاستعمال وقت الإغلاق.',
     note: 'ملاحظة',
-    noteHint: 'تظهر مع النتيجة: المصدر مثلًا.',
+    source: 'المصدر',
+    sourceHint: 'صفحة تُثبت النتيجة، وتبدأ بـ https://.',
+    noteHint: 'تُعرض مع النتيجة.',
     votesNow: (count) => plural(count, { zero: 'لا أصوات فيه الآن.', one: 'فيه صوت واحد الآن.', two: 'فيه صوتان الآن.', few: 'فيه # أصوات الآن.', other: 'فيه # صوتًا الآن.' }),
     names: {
       open: 'افتح التصويت',

@@ -151,6 +151,7 @@ export const words = {
     voided: 'Voided',
     correctOutcome: 'Correct outcome',
     note: 'Note',
+    source: 'Source',
     of: (/** @type {string} */ count) => `of ${count}`,
     full: 'Full',
   },
@@ -172,7 +173,9 @@ export const words = {
     effective: 'Known since',
     effectiveHint: 'Votes after this time aren’t scored. Leave empty to use the closing time.',
     note: 'Note',
-    noteHint: 'Shown with the outcome, for example the source.',
+    source: 'Source',
+    sourceHint: 'A page with evidence of the outcome. It starts with https://.',
+    noteHint: 'Shown with the outcome.',
     votesNow: (/** @type {number} */ count) => plural(count, { one: 'It has # vote now.', other: 'It has # votes now.' }),
     names: /** @type {Record<string, string>} */ ({
       open: 'Open voting',

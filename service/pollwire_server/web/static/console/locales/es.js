@@ -147,6 +147,7 @@ export const words = {
     voided: 'Anulada',
     correctOutcome: 'Resultado correcto',
     note: 'Nota',
+    source: 'Fuente',
     of: (count) => `de ${count}`,
     full: 'Completa',
   },
@@ -168,7 +169,9 @@ export const words = {
     effective: 'Conocido desde',
     effectiveHint: 'Los votos posteriores no puntúan. Deje vacío para usar la hora de cierre.',
     note: 'Nota',
-    noteHint: 'Se muestra con el resultado: la fuente, por ejemplo.',
+    source: 'Fuente',
+    sourceHint: 'Una página que prueba el resultado. Empieza por https://.',
+    noteHint: 'Se muestra con el resultado.',
     votesNow: (count) => plural(count, { one: 'Ahora tiene # voto.', other: 'Ahora tiene # votos.' }),
     names: {
       open: 'Abrir la votación',

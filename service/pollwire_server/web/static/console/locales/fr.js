@@ -147,6 +147,7 @@ export const words = {
     voided: 'Invalidée',
     correctOutcome: 'Bonne réponse',
     note: 'Note',
+    source: 'Source',
     of: (count) => `sur ${count}`,
     full: 'Complet',
   },
@@ -168,7 +169,9 @@ export const words = {
     effective: 'Connue depuis',
     effectiveHint: 'Les votes postérieurs ne sont pas notés. Laissez vide pour utiliser l’heure de clôture.',
     note: 'Note',
-    noteHint: 'Affichée avec l’issue : la source, par exemple.',
+    source: 'Source',
+    sourceHint: 'Une page qui prouve le résultat. Elle commence par https://.',
+    noteHint: 'Affichée avec le résultat.',
     votesNow: (count) => plural(count, { one: 'Il a # vote en ce moment.', other: 'Il a # votes en ce moment.' }),
     names: {
       open: 'Ouvrir le vote',

@@ -118,24 +118,26 @@ function closing(act, poll, fields) {
 
 /** @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Inputs} */
 function outcome(act, poll, fields) {
-  let [chosen, note] = ['', ''];
+  let [chosen, note, source] = ['', '', ''];
   const zone = poll.timezone ?? operatorZone;
   const effectiveTime = { text: '', instant: null };
   const choices = fields.radios({ path: 'outcome', label: t.actions.outcome }, '', poll.options.map(({ id, label }) => [id, label]), (value) => (chosen = value));
   const effective = timeField({ path: /** @type {any} */ ('effective_at'), label: t.actions.effective, hint: t.actions.effectiveHint }, effectiveTime, () => zone, fields, () => {});
   const noteField = fields.longText({ path: 'note', label: t.actions.note, hint: t.actions.noteHint, optional: true }, '', (value) => (note = value), { dir: 'auto', rows: '2' });
+  const sourceField = fields.text({ path: 'source', label: t.actions.source, hint: t.actions.sourceHint, optional: true }, '', (value) => (source = value), { dir: 'ltr', type: 'url' });
   const hasOutcome = act.input === 'outcome';
   const values = () => ({
     ...(hasOutcome ? { outcome: chosen } : {}),
     ...(effectiveTime.text ? { effective_at: effectiveTime.instant ?? effectiveTime.text, timezone: zone } : {}),
     ...(note.trim() ? { note: note.trim() } : {}),
+    ...(source.trim() ? { source: source.trim() } : {}),
   });
   const check = () => {
     if (!hasOutcome || chosen) return true;
     fields.showError('outcome', t.actions.chooseOutcome, false);
     return false;
   };
-  return { body: hasOutcome ? [choices, effective.element, noteField] : [noteField], values, check };
+  return { body: hasOutcome ? [choices, effective.element, noteField, sourceField] : [noteField, sourceField], values, check };
 }
 
 /** Return the progress of scoring as text. @param {{done: number, total: number}} progress */

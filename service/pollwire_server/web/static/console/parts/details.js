@@ -28,6 +28,7 @@ function detailsOf(poll) {
     [t.poll.resolveBy, time(poll.resolve_by)],
     [t.poll.outcome, outcomeOf(poll)],
     [t.poll.note, poll.resolution?.note && isolated(poll.resolution.note)],
+    [t.poll.source, poll.resolution?.source && el('a', { href: poll.resolution.source, rel: 'noopener noreferrer' }, isolated(poll.resolution.source))],
     [t.poll.identity, t.identities[poll.identity] ?? poll.identity],
     [t.poll.issuer, poll.issuer && isolated(poll.issuer)],
     [t.poll.revote, t.revotes[poll.revote] ?? poll.revote],

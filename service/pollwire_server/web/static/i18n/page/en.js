@@ -55,6 +55,7 @@ export default {
   roundsTable: 'Votes in each round',
 
   outcome: 'The outcome: {label}',
+  source: 'Source',
   voided: 'This question was voided and isn’t scored.',
   archived: 'This poll is archived. The results remain; individual votes have been deleted.',
 

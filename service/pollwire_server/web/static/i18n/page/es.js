@@ -55,6 +55,7 @@ export default {
   roundsTable: 'Votos en cada ronda',
 
   outcome: 'El resultado: {label}',
+  source: 'Fuente',
   voided: 'Esta pregunta se anuló y no se puntúa.',
   archived: 'Esta encuesta está archivada. Los resultados se conservan; los votos individuales se han eliminado.',
 

@@ -55,6 +55,7 @@ export default {
   roundsTable: 'Voix à chaque tour',
 
   outcome: 'Le résultat : {label}',
+  source: 'Source',
   voided: 'Cette question a été annulée et n’est pas notée.',
   archived: 'Ce sondage est archivé. Les résultats restent ; les votes individuels ont été supprimés.',
 

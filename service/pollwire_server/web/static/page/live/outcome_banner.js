@@ -1,7 +1,7 @@
 /**
  * Banner above the poll: its outcome, or that it was voided or archived.
  */
-import { byId, setTextOrHide } from './dom.js';
+import { byId, createElement, setTextOrHide } from './dom.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
@@ -20,6 +20,15 @@ export class OutcomeBanner {
     if (phase === 'archived') return setTextOrHide(element, this.translator.t('archived'));
     const resolution = results?.resolution ?? poll.resolution;
     setTextOrHide(element, phase === 'resolved' && resolution ? this.#text(poll, resolution) : null);
+    if (phase === 'resolved' && resolution?.source) element.append(' ', this.#sourceLink(resolution.source));
+  }
+
+  /** @param {string} url */
+  #sourceLink(url) {
+    const link = createElement('a', '', [this.translator.t('source')]);
+    link.href = url;
+    link.rel = 'noopener noreferrer';
+    return link;
   }
 
   /** Return the outcome as text. The widget shows the time and the note. @param {import('../../client/types.js').Poll} poll @param {any} resolution */
