@@ -177,6 +177,7 @@ async def test_resolution_and_correction_score_forecasts(own_service: Service) -
     assert [score["peer"] for score in scores] == pytest.approx(peers, abs=1e-6)
     assert [score["brier"] for score in scores] == pytest.approx([0.81, 0.49, 0.16, 0.01])
     assert scores[3]["baseline"] == pytest.approx(84.799691, abs=1e-6)
+    assert [score["better_than"] for score in scores] == [0.125, 0.375, 0.625, 0.875]
     board = (await service.http.get("/v1/series/cup/leaderboard")).json()
     assert [row["peer"] for row in board["items"]] == pytest.approx(peers[::-1], abs=1e-6)
     assert [row["rank"] for row in board["items"]] == [1, 2, 3, 4]
@@ -185,6 +186,15 @@ async def test_resolution_and_correction_score_forecasts(own_service: Service) -
     results = await read(service, poll, "results")
     assert results["resolution"]["forecasters"] == 4
     assert results["resolution"]["crowd"] == scores[0]["crowd"]
+
+
+async def test_hidden_totals_omit_scores_that_depend_on_others(service: Service) -> None:
+    poll, token = await forecast_poll(service, series=None, results="operators"), await service.voter()
+    await service.vote(poll, {"npp": 0.9, "ndc": 0.1}, token)
+    await service.act(poll, "close")
+    await service.act(poll, "resolve", outcome="npp")
+    score = (await own_vote(service, poll, token))["score"]
+    assert set(score) == {"coverage", "brier", "baseline"}
 
 
 async def test_correction_without_resolution_returns_409(service: Service) -> None:
@@ -209,3 +219,4 @@ async def test_change_after_effective_at_keeps_score_of_earlier_forecast(service
     assert (await service.admin.post(f"/v1/admin/polls/{poll}/resolve", json=resolution)).status_code == 200
     own = await own_vote(service, poll, token)
     assert (own["correct"], own["scored"], own["score"]["brier"]) == (False, True, 0.81)
+    assert own["score"]["better_than"] is None

@@ -9,6 +9,7 @@ from pollwire_server.domain.timestamps import format_timestamp
 
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import QUICK, hook
+from tests.api.test_forecasts import forecast_poll
 from tests.wait import until
 from tests.webhook_receiver import Site, receiving
 
@@ -54,6 +55,27 @@ async def test_resolution_and_correction_send_one_event_each(serve: Serve, serie
         assert corrected["results"].get("resolution") is None
         assert again["results"]["resolution"]["outcome"] == "away"
         assert [each["data"]["results"]["counts"] for each in events] == [{"home": 1, "away": 0}] * 3
+
+
+@pytest.mark.parametrize("results", ["always", "operators"])
+async def test_events_of_a_forecast_contain_scores_where_totals_are_visible(
+    serve: Serve, results: str
+) -> None:
+    async with serve(**QUICK) as service, receiving() as site:
+        made = await hook(service, site, events=OUTCOMES)
+        sent = ({"npp": 0.9, "ndc": 0.1}, {"npp": 0.7, "ndc": 0.3})
+        poll = await forecast_poll(service, *sent, series=None, results=results)
+        await service.act(poll, "close")
+        await service.act(poll, "resolve", outcome="npp")
+        await service.act(poll, "resolve", outcome="ndc", correct=True)
+        await service.act(poll, "unresolve")
+        types = ["poll.resolved", "poll.corrected", "poll.corrected"]
+        scored = [each["data"]["scored"] for each in await verified(site, made["secret"], types)]
+        if results == "operators":
+            assert scored == [None] * 3
+        else:
+            assert [each and each["forecasters"] for each in scored] == [2, 2, None]
+            assert [each["crowd"]["brier"] for each in scored[:2]] == pytest.approx([0.04, 0.64])
 
 
 async def test_annulment_sends_an_event(serve: Serve) -> None:

@@ -225,6 +225,7 @@ def _voting(
         receipts=receipts,
         origins=auth.origins,
         vote_eraser=store.vote_eraser,
+        results=store.results,
     )
     registration = VoterRegistration(
         voter_resolver=voter_resolver,

@@ -85,6 +85,15 @@ def quartiles_of(counts: Sequence[int]) -> Quartiles:
     return Quartiles(*values)
 
 
+def percentile_rank(counts: Sequence[int], place: int) -> float | None:
+    """Return the share of values below a bin of the histogram; values in the bin count half.
+
+    None for an empty histogram. From 0 to 1. Wikipedia, "Percentile rank".
+    """
+    total = sum(counts)
+    return (sum(counts[:place]) + counts[place] / 2) / total if total else None
+
+
 def _value_at(counts: Sequence[int], rank: int) -> int:
     """Return the value of the forecast with this rank, from 1, in ascending order."""
     seen = 0

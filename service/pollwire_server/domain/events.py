@@ -9,12 +9,13 @@ so the event then carries the id, which the receiver needs, and neither the ques
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from pollwire_server.domain.instant_runoff import RunoffResult
 from pollwire_server.domain.poll import Poll
-from pollwire_server.domain.poll_document import Document
+from pollwire_server.domain.poll_document import Document, scored_document
 from pollwire_server.domain.tally import Tally, hidden_results_of, results_of
 from pollwire_server.domain.timestamps import format_timestamp
 from pollwire_server.domain.visibility import ReaderRole, may_see_totals
@@ -29,6 +30,9 @@ class EventKind(StrEnum):
     RESOLVED = "poll.resolved"
     CORRECTED = "poll.corrected"
     CANCELED = "poll.canceled"
+
+
+_SCORING: Final = (EventKind.RESOLVED, EventKind.CORRECTED)
 
 
 class Audience(StrEnum):
@@ -61,7 +65,8 @@ def payload_of(event: Event, audience: Audience, runoff: RunoffResult | None = N
     poll, phase = event.poll, event.poll.phase(event.tally.now)
     reader = ReaderRole.OPERATOR if audience is Audience.OPERATORS else ReaderRole.PUBLIC
     sees_poll = reader is ReaderRole.OPERATOR or poll.is_visible(event.tally.now)
-    if sees_poll and may_see_totals(poll, phase, reader):
+    sees_totals = sees_poll and may_see_totals(poll, phase, reader)
+    if sees_totals:
         results = results_of(poll, event.tally, runoff, with_rounds=False)
     else:
         results = hidden_results_of(poll, event.tally)
@@ -71,4 +76,6 @@ def payload_of(event: Event, audience: Audience, runoff: RunoffResult | None = N
         "phase": phase.value,
         "results": msgspec.to_builtins(results),
     }
+    if event.kind in _SCORING:
+        data["scored"] = msgspec.to_builtins(scored_document(poll)) if sees_totals else None
     return {"type": event.kind.value, "timestamp": format_timestamp(event.at), "data": data}

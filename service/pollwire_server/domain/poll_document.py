@@ -66,6 +66,13 @@ class ResolutionDocument(msgspec.Struct, frozen=True):
     crowd: CrowdScoreDocument | UnsetType | None = UNSET
 
 
+class ScoredDocument(msgspec.Struct, frozen=True):
+    """The scored forecasts of a resolution."""
+
+    forecasters: int
+    crowd: CrowdScoreDocument | None
+
+
 class PollDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A poll with its current phase. Every field is always present."""
 
@@ -152,7 +159,7 @@ def resolution_document(poll: Poll, *, with_crowd: bool = False) -> ResolutionDo
     resolution = poll.resolution
     if resolution is None:
         return None
-    shows_crowd = with_crowd and resolution.forecasters is not None
+    scored = scored_document(poll) if with_crowd else None
     return ResolutionDocument(
         outcome=poll.outcome,
         at=format_timestamp(resolution.at),
@@ -161,9 +168,17 @@ def resolution_document(poll: Poll, *, with_crowd: bool = False) -> ResolutionDo
         version=resolution.version,
         note=resolution.note,
         source=resolution.source,
-        forecasters=resolution.forecasters if shows_crowd and resolution.forecasters is not None else UNSET,
-        crowd=_crowd_of(resolution) if shows_crowd else UNSET,
+        forecasters=UNSET if scored is None else scored.forecasters,
+        crowd=UNSET if scored is None else scored.crowd,
     )
+
+
+def scored_document(poll: Poll) -> ScoredDocument | None:
+    """Return the number of scored forecasts and the crowd's scores; None if no forecasts were scored."""
+    resolution = poll.resolution
+    if resolution is None or resolution.forecasters is None:
+        return None
+    return ScoredDocument(resolution.forecasters, _crowd_of(resolution))
 
 
 def _crowd_of(resolution: Resolution) -> CrowdScoreDocument | None:

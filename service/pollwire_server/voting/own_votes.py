@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -11,16 +12,18 @@ from msgspec import UNSET, UnsetType
 from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.domain.ballot import LAST_REVISION, Choice, ReceiptBody
+from pollwire_server.domain.crowd import histograms, percentile_rank
 from pollwire_server.domain.errors import InvalidChoice, VoteNotFound
-from pollwire_server.domain.forecast import MICRO
+from pollwire_server.domain.forecast import MICRO, bin_of, decode_forecast
 from pollwire_server.domain.forecast_scoring import ForecastScore
 from pollwire_server.domain.poll import Identity, Kind, Poll, ResultsMode
 from pollwire_server.domain.poll_document import crowd_score_document
-from pollwire_server.domain.scoring import forecast_score_of, vote_verdict
+from pollwire_server.domain.scoring import forecast_score_of, scored_code, vote_verdict
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.domain.window import Phase
 from pollwire_server.problem_details import HttpResponse, to_pollwire_error
 from pollwire_server.store.polls.repository import PollRecord, Polls
+from pollwire_server.store.results.reader import PollReading, ResultReader
 from pollwire_server.store.transport.request_deadline import request_deadline
 from pollwire_server.store.votes.ballot_errors import error_for_outcome
 from pollwire_server.store.votes.ballots import BallotOutcome, Ballots, BallotStatus
@@ -60,6 +63,7 @@ class OwnVotes:
         "_origins",
         "_polls",
         "_receipts",
+        "_results",
         "_vote_eraser",
         "_voter_resolver",
     )
@@ -73,7 +77,9 @@ class OwnVotes:
         receipts: Receipts,
         origins: OriginPolicy,
         vote_eraser: VoteEraser,
+        results: ResultReader,
     ) -> None:
+        self._results = results
         self._vote_eraser = vote_eraser
         self._polls = polls
         self._ballots = ballots
@@ -93,9 +99,21 @@ class OwnVotes:
             document = OwnVoteResponse(record.poll.id, choice, time_text(outcome.at), outcome.revision)
             if record.poll.kind is not Kind.PREDICTION:
                 return document
-            return _with_prediction(document, record, outcome)
+            return await self._scored_vote(document, record, outcome)
 
         return await self._respond(request, request.poll_id, "votes/mine", build)
+
+    async def _scored_vote(
+        self, document: OwnVoteResponse, record: PollRecord, outcome: BallotOutcome
+    ) -> OwnVoteResponse:
+        """Add the verdict and earlier votes. A scored forecast also needs the current totals."""
+        document = _with_prediction(document, record, outcome)
+        score = document.score
+        if not isinstance(score, ForecastScoreResponse) or score.crowd is UNSET:
+            return document
+        reading = await self._results.read(record.poll.id)
+        score = msgspec.structs.replace(score, better_than=_better_than(reading, outcome))
+        return msgspec.structs.replace(document, score=score)
 
     async def withdraw(self, request: OwnVoteRequest) -> HttpResponse:
         """Withdraw the voter's vote, if the poll allows it. A repeated request gets the same response."""
@@ -194,6 +212,25 @@ def _score_response(poll: Poll, score: ForecastScore | None) -> ForecastScoreRes
         skill=round(1 - score.brier / crowd.brier, SKILL_DIGITS) if crowd.brier else None,
         crowd=crowd_score_document(crowd),
     )
+
+
+def _better_than(reading: PollReading, outcome: BallotOutcome) -> float | None:
+    """Return the percentile rank of the voter's forecast of the outcome.
+
+    The totals are those of the end of voting. If the resolution scores an earlier time, there is no rank.
+    """
+    poll = reading.record.poll
+    code, resolution = scored_code(poll, outcome.code, outcome.at, outcome.history), poll.resolution
+    if not code or resolution is None or resolution.effective_at < (poll.closed_at or math.inf):
+        return None
+    letters = list(poll.codes.values())
+    place = letters.index(resolution.code or "")
+    counts = histograms(letters, reading.tally.counts)[letters[place]]
+    return _rounded(percentile_rank(counts, bin_of(decode_forecast(code)[place])))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, SKILL_DIGITS)
 
 
 def _revision_of(text: str | None) -> int | None:

@@ -79,9 +79,12 @@ class ForecastScoreResponse(msgspec.Struct, frozen=True):
     """For ordered outcomes, the ranked probability score."""
     baseline: float
     peer: float | UnsetType = UNSET
-    """This and the next two fields are omitted if the voter may not see totals."""
+    """This and the next three fields are omitted if the voter may not see totals."""
     skill: float | UnsetType | None = UNSET
     crowd: CrowdScoreDocument | UnsetType = UNSET
+    better_than: float | UnsetType | None = UNSET
+    """The percentile rank of the outcome's probability among all forecasts, from 0 to 1. Null if votes after
+    ``effective_at`` are in the totals."""
 
 
 class ErasureResponse(msgspec.Struct, frozen=True):

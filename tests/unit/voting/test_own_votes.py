@@ -73,6 +73,7 @@ async def voted(store: Store, lag: Lag) -> Voter:
         receipts=receipts,
         origins=OriginPolicy(Settings()),
         vote_eraser=store.vote_eraser,
+        results=store.results,
     )
     return Voter(own_votes, record, lag, b"Bearer " + token, receipt)
 
