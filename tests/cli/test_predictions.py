@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import Service
+from tests.api.test_forecasts import forecast_poll
 from tests.api.test_predictions import named, predicted
 from tests.cli.conftest import Pollwire
 from tests.wait import until
@@ -65,3 +66,22 @@ async def test_series_set_and_show_print_settings_and_polls(pollwire: Pollwire, 
     assert (await pollwire("series", "set", "league", "--title", "", "--json")).json["title"] is None
     assert (await pollwire("series", "set", "league")).exit_code == 2
     assert (await pollwire("series", "show", "nowhere")).exit_code == 1
+
+
+async def test_mine_prints_vote_and_scores(pollwire: Pollwire, service: Service) -> None:
+    """Check that the own forecast is shown before the outcome, and its scores after it."""
+    poll = await forecast_poll(service, {"npp": 0.5, "ndc": 0.5}, series=None)
+    assert (await pollwire("mine", poll)).exit_code == 1
+    await pollwire("vote", poll, "npp=90%")
+    before = (await pollwire("mine", poll)).out
+    assert before.startswith(f"{poll}: npp 90.0%, ndc 10.0%, since 2")
+    await service.act(poll, "close")
+    await service.act(poll, "resolve", outcome="npp")
+    after = (await pollwire("mine", poll)).out.splitlines()
+    assert after[1:] == [
+        "right",
+        "Brier 0.0100, baseline +84.80, peer +58.78",
+        "crowd: Brier 0.0900, baseline +48.54",
+        "better than 75% of the forecasts",
+    ]
+    assert (await pollwire("mine", poll, "--json")).json["score"]["better_than"] == 0.75

@@ -143,3 +143,29 @@ def test_control_characters_are_never_printed(trick: str) -> None:
 )
 def test_describe_window_returns_text_of_phase(window: dict[str, Any], text: str) -> None:
     assert describe_window(window) == text
+
+
+FORECAST: dict[str, Any] = RESULTS | {
+    "forecast": {"rice": 0.6, "yam": 0.4},
+    "spread": {
+        "rice": {"low": 0.5, "median": 0.55, "high": 0.9},
+        "yam": {"low": 0.1, "median": 0.45, "high": 0.5},
+    },
+}
+
+
+def test_forecast_bar_shows_mean_band_and_median() -> None:
+    rice, yam = (text for text in drawn(POLL, FORECAST).splitlines() if "%" in text)
+    assert rice.rstrip().endswith("50 to 90 % 60.0 %")
+    assert yam.rstrip().endswith("10 to 50 % 40.0 %")
+    bar = rice[rice.index("━") :].partition("50 to")[0]
+    width = len(bar) - 1
+    assert bar.index("┃") == int(0.55 * width)
+    assert bar.rindex("━") == round(0.6 * width) - 1
+    assert bar.rindex("─") == int(0.9 * width)
+
+
+def test_line_of_a_forecast_has_means_and_quartiles() -> None:
+    expected = "4 voters: rice 60.0 % (50 to 90 %), yam 40.0 % (10 to 50 %)"
+    assert line(POLL, FORECAST).endswith(expected)
+    assert "0 voters" in line(POLL, RESULTS | {"forecast": None, "voters": 0, "counts": {"rice": 0}})

@@ -18,7 +18,7 @@ from pollwire.cli.moderation import erase, purge, report
 from pollwire.cli.poll_data import audit, export, recount, timeline
 from pollwire.cli.polls import main
 from pollwire.cli.polls import polls as group_of_polls
-from pollwire.cli.predictions import resolve, unresolve
+from pollwire.cli.predictions import mine, resolve, unresolve
 from pollwire.cli.predictions import series as group_of_series
 from pollwire.cli.webhooks import webhooks as group_of_webhooks
 
@@ -38,6 +38,7 @@ group_of_polls.add_command(report)
 group_of_polls.add_command(timeline)
 main.add_command(group_of_votes)
 main.add_command(group_of_series)
+main.add_command(mine)
 group_of_polls.add_command(resolve)
 group_of_polls.add_command(unresolve)
 

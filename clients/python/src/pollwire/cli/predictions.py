@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pollwire.cli.context import connection_options, run_client, target_of_flags
+from pollwire.cli.context import REFUSED, Failure, connection_options, run_client, target_of_flags
 from pollwire.cli.output import print_list
 from pollwire.cli.progress import bar_of
 from pollwire.errors import Document
@@ -63,6 +63,18 @@ def unresolve(poll: str) -> None:
     target.print_result(after, f"{poll} is {after['phase']} again.")
 
 
+@click.command()
+@click.argument("poll")
+@connection_options
+def mine(poll: str) -> None:
+    """Show your own vote, and the scores of a resolved prediction."""
+    target = target_of_flags()
+    if target.folder.voter_token(target.url) is None:
+        raise Failure(f"No vote was cast at {target.url} from the data folder {target.folder.path}.", REFUSED)
+    own = run_client(lambda client: client.my_vote(poll), target)
+    target.print_result(own, *_own_vote(own))
+
+
 @click.group()
 @connection_options
 def series() -> None:
@@ -110,6 +122,29 @@ def leaderboard(series_id: str, limit: int) -> None:
     target = target_of_flags()
     items, more = run_client(lambda client: client.leaderboard(series_id, limit=limit), target)
     print_list(target, items, more, cells=_cells, columns=_COLUMNS)
+
+
+def _own_vote(own: Document) -> list[str]:
+    lines = [f"{own['poll']}: {_choice(own['choice'])}, since {own['at']}"]
+    if own.get("correct") is not None:
+        lines.append("right" if own["correct"] else "wrong")
+    score = own.get("score")
+    if score is None:
+        return lines
+    lines.append(f"Brier {score['brier']:.4f}, baseline {score['baseline']:+.2f}")
+    if "crowd" in score:
+        crowd = score["crowd"]
+        lines[-1] += f", peer {score['peer']:+.2f}"
+        lines.append(f"crowd: Brier {crowd['brier']:.4f}, baseline {crowd['baseline']:+.2f}")
+    if score.get("better_than") is not None:
+        lines.append(f"better than {score['better_than']:.0%} of the forecasts")
+    return lines
+
+
+def _choice(choice: object) -> str:
+    if isinstance(choice, dict):
+        return ", ".join(f"{name} {probability:.1%}" for name, probability in choice.items())
+    return ", ".join(map(str, choice)) if isinstance(choice, list) else str(choice)
 
 
 def _summary(about: Document) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pollwire.errors import Document
+from pollwire.terminal.forecast_bars import ForecastBar, band_text, mean_text
 from pollwire.terminal.runoff import describe_rounds
 from pollwire.terminal.shares import shares_of
 
@@ -53,6 +54,11 @@ def line(poll: Document, results: Document) -> str:
     if results.get("hidden"):
         return f"{head} totals hidden"
     counts = results["counts"]
+    if results.get("forecast"):
+        means = (
+            f"{printable(name)} {mean_text(results, name)} ({band_text(results, name)})" for name in counts
+        )
+        return f"{head} {_summary(poll, results)}: {', '.join(means)}"
     shares = _shares(counts, results["voters"])
     summaries = (f"{printable(option)} {count} ({shares[option]})" for option, count in counts.items())
     return f"{head} {_summary(poll, results)}: {', '.join(summaries)}"
@@ -115,6 +121,8 @@ def _table(poll: Document, results: Document) -> Table:
     table.add_column(justify="right", no_wrap=True)
     counts = results["counts"]
     labels = {option["id"]: option["label"] for option in poll.get("options") or ()}
+    if results.get("forecast"):
+        return _with_forecast_rows(table, labels, results)
     shares = _shares(counts, results["voters"])
     leading = _leading(results)
     for option, count in counts.items():
@@ -123,6 +131,16 @@ def _table(poll: Document, results: Document) -> Table:
             total=max(results["voters"], 1), completed=count, complete_style=style, finished_style=style
         )
         table.add_row(_label_with_id(option, labels.get(option, option)), bar, f"{count:,}", shares[option])
+    return table
+
+
+def _with_forecast_rows(table: Table, labels: dict[str, str], results: Document) -> Table:
+    most = max(results["forecast"].values())
+    for outcome, mean in results["forecast"].items():
+        style = "bold cyan" if mean == most else "cyan"
+        bar = ForecastBar(mean, results["spread"][outcome], style)
+        name = _named(outcome, labels.get(outcome, outcome))
+        table.add_row(name, bar, band_text(results, outcome), mean_text(results, outcome))
     return table
 
 
