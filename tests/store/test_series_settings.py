@@ -147,7 +147,7 @@ async def test_interrupted_order_continues_with_the_next_resolution(
             await asyncio.Event().wait()  # the process does nothing any more
         return await call(function, *args)
 
-    dying.connection.call = call_until_death  # type: ignore[method-assign]  # a death at a chosen step
+    dying.connection.call = call_until_death  # type: ignore[assignment,method-assign]  # a death at a chosen step
     assert isinstance(await dying.series_settings.edit("cup", {"minimum": "2"}), Progress)
     await dying.close()
     key = series_keys(store.connection.namespace, "cup").series

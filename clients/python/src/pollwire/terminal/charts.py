@@ -139,7 +139,7 @@ def _with_forecast_rows(table: Table, labels: dict[str, str], results: Document)
     for outcome, mean in results["forecast"].items():
         style = "bold cyan" if mean == most else "cyan"
         bar = ForecastBar(mean, results["spread"][outcome], style)
-        name = _named(outcome, labels.get(outcome, outcome))
+        name = _label_with_id(outcome, labels.get(outcome, outcome))
         table.add_row(name, bar, band_text(results, outcome), mean_text(results, outcome))
     return table
 
