@@ -347,6 +347,7 @@ BY_OPERATION: Final[dict[str, Json]] = {
             "by": "newsroom",
             "version": 2,
             "note": "Declared.",
+            "source": "https://example.com/declaration",
         },
         "version": 2,
     },
