@@ -65,6 +65,7 @@ SEARCH_TERMS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "docs/api/embedding.md": (
         *("cors", "embed", "iframe", "oembed", "link previews", "qr codes", "presentation mode", "live page"),
+        "wordpress",
     ),
     "docs/api/clients.md": ("python client", "javascript client", "typescript", "react", "vue", "node"),
     "docs/api/admin.md": (
@@ -108,7 +109,7 @@ SEARCH_TERMS: Final[dict[str, tuple[str, ...]]] = {
     "docs/operations/security.md": (
         *("rate limits", "reverse prox", "forwarding header", "client addresses", "key rotation"),
         *("rotate an api key", "admin key", "signing secret", "issuer's key", "webhook secret", "api keys"),
-        *("timeouts", "slow clients", "webhook targets"),
+        *("timeouts", "slow clients", "webhook targets", "refused requests", "load tests"),
     ),
     "docs/operations/monitoring.md": (
         *("health checks", "logging", "metrics", "prometheus", "alerts", "grafana", "tracing", "monitoring"),
