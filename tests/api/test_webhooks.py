@@ -380,15 +380,15 @@ async def test_create_invalid_webhook_returns_422_with_the_field(
 
 
 async def test_webhooks_require_scopes(serve: Serve) -> None:
-    """Check that webhooks need the scope keys:write, and the operators' view polls:read as well."""
+    """Check that webhooks need the scope webhooks:write, and the operators' view results:read as well."""
     async with serve(**QUICK) as service, receiving() as site:
         keys: dict[str, dict[str, str]] = {}
-        for scope in ("polls:read", "keys:write"):
+        for scope in ("keys:write", "webhooks:write"):
             made = await service.admin.post("/v1/admin/keys", json={"name": scope, "scopes": [scope]})
             keys[scope] = {"Authorization": f"Bearer {made.json()['key']}"}
         assert (await service.http.get(HOOKS)).status_code == 401
-        assert (await service.http.get(HOOKS, headers=keys["polls:read"])).status_code == 403
+        assert (await service.http.get(HOOKS, headers=keys["keys:write"])).status_code == 403
         body = {"url": site.url, "results": "operators"}
-        refused = await service.http.post(HOOKS, json=body, headers=keys["keys:write"])
-        assert (refused.status_code, refused.json()["scope"]) == (403, "polls:read")
-        assert (await service.http.get(HOOKS, headers=keys["keys:write"])).status_code == 200
+        refused = await service.http.post(HOOKS, json=body, headers=keys["webhooks:write"])
+        assert (refused.status_code, refused.json()["scope"]) == (403, "results:read")
+        assert (await service.http.get(HOOKS, headers=keys["webhooks:write"])).status_code == 200

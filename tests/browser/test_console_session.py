@@ -63,7 +63,7 @@ async def test_read_only_key_sees_no_actions(service: Service, open_page: Open) 
     """The page shows the results and names the missing scope."""
     poll = (await service.create_poll())["id"]
     at = await open_console(service, open_page)
-    await at.sign_in(await create_key(service, "polls:read"))
+    await at.sign_in(await create_key(service, "polls:read", "results:read"))
     await at.expect_text("Your key doesn’t have permission for this (polls:write).")
     await expect(at.page.get_by_role("link", name="New poll")).to_have_count(0)
     await at.go(f"/polls/{poll}")
@@ -72,14 +72,28 @@ async def test_read_only_key_sees_no_actions(service: Service, open_page: Open) 
     await at.expect_text("Your key doesn’t have permission for this (polls:write).")
 
 
+async def test_console_offers_only_what_the_key_may_do(service: Service, open_page: Open) -> None:
+    """Without results:read no totals, publication or export; without polls:destroy no deletion."""
+    poll = (await service.create_poll(results="operators"))["id"]
+    at = await open_console(service, open_page)
+    await at.sign_in(await create_key(service, "polls:read", "polls:write"))
+    await at.expect_text("Your key doesn’t have permission for this (results:read).")
+    assert await at.page.locator("#main-menu a").all_text_contents() == ["Polls"]
+    await at.go(f"/polls/{poll}")
+    await expect(at.page.locator(".actions button")).to_have_text(
+        ["Close voting", "Change end time", "Cancel poll"]
+    )
+    await expect(at.page.locator(".bars, .buttons [data-form]")).to_have_count(0)
+
+
 VIEWS_AND_SCOPES = [
     ("/", "polls:read"),
     ("/polls/lunch", "polls:read"),
     ("/polls/new", "polls:write"),
     ("/polls/lunch/edit", "polls:write"),
     ("/keys", "keys:write"),
-    ("/issuers", "keys:write"),
-    ("/webhooks", "keys:write"),
+    ("/issuers", "issuers:write"),
+    ("/webhooks", "webhooks:write"),
 ]
 
 

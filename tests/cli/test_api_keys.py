@@ -26,6 +26,6 @@ async def test_keys_create_list_and_revoke(pollwire: Pollwire, service: Service)
 async def test_keys_errors_print_one_sentence(pollwire: Pollwire) -> None:
     """Check the message for an invalid scope, an invalid key and missing scopes."""
     wrong = await pollwire("keys", "create", "x", "--scope", "polls:burn")
-    assert (wrong.exit_code, "one of polls:read, polls:write" in wrong.err) == (1, True)
+    assert (wrong.exit_code, "one of polls:read, results:read" in wrong.err) == (1, True)
     assert (await pollwire("keys", "revoke", "a/b")).exit_code == 1
     assert (await pollwire("keys", "create", "x")).exit_code == 2

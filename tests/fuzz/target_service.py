@@ -76,7 +76,7 @@ class World:
 
     def make_keys(self) -> None:
         """Create one API key for each scope."""
-        for scope in ("polls:read", "polls:write", "votes:write"):
+        for scope in ("polls:read", "results:read", "polls:write", "polls:destroy", "votes:write"):
             wanted = {"name": scope, "scopes": [scope]}
             answer = self.http.post("/v1/admin/keys", json=wanted, headers=self.admin)
             self.keys[scope] = answer.json()["key"]

@@ -57,13 +57,13 @@ def _issuers(issuers: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteH
     @post(_ISSUERS, summary="Register a sign-in provider")
     async def register_issuer(request: AnyRequest) -> Encoded:
         # An issuer's key signs for its voters, so registering one is a way to cast their votes.
-        require_operator(keys, request, Scope.KEYS_WRITE).require_scope(Scope.VOTES_WRITE)
+        require_operator(keys, request, Scope.ISSUERS_WRITE).require_scope(Scope.VOTES_WRITE)
         document, is_new = await issuers.register(await json_object(request))
         return json_response(document, status=201 if is_new else 200)
 
     @get(_ISSUERS, summary="List sign-in providers")
     async def list_issuers(request: AnyRequest) -> Encoded:
-        require_operator(keys, request, Scope.KEYS_WRITE)
+        require_operator(keys, request, Scope.ISSUERS_WRITE)
         return json_response(await issuers.list(query_of(request, _PAGING)))
 
     @delete(
@@ -72,7 +72,7 @@ def _issuers(issuers: IssuerAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteH
         status_code=204,
     )
     async def delete_issuer(request: AnyRequest, issuer_id: FromPath[str]) -> None:
-        require_operator(keys, request, Scope.KEYS_WRITE)
+        require_operator(keys, request, Scope.ISSUERS_WRITE)
         await issuers.delete(issuer_id)
 
     return [register_issuer, list_issuers, delete_issuer]

@@ -69,8 +69,8 @@ def erasing(
 
     @post(ERASE_PATH, summary="Erase one vote by its receipt", status_code=200)
     async def erase_vote(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = require_operator(keys, request, Scope.POLLS_WRITE)
-        record = await polls.find(poll_id)
+        operator = require_operator(keys, request, Scope.POLLS_DESTROY)
+        record = await polls.find(poll_id, operator)
         proof = reads(record.poll.id, decode_document(await optional_object(request), ReceiptBody).receipt)
         what = await store.vote_eraser.erase(record, proof.voter, at=proof.at, by=operator.name)
         store.aof_rewriter.begin()  # removes the vote from the append-only file too
@@ -108,8 +108,9 @@ def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
         status_code=200,
     )
     async def purge_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = require_operator(keys, request, Scope.POLLS_WRITE)
-        record = await polls.find(poll_id)
+        operator = require_operator(keys, request, Scope.POLLS_DESTROY)
+        operator.require_scope(Scope.RESULTS_READ)  # the response counts the votes of a selection
+        record = await polls.find(poll_id, operator)
         selector = _selector_of(decode_document(await optional_object(request), PurgeBody), record)
         purged = await purges.purge(record, selector, by=operator.name)
         return json_response(PurgeResponse(purged))
@@ -188,8 +189,8 @@ def reporting(store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
 
     @get(REPORT_PATH, summary="Report suspicious voting")
     async def read_report(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        require_operator(keys, request, Scope.POLLS_READ)
-        record = await polls.find(poll_id)
+        operator = require_operator(keys, request, Scope.RESULTS_READ)
+        record = await polls.find(poll_id, operator)
         query_of(request, ())
         return json_response(await report_of(store, record))
 

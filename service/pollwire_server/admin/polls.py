@@ -20,15 +20,16 @@ from msgspec import UnsetType
 from pollwire_server.admin.export import Format, exported, format_of
 from pollwire_server.admin.pagination import Page, limit_of
 from pollwire_server.admin.requests import Object, Precondition, read_nothing
+from pollwire_server.auth.api_keys import Operator, Scope
 from pollwire_server.auth.issuers import issuer_id
-from pollwire_server.domain.audit import AuditEntry
+from pollwire_server.domain.audit import AuditEntry, without_vote_counts
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, PollNotFound, PollwireError, VersionMismatch
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Kind, Poll
 from pollwire_server.domain.poll_document import PollDocument, poll_document
 from pollwire_server.domain.poll_draft import PollDraft, PollPatch, new_poll
-from pollwire_server.domain.poll_edits import apply_patch
+from pollwire_server.domain.poll_edits import apply_patch, lowers_capacity
 from pollwire_server.domain.recount import Recount, recount_of
 from pollwire_server.domain.tally import Results, results_of
 from pollwire_server.domain.timestamps import parse_timestamp
@@ -80,31 +81,41 @@ class PollAdmin:
         if isinstance(issuer, str) and issuer_id(issuer) not in await self._store.issuers.read_fresh(0):
             raise InvalidPoll("issuer", "No site of this name is registered; see /v1/admin/issuers.")
 
-    async def find(self, poll_id: str) -> PollRecord:
-        """Return the current record of the poll from the store. Raises ``PollNotFound``."""
+    async def find(self, poll_id: str, operator: Operator) -> PollRecord:
+        """Return the current record of the poll from the store.
+
+        Raises ``PollNotFound``, also if the operator's key is bound to other polls.
+        """
         if not IDENTIFIER.fullmatch(poll_id):
             raise PollNotFound(poll_id[:64])
-        return await self._store.polls.get(poll_id)
+        record = await self._store.polls.get(poll_id)
+        operator.require_poll(poll_id, record.poll.series)
+        return record
 
     async def document(self, record: PollRecord) -> PollDocument:
         """Return the poll as a document, with its phase by the store's clock."""
         return poll_document(record.poll, await self._store.polls.now())
 
-    async def create(self, body: Object, by: str) -> tuple[PollDocument, bool]:
+    async def create(self, body: Object, operator: Operator) -> tuple[PollDocument, bool]:
         """Create a poll. Return it and True, or the existing poll and False for a repeated request.
 
-        Raises ``InvalidPoll``, and ``PollExists`` if another poll has the id.
+        Raises ``InvalidPoll``, ``PollExists`` if another poll has the id, and ``PollOutsideKey``.
         """
         draft = decode_document(body, PollDraft)
         await self._check_issuer(draft.issuer)
         now = await self._store.polls.now()
         poll_id = draft.id or generate_poll_id(draft.question)
+        operator.require_new_poll(poll_id, draft.series)
         poll = new_poll(draft, poll_id=poll_id, now=now, tie_seed=secrets.token_hex(16))
-        record, created = await self._store.polls.create(poll, request_digest(draft), by=by)
+        record, created = await self._store.polls.create(poll, request_digest(draft), by=operator.name)
+        operator.require_poll(poll_id, record.poll.series)
         return poll_document(record.poll, now), created
 
-    async def list(self, query: dict[str, str]) -> PollPage:
-        """Return one page, newest first. Raises ``InvalidPoll`` for a parameter."""
+    async def list(self, query: dict[str, str], operator: Operator) -> PollPage:
+        """Return one page of the polls that the key covers, newest first.
+
+        Raises ``InvalidPoll`` for a parameter.
+        """
         records, cursor = await self._store.polls.list(
             cursor=query.get("cursor"),
             limit=limit_of(query.get("limit")),
@@ -112,37 +123,40 @@ class PollAdmin:
             kind=_word_of(Kind, query, "kind"),
             series=_series_of(query.get("series")),
             q=_search_of(query.get("q")),
+            covers=None if operator.binding is None else operator.covers,
         )
         now = await self._store.polls.now()
         return PollPage([poll_document(record.poll, now) for record in records], cursor)
 
     async def edit(
-        self, record: PollRecord, body: Object, precondition: Precondition, by: str
+        self, record: PollRecord, body: Object, precondition: Precondition, operator: Operator
     ) -> PollDocument:
         """Edit the poll. Return the new document.
 
         After a conflict with another edit, the first vote or the clock, the edit is checked again on the
         current record. With a precondition, another version raises ``VersionMismatch`` instead. Also raises
-        ``InvalidPoll``, ``EditRefused`` and ``PhaseConflict``.
+        ``InvalidPoll``, ``EditRefused``, ``PhaseConflict`` and ``ScopeMissing``.
         """
         patch = decode_document(body, PollPatch)
         await self._check_issuer(patch.issuer)
         for tries_left in reversed(range(_RACES)):
             precondition.check(record.poll.version)
             try:
-                return await self.document(await self._edit_once(record, patch, by))
+                return await self.document(await self._edit_once(record, patch, operator))
             except VersionMismatch:
                 if not tries_left:
                     raise
-            record = await self.find(record.poll.id)
+            record = await self.find(record.poll.id, operator)
         raise AssertionError("the last try either returns or raises")  # pragma: no cover
 
-    async def _edit_once(self, record: PollRecord, patch: PollPatch, by: str) -> PollRecord:
+    async def _edit_once(self, record: PollRecord, patch: PollPatch, operator: Operator) -> PollRecord:
         now = await self._store.polls.now()
         after = apply_patch(record.poll, patch, now=now, voted=record.voted)
         if _is_same(record.poll, after):
             return record  # a repeated edit changes nothing, not even the version
-        return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted, by=by)
+        if record.voted and lowers_capacity(record.poll, after):
+            operator.require_scope(Scope.RESULTS_READ)  # the store rejects a capacity below the votes
+        return await self._store.polls.edit(record, after, assumes_unvoted=not record.voted, by=operator.name)
 
     async def act(
         self, record: PollRecord, action: LifecycleAction, body: Object, precondition: Precondition, by: str
@@ -183,21 +197,25 @@ class PollAdmin:
         export_format = format_of(query.get("format"))
         return await exported(self._store, record.poll.id, export_format), export_format
 
-    async def audit(self, poll_id: str, query: dict[str, str]) -> AuditPage:
+    async def audit(self, poll_id: str, query: dict[str, str], operator: Operator) -> AuditPage:
         """Return a page of the audit log, newest first.
 
-        The log of a deleted poll is kept for a while.
+        The log of a deleted poll is kept for a while. Without ``results:read``, numbers of votes are
+        omitted.
 
         Raises ``PollNotFound``, and ``InvalidPoll`` with the parameter.
         """
         if not IDENTIFIER.fullmatch(poll_id):
             raise PollNotFound(poll_id[:64])
+        operator.require_poll(poll_id, await self._store.locations.series_of(poll_id))
         limit = limit_of(query.get("limit"))
         entries, cursor = await self._store.audit_log.entries(
             poll_id, cursor=query.get("cursor"), limit=limit
         )
         if not entries:
-            await self.find(poll_id)
+            await self.find(poll_id, operator)
+        if Scope.RESULTS_READ not in operator.scopes:
+            entries = [without_vote_counts(entry) for entry in entries]
         return AuditPage(entries, cursor)
 
     async def timeline(self, record: PollRecord) -> bytes:

@@ -50,6 +50,13 @@ _POLL: Final = f"{_POLLS}/{{poll_id:str}}"
 _FILTERS: Final = ("limit", "cursor", "phase", "kind", "series", "q")
 _PAGE: Final = ("limit", "cursor")
 
+_ACTION_SCOPES: Final = {
+    LifecycleAction.RESET: (Scope.POLLS_DESTROY,),
+    LifecycleAction.ARCHIVE: (Scope.POLLS_DESTROY,),
+    LifecycleAction.PUBLISH: (Scope.POLLS_WRITE, Scope.RESULTS_READ),
+}
+"""Scopes of the actions that need more than ``polls:write``."""
+
 ResolutionAction = Callable[
     [PollRecord, Object, Precondition, str], Awaitable[PollDocument | ScoringProgress]
 ]
@@ -89,26 +96,28 @@ class _AdminContext:
         self.polls = polls
         self._keys = keys
 
-    def authenticate(self, request: AnyRequest, scope: Scope) -> Operator:
-        return require_operator(self._keys, request, scope)
+    def authenticate(self, request: AnyRequest, *scopes: Scope) -> Operator:
+        operator = require_operator(self._keys, request)
+        for scope in scopes:
+            operator.require_scope(scope)
+        return operator
 
     async def find(self, request: AnyRequest, scope: Scope, poll_id: str) -> PollRecord:
-        self.authenticate(request, scope)
-        return await self.polls.find(poll_id)
+        return await self.polls.find(poll_id, self.authenticate(request, scope))
 
 
 def _collection(context: _AdminContext) -> list[HTTPRouteHandler]:
     @post(_POLLS, summary="Create a poll")
     async def create_poll(request: AnyRequest) -> Encoded:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
-        document, created = await context.polls.create(await json_object(request), operator.name)
+        document, created = await context.polls.create(await json_object(request), operator)
         location = f"{_POLLS}/{document.id}"
         return _of_poll(document, status=201 if created else 200, location=location)
 
     @get(_POLLS, summary="List polls, newest first")
     async def list_polls(request: AnyRequest) -> Encoded:
-        context.authenticate(request, Scope.POLLS_READ)
-        return json_response(await context.polls.list(query_of(request, _FILTERS)))
+        operator = context.authenticate(request, Scope.POLLS_READ)
+        return json_response(await context.polls.list(query_of(request, _FILTERS), operator))
 
     return [create_poll, list_polls]
 
@@ -122,43 +131,43 @@ def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
     @patch(_POLL, summary="Edit a poll")
     async def edit_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
-        record = await context.polls.find(poll_id)
+        record = await context.polls.find(poll_id, operator)
         body = await json_object(request)
-        return _of_poll(await context.polls.edit(record, body, precondition_of(request), operator.name))
+        return _of_poll(await context.polls.edit(record, body, precondition_of(request), operator))
 
     @delete(_POLL, summary="Delete a poll and its votes", status_code=204)
     async def delete_poll(request: AnyRequest, poll_id: FromPath[str]) -> None:
-        operator = context.authenticate(request, Scope.POLLS_WRITE)
-        record = await context.polls.find(poll_id)
+        operator = context.authenticate(request, Scope.POLLS_DESTROY)
+        record = await context.polls.find(poll_id, operator)
         body = await optional_object(request)
         await context.polls.delete(record, body, precondition_of(request), operator.name)
 
     @get(f"{_POLL}/results", summary="Read a poll's totals")
     async def read_results(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await context.find(request, Scope.POLLS_READ, poll_id)
+        record = await context.find(request, Scope.RESULTS_READ, poll_id)
         return json_response(await context.polls.results(record))
 
     @get(f"{_POLL}/timeline", summary="Read a poll's totals over time")
     async def read_timeline(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await context.find(request, Scope.POLLS_READ, poll_id)
+        record = await context.find(request, Scope.RESULTS_READ, poll_id)
         return encoded_response(await context.polls.timeline(record))
 
     @get(f"{_POLL}/audit", summary="Read the audit log of a poll, newest first")
     async def read_audit(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        context.authenticate(request, Scope.POLLS_READ)
-        return json_response(await context.polls.audit(poll_id, query_of(request, _PAGE)))
+        operator = context.authenticate(request, Scope.POLLS_READ)
+        return json_response(await context.polls.audit(poll_id, query_of(request, _PAGE), operator))
 
     @get(f"{_POLL}/export", summary="Export all current votes")
     async def export_votes(request: AnyRequest, poll_id: FromPath[str]) -> Stream:
-        record = await context.find(request, Scope.POLLS_READ, poll_id)
+        record = await context.find(request, Scope.RESULTS_READ, poll_id)
         pieces, export_format = await context.polls.export(record, query_of(request, ("format",)))
         headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{export_format}"'}
-        authorized = while_authorized(pieces, lambda: context.authenticate(request, Scope.POLLS_READ))
+        authorized = while_authorized(pieces, lambda: context.authenticate(request, Scope.RESULTS_READ))
         return Stream(authorized, media_type=export_format.media_type, headers=NO_STORE | headers)
 
     @post(f"{_POLL}/recount", summary="Recount all ballots", status_code=200)
     async def recount_votes(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        record = await context.find(request, Scope.POLLS_READ, poll_id)
+        record = await context.find(request, Scope.RESULTS_READ, poll_id)
         read_nothing(await optional_object(request))
         return json_response(await context.polls.recount(record))
 
@@ -183,8 +192,8 @@ def _action_handler(context: _AdminContext, action: LifecycleAction) -> HTTPRout
         status_code=200,
     )
     async def act_on_poll(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
-        operator = context.authenticate(request, Scope.POLLS_WRITE)
-        record = await context.polls.find(poll_id)
+        operator = context.authenticate(request, *_ACTION_SCOPES.get(action, (Scope.POLLS_WRITE,)))
+        record = await context.polls.find(poll_id, operator)
         body = await optional_object(request)
         return _of_poll(
             await context.polls.act(record, action, body, precondition_of(request), operator.name)
@@ -196,7 +205,7 @@ def _action_handler(context: _AdminContext, action: LifecycleAction) -> HTTPRout
 def _outcomes(context: _AdminContext, predictions: PredictionAdmin) -> list[HTTPRouteHandler]:
     async def respond(request: AnyRequest, poll_id: str, act: ResolutionAction) -> Encoded:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
-        record = await context.polls.find(poll_id)
+        record = await context.polls.find(poll_id, operator)
         body = await optional_object(request)
         document = await act(record, body, precondition_of(request), operator.name)
         if isinstance(document, ScoringProgress):

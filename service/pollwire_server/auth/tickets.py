@@ -56,7 +56,7 @@ class Tickets:
         self._clock = clock
 
     def issue(self, reader: Ticket) -> IssuedTicket:
-        """Issue a ticket for a voter, or for an operator who may read polls."""
+        """Issue a ticket for a voter, or for an operator who may read results."""
         expires_at = self._clock() + LIFETIME_MS
         payload = expires_at.to_bytes(8, "big") + reader.source + (reader.voter_id or b"")
         return IssuedTicket(ticket=self._signer.sign(payload), expires_at=expires_at)

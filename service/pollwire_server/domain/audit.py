@@ -18,6 +18,7 @@ MAX_CHANGE_BYTES: Final = 16_384
 """Upper bound for the change in one entry. For a larger change only the field names are stored."""
 OMITTED: Final = "(too long to be kept here)"
 """Replaces each value of a change that exceeds ``MAX_CHANGE_BYTES``."""
+_VOTE_COUNTS: Final = ("voters", "purged")
 _ALWAYS_INCLUDED: Final = ("version", "phase")
 
 Change = dict[str, Document]
@@ -36,6 +37,15 @@ class AuditEntry(msgspec.Struct, frozen=True):
     act: str
     before: Document | None
     after: Document | None
+
+
+def without_vote_counts(entry: AuditEntry) -> AuditEntry:
+    """Return the entry without numbers of voters and purged votes."""
+    before, after = (
+        None if side is None else {name: value for name, value in side.items() if name not in _VOTE_COUNTS}
+        for side in (entry.before, entry.after)
+    )
+    return msgspec.structs.replace(entry, before=before, after=after)
 
 
 def diff_polls(before: Poll | None, after: Poll) -> Change:

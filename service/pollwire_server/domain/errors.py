@@ -23,6 +23,7 @@ channel. ``problem_details`` translates each class to an HTTP status and an RFC 
     │   └── ApiKeyInvalid
     ├── Forbidden             the caller does not have permission
     │   ├── ScopeMissing          scope
+    │   │   └── PollOutsideKey        scope, poll
     │   ├── OriginNotAllowed      origin
     │   ├── ResultsHidden         mode
     │   ├── PollNotOpen           opens_at
@@ -188,6 +189,17 @@ class ScopeMissing(Forbidden):
     def __init__(self, scope: str) -> None:
         super().__init__(f"The API key does not have the scope {scope}.")
         self.scope = scope
+
+
+class PollOutsideKey(ScopeMissing):
+    """Raised if the API key has the scope, but is bound to other polls."""
+
+    def __init__(self, poll_id: str) -> None:
+        PollwireError.__init__(
+            self, f"The API key is bound to other polls or series, and cannot create the poll {poll_id!r}."
+        )
+        self.scope = "polls:write"
+        self.poll = poll_id
 
 
 class OriginNotAllowed(Forbidden):

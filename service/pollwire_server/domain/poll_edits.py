@@ -49,6 +49,17 @@ def apply_patch(poll: Poll, patch: PollPatch, *, now: int, voted: bool) -> Poll:
     return after
 
 
+def lowers_capacity(before: Poll, after: Poll) -> bool:
+    """Return True if an option gets a capacity that votes of today may exceed."""
+    capacities = {option.id: option.capacity for option in before.options}
+    return any(
+        option.capacity is not None
+        and option.id in capacities
+        and ((old := capacities[option.id]) is None or option.capacity < old)
+        for option in after.options
+    )
+
+
 def _changes(poll: Poll, patch: PollPatch, voted: bool) -> dict[str, object]:
     """Return the changed fields of the poll.
 

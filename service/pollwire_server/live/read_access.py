@@ -192,7 +192,7 @@ class ReadAccess:
         if not update.is_visible or poll.results is not ResultsMode.ALWAYS:
             await self._prepare(credentials)
         if not update.is_visible:
-            identity = self.authenticate(credentials)
+            identity = self._reader_for(poll, credentials)
             if identity is None or not identity.is_operator:
                 raise PollNotFound(poll.id)
             return ReadGrant(update.record, ReaderRole.OPERATOR, identity)
@@ -282,12 +282,19 @@ class ReadAccess:
             return self._issuers.reader(bearer)
         if operator is None:
             raise VoterTokenInvalid
-        operator.require_scope(Scope.POLLS_READ)
+        operator.require_scope(Scope.RESULTS_READ)
         return Ticket(None, bytes.fromhex(operator.key_id))
 
     def _reader_of(self, poll: Poll, credentials: StreamCredentials) -> Ticket | None:
         """Return the reader if totals are hidden from others, else None. Raises like ``authenticate``."""
-        return None if poll.results is ResultsMode.ALWAYS else self.authenticate(credentials)
+        return None if poll.results is ResultsMode.ALWAYS else self._reader_for(poll, credentials)
+
+    def _reader_for(self, poll: Poll, credentials: StreamCredentials) -> Ticket | None:
+        """Return the reader, or None for an operator of other polls. Raises like ``authenticate``."""
+        reader = self.authenticate(credentials)
+        if reader is None or not reader.is_operator:
+            return reader
+        return reader if self._api_keys.covers(reader.source.hex(), poll.id, poll.series) else None
 
     async def _role_by_vote(self, record: PollRecord, identity: Ticket | None) -> ReaderRole:
         if identity is None or identity.voter_id is None:

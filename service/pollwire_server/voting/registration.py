@@ -118,7 +118,7 @@ class VoterRegistration:
         return json_response(document, headers, status=201)
 
     async def ticket(self, request: RegistrationRequest) -> HttpResponse:
-        """Issue a ticket for a voter's token, an issuer's token, or an API key that may read polls."""
+        """Issue a ticket for a voter's token, an issuer's token, or an API key that may read results."""
         headers = self._cors_headers(request)
         try:
             await self._voter_resolver.load_issuer_keys(request)
@@ -148,7 +148,7 @@ class VoterRegistration:
         operator = None if bearer is None else self._api_keys.operator_of(bearer)
         if operator is None:
             return self._voter_resolver.reader(request)
-        operator.require_scope(Scope.POLLS_READ)
+        operator.require_scope(Scope.RESULTS_READ)
         return Ticket(None, bytes.fromhex(operator.key_id))
 
     def _cookie(self, token: str, request: RegistrationRequest) -> bytes:

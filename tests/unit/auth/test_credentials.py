@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
-from pollwire_server.auth.api_keys import EVERY_SCOPE, ApiKeyAuthenticator, Operator, Scope
+from pollwire_server.auth.api_keys import EVERY_SCOPE, ApiKeyAuthenticator, Operator, Scope, StoredApiKey
 from pollwire_server.auth.credentials import bearer_of, cookie_of, token_of
 from pollwire_server.domain.errors import ApiKeyInvalid, ApiKeyRequired, ScopeMissing
 
@@ -74,6 +75,27 @@ def test_missing_api_key_is_reported(header: str | None) -> None:
 def test_service_without_admin_key_rejects_all_keys() -> None:
     with pytest.raises(ApiKeyInvalid):
         ApiKeyAuthenticator(None).require_operator("Bearer ")
+
+
+@pytest.mark.parametrize(
+    ("stored", "granted"),
+    [
+        (["polls:read"], ["polls:read", "results:read"]),
+        (["polls:write"], ["polls:write", "polls:destroy"]),
+        (["votes:write"], ["votes:write"]),
+        (["keys:write"], ["keys:write", "webhooks:write"]),
+        (["keys:write", "votes:write"], ["votes:write", "keys:write", "issuers:write", "webhooks:write"]),
+    ],
+    ids="+".join,
+)
+def test_record_of_the_last_release_keeps_its_permissions(stored: list[str], granted: list[str]) -> None:
+    """Check that records without a format have what their scopes allowed, and later records no more."""
+    document = {"name": "night desk", "scopes": stored, "created_at": 1, "hash": "00"}
+    kept = msgspec.convert(document, StoredApiKey)
+    assert list(kept.granted_scopes) == granted
+    assert kept.operator("5f0c9a7be1d2").scopes == frozenset(granted)
+    now = msgspec.convert(document | {"format": 2}, StoredApiKey)
+    assert set(now.granted_scopes) == set(stored)
 
 
 def test_missing_scope_is_named() -> None:

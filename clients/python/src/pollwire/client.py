@@ -318,9 +318,22 @@ class Client(PredictionCalls, WebhookCalls):
             self._parse_response(response)
         return response.content
 
-    async def create_key(self, name: str, scopes: Sequence[str]) -> Document:
-        """Create an API key. Its ``key`` is returned only here. Never retried: each call creates another."""
-        body = {"name": name, "scopes": list(scopes)}
+    async def create_key(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        polls: Sequence[str] = (),
+        series: Sequence[str] = (),
+        expires_at: str | None = None,
+    ) -> Document:
+        """Create an API key. Its ``key`` is returned only here. Never retried: each call creates another.
+
+        ``polls`` has ids, and prefixes that end with ``*``. With ``polls`` or ``series``, the key may use no
+        other polls. ``expires_at`` is RFC 3339 with an offset.
+        """
+        limits = {"polls": list(polls), "series": list(series), "expires_at": expires_at}
+        body = {"name": name, "scopes": list(scopes)} | {key: value for key, value in limits.items() if value}
         return await self._call("POST", "/v1/admin/keys", bearer=self._key, json=body, repeatable=False)
 
     async def keys(self) -> list[Document]:

@@ -31,7 +31,7 @@ def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRout
     """Return the route handlers for webhooks."""
 
     def admitted(request: AnyRequest) -> Operator:
-        return require_operator(keys, request, Scope.KEYS_WRITE)
+        return require_operator(keys, request, Scope.WEBHOOKS_WRITE)
 
     @post(_WEBHOOKS, summary="Create a webhook; its secret is shown only once")
     async def create_webhook(request: AnyRequest) -> Encoded:

@@ -113,7 +113,7 @@ class WebhookAdmin:
         """
         draft = decode_document(body, WebhookDraft)
         if draft.results is Audience.OPERATORS:
-            operator.require_scope(Scope.POLLS_READ)
+            operator.require_scope(Scope.RESULTS_READ)
         try:
             await self._sender.check_url(draft.url)
         except ForbiddenAddress as forbidden:

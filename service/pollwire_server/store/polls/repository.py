@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -177,15 +177,17 @@ class Polls:
         series: str | None = None,
         q: str | None = None,
         visible_only: bool = False,
+        covers: Callable[[str, str | None], bool] | None = None,
     ) -> tuple[list[PollRecord], str | None]:
         """Return at most ``limit`` matching polls, newest first, and the next page's cursor (None: last
         page).
 
-        ``q`` is a substring of the question or the id, ignoring case. Polls created meanwhile do not shift
+        ``q`` is a substring of the question or the id, ignoring case. ``covers`` gets the id and the series
+        of a poll. Polls created meanwhile do not shift
         pages. If few of many polls match, a page can be short and still have a cursor. Raises ``InvalidPoll``
         for a malformed cursor, and ``StoreUnavailable``.
         """
-        matches = _Filter(phase, kind, series, (q or "").casefold(), visible_only)
+        matches = _Filter(phase, kind, series, (q or "").casefold(), visible_only, covers)
         position, found, scanned = Cursor.parse(cursor), list[PollRecord](), 0
         while scanned < _MAX_SCANNED:
             entries = await self._index.after(position, _LIST_BATCH)
@@ -248,6 +250,7 @@ class _Filter(msgspec.Struct, frozen=True):
     series: str | None
     words: str
     visible_only: bool
+    covers: Callable[[str, str | None], bool] | None
 
     def __call__(self, reading: PollReading) -> bool:
         poll, now = reading.record.poll, reading.tally.now
@@ -257,6 +260,7 @@ class _Filter(msgspec.Struct, frozen=True):
             and (self.series is None or poll.series == self.series)
             and (not self.words or self.words in poll.question.casefold() or self.words in poll.id)
             and (not self.visible_only or poll.is_visible(now))
+            and (self.covers is None or self.covers(poll.id, poll.series))
         )
 
 

@@ -18,18 +18,32 @@ def keys() -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, required=True, help="What it may do, such as polls:read.")
+@click.option("--poll", "polls", multiple=True, help="Poll that it may use, or a prefix such as 'lunch-*'.")
+@click.option("--series", multiple=True, help="Series of polls that it may use.")
+@click.option(
+    "--expires", "expires_at", metavar="TIME", help="When it expires, such as 2027-01-31T12:00:00Z."
+)
 @connection_options
-def create(name: str, scopes: tuple[str, ...]) -> None:
+def create(
+    name: str,
+    scopes: tuple[str, ...],
+    polls: tuple[str, ...],
+    series: tuple[str, ...],
+    expires_at: str | None,
+) -> None:
     """Create an API key called NAME. It is shown only once."""
     target = target_of_flags()
-    made = run_client(lambda client: client.create_key(name, scopes), target)
+    made = run_client(
+        lambda client: client.create_key(name, scopes, polls=polls, series=series, expires_at=expires_at),
+        target,
+    )
     target.print_result(made, made["key"])
 
 
 @keys.command("list")
 @connection_options
 def list_keys() -> None:
-    """List API keys, newest first: id, scopes, last use, name."""
+    """List API keys, newest first: id, scopes, last use, name and limits."""
     target = target_of_flags()
     items = run_client(lambda client: client.keys(), target)
     print_list(target, items, None, cells=_cells)
@@ -46,4 +60,8 @@ def revoke(key_id: str) -> None:
 
 
 def _cells(key: Document) -> tuple[object, ...]:
-    return key["id"], ",".join(key["scopes"]), key["last_used_at"] or "never used", key["name"]
+    limits = [*(key.get("polls") or ()), *(f"series {name}" for name in key.get("series") or ())]
+    if key.get("expires_at"):
+        limits.append(f"until {key['expires_at']}")
+    cells = key["id"], ",".join(key["scopes"]), key["last_used_at"] or "never used", key["name"]
+    return (*cells, ", ".join(limits)) if limits else cells

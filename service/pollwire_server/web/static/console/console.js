@@ -62,7 +62,8 @@ function render(moved = true) {
 
 /** @param {string} section */
 function renderHeader(section) {
-  const links = /** @type {[string, string][]} */ ([['polls', t.polls], ['keys', t.keys], ['issuers', t.issuers], ['webhooks', t.webhooks]]);
+  const resources = /** @type {[import('./session.js').Scope, string, string][]} */ ([['keys:write', 'keys', t.keys], ['issuers:write', 'issuers', t.issuers], ['webhooks:write', 'webhooks', t.webhooks]]);
+  const links = [['polls', t.polls], ...resources.filter(([scope]) => session.may(scope)).map(([, name, text]) => [name, text])];
   mainMenu.hidden = !session.isOpen;
   mainMenu.setAttribute('aria-label', t.mainMenu);
   setChildren(mainMenu, ...links.map(([name, text]) => el('a', { href: hashOf(name === 'polls' ? [] : [name]), ...(name === section ? { 'aria-current': 'page' } : {}) }, text)));

@@ -6,7 +6,7 @@
  * `localStorage`, so the browser never sends it automatically, also not for another site's page.
  */
 
-/** @typedef {'polls:read' | 'polls:write' | 'votes:write' | 'keys:write'} Scope */
+/** @typedef {'polls:read' | 'results:read' | 'polls:write' | 'polls:destroy' | 'votes:write' | 'keys:write' | 'issuers:write' | 'webhooks:write'} Scope */
 
 const STORAGE_KEY = 'pollwire-console-key';
 
@@ -28,9 +28,9 @@ export const session = {
   get scopes() {
     return current?.scopes ?? [];
   },
-  /** @param {Scope} scope */
-  may(scope) {
-    return current?.scopes.includes(scope) ?? false;
+  /** @param {Scope[]} scopes */
+  may(...scopes) {
+    return scopes.every((scope) => current?.scopes.includes(scope) ?? false);
   },
   /** @param {string} key @param {{name: string, scopes: string[]}} owner @param {boolean} keep store it for reloads of the tab */
   begin(key, owner, keep) {

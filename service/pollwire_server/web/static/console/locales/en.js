@@ -68,10 +68,14 @@ export const words = {
     operators: 'Hidden until I publish',
   }),
   scopes: /** @type {Record<string, string>} */ ({
-    'polls:read': 'read polls, results, votes and logs',
+    'polls:read': 'read polls and their audit logs',
+    'results:read': 'read totals, also hidden ones, exports and reports',
     'polls:write': 'create, edit and run polls',
+    'polls:destroy': 'delete, reset, archive, purge and erase',
     'votes:write': 'submit votes from your server',
-    'keys:write': 'create and revoke keys, sign-in providers and webhooks',
+    'keys:write': 'create and revoke keys',
+    'issuers:write': 'manage sign-in providers',
+    'webhooks:write': 'manage webhooks',
   }),
 
   list: {
@@ -324,6 +328,11 @@ export const words = {
     nameHint: 'Shown in the audit log.',
     scopes: 'Permissions',
     notGranted: 'Your key doesn’t have this',
+    polls: 'Only these polls',
+    pollsHint: 'IDs, or the start of IDs and *, such as lunch-*. Leave empty for every poll.',
+    seriesHint: 'The key may also use polls in these series.',
+    expires: 'Expires',
+    never: 'Never',
     create: 'Create key',
     shownOnce: 'This key is shown only once. Copy it now; it can’t be shown again.',
     createdKey: 'The new key',

@@ -64,10 +64,14 @@ export const words = {
   identities: { device: 'Un voto por dispositivo', signed: 'Un voto por usuario registrado', open: 'Votos ilimitados' },
   resultsModes: { always: 'Siempre', after_vote: 'Tras votar (todos tras el cierre)', after_close: 'Tras el cierre', operators: 'Ocultos hasta publicarlos' },
   scopes: {
-    'polls:read': 'leer encuestas, resultados, votos y registros',
+    'polls:read': 'leer encuestas y sus registros',
+    'results:read': 'leer totales, también ocultos, exportaciones e informes',
     'polls:write': 'crear, editar y gestionar encuestas',
+    'polls:destroy': 'eliminar, restablecer, archivar y borrar votos',
     'votes:write': 'enviar votos desde su servidor',
-    'keys:write': 'crear y revocar claves, proveedores de acceso y webhooks',
+    'keys:write': 'crear y revocar claves',
+    'issuers:write': 'gestionar proveedores de acceso',
+    'webhooks:write': 'gestionar webhooks',
   },
 
   list: {
@@ -319,6 +323,11 @@ export const words = {
     nameHint: 'Se muestra en el registro.',
     scopes: 'Permisos',
     notGranted: 'Su clave no lo tiene',
+    polls: 'Solo estas encuestas',
+    pollsHint: 'Identificadores, o su comienzo y *, como lunch-*. Deje vacío para todas.',
+    seriesHint: 'La clave también puede usar las encuestas de estas series.',
+    expires: 'Caduca',
+    never: 'Nunca',
     create: 'Crear la clave',
     shownOnce: 'Esta clave se muestra una sola vez. Cópiela ahora; no se podrá mostrar de nuevo.',
     createdKey: 'La nueva clave',

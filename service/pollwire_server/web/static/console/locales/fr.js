@@ -64,10 +64,14 @@ export const words = {
   identities: { device: 'Un vote par appareil', signed: 'Un vote par utilisateur connecté', open: 'Votes illimités' },
   resultsModes: { always: 'Toujours', after_vote: 'Après avoir voté (tous après la clôture)', after_close: 'Après la clôture', operators: 'Masqués jusqu’à publication' },
   scopes: {
-    'polls:read': 'lire sondages, résultats, votes et journaux',
+    'polls:read': 'lire les sondages et leurs journaux',
+    'results:read': 'lire les totaux, même masqués, les exports et les rapports',
     'polls:write': 'créer, modifier et gérer des sondages',
+    'polls:destroy': 'supprimer, réinitialiser, archiver et effacer des votes',
     'votes:write': 'envoyer des votes depuis votre serveur',
-    'keys:write': 'créer et révoquer clés, fournisseurs de connexion et webhooks',
+    'keys:write': 'créer et révoquer des clés',
+    'issuers:write': 'gérer les fournisseurs de connexion',
+    'webhooks:write': 'gérer les webhooks',
   },
 
   list: {
@@ -319,6 +323,11 @@ export const words = {
     nameHint: 'Affiché dans le journal.',
     scopes: 'Autorisations',
     notGranted: 'Votre clé ne l’a pas',
+    polls: 'Seulement ces sondages',
+    pollsHint: 'Identifiants, ou leur début et *, comme lunch-*. Laissez vide pour tous.',
+    seriesHint: 'La clé peut aussi utiliser les sondages de ces séries.',
+    expires: 'Expire',
+    never: 'Jamais',
     create: 'Créer la clé',
     shownOnce: 'Cette clé n’est montrée qu’une fois. Copiez-la maintenant ; elle ne pourra plus être affichée.',
     createdKey: 'La nouvelle clé',

@@ -63,8 +63,8 @@ export function resourcePage(place, title, lead, make, list) {
   setChildren(place, el('div', { class: 'head' }, el('h1', {}, title), el('div', { class: 'push' }, make)), el('p', { class: 'lead' }, lead), list);
 }
 
-/** Draw the page for a key without the scope. @param {HTMLElement} place @param {string} title */
-export function forbiddenPage(place, title) {
-  setChildren(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission('keys:write')));
+/** Draw the page for a key without the scope. @param {HTMLElement} place @param {string} title @param {import('../session.js').Scope} scope */
+export function forbiddenPage(place, title, scope) {
+  setChildren(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission(scope)));
   return { title };
 }

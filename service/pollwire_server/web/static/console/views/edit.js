@@ -71,7 +71,7 @@ function workOn(poll, zone) {
 
 /** Return the issuers' names, or null if the key may not list them. @returns {Promise<string[] | null>} */
 async function issuerNames() {
-  if (!session.may('keys:write')) return null;
+  if (!session.may('issuers:write')) return null;
   const { items } = await request('v1/admin/issuers?limit=100');
   return items.map((/** @type {{issuer: string}} */ { issuer }) => issuer);
 }

@@ -8,14 +8,14 @@ import { Fields } from '../parts/fields.js';
 import { forbiddenPage, ResourceList, resourcePage } from '../parts/resource_list.js';
 import { showSecret } from '../parts/secret.js';
 import { session } from '../session.js';
-import { formatShortDateTime } from '../date_format.js';
+import { formatShortDateTime, operatorZone } from '../date_format.js';
 import { t } from '../i18n.js';
 
-/** @typedef {{id: string, name: string, scopes: string[], created_at: string, last_used_at: string | null}} Key */
+/** @typedef {{id: string, name: string, scopes: string[], polls: string[] | null, series: string[] | null, expires_at: string | null, created_at: string, last_used_at: string | null}} Key */
 
 /** @type {import('../console.js').View} */
 export function keysView(place) {
-  if (!session.may('keys:write')) return forbiddenPage(place, t.keys);
+  if (!session.may('keys:write')) return forbiddenPage(place, t.keys, 'keys:write');
   /** @type {ResourceList<Key>} */
   const resourceList = new ResourceList({
     path: 'v1/admin/keys',
@@ -23,6 +23,8 @@ export function keysView(place) {
     columns: [
       [t.keysPage.name, ({ name, id }) => el('span', { class: 'lines' }, isolated(name), el('code', {}, id))],
       [t.keysPage.scopes, ({ scopes }) => el('span', { class: 'scopes' }, ...scopes.map((scope) => el('code', { title: t.scopes[scope] }, scope)))],
+      [t.keysPage.polls, limitsOf],
+      [t.keysPage.expires, ({ expires_at: at }) => (at ? formatShortDateTime(at) : t.keysPage.never)],
       [t.keysPage.created, ({ created_at: at }) => formatShortDateTime(at)],
       [t.keysPage.lastUsed, ({ last_used_at: at }) => (at ? formatShortDateTime(at) : t.keysPage.neverUsed)],
     ],
@@ -31,6 +33,13 @@ export function keysView(place) {
   resourcePage(place, t.keys, t.keysPage.lead, button(t.keysPage.newKey, () => make(resourceList), { class: 'button primary' }), resourceList.element);
   resourceList.load();
   return { title: t.keys };
+}
+
+/** @param {Key} key */
+function limitsOf({ polls, series }) {
+  if (polls === null && series === null) return t.webhooksPage.everyPoll;
+  const names = [...(polls ?? []), ...(series ?? []).map((name) => `${t.list.series}: ${name}`)];
+  return el('span', { class: 'scopes' }, ...names.map((name) => el('code', {}, name)));
 }
 
 /** @param {Key} key @param {ResourceList<Key>} resourceList */
@@ -49,6 +58,7 @@ async function revoke({ id, name }, resourceList) {
 async function make(resourceList) {
   const fields = new Fields();
   let name = '';
+  let [polls, series, expiresAt] = ['', '', ''];
   /** @type {Set<string>} */
   const scopes = new Set();
   /** @type {any} */
@@ -65,12 +75,23 @@ async function make(resourceList) {
     title: t.keysPage.newKey,
     verb: t.keysPage.create,
     fields,
-    body: [fields.text({ path: 'name', label: t.keysPage.name, hint: t.keysPage.nameHint }, '', (value) => (name = value), { maxlength: '100' }), group, fields.summary],
+    body: [fields.text({ path: 'name', label: t.keysPage.name, hint: t.keysPage.nameHint }, '', (value) => (name = value), { maxlength: '100' }), group,
+      fields.text({ path: 'polls', label: t.keysPage.polls, hint: t.keysPage.pollsHint, optional: true }, '', (value) => (polls = value), { dir: 'ltr', spellcheck: 'false' }),
+      fields.text({ path: 'series', label: t.list.series, hint: t.keysPage.seriesHint, optional: true }, '', (value) => (series = value), { dir: 'ltr', spellcheck: 'false' }),
+      fields.text({ path: 'expires_at', label: t.keysPage.expires, optional: true }, '', (value) => (expiresAt = value), { type: 'datetime-local', max: '9999-12-31T23:59' }),
+      fields.summary],
     act: async () => {
-      created = await request('v1/admin/keys', { method: 'POST', body: { name, scopes: [...scopes] } });
+      const limits = Object.entries({ polls: words(polls), series: words(series) }).filter(([, list]) => list.length > 0);
+      const expiry = expiresAt ? { expires_at: expiresAt, timezone: operatorZone } : {};
+      created = await request('v1/admin/keys', { method: 'POST', body: { name, scopes: [...scopes], ...Object.fromEntries(limits), ...expiry } });
     },
   });
   if (!done) return;
   await showSecret(t.keysPage.createdKey, t.keysPage.shownOnce, created.key);
   resourceList.load();
+}
+
+/** Split a list of ids. @param {string} text */
+function words(text) {
+  return text.split(/[\s,]+/).filter(Boolean);
 }

@@ -85,10 +85,12 @@ class PollPage {
     const { id, kind } = this.poll;
     const totals = el('section', { class: 'card' }, el('h2', {}, t.poll.totals), kind === 'ranked' && el('p', { class: 'hint' }, t.poll.rankedNote), this.#bars.element);
     const overTime = el('section', { class: 'card' }, el('h2', {}, t.poll.timeline), this.#chart.element);
-    setChildren(this.place, this.#head(), this.#notice, this.#actions, this.#stats.element,
-      el('div', { class: 'columns' }, el('div', {}, totals, overTime, this.audit.element), el('div', {}, this.#details.element, this.#data, embedCard(id))));
+    const live = session.may('results:read') ? [totals, overTime] : [];
+    setChildren(this.place, this.#head(), this.#notice, this.#actions, live.length > 0 && this.#stats.element,
+      el('div', { class: 'columns' }, el('div', {}, ...live, this.audit.element), el('div', {}, this.#details.element, this.#data, embedCard(id))));
     this.#draw();
     this.audit.load();
+    if (!session.may('results:read')) return;
     this.#readTimeline();
     watchPolls([id], { results: (results) => this.#receive(results), deleted: () => this.#showDeleted(), connection: (state) => this.#stats.connected(state) });
     const timers = [setInterval(() => this.#readTimeline(), TIMELINE_EVERY_MS), setInterval(() => this.#tick(), 1000)];
@@ -128,11 +130,11 @@ class PollPage {
   }
 
   #drawActions() {
-    if (!session.may('polls:write')) return setChildren(this.#actions, el('p', { class: 'quiet reason' }, t.missingPermission('polls:write')));
     const focused = this.#actions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-act') : null;
     const buttons = actionsFor(this.poll).map((act) =>
       button(t.actions.names[act.name], () => this.#runAction(act), { class: `button ${act.danger ? 'destructive' : PRIMARY_ACTIONS.includes(act.name) ? 'primary' : ''}`, 'data-act': act.name }));
-    setChildren(this.#actions, el('h2', { class: 'visually-hidden' }, t.actions.heading), ...buttons);
+    const reason = !session.may('polls:write') && el('p', { class: 'quiet reason' }, t.missingPermission('polls:write'));
+    setChildren(this.#actions, el('h2', { class: 'visually-hidden' }, t.actions.heading), reason, ...buttons);
     if (focused) (buttons.find((one) => one.dataset.act === focused) ?? buttons[0])?.focus();
   }
 

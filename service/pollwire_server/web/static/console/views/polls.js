@@ -75,6 +75,7 @@ function show(rows, connection, page, query, signal) {
   const rowsById = new Map(page.items.map((poll) => [poll.id, new Row(poll)]));
   const head = el('tr', {}, ...[t.list.poll, t.list.phase, t.list.schedule, t.list.voters, t.list.leading].map((text) => el('th', { scope: 'col' }, text)));
   setChildren(rows, el('table', { class: 'polls' }, el('thead', {}, head), el('tbody', {}, ...[...rowsById.values()].map((row) => row.element))), pager(page, query));
+  if (!session.may('results:read')) return setText(connection, t.missingPermission('results:read'));
   watchPolls([...rowsById.keys()], {
     results: (results) => rowsById.get(results.poll)?.update(results),
     deleted: (poll) => rowsById.get(poll)?.element.remove(),
