@@ -76,13 +76,18 @@ def test_csv_formula_gets_an_apostrophe(text: str) -> None:
     [
         *("606e108800862246", "1e5", "007", "2024", "2024-05-01", "10-11", "1/2", "3.14", "1,000", "10:30"),
         *("5%", "mar-1", "1-mar", "sept2", "dec1", "may 5", "march-2024", "true", "3pm", "2024-05-01t10"),
+        *("1-mai", "okt-3", "5-dic", "1. März", "3 août", "2-ene", "WAHR", "vrai", "#N/A", "#DIV/0!"),
+        *("−5", "１２", "٣٤", "₹5", "5 €", "\u00a07", "\u00a0=1", "\u2003+1"),
     ],
 )
 def test_csv_text_that_spreadsheets_convert_gets_an_apostrophe(text: str) -> None:
     assert safe_cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["rice", "a1", "v606e108800862246", "marble", "mayor", "2 bowls", "x-1"])
+@pytest.mark.parametrize(
+    "text",
+    ["rice", "a1", "v606e108800862246", "marble", "mayor", "2 bowls", "x-1", "mars", "may", "set", "#1x"],
+)
 def test_csv_other_text_is_unchanged(text: str) -> None:
     assert safe_cell(text) == text
 

@@ -38,15 +38,26 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "�
 
 
 _MONTH: Final = (
-    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+    "(?:jan(?:uary|uar|v|vier|eiro)?|jän(?:ner)?|ene(?:ro)?|gen(?:naio)?"
+    "|feb(?:ruary|ruar|rero|braio)?|f[eé]vr?(?:ier)?|fev(?:ereiro)?"
+    "|mar(?:ch|s|zo|ço)?|mär(?:z)?|mrz|mrt|maart|apr(?:il|ile)?|avr(?:il)?|abr(?:il)?"
+    "|may(?:o)?|mai(?:o)?|mei|mag(?:gio)?|june?|juni(?:o)?|juin|jun(?:ho)?|giu(?:gno)?"
+    "|july?|juli(?:o)?|juil(?:let)?|jul(?:ho)?|lug(?:lio)?|aug(?:ust)?|ago(?:sto)?|ao[uû]t"
+    "|sept?(?:ember|embre|tiembre)?|set(?:tembre|embro)?|o[ck]t(?:ober|obre|ubre)?|ott(?:obre)?|out(?:ubro)?"
+    "|nov(?:ember|embre|iembre|embro)?|d[eé][cz](?:ember|embre|embro)?|dic(?:iembre|embre)?)"
 )
+"""Names of months in English, French, Spanish, German, Italian, Portuguese and Dutch. A spreadsheet reads
+those of its own language, which is not known here."""
+_TRUTH_VALUE: Final = "true|false|wahr|falsch|vrai|faux|verdadero|falso|vero|verdadeiro|waar|onwaar"
 _CONVERTED: Final = re.compile(
-    r"[(+-]?\s*[$€£¥]?[\d.,:/\s-]*\d[\d.,:/\s-]*(?:e[+-]?\d+)?(?:t[\d:.]+z?)?\s*(?:%|[ap]m?|\))?"
-    rf"|(?:\d{{1,4}}[-/., ]*)?{_MONTH}[-/., ]*\d*(?:[-/., ]+\d+)?|true|false",
+    r"[(+\-−]?\s*[$£¥\u20a0-\u20cf]?[\d.,:/\s-]*\d[\d.,:/\s-]*"
+    r"(?:e[+-]?\d+)?(?:t[\d:.]+z?)?\s*(?:[%٪\u20a0-\u20cf]|[ap]m?|\))?"
+    rf"|(?=.*\d)(?:\d{{1,4}}[-/., ]*)?{_MONTH}[-/., ]*\d*(?:[-/., ]+\d+)?"
+    rf"|{_TRUTH_VALUE}|#(?:n/a|name\?|null!|num!|ref!|value!|div/0!)",
     re.IGNORECASE,
 )
-"""Text that spreadsheets read as a number, a date, a time or a truth value, such as ``1e5`` or ``mar-1``."""
+"""Text that spreadsheets read as a number, a date, a time, a truth value or an error, such as ``1e5`` or
+``mar-1``."""
 _BYTE_ORDER_MARK: Final = "\ufeff".encode()
 """Excel reads a CSV file without it in the local code page."""
 
@@ -211,8 +222,8 @@ def safe_cell(text: str) -> str:
 
     So spreadsheets neither run it nor change it.
     """
-    is_formula = text.lstrip(" ").startswith(_FORMULA_STARTS)
-    return f"'{text}" if is_formula or _CONVERTED.fullmatch(text) else text
+    is_formula = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
+    return f"'{text}" if is_formula or _CONVERTED.fullmatch(text.strip()) else text
 
 
 def _csv(rows: Iterable[Iterable[object]]) -> bytes:
