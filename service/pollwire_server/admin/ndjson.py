@@ -55,8 +55,7 @@ class LineSplitter:
 
     def _line(self, text: bytes) -> Line | None:
         self._number += 1
-        if self._number == 1:
-            text = without_byte_order_mark(text)
+        text = without_byte_order_mark(text)  # each line is a JSON text; joined files have marks within
         if self._is_skipping:
             self._is_skipping = False
             return None
