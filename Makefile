@@ -21,7 +21,7 @@ ORDERED_TESTS := tests/http_corpus
 # Folders of tests that take long, or need the machine for themselves: faults, failover, fuzzing and
 # installations. Single long cases elsewhere are marked `slow`. `make test-all` runs both.
 LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_crashes.py \
-	tests/packaging/test_installation.py
+	tests/packaging/test_installation.py tests/packaging/test_generated_clients.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -42,7 +42,7 @@ test: dev chromium check ## Run lint, types, contracts and every test that a cha
 
 test-all: test long-tests ## Run `make test`, then the tests of faults, fuzzing and long histories
 
-long-tests: dev chromium faketime proxies docs tests/packaging/node_modules/.setup
+long-tests: dev chromium faketime proxies docs tests/packaging/node_modules/.setup tests/packaging/.venv/.setup
 	$(BIN)/python -m pytest -m slow $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(ORDERED_TESTS:%=--ignore=%)
 	$(BIN)/python -m pytest $(LONG_TESTS)
 
@@ -86,9 +86,10 @@ lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(LOCK:pyproject.toml=benchmarks/requirements.in) --upgrade --constraint requirements.txt \
 		--output-file benchmarks/requirements.txt
 	$(LOCK:pyproject.toml=--group docs) --upgrade --output-file docs/requirements.txt
+	$(LOCK:pyproject.toml=--group clients) --upgrade --output-file tests/packaging/requirements.txt
 
 clean: ## Remove what setup and the tests made (never a data folder)
-	rm -rf docs/.venv .site $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules tests/packaging/node_modules service/assets-build/node_modules
+	rm -rf docs/.venv tests/packaging/.venv .site $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules tests/packaging/node_modules service/assets-build/node_modules
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find service clients tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -116,9 +117,16 @@ tests/browser/node_modules/.setup: tests/browser/package-lock.json
 	@cd tests/browser && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-# The types of the npm package are checked against those of React and Vue.
+# The types of the npm package are checked against those of React and Vue, and types are generated from OpenAPI.
 tests/packaging/node_modules/.setup: tests/packaging/package-lock.json tests/browser/node_modules/.setup
 	@cd tests/packaging && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+# The generator of Python clients has an environment of its own: the service and its tests need none of it.
+tests/packaging/.venv/.setup: tests/packaging/requirements.txt
+	@echo "Installing the generator of Python clients into tests/packaging/.venv ..."
+	@$(PYTHON) -m venv --clear tests/packaging/.venv
+	@$(PIP:$(BIN)/%=tests/packaging/.venv/bin/%) install --require-hashes -r tests/packaging/requirements.txt
 	@touch $@
 
 # esbuild is a binary that npm installs; only a change of the pages needs it, as the built files are checked in.

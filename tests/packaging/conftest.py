@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -16,9 +17,17 @@ ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 
 
-def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """Run a command and return its output. Fail with both outputs if it fails."""
-    done = subprocess.run(command, cwd=cwd, check=False, capture_output=True, text=True, timeout=300)
+def run(*command: str | Path, cwd: Path = ROOT, **environ: str) -> str:
+    """Run a command and return its output. ``environ`` changes its environment. Fail if it fails."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | environ,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

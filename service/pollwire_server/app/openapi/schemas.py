@@ -95,6 +95,17 @@ def _field_docstrings(struct: type) -> dict[str, str]:
     return {encoded: texts[name] for name, encoded in names if name in texts}
 
 
+def _describe_default(schema: Json) -> None:
+    """Replace the default of a field with a sentence.
+
+    Generators for TypeScript take a field with a default as always present, in requests too.
+    """
+    default = schema.pop("default")
+    if default is not None:
+        text = f"Default: `{msgspec.json.encode(default).decode()}`."
+        schema["description"] = f"{schema['description']} {text}" if "description" in schema else text
+
+
 def _translated(schema: Any) -> Any:  # Any: JSON
     r"""Translate a generated schema to the document's own conventions.
 
@@ -109,6 +120,8 @@ def _translated(schema: Any) -> Any:  # Any: JSON
     translated = {name: _translated(value) for name, value in schema.items()}
     if "type" not in translated and all(isinstance(value, str) for value in schema.get("enum", (None,))):
         translated["type"] = "string"
+    if "default" in translated and not isinstance(translated["default"], dict):  # not a field of this name
+        _describe_default(translated)
     for name, translate in _TRANSLATIONS.items():
         if isinstance(translated.get(name), str):
             translated[name] = translate(translated[name])
