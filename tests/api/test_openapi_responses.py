@@ -12,6 +12,7 @@ from pollwire_server.app.openapi.operations import OPERATIONS, TEXT_RESPONSES
 
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import HOOKS, QUICK
+from tests.api.json_schemas import closed
 from tests.jwt_issuer import generate_key, public_pem
 from tests.webhook_receiver import receiving
 
@@ -23,7 +24,7 @@ class ResponseChecker:
     """Validates each response by the schema of its operation and status. Undocumented fields are errors."""
 
     def __init__(self, document: dict[str, Any]) -> None:
-        self._document = _closed(document)
+        self._document = closed(document)
         self.checked: set[tuple[str, str, int]] = set()
 
     async def check(self, response: httpx.Response) -> None:
@@ -50,16 +51,6 @@ class ResponseChecker:
         """Return the template of a path. Templates without parameters win."""
         paths: list[str] = sorted(self._document["paths"], key=lambda one: one.count("{"))
         return next(one for one in paths if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", one), path))
-
-
-def _closed(schema: Any) -> Any:
-    """Return the document with ``additionalProperties: false`` in every object with named properties."""
-    if isinstance(schema, list):
-        return [_closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: _closed(value) for name, value in schema.items()}
-    return {"additionalProperties": False, **closed} if schema.keys() >= {"type", "properties"} else closed
 
 
 async def _voter(service: Service) -> dict[str, str]:
@@ -210,14 +201,14 @@ async def test_operations_have_unique_names_and_known_tags(service: Service) -> 
 
 async def test_every_body_has_examples_that_match_its_schema(service: Service) -> None:
     document = (await service.http.get("/openapi.json")).json()
-    closed = _closed(document)
+    strict = closed(document)
     wrong = []
-    for operation in (operation for path in closed["paths"].values() for operation in path.values()):
+    for operation in (operation for path in strict["paths"].values() for operation in path.values()):
         for part in (operation.get("requestBody", {}), *operation["responses"].values()):
             for content in part.get("content", {}).values():
                 values = [example["value"] for example in content.get("examples", {}).values()]
                 values += [content["example"]] if "example" in content else []
-                validator = OAS31Validator({**content["schema"], "components": closed["components"]})
+                validator = OAS31Validator({**content["schema"], "components": strict["components"]})
                 if not values or not all(map(validator.is_valid, values)):
                     wrong.append((operation["operationId"], values))
     assert wrong == []
