@@ -190,6 +190,7 @@ async def test_ticket_requires_the_results_read_scope(service: Service) -> None:
         ({"scopes": ["polls:read"]}, "name"),
         ({"name": "", "scopes": ["polls:read"]}, "name"),
         ({"name": " \u00a0", "scopes": ["polls:read"]}, "name"),
+        ({"name": "\u3164\u2800", "scopes": ["polls:read"]}, "name"),
         ({"name": "a\nb", "scopes": ["polls:read"]}, "name"),
         ({"name": "x" * 101, "scopes": ["polls:read"]}, "name"),
         ({"name": 7, "scopes": ["polls:read"]}, "name"),

@@ -138,6 +138,8 @@ async def test_leaderboard_excludes_unresolved_polls(own_service: Service) -> No
         ({"outcome": "home", "note": "x" * 2001}, "note"),
         ({"outcome": "home", "source": "http://example.com"}, "source"),
         ({"outcome": "home", "source": "https://example.com/a b"}, "source"),
+        ({"outcome": "home", "note": "\u3164"}, "note"),
+        ({"outcome": "home", "note": "a\x1b[2J"}, "note"),
         ({"outcome": "home", "because": "so"}, "because"),
     ],
 )

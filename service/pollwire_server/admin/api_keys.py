@@ -21,6 +21,7 @@ from pollwire_server.auth.api_keys import (
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, NotFound
 from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN, Identifier
+from pollwire_server.domain.text_validation import check_text
 from pollwire_server.domain.timestamps import (
     TimestampText,
     format_optional_timestamp,
@@ -111,6 +112,7 @@ class ApiKeyAdmin:
         Raises ``InvalidPoll``, and ``ScopeMissing`` for a scope that the operator's own key lacks.
         """
         draft = decode_document(body, KeyDraft)
+        check_text(draft.name, "name")
         for scope in draft.scopes:
             operator.require_scope(scope)
         if Scope.ISSUERS_WRITE in draft.scopes and Scope.VOTES_WRITE not in draft.scopes:

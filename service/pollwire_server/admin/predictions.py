@@ -16,6 +16,7 @@ from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import PhaseConflict
 from pollwire_server.domain.poll import Kind
 from pollwire_server.domain.poll_document import PollDocument, poll_document
+from pollwire_server.domain.text_validation import check_text
 from pollwire_server.domain.timestamps import parse_timestamp
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
@@ -72,6 +73,7 @@ class PredictionAdmin:
         Raises ``InvalidPoll``, ``VersionMismatch`` and ``PhaseConflict``.
         """
         draft = decode_document(body, ResolutionDraft)
+        check_text(draft.note or "", "note", multiline=True)
         effective_at = None
         if draft.effective_at is not None:
             effective_at = parse_timestamp(draft.effective_at, draft.timezone, "effective_at")
