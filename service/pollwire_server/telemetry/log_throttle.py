@@ -4,11 +4,11 @@ A store that rejects every call does so thousands of times a second, and a retry
 with one line for each would fill the disk, which would then be the next failure. This filter of the log
 handler is the only place that limits lines, so every module, library and process is covered.
 
-How. Lines of one logger that differ only in numbers (a slot, a line of a script) are of one kind. The first
-line of a kind is logged. Further lines within the interval are counted, and the latest of them is logged with
-the count when the interval ends; then the interval doubles, up to ``MAX_INTERVAL_S``. So the last state, such
-as a recovery, always appears. A kind without lines for one interval starts again. Lines about different
-subjects, such as two workers, pass ``extra={"subject": ...}`` and are separate kinds.
+How. Lines of one logger that differ only in words with digits (a slot, a random id) are of one kind. The
+first line of a kind is logged. Further lines within the interval are counted, and the latest of them is
+logged with the count when the interval ends; then the interval doubles, up to ``MAX_INTERVAL_S``. So the last
+state, such as a recovery, always appears. A kind without lines for one interval starts again. Lines about
+different subjects, such as two workers, pass ``extra={"subject": ...}`` and are separate kinds.
 
 The latest line is logged by the next line of any kind or by a timer, whichever comes first.
 """
@@ -16,6 +16,7 @@ The latest line is logged by the next line of any kind or by a timer, whichever 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ MAX_INTERVAL_S: Final = 600.0
 MAX_KINDS: Final = 1_000
 """Kinds in memory; the oldest is forgotten first."""
 
-_NO_DIGITS: Final = dict.fromkeys(map(ord, "0123456789"))
+_NUMBERED_WORD: Final = re.compile(r"[\w-]*\d[\w-]*")
 
 
 class _Kind:
@@ -109,7 +110,7 @@ class RepeatFilter(logging.Filter):
 
 
 def _kind_of(record: logging.LogRecord) -> tuple[str, int, str, str]:
-    text = record.getMessage().translate(_NO_DIGITS)
+    text = _NUMBERED_WORD.sub("", record.getMessage())
     return record.name, record.levelno, str(getattr(record, "subject", "")), text
 
 

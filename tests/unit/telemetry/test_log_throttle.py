@@ -69,6 +69,14 @@ def test_latest_suppressed_line_is_logged_when_the_interval_ends() -> None:
     ]
 
 
+def test_lines_that_differ_in_random_ids_are_one_kind_of_their_subject() -> None:
+    log = Log()
+    for number in range(40):
+        log.log("delivery of event %s failed", f"9c{number}fe-1", subject="hook-a")
+    log.log("delivery of event 0a1b failed", subject="hook-b")
+    assert log.messages == ["delivery of event 9c0fe-1 failed", "delivery of event 0a1b failed"]
+
+
 def test_single_suppressed_line_is_logged_unchanged() -> None:
     log = Log()
     log.log("the store is back")

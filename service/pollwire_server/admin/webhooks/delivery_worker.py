@@ -126,7 +126,7 @@ class DeliveryWorker:
             del self._busy[webhook]
         self._wake.set()
         if not task.cancelled() and (failure := task.exception()) is not None:
-            log.error("Delivery to webhook %s failed: %r", webhook, failure)
+            log.error("Delivery to webhook %s failed: %r", webhook, failure, extra={"subject": webhook})
 
     async def _deliver(self, webhook: str, stored: StoredWebhook, claim: ClaimedEvent, now: int) -> None:
         try:
@@ -176,7 +176,7 @@ def attempt_document(claim: ClaimedEvent, at: int, sent: DeliveryAttempt) -> Del
 
 def _log(webhook: str, claim: ClaimedEvent, sent: DeliveryAttempt, disabled_reason: str) -> None:
     if disabled_reason:
-        log.warning("Webhook %s disabled: %s", webhook, disabled_reason)
+        log.warning("Webhook %s disabled: %s", webhook, disabled_reason, extra={"subject": webhook})
     elif not sent.is_delivered:
         log.info(
             "Delivery to webhook %s failed: event %s, attempt %d: %s",
@@ -184,6 +184,7 @@ def _log(webhook: str, claim: ClaimedEvent, sent: DeliveryAttempt, disabled_reas
             claim.id,
             claim.tries,
             sent.error,
+            extra={"subject": webhook},
         )
 
 
