@@ -37,3 +37,7 @@ async def test_wrong_kind_of_url_names_the_right_one(cluster: Cluster) -> None:
         until_true(lambda: bool(sentinel.command("PING")))
         with pytest.raises(UnsupportedStore, match=r"use redis\+sentinel://"):
             await open_store(f"redis://{sentinel.address}")
+        with pytest.raises(UnsupportedStore, match="is not a Sentinel; use redis://"):
+            await open_store(f"redis+sentinel://{master.address}/{SERVICE}")
+        with pytest.raises(UnsupportedStore, match="cluster support disabled"):
+            await open_store(f"redis+cluster://{master.address}")

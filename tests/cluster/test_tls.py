@@ -38,9 +38,9 @@ async def test_sentinels_and_their_master_are_reached_by_tls(relay: TlsRelay, au
     with running(Node) as master, running(lambda folder: Sentinel(folder, master)) as sentinel:
         master_port = relay.listen((HOST, master.port), certificate)
         sentinel_port = relay.listen((HOST, sentinel.port), certificate)
-        sentinel.tell("SENTINEL REMOVE", SERVICE)
-        sentinel.tell("SENTINEL MONITOR", SERVICE, HOST, master_port, 1)
-        sentinel.tell("ACL", "SETUSER", "default", "on", "resetpass", ">s3cret")
+        sentinel.command("SENTINEL REMOVE", SERVICE)
+        sentinel.command("SENTINEL MONITOR", SERVICE, HOST, master_port, 1)
+        sentinel.command("ACL", "SETUSER", "default", "on", "resetpass", ">s3cret")
         url = f"rediss+sentinel://{HOST}:{sentinel_port}/{SERVICE}?ssl_ca_certs={authority.path}"
         store = await open_store(f"{url}&sentinel_password=s3cret")
         assert store.connection.is_up
@@ -77,10 +77,10 @@ async def test_every_server_of_a_cluster_is_reached_by_tls(relay: TlsRelay, auth
     with a_cluster() as cluster:
         ports = [relay.listen((HOST, member.port), certificate) for member in cluster.members]
         for member, port in zip(cluster.members, ports, strict=True):
-            member.tell("CONFIG SET", "cluster-announce-port", port)
+            member.command("CONFIG SET", "cluster-announce-port", port)
 
         def announced() -> bool:
-            views = [member.tell("CLUSTER SLOTS") for member in cluster.members]
+            views = [member.command("CLUSTER SLOTS") for member in cluster.members]
             return all({owner[1] for _, _, owner, *_ in view} == set(ports) for view in views)
 
         until_true(announced)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError, ResponseError
 
-from pollwire_server.store.transport.sentinel import SentinelLoginError
+from pollwire_server.store.transport.sentinel import NotSentinelError, SentinelLoginError
 from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, kind_of
 
 OLDEST_MAJOR: Final = 7
@@ -259,6 +259,8 @@ def _classify_error(error: Exception) -> Exception:
                 return UnsupportedStore(str(error))
             return UnsupportedStore(f"The store rejects the user name or password of its URL: {error}")
         case StoreErrorKind.REJECTED:
+            if isinstance(error, NotSentinelError):
+                return UnsupportedStore(str(error))
             return UnsupportedStore(f"The store rejects the function library: {error}")
         case _:
             return error

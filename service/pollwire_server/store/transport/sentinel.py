@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
-from redis.exceptions import AuthenticationError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from pollwire_server.store.transport.fan_out import gather_replies
 from pollwire_server.store.transport.single_server import create_client
@@ -35,6 +35,13 @@ class SentinelLoginError(AuthenticationError):
             f"The Sentinels reject their login ({code}). Add sentinel_password to the store's URL, and"
             " sentinel_username if they have users. The name and password before the hosts are the servers'."
         )
+
+
+class NotSentinelError(ResponseError):
+    """A host of the URL replies, but is no Sentinel."""
+
+    def __init__(self) -> None:
+        super().__init__("A host of the store's URL is not a Sentinel; use redis://host:port for a server.")
 
 
 class UnknownServiceError(MasterNotFoundError):
@@ -71,13 +78,16 @@ class SentinelGroup(Sentinel):
     async def _master_state(self, sentinel: Redis, service: str) -> Mapping[str, Any]:
         """Return one Sentinel's view of the master.
 
-        Raises ``MasterNotFoundError`` if it names none or fails, and ``SentinelLoginError``.
+        Raises ``MasterNotFoundError`` if it names none or fails, ``SentinelLoginError``, and
+        ``NotSentinelError``.
         """
         try:
             masters: Any = await sentinel.sentinel_masters()  # keyed by service; the stub also covers RESP3
         except STORE_ERRORS as error:
             if kind_of(error) is StoreErrorKind.LOGIN_REFUSED or code_of(error) == "NOPERM":
                 raise SentinelLoginError(code_of(error.__cause__ or error)) from error
+            if kind_of(error) is StoreErrorKind.REJECTED:
+                raise NotSentinelError from error
             reason = tls_problem(error) or error
             raise MasterNotFoundError(f"a Sentinel does not reply: {reason}") from error
         state: dict[str, Any] | None = masters.get(service)
