@@ -7,7 +7,7 @@
  */
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -25,10 +25,12 @@ const ELEMENT_SERVER = '/** Do nothing: a server renders the tag, and the browse
 /** `import(new URL(address, import.meta.url).href)` */
 const LAZY_IMPORT = /import\(new URL\((['`])(?:\.\/)?(.*?)\1, import\.meta\.url\)\.href\)/g;
 
-function minifiedStyles() {
-  const sheets = readdirSync(join(STATIC, 'widget')).filter((name) => name.endsWith('.css')).sort();
+/** Generated modules, and the style sheets in each (as in `service/assets-build/build.mjs`). */
+const STYLES = { 'styles.js': ['rows.css', 'widget.css'], 'ranking_styles.js': ['ranking.css'], 'forecast_styles.js': ['forecast.css'] };
+
+function minifiedStyles(module) {
   const read = (name) => readFileSync(join(STATIC, 'widget', name), 'utf8');
-  return sheets.map((name) => transformSync(read(name), { loader: 'css', minify: true, target: 'es2022' }).code.trim()).join('');
+  return STYLES[module].map((name) => transformSync(read(name), { loader: 'css', minify: true, target: 'es2022' }).code.trim()).join('');
 }
 
 const plugin = {
@@ -36,9 +38,9 @@ const plugin = {
   setup(bundler) {
     bundler.onResolve({ filter: /^element$/ }, () => ({ path: 'element', namespace: 'entry' }));
     bundler.onLoad({ filter: /.*/, namespace: 'entry' }, () => ({ contents: ELEMENT, resolveDir: STATIC }));
-    bundler.onResolve({ filter: /\/styles\.js$/ }, () => ({ path: 'styles', namespace: 'styles' }));
-    bundler.onLoad({ filter: /.*/, namespace: 'styles' }, () => ({
-      contents: `export const styles = ${JSON.stringify(minifiedStyles())};`,
+    bundler.onResolve({ filter: /styles\.js$/ }, ({ path }) => ({ path: basename(path), namespace: 'styles' }));
+    bundler.onLoad({ filter: /.*/, namespace: 'styles' }, ({ path }) => ({
+      contents: `export const styles = ${JSON.stringify(minifiedStyles(path))};`,
     }));
     bundler.onLoad({ filter: /\.js$/, namespace: 'file' }, ({ path }) => {
       const text = readFileSync(path, 'utf8').replace(LAZY_IMPORT, (_, quote, name) => {

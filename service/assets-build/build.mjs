@@ -6,21 +6,26 @@
  * - `widget.js` and `client.js`: one minified module each, with everything that it imports statically;
  * - `static/**`: every other module and style sheet, minified under its own name; the modules that the widget
  *   loads lazily contain their imports;
- * - `static/widget/styles.js`: the style sheets of the widget as one string, because a constructed style sheet
- *   needs no `style-src` in the policy of the embedding page;
+ * - `static/widget/*styles.js`: style sheets of the widget as strings, because a constructed style sheet needs no
+ *   `style-src` in the policy of the embedding page;
  * - `manifest.json`: the edition, and the SHA-256 of every source and every result.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
 
 const WEB = join(dirname(fileURLToPath(import.meta.url)), '../pollwire_server/web');
 const SOURCES = join(WEB, 'static');
 const ENTRIES = ['client.js', 'widget.js'];
-const LAZY_MODULES = ['client/fallback_transports.js', 'widget/cross_origin_check.js', 'widget/ranking.js', 'widget/forecast.js'];
-const STYLES = 'widget/styles.js';
+const LAZY_MODULES = ['client/fallback_transports.js', 'widget/cross_origin_check.js', 'widget/ranking.js', 'widget/forecast.js', 'widget/receipt_text.js'];
+/** Generated modules, and the style sheets in each. */
+const STYLES = {
+  'widget/styles.js': ['widget/rows.css', 'widget/widget.css'],
+  'widget/ranking_styles.js': ['widget/ranking.css'],
+  'widget/forecast_styles.js': ['widget/forecast.css'],
+};
 const OPTIONS = { minify: true, target: 'es2022', legalComments: 'none', charset: 'utf8' };
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -40,13 +45,13 @@ async function minifiedSheet(name) {
   return code.trim();
 }
 
-/** Resolve the generated style module, and the place of each module once it is part of an entry. */
+/** Resolve the generated style modules, and the place of each module once it is part of an entry. */
 function inBundle(styles, entry, prefix) {
   return {
     name: 'pollwire',
     setup(bundler) {
-      bundler.onResolve({ filter: /\/styles\.js$/ }, () => ({ path: STYLES, namespace: 'styles' }));
-      bundler.onLoad({ filter: /.*/, namespace: 'styles' }, () => ({ contents: styles, loader: 'js' }));
+      bundler.onResolve({ filter: /styles\.js$/ }, ({ path }) => ({ path: `widget/${basename(path)}`, namespace: 'styles' }));
+      bundler.onLoad({ filter: /.*/, namespace: 'styles' }, ({ path }) => ({ contents: styles[path], loader: 'js' }));
       bundler.onLoad({ filter: /\.js$/, namespace: 'file' }, ({ path }) => {
         const name = path.slice(SOURCES.length + 1).replaceAll('\\', '/');
         const text = readFileSync(path, 'utf8');
@@ -78,13 +83,14 @@ const edition = editionOf(sources);
 
 /** @type {Record<string, string>} */
 const outputs = {};
-let sheets = '';
-for (const name of names.filter((each) => each.endsWith('.css'))) {
-  outputs[`static/${name}`] = await minifiedSheet(name);
-  if (name.startsWith('widget/')) sheets += outputs[`static/${name}`];
+for (const name of names.filter((each) => each.endsWith('.css'))) outputs[`static/${name}`] = await minifiedSheet(name);
+/** @type {Record<string, string>} */
+const styles = {};
+for (const [name, sheets] of Object.entries(STYLES)) {
+  const text = sheets.map((sheet) => outputs[`static/${sheet}`]).join('');
+  styles[name] = `export const styles=${JSON.stringify(text)};\n`;
+  outputs[`static/${name}`] = styles[name];
 }
-const styles = `export const styles=${JSON.stringify(sheets)};\n`;
-outputs[`static/${STYLES}`] = styles;
 for (const name of ENTRIES) outputs[name] = await bundled(name, styles, `./static/${edition}/`);
 for (const name of names.filter((each) => each.endsWith('.js') && !ENTRIES.includes(each))) {
   const isLazy = LAZY_MODULES.includes(name);

@@ -46,6 +46,73 @@ async def test_results_update_live_in_list_and_poll_page(service: Service, open_
     await expect(at.page.locator(".chart tbody tr").first).to_contain_text("4")
 
 
+async def test_list_names_the_leader_by_the_rule_of_the_kind(service: Service, open_page: Open) -> None:
+    options = [{"id": name, "label": name.title()} for name in ("ada", "ben", "cy")]
+    outcomes = [{"id": name, "label": name.title()} for name in ("yes", "no")]
+    await service.create_poll(id="ranked", kind="ranked", identity="open", options=options)
+    await service.create_poll(id="rating", kind="rating", identity="open", options=[])
+    await service.create_poll(id="forecast", kind="prediction", forecast=True, options=outcomes)
+    for choice in [*[["ada"]] * 4, *[["ben"]] * 3, *[["cy", "ben"]] * 2]:
+        assert (await service.vote("ranked", choice)).status_code == 200
+    for value in (1, 5, 5):
+        assert (await service.vote("rating", value)).status_code == 200
+    for yes in (0.6, 0.6, 0.1):
+        forecast = {"yes": yes, "no": round(1 - yes, 1)}
+        assert (await service.vote("forecast", forecast, await service.voter())).status_code == 200
+    at = await sign_in_operator(service, open_page)
+    for poll, text in (("ranked", "Ben"), ("rating", "Average 3.67"), ("forecast", "No 56.7%")):
+        cell = at.page.locator(f'[data-poll="{poll}"] .leading')
+        await expect(cell.locator("span:not([aria-hidden])").last).to_have_text(text)
+    await at.go("/polls/ranked")
+    await expect(at.page.locator(".bars .leads")).to_have_attribute("data-option", "ben")
+    await expect(at.page.locator(".chart text.name").first).to_have_text("Ben")
+
+
+UNKNOWN_ZONE = """
+const { DateTimeFormat } = Intl;
+Intl.DateTimeFormat = new Proxy(DateTimeFormat, { construct(target, [tag, options]) {
+  if (options?.timeZone === 'America/Coyhaique') throw new RangeError('Invalid time zone specified');
+  return new target(tag, options);
+} });
+"""
+"""A browser whose time zone data are older than those of the service."""
+
+
+async def test_poll_in_a_time_zone_unknown_to_the_browser_can_be_run_and_edited(
+    service: Service, open_page: Open
+) -> None:
+    """Times are shown in the operator's zone, and times that are typed are sent as instants."""
+    window = {"opens_at": "2024-07-02T00:00:00Z", "closes_at": "2031-11-01T00:00:00Z"}
+    zone = "America/Coyhaique"
+    poll = (await service.create_poll(timezone=zone, **window))["id"]
+    at = await sign_in_operator(
+        service, open_page, path=f"/polls/{poll}", scripts=(UNKNOWN_ZONE,), timezone_id="Asia/Tokyo"
+    )
+    await at.expect_text(f"This browser doesn’t know the time zone {zone}")
+    await expect(at.page.locator(".details-list time").first).to_contain_text("your time")
+    await at.start_action("Close voting")
+    await at.page.keyboard.press("Escape")
+    await at.go(f"/polls/{poll}/edit")
+    closes = at.page.get_by_label("Closes")
+    await expect(closes).to_have_value("2031-11-01T09:00")
+    await closes.fill("2031-11-02T09:00")
+    await at.button("Save").click()
+    await expect(at.page.locator(".poll-head .pill")).to_have_text("Open")
+    stored = (await service.admin.get(f"/v1/admin/polls/{poll}")).json()
+    assert (stored["closes_at"], stored["timezone"]) == ("2031-11-02T00:00:00.000Z", zone)
+
+
+async def test_browser_with_an_invalid_locale_gets_a_working_console(
+    service: Service, open_page: Open
+) -> None:
+    """Browsers of servers report locales such as ``en-US@posix``, which ``Intl`` does not accept."""
+    poll = (await service.create_poll())["id"]
+    script = "Object.defineProperty(navigator, 'languages', { get: () => ['en-US@posix', 'en_GB'] });"
+    at = await sign_in_operator(service, open_page, path=f"/polls/{poll}", scripts=(script,))
+    await expect(at.page.locator(".bars .share").first).to_have_text("0%")
+    await expect(at.page.locator(".actions button").first).to_be_visible()
+
+
 async def test_poll_list_is_filtered_and_paginated(service: Service, open_page: Open) -> None:
     made = [(await service.create_poll(question=f"Poll {number}?"))["id"] for number in range(51)]
     await service.act(made[-1], "close")

@@ -46,6 +46,22 @@ async def test_forecast_by_keyboard_is_cast_and_changed(service: Service, open_p
     assert await send_and_get_choice(widget, "Save my change") == {"npp": 0.0, "ndc": 1.0, "cpp": 0.0}
 
 
+async def test_mean_probability_decides_which_outcome_is_emphasized(
+    service: Service, open_page: Open
+) -> None:
+    """More voters find NPP likeliest, but the mean probability of NDC is higher."""
+    poll = (await service.create_poll(**FORECAST))["id"]
+    for npp, ndc in ((0.51, 0.49), (0.51, 0.49), (0.02, 0.98)):
+        forecast = {"npp": npp, "ndc": ndc, "cpp": 0.0}
+        assert (await service.vote(poll, forecast, await service.voter())).status_code == 200
+    page = (await open_page(f"{service.url}/polls/{poll}?screen")).page
+    leading = page.locator("live-poll .is-leading")
+    await expect(leading).to_have_count(1)
+    await expect(leading).to_contain_text("NDC")
+    await expect(page.locator("live-poll .share")).to_have_text(["34.7%", "65.3%", "0.0%"])
+    await expect(page.locator("#totals tbody td:last-child")).to_have_text(["34.7%", "65.3%", "0.0%"])
+
+
 async def test_frame_does_not_move_sliders(service: Service, open_page: Open) -> None:
     page, widget = await forecast_ballot(service, open_page)
     slider = widget.element.get_by_role("slider").nth(0)

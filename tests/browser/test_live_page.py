@@ -131,6 +131,76 @@ async def test_ranked_poll_shows_its_rounds_as_diagram_and_table(service: Servic
     assert await page.locator(".band.transfer").count() == 1
 
 
+async def test_final_winner_of_a_ranked_poll_is_named_in_words(service: Service, open_page: Open) -> None:
+    poll = (await service.create_poll(**BRIDGES))["id"]
+    await cast_votes(service, poll, ["heron"], ["heron"], ["mill"], ["mill"], ["skyway", "mill"])
+    page = await open_live_page(open_page, service, poll, "?screen")
+    await expect(page.locator("#voters")).to_have_text("5")
+    await expect(page.locator("#outcome-banner")).to_be_hidden()
+    await service.act(poll, "close")
+    await expect(page.locator("#outcome-banner")).to_have_text("The winner: \u2068Mill\u2069.")
+
+
+async def test_tie_decided_by_lot_is_named_with_its_round_and_seed(service: Service, open_page: Open) -> None:
+    created = await service.create_poll(**BRIDGES)
+    poll = created["id"]
+    await cast_votes(service, poll, ["heron"], ["mill"])
+    await service.act(poll, "close")
+    page = await open_live_page(open_page, service, poll)
+    sentences = page.locator("#rounds .tie")
+    tied = "\u2068Heron\u2069 and \u2068Mill\u2069 were tied. The lot decided: "
+    await expect(sentences.filter(has_text=tied)).to_have_count(1)
+    await expect(sentences.last).to_contain_text(created["tie_seed"])
+    await expect(page.locator("#outcome-banner")).to_contain_text("decided by the poll’s tie rule")
+
+
+async def test_declared_tie_is_named_on_page_and_big_screen(service: Service, open_page: Open) -> None:
+    poll = (await service.create_poll(**BRIDGES, ties="declare"))["id"]
+    await cast_votes(service, poll, ["heron"], ["mill"])
+    await service.act(poll, "close")
+    tied = "\u2068Heron\u2069 and \u2068Mill\u2069 are tied."
+    page = await open_live_page(open_page, service, poll)
+    await expect(page.locator("#outcome-banner")).to_have_text(tied)
+    await expect(page.locator("#rounds .tie").last).to_have_text(tied)
+    await page.get_by_role("button", name="Present").click()
+    await expect(page.locator("#outcome-banner")).to_be_visible()
+
+
+async def test_chart_of_a_ranked_poll_shows_the_winner_among_many_options(
+    service: Service, open_page: Open
+) -> None:
+    """The winner has fewer first preferences than the six options with lines have."""
+    names = [*"abcdef", "winner", "last"]
+    options = [{"id": name, "label": name.title()} for name in names]
+    poll = (await service.create_poll(kind="ranked", identity="open", options=options))["id"]
+    for ranking, votes in [
+        *(([name, "winner"], 4) for name in "abcdef"),
+        (["winner"], 3),
+        (["last", "winner"], 2),
+    ]:
+        for _ in range(votes):
+            assert (await service.vote(poll, ranking)).status_code == 200
+    page = await open_live_page(open_page, service, poll)
+    await expect(page.locator("#rounds .block-label.wins")).to_contain_text("Winner")
+    await expect(page.locator(".legend li")).to_have_count(7)
+    await expect(page.locator(".legend")).to_contain_text("Winner10%")
+
+
+async def test_shares_of_widget_chart_and_tables_are_equal_and_add_up(
+    service: Service, open_page: Open
+) -> None:
+    options = [{"id": name, "label": name.upper()} for name in "abc"]
+    poll = (await service.create_poll(identity="open", options=options))["id"]
+    for choice in "aabbccc":
+        assert (await service.vote(poll, choice)).status_code == 200
+    page = await open_live_page(open_page, service, poll)
+    shares = ["29%", "28%", "43%"]
+    await expect(page.locator("#totals tbody td:last-child")).to_have_text(shares)
+    await expect(page.locator(".legend b")).to_have_text(shares)
+    await expect(page.locator("#points tbody tr").last.locator("td")).to_have_text(["7", *shares])
+    await expect(page.locator("live-poll .share")).to_have_text(shares)
+
+
 async def test_rating_shows_its_average_in_chart_and_table(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll(kind="rating", options=[]))["id"]
     page = await open_live_page(open_page, service, poll)

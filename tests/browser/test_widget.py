@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Route, WebSocket, expect
 
@@ -219,6 +221,23 @@ async def test_rating_is_cast_and_changed_and_moves_the_average(service: Service
     await widget.button("Save my change").click()
     await expect(voters).to_have_text("2 voters · average 2.5 out of 3")
     await widget.expect_own_vote("2")
+
+
+@pytest.mark.parametrize("lang", ["en_US", "fr_CA", "en-US@posix", "not a language"])
+async def test_page_with_an_invalid_lang_attribute_shows_the_poll(
+    service: Service, open_page: Open, lang: str
+) -> None:
+    """``Intl`` throws for such tags."""
+    poll = (await service.create_poll())["id"]
+    reader = await open_page("about:blank")
+    html = (
+        f'<!doctype html><html lang="{lang}"><script type=module src=/widget.js></script>'
+        f'<live-poll poll="{poll}"></live-poll>'
+    )
+    await reader.page.route("**/article", lambda route: route.fulfill(body=html, content_type="text/html"))
+    await reader.page.goto(f"{service.url}/article")
+    share = reader.poll(poll).option("rice").locator(".share")
+    await expect(share).to_have_text(re.compile(r"^0\s?%$"))
 
 
 async def test_unknown_kind_shows_results_only(service: Service, open_page: Open) -> None:

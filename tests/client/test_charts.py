@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pollwire.terminal.charts import bars, describe_window, line, options_match, printable
+from pollwire.terminal.forecast_bars import mean_text
 from rich.console import Console
 
 POLL: dict[str, Any] = {
@@ -99,6 +100,55 @@ def test_ranked_poll_shows_its_rounds() -> None:
     assert "Round 3: Accra wins with 3 of 3 votes (4 exhausted)." in text
 
 
+@pytest.mark.parametrize(
+    ("last", "results", "sentence"),
+    [
+        pytest.param(
+            {"eliminated": "tamale", "transfers": {}, "tie_broken": True, "tie_rule": "lot"},
+            {"winner": "kumasi"},
+            "Tied: Kumasi and Tamale; the lot decided.",
+            id="lot",
+        ),
+        pytest.param(
+            {"eliminated": "tamale", "transfers": {}, "tie_broken": True, "tie_rule": "earlier_round"},
+            {"winner": "kumasi"},
+            "Tied: Kumasi and Tamale; an earlier round decided.",
+            id="earlier-round",
+        ),
+        pytest.param(
+            {},
+            {"winner": None, "tie": ["kumasi", "tamale"]},
+            "Kumasi and Tamale are tied with 2 votes each.",
+            id="declared",
+        ),
+    ],
+)
+def test_tie_is_named_in_words(last: dict[str, Any], results: dict[str, Any], sentence: str) -> None:
+    tied = {"counts": {"kumasi": 2, "tamale": 2}, "exhausted": 0, "tied": ["kumasi", "tamale"], **last}
+    won = [{"counts": {"kumasi": 4}, "exhausted": 0}] if results["winner"] else []
+    assert sentence in " ".join(drawn(TOWNS, FIRSTS | results | {"rounds": [tied, *won]}).split())
+
+
+@pytest.mark.parametrize(
+    ("poll", "results", "bold"),
+    [
+        pytest.param(POLL, RESULTS, ["Jollof rice"], id="most-votes"),
+        pytest.param(TOWNS, FIRSTS | {"leading": ["kumasi"]}, ["Kumasi"], id="ranked"),
+        pytest.param(TOWNS, FIRSTS, [], id="ranked-without-leader"),
+        pytest.param(RATING, RATED, [], id="rating"),
+    ],
+)
+def test_leading_bar_follows_the_rule_of_the_kind(
+    poll: dict[str, Any], results: dict[str, Any], bold: list[str]
+) -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
+    console.print(bars(poll, results))
+    assert isinstance(console.file, io.StringIO)
+    rows = [row for row in console.file.getvalue().splitlines() if "%" in row and "\x1b[1;36m" in row]
+    assert len(rows) == len(bold)
+    assert all(label in row for label, row in zip(bold, rows, strict=True))
+
+
 @pytest.mark.parametrize("rounds", [{}, {"rounds": [], "winner": None}])
 def test_ranked_poll_without_rounds_shows_first_preferences(rounds: dict[str, Any]) -> None:
     """Streams have first preferences only, and a poll without votes has no rounds."""
@@ -163,6 +213,11 @@ def test_forecast_bar_shows_mean_band_and_median() -> None:
     assert bar.index("┃") == int(0.55 * width)
     assert bar.rindex("━") == round(0.6 * width) - 1
     assert bar.rindex("─") == int(0.9 * width)
+
+
+def test_mean_probabilities_add_up() -> None:
+    thirds = {"forecast": {"rice": 0.333334, "yam": 0.333333, "fufu": 0.333333}}
+    assert [mean_text(thirds, outcome) for outcome in thirds["forecast"]] == ["33.4 %", "33.3 %", "33.3 %"]
 
 
 def test_line_of_a_forecast_has_means_and_quartiles() -> None:

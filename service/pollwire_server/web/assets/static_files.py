@@ -48,7 +48,13 @@ ENTRY_LIFE: Final = "public, max-age=300"
 ENTRIES: Final = ("widget.js", "client.js")
 """Modules at the service's root, where other sites import them from."""
 
-LAZY_MODULES: Final = ("client/fallback_transports.js", "widget/cross_origin_check.js", "widget/ranking.js")
+LAZY_MODULES: Final = (
+    "client/fallback_transports.js",
+    "widget/cross_origin_check.js",
+    "widget/ranking.js",
+    "widget/forecast.js",
+    "widget/receipt_text.js",
+)
 """Modules that the widget loads only when it needs them, each with its imports."""
 
 MIN_COMPRESS_BYTES: Final = 512

@@ -124,7 +124,7 @@ def _table(poll: Document, results: Document) -> Table:
     if results.get("forecast"):
         return _with_forecast_rows(table, labels, results)
     shares = _shares(counts, results["voters"])
-    leading = _leading(results)
+    leading = _leading(poll, results)
     for option, count in counts.items():
         style = "bold cyan" if option in leading else "cyan"
         bar = ProgressBar(
@@ -144,12 +144,17 @@ def _with_forecast_rows(table: Table, labels: dict[str, str], results: Document)
     return table
 
 
-def _leading(results: Document) -> set[str]:
-    """Return the options that lead by the rule of the poll's kind. Counts do not decide a ranked poll."""
-    if "leading" in results:
-        return set(results["leading"])
-    most = max(results["counts"].values(), default=0)
-    return {option for option, count in results["counts"].items() if count == most and count}
+def _leading(poll: Document, results: Document) -> set[str]:
+    """Return the options that lead by the rule of the poll's kind.
+
+    Instant runoff decides a ranked poll. The result of a rating is its mean, so no value leads.
+    """
+    kind = poll.get("kind")
+    if kind == "ranked" or "leading" in results:
+        return set(results.get("leading", ()))
+    values = {} if kind == "rating" else results["counts"]
+    highest = max(values.values(), default=0)
+    return {option for option, value in values.items() if value == highest and value}
 
 
 def _label_with_id(option: str, label: str) -> Text:

@@ -10,9 +10,12 @@ from rich.segment import Segment
 from rich.style import Style
 
 from pollwire.errors import Document
+from pollwire.terminal.shares import shares_of
 
 _MIN_WIDTH = 10
 _MAX_WIDTH = 60
+_MICRO = 10**6
+"""Probabilities are rounded from millionths, as the service stores them."""
 
 
 class ForecastBar:
@@ -50,5 +53,6 @@ def band_text(results: Document, outcome: str) -> str:
 
 
 def mean_text(results: Document, outcome: str) -> str:
-    """Format the mean probability of an outcome: ``61.3 %``."""
-    return f"{100 * results['forecast'][outcome]:.1f} %"
+    """Format the mean probability of an outcome: ``61.3 %``. Those of all outcomes add up to 100 %."""
+    micro = {name: round(mean * _MICRO) for name, mean in results["forecast"].items()}
+    return f"{shares_of(micro, _MICRO, digits=1)[outcome]:.1f} %"

@@ -27,6 +27,7 @@
  * @property {string | null} [series] predictions that share one leaderboard
  * @property {string | null} [lang]
  * @property {boolean} [shuffle]
+ * @property {string | null} [tie_seed] of a `ranked` poll: seed of the lots that break ties
  * @property {string} phase
  * @property {Resolution | null} [resolution]
  *
@@ -43,6 +44,7 @@
  * @property {number} [voters]
  * @property {Record<string, number>} [counts] by option, or by value of the scale
  * @property {string[]} [leading] of a `ranked` poll: the winner, or a declared tie
+ * @property {boolean} [tie_broken] of a `ranked` poll: a rule broke a tie in a round
  * @property {number | null} [mean] of a `rating`
  * @property {Record<string, number> | null} [forecast] mean probability of each outcome of a forecast
  * @property {Resolution | null} [resolution]

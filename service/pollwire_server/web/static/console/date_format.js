@@ -6,21 +6,44 @@
  */
 import { locale } from './i18n.js';
 
-export const operatorZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 const DAY_MS = 86_400_000;
+
+/** @type {Map<string, boolean>} */
+const knownZones = new Map();
+
+/** Return true if the browser knows the zone. The service may have newer zone data. @param {string} zone */
+export function isKnownZone(zone) {
+  const known = knownZones.get(zone) ?? canFormatIn(zone);
+  knownZones.set(zone, known);
+  return known;
+}
+
+/** @param {string} zone */
+function canFormatIn(zone) {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const deviceZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const operatorZone = deviceZone && isKnownZone(deviceZone) ? deviceZone : 'UTC';
 
 /** Return every zone that the browser knows, the operator's own and UTC first. @param {string} [also] */
 export function zones(also) {
-  return [...new Set([operatorZone, 'UTC', ...(also ? [also] : []), ...Intl.supportedValuesOf('timeZone')])];
+  const known = Intl.supportedValuesOf?.('timeZone') ?? [];
+  return [...new Set([operatorZone, 'UTC', ...(also ? [also] : []), ...known])];
 }
 
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map();
 
-/** @param {string} tag @param {string} zone @param {Intl.DateTimeFormatOptions} options */
+/** Return a format in the zone. If the browser does not know it, in the operator's. @param {string} tag @param {string} zone @param {Intl.DateTimeFormatOptions} options */
 function formatOf(tag, zone, options) {
   const name = JSON.stringify([tag, zone, options]);
-  const format = formats.get(name) ?? new Intl.DateTimeFormat(tag, { ...options, timeZone: zone });
+  const format = formats.get(name) ?? new Intl.DateTimeFormat(tag, { ...options, timeZone: isKnownZone(zone) ? zone : operatorZone });
   formats.set(name, format);
   return format;
 }
@@ -29,24 +52,30 @@ function formatOf(tag, zone, options) {
 export function formatDateTime(instant, zone = operatorZone) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' };
-  return formatOf(locale(), zone, options).format(new Date(instant));
+  return formatInstant(formatOf(locale(), zone, options), instant);
+}
+
+/** @param {Intl.DateTimeFormat} format @param {string | number} instant */
+function formatInstant(format, instant) {
+  const date = new Date(instant);
+  return Number.isNaN(date.getTime()) ? '–' : format.format(date);
 }
 
 /** Format an instant without the zone's name, for tables. @param {string | number} instant */
 export function formatShortDateTime(instant) {
   /** @type {Intl.DateTimeFormatOptions} */
   const options = { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' };
-  return formatOf(locale(), operatorZone, options).format(new Date(instant));
+  return formatInstant(formatOf(locale(), operatorZone, options), instant);
 }
 
 /** @param {string | number} instant @param {'2-digit'} [second] shown if minutes are too coarse */
 export function formatTime(instant, second) {
-  return formatOf(locale(), operatorZone, { hour: '2-digit', minute: '2-digit', second }).format(new Date(instant));
+  return formatInstant(formatOf(locale(), operatorZone, { hour: '2-digit', minute: '2-digit', second }), instant);
 }
 
 /** @param {string | number} instant */
 export function formatDay(instant) {
-  return formatOf(locale(), operatorZone, { month: 'short', day: 'numeric' }).format(new Date(instant));
+  return formatInstant(formatOf(locale(), operatorZone, { month: 'short', day: 'numeric' }), instant);
 }
 
 /**

@@ -4,6 +4,7 @@
  * `t` is a live binding to the current messages. The language is part of the URL (`?lang=fr`), so that links can
  * set it and nothing is stored.
  */
+import { usableLocale } from '../i18n/i18n.js';
 import { words as english } from './locales/en.js';
 
 /** @typedef {typeof english} Words */
@@ -28,7 +29,7 @@ export function locale() {
 
 /** @param {string} lang */
 function variantOf(lang) {
-  return navigator.languages.find((wish) => wish.split('-')[0].toLowerCase() === lang) ?? lang;
+  return usableLocale(navigator.languages.find((wish) => wish.split('-')[0].toLowerCase() === lang) ?? lang, lang);
 }
 
 /** Return the language of the URL, or the browser's first supported one. */
@@ -57,10 +58,9 @@ export function decimal(value, digits = 2) {
   return new Intl.NumberFormat(variant, { maximumFractionDigits: digits }).format(value);
 }
 
-/** @param {number} part @param {number} whole */
-export function percent(part, whole) {
-  const share = whole > 0 ? part / whole : 0;
-  return new Intl.NumberFormat(variant, { style: 'percent', maximumFractionDigits: whole >= 1000 ? 1 : 0 }).format(share);
+/** Format a share of `results/shares.js`. @param {number} share from 0 to 1 @param {number} digits decimals in percent */
+export function percent(share, digits) {
+  return new Intl.NumberFormat(variant, { style: 'percent', minimumFractionDigits: digits }).format(share);
 }
 
 /** @param {number} bytes */

@@ -12,8 +12,6 @@
 
 export const LANGUAGES = ['en', 'fr', 'es', 'ar'];
 
-/** With fewer voters a tenth of a percent has no meaning. */
-const TENTHS_FROM_VOTERS = 1000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -27,8 +25,22 @@ export function elementLanguage(element) {
 
 /** Return the supported language for a tag: `fr-CA` is `fr`, an unsupported one `en`. @param {string} tag */
 export function supportedLanguage(tag) {
-  const primary = tag.toLowerCase().split('-')[0];
+  const primary = tag.toLowerCase().split(/[-_]/)[0];
   return LANGUAGES.includes(primary) ? primary : 'en';
+}
+
+/**
+ * Return the tag if `Intl` accepts it, else the language. Pages and browsers have tags such as `en_US` and
+ * `en-US@posix`, which make `Intl` throw.
+ * @param {string} tag
+ * @param {string} lang
+ */
+export function usableLocale(tag, lang) {
+  try {
+    return Intl.NumberFormat.supportedLocalesOf(tag)[0] ?? lang;
+  } catch {
+    return lang;
+  }
 }
 
 /**
@@ -53,13 +65,24 @@ export async function loadTranslator(tag, english, load) {
 export class Translator {
   /** @param {string} locale a language tag @param {M} messages in that language */
   constructor(locale, messages) {
-    this.locale = Intl.NumberFormat.supportedLocalesOf(locale)[0] ?? 'en';
     this.lang = supportedLanguage(locale);
+    this.locale = usableLocale(locale, this.lang);
     this.direction = this.lang === 'ar' ? 'rtl' : 'ltr';
     this.messages = messages;
     this.plural = new Intl.PluralRules(this.locale);
     /** @type {Map<string, Intl.NumberFormat>} */
     this.formats = new Map();
+  }
+
+  /**
+   * Add the English messages of a module that is loaded on demand. Other languages have them already.
+   * @template {Messages} N
+   * @param {N} messages
+   * @returns {Translator<M & N>}
+   */
+  extend(messages) {
+    this.messages = { ...messages, ...this.messages };
+    return /** @type {any} */ (this);
   }
 
   /**
@@ -90,10 +113,9 @@ export class Translator {
     return this.number(number, { minimumFractionDigits: 1, maximumFractionDigits: 2 });
   }
 
-  /** Format a share of the voters. @param {number} votes @param {number} voters */
-  percent(votes, voters) {
-    const digits = voters < TENTHS_FROM_VOTERS ? 0 : 1;
-    return this.number(voters > 0 ? votes / voters : 0, { style: 'percent', minimumFractionDigits: digits, maximumFractionDigits: digits });
+  /** Format a share of `results/shares.js`. @param {number} share from 0 to 1 @param {number} digits decimals in percent */
+  percent(share, digits) {
+    return this.number(share, { style: 'percent', minimumFractionDigits: digits });
   }
 
   /** Format a remaining time: in days if it is long, to the second below one hour. @param {number} leftMs */

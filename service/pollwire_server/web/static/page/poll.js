@@ -34,7 +34,9 @@ setUpPresentationMode(widget);
 const translator = await loadPageTranslator();
 setUpSharing(translator);
 const summary = new Summary(translator);
-parts = [summary, new OutcomeBanner(translator), new History(translator), new Rounds(translator), new Leaderboard(translator)];
+const history = new History(translator);
+const rounds = new Rounds(translator, (found) => history.showRounds(found));
+parts = [summary, new OutcomeBanner(translator), history, rounds, new Leaderboard(translator)];
 if (latest) show(latest);
 setInterval(() => latest && summary.update(latest), 1000); // the countdown
 

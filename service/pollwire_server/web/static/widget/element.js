@@ -11,7 +11,6 @@ import { delay, jitteredDelayMs } from '../client/backoff.js';
 import { elementLanguage, loadTranslator } from '../i18n/i18n.js';
 import english from '../i18n/widget/en.js';
 import { choiceBounds, choiceIds, currentPhase, initialState, isBallotShown, isPollOutdated, preparePoll, toChoice } from './model.js';
-import { bidiIsolate } from './dom.js';
 import { choiceErrorText, choiceLabels, errorText, phaseText } from './messages.js';
 import { adoptStyles } from './stylesheet.js';
 import { syncTabs } from './tabs.js';
@@ -20,8 +19,6 @@ import { View } from './view.js';
 /** @typedef {import('./model.js').State} State */
 /** @typedef {import('./messages.js').Key} Key */
 
-/** The message for a vote that is not counted, by the reason of the receipt check. @type {Record<string, 'voteReplaced' | 'voteArchived' | 'voteRemoved'>} */
-const NOT_COUNTED_KEYS = { replaced: 'voteReplaced', archived: 'voteArchived', gone: 'voteRemoved' };
 const TICK_MS = 1000;
 /** Minimum interval between two reads of the poll. */
 const REFETCH_INTERVAL_MS = 1000;
@@ -263,7 +260,8 @@ class LivePoll extends HTMLElement {
     const { selected } = ballot;
     const { min, max } = choiceBounds(poll);
     if (selected.length < min || selected.length > max) {
-      this.#notify(this.#view.translator ? choiceErrorText(this.#view.translator, poll) : '');
+      const { translator } = this.#view;
+      this.#notify('errorText' in ballot ? ballot.errorText : translator ? choiceErrorText(translator, poll) : '');
       return ballot.focusFirst();
     }
     const revision = poll.identity === 'open' ? undefined : this.#revision;
@@ -300,11 +298,13 @@ class LivePoll extends HTMLElement {
     const { poll } = this.#state;
     const translator = this.#view?.translator;
     if (!poll || !translator) return;
-    const receipt = await this.client.check(poll.id).catch(() => null);
-    if (!receipt) return this.#notify(this.#t('verifyFailed'));
-    const choice = bidiIsolate(choiceLabels(this.#state, receipt.choice));
-    const key = receipt.counted ? 'voteCounted' : NOT_COUNTED_KEYS[receipt.reason ?? 'gone'];
-    this.#notify(this.#t(key, { choice, time: translator.dateTime(receipt.at) }));
+    try {
+      const { receiptText } = await import(new URL('receipt_text.js', import.meta.url).href);
+      const receipt = /** @type {any} */ (await this.client.check(poll.id));
+      this.#notify(receiptText(translator, receipt, choiceLabels(this.#state, receipt.choice)));
+    } catch {
+      this.#notify(this.#t('verifyFailed'));
+    }
   }
 
   /**

@@ -4,7 +4,10 @@
  * Each outcome has a slider. Moving one divides the rest among the others, in proportion to what they have. Frames
  * never move a slider. Few polls are forecasts, so the widget loads this module on demand.
  */
+import { apportion } from '../results/shares.js';
 import { createElement, setText } from './dom.js';
+
+export { styles } from './forecast_styles.js';
 
 /** @typedef {import('./model.js').Row} Row */
 /** @typedef {import('./messages.js').WidgetTranslator} WidgetTranslator */
@@ -97,13 +100,7 @@ export class Forecast {
 
   /** Divide a total in proportion to the weights, by largest remainder. @param {Slider[]} sliders @param {number} total @param {(slider: Slider) => number} weightOf */
   #setValues(sliders, total, weightOf) {
-    const weights = sliders.map(weightOf);
-    const sum = weights.reduce((left, right) => left + right, 0) || 1;
-    const shares = weights.map((weight) => (weight * total) / sum);
-    const values = shares.map(Math.floor);
-    const order = shares.map((_, index) => index).sort((one, other) => (shares[other] % 1) - (shares[one] % 1));
-    const missing = total - values.reduce((left, right) => left + right, 0);
-    for (const index of order.slice(0, missing)) values[index] += 1;
+    const values = apportion(sliders.map(weightOf), total);
     for (const [index, { input }] of sliders.entries()) {
       input.value = String(values[index]);
     }
@@ -112,7 +109,7 @@ export class Forecast {
 
   #showValues() {
     for (const { input, output } of this.#sliders) {
-      const text = this.#translator?.percent(Number(input.value), STEPS) ?? '';
+      const text = this.#translator?.percent(Number(input.value) / STEPS, 1) ?? '';
       setText(output, text);
       input.setAttribute('aria-valuetext', text);
     }

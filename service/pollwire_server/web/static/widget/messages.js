@@ -2,7 +2,7 @@
  * Sentences of the widget. Pure functions of the state; null means no text.
  */
 import { bidiIsolate } from './dom.js';
-import { buildRows, canVoteIn, choiceBounds, choiceIds, currentPhase, currentResolution, isBallotShown, isMultiple, isRanked } from './model.js';
+import { buildRows, canVoteIn, choiceBounds, choiceIds, currentPhase, currentResolution, isBallotShown, isMultiple } from './model.js';
 
 /** @typedef {import('./model.js').State} State */
 /** @typedef {import('../i18n/i18n.js').Translator<typeof import('../i18n/widget/en.js').default>} WidgetTranslator */
@@ -32,19 +32,17 @@ export function errorText(translator, error) {
   return key ? translator.t(key) : error.passes ? translator.t('voteFailed') : error.message;
 }
 
-/** Return the instructions for the ballot. @param {WidgetTranslator} translator @param {State} state */
+/** Return the instructions for the ballot. A ranking has its own. @param {WidgetTranslator} translator @param {State} state */
 export function hintText(translator, state) {
   const { poll } = state;
   if (!poll || currentPhase(state) !== 'open') return null;
   if (!canVoteIn(poll)) return translator.t('cannotVote');
   if (!isBallotShown(state)) return null;
-  if (isRanked(poll)) return translator.t('rankHint');
   return isMultiple(poll) ? boundsText(translator, poll) : null;
 }
 
-/** Return the message for too few or too many selected options. @param {WidgetTranslator} translator @param {import('./model.js').Poll} poll */
+/** Return the message for too few or too many selected options. A ranking has its own. @param {WidgetTranslator} translator @param {import('./model.js').Poll} poll */
 export function choiceErrorText(translator, poll) {
-  if (isRanked(poll)) return translator.t('chooseRanking');
   return isMultiple(poll) ? boundsText(translator, poll) : translator.t('chooseOne');
 }
 
@@ -100,9 +98,19 @@ function hiddenResultsKey(poll, phase) {
   return poll.results === 'operators' ? 'hiddenUntilPublished' : 'hiddenUntilClose';
 }
 
-/** Return the totals as a text for screen readers. @param {WidgetTranslator} translator @param {State} state */
+/** Return the number of voters, and the mean of a rating. @param {WidgetTranslator} translator @param {import('./model.js').Poll} poll @param {State['results']} results */
+export function voterTexts(translator, poll, results) {
+  const voters = results?.phase === 'scheduled' ? undefined : results?.voters;
+  const texts = voters === undefined ? [] : [translator.t('voters', { n: voters })];
+  if (typeof results?.mean === 'number') texts.push(translator.t('mean', { mean: translator.decimal(results.mean), max: poll.scale?.max ?? 0 }));
+  return texts;
+}
+
+/** Return the totals as a text for screen readers: the voters and the leading rows. @param {WidgetTranslator} translator @param {State} state */
 export function totalsText(translator, state) {
-  const voters = state.results?.voters ?? 0;
-  const rows = buildRows(state).filter((row) => row.votes !== null).slice(0, MAX_ANNOUNCED_ROWS);
-  return [translator.t('voters', { n: voters }), ...rows.map((row) => `${row.label}: ${translator.percent(row.votes ?? 0, voters)}`)].join('. ');
+  const { poll, results } = state;
+  if (!poll) return '';
+  const rows = buildRows(state).sort((one, other) => Number(other.isLeading) - Number(one.isLeading) || other.share - one.share);
+  const shares = rows.slice(0, MAX_ANNOUNCED_ROWS).map((row) => `${row.label}: ${translator.percent(row.roundedShare, row.digits)}`);
+  return [...voterTexts(translator, poll, results), ...shares].join('. ');
 }

@@ -1,6 +1,8 @@
 /**
  * State of the widget, and values derived from it. Pure: no DOM, no network, no clock.
  */
+import { leadingIds } from '../results/leading.js';
+import { sharesOf } from '../results/shares.js';
 
 /**
  * @typedef {import('../client/types.js').Poll} Poll
@@ -25,9 +27,11 @@
  * @property {string | null} image
  * @property {number | null} votes null while totals are hidden
  * @property {number} share 0 to 1
+ * @property {number} roundedShare
+ * @property {number} digits decimals of the rounded shares in percent
  * @property {boolean} isLeading
  * @property {number} ownRank position in the voter's choice, from 1; 0 if not chosen
- * @property {number | null} ownProbability in the voter's forecast; null in other polls
+ * @property {number | null} ownProbability in the voter's forecast, rounded; null in other polls
  * @property {boolean} isFull no capacity left for this voter
  * @property {boolean} isCorrect
  */
@@ -99,9 +103,9 @@ export function choiceIds(choice) {
   return [choice].flat().map(String);
 }
 
-/** Return the probability of an outcome in a forecast; null in other choices. @param {import('../client/types.js').Choice | undefined} choice @param {string} id */
-function probabilityIn(choice, id) {
-  return choice && typeof choice === 'object' && !Array.isArray(choice) ? choice[id] ?? null : null;
+/** Return the rounded probabilities of a forecast; null for other choices. @param {import('../client/types.js').Choice | undefined} choice @param {string[]} ids */
+function probabilitiesIn(choice, ids) {
+  return choice && typeof choice === 'object' && !Array.isArray(choice) ? sharesOf({ forecast: choice }, ids).shares : null;
 }
 
 /** Return the current resolution. It may have been undone since the poll was read. @param {State} state */
@@ -165,10 +169,13 @@ export function buildRows(state) {
   const isHidden = results?.hidden || currentPhase(state) === 'scheduled'; // before opening all counts are 0
   const counts = isHidden ? null : results?.counts ?? null;
   const options = poll?.options?.length ? poll.options : scaleValues(poll, counts).map((id) => ({ id, label: id }));
-  const maxVotes = Math.max(1, ...Object.values(counts ?? {}));
+  const ids = options.map(({ id }) => id);
+  const { shares, digits } = sharesOf(results, ids);
+  const probabilities = probabilitiesIn(mine?.choice, ids);
+  const leading = leadingIds(poll?.kind, results);
   const selected = choiceIds(mine?.choice);
   const outcome = currentResolution(state)?.outcome ?? null;
-  return options.map((/** @type {import('../client/types.js').Option} */ { id, label, image, capacity }) => {
+  return options.map((/** @type {import('../client/types.js').Option} */ { id, label, image, capacity }, index) => {
     const votes = counts ? counts[id] ?? 0 : null;
     const rank = selected.indexOf(id) + 1;
     return {
@@ -177,8 +184,10 @@ export function buildRows(state) {
       image: image ?? null,
       votes,
       share: results?.forecast?.[id] ?? (votes && results?.voters ? Math.min(1, votes / results.voters) : 0),
-      ownProbability: probabilityIn(mine?.choice, id),
-      isLeading: results?.leading?.includes(id) ?? votes === maxVotes,
+      roundedShare: shares[index],
+      digits,
+      ownProbability: probabilities && probabilities[index],
+      isLeading: leading.includes(id),
       ownRank: rank,
       isFull: !rank && Boolean(capacity) && (votes ?? 0) >= Number(capacity),
       isCorrect: outcome === id,

@@ -5,11 +5,15 @@
  * a handle (mouse, finger, pen), use the buttons of each row, or press the arrow keys. Every move is announced.
  * Few polls are ranked, so the widget loads this module on demand.
  */
+import { ranking as texts } from '../i18n/widget/en_on_demand.js';
 import { bidiIsolate, createElement, setText } from './dom.js';
 import { updatePicture } from './picture.js';
 
+export { styles } from './ranking_styles.js';
+
 /** @typedef {import('./model.js').Row} Row */
 /** @typedef {import('./messages.js').WidgetTranslator} WidgetTranslator */
+/** @typedef {import('../i18n/i18n.js').Translator<typeof import('../i18n/widget/en.js').default & typeof texts>} RankingTranslator */
 
 class RankedRow {
   /** @param {string} id */
@@ -27,7 +31,7 @@ class RankedRow {
     this.element.dataset.option = id;
   }
 
-  /** Show the rank. @param {number} rank from 1; 0 below the divider @param {WidgetTranslator} translator */
+  /** Show the rank. @param {number} rank from 1; 0 below the divider @param {RankingTranslator} translator */
   update(rank, translator) {
     const label = bidiIsolate(this.label.textContent ?? '');
     setText(this.toggle, rank ? translator.number(rank) : '+');
@@ -44,7 +48,7 @@ class RankedRow {
 export class Ranking {
   /** @type {Map<string, RankedRow>} */
   #rows = new Map();
-  /** @type {WidgetTranslator | null} */
+  /** @type {RankingTranslator | null} */
   #translator = null;
 
   /** @param {(text: string) => void} announce */
@@ -60,8 +64,8 @@ export class Ranking {
 
   /** @param {Row[]} rows @param {import('./model.js').Poll} poll @param {WidgetTranslator} translator */
   update(rows, poll, translator) {
-    this.#translator = translator;
-    setText(this.divider, translator.t('unranked'));
+    if (this.#translator !== /** @type {any} */ (translator)) this.#translator = translator.extend(texts);
+    setText(this.divider, this.#translator.t('unranked'));
     for (const [id, row] of this.#rows) {
       if (rows.some((other) => other.id === id)) continue;
       row.element.remove();
@@ -74,6 +78,16 @@ export class Ranking {
       updatePicture(row.label, image);
     }
     this.#updateRanks();
+  }
+
+  /** The instructions for the voter. */
+  get hint() {
+    return this.#translator?.t('rankHint') ?? '';
+  }
+
+  /** The message for an empty ranking. */
+  get errorText() {
+    return this.#translator?.t('chooseRanking') ?? '';
   }
 
   /** The ranked ids, best first. */

@@ -9,7 +9,7 @@ import { updatePicture } from './picture.js';
 
 /** @typedef {import('./model.js').Row} Row */
 /** @typedef {import('./messages.js').WidgetTranslator} WidgetTranslator */
-/** @typedef {{editable: boolean, poll: import('./model.js').Poll, voters: number, translator: WidgetTranslator}} RowContext */
+/** @typedef {{editable: boolean, poll: import('./model.js').Poll, translator: WidgetTranslator}} RowContext */
 
 /** Makes the ids unique. */
 let rowCount = 0;
@@ -37,7 +37,7 @@ class RowView {
   }
 
   /** @param {Row} row @param {RowContext} context */
-  update(row, { editable, poll, voters, translator }) {
+  update(row, { editable, poll, translator }) {
     const { input, element } = this;
     const type = poll.kind === 'multiple' ? 'checkbox' : 'radio';
     if (input.type !== type) input.type = type;
@@ -55,7 +55,7 @@ class RowView {
     element.classList.toggle('is-full', row.isFull && editable);
     updatePicture(this.label, row.image);
     this.#updateTags(tagTexts(row, poll, translator));
-    this.#updateTotals(row, poll, voters, translator);
+    this.#updateTotals(row, poll, translator);
   }
 
   /** A row is a list item, unless it contains an input. @param {boolean} editable */
@@ -70,12 +70,12 @@ class RowView {
     this.tags.replaceChildren(...names.map((name) => createElement('span', 'tag', [name])));
   }
 
-  /** @param {Row} row @param {import('./model.js').Poll} poll @param {number} voters @param {WidgetTranslator} translator */
-  #updateTotals(row, poll, voters, translator) {
+  /** @param {Row} row @param {import('./model.js').Poll} poll @param {WidgetTranslator} translator */
+  #updateTotals(row, poll, translator) {
     this.numbers.hidden = this.track.hidden = row.votes === null;
     if (row.votes === null) return;
     setText(this.votes, translator.t(poll.kind === 'ranked' ? 'firstChoices' : 'votes', { n: row.votes }));
-    setText(this.share, poll.forecast ? translator.percent(row.share * 1000, 1000) : translator.percent(row.votes, voters));
+    setText(this.share, translator.percent(row.roundedShare, row.digits));
     this.bar.style.setProperty('--share', row.share.toFixed(5));
   }
 }
@@ -83,7 +83,7 @@ class RowView {
 /** @param {Row} row @param {import('./model.js').Poll} poll @param {WidgetTranslator} translator */
 function tagTexts(row, poll, translator) {
   const own = poll.kind === 'ranked' ? translator.t('yourRank', { n: row.ownRank }) : translator.t('yourVote');
-  const forecast = row.ownProbability === null ? '' : `${translator.t('yourVote')}: ${translator.percent(row.ownProbability * 1000, 1000)}`;
+  const forecast = row.ownProbability === null ? '' : `${translator.t('yourVote')}: ${translator.percent(row.ownProbability, 1)}`;
   return [row.ownRank ? own : forecast, row.isCorrect ? translator.t('correctOutcome') : '', row.isFull ? translator.t('full') : ''].filter(Boolean);
 }
 

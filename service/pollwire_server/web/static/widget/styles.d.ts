@@ -1,2 +1,2 @@
-/** All style sheets of this folder in one string; `make assets` generates the module. */
+/** The style sheets of every widget in one string; `make assets` generates the module. */
 export const styles: string;

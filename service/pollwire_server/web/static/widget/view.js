@@ -5,8 +5,9 @@ import { delay, jitteredDelayMs } from '../client/backoff.js';
 import { Announcer } from './announcer.js';
 import { createElement, setText, setTextOrHide } from './dom.js';
 import { buildRows, canVoteIn, currentPhase, isBallotShown, isMultiple, isRanked } from './model.js';
-import { hintText, phaseKey, phaseText, predictionResult, totalsText } from './messages.js';
+import { hintText, phaseKey, phaseText, predictionResult, totalsText, voterTexts } from './messages.js';
 import { Rows } from './rows.js';
+import { addStyles } from './stylesheet.js';
 
 /** @typedef {import('./model.js').State} State */
 /** @typedef {import('./model.js').Poll} Poll */
@@ -111,14 +112,14 @@ export class View {
     this.question.lang = this.description.lang = poll.lang ?? '';
     setText(this.question, poll.question);
     setTextOrHide(this.description, poll.description ?? null);
-    setTextOrHide(this.hint, hintText(translator, state));
     const forecast = ballotShown && Boolean(poll.forecast);
     const special = ranking ? this.ranking : forecast ? this.forecast : null;
     this.list.hidden = ranking || forecast;
     for (const ballot of [this.ranking, this.forecast]) if (ballot) ballot.list.hidden = ballot !== special;
     if ((ranking || forecast) && !special) this.#loadBallot(forecast);
     if (ranking || forecast) special?.update(buildRows(state), poll, translator);
-    else this.rows.update(buildRows(state), { editable: ballotShown, poll, translator, voters: state.results?.voters ?? 0 });
+    else this.rows.update(buildRows(state), { editable: ballotShown, poll, translator });
+    setTextOrHide(this.hint, ranking ? this.ranking?.hint ?? null : hintText(translator, state));
     this.#updateButtons(translator, state, poll, ballotShown);
     setTextOrHide(this.notice, state.notice ?? phaseText(translator, state));
     this.notice.classList.toggle('is-new', state.notice !== null);
@@ -132,6 +133,7 @@ export class View {
     this.#isLoadingBallot = true;
     try {
       const module = await import(new URL(isForecast ? 'forecast.js' : 'ranking.js', import.meta.url).href);
+      addStyles(/** @type {ShadowRoot} */ (this.card.getRootNode()), module.styles);
       if (isForecast) this.forecast = new module.Forecast();
       else this.ranking = new module.Ranking((/** @type {string} */ text) => this.announcer.announce(text));
       this.list.after(/** @type {HTMLElement} */ ((this.forecast ?? this.ranking)?.list));
@@ -158,17 +160,15 @@ export class View {
     this.changeButton.hidden = !mayChange || (poll.revote === 'never' && !unlimited);
     this.withdrawButton.hidden = !mayChange || poll.revote !== 'withdraw' || unlimited;
     this.cancelButton.hidden = !ballotShown || !changing || unlimited;
-    this.actions.hidden = [this.voteButton, this.changeButton, this.withdrawButton, this.cancelButton].every((button) => button.hidden);
     this.verifyButton.hidden = !state.checkable || mine === null || changing || sending || resultsOnly;
+    this.actions.hidden = !this.actions.querySelector(':not([hidden])');
   }
 
   /** @param {WidgetTranslator} translator @param {State} state @param {Poll} poll */
   #updateFooter(translator, { results, connection }, poll) {
-    const voters = results?.phase === 'scheduled' ? undefined : results?.voters;
-    const parts = voters === undefined ? [] : [translator.t('voters', { n: voters })];
-    if (voters !== undefined && isMultiple(poll)) parts.push(translator.t('multipleAnswers'));
-    if (typeof results?.mean === 'number') parts.push(translator.t('mean', { mean: translator.decimal(results.mean), max: poll.scale?.max ?? 0 }));
-    setText(this.voters, parts.join(' · '));
+    const texts = voterTexts(translator, poll, results);
+    if (texts.length && isMultiple(poll)) texts.push(translator.t('multipleAnswers'));
+    setText(this.voters, texts.join(' · '));
     const ended = Boolean(results?.final) && connection === 'live';
     setText(this.connection, translator.t(ended ? 'final' : connection));
     this.connection.dataset.state = ended ? 'final' : connection;

@@ -1,1 +1,1 @@
-import{styles as S}from"./styles.js";const e=new CSSStyleSheet;e.replaceSync(S);function s(t){t.adoptedStyleSheets=[e]}export{s as adoptStyles};
+import{styles as S}from"./styles.js";const n=o(S);function c(e){e.adoptedStyleSheets=[n]}function r(e,t){e.adoptedStyleSheets.push(o(t))}function o(e){const t=new CSSStyleSheet;return t.replaceSync(e),t}export{r as addStyles,c as adoptStyles};

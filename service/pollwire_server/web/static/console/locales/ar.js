@@ -147,6 +147,7 @@ export const words = {
     noEndDate: 'بلا موعد انتهاء',
     yourTime: 'توقيتك',
     inZone: (zone) => `في ${zone}`,
+    unknownZone: (zone) => `هذا المتصفح لا يعرف المنطقة الزمنية ${zone}. الأوقات بتوقيتك.`,
     outcome: 'النتيجة',
     voided: 'باطلة',
     correctOutcome: 'النتيجة الصحيحة',

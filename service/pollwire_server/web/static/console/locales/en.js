@@ -151,6 +151,7 @@ export const words = {
     noEndDate: 'No end date',
     yourTime: 'your time',
     inZone: (/** @type {string} */ zone) => `in ${zone}`,
+    unknownZone: (/** @type {string} */ zone) => `This browser doesn’t know the time zone ${zone}. Times are in yours.`,
     outcome: 'Outcome',
     voided: 'Voided',
     correctOutcome: 'Correct outcome',

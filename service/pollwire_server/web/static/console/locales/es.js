@@ -147,6 +147,7 @@ export const words = {
     noEndDate: 'Sin fecha de fin',
     yourTime: 'su hora',
     inZone: (zone) => `en ${zone}`,
+    unknownZone: (zone) => `Este navegador no conoce la zona horaria ${zone}. Las horas están en la suya.`,
     outcome: 'Resultado',
     voided: 'Anulada',
     correctOutcome: 'Resultado correcto',

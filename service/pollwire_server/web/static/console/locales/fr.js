@@ -147,6 +147,7 @@ export const words = {
     noEndDate: 'Sans date de fin',
     yourTime: 'votre heure',
     inZone: (zone) => `à ${zone}`,
+    unknownZone: (zone) => `Ce navigateur ne connaît pas le fuseau horaire ${zone}. Les heures sont dans le vôtre.`,
     outcome: 'Issue',
     voided: 'Invalidée',
     correctOutcome: 'Bonne réponse',

@@ -1,8 +1,10 @@
 /**
  * Bar chart of the results with numbers. Rows are created once and updated.
  */
+import { leadingIds } from '../../results/leading.js';
+import { sharesOf } from '../../results/shares.js';
 import { el, isolated, setText } from '../dom.js';
-import { number, percent, t } from '../i18n.js';
+import { decimal, number, percent, t } from '../i18n.js';
 
 /** @typedef {import('../types.js').Poll} Poll */
 /** @typedef {import('../types.js').Results} Results */
@@ -14,22 +16,11 @@ export function rowsOf(poll) {
   return Array.from({ length: max - min + 1 }, (_, step) => ({ id: String(min + step), label: String(min + step) }));
 }
 
-/**
- * Return the ids of the leading options. Counts decide every kind but `ranked`, whose results name them.
- * @param {string | undefined} kind @param {{counts?: Record<string, number>, leading?: string[]} | null | undefined} results @returns {Set<string>}
- */
-function leadingIds(kind, results) {
-  const counts = results?.counts ?? {};
-  const most = Math.max(1, ...Object.values(counts));
-  return new Set(results?.leading ?? Object.keys(counts).filter((id) => kind !== 'ranked' && counts[id] === most));
-}
-
-/** Return the leading option, or null without votes or in a tie. @param {Poll} poll @param {Results | undefined} results */
-export function leaderOf(poll, results) {
-  const counts = results?.counts ?? {};
-  const leading = leadingIds(poll.kind, results);
-  const leaders = rowsOf(poll).filter(({ id }) => leading.has(id));
-  return leaders.length === 1 ? { ...leaders[0], votes: counts[leaders[0].id] ?? 0 } : null;
+/** Return the rounded share of each row as text. @param {Poll} poll @param {Results | undefined} results @returns {Map<string, string>} */
+function shareTexts(poll, results) {
+  const ids = rowsOf(poll).map(({ id }) => id);
+  const { shares, digits } = sharesOf(results, ids);
+  return new Map(shares.map((share, index) => [ids[index], percent(share, digits)]));
 }
 
 export class Bars {
@@ -42,22 +33,22 @@ export class Bars {
     const rows = rowsOf(poll);
     for (const id of this.#rows.keys()) if (!rows.some((row) => row.id === id)) this.#remove(id);
     const leading = leadingIds(poll.kind, results);
+    const shares = shareTexts(poll, results);
     rows.forEach((row, index) => {
       const line = this.#rows.get(row.id) ?? this.#make(row.id);
       if (this.element.children[index] !== line.row) this.element.insertBefore(line.row, this.element.children[index] ?? null);
-      this.#show(line, row, poll, results, leading);
+      this.#show(line, row, poll, results);
+      setText(line.share, shares.get(row.id) ?? '');
+      line.row.classList.toggle('leads', leading.includes(row.id));
     });
   }
 
-  /** @param {any} line @param {{id: string, label: string, capacity?: number | null}} row @param {Poll} poll @param {Results | undefined} results @param {Set<string>} leading */
-  #show(line, row, poll, results, leading) {
+  /** @param {any} line @param {{id: string, label: string, capacity?: number | null}} row @param {Poll} poll @param {Results | undefined} results */
+  #show(line, row, poll, results) {
     const votes = results?.counts?.[row.id] ?? 0;
-    const voters = results?.voters ?? 0;
     setText(line.label, row.label);
     line.label.lang = poll.lang ?? '';
-    line.row.classList.toggle('leads', leading.has(row.id));
-    line.bar.style.inlineSize = `${voters ? Math.min(100, (100 * votes) / voters) : 0}%`;
-    setText(line.share, percent(votes, voters));
+    line.bar.style.inlineSize = `${100 * partOf(results, row.id)}%`;
     setText(line.votes, row.capacity ? `${number(votes)} ${t.poll.of(number(row.capacity))}` : number(votes));
     const outcome = poll.resolution?.outcome === row.id ? t.poll.correctOutcome : '';
     const full = row.capacity && votes >= row.capacity ? t.poll.full : '';
@@ -81,21 +72,34 @@ export class Bars {
   }
 }
 
-/** Return all shares as one stacked bar, for lists. @param {Poll} poll @param {Results | undefined} results */
-export function strip(poll, results) {
-  const counts = results?.counts ?? {};
-  const total = Object.values(counts).reduce((sum, votes) => sum + votes, 0);
-  const parts = rowsOf(poll).filter(({ id }) => counts[id]).map(({ id, label }, index) => {
-    const part = el('span', { class: `shade-${index % 6}`, title: label });
-    part.style.flexGrow = String(counts[id]);
-    return part;
-  });
-  return el('span', { class: 'strip', 'aria-hidden': 'true' }, ...(total ? parts : []));
+/** Return the exact share of an option, from 0 to 1. @param {Results | undefined} results @param {string} id */
+function partOf(results, id) {
+  const { forecast, counts, voters } = results ?? {};
+  return forecast?.[id] ?? (voters ? Math.min(1, (counts?.[id] ?? 0) / voters) : 0);
 }
 
-/** @param {Poll} poll @param {Results | undefined} results */
+/** Return all shares as one stacked bar, for lists. @param {Poll} poll @param {Results | undefined} results */
+export function strip(poll, results) {
+  const parts = rowsOf(poll).filter(({ id }) => partOf(results, id)).map(({ id, label }, index) => {
+    const part = el('span', { class: `shade-${index % 6}`, title: label });
+    part.style.flexGrow = String(partOf(results, id));
+    return part;
+  });
+  return el('span', { class: 'strip', 'aria-hidden': 'true' }, ...parts);
+}
+
+/**
+ * Return the leading option with its share, the mean of a rating, or that there is a tie or no vote.
+ *
+ * The first preferences of a ranked poll do not decide it, so their share is not shown.
+ * @param {Poll} poll @param {Results | undefined} results
+ */
 export function leaderText(poll, results) {
-  const leader = leaderOf(poll, results);
-  if (!leader) return el('span', { class: 'quiet' }, results?.voters ? t.list.tied : t.list.noVotes);
-  return el('span', {}, isolated(leader.label, poll.lang), ' ', el('b', {}, percent(leader.votes, results?.voters ?? 0)));
+  if (!results?.voters) return el('span', { class: 'quiet' }, t.list.noVotes);
+  if (typeof results.mean === 'number') return el('span', {}, t.poll.average, ' ', el('b', {}, decimal(results.mean)));
+  const leading = leadingIds(poll.kind, results);
+  const [leader] = rowsOf(poll).filter(({ id }) => leading.includes(id));
+  if (leading.length > 1) return el('span', { class: 'quiet' }, t.list.tied);
+  if (!leader) return el('span', { class: 'quiet' }, '–');
+  return el('span', {}, isolated(leader.label, poll.lang), ' ', poll.kind !== 'ranked' && el('b', {}, shareTexts(poll, results).get(leader.id)));
 }

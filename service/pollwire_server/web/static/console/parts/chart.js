@@ -1,6 +1,7 @@
 /**
  * Step chart (SVG) of votes over time, with a table. Lines differ by dashes too, and have their label at the end.
  */
+import { orderByResult } from '../../results/leading.js';
 import { el, setChildren, svg } from '../dom.js';
 import { formatTime, formatDay, formatShortDateTime } from '../date_format.js';
 import { number, t } from '../i18n.js';
@@ -8,6 +9,7 @@ import { rowsOf } from './bars.js';
 
 /** @typedef {import('../types.js').Point} Point */
 /** @typedef {import('../types.js').Poll} Poll */
+/** @typedef {import('../types.js').Results} Results */
 
 const [HEIGHT, TOP, BOTTOM, LEFT, RIGHT] = [240, 12, 26, 44, 112];
 const [MIN_WIDTH, DEFAULT_WIDTH] = [280, 640];
@@ -34,8 +36,8 @@ export class Chart {
     new ResizeObserver(() => this.#draw()).observe(this.#drawing);
   }
 
-  /** @param {Poll} poll @param {Point[]} points oldest first */
-  update(poll, points) {
+  /** @param {Poll} poll @param {Point[]} points oldest first @param {Results | undefined} results */
+  update(poll, points, results) {
     const shown = points.length > 1;
     const last = points.at(-1);
     const lastDrawn = `${poll.version} ${points.length} ${last?.at} ${last?.voters}`;
@@ -44,7 +46,7 @@ export class Chart {
     this.#none.hidden = shown;
     this.#drawing.hidden = this.#details.hidden = !shown;
     if (!shown) return;
-    this.#shown = { lines: linesOf(poll, points), points };
+    this.#shown = { lines: linesOf(poll, points, results), points };
     this.#draw();
     setChildren(this.#table, table(this.#shown.lines, points));
   }
@@ -59,11 +61,11 @@ export class Chart {
 
 /** @typedef {{label: string, values: number[]}} Line */
 
-/** Return a line for each of the options with the most votes. @param {Poll} poll @param {Point[]} points @returns {Line[]} */
-function linesOf(poll, points) {
-  const last = points[points.length - 1].counts;
-  const rows = [...rowsOf(poll)].sort((one, other) => (last[other.id] ?? 0) - (last[one.id] ?? 0)).slice(0, MAX_LINES);
-  return rows.map(({ id, label }) => ({ label, values: points.map(({ counts }) => counts[id] ?? 0) }));
+/** Return a line for each of the first options by the poll's own rule. @param {Poll} poll @param {Point[]} points @param {Results | undefined} results @returns {Line[]} */
+function linesOf(poll, points, results) {
+  const labels = new Map(rowsOf(poll).map(({ id, label }) => [id, label]));
+  const ids = orderByResult([...labels.keys()], poll.kind, results ?? points[points.length - 1]).slice(0, MAX_LINES);
+  return ids.map((id) => ({ label: labels.get(id) ?? id, values: points.map(({ counts }) => counts[id] ?? 0) }));
 }
 
 /** @param {Line[]} lines @param {Point[]} points @param {number} width */

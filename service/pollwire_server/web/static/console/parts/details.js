@@ -2,7 +2,7 @@
  * Details of a poll as a list of terms. Times are in the operator's zone and in the poll's.
  */
 import { el, isolated, setChildren } from '../dom.js';
-import { formatDateTime, operatorZone } from '../date_format.js';
+import { formatDateTime, isKnownZone, operatorZone } from '../date_format.js';
 import { number, t } from '../i18n.js';
 
 /** @typedef {import('../types.js').Poll} Poll */
@@ -21,6 +21,7 @@ export class Details {
 function detailsOf(poll) {
   const time = (/** @type {string | null} */ instant) => timeOf(instant, poll.timezone);
   return [
+    [t.form.zone, poll.timezone && !isKnownZone(poll.timezone) && t.poll.unknownZone(poll.timezone)],
     [t.poll.opens, time(poll.opens_at)],
     [t.poll.closes, time(poll.closes_at) ?? t.poll.noEndDate],
     [t.poll.originalClose, poll.planned_closes_at !== poll.closes_at ? time(poll.planned_closes_at) : null],
@@ -49,11 +50,11 @@ function outcomeOf(poll) {
   return isolated(poll.options.find(({ id }) => id === outcome)?.label ?? outcome, poll.lang);
 }
 
-/** Show an instant in the operator's zone and, if it differs, in the poll's. @param {string | null} instant @param {string | null | undefined} zone */
+/** Show an instant in the operator's zone and, if it differs and the browser knows it, in the poll's. @param {string | null} instant @param {string | null | undefined} zone */
 export function timeOf(instant, zone) {
   if (!instant) return null;
   const there = zone ?? 'UTC';
-  const zones = [...new Set([operatorZone, there])];
+  const zones = [...new Set([operatorZone, ...(isKnownZone(there) ? [there] : [])])];
   const named = (/** @type {string} */ name) => (name === operatorZone ? t.poll.yourTime : t.poll.inZone(name));
   return el('time', { datetime: instant, class: 'lines' }, ...zones.map((name) => el('span', {}, formatDateTime(instant, name), el('small', {}, ` ${named(name)}`))));
 }

@@ -2,10 +2,11 @@
  * Field for a local time in the poll's zone, with the same time in the operator's zone and in UTC.
  *
  * For a repeated local time the operator picks one of two instants; a skipped one shows a warning. Without a pick
- * the local time is sent, and the service validates it.
+ * the local time is sent, and the service validates it. If the browser does not know the poll's zone, the field is in
+ * the operator's zone, and the instant is sent.
  */
 import { el, uniqueId, setChildren } from '../dom.js';
-import { instantsOfLocalTime, formatDateTime, operatorZone, toLocalTime } from '../date_format.js';
+import { instantsOfLocalTime, formatDateTime, isKnownZone, operatorZone, toLocalTime } from '../date_format.js';
 import { t } from '../i18n.js';
 
 /** @typedef {import('../draft.js').Draft} Draft */
@@ -29,11 +30,18 @@ export function timeField(about, time, zone, fields, changed) {
   control.addEventListener('input', () => {
     time.text = control.value;
     time.instant = null;
+    fixInstant();
     show();
     changed();
   });
+  /** The service would read a local time in the poll's zone, which is not the one of the field. */
+  const fixInstant = () => {
+    const [instant] = isKnownZone(zone()) ? [] : instantsOfLocalTime(time.text, operatorZone);
+    if (instant !== undefined) time.instant = new Date(instant).toISOString();
+  };
   const changeZone = () => {
     if (time.instant) time.text = control.value = toLocalTime(time.instant, zone());
+    else fixInstant();
     show();
   };
   show();
@@ -46,7 +54,7 @@ function equivalents(time, zone, pick) {
   const instants = time.instant ? [Date.parse(time.instant)] : instantsOfLocalTime(time.text, zone);
   if (instants.length === 0) return [el('p', { class: 'warning' }, t.form.nonexistentTime)];
   if (instants.length > 1) return [doubled(instants, zone, pick)];
-  const zones = [...new Set([zone, operatorZone, 'UTC'])];
+  const zones = [...new Set([zone, operatorZone, 'UTC'])].filter(isKnownZone);
   return [el('dl', {}, ...zones.flatMap((name) => [el('dt', {}, name === operatorZone ? `${name}, ${t.poll.yourTime}` : name), el('dd', {}, formatDateTime(instants[0], name))]))];
 }
 

@@ -2,13 +2,14 @@
  * Form fields of the schedule: the time zone and the times.
  */
 import { el } from '../dom.js';
-import { zones } from '../date_format.js';
+import { isKnownZone, zones } from '../date_format.js';
 import { t } from '../i18n.js';
 import { timeField } from './time_field.js';
 
 /** @param {string} zone @param {import('./fields.js').Fields} fields @param {(zone: string) => void} changed */
 export function zoneField(zone, fields, changed) {
-  return fields.choice({ path: 'timezone', label: t.form.zone }, zone, zones(zone).map((name) => [name, name]), changed);
+  const hint = isKnownZone(zone) ? null : t.poll.unknownZone(zone);
+  return fields.choice({ path: 'timezone', label: t.form.zone, hint }, zone, zones(zone).map((name) => [name, name]), changed);
 }
 
 /** @param {import('../draft.js').Draft} draft @param {import('./fields.js').Fields} fields @param {() => void} changed */

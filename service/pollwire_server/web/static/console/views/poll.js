@@ -209,7 +209,7 @@ class PollPage {
     const { as_of: at = '', voters = 0, counts } = this.#results ?? {};
     const last = this.#points.at(-1);
     const isNewer = counts && (!last || (at > last.at && (this.poll.phase === 'open' || voters !== last.voters)));
-    this.#chart.update(this.poll, isNewer ? [...this.#points, { at, voters, counts }] : this.#points);
+    this.#chart.update(this.poll, isNewer ? [...this.#points, { at, voters, counts }] : this.#points, this.#results);
   }
 
   #showDeleted() {

@@ -53,9 +53,15 @@ export default {
   noVotesToCount: 'No votes to count yet.',
   roundsChart: 'How votes were transferred between options, round by round. The table after it has the numbers.',
   roundsTable: 'Votes in each round',
+  tied: '{labels} are tied.',
+  tieByLot: 'Round {n}: {labels} were tied. The lot decided: {label} was eliminated.',
+  tieByEarlierRound: 'Round {n}: {labels} were tied. An earlier round decided: {label} was eliminated.',
+  lotSeed: 'The lot was drawn from the poll’s published seed: {seed}',
 
   outcome: 'The outcome: {label}',
   source: 'Source',
+  winner: 'The winner: {label}.',
+  tieBroken: 'A tie on the way was decided by the poll’s tie rule.',
   voided: 'This question was voided and isn’t scored.',
   archived: 'This poll is archived. The results remain; individual votes have been deleted.',
 

@@ -53,9 +53,15 @@ export default {
   noVotesToCount: 'Aún no hay votos que contar.',
   roundsChart: 'Cómo se transfirieron los votos entre las opciones, ronda a ronda. La tabla siguiente da las cifras.',
   roundsTable: 'Votos en cada ronda',
+  tied: 'Empate entre {labels}.',
+  tieByLot: 'Ronda {n}: empate entre {labels}. Decidió el sorteo: {label} queda fuera.',
+  tieByEarlierRound: 'Ronda {n}: empate entre {labels}. Decidió una ronda anterior: {label} queda fuera.',
+  lotSeed: 'El sorteo usa la semilla publicada de la encuesta: {seed}',
 
   outcome: 'El resultado: {label}',
   source: 'Fuente',
+  winner: 'Gana {label}.',
+  tieBroken: 'Un empate anterior se decidió según la regla de la encuesta.',
   voided: 'Esta pregunta se anuló y no se puntúa.',
   archived: 'Esta encuesta está archivada. Los resultados se conservan; los votos individuales se han eliminado.',
 

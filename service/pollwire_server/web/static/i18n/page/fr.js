@@ -53,9 +53,15 @@ export default {
   noVotesToCount: 'Aucun vote à compter pour l’instant.',
   roundsChart: 'Transferts de voix entre les options, tour après tour. Le tableau qui suit donne les chiffres.',
   roundsTable: 'Voix à chaque tour',
+  tied: '{labels} sont à égalité.',
+  tieByLot: 'Tour {n} : {labels} étaient à égalité. Le tirage au sort a décidé : {label} est éliminé.',
+  tieByEarlierRound: 'Tour {n} : {labels} étaient à égalité. Un tour précédent a décidé : {label} est éliminé.',
+  lotSeed: 'Le tirage au sort repose sur la graine publiée du sondage : {seed}',
 
   outcome: 'Le résultat : {label}',
   source: 'Source',
+  winner: 'Le gagnant : {label}.',
+  tieBroken: 'Une égalité en cours de route a été départagée par la règle du sondage.',
   voided: 'Cette question a été annulée et n’est pas notée.',
   archived: 'Ce sondage est archivé. Les résultats restent ; les votes individuels ont été supprimés.',
 

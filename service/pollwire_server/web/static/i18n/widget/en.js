@@ -1,4 +1,4 @@
-/** The widget in English. */
+/** The widget in English, without the texts that only modules loaded on demand need. */
 export default {
   loading: 'Loading poll…',
   unknown: 'This poll doesn’t exist or isn’t public yet.',
@@ -42,15 +42,6 @@ export default {
   chooseExactly: { one: 'Choose {n} answer.', other: 'Choose {n} answers.' },
   chooseUpTo: { one: 'Choose up to {n} answer.', other: 'Choose up to {n} answers.' },
   chooseBetween: 'Choose {min} to {n} answers.',
-  chooseRanking: 'Rank at least one answer first.',
-  rankHint: 'Tap answers in order of preference, or drag them. You don’t have to rank them all.',
-  unranked: 'Not ranked',
-  rank: 'Rank {label}',
-  moveUp: 'Move {label} up',
-  moveDown: 'Move {label} down',
-  unrank: 'Remove {label} from your ranking',
-  rankedAt: '{label}: ranked {n} of {all}',
-  notRanked: '{label}: not ranked',
   yourRank: 'You ranked this {n}',
   lowest: '{n} (lowest)',
   highest: '{n} (highest)',
@@ -75,10 +66,6 @@ export default {
   signIn: 'Sign in to this site to vote.',
   nowOpen: 'Voting is now open.',
   nowClosed: 'Voting has ended.',
-  voteCounted: 'Your vote for {choice} ({time}) is counted.',
-  voteReplaced: 'You changed this vote later, so it is no longer counted.',
-  voteArchived: 'This poll is archived and individual votes have been deleted, so your vote can’t be verified.',
-  voteRemoved: 'This vote was removed, so it is no longer counted.',
   verifyFailed: 'Couldn’t check right now. Try again.',
 
   voters: { one: '{n} voter', other: '{n} voters' },

@@ -15,7 +15,8 @@ import { tickFormat, timeTicks } from './series.js';
  * @property {number} low minimum of the axis
  * @property {number} high
  * @property {number[]} gridValues values with a grid line
- * @property {(value: number) => string} format formats a value
+ * @property {(value: number) => string} format formats a value of the axis
+ * @property {string[]} latest the current value of each line as text
  * @property {string} label text alternative
  * @property {string | null} more text for the lines that are left out
  */
@@ -109,14 +110,14 @@ export class Chart {
   }
 
   /** @param {ChartData} data */
-  #drawLegend({ lines, format, more }) {
+  #drawLegend({ lines, latest, more }) {
     const size = lines.length + (more ? 1 : 0);
     while (this.legend.childElementCount > size) this.legend.lastElementChild?.remove();
-    lines.forEach(({ label, values }, index) => {
+    lines.forEach(({ label }, index) => {
       const item = this.#legendItem(index);
       item.className = '';
       setText(item.children[1], label);
-      setText(item.children[2], format(values[values.length - 1]));
+      setText(item.children[2], latest[index]);
     });
     if (more) {
       const item = this.#legendItem(lines.length);

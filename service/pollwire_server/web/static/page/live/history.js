@@ -3,8 +3,10 @@
  *
  * Both are drawn at most four times a second.
  */
+import { orderByResult } from '../../results/leading.js';
+import { sharesOf } from '../../results/shares.js';
 import { byId, createTable, fetchJson, setText, setTextOrHide, throttle } from './dom.js';
-import { appendPoint, isRating, chartLines, meanRating, parsePoint, axisMaximum, MAX_LINES } from './series.js';
+import { appendPoint, isRating, chartLines, meanRating, orderByRounds, parsePoint, axisMaximum, MAX_LINES } from './series.js';
 import { Chart } from './chart.js';
 import { Clock } from '../../client/clock.js';
 
@@ -25,6 +27,8 @@ export class History {
   clock = new Clock();
   /** @type {State | null} */
   state = null;
+  /** The rounds of a ranked poll. @type {import('./runoff_layout.js').Round[]} */
+  rounds = [];
 
   /** @param {import('./i18n.js').PageTranslator} translator */
   constructor(translator) {
@@ -48,6 +52,25 @@ export class History {
       appendPoint(this.points, { at: Date.parse(results.as_of), voters: results.voters ?? 0, counts: results.counts });
     }
     this.scheduleDraw();
+  }
+
+  /** Choose the lines by the rounds of a ranked poll. @param {import('./runoff_layout.js').Round[]} rounds */
+  showRounds(rounds) {
+    this.rounds = rounds;
+    this.scheduleDraw();
+  }
+
+  /** Return the ids of the options, best first by the poll's own rule. @param {import('../../client/types.js').Poll} poll */
+  #ranking(poll) {
+    const ids = (poll.options ?? []).map(({ id }) => id);
+    return this.rounds.length ? orderByRounds(ids, this.rounds) : orderByResult(ids, poll.kind, this.state?.results);
+  }
+
+  /** Return the rounded shares of all options at a point as text. @param {import('../../client/types.js').Poll} poll @param {import('./series.js').Point} point */
+  #shareTexts(poll, point) {
+    const ids = (poll.options ?? []).map(({ id }) => id);
+    const { shares, digits } = sharesOf(point, ids);
+    return new Map(ids.map((id, index) => [id, this.translator.percent(shares[index], digits)]));
   }
 
   /** Start again after a change of the epoch or of the reader's permission. @param {string} id @param {string} source */
@@ -109,29 +132,31 @@ export class History {
    */
   #chartData(poll, points) {
     const { translator } = this;
-    const lines = chartLines(poll, points, translator.t('average'));
+    const lines = chartLines(poll, points, translator.t('average'), this.#ranking(poll));
     const times = points.map(({ at }) => at);
     const omitted = (poll.options?.length ?? 0) - MAX_LINES;
     const more = omitted > 0 ? translator.t('moreAnswers', { n: omitted }) : null;
     if (isRating(poll)) {
       const { min, max } = poll.scale ?? { min: 0, max: 10 };
       const gridValues = Array.from({ length: max - min + 1 }, (_, step) => min + step);
-      return { lines, times, low: min, high: max, gridValues, format: (value) => translator.number(value, { maximumFractionDigits: 2 }), label: translator.t('meanChart'), more: null };
+      const format = (/** @type {number} */ value) => translator.number(value, { maximumFractionDigits: 2 });
+      return { lines, times, low: min, high: max, gridValues, format, latest: lines.map(({ values }) => format(values[values.length - 1])), label: translator.t('meanChart'), more: null };
     }
     const high = axisMaximum(lines);
     const gridValues = [0, 0.25, 0.5, 0.75, 1].map((part) => part * high);
     const format = (/** @type {number} */ value) => translator.number(value, { style: 'percent', maximumFractionDigits: 0 });
-    return { lines, times, low: 0, high, gridValues, format, label: translator.t('chart'), more };
+    const shares = this.#shareTexts(poll, points[points.length - 1]);
+    return { lines, times, low: 0, high, gridValues, format, latest: lines.map(({ id }) => shares.get(id) ?? ''), label: translator.t('chart'), more };
   }
 
   /** @param {import('../../client/types.js').Poll} poll @param {import('../../client/types.js').Results} results */
   #drawTotals(poll, results) {
     const { translator } = this;
     const counts = results.counts ?? {};
-    const voters = results.voters ?? 0;
     const ids = isRating(poll) ? Object.keys(counts) : (poll.options ?? []).map(({ id }) => id);
     const labels = new Map((poll.options ?? []).map(({ id, label }) => [id, label]));
-    const rows = ids.map((id) => [labels.get(id) ?? id, translator.number(counts[id] ?? 0), translator.percent(counts[id] ?? 0, voters)]);
+    const { shares, digits } = sharesOf(results, ids);
+    const rows = ids.map((id, index) => [labels.get(id) ?? id, translator.number(counts[id] ?? 0), translator.percent(shares[index], digits)]);
     if (isRating(poll)) rows.push([translator.t('average'), translator.number(meanRating(counts), { maximumFractionDigits: 2 }), '']);
     updateTable(byId('totals'), translator.t('totals'), [translator.t('answer'), translator.t('votes'), translator.t('share')], rows);
   }
@@ -139,15 +164,18 @@ export class History {
   /** @param {import('../../client/types.js').Poll} poll */
   #drawPoints(poll) {
     const { translator } = this;
-    const lines = chartLines(poll, this.points, translator.t('average'));
+    const lines = chartLines(poll, this.points, translator.t('average'), this.#ranking(poll));
     const step = Math.max(1, Math.ceil(this.points.length / MAX_ROWS));
     const indexes = this.points.map((_, index) => index).filter((index) => (this.points.length - 1 - index) % step === 0);
-    const format = (/** @type {number} */ value) => (isRating(poll) ? translator.decimal(value) : translator.number(value, { style: 'percent' }));
-    const rows = indexes.map((index) => [
-      new Date(this.points[index].at).toLocaleString(translator.locale, { dateStyle: 'medium', timeStyle: 'medium' }),
-      translator.number(this.points[index].voters),
-      ...lines.map(({ values }) => format(values[index])),
-    ]);
+    const rows = indexes.map((index) => {
+      const point = this.points[index];
+      const shares = this.#shareTexts(poll, point);
+      return [
+        new Date(point.at).toLocaleString(translator.locale, { dateStyle: 'medium', timeStyle: 'medium' }),
+        translator.number(point.voters),
+        ...lines.map(({ id, values }) => (isRating(poll) ? translator.decimal(values[index]) : shares.get(id) ?? '')),
+      ];
+    });
     const headers = [translator.t('time'), translator.t('voters'), ...lines.map(({ label }) => label)];
     updateTable(byId('points'), translator.t('chart'), headers, rows);
   }

@@ -6,6 +6,7 @@
  */
 import { byId, createElement, createSvgElement, createTable, fetchJson, throttle } from './dom.js';
 import { EXHAUSTED, computeRunoffLayout } from './runoff_layout.js';
+import { tieSentences } from './ties.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
 
@@ -27,9 +28,10 @@ export class Rounds {
   /** Draws the rounds again, for a new width. */
   redraw = () => {};
 
-  /** @param {import('./i18n.js').PageTranslator} translator */
-  constructor(translator) {
+  /** @param {import('./i18n.js').PageTranslator} translator @param {(rounds: import('./runoff_layout.js').Round[]) => void} onLoad */
+  constructor(translator, onLoad) {
     this.translator = translator;
+    this.onLoad = onLoad;
     this.load = throttle(LOAD_INTERVAL_MS, () => this.#load());
     const resized = throttle(200, () => this.redraw());
     let width = 0;
@@ -66,6 +68,7 @@ export class Rounds {
       byId('rounds-body').replaceChildren(...(rounds.length ? this.#content(poll, rounds, document.winner) : [createElement('p', 'hint', [this.translator.t('noVotesToCount')])]));
     };
     this.redraw();
+    this.onLoad(rounds);
   }
 
   /** @param {import('../../client/types.js').Poll} poll @param {import('./runoff_layout.js').Round[]} rounds @param {string | null} winner */
@@ -80,7 +83,8 @@ export class Rounds {
     scroller.tabIndex = 0;
     scroller.setAttribute('role', 'group');
     scroller.setAttribute('aria-label', this.translator.t('roundsTable'));
-    return [diagram, scroller];
+    const sentences = tieSentences(this.translator, rounds, names, poll.tie_seed);
+    return [...sentences.map((text) => createElement('p', 'tie', [text])), diagram, scroller];
   }
 
   /** @param {import('./runoff_layout.js').Round[]} rounds @param {Map<string, string>} names @param {string | null} winner */

@@ -4,7 +4,7 @@
  */
 
 /**
- * @typedef {{counts: Record<string, number>, exhausted: number, eliminated?: string, transfers?: Record<string, number>}} Round
+ * @typedef {{counts: Record<string, number>, exhausted: number, eliminated?: string, transfers?: Record<string, number>, tie_broken?: boolean, tied?: string[], tie_rule?: string}} Round
  * @typedef {{id: string, round: number, votes: number, top: number, height: number, isEliminated: boolean}} Block
  * @typedef {{id: string, from: number, votes: number, start: number, end: number, height: number, isTransfer: boolean}} Band
  *   id: the answer that had the votes; from: the round that they leave; start, end: upper edges

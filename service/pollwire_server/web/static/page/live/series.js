@@ -51,20 +51,33 @@ export function isRating(poll) {
 }
 
 /**
- * Return the lines of the chart: the mean of a rating, else the shares of the leading options.
+ * Return the lines of the chart: the mean of a rating, else the shares of the first options of the ranking.
  * @param {Poll} poll
  * @param {Point[]} points
  * @param {string} meanLabel
+ * @param {string[]} ranking the ids of the options, best first
  * @returns {Line[]}
  */
-export function chartLines(poll, points, meanLabel) {
+export function chartLines(poll, points, meanLabel, ranking) {
   if (isRating(poll)) return [{ id: 'mean', label: meanLabel, values: points.map(({ counts }) => meanRating(counts)) }];
-  const last = points.at(-1)?.counts ?? {};
-  const options = poll.options ?? [];
-  const leading = new Set([...options].sort((a, b) => (last[b.id] ?? 0) - (last[a.id] ?? 0)).slice(0, MAX_LINES));
-  return options
-    .filter((option) => leading.has(option))
+  const shown = ranking.slice(0, MAX_LINES);
+  return (poll.options ?? [])
+    .filter(({ id }) => shown.includes(id))
     .map(({ id, label }) => ({ id, label, values: points.map(({ counts, voters }) => (voters ? (counts[id] ?? 0) / voters : 0)) }));
+}
+
+/**
+ * Return the ids of a ranked poll's options in the order of its runoff: the last to be eliminated first.
+ *
+ * Options that were never eliminated come first. They are ordered by the votes of the last round, then as given.
+ * @param {string[]} ids
+ * @param {import('./runoff_layout.js').Round[]} rounds
+ */
+export function orderByRounds(ids, rounds) {
+  const last = rounds.at(-1)?.counts ?? {};
+  const eliminated = new Map(rounds.map((round, index) => [round.eliminated, index]));
+  const rank = (/** @type {string} */ id) => eliminated.get(id) ?? rounds.length + (last[id] ?? 0);
+  return [...ids].sort((one, other) => rank(other) - rank(one));
 }
 
 /** @param {Record<string, number>} counts votes by value of the scale */

@@ -1,0 +1,1 @@
+export const styles=".forecast .option{grid-template-columns:minmax(0,1fr) auto;margin-inline:0}.probability{grid-row:2;grid-column:1 / -1;min-block-size:1.5rem;margin:0;accent-color:var(--_accent)}";
