@@ -26,6 +26,8 @@ const STYLES = {
   'widget/ranking_styles.js': ['widget/ranking.css'],
   'widget/forecast_styles.js': ['widget/forecast.css'],
 };
+/** Properties that only modules inside the bundle of the widget use. They are shortened there. */
+const INTERNAL_NAMES = /^(ownProbability|roundedShare|isLeading|isCorrect|ownRank|isFull|(vote|change|withdraw|cancel|verify)Button)$/;
 const OPTIONS = { minify: true, target: 'es2022', legalComments: 'none', charset: 'utf8' };
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -66,6 +68,7 @@ function inBundle(styles, entry, prefix) {
 async function bundled(entry, styles, prefix) {
   const result = await build({
     ...OPTIONS,
+    ...(prefix ? { mangleProps: INTERNAL_NAMES } : {}),
     absWorkingDir: SOURCES,
     entryPoints: [entry],
     bundle: true,
@@ -96,6 +99,9 @@ for (const name of names.filter((each) => each.endsWith('.js') && !ENTRIES.inclu
   const isLazy = LAZY_MODULES.includes(name);
   const text = readFileSync(join(SOURCES, name), 'utf8');
   outputs[`static/${name}`] = isLazy ? await bundled(name, styles, '') : (await transform(text, { ...OPTIONS, format: 'esm' })).code;
+  if (isLazy && outputs[`static/${name}`].match(/\w+/g).some((word) => INTERNAL_NAMES.test(word))) {
+    throw new Error(`${name} uses a name that the bundle of the widget shortens.`);
+  }
 }
 
 rmSync(output, { recursive: true, force: true });
