@@ -14,10 +14,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 # Processes start in half the time with compiled modules, so this stays off where an image turned it on.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Two processes, each with a Valkey of its own. The tests of a file share services, so they stay together.
-PARALLEL := --numprocesses 2 --dist loadfile
-# The corpus compares three servers whose state grows from case to case, so its order is fixed.
-ORDERED_TESTS := tests/http_corpus
+# Two processes, each with a Valkey of its own; tests/conftest.py keeps the tests of a file together.
+PARALLEL := --numprocesses 2
 # Folders of tests that take long, or need the machine for themselves: faults, failover, fuzzing and
 # installations. Single long cases elsewhere are marked `slow`. `make test-all` runs both.
 LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/process/test_crashes.py \
@@ -37,13 +35,12 @@ up: setup ## Start the service with the demo polls; Ctrl-C stops it
 	@exec $(BIN)/pollwire up --demo
 
 test: dev chromium check ## Run lint, types, contracts and every test that a change needs (PYTEST="-k window" narrows it)
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(ORDERED_TESTS:%=--ignore=%) $(PYTEST)
-	$(BIN)/python -m pytest $(ORDERED_TESTS) $(PYTEST)
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(PYTEST)
 
 test-all: test long-tests ## Run `make test`, then the tests of faults, fuzzing and long histories
 
 long-tests: dev chromium faketime proxies docs tests/packaging/node_modules/.setup tests/packaging/.venv/.setup
-	$(BIN)/python -m pytest -m slow $(PARALLEL) $(LONG_TESTS:%=--ignore=%) $(ORDERED_TESTS:%=--ignore=%)
+	$(BIN)/python -m pytest -m slow $(PARALLEL) $(LONG_TESTS:%=--ignore=%)
 	$(BIN)/python -m pytest $(LONG_TESTS)
 
 check: dev prose ## Run lint, types, import contracts and the rules for prose

@@ -9,8 +9,27 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from pollwire_server.server import GC_THRESHOLD_OBJECTS
 from pollwire_server.store import Store, open_store
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.valkey import Valkey, running_valkey
+
+ORDERED_FOLDERS = ("tests/http_corpus",)
+"""Folders whose tests share servers with a state that grows from test to test: one process runs them all."""
+
+
+class FileScheduling(LoadFileScheduling):
+    """Give every file, whose tests share services, and every ordered folder to one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((folder for folder in ORDERED_FOLDERS if file.startswith(f"{folder}/")), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    """Schedule by file and ordered folder, with the largest first."""
+    return FileScheduling(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -18,12 +18,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright
 
-from tests.api.conftest import Service, serve, store
-from tests.api.conftest import own_service as service
+from tests.api.conftest import Service, own_service, serve, service, store
 from tests.browser.widget_page import Reader
 from tests.event_loops import run_on_session_loop
 
-__all__ = ["Open", "Service", "serve", "service", "store"]
+__all__ = ["Open", "Service", "own_service", "serve", "service", "store"]
 
 # Without these, Chromium contacts servers of its vendor at every start and waits for them.
 ARGUMENTS = (

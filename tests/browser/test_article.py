@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
@@ -20,6 +21,12 @@ TEAMS: dict[str, Any] = {
         {"id": "other", "label": "Another"},
     ],
 }
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(own_service: Service) -> Service:
+    """Return a service for one test alone: the tests use the same ids of polls."""
+    return own_service
 
 
 async def create_demo_polls(service: Service, **changes: object) -> None:

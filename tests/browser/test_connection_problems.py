@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest_asyncio
 from playwright.async_api import Page, Route, expect
 from pollwire_server.store import open_store
 
@@ -21,6 +22,12 @@ README = Path(__file__).parents[2] / "README.md"
 FORBID_STORAGE = """
 Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } });
 """
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(own_service: Service) -> Service:
+    """Return a service for one test alone: the tests use the same ids of polls."""
+    return own_service
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.conftest import Open, Service
@@ -12,6 +13,12 @@ from tests.browser.console_page import ConsolePage, sign_in_operator
 NO_SOCKETS = (
     "window.WebSocket = class { constructor() { throw new DOMException('blocked', 'SecurityError'); } };"
 )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(own_service: Service) -> Service:
+    """Return a service for one test alone: the tests use the same ids of polls."""
+    return own_service
 
 
 async def phase_of(service: Service, poll: str) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.api.conftest import Serve
@@ -27,6 +28,12 @@ title="A poll"></iframe><script>
     frame.dataset.poll = data.poll;
   }});
 </script>"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(own_service: Service) -> Service:
+    """Return a service for one test alone: the tests use the same ids of polls."""
+    return own_service
 
 
 @asynccontextmanager

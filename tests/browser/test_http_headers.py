@@ -6,11 +6,18 @@ import gzip
 import re
 
 import pytest
+import pytest_asyncio
 
 from tests.browser.conftest import Service
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"}
 """Accept header of a browser that follows a link."""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(own_service: Service) -> Service:
+    """Return a service for one test alone: the tests use the same ids of polls."""
+    return own_service
 
 
 async def edition_of(service: Service) -> str:

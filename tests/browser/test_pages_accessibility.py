@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.browser.axe import axe_violations
@@ -25,8 +26,9 @@ ANIMATIONS_ENDED = """() => {
 """True if all finite animations have ended. axe would measure colours within an animation."""
 
 
-async def create_polls_for_every_page(service: Service) -> None:
-    """Create a poll for each state that a page can show."""
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def service_with_polls(service: Service) -> Service:
+    """Return a service with a poll for each state that a page can show."""
     team = {"kind": "prediction", "options": [{"id": "npp", "label": "NPP"}, {"id": "ndc", "label": "NDC"}]}
     await service.create_poll(**team, id="ghana-2024-live")
     await service.create_poll(id="ranked", **BRIDGES)
@@ -38,6 +40,7 @@ async def create_polls_for_every_page(service: Service) -> None:
     await cast_votes(service, "ended", "yam")
     await service.act("ended", "close")
     await service.act("ended", "archive")
+    return service
 
 
 async def wait_until_settled(page: Page) -> None:
@@ -80,11 +83,10 @@ async def violations_in(page: Page, appearance: dict[str, Any]) -> list[str]:
     ],
 )
 async def test_every_page_passes_axe(
-    service: Service, open_page: Open, path: str, locale: str, appearances: tuple[str, ...]
+    service_with_polls: Service, open_page: Open, path: str, locale: str, appearances: tuple[str, ...]
 ) -> None:
     """Rules: WCAG 2.2 AA and good practice, as far as a program can check them."""
-    await create_polls_for_every_page(service)
-    page = (await open_page(f"{service.url}{path}", reduced_motion="reduce", locale=locale)).page
+    page = (await open_page(f"{service_with_polls.url}{path}", reduced_motion="reduce", locale=locale)).page
     await wait_until_settled(page)
     if path == "/polls/single":
         await page.locator("#show-points").click()
@@ -94,19 +96,19 @@ async def test_every_page_passes_axe(
 
 @pytest.mark.parametrize("path", ["/", "/polls/single", "/polls/ranked", "/polls/nothing"])
 async def test_page_at_200_percent_zoom_does_not_overflow(
-    service: Service, open_page: Open, path: str
+    service_with_polls: Service, open_page: Open, path: str
 ) -> None:
     """WCAG 1.4.4, on a small laptop."""
-    await create_polls_for_every_page(service)
     zoomed = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2, "reduced_motion": "reduce"}
-    page = (await open_page(f"{service.url}{path}", **zoomed)).page
+    page = (await open_page(f"{service_with_polls.url}{path}", **zoomed)).page
     await wait_until_settled(page)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-async def test_printed_page_has_both_tables_and_no_controls(service: Service, open_page: Open) -> None:
-    await create_polls_for_every_page(service)
-    page = (await open_page(f"{service.url}/polls/single", reduced_motion="reduce")).page
+async def test_printed_page_has_both_tables_and_no_controls(
+    service_with_polls: Service, open_page: Open
+) -> None:
+    page = (await open_page(f"{service_with_polls.url}/polls/single", reduced_motion="reduce")).page
     await wait_until_settled(page)
     await page.emulate_media(media="print")
     await expect(page.locator("#totals")).to_be_visible()
@@ -117,15 +119,15 @@ async def test_printed_page_has_both_tables_and_no_controls(service: Service, op
         await expect(page.locator(hidden)).to_be_hidden()
 
 
-async def test_home_page_shows_a_poll_if_the_demo_polls_exist(service: Service, open_page: Open) -> None:
+async def test_home_page_shows_a_poll_if_the_demo_polls_exist(own_service: Service, open_page: Open) -> None:
     """Without them it shows an illustration."""
-    page = (await open_page(f"{service.url}/")).page
+    page = (await open_page(f"{own_service.url}/")).page
     await expect(page.locator("#illustration")).to_be_visible()
-    await create_polls_for_every_page(service)
-    page = (await open_page(f"{service.url}/")).page
+    await own_service.create_poll(id="ghana-2024-live")
+    page = (await open_page(f"{own_service.url}/")).page
     await expect(page.locator("#illustration")).to_be_hidden()
     await expect(page.locator("#demo-poll").get_by_role("button", name="Vote", exact=True)).to_be_visible()
-    await expect(page.locator(".code")).to_contain_text(f'src="{service.url}/widget.js"')
+    await expect(page.locator(".code")).to_contain_text(f'src="{own_service.url}/widget.js"')
 
 
 @pytest.mark.parametrize(("query", "heading"), [("?lang=fr", "Interrogez"), ("?lang=es", "Pregunte")])
