@@ -23,3 +23,10 @@ async def all_servers(valkey: Valkey) -> AsyncIterator[tuple[CorpusServer, ...]]
     """Servers with the fast path, without it, and with uvicorn's own protocol."""
     async with start_servers(valkey.url, f"c{secrets.token_hex(3)}") as made:
         yield made
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def cached_polls(all_servers: tuple[CorpusServer, ...]) -> None:
+    """Let each server have all polls in its cache when the test starts."""
+    for server in all_servers:
+        await server.cache_polls()

@@ -29,7 +29,7 @@ from pollwire_server.http_protocol import (
 )
 from pollwire_server.server import Server, create_server, open_listener
 from pollwire_server.settings import Settings
-from pollwire_server.store import open_store
+from pollwire_server.store import Store, open_store
 
 SECRET, ADMIN_KEY = "corpus-" * 6, "corpus-key-" * 3
 NEWS, FRIEND, STRANGER = "https://news.example", "https://friend.example", "https://stranger.example"
@@ -60,6 +60,17 @@ class CorpusServer(NamedTuple):
     container: ServiceContainer
     fast_paths: list[bytes]
     """Requests that took the fast path."""
+    store: Store
+
+    async def cache_polls(self) -> None:
+        """Read polls that are not cached, because the fast path serves cached polls only.
+
+        A pause of the event loop, as on a busy machine, ends the subscription to change notifications. All
+        polls are then forgotten, because notifications may have been lost.
+        """
+        for poll in POLLS:
+            if self.store.polls.cached(poll) is None:
+                await self.store.polls.get(poll)
 
 
 class Served(NamedTuple):
@@ -68,6 +79,7 @@ class Served(NamedTuple):
     port: int
     container: ServiceContainer
     server: Server
+    store: Store
 
 
 class _RecordingRouter:
@@ -154,7 +166,7 @@ async def serving(store_url: str, settings: Settings, protocol: Protocol) -> Asy
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await asyncio.wait_for(server.is_serving.wait(), 10)
     try:
-        yield Served(listener.getsockname()[1], container, server)
+        yield Served(listener.getsockname()[1], container, server, store)
     finally:
         server.should_exit = server.force_exit = True
         await asyncio.gather(task, return_exceptions=True)
@@ -195,6 +207,6 @@ async def make_polls(port: int, polls: dict[str, dict[str, object]]) -> None:
 async def _start_server(
     name: str, namespace: str, store_url: str, protocol: Protocol, fast_paths: list[bytes]
 ) -> AsyncIterator[CorpusServer]:
-    async with serving(store_url, settings_of(store_url, namespace), protocol) as (port, container, _):
+    async with serving(store_url, settings_of(store_url, namespace), protocol) as (port, container, _, store):
         await make_polls(port, POLLS)
-        yield CorpusServer(name, port, container, fast_paths)
+        yield CorpusServer(name, port, container, fast_paths, store)

@@ -71,7 +71,7 @@ async def quick_service(
         )
         return make_protocol_class((container.fast_path_routers[0], live_fast_path), live_fast_path, timeouts)
 
-    async with serving(store_url, settings, protocol) as (port, container, server):
+    async with serving(store_url, settings, protocol) as (port, container, server, _):
         await make_polls(port, {"lunch": {"identity": "open"}, **polls})
         yield QuickService(port, container, server, timeouts)
 

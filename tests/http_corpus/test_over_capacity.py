@@ -56,7 +56,7 @@ async def limited(
             created.connection_table = table
         return created
 
-    async with serving(valkey.url, settings, protocol) as (port, _, _):
+    async with serving(valkey.url, settings, protocol) as (port, *_):
         yield port, timeouts
 
 

@@ -77,7 +77,7 @@ async def answers_by(target: Protocol, store_url: str) -> list[Any]:
     limits = {"limit_votes": RateLimit(1, DAY), "limit_voters": RateLimit(1, DAY), "limit_sockets": 1}
     settings = settings_of(store_url, f"l{secrets.token_hex(4)}", trusted_proxies=("127.0.0.1",), **limits)
     sent_from = "x-forwarded-for: 203.0.113.1"
-    async with serving(store_url, settings, target) as (port, _, _), AsyncExitStack() as stack:
+    async with serving(store_url, settings, target) as (port, *_), AsyncExitStack() as stack:
         await make_polls(port, {"lunch": {"revote": "change"}, "box": {"identity": "open"}})
         found = []
         for sent, status in EXCHANGES:

@@ -43,7 +43,7 @@ async def limiting(valkey: Valkey, **changes: object) -> AsyncIterator[int]:
         )
 
     settings = settings_of(valkey.url, f"r{secrets.token_hex(4)}", **changes)
-    async with serving(valkey.url, settings, protocol) as (port, _, _):
+    async with serving(valkey.url, settings, protocol) as (port, _, *_):
         yield port
 
 

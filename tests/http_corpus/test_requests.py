@@ -13,7 +13,7 @@ from tests.http_corpus.case import Case, request, vote
 from tests.http_corpus.raw_client import WITHIN_S, HttpAnswer, raw_connection
 from tests.http_corpus.servers import CorpusServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.usefixtures("cached_polls")]
 
 CASES = [*votes.CASES, *framing.CASES, *addresses.CASES]
 SPLIT = [

@@ -11,7 +11,7 @@ from tests.http_corpus.handshakes import CASES, Case, client_message, handshake
 from tests.http_corpus.raw_client import WITHIN_S, HttpAnswer, RawConnection, body_of, raw_connection
 from tests.http_corpus.servers import CorpusServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.usefixtures("cached_polls")]
 
 CLOSE = 8
 Message = tuple[int, Any]  # opcode, and JSON, text or a close code
