@@ -9,7 +9,6 @@ from pollwire_server.store import Store, open_store
 from pollwire_server.store.transport.cluster import Cluster
 from pollwire_server.store.transport.function_library import FunctionLibrary, UnsupportedStore
 from pollwire_server.store.transport.url import (
-    CONNECT_TIMEOUT_S,
     REPLY_TIMEOUT_S,
     servers_from_url,
 )
@@ -52,7 +51,7 @@ async def test_old_server_version_is_rejected(info: str, fits: bool) -> None:
 async def test_url_of_one_server_is_parsed(url: str) -> None:
     server = servers_from_url(url)
     settings = server.client.connection_pool.connection_kwargs
-    assert settings["socket_connect_timeout"] == CONNECT_TIMEOUT_S
+    assert settings["socket_connect_timeout"] == REPLY_TIMEOUT_S
     assert settings["socket_timeout"] == REPLY_TIMEOUT_S
     assert settings["retry"].get_retries() == 0
     assert not server.is_cluster
@@ -77,17 +76,14 @@ async def test_url_of_cluster_is_parsed() -> None:
 async def test_url_with_tls_applies_to_servers_and_sentinels() -> None:
     for scheme in ("rediss+sentinel://one/main", "rediss+cluster://one", "rediss://one"):
         servers = servers_from_url(f"{scheme}?ssl_cert_reqs=none&ssl_min_version=TLSv1.3")
-        if isinstance(servers, Cluster):
-            assert servers.settings["ssl"] is True
-            client = servers._server(servers.seeds[0]).client
-        else:
-            client = servers.client
+        client = servers._server(servers.seeds[0]).client if isinstance(servers, Cluster) else servers.client
         pools = [client.connection_pool]
         if isinstance(pools[0], SentinelConnectionPool):
             pools += [peer.connection_pool for peer in pools[0].sentinel_manager.sentinels]
         for pool in pools:
-            assert issubclass(pool.connection_class, SSLConnection)
-            assert pool.connection_kwargs["ssl_min_version"] is TLSVersion.TLSv1_3
+            connection = pool.make_connection()
+            assert isinstance(connection, SSLConnection)
+            assert connection.ssl_context.get().minimum_version is TLSVersion.TLSv1_3
 
 
 async def test_sentinels_have_a_login_of_their_own() -> None:
