@@ -12,7 +12,7 @@ from pollwire_server.store import Store, open_store
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from tests.valkey import Valkey, running_valkey
+from tests.valkey import PATIENT_REPLY_TIMEOUT_S, Valkey, running_valkey
 
 ORDERED_FOLDERS = ("tests/http_corpus",)
 """Folders whose tests share servers with a state that grows from test to test: one process runs them all."""
@@ -56,6 +56,8 @@ def own_valkey() -> Iterator[Valkey]:
 @pytest.fixture
 async def store(valkey: Valkey) -> AsyncIterator[Store]:
     """Open a store in a namespace of its own."""
-    new_store = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
+    new_store = await open_store(
+        valkey.url, namespace=f"t{secrets.token_hex(4)}", reply_timeout_s=PATIENT_REPLY_TIMEOUT_S
+    )
     yield new_store
     await new_store.close()

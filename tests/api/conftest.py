@@ -23,7 +23,7 @@ from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 
 from tests.event_loops import run_on_session_loop
-from tests.valkey import Valkey
+from tests.valkey import PATIENT_REPLY_TIMEOUT_S, Valkey
 
 LUNCH: dict[str, object] = {
     "kind": "single",
@@ -115,7 +115,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @asynccontextmanager
 async def own_store(valkey: Valkey) -> AsyncIterator[Store]:
     """Open a store in a namespace of its own."""
-    new_store = await open_store(valkey.url, namespace=f"t{secrets.token_hex(4)}")
+    new_store = await open_store(
+        valkey.url, namespace=f"t{secrets.token_hex(4)}", reply_timeout_s=PATIENT_REPLY_TIMEOUT_S
+    )
     yield new_store
     await new_store.close()
 

@@ -28,6 +28,7 @@ from pollwire_server.store.results.reader import ResultReader
 from pollwire_server.store.results.timelines import Timelines
 from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.notifications import ChangeNotifications
+from pollwire_server.store.transport.url import REPLY_TIMEOUT_S
 from pollwire_server.store.votes.ballot_scan import BallotScan
 from pollwire_server.store.votes.ballots import Ballots
 from pollwire_server.store.votes.purges import Purges
@@ -99,10 +100,11 @@ class Store:
         await self.connection.close()
 
 
-async def open_store(url: str, namespace: str = "pw") -> Store:
+async def open_store(url: str, namespace: str = "pw", *, reply_timeout_s: float = REPLY_TIMEOUT_S) -> Store:
     """Open the store at ``url``, and migrate data of an earlier version.
 
     Raises ``UnsupportedStore`` if the server cannot run the functions. A store that does not reply raises
-    nothing here: calls raise ``StoreUnavailable`` until it replies.
+    nothing here: calls raise ``StoreUnavailable`` until it replies. A reply, and a connection, may take
+    ``reply_timeout_s``.
     """
-    return Store(await StoreConnection.open(url, namespace=namespace))
+    return Store(await StoreConnection.open(url, namespace=namespace, reply_timeout_s=reply_timeout_s))

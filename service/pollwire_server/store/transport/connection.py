@@ -48,7 +48,8 @@ from pollwire_server.telemetry.metrics import STORE_FAILURES, STORE_SECONDS
 
 _log = logging.getLogger("pollwire.store")
 
-CALL_TIMEOUT_S: Final = REPLY_TIMEOUT_S + 0.1
+CALL_MARGIN_S: Final = 0.1
+CALL_TIMEOUT_S: Final = REPLY_TIMEOUT_S + CALL_MARGIN_S
 """Bound of a whole call: waiting, connecting and the reply. Below the guaranteed one second."""
 
 PROBE_INTERVAL_S: Final = 0.1
@@ -71,7 +72,7 @@ class FunctionCall(NamedTuple):
 class StoreConnection:
     """Connection of one process to the store, with a circuit breaker. Create it with ``open``."""
 
-    def __init__(self, url: str, namespace: str) -> None:
+    def __init__(self, url: str, namespace: str, reply_timeout_s: float = REPLY_TIMEOUT_S) -> None:
         self.namespace: Final = namespace
         self.library: Final = FunctionLibrary()
         self.last_error: str | None = None
@@ -80,7 +81,8 @@ class StoreConnection:
         self.write_refusal: str | None = None
         """Error code while the store rejects writes, such as ``OOM``. None while it accepts them."""
         self._address = without_password(url)
-        self._servers: StoreServers = servers_from_url(url)
+        self._servers: StoreServers = servers_from_url(url, reply_timeout_s)
+        self._call_timeout_s = reply_timeout_s + CALL_MARGIN_S
         self._migration = Migration(self._servers, self.library, namespace)
         self._call_slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._up = asyncio.Event()
@@ -90,13 +92,15 @@ class StoreConnection:
         self._is_closed = False
 
     @classmethod
-    async def open(cls, url: str, *, namespace: str = "pw") -> StoreConnection:
+    async def open(
+        cls, url: str, *, namespace: str = "pw", reply_timeout_s: float = REPLY_TIMEOUT_S
+    ) -> StoreConnection:
         """Open a connection to the store at ``url`` (``transport/url.py`` lists the forms).
 
         Raises ``UnsupportedStore`` if the URL is invalid or the server cannot run the library. A store that
         is down is not an error: calls fail until it replies.
         """
-        connection = cls(url, namespace)
+        connection = cls(url, namespace, reply_timeout_s)
         try:
             await connection._probe()
         except UnsupportedStore:
@@ -233,7 +237,7 @@ class StoreConnection:
         if self._is_closed or not self._up.is_set():
             raise StoreUnavailable()
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_S), self._call_slots:
+            async with asyncio.timeout(self._call_timeout_s), self._call_slots:
                 if not self._up.is_set():  # it failed while this call waited
                     raise StoreUnavailable()
                 yield
@@ -333,7 +337,7 @@ class StoreConnection:
 
         Uses new connections, because old ones can lead to a demoted master.
         """
-        async with asyncio.timeout(CALL_TIMEOUT_S):
+        async with asyncio.timeout(self._call_timeout_s):
             await self._servers.reset()
             error = await self.library.ensure(
                 self._servers.on_all_masters, is_cluster=self._servers.is_cluster

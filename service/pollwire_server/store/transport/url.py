@@ -25,23 +25,25 @@ from pollwire_server.store.transport.tls import (
 )
 
 REPLY_TIMEOUT_S: Final = 0.8
-"""Far above any call here: a batch of 1,000 votes takes some ms, an fsync of a slow disk tens of ms. Below
-the one second in which a vote must get a response."""
+"""Time for a reply, and for a connection. Far above any call here: a batch of 1,000 votes takes some ms, an
+fsync of a slow disk tens of ms. Below the one second in which a vote must get a response.
 
-CONNECT_TIMEOUT_S: Final = REPLY_TIMEOUT_S
-"""A running store accepts within milliseconds, across a continent within tens. But this process's event loop
-can be busy meanwhile, and a shorter timeout would blame the store for it."""
+A running store accepts within milliseconds, across a continent within tens. But this process's event loop can
+be busy meanwhile, and a shorter timeout would blame the store for it."""
 
 MAX_CONNECTIONS: Final = 32
 """Concurrent calls of one process. Votes need two, the rest is for reads. More would only queue in the
 store."""
 
 
-def servers_from_url(url: str) -> StoreServers:
-    """Return the servers of a URL, not connected yet. Raises ``UnsupportedStore`` for an invalid URL."""
+def servers_from_url(url: str, reply_timeout_s: float = REPLY_TIMEOUT_S) -> StoreServers:
+    """Return the servers of a URL, not connected yet. Raises ``UnsupportedStore`` for an invalid URL.
+
+    ``reply_timeout_s`` applies to connecting and to each reply.
+    """
     try:
         parsed = parse_store_url(url)
-        settings = _settings(parsed)
+        settings = _settings(parsed, reply_timeout_s)
     except ValueError as error:
         raise UnsupportedStore(f"The store's URL {error}.") from None
     if parsed.scheme.endswith("+cluster"):
@@ -69,14 +71,15 @@ def _login(url: StoreUrl) -> dict[str, str]:
     return {name: value for name, value in login.items() if value is not None}
 
 
-def _settings(url: StoreUrl) -> dict[str, Any]:
+def _settings(url: StoreUrl, reply_timeout_s: float) -> dict[str, Any]:
     """Return the settings of every connection, without login. Raises ``ValueError`` for TLS options."""
+    common = _common_settings(reply_timeout_s)
     if url.tls is None:
-        return _common_settings() | {"connection_class": Connection}
-    return _common_settings() | {"connection_class": TlsConnection, "tls": create_tls_context(url.tls)}
+        return common | {"connection_class": Connection}
+    return common | {"connection_class": TlsConnection, "tls": create_tls_context(url.tls)}
 
 
-def _common_settings() -> dict[str, Any]:
+def _common_settings(reply_timeout_s: float) -> dict[str, Any]:
     """Return the settings that are the same for every URL.
 
     The client does not retry: a call without a reply may have run, so the caller decides. RESP2 without
@@ -84,8 +87,8 @@ def _common_settings() -> dict[str, Any]:
     """
     return {
         "max_connections": MAX_CONNECTIONS,
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        "socket_timeout": REPLY_TIMEOUT_S,
+        "socket_connect_timeout": reply_timeout_s,
+        "socket_timeout": reply_timeout_s,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "driver_info": None,
