@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open, Service
@@ -71,3 +73,70 @@ async def test_frame_does_not_move_sliders(service: Service, open_page: Open) ->
     await service.vote(poll, {"npp": 0.2, "ndc": 0.3, "cpp": 0.5}, await service.voter())
     await expect(widget.element.locator(".voters")).to_have_text("1 voter")
     await expect(slider).to_have_value("1000")
+
+
+async def test_locked_outcome_keeps_its_probability(service: Service, open_page: Open) -> None:
+    page, widget = await forecast_ballot(service, open_page)
+    sliders = widget.element.get_by_role("slider")
+    await widget.element.get_by_role("textbox", name="NDC, percent").fill("20")
+    await page.keyboard.press("Enter")
+    await widget.element.get_by_role("checkbox", name="Keep NDC as it is").check()
+    await sliders.nth(0).focus()
+    await page.keyboard.press("End")
+    assert [int(await sliders.nth(place).input_value()) for place in range(3)] == [800, 200, 0]
+    assert await send_and_get_choice(widget) == {"npp": 0.8, "ndc": 0.2, "cpp": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [("70", "70.0%"), ("70%", "70.0%"), (".7", "70.0%"), ("7:3", "70.0%"), ("1 in 200", "0.5%")],
+    ids=["number", "percent", "share", "odds", "frequency"],
+)
+async def test_number_field_accepts_usual_notations(
+    service: Service, open_page: Open, text: str, percent: str
+) -> None:
+    page, widget = await forecast_ballot(service, open_page)
+    field = widget.element.get_by_role("textbox", name="NPP, percent")
+    await field.fill(text)
+    await page.keyboard.press("Tab")
+    await expect(field).to_have_value(percent)
+    await expect(widget.element.get_by_role("slider").nth(0)).to_have_attribute("aria-valuetext", percent)
+
+
+async def test_ballot_shows_payoff_and_results_show_crowd(service: Service, open_page: Open) -> None:
+    page, widget = await forecast_ballot(service, open_page)
+    poll = str(await widget.element.get_attribute("poll"))
+    payoff = widget.element.locator("[data-option=npp] .payoff")
+    await expect(payoff).to_have_text(re.compile(r"If this happens: .?0.? points"))
+    for npp in (0.2, 0.6):
+        forecast = {"npp": npp, "ndc": 0.3, "cpp": round(0.7 - npp, 2)}
+        await service.vote(poll, forecast, await service.voter())
+    await widget.element.get_by_role("textbox", name="NPP, percent").fill("60")
+    await page.keyboard.press("Enter")
+    # 100 (1 + ln 0.6 / ln 3) = 53.5, and 100 (ln 0.6 - (ln 0.2 + ln 0.6) / 2) = 54.9
+    await expect(payoff).to_have_text(
+        re.compile(r"If this happens: .?\+54.? points \(.?\+55.? against the crowd\)")
+    )
+    await send_and_get_choice(widget)
+    row = widget.option("npp")
+    await expect(row.locator(".crowd")).to_have_text(
+        "Median 60.0%; half of the forecasts are from 20.0% to 60.0%."
+    )
+    band = await row.locator(".band").bounding_box()
+    track = await row.locator(".track").bounding_box()
+    assert band is not None
+    assert track is not None
+    assert band["x"] - track["x"] == pytest.approx(0.2 * track["width"], abs=1)
+    assert band["width"] == pytest.approx(0.4 * track["width"], abs=1)
+    await expect(row.locator(".median")).to_be_visible()
+
+
+async def test_live_page_shows_mean_and_quartiles(service: Service, open_page: Open) -> None:
+    poll = (await service.create_poll(**FORECAST))["id"]
+    for npp in (0.2, 0.6):
+        forecast = {"npp": npp, "ndc": 0.3, "cpp": round(0.7 - npp, 2)}
+        await service.vote(poll, forecast, await service.voter())
+    page = (await open_page(f"{service.url}/polls/{poll}")).page
+    row = page.locator("#totals tbody tr").first
+    await expect(row).to_have_text("NPP40.0%40.0%20.0%–60.0%")
+    await expect(page.locator(".legend")).to_contain_text("NPP40.0%")

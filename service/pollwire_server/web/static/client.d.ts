@@ -59,6 +59,10 @@ export interface Results {
   voters?: number;
   counts?: Record<string, number>;
   mean?: number | null;
+  /** Of a forecast: the mean probability of each outcome, its quartiles, and the mean natural logarithm. */
+  forecast?: Record<string, number> | null;
+  spread?: Record<string, { low: number; median: number; high: number }> | null;
+  mean_log?: Record<string, number> | null;
   resolution?: Resolution | null;
 }
 

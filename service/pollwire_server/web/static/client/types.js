@@ -47,6 +47,8 @@
  * @property {boolean} [tie_broken] of a `ranked` poll: a rule broke a tie in a round
  * @property {number | null} [mean] of a `rating`
  * @property {Record<string, number> | null} [forecast] mean probability of each outcome of a forecast
+ * @property {Record<string, {low: number, median: number, high: number}> | null} [spread] quartiles of each outcome
+ * @property {Record<string, number> | null} [mean_log] mean natural logarithm of each outcome's probability
  * @property {Resolution | null} [resolution]
  *
  * @typedef {string | number | string[] | Record<string, number>} Choice an option's id, a value of the scale, several

@@ -30,6 +30,8 @@ export default {
   endOfDay: 'نهاية يوم {day} بتوقيت {place}',
   average: 'المتوسط',
   averageOf: 'المتوسط {mean} من {max}',
+  median: 'الوسيط',
+  middleHalf: 'النصف الأوسط',
 
   hiddenUntilVote: 'صوّت لترى الرسم.',
   hiddenUntilClose: 'سيُعرض الرسم عند انتهاء التصويت.',

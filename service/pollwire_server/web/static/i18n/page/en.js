@@ -30,6 +30,8 @@ export default {
   endOfDay: 'end of {day}, {place} time',
   average: 'Average',
   averageOf: 'Average {mean} of {max}',
+  median: 'Median',
+  middleHalf: 'Middle half',
 
   hiddenUntilVote: 'Vote to see the chart.',
   hiddenUntilClose: 'The chart will be shown when voting ends.',

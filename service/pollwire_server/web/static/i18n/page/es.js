@@ -30,6 +30,8 @@ export default {
   endOfDay: 'fin del {day}, hora de {place}',
   average: 'Media',
   averageOf: 'Media {mean} de {max}',
+  median: 'Mediana',
+  middleHalf: 'Mitad central',
 
   hiddenUntilVote: 'Vote para ver el gráfico.',
   hiddenUntilClose: 'El gráfico se mostrará cuando termine la votación.',

@@ -30,6 +30,8 @@ export default {
   endOfDay: 'fin du {day}, heure de {place}',
   average: 'Moyenne',
   averageOf: 'Moyenne {mean} sur {max}',
+  median: 'Médiane',
+  middleHalf: 'Moitié centrale',
 
   hiddenUntilVote: 'Votez pour voir le graphique.',
   hiddenUntilClose: 'Le graphique sera affiché à la fin du vote.',

@@ -91,4 +91,11 @@ export default {
   delayed: 'يُحدَّث كل بضع ثوانٍ',
   away: 'تجري إعادة الاتصال…',
   final: 'نهائي',
+
+  forecastCrowd: 'الوسيط {median}؛ نصف التوقعات من {low} إلى {high}.',
+  forecastPayoff: 'إذا حدث ذلك: {points} نقطة',
+  forecastVersusCrowd: '{points} مقابل الجمهور',
+  forecastPercentOf: '{label}، بالمئة',
+  forecastLock: 'إبقاء {label} كما هو',
+  forecastInvalid: 'اكتب 70 أو 70% أو ‎.7 أو 7:3 أو 1 in 200.',
 };

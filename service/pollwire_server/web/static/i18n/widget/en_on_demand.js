@@ -17,3 +17,12 @@ export const receipts = {
   voteArchived: 'This poll is archived and individual votes have been deleted, so your vote can’t be verified.',
   voteRemoved: 'This vote was removed, so it is no longer counted.',
 };
+
+export const forecasts = {
+  forecastCrowd: 'Median {median}; half of the forecasts are from {low} to {high}.',
+  forecastPayoff: 'If this happens: {points} points',
+  forecastVersusCrowd: '{points} against the crowd',
+  forecastPercentOf: '{label}, percent',
+  forecastLock: 'Keep {label} as it is',
+  forecastInvalid: 'Write 70, 70%, .7, 7:3 or 1 in 200.',
+};

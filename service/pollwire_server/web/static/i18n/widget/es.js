@@ -91,4 +91,11 @@ export default {
   delayed: 'Se actualiza cada pocos segundos',
   away: 'Reconectando…',
   final: 'Definitivo',
+
+  forecastCrowd: 'Mediana {median}; la mitad de los pronósticos va de {low} a {high}.',
+  forecastPayoff: 'Si ocurre: {points} puntos',
+  forecastVersusCrowd: '{points} frente al público',
+  forecastPercentOf: '{label}, por ciento',
+  forecastLock: 'Mantener {label} como está',
+  forecastInvalid: 'Escriba 70, 70%, .7, 7:3 o 1 in 200.',
 };

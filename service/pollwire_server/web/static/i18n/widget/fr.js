@@ -91,4 +91,11 @@ export default {
   delayed: 'Mis à jour toutes les quelques secondes',
   away: 'Reconnexion…',
   final: 'Définitif',
+
+  forecastCrowd: 'Médiane {median} ; la moitié des pronostics va de {low} à {high}.',
+  forecastPayoff: 'Si cela arrive : {points} points',
+  forecastVersusCrowd: '{points} face à la foule',
+  forecastPercentOf: '{label}, pour cent',
+  forecastLock: 'Garder {label} tel quel',
+  forecastInvalid: 'Écrivez 70, 70%, .7, 7:3 ou 1 in 200.',
 };

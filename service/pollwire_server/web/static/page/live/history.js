@@ -49,7 +49,7 @@ export class History {
     const source = results.hidden ? 'hidden' : results.epoch;
     if (source !== this.source) this.#restart(poll.id, source);
     if (!results.hidden && results.counts) {
-      appendPoint(this.points, { at: Date.parse(results.as_of), voters: results.voters ?? 0, counts: results.counts });
+      appendPoint(this.points, { at: Date.parse(results.as_of), voters: results.voters ?? 0, counts: results.counts, forecast: results.forecast });
     }
     this.scheduleDraw();
   }
@@ -156,9 +156,22 @@ export class History {
     const ids = isRating(poll) ? Object.keys(counts) : (poll.options ?? []).map(({ id }) => id);
     const labels = new Map((poll.options ?? []).map(({ id, label }) => [id, label]));
     const { shares, digits } = sharesOf(results, ids);
+    if (results.forecast) return this.#drawForecast(results, labels);
     const rows = ids.map((id, index) => [labels.get(id) ?? id, translator.number(counts[id] ?? 0), translator.percent(shares[index], digits)]);
     if (isRating(poll)) rows.push([translator.t('average'), translator.number(meanRating(counts), { maximumFractionDigits: 2 }), '']);
     updateTable(byId('totals'), translator.t('totals'), [translator.t('answer'), translator.t('votes'), translator.t('share')], rows);
+  }
+
+  /** Show the mean and the quartiles of each outcome. @param {import('../../client/types.js').Results} results @param {Map<string, string>} labels */
+  #drawForecast({ forecast, spread }, labels) {
+    const { translator } = this;
+    const percent = (/** @type {number | undefined} */ value) => (value === undefined ? '–' : translator.number(value, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 }));
+    const rows = Object.entries(forecast ?? {}).map(([id, mean]) => {
+      const { low, median, high } = spread?.[id] ?? {};
+      return [labels.get(id) ?? id, percent(mean), percent(median), `${percent(low)}–${percent(high)}`];
+    });
+    const headers = [translator.t('answer'), translator.t('average'), translator.t('median'), translator.t('middleHalf')];
+    updateTable(byId('totals'), translator.t('totals'), headers, rows);
   }
 
   /** @param {import('../../client/types.js').Poll} poll */

@@ -4,7 +4,7 @@
  */
 
 /**
- * @typedef {{at: number, voters: number, counts: Record<string, number>}} Point at: ms since the epoch
+ * @typedef {{at: number, voters: number, counts: Record<string, number>, forecast?: Record<string, number> | null}} Point at: ms since the epoch
  * @typedef {{id: string, label: string, values: number[]}} Line
  * @typedef {import('../../client/types.js').Poll} Poll
  */
@@ -13,9 +13,9 @@ export const MAX_POINTS = 240;
 /** More lines cannot be distinguished. */
 export const MAX_LINES = 6;
 
-/** @param {{at: string, voters: number, counts: Record<string, number>}} point */
-export function parsePoint({ at, voters, counts }) {
-  return { at: Date.parse(at), voters, counts };
+/** @param {{at: string, voters: number, counts: Record<string, number>, forecast?: Record<string, number> | null}} point */
+export function parsePoint({ at, voters, counts, forecast }) {
+  return { at: Date.parse(at), voters, counts, forecast };
 }
 
 /**
@@ -36,6 +36,7 @@ export function appendPoint(points, next) {
 
 /** @param {Point} one @param {Point} other */
 function hasSameCounts(one, other) {
+  if (JSON.stringify(one.forecast) !== JSON.stringify(other.forecast)) return false;
   return one.voters === other.voters && Object.entries(other.counts).every(([id, votes]) => one.counts[id] === votes);
 }
 
@@ -63,7 +64,7 @@ export function chartLines(poll, points, meanLabel, ranking) {
   const shown = ranking.slice(0, MAX_LINES);
   return (poll.options ?? [])
     .filter(({ id }) => shown.includes(id))
-    .map(({ id, label }) => ({ id, label, values: points.map(({ counts, voters }) => (voters ? (counts[id] ?? 0) / voters : 0)) }));
+    .map(({ id, label }) => ({ id, label, values: points.map(({ counts, voters, forecast }) => forecast?.[id] ?? (voters ? (counts[id] ?? 0) / voters : 0)) }));
 }
 
 /**
