@@ -65,7 +65,7 @@ function inBundle(styles, entry, prefix) {
   };
 }
 
-async function bundled(entry, styles, prefix) {
+async function bundle(entry, styles, prefix) {
   const result = await build({
     ...OPTIONS,
     ...(prefix ? { mangleProps: INTERNAL_NAMES } : {}),
@@ -94,11 +94,11 @@ for (const [name, sheets] of Object.entries(STYLES)) {
   styles[name] = `export const styles=${JSON.stringify(text)};\n`;
   outputs[`static/${name}`] = styles[name];
 }
-for (const name of ENTRIES) outputs[name] = await bundled(name, styles, `./static/${edition}/`);
+for (const name of ENTRIES) outputs[name] = await bundle(name, styles, `./static/${edition}/`);
 for (const name of names.filter((each) => each.endsWith('.js') && !ENTRIES.includes(each))) {
   const isLazy = LAZY_MODULES.includes(name);
   const text = readFileSync(join(SOURCES, name), 'utf8');
-  outputs[`static/${name}`] = isLazy ? await bundled(name, styles, '') : (await transform(text, { ...OPTIONS, format: 'esm' })).code;
+  outputs[`static/${name}`] = isLazy ? await bundle(name, styles, '') : (await transform(text, { ...OPTIONS, format: 'esm' })).code;
   if (isLazy && outputs[`static/${name}`].match(/\w+/g).some((word) => INTERNAL_NAMES.test(word))) {
     throw new Error(`${name} uses a name that the bundle of the widget shortens.`);
   }

@@ -21,20 +21,20 @@ pytestmark = pytest.mark.slow
 AT_PEAK = 200
 """Concurrent votes that reach the highest rate of a worker."""
 TIMES = 5
-MOST_PER_S = 40_000
+MAX_PER_S = 40_000
 """Voter tokens per second of load, far more than the load can use."""
-KEPT_FILES = 500
+RESERVED_FILES = 500
 """File descriptors that are not for voters. The service itself reserves 256."""
 
 
 def most_connections() -> int:
     """Return the number of voters that the test wants and that both processes can open."""
-    return min(SCALE.overload_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - KEPT_FILES)
+    return min(SCALE.overload_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - RESERVED_FILES)
 
 
 async def pushed(crowd: Crowd, connections: int, per_s: float = 0) -> dict[str, Any]:  # Any: as below
     """Run the load generator and return its report. ``per_s`` 0 sends a vote after each response."""
-    tokens = [ballot.voter for ballot in crowd.ballots(int(MOST_PER_S * SCALE.overload_s))]
+    tokens = [ballot.voter for ballot in crowd.ballots(int(MAX_PER_S * SCALE.overload_s))]
     host, port = crowd.up.address
     command = ("-m", "tests.faults.load_generator", host, str(port), str(POLL["id"]))
     load = (str(connections), str(SCALE.overload_s), str(per_s))

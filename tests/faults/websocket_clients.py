@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Final
 
-MOST_AT_ONCE: Final = 200
+MAX_HANDSHAKES: Final = 200
 """Maximum concurrent handshakes. The others wait, as in a kernel's accept queue."""
 
 
@@ -55,7 +55,7 @@ class Listeners:
         self.count = count
         self.inside = 0
         self._address = address
-        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+        self._turns = asyncio.Semaphore(MAX_HANDSHAKES)
         self._here: set[Listener] = set()
         self._coming: set[asyncio.Task[None]] = set()
         self._is_over = False

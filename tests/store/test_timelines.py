@@ -27,7 +27,7 @@ from tests.factories import a_voter
 from tests.store.ballot_helpers import cast, made, set_field, tally_of
 from tests.valkey import Valkey
 
-MOST = 2000
+MAX_POINTS = 2000
 """Points, the newest one included."""
 
 VOTERS = [bytes([number]) * 16 for number in range(6)]
@@ -212,10 +212,10 @@ async def filled(store: Store, record: PollRecord, points: int, gap_ms: int = SE
 
 async def test_exceeding_point_limit_halves_points(store: Store) -> None:
     record = await made(store)
-    first = await filled(store, record, MOST - 1)
+    first = await filled(store, record, MAX_POINTS - 1)
     await cast(store, record, BallotInput(a_voter(), "A"))
     moments = await moments_of(store, record)
-    assert MOST / 2 <= len(moments) <= MOST / 2 + 2
+    assert MAX_POINTS / 2 <= len(moments) <= MAX_POINTS / 2 + 2
     assert moments[0].at == first
     assert all(moment.voters == (moment.at - first) // SECOND for moment in moments[:-2])
     state = await store.connection.client.hget(record.keys[0], "timeline")
@@ -224,7 +224,7 @@ async def test_exceeding_point_limit_halves_points(store: Store) -> None:
 
 async def test_sparse_points_are_halved_in_one_step(store: Store) -> None:
     record = await made(store)
-    first = await filled(store, record, MOST - 1, gap_ms=37 * SECOND)
+    first = await filled(store, record, MAX_POINTS - 1, gap_ms=37 * SECOND)
     await cast(store, record, BallotInput(a_voter(), "A"))
     moments = await moments_of(store, record)
     assert len(moments) <= 1201
@@ -234,15 +234,15 @@ async def test_sparse_points_are_halved_in_one_step(store: Store) -> None:
 
 async def test_point_count_stays_within_bound(store: Store) -> None:
     record = await made(store)
-    await filled(store, record, MOST - 2)
+    await filled(store, record, MAX_POINTS - 2)
     for _ in range(30):
         await interval_over(store, record)
         await cast(store, record, BallotInput(a_voter(), "A"))
-        assert len(await moments_of(store, record)) <= MOST
+        assert len(await moments_of(store, record)) <= MAX_POINTS
     fresh = await made(store)
-    await filled(store, fresh, MOST - 2)
+    await filled(store, fresh, MAX_POINTS - 2)
     await cast(store, fresh, BallotInput(a_voter(), "A"))
-    assert len(await moments_of(store, fresh)) == MOST
+    assert len(await moments_of(store, fresh)) == MAX_POINTS
 
 
 async def test_point_times_increase_after_clock_step_back(store: Store) -> None:

@@ -120,7 +120,7 @@ class ApiKeyAdmin:
         now = await self._now()
         binding, expires_at = _binding_of(draft), _expiry_of(draft, operator, now)
         if len(await self._keys.read_fresh(0)) >= MAX_KEYS:
-            raise InvalidPoll("name", f"There are {MAX_KEYS} keys already; revoke one first.")
+            raise InvalidPoll("name", f"The limit of {MAX_KEYS} API keys is reached. Revoke one first.")
         made, scopes = generate_api_key(), tuple(scope for scope in Scope if scope in draft.scopes)
         stored_key = StoredApiKey(draft.name, scopes, now, made.hash, RECORD_FORMAT, binding, expires_at)
         await self._keys.put(made.id, msgspec.json.encode(stored_key))

@@ -31,7 +31,7 @@ NDJSON: Final = "application/x-ndjson"
 UNREAD_BYTES: Final = 16 * 1024 * 1024
 STALLED_S: Final = 30.0
 PIECE_BYTES: Final = 64 * 1024
-MOST_STREAMS: Final = 32
+MAX_STREAMS: Final = 32
 """Concurrent streams of one process. Each may buffer ``UNREAD_BYTES``."""
 
 _HEADERS: Final = [
@@ -60,7 +60,7 @@ class BulkVoteStreams:
 
     def begin(self, poll_id: str) -> BulkVoteResponse:
         """Return the ASGI response for one request. Raises ``Overloaded`` if too many streams are open."""
-        if self._open >= MOST_STREAMS:
+        if self._open >= MAX_STREAMS:
             raise Overloaded
         return BulkVoteResponse(self, poll_id)
 

@@ -67,7 +67,7 @@ class IssuerAdmin:
         self._check(draft)
         members, member = await self._issuers.read_fresh(0), issuer_id(draft.issuer)
         if member not in members and len(members) >= MAX_ISSUERS:
-            raise InvalidPoll("issuer", f"There are {MAX_ISSUERS} issuers already. Delete one first.")
+            raise InvalidPoll("issuer", f"The limit of {MAX_ISSUERS} issuers is reached. Delete one first.")
         stored_issuer = StoredIssuer(
             issuer=draft.issuer,
             algorithm=draft.algorithm,
@@ -101,7 +101,7 @@ class IssuerAdmin:
             except ValueError as error:
                 raise InvalidPoll("key", str(error)) from None
         elif draft.algorithm is Algorithm.HS256:
-            raise InvalidPoll("jwks_url", "The key of HS256 is a secret, which no address publishes.")
+            raise InvalidPoll("jwks_url", "HS256 needs a shared secret in key, not a jwks_url.")
         elif fault := self._key_sets.fault_of(draft.jwks_url or ""):
             raise InvalidPoll("jwks_url", fault)
 

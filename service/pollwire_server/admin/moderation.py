@@ -128,7 +128,7 @@ def _selector_of(body: PurgeBody, record: PollRecord) -> PurgeSelector:
         return PurgeSelector(tag=tag)
     if body.since is UNSET or body.to is UNSET:
         missing = "from" if body.since is UNSET else "to"
-        raise InvalidPoll(missing, "A purge names a span of time (from and to), a tag, or all three.")
+        raise InvalidPoll(missing, "A purge needs a time span (from and to), a tag, or both.")
     from_ms = parse_timestamp(body.since, body.timezone, "from")
     to_ms = parse_timestamp(body.to, body.timezone, "to")
     if not 0 <= from_ms < to_ms:
@@ -141,9 +141,9 @@ def _tag_of(body: PurgeBody, record: PollRecord) -> bytes:
     if body.tag is UNSET:
         return b""
     if not record.poll.network_tags:
-        raise InvalidPoll("tag", "This poll keeps no network tags; it was made without network_tags.")
+        raise InvalidPoll("tag", "This poll was created without network_tags.")
     if not _TAG.fullmatch(body.tag):
-        raise InvalidPoll("tag", "tag must be 8 digits of 0 to 9 and a to f, as the report tells it.")
+        raise InvalidPoll("tag", "tag must have 8 digits of 0 to 9 and a to f, as in the report.")
     return bytes.fromhex(body.tag)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pollwire_server.domain.errors import InvalidPoll
 
-MOST_ITEMS: Final = 100
+MAX_ITEMS: Final = 100
 USUAL_ITEMS: Final = 50
 
 Item = TypeVar("Item")
@@ -27,8 +27,8 @@ def limit_of(text: str | None) -> int:
     """Return the page size of the ``limit`` parameter. Raises ``InvalidPoll``."""
     if text is None:
         return USUAL_ITEMS
-    if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= MOST_ITEMS:
-        raise InvalidPoll("limit", f"limit must be a whole number from 1 to {MOST_ITEMS}, not {text[:20]!r}.")
+    if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= MAX_ITEMS:
+        raise InvalidPoll("limit", f"limit must be a whole number from 1 to {MAX_ITEMS}, not {text[:20]!r}.")
     return int(text)
 
 

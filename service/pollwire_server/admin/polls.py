@@ -37,7 +37,7 @@ from pollwire_server.domain.window import LifecycleAction, Phase
 from pollwire_server.store import Store
 from pollwire_server.store.polls.repository import PollRecord
 
-LONGEST_SEARCH: Final = 300
+MAX_SEARCH_LENGTH: Final = 300
 """Characters. No question is longer."""
 
 _RACES: Final = 8
@@ -79,7 +79,7 @@ class PollAdmin:
 
     async def _check_issuer(self, issuer: str | UnsetType | None) -> None:
         if isinstance(issuer, str) and issuer_id(issuer) not in await self._store.issuers.read_fresh(0):
-            raise InvalidPoll("issuer", "No site of this name is registered; see /v1/admin/issuers.")
+            raise InvalidPoll("issuer", "No issuer with this name is registered. See /v1/admin/issuers.")
 
     async def find(self, poll_id: str, operator: Operator) -> PollRecord:
         """Return the current record of the poll from the store.
@@ -268,13 +268,13 @@ def _word_of(words: type[Word], query: dict[str, str], name: str) -> Word | None
 
 def _series_of(text: str | None) -> str | None:
     if text is not None and not IDENTIFIER.fullmatch(text):
-        raise InvalidPoll("series", "series must be the id of one: letters a to z, digits and hyphens.")
+        raise InvalidPoll("series", "series must be an id of letters a to z, digits and hyphens.")
     return text
 
 
 def _search_of(text: str | None) -> str | None:
-    if text is not None and len(text) > LONGEST_SEARCH:
-        raise InvalidPoll("q", f"q may have at most {LONGEST_SEARCH} characters.")
+    if text is not None and len(text) > MAX_SEARCH_LENGTH:
+        raise InvalidPoll("q", f"q may have at most {MAX_SEARCH_LENGTH} characters.")
     return text or None
 
 

@@ -42,7 +42,7 @@ class Retention:
                 if await self._store.voter_rate_limiter.use_once(b"retention", int(self._interval_s * 900)):
                     await self.archive_expired()
             except StoreUnavailable:
-                log.info("The store is away; ended polls are looked at later.")
+                log.info("Store unavailable; expired polls are archived later")
             await asyncio.sleep(self._interval_s)
         await asyncio.Event().wait()
 
@@ -58,7 +58,7 @@ class Retention:
                 break
         if archived:
             self._store.aof_rewriter.begin()
-            log.info("%d polls that ended more than %s days ago were archived.", archived, self._days)
+            log.info("%d polls archived that ended more than %s days ago", archived, self._days)
         return archived
 
     async def _archive(self, poll: Poll) -> bool:
@@ -67,7 +67,7 @@ class Retention:
         except StoreUnavailable:
             raise
         except PollwireError as error:  # edited, reopened or deleted since it was read
-            log.info("%s was not archived: %s", poll.id, error.detail)
+            log.info("Poll %s not archived: %s", poll.id, error.detail)
             return False
         return True
 

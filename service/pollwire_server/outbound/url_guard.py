@@ -26,7 +26,7 @@ Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Returns the addresses of a host and port, as text. Raises ``OSError`` if there are none."""
 
-LONGEST_URL: Final = 2000
+MAX_URL_LENGTH: Final = 2000
 _NON_PUBLIC_NETWORKS: Final = tuple(
     ip_network(text)
     for text in (
@@ -114,8 +114,8 @@ def url_of(text: str) -> httpx.URL:
         urlsplit(text)  # raises for an unclosed bracket, which httpx accepts
     except (httpx.InvalidURL, ValueError, UnicodeError):
         raise ForbiddenAddress("The url cannot be read as one.") from None
-    if len(text) > LONGEST_URL or not text.isprintable() or any(sign.isspace() for sign in text):
-        raise ForbiddenAddress(f"The url must be at most {LONGEST_URL} characters, and without blanks.")
+    if len(text) > MAX_URL_LENGTH or not text.isprintable() or any(sign.isspace() for sign in text):
+        raise ForbiddenAddress(f"The url must be at most {MAX_URL_LENGTH} characters, and without blanks.")
     if url.scheme not in ("http", "https") or not has_host or not port_is_fit:
         raise ForbiddenAddress("The url must be a whole address that begins with https://.")
     if url.userinfo or url.fragment or "@" in url.netloc.decode("ascii", "replace"):

@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 from pollwire_server.outbound.http_client import OutboundClient
 from pollwire_server.outbound.url_guard import AllowList, ForbiddenAddress, Resolve, resolved
 
-MOST_ANSWER_BYTES: Final = 64 * 1024
+MAX_RESPONSE_BYTES: Final = 64 * 1024
 """Maximum of response bytes to read, so that the endpoint can finish writing. The rest is discarded."""
 
 
@@ -47,7 +47,7 @@ class WebhookSender:
 
     def __init__(self, allowed: AllowList, answer_within_s: float, resolve: Resolve = resolved) -> None:
         self._answer_within_s = answer_within_s
-        self._client = OutboundClient(allowed, answer_within_s, MOST_ANSWER_BYTES, resolve)
+        self._client = OutboundClient(allowed, answer_within_s, MAX_RESPONSE_BYTES, resolve)
 
     async def check_url(self, url: str) -> None:
         """Resolve and check ``url``. Raises ``ForbiddenAddress`` with the reason."""

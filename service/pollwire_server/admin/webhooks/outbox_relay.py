@@ -2,9 +2,9 @@
 
 Mechanism. One worker at a time has the relay lease in the store. Another worker takes over when the lease
 expires. The relay scans the outboxes of polls that are due and of polls with a change notification, up to
-``MOST_AT_ONCE`` in one round trip. It adds each event to the queues of all webhooks that subscribe to it, and
-then removes it from the outbox. The relay reads the webhooks after it finds the event. So a webhook that was
-created before the event never misses it.
+``MAX_BATCH_SIZE`` in one round trip. It adds each event to the queues of all webhooks that subscribe to it
+and then removes it from the outbox. The relay reads the webhooks after it finds the event. So a webhook that
+was created before the event never misses it.
 
 The lease only saves work. Two concurrent relays would find the same events, and each queue stores an event
 once.
@@ -43,7 +43,7 @@ from pollwire_server.store.webhooks.outbox import DuePoll, OutboxScan
 
 log = logging.getLogger("pollwire.admin")
 
-MOST_AT_ONCE: Final = 100
+MAX_BATCH_SIZE: Final = 100
 MARK_ALL_INTERVAL_S: Final = 3600.0
 """Interval of full scans. It limits the delay of events if the store loses the list of due polls."""
 MAX_NOTIFIED: Final = 100_000
@@ -120,7 +120,7 @@ class OutboxRelay:
         began_s, now = time.monotonic(), await self._store.polls.now()
         dues = await self._outbox.dues()
         due_now = [due for due in dues if due.at <= now]
-        notified = [place for place, at_s in self._scan_at.items() if at_s <= began_s][:MOST_AT_ONCE]
+        notified = [place for place, at_s in self._scan_at.items() if at_s <= began_s][:MAX_BATCH_SIZE]
         for place in notified:
             del self._scan_at[place]
         await self._scan(

@@ -119,7 +119,7 @@ class WebhookAdmin:
         except ForbiddenAddress as forbidden:
             raise InvalidPoll("url", str(forbidden)) from None
         if len(await self._webhooks.read_fresh()) >= MAX_WEBHOOKS:
-            raise InvalidPoll("url", f"There are {MAX_WEBHOOKS} webhooks already; delete one first.")
+            raise InvalidPoll("url", f"The limit of {MAX_WEBHOOKS} webhooks is reached. Delete one first.")
         secret, webhook = made_secret(), secrets.token_hex(6)
         stored = StoredWebhook(
             url=draft.url,
@@ -131,7 +131,7 @@ class WebhookAdmin:
             results=draft.results,
         )
         await self._registry.put(webhook, msgspec.json.encode(stored))
-        log.info("The operator %r made the webhook %s.", operator.name, webhook)
+        log.info("Webhook %s created by %r", webhook, operator.name)
         document = _document(webhook, stored, DeliveryState())
         return CreatedWebhook(**msgspec.structs.asdict(document), secret=secret)
 
@@ -171,7 +171,7 @@ class WebhookAdmin:
         """Enable the webhook for events from now on. No effect if it is enabled. Raises ``NotFound``."""
         await self._stored(webhook)
         await self._deliveries.enable(webhook)
-        log.info("The operator %r enabled the webhook %s.", operator.name, webhook)
+        log.info("Webhook %s enabled by %r", webhook, operator.name)
         return await self.read(webhook)
 
     async def delete(self, webhook: str, operator: Operator) -> None:
@@ -179,7 +179,7 @@ class WebhookAdmin:
         if not await self._registry.remove(webhook[:64]):
             raise NotFound("There is no such webhook.")
         await self._deliveries.discard(webhook[:64])
-        log.info("The operator %r deleted the webhook %s.", operator.name, webhook)
+        log.info("Webhook %s deleted by %r", webhook, operator.name)
 
     async def _stored(self, webhook: str) -> StoredWebhook:
         stored = (await self._webhooks.read_fresh()).get(webhook)

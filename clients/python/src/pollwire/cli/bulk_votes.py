@@ -17,7 +17,7 @@ from pollwire.cli.progress import Advance, bar_of
 from pollwire.errors import Document
 from pollwire.terminal.charts import printable
 
-MOST_TOLD: Final = 20
+MAX_PRINTED: Final = 20
 """Rejected lines printed one by one in text output. Further ones are only counted."""
 STATUSES: Final = ("counted", "changed", "unchanged")
 
@@ -44,11 +44,11 @@ def send(poll: str, file: IO[bytes]) -> None:
         summary = run_client(
             lambda client: _send(client, poll, _lines_with_progress(file, advance), refused), target
         )
-    for problem in refused if target.as_json else refused[:MOST_TOLD]:
+    for problem in refused if target.as_json else refused[:MAX_PRINTED]:
         sentence = f"line {problem['line']}: {printable(problem['detail'])}"
         click.echo(compact(problem) if target.as_json else sentence, err=True)
-    if len(refused) > MOST_TOLD and not target.as_json:
-        click.echo(f"and {len(refused) - MOST_TOLD:,} more.", err=True)
+    if len(refused) > MAX_PRINTED and not target.as_json:
+        click.echo(f"and {len(refused) - MAX_PRINTED:,} more.", err=True)
     target.print_result(
         summary, ", ".join(f"{summary[name]:,} {name}" for name in (*STATUSES, "refused")) + "."
     )

@@ -42,5 +42,5 @@ export const ACTIONS = [
 
 /** Return the actions that fit the phase and that the key may take. @param {Poll} poll */
 export function actionsFor(poll) {
-  return ACTIONS.filter(({ fits, scopes = ['polls:write'] }) => fits(poll) && session.may(...scopes));
+  return ACTIONS.filter(({ fits, scopes = ['polls:write'] }) => fits(poll) && session.hasScopes(...scopes));
 }

@@ -63,7 +63,7 @@ function render(moved = true) {
 /** @param {string} section */
 function renderHeader(section) {
   const resources = /** @type {[import('./session.js').Scope, string, string][]} */ ([['keys:write', 'keys', t.keys], ['issuers:write', 'issuers', t.issuers], ['webhooks:write', 'webhooks', t.webhooks]]);
-  const links = [['polls', t.polls], ...resources.filter(([scope]) => session.may(scope)).map(([, name, text]) => [name, text])];
+  const links = [['polls', t.polls], ...resources.filter(([scope]) => session.hasScopes(scope)).map(([, name, text]) => [name, text])];
   mainMenu.hidden = !session.isOpen;
   mainMenu.setAttribute('aria-label', t.mainMenu);
   setChildren(mainMenu, ...links.map(([name, text]) => el('a', { href: hashOf(name === 'polls' ? [] : [name]), ...(name === section ? { 'aria-current': 'page' } : {}) }, text)));
@@ -76,11 +76,11 @@ function renderHeader(section) {
   if (skip) skip.textContent = t.skip;
 }
 
-/** @param {string} wish */
-async function changeLanguage(wish) {
-  await setLanguage(wish); // unsaved input is kept
+/** @param {string} language */
+async function changeLanguage(language) {
+  await setLanguage(language); // unsaved input is kept
   const address = new URL(location.href);
-  address.searchParams.set('lang', wish);
+  address.searchParams.set('lang', language);
   history.replaceState(null, '', address);
   render(false);
   account.querySelector('select')?.focus();

@@ -176,13 +176,13 @@ function optionsOf(draft) {
   return namedOptions(draft).map(({ id, label, image, capacity }) => ({
     ...{ id: id.trim(), label: label.trim() },
     ...(image.trim() ? { image: image.trim() } : {}),
-    ...(capacity.trim() ? { capacity: whole(capacity) ?? capacity } : {}),
+    ...(capacity.trim() ? { capacity: integerIn(capacity) ?? capacity } : {}),
   }));
 }
 
 /** @param {{min: string, max: string}} bounds */
 function boundsOf({ min, max }) {
-  const [least, most] = [whole(min), whole(max)];
+  const [least, most] = [integerIn(min), integerIn(max)];
   return { ...(least === null ? {} : { min: least }), ...(most === null ? {} : { max: most }) };
 }
 
@@ -198,6 +198,6 @@ function originsOf(text) {
 }
 
 /** @param {string} text */
-function whole(text) {
+function integerIn(text) {
   return /^\d+$/.test(text.trim()) ? Number(text) : null;
 }

@@ -5,7 +5,7 @@
  * set it and nothing is stored.
  */
 import { usableLocale } from '../i18n/i18n.js';
-import { words as english } from './locales/en.js';
+import { texts as english } from './locales/en.js';
 
 /** @typedef {typeof english} Words */
 
@@ -29,23 +29,23 @@ export function locale() {
 
 /** @param {string} lang */
 function variantOf(lang) {
-  return usableLocale(navigator.languages.find((wish) => wish.split('-')[0].toLowerCase() === lang) ?? lang, lang);
+  return usableLocale(navigator.languages.find((language) => language.split('-')[0].toLowerCase() === lang) ?? lang, lang);
 }
 
 /** Return the language of the URL, or the browser's first supported one. */
 export function preferredLanguage() {
-  const asked = new URLSearchParams(location.search).get('lang');
-  const wishes = [asked ?? '', ...navigator.languages].map((wish) => wish.split('-')[0].toLowerCase());
-  return wishes.find((wish) => wish in LANGUAGES) ?? 'en';
+  const requested = new URLSearchParams(location.search).get('lang');
+  const languages = [requested ?? '', ...navigator.languages].map((language) => language.split('-')[0].toLowerCase());
+  return languages.find((language) => language in LANGUAGES) ?? 'en';
 }
 
-/** @param {string} wish one of `LANGUAGES` */
-export async function setLanguage(wish) {
-  t = wish === 'en' ? english : (await import(`./locales/${wish}.js`)).words;
-  currentLanguage = wish;
-  variant = variantOf(wish);
-  document.documentElement.lang = wish;
-  document.documentElement.dir = RIGHT_TO_LEFT.includes(wish) ? 'rtl' : 'ltr';
+/** @param {string} language one of `LANGUAGES` */
+export async function setLanguage(language) {
+  t = language === 'en' ? english : (await import(`./locales/${language}.js`)).texts;
+  currentLanguage = language;
+  variant = variantOf(language);
+  document.documentElement.lang = language;
+  document.documentElement.dir = RIGHT_TO_LEFT.includes(language) ? 'rtl' : 'ltr';
 }
 
 /** @param {number} value */

@@ -29,7 +29,7 @@ export const session = {
     return current?.scopes ?? [];
   },
   /** @param {Scope[]} scopes */
-  may(...scopes) {
+  hasScopes(...scopes) {
     return scopes.every((scope) => current?.scopes.includes(scope) ?? false);
   },
   /** @param {string} key @param {{name: string, scopes: string[]}} owner @param {boolean} keep store it for reloads of the tab */

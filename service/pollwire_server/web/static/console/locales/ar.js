@@ -4,7 +4,7 @@ import { pluralOf } from './plural.js';
 const plural = pluralOf('ar');
 
 /** @type {import('../i18n.js').Words} */
-export const words = {
+export const texts = {
   title: 'لوحة التحكم',
   skip: 'انتقل إلى المحتوى',
   language: 'اللغة',

@@ -3,7 +3,7 @@ import { pluralOf } from './plural.js';
 
 const plural = pluralOf('en');
 
-export const words = {
+export const texts = {
   title: 'Console',
   skip: 'Skip to the content',
   language: 'Language',

@@ -4,7 +4,7 @@ import { pluralOf } from './plural.js';
 const plural = pluralOf('es');
 
 /** @type {import('../i18n.js').Words} */
-export const words = {
+export const texts = {
   title: 'Consola',
   skip: 'Ir al contenido',
   language: 'Idioma',

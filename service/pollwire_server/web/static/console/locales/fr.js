@@ -4,7 +4,7 @@ import { pluralOf } from './plural.js';
 const plural = pluralOf('fr');
 
 /** @type {import('../i18n.js').Words} */
-export const words = {
+export const texts = {
   title: 'Console',
   skip: 'Aller au contenu',
   language: 'Langue',

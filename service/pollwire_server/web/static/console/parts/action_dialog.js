@@ -17,29 +17,29 @@ import { zoneField } from './window_fields.js';
 /** @typedef {import('../actions.js').Action} Action */
 
 /**
- * @param {Action} act
+ * @param {Action} action
  * @param {() => {poll: Poll, voters: number | undefined}} getCurrent return the current poll
  * @param {() => Promise<void>} reload called after a conflict
  * @returns {Promise<{response: any, repeat: () => Promise<any>} | null>} the response and a function that repeats the request,
  *   for an action that continues after its response; null if the operator cancelled
  */
-export async function runAction(act, getCurrent, reload) {
+export async function runAction(action, getCurrent, reload) {
   const fields = new Fields();
   const { poll } = getCurrent();
-  const votes = act.danger ? votesNow(() => getCurrent().voters) : null;
-  const inputs = inputsOf(act, poll, fields);
+  const votes = action.danger ? votesNow(() => getCurrent().voters) : null;
+  const inputs = inputsOf(action, poll, fields);
   /** @type {any} */
   let response;
   /** @type {Record<string, any>} */
   let values = {};
   const done = await confirmDialog({
-    title: t.actions.names[act.name],
-    verb: t.actions.names[act.name],
-    danger: act.danger,
+    title: t.actions.names[action.name],
+    verb: t.actions.names[action.name],
+    danger: action.danger,
     fields,
     body: [
       el('p', { class: 'poll-name' }, isolated(poll.question, poll.lang)),
-      el('p', { class: 'statement' }, t.actions.consequences[act.name]),
+      el('p', { class: 'statement' }, t.actions.consequences[action.name]),
       votes?.element,
       ...inputs.body,
       fields.summary,
@@ -47,7 +47,7 @@ export async function runAction(act, getCurrent, reload) {
     check: inputs.check,
     act: async () => {
       values = inputs.values();
-      response = (await act.send(getCurrent().poll, values)) ?? { deleted: true };
+      response = (await action.send(getCurrent().poll, values)) ?? { deleted: true };
     },
     onError: async (error) => {
       if (error.status !== 412 && error.slug !== 'phase-conflict') return null;
@@ -56,8 +56,8 @@ export async function runAction(act, getCurrent, reload) {
     },
   });
   votes?.end();
-  if (done) showToast(t.actions.done(act.name));
-  return done ? { response, repeat: () => act.send({ ...getCurrent().poll, version: undefined }, values) } : null;
+  if (done) showToast(t.actions.done(action.name));
+  return done ? { response, repeat: () => action.send({ ...getCurrent().poll, version: undefined }, values) } : null;
 }
 
 /** Return a live text with the number of votes that are affected. @param {() => number | undefined} voters */
@@ -79,12 +79,12 @@ function votesNow(voters) {
  * @property {() => Record<string, any>} values
  * @property {() => boolean} check
  *
- * @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Inputs}
+ * @param {Action} action @param {Poll} poll @param {Fields} fields @returns {Inputs}
  */
-function inputsOf(act, poll, fields) {
-  if (act.input === 'confirm') return confirmation(poll, fields);
-  if (act.input === 'until') return closing(act, poll, fields);
-  if (act.input === 'outcome' || act.input === 'note') return outcome(act, poll, fields);
+function inputsOf(action, poll, fields) {
+  if (action.input === 'confirm') return confirmation(poll, fields);
+  if (action.input === 'until') return closing(action, poll, fields);
+  if (action.input === 'outcome' || action.input === 'note') return outcome(action, poll, fields);
   return { body: [], values: () => ({}), check: () => true };
 }
 
@@ -99,10 +99,10 @@ function confirmation(poll, fields) {
   return { body: [fields.text({ path: 'confirm', label: t.actions.confirmLabel(poll.id) }, '', (value) => (typed = value), { dir: 'ltr', spellcheck: 'false' })], values: () => ({}), check };
 }
 
-/** @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Inputs} */
-function closing(act, poll, fields) {
+/** @param {Action} action @param {Poll} poll @param {Fields} fields @returns {Inputs} */
+function closing(action, poll, fields) {
   let zone = poll.timezone ?? operatorZone;
-  const current = act.name === 'extend' ? poll.closes_at : null;
+  const current = action.name === 'extend' ? poll.closes_at : null;
   const time = { text: current ? toLocalTime(current, zone) : '', instant: current };
   const until = timeField({ path: 'closes_at', label: t.actions.until, hint: t.actions.untilHint }, time, () => zone, fields, () => {});
   const where = zoneField(zone, fields, (value) => {
@@ -116,8 +116,8 @@ function closing(act, poll, fields) {
   return { body: [until.element, where], values, check: () => true };
 }
 
-/** @param {Action} act @param {Poll} poll @param {Fields} fields @returns {Inputs} */
-function outcome(act, poll, fields) {
+/** @param {Action} action @param {Poll} poll @param {Fields} fields @returns {Inputs} */
+function outcome(action, poll, fields) {
   let [chosen, note, source] = ['', '', ''];
   const zone = poll.timezone ?? operatorZone;
   const effectiveTime = { text: '', instant: null };
@@ -125,7 +125,7 @@ function outcome(act, poll, fields) {
   const effective = timeField({ path: /** @type {any} */ ('effective_at'), label: t.actions.effective, hint: t.actions.effectiveHint }, effectiveTime, () => zone, fields, () => {});
   const noteField = fields.longText({ path: 'note', label: t.actions.note, hint: t.actions.noteHint, optional: true }, '', (value) => (note = value), { dir: 'auto', rows: '2' });
   const sourceField = fields.text({ path: 'source', label: t.actions.source, hint: t.actions.sourceHint, optional: true }, '', (value) => (source = value), { dir: 'ltr', type: 'url' });
-  const hasOutcome = act.input === 'outcome';
+  const hasOutcome = action.input === 'outcome';
   const values = () => ({
     ...(hasOutcome ? { outcome: chosen } : {}),
     ...(effectiveTime.text ? { effective_at: effectiveTime.instant ?? effectiveTime.text, timezone: zone } : {}),

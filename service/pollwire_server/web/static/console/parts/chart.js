@@ -105,9 +105,9 @@ function ticks(from, until, right) {
   );
 }
 
-/** Return label positions, moved apart so that none covers another. @param {number[]} wished */
-function placed(wished) {
-  const order = wished.map((place, index) => ({ place, index })).sort((one, other) => one.place - other.place);
+/** Return label positions, moved apart so that none covers another. @param {number[]} preferred */
+function placed(preferred) {
+  const order = preferred.map((place, index) => ({ place, index })).sort((one, other) => one.place - other.place);
   order.forEach((item, rank) => {
     if (rank) item.place = Math.max(item.place, order[rank - 1].place + LABEL_HEIGHT);
   });

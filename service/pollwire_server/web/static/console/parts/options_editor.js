@@ -10,7 +10,7 @@ import { showToast } from './toast.js';
 /** @typedef {import('../draft.js').OptionDraft} OptionDraft */
 
 const FEWEST = 2;
-const MOST = 50;
+const MAX_OPTIONS = 50;
 
 export class OptionsEditor {
   #list = el('ol', { class: 'options-editor' });
@@ -29,7 +29,7 @@ export class OptionsEditor {
   #draw() {
     this.fields.forget('options[');
     setChildren(this.#list, ...this.draft.options.map((option, index) => this.#row(option, index)));
-    this.add.hidden = this.draft.options.length >= MOST;
+    this.add.hidden = this.draft.options.length >= MAX_OPTIONS;
   }
 
   /** @param {OptionDraft} option @param {number} index */
@@ -109,8 +109,8 @@ export class OptionsEditor {
     this.draft.options.splice(index + step, 0, option);
     this.#draw();
     const tools = this.#list.children[index + step].querySelectorAll('.tools button');
-    const wished = /** @type {HTMLButtonElement} */ (tools[step < 0 ? 0 : 1]);
-    (wished.disabled ? /** @type {HTMLButtonElement} */ (tools[step < 0 ? 1 : 0]) : wished).focus();
+    const preferred = /** @type {HTMLButtonElement} */ (tools[step < 0 ? 0 : 1]);
+    (preferred.disabled ? /** @type {HTMLButtonElement} */ (tools[step < 0 ? 1 : 0]) : preferred).focus();
     showToast(t.form.moved(option.label || t.form.optionOf(index + 1), index + step + 1));
     this.changed();
   }

@@ -40,7 +40,7 @@ export function votesData(poll, voters) {
   };
   const isArchived = poll().phase === 'archived';
   const controls = isArchived ? [el('p', { class: 'quiet' }, t.data.archived)] : [el('div', { class: 'buttons start' }, recount, ...exports), hint(t.data.recount, t.data.recountHint), hint(t.data.export, t.data.exportHint)];
-  const body = session.may('results:read') ? controls : [el('p', { class: 'quiet' }, t.missingPermission('results:read'))];
+  const body = session.hasScopes('results:read') ? controls : [el('p', { class: 'quiet' }, t.missingPermission('results:read'))];
   return el('section', { class: 'card' }, el('h2', {}, t.data.heading), ...body, outcome);
 }
 

@@ -28,7 +28,7 @@ export function editView(place, route, signal) {
   const id = route.path[1] === 'new' ? null : route.path[1];
   const title = id === null ? t.form.newPoll : t.form.edit;
   place.append(el('h1', {}, title), el('p', { class: 'quiet' }, t.loading));
-  const scope = ['polls:write', 'polls:read'].find((name) => !session.may(/** @type {any} */ (name)) && (name === 'polls:write' || id !== null));
+  const scope = ['polls:write', 'polls:read'].find((name) => !session.hasScopes(/** @type {any} */ (name)) && (name === 'polls:write' || id !== null));
   if (scope) setChildren(place, el('h1', {}, title), el('p', { class: 'empty' }, t.missingPermission(scope)));
   else begin(place, id, signal);
   return { title, canLeave: () => canLeave(id ?? '') };
@@ -71,7 +71,7 @@ function workOn(poll, zone) {
 
 /** Return the issuers' names, or null if the key may not list them. @returns {Promise<string[] | null>} */
 async function issuerNames() {
-  if (!session.may('issuers:write')) return null;
+  if (!session.hasScopes('issuers:write')) return null;
   const { items } = await request('v1/admin/issuers?limit=100');
   return items.map((/** @type {{issuer: string}} */ { issuer }) => issuer);
 }
@@ -157,10 +157,10 @@ class PollEditor {
     if (Object.keys(patchBody(rebased.original, merged)).length > 0) await this.#save();
   }
 
-  /** @param {string} id key of the unsaved work @param {Poll} poll @param {string} news */
-  #done(id, poll, news) {
+  /** @param {string} id key of the unsaved work @param {Poll} poll @param {string} message */
+  #done(id, poll, message) {
     unsaved.delete(id);
-    showToast(news);
+    showToast(message);
     go(['polls', poll.id]);
   }
 }

@@ -16,7 +16,7 @@ const ALGORITHMS = ['EdDSA', 'RS256', 'HS256'];
 
 /** @type {import('../console.js').View} */
 export function issuersView(place) {
-  if (!session.may('issuers:write')) return forbiddenPage(place, t.issuers, 'issuers:write');
+  if (!session.hasScopes('issuers:write')) return forbiddenPage(place, t.issuers, 'issuers:write');
   /** @type {ResourceList<Issuer>} */
   const resourceList = new ResourceList({
     path: 'v1/admin/issuers',
@@ -30,7 +30,7 @@ export function issuersView(place) {
     ],
     tool: (issuer) => button(t.issuersPage.remove, () => remove(issuer, resourceList), { class: 'button small destructive', 'aria-label': t.issuersPage.removeOf(issuer.issuer) }),
   });
-  resourcePage(place, t.issuers, t.issuersPage.lead, session.may('votes:write') ? button(t.issuersPage.addProvider, () => make(resourceList), { class: 'button primary' }) : null, resourceList.element);
+  resourcePage(place, t.issuers, t.issuersPage.lead, session.hasScopes('votes:write') ? button(t.issuersPage.addProvider, () => make(resourceList), { class: 'button primary' }) : null, resourceList.element);
   resourceList.load();
   return { title: t.issuers };
 }

@@ -15,7 +15,7 @@ import { t } from '../i18n.js';
 
 /** @type {import('../console.js').View} */
 export function keysView(place) {
-  if (!session.may('keys:write')) return forbiddenPage(place, t.keys, 'keys:write');
+  if (!session.hasScopes('keys:write')) return forbiddenPage(place, t.keys, 'keys:write');
   /** @type {ResourceList<Key>} */
   const resourceList = new ResourceList({
     path: 'v1/admin/keys',

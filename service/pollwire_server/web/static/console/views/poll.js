@@ -34,7 +34,7 @@ const READ_AGAIN_MS = 1000;
 export function pollView(place, route, signal) {
   const id = route.path[1];
   place.append(el('p', { class: 'quiet' }, t.loading));
-  if (!session.may('polls:read')) setChildren(place, el('h1', {}, id), el('p', { class: 'empty' }, t.missingPermission('polls:read')));
+  if (!session.hasScopes('polls:read')) setChildren(place, el('h1', {}, id), el('p', { class: 'empty' }, t.missingPermission('polls:read')));
   else begin(place, id, signal);
   return { title: id };
 }
@@ -85,12 +85,12 @@ class PollPage {
     const { id, kind } = this.poll;
     const totals = el('section', { class: 'card' }, el('h2', {}, t.poll.totals), kind === 'ranked' && el('p', { class: 'hint' }, t.poll.rankedNote), this.#bars.element);
     const overTime = el('section', { class: 'card' }, el('h2', {}, t.poll.timeline), this.#chart.element);
-    const live = session.may('results:read') ? [totals, overTime] : [];
+    const live = session.hasScopes('results:read') ? [totals, overTime] : [];
     setChildren(this.place, this.#head(), this.#notice, this.#actions, live.length > 0 && this.#stats.element,
       el('div', { class: 'columns' }, el('div', {}, ...live, this.audit.element), el('div', {}, this.#details.element, this.#data, embedCard(id))));
     this.#draw();
     this.audit.load();
-    if (!session.may('results:read')) return;
+    if (!session.hasScopes('results:read')) return;
     this.#readTimeline();
     watchPolls([id], { results: (results) => this.#receive(results), deleted: () => this.#showDeleted(), connection: (state) => this.#stats.connected(state) });
     const timers = [setInterval(() => this.#readTimeline(), TIMELINE_EVERY_MS), setInterval(() => this.#tick(), 1000)];
@@ -108,7 +108,7 @@ class PollPage {
   #head() {
     const { id, kind } = this.poll;
     const page = el('a', { class: 'button', href: new URL(`polls/${encodeURIComponent(id)}`, base).href, target: '_blank', rel: 'noopener' }, t.poll.openPage);
-    const edit = session.may('polls:write') && el('a', { class: 'button', href: hashOf(['polls', id, 'edit']) }, t.poll.edit);
+    const edit = session.hasScopes('polls:write') && el('a', { class: 'button', href: hashOf(['polls', id, 'edit']) }, t.poll.edit);
     return el('div', { class: 'poll-head' }, backLink(), el('div', { class: 'head' }, el('h1', {}, this.#question), el('div', { class: 'push buttons' }, edit, page)),
       el('p', { class: 'sub' }, this.#phase, el('code', {}, id), ` · ${t.kinds[kind] ?? kind}`));
   }
@@ -131,16 +131,16 @@ class PollPage {
 
   #drawActions() {
     const focused = this.#actions.contains(document.activeElement) ? document.activeElement?.getAttribute('data-act') : null;
-    const buttons = actionsFor(this.poll).map((act) =>
-      button(t.actions.names[act.name], () => this.#runAction(act), { class: `button ${act.danger ? 'destructive' : PRIMARY_ACTIONS.includes(act.name) ? 'primary' : ''}`, 'data-act': act.name }));
-    const reason = !session.may('polls:write') && el('p', { class: 'quiet reason' }, t.missingPermission('polls:write'));
+    const buttons = actionsFor(this.poll).map((action) =>
+      button(t.actions.names[action.name], () => this.#runAction(action), { class: `button ${action.danger ? 'destructive' : PRIMARY_ACTIONS.includes(action.name) ? 'primary' : ''}`, 'data-act': action.name }));
+    const reason = !session.hasScopes('polls:write') && el('p', { class: 'quiet reason' }, t.missingPermission('polls:write'));
     setChildren(this.#actions, el('h2', { class: 'visually-hidden' }, t.actions.heading), reason, ...buttons);
     if (focused) (buttons.find((one) => one.dataset.act === focused) ?? buttons[0])?.focus();
   }
 
-  /** @param {import('../actions.js').Action} act */
-  async #runAction(act) {
-    const result = await runAction(act, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
+  /** @param {import('../actions.js').Action} action */
+  async #runAction(action) {
+    const result = await runAction(action, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
     if (result === null) return;
     if (result.response.deleted) return go([]);
     if (result.response.pending) return this.#followScoring(result.response, result.repeat);

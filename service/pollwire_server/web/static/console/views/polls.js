@@ -26,14 +26,14 @@ export function pollsView(place, route, signal) {
   const connection = el('span', { class: 'connection', 'data-state': 'away' });
   const rows = el('div', { class: 'rows', 'aria-busy': 'true' }, el('p', { class: 'quiet' }, t.loading));
   place.append(head(connection), filters(query), rows);
-  if (session.may('polls:read')) load(rows, connection, { ...query, cursor: route.query.get('cursor') ?? '' }, signal);
+  if (session.hasScopes('polls:read')) load(rows, connection, { ...query, cursor: route.query.get('cursor') ?? '' }, signal);
   else setChildren(rows, el('p', { class: 'empty' }, t.missingPermission('polls:read')));
   return { title: t.list.heading };
 }
 
 /** @param {HTMLElement} connection */
 function head(connection) {
-  const mayWrite = session.may('polls:write');
+  const mayWrite = session.hasScopes('polls:write');
   const make = mayWrite ? el('a', { class: 'button primary', href: hashOf(['polls', 'new']) }, t.newPoll) : el('span', { class: 'quiet reason' }, t.missingPermission('polls:write'));
   return el('div', { class: 'head' }, el('h1', {}, t.list.heading), connection, el('div', { class: 'push' }, make));
 }
@@ -71,11 +71,11 @@ async function load(rows, connection, query, signal) {
 
 /** @param {HTMLElement} rows @param {HTMLElement} connection @param {{items: Poll[], next: string | null}} page @param {Record<string, string>} query @param {AbortSignal} signal */
 function show(rows, connection, page, query, signal) {
-  if (page.items.length === 0) return setChildren(rows, nothing(query));
+  if (page.items.length === 0) return setChildren(rows, emptyMessage(query));
   const rowsById = new Map(page.items.map((poll) => [poll.id, new Row(poll)]));
   const head = el('tr', {}, ...[t.list.poll, t.list.phase, t.list.schedule, t.list.voters, t.list.leading].map((text) => el('th', { scope: 'col' }, text)));
   setChildren(rows, el('table', { class: 'polls' }, el('thead', {}, head), el('tbody', {}, ...[...rowsById.values()].map((row) => row.element))), pager(page, query));
-  if (!session.may('results:read')) return setText(connection, t.missingPermission('results:read'));
+  if (!session.hasScopes('results:read')) return setText(connection, t.missingPermission('results:read'));
   watchPolls([...rowsById.keys()], {
     results: (results) => rowsById.get(results.poll)?.update(results),
     deleted: (poll) => rowsById.get(poll)?.element.remove(),
@@ -97,9 +97,9 @@ function pager(page, query) {
 }
 
 /** @param {Record<string, string>} query */
-function nothing(query) {
+function emptyMessage(query) {
   if (Object.values(query).some(Boolean)) return el('p', { class: 'empty' }, t.list.noMatch);
-  const make = session.may('polls:write') && el('a', { class: 'button primary', href: hashOf(['polls', 'new']) }, t.newPoll);
+  const make = session.hasScopes('polls:write') && el('a', { class: 'button primary', href: hashOf(['polls', 'new']) }, t.newPoll);
   return el('div', { class: 'empty' }, el('h2', {}, t.list.none), el('p', {}, t.list.noneHint), make);
 }
 

@@ -36,7 +36,7 @@ const pathOf = ({ id }, part = '') => `v1/admin/webhooks/${encodeURIComponent(id
 
 /** @type {import('../console.js').View} */
 export function webhooksView(place) {
-  if (!session.may('webhooks:write')) return forbiddenPage(place, t.webhooks, 'webhooks:write');
+  if (!session.hasScopes('webhooks:write')) return forbiddenPage(place, t.webhooks, 'webhooks:write');
   /** @type {ResourceList<Webhook>} */
   const resourceList = new ResourceList({
     path: 'v1/admin/webhooks',
@@ -150,7 +150,7 @@ async function make(resourceList) {
       fields.text({ path: 'url', label: t.webhooksPage.url, hint: t.webhooksPage.urlHint }, '', (value) => (url = value), { inputmode: 'url', dir: 'ltr' }),
       group,
       fields.longText({ path: 'polls', label: t.webhooksPage.polls, hint: t.webhooksPage.pollsHint, optional: true }, '', (value) => (polls = value), { dir: 'ltr', spellcheck: 'false', rows: '2' }),
-      fields.choice({ path: 'results', label: t.webhooksPage.results }, results, Object.entries(t.webhooksPage.audiences).filter(([name]) => name === 'public' || session.may('results:read')), (value) => (results = value)),
+      fields.choice({ path: 'results', label: t.webhooksPage.results }, results, Object.entries(t.webhooksPage.audiences).filter(([name]) => name === 'public' || session.hasScopes('results:read')), (value) => (results = value)),
       fields.summary,
     ],
     act: async () => {
