@@ -1,4 +1,4 @@
-# From a clone to a running service, with Python >= 3.11, git and make alone. `make` prints what there is.
+# From a clone to a running service, with Python >= 3.11, git and make. `make` prints the list of targets.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 BENCH := benchmarks/.venv
 DIST := dist
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
-# uv installs in seconds what takes pip half a minute. It does not read pip's configuration, so pip is the fallback.
+# uv installs in seconds, pip in half a minute. uv does not read pip's configuration, so pip is the fallback.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) 2>/dev/null || $(PIP) install --require-hashes -r $(1)
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package pollwire \
 	--custom-compile-command "make lock"
@@ -90,7 +90,7 @@ clean: ## Remove what setup and the tests made (never a data folder)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
 	find service clients tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# --- what the above stands on: a stamp is as new as the lock it was installed from ---
+# --- environments: each stamp is as new as the lock file that it was installed from ---
 
 dev: $(VENV)/.setup-dev tests/browser/node_modules/.setup service/assets-build/node_modules/.setup
 
@@ -105,7 +105,7 @@ $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.txt
 	@$(call INSTALL,requirements-dev.txt)
 	@touch $@
 
-# The tests check the pages' types with TypeScript and their accessibility with axe; the service needs neither.
+# The tests check types with TypeScript and accessibility with axe. The service needs neither.
 tests/browser/node_modules/.setup: tests/browser/package-lock.json
 	@command -v npm >/dev/null || { [ "`id -u`" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm >/dev/null; } || \
@@ -119,20 +119,20 @@ tests/packaging/node_modules/.setup: tests/packaging/package-lock.json tests/bro
 	@cd tests/packaging && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-# The generator of Python clients has an environment of its own: the service and its tests need none of it.
+# The generator of Python clients has a separate environment, because the service and its tests need none of it.
 tests/packaging/.venv/.setup: tests/packaging/requirements.txt
 	@echo "Installing the generator of Python clients into tests/packaging/.venv ..."
 	@$(PYTHON) -m venv --clear tests/packaging/.venv
 	@$(PIP:$(BIN)/%=tests/packaging/.venv/bin/%) install --require-hashes -r tests/packaging/requirements.txt
 	@touch $@
 
-# esbuild is a binary that npm installs; only a change of the pages needs it, as the built files are checked in.
+# npm installs esbuild. Only changes of the pages need it, because the built files are checked in.
 service/assets-build/node_modules/.setup: service/assets-build/package-lock.json tests/browser/node_modules/.setup
 	@echo "Installing esbuild ..."
 	@cd service/assets-build && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-# An interpreter that no longer runs (its Python was removed, or its making was cut short) is made anew.
+# An environment whose interpreter does not run (its Python was removed, or its creation was interrupted) is recreated.
 ifneq ($(shell $(BIN)/python -c "import pip; print('runs')" 2>/dev/null),runs)
 .PHONY: $(BIN)/python
 endif
@@ -147,21 +147,21 @@ $(BIN)/python:
 	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements-dev.txt > $(VENV)/uv.txt
 	@$(PIP) install --require-hashes -r $(VENV)/uv.txt
 
-# Browser tests want Chromium. Where it is missing and may be installed it is; elsewhere they are skipped by name (in CI they fail).
+# Browser tests need Chromium. It is installed if possible. Otherwise they are skipped, and fail in CI.
 chromium:
 	@if command -v chromium || command -v chromium-browser; then :; \
 	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; \
 	fi >/dev/null || echo "Chromium could not be installed."
 
-# Faults of clocks want faketime; where it is missing and may be installed it is, elsewhere they are skipped by name.
+# Tests of wrong clocks need faketime. It is installed if possible. Otherwise they are skipped.
 faketime:
 	@if ls /usr/lib/*/faketime/libfaketime.so.1; then :; \
 	elif [ "`id -u`" = 0 ] && command -v apt-get; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends faketime; \
 	fi >/dev/null 2>&1 || echo "faketime could not be installed."
 
-# Rolling restarts are tried behind Debian's proxies; where they are missing and may not be installed, skipped by name.
+# Tests of rolling restarts need Debian's proxies. They are installed if possible. Otherwise the tests are skipped.
 proxies:
 	@for each in nginx caddy haproxy; do \
 		PATH=$$PATH:/usr/sbin command -v $$each >/dev/null || lacking="$$lacking $$each"; \
@@ -172,14 +172,14 @@ proxies:
 			|| echo "Not all proxies could be installed:$$lacking."; \
 	fi
 
-# The site is built in an environment of its own: the service and its tests need none of these packages.
+# The documentation site has a separate environment, because the service and its tests need none of its packages.
 docs/.venv/.setup: docs/requirements.txt
 	@echo "Installing the tools of the documentation site into docs/.venv ..."
 	@$(PYTHON) -m venv --clear docs/.venv
 	@$(PIP:$(BIN)/%=docs/.venv/bin/%) install --require-hashes -r docs/requirements.txt
 	@touch $@
 
-# The peers of the benchmark are no part of the service: an environment, packages and programs of their own.
+# The peers of the benchmark have a separate environment, packages and programs.
 $(BENCH)/.setup: requirements.txt benchmarks/requirements.txt
 	@echo "Installing the service and its Python peers into $(BENCH) ..."
 	@$(PYTHON) -m venv --clear $(BENCH)

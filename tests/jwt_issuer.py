@@ -20,7 +20,7 @@ from tests.local_server import hosting
 ISSUER, AUDIENCE = "https://news.example", "polls"
 
 
-def generate_key(algorithm: str) -> Any:  # Any: what PyJWT signs with
+def generate_key(algorithm: str) -> Any:  # Any: a key of PyJWT
     """Return a new key for an algorithm."""
     if algorithm == "HS256":
         return "a shared secret of more than thirty-two bytes"

@@ -248,9 +248,9 @@ static void set_up(int argc, char **argv) {
     setvbuf(stdin, NULL, _IONBF, 0);
 }
 
-/* A reader that sleeps is woken by the sender's own send(), at the sender's cost; over a network its card would do
- * that, on another machine. So whoever has just read looks again for a while before going to sleep: what is charged
- * to a server is sending, whether its frames follow one another faster than these readers fall asleep or not. */
+/* The sender's send() wakes a sleeping reader, at the sender's cost. Over a network another machine would pay for
+ * that. So a reader polls for a while before it sleeps. Then the measured cost of a server is sending alone, however
+ * fast its frames follow one another. */
 static int next_events(struct epoll_event ready[256], int at_most_ms) {
     static uint64_t latest;
     int n;
@@ -275,13 +275,13 @@ int main(int argc, char **argv) {
     struct epoll_event commands = {.events = EPOLLIN, .data.ptr = NULL}, ready[256];
     epoll_ctl(poller, EPOLL_CTL_ADD, 0, &commands);
     uint64_t began = now_ns();
-    int told = 0;
+    int reported = 0;
     for (;;) {
         int until = due(began);
         while (next_to_open < until && under_way < window) start(&readers[next_to_open++]);
-        if (!told && next_to_open == count && !under_way) {
+        if (!reported && next_to_open == count && !under_way) {
             printf("{\"open\":%d,\"seconds\":%.6f}\n", opened, (double)(now_ns() - began) / 1e9);
-            told = 1;
+            reported = 1;
         }
         int n = next_events(ready, next_to_open < count ? 1 : -1);
         for (int i = 0; i < n; i++) {

@@ -115,7 +115,9 @@ async def test_vote_without_browser_storage_counts_and_can_be_changed(
     assert await voter_count(service, poll) == 1
 
 
-async def test_vote_during_store_outage_is_kept_and_counted_once(own_valkey: Valkey, open_page: Open) -> None:
+async def test_vote_during_store_outage_is_retried_and_counted_once(
+    own_valkey: Valkey, open_page: Open
+) -> None:
     store = await open_store(own_valkey.url, namespace=f"t{secrets.token_hex(4)}")
     async with serving(store, own_valkey.url) as service:
         poll = (await service.create_poll())["id"]

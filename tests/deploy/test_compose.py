@@ -18,7 +18,7 @@ SECRETS = {"POLLWIRE_SECRET": "s" * 64, "POLLWIRE_ADMIN_KEY": "k" * 64}
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[?-])(?P<rest>[^}]*))?\}")
 
 
-def interpolated(environ: dict[str, str]) -> dict[str, Any]:  # Any: what YAML holds
+def interpolated(environ: dict[str, str]) -> dict[str, Any]:  # Any: YAML values
     """Return the document with interpolated variables. A missing ``:?`` variable is an error."""
 
     def value(match: re.Match[str]) -> str:

@@ -48,7 +48,7 @@ async def pushed(crowd: Crowd, connections: int, per_s: float = 0) -> dict[str, 
     return report
 
 
-async def peak_and_over(crowd: Crowd) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: as ``pushing`` tells
+async def peak_and_over(crowd: Crowd) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: JSON of load_generator
     """Return the reports at the highest rate of a worker and at this multiple of it."""
     peak = await pushed(crowd, AT_PEAK)
     return peak, await pushed(crowd, most_connections(), TIMES * peak["per_s"])

@@ -58,7 +58,7 @@ EXCHANGES: Sequence[tuple[bytes, int]] = [
 ]
 
 
-def plain(answer: HttpAnswer | None) -> Any:  # Any: what is left of it
+def plain(answer: HttpAnswer | None) -> Any:  # Any: the remaining JSON
     """Return a response without values that always differ: retry times and random values."""
     assert answer is not None
     moving = ("ratelimit", "retry-after")

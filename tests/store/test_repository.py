@@ -203,7 +203,7 @@ async def test_cancelled_reader_does_not_affect_others(store: Store) -> None:
 async def test_poll_cache_stays_within_bound() -> None:
     cache = PollCache("ns")
     for number in range(MAX_CACHED_POLLS + 10):
-        cache._store(str(number), None)  # type: ignore[arg-type]  # what is held does not matter here
+        cache._store(str(number), None)  # type: ignore[arg-type]  # the content does not matter
     assert len(cache._records) == MAX_CACHED_POLLS
     assert "0" not in cache._records
 

@@ -70,7 +70,7 @@ _UPGRADE_HEADERS: Final = (b"connection", b"upgrade", b"http2-settings")
 _NO_HEAD: Final = RequestHead(b"", b"", {})
 
 
-# What this package expects of uvicorn ----------------------------------------------------------------
+# Attributes of uvicorn that this package uses ---------------------------------------------------------
 
 
 class UvicornRequestCycle(Protocol):

@@ -1,4 +1,4 @@
-/** A page of somebody's own, which has to agree with the types; and the types, which have to agree with the code. */
+/** A page that uses all types. The compiler checks it, and checks the types against the code. */
 import type * as types from '../../../service/pollwire_server/web/static/client.d.ts';
 import type {} from '../../../service/pollwire_server/web/static/widget.d.ts';
 import * as code from '../../../service/pollwire_server/web/static/client/client.js';

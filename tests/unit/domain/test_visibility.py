@@ -14,7 +14,7 @@ RUNNING = (Phase.SCHEDULED, Phase.OPEN)
 ALL_READERS, VOTERS, NO_READERS = {ReaderRole.PUBLIC, ReaderRole.VOTED}, {ReaderRole.VOTED}, set[ReaderRole]()
 
 MATRIX = {
-    # mode: (who sees totals while voting goes on, who once it has ended), operators aside
+    # Readers that see totals in each mode: during voting, and after its end. Operators always do.
     ResultsMode.ALWAYS: (ALL_READERS, ALL_READERS),
     ResultsMode.AFTER_VOTE: (VOTERS, ALL_READERS),
     ResultsMode.AFTER_CLOSE: (NO_READERS, ALL_READERS),

@@ -25,7 +25,7 @@ class TimerTarget(Protocol):
     """Receives timer callbacks. ``on_timer`` must not raise."""
 
     def on_timer(self) -> float | None:
-        """Do what is due. Return the next instant (s, the wheel's clock) to be called, or None for never."""
+        """Run due work. Return the next instant (s, the wheel's clock) to be called, or None for never."""
 
 
 class TimerWheel:

@@ -15,7 +15,7 @@
 local PAGE_SIZE = 250
 local PAGE_PROBABILITIES = 2000  -- a page of forecasts has fewer ballots if there are many outcomes
 
--- What is needed to score the poll.
+-- Return the state that scoring needs.
 local function read_context(keys, sign)
   local stored = redis.call('HMGET', keys[1], 'forecast', 'ordered', 'resolution', 'verdict')
   local letters = stored[1] or nil

@@ -148,7 +148,7 @@ function scoring.begin(keys, poll_id, stage, sign, outcome, effective_at)
   redis.call('HINCRBY', keys[1], 'version', 1)
 end
 
--- What scores a vote under a resolution (decoded JSON): nil if the resolution scores none.
+-- Return the rules that score a vote under a resolution (decoded JSON); nil if the resolution scores none.
 function scoring.rules(resolution, letters, is_ordered)
   if not (resolution and resolution.outcome) then
     return nil

@@ -76,7 +76,7 @@ export class Client {
     return this.#refreshVisibility(poll, withdrawn);
   }
 
-  /** Let the stream show what a voter may see. @param {Poll} poll @param {import('./types.js').Standing} vote */
+  /** Authenticate the stream, so that it has results that only voters may see. @param {Poll} poll @param {import('./types.js').Standing} vote */
   #refreshVisibility(poll, vote) {
     if (poll.results !== 'always') this.stream.authenticate(poll);
     return vote;

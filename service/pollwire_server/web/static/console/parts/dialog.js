@@ -75,7 +75,7 @@ export function show(title, body, dismiss) {
         dialog.remove(); // at once: 'close' fires later, and the content may be a secret
       };
       dialog.append(heading, ...body.filter((part) => part instanceof Node), el('div', { class: 'buttons' }, button(dismiss, close, { class: 'button primary' })));
-      dialog.addEventListener('cancel', (event) => event.preventDefault()); // Escape must not close what is shown only once
+      dialog.addEventListener('cancel', (event) => event.preventDefault()); // Escape must not close text that is shown only once
       dialog.addEventListener('close', () => {
         dialog.remove();
         resolve();
