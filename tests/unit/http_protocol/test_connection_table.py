@@ -52,8 +52,8 @@ class Network:
 
 def test_network_may_have_an_eighth_by_default() -> None:
     server = Network(80)
-    kept = [Connection() for _ in range(10)]
-    assert all(server.open(ATTACKER, connection) for connection in kept)
+    connections = [Connection() for _ in range(10)]
+    assert all(server.open(ATTACKER, connection) for connection in connections)
     assert server.open(ATTACKER) is None
     assert server.open(VISITOR) is not None
 

@@ -89,8 +89,10 @@ def _field_docstrings(struct: type) -> dict[str, str]:
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
         for field, text in pairwise(getattr(definition, "body", ())):
             match field, text:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
-                    texts[name] = inspect.cleandoc(said)
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                    value=ast.Constant(value=str(documentation))
+                ):
+                    texts[name] = inspect.cleandoc(documentation)
     names = zip(struct.__struct_fields__, struct.__struct_encode_fields__, strict=True)  # type: ignore[attr-defined]  # of a struct
     return {encoded: texts[name] for name, encoded in names if name in texts}
 
