@@ -176,10 +176,10 @@ async def test_numbers_of_polls_follow_phases(store: Store) -> None:
     await a_prediction(store, opens_at=now + hour)
     await a_prediction(store, opens_at=now + hour, visible_at=now + hour)
     await closed(store, await a_prediction(store))
-    canceled, archived, kept = [await a_prediction(store) for _ in range(3)]
+    canceled, archived, resolved_and_archived = [await a_prediction(store) for _ in range(3)]
     await store.polls.act(canceled.poll.id, LifecycleAction.CANCEL)
     await closed(store, archived)
     await store.polls.act(archived.poll.id, LifecycleAction.ARCHIVE)
-    await resolved(store, await closed(store, kept), "home")
-    await store.polls.act(kept.poll.id, LifecycleAction.ARCHIVE)
+    await resolved(store, await closed(store, resolved_and_archived), "home")
+    await store.polls.act(resolved_and_archived.poll.id, LifecycleAction.ARCHIVE)
     assert (await board(store)).series.polls == PollNumbers(open=2, closed=1, resolved=1, canceled=2)

@@ -91,9 +91,9 @@ def test_service_without_admin_key_rejects_all_keys() -> None:
 def test_record_of_the_last_release_keeps_its_permissions(stored: list[str], granted: list[str]) -> None:
     """Check that records without a format have what their scopes allowed, and later records no more."""
     document = {"name": "night desk", "scopes": stored, "created_at": 1, "hash": "00"}
-    kept = msgspec.convert(document, StoredApiKey)
-    assert list(kept.granted_scopes) == granted
-    assert kept.operator("5f0c9a7be1d2").scopes == frozenset(granted)
+    migrated = msgspec.convert(document, StoredApiKey)
+    assert list(migrated.granted_scopes) == granted
+    assert migrated.operator("5f0c9a7be1d2").scopes == frozenset(granted)
     now = msgspec.convert(document | {"format": 2}, StoredApiKey)
     assert set(now.granted_scopes) == set(stored)
 

@@ -53,7 +53,7 @@ function rows.encode(base, version, pending)
     .. struct.pack(ROW_PENDING, version, unpack(pending, 1, ROW_SUMS))
 end
 
--- What orders a leaderboard. A mean over few forecasts is mostly luck, so it needs more of them ('' or nil: default).
+-- Return the order of a leaderboard. A mean over few forecasts is mostly luck, so it needs more of them ('' or nil: default).
 function rows.order(rank_by, minimum)
   rank_by = rank_by and rank_by ~= '' and rank_by or 'accuracy'
   return {rank_by = rank_by, minimum = tonumber(minimum or nil) or MINIMUMS[rank_by] or 1}
