@@ -11,6 +11,7 @@ from pollwire_server.domain.forecast import (
     MICRO,
     apply_floor,
     decode_forecast,
+    encode_forecast,
     largest_remainder,
 )
 from pollwire_server.domain.forecast_scoring import brier_micro, crowd_peer, log_probability, score_forecast
@@ -115,6 +116,39 @@ async def test_leaderboard_equals_scores_from_scratch(store: Store, outcomes: in
         own = math.log(apply_floor(crowd_of(codes))[place % outcomes])
         assert resolution.crowd.peer / MICRO == pytest.approx(crowd_peer(own, mean), abs=1e-6)
     assert abs(sum(score.peer for score in expected.values())) <= 3 * 40
+
+
+def extreme_code(source: random.Random, outcomes: int) -> str:
+    """Return a random forecast in which outcomes are often impossible, certain or below the floor."""
+    weights = [source.choice((0, 1, 400, source.randrange(MICRO), MICRO**2)) for _ in range(outcomes)]
+    return encode_forecast(largest_remainder(weights if any(weights) else [1] * outcomes))
+
+
+async def assert_store_scores_as_python(store: Store, ballots: int, outcomes: int) -> None:
+    """Score random forecasts in the store, and compare every row with Python's scores of the same ballots."""
+    source = random.Random(ballots * outcomes)
+    is_ordered, outcome = bool(outcomes % 2), source.randrange(outcomes)
+    record = await a_forecast_poll(store, outcomes, ordered=is_ordered)
+    codes = {a_voter(): extreme_code(source, outcomes) for _ in range(ballots)}
+    inputs = [BallotInput(voter, code) for voter, code in codes.items()]
+    for start in range(0, ballots, 500):
+        await cast(store, record, *inputs[start : start + 500])
+    await resolved(store, await closed(store, record), f"o{outcome}")
+    expected: dict[bytes, Score] = {}
+    add_scores(expected, codes, outcome, is_ordered=is_ordered)
+    board = await store.series.leaderboard("cup", after=0, limit=ballots)
+    assert {row.voter: row.score for row in board.rows} == expected
+    assert abs(sum(score.peer for score in expected.values())) <= 0.5 * ballots + 1
+
+
+async def test_store_scores_extreme_forecasts_as_python(store: Store) -> None:
+    await assert_store_scores_as_python(store, 60, 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outcomes", [2, 3, 7, 20, 50])
+async def test_store_scores_ten_thousand_forecasts_as_python(store: Store, outcomes: int) -> None:
+    await assert_store_scores_as_python(store, 2_000, outcomes)
 
 
 async def test_correction_equals_resolution_from_scratch(store: Store) -> None:
