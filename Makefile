@@ -23,7 +23,7 @@ LONG_TESTS := tests/faults tests/fuzz tests/cluster/test_failover.py tests/proce
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup up docs dist test test-all long-tests check assets api-reference prose faults faketime proxies bench lock clean dev chromium screens bench-packages
+.PHONY: help setup up docs dist test test-all long-tests check assets api-reference prose faults faketime proxies bench lock sbom audit clean dev chromium screens bench-packages
 
 help: ## Print this list
 	@echo "Pollwire: real-time polls with live results."
@@ -84,6 +84,17 @@ lock: dev ## Pin the newest versions that pyproject.toml allows, with hashes
 		--output-file benchmarks/requirements.txt
 	$(LOCK:pyproject.toml=--group docs) --upgrade --output-file docs/requirements.txt
 	$(LOCK:pyproject.toml=--group clients) --upgrade --output-file tests/packaging/requirements.txt
+	$(MAKE) --no-print-directory sbom
+
+sbom: dev ## Write the bill of materials (CycloneDX) and the list of licences from requirements.txt
+	$(BIN)/python -m deploy.sbom
+
+# --strict fails for a package without an answer: an unreachable list of advisories is no pass.
+audit: dev ## Search advisories for the locked packages of Python and npm (needs their registries)
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+		-r requirements.txt -r requirements-dev.txt
+	@for folder in tests/browser tests/packaging service/assets-build benchmarks/peers; do \
+		echo "npm audit in $$folder"; (cd $$folder && npm audit --package-lock-only) || exit 1; done
 
 clean: ## Remove what setup and the tests made (never a data folder)
 	rm -rf docs/.venv tests/packaging/.venv .site $(BENCH) benchmarks/.build benchmarks/peers/node_modules tests/browser/node_modules tests/packaging/node_modules service/assets-build/node_modules

@@ -13,6 +13,8 @@ import pollwire
 import pollwire_server
 import pytest
 
+from deploy import sbom
+
 ROOT = Path(__file__).parents[2]
 JAVASCRIPT = ROOT / "clients" / "javascript"
 PACKAGES = [ROOT / "service", ROOT / "clients" / "python", JAVASCRIPT]
@@ -55,3 +57,16 @@ def test_old_import_of_client_names_new_package(tmp_path: Path, from_root: bool)
 def test_module_named_service_of_a_script_is_imported(tmp_path: Path) -> None:
     (tmp_path / "service.py").write_text("client = 'mine'\n")
     assert run_python(tmp_path, "from service import client; print(client)").stdout == "mine\n"
+
+
+def test_bill_of_materials_matches_the_lock_file() -> None:
+    """The wheel and the image contain it. `make sbom` writes it again."""
+    assert {path: path.read_text() for path in sbom.files()} == sbom.files()
+    document = json.loads(sbom.SBOM.read_text())
+    assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
+    locked = re.findall(r"^([a-z0-9-]+)==", sbom.LOCK.read_text(), re.MULTILINE)
+    assert [component["name"] for component in document["components"]] == [*locked, "@scalar/api-reference"]
+    for component in document["components"]:
+        assert component["externalReferences"][0]["hashes"], component["name"]
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert [ROOT / name for name in wheel["sbom-files"]] == [sbom.SBOM]
