@@ -62,6 +62,17 @@ async def test_bound_key_gets_404_on_every_route_of_other_polls(service: Service
     assert asked > 15
 
 
+async def test_bound_key_changes_settings_of_its_series_only(service: Service) -> None:
+    tag = secrets.token_hex(4)
+    for name in ("cup", "league"):
+        await service.create_poll(kind="prediction", series=f"{name}-{tag}")
+    key = bearing(await make_limited(service, series=[f"cup-{tag}"], polls=["league*"]))
+    for name, status in (("cup", 200), ("league", 404)):
+        path = f"/v1/admin/series/{name}-{tag}"
+        answer = await service.http.put(path, json={"title": "Finals"}, headers=key)
+        assert answer.status_code == status, name
+
+
 async def test_ticket_of_bound_key_shows_hidden_totals_of_its_polls_only(service: Service) -> None:
     """Check hidden totals, and polls before ``visible_at``, by a ticket and by the key itself."""
     tag, later = secrets.token_hex(4), in_seconds(3600)

@@ -94,6 +94,7 @@ VIEWS_AND_SCOPES = [
     ("/keys", "keys:write"),
     ("/issuers", "issuers:write"),
     ("/webhooks", "webhooks:write"),
+    ("/audit", "audit:read"),
 ]
 
 

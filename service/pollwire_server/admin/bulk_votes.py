@@ -13,6 +13,7 @@ progress. Between two batches, the event loop and the store are free for other r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -81,14 +82,20 @@ class BulkVoteService:
         self._polls = store.polls
         self._ballots = store.ballots
 
-    async def count(self, poll_id: str, lines: Sequence[Line]) -> bytes:
-        """Cast up to ``LINES_A_BATCH`` lines. Return one result or problem per line, in order."""
+    async def count(self, poll_id: str, lines: Sequence[Line], statuses: Counter[str]) -> bytes:
+        """Cast up to ``LINES_A_BATCH`` lines. Return one result or problem per line, in order.
+
+        ``statuses`` counts the lines by status; rejected lines are ``rejected``.
+        """
         votes = [_vote_in(line) for line in lines]
         results: Sequence[LineResult]
         try:
             results = await self._cast_votes(poll_id, votes)
         except PollwireError as error:  # the poll was deleted, or the store is unavailable
             results = [vote if isinstance(vote, PollwireError) else error for vote in votes]
+        statuses.update(
+            result.status.value if isinstance(result, BallotOutcome) else "rejected" for result in results
+        )
         return b"".join(encode_result(line, result) for line, result in zip(lines, results, strict=True))
 
     async def _cast_votes(

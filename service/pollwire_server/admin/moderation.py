@@ -21,6 +21,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import UNSET, Meta, UnsetType
 
+from pollwire_server.admin.audit_trail import AuditTrail
 from pollwire_server.admin.polls import PollAdmin
 from pollwire_server.admin.requests import AnyRequest, optional_object, query_of, require_operator
 from pollwire_server.admin.responses import Encoded, json_response
@@ -30,6 +31,7 @@ from pollwire_server.domain.burst_detection import MINUTE_MS, Burst, find_bursts
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, PhaseConflict
 from pollwire_server.domain.network_report import NetworkStats, NetworkStatsCollector
+from pollwire_server.domain.service_audit import AuditAct
 from pollwire_server.domain.timestamps import TimestampText, format_timestamp, parse_timestamp
 from pollwire_server.domain.window import Phase
 from pollwire_server.store import Store
@@ -63,7 +65,7 @@ class ErasedResponse(msgspec.Struct, frozen=True):
 
 
 def erasing(
-    store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator, reads: ReceiptReader
+    store: Store, polls: PollAdmin, keys: ApiKeyAuthenticator, reads: ReceiptReader, trail: AuditTrail
 ) -> HTTPRouteHandler:
     """Return the route handler that erases one vote."""
 
@@ -74,6 +76,7 @@ def erasing(
         proof = reads(record.poll.id, decode_document(await optional_object(request), ReceiptBody).receipt)
         what = await store.vote_eraser.erase(record, proof.voter, at=proof.at, by=operator.name)
         store.aof_rewriter.begin()  # removes the vote from the append-only file too
+        await trail.record_for_poll(AuditAct.POLL_VOTE_ERASED, operator, poll_id)
         return json_response(ErasedResponse(what is not ErasureResult.NOTHING))
 
     return erase_vote
@@ -99,7 +102,9 @@ class PurgeResponse(msgspec.Struct, frozen=True):
     purged: int
 
 
-def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTPRouteHandler:
+def purging(
+    purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator, trail: AuditTrail
+) -> HTTPRouteHandler:
     """Return the route handler that purges votes."""
 
     @post(
@@ -113,6 +118,7 @@ def purging(purges: Purges, polls: PollAdmin, keys: ApiKeyAuthenticator) -> HTTP
         record = await polls.find(poll_id, operator)
         selector = _selector_of(decode_document(await optional_object(request), PurgeBody), record)
         purged = await purges.purge(record, selector, by=operator.name)
+        await trail.record_for_poll(AuditAct.POLL_PURGED, operator, poll_id, purged=purged)
         return json_response(PurgeResponse(purged))
 
     return purge_votes

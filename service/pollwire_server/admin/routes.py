@@ -17,6 +17,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from litestar.types import ASGIApp
 
+from pollwire_server.admin.audit_trail import AuditTrail
 from pollwire_server.admin.bulk_vote_stream import NDJSON, BulkVoteStreams
 from pollwire_server.admin.bulk_votes import BulkVoteService
 from pollwire_server.admin.export import while_authorized
@@ -39,6 +40,7 @@ from pollwire_server.admin.responses import NO_STORE, Encoded, encoded_response,
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
 from pollwire_server.domain.errors import MethodNotAllowed
 from pollwire_server.domain.poll_document import PollDocument
+from pollwire_server.domain.service_audit import AuditAct
 from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.problem_details import add_head_method
 from pollwire_server.store import Store
@@ -73,18 +75,19 @@ def handlers(
     store: Store,
     *,
     reads_receipts: ReceiptReader,
+    trail: AuditTrail,
 ) -> list[HTTPRouteHandler]:
     """Return all route handlers of polls."""
-    context = _AdminContext(polls, keys)
+    context = _AdminContext(polls, keys, trail)
     route_handlers = [
         *_collection(context),
         *_single(context),
-        _votes(context, BulkVoteStreams(intake)),
+        _votes(context, BulkVoteStreams(intake, trail)),
         *(_action_handler(context, action) for action in LifecycleAction),
         *_outcomes(context, predictions),
-        purging(store.purges, polls, keys),
+        purging(store.purges, polls, keys, trail),
         reporting(store, polls, keys),
-        erasing(store, polls, keys, reads_receipts),
+        erasing(store, polls, keys, reads_receipts, trail),
     ]
     return [*route_handlers, *_other_methods(context, route_handlers)]
 
@@ -92,8 +95,9 @@ def handlers(
 class _AdminContext:
     """First checks of all routes: authentication of the operator, and the lookup of the poll."""
 
-    def __init__(self, polls: PollAdmin, keys: ApiKeyAuthenticator) -> None:
+    def __init__(self, polls: PollAdmin, keys: ApiKeyAuthenticator, trail: AuditTrail) -> None:
         self.polls = polls
+        self.trail = trail
         self._keys = keys
 
     def authenticate(self, request: AnyRequest, *scopes: Scope) -> Operator:
@@ -111,6 +115,8 @@ def _collection(context: _AdminContext) -> list[HTTPRouteHandler]:
     async def create_poll(request: AnyRequest) -> Encoded:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
         document, created = await context.polls.create(await json_object(request), operator)
+        if created:
+            await context.trail.record(AuditAct.POLL_CREATED, operator, document.id)
         location = f"{_POLLS}/{document.id}"
         return _of_poll(document, status=201 if created else 200, location=location)
 
@@ -133,7 +139,11 @@ def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
         operator = context.authenticate(request, Scope.POLLS_WRITE)
         record = await context.polls.find(poll_id, operator)
         body = await json_object(request)
-        return _of_poll(await context.polls.edit(record, body, precondition_of(request), operator))
+        document = await context.polls.edit(record, body, precondition_of(request), operator)
+        await context.trail.record_for_poll(
+            AuditAct.POLL_EDITED, operator, poll_id, fields=sorted(body), version=document.version
+        )
+        return _of_poll(document)
 
     @delete(_POLL, summary="Delete a poll and its votes", status_code=204)
     async def delete_poll(request: AnyRequest, poll_id: FromPath[str]) -> None:
@@ -141,6 +151,7 @@ def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
         record = await context.polls.find(poll_id, operator)
         body = await optional_object(request)
         await context.polls.delete(record, body, precondition_of(request), operator.name)
+        await context.trail.record(AuditAct.POLL_DELETED, operator, poll_id)
 
     @get(f"{_POLL}/results", summary="Read a poll's totals")
     async def read_results(request: AnyRequest, poll_id: FromPath[str]) -> Encoded:
@@ -159,8 +170,12 @@ def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
 
     @get(f"{_POLL}/export", summary="Export all current votes")
     async def export_votes(request: AnyRequest, poll_id: FromPath[str]) -> Stream:
-        record = await context.find(request, Scope.RESULTS_READ, poll_id)
+        operator = context.authenticate(request, Scope.RESULTS_READ)
+        record = await context.polls.find(poll_id, operator)
         pieces, export_format = await context.polls.export(record, query_of(request, ("format",)))
+        await context.trail.record_for_poll(
+            AuditAct.VOTES_EXPORTED, operator, poll_id, format=export_format.value
+        )
         headers = {"content-disposition": f'attachment; filename="{record.poll.id}.{export_format}"'}
         authorized = while_authorized(pieces, lambda: context.authenticate(request, Scope.RESULTS_READ))
         return Stream(authorized, media_type=export_format.media_type, headers=NO_STORE | headers)
@@ -178,9 +193,10 @@ def _single(context: _AdminContext) -> list[HTTPRouteHandler]:
 def _votes(context: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler:
     @post(f"{_POLL}/votes", summary="Submit votes from your server", status_code=200)
     async def send_votes(request: AnyRequest, poll_id: FromPath[str]) -> ASGIApp:
-        record = await context.find(request, Scope.VOTES_WRITE, poll_id)
+        operator = context.authenticate(request, Scope.VOTES_WRITE)
+        record = await context.polls.find(poll_id, operator)
         check_media_type(request, NDJSON)
-        return streams.begin(record.poll.id)
+        return streams.begin(record.poll.id, operator)
 
     return send_votes
 
@@ -195,9 +211,9 @@ def _action_handler(context: _AdminContext, action: LifecycleAction) -> HTTPRout
         operator = context.authenticate(request, *_ACTION_SCOPES.get(action, (Scope.POLLS_WRITE,)))
         record = await context.polls.find(poll_id, operator)
         body = await optional_object(request)
-        return _of_poll(
-            await context.polls.act(record, action, body, precondition_of(request), operator.name)
-        )
+        document = await context.polls.act(record, action, body, precondition_of(request), operator.name)
+        await context.trail.record_for_poll(AuditAct.POLL_ACTED, operator, poll_id, action=action.value)
+        return _of_poll(document)
 
     return act_on_poll
 
@@ -208,6 +224,10 @@ def _outcomes(context: _AdminContext, predictions: PredictionAdmin) -> list[HTTP
         record = await context.polls.find(poll_id, operator)
         body = await optional_object(request)
         document = await act(record, body, precondition_of(request), operator.name)
+        action = request.url.path.rpartition("/")[2]
+        await context.trail.record_for_poll(
+            AuditAct.POLL_ACTED, operator, poll_id, action=action, outcome=body.get("outcome")
+        )
         if isinstance(document, ScoringProgress):
             return json_response(document, 202)
         return _of_poll(document)

@@ -15,7 +15,7 @@ from litestar.params import FromPath
 from msgspec import UNSET, Meta, UnsetType
 
 from pollwire_server.admin.predictions import ScoringProgress, progress_document
-from pollwire_server.admin.requests import AnyRequest, Object, json_object
+from pollwire_server.admin.requests import AnyRequest, Object, json_object, require_operator
 from pollwire_server.admin.responses import Encoded, json_response
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Scope
 from pollwire_server.domain.decoding import decode_document
@@ -75,8 +75,8 @@ def handlers(series: SeriesAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHa
 
     @put(_SERIES, summary="Change the settings of a series")
     async def edit_series(request: AnyRequest, series_id: FromPath[str]) -> Encoded:
-        keys.require_operator(request.headers.get("authorization")).require_scope(Scope.POLLS_WRITE)
-        if not IDENTIFIER.fullmatch(series_id):
+        operator = require_operator(keys, request, Scope.POLLS_WRITE)
+        if not IDENTIFIER.fullmatch(series_id) or not operator.covers_series(series_id):
             raise NotFound("Series not found. A series id has letters a to z, digits and hyphens.")
         after = await series.edit(series_id, await json_object(request))
         return json_response(after, 202 if isinstance(after, ScoringProgress) else 200)

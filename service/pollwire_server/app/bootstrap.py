@@ -11,10 +11,11 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from pollwire_server.admin import credential_routes
+from pollwire_server.admin import audit_routes, credential_routes
 from pollwire_server.admin import routes as admin_routes
 from pollwire_server.admin import series as admin_series
 from pollwire_server.admin.api_keys import ApiKeyAdmin
+from pollwire_server.admin.audit_trail import AuditTrail
 from pollwire_server.admin.bulk_votes import BulkVoteService
 from pollwire_server.admin.issuers import IssuerAdmin
 from pollwire_server.admin.polls import PollAdmin
@@ -22,6 +23,7 @@ from pollwire_server.admin.predictions import PredictionAdmin
 from pollwire_server.admin.retention import Retention
 from pollwire_server.admin.series import SeriesAdmin
 from pollwire_server.admin.webhooks import routes as webhook_routes
+from pollwire_server.admin.webhooks.audit_events import AuditEvents
 from pollwire_server.admin.webhooks.delivery_worker import DeliveryWorker
 from pollwire_server.admin.webhooks.http_sender import WebhookSender
 from pollwire_server.admin.webhooks.outbox_relay import OutboxRelay
@@ -109,6 +111,14 @@ class _AuthComponents(NamedTuple):
     client_addresses: ClientAddressResolver
 
 
+class _Audit(NamedTuple):
+    """The audit trail, and what sends its entries to webhooks."""
+
+    webhooks: WebhookRegistry
+    wake: asyncio.Event
+    trail: AuditTrail
+
+
 def build(settings: Settings, store: Store) -> ServiceContainer:
     """Create the service over an open store. The application's lifespan runs the background tasks."""
     key_sets = JwksCache(settings.jwks_allow, allows_loopback=settings.jwks_loopback)
@@ -123,9 +133,10 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
     live_fast_path = LiveFastPath(live, result_responses)
     health = health_routes.Health(store, auth.client_addresses)
     batcher = VoteBatcher(store.ballots.with_rate_limit(settings.limit_votes))
-    vote_service, voting_fast_path, voting_handlers = _voting(settings, store, auth, batcher)
+    audit = _audit(settings, store)
+    vote_service, voting_fast_path, voting_handlers = _voting(settings, store, auth, batcher, audit.trail)
     gauges = GaugeCollector(hub, batcher, store)
-    webhook_tasks, webhook_handlers = _webhooks(settings, store, auth)
+    webhook_tasks, webhook_handlers = _webhooks(settings, store, auth, audit)
     routes = [
         *voting_handlers,
         *live_routes.handlers(live, result_responses),
@@ -136,9 +147,10 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
             BulkVoteService(store),
             store,
             reads_receipts=Receipts(settings.secrets).read,
+            trail=audit.trail,
         ),
         *admin_series.handlers(SeriesAdmin(store), auth.api_keys),
-        *credential_routes.handlers(ApiKeyAdmin(store), IssuerAdmin(store, key_sets), auth.api_keys),
+        *_credential_handlers(store, key_sets, auth, audit.trail),
         *webhook_handlers,
         *web_routes.handlers(settings, store),
         *health_routes.handlers(health, auth.api_keys),
@@ -153,6 +165,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         read_access.run,
         health.run,
         gauges.run,
+        audit.trail.run,
         *webhook_tasks,
     )
     litestar_app = create_litestar_app(routes, background_tasks)
@@ -161,6 +174,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         api_keys=auth.api_keys,
         poll_origins=auth.poll_origins,
         client_addresses=auth.client_addresses,
+        on_rejected_key=audit.trail.count_rejected_key,
     )
     return ServiceContainer(
         app=app,
@@ -205,7 +219,7 @@ def _read_access(store: Store, feed: ResultFeed, hub: Hub, auth: _AuthComponents
 
 
 def _voting(
-    settings: Settings, store: Store, auth: _AuthComponents, batcher: VoteBatcher
+    settings: Settings, store: Store, auth: _AuthComponents, batcher: VoteBatcher, trail: AuditTrail
 ) -> tuple[VoteService, VotingFastPath, list[HTTPRouteHandler]]:
     receipts = Receipts(settings.secrets)
     voter_resolver = VoterResolver(auth.tokens, auth.issuers)
@@ -234,6 +248,7 @@ def _voting(
         api_keys=auth.api_keys,
         origins=auth.origins,
         limiter=_registration_limiter(settings, store),
+        on_operator_ticket=trail.count_ticket,
     )
     handlers = [
         *voting_routes.handlers(
@@ -264,18 +279,35 @@ def _registration_limiter(settings: Settings, store: Store) -> RegistrationLimit
     )
 
 
+def _credential_handlers(
+    store: Store, key_sets: JwksCache, auth: _AuthComponents, trail: AuditTrail
+) -> list[HTTPRouteHandler]:
+    issuers = IssuerAdmin(store, key_sets)
+    return [
+        *credential_routes.handlers(ApiKeyAdmin(store), issuers, auth.api_keys, trail),
+        *audit_routes.handlers(store.service_audit_log, auth.api_keys),
+    ]
+
+
+def _audit(settings: Settings, store: Store) -> _Audit:
+    webhooks, wake = WebhookRegistry(store.webhooks), asyncio.Event()
+    events = AuditEvents(webhooks, store.delivery_queue, wake)
+    return _Audit(webhooks, wake, AuditTrail(store, network_key(settings.secrets[0]), events.send))
+
+
 def _webhooks(
-    settings: Settings, store: Store, auth: _AuthComponents
+    settings: Settings, store: Store, auth: _AuthComponents, audit: _Audit
 ) -> tuple[tuple[BackgroundTask, ...], list[HTTPRouteHandler]]:
-    timing, wake = WebhookTiming().accelerated(settings.webhook_speedup), asyncio.Event()
-    webhooks, secret_box = WebhookRegistry(store.webhooks), SecretBox(settings.secrets)
+    timing = WebhookTiming().accelerated(settings.webhook_speedup)
+    webhooks, wake, trail = audit
+    secret_box = SecretBox(settings.secrets)
     sender = WebhookSender(AllowList.of(settings.webhook_allow), timing.answer_within_s)
     delivery_worker = DeliveryWorker(
         store, webhooks, secret_box=secret_box, sender=sender, timing=timing, wake=wake
     )
     relay = OutboxRelay(store, webhooks, timing, wake)
     webhook_admin = WebhookAdmin(store, webhooks, secret_box, sender, delivery_worker)
-    return (relay.run, delivery_worker.run), webhook_routes.handlers(webhook_admin, auth.api_keys)
+    return (relay.run, delivery_worker.run), webhook_routes.handlers(webhook_admin, auth.api_keys, trail)
 
 
 def create_app(settings: Settings, store: Store) -> ASGIApp:

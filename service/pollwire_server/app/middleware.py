@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from litestar.enums import ScopeType
@@ -24,11 +24,11 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send, WebSocketSc
 from pollwire_server.app.http_exchange import ADMIN_PREFIX, HttpExchange, instance_of, is_below
 from pollwire_server.app.websocket_handshake import WebSocketHandshake
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator
-from pollwire_server.auth.client_address import ClientAddressResolver
+from pollwire_server.auth.client_address import ClientAddress, ClientAddressResolver, client_in
 from pollwire_server.auth.credentials import decode_header
 from pollwire_server.auth.origins import PUBLIC_METHODS
 from pollwire_server.auth.poll_origins import MAX_POLLS_IN_QUERY, PollOriginPolicy, poll_ids_in_query
-from pollwire_server.domain.errors import NotFound
+from pollwire_server.domain.errors import ApiKeyInvalid, NotFound
 from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
 from pollwire_server.telemetry.logs import bind_request_id
@@ -62,8 +62,10 @@ class ApiMiddleware:
         api_keys: ApiKeyAuthenticator,
         poll_origins: PollOriginPolicy,
         client_addresses: ClientAddressResolver,
+        on_rejected_key: Callable[[ClientAddress], None] = lambda _client: None,
     ) -> None:
         self._app = app
+        self._on_rejected_key = on_rejected_key
         self._client_addresses = client_addresses
         self._api_keys = api_keys
         self._poll_origins = poll_origins
@@ -95,10 +97,17 @@ class ApiMiddleware:
         path = exchange.scope["path"]
         _check_api_path(exchange.scope)
         if is_below(path, ADMIN_PREFIX):
-            await self._api_keys.authenticate(exchange.header(b"authorization"))
+            await self._authenticate(exchange)
         elif path.startswith(PUBLIC_PREFIX) and await self._handle_cors(exchange):
             return
         await self._app(exchange.inner_scope, exchange.receive, exchange.send)
+
+    async def _authenticate(self, exchange: HttpExchange) -> None:
+        try:
+            await self._api_keys.authenticate(exchange.header(b"authorization"))
+        except ApiKeyInvalid:
+            self._on_rejected_key(client_in(exchange.scope))
+            raise
 
     async def _handle_cors(self, exchange: HttpExchange) -> bool:
         """Set the CORS headers. Return True if the request was a preflight, which is then answered."""

@@ -48,6 +48,7 @@ class Scope(StrEnum):
     POLLS_WRITE = "polls:write"
     POLLS_DESTROY = "polls:destroy"
     VOTES_WRITE = "votes:write"
+    AUDIT_READ = "audit:read"
     KEYS_WRITE = "keys:write"
     ISSUERS_WRITE = "issuers:write"
     WEBHOOKS_WRITE = "webhooks:write"
@@ -117,6 +118,10 @@ class Operator(msgspec.Struct, frozen=True):
         if not self.covers(poll_id, series):
             raise PollNotFound(poll_id)
 
+    def covers_series(self, series: str) -> bool:
+        """Return True if the key may use the whole series."""
+        return self.binding is None or series in self.binding.series
+
     def require_new_poll(self, poll_id: str, series: str | None) -> None:
         """Raise ``PollOutsideKey`` if the key may not create the poll.
 
@@ -124,7 +129,7 @@ class Operator(msgspec.Struct, frozen=True):
         """
         if not self.covers(poll_id, series):
             raise PollOutsideKey(poll_id)
-        if self.binding is not None and series is not None and series not in self.binding.series:
+        if series is not None and not self.covers_series(series):
             raise PollOutsideKey(poll_id)
 
 

@@ -35,6 +35,22 @@ class EventKind(StrEnum):
 _SCORING: Final = (EventKind.RESOLVED, EventKind.CORRECTED)
 
 
+class WebhookEvent(StrEnum):
+    """The events that a webhook can receive: those of polls, and entries of the service's audit log."""
+
+    OPENED = "poll.opened"
+    PROGRESS = "poll.progress"
+    CLOSED = "poll.closed"
+    RESOLVED = "poll.resolved"
+    CORRECTED = "poll.corrected"
+    CANCELED = "poll.canceled"
+    AUDIT = "audit.recorded"
+
+
+POLL_EVENTS: Final = tuple(WebhookEvent(kind) for kind in EventKind)
+"""The events of a webhook that names none."""
+
+
 class Audience(StrEnum):
     """The reader role that decides which results a webhook receives."""
 

@@ -26,6 +26,7 @@ from pollwire_server.store.results.positions import PositionTracker
 from pollwire_server.store.results.ranked import RankedResultReader
 from pollwire_server.store.results.reader import ResultReader
 from pollwire_server.store.results.timelines import Timelines
+from pollwire_server.store.service_audit_log import ServiceAuditLog
 from pollwire_server.store.transport.connection import StoreConnection
 from pollwire_server.store.transport.notifications import ChangeNotifications
 from pollwire_server.store.transport.url import REPLY_TIMEOUT_S
@@ -61,6 +62,7 @@ class Store:
         self.ballot_scan: Final = BallotScan(connection)
         self.audit_log: Final = AuditLog(connection, self.locations)
         self.series_settings: Final = SeriesSettings(connection)
+        self.service_audit_log: Final = ServiceAuditLog(connection)
         self.resolutions: Final = Resolutions(connection, positions, cache, self.polls, self.series_settings)
         self.series: Final = SeriesStore(connection)
         self.aof_rewriter: Final = AofRewriter(connection)

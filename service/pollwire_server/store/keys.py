@@ -144,6 +144,11 @@ def webhook_keys(namespace: str, webhook: str) -> tuple[bytes, ...]:
     return tuple(f"{slot}:{name}".encode() for name in ("state", "due", "queues", "events", "seen", "recent"))
 
 
+def service_audit_key(namespace: str) -> bytes:
+    """Return the key of the audit log of the service, a stream."""
+    return f"{namespace}:service_audit".encode()
+
+
 def changes_channel(namespace: str) -> bytes:
     """Return the pub/sub channel of change notifications."""
     return f"{namespace}:changes".encode()

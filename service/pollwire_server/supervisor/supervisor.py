@@ -16,6 +16,7 @@ from pollwire_server.server import listener_url
 from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.embedded.server import EmbeddedStore, find_server
+from pollwire_server.supervisor.audit import record_start
 from pollwire_server.supervisor.data_folder import CannotStart, DataFolder, RunningService, print_line
 from pollwire_server.supervisor.demo import create_demo_polls
 from pollwire_server.supervisor.metrics_listener import MetricsListener
@@ -140,6 +141,7 @@ class Supervisor:
             await store.connection.wait_up()
             try:
                 await self._require_api_key(store)
+                await record_start(store, self._settings)
                 return await create_demo_polls(store) if self._settings.demo else None
             except StoreUnavailable:
                 await asyncio.sleep(STORE_RETRY_S)

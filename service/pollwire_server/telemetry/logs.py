@@ -68,7 +68,8 @@ def create_formatter(log_format: str) -> logging.Formatter:
     """Return the formatter for ``text`` (a line, then the traceback) or ``json`` (one object a line).
 
     The object is ``{"timestamp", "level", "logger", "message", "request_id"?, "traceback"?}``. ``timestamp``
-    is RFC 3339 in UTC; ``logger`` is the logger's name without the prefix ``pollwire.``.
+    is RFC 3339 in UTC; ``logger`` is the logger's name without the prefix ``pollwire.``. A line can have
+    further ``fields`` (``extra``), such as the entry of an audit log.
     """
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.contextvars.merge_contextvars, _from_record],
@@ -128,6 +129,7 @@ def _from_record(_: Any, __: str, event: EventDict) -> EventDict:  # structlog's
         "level": record.levelname.lower(),
         "logger": record.name.removeprefix("pollwire."),
         "message": event.pop("event"),
+        **getattr(record, "fields", {}),
         **event,
     }
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Scope
+from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
 from pollwire_server.auth.credentials import COOKIE, bearer_of
 from pollwire_server.auth.origins import Headers, OriginPolicy
 from pollwire_server.auth.tickets import Ticket, Tickets
@@ -58,6 +58,7 @@ class VoterRegistration:
         "_api_keys",
         "_empty_reader",
         "_limiter",
+        "_on_operator_ticket",
         "_origins",
         "_registration_reader",
         "_tickets",
@@ -74,8 +75,10 @@ class VoterRegistration:
         api_keys: ApiKeyAuthenticator,
         origins: OriginPolicy,
         limiter: RegistrationLimiter,
+        on_operator_ticket: Callable[[Operator], None] = lambda _operator: None,
     ) -> None:
         self._limiter = limiter
+        self._on_operator_ticket = on_operator_ticket
         self._voter_resolver = voter_resolver
         self._tokens = tokens
         self._tickets = tickets
@@ -149,6 +152,7 @@ class VoterRegistration:
         if operator is None:
             return self._voter_resolver.reader(request)
         operator.require_scope(Scope.RESULTS_READ)
+        self._on_operator_ticket(operator)
         return Ticket(None, bytes.fromhex(operator.key_id))
 
     def _cookie(self, token: str, request: RegistrationRequest) -> bytes:

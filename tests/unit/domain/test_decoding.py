@@ -28,8 +28,8 @@ UNSAID = [
         KeyDraft,
         {"name": "desk", "scopes": ["all"]},
         "scopes[0]",
-        "one of polls:read, results:read, polls:write, polls:destroy, votes:write, keys:write,"
-        " issuers:write, webhooks:write.",
+        "one of polls:read, results:read, polls:write, polls:destroy, votes:write, audit:read,"
+        " keys:write, issuers:write, webhooks:write.",
     ),
     (
         IssuerDraft,

@@ -343,6 +343,12 @@ class Client(PredictionCalls, WebhookCalls):
         )
         return items
 
+    async def service_audit(self, *, limit: int | None = None) -> tuple[list[Document], str | None]:
+        """Return the newest ``limit`` entries of the service's audit log (None: all), and the cursor."""
+        return await fetch_all_pages(
+            lambda params: self._call_operator("GET", "/v1/admin/audit", params=params), limit=limit
+        )
+
     async def revoke_key(self, key: str) -> None:
         """Revoke the API key with this id."""
         path = f"/v1/admin/keys/{quote(key, safe='')}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from pollwire_server.domain.events import Audience, Event, EventKind
+from pollwire_server.domain.events import Audience, Event, WebhookEvent
 from pollwire_server.store.registries import CachedRegistry
 
 
@@ -17,23 +17,28 @@ class StoredWebhook(msgspec.Struct, frozen=True, omit_defaults=True):
     secret: str
     created_at: int
     created_by: str
-    events: tuple[EventKind, ...] | None = None
-    """None: all events."""
+    events: tuple[WebhookEvent, ...] | None = None
+    """None: all events of polls."""
     polls: tuple[str, ...] | None = None
     results: Audience = Audience.PUBLIC
 
     def wants(self, event: Event) -> bool:
         """Return True if the webhook receives the event. Events before its creation are excluded."""
         return (
-            (self.events is None or event.kind in self.events)
+            (self.events is None or WebhookEvent(event.kind) in self.events)
             and (self.polls is None or event.poll.id in self.polls)
             and event.at >= self.created_at
         )
 
     @property
+    def wants_audit(self) -> bool:
+        """Return True if the webhook receives entries of the service's audit log."""
+        return self.events is not None and WebhookEvent.AUDIT in self.events
+
+    @property
     def wants_progress(self) -> bool:
         """Return True if the webhook receives progress events."""
-        return self.events is None or EventKind.PROGRESS in self.events
+        return self.events is None or WebhookEvent.PROGRESS in self.events
 
 
 class WebhookRegistry:

@@ -9,6 +9,7 @@ from litestar import delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from pollwire_server.admin.audit_trail import AuditTrail
 from pollwire_server.admin.requests import (
     AnyRequest,
     json_object,
@@ -20,6 +21,7 @@ from pollwire_server.admin.requests import (
 from pollwire_server.admin.responses import Encoded, json_response
 from pollwire_server.admin.webhooks.service import WebhookAdmin
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
+from pollwire_server.domain.service_audit import AuditAct
 
 _WEBHOOKS: Final = "/v1/admin/webhooks"
 _WEBHOOK: Final = f"{_WEBHOOKS}/{{webhook_id:str}}"
@@ -27,7 +29,7 @@ _WEBHOOK: Final = f"{_WEBHOOKS}/{{webhook_id:str}}"
 Admitted = Callable[[AnyRequest], Operator]
 
 
-def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
+def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator, trail: AuditTrail) -> list[HTTPRouteHandler]:
     """Return the route handlers for webhooks."""
 
     def admitted(request: AnyRequest) -> Operator:
@@ -36,7 +38,12 @@ def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRout
     @post(_WEBHOOKS, summary="Create a webhook; its secret is shown only once")
     async def create_webhook(request: AnyRequest) -> Encoded:
         operator = admitted(request)
-        return json_response(await webhooks.create(await json_object(request), operator), status=201)
+        made = await webhooks.create(await json_object(request), operator)
+        events = [event.value for event in made.events]
+        await trail.record(
+            AuditAct.WEBHOOK_CREATED, operator, made.id, events=events, results=made.results.value
+        )
+        return json_response(made, status=201)
 
     @get(_WEBHOOKS, summary="List webhooks with their status, newest first")
     async def list_webhooks(request: AnyRequest) -> Encoded:
@@ -50,12 +57,14 @@ def handlers(webhooks: WebhookAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRout
 
     @delete(_WEBHOOK, summary="Delete a webhook", status_code=204)
     async def delete_webhook(request: AnyRequest, webhook_id: FromPath[str]) -> None:
-        await webhooks.delete(webhook_id, admitted(request))
+        operator = admitted(request)
+        await webhooks.delete(webhook_id, operator)
+        await trail.record(AuditAct.WEBHOOK_DELETED, operator, webhook_id)
 
-    return [create_webhook, list_webhooks, read_webhook, delete_webhook, *_single(webhooks, admitted)]
+    return [create_webhook, list_webhooks, read_webhook, delete_webhook, *_single(webhooks, admitted, trail)]
 
 
-def _single(webhooks: WebhookAdmin, admitted: Admitted) -> list[HTTPRouteHandler]:
+def _single(webhooks: WebhookAdmin, admitted: Admitted, trail: AuditTrail) -> list[HTTPRouteHandler]:
     @post(f"{_WEBHOOK}/test", summary="Send a test event", status_code=200)
     async def test_webhook(request: AnyRequest, webhook_id: FromPath[str]) -> Encoded:
         operator = admitted(request)
@@ -66,7 +75,9 @@ def _single(webhooks: WebhookAdmin, admitted: Admitted) -> list[HTTPRouteHandler
     async def enable_webhook(request: AnyRequest, webhook_id: FromPath[str]) -> Encoded:
         operator = admitted(request)
         read_nothing(await optional_object(request))
-        return json_response(await webhooks.enable(webhook_id, operator))
+        document = await webhooks.enable(webhook_id, operator)
+        await trail.record(AuditAct.WEBHOOK_ENABLED, operator, webhook_id)
+        return json_response(document)
 
     @get(f"{_WEBHOOK}/deliveries", summary="List recent deliveries of a webhook")
     async def list_deliveries(request: AnyRequest, webhook_id: FromPath[str]) -> Encoded:

@@ -19,7 +19,7 @@ from pollwire_server.admin.webhooks.secret_encryption import SecretBox, made_sec
 from pollwire_server.auth.api_keys import Operator, Scope
 from pollwire_server.domain.decoding import decode_document
 from pollwire_server.domain.errors import InvalidPoll, NotFound
-from pollwire_server.domain.events import Audience, EventKind
+from pollwire_server.domain.events import POLL_EVENTS, Audience, WebhookEvent
 from pollwire_server.domain.identifiers import Identifier
 from pollwire_server.domain.timestamps import TimestampText, format_optional_timestamp, format_timestamp
 from pollwire_server.outbound.url_guard import ForbiddenAddress
@@ -34,13 +34,16 @@ TEST: Final = "webhook.test"
 """The type of a test event, which belongs to no poll."""
 
 
+_Events = Annotated[tuple[WebhookEvent, ...], Meta(min_length=1, max_length=len(WebhookEvent))]
+
+
 class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Request body for a new webhook."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2000)]
-    events: Annotated[tuple[EventKind, ...], Meta(min_length=1, max_length=len(EventKind))] | UnsetType = (
-        UNSET
-    )
+    events: (
+        Annotated[tuple[WebhookEvent, ...], Meta(min_length=1, max_length=len(WebhookEvent))] | UnsetType
+    ) = UNSET
     polls: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     results: Audience = Audience.PUBLIC
 
@@ -50,7 +53,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     url: str
-    events: tuple[EventKind, ...]
+    events: tuple[WebhookEvent, ...]
     polls: tuple[str, ...] | None
     """Null: all polls."""
     results: Audience
@@ -114,6 +117,8 @@ class WebhookAdmin:
         draft = decode_document(body, WebhookDraft)
         if draft.results is Audience.OPERATORS:
             operator.require_scope(Scope.RESULTS_READ)
+        if draft.events is not UNSET and WebhookEvent.AUDIT in draft.events:
+            operator.require_scope(Scope.AUDIT_READ)
         try:
             await self._sender.check_url(draft.url)
         except ForbiddenAddress as forbidden:
@@ -192,7 +197,7 @@ def _document(webhook: str, stored: StoredWebhook, state: DeliveryState) -> Webh
     return Webhook(
         id=webhook,
         url=stored.url,
-        events=tuple(EventKind) if stored.events is None else stored.events,
+        events=POLL_EVENTS if stored.events is None else stored.events,
         polls=stored.polls,
         results=stored.results,
         created_at=format_timestamp(stored.created_at),

@@ -62,6 +62,7 @@ _OWN: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("post", f"{_OPERATED}/erase"): ("phase-conflict", "receipt-invalid"),
     ("get", f"{_OPERATED}/report"): ("phase-conflict", "invalid-poll"),
     ("get", "/v1/admin/keys"): ("invalid-poll",),
+    ("get", "/v1/admin/audit"): ("invalid-poll",),
     ("get", "/v1/admin/issuers"): ("invalid-poll",),
     ("get", "/v1/admin/webhooks"): ("invalid-poll",),
     ("get", "/v1/admin/webhooks/{webhook_id}/deliveries"): ("invalid-poll",),

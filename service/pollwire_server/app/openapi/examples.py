@@ -104,6 +104,16 @@ _KEY: Final[Json] = {
     "created_at": "2026-11-24T11:00:00.000Z",
     "last_used_at": None,
 }
+_AUDIT_ENTRY: Final[Json] = {
+    "n": 1042,
+    "at": "2026-11-24T12:00:00.123Z",
+    "act": "key.created",
+    "by": {"id": "000000000000", "name": "admin"},
+    "target": "5f0c9a7be1d2",
+    "detail": {"name": "newsroom", "scopes": ["polls:read"]},
+    "previous": "9b0f" * 16,
+    "hash": "3c1e" * 16,
+}
 _ISSUER: Final[Json] = {
     "issuer": "https://news.example",
     "algorithm": "EdDSA",
@@ -273,6 +283,8 @@ EXAMPLES: Final[dict[str, Json]] = {
     "OwnApiKey": {name: _KEY[name] for name in ("name", "scopes", "polls", "series", "expires_at")},
     "CreatedApiKey": {**_KEY, "key": "pw_..."},
     "ApiKeyPage": {"items": [_KEY], "next": None},
+    "ServiceAuditEntry": _AUDIT_ENTRY,
+    "ServiceAuditPage": {"items": [_AUDIT_ENTRY], "next": None},
     "IssuerDraft": _ISSUER,
     "Issuer": _REGISTERED_ISSUER,
     "IssuerPage": {"items": [_REGISTERED_ISSUER], "next": None},

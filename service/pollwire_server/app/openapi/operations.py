@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pollwire_server.admin.api_keys import ApiKeyPage, CreatedApiKey, KeyDraft, OwnApiKey
+from pollwire_server.admin.audit_routes import AUDIT_PATH, ServiceAuditPage
 from pollwire_server.admin.bulk_votes import BulkVoteLine, BulkVoteProblem, BulkVoteResult
 from pollwire_server.admin.issuers import IssuerDocument, IssuerDraft, IssuerPage
 from pollwire_server.admin.moderation import ErasedResponse, FraudReport, PurgeBody, PurgeResponse
@@ -59,9 +60,10 @@ TAGS: Final = {
     "polls": "Create polls, edit them and change their phase. Needs an API key.",
     "predictions": "Resolve predictions and set up series. Needs an API key.",
     "moderation": "Find and remove votes, and submit votes from your server. Needs an API key.",
+    "audit": "Read the audit log of the service. Needs an API key with the scope `audit:read`.",
     "api-keys": "Manage API keys. Needs an API key with the scope `keys:write`.",
-    "issuers": "Manage the sites whose tokens identify voters. Needs an API key with `keys:write`.",
-    "webhooks": "Manage webhooks and look at their deliveries. Needs an API key with `keys:write`.",
+    "issuers": "Manage the sites whose tokens identify voters. Needs an API key with `issuers:write`.",
+    "webhooks": "Manage webhooks and look at their deliveries. Needs an API key with `webhooks:write`.",
     "probes": "Health checks for load balancers and orchestrators.",
 }
 """Descriptions of the tags, in the order of the reference."""
@@ -176,6 +178,7 @@ OPERATIONS: Final[dict[Route, Operation]] = {
     ("get", _KEYS): Operation("listApiKeys", "api-keys", None, ApiKeyPage),
     ("get", f"{_KEYS}/mine"): Operation("getOwnApiKey", "api-keys", None, OwnApiKey),
     ("delete", f"{_KEYS}/{{key_id}}"): Operation("revokeApiKey", "api-keys"),
+    ("get", AUDIT_PATH): Operation("listServiceAudit", "audit", None, ServiceAuditPage),
     ("post", _ISSUERS): Operation(
         "registerIssuer",
         "issuers",

@@ -97,6 +97,7 @@ _TAKEN: Final[dict[tuple[str, str], tuple[Json, ...]]] = {
         _query("format", "Format of the file.", enum=["csv", "ndjson"], default="csv"),
     ),
     ("get", "/v1/admin/keys"): _PAGE,
+    ("get", "/v1/admin/audit"): _PAGE,
     ("get", "/v1/admin/issuers"): _PAGE,
     ("get", "/v1/admin/webhooks"): _PAGE,
     ("get", "/v1/admin/webhooks/{webhook_id}/deliveries"): _PAGE[:1],

@@ -80,6 +80,7 @@ _FUNCTIONS: Final = (
     "webhook_enqueue",
     "webhook_claim",
     "webhook_record_attempt",
+    "append_service_audit",
 )
 
 _SHARED_FUNCTIONS: Final = ("read_poll",)

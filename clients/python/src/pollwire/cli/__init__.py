@@ -2,7 +2,7 @@
 
 ``context`` selects the service and the credentials. ``output`` prints lists, and
 ``progress`` shows progress bars. ``polls``, ``poll_data``, ``moderation``,
-``bulk_votes``, ``api_keys``, ``webhooks`` and ``predictions`` contain the commands.
+``bulk_votes``, ``api_keys``, ``service_audit``, ``webhooks`` and ``predictions`` contain the commands.
 
 Exit codes: 0 success; 1 rejected by the service, with the detail of the problem;
 2 wrong usage; 3 the service is unreachable or temporarily unavailable.
@@ -20,6 +20,7 @@ from pollwire.cli.polls import main
 from pollwire.cli.polls import polls as group_of_polls
 from pollwire.cli.predictions import mine, resolve, unresolve
 from pollwire.cli.predictions import series as group_of_series
+from pollwire.cli.service_audit import audit as group_of_audit
 from pollwire.cli.webhooks import webhooks as group_of_webhooks
 
 __all__ = ["main"]
@@ -28,6 +29,7 @@ COMMANDS_GROUP = "pollwire.commands"
 """Entry point group through which installed packages add commands; the server adds ``up``."""
 
 main.add_command(group_of_keys)
+main.add_command(group_of_audit)
 main.add_command(group_of_webhooks)
 group_of_polls.add_command(export)
 group_of_polls.add_command(audit)

@@ -15,6 +15,7 @@ import { editView } from './views/edit.js';
 import { keysView } from './views/keys.js';
 import { issuersView } from './views/issuers.js';
 import { webhooksView } from './views/webhooks.js';
+import { serviceAuditView } from './views/service_audit.js';
 
 /**
  * @typedef {object} Shown result of a view
@@ -39,7 +40,7 @@ function viewFor([section = 'polls', id, part]) {
   if (section === 'polls' && id === undefined) return pollsView;
   if (section === 'polls' && (id === 'new' || part === 'edit')) return editView;
   if (section === 'polls') return pollView;
-  return { keys: keysView, issuers: issuersView, webhooks: webhooksView }[section] ?? pollsView;
+  return { keys: keysView, issuers: issuersView, webhooks: webhooksView, audit: serviceAuditView }[section] ?? pollsView;
 }
 
 /** @param {boolean} [moved] true if the focus moves to the new view */
@@ -62,7 +63,7 @@ function render(moved = true) {
 
 /** @param {string} section */
 function renderHeader(section) {
-  const resources = /** @type {[import('./session.js').Scope, string, string][]} */ ([['keys:write', 'keys', t.keys], ['issuers:write', 'issuers', t.issuers], ['webhooks:write', 'webhooks', t.webhooks]]);
+  const resources = /** @type {[import('./session.js').Scope, string, string][]} */ ([['keys:write', 'keys', t.keys], ['issuers:write', 'issuers', t.issuers], ['webhooks:write', 'webhooks', t.webhooks], ['audit:read', 'audit', t.audit.heading]]);
   const links = [['polls', t.polls], ...resources.filter(([scope]) => session.hasScopes(scope)).map(([, name, text]) => [name, text])];
   mainMenu.hidden = !session.isOpen;
   mainMenu.setAttribute('aria-label', t.mainMenu);

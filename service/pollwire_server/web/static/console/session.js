@@ -6,7 +6,7 @@
  * `localStorage`, so the browser never sends it automatically, also not for another site's page.
  */
 
-/** @typedef {'polls:read' | 'results:read' | 'polls:write' | 'polls:destroy' | 'votes:write' | 'keys:write' | 'issuers:write' | 'webhooks:write'} Scope */
+/** @typedef {'polls:read' | 'results:read' | 'polls:write' | 'polls:destroy' | 'votes:write' | 'audit:read' | 'keys:write' | 'issuers:write' | 'webhooks:write'} Scope */
 
 const STORAGE_KEY = 'pollwire-console-key';
 

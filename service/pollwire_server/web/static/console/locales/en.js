@@ -73,6 +73,7 @@ export const texts = {
     'polls:write': 'create, edit and run polls',
     'polls:destroy': 'delete, reset, archive, purge and erase',
     'votes:write': 'submit votes from your server',
+    'audit:read': 'read the audit log of the service',
     'keys:write': 'create and revoke keys',
     'issuers:write': 'manage sign-in providers',
     'webhooks:write': 'manage webhooks',
@@ -346,6 +347,8 @@ export const texts = {
     revokeConsequence: (/** @type {string} */ name) => `Key “${name}” stops working within two seconds. This can’t be undone.`,
     none: 'No keys yet, other than the one in your configuration.',
   },
+
+  serviceAudit: { act: 'Action', key: 'Key', target: 'Target', detail: 'Details', lead: 'Actions of all operators. Each entry has the hash of the one before.' },
 
   issuersPage: {
     lead: 'Let your own signed-in users vote: one vote per user on any device.',

@@ -69,6 +69,7 @@ export const texts = {
     'polls:write': 'crear, editar y gestionar encuestas',
     'polls:destroy': 'eliminar, restablecer, archivar y borrar votos',
     'votes:write': 'enviar votos desde su servidor',
+    'audit:read': 'leer el registro del servicio',
     'keys:write': 'crear y revocar claves',
     'issuers:write': 'gestionar proveedores de acceso',
     'webhooks:write': 'gestionar webhooks',
@@ -341,6 +342,8 @@ export const texts = {
     revokeConsequence: (name) => `La clave «${name}» deja de funcionar en menos de dos segundos. No se puede deshacer.`,
     none: 'Aún no hay claves, salvo la de su configuración.',
   },
+
+  serviceAudit: { act: 'Acción', key: 'Clave', target: 'Objeto', detail: 'Detalles', lead: 'Acciones de todos los operadores. Cada entrada lleva el hash de la anterior.' },
 
   issuersPage: {
     lead: 'Permita votar a sus usuarios registrados: un voto por usuario en cualquier dispositivo.',

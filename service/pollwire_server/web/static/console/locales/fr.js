@@ -69,6 +69,7 @@ export const texts = {
     'polls:write': 'créer, modifier et gérer des sondages',
     'polls:destroy': 'supprimer, réinitialiser, archiver et effacer des votes',
     'votes:write': 'envoyer des votes depuis votre serveur',
+    'audit:read': 'lire le journal du service',
     'keys:write': 'créer et révoquer des clés',
     'issuers:write': 'gérer les fournisseurs de connexion',
     'webhooks:write': 'gérer les webhooks',
@@ -341,6 +342,8 @@ export const texts = {
     revokeConsequence: (name) => `La clé « ${name} » cesse de fonctionner en moins de deux secondes. C’est irréversible.`,
     none: 'Aucune clé pour l’instant, hormis celle de votre configuration.',
   },
+
+  serviceAudit: { act: 'Action', key: 'Clé', target: 'Objet', detail: 'Détails', lead: 'Actions de tous les opérateurs. Chaque entrée porte le hash de la précédente.' },
 
   issuersPage: {
     lead: 'Faites voter vos propres utilisateurs connectés : un vote par utilisateur, sur tout appareil.',

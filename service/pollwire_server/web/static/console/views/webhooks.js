@@ -30,6 +30,7 @@ import { number, t } from '../i18n.js';
  */
 
 const EVENTS = ['poll.opened', 'poll.progress', 'poll.closed', 'poll.resolved', 'poll.corrected', 'poll.canceled'];
+const AUDIT_EVENT = 'audit.recorded';
 
 /** @param {Webhook} webhook @param {string} [part] */
 const pathOf = ({ id }, part = '') => `v1/admin/webhooks/${encodeURIComponent(id)}${part}`;
@@ -135,7 +136,7 @@ async function make(resourceList) {
   const events = new Set();
   /** @type {any} */
   let created = null;
-  const ticks = EVENTS.map((event) => {
+  const ticks = [...EVENTS, ...(session.hasScopes('audit:read') ? [AUDIT_EVENT] : [])].map((event) => {
     const control = el('input', { type: 'checkbox', value: event });
     control.addEventListener('change', () => (control.checked ? events.add(event) : events.delete(event)));
     return el('label', { class: 'radio' }, control, el('code', {}, event));
