@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pollwire_server.store.transport.cluster import SLOTS, Address, Cluster
 from pollwire_server.store.transport.sentinel import SentinelGroup
 from pollwire_server.store.votes.ballots import BallotInput, BallotStatus
 
+from tests.cluster.clusters import Cluster as RealCluster
 from tests.cluster.nodes import Node, running
 from tests.cluster.sentinel_setup import sentinels_of, url_of
 from tests.factories import a_voter
@@ -58,6 +60,34 @@ async def test_sentinel_reply_of_latest_failover_wins(states: list[FixedSentinel
     sentinels = SentinelGroup([("one", 1)], {})
     sentinels.sentinels = states  # type: ignore[assignment]  # has the one method that discovery calls
     assert await sentinels.discover_master("polls") == TRUE
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "reported"),
+    [("hostname", "", b"?"), ("hostname", "localhost", b"localhost"), ("unknown-endpoint", "", None)],
+    ids=["name missing", "name", "no endpoint"],
+)
+async def test_servers_are_found_by_every_kind_of_endpoint(
+    cluster: RealCluster, kind: str, name: str, reported: bytes | None
+) -> None:
+    def announce(kind: str, name: str) -> None:
+        for member in cluster.members:
+            member.command("CONFIG SET", "cluster-announce-hostname", name)
+            member.command("CONFIG SET", "cluster-preferred-endpoint-type", kind)
+
+    def is_reported() -> bool:
+        maps = [member.command("CLUSTER SLOTS") for member in cluster.members]
+        return {master[0] for one in maps for _, _, master, *_ in one} == {reported}
+
+    announce(kind, name)
+    try:
+        await until(is_reported)
+        store = await open_store(cluster.url, namespace=f"e{secrets.token_hex(4)}")
+        for _ in range(12):
+            assert await cast(store, await made(store), BallotInput(a_voter(), "A")) == [BallotStatus.COUNTED]
+        await store.close()
+    finally:
+        announce("ip", "")
 
 
 class Mapped(Cluster):

@@ -42,6 +42,7 @@ call."""
 
 _SLOT_IS_MOVING: Final = "the slot is moving to another server"
 
+_UNKNOWN_HOSTS: Final = ("", "?")
 _KEYLESS: Final = ("PING", "TIME", "PUBLISH")
 
 
@@ -171,7 +172,7 @@ class Cluster:
         """Return the next target of a call that was not executed; None for every other reply."""
         if isinstance(reply, AskError):  # also MovedError, a subclass
             owner = self._owners[slot]
-            named = Address(reply.host or owner.host, reply.port)
+            named = Address(owner.host if reply.host in _UNKNOWN_HOSTS else reply.host, reply.port)
             if isinstance(reply, MovedError):
                 self._owners[slot] = named
             return _Redirect(self._server(named), asking=not isinstance(reply, MovedError))
@@ -217,11 +218,23 @@ class Cluster:
         if isinstance(reply, RedisError):
             raise reply
         return tuple(
-            sorted(
-                (first, last, Address((master[0] or b"").decode() or address.host, master[1]))
-                for first, last, master, *_ in reply
-            )
+            sorted((first, last, _address_of(master, address.host)) for first, last, master, *_ in reply)
         )
+
+
+def _address_of(master: Sequence[Any], asked_host: str) -> Address:
+    """Return the address of a master in a reply to CLUSTER SLOTS.
+
+    The host is missing if all servers have the host that was asked. It is ``?`` if the servers prefer names
+    and this one has none; its IP address is then beside it.
+    """
+    host, port, _, *metadata = master
+    name = (host or b"").decode()
+    if name not in _UNKNOWN_HOSTS:
+        return Address(name, port)
+    pairs = [word.decode() for word in metadata[0]] if metadata else []
+    others = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    return Address(others.get("ip", asked_host) if name else asked_host, port)
 
 
 def _by_slot(ranges: Sequence[tuple[int, int, Address]]) -> list[Address]:
