@@ -196,8 +196,8 @@ async def test_voter_names_of_back_ends_are_normalized_and_not_blank(service: Se
     assert [answer.get("field") for answer in answers[2:]] == ["voter", "voter"]
 
 
-@pytest.mark.parametrize("name", ["\u3164", "\u2800", "\u200b\ufe0f"])
-async def test_blank_display_name_is_rejected(service: Service, name: str) -> None:
+@pytest.mark.parametrize("name", ["\u3164", "\u2800", "\u200b\ufe0f", "a\u2028b", "a\u0085b"])
+async def test_blank_or_broken_display_name_is_rejected(service: Service, name: str) -> None:
     answer = await service.http.post("/v1/voters", json={"name": name})
     assert (answer.status_code, answer.json()["field"]) == (422, "name")
 

@@ -39,6 +39,11 @@ def _is_invisible(character: str) -> bool:
     )
 
 
+def has_control_characters(text: str) -> bool:
+    """Return True if a character controls the output, or separates lines or paragraphs."""
+    return any(unicodedata.category(character) in _REJECTED for character in text)
+
+
 def check_text(text: str, field: str, *, multiline: bool = False) -> None:
     """Raise ``InvalidPoll`` for a text that is blank or contains control characters.
 

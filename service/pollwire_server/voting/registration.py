@@ -23,7 +23,7 @@ from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_tokens import LIFETIME_S, VoterTokens
 from pollwire_server.domain.decoding import EmptyBody
 from pollwire_server.domain.errors import InvalidChoice, PollwireError
-from pollwire_server.domain.text_validation import is_blank
+from pollwire_server.domain.text_validation import has_control_characters, is_blank
 from pollwire_server.problem_details import HttpResponse, to_pollwire_error
 from pollwire_server.voting.registration_limiter import RegistrationLimiter
 from pollwire_server.voting.requests import BodyReader, RegistrationRequest, Shape
@@ -175,6 +175,6 @@ def _fields(reader: BodyReader[Shape], request: RegistrationRequest) -> Shape | 
 def _checked_name(name: str) -> str:
     """Return the name without surrounding whitespace. Raises ``InvalidChoice`` unless it is readable."""
     name = name.strip()
-    if is_blank(name) or any(letter < " " or "\x7f" <= letter < "\xa0" for letter in name):
+    if is_blank(name) or has_control_characters(name):
         raise InvalidChoice("name must have 1 to 40 visible characters.", "name")
     return name
