@@ -324,6 +324,71 @@ async def test_presentation_of_50_options_fits_the_screen(
     await expect(page.locator(".qr-code img")).to_be_in_viewport(ratio=1)
 
 
+FITS_SCREEN = """() => {
+  const faults = [];
+  const { scrollWidth, scrollHeight } = document.documentElement;
+  if (scrollWidth > innerWidth || scrollHeight > innerHeight) faults.push('scrolls');
+  const texts = [];
+  const collect = (root) => {
+    for (const element of root.querySelectorAll('*')) {
+      if (element.shadowRoot) collect(element.shadowRoot);
+      if (!element.checkVisibility()) continue;
+      if (element.closest('.visually-hidden, .announcements')) continue;
+      const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+      if (element.tagName !== 'IMG' && !hasText) continue;
+      const isCropped = getComputedStyle(element).overflow === 'hidden';
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      texts.push([element, (hasText && !isCropped ? range : element).getBoundingClientRect()]);
+    }
+  };
+  collect(document.querySelector('#poll-layout'));
+  texts.forEach(([one, a], at) => {
+    if (a.left < 0 || a.right > innerWidth + 1 || a.bottom > innerHeight + 1) faults.push(one.textContent);
+    for (const [other, b] of texts.slice(at + 1)) {
+      const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      const isOverlap = width > 1 && height > 3 && !one.contains(other);
+      if (isOverlap) faults.push(one.textContent + '/' + other.textContent);
+    }
+  });
+  return faults.length === 0;
+}"""
+"""True if the page needs no scrolling, and no text overlaps another."""
+SCREENS = [(1280, 900), (1280, 720), (1024, 600), (768, 1024), (1080, 1920), (3840, 2160)]
+SENTENCE = "Which proposal for the market square should the municipality pursue in the coming year? " * 3
+LARGE_POLLS: dict[str, dict[str, Any]] = {
+    "long-id": {"id": "a-poll-with-an-id-of-44-characters-in-a-word", "closes_at": soon(9e7)},
+    "long-texts": {
+        "question": SENTENCE.strip(),
+        "description": SENTENCE * 4,
+        "options": [{"id": f"o{n}", "label": f"{n}: {SENTENCE}"[:110].strip()} for n in range(12)],
+    },
+    "unbroken-texts": {
+        "question": "w" * 300,
+        "options": [{"id": f"o{n}", "label": "w" * 200} for n in range(6)],
+    },
+    "50-long-labels": {
+        "options": [
+            {"id": f"o{n}", "label": f"Answer {n} of some length, as people write"} for n in range(50)
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("document", LARGE_POLLS.values(), ids=LARGE_POLLS)
+async def test_presentation_fits_every_screen_without_overlaps(
+    service: Service, open_page: Open, document: dict[str, Any]
+) -> None:
+    poll = (await service.create_poll(timezone="Africa/Accra", **document))["id"]
+    page = await open_live_page(open_page, service, poll, "?screen", timezone_id="Asia/Tokyo")
+    await expect(page.locator("#connection")).to_have_text("Live")
+    for width, height in SCREENS:
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.wait_for_function(FITS_SCREEN, timeout=10_000)
+        await expect(page.locator(".qr-code img")).to_be_in_viewport(ratio=1)
+
+
 async def test_presentation_shows_poll_and_qr_code_until_escape(service: Service, open_page: Open) -> None:
     poll = (await service.create_poll())["id"]
     page = await open_live_page(open_page, service, poll, "?screen", viewport={"width": 1920, "height": 1080})

@@ -6,11 +6,15 @@
  * and the controls after a few seconds without movement.
  */
 import { byId } from './dom.js';
+import { fitToScreen } from './screen_fit.js';
 
 const IDLE_AFTER_MS = 3000;
 const MAX_ROWS_PER_COLUMN = 6;
+/** From this number of rows on, rows have a smaller text and no number of votes. */
+const DENSE_FROM = 19;
 /** Numbers of rows from which one more column is used. */
-const COLUMNS_FROM = [MAX_ROWS_PER_COLUMN + 1, 19, 31];
+const COLUMNS_FROM = [MAX_ROWS_PER_COLUMN + 1, DENSE_FROM, 31];
+const MIN_COLUMN_WIDTH = 256;
 
 /** @param {HTMLElement} widget */
 export function setUpPresentationMode(widget) {
@@ -21,7 +25,11 @@ export function setUpPresentationMode(widget) {
   addEventListener('pointermove', () => mode.showControls(), { passive: true });
   document.addEventListener('fullscreenchange', () => !document.fullscreenElement && mode.isActive && mode.exit());
   document.addEventListener('visibilitychange', () => !document.hidden && mode.isActive && mode.requestWakeLock());
-  widget.addEventListener('poll-change', (event) => setLayout(/** @type {CustomEvent} */ (event).detail.poll));
+  /** @type {import('../../client/types.js').Poll | null} */
+  let poll = null;
+  widget.addEventListener('poll-change', (event) => setLayout((poll = /** @type {CustomEvent} */ (event).detail.poll)));
+  addEventListener('resize', () => setLayout(poll));
+  fitToScreen(byId('poll-layout'));
   if (new URLSearchParams(location.search).has('screen')) mode.enter(false);
 }
 
@@ -30,13 +38,15 @@ function setLayout(poll) {
   if (!poll) return;
   const rows = poll.options?.length || (poll.scale ? poll.scale.max - poll.scale.min + 1 : 0) || 1;
   const { style, classList } = document.documentElement;
-  if (style.getPropertyValue('--rows') === String(rows)) return;
-  const columns = 1 + COLUMNS_FROM.filter((minimum) => rows >= minimum).length;
+  const wanted = 1 + COLUMNS_FROM.filter((minimum) => rows >= minimum).length;
+  const isPortrait = innerHeight > innerWidth;
+  const columns = Math.max(1, Math.min(isPortrait ? Math.ceil(wanted / 2) : wanted, Math.floor(innerWidth / MIN_COLUMN_WIDTH)));
+  if (style.getPropertyValue('--rows') === String(rows) && style.getPropertyValue('--columns') === String(columns)) return;
   style.setProperty('--rows', String(rows));
   style.setProperty('--columns', String(columns));
   style.setProperty('--rows-per-column', String(Math.ceil(rows / columns)));
   classList.toggle('multi-column', columns > 1);
-  classList.toggle('dense', columns > 2);
+  classList.toggle('dense', rows >= DENSE_FROM);
 }
 
 class PresentationMode {
