@@ -29,6 +29,7 @@ from tests.docs.search_terms import SEARCH_TERMS
 __all__ = ["serve", "service"]
 
 DOCS = ROOT / "docs"
+SERVER = ROOT / "service" / "pollwire_server"
 API = sorted((DOCS / "api").glob("*.md"))
 WEBSOCKETS = {("WS", "/v1/live"), ("WS", "/v1/polls/{}/live")}
 """OpenAPI cannot describe these two."""
@@ -134,13 +135,25 @@ def test_limits_in_the_api_page_equal_those_of_the_code() -> None:
 
 def test_files_that_contributing_names_exist() -> None:
     """Paths without a folder of the repository are below the server's package."""
-    package = ROOT / "service" / "pollwire_server"
     text = (ROOT / "CONTRIBUTING.md").read_text()
     section = text.partition("## Where things are")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| .+ \| (.+) \|$", section, re.MULTILINE)
     named = {path for row in rows for path in re.findall(r"`([^`]+)`", row)}
     assert len(named) > 60
-    missing = [path for path in sorted(named) if not (package / path).exists() and not (ROOT / path).exists()]
+    missing = [path for path in sorted(named) if not (SERVER / path).exists() and not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_source_files_that_the_documents_name_exist() -> None:
+    """Paths are below the repository or the server's package. The records and the changelog keep old names."""
+    folders = (ROOT, SERVER, SERVER / "store" / "functions")
+    missing = [
+        f"{page.name}: {path}"
+        for page in PAGES
+        if page.parent.name != "adr" and page.name not in ("CHANGELOG.md", "performance.md")
+        for path in re.findall(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|lua|js|toml|yml))`", page.read_text())
+        if not any((folder / path).exists() for folder in folders)
+    ]
     assert missing == []
 
 
