@@ -67,8 +67,9 @@ dist: dev ## Build the wheels, the source distributions and the npm package into
 	@cd clients/python && $(abspath $(BIN))/python -m hatchling build --directory $(abspath $(DIST))
 	@cd clients/javascript && node build.mjs && npm pack --silent --pack-destination $(abspath $(DIST))
 
+# `--quiet` would hide warnings from `--strict`.
 docs: docs/.venv/.setup ## Build the documentation site into .site (warnings are errors)
-	@NO_MKDOCS_2_WARNING=1 docs/.venv/bin/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 docs/.venv/bin/python -m mkdocs build --strict
 	@echo "The site is in .site/index.html"
 
 screens: dev chromium ## Take the pictures in docs/screens again (SCREENS="widget live": only some)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _OUTSIDE = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _PREFIX = "project/"
+_BACKGROUND = ("adr/", "project/CHANGELOG.md")
+_BACKGROUND_BOOST = 0.1  # the search lists pages with instructions first
 _FOREIGN_SCRIPT = "https://unpkg.com/iframe-worker/shim"  # the theme's, for search in files
 
 
@@ -30,7 +32,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links to the root's documents lead to their pages in the site."""
+    """Let links to the root's documents lead to their pages in the site, and rank background last."""
+    if page.file.src_uri.startswith(_BACKGROUND):
+        page.meta["search"] = {"boost": _BACKGROUND_BOOST}
     depth = page.file.src_uri.count("/")
     if page.file.src_uri.startswith(_PREFIX):
         return markdown

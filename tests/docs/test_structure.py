@@ -145,7 +145,7 @@ def test_files_that_contributing_names_exist() -> None:
 
 
 def test_source_files_that_the_documents_name_exist() -> None:
-    """Paths are below the repository or the server's package. The records and the changelog keep old names."""
+    """Paths are below the repository or the server's package. Records and the changelog keep old names."""
     folders = (ROOT, SERVER, SERVER / "store" / "functions")
     missing = [
         f"{page.name}: {path}"
