@@ -203,3 +203,34 @@ async def test_unsaved_input_survives_language_change(service: Service, open_pag
     at.page.once("dialog", lambda dialog: dialog.dismiss())
     await at.page.get_by_role("link", name="Clés").click()
     await expect(at.page.get_by_label("Question", exact=True)).to_have_value("Où aller ?")
+
+
+async def test_forecast_is_created_resolved_and_corrected(service: Service, open_page: Open) -> None:
+    """The dialog shows what each outcome would do to the scores."""
+    at = await sign_in_operator(service, open_page, path="/polls/new")
+    await at.page.get_by_role("radio", name="Prediction").check()
+    await at.page.get_by_label("Question", exact=True).fill("Who wins?")
+    await at.page.get_by_label("Id optional").first.fill("made-forecast")
+    await fill_options(at, "Yes", "No")
+    await expect(at.page.get_by_label("The options are a scale")).to_be_hidden()
+    await at.page.get_by_label("Ask for probabilities").check()
+    await at.page.get_by_label("The options are a scale").check()
+    await at.button("Create poll").click()
+    await expect(at.page.get_by_role("heading", level=1)).to_have_text("Who wins?")
+    poll = await stored(service, "made-forecast")
+    assert (poll["forecast"], poll["ordered"]) == (True, True)
+    for yes in (0.9, 0.7):
+        forecast = {"yes": yes, "no": round(1 - yes, 1)}
+        assert (await service.vote("made-forecast", forecast, await service.voter())).status_code == 200
+    await service.act("made-forecast", "close")
+    dialog = await at.start_action("Resolve")
+    # 100 (1 + (ln 0.9 + ln 0.7) / 2 ln 2) = 66.7, and -113.5 for the other outcome
+    effect = "The crowd of 2 gave it 80.0%; the average score would be 66.7 points."
+    await expect(dialog.locator("label.radio").first).to_contain_text(effect)
+    await dialog.get_by_role("radio", name="Yes").check()
+    await at.confirm("Resolve")
+    dialog = await at.start_action("Correct outcome")
+    await dialog.get_by_role("radio", name="No").check()
+    await at.confirm("Correct outcome")
+    await expect(at.page.locator('.bars [data-option="no"]')).to_contain_text("Correct outcome")
+    assert (await stored(service, "made-forecast"))["resolution"]["outcome"] == "no"

@@ -33,6 +33,7 @@ export const ACTIONS = [
   { name: 'reopen', fits: inPhase(['closed']), input: 'until', send: post('reopen') },
   { name: 'publish', fits: (poll) => poll.results !== 'always', input: 'plain', scopes: ['polls:write', 'results:read'], send: post('publish') },
   { name: 'annul', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'closed', input: 'note', send: (poll, given) => post('resolve')(poll, { ...given, outcome: null }) },
+  { name: 'correct', fits: (poll) => poll.kind === 'prediction' && poll.phase === 'resolved', input: 'outcome', send: (poll, given) => post('resolve')(poll, { ...given, correct: true }) },
   { name: 'unresolve', fits: inPhase(['resolved']), input: 'plain', send: post('unresolve') },
   { name: 'cancel', fits: inPhase(BEFORE_AN_END), input: 'plain', danger: true, send: post('cancel') },
   { name: 'archive', fits: inPhase(['closed', 'resolved', 'canceled']), input: 'plain', scopes: ['polls:destroy'], danger: true, send: post('archive') },

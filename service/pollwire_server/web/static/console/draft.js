@@ -27,6 +27,8 @@ import { toLocalTime } from './date_format.js';
  * @property {OptionDraft[]} options
  * @property {{min: string, max: string}} choices
  * @property {{min: string, max: string}} scale
+ * @property {boolean} forecast
+ * @property {boolean} ordered
  * @property {string} series
  * @property {TimeDraft} resolve_by
  * @property {TimeDraft} opens_at
@@ -57,7 +59,7 @@ export function blankDraft(timezone, lang) {
   const time = () => ({ text: '', instant: null });
   return {
     ...{ id: '', kind: 'single', question: '', description: '', options: [blankOption(), blankOption()] },
-    ...{ choices: { min: '1', max: '' }, scale: { min: '1', max: '5' }, series: '' },
+    ...{ choices: { min: '1', max: '' }, scale: { min: '1', max: '5' }, forecast: false, ordered: false, series: '' },
     ...{ opens_at: time(), closes_at: time(), visible_at: time(), resolve_by: time(), timezone },
     ...{ revote: 'never', identity: 'device', issuer: '', results: 'always' },
     ...{ origins: '', shuffle: false, network_tags: false, lang },
@@ -72,7 +74,7 @@ export function draftFromPoll(poll, timezone) {
   return {
     ...{ id: poll.id, kind: poll.kind, question: poll.question, description: poll.description ?? '' },
     options: poll.options.map(({ id, label, image, capacity }) => ({ id, label, image: image ?? '', capacity: capacity ? String(capacity) : '', named: true })),
-    ...{ choices: bounds(poll.choices, ['1', '']), scale: bounds(poll.scale, ['1', '5']), series: poll.series ?? '' },
+    ...{ choices: bounds(poll.choices, ['1', '']), scale: bounds(poll.scale, ['1', '5']), forecast: poll.forecast, ordered: poll.ordered, series: poll.series ?? '' },
     ...{ opens_at: time(poll.opens_at), closes_at: time(poll.closes_at), visible_at: time(poll.visible_at), resolve_by: time(poll.resolve_by) },
     ...{ timezone, revote: poll.revote, identity: poll.identity, issuer: poll.issuer ?? '', results: poll.results },
     ...{ origins: (poll.origins ?? []).join('\n'), shuffle: poll.shuffle, network_tags: poll.network_tags, lang: poll.lang ?? '' },
@@ -92,7 +94,7 @@ export function fieldsOf(draft) {
     description: draft.description.trim() || null,
     ...(isRating ? { scale: boundsOf(draft.scale) } : { options: optionsOf(draft) }),
     ...(draft.kind === 'multiple' ? { choices: boundsOf(draft.choices) } : {}),
-    ...(isPrediction ? { series: draft.series.trim() || null, resolve_by: timeOf(draft.resolve_by) } : {}),
+    ...(isPrediction ? { forecast: draft.forecast, ordered: draft.forecast && draft.ordered, series: draft.series.trim() || null, resolve_by: timeOf(draft.resolve_by) } : {}),
     opens_at: timeOf(draft.opens_at),
     closes_at: timeOf(draft.closes_at),
     visible_at: timeOf(draft.visible_at),

@@ -14,6 +14,7 @@
  * @property {Bounds | null} choices
  * @property {Bounds | null} scale
  * @property {boolean} forecast
+ * @property {boolean} ordered
  * @property {string} opens_at
  * @property {string | null} closes_at
  * @property {string | null} visible_at
@@ -49,6 +50,7 @@
  * @property {Record<string, number>} [counts]
  * @property {number | null} [mean]
  * @property {Record<string, number> | null} [forecast]
+ * @property {Record<string, number> | null} [mean_log]
  * @property {string | null} [winner]
  * @property {string[]} [leading]
  *

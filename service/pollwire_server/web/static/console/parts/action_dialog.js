@@ -6,7 +6,7 @@
  */
 import { el, isolated, setText } from '../dom.js';
 import { operatorZone, toLocalTime } from '../date_format.js';
-import { number, t } from '../i18n.js';
+import { decimal, number, percent, t } from '../i18n.js';
 import { confirmDialog } from './dialog.js';
 import { Fields } from './fields.js';
 import { showToast } from './toast.js';
@@ -18,16 +18,16 @@ import { zoneField } from './window_fields.js';
 
 /**
  * @param {Action} action
- * @param {() => {poll: Poll, voters: number | undefined}} getCurrent return the current poll
+ * @param {() => {poll: Poll, voters: number | undefined, results?: import('../types.js').Results | null}} getCurrent return the current poll
  * @param {() => Promise<void>} reload called after a conflict
  * @returns {Promise<{response: any, repeat: () => Promise<any>} | null>} the response and a function that repeats the request,
  *   for an action that continues after its response; null if the operator cancelled
  */
 export async function runAction(action, getCurrent, reload) {
   const fields = new Fields();
-  const { poll } = getCurrent();
+  const { poll, results = null } = getCurrent();
   const votes = action.danger ? votesNow(() => getCurrent().voters) : null;
-  const inputs = inputsOf(action, poll, fields);
+  const inputs = inputsOf(action, poll, fields, results);
   /** @type {any} */
   let response;
   /** @type {Record<string, any>} */
@@ -79,12 +79,12 @@ function votesNow(voters) {
  * @property {() => Record<string, any>} values
  * @property {() => boolean} check
  *
- * @param {Action} action @param {Poll} poll @param {Fields} fields @returns {Inputs}
+ * @param {Action} action @param {Poll} poll @param {Fields} fields @param {import('../types.js').Results | null} results @returns {Inputs}
  */
-function inputsOf(action, poll, fields) {
+function inputsOf(action, poll, fields, results) {
   if (action.input === 'confirm') return confirmation(poll, fields);
   if (action.input === 'until') return closing(action, poll, fields);
-  if (action.input === 'outcome' || action.input === 'note') return outcome(action, poll, fields);
+  if (action.input === 'outcome' || action.input === 'note') return outcome(action, poll, fields, results);
   return { body: [], values: () => ({}), check: () => true };
 }
 
@@ -116,12 +116,22 @@ function closing(action, poll, fields) {
   return { body: [until.element, where], values, check: () => true };
 }
 
-/** @param {Action} action @param {Poll} poll @param {Fields} fields @returns {Inputs} */
-function outcome(action, poll, fields) {
+/** Return what an outcome would do to the scores. @param {import('../types.js').Results | null} results @param {string} id */
+function effectOf(results, id) {
+  const voters = results?.voters;
+  if (!results || !voters) return '';
+  const { forecast, mean_log: meanLog } = results;
+  if (!forecast || !meanLog) return t.actions.effectOnPicks(number(results.counts?.[id] ?? 0), number(voters));
+  const mean = 100 * (1 + meanLog[id] / Math.log(Object.keys(forecast).length));
+  return t.actions.effectOnForecasts(number(voters), percent(forecast[id], 1), decimal(mean, 1));
+}
+
+/** @param {Action} action @param {Poll} poll @param {Fields} fields @param {import('../types.js').Results | null} results @returns {Inputs} */
+function outcome(action, poll, fields, results) {
   let [chosen, note, source] = ['', '', ''];
   const zone = poll.timezone ?? operatorZone;
   const effectiveTime = { text: '', instant: null };
-  const choices = fields.radios({ path: 'outcome', label: t.actions.outcome }, '', poll.options.map(({ id, label }) => [id, label]), (value) => (chosen = value));
+  const choices = fields.radios({ path: 'outcome', label: t.actions.outcome }, '', poll.options.map(({ id, label }) => [id, label, effectOf(results, id)]), (value) => (chosen = value));
   const effective = timeField({ path: /** @type {any} */ ('effective_at'), label: t.actions.effective, hint: t.actions.effectiveHint }, effectiveTime, () => zone, fields, () => {});
   const noteField = fields.longText({ path: 'note', label: t.actions.note, hint: t.actions.noteHint, optional: true }, '', (value) => (note = value), { dir: 'auto', rows: '2' });
   const sourceField = fields.text({ path: 'source', label: t.actions.source, hint: t.actions.sourceHint, optional: true }, '', (value) => (source = value), { dir: 'ltr', type: 'url' });

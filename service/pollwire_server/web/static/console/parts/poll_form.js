@@ -77,7 +77,7 @@ export class PollForm {
     const { draft, fields } = this;
     if (this.#kind === draft.kind) return;
     this.#kind = draft.kind;
-    for (const stem of ['choices', 'scale', 'series']) fields.forget(stem);
+    for (const stem of ['choices', 'scale', 'forecast', 'ordered', 'series']) fields.forget(stem);
     this.#kindPart.hidden = !['multiple', 'rating', 'prediction'].includes(draft.kind);
     if (draft.kind === 'multiple') setChildren(this.#kindPart, this.#bounds('choices', draft.choices, [t.form.choices, t.form.minimum, t.form.maximum], t.form.all, onChange));
     else if (draft.kind === 'rating') setChildren(this.#kindPart, this.#bounds('scale', draft.scale, [t.form.scale, t.form.from, t.form.to], '', onChange));
@@ -105,7 +105,17 @@ export class PollForm {
       draft.series = value;
       onChange();
     }, { dir: 'ltr', spellcheck: 'false', maxlength: '64', readonly: !this.#isNew });
-    return el('fieldset', { class: 'group' }, el('legend', {}, t.kinds.prediction), series);
+    const ordered = fields.tick({ path: 'ordered', label: t.form.ordered, hint: t.form.orderedHint }, draft.ordered, (value) => {
+      draft.ordered = value;
+      onChange();
+    });
+    const forecast = fields.tick({ path: 'forecast', label: t.form.forecast, hint: t.form.forecastHint }, draft.forecast, (value) => {
+      draft.forecast = value;
+      ordered.hidden = !value;
+      onChange();
+    });
+    ordered.hidden = !draft.forecast;
+    return el('fieldset', { class: 'group' }, el('legend', {}, t.kinds.prediction), forecast, ordered, series);
   }
 
   #updateVisibility() {

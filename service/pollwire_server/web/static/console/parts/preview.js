@@ -59,7 +59,7 @@ function asPoll(draft) {
     options: draft.kind === 'rating' ? [] : options,
     choices: draft.kind === 'multiple' ? bounds(draft.choices, 1, options.length) : null,
     scale: draft.kind === 'rating' ? bounds(draft.scale, 1, 5) : null,
-    ...{ forecast: false, opens_at: opensAt ?? new Date().toISOString(), closes_at: time(draft.closes_at) },
+    ...{ forecast: draft.kind === 'prediction' && draft.forecast, opens_at: opensAt ?? new Date().toISOString(), closes_at: time(draft.closes_at) },
     ...{ revote: draft.revote, identity: 'device', results: draft.results, lang: draft.lang || null, shuffle: false, resolution: null },
     phase: opensAt && Date.parse(opensAt) > Date.now() ? 'scheduled' : 'open',
   };

@@ -140,7 +140,7 @@ class PollPage {
 
   /** @param {import('../actions.js').Action} action */
   async #runAction(action) {
-    const result = await runAction(action, () => ({ poll: this.poll, voters: this.#results?.voters }), () => this.#read());
+    const result = await runAction(action, () => ({ poll: this.poll, voters: this.#results?.voters, results: this.#results }), () => this.#read());
     if (result === null) return;
     if (result.response.deleted) return go([]);
     if (result.response.pending) return this.#followScoring(result.response, result.repeat);
