@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
 
@@ -16,6 +17,7 @@ from tests.valkey import PATIENT_REPLY_TIMEOUT_S, Valkey, running_valkey
 
 ORDERED_FOLDERS = ("tests/http_corpus",)
 """Folders whose tests share servers with a state that grows from test to test: one process runs them all."""
+MAX_ID_LENGTH = 60
 
 
 class FileScheduling(LoadFileScheduling):
@@ -30,6 +32,21 @@ class FileScheduling(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
     """Schedule by file and ordered folder, with the largest first."""
     return FileScheduling(config, log)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name cases by their documents and lists, which pytest would number: ``choice=rice``, not ``body3``."""
+    if isinstance(val, dict):
+        text = ",".join(f"{name}={value!r}" for name, value in val.items()) or "{}"
+    elif isinstance(val, list | tuple | set | frozenset):
+        reprs = map(repr, val) if isinstance(val, list | tuple) else sorted(map(repr, val))
+        text = ",".join(reprs) or f"{type(val).__name__}()"
+    elif isinstance(val, str | bytes) and len(val) > MAX_ID_LENGTH:
+        text = repr(val)
+    else:
+        return None
+    words = re.sub(r" at 0x[0-9a-f]+|['\"]", "", text)
+    return re.sub(r"[^\w.,:=+*/{}()<>-]+", "-", words, flags=re.ASCII).strip("-")[:MAX_ID_LENGTH] or None
 
 
 def pytest_collection_finish() -> None:
