@@ -39,5 +39,5 @@ async def test_wrong_kind_of_url_names_the_right_one(cluster: Cluster) -> None:
             await open_store(f"redis://{sentinel.address}")
         with pytest.raises(UnsupportedStore, match="is not a Sentinel; use redis://"):
             await open_store(f"redis+sentinel://{master.address}/{SERVICE}")
-        with pytest.raises(UnsupportedStore, match="cluster support disabled"):
+        with pytest.raises(UnsupportedStore, match="is not a cluster; use redis://"):
             await open_store(f"redis+cluster://{master.address}")

@@ -25,10 +25,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from redis.crc import key_slot
-from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError, TryAgainError
+from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError, ResponseError, TryAgainError
 
 from pollwire_server.store.transport.fan_out import gather_replies
 from pollwire_server.store.transport.single_server import Command, SingleServer, create_client
+from pollwire_server.store.transport.store_errors import WrongSchemeError
 
 SLOTS: Final = 16_384
 
@@ -40,6 +41,7 @@ SLOT_MAP_WAIT_S: Final = 0.3
 """Wait for the other slot maps. It is short, so that one silent server does not use up the time of the
 call."""
 
+_NOT_CLUSTER: Final = "The store is not a cluster; use redis://host:port for one server."
 _SLOT_IS_MOVING: Final = "the slot is moving to another server"
 
 _UNKNOWN_HOSTS: Final = ("", "?")
@@ -215,6 +217,8 @@ class Cluster:
     async def _slot_map_of(self, address: Address) -> tuple[tuple[int, int, Address], ...]:
         """Return this server's slot map: first slot, last slot, and master of each range."""
         (reply,) = await self._server(address).send([("CLUSTER", "SLOTS")])
+        if type(reply) is ResponseError:  # every server of a cluster has the command
+            raise WrongSchemeError(_NOT_CLUSTER) from reply
         if isinstance(reply, RedisError):
             raise reply
         return tuple(

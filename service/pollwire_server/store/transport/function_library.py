@@ -16,8 +16,13 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError, ResponseError
 
-from pollwire_server.store.transport.sentinel import NotSentinelError, SentinelLoginError
-from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, kind_of
+from pollwire_server.store.transport.sentinel import SentinelLoginError
+from pollwire_server.store.transport.store_errors import (
+    STORE_ERRORS,
+    StoreErrorKind,
+    WrongSchemeError,
+    kind_of,
+)
 
 OLDEST_MAJOR: Final = 7
 """Redis 7.0 added functions. Valkey reports the Redis version that it is compatible with."""
@@ -260,7 +265,7 @@ def _classify_error(error: Exception) -> Exception:
                 return UnsupportedStore(str(error))
             return UnsupportedStore(f"The store rejects the user name or password of its URL: {error}")
         case StoreErrorKind.REJECTED:
-            if isinstance(error, NotSentinelError):
+            if isinstance(error, WrongSchemeError):
                 return UnsupportedStore(str(error))
             return UnsupportedStore(f"The store rejects the function library: {error}")
         case _:

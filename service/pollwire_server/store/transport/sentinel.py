@@ -16,13 +16,20 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
-from redis.exceptions import AuthenticationError, ResponseError
+from redis.exceptions import AuthenticationError
 
 from pollwire_server.store.transport.fan_out import gather_replies
 from pollwire_server.store.transport.single_server import create_client
-from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, code_of, kind_of
+from pollwire_server.store.transport.store_errors import (
+    STORE_ERRORS,
+    StoreErrorKind,
+    WrongSchemeError,
+    code_of,
+    kind_of,
+)
 from pollwire_server.store.transport.tls import tls_problem
 
+_NOT_SENTINEL: Final = "A host of the store's URL is not a Sentinel; use redis://host:port for a server."
 OTHER_REPLIES_WAIT_S: Final = 0.2
 """Wait for all Sentinels to reply. After it, the replies so far decide."""
 
@@ -35,13 +42,6 @@ class SentinelLoginError(AuthenticationError):
             f"The Sentinels reject their login ({code}). Add sentinel_password to the store's URL, and"
             " sentinel_username if they have users. The name and password before the hosts are the servers'."
         )
-
-
-class NotSentinelError(ResponseError):
-    """A host of the URL replies, but is no Sentinel."""
-
-    def __init__(self) -> None:
-        super().__init__("A host of the store's URL is not a Sentinel; use redis://host:port for a server.")
 
 
 class UnknownServiceError(MasterNotFoundError):
@@ -79,7 +79,7 @@ class SentinelGroup(Sentinel):
         """Return one Sentinel's view of the master.
 
         Raises ``MasterNotFoundError`` if it names none or fails, ``SentinelLoginError``, and
-        ``NotSentinelError``.
+        ``WrongSchemeError``.
         """
         try:
             masters: Any = await sentinel.sentinel_masters()  # keyed by service; the stub also covers RESP3
@@ -87,7 +87,7 @@ class SentinelGroup(Sentinel):
             if kind_of(error) is StoreErrorKind.LOGIN_REFUSED or code_of(error) == "NOPERM":
                 raise SentinelLoginError(code_of(error.__cause__ or error)) from error
             if kind_of(error) is StoreErrorKind.REJECTED:
-                raise NotSentinelError from error
+                raise WrongSchemeError(_NOT_SENTINEL) from error
             reason = tls_problem(error) or error
             raise MasterNotFoundError(f"a Sentinel does not reply: {reason}") from error
         state: dict[str, Any] | None = masters.get(service)

@@ -30,6 +30,10 @@ from redis import exceptions
 from redis.exceptions import ChildDeadlockedError, IncorrectPolicyType, RedisClusterException, RedisError
 
 
+class WrongSchemeError(exceptions.ResponseError):
+    """The server is of another kind than the URL's scheme. The message is a sentence for the operator."""
+
+
 class StoreErrorKind(Enum):
     """Meaning of an error for the callers of the store."""
 
