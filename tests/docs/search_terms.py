@@ -109,7 +109,7 @@ SEARCH_TERMS: Final[dict[str, tuple[str, ...]]] = {
     "docs/operations/security.md": (
         *("rate limits", "reverse prox", "forwarding header", "client addresses", "key rotation"),
         *("rotate an api key", "admin key", "signing secret", "issuer's key", "webhook secret", "api keys"),
-        *("timeouts", "slow clients", "webhook targets", "refused requests", "load tests"),
+        *("timeouts", "slow clients", "webhook targets", "refused requests", "load tests", "audit log"),
     ),
     "docs/operations/monitoring.md": (
         *("health checks", "logging", "metrics", "prometheus", "alerts", "grafana", "tracing", "monitoring"),
