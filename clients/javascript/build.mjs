@@ -47,6 +47,7 @@ const plugin = {
         const relative = name.startsWith('.') ? name : `./${name}`;
         return `import(${quote}${relative}${quote})`;
       });
+      if (text.includes('import(new URL(')) throw new Error(`${path} has a lazy import that bundlers cannot follow.`);
       return { contents: text, loader: 'js' };
     });
   },

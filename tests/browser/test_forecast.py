@@ -61,7 +61,7 @@ async def test_mean_probability_decides_which_outcome_is_emphasized(
     await expect(leading).to_have_count(1)
     await expect(leading).to_contain_text("NDC")
     await expect(page.locator("live-poll .share")).to_have_text(["34.7%", "65.3%", "0.0%"])
-    await expect(page.locator("#totals tbody td:last-child")).to_have_text(["34.7%", "65.3%", "0.0%"])
+    await expect(page.locator("#totals tbody td:nth-child(2)")).to_have_text(["34.7%", "65.3%", "0.0%"])
 
 
 async def test_frame_does_not_move_sliders(service: Service, open_page: Open) -> None:

@@ -60,6 +60,11 @@ export function sharesOf(results, ids) {
   return { shares: roundShares(parts, whole), digits: shareDigits(whole) };
 }
 
+/** Return a single proportion, from 0 to 1, rounded in the same way. @param {number} value @param {number} [digits] */
+export function roundProportion(value, digits) {
+  return roundShares([Math.round(value * MICRO)], MICRO, digits)[0];
+}
+
 /** Divide the total, with at least one unit for each count above 0, taken from the largest part. @param {number[]} counts @param {number} total */
 function apportionVisibly(counts, total) {
   const units = apportion(counts, total);

@@ -133,7 +133,7 @@ export class View {
     if (this.#isLoadingBallot) return;
     this.#isLoadingBallot = true;
     try {
-      const module = await import(new URL(isForecast ? 'forecast.js' : 'ranking.js', import.meta.url).href);
+      const module = await (isForecast ? import(new URL('forecast.js', import.meta.url).href) : import(new URL('ranking.js', import.meta.url).href));
       addStyles(/** @type {ShadowRoot} */ (this.card.getRootNode()), module.styles);
       if (isForecast) this.forecast = new module.Forecast();
       else this.ranking = new module.Ranking((/** @type {string} */ text) => this.announcer.announce(text));

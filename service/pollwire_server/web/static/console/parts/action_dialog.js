@@ -4,6 +4,7 @@
  * Every request names the version that the operator saw. If the poll has changed, the service rejects it and the
  * operator decides again.
  */
+import { roundProportion } from '../../results/shares.js';
 import { el, isolated, setText } from '../dom.js';
 import { operatorZone, toLocalTime } from '../date_format.js';
 import { decimal, number, percent, t } from '../i18n.js';
@@ -123,7 +124,7 @@ function effectOf(results, id) {
   const { forecast, mean_log: meanLog } = results;
   if (!forecast || !meanLog) return t.actions.effectOnPicks(number(results.counts?.[id] ?? 0), number(voters));
   const mean = 100 * (1 + meanLog[id] / Math.log(Object.keys(forecast).length));
-  return t.actions.effectOnForecasts(number(voters), percent(forecast[id], 1), decimal(mean, 1));
+  return t.actions.effectOnForecasts(number(voters), percent(roundProportion(forecast[id]), 1), decimal(mean, 1));
 }
 
 /** @param {Action} action @param {Poll} poll @param {Fields} fields @param {import('../types.js').Results | null} results @returns {Inputs} */

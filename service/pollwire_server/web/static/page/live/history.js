@@ -4,7 +4,7 @@
  * Both are drawn at most four times a second.
  */
 import { orderByResult } from '../../results/leading.js';
-import { sharesOf } from '../../results/shares.js';
+import { roundProportion, sharesOf } from '../../results/shares.js';
 import { byId, createTable, fetchJson, setText, setTextOrHide, throttle } from './dom.js';
 import { appendPoint, isRating, chartLines, meanRating, orderByRounds, parsePoint, axisMaximum, MAX_LINES } from './series.js';
 import { Chart } from './chart.js';
@@ -156,19 +156,19 @@ export class History {
     const ids = isRating(poll) ? Object.keys(counts) : (poll.options ?? []).map(({ id }) => id);
     const labels = new Map((poll.options ?? []).map(({ id, label }) => [id, label]));
     const { shares, digits } = sharesOf(results, ids);
-    if (results.forecast) return this.#drawForecast(results, labels);
+    if (results.forecast) return this.#drawForecast(results, labels, shares);
     const rows = ids.map((id, index) => [labels.get(id) ?? id, translator.number(counts[id] ?? 0), translator.percent(shares[index], digits)]);
     if (isRating(poll)) rows.push([translator.t('average'), translator.number(meanRating(counts), { maximumFractionDigits: 2 }), '']);
     updateTable(byId('totals'), translator.t('totals'), [translator.t('answer'), translator.t('votes'), translator.t('share')], rows);
   }
 
-  /** Show the mean and the quartiles of each outcome. @param {import('../../client/types.js').Results} results @param {Map<string, string>} labels */
-  #drawForecast({ forecast, spread }, labels) {
+  /** Show the rounded mean and the quartiles of each outcome. @param {import('../../client/types.js').Results} results @param {Map<string, string>} labels by outcome @param {number[]} means */
+  #drawForecast({ spread }, labels, means) {
     const { translator } = this;
-    const percent = (/** @type {number | undefined} */ value) => (value === undefined ? '–' : translator.number(value, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 }));
-    const rows = Object.entries(forecast ?? {}).map(([id, mean]) => {
+    const percent = (/** @type {number | undefined} */ value) => (value === undefined ? '–' : translator.percent(roundProportion(value), 1));
+    const rows = [...labels].map(([id, label], index) => {
       const { low, median, high } = spread?.[id] ?? {};
-      return [labels.get(id) ?? id, percent(mean), percent(median), `${percent(low)}–${percent(high)}`];
+      return [label, translator.percent(means[index], 1), percent(median), `${percent(low)}–${percent(high)}`];
     });
     const headers = [translator.t('answer'), translator.t('average'), translator.t('median'), translator.t('middleHalf')];
     updateTable(byId('totals'), translator.t('totals'), headers, rows);

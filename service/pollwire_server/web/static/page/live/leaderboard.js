@@ -1,7 +1,7 @@
 /**
  * Leaderboard of the poll's series. It is read again when the poll's phase or resolution changes.
  */
-import { roundShares } from '../../results/shares.js';
+import { roundProportion } from '../../results/shares.js';
 import { byId, createElement, createTable, fetchJson, setText } from './dom.js';
 
 /** @typedef {import('../../widget/model.js').State} State */
@@ -24,7 +24,6 @@ const NOTES = {
 
 /** The score that orders the rows. @type {Record<string, 'peer' | 'baseline' | 'brier'>} */
 const SCORES = { peer: 'peer', peer_average: 'peer', baseline: 'baseline', brier: 'brier' };
-const MICRO = 1e6;
 
 export class Leaderboard {
   /** Series, phase and resolution at the last load. */
@@ -76,7 +75,7 @@ export class Leaderboard {
       row.name || translator.t('anonymous'),
       translator.number(row.forecasts),
       ...(score ? [this.#score(row, score)] : []),
-      row.accuracy === null ? '–' : translator.percent(roundShares([Math.round(row.accuracy * MICRO)], MICRO, 0)[0], 0),
+      row.accuracy === null ? '–' : translator.percent(roundProportion(row.accuracy, 0), 0),
     ]);
     return createTable(byId('leaderboard-title').textContent ?? '', headers, cells);
   }
