@@ -40,18 +40,21 @@ async def test_admin_key_is_in_no_output(up: Start, log_format: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "status"),
+    ("flags", "environ", "status"),
     [
-        ({"POLLWIRE_STREAM_HZ": "often"}, 2),
-        ({"POLLWIRE_REDIS_URL": "redis://127.0.0.1:1"}, 1),
-        ({"POLLWIRE_HOST": "203.0.113.1"}, 1),
+        ((), {"POLLWIRE_STREAM_HZ": "often"}, 2),
+        ((), {"POLLWIRE_REDIS_URL": "redis://127.0.0.1:1"}, 1),
+        ((), {"POLLWIRE_HOST": "203.0.113.1"}, 1),
+        (("--colour", "red"), {}, 2),
+        (("--workers",), {}, 2),
+        ((), {"POLLWIRE_LOG_FORMAT": "JSON"}, 2),
     ],
-    ids=["setting", "missing secret", "address"],
+    ids=["setting", "missing secret", "address", "unknown option", "no argument", "format"],
 )
 async def test_json_format_holds_for_the_error_of_a_failed_start(
-    up: Start, environ: dict[str, str], status: int
+    up: Start, flags: tuple[str, ...], environ: dict[str, str], status: int
 ) -> None:
-    service = await up(POLLWIRE_LOG_FORMAT="json", **environ).start()
+    service = await up(*flags, **{"POLLWIRE_LOG_FORMAT": "json"} | environ).start()
     assert await service.ended() == status
     assert json_lines(service)[-1]["level"] == "critical"
 
