@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final
@@ -29,6 +30,8 @@ from pollwire_server.server.listeners import BACKLOG, listener_url, open_listene
 from pollwire_server.settings import Settings
 from pollwire_server.store import open_store
 
+log = logging.getLogger("pollwire.server")
+
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]  # Any: each framework types its own scope and messages
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024
@@ -38,6 +41,8 @@ PING_INTERVAL_S: Final = 10.0
 20 s. Common proxies drop an idle connection after 30 s."""
 REQUEST_GRACE_S: Final = 3
 """Time for requests in flight at a shutdown. Votes are answered within 1 s."""
+CUT_OFF_S: Final = 0.5
+"""Time for the tasks of closed connections to end."""
 DRAIN_POLL_INTERVAL_S: Final = 0.02
 KEEPALIVE_DRAIN_S: Final = 1.0
 """Time for idle connections to send one more request and get their last response. Then they are closed."""
@@ -146,6 +151,24 @@ class Server(uvicorn.Server):
         if self.force_exit:  # uvicorn skips the lifespan here, and background tasks would continue to run
             await self.lifespan.shutdown()
 
+    async def _wait_tasks_to_complete(self) -> None:
+        """Wait for requests in flight, and cut them off after ``REQUEST_GRACE_S``.
+
+        uvicorn does so too, but logs an error. To stop while a client uploads is no error.
+        """
+        try:
+            async with asyncio.timeout(REQUEST_GRACE_S):
+                await super()._wait_tasks_to_complete()
+        except TimeoutError:
+            connections, tasks = list(self.server_state.connections), list(self.server_state.tasks)
+            log.info("Shutdown: %d connections with an incomplete request closed", len(connections))
+            for connection in connections:
+                transport = getattr(connection, "transport", None)
+                if transport is not None:
+                    transport.abort()  # a canceled task would be logged as a failure of the application
+            if tasks:
+                await asyncio.wait(tasks, timeout=CUT_OFF_S)
+
     async def _force_close(self, sockets: list[socket.socket]) -> None:
         """Close all connections without waiting for requests in flight."""
         for server in self.servers:
@@ -193,7 +216,7 @@ def create_server(app: ASGIApp, *, http: str | type[asyncio.Protocol] = "httptoo
         backlog=BACKLOG,
         workers=1,  # set explicitly, so that uvicorn does not read WEB_CONCURRENCY
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=REQUEST_GRACE_S,
+        timeout_graceful_shutdown=REQUEST_GRACE_S + 1,  # not reached: ``Server`` itself ends the wait
     )
     return Server(config)
 
