@@ -220,3 +220,27 @@ async def test_change_after_effective_at_keeps_score_of_earlier_forecast(service
     own = await own_vote(service, poll, token)
     assert (own["correct"], own["scored"], own["score"]["brier"]) == (False, True, 0.81)
     assert own["score"]["better_than"] is None
+
+
+async def test_calibration_has_one_point_for_each_forecast_open_until_its_end(own_service: Service) -> None:
+    service, token = own_service, await own_service.voter()
+    assert (await service.http.get("/v1/series/cup/calibration")).status_code == 404
+    later = "2999-01-01T00:00:00Z"
+    for npp, changes in ((0.9, {}), (0.92, {}), (0.6, {}), (0.99, {"closes_at": later})):
+        poll = await forecast_poll(service, {"npp": 0.5, "ndc": 0.5}, **changes)
+        assert (await service.vote(poll, {"npp": npp, "ndc": round(1 - npp, 2)}, token)).status_code == 200
+        await service.act(poll, "close")
+        await service.act(poll, "resolve", outcome="ndc" if npp == 0.92 else "npp")
+    headers = {"Authorization": f"Bearer {token}"}
+    own = (await service.http.get("/v1/series/cup/mine", headers=headers)).json()["calibration"]
+    assert [(each["from"], each["to"], each["n"], each["rate"]) for each in own] == [
+        (0.6, 0.7, 1, 1.0),
+        (0.9, 0.95, 2, 0.5),
+    ]
+    assert own[1]["mean"] == 0.91
+    crowd = (await service.http.get("/v1/series/cup/calibration")).json()["crowd"]
+    assert [(each["from"], each["n"], each["rate"]) for each in crowd] == [(0.5, 1, 1.0), (0.7, 2, 0.5)]
+    await service.act(poll, "unresolve")
+    assert (await service.http.get("/v1/series/cup/calibration")).json()["crowd"] == crowd
+    second = (await service.http.get("/v1/series/cup/mine?cursor=1", headers=headers)).json()
+    assert second["calibration"] == []

@@ -141,6 +141,7 @@ async def _predict(service: Service) -> None:
                 await service.http.get(f"/v1/polls/{poll}{path}", headers=headers)
     await service.admin.put("/v1/admin/series/cup", json={"title": "World Cup", "minimum": 2})
     await service.http.get("/v1/series/cup")
+    await service.http.get("/v1/series/cup/calibration")
     await service.http.get("/v1/series/cup/leaderboard")
     await service.http.get("/v1/series/cup/mine", headers=headers)
 

@@ -114,7 +114,7 @@ async def test_leaderboard_returns_ranked_rows_in_pages(own_service: Service) ->
         (first, "home", "home", True),
     ]
     stranger = await mine(own_service, await own_service.voter(), "/v1/series/cup/mine")
-    assert stranger == {"row": None, "items": [], "next": None}
+    assert stranger == {"row": None, "items": [], "next": None, "calibration": []}
 
 
 async def test_leaderboard_excludes_unresolved_polls(own_service: Service) -> None:

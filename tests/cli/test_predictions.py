@@ -85,3 +85,17 @@ async def test_mine_prints_vote_and_scores(pollwire: Pollwire, service: Service)
         "better than 75% of the forecasts",
     ]
     assert (await pollwire("mine", poll, "--json")).json["score"]["better_than"] == 0.75
+
+
+async def test_series_calibration_prints_bins_of_crowd_and_voter(
+    pollwire: Pollwire, service: Service
+) -> None:
+    """Check that a resolved forecast is one point of the crowd and one of the voter."""
+    poll = await forecast_poll(service, {"npp": 0.5, "ndc": 0.5}, series="points")
+    await pollwire("vote", poll, "npp=90%")
+    await service.act(poll, "close")
+    await service.act(poll, "resolve", outcome="npp")
+    crowd = await pollwire("series", "calibration", "points")
+    assert crowd.out == "70% to 80%\t1\t70.0%\t100.0%\t21% to 100%\n"
+    own = await pollwire("series", "calibration", "points", "--mine")
+    assert own.out == "90% to 95%\t1\t90.0%\t100.0%\t21% to 100%\n"

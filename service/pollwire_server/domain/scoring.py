@@ -103,6 +103,11 @@ def wilson_lower_bound(right: int, forecasts: int) -> float:
     return (rate + square / (2 * forecasts) - spread) / (1 + square / forecasts)
 
 
+def wilson_interval(right: int, forecasts: int) -> tuple[float, float]:
+    """Return the 95 % interval of the rate ``right / forecasts`` (Wilson, 1927)."""
+    return wilson_lower_bound(right, forecasts), 1 - wilson_lower_bound(forecasts - right, forecasts)
+
+
 def scored_code(poll: Poll, code: str, at: int, history: Sequence[PastVote] = ()) -> str:
     """Return the code of the vote that the poll's resolution scores; empty if it scores none.
 

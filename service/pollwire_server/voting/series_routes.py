@@ -36,11 +36,16 @@ def handlers(service: SeriesService) -> list[HTTPRouteHandler]:
         credentials = RequestCredentials.from_scope(request.scope)
         return to_asgi(await service.mine(series_id, credentials, request.query_params.dict()))
 
+    @get(f"{_SERIES}/calibration", summary="Get the calibration of the crowd")
+    async def read_calibration(series_id: FromPath[str]) -> ASGIResponse:
+        return to_asgi(await service.calibration(series_id))
+
     return [
         read_series,
+        read_calibration,
         read_leaderboard,
         read_own_series_page,
-        *(_rejecting(service, path) for path in ("", "/leaderboard", "/mine")),
+        *(_rejecting(service, path) for path in ("", "/calibration", "/leaderboard", "/mine")),
     ]
 
 

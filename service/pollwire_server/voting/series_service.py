@@ -14,6 +14,7 @@ import msgspec
 
 from pollwire_server.auth.credentials import RequestCredentials
 from pollwire_server.domain.ballot import Choice
+from pollwire_server.domain.calibration import CalibrationBin, calibration_of, crowd_point, own_point
 from pollwire_server.domain.errors import InvalidChoice, NotFound, PollwireError
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Poll
@@ -36,6 +37,11 @@ from pollwire_server.voting.voter_resolver import VoterResolver
 
 MAX_PAGE_SIZE: Final = 100
 DEFAULT_PAGE_SIZE: Final = 50
+
+MAX_CALIBRATED_POLLS: Final = 500
+"""The newest polls of a series that a calibration includes."""
+MAX_CACHED_CALIBRATIONS: Final = 200
+"""Series with a cached calibration of the crowd."""
 
 Query = Mapping[str, Sequence[str]]
 """Query parameters, with all values of each."""
@@ -68,16 +74,26 @@ class OwnSeriesPage(msgspec.Struct, frozen=True):
     row: LeaderboardRowDocument | None
     items: list[PickResponse]
     next: str | None
+    calibration: list[CalibrationBin]
+    """The voter's calibration in the newest polls of the series, on the first page. Empty on later pages."""
+
+
+class CalibrationResponse(msgspec.Struct, frozen=True):
+    """The calibration of the mean forecasts."""
+
+    series: str
+    crowd: list[CalibrationBin]
 
 
 class SeriesService:
     """Application service for series."""
 
-    __slots__ = ("_results", "_series", "_voter_resolver")
+    __slots__ = ("_calibrations", "_results", "_series", "_voter_resolver")
 
     def __init__(self, store: Store, voter_resolver: VoterResolver) -> None:
         self._series = store.series
         self._results = store.results
+        self._calibrations: dict[str, tuple[tuple[int, int], list[CalibrationBin]]] = {}
         self._voter_resolver = voter_resolver
 
     async def check(self, series: str) -> bytes:
@@ -126,14 +142,59 @@ class SeriesService:
             row = await self._series.row_of(series, voter)
             polls = await self._series.polls(series, after=after, limit=limit + 1)
             picks = await self._history(polls[:limit], voter)
+            calibration = [] if after else await self._own_calibration(series, voter)
         return json_response(
             OwnSeriesPage(
                 None if row is None else row_document(row.rank, row.name, row.score),
                 picks,
                 _next(after, limit, after + len(polls)),
+                calibration,
             ),
             (),
         )
+
+    async def calibration(self, series: str) -> HttpResponse:
+        """Return the calibration of the mean forecasts. Raises ``NotFound`` and ``StoreUnavailable``."""
+        async with request_deadline():
+            await self.check(series)
+            found = await self._crowd_calibration(series)
+        return json_response(CalibrationResponse(series, found), ())
+
+    async def _crowd_calibration(self, series: str) -> list[CalibrationBin]:
+        """Return the bins from the cache, or read the polls if the series has a new version."""
+        summary = (await self._series.leaderboard(series, after=0, limit=0)).series
+        state = (summary.version, summary.polls.resolved)
+        cached = self._calibrations.get(series)
+        if cached is not None and cached[0] == state:
+            return cached[1]
+        points = [crowd_point(each.record.poll, each.tally) for each in await self._resolved(series)]
+        bins = calibration_of(point for point in points if point is not None)
+        if len(self._calibrations) >= MAX_CACHED_CALIBRATIONS:
+            del self._calibrations[next(iter(self._calibrations))]
+        self._calibrations[series] = (state, bins)
+        return bins
+
+    async def _own_calibration(self, series: str, voter: bytes) -> list[CalibrationBin]:
+        readings = await self._resolved(series)
+        ballots = await self._series.picks([each.record for each in readings], voter)
+        points = [
+            own_point(reading.record.poll, ballot.code, ballot.at, ballot.history)
+            for reading, ballot in zip(readings, ballots, strict=True)
+            if ballot is not None
+        ]
+        return calibration_of(point for point in points if point is not None)
+
+    async def _resolved(self, series: str) -> list[PollReading]:
+        """Return the resolved forecasts among the newest polls of a series."""
+        polls = await self._series.polls(series, after=0, limit=MAX_CALIBRATED_POLLS)
+        readings = [_visible_reading(found) for found in (await self._results.read_many(polls)).values()]
+        return [
+            reading
+            for reading in readings
+            if reading is not None
+            and reading.record.poll.forecast
+            and reading.record.poll.resolution is not None
+        ]
 
     async def _history(self, polls: list[str], voter: bytes) -> list[PickResponse]:
         """Return the voter's choices in the polls of a page, with their outcomes."""

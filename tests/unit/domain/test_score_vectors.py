@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pollwire_server.domain import crowd, forecast, forecast_scoring
+from pollwire_server.domain import calibration, crowd, forecast, forecast_scoring
 from pollwire_server.domain.forecast import FLOOR, MICRO
 
 VECTORS: dict[str, Any] = json.loads(
@@ -124,3 +124,21 @@ def test_forecast_code_round_trip_keeps_forecast(values: tuple[int, ...]) -> Non
     floored = forecast.apply_floor(values)
     assert sum(floored) == near(1)
     assert min(floored) >= FLOOR
+
+
+def test_calibration_matches_vector() -> None:
+    vector = VECTORS["calibration"]
+    assert list(calibration.EDGES) == vector["edges_micro"]
+    points = [
+        calibration.point_of([round(value * MICRO) for value in case["forecast"]], case["outcome"])
+        for case in vector["forecasts"]
+    ]
+    ends = [*vector["edges_micro"], MICRO]
+    found = [
+        (each.lower, each.upper, each.n, each.mean, each.rate, each.low, each.high)
+        for each in calibration.calibration_of(points)
+    ]
+    for bin_found, expected in zip(found, vector["bins"], strict=True):
+        place = expected["bin"]
+        numbers = [expected[name] for name in ("n", "mean", "rate", "low", "high")]
+        assert bin_found == pytest.approx((ends[place] / MICRO, ends[place + 1] / MICRO, *numbers), abs=1e-6)

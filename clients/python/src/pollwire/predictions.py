@@ -57,6 +57,10 @@ class PredictionCalls:
         """Return a series: its settings, the numbers of its polls by phase, and the crowd's scores."""
         return await self._call("GET", _series(series))
 
+    async def calibration(self, series: str) -> Document:
+        """Return the calibration of the crowd: ``{"series", "crowd": bins}``."""
+        return await self._call("GET", f"{_series(series)}/calibration")
+
     async def edit_series(
         self, series: str, *, on_progress: Progress | None = None, **settings: str | int | None
     ) -> Document:
@@ -86,7 +90,7 @@ class PredictionCalls:
         raise changed
 
     async def own_series_page(self, series: str, *, cursor: str | None = None) -> Document:
-        """Return ``{"row", "items", "next"}``: the voter's own row and one page of the voter's history."""
+        """Return ``{"row", "items", "next", "calibration"}``: the voter's row, and a page of the history."""
         params = {} if cursor is None else {"cursor": cursor}
         return await self._call("GET", f"{_series(series)}/mine", bearer=self.token, params=params)
 

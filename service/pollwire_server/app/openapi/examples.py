@@ -126,6 +126,15 @@ _REGISTERED_ISSUER: Final[Json] = {
     "key": None,
     "created_at": "2026-11-24T11:00:00.000Z",
 }
+_CALIBRATION_BIN: Final[Json] = {
+    "from": 0.6,
+    "to": 0.7,
+    "n": 2,
+    "mean": 0.64,
+    "rate": 0.5,
+    "low": 0.094531,
+    "high": 0.905469,
+}
 _SERIES: Final[Json] = {
     "series": "cup",
     "title": "World Cup",
@@ -206,7 +215,9 @@ EXAMPLES: Final[dict[str, Json]] = {
             }
         ],
         "next": None,
+        "calibration": [_CALIBRATION_BIN],
     },
+    "CalibrationResponse": {"series": "cup", "crowd": [_CALIBRATION_BIN]},
     "ReceiptBody": {"receipt": "IjKl..."},
     "ReceiptResponse": {"valid": True, "counted": True, "choice": "npp", "at": "2026-11-24T12:00:00.000Z"},
     "Results": _RESULTS,

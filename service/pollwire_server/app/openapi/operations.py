@@ -44,7 +44,7 @@ from pollwire_server.voting.responses import (
     TokenResponse,
     VoteResponse,
 )
-from pollwire_server.voting.series_service import LeaderboardPage, OwnSeriesPage
+from pollwire_server.voting.series_service import CalibrationResponse, LeaderboardPage, OwnSeriesPage
 
 Shape = type[msgspec.Struct]
 Route = tuple[str, str]
@@ -112,6 +112,9 @@ OPERATIONS: Final[dict[Route, Operation]] = {
     ("get", "/v1/events"): Operation("watchPolls", "results"),
     ("get", f"{_PUBLIC}/events"): Operation("watchPoll", "results"),
     ("get", "/v1/series/{series_id}"): Operation("getSeries", "series", None, SeriesDocument),
+    ("get", "/v1/series/{series_id}/calibration"): Operation(
+        "getCalibration", "series", None, CalibrationResponse
+    ),
     ("get", "/v1/series/{series_id}/leaderboard"): Operation(
         "getLeaderboard", "series", None, LeaderboardPage
     ),

@@ -10,6 +10,7 @@ from pollwire.cli.progress import bar_of
 from pollwire.errors import Document
 
 _ORDERS = ("accuracy", "peer", "peer_average", "baseline", "brier")
+_BIN_COLUMNS = ("confidence", "forecasts", "mean", "came true", "95 % interval")
 _COLUMNS = ("rank", "name", "forecasts", "accuracy", "peer", "brier")
 
 
@@ -91,6 +92,20 @@ def show(series_id: str) -> None:
     target.print_result(about, *_summary(about))
 
 
+@series.command()
+@click.argument("series_id", metavar="SERIES")
+@click.option("--mine", is_flag=True, help="Show your own calibration.")
+@connection_options
+def calibration(series_id: str, *, mine: bool) -> None:
+    """Show how often forecasts of some confidence came true."""
+    target = target_of_flags()
+    if mine:
+        bins = run_client(lambda client: client.own_series_page(series_id), target)["calibration"]
+    else:
+        bins = run_client(lambda client: client.calibration(series_id), target)["crowd"]
+    print_list(target, bins, None, cells=_bin_cells, columns=_BIN_COLUMNS)
+
+
 @series.command(name="set")
 @click.argument("series_id", metavar="SERIES")
 @click.option("--title", metavar="TEXT", help="Title; an empty one removes it.")
@@ -152,6 +167,12 @@ def _summary(about: Document) -> tuple[str, ...]:
     title = f"{about['series']}: {about['title']}" if about["title"] else about["series"]
     order = f"ranked by {about['rank_by']}, from {about['minimum']} scored"
     return title, f"{order}, version {about['version']}", f"polls: {numbers}"
+
+
+def _bin_cells(found: Document) -> tuple[object, ...]:
+    confidence = f"{found['from']:.0%} to {found['to']:.0%}"
+    interval = f"{found['low']:.0%} to {found['high']:.0%}"
+    return confidence, found["n"], f"{found['mean']:.1%}", f"{found['rate']:.1%}", interval
 
 
 def _cells(row: Document) -> tuple[object, ...]:
