@@ -73,15 +73,29 @@ class Event(msgspec.Struct, frozen=True):
     tally: Tally
 
 
+def is_sent_to(event: Event, audience: Audience) -> bool:
+    """Return False for progress whose totals are hidden: the event alone would reveal that a vote counted."""
+    return event.kind is not EventKind.PROGRESS or _sees_totals(event, audience)
+
+
+def _sees_poll(event: Event, audience: Audience) -> bool:
+    return audience is Audience.OPERATORS or event.poll.is_visible(event.tally.now)
+
+
+def _sees_totals(event: Event, audience: Audience) -> bool:
+    reader = ReaderRole.OPERATOR if audience is Audience.OPERATORS else ReaderRole.PUBLIC
+    phase = event.poll.phase(event.tally.now)
+    return _sees_poll(event, audience) and may_see_totals(event.poll, phase, reader)
+
+
 def payload_of(event: Event, audience: Audience, runoff: RunoffResult | None = None) -> Document:
     """Return ``{"type", "timestamp", "data"}``, as the Standard Webhooks convention defines it.
 
     ``runoff`` is the result of a ranked poll at the event's totals.
     """
     poll, phase = event.poll, event.poll.phase(event.tally.now)
-    reader = ReaderRole.OPERATOR if audience is Audience.OPERATORS else ReaderRole.PUBLIC
-    sees_poll = reader is ReaderRole.OPERATOR or poll.is_visible(event.tally.now)
-    sees_totals = sees_poll and may_see_totals(poll, phase, reader)
+    sees_poll = _sees_poll(event, audience)
+    sees_totals = _sees_totals(event, audience)
     if sees_totals:
         results = results_of(poll, event.tally, runoff, with_rounds=False)
     else:

@@ -32,7 +32,7 @@ import msgspec
 from pollwire_server.admin.webhooks.registry import StoredWebhook, WebhookRegistry
 from pollwire_server.admin.webhooks.timing import WebhookTiming
 from pollwire_server.domain.errors import PollNotFound, PollwireError
-from pollwire_server.domain.events import Audience, Event, EventKind, payload_of
+from pollwire_server.domain.events import Audience, Event, EventKind, is_sent_to, payload_of
 from pollwire_server.domain.instant_runoff import RunoffResult
 from pollwire_server.domain.poll import Kind
 from pollwire_server.store import Store
@@ -203,7 +203,7 @@ def waiting_for(
     for event in events:
         bodies: dict[Audience, bytes] = {}
         for webhook, stored in webhooks.items():
-            if not stored.wants(event):
+            if not stored.wants(event) or not is_sent_to(event, stored.results):
                 continue
             if stored.results not in bodies:
                 bodies[stored.results] = msgspec.json.encode(
