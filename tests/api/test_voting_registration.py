@@ -28,6 +28,13 @@ def token_of(service: Service, answer: httpx.Response) -> VoterToken:
     return voter
 
 
+def token_of_text(service: Service, token: str) -> bytes:
+    """Return the voter id in a token."""
+    voter = VoterTokens(service.settings.secrets, now_ms).verify(token.encode())
+    assert voter is not None
+    return voter.id
+
+
 async def register(service: Service, headers: dict[str, str] | None = None, **body: object) -> httpx.Response:
     """Request a token without keeping cookies, and return the response."""
     send = {"json": body} if body else {}
@@ -59,7 +66,34 @@ async def test_register_cookie_is_http_only_and_same_site_lax(service: Service) 
 async def test_register_https_public_url_sets_a_secure_cookie(serve: Serve) -> None:
     async with serve(public_url="https://polls.example") as service:
         answer = await register(service)
-        assert SimpleCookie(answer.headers["set-cookie"])["pollwire_voter"]["secure"] is True
+        cookie = SimpleCookie(answer.headers["set-cookie"])["__Host-pollwire_voter"]
+        assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+
+
+async def test_cookie_planted_by_a_sibling_domain_is_ignored(serve: Serve) -> None:
+    """Check that with https only the ``__Host-`` cookie names the voter: for votes, results and renewal."""
+    async with serve(public_url="https://polls.example") as service:
+        poll = await service.create_poll(results="after_vote")
+        own, attacker = await service.voter(), await service.voter()
+        await service.vote(poll["id"], "rice", attacker)
+        planted = {"Cookie": f"pollwire_voter={attacker}"}
+        assert token_of(service, await register(service, planted)).id != token_of_text(service, attacker)
+        mine = f"/v1/polls/{poll['id']}/votes/mine"
+        assert (await service.http.get(mine, headers=planted)).status_code == 401
+        shown = await service.http.get(f"/v1/polls/{poll['id']}/results", headers=planted)
+        assert shown.json()["hidden"] is True
+        both = {"Cookie": f"pollwire_voter={attacker}; __Host-pollwire_voter={own}"}
+        assert (await service.http.get(mine, headers=both)).status_code == 404
+        renewed = await register(service, both)
+        assert token_of(service, renewed).id == token_of_text(service, own)
+
+
+async def test_two_cookies_of_one_name_are_none(service: Service) -> None:
+    poll = await service.create_poll()
+    tokens = [await service.voter(), await service.voter()]
+    twice = {"Cookie": "; ".join(f"pollwire_voter={token}" for token in tokens)}
+    answer = await service.http.get(f"/v1/polls/{poll['id']}/votes/mine", headers=twice)
+    assert answer.status_code == 401
 
 
 async def test_register_valid_token_or_cookie_renews_the_same_voter(service: Service) -> None:

@@ -222,7 +222,7 @@ def _voting(
     settings: Settings, store: Store, auth: _AuthComponents, batcher: VoteBatcher, trail: AuditTrail
 ) -> tuple[VoteService, VotingFastPath, list[HTTPRouteHandler]]:
     receipts = Receipts(settings.secrets)
-    voter_resolver = VoterResolver(auth.tokens, auth.issuers)
+    voter_resolver = VoterResolver(auth.tokens, auth.issuers, is_https=auth.origins.is_public_url_encrypted)
     vote_service = VoteService(
         polls=store.polls,
         batcher=batcher,

@@ -14,9 +14,13 @@ import msgspec
 from pollwire_server.auth.client_address import UNKNOWN, ClientAddress, client_in
 
 COOKIE: Final = "pollwire_voter"
-"""Name of the cookie that carries a voter's token, for pages of the service's own origin."""
+"""Name of the cookie with a voter's token, for pages of the service's own origin, without https."""
+
+SECURE_COOKIE: Final = f"__Host-{COOKIE}"
+"""The name with https. Browsers accept it from the host itself only (RFC 6265bis, section 4.1.3.2)."""
 
 _COOKIE_PREFIX: Final = COOKIE.encode("ascii") + b"="
+_SECURE_PREFIX: Final = SECURE_COOKIE.encode("ascii") + b"="
 
 
 class RequestCredentials(msgspec.Struct, kw_only=True):
@@ -71,18 +75,20 @@ def bearer_of(authorization: bytes | None) -> bytes | None:
     return credentials.strip() if scheme.lower() == b"bearer" else None
 
 
-def cookie_of(header: bytes | None) -> bytes | None:
-    """Return the voter's token from a ``Cookie`` header (RFC 6265, section 4.2.1), or None."""
+def cookie_of(header: bytes | None, *, is_https: bool = False) -> bytes | None:
+    """Return the voter's token from a ``Cookie`` header (RFC 6265, section 4.2.1), or None.
+
+    With https only the ``__Host-`` name counts, because a sibling domain cannot set it. Two cookies of the
+    name count as none: one of them was planted.
+    """
     if header is None:
         return None
-    for pair in header.split(b";"):
-        pair = pair.strip()
-        if pair.startswith(_COOKIE_PREFIX):
-            return pair[len(_COOKIE_PREFIX) :].strip(b'"')
-    return None
+    prefix = _SECURE_PREFIX if is_https else _COOKIE_PREFIX
+    found = [pair[len(prefix) :] for pair in map(bytes.strip, header.split(b";")) if pair.startswith(prefix)]
+    return found[0].strip(b'"') if len(found) == 1 else None
 
 
-def token_of(authorization: bytes | None, cookie: bytes | None) -> bytes | None:
+def token_of(authorization: bytes | None, cookie: bytes | None, *, is_https: bool = False) -> bytes | None:
     """Return the voter's token that a request carries, not yet verified, or None."""
     bearer = bearer_of(authorization)
-    return cookie_of(cookie) if bearer is None else bearer
+    return cookie_of(cookie, is_https=is_https) if bearer is None else bearer

@@ -228,7 +228,8 @@ class ReadAccess:
         bearer = bearer_of(credentials.authorization)
         if bearer is not None:
             return self._bearer(bearer)
-        cookie = cookie_of(credentials.cookie)
+        is_https = self._origins.is_public_url_encrypted or credentials.client.is_encrypted
+        cookie = cookie_of(credentials.cookie, is_https=is_https)
         token = None if cookie is None else self._tokens.verify(cookie)
         return None if token is None else Ticket(token.id)
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
-from pollwire_server.auth.credentials import COOKIE, bearer_of
+from pollwire_server.auth.credentials import COOKIE, SECURE_COOKIE, bearer_of
 from pollwire_server.auth.origins import Headers, OriginPolicy
 from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_tokens import LIFETIME_S, VoterTokens
@@ -157,7 +157,9 @@ class VoterRegistration:
 
     def _cookie(self, token: str, request: RegistrationRequest) -> bytes:
         attributes = f"Max-Age={LIFETIME_S}; Path=/; HttpOnly; SameSite=Lax"
-        secure = "; Secure" if request.secure or self._origins.is_public_url_encrypted else ""
+        if request.client.is_encrypted or self._origins.is_public_url_encrypted:
+            return f"{SECURE_COOKIE}={token}; {attributes}; Secure".encode("ascii")
+        secure = "; Secure" if request.secure else ""
         return f"{COOKIE}={token}; {attributes}{secure}".encode("ascii")
 
     def _cors_headers(self, request: RegistrationRequest) -> Headers:

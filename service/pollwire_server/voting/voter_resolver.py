@@ -25,15 +25,17 @@ class VoterResolver:
     A token is either one of this service or one of an issuer: an external site that vouches for its users.
     """
 
-    __slots__ = ("_issuers", "_tokens")
+    __slots__ = ("_is_https", "_issuers", "_tokens")
 
-    def __init__(self, tokens: VoterTokens, issuers: IssuerTokenVerifier) -> None:
+    def __init__(self, tokens: VoterTokens, issuers: IssuerTokenVerifier, *, is_https: bool = False) -> None:
+        self._is_https = is_https
         self._tokens = tokens
         self._issuers = issuers
 
     def verified_token(self, credentials: RequestCredentials) -> VoterToken:
         """Return this service's token, verified. Raises ``VoterTokenRequired`` and ``VoterTokenInvalid``."""
-        token = token_of(credentials.authorization, credentials.cookie)
+        is_https = self._is_https or credentials.client.is_encrypted
+        token = token_of(credentials.authorization, credentials.cookie, is_https=is_https)
         if token is None:
             raise VoterTokenRequired
         voter = self._tokens.verify(token)
