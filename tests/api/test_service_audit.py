@@ -63,6 +63,15 @@ async def test_acts_on_credentials_are_recorded_with_the_key(service: Service) -
     assert "k" * 32 not in text
 
 
+async def test_changed_settings_of_a_series_are_recorded(service: Service) -> None:
+    body = {"rank_by": "peer", "minimum": 3, "title": None}
+    assert (await service.admin.put("/v1/admin/series/cup", json=body)).status_code == 200
+    assert (await service.admin.put("/v1/admin/series/cup", json={"minimum": 0})).status_code == 422
+    entry = (await entries(service))[0]
+    assert (entry["act"], entry["target"], entry["by"]["name"]) == ("series.edited", "cup", "admin")
+    assert entry["detail"] == {"rank_by": "peer", "minimum": 3, "reset": ["title"]}
+
+
 async def test_bulk_votes_and_exports_are_recorded_with_numbers_and_totals(service: Service) -> None:
     poll = (await service.create_poll())["id"]
     lines = b"".join(b'{"voter": "m%d", "choice": "rice"}\n' % number for number in range(3))

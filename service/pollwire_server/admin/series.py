@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import UNSET, Meta, UnsetType
 
+from pollwire_server.admin.audit_trail import AuditTrail
 from pollwire_server.admin.predictions import ScoringProgress, progress_document
 from pollwire_server.admin.requests import AnyRequest, Object, json_object, require_operator
 from pollwire_server.admin.responses import Encoded, json_response
@@ -23,6 +24,7 @@ from pollwire_server.domain.errors import NotFound
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.scoring import RankBy
 from pollwire_server.domain.series_document import SeriesDocument, series_document
+from pollwire_server.domain.service_audit import AuditAct
 from pollwire_server.store import Store
 
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -70,7 +72,7 @@ class SeriesAdmin:
 _SERIES: Final = "/v1/admin/series/{series_id:str}"
 
 
-def handlers(series: SeriesAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHandler]:
+def handlers(series: SeriesAdmin, keys: ApiKeyAuthenticator, trail: AuditTrail) -> list[HTTPRouteHandler]:
     """Return the route handlers of series."""
 
     @put(_SERIES, summary="Change the settings of a series")
@@ -78,7 +80,13 @@ def handlers(series: SeriesAdmin, keys: ApiKeyAuthenticator) -> list[HTTPRouteHa
         operator = require_operator(keys, request, Scope.POLLS_WRITE)
         if not IDENTIFIER.fullmatch(series_id) or not operator.covers_series(series_id):
             raise NotFound("Series not found. A series id has letters a to z, digits and hyphens.")
-        after = await series.edit(series_id, await json_object(request))
-        return json_response(after, 202 if isinstance(after, ScoringProgress) else 200)
+        body = await json_object(request)
+        after = await series.edit(series_id, body)
+        if isinstance(after, ScoringProgress):
+            return json_response(after, 202)
+        settings = {name: value for name, value in body.items() if value is not None}
+        reset = [name for name, value in body.items() if value is None]
+        await trail.record(AuditAct.SERIES_EDITED, operator, series_id, **settings, reset=reset)
+        return json_response(after)
 
     return [edit_series]

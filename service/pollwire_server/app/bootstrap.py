@@ -149,7 +149,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
             reads_receipts=Receipts(settings.secrets).read,
             trail=audit.trail,
         ),
-        *admin_series.handlers(SeriesAdmin(store), auth.api_keys),
+        *admin_series.handlers(SeriesAdmin(store), auth.api_keys, audit.trail),
         *_credential_handlers(store, key_sets, auth, audit.trail),
         *webhook_handlers,
         *web_routes.handlers(settings, store),

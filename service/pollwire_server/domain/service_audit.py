@@ -34,6 +34,7 @@ class AuditAct(StrEnum):
     ISSUER_REGISTERED = "issuer.registered"
     ISSUER_REPLACED = "issuer.replaced"
     ISSUER_DELETED = "issuer.deleted"
+    SERIES_EDITED = "series.edited"
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_ENABLED = "webhook.enabled"
     WEBHOOK_DELETED = "webhook.deleted"
@@ -68,7 +69,7 @@ class ServiceAuditEntry(msgspec.Struct, frozen=True):
     """The action, such as ``key.created``."""
     by: Actor
     target: str
-    """Id of the key, issuer, webhook or poll."""
+    """Id of the key, issuer, webhook, series or poll."""
     detail: dict[str, Any]  # Any: values of JSON
     previous: str
     """The ``hash`` of the entry before."""
@@ -82,7 +83,7 @@ class NewAuditEntry(msgspec.Struct, frozen=True):
     act: str
     by: Actor = SERVICE
     target: str = ""
-    """Id of the key, issuer, webhook or poll."""
+    """Id of the key, issuer, webhook, series or poll."""
     detail: Mapping[str, object] = {}
 
 
