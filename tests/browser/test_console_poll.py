@@ -73,6 +73,7 @@ async def test_list_names_the_leader_by_the_rule_of_the_kind(service: Service, o
     await at.go("/polls/ranked")
     await expect(at.page.locator(".bars .leads")).to_have_attribute("data-option", "ben")
     await expect(at.page.locator(".chart text.name").first).to_have_text("Ben")
+    await expect(at.page.locator(".bars .share")).to_have_text(["45%", "33%", "22%"])
 
 
 UNKNOWN_ZONE = """
