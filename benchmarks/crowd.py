@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import browser
-from benchmarks.load import Answers, Load, Readers
+from benchmarks.load import Load, LoadResult, Readers
 from benchmarks.processes import BenchmarkError, Process
 from benchmarks.run import Run
 from benchmarks.service import OPTIONS, Service, write_tokens
@@ -20,7 +20,7 @@ SETTLE_S = 1.0
 @contextmanager
 def voting(
     run: Run, service: Service, poll: str, *, rate: float, seconds: float, log: Path | None = None
-) -> Iterator[list[Answers]]:
+) -> Iterator[list[LoadResult]]:
     """Send votes of different voters, ``rate`` a second for ``seconds``, while the caller measures."""
     requests = [browser.vote(service.port, poll, choice) for choice in OPTIONS]
     count = max(1, int(rate * seconds))

@@ -32,7 +32,7 @@ def measure(run: Run) -> None:
                 cpu_s, store_s = subject.process.cpu_s(), store.process.cpu_s()
                 answers = subject.vote(run, f"round-{number}", count, tokens)
                 spent_s, stored_s = subject.process.cpu_s() - cpu_s, store.process.cpu_s() - store_s
-                run.record.note(PART, subject.name, CPU, "us", spent_s / count * 1e6)
-                run.record.note(PART, subject.name, "CPU of the store a vote", "us", stored_s / count * 1e6)
-                run.record.note(PART, subject.name, "votes a second", "/s", count / answers.seconds)
+                run.record.add(PART, subject.name, CPU, "us", spent_s / count * 1e6)
+                run.record.add(PART, subject.name, "CPU of the store a vote", "us", stored_s / count * 1e6)
+                run.record.add(PART, subject.name, "votes a second", "/s", count / answers.seconds)
     run.record.hold_ratio(PART, CPU, ALWAYS, NONE, 1.1)

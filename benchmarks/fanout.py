@@ -87,5 +87,5 @@ def _measure_peer(run: Run, peer: tuple[str, Start, str], sockets: int, hz: int,
 
 
 def _note(run: Run, part: str, name: str, frames: int, spent_s: float) -> None:
-    run.record.note(part, name, CPU, "us", spent_s / frames * 1e6)
-    run.record.note(part, name, "frames a second", "/s", frames / run.scale.fanout_s)
+    run.record.add(part, name, CPU, "us", spent_s / frames * 1e6)
+    run.record.add(part, name, "frames a second", "/s", frames / run.scale.fanout_s)

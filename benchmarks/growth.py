@@ -88,9 +88,9 @@ def _measure(run: Run, charged: tuple[Process, Process], row: tuple[str, str], l
     before = [process.cpu_s() for process in charged]
     answers = load.send(count)
     spent_s = [process.cpu_s() - then for process, then in zip(charged, before, strict=True)]
-    run.record.note(*row, CPU, "us", spent_s[0] / count * 1e6)
-    run.record.note(*row, STORE_CPU, "us", spent_s[1] / count * 1e6)
-    run.record.note(*row, "latency p99", "ms", answers.p99_ms)
+    run.record.add(*row, CPU, "us", spent_s[0] / count * 1e6)
+    run.record.add(*row, STORE_CPU, "us", spent_s[1] / count * 1e6)
+    run.record.add(*row, "latency p99", "ms", answers.p99_ms)
 
 
 def _count(run: Run) -> int:

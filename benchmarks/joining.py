@@ -81,9 +81,9 @@ def _join(run: Run, name: str, peer: Peer, path: str) -> None:
         readers.check_all_there()
         if readers.stats().frames != readers.count or len(readers.newest()) != 1:
             raise BenchmarkError(f"{name}: not every reader has its first frame, and that alone.")
-    run.record.note(PART, name, CPU, "us", spent_s / readers.count * 1e6)
-    run.record.note(PART, name, "handshakes a second", "/s", readers.count / readers.seconds)
-    run.record.note(PART, name, MEMORY, "KB", grown / readers.count / 1024)
+    run.record.add(PART, name, CPU, "us", spent_s / readers.count * 1e6)
+    run.record.add(PART, name, "handshakes a second", "/s", readers.count / readers.seconds)
+    run.record.add(PART, name, MEMORY, "KB", grown / readers.count / 1024)
 
 
 def _measure_voters(run: Run) -> None:
@@ -93,9 +93,9 @@ def _measure_voters(run: Run) -> None:
         tokens = write_tokens(run, count)
         before = store.used_bytes()
         ours.vote(run, "weighed", count, tokens)
-        run.record.note(
+        run.record.add(
             STORED, VOTER, "keys as the store weighs them", "bytes", store.bytes_of("pw:*") / count
         )
         grown = store.used_bytes() - before
-        run.record.note(STORED, VOTER, "growth of the whole store", "bytes", grown / count)
+        run.record.add(STORED, VOTER, "growth of the whole store", "bytes", grown / count)
     run.record.hold_median(STORED, VOTER, "keys as the store weighs them", 64)

@@ -52,7 +52,7 @@ def measure(run: Run) -> None:
     for _ in run.rounds(PART):
         with a_store(run) as store, a_service(run, store) as service:
             for watched in (loaded, *quiet):
-                note(run, PART, str(watched), timed(run, service, watched)[0])
+                record_delays(run, PART, str(watched), timed(run, service, watched)[0])
     run.record.hold_median(PART, str(loaded), "p50", 30)
     run.record.hold_median(PART, str(loaded), "p99", 120)
     for watched in quiet:
@@ -73,10 +73,10 @@ def timed(run: Run, service: Service, watched: Watched) -> tuple[Delays, int]:
         return delays(log, readers.samples()), grown
 
 
-def note(run: Run, part: str, subject: str, found: Delays) -> None:
+def record_delays(run: Run, part: str, subject: str, found: Delays) -> None:
     """Record the percentiles of one round."""
-    run.record.note(part, subject, "p50", "ms", percentile(found, 0.50))
-    run.record.note(part, subject, "p99", "ms", percentile(found, 0.99))
+    run.record.add(part, subject, "p50", "ms", percentile(found, 0.50))
+    run.record.add(part, subject, "p99", "ms", percentile(found, 0.99))
 
 
 def delays(log: Path, samples: list[list[tuple[int, int]]]) -> Delays:

@@ -127,7 +127,7 @@ def _note(run: Run, part: str, measure: str, found: dict[str, float]) -> None:
     if not total:
         raise BenchmarkError(f"{part}: no samples were taken.")
     for name, count in sorted(found.items(), key=itemgetter(1), reverse=True)[:MAX_ROWS]:
-        run.record.note(part, name, measure, "%", 100 * count / total)
+        run.record.add(part, name, measure, "%", 100 * count / total)
 
 
 def _program(name: str) -> str:

@@ -41,9 +41,9 @@ def _measure_one(run: Run, name: str, process: Process, port: int, path: str) ->
     load = Load(run, port, [browser.read_results(port, path)])
     cpu_s = process.cpu_s()
     answers = load.send(count)
-    run.record.note(PART, name, CPU, "us", (process.cpu_s() - cpu_s) / count * 1e6)
-    run.record.note(PART, name, "answers a second", "/s", count / answers.seconds)
-    run.record.note(PART, name, "latency p99", "ms", answers.p99_ms)
+    run.record.add(PART, name, CPU, "us", (process.cpu_s() - cpu_s) / count * 1e6)
+    run.record.add(PART, name, "answers a second", "/s", count / answers.seconds)
+    run.record.add(PART, name, "latency p99", "ms", answers.p99_ms)
 
 
 def _check_last(run: Run, port: int, path: str, seq: int) -> None:

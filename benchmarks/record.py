@@ -52,7 +52,7 @@ class Record(msgspec.Struct):
     again: list[str] = msgspec.field(default_factory=list)
     """Failures after which a part was measured again, separately."""
 
-    def note(self, part: str, subject: str, measure: str, unit: str, value: float) -> None:
+    def add(self, part: str, subject: str, measure: str, unit: str, value: float) -> None:
         """Add the value of one round."""
         row = self.find(part, subject, measure)
         if row is None:

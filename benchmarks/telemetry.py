@@ -32,6 +32,6 @@ def measure(run: Run) -> None:
                 poll = f"round-{number}-{subjects.index(subject)}"
                 answers = subject.vote(run, poll, count, tokens)
                 spent_s = subject.process.cpu_s() - cpu_s
-                run.record.note(PART, subject.name, CPU, "us", spent_s / count * 1e6)
-                run.record.note(PART, subject.name, "votes a second", "/s", count / answers.seconds)
+                run.record.add(PART, subject.name, CPU, "us", spent_s / count * 1e6)
+                run.record.add(PART, subject.name, "votes a second", "/s", count / answers.seconds)
     run.record.hold_ratio(PART, CPU, EVERYTHING, NOTHING, 1.05)

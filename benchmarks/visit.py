@@ -32,9 +32,9 @@ def measure(run: Run) -> None:
                 cpu_s = service.process.cpu_s()
                 step()
                 spent_us = (service.process.cpu_s() - cpu_s) / run.scale.visits * 1e6
-                run.record.note(PART, name, CPU, "us", spent_us)
+                run.record.add(PART, name, CPU, "us", spent_us)
                 whole_us += spent_us
-            run.record.note(PART, WHOLE, CPU, "us", whole_us)
+            run.record.add(PART, WHOLE, CPU, "us", whole_us)
             service.check_votes(poll, run.scale.visits)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import browser
-from benchmarks.load import Answers, Load
+from benchmarks.load import Load, LoadResult
 from benchmarks.peers import starting
 from benchmarks.processes import BenchmarkError, Process
 from benchmarks.run import Run
@@ -48,7 +48,7 @@ class Subject(ABC):
     def check(self, poll: str, votes: int) -> None:
         """Check that every vote was counted once. Raises ``BenchmarkError``."""
 
-    def vote(self, run: Run, poll: str, count: int, tokens: Path) -> Answers:
+    def vote(self, run: Run, poll: str, count: int, tokens: Path) -> LoadResult:
         """Send ``count`` votes of different voters, and check that all are counted."""
         self.add_poll(poll)
         requests = [browser.vote(self.port, poll, choice) for choice in OPTIONS]
@@ -125,9 +125,9 @@ def _measure_one(run: Run, subject: Subject, poll: str, tokens: Path, store: Pri
     cpu_s, store_s = subject.process.cpu_s(), store.process.cpu_s()
     answers = subject.vote(run, poll, count, tokens)
     spent_s, stored_s = subject.process.cpu_s() - cpu_s, store.process.cpu_s() - store_s
-    note = run.record.note
-    note(PART, subject.name, CPU, "us", spent_s / count * 1e6)
-    note(PART, subject.name, "votes a second", "/s", count / answers.seconds)
-    note(PART, subject.name, "latency p99", "ms", answers.p99_ms)
+    add = run.record.add
+    add(PART, subject.name, CPU, "us", spent_s / count * 1e6)
+    add(PART, subject.name, "votes a second", "/s", count / answers.seconds)
+    add(PART, subject.name, "latency p99", "ms", answers.p99_ms)
     if not isinstance(subject, Hello):
-        note(PART, subject.name, "CPU of the store a vote", "us", stored_s / count * 1e6)
+        add(PART, subject.name, "CPU of the store a vote", "us", stored_s / count * 1e6)

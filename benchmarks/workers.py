@@ -31,10 +31,10 @@ def measure(run: Run) -> None:
                 cpu_s = service.process.cpu_s()
                 answers = ours.vote(run, "measured", count, tokens)
                 spent_s = service.process.cpu_s() - cpu_s
-                run.record.note(PART, name, CPU, "us", spent_s / count * 1e6)
-                run.record.note(PART, name, "votes a second", "/s", count / answers.seconds)
+                run.record.add(PART, name, CPU, "us", spent_s / count * 1e6)
+                run.record.add(PART, name, "votes a second", "/s", count / answers.seconds)
                 if workers > 1:
-                    run.record.note(PART, name, SHARE, "", _smaller_share(run, service))
+                    run.record.add(PART, name, SHARE, "", _smaller_share(run, service))
     run.record.hold_ratio(PART, CPU, TWO, ONE, 1.15)
     run.record.hold_median(PART, TWO, SHARE, 0.4, "at least")
 
@@ -44,10 +44,10 @@ def _smaller_share(run: Run, service: Service) -> float:
     service.add_poll("spread")
     before = _open_files(service)
     with Readers(service.port, run.scale.spread_over, "/v1/polls/spread/live"):
-        taken = [now - then for now, then in zip(_open_files(service), before, strict=True)]
-    if sum(taken) != run.scale.spread_over:
-        raise BenchmarkError(f"The workers hold {taken} of {run.scale.spread_over} connections.")
-    return min(taken) / sum(taken)
+        accepted = [now - then for now, then in zip(_open_files(service), before, strict=True)]
+    if sum(accepted) != run.scale.spread_over:
+        raise BenchmarkError(f"The workers hold {accepted} of {run.scale.spread_over} connections.")
+    return min(accepted) / sum(accepted)
 
 
 def _open_files(service: Service) -> list[int]:

@@ -64,7 +64,7 @@ class Pipe(asyncio.Transport):
     def resume_reading(self) -> None:
         self.paused = False
 
-    def take(self) -> bytes:
+    def pop_written(self) -> bytes:
         """Return the bytes written since the last call."""
         taken, self.written = self.written, b""
         return taken

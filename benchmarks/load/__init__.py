@@ -30,7 +30,7 @@ def compiled(source: str) -> Path:
     return program
 
 
-class Answers(msgspec.Struct):
+class LoadResult(msgspec.Struct):
     """Result of a load of requests."""
 
     answered: int
@@ -66,7 +66,9 @@ class Load:
         self._more += [] if tokens is None else ["--tokens", tokens]
         self._more += [] if polls is None else ["--polls", polls]
 
-    def send(self, count: int, *, rate: float = 0.0, log: Path | None = None, status: int = 200) -> Answers:
+    def send(
+        self, count: int, *, rate: float = 0.0, log: Path | None = None, status: int = 200
+    ) -> LoadResult:
         """Send ``count`` requests at full speed or ``rate`` a second. All must get ``status``."""
         with self.sending(count, rate=rate, log=log, status=status) as sent:
             pass
@@ -75,12 +77,12 @@ class Load:
     @contextmanager
     def sending(
         self, count: int, *, rate: float = 0.0, log: Path | None = None, status: int = 200
-    ) -> Iterator[list[Answers]]:
+    ) -> Iterator[list[LoadResult]]:
         """Send while the block runs. The list contains the result after the block."""
         argv: list[str | Path] = [compiled("load/requests.c"), "127.0.0.1", str(self._port), str(count)]
         argv += [str(self._connections), *self._more, "--rate", str(rate)]
         argv += [] if log is None else ["--log", log]
-        answers: list[Answers] = []
+        answers: list[LoadResult] = []
         process = _pinned(argv)
         try:
             yield answers
@@ -88,7 +90,7 @@ class Load:
         finally:
             process.kill()
             process.wait()
-        answers.append(msgspec.json.decode(output, type=Answers))
+        answers.append(msgspec.json.decode(output, type=LoadResult))
         _check(answers[0], count, status)
 
 
@@ -215,7 +217,7 @@ def _pinned(argv: Sequence[str | Path]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(pinned, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def _check(answers: Answers, count: int, status: int) -> None:
+def _check(answers: LoadResult, count: int, status: int) -> None:
     if answers.statuses != {str(status): count} or answers.lost:
         found = f"{answers.statuses}, {answers.lost} lost"
         raise BenchmarkError(f"Of {count} requests not all were answered {status}: {found}.")

@@ -163,5 +163,5 @@ async def test_export_invalid_request_returns_its_status(service: Service) -> No
     assert (wrong.status_code, wrong.json()["field"]) == (422, "format")
     await service.act(poll, "cancel")
     await service.act(poll, "archive")
-    gone = await service.admin.get(f"{POLLS}/{poll}/export")
-    assert (gone.status_code, gone.json()["phase"]) == (409, "archived")
+    missing = await service.admin.get(f"{POLLS}/{poll}/export")
+    assert (missing.status_code, missing.json()["phase"]) == (409, "archived")

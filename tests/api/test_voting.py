@@ -135,10 +135,14 @@ async def test_withdraw_then_vote_again_raises_the_revision(service: Service) ->
     token = await service.voter()
     path = f"/v1/polls/{poll['id']}/votes/mine"
     await service.vote(poll["id"], "rice", token)
-    gone = await service.http.delete(path, headers=bearer(token))
-    assert gone.status_code == 200
-    assert (gone.json()["status"], gone.json()["choice"], gone.json()["revision"]) == ("withdrawn", None, 2)
-    assert (await service.http.delete(path, headers=bearer(token))).json() == gone.json()
+    deleted = await service.http.delete(path, headers=bearer(token))
+    assert deleted.status_code == 200
+    assert (deleted.json()["status"], deleted.json()["choice"], deleted.json()["revision"]) == (
+        "withdrawn",
+        None,
+        2,
+    )
+    assert (await service.http.delete(path, headers=bearer(token))).json() == deleted.json()
     assert (await service.http.get(path, headers=bearer(token))).status_code == 404
     assert (await totals(service, poll["id"]))["voters"] == 0
     again = (await service.vote(poll["id"], "rice", token)).json()
@@ -269,10 +273,10 @@ async def test_vote_recreated_poll_does_not_know_old_votes(service: Service) -> 
     poll = await service.create_poll()
     token = await service.voter()
     await service.vote(poll["id"], "yam", token)
-    gone = await service.admin.request(
+    deleted = await service.admin.request(
         "DELETE", f"/v1/admin/polls/{poll['id']}", json={"confirm": poll["id"]}
     )
-    assert gone.status_code == 204, gone.text
+    assert deleted.status_code == 204, deleted.text
     assert (await service.vote(poll["id"], "rice", token)).status_code == 404
     await service.create_poll(id=poll["id"], options=[{"id": i, "label": i} for i in ("yam", "rice")])
     body = (await service.vote(poll["id"], "yam", token)).json()

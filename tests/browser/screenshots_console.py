@@ -70,7 +70,7 @@ POLLS: list[dict[str, Any]] = [
 ]
 
 
-def choice_of(poll: dict[str, Any], dice: random.Random) -> Any:
+def random_choice(poll: dict[str, Any], dice: random.Random) -> Any:
     """Return a random choice that favours the first options."""
     if poll.get("kind") == "rating":
         return dice.choice([1, 2, 3, 3, 4, 4, 4, 5])
@@ -87,7 +87,7 @@ async def create_polls(service: Service) -> None:
         await service.create_poll(**{"identity": "open", **poll})
         if "opens_at" not in poll:
             for _ in range(dice.randint(40, 90)):
-                await service.vote(poll["id"], choice_of(poll, dice))
+                await service.vote(poll["id"], random_choice(poll, dice))
     await service.act("old-bridge", "close")
 
 
@@ -116,7 +116,7 @@ async def one_poll(service: Service, page: Page) -> None:
     await open_view(service, page, "/polls/high-street", ".chart path.line")
     dice = random.Random(8)
     for _ in range(60):
-        await service.vote("high-street", choice_of(POLLS[-1], dice))
+        await service.vote("high-street", random_choice(POLLS[-1], dice))
 
 
 @shot("console-edit", **DESKTOP)

@@ -181,5 +181,5 @@ async def _ends(operator: Terminal, voter: Terminal, life: Life) -> None:
     assert (await operator("polls", "archive", life.kind, "--yes")).out == f"{life.kind} is archived.\n"
     await operator("polls", "recount", life.kind, exit_code=1)
     assert (await operator("polls", "delete", life.kind, "--yes")).out == f"{life.kind} deleted.\n"
-    gone = await operator("polls", "show", life.kind, exit_code=1)
-    assert life.kind in gone.err
+    missing = await operator("polls", "show", life.kind, exit_code=1)
+    assert life.kind in missing.err

@@ -78,7 +78,7 @@ class Pusher:
         """Read one response, which arrives whole. An empty read means that the connection was closed."""
         if number not in self._sent_at:  # nothing was asked: it was opened, and not used for too long
             self._free.remove(number)
-            self._end(number)
+            self._disconnect(number)
             return
         answer, now = self._sockets[number].recv(65536), time.monotonic()
         took_s = now - self._sent_at.pop(number)
@@ -92,9 +92,9 @@ class Pusher:
         if answer:
             self._free.append(number)
         else:
-            self._end(number)
+            self._disconnect(number)
 
-    def _end(self, number: int) -> None:
+    def _disconnect(self, number: int) -> None:
         self._poller.unregister(number)
         self._sockets.pop(number).close()
         self._connect()

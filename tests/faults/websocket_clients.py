@@ -95,7 +95,7 @@ class Listeners:
                     self._here.add(listener)
                     return
 
-    async def leave(self) -> None:
+    async def disconnect_all(self) -> None:
         """Disconnect all clients."""
         self._is_over = True
         for task in list(self._coming):
@@ -112,4 +112,4 @@ async def listening(address: tuple[str, int], poll: str, count: int) -> AsyncIte
     try:
         yield listeners
     finally:
-        await listeners.leave()
+        await listeners.disconnect_all()

@@ -154,13 +154,13 @@ async def test_kernel_buffers_little_unsent_data(valkey: Valkey) -> None:
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == NOTSENT_LOWAT_BYTES
             accepted.setblocking(False)
-            taken = 0
+            sent_bytes = 0
             try:
                 while True:
-                    taken += accepted.send(b"x" * 4096)
+                    sent_bytes += accepted.send(b"x" * 4096)
             except BlockingIOError:
                 unbounded = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-            assert taken < unbounded
+            assert sent_bytes < unbounded
     async with quick_service(valkey.url) as service, opened(service):
         theirs = service.sockets[0]._transport.get_extra_info("socket")
         assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == NOTSENT_LOWAT_BYTES

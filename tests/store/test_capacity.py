@@ -147,9 +147,9 @@ async def test_expired_idempotency_key_for_full_option_leaves_old_vote(store: St
 async def test_edit_below_current_votes_of_option_is_rejected(store: Store) -> None:
     record = await made(store, options=bounded(ndc=5))
     await cast(store, record, *(BallotInput(a_voter(), "B") for _ in range(3)))
-    with pytest.raises(EditRefused, match="chosen by 3") as refusal:
+    with pytest.raises(EditRefused, match="chosen by 3") as raised:
         await with_capacity(record, store, ndc=2)
-    assert refusal.value.field == "options[1].capacity"
+    assert raised.value.field == "options[1].capacity"
     assert (await store.polls.get(record.poll.id)).poll.options[1].capacity == 5
     record = await with_capacity(record, store, ndc=3)
     assert await cast(store, record, BallotInput(a_voter(), "B")) == [BallotStatus.OPTION_FULL]

@@ -33,7 +33,7 @@ class Watcher:
     def _gap(self) -> None:
         self.gaps += 1
 
-    async def leave(self) -> None:
+    async def stop(self) -> None:
         """Stop listening."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
@@ -46,7 +46,7 @@ async def watcher(own_valkey: Valkey) -> AsyncIterator[Watcher]:
     watching = Watcher(store)
     await store.notifications.subscribed()
     yield watching
-    await watching.leave()
+    await watching.stop()
     await store.close()
 
 

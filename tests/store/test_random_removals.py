@@ -75,11 +75,11 @@ class Model:
         def fits(vote: Vote) -> bool:
             return selector.from_ms <= vote.at < selector.to_ms and selector.tag in (b"", vote.tag)
 
-        taken = [voter for voter, vote in self.votes.items() if fits(vote)]
-        for voter in taken:
+        removed = [voter for voter, vote in self.votes.items() if fits(vote)]
+        for voter in removed:
             del self.votes[voter]
         ghosts = [vote for vote in self.ghosts if not fits(vote)]
-        number = len(taken) + len(self.ghosts) - len(ghosts)
+        number = len(removed) + len(self.ghosts) - len(ghosts)
         self.ghosts, self.seq = ghosts, self.seq + number
         return number
 

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 from pollwire_server.store.transport.sentinel import SentinelLoginError
-from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, code_of, kind_of
+from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, error_code, kind_of
 from redis import exceptions
 from redis._parsers.base import BaseParser
 from redis.asyncio.sentinel import MasterNotFoundError
@@ -129,7 +129,7 @@ def test_reply_has_expected_kind_whatever_its_text(reply: str) -> None:
     assert kind_of(error) is REPLIES[reply]
     if code not in ("ASK", "MOVED", "ERR"):
         assert kind_of(parsed(f"{code} other words")) is REPLIES[reply]
-        assert code_of(error) == code
+        assert error_code(error) == code
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(104, "reset"), TimeoutError(), BrokenPipeError()])

@@ -69,7 +69,7 @@ class Health:
 
     def notes(self) -> list[str]:
         """Return the warnings for operators, one sentence each."""
-        address_note = self._client_addresses.note
+        address_note = self._client_addresses.proxy_warning
         return [*([address_note] if address_note else ()), *self._durability.notes]
 
     def _start_reason(self) -> str:

@@ -105,9 +105,9 @@ class ClientAddressResolver:
         self.peer = lru_cache(4096)(self._peer)
 
     @property
-    def note(self) -> str | None:
+    def proxy_warning(self) -> str | None:
         """Return a warning for operators while requests come through an undeclared proxy, or None."""
-        return self._detector.note
+        return self._detector.proxy_warning
 
     def client(self, peer: Peer, headers: Mapping[bytes, bytes]) -> ClientAddress:
         """Return the client of a request from ``peer``. Repeated headers are joined with commas."""
@@ -182,7 +182,7 @@ class UndeclaredProxyDetector:
         self._is_detected = self._is_logged = False
 
     @property
-    def note(self) -> str | None:
+    def proxy_warning(self) -> str | None:
         """Return a sentence for operators while a proxy is detected, or None."""
         if not self._is_detected:
             return None
@@ -201,7 +201,7 @@ class UndeclaredProxyDetector:
             self._is_detected = True
             if not self._is_logged:  # once, because a client can cause it again each minute
                 self._is_logged = True
-                log.critical("%s", self.note)
+                log.critical("%s", self.proxy_warning)
 
     def _is_majority(self, minimum: int) -> bool:
         return self._forwarded >= max(minimum, 9 * self.plain)

@@ -32,7 +32,7 @@ from redis.exceptions import ResponseError
 from pollwire_server.store.keys import migration_lease_key, schema_key
 from pollwire_server.store.transport.function_library import FunctionLibrary, UnsupportedStore
 from pollwire_server.store.transport.single_server import SingleServer, StoreServers
-from pollwire_server.store.transport.store_errors import StoreErrorKind, code_of, kind_of
+from pollwire_server.store.transport.store_errors import StoreErrorKind, error_code, kind_of
 
 _log = logging.getLogger("pollwire.store")
 
@@ -223,7 +223,7 @@ class Migration:
         try:
             await self._servers.command("RESTORE", new, max(expires_ms, 0), payload)
         except ResponseError as error:
-            if code_of(error) != "BUSYKEY":
+            if error_code(error) != "BUSYKEY":
                 raise
         await self._servers.command("UNLINK", old)
         return 1

@@ -168,7 +168,7 @@ def test_forged_headers_keep_the_peers_address_and_are_logged_once(
         for _ in range(3):
             assert traffic.come(5 * DETECTION_THRESHOLD, forwarded=True).address == packed(PUBLIC)
             assert traffic.come(1, forwarded=False).address == packed(PUBLIC)
-            assert "count as one network" in (traffic.clients.note or "")
+            assert "count as one network" in (traffic.clients.proxy_warning or "")
             traffic.now_s += WINDOW_S
             traffic.come(DETECTION_THRESHOLD, forwarded=False)
             traffic.come(1, forwarded=True)
@@ -179,14 +179,14 @@ def test_forged_headers_among_direct_requests_cause_no_warning() -> None:
     traffic = Traffic()
     traffic.come(DETECTION_THRESHOLD // 8, forwarded=False)
     traffic.come(DETECTION_THRESHOLD, forwarded=True)
-    assert traffic.clients.note is None
+    assert traffic.clients.proxy_warning is None
 
 
 def test_warning_ends_without_the_proxy() -> None:
     traffic = Traffic()
     traffic.come(DETECTION_THRESHOLD, forwarded=True)
-    assert traffic.clients.note is not None
+    assert traffic.clients.proxy_warning is not None
     traffic.now_s += WINDOW_S
     traffic.come(50, forwarded=False)
     traffic.come(1, forwarded=True)
-    assert traffic.clients.note is None
+    assert traffic.clients.proxy_warning is None

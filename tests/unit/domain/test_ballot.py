@@ -115,9 +115,9 @@ def test_multiple_choice_outside_bounds_is_rejected(choice: list[str]) -> None:
 )
 def test_invalid_choice_lists_at_most_ten_options(count: int, ending: str) -> None:
     codec = BallotCodec(a_poll(options=options(*(f"option-{number}" for number in range(count)))))
-    with pytest.raises(InvalidChoice) as refusal:
+    with pytest.raises(InvalidChoice) as raised:
         codec.encode_choice("stranger")
-    assert refusal.value.detail.endswith(ending)
+    assert raised.value.detail.endswith(ending)
 
 
 def test_vote_body_decodes_choice_and_revision() -> None:

@@ -67,9 +67,9 @@ def test_message_is_plain_english(shape: type, document: object, wanted: str) ->
 
 @pytest.mark.parametrize(("shape", "document", "field", "wanted"), UNSAID)
 def test_message_describes_pattern_or_members(shape: type, document: object, field: str, wanted: str) -> None:
-    with pytest.raises(InvalidPoll) as refusal:
+    with pytest.raises(InvalidPoll) as raised:
         decode_document(document, shape)
-    assert (refusal.value.field, str(refusal.value)) == (field, f"{field} must be {wanted}")
+    assert (raised.value.field, str(raised.value)) == (field, f"{field} must be {wanted}")
 
 
 @pytest.mark.parametrize(

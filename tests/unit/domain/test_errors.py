@@ -54,10 +54,10 @@ def test_error_attributes_match_docstring(error: type[PollwireError]) -> None:
 
 @pytest.mark.parametrize("error", LEAVES, ids=lambda error: error.__name__)
 def test_error_has_a_complete_detail(error: type[PollwireError]) -> None:
-    refusal = made(error)
-    assert str(refusal) == refusal.detail
-    assert refusal.detail
-    assert "None" not in refusal.detail
+    raised = made(error)
+    assert str(raised) == raised.detail
+    assert raised.detail
+    assert "None" not in raised.detail
 
 
 @pytest.mark.parametrize(

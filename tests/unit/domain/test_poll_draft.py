@@ -165,11 +165,11 @@ WRONG = [
 
 @pytest.mark.parametrize(("field", "changes"), WRONG)
 def test_invalid_field_is_named(field: str, changes: dict[str, object]) -> None:
-    with pytest.raises(InvalidPoll) as refusal:
+    with pytest.raises(InvalidPoll) as raised:
         made(**changes)
-    assert refusal.value.field == field
-    assert refusal.value.detail.endswith(".")
-    assert "`$" not in refusal.value.detail
+    assert raised.value.field == field
+    assert raised.value.detail.endswith(".")
+    assert "`$" not in raised.value.detail
 
 
 def test_invalid_field_cases_cover_every_field() -> None:
@@ -180,16 +180,16 @@ def test_invalid_field_cases_cover_every_field() -> None:
 def test_missing_field_is_named(field: str) -> None:
     document = a_document()
     del document[field]
-    with pytest.raises(InvalidPoll) as refusal:
+    with pytest.raises(InvalidPoll) as raised:
         decode_document(document, PollDraft)
-    assert refusal.value.field == field
+    assert raised.value.field == field
 
 
 @pytest.mark.parametrize("document", [[], None, "poll", 5, True, {5: "five"}])
 def test_non_object_body_is_rejected(document: object) -> None:
-    with pytest.raises(InvalidPoll) as refusal:
+    with pytest.raises(InvalidPoll) as raised:
         decode_document(document, PollDraft)
-    assert refusal.value.field == "body"
+    assert raised.value.field == "body"
 
 
 @pytest.mark.parametrize("shape", [PollDraft, PollPatch])

@@ -27,9 +27,9 @@ def a_windowed_poll(**changes: object) -> Poll:
 
 def refused_field(poll: Poll, now: int = NOW, **changes: object) -> str:
     """Return the field of the ``EditRefused`` for an edit of a poll with votes."""
-    with pytest.raises(EditRefused) as refusal:
+    with pytest.raises(EditRefused) as raised:
         patched(poll, now=now, voted=True, **changes)
-    return refusal.value.field
+    return raised.value.field
 
 
 @pytest.mark.parametrize("voted", [False, True])
@@ -82,9 +82,9 @@ def test_every_field_is_editable_before_votes() -> None:
     ],
 )
 def test_edit_to_invalid_poll_is_rejected(field: str, changes: dict[str, Any]) -> None:
-    with pytest.raises(InvalidPoll) as refusal:
+    with pytest.raises(InvalidPoll) as raised:
         patched(made(), **changes)
-    assert refusal.value.field == field
+    assert raised.value.field == field
 
 
 @given(
@@ -176,9 +176,9 @@ def test_maximum_of_all_options_follows_added_options(voted: bool) -> None:
 
 def test_maximum_of_all_options_follows_removed_options() -> None:
     assert patched(made(kind="multiple"), options="ab").choices == Choices(min=1, max=2)
-    with pytest.raises(InvalidPoll) as refusal:
+    with pytest.raises(InvalidPoll) as raised:
         patched(made(kind="multiple", options="abcd", choices={"min": 3, "max": 3}), options="ab")
-    assert refusal.value.field == "choices.min"
+    assert raised.value.field == "choices.min"
 
 
 def test_choices_follow_change_of_kind() -> None:
@@ -191,9 +191,9 @@ def test_scale_follows_change_of_kind() -> None:
     assert (rating.scale, rating.options, rating.choices) == (Scale(min=1, max=5), (), None)
     ranked = patched(rating, kind="ranked", options="ab")
     assert (ranked.scale, ids_of(ranked)) == (None, ["a", "b"])
-    with pytest.raises(InvalidPoll) as refusal:
+    with pytest.raises(InvalidPoll) as raised:
         patched(rating, kind="single")
-    assert refusal.value.field == "options"
+    assert raised.value.field == "options"
 
 
 def test_scale_is_fixed_after_votes() -> None:
@@ -232,9 +232,9 @@ def test_closes_at_of_open_poll_is_editable(voted: bool) -> None:
 
 def test_closes_at_in_the_past_is_rejected() -> None:
     evening = patched(a_windowed_poll(), closes_at=EVENING).closes_at or 0
-    with pytest.raises(EditRefused) as refusal:
+    with pytest.raises(EditRefused) as raised:
         patched(a_windowed_poll(), now=evening, closes_at=EVENING)
-    assert refusal.value.field == "closes_at"
+    assert raised.value.field == "closes_at"
     assert patched(a_windowed_poll(), now=evening - 1, closes_at=EVENING).closes_at == evening
 
 
@@ -242,18 +242,18 @@ def test_closes_at_in_the_past_is_rejected() -> None:
 def test_opens_at_is_editable_until_opening(voted: bool) -> None:
     poll = a_windowed_poll()
     assert patched(poll, now=OPENED - 1, voted=voted, opens_at=EVENING).opens_at == 1_733_083_200_000
-    with pytest.raises(EditRefused) as refusal:
+    with pytest.raises(EditRefused) as raised:
         patched(poll, now=OPENED, voted=voted, opens_at=EVENING)
-    assert refusal.value.field == "opens_at"
+    assert raised.value.field == "opens_at"
 
 
 @pytest.mark.parametrize("voted", [False, True])
 @pytest.mark.parametrize("changes", [{"closes_at": NEXT_WEEK}, {"closes_at": None}, {"opens_at": EVENING}])
 def test_window_of_closed_poll_is_not_editable(voted: bool, changes: dict[str, Any]) -> None:
     poll = a_windowed_poll()
-    with pytest.raises(PhaseConflict) as refusal:
+    with pytest.raises(PhaseConflict) as raised:
         patched(poll, now=CLOSED, voted=voted, **changes)
-    assert (refusal.value.act, refusal.value.phase) == ("edit", "closed")
+    assert (raised.value.act, raised.value.phase) == ("edit", "closed")
     with pytest.raises(PhaseConflict):
         patched(msgspec.structs.replace(poll, closed_at=OPENED), now=OPENED, voted=voted, **changes)
 

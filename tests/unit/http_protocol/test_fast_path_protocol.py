@@ -87,10 +87,10 @@ async def test_status_304_has_no_content_length(harness: ConnectionHarness) -> N
     harness.send(post("/v1/slow"))
     harness.router.waiting[0](HttpResponse(304, ((b"etag", b'"x"'),), b""))
     nosniff = b"x-content-type-options: nosniff\r\n"
-    assert harness.pipe.take() == b'HTTP/1.1 304 Not Modified\r\netag: "x"\r\n%b\r\n' % nosniff
+    assert harness.pipe.pop_written() == b'HTTP/1.1 304 Not Modified\r\netag: "x"\r\n%b\r\n' % nosniff
     harness.send(post("/v1/slow"))
     harness.router.waiting[1](HttpResponse(200, (), b""))
-    assert harness.pipe.take() == b"HTTP/1.1 200 OK\r\n%bcontent-length: 0\r\n\r\n" % nosniff
+    assert harness.pipe.pop_written() == b"HTTP/1.1 200 OK\r\n%bcontent-length: 0\r\n\r\n" % nosniff
 
 
 async def test_response_after_disconnect_is_dropped(harness: ConnectionHarness) -> None:

@@ -109,42 +109,42 @@ def harness() -> Iterator[Harness]:
 
 async def test_handshake_response_is_sent_with_first_frame(harness: Harness) -> None:
     harness.open()
-    assert harness.pipe.take() == b""
+    assert harness.pipe.pop_written() == b""
     first = harness.send_latest(1)
-    assert harness.pipe.take() == HEAD + first
-    assert harness.pipe.take() == b""
+    assert harness.pipe.pop_written() == HEAD + first
+    assert harness.pipe.pop_written() == b""
     second = harness.send_latest(2)
-    assert harness.pipe.take() == second
+    assert harness.pipe.pop_written() == second
 
 
 async def test_handshake_response_is_sent_alone_when_store_is_unavailable(harness: Harness) -> None:
     harness.open()
     harness.tick(1)
-    assert harness.pipe.take() == HEAD
+    assert harness.pipe.pop_written() == HEAD
 
 
 async def test_multi_poll_handshake_is_answered_at_once() -> None:
     harness = Harness(poll_id=None)
     harness.open()
-    assert harness.pipe.take() == HEAD
+    assert harness.pipe.pop_written() == HEAD
 
 
 async def test_data_after_handshake_in_same_segment_is_decoded(harness: Harness) -> None:
     harness.open(masked(9, b"early"))
-    assert harness.pipe.take() == HEAD + b"\x8a\x05early"
+    assert harness.pipe.pop_written() == HEAD + b"\x8a\x05early"
 
 
 async def test_blocked_client_gets_newest_frame(harness: Harness) -> None:
     harness.open()
     harness.send_latest(0)
-    harness.pipe.take()
+    harness.pipe.pop_written()
     harness.pipe.full = True
     buffered = harness.send_latest(1)
     for seq in range(2, 50):
         newest = harness.send_latest(seq)
     assert harness.pipe.waiting == buffered
     harness.pipe.drain()
-    assert harness.pipe.take() == buffered + newest
+    assert harness.pipe.pop_written() == buffered + newest
     assert harness.socket._pending is None
 
 
@@ -154,14 +154,14 @@ async def test_blocked_client_gets_one_frame_per_poll_in_order(harness: Harness)
     harness.pipe.full = True
     harness.send_latest(1)
     a, b = harness.send_latest(2, "a"), harness.send_latest(3, "b")
-    harness.pipe.take()
+    harness.pipe.pop_written()
     harness.pipe.drain(full=True)
-    assert harness.pipe.take().endswith(harness.pipe.written)
+    assert harness.pipe.pop_written().endswith(harness.pipe.written)
     assert harness.pipe.waiting == a
     harness.socket.discard("b")
     newest = harness.send_latest(9, "c")
     harness.pipe.drain()
-    assert harness.pipe.take() == a + newest
+    assert harness.pipe.pop_written() == a + newest
     assert b not in harness.pipe.written
 
 
@@ -218,29 +218,29 @@ async def test_send_timeout_restarts_when_client_catches_up(harness: Harness) ->
 async def test_heartbeat_is_sent_before_silence_limit(harness: Harness) -> None:
     harness.open()
     harness.send_latest(0)
-    harness.pipe.take()
+    harness.pipe.pop_written()
     for second in (5, 10, 15, 20):
         harness.tick(second)
-        assert b"heartbeat" not in harness.pipe.take()
+        assert b"heartbeat" not in harness.pipe.pop_written()
     harness.tick(20.5)
-    assert b"heartbeat" in harness.pipe.take()
+    assert b"heartbeat" in harness.pipe.pop_written()
     harness.at(30)
     harness.send_latest(1)
-    harness.pipe.take()
+    harness.pipe.pop_written()
     harness.tick(41)
-    assert b"heartbeat" not in harness.pipe.take()
+    assert b"heartbeat" not in harness.pipe.pop_written()
 
 
 async def test_silent_client_is_pinged_once_then_aborted(harness: Harness) -> None:
     harness.open()
     harness.send_latest(0)
-    harness.pipe.take()
+    harness.pipe.pop_written()
     harness.tick(19)
-    assert b"\x89\x00" not in harness.pipe.take()
+    assert b"\x89\x00" not in harness.pipe.pop_written()
     harness.tick(20)
-    assert harness.pipe.take() == b"\x89\x00"
+    assert harness.pipe.pop_written() == b"\x89\x00"
     harness.tick(25)
-    assert b"\x89\x00" not in harness.pipe.take()
+    assert b"\x89\x00" not in harness.pipe.pop_written()
     assert harness.tick(44.9) is not None
     assert harness.tick(45) is None
     assert harness.pipe.aborted
@@ -252,9 +252,9 @@ async def test_any_frame_restarts_ping_timeout(harness: Harness, frame: bytes) -
     harness.send_latest(0)
     harness.tick(20)
     harness.socket.data_received(frame)
-    harness.pipe.take()
+    harness.pipe.pop_written()
     assert harness.tick(40) is not None
-    assert harness.pipe.take().startswith(b"\x89\x00")
+    assert harness.pipe.pop_written().startswith(b"\x89\x00")
     assert harness.tick(64.9) is not None
     assert harness.tick(65) is None
 
@@ -273,25 +273,25 @@ async def test_whole_pong_creates_no_decoder(harness: Harness) -> None:
 async def test_deleted_poll_closes_its_socket_with_4404(harness: Harness) -> None:
     harness.open()
     harness.send_latest(0)
-    harness.pipe.take()
+    harness.pipe.pop_written()
     harness.socket.poll_deleted("lunch")
-    sent = harness.pipe.take()
+    sent = harness.pipe.pop_written()
     problem = json.loads(sent[sent.index(b"{") : sent.rindex(b"}") + 1])
     assert (problem["status"], problem["poll"]) == (404, "lunch")
     assert sent.endswith(close_frame(4404, "there is no such poll"))
     harness.socket.poll_deleted("lunch")
     harness.socket.shutdown()
     harness.socket.data_received(masked(9, b"x"))
-    assert harness.pipe.take() == b""
+    assert harness.pipe.pop_written() == b""
     assert harness.pipe.closing
 
 
 async def test_close_frame_of_client_is_echoed_and_unsubscribes(harness: Harness) -> None:
     harness.open()
     harness.send_latest(0)
-    harness.pipe.take()
+    harness.pipe.pop_written()
     harness.socket.data_received(masked(8, b"\x03\xe8"))
-    assert harness.pipe.take() == b"\x88\x02\x03\xe8"
+    assert harness.pipe.pop_written() == b"\x88\x02\x03\xe8"
     assert harness.pipe.closing
     assert harness.services.joined == set()
     assert harness.services.watching == []
@@ -304,11 +304,11 @@ async def test_close_reply_of_client_is_not_answered(harness: Harness) -> None:
     harness.open()
     harness.send_latest(0)
     harness.socket.ask_to_reconnect(700)
-    sent = harness.pipe.take()
+    sent = harness.pipe.pop_written()
     assert b'{"type":"reconnect","after_ms":700}' in sent
     assert sent.endswith(close_frame(1012, "the service restarts"))
     harness.socket.data_received(masked(1, b"{}") + masked(8, b"\x03\xf4"))
-    assert harness.pipe.take() == b""
+    assert harness.pipe.pop_written() == b""
     assert harness.pipe.closing
     assert not harness.pipe.aborted
 
@@ -378,5 +378,5 @@ async def test_frame_rate_is_counted_per_second(harness: Harness) -> None:
         assert not harness.pipe.is_closing()
         harness.at(second)
         harness.socket.data_received(masked(10, b"x") * 1_500)
-    assert harness.pipe.take().endswith(close_frame(1008, "too many frames"))
+    assert harness.pipe.pop_written().endswith(close_frame(1008, "too many frames"))
     assert harness.pipe.is_closing()

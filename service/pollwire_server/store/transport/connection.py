@@ -37,7 +37,7 @@ from pollwire_server.store.transport.function_library import (
     is_missing,
 )
 from pollwire_server.store.transport.single_server import StoreServers
-from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, code_of, kind_of
+from pollwire_server.store.transport.store_errors import STORE_ERRORS, StoreErrorKind, error_code, kind_of
 from pollwire_server.store.transport.tls import tls_problem
 from pollwire_server.store.transport.url import (
     MAX_CONNECTIONS,
@@ -268,7 +268,7 @@ class StoreConnection:
                 _log.error("Store rejected a call: %s", error)
 
     def _mark_writes_refused(self, error: Exception) -> None:
-        code = code_of(error)
+        code = error_code(error)
         if self.write_refusal != code:
             _log.error("Store rejects writes (%s): %s; results can still be read", code, error)
         self.write_refusal = code
@@ -305,7 +305,7 @@ class StoreConnection:
     def _record_failed_probe(self, error: BaseException) -> None:
         self.last_error = _describe(error)
         is_refusal = kind_of(error) is StoreErrorKind.WRITES_REFUSED
-        self.write_refusal = code_of(error) if is_refusal else None
+        self.write_refusal = error_code(error) if is_refusal else None
 
     def _log_down(self) -> None:
         event = "does not respond" if self.write_refusal is None else "cannot be prepared"

@@ -24,7 +24,7 @@ from pollwire_server.store.transport.store_errors import (
     STORE_ERRORS,
     StoreErrorKind,
     WrongSchemeError,
-    code_of,
+    error_code,
     kind_of,
 )
 from pollwire_server.store.transport.tls import tls_problem
@@ -84,8 +84,8 @@ class SentinelGroup(Sentinel):
         try:
             masters: Any = await sentinel.sentinel_masters()  # keyed by service; the stub also covers RESP3
         except STORE_ERRORS as error:
-            if kind_of(error) is StoreErrorKind.LOGIN_REFUSED or code_of(error) == "NOPERM":
-                raise SentinelLoginError(code_of(error.__cause__ or error)) from error
+            if kind_of(error) is StoreErrorKind.LOGIN_REFUSED or error_code(error) == "NOPERM":
+                raise SentinelLoginError(error_code(error.__cause__ or error)) from error
             if kind_of(error) is StoreErrorKind.REJECTED:
                 raise WrongSchemeError(_NOT_SENTINEL) from error
             reason = tls_problem(error) or error

@@ -142,7 +142,7 @@ def kind_of(error: BaseException) -> StoreErrorKind:
 
 
 def _kind_by_class(error: BaseException) -> StoreErrorKind:
-    if type(error) is exceptions.ResponseError and (kind := _KIND_OF_CODE.get(code_of(error))) is not None:
+    if type(error) is exceptions.ResponseError and (kind := _KIND_OF_CODE.get(error_code(error))) is not None:
         return kind
     return next(
         (_KIND_OF_CLASS[base] for base in type(error).__mro__ if base in _KIND_OF_CLASS),
@@ -150,7 +150,7 @@ def _kind_by_class(error: BaseException) -> StoreErrorKind:
     )
 
 
-def code_of(error: BaseException) -> str:
+def error_code(error: BaseException) -> str:
     """Return the error code of a reply (``OOM``), or the name of the class if the reply has none."""
     if isinstance(error, RedisError) and error.status_code:
         return str(error.status_code)
