@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 from tests.browser.axe import axe_violations
 from tests.browser.conftest import Open, Service
 from tests.browser.screenshots_widget import KINDS, SINGLE, choose_in_each, create_poll, show_widgets
+from tests.browser.test_forecast import FORECAST
 from tests.browser.widget_page import WidgetOnPage
 
 LOOKS: list[dict[str, Any]] = [
@@ -54,6 +55,19 @@ async def not_votable(service: Service, page: Page, lang: str) -> list[WidgetOnP
     return await show_widgets(service, page, polls, lang)
 
 
+async def forecasts(service: Service, page: Page, lang: str) -> list[WidgetOnPage]:
+    """Show the ballot of a forecast, and its results with the crowd."""
+    polls = [(await service.create_poll(**FORECAST))["id"] for _ in range(2)]
+    for poll in polls:
+        forecast = {"npp": 0.2, "ndc": 0.3, "cpp": 0.5}
+        assert (await service.vote(poll, forecast, await service.voter())).status_code == 200
+    await service.act(polls[1], "close")
+    widgets = await show_widgets(service, page, polls, lang)
+    await widgets[0].element.locator(".payoff").first.wait_for()
+    await widgets[1].element.locator(".median").first.wait_for()
+    return widgets
+
+
 async def violations_in(page: Page, media: dict[str, Any]) -> list[str]:
     """Return the axe violations in this look, and whether the page overflows its width."""
     await page.emulate_media(
@@ -76,7 +90,7 @@ async def violations_in(page: Page, media: dict[str, Any]) -> list[str]:
         pytest.param("ar", LOOKS[:1], id="right-to-left", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("stage", [votable, voted, not_votable])
+@pytest.mark.parametrize("stage", [votable, voted, not_votable, forecasts])
 async def test_widget_in_every_state_passes_axe(
     service: Service, open_page: Open, stage: Stage, lang: str, media_settings: list[dict[str, Any]]
 ) -> None:
