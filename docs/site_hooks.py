@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-_OUTSIDE = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
+_OUTSIDE = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "THIRD-PARTY-LICENSES.md")
 _PREFIX = "project/"
-_BACKGROUND = ("adr/", "project/CHANGELOG.md")
+_BACKGROUND = ("adr/", "project/CHANGELOG.md", "project/THIRD-PARTY-LICENSES.md")
 _BACKGROUND_BOOST = 0.1  # the search lists pages with instructions first
 _FOREIGN_SCRIPT = "https://unpkg.com/iframe-worker/shim"  # the theme's, for search in files
 

@@ -175,6 +175,12 @@ def test_every_page_is_in_the_navigation_of_the_site() -> None:
     assert sorted(listed) == sorted([*pages, *root_pages])
 
 
+def test_every_document_of_the_root_is_copied_into_the_site() -> None:
+    copied = re.search(r"^_OUTSIDE = \((.*)\)$", (DOCS / "site_hooks.py").read_text(), re.MULTILINE)
+    assert copied is not None
+    assert set(re.findall(r'"(.+?)"', copied[1])) == {page.name for page in ROOT.glob("*.md")}
+
+
 def test_prose_is_wrapped() -> None:
     """Tables, links and images cannot be wrapped."""
     long_lines = [
