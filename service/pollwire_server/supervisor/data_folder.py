@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,11 @@ from pollwire_server.settings import Settings
 from pollwire_server.store.embedded.child_process import FolderMark, ProcessIdentity
 
 log = logging.getLogger("pollwire.supervisor")
+
+_PRIVATE_NAMES = ("secret", "admin-key", "service.json", "store")
+"""Files that the service trusts. Another user could plant one with known keys."""
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_ACCESSIBLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class CannotStart(Exception):
@@ -55,9 +61,14 @@ class DataFolder:
         """Create and lock the folder. Raises ``CannotStart``."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            return self._continue_without_folder(error)
+            problem = f"The data folder {self._display_path} cannot be used: {error.strerror}."
+            return self._continue_without_folder(problem)
+        if problem := self._find_access_by_others():
+            os.close(self._lock)
+            self._lock = -1
+            return self._continue_without_folder(problem)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -69,13 +80,36 @@ class DataFolder:
         if self._is_usable:
             os.close(self._lock)  # which releases the lock
 
+    def _find_access_by_others(self) -> str:
+        """Return the problem if others may have planted or read the files, else an empty text."""
+        found = self.path.stat()
+        if found.st_uid != os.getuid() or found.st_mode & _WRITABLE_BY_OTHERS:
+            return (
+                f"The data folder {self._display_path} belongs to another user, or others can write to it. "
+                "Choose another one with --data, or run chmod go-w and chown on it if you trust its files."
+            )
+        problems = (self._find_access_to_file(name) for name in _PRIVATE_NAMES)
+        return next(filter(None, problems), "")
+
+    def _find_access_to_file(self, name: str) -> str:
+        try:
+            found = (self.path / name).lstat()
+        except FileNotFoundError:
+            return ""
+        open_to_others = _ACCESSIBLE_BY_OTHERS if stat.S_ISREG(found.st_mode) else _WRITABLE_BY_OTHERS
+        if stat.S_ISLNK(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & open_to_others:
+            return (
+                f"{self._display_path / name} is a link, belongs to another user, or others can access it. "
+                "If you trust it, run chown and chmod go-rwx on it; otherwise remove it."
+            )
+        return ""
+
     @property
     def _is_usable(self) -> bool:
         return self._lock >= 0
 
-    def _continue_without_folder(self, error: OSError) -> DataFolder:
+    def _continue_without_folder(self, problem: str) -> DataFolder:
         """Continue if the store is shared, since then a read-only file system is enough. Else raise."""
-        problem = f"The data folder {self._display_path} cannot be used: {error.strerror}."
         if not self._is_shared_store:
             raise CannotStart(problem) from None
         log.warning("%s The command line will need --url.", problem)
