@@ -18,8 +18,8 @@ from pollwire_server.store.keys import TIMELINE
 from tests.api.conftest import Service
 from tests.http_corpus.raw_client import raw_connection
 
-CONNECTIONS = 8
-REQUESTS = 5
+CONNECTIONS = 20
+REQUESTS = 2
 """For each connection, one after the other."""
 ROUNDS = 3
 FLOATS = b"[" + b",".join([b"9e307"] * 2700) + b"]"

@@ -200,6 +200,9 @@ class FastPathProtocol(LimitedHttpProtocol):
         """Feed the parser. Send a problem response if the data is not valid HTTP."""
         if self._pending_error is not None:
             return  # data behind an invalid request has no meaning
+        if self._delayed_until is not None:
+            self._hold(data)
+            return
         was_idle = self._is_idle
         if was_idle and self._serve_from_head_cache(data):
             return

@@ -29,7 +29,11 @@ from pollwire_server.domain.errors import BadRequest, PollwireError, UriTooLong
 from pollwire_server.http_protocol.connection_table import ConnectionTable, NetworkConnections
 from pollwire_server.http_protocol.fast_path import ConnectionRegistry
 from pollwire_server.http_protocol.over_capacity import OverCapacityProtocol
-from pollwire_server.http_protocol.refusal_limiter import RefusalLimiter
+from pollwire_server.http_protocol.refusal_limiter import (
+    NEW_CONNECTION_DELAY_S,
+    PIPELINED_BEYOND_LIMIT,
+    RefusalLimiter,
+)
 from pollwire_server.http_protocol.request_head import create_parser
 from pollwire_server.http_protocol.response_writer import ResponseWriter
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
@@ -71,6 +75,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._pending_error: PollwireError | None = None
         self._delayed_until: float | None = None
         """When the next request may be read, after too many refused ones."""
+        self._delayed_data = b""
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the type in the same way
         self, transport: asyncio.Transport
@@ -87,6 +92,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.transport, self.flow = transport, FlowControl(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
         self.timeouts.add(self)
+        if not self.peer.is_trusted and (debt_s := self.refusals.debt_s(self.peer.client.network)):
+            self._delay_reading(min(debt_s, NEW_CONNECTION_DELAY_S))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after the client has disconnected."""
@@ -144,11 +151,19 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return
         delay_s = self.refusals.count(self.peer.client.network)
         if delay_s > 0:
-            if self._delayed_until is None:
-                self.flow.pause_reading()
-                self.loop.call_later(delay_s, self._end_delay)
-            self._delayed_until = self.loop.time() + delay_s
-            self.deadline += delay_s
+            self._delay_reading(delay_s)
+
+    def _delay_reading(self, delay_s: float) -> None:
+        if self._delayed_until is None:
+            self.flow.pause_reading()
+            self.loop.call_later(delay_s, self._end_delay)
+        self._delayed_until = self.loop.time() + delay_s
+        self.deadline += delay_s
+
+    def _hold(self, data: bytes) -> None:
+        """Store data that arrives although reading is paused, such as the first data of a connection."""
+        self._delayed_data += data
+        self.transport.pause_reading()
 
     def _end_delay(self) -> None:
         if self._delayed_until is None or self.transport.get_protocol() is not self:
@@ -158,8 +173,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.loop.call_later(remaining_s, self._end_delay)
             return
         self._delayed_until = None
-        if not self._is_busy() and not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if not self._is_busy():
             self.flow.resume_reading()
+        data, self._delayed_data = self._delayed_data, b""
+        if data:
+            self.data_received(data)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header. Trailers are counted and dropped (RFC 9112, section 7.1.2)."""
@@ -187,11 +207,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._reject(self._headers_too_long())
 
     def _check_pipeline(self) -> None:
-        """Raise if the pipeline has no space for one more request."""
-        if len(self.pipeline) >= self.limits.pipelined_requests:
-            raise BadRequest(
-                f"At most {self.limits.pipelined_requests} requests may be pipelined on one connection."
-            )
+        """Count a pipelined request, and raise if the pipeline has no space for it."""
+        self.count_refusal()
+        limit = self.limits.pipelined_requests
+        if self._delayed_until is not None:
+            limit = min(limit, PIPELINED_BEYOND_LIMIT)
+        if len(self.pipeline) >= limit:
+            raise BadRequest(f"At most {limit} requests may be pipelined on one connection.")
 
     def _count_header_bytes(self, received: int) -> None:
         """Limit the headers of an incomplete request.

@@ -148,7 +148,8 @@ def matches(if_none_match: str | None, etag: str) -> bool:
         return False
     if if_none_match.strip() == "*":
         return True
-    return etag.removeprefix("W/") in _ETAG.findall(if_none_match)
+    tag = etag.removeprefix("W/")
+    return tag in if_none_match and tag in _ETAG.findall(if_none_match)  # a long list is read only on a hit
 
 
 def _max_points(text: str) -> int:
