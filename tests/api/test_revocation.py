@@ -67,7 +67,7 @@ async def read_all(chunks: AsyncIterator[bytes]) -> None:
 
 
 async def new_key(service: Service) -> dict[str, Any]:
-    answer = await service.admin.post("/v1/admin/keys", json={"name": "desk", "scopes": ["polls:read"]})
+    answer = await service.admin.post("/v1/admin/keys", json={"name": "desk", "scopes": ["results:read"]})
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
     return created
