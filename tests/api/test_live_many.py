@@ -98,21 +98,21 @@ async def test_invalid_message_gets_problem_and_socket_stays_open(
 
 
 async def test_deleted_poll_leaves_others_and_can_be_watched_again(service: Service) -> None:
-    doomed, stays = await service.create_poll(), await service.create_poll()
+    deleted, remaining = await service.create_poll(), await service.create_poll()
     async with socket_at(service, LIVE) as socket:
-        await socket.send(watch=[doomed["id"], stays["id"]])
+        await socket.send(watch=[deleted["id"], remaining["id"]])
         await socket.results()
         await socket.results()
         await service.admin.request(
-            "DELETE", f"/v1/admin/polls/{doomed['id']}", json={"confirm": doomed["id"]}
+            "DELETE", f"/v1/admin/polls/{deleted['id']}", json={"confirm": deleted["id"]}
         )
         message = await socket.next()
-        assert (message["type"], message["status"], message["poll"]) == ("problem", 404, doomed["id"])
-        await service.vote(stays["id"], "rice", await service.voter())
-        assert (await socket.results())["poll"] == stays["id"]
-        await service.create_poll(id=doomed["id"])
-        await socket.send(watch=[doomed["id"]])
-        assert (await socket.results())["poll"] == doomed["id"]
+        assert (message["type"], message["status"], message["poll"]) == ("problem", 404, deleted["id"])
+        await service.vote(remaining["id"], "rice", await service.voter())
+        assert (await socket.results())["poll"] == remaining["id"]
+        await service.create_poll(id=deleted["id"])
+        await socket.send(watch=[deleted["id"]])
+        assert (await socket.results())["poll"] == deleted["id"]
 
 
 async def test_ticket_applies_to_all_polls_of_socket(service: Service) -> None:

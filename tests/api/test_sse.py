@@ -74,16 +74,16 @@ async def test_deleted_poll_ends_its_own_stream(service: Service) -> None:
 
 
 async def test_deleted_poll_leaves_other_polls_on_stream(service: Service) -> None:
-    doomed, stays = await service.create_poll(), await service.create_poll()
-    async with events_at(service, f"/v1/events?poll={doomed['id']}&poll={stays['id']}") as events:
+    deleted, remaining = await service.create_poll(), await service.create_poll()
+    async with events_at(service, f"/v1/events?poll={deleted['id']}&poll={remaining['id']}") as events:
         await events.results()
         await events.results()
         await service.admin.request(
-            "DELETE", f"/v1/admin/polls/{doomed['id']}", json={"confirm": doomed["id"]}
+            "DELETE", f"/v1/admin/polls/{deleted['id']}", json={"confirm": deleted["id"]}
         )
-        assert (await events.next())["poll"] == doomed["id"]
-        await service.vote(stays["id"], "rice", await service.voter())
-        assert (await events.results())["poll"] == stays["id"]
+        assert (await events.next())["poll"] == deleted["id"]
+        await service.vote(remaining["id"], "rice", await service.voter())
+        assert (await events.results())["poll"] == remaining["id"]
 
 
 async def test_foreign_origin_gets_no_cors_headers(service: Service) -> None:

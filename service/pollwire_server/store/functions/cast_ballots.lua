@@ -36,7 +36,7 @@ local EXPECTED_FROM = VOTER_BYTES + 1
 local CODE_FROM = VOTER_BYTES + 4
 local KEY_LIFETIME_MS = 24 * 60 * 60 * 1000
 
--- The voter of each ballot in order, and the voters by bucket.
+-- Return the voter of each ballot in order, and the voters by bucket.
 local function group_voters(args)
   local voters, by_bucket = {}, {}
   for position = CAST_HEAD + 1, #args do
@@ -50,7 +50,7 @@ local function group_voters(args)
   return voters, by_bucket
 end
 
--- The rate limit with the state of the networks in the text; nil if there is no limit.
+-- Return the rate limit with the state of the networks in the text; nil if there is no limit.
 local function read_rate_limit(key, text)
   local count, seconds = 0, 0
   if text ~= '' then
@@ -81,8 +81,8 @@ local function take_vote_token(batch, position)
   end
 end
 
--- The outcome of a rejected ballot; nil if it can be counted.
-local function refusal(rules, ballot, revision, choice)
+-- Return the outcome of a rejected ballot; nil if it can be counted.
+local function rejection(rules, ballot, revision, choice)
   if rules.phase == SCHEDULED_PHASE then
     return OUTCOME_NOT_OPEN
   elseif rules.phase ~= OPEN_PHASE then
@@ -104,7 +104,7 @@ local function release_expired_key(batch, voter, at)
   batch.stored[voter] = nil
 end
 
--- The stored value of a first vote; equal choices of one batch share it.
+-- Return the stored value of a first vote. Equal choices of one batch share it.
 local function first_value(batch, code)
   local value = batch.first[code] or pack_ballot(1, batch.now, code)
   batch.first[code] = value
@@ -129,7 +129,7 @@ local function count(batch, voter, code, revision, choice)
   return revision == 0 and OUTCOME_COUNTED or OUTCOME_COUNTED_AGAIN
 end
 
-local function judge_ballot(batch, rules, voter, ballot, position)
+local function process_ballot(batch, rules, voter, ballot, position)
   local code = ballot:sub(CODE_FROM)
   local revision, at, choice = unpack_ballot(batch.stored[voter])
   local has_key = rules.is_open_to_all and rules.phase == OPEN_PHASE and choice ~= ''
@@ -139,9 +139,9 @@ local function judge_ballot(batch, rules, voter, ballot, position)
   elseif choice == code then
     return OUTCOME_UNCHANGED
   end
-  local refused = refusal(rules, ballot, revision, choice)
-  if refused then
-    return refused
+  local rejected = rejection(rules, ballot, revision, choice)
+  if rejected then
+    return rejected
   end
   if batch.history and revision > 0 and vote_history.is_full(batch.history[voter] or '') then
     return OUTCOME_CHANGES_USED
@@ -162,7 +162,7 @@ end
 
 local NEEDS_NO_DETAIL = {[OUTCOME_COUNTED] = true, [OUTCOME_NOT_OPEN] = true, [OUTCOME_CLOSED] = true}
 
--- State of one call: what ballots are checked against, and the changes that they cause.
+-- Return the state of one call: the current votes and limits, and the changes that ballots cause.
 local function new_batch(keys, now, by_bucket, capacity, counting, networks)
   return {
     now = now,
@@ -178,10 +178,10 @@ local function new_batch(keys, now, by_bucket, capacity, counting, networks)
 end
 
 -- Return the outcome letters. Append to the reply the current value for each outcome that needs it.
-local function judge_ballots(batch, rules, voters, args, reply)
+local function process_ballots(batch, rules, voters, args, reply)
   local outcomes = {}
   for position, voter in ipairs(voters) do
-    local outcome, detail = judge_ballot(batch, rules, voter, args[CAST_HEAD + position], position)
+    local outcome, detail = process_ballot(batch, rules, voter, args[CAST_HEAD + position], position)
     outcomes[position] = outcome
     if not NEEDS_NO_DETAIL[outcome] then
       reply[#reply + 1] = detail or batch.stored[voter] or pack_ballot(0, 0, '')
@@ -190,13 +190,13 @@ local function judge_ballots(batch, rules, voters, args, reply)
   return table.concat(outcomes)
 end
 
-local LEAVES_A_TAG = {[OUTCOME_COUNTED] = true, [OUTCOME_COUNTED_AGAIN] = true, [OUTCOME_CHANGED] = true}
+local STORES_TAG = {[OUTCOME_COUNTED] = true, [OUTCOME_COUNTED_AGAIN] = true, [OUTCOME_CHANGED] = true}
 
 -- Store the network tags of counted ballots. A vote that moved to another field keeps its own tag.
-local function keep_tags(tags_key, batch, voters, outcomes, tags)
+local function store_tags(tags_key, batch, voters, outcomes, tags)
   local latest = {}
   for position, voter in ipairs(voters) do
-    if LEAVES_A_TAG[outcomes:sub(position, position)] then
+    if STORES_TAG[outcomes:sub(position, position)] then
       latest[voter] = tags:sub((position - 1) * TAG_BYTES + 1, position * TAG_BYTES)
     end
   end
@@ -226,7 +226,7 @@ local function cast_ballots(keys, args)
     batch.history, batch.changed_history = vote_history.read(keys[HISTORY], batch.stored), {}
   end
   local reply = {DONE, now, epoch, seq, window.closed_at or -1, ''}
-  reply[6] = judge_ballots(batch, rules, voters, args, reply)
+  reply[6] = process_ballots(batch, rules, voters, args, reply)
   if batch.deltas.seq > 0 then
     save_for_recount(keys, batch.writes, policies[6], now)
     write_ballots(keys, batch.writes)
@@ -237,7 +237,7 @@ local function cast_ballots(keys, args)
       write_full_at(keys[RATE_LIMITS], batch.limit, now)
     end
     if tags ~= '' then
-      keep_tags(keys[TAGS], batch, voters, reply[6], tags)
+      store_tags(keys[TAGS], batch, voters, reply[6], tags)
     end
     record_timeline_point(keys[1], keys[2], keys[TIMELINE], policies[7], now)
     add_counts(keys[2], batch.deltas, batch.counting)
