@@ -153,7 +153,7 @@ async def _manage_credentials(service: Service) -> None:
     for _ in range(2):
         body = {**issuer, "key": public_pem(generate_key("EdDSA"))}
         registered = await service.admin.post("/v1/admin/issuers", json=body)
-    for path in ("keys", "keys/mine", "issuers", "keys?limit=0"):
+    for path in ("keys", "keys/mine", "issuers", "audit", "keys?limit=0"):
         await service.admin.get(f"/v1/admin/{path}")
     for path in (f"keys/{key.json()['id']}", f"issuers/{registered.json()['id']}", "keys/none"):
         await service.admin.delete(f"/v1/admin/{path}")
