@@ -43,6 +43,11 @@ class HttpResponse(msgspec.Struct, frozen=True):
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
+    poll_origins: tuple[str, ...] | None = None
+    """Origins that may read the response: those of the poll, or None for those of the service.
+
+    The fast path's writer adds the CORS headers for them. The ASGI path takes the rule from the request.
+    """
 
 
 class Problem(NamedTuple):
@@ -176,10 +181,12 @@ def problem_document(error: PollwireError, instance: str | None = None) -> Probl
     )
 
 
-def problem_response(error: PollwireError, instance: str) -> HttpResponse:
+def problem_response(
+    error: PollwireError, instance: str, poll_origins: tuple[str, ...] | None = None
+) -> HttpResponse:
     """Return the complete HTTP response for an error of a request for the path ``instance``."""
     body = msgspec.json.encode(problem_document(error, instance))
-    return HttpResponse(problem_of(error).status, (*_NO_STORE, *_headers(error)), body)
+    return HttpResponse(problem_of(error).status, (*_NO_STORE, *_headers(error)), body, poll_origins)
 
 
 def to_pollwire_error(exception: BaseException) -> PollwireError:

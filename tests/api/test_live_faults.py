@@ -16,7 +16,6 @@ import pytest_asyncio
 from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 from pollwire_server.app import ServiceContainer, build
-from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.live.result_responses import ResultResponses
 from pollwire_server.live.routes import handlers
 from pollwire_server.live.stream_session import LiveContext
@@ -134,9 +133,7 @@ def second_instance(service: Service) -> ServiceContainer:
 def app_with_timeouts(container: ServiceContainer, settings: Settings, timeouts: StreamTimeouts) -> ASGIApp:
     """Build the live API with short timeouts."""
     live = LiveContext(container.read_access, container.feed, container.hub, timeouts)
-    routes = handlers(
-        live, ResultResponses(container.read_access, OriginPolicy(settings), results_max_age_s=0)
-    )
+    routes = handlers(live, ResultResponses(container.read_access, results_max_age_s=0))
     framework = Litestar(routes, openapi_config=None, logging_config=None)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

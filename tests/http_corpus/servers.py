@@ -138,6 +138,7 @@ async def start_servers(store_url: str, name: str) -> AsyncIterator[tuple[Corpus
             _RecordingAcceptor(container, fast_paths),
             ConnectionTimeouts(),
             container.client_addresses,
+            cors=container.cors,
         )
 
     protocols: dict[str, Protocol] = {

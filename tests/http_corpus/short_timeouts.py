@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from pollwire_server.app import ServiceContainer
-from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.http_protocol import ConnectionTimeouts, HttpLimits, make_protocol_class
 from pollwire_server.live.fast_path.router import LiveFastPath
 from pollwire_server.live.fast_path.timer_wheel import TimerWheel
@@ -66,10 +65,9 @@ async def quick_service(
 
     def protocol(container: ServiceContainer) -> type[asyncio.Protocol]:
         live = LiveContext(container.read_access, container.feed, container.hub, stream_timeouts)
-        live_fast_path = LiveFastPath(
-            live, ResultResponses(container.read_access, OriginPolicy(settings), 0), TimerWheel(TICK_S)
-        )
-        return make_protocol_class((container.fast_path_routers[0], live_fast_path), live_fast_path, timeouts)
+        live_fast_path = LiveFastPath(live, ResultResponses(container.read_access, 0), TimerWheel(TICK_S))
+        routers = (container.fast_path_routers[0], live_fast_path)
+        return make_protocol_class(routers, live_fast_path, timeouts, cors=container.cors)
 
     async with serving(store_url, settings, protocol) as (port, container, server, _):
         await make_polls(port, {"lunch": {"identity": "open"}, **polls})

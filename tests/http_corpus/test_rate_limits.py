@@ -33,6 +33,7 @@ def with_fast_path(container: ServiceContainer) -> type[asyncio.Protocol]:
         container.websocket_acceptor,
         ConnectionTimeouts(),
         container.client_addresses,
+        cors=container.cors,
     )
 
 

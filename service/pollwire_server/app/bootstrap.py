@@ -39,6 +39,7 @@ from pollwire_server.app.middleware import ApiMiddleware
 from pollwire_server.app.openapi import routes as openapi_routes
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator
 from pollwire_server.auth.client_address import ClientAddressResolver
+from pollwire_server.auth.cors import CorsPolicy
 from pollwire_server.auth.issuers import IssuerTokenVerifier
 from pollwire_server.auth.jwks import JwksCache
 from pollwire_server.auth.network_tags import network_key
@@ -92,6 +93,7 @@ class ServiceContainer(msgspec.Struct, frozen=True):
     connection_share: int | None
     """Connections of one network, as in ``ConnectionTable``."""
     refusals: RefusalLimiter
+    cors: CorsPolicy
 
     async def drain(self, spread_ms: int) -> None:
         """Start draining: ``/readyz`` fails at once, and streams are asked to reconnect at random moments."""
@@ -104,6 +106,7 @@ class _AuthComponents(NamedTuple):
 
     api_keys: ApiKeyAuthenticator
     origins: OriginPolicy
+    cors: CorsPolicy
     poll_origins: PollOriginPolicy
     tokens: VoterTokens
     issuers: IssuerTokenVerifier
@@ -129,7 +132,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
     live = LiveContext(
         read_access, feed, hub, StreamTimeouts(), _connection_limiter(settings), RefusalLimiter(REFUSAL_LIMIT)
     )
-    result_responses = ResultResponses(read_access, auth.origins, settings.results_max_age_s)
+    result_responses = ResultResponses(read_access, settings.results_max_age_s)
     live_fast_path = LiveFastPath(live, result_responses)
     health = health_routes.Health(store, auth.client_addresses)
     batcher = VoteBatcher(store.ballots.with_rate_limit(settings.limit_votes))
@@ -172,6 +175,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
     app = ApiMiddleware(
         litestar_app,
         api_keys=auth.api_keys,
+        cors=auth.cors,
         poll_origins=auth.poll_origins,
         client_addresses=auth.client_addresses,
         on_rejected_key=audit.trail.count_rejected_key,
@@ -189,6 +193,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         is_streaming_upload=is_streaming_upload,
         connection_share=settings.limit_connections,
         refusals=live.refusals,
+        cors=auth.cors,
     )
 
 
@@ -197,6 +202,7 @@ def _auth_components(settings: Settings, store: Store, key_sets: JwksCache) -> _
     return _AuthComponents(
         api_keys=ApiKeyAuthenticator(settings.admin_key, store.api_keys, store.api_key_uses),
         origins=origins,
+        cors=CorsPolicy(origins),
         poll_origins=PollOriginPolicy(origins, store),
         tokens=VoterTokens(settings.secrets, wall_clock),
         issuers=IssuerTokenVerifier(store.issuers, key_sets),
@@ -228,7 +234,6 @@ def _voting(
         batcher=batcher,
         voter_resolver=voter_resolver,
         receipts=receipts,
-        origins=auth.origins,
         rate_limit=settings.limit_votes,
         set_display_name=store.series.set_display_name,
     )
@@ -237,7 +242,6 @@ def _voting(
         ballots=store.ballots,
         voter_resolver=voter_resolver,
         receipts=receipts,
-        origins=auth.origins,
         vote_eraser=store.vote_eraser,
         results=store.results,
     )
@@ -260,7 +264,7 @@ def _voting(
         ),
         *series_routes.handlers(SeriesService(store, voter_resolver)),
     ]
-    fast_path = VotingFastPath(vote_service, registration, auth.origins, store.polls)
+    fast_path = VotingFastPath(vote_service, registration, auth.cors, store.polls)
     return vote_service, fast_path, handlers
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
 
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
+from pollwire_server.auth.cors import Headers
 from pollwire_server.domain.errors import BodyTooLarge, MalformedBody
 from pollwire_server.http_protocol.response_writer import NOSNIFF
 from pollwire_server.problem_details import HttpResponse
@@ -35,7 +37,8 @@ class HttpExchange:
     def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.is_answered = False
-        self.extra_headers: tuple[tuple[bytes, bytes], ...] = ()
+        self.extra_headers: Callable[[], Headers] = tuple
+        """Returns the CORS headers when the response starts."""
         self._receive = receive
         self._send = send
         self._limit = _max_body_bytes(scope)
@@ -83,22 +86,13 @@ class HttpExchange:
         """Send an ASGI message of the response, with CORS headers added, and without the body for HEAD."""
         if message["type"] == "http.response.start":
             self.is_answered = True
-            message["headers"] = [*message.get("headers", ()), NOSNIFF, *self._headers_to_add(message)]
+            message["headers"] = [*message.get("headers", ()), NOSNIFF, *self.extra_headers()]
         if not self._is_head:
             await self._send(message)
         elif message["type"] == "http.response.start":
             await self._send(message)
             # End here, because the response of a stream would not end by itself.
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    def _headers_to_add(self, message: Any) -> tuple[tuple[bytes, bytes], ...]:
-        """Return the extra headers, or none if the handler has set CORS headers itself."""
-        for name, value in message.get("headers", ()):
-            if name.lower() == b"access-control-allow-origin":
-                return ()
-            if name.lower() == b"vary" and b"origin" in value.lower():
-                return ()
-        return self.extra_headers
 
     async def reply(self, response: HttpResponse) -> None:
         """Send a complete response that bypasses Litestar."""

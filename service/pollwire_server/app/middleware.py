@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from litestar.enums import ScopeType
@@ -25,12 +26,12 @@ from pollwire_server.app.http_exchange import ADMIN_PREFIX, HttpExchange, instan
 from pollwire_server.app.websocket_handshake import WebSocketHandshake
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator
 from pollwire_server.auth.client_address import ClientAddress, ClientAddressResolver, client_in
+from pollwire_server.auth.cors import CorsPolicy, Headers, is_preflight
 from pollwire_server.auth.credentials import decode_header
-from pollwire_server.auth.origins import PUBLIC_METHODS
 from pollwire_server.auth.poll_origins import MAX_POLLS_IN_QUERY, PollOriginPolicy, poll_ids_in_query
 from pollwire_server.domain.errors import ApiKeyInvalid, NotFound
 from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
-from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
+from pollwire_server.problem_details import problem_response, to_pollwire_error
 from pollwire_server.telemetry.logs import bind_request_id
 
 log = logging.getLogger("pollwire.app")
@@ -60,6 +61,7 @@ class ApiMiddleware:
         app: ASGIApp,
         *,
         api_keys: ApiKeyAuthenticator,
+        cors: CorsPolicy,
         poll_origins: PollOriginPolicy,
         client_addresses: ClientAddressResolver,
         on_rejected_key: Callable[[ClientAddress], None] = lambda _client: None,
@@ -68,6 +70,7 @@ class ApiMiddleware:
         self._on_rejected_key = on_rejected_key
         self._client_addresses = client_addresses
         self._api_keys = api_keys
+        self._cors = cors
         self._poll_origins = poll_origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,14 +115,21 @@ class ApiMiddleware:
     async def _handle_cors(self, exchange: HttpExchange) -> bool:
         """Set the CORS headers. Return True if the request was a preflight, which is then answered."""
         origin, host = decode_header(exchange.header(b"origin")), decode_header(exchange.header(b"host"))
-        origins, rule = self._poll_origins.origins, None
-        if origin is not None:
-            rule = await self._poll_origins.allowed_origins(origin, host, _polls_of(exchange.scope))
-        if origin is None or not _is_preflight(exchange):
-            exchange.extra_headers = origins.cors_headers(origin, host, rule)
+        if origin is None:
+            exchange.extra_headers = partial(self._cors.headers_for, None, host, None)
             return False
-        headers = origins.preflight_headers(origin, host, PUBLIC_METHODS, rule)
-        await exchange.reply(HttpResponse(204, headers, b""))
+        polls = _polls_of(exchange.scope)
+        rule = await self._poll_origins.allowed_origins(origin, host, polls)
+
+        def headers() -> Headers:
+            """Return the headers by the newest rule. The handler may have read a newer one."""
+            newest = self._poll_origins.cached_origins(origin, host, polls, rule)
+            return self._cors.headers_for(origin, host, newest)
+
+        exchange.extra_headers = headers
+        if not is_preflight(exchange.scope["method"], dict(exchange.scope["headers"])):
+            return False
+        await exchange.reply(self._cors.preflight_response(origin, host, rule))
         return True
 
     async def _handle_websocket(self, scope: WebSocketScope, receive: Receive, send: Send) -> None:
@@ -153,9 +163,3 @@ def _polls_of(scope: HTTPScope) -> tuple[str, ...]:
         return (match["poll"],)
     max_polls = 1 if scope["path"].startswith(_SERIES_PREFIX) else _MAX_POLLS_IN_QUERY.get(scope["path"], 0)
     return poll_ids_in_query(scope["query_string"], max_polls)
-
-
-def _is_preflight(exchange: HttpExchange) -> bool:
-    """Return True for a CORS preflight (Fetch, 3.2.2)."""
-    is_options = exchange.scope["method"] == "OPTIONS"
-    return is_options and exchange.header(b"access-control-request-method") is not None

@@ -5,11 +5,8 @@ another site (it is a program or a plain link) and is allowed. ``null`` (a sandb
 page and is not allowed. The service's own pages are always allowed. For other sites, the ``origins`` of the
 poll decide, or the origins of the service if the poll has none.
 
-For HTTP, the service sends CORS headers and the browser enforces them. WebSockets have no CORS, so the live
-API calls ``allows`` itself.
-
-``Access-Control-Allow-Credentials`` is never sent. Pages of other sites send the voter token in
-``Authorization``. The cookie is for the service's own pages, which do not need CORS.
+For HTTP, the service sends CORS headers (``cors``) and the browser enforces them. WebSockets have no CORS, so
+the live API calls ``allows`` itself.
 """
 
 from __future__ import annotations
@@ -21,25 +18,6 @@ from urllib.parse import urlsplit
 
 from pollwire_server.settings import Settings
 
-Headers = tuple[tuple[bytes, bytes], ...]
-
-PUBLIC_METHODS: Final = ("GET", "HEAD", "POST", "DELETE")
-"""All methods of the public routes. The response to a preflight is the same for every route."""
-PREFLIGHT_MAX_AGE_S: Final = 7200
-"""The longest time that Chromium caches a preflight."""
-
-_ALLOW_HEADERS: Final = (
-    b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
-)
-_EXPOSE: Final = (
-    b"access-control-expose-headers",
-    b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After",
-)
-_VARY: Final = (b"vary", b"Origin")
-_VARY_PREFLIGHT: Final = (
-    b"vary",
-    b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
-)
 _CACHE_SIZE: Final = 1024
 """Cached decisions by (origin, host, poll origins). A few sites send nearly all requests."""
 
@@ -64,36 +42,6 @@ class OriginPolicy:
     ) -> bool:
         """Return True if a request with ``Origin`` and ``Host`` may use a poll with ``poll_origins``."""
         return origin is None or self._is_allowed(origin, host, poll_origins)
-
-    def cors_headers(
-        self, origin: str | None, host: str | None, poll_origins: tuple[str, ...] | None = None
-    ) -> Headers:
-        """Return the CORS headers of a public response.
-
-        ``Vary: Origin`` is always present: a cache must not send one site the response for another (Fetch,
-        section 3.2.5).
-        """
-        if origin is None or not self._is_allowed(origin, host, poll_origins):
-            return (_VARY,)
-        return ((b"access-control-allow-origin", origin.encode("latin-1")), _EXPOSE, _VARY)
-
-    def preflight_headers(
-        self,
-        origin: str | None,
-        host: str | None,
-        methods: Iterable[str],
-        poll_origins: tuple[str, ...] | None = None,
-    ) -> Headers:
-        """Return the headers of a preflight response. For a site that is not allowed they grant nothing."""
-        if origin is None or not self._is_allowed(origin, host, poll_origins):
-            return (_VARY_PREFLIGHT,)
-        return (
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-allow-methods", ", ".join(methods).encode("ascii")),
-            (b"access-control-allow-headers", _ALLOW_HEADERS),
-            (b"access-control-max-age", str(PREFLIGHT_MAX_AGE_S).encode("ascii")),
-            _VARY_PREFLIGHT,
-        )
 
     def _decide(self, origin: str, host: str | None, poll_origins: tuple[str, ...] | None) -> bool:
         normalized = _normalize(origin)

@@ -64,7 +64,11 @@ class PollOriginPolicy:
             return None
         with contextlib.suppress(PollwireError):
             await self._load_polls([poll for poll in polls if self._polls.cached(poll) is None])
-        rule: Rule = None
+        return self.cached_origins(origin, host, polls, None)
+
+    def cached_origins(self, origin: str, host: str | None, polls: Sequence[str], default: Rule) -> Rule:
+        """Return the rule like ``allowed_origins``, from the cache, or ``default`` if no poll is cached."""
+        rule = default
         for record in filter(None, map(self._polls.cached, polls)):
             rule = record.poll.origins
             if self.origins.allows(origin, host, rule):

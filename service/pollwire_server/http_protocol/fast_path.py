@@ -27,6 +27,10 @@ class RequestHead(NamedTuple):
     headers: Headers
     """May lack ``authorization``. Read it from the request, because it differs in each (see
     ``head_cache``)."""
+    origin: str | None = None
+    host: str | None = None
+    cors_headers: tuple[tuple[bytes, bytes], ...] = ()
+    """CORS headers by the service's own rule, for responses without ``poll_origins``."""
 
 
 class FastPathRequest(msgspec.Struct, frozen=True, gc=False):

@@ -43,6 +43,8 @@ from uvicorn.protocols.utils import get_local_addr
 from uvicorn.server import ServerState
 
 from pollwire_server.auth.client_address import ClientAddressResolver
+from pollwire_server.auth.cors import CorsPolicy
+from pollwire_server.auth.credentials import decode_header
 from pollwire_server.domain.errors import BadRequest
 from pollwire_server.http_protocol.connection_table import ConnectionTable
 from pollwire_server.http_protocol.fast_path import (
@@ -58,6 +60,7 @@ from pollwire_server.http_protocol.head_cache import RequestHeadCache
 from pollwire_server.http_protocol.refusal_limiter import COUNTED_STATUSES, RefusalLimiter
 from pollwire_server.http_protocol.request_head import create_parser, validate_head
 from pollwire_server.http_protocol.request_limits import LimitedHttpProtocol
+from pollwire_server.http_protocol.response_writer import ResponseWriter
 from pollwire_server.http_protocol.timeouts import ConnectionTimeouts
 from pollwire_server.http_protocol.websocket_protocol import GuardedWebSocketProtocol
 from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
@@ -337,7 +340,9 @@ class FastPathProtocol(LimitedHttpProtocol):
         for router in self.routers:
             handler = router.match(method, self.url, headers)
             if handler is not None and self._is_fast_path_eligible(headers):
-                self._router, self._head = router, RequestHead(method, self.url, headers)
+                origin, host = (decode_header(headers.get(name)) for name in (b"origin", b"host"))
+                cors = self.writer.cors_headers(origin, host, None)
+                self._router, self._head = router, RequestHead(method, self.url, headers, origin, host, cors)
                 return handler
         return None
 
@@ -368,6 +373,7 @@ class FastPathProtocol(LimitedHttpProtocol):
         if handler is None:
             return False
         self._in_headers = False
+        self._head = head
         fast_path_cycle = self._fast_path_cycle
         fast_path_cycle.response_complete = False
         self.cycle = fast_path_cycle  # type: ignore[assignment]  # as in on_headers_complete
@@ -393,7 +399,9 @@ class FastPathProtocol(LimitedHttpProtocol):
         """Write the response of a fast-path request and continue with the connection."""
         cycle, transport = self._fast_path_cycle, self.transport
         if not cycle.disconnected and not transport.is_closing():
-            transport.write(self.writer.encode(response, self.server_state.default_headers, cycle.keep_alive))
+            transport.write(
+                self.writer.encode(response, self.server_state.default_headers, cycle.keep_alive, self._head)
+            )
             if not cycle.keep_alive:
                 transport.close()
         cycle.response_complete = True
@@ -557,12 +565,14 @@ def make_protocol_class(
     is_streaming_upload: Callable[[bytes, bytes], bool] = _is_never_streaming,
     connection_share: int | None = None,
     refusals: RefusalLimiter | None = None,
+    cors: CorsPolicy | None = None,
 ) -> type[FastPathProtocol]:
     """Return a protocol class for uvicorn with these routers and timeouts and a head cache of its own.
 
     ``is_streaming_upload`` receives method and URL, and returns True if the body may have any length.
     Such a body has no limit on its parts, and its deadline is extended by every part. ``connection_share``:
     connections of one network, as in ``ConnectionTable``. ``refusals``: none are limited without it.
+    ``cors``: the headers of fast-path responses, none without it.
     """
     attributes = {
         "routers": tuple(routers),
@@ -572,6 +582,7 @@ def make_protocol_class(
         "refusals": refusals or RefusalLimiter(None),
         "client_addresses": client_addresses,
         "head_cache": RequestHeadCache(),
+        "writer": ResponseWriter() if cors is None else ResponseWriter(cors.headers_for),
         "is_streaming_upload": staticmethod(is_streaming_upload),
     }
     return type("ServiceProtocol", (FastPathProtocol,), attributes)

@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from pollwire_server.auth.origins import Headers, OriginPolicy
+from pollwire_server.auth.cors import Headers
 from pollwire_server.domain.crowd import distribution_of
 from pollwire_server.domain.errors import InvalidPoll, NotFound, PollNotFound, ResultsHidden
-from pollwire_server.domain.poll import Kind, Poll, ResultsMode
+from pollwire_server.domain.poll import Kind, ResultsMode
 from pollwire_server.domain.poll_document import poll_document
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.http_protocol.media_type import accepts_gzip
@@ -24,7 +24,7 @@ from pollwire_server.live.timeline_documents import MAX_POINTS, TimelineDocument
 from pollwire_server.problem_details import HttpResponse
 
 _JSON: Final = (b"content-type", b"application/json")
-_PRIVATE: Final = ((b"cache-control", b"private, no-store"), (b"vary", b"Origin, Authorization, Cookie"))
+_PRIVATE: Final = ((b"cache-control", b"private, no-store"), (b"vary", b"Authorization, Cookie"))
 _ETAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _VARY: Final = b"vary"
 _VARIES: Final = ((_VARY, b"Accept-Encoding"),)
@@ -42,9 +42,8 @@ class _Content(NamedTuple):
 class ResultResponses:
     """Builds the responses of ``GET /v1/polls/{id}`` and of its results, timeline and distribution."""
 
-    def __init__(self, access: ReadAccess, origins: OriginPolicy, results_max_age_s: int) -> None:
+    def __init__(self, access: ReadAccess, results_max_age_s: int) -> None:
         self._access = access
-        self._origins = origins
         self._timelines = TimelineDocuments()
         self._public = b"public, max-age=%d" % results_max_age_s
 
@@ -54,7 +53,7 @@ class ResultResponses:
         """Return the poll's document. Raises like ``ReadAccess.read_authorized``."""
         update, _ = await self._access.read_authorized(poll_id, credentials)
         body = msgspec.json.encode(poll_document(update.poll, update.now))
-        return self._respond(update, credentials, _Content(body, etag_of(body)), if_none_match)
+        return self._respond(update, _Content(body, etag_of(body)), if_none_match)
 
     async def results(
         self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
@@ -63,7 +62,7 @@ class ResultResponses:
         update, grant = await self._access.read_authorized(poll_id, credentials)
         if update.poll.kind is Kind.RANKED:
             update = await self._access.with_runoff(update, grant.role)
-        return self.for_role(grant.role, update, credentials, if_none_match)
+        return self.for_role(grant.role, update, if_none_match)
 
     async def timeline(
         self,
@@ -92,7 +91,7 @@ class ResultResponses:
         more = _VARIES if compressed is None else (*_VARIES, _GZIP)
         # The tag is weak, so both forms may share it (RFC 9110, 8.8.1).
         content = _Content(document.body if compressed is None else compressed, document.etag, more)
-        return self._respond(update, credentials, content, if_none_match)
+        return self._respond(update, content, if_none_match)
 
     async def distribution(
         self, poll_id: str, credentials: StreamCredentials, if_none_match: str | None = None
@@ -106,40 +105,35 @@ class ResultResponses:
         if update.frame_for(grant.role) is not update.full:
             raise ResultsHidden(update.poll.results)
         body = msgspec.json.encode(distribution_of(update.poll, update.reading.tally.counts))
-        return self._respond(update, credentials, _Content(body, etag_of(body)), if_none_match)
+        return self._respond(update, _Content(body, etag_of(body)), if_none_match)
 
     def for_role(
         self,
         role: ReaderRole,
         update: ResultUpdate,
-        credentials: StreamCredentials,
         if_none_match: str | None = None,
     ) -> HttpResponse:
         """Return the results of one update as ``role`` may see them. Raises ``PollNotFound``."""
         frame = update.frame_for(role)
         if frame is None:
             raise PollNotFound(update.poll.id)
-        return self._respond(update, credentials, _Content(frame.json, frame.etag), if_none_match)
-
-    def cors_headers(self, credentials: StreamCredentials, poll: Poll) -> Headers:
-        """Return the CORS headers that let the client's page read a response about the poll."""
-        return self._origins.cors_headers(credentials.origin, credentials.host, poll.origins)
+        return self._respond(update, _Content(frame.json, frame.etag), if_none_match)
 
     def _respond(
         self,
         update: ResultUpdate,
-        credentials: StreamCredentials,
         content: _Content,
         if_none_match: str | None,
     ) -> HttpResponse:
-        cors, (body, etag, more) = self.cors_headers(credentials, update.poll), content
+        body, etag, more = content
+        origins = update.poll.origins
         if update.poll.results is not ResultsMode.ALWAYS or not update.is_visible:
-            return HttpResponse(200, (_JSON, *_PRIVATE, *_without_vary(cors), *more), body)
-        headers = ((b"etag", etag.encode()), (b"cache-control", self._public), *cors)
+            return HttpResponse(200, (_JSON, *_PRIVATE, *more), body, origins)
+        headers = ((b"etag", etag.encode()), (b"cache-control", self._public))
         if matches(if_none_match, etag):
             # The fields of a 200 (RFC 9110, section 15.4.5).
-            return HttpResponse(304, (*headers, *(one for one in more if one[0] == _VARY)), b"")
-        return HttpResponse(200, (_JSON, *headers, *more), body)
+            return HttpResponse(304, (*headers, *(one for one in more if one[0] == _VARY)), b"", origins)
+        return HttpResponse(200, (_JSON, *headers, *more), body, origins)
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
@@ -156,7 +150,3 @@ def _max_points(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 2 <= int(text) <= MAX_POINTS):
         raise InvalidPoll("points", f"points must be a whole number from 2 to {MAX_POINTS}.")
     return int(text)
-
-
-def _without_vary(headers: Headers) -> Headers:
-    return tuple(header for header in headers if header[0] != _VARY)

@@ -231,6 +231,7 @@ def service_protocol_class(container: ServiceContainer) -> type[FastPathProtocol
         is_streaming_upload=container.is_streaming_upload,
         connection_share=container.connection_share,
         refusals=container.refusals,
+        cors=container.cors,
     )
 
 

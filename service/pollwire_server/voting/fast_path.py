@@ -1,6 +1,6 @@
 """Fast path of the voting API: votes, voter tokens and their preflights, answered without ASGI.
 
-This module is transport only. It uses the same vote service, registration and origin policy as the routes, so
+This module is transport only. It uses the same vote service, registration and CORS policy as the routes, so
 each rule exists once. The corpus test sends the same requests both ways and compares the responses.
 """
 
@@ -9,11 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pollwire_server.auth.credentials import decode_header
-from pollwire_server.auth.origins import PUBLIC_METHODS, OriginPolicy
+from pollwire_server.auth.cors import CorsPolicy, is_preflight
 from pollwire_server.domain.identifiers import IDENTIFIER_PATTERN
 from pollwire_server.http_protocol import CacheableHandler, FastPathRequest, Handler, Headers, Respond
-from pollwire_server.problem_details import HttpResponse
 from pollwire_server.store.polls.repository import Polls
 from pollwire_server.voting.registration import VOTERS_PATH, VoterRegistration
 from pollwire_server.voting.requests import RegistrationRequest, VoteRequest
@@ -27,14 +25,14 @@ _VOTES_URL: Final = re.compile(rb"/v1/polls/(%b)/votes" % _POLL_ID)
 class VotingFastPath:
     """Fast path router of the voting API."""
 
-    __slots__ = ("_origins", "_polls", "_registration", "_vote_service")
+    __slots__ = ("_cors", "_polls", "_registration", "_vote_service")
 
     def __init__(
-        self, vote_service: VoteService, registration: VoterRegistration, origins: OriginPolicy, polls: Polls
+        self, vote_service: VoteService, registration: VoterRegistration, cors: CorsPolicy, polls: Polls
     ) -> None:
         self._vote_service = vote_service
         self._registration = registration
-        self._origins = origins
+        self._cors = cors
         self._polls = polls
 
     def match(self, method: bytes, url: bytes, headers: Headers) -> Handler | None:
@@ -43,7 +41,7 @@ class VotingFastPath:
             if found := _VOTES_URL.fullmatch(url):
                 return _CachedVoteHandler(self._vote_service, found[1].decode("ascii"), headers)
             return self._register if self._is_origin_rule_cached(_REGISTRATION_URL.fullmatch(url)) else None
-        if method == b"OPTIONS" and _is_preflight(headers):
+        if is_preflight(method.decode("ascii"), headers):
             found = _VOTES_URL.fullmatch(url) or _REGISTRATION_URL.fullmatch(url)
             return self._preflight if self._is_origin_rule_cached(found) else None
         return None
@@ -72,10 +70,8 @@ class VotingFastPath:
         self._registration.register(registration, respond)
 
     def _preflight(self, request: FastPathRequest, respond: Respond) -> None:
-        origin, host = (decode_header(request.head.headers.get(name)) for name in (b"origin", b"host"))
-        poll_origins = self._poll_origins(request.head.url)
-        headers = self._origins.preflight_headers(origin, host, PUBLIC_METHODS, poll_origins)
-        respond(HttpResponse(204, headers, b""))
+        head = request.head
+        respond(self._cors.preflight_response(head.origin, head.host, self._poll_origins(head.url)))
 
 
 class _CachedVoteHandler(CacheableHandler):
@@ -99,8 +95,3 @@ class _CachedVoteHandler(CacheableHandler):
         vote.client = request.client
         vote.body = request.body
         self._vote_service.cast(vote, respond)
-
-
-def _is_preflight(headers: Headers) -> bool:
-    """Return True for a CORS preflight (Fetch, section 3.2.2)."""
-    return b"origin" in headers and b"access-control-request-method" in headers

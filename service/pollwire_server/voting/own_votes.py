@@ -9,8 +9,6 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pollwire_server.auth.credentials import RequestCredentials
-from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.domain.ballot import LAST_REVISION, Choice, ReceiptBody
 from pollwire_server.domain.crowd import histograms, percentile_rank
 from pollwire_server.domain.errors import InvalidChoice, VoteNotFound
@@ -21,7 +19,7 @@ from pollwire_server.domain.poll_document import crowd_score_document
 from pollwire_server.domain.scoring import forecast_score_of, scored_code, vote_verdict
 from pollwire_server.domain.visibility import ReaderRole
 from pollwire_server.domain.window import Phase
-from pollwire_server.problem_details import HttpResponse, to_pollwire_error
+from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
 from pollwire_server.store.polls.repository import PollRecord, Polls
 from pollwire_server.store.results.reader import PollReading, ResultReader
 from pollwire_server.store.transport.request_deadline import request_deadline
@@ -40,7 +38,6 @@ from pollwire_server.voting.responses import (
     VoteResponse,
     json_response,
     poll_path,
-    problem_with_headers,
     shows_totals,
     time_text,
 )
@@ -60,7 +57,6 @@ class OwnVotes:
     __slots__ = (
         "_ballots",
         "_body_reader",
-        "_origins",
         "_polls",
         "_receipts",
         "_results",
@@ -75,7 +71,6 @@ class OwnVotes:
         ballots: Ballots,
         voter_resolver: VoterResolver,
         receipts: Receipts,
-        origins: OriginPolicy,
         vote_eraser: VoteEraser,
         results: ResultReader,
     ) -> None:
@@ -85,7 +80,6 @@ class OwnVotes:
         self._ballots = ballots
         self._voter_resolver = voter_resolver
         self._receipts = receipts
-        self._origins = origins
         self._body_reader = BodyReader(ReceiptBody)
 
     async def current(self, request: OwnVoteRequest) -> HttpResponse:
@@ -101,7 +95,7 @@ class OwnVotes:
                 return document
             return await self._scored_vote(document, record, outcome)
 
-        return await self._respond(request, request.poll_id, "votes/mine", build)
+        return await self._respond(request.poll_id, "votes/mine", build)
 
     async def _scored_vote(
         self, document: OwnVoteResponse, record: PollRecord, outcome: BallotOutcome
@@ -128,7 +122,7 @@ class OwnVotes:
                 BallotStatus.WITHDRAWN, record.poll.id, None, time_text(reply.at), reply.revision, seq
             )
 
-        return await self._respond(request, request.poll_id, "votes/mine", build)
+        return await self._respond(request.poll_id, "votes/mine", build)
 
     async def erase(self, request: OwnVoteRequest) -> HttpResponse:
         """Erase the data that links the voter to the vote. A repeated request gets 404, as if never voted."""
@@ -139,7 +133,7 @@ class OwnVotes:
                 raise VoteNotFound(record.poll.id)
             return ErasureResponse(record.poll.id, result is ErasureResult.KEPT)
 
-        return await self._respond(request, request.poll_id, "voters/me", build)
+        return await self._respond(request.poll_id, "voters/me", build)
 
     async def check_receipt(self, request: ReceiptRequest) -> HttpResponse:
         """Check a receipt against the vote that is stored now."""
@@ -154,24 +148,16 @@ class OwnVotes:
             reason = _not_counted_reason(record, receipt, outcome)
             return ReceiptResponse(True, reason is UNSET, choice, time_text(receipt.at), reason)
 
-        return await self._respond(request, request.poll_id, "receipts", build)
+        return await self._respond(request.poll_id, "receipts", build)
 
-    async def _respond(
-        self, credentials: RequestCredentials, poll_id: str, subpath: str, build: BuildDocument
-    ) -> HttpResponse:
-        """Respond with the document that ``build`` returns, or a problem, with the poll's CORS headers."""
-        poll_origins = None
+    async def _respond(self, poll_id: str, subpath: str, build: BuildDocument) -> HttpResponse:
+        """Respond with the document that ``build`` returns, or a problem."""
         try:
             async with request_deadline():
-                record = await visible_record(self._polls, poll_id)
-                poll_origins = record.poll.origins
-                document = await build(record)
+                document = await build(await visible_record(self._polls, poll_id))
         except Exception as failure:
-            headers = self._origins.cors_headers(credentials.origin, credentials.host, poll_origins)
-            return problem_with_headers(to_pollwire_error(failure), poll_path(poll_id, subpath), headers)
-        return json_response(
-            document, self._origins.cors_headers(credentials.origin, credentials.host, poll_origins)
-        )
+            return problem_response(to_pollwire_error(failure), poll_path(poll_id, subpath))
+        return json_response(document)
 
     async def _voter(self, request: OwnVoteRequest, record: PollRecord) -> bytes:
         """Return the voter id. In an open poll, the ``Idempotency-Key`` of the vote identifies the voter."""

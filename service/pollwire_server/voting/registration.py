@@ -17,21 +17,21 @@ import msgspec
 from msgspec import Meta
 
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
+from pollwire_server.auth.cors import Headers
 from pollwire_server.auth.credentials import COOKIE, SECURE_COOKIE, bearer_of
-from pollwire_server.auth.origins import Headers, OriginPolicy
+from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.auth.tickets import Ticket, Tickets
 from pollwire_server.auth.voter_tokens import LIFETIME_S, VoterTokens
 from pollwire_server.domain.decoding import EmptyBody
 from pollwire_server.domain.errors import InvalidChoice, PollwireError
 from pollwire_server.domain.text_validation import has_control_characters, is_blank
-from pollwire_server.problem_details import HttpResponse, to_pollwire_error
+from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
 from pollwire_server.voting.registration_limiter import RegistrationLimiter
 from pollwire_server.voting.requests import BodyReader, RegistrationRequest, Shape
 from pollwire_server.voting.responses import (
     TicketResponse,
     TokenResponse,
     json_response,
-    problem_with_headers,
     time_text,
 )
 from pollwire_server.voting.voter_resolver import VoterResolver
@@ -93,36 +93,33 @@ class VoterRegistration:
         ``on_response`` is called once with the response, perhaps before this method returns. Never raises and
         never waits.
         """
-        headers = self._cors_headers(request)
         try:
             body = _fields(self._registration_reader, request) or RegistrationBody()
             name = None if body.name is None else _checked_name(body.name)
         except Exception as failure:
-            on_response(problem_with_headers(to_pollwire_error(failure), VOTERS_PATH, headers))
+            on_response(_problem(failure, VOTERS_PATH, request))
             return
         voter_id, known_name = self._current_voter(request)
         if voter_id is not None:
-            on_response(self._issue(request, headers, voter_id, name or known_name))
+            on_response(self._issue(request, voter_id, name or known_name))
             return
 
         def on_decision(error: PollwireError | None) -> None:
-            rejection = None if error is None else problem_with_headers(error, VOTERS_PATH, headers)
-            on_response(rejection or self._issue(request, headers, None, name))
+            rejection = None if error is None else _problem(error, VOTERS_PATH, request)
+            on_response(rejection or self._issue(request, None, name))
 
         self._limiter.check(request.client, body.challenge, on_decision)
 
-    def _issue(
-        self, request: RegistrationRequest, headers: Headers, voter_id: bytes | None, name: str | None
-    ) -> HttpResponse:
+    def _issue(self, request: RegistrationRequest, voter_id: bytes | None, name: str | None) -> HttpResponse:
         issued = self._tokens.issue(voter_id, name)
         document = TokenResponse(issued.token, time_text(issued.expires_at))
+        headers: Headers = ()
         if self._origins.allows(request.origin, request.host):
-            headers = (*headers, (b"set-cookie", self._cookie(issued.token, request)))
-        return json_response(document, headers, status=201)
+            headers = ((b"set-cookie", self._cookie(issued.token, request)),)
+        return json_response(document, 201, headers, request.poll_origins)
 
     async def ticket(self, request: RegistrationRequest) -> HttpResponse:
         """Issue a ticket for a voter's token, an issuer's token, or an API key that may read results."""
-        headers = self._cors_headers(request)
         try:
             await self._voter_resolver.load_issuer_keys(request)
             body = self._empty_reader.read_optional(request.content_type, request.body)
@@ -130,9 +127,9 @@ class VoterRegistration:
             if isinstance(body, PollwireError):
                 raise body
         except Exception as failure:
-            return problem_with_headers(to_pollwire_error(failure), TICKETS_PATH, headers)
+            return _problem(failure, TICKETS_PATH, request)
         issued = self._tickets.issue(reader)
-        return json_response(TicketResponse(issued.ticket, time_text(issued.expires_at)), headers, status=201)
+        return json_response(TicketResponse(issued.ticket, time_text(issued.expires_at)), 201)
 
     def _current_voter(self, request: RegistrationRequest) -> tuple[bytes | None, str | None]:
         """Return the id and the name in the request's token.
@@ -162,8 +159,9 @@ class VoterRegistration:
         secure = "; Secure" if request.secure else ""
         return f"{COOKIE}={token}; {attributes}{secure}".encode("ascii")
 
-    def _cors_headers(self, request: RegistrationRequest) -> Headers:
-        return self._origins.cors_headers(request.origin, request.host, request.poll_origins)
+
+def _problem(failure: Exception, path: str, request: RegistrationRequest) -> HttpResponse:
+    return problem_response(to_pollwire_error(failure), path, request.poll_origins)
 
 
 def _fields(reader: BodyReader[Shape], request: RegistrationRequest) -> Shape | None:

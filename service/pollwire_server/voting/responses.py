@@ -9,13 +9,12 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pollwire_server.auth.origins import Headers
+from pollwire_server.auth.cors import Headers
 from pollwire_server.domain.ballot import Choice
-from pollwire_server.domain.errors import PollwireError
 from pollwire_server.domain.poll_document import CrowdScoreDocument
 from pollwire_server.domain.timestamps import TimestampText, format_timestamp
 from pollwire_server.domain.visibility import ReaderRole, may_see_totals
-from pollwire_server.problem_details import HttpResponse, problem_response
+from pollwire_server.problem_details import HttpResponse
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballots import BallotStatus
 
@@ -121,15 +120,14 @@ class TicketResponse(msgspec.Struct, frozen=True):
     expires_at: TimestampText
 
 
-def json_response(document: msgspec.Struct, headers: Headers, status: int = 200) -> HttpResponse:
+def json_response(
+    document: msgspec.Struct,
+    status: int = 200,
+    headers: Headers = (),
+    poll_origins: tuple[str, ...] | None = None,
+) -> HttpResponse:
     """Return a JSON response that shared caches must not store."""
-    return HttpResponse(status, PRIVATE_JSON + headers, _encode(document))
-
-
-def problem_with_headers(error: PollwireError, path: str, headers: Headers) -> HttpResponse:
-    """Return a problem response with CORS headers, so that pages of allowed origins can read it."""
-    response = problem_response(error, path)
-    return HttpResponse(response.status, response.headers + headers, response.body)
+    return HttpResponse(status, PRIVATE_JSON + headers, _encode(document), poll_origins)
 
 
 @lru_cache(maxsize=256)

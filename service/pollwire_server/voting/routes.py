@@ -18,12 +18,10 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from pollwire_server.auth.client_address import client_in
-from pollwire_server.auth.credentials import RequestCredentials
-from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.auth.poll_origins import PollOriginPolicy, poll_ids_in_query
 from pollwire_server.domain.errors import BodyTooLarge, MethodNotAllowed
 from pollwire_server.http_protocol.media_type import check_media_type
-from pollwire_server.problem_details import HttpResponse, add_head_method, to_pollwire_error
+from pollwire_server.problem_details import HttpResponse, add_head_method
 from pollwire_server.store.polls.repository import Polls
 from pollwire_server.store.transport.request_deadline import request_deadline
 from pollwire_server.voting.own_votes import OwnVotes
@@ -36,7 +34,6 @@ from pollwire_server.voting.requests import (
     RegistrationRequest,
     VoteRequest,
 )
-from pollwire_server.voting.responses import poll_path, problem_with_headers
 from pollwire_server.voting.vote_service import VoteService, visible_record
 
 AnyRequest = Request[Any, Any, Any]  # Any: this service does not use the framework's user, auth or state
@@ -59,7 +56,7 @@ def handlers(
         *_own_vote(own_votes),
         _receipts(own_votes, polls),
         *_registration(registration, poll_origins),
-        *_unsupported_methods(polls, poll_origins.origins),
+        *_unsupported_methods(polls),
     ]
 
 
@@ -127,18 +124,16 @@ def _registration(registration: VoterRegistration, poll_origins: PollOriginPolic
     return [register_voter, issue_ticket]
 
 
-def _unsupported_methods(polls: Polls, origins: OriginPolicy) -> list[HTTPRouteHandler]:
+def _unsupported_methods(polls: Polls) -> list[HTTPRouteHandler]:
     return [
-        _rejecting(polls, origins, "votes", ("POST",)),
-        _rejecting(polls, origins, "votes/mine", ("GET", "DELETE")),
-        _rejecting(polls, origins, "voters/me", ("DELETE",)),
-        _rejecting(polls, origins, "receipts", ("POST",)),
+        _rejecting(polls, "votes", ("POST",)),
+        _rejecting(polls, "votes/mine", ("GET", "DELETE")),
+        _rejecting(polls, "voters/me", ("DELETE",)),
+        _rejecting(polls, "receipts", ("POST",)),
     ]
 
 
-def _rejecting(
-    polls: Polls, origins: OriginPolicy, subpath: str, supported: tuple[str, ...]
-) -> HTTPRouteHandler:
+def _rejecting(polls: Polls, subpath: str, supported: tuple[str, ...]) -> HTTPRouteHandler:
     """Return the handler of the methods that a path of a poll does not support."""
     others = [method for method in _METHODS if method.value not in supported]
 
@@ -149,17 +144,10 @@ def _rejecting(
         status_code=405,
         rejects_method=True,
     )
-    async def refuse_method(request: AnyRequest, poll_id: FromPath[str]) -> ASGIResponse:
-        poll_origins = None
-        try:
-            async with request_deadline():
-                poll_origins = (await visible_record(polls, poll_id)).poll.origins
-            raise MethodNotAllowed(add_head_method(supported))
-        except Exception as failure:
-            credentials = RequestCredentials.from_scope(request.scope)
-            headers = origins.cors_headers(credentials.origin, credentials.host, poll_origins)
-            error = to_pollwire_error(failure)
-            return to_asgi(problem_with_headers(error, poll_path(poll_id, subpath), headers))
+    async def refuse_method(poll_id: FromPath[str]) -> None:
+        async with request_deadline():
+            await visible_record(polls, poll_id)
+        raise MethodNotAllowed(add_head_method(supported))
 
     return refuse_method
 

@@ -110,7 +110,7 @@ class SeriesService:
         async with request_deadline():
             await self.check(series)
             summary = (await self._series.leaderboard(series, after=0, limit=0)).series
-        return json_response(series_document(series, summary), ())
+        return json_response(series_document(series, summary))
 
     async def leaderboard(self, series: str, query: Query) -> HttpResponse:
         """Return one page of the leaderboard.
@@ -128,7 +128,7 @@ class SeriesService:
         items = [row_document(row.rank, row.name, row.score) for row in rows]
         following = _next(after, limit, total)
         cursor = None if following is None else f"{summary.version}-{following}"
-        return json_response(LeaderboardPage(items, cursor, series_document(series, summary)), ())
+        return json_response(LeaderboardPage(items, cursor, series_document(series, summary)))
 
     async def mine(self, series: str, credentials: RequestCredentials, query: Query) -> HttpResponse:
         """Return the voter's own results.
@@ -149,8 +149,7 @@ class SeriesService:
                 picks,
                 _next(after, limit, after + len(polls)),
                 calibration,
-            ),
-            (),
+            )
         )
 
     async def calibration(self, series: str) -> HttpResponse:
@@ -158,7 +157,7 @@ class SeriesService:
         async with request_deadline():
             await self.check(series)
             found = await self._crowd_calibration(series)
-        return json_response(CalibrationResponse(series, found), ())
+        return json_response(CalibrationResponse(series, found))
 
     async def _crowd_calibration(self, series: str) -> list[CalibrationBin]:
         """Return the bins from the cache, or read the polls if the series has a new version."""

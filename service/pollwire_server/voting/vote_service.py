@@ -23,13 +23,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from pollwire_server.auth.network_tags import ballot_network_tag, rate_limit_tag
-from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.domain.ballot import Vote
 from pollwire_server.domain.errors import (
     Overloaded,
@@ -41,14 +39,14 @@ from pollwire_server.domain.errors import (
 from pollwire_server.domain.identifiers import IDENTIFIER
 from pollwire_server.domain.poll import Identity
 from pollwire_server.domain.rate_limit import RateLimit, whole_seconds
-from pollwire_server.problem_details import HttpResponse, to_pollwire_error
+from pollwire_server.problem_details import HttpResponse, problem_response, to_pollwire_error
 from pollwire_server.store.polls.repository import PollRecord, Polls
 from pollwire_server.store.votes.ballot_errors import ACCEPTED_STATUSES, MAX_RELOADS, error_for_outcome
 from pollwire_server.store.votes.ballots import BallotInput, BallotOutcome, BallotStatus, CastReply
 from pollwire_server.voting.receipts import Receipts
 from pollwire_server.voting.requests import BodyReader, VoteRequest
 from pollwire_server.voting.response_builder import VoteResponseBuilder
-from pollwire_server.voting.responses import PRIVATE_JSON, poll_path, problem_with_headers
+from pollwire_server.voting.responses import PRIVATE_JSON, poll_path
 from pollwire_server.voting.vote_batcher import DEADLINE_S, VoteBatcher
 from pollwire_server.voting.voter_resolver import VoterResolver, anonymous_voter_id
 
@@ -65,9 +63,6 @@ would count. The delay limits a connection to about one rejection a second, and 
 response time of 1 s.
 """
 
-_MAX_CACHED_HEADERS: Final = 1024
-"""Combinations of origin, host and the poll's allowed origins with cached response headers."""
-
 
 class VoteService:
     """Application service for votes. It holds what all votes share. For one event loop."""
@@ -75,8 +70,6 @@ class VoteService:
     __slots__ = (
         "_batcher",
         "_body_reader",
-        "_json_headers",
-        "_origins",
         "_polls",
         "_rate_limit",
         "_reload_tasks",
@@ -92,7 +85,6 @@ class VoteService:
         batcher: VoteBatcher,
         voter_resolver: VoterResolver,
         receipts: Receipts,
-        origins: OriginPolicy,
         rate_limit: RateLimit | None = None,
         set_display_name: SetDisplayName | None = None,
     ) -> None:
@@ -100,10 +92,6 @@ class VoteService:
         self._batcher = batcher
         self._voter_resolver = voter_resolver
         self._response_builder = VoteResponseBuilder(receipts)
-        self._json_headers = lru_cache(_MAX_CACHED_HEADERS)(
-            lambda origin, host, poll_origins: PRIVATE_JSON + origins.cors_headers(origin, host, poll_origins)
-        )
-        self._origins = origins
         self._rate_limit = rate_limit
         self._set_display_name = set_display_name
         self._body_reader = BodyReader(Vote)
@@ -210,13 +198,13 @@ class _PendingVote(msgspec.Struct):
                 self.respond(response)
 
     def _build_response(self, record: PollRecord, reply: CastReply, outcome: BallotOutcome) -> HttpResponse:
-        service, request, poll = self.service, self.request, record.poll
+        service, poll = self.service, record.poll
         if outcome.status not in ACCEPTED_STATUSES:
             return self._problem(self._error(record, reply, outcome))
         if poll.series is not None:
             self._update_display_name(record)
-        headers = service._json_headers(request.origin, request.host, poll.origins)
-        return HttpResponse(200, headers, service._response_builder.build(record, reply, self.voter, outcome))
+        body = service._response_builder.build(record, reply, self.voter, outcome)
+        return HttpResponse(200, PRIVATE_JSON, body, poll.origins)
 
     def _update_display_name(self, record: PollRecord) -> None:
         """Set the voter's display name in the series, if the voter's token contains one."""
@@ -236,10 +224,8 @@ class _PendingVote(msgspec.Struct):
         self.respond(self._problem(error))
 
     def _problem(self, error: PollwireError) -> HttpResponse:
-        request = self.request
         poll_origins = None if self.record is None else self.record.poll.origins
-        headers = self.service._origins.cors_headers(request.origin, request.host, poll_origins)
-        return problem_with_headers(error, poll_path(request.poll_id, "votes"), headers)
+        return problem_response(error, poll_path(self.request.poll_id, "votes"), poll_origins)
 
     def respond(self, response: HttpResponse) -> None:
         """Send the response, unless one was sent before."""

@@ -1,4 +1,4 @@
-"""Origin policy and CORS headers."""
+"""Origin policy."""
 
 from __future__ import annotations
 
@@ -62,28 +62,3 @@ def test_wildcard_allows_every_origin_except_null() -> None:
     for rule, poll in ((origins("*"), None), (origins(), ("*",))):
         assert rule.allows("https://anybody.example", HOST, poll)
         assert not rule.allows("null", HOST, poll)
-
-
-def test_cors_headers_echo_only_allowed_origin() -> None:
-    rule = origins(NEWS)
-    allowed = dict(rule.cors_headers(NEWS, HOST))
-    assert allowed[b"access-control-allow-origin"] == NEWS.encode()
-    assert allowed[b"access-control-expose-headers"] == (
-        b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After"
-    )
-    assert b"access-control-allow-credentials" not in allowed
-    for other in ("https://foreign.example", "null", None):
-        assert rule.cors_headers(other, HOST) == ((b"vary", b"Origin"),)
-    assert allowed[b"vary"] == b"Origin"
-
-
-def test_preflight_lists_methods_headers_and_max_age() -> None:
-    rule = origins(NEWS)
-    headers = dict(rule.preflight_headers(NEWS, HOST, ("GET", "POST")))
-    assert headers[b"access-control-allow-origin"] == NEWS.encode()
-    assert headers[b"access-control-allow-methods"] == b"GET, POST"
-    assert headers[b"access-control-max-age"] == b"7200"
-    for name in (b"Authorization", b"Content-Type", b"Idempotency-Key", b"If-Match", b"If-None-Match"):
-        assert name in headers[b"access-control-allow-headers"]
-    foreign = rule.preflight_headers("https://foreign.example", HOST, ("GET", "POST"))
-    assert [name for name, _ in foreign] == [b"vary"]

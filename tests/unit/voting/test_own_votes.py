@@ -10,12 +10,10 @@ import msgspec
 import pytest
 from pollwire_server.auth.issuers import IssuerTokenVerifier
 from pollwire_server.auth.jwks import JwksCache
-from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.auth.voter_ids import voter_id_from_token
 from pollwire_server.auth.voter_tokens import VoterTokens
 from pollwire_server.domain.poll import Revote
 from pollwire_server.problem_details import HttpResponse
-from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.polls.cache import PollRecord
 from pollwire_server.store.votes.ballots import BallotInput
@@ -71,7 +69,6 @@ async def voted(store: Store, lag: Lag) -> Voter:
         ballots=store.ballots,
         voter_resolver=VoterResolver(tokens, IssuerTokenVerifier(store.issuers, JwksCache())),
         receipts=receipts,
-        origins=OriginPolicy(Settings()),
         vote_eraser=store.vote_eraser,
         results=store.results,
     )

@@ -13,13 +13,11 @@ import msgspec
 import pytest
 from pollwire_server.auth.issuers import IssuerTokenVerifier
 from pollwire_server.auth.jwks import JwksCache
-from pollwire_server.auth.origins import OriginPolicy
 from pollwire_server.auth.voter_tokens import VoterTokens
 from pollwire_server.domain.errors import PollwireError
 from pollwire_server.domain.poll import Poll
 from pollwire_server.domain.window import LifecycleAction
 from pollwire_server.problem_details import HttpResponse
-from pollwire_server.settings import Settings
 from pollwire_server.store import Store, open_store
 from pollwire_server.store.polls.repository import PollRecord
 from pollwire_server.store.votes.ballot_errors import MAX_RELOADS
@@ -61,7 +59,6 @@ class Voter:
             batcher=VoteBatcher(ballots or store.ballots),
             voter_resolver=VoterResolver(TOKENS, IssuerTokenVerifier(store.issuers, JwksCache())),
             receipts=Receipts(["s"]),
-            origins=OriginPolicy(Settings()),
         )
         self.token = TOKENS.issue().token
         self.responses: list[HttpResponse] = []

@@ -34,7 +34,7 @@ from pollwire_server.live.read_access import ReadGrant, StreamCredentials, crede
 from pollwire_server.live.result_frames import ResultUpdate
 from pollwire_server.live.result_responses import ResultResponses
 from pollwire_server.live.stream_session import LiveContext
-from pollwire_server.problem_details import HttpResponse, problem_response
+from pollwire_server.problem_details import problem_response
 
 _ID = IDENTIFIER_PATTERN.encode("ascii")
 _RESULTS_URL = re.compile(rb"/v1/polls/(%b)/results" % _ID)
@@ -77,7 +77,7 @@ class LiveFastPath:
             return None  # a run-off may take seconds, so the ASGI path computes it
 
         def read_results(request: FastPathRequest, respond: Respond) -> None:
-            self._read_results(grant, credentials, request, respond)
+            self._read_results(grant, request, respond)
 
         return read_results
 
@@ -120,9 +120,7 @@ class LiveFastPath:
         )
         return True
 
-    def _read_results(
-        self, grant: ReadGrant, credentials: StreamCredentials, request: FastPathRequest, respond: Respond
-    ) -> None:
+    def _read_results(self, grant: ReadGrant, request: FastPathRequest, respond: Respond) -> None:
         poll = grant.record.poll
         header = request.head.headers.get(b"if-none-match")
         if_none_match = None if header is None else header.decode("latin-1")
@@ -131,11 +129,9 @@ class LiveFastPath:
             try:
                 if isinstance(result, PollwireError):
                     raise result.with_traceback(None)  # the error is shared by all waiting requests
-                respond(self._responses.for_role(grant.role, result, credentials, if_none_match))
+                respond(self._responses.for_role(grant.role, result, if_none_match))
             except PollwireError as error:
-                response = problem_response(error, f"/v1/polls/{poll.id}/results")
-                cors = self._responses.cors_headers(credentials, poll)
-                respond(HttpResponse(response.status, response.headers + cors, response.body))
+                respond(problem_response(error, f"/v1/polls/{poll.id}/results", poll.origins))
 
         self._live.feed.request_read(poll.id, on_read)
 
