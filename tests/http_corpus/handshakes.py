@@ -84,7 +84,7 @@ def opening() -> Iterator[Case]:
     yield Case("bad ticket", [handshake(path="/v1/polls/secret/live?ticket=x")])
     yield Case("operator", [handshake(f"authorization: Bearer {ADMIN_KEY}", path="/v1/polls/secret/live")])
     yield Case("encoded id", [handshake(path="/v1/polls/lunc%68/live")], status=404, fast_path=False)
-    yield Case("slash at the end", [handshake(path="/v1/polls/lunch/live/")], fast_path=False)
+    yield Case("slash at the end", [handshake(path="/v1/polls/lunch/live/")], status=404, fast_path=False)
     yield Case("length of nothing", [handshake("content-length: 0")])
     yield Case("byte by byte", [bytes([byte]) for byte in handshake()])
 

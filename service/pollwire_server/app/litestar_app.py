@@ -29,7 +29,7 @@ log = logging.getLogger("pollwire.app")
 BackgroundTask = Callable[[], Awaitable[None]]
 """A coroutine function that runs as long as the service."""
 
-_NOT_PAGES: Final = ("/v1/", "/livez", "/readyz")
+_API_PREFIX: Final = "/v1/"
 RESTART_DELAY_S: Final = 1.0
 """Delay before an ended background task is restarted."""
 
@@ -59,7 +59,7 @@ async def _before_request(request: Request[Any, Any, Any]) -> Response[bytes] | 
     """
     check_content_coding(request.scope["headers"])
     location = canonical_location(request.scope["raw_path"], request.scope["query_string"])
-    if location is None or request.scope["path"].startswith(_NOT_PAGES):
+    if location is None or request.scope["path"].startswith(_API_PREFIX):
         return None
     return Response(b"", status_code=308, headers={"Location": location})
 

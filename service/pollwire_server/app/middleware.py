@@ -148,7 +148,7 @@ def _check_api_path(scope: HTTPScope | WebSocketScope) -> None:
     this class, compares the path as it is written.
     """
     path = scope["path"]
-    if path.startswith(PUBLIC_PREFIX) and "//" not in path:
+    if path.startswith(PUBLIC_PREFIX) and "//" not in path and not path.endswith("/"):
         if _ESCAPED_IN_VAIN.search(scope.get("raw_path") or path.encode()) is None:
             return
     elif path.lstrip("/").partition("/")[0] != _API_SEGMENT or path == f"/{_API_SEGMENT}":
