@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
+from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
@@ -38,7 +39,7 @@ from pollwire_server.app.litestar_app import BackgroundTask, create_litestar_app
 from pollwire_server.app.middleware import ApiMiddleware
 from pollwire_server.app.openapi import routes as openapi_routes
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator
-from pollwire_server.auth.client_address import ClientAddressResolver
+from pollwire_server.auth.client_address import ClientAddress, ClientAddressResolver
 from pollwire_server.auth.cors import CorsPolicy
 from pollwire_server.auth.issuers import IssuerTokenVerifier
 from pollwire_server.auth.jwks import JwksCache
@@ -171,15 +172,7 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         audit.trail.run,
         *webhook_tasks,
     )
-    litestar_app = create_litestar_app(routes, background_tasks)
-    app = ApiMiddleware(
-        litestar_app,
-        api_keys=auth.api_keys,
-        cors=auth.cors,
-        poll_origins=auth.poll_origins,
-        client_addresses=auth.client_addresses,
-        on_rejected_key=audit.trail.count_rejected_key,
-    )
+    app = _middleware(create_litestar_app(routes, background_tasks), auth, audit.trail.count_rejected_key)
     return ServiceContainer(
         app=app,
         vote_service=vote_service,
@@ -194,6 +187,19 @@ def build(settings: Settings, store: Store) -> ServiceContainer:
         connection_share=settings.limit_connections,
         refusals=live.refusals,
         cors=auth.cors,
+    )
+
+
+def _middleware(
+    app: Litestar, auth: _AuthComponents, on_rejected_key: Callable[[ClientAddress], None]
+) -> ApiMiddleware:
+    return ApiMiddleware(
+        app,
+        api_keys=auth.api_keys,
+        cors=auth.cors,
+        poll_origins=auth.poll_origins,
+        client_addresses=auth.client_addresses,
+        on_rejected_key=on_rejected_key,
     )
 
 
