@@ -22,7 +22,7 @@ Image = Annotated[
     str,
     Meta(
         max_length=2000,
-        pattern=r"^(https?://|/)\S+\Z",
+        pattern=r"^(https?://|/(?![/\\]))\S+\Z",
         description="a URL that starts with http:// or https://, or a path that starts with /",
     ),
 ]

@@ -85,6 +85,8 @@ WRONG = [
     ("options[1].label", {"options": [{"id": "a", "label": "A"}, {"id": "b", "label": "b" * 201}]}),
     ("options[0].id", {"options": [{"id": "a\n", "label": "A"}, {"id": "b", "label": "B"}]}),
     ("options[0].image", {"options": [{"id": "a", "label": "A", "image": "javascript:alert(1)"}]}),
+    ("options[0].image", {"options": [{"id": "a", "label": "A", "image": "//evil.example/a.png"}]}),
+    ("options[0].image", {"options": [{"id": "a", "label": "A", "image": "/\\evil.example/a.png"}]}),
     ("options[0].image", {"options": [{"id": "a", "label": "A", "image": "/" + "a" * 2000}]}),
     *(
         ("options[0].capacity", {"options": [{"id": "a", "label": "A", "capacity": capacity}]})

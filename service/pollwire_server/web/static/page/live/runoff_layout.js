@@ -33,7 +33,7 @@ export function computeRunoffLayout(rounds, order, { height, gap }) {
 /** @param {Round} round @param {number} index @param {string[]} ranked @param {number} scale @param {number} gap @returns {Block[]} */
 function columnBlocks(round, index, ranked, scale, gap) {
   let top = 0;
-  const remaining = ranked.filter((id) => id in round.counts).map((id) => ({ id, votes: round.counts[id] }));
+  const remaining = ranked.filter((id) => Object.hasOwn(round.counts, id)).map((id) => ({ id, votes: round.counts[id] }));
   if (round.exhausted) remaining.push({ id: EXHAUSTED, votes: round.exhausted });
   return remaining.map(({ id, votes }) => {
     const block = { id, round: index, votes, top, height: Math.max(votes * scale, 1), isEliminated: round.eliminated === id };
