@@ -68,6 +68,7 @@ def expensive_requests(poll: str, open_poll: str, forecast: str, series: str) ->
         "POST /v1/voters": json_request("POST /v1/voters", choice),
         "POST /v1/tickets": json_request("POST /v1/tickets", choice, token),
         "GET /v1/series/{series_id}": Request(f"GET /v1/series/{series}", (many,)),
+        "GET /v1/series/{series_id}/calibration": Request(f"GET /v1/series/{series}/calibration", (many,)),
         "GET /v1/series/{series_id}/leaderboard": Request(
             f"GET /v1/series/{series}/leaderboard?limit=100", (many,)
         ),
