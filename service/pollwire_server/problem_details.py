@@ -84,6 +84,7 @@ TABLE: Final[dict[type[PollwireError], Problem]] = {
     errors.ApiKeyInvalid: Problem(401, "api-key-invalid", "Invalid API key"),
     errors.Forbidden: Problem(403, "origin-not-allowed", "Forbidden"),
     errors.ScopeMissing: Problem(403, "scope-missing", "Insufficient scope"),
+    errors.PollOutsideKey: Problem(403, "scope-missing", "Poll outside the API key"),
     errors.OriginNotAllowed: Problem(403, "origin-not-allowed", "Origin not allowed"),
     errors.ResultsHidden: Problem(403, "results-hidden", "Results are hidden"),
     errors.PollNotOpen: Problem(403, "poll-not-open", "Poll is not open"),

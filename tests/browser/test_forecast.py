@@ -103,6 +103,24 @@ async def test_number_field_accepts_usual_notations(
     await expect(widget.element.get_by_role("slider").nth(0)).to_have_attribute("aria-valuetext", percent)
 
 
+async def test_live_results_do_not_overwrite_a_number_that_is_typed(
+    service: Service, open_page: Open
+) -> None:
+    page, widget = await forecast_ballot(service, open_page)
+    poll = str(await widget.element.get_attribute("poll"))
+    field = widget.element.get_by_role("textbox", name="NPP, percent")
+    payoff = widget.element.locator("[data-option=npp] .payoff")
+    await field.fill("6")
+    forecast = {"npp": 0.5, "ndc": 0.3, "cpp": 0.2}
+    await service.vote(poll, forecast, await service.voter())
+    await expect(payoff).to_contain_text("against the crowd")
+    await expect(field).to_have_value("6")
+    await page.keyboard.press("End")
+    await page.keyboard.type("0")
+    await page.keyboard.press("Enter")
+    await expect(field).to_have_value("60.0%")
+
+
 async def test_ballot_shows_payoff_and_results_show_crowd(service: Service, open_page: Open) -> None:
     page, widget = await forecast_ballot(service, open_page)
     poll = str(await widget.element.get_attribute("poll"))

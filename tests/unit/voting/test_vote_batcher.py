@@ -201,6 +201,7 @@ async def test_submit_after_deadline_rejects_votes_in_flight_and_pending(
     votes.cast(record)
     await until(lambda: len(votes.results) == 2, within_s=0.5)
     assert votes.errors == [StoreUnavailable] * 2
+    monkeypatch.undo()
     gate.is_open.set()
     votes.cast(record, voter=voter)
     await until(lambda: len(votes.results) == 3)

@@ -82,6 +82,8 @@ export class Forecast {
   #translator = null;
   /** @type {import('./model.js').State['results']} */
   #results = null;
+  /** The number field with text that is not confirmed yet; live results do not overwrite it. @type {HTMLInputElement | null} */
+  #edited = null;
 
   constructor() {
     this.list = createElement('div', 'forecast');
@@ -151,6 +153,7 @@ export class Forecast {
 
   /** @param {EventTarget | null} target */
   #onInput(target) {
+    this.#edited = this.#sliders.find(({ number }) => number === target)?.number ?? null;
     const moved = this.#sliders.find(({ input }) => input === target);
     if (moved) this.#move(moved, moved.value);
   }
@@ -172,8 +175,9 @@ export class Forecast {
     if (!slider || !this.#translator) return;
     const probability = parseProbability(slider.number.value);
     slider.number.setCustomValidity(probability === null ? this.#translator.t('forecastInvalid') : '');
-    if (probability === null) slider.number.reportValidity();
-    else this.#move(slider, Math.round(probability * STEPS));
+    if (probability === null) return slider.number.reportValidity();
+    this.#edited = null;
+    this.#move(slider, Math.round(probability * STEPS));
   }
 
   /** Move by whole percents; with Shift, by a tenth. @param {KeyboardEvent} event */
@@ -206,7 +210,7 @@ export class Forecast {
     const floored = applyFloor(this.#sliders.map(({ value }) => value / STEPS));
     for (const [index, { id, input, number, payoff, value }] of this.#sliders.entries()) {
       const text = percent(translator, value / STEPS);
-      if (/** @type {ShadowRoot} */ (number.getRootNode()).activeElement !== number || parseProbability(number.value) !== null) number.value = text;
+      if (number !== this.#edited) number.value = text;
       input.setAttribute('aria-valuetext', text);
       setText(payoff, this.#payoffText(translator, Math.log(floored[index]), this.#results?.mean_log?.[id]));
     }
