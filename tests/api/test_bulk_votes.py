@@ -68,13 +68,13 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(service: Service, poll: str) -> AsyncIterator[Talk]:
-    """Send a request's headers; close the connection at the end of the block."""
+async def talking(service: Service, poll: str, key: str | None = None) -> AsyncIterator[Talk]:
+    """Send a request's headers, by default with the admin key. Close the connection after the block."""
     host, port = service.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    key = service.admin.headers["authorization"]
+    authorization = service.admin.headers["authorization"] if key is None else f"Bearer {key}"
     writer.write(
-        f"POST /v1/admin/polls/{poll}/votes HTTP/1.1\r\nHost: {host}\r\nAuthorization: {key}\r\n"
+        f"POST /v1/admin/polls/{poll}/votes HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\n"
         "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     )
     try:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.api.conftest import Service
 from tests.api.streams import Events, Socket, Watcher, events_at, live, results, socket_at, ticket_of
+from tests.api.test_bulk_votes import line, talking, voters
 from tests.api.test_export import fill
 from tests.api.test_signed_polls import register, signed_poll
 from tests.jwt_issuer import generate_key, token
@@ -66,8 +67,8 @@ async def read_all(chunks: AsyncIterator[bytes]) -> None:
             pass
 
 
-async def new_key(service: Service) -> dict[str, Any]:
-    answer = await service.admin.post("/v1/admin/keys", json={"name": "desk", "scopes": ["results:read"]})
+async def new_key(service: Service, scope: str = "results:read") -> dict[str, Any]:
+    answer = await service.admin.post("/v1/admin/keys", json={"name": "desk", "scopes": [scope]})
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
     return created
@@ -127,3 +128,20 @@ async def test_export_of_a_revoked_key_ends_incomplete(service: Service) -> None
         assert (await service.admin.delete(f"/v1/admin/keys/{key['id']}")).status_code == 204
         with pytest.raises(httpx.RemoteProtocolError):
             await read_all(chunks)
+
+
+async def test_bulk_votes_of_a_revoked_key_end_incomplete(service: Service) -> None:
+    poll, key = (await service.create_poll())["id"], await new_key(service, "votes:write")
+    async with talking(service, poll, key["key"]) as talk:
+        await talk.head()
+        talk.say(line("ama"))
+        assert (await talk.answers())[0]["status"] == "counted"
+        assert (await service.admin.delete(f"/v1/admin/keys/{key['id']}")).status_code == 204
+        received = b""
+        async with asyncio.timeout(WITHIN_S):
+            talk.say(line("ama"))
+            while chunk := await talk.reader.read(1000):
+                received += chunk
+                talk.say(line("ama"))
+    assert b"0\r\n\r\n" not in received
+    assert await voters(service, poll) == 1

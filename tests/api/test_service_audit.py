@@ -20,6 +20,7 @@ from pollwire_server.store import Store
 from tests.api.conftest import Serve, Service
 from tests.api.hooks import QUICK, hook
 from tests.api.test_api_keys import KEYS, POLLS, bearing, make
+from tests.api.test_predictions import predicted, resolve
 from tests.wait import until
 from tests.webhook_receiver import receiving
 
@@ -72,6 +73,19 @@ async def test_changed_settings_of_a_series_are_recorded(service: Service) -> No
     assert entry["detail"] == {"rank_by": "peer", "minimum": 3, "reset": ["title"]}
 
 
+async def test_new_order_of_a_leaderboard_is_recorded_when_it_begins(
+    own_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll = await predicted(own_service, {await own_service.voter(): "home"})
+    assert (await resolve(own_service, poll, "home")).status_code == 200
+    monkeypatch.setattr("pollwire_server.store.predictions.series_settings.MAX_REQUEST_WAIT_S", 0.0)
+    answer = await own_service.admin.put("/v1/admin/series/cup", json={"minimum": 2})
+    assert answer.status_code == 202
+    entry = (await entries(own_service))[0]
+    assert (entry["act"], entry["target"]) == ("series.edited", "cup")
+    assert entry["detail"] == {"minimum": 2, "reset": []}
+
+
 async def test_bulk_votes_and_exports_are_recorded_with_numbers_and_totals(service: Service) -> None:
     poll = (await service.create_poll())["id"]
     lines = b"".join(b'{"voter": "m%d", "choice": "rice"}\n' % number for number in range(3))
@@ -116,6 +130,15 @@ async def test_store_rejects_an_entry_that_does_not_follow_the_newest(own_servic
     second = await log.append(NewAuditEntry("test.two"), 2)
     assert (first.n, second.n) == (1, 3)
     assert [entry["act"] for entry in await entries(own_service)] == ["test.two", "key.created", "test.one"]
+
+
+async def test_repeat_after_a_lost_reply_appends_nothing(own_service: Service) -> None:
+    log = own_service.store.service_audit_log
+    newest = log._newest
+    first = await log.append(NewAuditEntry("test.one"), 1)
+    log._newest = newest  # as if the reply had been lost
+    assert await log.append(NewAuditEntry("test.one"), 1) == first
+    assert [entry["act"] for entry in await entries(own_service)] == ["test.one"]
 
 
 async def test_log_is_read_with_audit_read_only(service: Service) -> None:

@@ -20,6 +20,7 @@ from pollwire_server.live import client_messages
 from pollwire_server.live.fast_path import frame_decoder
 from pollwire_server.problem_details import TABLE
 from pollwire_server.settings import PARSERS, PREFIX, SECRET_FIELDS
+from pollwire_server.store.service_audit_log import MAX_ENTRIES
 
 from tests.api.conftest import Service, serve, service
 from tests.docs.examples import ROOT
@@ -126,6 +127,7 @@ def test_limits_in_the_api_page_equal_those_of_the_code() -> None:
         "WebSocket message of a client": f"{frame_decoder.MAX_MESSAGE_BYTES // 1024} KiB",
         "WebSocket frames of a client in a second": f"{MAX_FRAMES_PER_S:,}",
         "waiting requests of a connection (pipelining)": f"{HttpLimits().pipelined_requests}",
+        "entries of the audit log of the service": f"{MAX_ENTRIES:,}",
         "API keys": f"{admin_api_keys.MAX_KEYS:,}",
         "issuers": f"{admin_issuers.MAX_ISSUERS:,}",
         "webhooks": f"{webhook_service.MAX_WEBHOOKS}",

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from litestar.types import Receive, Scope, Send
@@ -28,7 +28,7 @@ from pollwire_server.admin.audit_trail import AuditTrail
 from pollwire_server.admin.bulk_votes import LINES_A_BATCH, BulkVoteService
 from pollwire_server.admin.ndjson import Line, LineSplitter
 from pollwire_server.auth.api_keys import Operator
-from pollwire_server.domain.errors import Overloaded
+from pollwire_server.domain.errors import Overloaded, Unauthenticated
 from pollwire_server.domain.service_audit import AuditAct
 
 NDJSON: Final = "application/x-ndjson"
@@ -49,6 +49,10 @@ class ClientStalled(Exception):
     """Error: the client did not read its results in time."""
 
 
+CheckKey = Callable[[], object]
+"""Called before each batch of lines. Raises ``Unauthenticated`` once the key is revoked or has expired."""
+
+
 class ClientDisconnected(Exception):
     """Error: the client disconnected before the end of the body."""
 
@@ -63,30 +67,35 @@ class BulkVoteStreams:
         self._trail = trail
         self._open = 0
 
-    def begin(self, poll_id: str, operator: Operator) -> BulkVoteResponse:
+    def begin(self, poll_id: str, operator: Operator, check_key: CheckKey) -> BulkVoteResponse:
         """Return the ASGI response for one request. Raises ``Overloaded`` if too many streams are open."""
         if self._open >= MAX_STREAMS:
             raise Overloaded
-        return BulkVoteResponse(self, poll_id, operator)
+        return BulkVoteResponse(self, poll_id, operator, check_key)
 
-    async def run(self, poll_id: str, operator: Operator, receive: Receive, send: Send) -> None:
+    async def run(
+        self, poll_id: str, operator: Operator, check_key: CheckKey, receive: Receive, send: Send
+    ) -> None:
         """Process a stream from its first line to its last result, and record how many votes counted."""
         self._open += 1
         statuses: Counter[str] = Counter()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await self._answer(poll_id, statuses, receive, send)
-        except (ClientDisconnected, ClientStalled, TimeoutError):
+            await self._answer(poll_id, statuses, check_key, receive, send)
+        except (ClientDisconnected, ClientStalled, TimeoutError, Unauthenticated):
             return  # an incomplete response closes the connection
         finally:
             self._open -= 1
             await self._trail.record_for_poll(AuditAct.VOTES_SENT, operator, poll_id, **statuses)
 
-    async def _answer(self, poll_id: str, statuses: Counter[str], receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, poll_id: str, statuses: Counter[str], check_key: CheckKey, receive: Receive, send: Send
+    ) -> None:
         answers = ResponseBuffer()
         writing = asyncio.create_task(answers.write_to(send), name="answers to a sender")
         try:
             async for lines in _batches(receive):
+                check_key()
                 await answers.put(await self._intake.count(poll_id, lines, statuses))
             await answers.end()
             await asyncio.wait_for(writing, STALLED_S)  # the rest is still in the socket buffer
@@ -98,13 +107,16 @@ class BulkVoteStreams:
 class BulkVoteResponse:
     """ASGI response of one bulk vote request."""
 
-    def __init__(self, streams: BulkVoteStreams, poll_id: str, operator: Operator) -> None:
+    def __init__(
+        self, streams: BulkVoteStreams, poll_id: str, operator: Operator, check_key: CheckKey
+    ) -> None:
         self._streams = streams
+        self._check_key = check_key
         self._poll_id = poll_id
         self._operator = operator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._streams.run(self._poll_id, self._operator, receive, send)
+        await self._streams.run(self._poll_id, self._operator, self._check_key, receive, send)
 
 
 class ResponseBuffer:

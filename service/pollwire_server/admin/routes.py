@@ -7,6 +7,7 @@ under ``/v1/admin`` needs the key too: ``app.middleware`` checks it before routi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -38,7 +39,7 @@ from pollwire_server.admin.requests import (
 )
 from pollwire_server.admin.responses import NO_STORE, Encoded, encoded_response, json_response
 from pollwire_server.auth.api_keys import ApiKeyAuthenticator, Operator, Scope
-from pollwire_server.domain.errors import MethodNotAllowed
+from pollwire_server.domain.errors import MethodNotAllowed, StoreUnavailable
 from pollwire_server.domain.poll_document import PollDocument
 from pollwire_server.domain.service_audit import AuditAct
 from pollwire_server.domain.window import LifecycleAction
@@ -196,7 +197,12 @@ def _votes(context: _AdminContext, streams: BulkVoteStreams) -> HTTPRouteHandler
         operator = context.authenticate(request, Scope.VOTES_WRITE)
         record = await context.polls.find(poll_id, operator)
         check_media_type(request, NDJSON)
-        return streams.begin(record.poll.id, operator)
+
+        def check_key() -> None:
+            with contextlib.suppress(StoreUnavailable):  # the lines are rejected then
+                context.authenticate(request, Scope.VOTES_WRITE)
+
+        return streams.begin(record.poll.id, operator, check_key)
 
     return send_votes
 

@@ -82,11 +82,11 @@ def handlers(series: SeriesAdmin, keys: ApiKeyAuthenticator, trail: AuditTrail) 
             raise NotFound("Series not found. A series id has letters a to z, digits and hyphens.")
         body = await json_object(request)
         after = await series.edit(series_id, body)
-        if isinstance(after, ScoringProgress):
-            return json_response(after, 202)
+        if isinstance(after, ScoringProgress) and after.waiting_for is not UNSET:
+            return json_response(after, 202)  # nothing has changed yet
         settings = {name: value for name, value in body.items() if value is not None}
         reset = [name for name, value in body.items() if value is None]
         await trail.record(AuditAct.SERIES_EDITED, operator, series_id, **settings, reset=reset)
-        return json_response(after)
+        return json_response(after, 202 if isinstance(after, ScoringProgress) else 200)
 
     return [edit_series]

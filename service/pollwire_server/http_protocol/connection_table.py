@@ -104,7 +104,10 @@ class NetworkConnections:
 
 
 class ConnectionTable:
-    """All open connections of one event loop. ``share``: of one network; None for the default, 0 for none."""
+    """All open connections of one event loop.
+
+    ``share``: connections of one network. None is the default share, 0 is no limit.
+    """
 
     def __init__(
         self,
@@ -117,7 +120,8 @@ class ConnectionTable:
         self._includes_loopback = bool(share)
         self._clock = clock
         self._count = 0
-        self._networks: dict[bytes, NetworkConnections] = {}
+        self._networks: dict[tuple[bytes, int | None], NetworkConnections] = {}
+        """By network and share: a trusted proxy and an ordinary client may be in one network."""
         self._largest: NetworkConnections | None = None
         self._scanned_s = float("-inf")
         self._stream_limit, self._stream_state_ms = RateLimit(STREAM_EVICTIONS_PER_S, 1), 0.0
@@ -130,9 +134,9 @@ class ConnectionTable:
 
         May close another connection. The caller adds the new one to the network.
         """
-        network = peer.client.network
-        connections = self._networks.get(network) or NetworkConnections(
-            self, network, self._share_of(peer), all_connections
+        network, share = peer.client.network, self._share_of(peer)
+        connections = self._networks.get((network, share)) or NetworkConnections(
+            self, network, share, all_connections
         )
         if connections.share is not None and len(connections) >= connections.share:
             return connections if connections.evict_one(self._allow_stream) else None
@@ -144,7 +148,7 @@ class ConnectionTable:
         """Count a connection of the network."""
         self._count += 1
         if len(network) == 1:
-            self._networks[network.network] = network
+            self._networks[network.network, network.share] = network
         if self._largest is None or len(network) > len(self._largest):
             self._largest = network
 
@@ -152,7 +156,7 @@ class ConnectionTable:
         """Count the end of a connection of the network."""
         self._count -= 1
         if not len(network):
-            self._networks.pop(network.network, None)
+            self._networks.pop((network.network, network.share), None)
 
     def _share_of(self, peer: Peer) -> int | None:
         is_exempt = peer.is_trusted or not peer.client.address

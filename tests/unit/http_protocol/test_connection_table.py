@@ -72,6 +72,15 @@ def test_peer_that_is_not_one_client_has_no_share(peer: Peer) -> None:
     assert all(server.open(peer, Connection()) for _ in range(80))
 
 
+def test_proxy_and_client_of_one_network_have_separate_shares() -> None:
+    server = Network(80)
+    proxy = Peer(ClientAddress(b"\x0a\x00\x00\x01"), True)
+    neighbour = Peer(ClientAddress(b"\x0a\x00\x00\x02"), False)
+    assert all(server.open(neighbour, Connection()) for _ in range(10))
+    assert server.open(neighbour) is None
+    assert all(server.open(proxy, Connection()) for _ in range(70))
+
+
 def test_set_share_applies_to_loopback_and_0_disables_it() -> None:
     loopback = Peer(ClientAddress(b"\x7f\x00\x00\x01", is_loopback=True), False)
     assert [Network(80, 1).open(loopback) is None for _ in range(2)] == [False, False]
