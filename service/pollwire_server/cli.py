@@ -19,12 +19,12 @@ class _UpCommand(click.Command):
         try:
             return super().make_context(*args, **extra)
         except click.UsageError as error:
-            _exit_with_json_line(error.format_message())
+            _exit_if_logs_are_json(error.format_message())
             raise
 
 
-def _exit_with_json_line(text: str) -> None:
-    """Log the error that ends the process and exit, if logs are JSON. Else return."""
+def _exit_if_logs_are_json(text: str) -> None:
+    """Log the error and exit, if the configured log format is JSON. Otherwise return."""
     from pollwire_server.telemetry import log_fatal_error  # noqa: PLC0415  # late, as in ``up``
 
     if os.environ.get("POLLWIRE_LOG_FORMAT", "").strip().lower() == "json":
@@ -57,6 +57,6 @@ def up(host: str | None, port: str | None, workers: str | None, redis_url: str |
             data_dir=flags().get("data"),
         )
     except SettingsError as error:
-        _exit_with_json_line(str(error))
+        _exit_if_logs_are_json(str(error))
         raise Failure(str(error), MISUSED) from None
     sys.exit(run_up(settings))

@@ -37,7 +37,7 @@ _READABLE: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f
 """One line with at least one visible character."""
 
 
-MOST_POLLS: Final = 100
+MAX_POLLS: Final = 100
 """Every request of a bound key is compared with all of its polls and series."""
 
 PollPattern = Annotated[
@@ -54,9 +54,9 @@ class KeyDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(max_length=100, pattern=_READABLE, description="one line that can be read")]
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=len(Scope))]
-    polls: Annotated[tuple[PollPattern, ...], Meta(min_length=1, max_length=MOST_POLLS)] | None = None
+    polls: Annotated[tuple[PollPattern, ...], Meta(min_length=1, max_length=MAX_POLLS)] | None = None
     """Ids, or prefixes that end with ``*``. None: every poll, unless ``series`` is given."""
-    series: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=MOST_POLLS)] | None = None
+    series: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=MAX_POLLS)] | None = None
     expires_at: str | None = None
     timezone: str | None = None
 

@@ -116,7 +116,7 @@ class _AuthComponents(NamedTuple):
 
 
 class _Audit(NamedTuple):
-    """The audit trail, and what sends its entries to webhooks."""
+    """The audit trail, and the registry and the wake-up event of the webhooks that receive its entries."""
 
     webhooks: WebhookRegistry
     wake: asyncio.Event

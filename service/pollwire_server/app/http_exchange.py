@@ -24,7 +24,7 @@ ADMIN_PREFIX: Final = "/v1/admin"
 MAX_PUBLIC_BODY_BYTES: Final = 16 * 1024
 MAX_ADMIN_BODY_BYTES: Final = 256 * 1024
 _SERIES: Final = f"{ADMIN_PREFIX}/series/"
-"""Paths that support PUT, and not DELETE. All others do not support PUT."""
+"""Paths that support PUT but not DELETE. Other paths do not support PUT."""
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PATH_CHARACTERS: Final = "/-._~!$&'()*+,;=:@"
 """Characters that need no escape in a path (RFC 3986, 3.3)."""

@@ -74,7 +74,10 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def is_sent_to(event: Event, audience: Audience) -> bool:
-    """Return False for progress whose totals are hidden: the event alone would reveal that a vote counted."""
+    """Return False for a progress event if the audience may not see totals.
+
+    Its arrival alone would reveal that a vote counted.
+    """
     return event.kind is not EventKind.PROGRESS or _sees_totals(event, audience)
 
 

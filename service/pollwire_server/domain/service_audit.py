@@ -4,8 +4,8 @@ Each entry carries the hash of the entry before it. An entry that is changed, re
 the chain. Someone who can write to the store can replace the whole chain, so every entry is also a log line
 and may be a webhook event: the hash of one entry, stored elsewhere, proves all entries before it.
 
-The hash is SHA-256 over the entry as JSON without ``hash``: names sorted, no spaces, UTF-8. All values are
-strings, integers, lists and objects, so this is the canonical form of RFC 8785.
+The hash is SHA-256 over the entry as JSON without ``hash``: names sorted, no spaces, UTF-8. All names are
+ASCII and no value is a float, so this is the canonical form of RFC 8785.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def _is_invisible(character: str) -> bool:
 
 
 def has_control_characters(text: str) -> bool:
-    """Return True if a character controls the output, or separates lines or paragraphs."""
+    """Return True if the text has control characters, or separators of lines or paragraphs."""
     return any(unicodedata.category(character) in _REJECTED for character in text)
 
 

@@ -1,10 +1,11 @@
 """Rate limiter for refused and pipelined requests of a network.
 
-A request that is refused before anybody is identified counts towards no other limit, and may cost as much as
-a vote. So refusals have a bucket of their own for each network (GCRA, see ``domain/rate_limit.py``). Beyond
-it nothing is refused: the connection that was refused is read later. Its network gets ``REFUSAL_LIMIT`` in
-total, however many connections it uses. Other connections of the network are not delayed. New ones are read
-``NEW_CONNECTION_DELAY_S`` later while the network is beyond its limit, or a client could reconnect at once.
+A request that is refused before its client is identified counts towards no other limit, and may cost as much
+as a vote. So refusals have a bucket of their own for each network (GCRA, see ``domain/rate_limit.py``).
+Beyond it nothing is refused: the connection that was refused is read later. Its network gets
+``REFUSAL_LIMIT`` in total, however many connections it uses. Other connections of the network are not
+delayed. New ones are read ``NEW_CONNECTION_DELAY_S`` later while the network is beyond its limit, or a client
+could reconnect at once.
 
 Requests that are pipelined behind another count as well: a segment of 250 KB may hold thousands of them, and
 neither browsers nor proxies pipeline.

@@ -161,7 +161,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.deadline += delay_s
 
     def _hold(self, data: bytes) -> None:
-        """Store data that arrives although reading is paused, such as the first data of a connection."""
+        """Store data that arrives while reading is paused, such as the first data of a connection."""
         self._delayed_data += data
         self.transport.pause_reading()
 

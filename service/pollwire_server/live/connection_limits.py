@@ -36,8 +36,8 @@ class ConnectionLimitExceeded(Overloaded):
 class ConnectionLimiter:
     """Counts open streams by address and network.
 
-    ``limit``: streams of each address. ``share``: streams of each network; this machine has none. None means
-    no limit.
+    ``limit``: streams of each address. ``share``: streams of each network, except clients on this machine.
+    None means no limit.
     """
 
     __slots__ = ("_counts", "_limit", "_share")
@@ -68,7 +68,7 @@ class ConnectionLimiter:
                 self._counts[bucket] -= 1
 
     def _limits(self, address: bytes) -> dict[bytes, int]:
-        """Return the limit of each bucket that the address counts for. An IPv6 address is its network."""
+        """Return the limit of each bucket that the address counts for. For IPv6, the address is the /64."""
         limits = {}
         if self._share is not None and address and not _is_loopback(address):
             limits[ClientAddress(address).network] = self._share

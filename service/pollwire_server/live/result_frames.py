@@ -177,7 +177,10 @@ class Reconnect(msgspec.Struct, frozen=True, tag_field="type", tag="reconnect"):
 
 
 class ProblemMessage(ErrorFacts, frozen=True, tag_field="type", tag="problem"):
-    """Error about one message or one poll. The stream continues."""
+    """Error about one message or one poll. The stream continues.
+
+    The exception: after the message that the reader's API key or issuer is gone, the stream ends.
+    """
 
     problem: ProblemType
     status: int

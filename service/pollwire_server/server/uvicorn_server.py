@@ -154,7 +154,7 @@ class Server(uvicorn.Server):
     async def _wait_tasks_to_complete(self) -> None:
         """Wait for requests in flight, and cut them off after ``REQUEST_GRACE_S``.
 
-        uvicorn does so too, but logs an error. To stop while a client uploads is no error.
+        uvicorn does so too, but logs an error. A stop during an upload is not an error.
         """
         try:
             async with asyncio.timeout(REQUEST_GRACE_S):

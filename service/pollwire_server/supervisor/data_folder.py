@@ -25,7 +25,7 @@ from pollwire_server.store.embedded.child_process import FolderMark, ProcessIden
 log = logging.getLogger("pollwire.supervisor")
 
 _PRIVATE_NAMES = ("secret", "admin-key", "service.json", "store")
-"""Files that the service trusts. Another user could plant one with known keys."""
+"""Files and folders that the service trusts. Another user could plant one with known keys."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _ACCESSIBLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

@@ -105,7 +105,7 @@ class Worker:
 
     @property
     def _process_subject(self) -> dict[str, object]:
-        """Log the replacements of a rolling restart at once, as each process is a subject of its own."""
+        """Return a log subject for this process, so that the throttle delays no line of a rolling restart."""
         return {"subject": (self.number, self._process and self._process.pid)}
 
     def _check_requested_exit(self, status: int) -> None:

@@ -43,6 +43,8 @@ MAX_CALIBRATED_POLLS: Final = 500
 MAX_CACHED_CALIBRATIONS: Final = 200
 """Series with a cached calibration of the crowd."""
 
+_LEADERBOARD_CURSOR: Final = re.compile(r"(?P<version>[0-9]{1,10})-(?P<after>[0-9]{1,9})", re.ASCII)
+
 Query = Mapping[str, Sequence[str]]
 """Query parameters, with all values of each."""
 
@@ -119,7 +121,7 @@ class SeriesService:
         """
         async with request_deadline():
             await self.check(series)
-            limit, (version, after) = _limit_of(query), _board_cursor(query)
+            limit, (version, after) = _limit_of(query), _leaderboard_cursor(query)
             rows, total, summary = await self._series.leaderboard(series, after=after, limit=limit)
         if version not in (None, summary.version):
             raise InvalidChoice(
@@ -239,7 +241,7 @@ def _limit_of(query: Query) -> int:
     return limit
 
 
-def _board_cursor(query: Query) -> tuple[int | None, int]:
+def _leaderboard_cursor(query: Query) -> tuple[int | None, int]:
     """Parse the ``cursor`` of a leaderboard: its version (None: any) and the rows to skip.
 
     Raises ``InvalidChoice``.
@@ -247,13 +249,10 @@ def _board_cursor(query: Query) -> tuple[int | None, int]:
     text = _text(query, "cursor")
     if text is None:
         return None, 0
-    found = _BOARD_CURSOR.fullmatch(text)
+    found = _LEADERBOARD_CURSOR.fullmatch(text)
     if found is None:
         raise InvalidChoice("cursor must be the next of an earlier page.", "cursor")
     return int(found["version"]), int(found["after"])
-
-
-_BOARD_CURSOR = re.compile(r"(?P<version>[0-9]{1,10})-(?P<after>[0-9]{1,9})", re.ASCII)
 
 
 def _number(query: Query, name: str, default: int) -> int:

@@ -41,9 +41,7 @@ class WebhookDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Request body for a new webhook."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2000)]
-    events: (
-        Annotated[tuple[WebhookEvent, ...], Meta(min_length=1, max_length=len(WebhookEvent))] | UnsetType
-    ) = UNSET
+    events: _Events | UnsetType = UNSET
     polls: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=1000)] | UnsetType = UNSET
     results: Audience = Audience.PUBLIC
 

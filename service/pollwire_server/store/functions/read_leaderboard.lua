@@ -1,14 +1,14 @@
 -- read_leaderboard: return rows of a series' leaderboard, best first, or the row of one voter.
 --
--- KEYS  series, members, scores, ranks, names, other ranks, and with rows the polls of the series, newest first
+-- KEYS  series, members, scores, ranks, names, other ranks; to read rows, also the polls of the series, newest first
 -- ARGV  number of rows to skip, maximum number of rows, id of the newest poll ('' none); or voter
 -- Returns
 --   {'gone'}   no such series
 --   {'stale'}  the series has other polls than the caller's
 --   {'done', {voter, rank, row, name, ...}, total rows, {field, value, ...}, {open, closed, resolved, canceled}}
 --       rank: 0 for a voter with fewer forecasts than the minimum; row: as stored; name: '' if none; fields: of the
---       series, without its voter key; the last: numbers of visible polls (only with rows), 'open' with those not open
---       yet, 'canceled' with those archived without an outcome
+--       series, without its voter key; the last: numbers of visible polls (empty for a voter). 'open' includes polls
+--       that are not open yet, 'canceled' those archived without an outcome
 -- Equal scores share a rank; their order is always the same. Writes nothing.
 
 local SHOWN_FIELDS = {'rank_by', 'minimum', 'settled', 'title', 'final', 'crowd_right', 'crowd_forecasts', 'crowd_brier',

@@ -2,8 +2,7 @@
 --
 -- KEYS  poll, tally, every other key of the poll, its location or the keys of its series, audit
 -- ARGV  channel, poll id, stamp of the caller's version, name of the operator, outcome (a letter; '' annuls),
--- option id
---       of the outcome, effective_at ('' the end of voting), note ('' none), expected version ('' any),
+--       option id of the outcome, effective_at ('' the end of voting), note ('' none), expected version ('' any),
 --       '1' to correct the outcome of a resolved prediction ('' otherwise), source ('' none)
 -- Returns
 --   {'done', snapshot}       resolved

@@ -183,9 +183,9 @@ class Polls:
         page).
 
         ``q`` is a substring of the question or the id, ignoring case. ``covers`` gets the id and the series
-        of a poll. Polls created meanwhile do not shift
-        pages. If few of many polls match, a page can be short and still have a cursor. Raises ``InvalidPoll``
-        for a malformed cursor, and ``StoreUnavailable``.
+        of a poll, and returns False to leave it out. Polls created meanwhile do not shift pages. If few of
+        many polls match, a page can be short and still have a cursor. Raises ``InvalidPoll`` for a malformed
+        cursor, and ``StoreUnavailable``.
         """
         matches = _Filter(phase, kind, series, (q or "").casefold(), visible_only, covers)
         position, found, scanned = Cursor.parse(cursor), list[PollRecord](), 0

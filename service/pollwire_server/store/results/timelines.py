@@ -41,7 +41,7 @@ class TimelineReading(NamedTuple):
     newest: TimelineSample | None
     """Current totals; None if no vote was ever counted."""
     mark: bytes
-    """Changes with the stored points."""
+    """Value that is different after each change of the stored points."""
 
     @property
     def body(self) -> bytes:
